@@ -1,0 +1,42 @@
+# Setpoint's commands. `make help` lists them.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+MARKET := $(firstword $(SETPOINT_MARKET_DATA) $(wildcard ../shared/market))
+export SETPOINT_MARKET_DATA := $(MARKET)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean lock
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed  ## create the virtual environment .venv with pinned dependencies
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: setup  ## seed, sweep and judge on real data where there is some
+	@$(BIN)/setpoint demo
+
+test: setup  ## the whole test suite
+	$(BIN)/pytest
+
+check: setup  ## lint, format, types, dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/deptry .
+
+bench: setup  ## every claim of speed, as a ratio against a peer
+	@for claim in bench/bench_*.py; do echo "== $$claim"; $(BIN)/python $$claim || exit 1; done
+
+lock:  ## pin every dependency with its hashes (needs uv)
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --extra build --extra server --extra train --extra dev pyproject.toml -o requirements/dev.txt
+
+clean:  ## remove the virtual environment and caches; never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

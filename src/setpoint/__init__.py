@@ -1,0 +1,1 @@
+"""Setpoint: the control plane for training hyperparameters."""

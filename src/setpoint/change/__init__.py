@@ -1,0 +1,1 @@
+"""CHANGE: seed, validate, record and account for values."""

@@ -1,0 +1,1 @@
+"""DECLARE: which parameters exist, their types, bounds, units and invariants. Never a value."""

@@ -1,0 +1,271 @@
+"""Every error Setpoint raises: one tree, one stable code each, an HTTP status and an exit code.
+
+    SetpointError                     500  1    anything below; catch this one
+    ├── UsageError                    400  2    the command line or a call is malformed
+    ├── InvalidError                  422  3    something a person wrote is wrong
+    │   ├── InvalidCatalogue
+    │   ├── InvalidValue                        wrong type, out of bounds, not finite
+    │   ├── InvalidDocument                     a seed, patch or document file
+    │   ├── InvariantViolated
+    │   └── InvalidContext                      a scope or context names no declared dimension
+    ├── MissingError                  404  4    a thing that was named is not there
+    │   ├── UnknownKey                          no catalogue declares it
+    │   ├── MissingValue                        declared, but the snapshot has no value
+    │   ├── UnknownRun
+    │   └── UnknownScope
+    ├── ConflictError                 409  5    the world moved, or somebody else holds it
+    │   ├── StaleRevision
+    │   └── SweepRunning
+    ├── IntegrityError                409  6    what was read is not what was written
+    │   ├── HashMismatch
+    │   ├── CorruptSnapshot
+    │   ├── CatalogueMismatch
+    │   ├── MigrationChanged
+    │   └── EnvironmentDisagrees
+    ├── UnavailableError              503  7    a service or a resource is out of reach
+    │   ├── DatabaseUnavailable
+    │   ├── StorageFull
+    │   └── DownloadFailed
+    ├── DataError                     422  8    market data that would train a wrong model
+    │   ├── MissingData
+    │   ├── UnfitData
+    │   └── TooLittleData
+    ├── TrainingError                 500  9    a unit could not be trained
+    │   └── ParameterRefused
+    └── ForbiddenError                403  10   the policy or the role says no
+
+Exit code 0 is success, 1 also says that a check found something (coverage below its floor, a seed
+with changes to make, a verdict other than pass), 130 is Ctrl-C. A message says what, where, what was
+expected and what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+EXIT_OK = 0
+EXIT_FINDING = 1
+EXIT_INTERRUPTED = 130
+
+
+class SetpointError(Exception):
+    """The root of the tree.
+
+    Args:
+        message: what is wrong, where, and what was expected.
+        hint: the next step for the reader, as a sentence or a command.
+        **where: facts a caller may need, such as ``key``, ``scope`` or ``revision``.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "", **where: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  next: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders (the sweep's pool), so keyword state must survive pickling.
+        return (_rebuild, (type(self), self.message, self.hint, self.where))
+
+
+def _rebuild(kind: type[SetpointError], message: str, hint: str, where: dict[str, object]) -> SetpointError:
+    return kind(message, hint=hint, **where)
+
+
+class UsageError(SetpointError):
+    """The command line or a call is malformed."""
+
+    code, http_status, exit_code = "usage_error", 400, 2
+
+
+class InvalidError(SetpointError):
+    """Something a person wrote is wrong."""
+
+    code, http_status, exit_code = "invalid", 422, 3
+
+
+class InvalidCatalogue(InvalidError):
+    """A catalogue file breaks the catalogue format."""
+
+    code = "invalid_catalogue"
+
+
+class InvalidValue(InvalidError):
+    """A value has the wrong type, is out of its hard bounds, or is not finite."""
+
+    code = "invalid_value"
+
+
+class InvalidDocument(InvalidError):
+    """A seed, patch or document file cannot be read as one."""
+
+    code = "invalid_document"
+
+
+class InvariantViolated(InvalidError):
+    """A document breaks a named invariant of its catalogue."""
+
+    code = "invariant_violated"
+
+
+class InvalidContext(InvalidError):
+    """A scope or context names no declared dimension."""
+
+    code = "invalid_context"
+
+
+class MissingError(SetpointError):
+    """A thing that was named is not there."""
+
+    code, http_status, exit_code = "missing", 404, 4
+
+
+class UnknownKey(MissingError):
+    """No catalogue declares this key."""
+
+    code = "unknown_key"
+
+
+class MissingValue(MissingError):
+    """The key is declared, but the snapshot holds no value and no fallback was given."""
+
+    code = "missing_value"
+
+
+class UnknownRun(MissingError):
+    """No run has this id."""
+
+    code = "unknown_run"
+
+
+class UnknownScope(MissingError):
+    """No document exists for this scope."""
+
+    code = "unknown_scope"
+
+
+class ConflictError(SetpointError):
+    """The world moved, or somebody else holds it."""
+
+    code, http_status, exit_code = "conflict", 409, 5
+
+
+class StaleRevision(ConflictError):
+    """The base revision of a write is no longer the newest."""
+
+    code = "stale_revision"
+
+
+class SweepRunning(ConflictError):
+    """Another sweep holds this machine."""
+
+    code = "sweep_running"
+
+
+class IntegrityError(SetpointError):
+    """What was read is not what was written."""
+
+    code, http_status, exit_code = "integrity_error", 409, 6
+
+
+class HashMismatch(IntegrityError):
+    """The bytes of a document do not have the hash that names them."""
+
+    code = "hash_mismatch"
+
+
+class CorruptSnapshot(IntegrityError):
+    """A snapshot file cannot be read as one."""
+
+    code = "corrupt_snapshot"
+
+
+class CatalogueMismatch(IntegrityError):
+    """A snapshot was made under another version of a catalogue."""
+
+    code = "catalogue_mismatch"
+
+
+class MigrationChanged(IntegrityError):
+    """An applied migration's text is not the one this release ships."""
+
+    code = "migration_changed"
+
+
+class EnvironmentDisagrees(IntegrityError):
+    """A variable of the environment disagrees with the pinned snapshot file."""
+
+    code = "environment_disagrees"
+
+
+class UnavailableError(SetpointError):
+    """A service or a resource is out of reach."""
+
+    code, http_status, exit_code = "unavailable", 503, 7
+
+
+class DatabaseUnavailable(UnavailableError):
+    """PostgreSQL cannot be reached or started."""
+
+    code = "database_unavailable"
+
+
+class StorageFull(UnavailableError):
+    """A file could not be written."""
+
+    code = "storage_full"
+
+
+class DownloadFailed(UnavailableError):
+    """The archive of market data did not deliver a verified file."""
+
+    code = "download_failed"
+
+
+class DataError(SetpointError):
+    """Market data that would train a wrong model."""
+
+    code, http_status, exit_code = "data_error", 422, 8
+
+
+class MissingData(DataError):
+    """No market data for a symbol and timeframe."""
+
+    code = "missing_data"
+
+
+class UnfitData(DataError):
+    """Market data with gaps, duplicates, wrong order or impossible prices; or labels of one class."""
+
+    code = "unfit_data"
+
+
+class TooLittleData(DataError):
+    """Fewer bars than the declared folds need."""
+
+    code = "too_little_data"
+
+
+class TrainingError(SetpointError):
+    """A unit could not be trained."""
+
+    code, http_status, exit_code = "training_error", 500, 9
+
+
+class ParameterRefused(TrainingError):
+    """A library does not know a parameter, or refused its value."""
+
+    code = "parameter_refused"
+
+
+class ForbiddenError(SetpointError):
+    """The policy or the role says no."""
+
+    code, http_status, exit_code = "forbidden", 403, 10

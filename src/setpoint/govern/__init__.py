@@ -1,0 +1,1 @@
+"""GOVERN: verdicts, reports and gates on what the values did."""

@@ -1,0 +1,1 @@
+"""OBSERVE: what Setpoint says about itself while it works: events, declared once as types."""

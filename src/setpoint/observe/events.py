@@ -1,0 +1,158 @@
+"""OBSERVE: every event, declared once as a type, written as one logfmt line.
+
+Guarantees: a line is written whole, by one ``write`` on a descriptor opened for append, so that lines
+of several processes never mix. Refuses nothing: an event is never a reason to stop a training; a full
+disk is said once on stderr. Standard library only, because this runs inside training processes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    Scalar = int | float | bool | str | None
+
+_NEEDS_QUOTES = frozenset(' "=\\')
+_ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What all events have: a name, a level, and fields written in the order they are declared."""
+
+    name: ClassVar[str]
+    level: ClassVar[str] = "info"
+
+    def pairs(self) -> Iterator[tuple[str, Scalar]]:
+        """Yield the event's fields; a mapping field is spread into one pair for each of its items."""
+        written = set()
+        for declared in fields(self):
+            value = getattr(self, declared.name)
+            items = value.items() if isinstance(value, dict) else [(declared.name, value)]
+            for name, item in items:
+                if name not in written:
+                    written.add(name)
+                    yield name, item
+
+    def line(self, now: datetime | None = None) -> str:
+        """Return the logfmt line, without its newline; ``now`` is for tests."""
+        stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        pairs = [("event", self.name), *self.pairs(), ("level", self.level), ("ts", stamp)]
+        return " ".join(f"{name}={_text(value)}" for name, value in pairs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HpoFallbackApplied(Event):
+    """A declared key had no value and the call site's fallback was used instead."""
+
+    name = "hpo_fallback_applied"
+    level = "warn"
+
+    model: str
+    timeframe: str
+    param: str
+    key: str
+    fallback: Scalar
+    reason: str = "env_key_missing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Event):
+    """What the two training events share: which fit this is and which values it was given."""
+
+    run: str
+    model: str
+    timeframe: str
+    symbol: str
+    variant: str
+    fold: int
+    trial: int
+    snapshot: str
+    #: In library-neutral names; CatBoost's ``depth`` appears as ``max_depth``.
+    hyperparameters: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingStarted(Training):
+    """A fit is about to start with these hyperparameters."""
+
+    name = "training_started"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingComplete(Training):
+    """A fit ended; ``effective`` was read back from the fitted model, ``metrics`` are by name."""
+
+    name = "training_complete"
+
+    #: As the library reports it: XGBoost and CatBoost count from 0, LightGBM from 1.
+    best_iteration: int | None
+    n_trees_used: int
+    training_time_sec: float
+    metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    #: Names are the library's own, prefixed ``effective.`` so that they never hide a request.
+    effective: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectiveParamMismatch(Event):
+    """The fitted model does not hold what was asked, or a value had no effect."""
+
+    name = "effective_param_mismatch"
+    level = "warn"
+
+    run: str
+    model: str
+    timeframe: str
+    symbol: str
+    variant: str
+    fold: int
+    trial: int
+    param: str
+    asked: Scalar
+    effective: Scalar
+    #: One of ``differs``, ``ignored``, ``no_effect``, ``library_chose``.
+    finding: str
+
+
+class EventLog:
+    """Appends events to a file, or to stderr when there is none."""
+
+    def __init__(self, path: Path | str | None = None) -> None:
+        self._path = path
+        self._complained = False
+
+    def emit(self, event: Event) -> None:
+        """Write one line; a failure to write is said once and never raised."""
+        line = event.line() + "\n"
+        if not self._path:
+            sys.stderr.write(line)
+            return
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(descriptor, line.encode())
+            finally:
+                os.close(descriptor)
+        except OSError as problem:
+            if not self._complained:
+                self._complained = True
+                sys.stderr.write(f"setpoint: events cannot be written to {self._path}: {problem}\n")
+
+
+def _text(value: Scalar) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value) if isinstance(value, float) else str(value)
+    if text and not (_NEEDS_QUOTES & set(text)) and text.isprintable():
+        return text
+    return f'"{text.translate(_ESCAPES)}"'

@@ -1,0 +1,90 @@
+"""Every environment variable Setpoint reads about itself, as one frozen value.
+
+Hyperparameters are not settings: they are read by ``resolve`` from a snapshot. A test holds that no
+other module reads ``SETPOINT_*`` and that every variable here is documented.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setpoint.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _default_home(environ: Mapping[str, str]) -> Path:
+    data_home = environ.get("XDG_DATA_HOME") or str(
+        Path(environ.get("HOME", "~")).expanduser() / ".local/share"
+    )
+    return Path(data_home) / "setpoint"
+
+
+def _setting(variable: str, default: object, doc: str) -> Any:
+    return field(default=default, metadata={"variable": variable, "doc": doc})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The values of the ``SETPOINT_*`` variables, read once per process or given by a test."""
+
+    # ruff: noqa: RUF009 - _setting is dataclasses.field with our metadata, not a shared mutable default
+    home: Path = _setting("SETPOINT_HOME", None, "Folder that holds all state: database, runs, snapshots.")
+    database_url: str = _setting(
+        "SETPOINT_DATABASE_URL", "", "URL of a PostgreSQL 15 or newer; empty means the embedded server."
+    )
+    migrate_url: str = _setting(
+        "SETPOINT_MIGRATE_URL", "", "URL of the role that owns the tables; empty means SETPOINT_DATABASE_URL."
+    )
+    postgres_bin: str = _setting(
+        "SETPOINT_POSTGRES_BIN", "", "Folder with other PostgreSQL binaries for the embedded server."
+    )
+    linger_s: float = _setting(
+        "SETPOINT_LINGER_S", 5.0, "Seconds the embedded server stays up after its last user, in seconds."
+    )
+    catalogues: str = _setting(
+        "SETPOINT_CATALOGUES",
+        "cvntrade,cvntrade-training",
+        "Catalogues of this system: bundled names or paths of TOML files, separated by commas.",
+    )
+    seeds: str = _setting(
+        "SETPOINT_SEEDS", "", "Folder of seed files; empty means the ones bundled with the catalogues."
+    )
+    market_data: str = _setting(
+        "SETPOINT_MARKET_DATA", "", "Folder of candles: <SYMBOL>-<TIMEFRAME>.parquet or .csv."
+    )
+    snapshot: str = _setting("SETPOINT_SNAPSHOT", "", "Path of the snapshot file this process is pinned to.")
+    snapshot_hash: str = _setting("SETPOINT_SNAPSHOT_HASH", "", "Hash that the snapshot file must have.")
+    events: str = _setting("SETPOINT_EVENTS", "", "File that receives event lines; empty means stderr.")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings from ``environ`` (default: the process's).
+
+        Raises:
+            UsageError: a number does not parse.
+        """
+        environ = os.environ if environ is None else environ
+        given: dict[str, Any] = {"home": _default_home(environ)}
+        for setting in fields(cls):
+            text = environ.get(setting.metadata["variable"], "")
+            if text:
+                given[setting.name] = _parse(setting.metadata["variable"], setting.name, text)
+        return cls(**given)
+
+
+def _parse(variable: str, name: str, text: str) -> object:
+    if name == "home":
+        return Path(text).expanduser().absolute()
+    if name != "linger_s":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"{variable}={text!r} is not a number of seconds.", hint=f"unset {variable}"
+        ) from None

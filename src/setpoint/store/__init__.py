@@ -1,0 +1,1 @@
+"""STORE: PostgreSQL holds one document for each scope; each write makes an immutable revision."""

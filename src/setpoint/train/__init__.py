@@ -1,0 +1,1 @@
+"""TRAIN: the harness that tunes and fits with governed values and proves which ones arrived."""

@@ -1,0 +1,1 @@
+"""TRAIN: one adapter for each library, behind one interface."""
