@@ -24,7 +24,7 @@ class Range(NamedTuple):
 
 
 class Rounds(NamedTuple):
-    """How long a booster may train: at most ``max`` rounds, stopping after ``early_stopping`` without gain."""
+    """How long a booster may train: at most ``max`` rounds, and ``early_stopping`` of them without gain."""
 
     max: int
     early_stopping: int
