@@ -50,7 +50,7 @@ class Invariant(NamedTuple):
     applies: Mapping[str, tuple[str, ...]] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
     """One loaded catalogue file."""
 
@@ -79,6 +79,15 @@ class Catalogue:
         return keys
 
     @cached_property
+    def groups(self) -> Mapping[tuple[str, ...], tuple[Declared, ...]]:
+        """The values (not range fields) of each combination of parts; one empty combination without parts."""
+        groups: dict[tuple[str, ...], list[Declared]] = {values: [] for values in self._combinations()}
+        for declared in self.keys.values():
+            if not declared.key.field:
+                groups[declared.key.parts].append(declared)
+        return {values: tuple(members) for values, members in groups.items()}
+
+    @cached_property
     def addresses(self) -> Mapping[tuple[str, ...], str]:
         """Key name by address: the part values and the parameter name, as code gives them."""
         return {
@@ -96,17 +105,16 @@ class Catalogue:
         """Write a key's name; the inverse of ``parse``."""
         return format_key(self.prefix, self.parts, key)
 
-    def groups(self) -> Iterator[tuple[str, ...]]:
-        """Yield every combination of part values; one empty combination when there are no parts."""
-        return product(*(part.tokens for part in self.parts))
-
     def matches(self, applies: Mapping[str, tuple[str, ...]], values: tuple[str, ...]) -> bool:
         """Say whether a combination of part values falls under an ``applies`` restriction."""
         named = dict(zip((part.name for part in self.parts), values, strict=True))
         return all(named[name] in allowed for name, allowed in applies.items())
 
+    def _combinations(self) -> Iterator[tuple[str, ...]]:
+        return product(*(part.tokens for part in self.parts))
+
     def _expand(self, parameter: Parameter) -> Iterator[Declared]:
-        for values in self.groups():
+        for values in self._combinations():
             if not self.matches(parameter.applies, values):
                 continue
             fields = ("", *RANGE_FIELDS) if parameter.tuned else ("",)
@@ -127,7 +135,7 @@ def _field_parameter(parameter: Parameter, name: str) -> Parameter:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogues:
     """All catalogues of one system: what its documents may hold."""
 
@@ -154,6 +162,15 @@ class Catalogues:
                 raise InvalidCatalogue(f"two catalogues use the address {'/'.join(min(repeated))}.")
             addresses.update(member.addresses)
         return addresses
+
+    @cached_property
+    def groups(self) -> Mapping[tuple[str, ...], tuple[Declared, ...]]:
+        """The declared values of each combination of parts, over all catalogues."""
+        groups: dict[tuple[str, ...], tuple[Declared, ...]] = {}
+        for member in self.members:
+            for values, group in member.groups.items():
+                groups[values] = groups.get(values, ()) + group
+        return groups
 
     @cached_property
     def dimensions(self) -> tuple[str, ...]:

@@ -157,7 +157,7 @@ class _Reader:
             self._complain(name, "needs a doc")
         self._bounds(name, entry)
         return Parameter(
-            **{key: entry[key] for key in entry.keys() & _PLAIN},
+            **{"name": name, "type": "", "doc": ""} | {key: entry[key] for key in entry.keys() & _PLAIN},
             choices=tuple(entry.get("choices", ())),
             aliases=tuple(entry.get("aliases", ())),
             applies=self._applies(name, entry, parts),

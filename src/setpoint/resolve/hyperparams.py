@@ -15,7 +15,7 @@ from setpoint.observe.events import EventLog, HpoFallbackApplied
 from setpoint.resolve.shapes import Layer, Range, Rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from setpoint.declare.catalogue import Catalogues, Declared
     from setpoint.declare.parameters import Scalar
@@ -175,13 +175,12 @@ class Hyperparams:
         value = self._values.get(key) if index == 0 and not overridden else keys.get(key)
         return self.catalogues.keys[key].parameter.coerce(value)
 
-    def _group(self, parts: tuple[str, ...]) -> Iterator[Declared]:
-        group = [d for d in self.catalogues.keys.values() if d.key.parts == parts and not d.key.field]
+    def _group(self, parts: tuple[str, ...]) -> tuple[Declared, ...]:
+        group = self.catalogues.groups.get(parts)
         if not parts or not group:
-            spelled = "/".join(parts)
-            known = sorted({"/".join(d.key.parts) for d in self.catalogues.keys.values() if d.key.parts})
-            raise UnknownKey(f"no catalogue declares {spelled!r}.", hint=f"use one of: {', '.join(known)}")
-        return iter(group)
+            known = ", ".join("/".join(values) for values in self.catalogues.groups if values)
+            raise UnknownKey(f"no catalogue declares {'/'.join(parts)!r}.", hint=f"use one of: {known}")
+        return group
 
     def _resolve_first(self, address: tuple[str, ...], fallback: Any) -> Any:
         key = self.catalogues.key_at(address)
