@@ -1,0 +1,89 @@
+"""TRAIN: prove which of the asked values are in the fitted model.
+
+Guarantees: each asked value that did not arrive, arrived otherwise or cannot have had an effect is a
+finding, and so is each value that the library derived from the data because nobody gave it. Refuses to
+be generous: two numbers agree when they are equal or when one is the other stored in 32 bits, as
+XGBoost and CatBoost do; nothing else is close enough. Standard library only.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.declare.parameters import Condition
+
+    Scalar = int | float | bool | str
+
+#: Nine significant digits name every 32-bit float.
+_DIGITS_OF_FLOAT32 = 9
+
+
+class Finding(NamedTuple):
+    """One parameter whose asked value and fitted model do not tell the same story."""
+
+    param: str
+    #: None when nobody asked.
+    asked: Scalar | None
+    #: None when the model does not report it.
+    effective: Scalar | None
+    #: ``differs``, ``ignored`` (asked, not reported), ``no_effect`` (a declared condition does not
+    #: hold) or ``library_chose`` (derived from the data, nobody asked).
+    finding: str
+
+
+def attest(
+    asked: Mapping[str, Scalar],
+    effective: Mapping[str, Scalar],
+    *,
+    effective_when: Mapping[str, tuple[Condition, ...]],
+    self_chosen: frozenset[str],
+) -> list[Finding]:
+    """Compare what was asked with what the fitted model reports; empty means that all arrived.
+
+    One finding for each parameter at most. A condition that does not hold is reported before a value
+    that differs, because a read-back can lie: LightGBM echoes ``bagging_fraction`` when bagging is off.
+    All names are the library's canonical ones.
+    """
+    findings = [
+        Finding(param, value, effective.get(param), finding)
+        for param, value in asked.items()
+        if (finding := _judge(param, value, effective, effective_when.get(param, ())))
+    ]
+    chosen = sorted(self_chosen & (effective.keys() - asked.keys()))
+    return findings + [Finding(param, None, effective[param], "library_chose") for param in chosen]
+
+
+def _judge(
+    param: str, asked: Scalar, effective: Mapping[str, Scalar], conditions: tuple[Condition, ...]
+) -> str:
+    if param not in effective:
+        return "ignored"
+    if not all(condition.holds(effective) for condition in conditions):
+        return "no_effect"
+    return "" if same(asked, effective[param]) else "differs"
+
+
+def same(asked: Scalar, effective: Scalar) -> bool:
+    """Say whether ``effective`` is ``asked``, or ``asked`` as a 32-bit float, exactly or as its text."""
+    if isinstance(asked, str) or isinstance(effective, str) or type(asked) is bool or type(effective) is bool:
+        return type(asked) is type(effective) and asked == effective
+    if asked == effective:
+        return True
+    if isinstance(asked, int) and isinstance(effective, int):
+        return False
+    stored = _as_float32(asked)
+    # Any text with up to nine digits that reads back as the same 32-bit float is an echo of it.
+    return effective == stored or (
+        _as_float32(effective) == stored and float(f"{effective:.{_DIGITS_OF_FLOAT32}g}") == effective
+    )
+
+
+def _as_float32(value: float) -> float:
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return value

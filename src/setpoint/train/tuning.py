@@ -1,0 +1,290 @@
+"""TRAIN: search the governed ranges of one unit with Optuna, by ask and tell, in memory.
+
+Guarantees: the same ranges, settings and objective give the same trials; a trial's value overrides the
+default, never the other way; a trial that cannot be trained is recorded and the search goes on. No
+study outlives its call, so a range never moves under it. Refuses ranges that Optuna would accept
+silently (NaN) or sample wrongly, and a search in which every trial failed.
+
+Optuna is imported when a search starts, not with this module.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil, isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from setpoint.errors import InvalidValue, TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.study import Study
+
+    from setpoint.resolve.shapes import Range
+
+    Scalar = int | float | bool | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningSettings:
+    """The search budget and every setting of the sampler; all are governed values, so none has a default.
+
+    Sources: ``optuna.samplers.TPESampler`` 5.0, whose defaults moved between releases.
+    """
+
+    #: How many trials are asked for, failed ones included.
+    trials: int
+    #: ``"tpe"`` or ``"random"``; the random sampler uses none of the settings below ``seed``.
+    sampler: str
+    #: The first trial uses the resolved defaults; each must then lie within its range.
+    first_trial_is_default: bool
+    seed: int
+    #: Random trials before the estimator takes over.
+    n_startup_trials: int
+    #: Candidates of which each suggestion is the best.
+    n_ei_candidates: int
+    #: Model the parameters jointly.
+    multivariate: bool
+    #: Decompose a conditional space; needs ``multivariate``.
+    group: bool
+    #: Penalise what is still running; without effect here, where trials run one by one.
+    constant_liar: bool
+    prior_weight: float
+    consider_magic_clip: bool
+    consider_endpoints: bool
+    #: Share of finished trials that count as good, and the most that may.
+    gamma_share: float
+    gamma_cap: int
+    #: So many newest trials have full weight; older ones fade linearly.
+    full_weight_trials: int
+
+
+class TrialOutcome(NamedTuple):
+    """What the objective says about one trial."""
+
+    #: To be maximised; a value that is not finite fails the trial.
+    value: float
+    #: Anything the caller wants back with the trial, such as the fitted model's facts.
+    detail: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """One trial as it went."""
+
+    number: int
+    #: What the objective was called with: the defaults, overridden by ``suggested``.
+    params: Mapping[str, Scalar]
+    suggested: Mapping[str, Scalar]
+    #: ``"complete"`` or ``"failed"``.
+    state: str
+    #: None for a failed trial.
+    value: float | None
+    #: The error of a failed trial, else empty.
+    error: str
+    detail: Any
+    duration_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """The result of a search; of equal trials the first is best."""
+
+    best_trial: TrialRecord
+    best_params: Mapping[str, Scalar]
+    trials: tuple[TrialRecord, ...]
+
+
+def tune(
+    ranges: Mapping[str, Range],
+    types: Mapping[str, str],
+    defaults: Mapping[str, Scalar],
+    settings: TuningSettings,
+    objective: Callable[[int, dict[str, Scalar]], TrialOutcome],
+) -> Tuned:
+    """Ask for ``settings.trials`` trials and keep the one with the greatest value.
+
+    Only a ``TrainingError`` fails a trial; any other exception ends the search.
+
+    Raises:
+        InvalidValue: a range or a setting cannot be searched, or a default lies outside its range.
+        TrainingError: every trial failed; carries the first trial's error.
+    """
+    with _quiet_optuna():
+        space = distributions(ranges, types)
+        study = _study(settings)
+        if settings.first_trial_is_default:
+            study.enqueue_trial(_default_trial(ranges, defaults))
+        records = tuple(_trial(study, space, defaults, objective) for _ in range(settings.trials))
+    return _best(records)
+
+
+def distributions(ranges: Mapping[str, Range], types: Mapping[str, str]) -> dict[str, BaseDistribution]:
+    """Turn governed ranges, both bounds inclusive, into Optuna distributions.
+
+    Args:
+        ranges: by parameter; ``low == high`` is a range of one value.
+        types: ``"int"`` or ``"float"`` by parameter.
+
+    Raises:
+        InvalidValue: a bound that is not finite, of the wrong type or above the other; a log scale from
+            zero or below; an unknown scale or type.
+    """
+    return {param: _distribution(param, ranges[param], types.get(param, "")) for param in ranges}
+
+
+def _distribution(param: str, governed: Range, kind: str) -> BaseDistribution:
+    from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - see the module
+
+    problem = _range_problem(governed, kind)
+    if problem:
+        raise InvalidValue(
+            f"The range of {param}, {governed.low} to {governed.high} {governed.scale}: {problem}.",
+            hint="correct the range's MIN, MAX and SCALE together",
+            parameter=param,
+        )
+    log = governed.scale == "log"
+    if kind == "int":
+        return IntDistribution(int(governed.low), int(governed.high), log=log)
+    return FloatDistribution(governed.low, governed.high, log=log)
+
+
+def _range_problem(governed: Range, kind: str) -> str:
+    """Say what is wrong; Optuna itself accepts NaN, and truncates a float bound of an int."""
+    bounds = (governed.low, governed.high)
+    kinds = {"int": (int,), "float": (int, float)}.get(kind, ())
+    if not kinds:
+        return f"a parameter of type {kind or 'unknown'} has no range"
+    if governed.scale not in {"linear", "log"}:
+        return "the scale is neither linear nor log"
+    if any(type(bound) not in kinds or not isfinite(bound) for bound in bounds):
+        return f"a bound is not a finite {kind}"
+    if governed.low > governed.high:
+        return "the lower bound is above the upper one"
+    log_of_nothing = governed.scale == "log" and governed.low <= 0
+    return "a log scale needs a lower bound above zero" if log_of_nothing else ""
+
+
+def _default_trial(ranges: Mapping[str, Range], defaults: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    for param, governed in ranges.items():
+        value = defaults.get(param)
+        if value is None or isinstance(value, str) or not governed.holds(value):
+            raise InvalidValue(
+                f"The default of {param}, {value}, is outside its range {governed.low} to {governed.high}, "
+                "so the first trial cannot be the default.",
+                hint="move the default or the range",
+                parameter=param,
+            )
+    return {param: defaults[param] for param in ranges}
+
+
+def _trial(
+    study: Study,
+    space: dict[str, BaseDistribution],
+    defaults: Mapping[str, Scalar],
+    objective: Callable[[int, dict[str, Scalar]], TrialOutcome],
+) -> TrialRecord:
+    asked = study.ask(fixed_distributions=space)
+    params = {**defaults, **asked.params}
+    started = time.perf_counter()
+    value, detail, error = None, None, ""
+    try:
+        outcome = objective(asked.number, dict(params))
+        if not isfinite(outcome.value):
+            raise TrainingError(f"the objective is {outcome.value}")  # noqa: TRY301 - one way to fail a trial
+        value, detail = float(outcome.value), outcome.detail
+    except TrainingError as failure:
+        error = str(failure)
+    _tell(study, asked.number, value)
+    return TrialRecord(
+        number=asked.number,
+        params=params,
+        suggested=dict(asked.params),
+        state="failed" if value is None else "complete",
+        value=value,
+        error=error,
+        detail=detail,
+        duration_s=time.perf_counter() - started,
+    )
+
+
+def _tell(study: Study, number: int, value: float | None) -> None:
+    from optuna.trial import TrialState  # noqa: PLC0415 - see the module
+
+    study.tell(number, value, TrialState.FAIL if value is None else TrialState.COMPLETE)
+
+
+def _best(records: tuple[TrialRecord, ...]) -> Tuned:
+    complete = [record for record in records if record.value is not None]
+    if not complete:
+        first = records[0].error if records else "none was asked for"
+        raise TrainingError(
+            f"No trial of {len(records)} succeeded. The first: {first}",
+            hint="mend the first trial's error",
+        )
+    # max() keeps the first of equals.
+    best = max(complete, key=lambda record: record.value or 0.0)
+    return Tuned(best_trial=best, best_params=best.params, trials=records)
+
+
+def _study(settings: TuningSettings) -> Study:
+    import optuna  # noqa: PLC0415 - see the module
+
+    return optuna.create_study(direction="maximize", sampler=_sampler(settings))
+
+
+def _sampler(settings: TuningSettings) -> BaseSampler:
+    from optuna.samplers import RandomSampler, TPESampler  # noqa: PLC0415 - see the module
+
+    if settings.sampler == "random":
+        return RandomSampler(seed=settings.seed)
+    if settings.sampler != "tpe":
+        raise InvalidValue(f"No sampler is called {settings.sampler!r}.", hint="give tpe or random")
+    if settings.group and not settings.multivariate:
+        raise InvalidValue("The sampler's group needs multivariate.", hint="switch group off")
+    return TPESampler(
+        n_startup_trials=settings.n_startup_trials,
+        n_ei_candidates=settings.n_ei_candidates,
+        multivariate=settings.multivariate,
+        group=settings.group,
+        constant_liar=settings.constant_liar,
+        prior_weight=settings.prior_weight,
+        consider_magic_clip=settings.consider_magic_clip,
+        consider_endpoints=settings.consider_endpoints,
+        gamma=lambda n: min(ceil(settings.gamma_share * n), settings.gamma_cap),
+        weights=lambda n: _weights(n, settings.full_weight_trials),
+        seed=settings.seed,
+    )
+
+
+def _weights(n: int, full: int) -> NDArray[np.float64]:
+    if n <= full:
+        return np.ones(n)
+    return np.concatenate([np.linspace(1.0 / n, 1.0, num=n - full), np.ones(full)])
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Keep Optuna's log lines, and its warnings that settings we pin are experimental or will go, away."""
+    from optuna import logging  # noqa: PLC0415 - see the module
+    from optuna.exceptions import ExperimentalWarning  # noqa: PLC0415 - see the module
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="setpoint.train.tuning")
+            warnings.filterwarnings("ignore", category=FutureWarning, message=".*has been deprecated in v4")
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
