@@ -54,6 +54,10 @@ class Plan:
     #: For each symbol: hash, source (real, proxy or synthetic), symbol_used, bars.
     data: dict[str, dict[str, Any]]
     universe: str
+    #: The numbers of the canary verdict, fixed before anything is known.
+    rule: dict[str, Any]
+    #: The keys that planning read; units add their own.
+    read_keys: list[str]
     seed: int
     threads: int
     processes: int
@@ -127,6 +131,8 @@ def make_plan(hp: Hyperparams, market_folder: str, processes: int | None) -> Pla
         market_folder=market_folder,
         data=dict(_checked_data(recipe, market_folder)),
         universe=recipe.setting("universe"),
+        rule=recipe.verdict_rule,
+        read_keys=sorted(hp.keys_read),
         seed=recipe.setting("seed"),
         threads=threads,
         processes=_processes(processes, threads),

@@ -86,6 +86,12 @@ class Recipe:
         """Round-trip cost assumptions by name, in basis points."""
         return {name: self.setting(f"cost_{name}_bps") for name in ("low", "mid", "high")}
 
+    @property
+    def verdict_rule(self) -> dict[str, Any]:
+        """The numbers that a canary verdict will judge the run by."""
+        names = ("pass_f1", "pass_assets", "rollback_f1", "min_assets", "min_skill")
+        return {name: self.setting(f"verdict_{name}") for name in names}
+
     def tuning(self, seed: int) -> TuningSettings:
         """The search budget and every setting of the sampler."""
         return TuningSettings(
