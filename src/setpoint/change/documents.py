@@ -123,7 +123,7 @@ def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:
     return tuple(layers)
 
 
-def _coerced(values: dict[str, Any], catalogues: Catalogues) -> dict[str, Scalar]:
+def _coerced(values: dict[str, Any], catalogues: Catalogues) -> dict[str, Any]:
     return {
         name: catalogues.keys[name].parameter.coerce(value) if name in catalogues.keys else value
         for name, value in values.items()

@@ -47,4 +47,8 @@ def coverage(
 def _list(finding: str, names: tuple[str, ...]) -> None:
     if names:
         more = f", and {len(names) - SHOWN_KEYS} more (--json lists all)" if len(names) > SHOWN_KEYS else ""
-        err.print(f"{finding} ({len(names)}): {', '.join(names[:SHOWN_KEYS])}{more}", highlight=False)
+        err.print(
+            f"{finding} ({len(names)}): {', '.join(names[:SHOWN_KEYS])}{more}",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -13,6 +13,7 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from setpoint.change.coverage import Coverage
     from setpoint.change.seeding import ScopePlan
 
 SHOWN_EDITS = 12
@@ -41,7 +42,9 @@ def seed(
     """
     if dry_run == apply or (force_overwrite and not apply):
         raise UsageError("give either --dry-run or --apply.", hint="setpoint seed --dry-run")
-    from setpoint.change.seeding import plan_seed
+    from setpoint.change.coverage import audit_console_coverage
+    from setpoint.change.identity import author_of
+    from setpoint.change.seeding import apply_seed, plan_seed
 
     system = catalogues()
     seeds = load_seeds(settings().seeds, system)
@@ -53,26 +56,23 @@ def seed(
         if overwritten and not yes:
             _report(plans, as_json=False)
             typer.confirm(f"Overwrite {len(overwritten)} tuned value(s)?", abort=True, err=True)
-        return _apply(opened, system, seeds, overwrite=force_overwrite, as_json=as_json)
+        plans, revisions = apply_seed(opened, system, seeds, author_of(opened), overwrite=force_overwrite)
+        _print_applied(plans, revisions, audit_console_coverage(opened, system), as_json=as_json)
+    return EXIT_OK
 
 
-def _apply(opened, system, seeds, *, overwrite: bool, as_json: bool) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001 - the four doors of seed()
-    from setpoint.change.coverage import audit_console_coverage
-    from setpoint.change.identity import author_of
-    from setpoint.change.seeding import apply_seed
-
-    plans, revisions = apply_seed(opened, system, seeds, author_of(opened), overwrite=overwrite)
-    coverage = audit_console_coverage(opened, system)
+def _print_applied(
+    plans: Sequence[ScopePlan], revisions: dict[str, int], coverage: Coverage, *, as_json: bool
+) -> None:
     if as_json:
         print_json({**_as_json(plans), "revisions": revisions, "coverage": coverage.as_json()})
-        return EXIT_OK
+        return
     for plan in plans:
         revision = revisions.get(plan.seed.scope)
         done = f"revision {revision}: {len(plan.edits)} written" if revision else "nothing to write"
         out.print(f"{plan.seed.scope}: {done}, {plan.unchanged} unchanged, {len(plan.kept)} tuned kept")
     for member in coverage.catalogues:
         out.print(f"coverage {member.name}: {member.seeded} of {member.declared} ({member.pct:.1f} %)")
-    return EXIT_OK
 
 
 def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:
@@ -91,11 +91,19 @@ def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:
 
 def _list_edits(plan: ScopePlan) -> None:
     for edit in plan.edits[:SHOWN_EDITS]:
-        err.print(f"{plan.seed.scope}: {edit}  ({plan.seed.values[edit.key].source})", highlight=False)
+        err.print(
+            f"{plan.seed.scope}: {edit}  ({plan.seed.values[edit.key].source})",
+            highlight=False,
+            soft_wrap=True,
+        )
     if len(plan.edits) > SHOWN_EDITS:
         err.print(f"... and {len(plan.edits) - SHOWN_EDITS} more; --json lists all")
     for edit in plan.kept:
-        err.print(f"{plan.seed.scope}: kept {edit.key} = {edit.old} (seed: {edit.new})", highlight=False)
+        err.print(
+            f"{plan.seed.scope}: kept {edit.key} = {edit.old} (seed: {edit.new})",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _as_json(plans: Sequence[ScopePlan]) -> dict[str, object]:
