@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from setpoint.train.indicators import average_true_range, relative_strength, wilder_mean
 from setpoint.train.market_synthetic import synthetic_candles
 
-CANDLES = synthetic_candles("BTCUSDC", "5m", 200, seed=1)
+CALM = synthetic_candles("BTCUSDC", "5m", 200, seed=1)
+# Every fifth bar opens far from the close before it, above and below in turn.
+JUMPS = np.where(np.arange(200) % 5, 1.0, np.where(np.arange(200) % 2, 1.05, 0.95))
+CANDLES = replace(CALM, high=CALM.high * JUMPS, low=CALM.low * JUMPS, close=CALM.close * JUMPS)
 
 
 def wilder_by_hand(values, period):

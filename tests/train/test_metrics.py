@@ -35,7 +35,7 @@ def test_scikit_learn_agrees(rows, threshold):
 
 def test_calibration_error():
     """Two bins, one honest and one off by 0.4, weigh by their rows; p = 1 falls into the last bin."""
-    y = np.array([0, 1, 1, 1, 0, 1, 1, 1])
+    y = np.array([0, 1, 1, 1, 1, 1, 1, 0])
     p = np.array([0.45, 0.45, 0.1, 0.1, 0.75, 0.75, 0.5, 1.0])
     low_gap, high_gap = abs(1.1 - 3) / 4, abs(3.0 - 3) / 4
     found = classification_metrics(y, p, 0.5, ece_bins=2)["ece"]

@@ -35,6 +35,12 @@ def test_regime_weights_by_tercile():
     assert weights.dtype == np.float32
 
 
+def test_a_row_on_a_border_is_calmer():
+    """A row that is exactly a tercile belongs to the calmer third."""
+    weights = regime_weights("volatility", np.arange(7.0), **THIRDS)
+    assert weights.tolist() == [0.5, 0.5, 0.5, 1.0, 1.0, 2.0, 2.0]
+
+
 def test_thirds_are_thirds():
     """Of many rows each third holds a third."""
     volatility = np.random.default_rng(1).lognormal(size=30_000)
