@@ -173,6 +173,8 @@ def _train_missing(plan: Plan, folder: Path, catalogues: str, progress: Progress
     missing = [unit for unit in plan.units if unit not in done]
     if not missing:
         return
+    # Read when a worker imports polars, which would otherwise take every core in each process.
+    os.environ["POLARS_MAX_THREADS"] = str(plan.threads)
     pool = ProcessPoolExecutor(
         plan.processes,
         mp_context=get_context("spawn"),
