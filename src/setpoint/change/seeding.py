@@ -58,8 +58,7 @@ def plan_seed(
     reader: Database | Transaction, catalogues: Catalogues, seeds: Sequence[Seed], *, overwrite: bool
 ) -> tuple[ScopePlan, ...]:
     """Compare the seeds with the documents; writes nothing."""
-    documents = read_documents(reader, catalogues)
-    return tuple(_scope_plan(seed, documents.get(seed.scope), overwrite=overwrite) for seed in seeds)
+    return _plan(read_documents(reader, catalogues), seeds, overwrite=overwrite)
 
 
 def apply_seed(
@@ -86,14 +85,21 @@ def apply_seed(
                 version=member.version,
                 text=member.text,
             )
-        plans = plan_seed(transaction, catalogues, seeds, overwrite=overwrite)
-        _check(catalogues, plans)
+        documents = read_documents(transaction, catalogues)
+        plans = _plan(documents, seeds, overwrite=overwrite)
+        _check(catalogues, documents.get(GLOBAL_SCOPE), plans)
         revisions = {
             plan.seed.scope: write_document(transaction, plan.old, plan.seed.scope, plan.values)
             for plan in plans
             if plan.edits
         }
     return plans, revisions
+
+
+def _plan(
+    documents: Mapping[str, Document], seeds: Sequence[Seed], *, overwrite: bool
+) -> tuple[ScopePlan, ...]:
+    return tuple(_scope_plan(seed, documents.get(seed.scope), overwrite=overwrite) for seed in seeds)
 
 
 def _scope_plan(seed: Seed, old: Document | None, *, overwrite: bool) -> ScopePlan:
@@ -105,13 +111,12 @@ def _scope_plan(seed: Seed, old: Document | None, *, overwrite: bool) -> ScopePl
     return ScopePlan(seed, old, missing + tuned if overwrite else missing, () if overwrite else tuned)
 
 
-def _check(catalogues: Catalogues, plans: Sequence[ScopePlan]) -> None:
+def _check(catalogues: Catalogues, base: Document | None, plans: Sequence[ScopePlan]) -> None:
     """Judge each scope as it would resolve: an overlay over the global document."""
-    base_old: Mapping[str, Scalar] = {}
-    base_new: Mapping[str, Scalar] = {}
+    base_old = base_new = base.values if base else {}
     for plan in plans:
         check_values(catalogues, {edit.key: edit.new for edit in plan.edits if edit.new is not None})
-        old: Mapping[str, Scalar] = plan.old.values if plan.old else {}
+        old = plan.old.values if plan.old else {}
         check_new_violations(catalogues, {**base_old, **old}, {**base_new, **plan.values}, plan.seed.scope)
         if plan.seed.scope == GLOBAL_SCOPE:
-            base_old, base_new = old, plan.values
+            base_new = plan.values

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -95,7 +96,7 @@ def print_json(document: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
     """Print a table; numbers are given as text, already rounded for people."""
-    shown = Table(*columns, title=title or None, title_justify="left", header_style="bold")
+    shown = Table(*columns, title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for row in rows:
         shown.add_row(*(str(cell) for cell in row))
     out.print(shown)

@@ -204,25 +204,17 @@ def print_verdict(view: RunView) -> None:
     judged = view.verdict
     _print_run(view)
     symbols = [asset.symbol for asset in judged.models[0].assets] if judged.models else []
-    table(
-        ("model", *symbols, "mean", "always-BUY", "skill", "AUC"),
-        (
-            (
-                model.model,
-                *(_cell(asset, judged.rule.pass_f1) for asset in model.assets),
-                number(model.f1),
-                number(model.always_buy),
-                number(model.skill),
-                number(model.auc),
-            )
-            for model in judged.models
-        ),
-        title="f1_buy_val, mean over folds; * reaches the pass mark",
-    )
+    rows = [
+        (symbol, *(_cell(model.assets[index], judged.rule.pass_f1) for model in judged.models))
+        for index, symbol in enumerate(symbols)
+    ]
+    for name in ("f1", "always_buy", "skill", "auc"):
+        rows.append((_SUMMARIES[name], *(number(getattr(model, name)) for model in judged.models)))
+    table(("f1_buy_val", *(model.model for model in judged.models)), rows)
     rule = judged.rule
     out.print(
         f"rule: pass needs {rule.pass_f1} on {rule.pass_assets} assets for every model and skill above "
-        f"{rule.min_skill}; any model below {rule.rollback_f1} rolls back; {rule.min_assets} assets needed",
+        f"{rule.min_skill} (* marks an asset that reaches it); any model below {rule.rollback_f1} rolls back; {rule.min_assets} assets needed",
         highlight=False,
         soft_wrap=True,
     )
@@ -230,6 +222,14 @@ def print_verdict(view: RunView) -> None:
     out.print(f"verdict: [bold {colour}]{judged}[/]", highlight=False)
     for reason in judged.reasons:
         out.print(f"  {reason}", highlight=False, soft_wrap=True)
+
+
+_SUMMARIES = {
+    "f1": "mean",
+    "always_buy": "always-BUY",
+    "skill": "skill over always-BUY",
+    "auc": "AUC",
+}
 
 
 def _cell(asset: Any, mark: float) -> str:
