@@ -153,6 +153,6 @@ def _text(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = repr(value) if isinstance(value, float) else str(value)
-    if text and not (_NEEDS_QUOTES & set(text)) and text.isprintable():
+    if not (_NEEDS_QUOTES & set(text)) and text.isprintable():
         return text
     return f'"{text.translate(_ESCAPES)}"'

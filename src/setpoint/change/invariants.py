@@ -1,0 +1,136 @@
+"""CHANGE: judge a document by the invariants its catalogues declare.
+
+Guarantees: every rule is evaluated on exactly the values of one range or one group, and a broken one
+is named with its values. Refuses a catalogue whose expression does not compile or names nothing it
+binds. CEL is a third-party engine, which is why this lives here and not in ``declare``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cel
+
+from setpoint.errors import InvalidCatalogue, InvariantViolated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
+    from setpoint.declare.parameters import Scalar
+
+_RANGE_NAMES = frozenset({"value", "low", "high", "scale"})
+
+
+class Violation(NamedTuple):
+    """One broken invariant: where, which rule, and the values it judged."""
+
+    where: str
+    invariant: str
+    message: str
+    values: dict[str, Scalar]
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{name} = {value}" for name, value in sorted(self.values.items()))
+        return f"{self.where}: {self.invariant}: {self.message} ({values})"
+
+
+def violations(catalogues: Catalogues, document: Mapping[str, Scalar]) -> tuple[Violation, ...]:
+    """Return every invariant that ``document`` breaks; rules with an unset name are not judged."""
+    return tuple(
+        violation
+        for catalogue in catalogues.members
+        for invariant in catalogue.invariants
+        for violation in _judge(catalogue, invariant, document)
+    )
+
+
+def check_invariants(catalogues: Catalogues, document: Mapping[str, Scalar], where: str) -> None:
+    """Hold that ``document`` breaks no invariant.
+
+    Raises:
+        InvariantViolated: names every broken one.
+    """
+    broken = violations(catalogues, document)
+    if broken:
+        listed = "\n".join(f"  - {violation}" for violation in broken)
+        raise InvariantViolated(
+            f"{where} breaks {len(broken)} invariant(s):\n{listed}",
+            hint="change the values together, so that all hold at once",
+            violations=[violation._asdict() for violation in broken],
+        )
+
+
+def compile_invariants(catalogue: Catalogue) -> None:
+    """Hold that every expression compiles and names only what it is bound to.
+
+    Raises:
+        InvalidCatalogue: one does not.
+    """
+    declared = frozenset(parameter.name for parameter in catalogue.parameters)
+    for invariant in catalogue.invariants:
+        bound = _RANGE_NAMES if invariant.over == "range" else declared
+        unknown = _names(catalogue.name, invariant) - bound
+        if unknown:
+            raise InvalidCatalogue(
+                f"catalogue {catalogue.name}: invariant {invariant.name} names {', '.join(sorted(unknown))}.",
+                hint=f"over {invariant.over} it may name: {', '.join(sorted(bound))}",
+            )
+
+
+def _judge(catalogue: Catalogue, invariant: Invariant, document: Mapping[str, Scalar]) -> Iterator[Violation]:
+    names = _names(catalogue.name, invariant)
+    for where, values in _bindings(catalogue, invariant, document):
+        used = {name: values[name] for name in names if name in values}
+        if used.keys() == names and not _holds(catalogue.name, invariant, used):
+            yield Violation(where, invariant.name, invariant.message, used)
+
+
+def _bindings(
+    catalogue: Catalogue, invariant: Invariant, document: Mapping[str, Scalar]
+) -> Iterator[tuple[str, dict[str, Scalar]]]:
+    """Yield where a rule applies and the values it is bound to there."""
+    for group, declared_there in catalogue.groups.items():
+        if not catalogue.matches(invariant.applies, group):
+            continue
+        members = [declared for declared in declared_there if declared.name in document]
+        if invariant.over == "group":
+            yield "/".join(group) or catalogue.name, {d.parameter.name: document[d.name] for d in members}
+            continue
+        for declared in members:
+            yield declared.name, _range_values(declared.name, document)
+
+
+def _range_values(name: str, document: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    fields = {
+        "value": name,
+        "low": f"{name}_RANGE_MIN",
+        "high": f"{name}_RANGE_MAX",
+        "scale": f"{name}_RANGE_SCALE",
+    }
+    return {field: document[key] for field, key in fields.items() if key in document}
+
+
+def _holds(where: str, invariant: Invariant, values: dict[str, Scalar]) -> bool:
+    context = cel.Context()
+    context.add_function("pow", pow)
+    context.update(values)
+    try:
+        return bool(_program(where, invariant.name, invariant.expression).execute(context))
+    except (RuntimeError, TypeError, ValueError) as problem:
+        raise InvalidCatalogue(
+            f"catalogue {where}: invariant {invariant.name} cannot be evaluated on {values}: {problem}."
+        ) from None
+
+
+def _names(where: str, invariant: Invariant) -> frozenset[str]:
+    return frozenset(_program(where, invariant.name, invariant.expression).references()["variables"])
+
+
+@lru_cache(maxsize=1024)
+def _program(where: str, name: str, expression: str) -> Any:
+    try:
+        return cel.compile(expression)
+    except ValueError as problem:
+        raise InvalidCatalogue(f"catalogue {where}: invariant {name} does not compile: {problem}.") from None

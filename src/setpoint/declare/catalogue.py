@@ -1,0 +1,243 @@
+"""DECLARE: a catalogue: which keys exist and what a value of each must be. Never a value.
+
+A catalogue is a TOML file with a name and a version; its hash is the SHA-256 of the file's bytes, so
+``sha256sum`` names it too. A system reads one or more of them as ``Catalogues``.
+
+Guarantees: every key has one declaration and one address; a loaded catalogue is consistent.
+Refuses: unknown fields, repeated keys, bounds of the wrong type, two orders of scope dimensions.
+Standard library only: training processes read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.declare.keys import RANGE_FIELDS, SCALES, Key, Part, format_key, parse_key
+from setpoint.declare.parameters import Parameter
+from setpoint.errors import InvalidCatalogue, InvalidContext, UnknownKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+GLOBAL_SCOPE = "global"
+
+
+class Declared(NamedTuple):
+    """One declared key: its name, its reading, and the parameter its values must be of."""
+
+    name: str
+    key: Key
+    parameter: Parameter
+    catalogue: str
+
+
+class Invariant(NamedTuple):
+    """A rule over several values of one document, in CEL.
+
+    ``over`` is ``"range"`` (binds value, low, high, scale of each tuned parameter) or ``"group"``
+    (binds every parameter of one combination of key parts by its bare name). A rule whose names are
+    not all set is not judged: a missing value is coverage's finding, not an invariant's.
+    """
+
+    name: str
+    over: str
+    expression: str
+    message: str
+    applies: Mapping[str, tuple[str, ...]] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """One loaded catalogue file."""
+
+    name: str
+    version: str
+    hash: str
+    text: str = field(repr=False)
+    prefix: str
+    parts: tuple[Part, ...]
+    #: Scope dimensions, in the order in which they override: later wins.
+    dimensions: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    invariants: tuple[Invariant, ...] = ()
+    #: Declared lists that values name, such as the symbols of a universe.
+    universes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def keys(self) -> Mapping[str, Declared]:
+        """Every key of this catalogue, in the order of declaration."""
+        keys: dict[str, Declared] = {}
+        for parameter in self.parameters:
+            for declared in self._expand(parameter):
+                if declared.name in keys:
+                    raise InvalidCatalogue(f"catalogue {self.name} declares {declared.name} twice.")
+                keys[declared.name] = declared
+        return keys
+
+    @cached_property
+    def groups(self) -> Mapping[tuple[str, ...], tuple[Declared, ...]]:
+        """The values (not range fields) of each combination of parts; one empty combination without parts."""
+        groups: dict[tuple[str, ...], list[Declared]] = {values: [] for values in self._combinations()}
+        for declared in self.keys.values():
+            if not declared.key.field:
+                groups[declared.key.parts].append(declared)
+        return {values: tuple(members) for values, members in groups.items()}
+
+    @cached_property
+    def addresses(self) -> Mapping[tuple[str, ...], str]:
+        """Key name by address: the part values and the parameter name, as code gives them."""
+        return {
+            (*declared.key.parts, declared.parameter.name): name
+            for name, declared in self.keys.items()
+            if not declared.key.field
+        }
+
+    def parse(self, name: str) -> Key | None:
+        """Read a key's name by the grammar alone; None when it is none of this catalogue."""
+        key = parse_key(self.prefix, self.parts, frozenset(p.name for p in self.parameters), name)
+        return key if key and self.format(key) in self.keys else None
+
+    def format(self, key: Key) -> str:
+        """Write a key's name; the inverse of ``parse``."""
+        return format_key(self.prefix, self.parts, key)
+
+    def matches(self, applies: Mapping[str, tuple[str, ...]], values: tuple[str, ...]) -> bool:
+        """Say whether a combination of part values falls under an ``applies`` restriction."""
+        named = dict(zip((part.name for part in self.parts), values, strict=True))
+        return all(named[name] in allowed for name, allowed in applies.items())
+
+    def _combinations(self) -> Iterator[tuple[str, ...]]:
+        return product(*(part.tokens for part in self.parts))
+
+    def _expand(self, parameter: Parameter) -> Iterator[Declared]:
+        for values in self._combinations():
+            if not self.matches(parameter.applies, values):
+                continue
+            fields = ("", *RANGE_FIELDS) if parameter.tuned else ("",)
+            for name in fields:
+                key = Key(values, parameter.name, name)
+                yield Declared(self.format(key), key, _field_parameter(parameter, name), self.name)
+
+
+def _field_parameter(parameter: Parameter, name: str) -> Parameter:
+    if name != "range_scale":
+        return parameter
+    return Parameter(
+        name=parameter.name,
+        type="categorical",
+        choices=SCALES,
+        doc=f"How {parameter.name} is searched between its MIN and MAX.",
+        applies=parameter.applies,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogues:
+    """All catalogues of one system: what its documents may hold."""
+
+    members: tuple[Catalogue, ...]
+
+    @cached_property
+    def keys(self) -> Mapping[str, Declared]:
+        """Every declared key by name."""
+        keys: dict[str, Declared] = {}
+        for member in self.members:
+            repeated = keys.keys() & member.keys.keys()
+            if repeated:
+                raise InvalidCatalogue(f"two catalogues declare {min(repeated)}.")
+            keys.update(member.keys)
+        return keys
+
+    @cached_property
+    def addresses(self) -> Mapping[tuple[str, ...], str]:
+        """Key name by address, over all catalogues."""
+        addresses: dict[tuple[str, ...], str] = {}
+        for member in self.members:
+            repeated = addresses.keys() & member.addresses.keys()
+            if repeated:
+                raise InvalidCatalogue(f"two catalogues use the address {'/'.join(min(repeated))}.")
+            addresses.update(member.addresses)
+        return addresses
+
+    @cached_property
+    def groups(self) -> Mapping[tuple[str, ...], tuple[Declared, ...]]:
+        """The declared values of each combination of parts, over all catalogues."""
+        groups: dict[tuple[str, ...], tuple[Declared, ...]] = {}
+        for member in self.members:
+            for values, group in member.groups.items():
+                groups[values] = groups.get(values, ()) + group
+        return groups
+
+    @cached_property
+    def dimensions(self) -> tuple[str, ...]:
+        """Scope dimensions in overriding order, the same for every catalogue that names any."""
+        orders = {member.dimensions for member in self.members if member.dimensions}
+        if len(orders) > 1:
+            listed = " and ".join(sorted(" < ".join(order) for order in orders))
+            raise InvalidCatalogue(f"catalogues disagree on the scope dimensions: {listed}.")
+        return orders.pop() if orders else ()
+
+    @property
+    def identities(self) -> tuple[dict[str, str], ...]:
+        """Name, version and hash of each catalogue, as snapshots and runs record them."""
+        return tuple({"name": m.name, "version": m.version, "hash": m.hash} for m in self.members)
+
+    def declared(self, name: str) -> Declared:
+        """Return the declaration of a key.
+
+        Raises:
+            UnknownKey: no catalogue declares it; names the nearest keys.
+        """
+        try:
+            return self.keys[name]
+        except KeyError:
+            raise UnknownKey(self._unknown(name), hint=_nearest(name, self.keys), key=name) from None
+
+    def key_at(self, address: tuple[str, ...]) -> str:
+        """Return the key's name at an address such as ``("xgb", "5m", "gamma")``.
+
+        Raises:
+            UnknownKey: nothing is declared there; names the nearest addresses.
+        """
+        try:
+            return self.addresses[address]
+        except KeyError:
+            spelled = "/".join(map(str, address))
+            known = ["/".join(known) for known in self.addresses]
+            raise UnknownKey(
+                f"no catalogue declares {spelled}.", hint=_nearest(spelled, known), key=spelled
+            ) from None
+
+    def scopes(self, context: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the scopes that apply in ``context``, base first, later wins.
+
+        Raises:
+            InvalidContext: the context names a dimension that no catalogue declares.
+        """
+        for dimension in context:
+            if dimension not in self.dimensions:
+                raise InvalidContext(
+                    f"context names the dimension {dimension!r}, which no catalogue declares.",
+                    hint=f"use one of: {', '.join(self.dimensions) or 'none is declared'}",
+                )
+        overlays = (f"{name}={context[name]}" for name in self.dimensions if name in context)
+        return (GLOBAL_SCOPE, *overlays)
+
+    def shares_prefix(self, name: str) -> bool:
+        """Say whether a name has a catalogue's prefix, declared or not."""
+        return any(name.startswith(f"{member.prefix}_") for member in self.members)
+
+    def _unknown(self, name: str) -> str:
+        member = next((m for m in self.members if name.startswith(f"{m.prefix}_")), None)
+        if member:
+            return f"{name} shares the prefix {member.prefix}_ but is no key of catalogue {member.name}."
+        return f"no catalogue declares {name}."
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    found = get_close_matches(name, known, n=3, cutoff=0.6)
+    return f"did you mean {', '.join(found)}?" if found else "list the declared keys with `setpoint keys`"

@@ -1,0 +1,154 @@
+"""DECLARE: a document: its one canonical text, its hash, and the difference between two.
+
+Guarantees: for a document that Setpoint writes, ``canonical_text`` gives the bytes PostgreSQL gives
+for ``jsonb::text``, so one hash names it everywhere; a float keeps its decimal point and every bit.
+Refuses NaN, infinities, negative zero (``jsonb`` would drop its sign) and repeated keys.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from hashlib import sha256
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from setpoint.errors import InvalidDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Scalar = int | float | bool | str
+
+#: ``op`` of an edit.
+ADD, REPLACE, REMOVE = "add", "replace", "remove"
+
+
+class Edit(NamedTuple):
+    """One difference between two documents; ``old`` or ``new`` is None where there is none."""
+
+    op: str
+    key: str
+    old: Scalar | None
+    new: Scalar | None
+
+    def __str__(self) -> str:
+        if self.op == ADD:
+            return f"+ {self.key} = {_scalar_text(self.new)}"
+        if self.op == REMOVE:
+            return f"- {self.key} = {_scalar_text(self.old)}"
+        return f"~ {self.key} = {_scalar_text(self.old)} -> {_scalar_text(self.new)}"
+
+
+def canonical_text(document: Mapping[str, Scalar]) -> str:
+    """Return the text PostgreSQL gives for the same document as ``jsonb``.
+
+    Keys are ordered by their length in bytes, then bytewise; numbers are positional.
+
+    Raises:
+        InvalidDocument: a value JSON or ``jsonb`` cannot hold unchanged.
+    """
+    ordered = sorted(document.items(), key=lambda item: (len(item[0].encode()), item[0].encode()))
+    return "{" + ", ".join(f"{_string(key)}: {_scalar_text(value)}" for key, value in ordered) + "}"
+
+
+def text_hash(text: str) -> str:
+    """Return the hash that names a document: lower-case hex SHA-256 of its UTF-8 text."""
+    return sha256(text.encode()).hexdigest()
+
+
+def parse_text(text: str, where: str = "document") -> dict[str, Any]:
+    """Parse a document's text strictly; ``where`` names it in errors.
+
+    Raises:
+        InvalidDocument: no JSON object, a repeated key, or a number that is not finite.
+    """
+    try:
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as problem:
+        raise InvalidDocument(f"{where} is not a JSON document: {problem}.") from None
+    if not isinstance(document, dict):
+        raise InvalidDocument(f"{where} is {type(document).__name__}, expected one JSON object.")
+    return document
+
+
+def diff(old: Mapping[str, Scalar], new: Mapping[str, Scalar]) -> tuple[Edit, ...]:
+    """Return the edits that turn ``old`` into ``new``, sorted by key.
+
+    An int and a float are different values even when equal: ``1`` to ``1.0`` is an edit.
+    """
+    edits = []
+    for key in sorted(old.keys() | new.keys()):
+        if key not in old:
+            edits.append(Edit(ADD, key, None, new[key]))
+        elif key not in new:
+            edits.append(Edit(REMOVE, key, old[key], None))
+        elif type(old[key]) is not type(new[key]) or old[key] != new[key]:
+            edits.append(Edit(REPLACE, key, old[key], new[key]))
+    return tuple(edits)
+
+
+def apply_edits(document: Mapping[str, Scalar], edits: Iterable[Edit]) -> dict[str, Scalar]:
+    """Return ``document`` with ``edits`` applied; each edit must fit what it finds.
+
+    Raises:
+        InvalidDocument: an edit expects another old value than the document holds.
+    """
+    result = dict(document)
+    for edit in edits:
+        found = result.get(edit.key)
+        if found != edit.old or type(found) is not type(edit.old):
+            raise InvalidDocument(
+                f"edit '{edit}' does not fit: {edit.key} holds {found!r}.",
+                hint="make the edits again from the document as it is now",
+                key=edit.key,
+            )
+        if edit.new is None:
+            result.pop(edit.key, None)
+        else:
+            result[edit.key] = edit.new
+    return result
+
+
+def _scalar_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return _float_text(value)
+    if isinstance(value, str):
+        return _string(value)
+    raise InvalidDocument(f"a document cannot hold {value!r} ({type(value).__name__}).")
+
+
+def _float_text(value: float) -> str:
+    if not isfinite(value):
+        raise InvalidDocument(f"a document cannot hold {value}: not a finite number.")
+    text = format(Decimal(repr(value)), "f")
+    if text.startswith("-") and value == 0:
+        raise InvalidDocument("a document cannot hold -0.0: storage drops its sign.", hint="write 0.0")
+    return text if "." in text else f"{text}.0"
+
+
+def _string(text: str) -> str:
+    if "\x00" in text:
+        raise InvalidDocument("a document cannot hold the character U+0000.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidDocument(f"a document cannot hold half a surrogate pair: {text!r}.") from None
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key {repeated!r} is given twice")
+    return document
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not a finite number")

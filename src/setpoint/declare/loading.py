@@ -1,0 +1,233 @@
+"""DECLARE: read a catalogue from its TOML file, strictly.
+
+Guarantees: what loads is complete and consistent, and its hash is that of the file's bytes.
+Refuses unknown fields (a misspelt ``hihg`` would silently lift a bound), bounds of another type than
+their parameter, references to undeclared parts, and repeated names. One error names every problem.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
+from setpoint.declare.keys import Part
+from setpoint.declare.parameters import OPERATORS, Condition, Parameter
+from setpoint.errors import InvalidCatalogue
+
+FORMAT = 1
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_CATALOGUE_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
+_TOKEN = re.compile(r"[A-Z0-9]+\Z")
+_PREFIX = re.compile(r"[A-Z][A-Z0-9_]*[A-Z0-9]\Z")
+_VERSION = re.compile(r"\d+\.\d+\.\d+\Z")
+_TYPES = ("int", "float", "bool", "categorical")
+_ROLES = ("value", "max_rounds", "early_stopping")
+_TOP = {"format", "name", "version", "title", "prefix", "dimensions", "parts", "parameters"} | {
+    "invariants",
+    "universes",
+}
+_PARAMETER = {"name", "type", "doc", "unit", "low", "high", "choices", "tuned", "role", "applies"} | {
+    "library_name",
+    "aliases",
+    "passes_to",
+    "effective_when",
+}
+_INVARIANT = {"name", "over", "expression", "message", "applies"}
+
+
+def load_catalogues(names: str) -> Catalogues:
+    """Load the catalogues of a system.
+
+    Args:
+        names: bundled names or paths of TOML files, separated by commas, as in ``SETPOINT_CATALOGUES``.
+
+    Raises:
+        InvalidCatalogue: a file is missing or breaks the format, or two catalogues collide.
+    """
+    members = tuple(load_catalogue(name.strip()) for name in names.split(",") if name.strip())
+    if not members:
+        raise InvalidCatalogue("no catalogue is named.", hint="unset SETPOINT_CATALOGUES")
+    catalogues = Catalogues(members)
+    # Build all three now, so that a collision is an error of loading and not of a later read.
+    _ = catalogues.keys, catalogues.addresses, catalogues.dimensions
+    return catalogues
+
+
+def load_catalogue(name: str) -> Catalogue:
+    """Load one catalogue by its bundled name or the path of a TOML file."""
+    content = _read(name)
+    try:
+        data = tomllib.loads(content.decode())
+    except ValueError as problem:
+        raise InvalidCatalogue(f"catalogue {name} is not TOML: {problem}.") from None
+    return _Reader(name, content, data).catalogue()
+
+
+def bundled_catalogues() -> tuple[str, ...]:
+    """Return the names of the catalogues that ship with Setpoint, sorted."""
+    folder = files("setpoint.declare") / "catalogues"
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir()))
+
+
+def _read(name: str) -> bytes:
+    if name.endswith(".toml") or "/" in name:
+        path = Path(name).expanduser()
+        try:
+            return path.read_bytes()
+        except OSError as problem:
+            raise InvalidCatalogue(f"catalogue {name} cannot be read: {problem.strerror}.") from None
+    bundled = files("setpoint.declare") / "catalogues" / f"{name}.toml"
+    if not bundled.is_file():
+        raise InvalidCatalogue(
+            f"there is no bundled catalogue {name!r}.",
+            hint=f"use one of {', '.join(bundled_catalogues())}, or the path of a .toml file",
+        )
+    return bundled.read_bytes()
+
+
+class _Reader:
+    """Collects every problem of one file before it complains."""
+
+    def __init__(self, where: str, content: bytes, data: dict[str, Any]) -> None:
+        self.where, self.content, self.data = where, content, data
+        self.problems: list[str] = []
+
+    def catalogue(self) -> Catalogue:
+        self._top()
+        parts = self._parts()
+        parameters = tuple(self._parameter(entry, parts) for entry in self._tables("parameters"))
+        invariants = tuple(self._invariant(entry, parts) for entry in self._tables("invariants"))
+        if not parameters:
+            self.problems.append("it declares no parameter")
+        if self.problems:
+            listed = "\n".join(f"  - {problem}" for problem in self.problems)
+            raise InvalidCatalogue(f"catalogue {self.where} breaks the format:\n{listed}")
+        return Catalogue(
+            name=self.data["name"],
+            version=self.data["version"],
+            hash=sha256(self.content).hexdigest(),
+            text=self.content.decode(),
+            prefix=self.data["prefix"],
+            parts=parts,
+            dimensions=tuple(self.data.get("dimensions", ())),
+            parameters=parameters,
+            invariants=invariants,
+            universes={name: tuple(symbols) for name, symbols in self.data.get("universes", {}).items()},
+        )
+
+    def _top(self) -> None:
+        self._unknown("the file", self.data, _TOP)
+        if self.data.get("format") != FORMAT:
+            self.problems.append(f"format is {self.data.get('format')!r}, this release reads {FORMAT}")
+        for name, pattern in (("name", _CATALOGUE_NAME), ("version", _VERSION), ("prefix", _PREFIX)):
+            value = self.data.get(name)
+            if not isinstance(value, str) or not pattern.match(value):
+                self.problems.append(f"{name} is {value!r}, expected text like {pattern.pattern!r}")
+        dimensions = self.data.get("dimensions", [])
+        if len(set(dimensions)) != len(dimensions) or not all(_NAME.match(name) for name in dimensions):
+            self.problems.append(f"dimensions {dimensions!r} must be distinct lower-case names")
+
+    def _parts(self) -> tuple[Part, ...]:
+        parts = []
+        for entry in self._tables("parts"):
+            tokens = entry.get("values", {})
+            self._unknown("a part", entry, {"name", "values"})
+            if not all(_TOKEN.match(str(token)) for token in tokens.values()):
+                self.problems.append(f"part {entry.get('name')}: tokens must match {_TOKEN.pattern}")
+            if not tokens or len(set(tokens.values())) != len(tokens):
+                self.problems.append(f"part {entry.get('name')}: needs values with distinct tokens")
+            parts.append(Part(str(entry.get("name")), dict(tokens)))
+        return tuple(parts)
+
+    def _parameter(self, entry: dict[str, Any], parts: tuple[Part, ...]) -> Parameter:
+        name = str(entry.get("name", "?"))
+        self._unknown(f"parameter {name}", entry, _PARAMETER)
+        if not _NAME.match(name):
+            self._complain(name, "needs a lower-case name")
+        if entry.get("type") not in _TYPES:
+            self._complain(name, f"type {entry.get('type')!r} is not one of {', '.join(_TYPES)}")
+        if entry.get("role", "value") not in _ROLES:
+            self._complain(name, f"role {entry['role']!r} is not one of {', '.join(_ROLES)}")
+        if not entry.get("doc"):
+            self._complain(name, "needs a doc")
+        self._bounds(name, entry)
+        return Parameter(
+            **{"name": name, "type": "", "doc": ""} | {key: entry[key] for key in entry.keys() & _PLAIN},
+            choices=tuple(entry.get("choices", ())),
+            aliases=tuple(entry.get("aliases", ())),
+            applies=self._applies(name, entry, parts),
+            effective_when=tuple(self._conditions(name, entry)),
+        )
+
+    def _bounds(self, name: str, entry: dict[str, Any]) -> None:
+        kind = entry.get("type")
+        if kind in {"int", "float"}:
+            low, high = entry.get("low", ""), entry.get("high", "")
+            if {type(low).__name__, type(high).__name__} != {kind}:
+                self._complain(name, f"needs low and high of type {kind}")
+            elif low > high:
+                self._complain(name, f"low {low} is above high {high}")
+        elif "low" in entry or "high" in entry:
+            self._complain(name, f"a {kind} has no bounds")
+        if (kind == "categorical") != bool(entry.get("choices")):
+            self._complain(name, "choices belong to a categorical, and a categorical needs them")
+        if entry.get("tuned") and kind not in {"int", "float"}:
+            self._complain(name, "only an int or a float can be tuned")
+
+    def _applies(
+        self, name: str, entry: dict[str, Any], parts: tuple[Part, ...]
+    ) -> dict[str, tuple[str, ...]]:
+        known = {part.name: part.tokens for part in parts}
+        applies = entry.get("applies", {})
+        for part, values in applies.items():
+            if part not in known:
+                self._complain(name, f"applies names the part {part!r}, which is not declared")
+            elif not set(values) <= known[part].keys():
+                self._complain(name, f"applies.{part} names {sorted(set(values) - known[part].keys())}")
+        return {part: tuple(values) for part, values in applies.items()}
+
+    def _conditions(self, name: str, entry: dict[str, Any]) -> list[Condition]:
+        conditions = []
+        for condition in entry.get("effective_when", ()):
+            if len(condition) != 3 or condition[1] not in OPERATORS:
+                self._complain(name, f"effective_when {condition!r} is not [library name, operator, value]")
+            else:
+                conditions.append(Condition(*condition))
+        return conditions
+
+    def _invariant(self, entry: dict[str, Any], parts: tuple[Part, ...]) -> Invariant:
+        name = str(entry.get("name", "?"))
+        self._unknown(f"invariant {name}", entry, _INVARIANT)
+        if entry.get("over") not in {"range", "group"}:
+            self._complain(name, f"over {entry.get('over')!r} is not 'range' or 'group'")
+        if not entry.get("expression") or not entry.get("message"):
+            self._complain(name, "needs an expression and a message")
+        return Invariant(
+            name,
+            str(entry.get("over")),
+            str(entry.get("expression")),
+            str(entry.get("message")),
+            self._applies(name, entry, parts),
+        )
+
+    def _tables(self, name: str) -> list[dict[str, Any]]:
+        tables = self.data.get(name, [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self.problems.append(f"{name} must be an array of tables: [[{name}]]")
+            return []
+        return tables
+
+    def _unknown(self, what: str, entry: dict[str, Any], known: set[str]) -> None:
+        for field in sorted(entry.keys() - known):
+            self.problems.append(f"{what} has the unknown field {field!r}")
+
+    def _complain(self, name: str, problem: str) -> None:
+        self.problems.append(f"{name}: {problem}")
+
+
+_PLAIN = _PARAMETER - {"choices", "aliases", "applies", "effective_when"}

@@ -1,0 +1,159 @@
+"""DECLARE: seed files: starting values, each with its source.
+
+A seed file is TOML for one catalogue and one scope. One entry may cover many keys: it leaves out the
+parts it holds for all of, and gives a table where the last part's values differ.
+
+Guarantees: what loads is a value of its parameter and says where it came from.
+Refuses the whole file when one entry is wrong: half a seed is no seed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.loading import bundled_catalogues
+from setpoint.errors import InvalidDocument, InvalidValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.resources.abc import Traversable
+
+    from setpoint.declare.catalogue import Catalogue, Catalogues, Declared
+    from setpoint.declare.parameters import Scalar
+
+FORMAT = 1
+_TOP = {"format", "catalogue", "scope", "values"}
+_FIXED = {"parameter", "value", "source", "range", "range_source"}
+
+
+class Sourced(NamedTuple):
+    """A starting value and where it came from."""
+
+    value: Scalar
+    source: str
+
+
+class Seed(NamedTuple):
+    """The starting values of one scope, merged over all seed files that name it."""
+
+    scope: str
+    values: dict[str, Sourced]
+
+
+def load_seeds(folder: str, catalogues: Catalogues) -> tuple[Seed, ...]:
+    """Load every seed file for these catalogues, ``global`` first.
+
+    Args:
+        folder: where the ``*.toml`` files are; empty means the ones bundled with Setpoint.
+        catalogues: files for a bundled catalogue that is not among these are left out.
+
+    Raises:
+        InvalidDocument: a file is not a seed file, or any entry of it is wrong; names every problem.
+    """
+    scopes: dict[str, dict[str, Sourced]] = {}
+    for source in _seed_files(folder):
+        for scope, values in _load(source, catalogues):
+            known = scopes.setdefault(scope, {})
+            repeated = known.keys() & values.keys()
+            if repeated:
+                raise InvalidDocument(f"{source.name}: {min(repeated)} is seeded twice for {scope}.")
+            known.update(values)
+    ordered = sorted(scopes, key=lambda scope: (scope != GLOBAL_SCOPE, scope))
+    return tuple(Seed(scope, scopes[scope]) for scope in ordered)
+
+
+def _seed_files(folder: str) -> list[Traversable | Path]:
+    root: Traversable | Path = Path(folder).expanduser() if folder else files("setpoint.declare") / "seeds"
+    found = [entry for entry in root.iterdir() if entry.name.endswith(".toml")] if root.is_dir() else []
+    if not found:
+        raise InvalidDocument(
+            f"{folder} holds no seed files.",
+            hint="set SETPOINT_SEEDS to a folder of *.toml files, or unset it",
+        )
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def _load(source: Traversable | Path, catalogues: Catalogues) -> Iterator[tuple[str, dict[str, Sourced]]]:
+    try:
+        data = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise InvalidDocument(f"seed file {source.name} cannot be read: {problem}.") from None
+    name = data.get("catalogue")
+    member = next((m for m in catalogues.members if m.name == name), None)
+    if member is not None:
+        yield _Reader(source.name, data, member, catalogues).seed()
+    elif name not in bundled_catalogues():
+        raise InvalidDocument(
+            f"seed file {source.name} is for the catalogue {name!r}, which this system does not have.",
+            hint="correct its catalogue line, or add the catalogue to SETPOINT_CATALOGUES",
+        )
+
+
+class _Reader:
+    """Collects every problem of one file before it complains."""
+
+    def __init__(self, where: str, data: dict[str, Any], member: Catalogue, catalogues: Catalogues) -> None:
+        self.where, self.data, self.member, self.catalogues = where, data, member, catalogues
+        self.problems: list[str] = []
+
+    def seed(self) -> tuple[str, dict[str, Sourced]]:
+        if self.data.get("format") != FORMAT:
+            self.problems.append(f"format is {self.data.get('format')!r}, this release reads {FORMAT}")
+        self._unknown("the file", self.data, _TOP)
+        scope = self._scope()
+        values: dict[str, Sourced] = {}
+        for entry in self.data.get("values", []):
+            for declared, value, source in self._entry(entry):
+                self._add(values, declared, value, source)
+        if self.problems:
+            listed = "\n".join(f"  - {problem}" for problem in self.problems)
+            raise InvalidDocument(f"seed file {self.where} is refused whole:\n{listed}")
+        return scope, values
+
+    def _scope(self) -> str:
+        scope = str(self.data.get("scope"))
+        dimension, _, value = scope.partition("=")
+        if scope != GLOBAL_SCOPE and not (value and dimension in self.catalogues.dimensions):
+            self.problems.append(f"scope {scope!r} is not 'global' or <dimension>=<value>")
+        return scope
+
+    def _entry(self, entry: dict[str, Any]) -> Iterator[tuple[Declared, object, str]]:
+        name = entry.get("parameter")
+        parts = {part.name for part in self.member.parts}
+        self._unknown(f"entry {name}", entry, _FIXED | parts)
+        where = {part: entry[part] for part in parts if part in entry}
+        found = [d for d in self.member.keys.values() if d.key.parameter == name and self._covers(where, d)]
+        if not found:
+            self.problems.append(f"entry {name} {where or ''} covers no declared key")
+        for declared in found:
+            field = declared.key.field
+            if not field:
+                yield declared, self._value_for(declared, entry), str(entry.get("source", ""))
+            elif "range" in entry:
+                bound = entry["range"].get(field.removeprefix("range_"))
+                yield declared, bound, str(entry.get("range_source", ""))
+
+    def _covers(self, where: dict[str, str], declared: Declared) -> bool:
+        values = dict(zip((part.name for part in self.member.parts), declared.key.parts, strict=True))
+        return all(values[part] == value for part, value in where.items())
+
+    def _value_for(self, declared: Declared, entry: dict[str, Any]) -> object:
+        value = entry.get("value")
+        return value.get(declared.key.parts[-1]) if isinstance(value, dict) else value
+
+    def _add(self, values: dict[str, Sourced], declared: Declared, value: object, source: str) -> None:
+        if not source.strip():
+            self.problems.append(f"{declared.name} does not say its source")
+        if declared.name in values:
+            self.problems.append(f"{declared.name} is given twice")
+        try:
+            values[declared.name] = Sourced(declared.parameter.check(value, declared.name), source)
+        except InvalidValue as problem:
+            self.problems.append(problem.message)
+
+    def _unknown(self, what: str, entry: dict[str, Any], known: set[str]) -> None:
+        self.problems.extend(f"{what} has the unknown field {f!r}" for f in sorted(entry.keys() - known))

@@ -1,0 +1,263 @@
+"""RESOLVE: the values of one snapshot, read by a training process.
+
+Guarantees: a value has its declared type; a missing value stops the run unless the call gives a
+fallback, which is then counted and said once per key; reading is safe from several threads; the set
+of keys read is known. Nothing changes while a run reads: a snapshot is pinned, not watched.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from setpoint.errors import CatalogueMismatch, InvalidDocument, InvalidValue, MissingValue, UnknownKey
+from setpoint.observe.events import EventLog, HpoFallbackApplied
+from setpoint.resolve.shapes import Layer, Range, Rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.declare.catalogue import Catalogues, Declared
+    from setpoint.declare.parameters import Scalar
+    from setpoint.resolve.snapshot import Snapshot
+
+#: Distinguishes "no fallback given" from any value.
+UNSET: Final[Any] = object()
+
+
+class Hyperparams:
+    """The typed values of one pinned snapshot.
+
+    An *address* is what code says for a key: the values of its parts and the parameter's name, such
+    as ``("xgb", "5m", "learning_rate")`` or ``("tuning_trials",)``.
+
+    Raises:
+        CatalogueMismatch: the snapshot was made under another version of a catalogue.
+        InvalidDocument: the snapshot holds values that their declarations refuse.
+    """
+
+    def __init__(self, snapshot: Snapshot, catalogues: Catalogues, events: EventLog | None = None) -> None:
+        _check_catalogues(snapshot, catalogues)
+        self.snapshot = snapshot
+        self.catalogues = catalogues
+        self._events = events or EventLog()
+        self._values, self.undeclared = _typed(snapshot, catalogues)
+        # One dict is both the cache of reads by address and the record of them.
+        self._read: dict[tuple[str, ...], Any] = {}
+        self._read_by_key: set[str] = set()
+        self._lock = Lock()
+        #: How often each key's fallback was used.
+        self.fallbacks: dict[str, int] = {}
+
+    @property
+    def hash(self) -> str:
+        """The hash that names the pinned snapshot."""
+        return self.snapshot.hash
+
+    @property
+    def keys_read(self) -> frozenset[str]:
+        """The keys whose values were handed out so far, fallbacks included."""
+        by_address = (self.catalogues.addresses[address] for address in tuple(self._read))
+        return frozenset(by_address) | self._read_by_key | self.fallbacks.keys()
+
+    def resolve(self, *address: str, fallback: Any = UNSET) -> Any:
+        """Return the value at an address.
+
+        Args:
+            *address: the key's parts and the parameter, such as ``"xgb", "5m", "gamma"``.
+            fallback: used when the snapshot lacks the key, with a warning event; must be of the
+                declared type. Without it a missing value is an error.
+
+        Raises:
+            UnknownKey: nothing is declared at this address; names the nearest.
+            MissingValue: declared, not set, and no fallback.
+            InvalidValue: the fallback is not a value of this parameter.
+        """
+        try:
+            return self._read[address]
+        except KeyError:
+            return self._resolve_first(address, fallback)
+
+    def value(self, key: str) -> Any:
+        """Return the value of a key by its full name, range fields included.
+
+        Raises:
+            UnknownKey: no catalogue declares it.
+            MissingValue: the snapshot lacks it.
+        """
+        declared = self.catalogues.declared(key)
+        if key not in self._values:
+            raise self._missing(declared)
+        self._read_by_key.add(key)
+        return self._values[key]
+
+    def params(self, *parts: str, chosen: Mapping[str, Scalar] | None = None) -> dict[str, Any]:
+        """Return the values for one combination of parts by library name, without rounds.
+
+        Args:
+            *parts: such as ``"lgb", "5m"``.
+            chosen: values that override, by parameter name, such as a tuning trial's.
+        """
+        chosen = chosen or {}
+        return {
+            declared.parameter.library_name or declared.parameter.name: (
+                chosen[declared.parameter.name]
+                if declared.parameter.name in chosen
+                else self.resolve(*parts, declared.parameter.name)
+            )
+            for declared in self._group(parts)
+            if declared.parameter.role == "value"
+        }
+
+    def rounds(self, *parts: str, chosen: Mapping[str, Scalar] | None = None) -> Rounds:
+        """Return how long to train; ``chosen`` overrides as in ``params``."""
+        chosen = chosen or {}
+        found: dict[str, Any] = {}
+        for declared in self._group(parts):
+            name, role = declared.parameter.name, declared.parameter.role
+            if role != "value":
+                found[role] = chosen[name] if name in chosen else self.resolve(*parts, name)
+        return Rounds(found["max_rounds"], found["early_stopping"])
+
+    def passed_to(self, model: str) -> dict[str, Any]:
+        """Return the values outside a model's own keys that its adapter receives, by library name."""
+        return {
+            declared.parameter.library_name: self.resolve(*declared.key.parts, declared.parameter.name)
+            for declared in self.catalogues.keys.values()
+            if declared.parameter.passes_to == model and not declared.key.field
+        }
+
+    def range(self, *address: str) -> Range:
+        """Return the governed search range of a parameter, bounds inclusive.
+
+        Raises:
+            UnknownKey: unknown address, or the parameter is not tuned.
+            MissingValue: one of the three keys has no value.
+        """
+        key = self.catalogues.key_at(address)
+        if not self.catalogues.keys[key].parameter.tuned:
+            raise UnknownKey(f"{key} is not tuned: it has no range.", hint="read it with resolve()", key=key)
+        return Range(*(self.value(f"{key}_{field}") for field in ("RANGE_MIN", "RANGE_MAX", "RANGE_SCALE")))
+
+    def ranges(self, *parts: str) -> dict[str, Range]:
+        """Return every governed range for one combination of parts, by parameter name."""
+        return {
+            declared.parameter.name: self.range(*parts, declared.parameter.name)
+            for declared in self._group(parts)
+            if declared.parameter.tuned
+        }
+
+    def suggest(self, trial: Any, *parts: str) -> dict[str, Any]:
+        """Let an Optuna trial choose within the governed ranges; returns as ``params`` does.
+
+        The trial's values override the snapshot's. Rounds are chosen too and left in the trial:
+        read them with ``rounds(*parts, chosen=trial.params)``.
+        """
+        chosen = {}
+        for name, (low, high, scale) in self.ranges(*parts).items():
+            suggest = trial.suggest_int if isinstance(low, int) else trial.suggest_float
+            chosen[name] = suggest(name, low, high, log=scale == "log")
+        return self.params(*parts, chosen=chosen)
+
+    def explain(self, *address: str) -> tuple[Layer, ...]:
+        """Return what every layer says about a key, base first; the last one that sets it wins."""
+        key = self.catalogues.key_at(address)
+        said = [self._said(index, key) for index in range(len(self.snapshot.layers))]
+        winner = max((index for index, value in enumerate(said) if value is not None), default=-1)
+        return tuple(
+            Layer(layer.scope, layer.revision, layer.author, value, index == winner)
+            for index, (layer, value) in enumerate(zip(self.snapshot.layers, said, strict=True))
+        )
+
+    def _said(self, index: int, key: str) -> Any:
+        keys = self.snapshot.layers[index].keys
+        overridden = any(key in later.keys for later in self.snapshot.layers[1:])
+        value = self._values.get(key) if index == 0 and not overridden else keys.get(key)
+        return self.catalogues.keys[key].parameter.coerce(value)
+
+    def _group(self, parts: tuple[str, ...]) -> tuple[Declared, ...]:
+        group = self.catalogues.groups.get(parts)
+        if not parts or not group:
+            known = ", ".join("/".join(values) for values in self.catalogues.groups if values)
+            raise UnknownKey(f"no catalogue declares {'/'.join(parts)!r}.", hint=f"use one of: {known}")
+        return group
+
+    def _resolve_first(self, address: tuple[str, ...], fallback: Any) -> Any:
+        key = self.catalogues.key_at(address)
+        if key in self._values:
+            self._read[address] = self._values[key]
+            return self._values[key]
+        declared = self.catalogues.keys[key]
+        if fallback is UNSET:
+            raise self._missing(declared)
+        declared.parameter.check(fallback, f"fallback of {key}")
+        self._count_fallback(declared, fallback)
+        return fallback
+
+    def _count_fallback(self, declared: Declared, fallback: Scalar) -> None:
+        with self._lock:
+            count = self.fallbacks[declared.name] = self.fallbacks.get(declared.name, 0) + 1
+        if count > 1:
+            return
+        named = dict(
+            zip(
+                (part.name for part in self._catalogue(declared).parts),
+                declared.key.parts,
+                strict=True,
+            )
+        )
+        self._events.emit(
+            HpoFallbackApplied(
+                model=named.get("model", ""),
+                timeframe=named.get("timeframe", ""),
+                param=declared.parameter.name,
+                key=declared.name,
+                fallback=fallback,
+            )
+        )
+
+    def _catalogue(self, declared: Declared) -> Any:
+        return next(m for m in self.catalogues.members if m.name == declared.catalogue)
+
+    def _missing(self, declared: Declared) -> MissingValue:
+        scopes = " < ".join(layer.scope for layer in self.snapshot.layers)
+        return MissingValue(
+            f"{declared.name} has no value in snapshot {self.hash[:12]} (scopes: {scopes}).",
+            hint="seed it with `setpoint seed --apply`, then pin again",
+            key=declared.name,
+            scope=scopes,
+        )
+
+
+def _check_catalogues(snapshot: Snapshot, catalogues: Catalogues) -> None:
+    made_under = {identity["name"]: identity for identity in snapshot.catalogues}
+    for here in catalogues.identities:
+        there = made_under.get(here["name"])
+        if there is None or there["hash"] != here["hash"]:
+            version = f"{there['version']} ({there['hash'][:12]})" if there else "none"
+            raise CatalogueMismatch(
+                f"snapshot {snapshot.hash[:12]} was made under {here['name']} {version}, "
+                f"here is {here['version']} ({here['hash'][:12]}).",
+                hint="pin again with this release, or run with the catalogue the snapshot names",
+            )
+
+
+def _typed(snapshot: Snapshot, catalogues: Catalogues) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the declared values, coerced and checked, and the names no catalogue declares."""
+    values: dict[str, Any] = {}
+    problems = []
+    for name, raw in snapshot.document.items():
+        declared = catalogues.keys.get(name)
+        if declared is None:
+            continue
+        try:
+            values[name] = declared.parameter.check(declared.parameter.coerce(raw), name)
+        except InvalidValue as problem:
+            problems.append(f"  - {problem.message}")
+    if problems:
+        listed = "\n".join(problems)
+        raise InvalidDocument(
+            f"snapshot {snapshot.hash[:12]} holds values its catalogues refuse:\n{listed}",
+            hint="correct them in the control plane, then pin again",
+        )
+    return values, tuple(sorted(snapshot.document.keys() - values.keys()))

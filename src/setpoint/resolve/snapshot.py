@@ -1,0 +1,160 @@
+"""RESOLVE: a snapshot: the resolved document of one context, named by the hash of its text.
+
+Guarantees: a snapshot that loads has a text whose SHA-256 is its hash; the bytes that were hashed are
+the bytes that were received, never a re-serialisation. A file is written whole or not at all.
+Refuses a file that is torn, of another format, or whose hash does not match.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setpoint.declare.document import parse_text, text_hash
+from setpoint.errors import CorruptSnapshot, HashMismatch, StorageFull
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.declare.parameters import Scalar
+
+FORMAT = "setpoint-snapshot/1"
+_FIELDS = {"format", "text", "hash", "catalogues", "context", "layers"}
+
+
+@dataclass(frozen=True)
+class SnapshotLayer:
+    """Where some of a snapshot's values came from: one revision of one scope.
+
+    ``keys`` holds the values this scope sets; of the first layer only those that a later layer
+    overrides, because a key listed nowhere came from the first layer unchanged.
+    """
+
+    scope: str
+    revision: int | None
+    hash: str
+    author: str
+    keys: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The resolved document of one context; ``verified`` is False for a bare environment."""
+
+    text: str
+    hash: str
+    catalogues: tuple[Mapping[str, str], ...]
+    context: Mapping[str, str]
+    layers: tuple[SnapshotLayer, ...]
+    origin: str = "memory"
+    verified: bool = True
+
+    def __post_init__(self) -> None:
+        found = text_hash(self.text)
+        if found != self.hash:
+            raise HashMismatch(
+                f"snapshot {self.origin}: its text has the hash {found[:12]}, it is named {self.hash[:12]}.",
+                hint="pin again with `setpoint pin --out FILE`; do not edit a snapshot",
+                found=found,
+                expected=self.hash,
+            )
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The parsed text; numbers are as JSON gives them, not yet coerced to declared types."""
+        return parse_text(self.text, f"snapshot {self.origin}")
+
+    def to_json(self) -> str:
+        """Return the file's content: one JSON object in which ``text`` is a string."""
+        content = {
+            "format": FORMAT,
+            "text": self.text,
+            "hash": self.hash,
+            "catalogues": [dict(identity) for identity in self.catalogues],
+            "context": dict(self.context),
+            "layers": [
+                {
+                    "scope": layer.scope,
+                    "revision": layer.revision,
+                    "hash": layer.hash,
+                    "author": layer.author,
+                    "keys": dict(layer.keys),
+                }
+                for layer in self.layers
+            ],
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_snapshot(path: Path | str, expected_hash: str = "") -> Snapshot:
+    """Read and verify a snapshot file.
+
+    Args:
+        path: the file.
+        expected_hash: the hash somebody else named, such as ``SETPOINT_SNAPSHOT_HASH``; empty for any.
+
+    Raises:
+        CorruptSnapshot: missing, unreadable, torn, or of another format.
+        HashMismatch: the text does not have the hash in the file, or not the expected one.
+    """
+    snapshot = parse_snapshot(_read(path), str(path))
+    if expected_hash and snapshot.hash != expected_hash:
+        raise HashMismatch(
+            f"snapshot {path} is {snapshot.hash[:12]}, expected {expected_hash[:12]}.",
+            hint="the file was replaced after it was pinned; start the run again",
+            found=snapshot.hash,
+            expected=expected_hash,
+        )
+    return snapshot
+
+
+def parse_snapshot(content: str, origin: str) -> Snapshot:
+    """Build a snapshot from a file's content; raises as ``read_snapshot`` does."""
+    try:
+        data = json.loads(content)
+        if data["format"] != FORMAT or set(data) != _FIELDS:
+            raise CorruptSnapshot(
+                f"snapshot {origin} is not of format {FORMAT}.", hint="pin again with this release"
+            )
+        layers = tuple(SnapshotLayer(**layer) for layer in data["layers"])
+        catalogues = tuple(dict(identity) for identity in data["catalogues"])
+        return Snapshot(data["text"], data["hash"], catalogues, dict(data["context"]), layers, origin)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise CorruptSnapshot(
+            f"snapshot {origin} cannot be read: {problem}.",
+            hint="pin again with `setpoint pin --out FILE`",
+        ) from None
+
+
+def write_atomically(path: Path, content: str) -> None:
+    """Write a file whole or not at all, and on disk before returning.
+
+    Raises:
+        StorageFull: the file system refuses; nothing is left behind and an old file is kept.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("w", encoding="utf-8") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as problem:
+        partial.unlink(missing_ok=True)
+        raise StorageFull(
+            f"{path} cannot be written: {problem.strerror}.", hint="free some space or set SETPOINT_HOME"
+        ) from None
+
+
+def _read(path: Path | str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise CorruptSnapshot(
+            f"snapshot {path} cannot be read: {problem}.", hint="pin again with `setpoint pin --out FILE`"
+        ) from None

@@ -1,0 +1,160 @@
+"""STORE: the way to the server of these settings, embedded or real, as the application or as the owner.
+
+Guarantees: a session acts as the role ``setpoint_app``, which owns nothing, whoever logged in; its time
+zone is UTC and its search path ``public``. Connecting is bounded in time. ``PG*`` variables do not
+redirect the embedded server.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+
+from setpoint.errors import DatabaseUnavailable
+from setpoint.store import embedded
+from setpoint.store.problems import translated
+from setpoint.store.supervisor import APP, DATABASE, OWNER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from setpoint.settings import Settings
+    from setpoint.store.layout import Listening
+
+    Connection = psycopg.Connection[dict[str, Any]]
+
+CONNECT_TIMEOUT_S = 5
+LOCK_TIMEOUT = "30s"
+OLDEST_SERVER = 150000
+NOT_PREPARED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.InvalidParameterValue,
+)
+
+
+class Server:
+    """The server of these settings, claimed as long as this object is open; safe across threads."""
+
+    def __init__(self, settings: Settings, options: Sequence[str] = ()) -> None:
+        self._settings = settings
+        self._options = options
+        self._attachment: embedded.Attachment | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def is_embedded(self) -> bool:
+        """False when ``database_url`` names a real server."""
+        return not self._settings.database_url
+
+    def conninfo(self, *, owner: bool = False) -> str:
+        """Return a connection string, starting the embedded server when it is not up.
+
+        Args:
+            owner: as the role that owns the tables (``migrate_url`` on a real server).
+
+        Raises:
+            DatabaseUnavailable: the embedded server cannot start.
+        """
+        if self.is_embedded:
+            return embedded_conninfo(self._attached(), owner=owner)
+        url = self._settings.migrate_url if owner else ""
+        with translated():
+            return make_conninfo(url or self._settings.database_url)
+
+    def _attached(self) -> Listening:
+        with self._lock:
+            # A new claim first: giving up the old one must never leave the server unused.
+            claim = embedded.attach(self._settings, self._options)
+            if self._attachment is not None:
+                self._attachment.close()
+            self._attachment = claim
+            return claim.listening
+
+    def close(self) -> None:
+        """Give up the claim; safe to call twice."""
+        with self._lock:
+            if self._attachment is not None:
+                self._attachment.close()
+                self._attachment = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def embedded_conninfo(listening: Listening, *, owner: bool = False, database: str = DATABASE) -> str:
+    """Return the connection string of the embedded server, immune to ``PG*`` variables."""
+    return make_conninfo(
+        host=listening.socket_folder,
+        port=listening.port,
+        user=OWNER if owner else APP,
+        dbname=database,
+        sslmode="disable",
+        gssencmode="disable",
+        target_session_attrs="any",
+        options="",
+    )
+
+
+def connect_app(conninfo: str) -> Connection:
+    """Open a session that acts as ``setpoint_app``.
+
+    Raises:
+        DatabaseUnavailable: unreachable, too old, not migrated, or its login may not act as the role.
+    """
+    connection = _connect(conninfo)
+    try:
+        with translated():
+            _become_app(connection)
+            connection.commit()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_owner(conninfo: str) -> Connection:
+    """Open a session as whoever the connection string names, for migrations; errors as ``connect_app``."""
+    return _connect(conninfo)
+
+
+def _connect(conninfo: str) -> Connection:
+    with translated():
+        given = conninfo_to_dict(conninfo)
+        given.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
+        given.setdefault("application_name", "setpoint")
+        connection = psycopg.Connection[dict[str, Any]].connect(**given, row_factory=dict_row)  # type: ignore[arg-type]
+    if connection.info.server_version < OLDEST_SERVER:
+        version = connection.info.server_version // 10000
+        connection.close()
+        raise DatabaseUnavailable(
+            f"the server is PostgreSQL {version}, expected 15 or newer.",
+            hint="point SETPOINT_DATABASE_URL at a newer server",
+        )
+    return connection
+
+
+def _become_app(connection: Connection) -> None:
+    try:
+        connection.execute(
+            "SELECT set_config('role', %s, false), set_config('TimeZone', 'UTC', false),"
+            " set_config('search_path', 'public', false), set_config('lock_timeout', %s, false)",
+            [APP, LOCK_TIMEOUT],
+        )
+    except NOT_PREPARED:
+        raise DatabaseUnavailable(
+            f"the database has no role {APP}: it was never migrated.", hint="run `setpoint db migrate`"
+        ) from None
+    except psycopg.errors.InsufficientPrivilege:
+        login = connection.info.user
+        raise DatabaseUnavailable(
+            f"the login {login} may not act as the role {APP}.",
+            hint=f"as an administrator run: GRANT {APP} TO {login}",
+        ) from None

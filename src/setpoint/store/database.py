@@ -1,0 +1,272 @@
+"""STORE: named queries in transactions, over a small pool of sessions.
+
+Guarantees: every statement runs in a transaction, and a transaction that raised changed nothing. A
+session lost between two transactions is replaced without the caller noticing; one lost within a
+transaction raises ``DatabaseUnavailable``, and the next transaction starts (or restarts the embedded
+server) afresh. Safe across threads; not across a fork. Refuses SQL that is not in ``store/queries``.
+
+In parameters and rows a dict or a list is JSON. Texts that carry a hash are ``text`` columns of the
+queries, never parsed here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from setpoint.errors import DatabaseUnavailable, InvalidValue, SetpointError
+from setpoint.store import migrate
+from setpoint.store.connect import Server, connect_app
+from setpoint.store.problems import translated
+from setpoint.store.queries import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from setpoint.settings import Settings
+    from setpoint.store.connect import Connection
+
+    Row = dict[str, Any]
+
+POOL_SIZE = 8
+POOL_TIMEOUT_S = 30.0
+BEGIN = (
+    "SELECT set_config('setpoint.author', %(author)s, true), set_config('setpoint.proof', %(proof)s, true),"
+    " set_config('setpoint.reason', %(reason)s, true), set_config('setpoint.source', %(source)s, true),"
+    " set_config('setpoint.catalogues', %(catalogues)s, true)"
+)
+
+
+class Transaction:
+    """Named queries within one open transaction; made by ``Database.transaction``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def fetch_all(self, query_name: str, **params: object) -> list[Row]:
+        """Return every row; errors as ``Database.transaction``."""
+        with translated():
+            return self._connection.execute(statement(query_name), _bound(params)).fetchall()
+
+    def fetch_one(self, query_name: str, **params: object) -> Row | None:
+        """Return the row, or None when there is none.
+
+        Raises:
+            SetpointError: there was more than one.
+        """
+        rows = self.fetch_all(query_name, **params)
+        if len(rows) > 1:
+            raise SetpointError(f"query {query_name!r} returned {len(rows)} rows, expected one at most.")
+        return rows[0] if rows else None
+
+    def execute(self, query_name: str, **params: object) -> int:
+        """Run it and return how many rows it touched."""
+        with translated():
+            return self._connection.execute(statement(query_name), _bound(params)).rowcount
+
+    def execute_many(self, query_name: str, rows: Iterable[Mapping[str, object]]) -> int:
+        """Run it once for each of ``rows`` in one round trip; return how many rows were touched in all."""
+        with translated(), self._connection.cursor() as cursor:
+            cursor.executemany(statement(query_name), [_bound(row) for row in rows])
+            return max(cursor.rowcount, 0)
+
+
+class Database:
+    """The database of these settings; close it, or use it as a context manager."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(POOL_SIZE)
+        self._closed = False
+
+    @classmethod
+    def open(cls, settings: Settings) -> Database:
+        """Reach the database, starting the embedded server when it is not up.
+
+        The embedded server's tables are brought to this release; a real server's never without being
+        asked.
+
+        Raises:
+            DatabaseUnavailable: unreachable, cannot start, or needs `setpoint db migrate`.
+            MigrationChanged: its tables were made by another release.
+        """
+        server = Server(settings)
+        database = cls(server)
+        try:
+            database._bring_up_to_date()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @property
+    def is_embedded(self) -> bool:
+        """True for the private server of this home, false for the one that ``database_url`` names."""
+        return self._server.is_embedded
+
+    def _bring_up_to_date(self) -> None:
+        with self._session() as connection:
+            todo = migrate.pending(connection)
+            connection.rollback()
+        if not todo:
+            return
+        if not self._server.is_embedded:
+            raise DatabaseUnavailable(
+                f"the database lacks {len(todo)} migrations of this release, from {todo[0].version:04} on.",
+                hint="run `setpoint db migrate`",
+            )
+        migrate.migrate(self._server.conninfo(owner=True))
+
+    def close(self) -> None:
+        """Close idle sessions and give up the claim on the embedded server; safe to call twice."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+        self._server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(
+        self,
+        *,
+        author: str = "",
+        proof: str = "",
+        reason: str = "",
+        source: str = "",
+        catalogues: Sequence[Mapping[str, str]] = (),
+    ) -> Iterator[Transaction]:
+        """Open a transaction; it commits when the block ends, and changes nothing when the block raises.
+
+        Args:
+            author: who a revision made here is attributed to; empty means ``unattributed``.
+            proof: how the author was proven; empty means ``database-login``.
+            reason: why; empty means ``(none given)``.
+            source: which door it came through, such as ``cli``; empty means ``sql``.
+            catalogues: ``{name, version, hash}`` of the catalogues in force.
+
+        Raises:
+            DatabaseUnavailable: the server was lost; when it was lost during the commit, the outcome is
+                unknown.
+            StorageFull: the server's disk is full.
+            ConflictError: another transaction won; safe to retry.
+            ForbiddenError: the statement is refused, such as an UPDATE of history.
+            InvalidValue: a value breaks a constraint, or is no JSON.
+        """
+        facts = {"author": author, "proof": proof, "reason": reason, "source": source}
+        facts["catalogues"] = json.dumps([dict(catalogue) for catalogue in catalogues])
+        with self._session(facts) as connection, translated():
+            try:
+                yield Transaction(connection)
+            except BaseException:
+                with suppress(psycopg.Error):
+                    connection.rollback()
+                raise
+            connection.commit()
+
+    def fetch_all(self, query_name: str, **params: object) -> list[Row]:
+        """``Transaction.fetch_all`` in a transaction of its own."""
+        with self.transaction() as transaction:
+            return transaction.fetch_all(query_name, **params)
+
+    def fetch_one(self, query_name: str, **params: object) -> Row | None:
+        """``Transaction.fetch_one`` in a transaction of its own."""
+        with self.transaction() as transaction:
+            return transaction.fetch_one(query_name, **params)
+
+    def execute(self, query_name: str, **params: object) -> int:
+        """``Transaction.execute`` in a transaction of its own, committed when it returns."""
+        with self.transaction() as transaction:
+            return transaction.execute(query_name, **params)
+
+    def execute_many(self, query_name: str, rows: Iterable[Mapping[str, object]]) -> int:
+        """``Transaction.execute_many`` in a transaction of its own, committed when it returns."""
+        with self.transaction() as transaction:
+            return transaction.execute_many(query_name, rows)
+
+    @contextmanager
+    def _session(self, facts: Mapping[str, str] | None = None) -> Iterator[Connection]:
+        """Lend a session with an open transaction; it goes back to the pool when it is still sound."""
+        if not self._slots.acquire(timeout=POOL_TIMEOUT_S):
+            raise DatabaseUnavailable(
+                f"all {POOL_SIZE} sessions were busy for {POOL_TIMEOUT_S:g} s.", hint="try again"
+            )
+        try:
+            connection = self._begin(facts or {})
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        finally:
+            self._slots.release()
+
+    def _begin(self, facts: Mapping[str, str]) -> Connection:
+        """Return a session in which the first statement has worked: nothing of the caller's was sent yet."""
+        while (connection := self._take_idle()) is not None:
+            try:
+                _state_facts(connection, facts)
+            except psycopg.OperationalError:  # it died while it was idle
+                connection.close()
+            else:
+                return connection
+        connection = connect_app(self._server.conninfo())
+        try:
+            with translated():
+                _state_facts(connection, facts)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _take_idle(self) -> Connection | None:
+        with self._lock:
+            if self._closed:
+                raise DatabaseUnavailable("this database object is closed.", hint="open another")
+            return self._idle.pop() if self._idle else None
+
+    def _give_back(self, connection: Connection) -> None:
+        idle = psycopg.pq.TransactionStatus.IDLE
+        with self._lock:
+            if not self._closed and not connection.closed and connection.info.transaction_status == idle:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+def _state_facts(connection: Connection, facts: Mapping[str, str]) -> None:
+    if facts:
+        connection.execute(BEGIN, facts)
+
+
+def _bound(params: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: _as_json(value) if isinstance(value, dict | list) else value for name, value in params.items()
+    }
+
+
+def _as_json(value: object) -> Jsonb:
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidValue(
+            f"a value cannot be stored as JSON: {error}.", hint="numbers must be finite"
+        ) from error
+    return Jsonb(value, dumps=partial(_say, text))
+
+
+def _say(text: str, _value: object) -> str:
+    return text

@@ -1,0 +1,175 @@
+"""STORE: which file of the embedded server is where, and the locks on them.
+
+Everything is below ``<home>/postgres/``. Guarantees: who holds a lock is a fact of the kernel
+(``flock``), never of a file's content, so a killed process leaves no lock behind. Refuses to delete a
+lock file: two processes with locks on two files of one name would both be alone.
+
+    use.lock     shared by every process that uses the database, as long as it does
+    start.lock   exclusive: whoever starts or stops the server
+    server.lock  exclusive: the supervisor, as long as it lives
+    server.json  where the running server listens; written by the supervisor once the server is ready
+    keep         while it exists, the server stays up without users
+    stop         a request to the supervisor
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from setpoint.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+POLL_S = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """Where the running server listens; the content of ``server.json``."""
+
+    socket_folder: str
+    port: int
+    postmaster_pid: int
+    supervisor_pid: int
+
+    def to_text(self) -> str:
+        """Return the JSON text of ``server.json``."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> Listening | None:
+        """Parse ``server.json``; None when it is half-written or not ours."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one embedded server."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        """The cluster itself; it appears whole, by a rename, or not at all."""
+        return self.folder / "data"
+
+    @property
+    def use_lock(self) -> Path:
+        """See the module."""
+        return self.folder / "use.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        """See the module."""
+        return self.folder / "start.lock"
+
+    @property
+    def server_lock(self) -> Path:
+        """See the module."""
+        return self.folder / "server.lock"
+
+    @property
+    def server_json(self) -> Path:
+        """See the module."""
+        return self.folder / "server.json"
+
+    @property
+    def log(self) -> Path:
+        """What initdb, the server and the supervisor have to say."""
+        return self.folder / "server.log"
+
+    @property
+    def keep(self) -> Path:
+        """See the module."""
+        return self.folder / "keep"
+
+    @property
+    def stop(self) -> Path:
+        """See the module."""
+        return self.folder / "stop"
+
+    def listening(self) -> Listening | None:
+        """Read ``server.json``; None when it is absent or unreadable."""
+        try:
+            return Listening.from_text(self.server_json.read_text())
+        except (OSError, ValueError):
+            return None
+
+    def supervised(self) -> bool:
+        """Say whether a supervisor lives."""
+        descriptor = try_lock(self.server_lock)
+        if descriptor is None:
+            return True
+        os.close(descriptor)
+        return False
+
+    def log_tail(self, since: int = 0, lines: int = 12) -> str:
+        """Return the last ``lines`` of the log that were written after byte ``since``."""
+        try:
+            with self.log.open("rb") as log:
+                log.seek(since)
+                return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+        except OSError:
+            return ""
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write ``path`` whole or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def try_lock(path: Path, *, shared: bool = False) -> int | None:
+    """Take the lock now; return a descriptor to close, or None when somebody else holds it.
+
+    The descriptor is not inherited by programs this process starts.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def held(path: Path, timeout_s: float) -> Iterator[None]:
+    """Hold the exclusive lock, waiting for it.
+
+    Raises:
+        DatabaseUnavailable: somebody else held it for ``timeout_s``.
+    """
+    descriptor = wait_lock(path, timeout_s)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def wait_lock(path: Path, timeout_s: float, *, shared: bool = False) -> int:
+    """Wait for the lock and return its descriptor; errors as ``held``."""
+    deadline = time.monotonic() + timeout_s
+    while (descriptor := try_lock(path, shared=shared)) is None:
+        if time.monotonic() > deadline:
+            raise DatabaseUnavailable(
+                f"{path} was held by another process for {timeout_s:g} s.",
+                hint=f"look into {path.with_name('server.log')}, then try again",
+            )
+        time.sleep(POLL_S)
+    return descriptor

@@ -1,0 +1,114 @@
+-- Snapshots, and the runs, results and trials that were made with them.
+--
+-- Every result names the snapshot, the hyperparameters and the trial that made it: NOT NULL, so that no
+-- result can exist that cannot be joined to its configuration.
+
+CREATE TABLE public.snapshots (
+    hash       text PRIMARY KEY,
+    text       text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT named_by_its_hash CHECK (hash = public.document_hash(text))
+);
+COMMENT ON TABLE public.snapshots IS 'Resolved documents that runs pinned, as the text that was hashed.';
+
+CREATE TABLE public.finetune_runs (
+    id            text PRIMARY KEY,
+    started_at    timestamptz NOT NULL DEFAULT now(),
+    finished_at   timestamptz,
+    state         text NOT NULL DEFAULT 'running'
+                  CHECK (state IN ('running', 'complete', 'interrupted', 'failed')),
+    snapshot_hash text NOT NULL REFERENCES public.snapshots (hash),
+    context       jsonb NOT NULL,
+    layers        jsonb NOT NULL,
+    catalogues    jsonb NOT NULL,
+    versions      jsonb NOT NULL,
+    git_commit    text NOT NULL,
+    data_hash     text NOT NULL,
+    data_label    text NOT NULL,
+    seed          bigint NOT NULL,
+    processes     integer NOT NULL CHECK (processes > 0),
+    threads       integer NOT NULL CHECK (threads > 0),
+    universe      text NOT NULL,
+    plan          jsonb NOT NULL,
+    read_keys     jsonb,
+    fallbacks     jsonb NOT NULL DEFAULT '[]',
+    started_by    text NOT NULL,
+    host          text NOT NULL,
+    UNIQUE (id, snapshot_hash)
+);
+CREATE INDEX finetune_runs_by_start ON public.finetune_runs (started_at DESC);
+COMMENT ON COLUMN public.finetune_runs.plan IS 'The declared units, and the rule the verdict will apply.';
+COMMENT ON COLUMN public.finetune_runs.read_keys IS 'The keys the run really read; null until it ended.';
+
+CREATE TABLE public.finetune_results (
+    id                   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id               text NOT NULL,
+    symbol               text NOT NULL,
+    model                text NOT NULL,
+    timeframe            text NOT NULL,
+    variant              text NOT NULL,
+    fold                 integer NOT NULL,
+    trial_id             integer NOT NULL,
+    snapshot_hash        text NOT NULL,
+    model_hyperparams    jsonb NOT NULL,
+    effective_params     jsonb NOT NULL,
+    findings             jsonb NOT NULL,
+    feature_hash         text NOT NULL,
+    model_hash           text NOT NULL,
+    seed                 bigint NOT NULL,
+    best_iteration       integer,
+    n_trees_used         integer NOT NULL,
+    stopped_early        boolean NOT NULL,
+    threshold            float8 NOT NULL,
+    training_time_sec    float8 NOT NULL,
+    n_train              integer NOT NULL,
+    n_val                integer NOT NULL,
+    n_test               integer NOT NULL,
+    f1_buy_val           float8 NOT NULL CHECK (f1_buy_val BETWEEN 0 AND 1),
+    f1_buy_test          float8 NOT NULL CHECK (f1_buy_test BETWEEN 0 AND 1),
+    always_buy_f1_val    float8 NOT NULL CHECK (always_buy_f1_val BETWEEN 0 AND 1),
+    always_buy_f1_test   float8 NOT NULL CHECK (always_buy_f1_test BETWEEN 0 AND 1),
+    metrics              jsonb NOT NULL,
+    created_at           timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (run_id, symbol, model, timeframe, variant, fold),
+    FOREIGN KEY (run_id, snapshot_hash) REFERENCES public.finetune_runs (id, snapshot_hash)
+);
+CREATE INDEX finetune_results_by_snapshot ON public.finetune_results (snapshot_hash);
+COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
+
+CREATE TABLE public.finetune_trials (
+    run_id       text NOT NULL REFERENCES public.finetune_runs (id),
+    symbol       text NOT NULL,
+    model        text NOT NULL,
+    timeframe    text NOT NULL,
+    variant      text NOT NULL,
+    fold         integer NOT NULL,
+    trial        integer NOT NULL,
+    params       jsonb NOT NULL,
+    value        float8,
+    state        text NOT NULL,
+    n_trees_used integer,
+    violations   jsonb NOT NULL DEFAULT '[]',
+    PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial)
+);
+COMMENT ON COLUMN public.finetune_trials.violations IS 'Invariants the suggestion broke: recorded, not refused.';
+
+CREATE TABLE public.finetune_failures (
+    run_id     text NOT NULL REFERENCES public.finetune_runs (id),
+    symbol     text NOT NULL,
+    model      text NOT NULL,
+    timeframe  text NOT NULL,
+    variant    text NOT NULL,
+    fold       integer NOT NULL,
+    code       text NOT NULL,
+    message    text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold)
+);
+COMMENT ON TABLE public.finetune_failures IS 'Units that could not be trained, with the code of the error.';
+
+GRANT SELECT ON public.snapshots, public.finetune_runs, public.finetune_results, public.finetune_trials,
+    public.finetune_failures TO setpoint_app;
+GRANT INSERT ON public.snapshots, public.finetune_runs, public.finetune_results, public.finetune_trials,
+    public.finetune_failures TO setpoint_app;
+GRANT UPDATE (state, finished_at, read_keys, fallbacks) ON public.finetune_runs TO setpoint_app;

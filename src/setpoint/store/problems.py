@@ -1,0 +1,67 @@
+"""STORE: the one border where the driver's errors become ours.
+
+Guarantees: no ``psycopg`` error leaves this room, whatever its class; what is lost, full, refused or
+contradicted is told apart by SQLSTATE, as the server said it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from setpoint.errors import (
+    ConflictError,
+    DatabaseUnavailable,
+    ForbiddenError,
+    InvalidValue,
+    MissingError,
+    SetpointError,
+    StorageFull,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: SQLSTATE, or its two-digit class, to error and hint; the longer match wins.
+BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
+    "22": (InvalidValue, ""),
+    "23": (InvalidValue, ""),
+    "23503": (MissingError, "record what this row refers to first"),
+    "23505": (ConflictError, "read it again, then decide"),
+    "25P02": (ConflictError, "start the transaction again"),
+    "40": (ConflictError, "nothing was changed: try again"),
+    "42501": (ForbiddenError, ""),
+    "53100": (StorageFull, "free space where the database lives, then try again"),
+    "55P03": (ConflictError, "another session holds the row: end its transaction, then try again"),
+    "58": (StorageFull, "look at the disk of the database server"),
+    "53": (DatabaseUnavailable, "the server lacks a resource: try again, or raise its limits"),
+}
+UNREACHABLE = "`setpoint db status` says more; nothing is known of a change that was being committed"
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise ours where the driver raises its own."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def translate(error: psycopg.Error) -> SetpointError:
+    """Return the error of our tree that says what ``error`` says."""
+    state = error.sqlstate or ""
+    kind, hint = BY_STATE.get(state) or BY_STATE.get(state[:2]) or (None, "")
+    if kind is None:
+        lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        kind, hint = (DatabaseUnavailable, UNREACHABLE) if lost else (SetpointError, "")
+    return kind(_message(error), hint=hint, sqlstate=state)
+
+
+def _message(error: psycopg.Error) -> str:
+    said = error.diag.message_primary or str(error).strip() or type(error).__name__
+    where = f" (constraint {error.diag.constraint_name})" if error.diag.constraint_name else ""
+    detail = f" {error.diag.message_detail}" if error.diag.message_detail else ""
+    return f"PostgreSQL: {said}{where}.{detail}"

@@ -1,0 +1,78 @@
+-- Documents as they are now, and what they resolve to. Texts leave as text: they are what was hashed.
+
+-- name: read_scope
+-- The document of one scope.
+SELECT id, scope, base_env::text AS text, hash, revision, updated_by, change_reason, updated_at
+FROM ftf_config
+WHERE scope = %(scope)s;
+
+-- name: read_scopes
+-- The documents of all scopes, global first.
+SELECT id, scope, base_env::text AS text, hash, revision, updated_by, change_reason, updated_at
+FROM ftf_config
+ORDER BY id;
+
+-- name: insert_document
+-- The first document of a scope; the trigger makes it a revision.
+INSERT INTO ftf_config (scope, base_env)
+VALUES (%(scope)s, %(text)s::jsonb)
+RETURNING id, scope, base_env::text AS text, hash, revision, updated_by, change_reason, updated_at;
+
+-- name: update_document
+-- A new document over the base revision; no row when the base is stale.
+UPDATE ftf_config
+SET base_env = %(text)s::jsonb
+WHERE scope = %(scope)s AND revision = %(base_revision)s
+RETURNING id, scope, base_env::text AS text, hash, revision, updated_by, change_reason, updated_at;
+
+-- name: restore_document
+-- The document of an earlier revision of the same scope, brought back as a new one; no row when the base is stale.
+UPDATE ftf_config
+SET base_env = h.base_env
+FROM ftf_config_history AS h
+WHERE ftf_config.scope = %(scope)s AND ftf_config.revision = %(base_revision)s
+  AND h.scope = ftf_config.scope AND h.id = %(revision)s
+RETURNING ftf_config.id, ftf_config.scope, ftf_config.base_env::text AS text, ftf_config.hash,
+          ftf_config.revision, ftf_config.updated_by, ftf_config.change_reason, ftf_config.updated_at;
+
+-- name: lock_chain_head
+-- Hold every other writer of documents until this transaction ends.
+SELECT lock_chain_head() AS revision;
+
+-- name: resolve_snapshot
+-- The merged document of an ordered list of scopes, with its layers; scopes without a document are left out, no row when all are.
+WITH layer AS MATERIALIZED (
+    SELECT position, f.scope, f.base_env, f.hash, f.revision, f.updated_by
+    FROM jsonb_array_elements_text(%(scopes)s) WITH ORDINALITY AS wanted (scope, position)
+    JOIN ftf_config AS f USING (scope)
+), merged AS (
+    SELECT
+        document_merge(base_env ORDER BY position)::text AS text,
+        jsonb_agg(jsonb_build_object(
+            'scope', scope, 'revision', revision, 'hash', hash, 'author', updated_by, 'text', base_env::text,
+            'keys', (SELECT coalesce(jsonb_agg(key ORDER BY key COLLATE "C"), '[]') FROM jsonb_object_keys(base_env) AS key)
+        ) ORDER BY position) AS layers,
+        count(*) AS n_layers
+    FROM layer
+)
+SELECT text, document_hash(text) AS hash, layers
+FROM merged
+WHERE n_layers > 0;
+
+-- name: register_catalogue
+-- Remember a catalogue's text; nothing happens when it is known.
+INSERT INTO catalogues (hash, name, version, text)
+VALUES (%(hash)s, %(name)s, %(version)s, %(text)s)
+ON CONFLICT (hash) DO NOTHING;
+
+-- name: read_catalogue
+-- One catalogue's text.
+SELECT hash, name, version, text, registered_at
+FROM catalogues
+WHERE hash = %(hash)s;
+
+-- name: list_catalogues
+-- Every catalogue this database has seen, oldest first.
+SELECT hash, name, version, registered_at
+FROM catalogues
+ORDER BY registered_at, hash;

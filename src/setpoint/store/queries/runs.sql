@@ -1,0 +1,103 @@
+-- Runs and what they produced. Inserts are idempotent: a resumed sweep may deliver a unit twice.
+
+-- name: insert_snapshot
+-- Keep the text a run pinned; nothing happens when it is known.
+INSERT INTO snapshots (hash, text)
+VALUES (%(hash)s, %(text)s)
+ON CONFLICT (hash) DO NOTHING;
+
+-- name: read_snapshot
+-- One pinned snapshot's text.
+SELECT hash, text, created_at
+FROM snapshots
+WHERE hash = %(hash)s;
+
+-- name: insert_run
+-- Declare a run before its first unit; nothing happens when it is known.
+INSERT INTO finetune_runs (id, snapshot_hash, context, layers, catalogues, versions, git_commit, data_hash,
+                           data_label, seed, processes, threads, universe, plan, started_by, host)
+VALUES (%(id)s, %(snapshot_hash)s, %(context)s, %(layers)s, %(catalogues)s, %(versions)s, %(git_commit)s,
+        %(data_hash)s, %(data_label)s, %(seed)s, %(processes)s, %(threads)s, %(universe)s, %(plan)s,
+        %(started_by)s, %(host)s)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: update_run_state
+-- Say how a run stands; a null finished_at means that it has not ended.
+UPDATE finetune_runs
+SET state = %(state)s, finished_at = %(finished_at)s, read_keys = coalesce(%(read_keys)s::jsonb, read_keys),
+    fallbacks = coalesce(%(fallbacks)s::jsonb, fallbacks)
+WHERE id = %(id)s;
+
+-- name: insert_result
+-- One unit's result; nothing happens when it is recorded.
+INSERT INTO finetune_results (run_id, symbol, model, timeframe, variant, fold, trial_id, snapshot_hash,
+                              model_hyperparams, effective_params, findings, feature_hash, model_hash, seed,
+                              best_iteration, n_trees_used, stopped_early, threshold, training_time_sec,
+                              n_train, n_val, n_test, f1_buy_val, f1_buy_test, always_buy_f1_val,
+                              always_buy_f1_test, metrics)
+VALUES (%(run_id)s, %(symbol)s, %(model)s, %(timeframe)s, %(variant)s, %(fold)s, %(trial_id)s,
+        %(snapshot_hash)s, %(model_hyperparams)s, %(effective_params)s, %(findings)s, %(feature_hash)s,
+        %(model_hash)s, %(seed)s, %(best_iteration)s, %(n_trees_used)s, %(stopped_early)s, %(threshold)s,
+        %(training_time_sec)s, %(n_train)s, %(n_val)s, %(n_test)s, %(f1_buy_val)s, %(f1_buy_test)s,
+        %(always_buy_f1_val)s, %(always_buy_f1_test)s, %(metrics)s)
+ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING;
+
+-- name: insert_trial
+-- One tuning trial; nothing happens when it is recorded.
+INSERT INTO finetune_trials (run_id, symbol, model, timeframe, variant, fold, trial, params, value, state,
+                             n_trees_used, violations)
+VALUES (%(run_id)s, %(symbol)s, %(model)s, %(timeframe)s, %(variant)s, %(fold)s, %(trial)s, %(params)s,
+        %(value)s, %(state)s, %(n_trees_used)s, %(violations)s)
+ON CONFLICT (run_id, symbol, model, timeframe, variant, fold, trial) DO NOTHING;
+
+-- name: insert_failure
+-- One unit that could not be trained; nothing happens when it is recorded.
+INSERT INTO finetune_failures (run_id, symbol, model, timeframe, variant, fold, code, message)
+VALUES (%(run_id)s, %(symbol)s, %(model)s, %(timeframe)s, %(variant)s, %(fold)s, %(code)s, %(message)s)
+ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING;
+
+-- name: list_runs
+-- Runs newest first, with how many units ended; a null state means all.
+SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.context, r.universe, r.data_label,
+       r.git_commit, r.seed, r.processes, r.threads, r.started_by, r.host, r.fallbacks,
+       (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = r.id) AS n_results,
+       (SELECT count(*) FROM finetune_failures AS f WHERE f.run_id = r.id) AS n_failures
+FROM finetune_runs AS r
+WHERE %(state)s::text IS NULL OR r.state = %(state)s
+ORDER BY r.started_at DESC, r.id
+LIMIT %(limit)s;
+
+-- name: read_run
+-- One run, whole.
+SELECT *
+FROM finetune_runs
+WHERE id = %(id)s;
+
+-- name: list_results
+-- The results of a run, in the order of its units.
+SELECT *
+FROM finetune_results
+WHERE run_id = %(run_id)s
+ORDER BY symbol, model, timeframe, variant, fold;
+
+-- name: list_trials
+-- The tuning trials of a run, in the order of its units.
+SELECT *
+FROM finetune_trials
+WHERE run_id = %(run_id)s
+ORDER BY symbol, model, timeframe, variant, fold, trial;
+
+-- name: list_failures
+-- The units of a run that could not be trained.
+SELECT *
+FROM finetune_failures
+WHERE run_id = %(run_id)s
+ORDER BY symbol, model, timeframe, variant, fold;
+
+-- name: list_read_keys
+-- The keys that ended runs really read since a time, with how many runs read each and which did last.
+SELECT key, count(*) AS n_runs, max(r.started_at) AS last_read_at
+FROM finetune_runs AS r, jsonb_array_elements_text(r.read_keys) AS key
+WHERE %(since)s::timestamptz IS NULL OR r.started_at >= %(since)s
+GROUP BY key
+ORDER BY key;

@@ -1,0 +1,125 @@
+"""Real PostgreSQL for every test: one server, one migrated template, a clone of it for each test.
+
+database     a Database on a fresh clone, acting as setpoint_app
+settings     Settings that point at this clone; app_url and owner_url are its two URLs
+market_data  the folder of real candles, or a skip
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from setpoint.settings import Settings
+from setpoint.store import embedded
+from setpoint.store.connect import embedded_conninfo
+from setpoint.store.database import Database
+from setpoint.store.migrate import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from setpoint.store.layout import Listening
+
+TEMPLATE = "template_setpoint"
+#: Read before any test starts, because the variables are removed from every test.
+MARKET_DATA = os.environ.get("SETPOINT_MARKET_DATA", "")
+#: Tests of the room `store` also run on the oldest supported release; see tests/store/conftest.py.
+DEBIAN_15 = "/usr/lib/postgresql/15/bin"
+
+
+@dataclass(frozen=True)
+class TestServer:
+    """The session's server; its databases are thrown away."""
+
+    __test__ = False
+
+    settings: Settings
+    listening: Listening
+
+    def url(self, database: str, *, owner: bool = False) -> str:
+        role = "setpoint_owner" if owner else "setpoint_app"
+        return (
+            f"postgresql://{role}@/{database}?host={self.listening.socket_folder}&port={self.listening.port}"
+        )
+
+    def administer(self, statement: str) -> None:
+        """Run a statement that needs no transaction, as the owner."""
+        conninfo = embedded_conninfo(self.listening, owner=True, database="postgres")
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the user's settings or hyperparameters, and none writes to the user's home."""
+    for name in list(os.environ):
+        if name.startswith(("SETPOINT_", "CVN_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SETPOINT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
+    """A running server with a migrated template database; its disk is not waited for."""
+    programs = getattr(request, "param", "")
+    if programs and not Path(programs, "postgres").exists():
+        pytest.skip(f"PostgreSQL 15 is not installed in {programs}")
+    settings = Settings(home=tmp_path_factory.mktemp("home"), postgres_bin=programs, linger_s=2.0)
+    with embedded.attach(settings, options=("fsync=off", "full_page_writes=off")) as attachment:
+        running = TestServer(settings, attachment.listening)
+        running.administer(f"CREATE DATABASE {TEMPLATE}")
+        migrate(running.url(TEMPLATE, owner=True))
+        yield running
+    embedded.stop(settings, force=True)
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def clone(server: TestServer) -> Iterator[str]:
+    """The name of a database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    server.administer(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    yield name
+    server.administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def app_url(server: TestServer, clone: str) -> str:
+    """The clone, as the role of the application."""
+    return server.url(clone)
+
+
+@pytest.fixture
+def owner_url(server: TestServer, clone: str) -> str:
+    """The clone, as the role that owns its tables."""
+    return server.url(clone, owner=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, app_url: str, owner_url: str) -> Settings:
+    """What a process would read that works on the clone."""
+    return Settings(home=tmp_path / "home", database_url=app_url, migrate_url=owner_url)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """The clone, open."""
+    with Database.open(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def market_data() -> Path:
+    """The folder of real candles named by SETPOINT_MARKET_DATA when the tests were started."""
+    if not MARKET_DATA:
+        pytest.skip("SETPOINT_MARKET_DATA names no folder of candles")
+    return Path(MARKET_DATA)

@@ -1,0 +1,98 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from setpoint.observe.events import (
+    EffectiveParamMismatch,
+    EventLog,
+    HpoFallbackApplied,
+    TrainingComplete,
+    TrainingStarted,
+)
+
+NOW = datetime(2026, 5, 11, 12, 0, 0, 250, tzinfo=UTC)
+FIT = {
+    "run": "r1",
+    "model": "cb",
+    "timeframe": "5m",
+    "symbol": "BTCUSDC",
+    "variant": "ATR0.5_1.5_H4",
+    "fold": 2,
+    "trial": 7,
+    "snapshot": "abc",
+}
+
+EVENTS = [
+    HpoFallbackApplied(model="xgb", timeframe="5m", param="gamma", key="CVN_HPO_XGB_5M_GAMMA", fallback=0.0),
+    TrainingStarted(**FIT, hyperparameters={"learning_rate": 0.1, "max_depth": 6}),
+    TrainingComplete(
+        **FIT,
+        hyperparameters={"learning_rate": 0.1},
+        best_iteration=None,
+        n_trees_used=12,
+        training_time_sec=0.5,
+        metrics={"f1_buy_val": 0.41},
+        effective={"effective.learning_rate": 0.1},
+    ),
+    EffectiveParamMismatch(
+        **{k: v for k, v in FIT.items() if k != "snapshot"},
+        param="subsample",
+        asked=0.8,
+        effective=None,
+        finding="no_effect",
+    ),
+]
+
+
+def test_golden_lines():
+    """Each event's line is fixed: alerts and dashboards read these names."""
+    golden = Path(__file__).with_name("golden_events.log").read_text(encoding="utf-8")
+
+    assert [event.line(NOW) for event in EVENTS] == golden.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a b", '"a b"'),
+        ('say "x"', '"say \\"x\\""'),
+        ("a=b", '"a=b"'),
+        ("", ""),
+        ("l\n2", '"l\\n2"'),
+        (True, "true"),
+        (1e-05, "1e-05"),
+    ],
+)
+def test_values_that_need_quotes_are_quoted(value, text):
+    """Whatever a value holds, a line stays one line of name=value pairs."""
+    event = HpoFallbackApplied(model="", timeframe="", param="p", key="k", fallback=value)
+
+    assert f" fallback={text} reason=" in event.line(NOW)
+    assert "\n" not in event.line(NOW)
+
+
+def test_a_log_file_is_appended_to(tmp_path):
+    """Every emit appends one whole line."""
+    log = EventLog(tmp_path / "events.log")
+    for event in EVENTS:
+        log.emit(event)
+
+    names = [line.split()[0] for line in (tmp_path / "events.log").read_text().splitlines()]
+    assert names == [f"event={event.name}" for event in EVENTS]
+
+
+def test_a_log_that_cannot_be_written_never_stops_a_training(tmp_path, capsys):
+    """A failing event file is said once on stderr and raises nothing."""
+    log = EventLog(tmp_path / "no" / "such" / "folder.log")
+    log.emit(EVENTS[0])
+    log.emit(EVENTS[0])
+
+    assert capsys.readouterr().err.count("events cannot be written") == 1
+
+
+def test_without_a_file_lines_go_to_stderr(capsys):
+    """The default sink is stderr."""
+    EventLog().emit(EVENTS[0])
+
+    assert capsys.readouterr().err.startswith("event=hpo_fallback_applied model=xgb ")
