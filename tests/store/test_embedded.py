@@ -39,6 +39,10 @@ def wait_until(condition):
         time.sleep(0.02)
 
 
+def alive(claim, settings):
+    return claim.listening.postmaster_pid in processes.serving(embedded.layout_of(settings).data)
+
+
 def attach(settings):
     return embedded.attach(settings, options=("fsync=off",))
 
@@ -176,6 +180,7 @@ def test_killed_postmaster_is_replaced_and_replays_what_was_committed(home):
     with attach(home) as claim:
         ask(claim, "CREATE TABLE kept AS SELECT 42 AS answer")
         os.kill(claim.listening.postmaster_pid, signal.SIGKILL)
+        wait_until(lambda: not alive(claim, home))
         with attach(home) as again:
             assert ask(again, "SELECT answer FROM kept") == [(42,)]
     assert "automatic recovery" in embedded.layout_of(home).log.read_text()
