@@ -2,20 +2,24 @@
 
 database     a Database on a fresh clone, acting as setpoint_app
 settings     Settings that point at this clone; app_url and owner_url are its two URLs
+setpoint_command  runs `setpoint` on this clone, in this process
 market_data  the folder of real candles, or a skip
 """
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
+from setpoint.cli import __main__ as command_line
+from setpoint.declare.loading import load_catalogues
 from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.connect import embedded_conninfo
@@ -23,8 +27,9 @@ from setpoint.store.database import Database
 from setpoint.store.migrate import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from setpoint.declare.catalogue import Catalogues
     from setpoint.store.layout import Listening
 
 TEMPLATE = "template_setpoint"
@@ -83,6 +88,19 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 _numbers = count(1)
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
 @pytest.fixture
 def clone(server: TestServer) -> Iterator[str]:
     """The name of a database of this test's own."""
@@ -115,6 +133,30 @@ def database(settings: Settings) -> Iterator[Database]:
     """The clone, open."""
     with Database.open(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def catalogues() -> Catalogues:
+    """The bundled catalogues."""
+    return load_catalogues(Settings.catalogues)
+
+
+@pytest.fixture
+def setpoint_command(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """Run ``setpoint`` in this process on this test's own database."""
+    monkeypatch.setenv("SETPOINT_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("SETPOINT_MIGRATE_URL", settings.migrate_url)
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*arguments: str) -> Done:
+        capfd.readouterr()
+        code = command_line.run(list(arguments))
+        written = capfd.readouterr()
+        return Done(code, written.out, written.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,11 @@ class Database:
             raise
         return database
 
+    @property
+    def is_embedded(self) -> bool:
+        """True for the private server of this home, false for the one that ``database_url`` names."""
+        return self._server.is_embedded
+
     def _bring_up_to_date(self) -> None:
         with self._session() as connection:
             todo = migrate.pending(connection)

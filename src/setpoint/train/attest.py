@@ -1,7 +1,7 @@
 """TRAIN: prove which of the asked values are in the fitted model.
 
 Guarantees: each asked value that did not arrive, arrived otherwise or cannot have had an effect is a
-finding, and so is each value that the library derived from the data because nobody gave it. Refuses to
+finding, and so is each value that the library derived because nobody gave it. Refuses to
 be generous: two numbers agree when they are equal or when one is the other stored in 32 bits, as
 XGBoost and CatBoost do; nothing else is close enough. Standard library only.
 """
@@ -31,7 +31,7 @@ class Finding(NamedTuple):
     #: None when the model does not report it.
     effective: Scalar | None
     #: ``differs``, ``ignored`` (asked, not reported), ``no_effect`` (a declared condition does not
-    #: hold) or ``library_chose`` (derived from the data, nobody asked).
+    #: hold) or ``library_chose`` (derived by the library, nobody asked).
     finding: str
 
 
@@ -84,6 +84,6 @@ def same(asked: Scalar, effective: Scalar) -> bool:
 
 def _as_float32(value: float) -> float:
     try:
-        return float(struct.unpack("f", struct.pack("f", value))[0])
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
     except OverflowError:
         return value

@@ -65,14 +65,7 @@ class FeatureSettings:
     def warmup_bars(self) -> int:
         """Bars before the first one whose features are all defined."""
         momentum = self.macd_slow_bars + self.macd_signal_bars
-        return max(
-            self.long_bars,
-            self.medium_bars + 1,
-            self.atr_bars,
-            self.rsi_bars + 1,
-            momentum,
-            self.bollinger_bars,
-        )
+        return max(self.long_bars, self.atr_bars, self.rsi_bars, momentum, self.bollinger_bars)
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,7 +102,7 @@ def buy_labels(
     Raises:
         InvalidValue: a period or horizon below one bar, or a barrier that is no distance.
     """
-    if min(atr_period, horizon_bars) < 1 or not min(stop_atr, target_atr) > 0:
+    if min(atr_period, horizon_bars) < 1 or not (stop_atr > 0 and target_atr > 0):
         raise InvalidValue(
             "labels need periods of at least one bar and barriers above 0, got "
             f"{atr_period=}, {horizon_bars=}, {stop_atr=}, {target_atr=}."

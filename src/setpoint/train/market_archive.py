@@ -1,8 +1,8 @@
 """TRAIN: `setpoint market pull`, candles from Binance's public archive.
 
-The archive holds one zip a month, ``data/spot/monthly/klines/<SYMBOL>/<tf>/<SYMBOL>-<tf>-YYYY-MM.zip``, with a
-``.CHECKSUM`` (a line of sha256sum) beside it. Both are kept under ``<folder>/archive``; all held months of a
-market make ``<folder>/<SYMBOL>-<tf>.parquet``.
+The archive holds one zip a month, ``data/spot/monthly/klines/<SYMBOL>/<tf>/<SYMBOL>-<tf>-YYYY-MM.zip``, and
+beside it a ``.CHECKSUM`` (a line of sha256sum). Both are kept under ``<folder>/archive``; all held months of
+a market make ``<folder>/<SYMBOL>-<tf>.parquet``.
 
 Guarantees: no byte is used before its checksum is verified, files appear whole or not at all, a month held
 is not fetched again, so an interrupted pull resumes. Refuses: a month the archive does not have, a wrong
@@ -15,6 +15,7 @@ import hashlib
 import re
 import time
 import zipfile
+from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException
 from itertools import chain
@@ -60,6 +61,9 @@ class Pulled(NamedTuple):
     total: int
 
 
+_PATIENT = Patience()
+
+
 def pull(
     symbols: Sequence[str],
     timeframe: str,
@@ -68,38 +72,38 @@ def pull(
     folder: str | Path,
     *,
     base_url: str = ARCHIVE_URL,
-    on_progress: Callable[[Pulled], None] = lambda pulled: None,
-    patience: Patience = Patience(),  # noqa: B008 - an immutable value
+    on_progress: Callable[[Pulled], None] | None = None,
+    patience: Patience = _PATIENT,
 ) -> list[Path]:
     """Fetch the months ``start`` to ``end`` (``YYYY-MM``, inclusive) and return one Parquet path per symbol.
 
     Safe to repeat: months held are verified and skipped. A symbol's Parquet file is replaced as a whole
-    once its months are complete; times in it are UTC milliseconds.
+    once its months are complete; it holds every month held, also those of earlier pulls, and its times
+    are UTC milliseconds.
 
     Raises:
-        DownloadFailed: a month is not in the archive, its checksum is wrong, or the archive stays unreachable;
-            names the month. Months already fetched stay.
+        DownloadFailed: a month is not in the archive, its checksum is wrong, or the archive stays out of
+            reach; names the month. Months already fetched stay.
         StorageFull: a file could not be written.
-        UsageError: malformed symbol, timeframe, month or address, or a Parquet file of another origin in the way.
+        UsageError: malformed symbol, timeframe, month or address, or a Parquet file of another origin is
+            in the way.
     """
     bar_ms(timeframe)
     if not base_url.startswith(("https://", "http://")):
         raise UsageError(f"archive address {base_url!r} does not start with https:// or http://.")
     months = _months(start, end)
-    folder = Path(folder)
-    targets = [folder / f"{check_symbol(symbol)}-{timeframe}.parquet" for symbol in symbols]
+    targets = [Path(folder) / f"{check_symbol(symbol)}-{timeframe}.parquet" for symbol in symbols]
     for target in targets:
         _check_ours(target)
-    total = len(symbols) * len(months)
     done = 0
     for symbol, target in zip(symbols, targets, strict=True):
-        held = folder / "archive" / symbol / timeframe
+        held = Path(folder) / "archive" / symbol / timeframe
+        address = f"{base_url.rstrip('/')}/data/spot/monthly/klines/{symbol}/{timeframe}"
         for month in months:
-            name = f"{symbol}-{timeframe}-{month}.zip"
-            url = f"{base_url.rstrip('/')}/data/spot/monthly/klines/{symbol}/{timeframe}/{name}"
-            was_held = _is_held(held / name) or _fetch_month(url, held / name, patience)
+            was_held = _hold(address, held / f"{symbol}-{timeframe}-{month}.zip", patience)
             done += 1
-            on_progress(Pulled(symbol, month, was_held, done, total))
+            if on_progress:
+                on_progress(Pulled(symbol, month, was_held, done, len(symbols) * len(months)))
         _merge(held, target)
     return targets
 
@@ -145,8 +149,11 @@ def _is_held(archive: Path) -> bool:
         return False
 
 
-def _fetch_month(url: str, archive: Path, patience: Patience) -> bool:
-    """Fetch one month and its checksum; return False, for a month that was not held."""
+def _hold(address: str, archive: Path, patience: Patience) -> bool:
+    """Make sure that a month is held, and say whether it was before."""
+    if _is_held(archive):
+        return True
+    url = f"{address}/{archive.name}"
     line = _download(f"{url}.CHECKSUM", patience)
     wanted = line.decode("ascii", "replace").split()[:1]
     if not wanted or not _SHA256.fullmatch(wanted[0]):
@@ -159,8 +166,9 @@ def _fetch_month(url: str, archive: Path, patience: Patience) -> bool:
             hint="try again later; if it stays, the archive or the way to it is broken",
             url=url,
         )
-    _write(archive, body)
+    # In this order, so that a zip without its checksum is never ours.
     _write(_checksum_path(archive), line)
+    _write(archive, body)
     return False
 
 
@@ -208,7 +216,8 @@ def _write(path: Path, content: bytes) -> None:
         part.write_bytes(content)
         part.replace(path)
     except OSError as problem:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise StorageFull(f"{path} could not be written: {problem}.", path=str(path)) from problem
 
 
@@ -220,12 +229,17 @@ def _merge(held: Path, target: Path) -> None:
         candles.write_parquet(part, metadata=_WRITTEN_BY)
         part.replace(target)
     except (OSError, pl.exceptions.PolarsError) as problem:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise StorageFull(f"{target} could not be written: {problem}.", path=str(target)) from problem
 
 
 def _frames(archive: Path) -> Iterator[pl.DataFrame]:
-    """Yield the tables of a verified zip; the archive puts one in each."""
+    """Yield the tables of a held month; the archive puts one in each zip."""
+    if not _is_held(archive):
+        raise DownloadFailed(
+            f"{archive} no longer has its checksum.", hint="delete it and pull that month again"
+        )
     try:
         with zipfile.ZipFile(archive) as opened:
             for member in opened.namelist():

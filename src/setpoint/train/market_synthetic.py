@@ -29,9 +29,9 @@ _VOLATILITY_MEMORY_HOURS = 8.0
 _VOLATILITY_SPREAD = 0.45  # standard deviation of log volatility
 _DAILY_SWING = 0.3  # log volatility rises and falls by this in the course of a day
 _DRIFT_MEMORY_HOURS = 2.0
-_DRIFT_SHARE = 0.2  # standard deviation of the hidden drift, in units of a bar's volatility
+_DRIFT_SHARE = 0.16  # standard deviation of the hidden drift, in units of a bar's volatility
 _TAIL_DEGREES = 5  # Student's t
-_WICK_SHARE = 0.7  # of a bar's volatility that shows as wicks
+_WICK_SHARE = 0.8  # of a bar's volatility that shows as wicks
 _VOLUME_SPREAD = 0.5
 _PRICES = (1.0, 1000.0)  # the first price lies between these
 _STREAMS = 6  # independent sources of chance
@@ -75,8 +75,10 @@ def _chances(name: str) -> list[np.random.Generator]:
 def _wander(shocks: NDArray[np.float64], memory_hours: float, minutes: int) -> NDArray[np.float64]:
     """Turn shocks into a mean-reverting series of unit variance that forgets with ``memory_hours``."""
     keep = exp(-minutes / (60 * memory_hours))
-    averaged = pl.Series(shocks).ewm_mean(alpha=1 - keep, adjust=False).to_numpy()
-    return averaged * sqrt((1 + keep) / (1 - keep))
+    to_unit = sqrt((1 + keep) / (1 - keep))
+    # The average starts from its first value, which must have the spread of all later ones.
+    started = np.concatenate([shocks[:1] / to_unit, shocks[1:]])
+    return pl.Series(started).ewm_mean(alpha=1 - keep, adjust=False).to_numpy() * to_unit
 
 
 def _volatility(

@@ -34,9 +34,19 @@ if TYPE_CHECKING:
 
     Scalar = int | float | bool | str
 
-#: Without a value, the learning rate follows from rows and rounds, and the row sample from rows.
-SELF_CHOSEN = frozenset({"learning_rate", "subsample"})
-BINNING = frozenset({"border_count", "feature_border_type", "nan_mode", "sparse_features_conflict_fraction"})
+#: Without a value, the learning rate follows from rows and rounds, the row sample from rows, and the
+#: Newton steps in a leaf from rounds: 1 below 200 rounds, 10 from there on.
+SELF_CHOSEN = frozenset({"learning_rate", "subsample", "leaf_estimation_iterations"})
+BINNING = frozenset(
+    {
+        "border_count",
+        "feature_border_type",
+        "nan_mode",
+        "per_float_feature_quantization",
+        "sparse_features_conflict_fraction",
+        "dev_efb_max_buckets",
+    }
+)
 
 _METRICS = {"logloss": "Logloss", "auc": "AUC"}
 #: Top-level keys of the JSON form, by their indentation; trees of other shapes come after the intercept.
@@ -69,6 +79,7 @@ _OWNED = frozenset(
         "metric_period",
         "input_borders",
         "output_borders",
+        "ignored_features",
     }
 )
 

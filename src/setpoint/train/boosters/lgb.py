@@ -1,8 +1,8 @@
 """TRAIN: LightGBM's adapter, over ``lightgbm.train`` and ``Dataset``.
 
 Guarantees: the shared ``Dataset`` is never touched by a parameter the library would refuse (a failed
-update frees it and poisons the next trial), because every set of parameters is tried on two rows
-first. Deterministic for any number of threads. Canonical names are LightGBM's own
+update frees it and poisons the next trial), because every set of parameters is tried on a few
+rows of the adapter's own first. Deterministic for any number of threads. Canonical names are LightGBM's own
 (``bagging_fraction``, ``lambda_l1``, ``min_data_in_leaf``).
 The read-back prints floats with six significant digits, so an echo that is exactly the six digits of
 what was asked is taken as the asked value.
@@ -57,6 +57,8 @@ BINNING = frozenset(
     }
 )
 
+# Enough that a small bagging_fraction still leaves a row.
+_ROWS_TO_TRY = 1000
 _METRICS = {"logloss": "binary_logloss", "auc": "auc"}
 _OWNED = frozenset(
     {
@@ -181,9 +183,10 @@ def _spelling() -> Spelling:
 
 
 def _try_out(params: Mapping[str, Scalar], settings: Mapping[str, Any]) -> None:
-    """Let the library judge names and values on two rows of its own."""
+    """Let the library judge names and values, away from the shared data."""
     _spelling().check(params)
-    rows = lightgbm.Dataset(np.array([[0.0], [1.0]]), label=[0, 1], params=dict(settings))
+    label = np.arange(_ROWS_TO_TRY) % 2
+    rows = lightgbm.Dataset(label.reshape(-1, 1), label=label, params=dict(settings))
     try:
         with _library_silenced():
             lightgbm.Booster({**settings, **params}, rows)

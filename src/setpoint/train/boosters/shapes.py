@@ -119,7 +119,7 @@ class Fitted:
 class Booster(Protocol):
     """What each adapter module offers; the three modules are the implementations."""
 
-    #: The values this library derives from the data when nobody gives them.
+    #: The values this library derives, from the data or from other values, when nobody gives them.
     SELF_CHOSEN: frozenset[str]
     #: The parameters that shape the bins: they may not change between trials that share them.
     BINNING: frozenset[str]

@@ -1,0 +1,134 @@
+"""CHANGE: the documents as they are now: read with their types, pinned, and written with their base.
+
+Guarantees: a write names its author, reason and base revision and happens only over that base; what
+is pinned is the text and hash the database gave. Refuses undeclared keys, values their declarations
+refuse, and every invariant that the write would newly break.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from setpoint.change.invariants import Violation, violations
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.document import canonical_text, parse_text
+from setpoint.errors import InvariantViolated, StaleRevision, UnknownScope
+from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.parameters import Scalar
+    from setpoint.store.database import Database, Transaction
+
+
+@dataclass(frozen=True)
+class Document:
+    """One scope's document as stored; ``revision`` is None for a scope without one."""
+
+    scope: str
+    revision: int | None
+    hash: str
+    values: Mapping[str, Scalar]
+
+
+def read_documents(reader: Database | Transaction, catalogues: Catalogues) -> dict[str, Document]:
+    """Return every scope's document by scope, declared values with their declared types."""
+    return {
+        row["scope"]: Document(
+            row["scope"], row["revision"], row["hash"], _coerced(parse_text(row["text"]), catalogues)
+        )
+        for row in reader.fetch_all("read_scopes")
+    }
+
+
+def write_document(
+    transaction: Transaction, old: Document | None, scope: str, values: Mapping[str, Scalar]
+) -> int:
+    """Write one scope's document over its base and return the new revision; committed by the caller.
+
+    Raises:
+        StaleRevision: somebody wrote the scope since ``old`` was read; nothing is written.
+    """
+    text = canonical_text(values)
+    if old is None:
+        row = transaction.fetch_one("insert_document", scope=scope, text=text)
+    else:
+        row = transaction.fetch_one("update_document", scope=scope, text=text, base_revision=old.revision)
+    if row is None:
+        base = old.revision if old else None
+        raise StaleRevision(
+            f"{scope} is no longer at revision {base}.",
+            hint="read it again and repeat the change",
+            scope=scope,
+            revision=base,
+        )
+    return int(row["revision"])
+
+
+def check_values(catalogues: Catalogues, values: Mapping[str, Scalar]) -> None:
+    """Hold that every key is declared and every value one of its parameter.
+
+    Raises:
+        UnknownKey, InvalidValue: the first that is not.
+    """
+    for name, value in values.items():
+        catalogues.declared(name).parameter.check(value, name)
+
+
+def check_new_violations(
+    catalogues: Catalogues, old: Mapping[str, Scalar], new: Mapping[str, Scalar], scope: str
+) -> None:
+    """Hold that ``new`` breaks no invariant that ``old`` did not break already.
+
+    Raises:
+        InvariantViolated: names every newly broken one.
+    """
+    known = {(violation.where, violation.invariant) for violation in violations(catalogues, old)}
+    fresh = [v for v in violations(catalogues, new) if (v.where, v.invariant) not in known]
+    if fresh:
+        raise InvariantViolated(
+            f"{scope} would break {len(fresh)} invariant(s):\n{_listed(fresh)}",
+            hint="change the values together, so that all hold at once",
+            scope=scope,
+        )
+
+
+def pin_snapshot(database: Database, catalogues: Catalogues, context: Mapping[str, str]) -> Snapshot:
+    """Resolve the documents that apply in ``context`` into a snapshot; the merge is PostgreSQL's.
+
+    Raises:
+        InvalidContext: the context names an undeclared dimension.
+        UnknownScope: nothing is seeded yet.
+    """
+    scopes = catalogues.scopes(context)
+    row = database.fetch_one("resolve_snapshot", scopes=list(scopes))
+    if row is None or row["layers"][0]["scope"] != GLOBAL_SCOPE:
+        raise UnknownScope("there is no global document to pin.", hint="seed it with `setpoint seed --apply`")
+    layers = _layers(row["layers"])
+    return Snapshot(row["text"], row["hash"], catalogues.identities, dict(context), layers, "database")
+
+
+def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:
+    overridden = {key for row in rows[1:] for key in row["keys"]}
+    layers = []
+    for index, row in enumerate(rows):
+        shown = overridden if index == 0 else row["keys"]
+        values = json.loads(row["text"])
+        keys = {key: values[key] for key in sorted(shown) if key in values}
+        layers.append(SnapshotLayer(row["scope"], row["revision"], row["hash"], row["author"], keys))
+    return tuple(layers)
+
+
+def _coerced(values: dict[str, Any], catalogues: Catalogues) -> dict[str, Any]:
+    return {
+        name: catalogues.keys[name].parameter.coerce(value) if name in catalogues.keys else value
+        for name, value in values.items()
+    }
+
+
+def _listed(found: Iterable[Violation]) -> str:
+    return "\n".join(f"  - {violation}" for violation in found)

@@ -1,0 +1,64 @@
+"""The command line: assembles the commands, and turns every error into a message and an exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
+
+#: Modules that register commands, in the order `--help` shows them: the story of one value.
+MODULES = ("demo", "seed", "coverage", "pin", "sweep", "runs", "market", "db")
+
+
+def main() -> NoReturn:
+    """Run the command of ``sys.argv`` and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code, see the table in ``setpoint.errors``."""
+    try:
+        import click
+
+        from setpoint.cli.app import app
+    except ModuleNotFoundError as missing:
+        sys.stderr.write(
+            f"setpoint: the commands need {missing.name}.\n  next: pip install 'setpoint[server,train]'\n"
+        )
+        return UsageError.exit_code
+    for module in MODULES:
+        import_module(f"setpoint.cli.{module}")
+    # A stopped job is an interrupted one: the sweep leaves a resumable run either way.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = app(arguments, standalone_mode=False)
+        return code if isinstance(code, int) else EXIT_OK
+    except click.ClickException as problem:
+        problem.show()
+        return UsageError.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return EXIT_INTERRUPTED
+    except SetpointError as problem:
+        _say(problem, as_json="--json" in arguments)
+        return problem.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away, as `setpoint runs | head` does.
+        sys.stderr.close()
+        return EXIT_OK
+
+
+def _say(problem: SetpointError, *, as_json: bool) -> None:
+    if as_json:
+        body = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+        sys.stderr.write(json.dumps({"error": body}) + "\n")
+    else:
+        sys.stderr.write(f"setpoint: {problem}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The command line's application object, and what every command shares: settings, doors, output."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+import setpoint
+from setpoint.declare.loading import load_catalogues
+from setpoint.errors import UsageError
+from setpoint.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.store.database import Database
+
+app = typer.Typer(
+    name="setpoint",
+    help="The control plane for training hyperparameters.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+out = Console()
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts.")]
+Context = Annotated[
+    list[str] | None,
+    typer.Option("--context", "-c", help="Scope to resolve for, such as symbol=BTCUSDC. May be repeated."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.callback(invoke_without_command=True)
+def _about(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        out.print(setpoint.__version__)
+        raise typer.Exit
+
+
+def settings() -> Settings:
+    """Return the settings of this process."""
+    return Settings.from_environ()
+
+
+def catalogues() -> Catalogues:
+    """Return the catalogues of this system, their invariants compiled."""
+    from setpoint.change.invariants import compile_invariants
+
+    loaded = load_catalogues(settings().catalogues)
+    for member in loaded.members:
+        compile_invariants(member)
+    return loaded
+
+
+def database() -> Database:
+    """Open the database of these settings; use it as a context manager."""
+    from setpoint.store.database import Database
+
+    return Database.open(settings())
+
+
+def parse_context(pairs: list[str] | None) -> dict[str, str]:
+    """Turn ``["symbol=BTCUSDC"]`` into a context.
+
+    Raises:
+        UsageError: a pair has no name or no value, or names a dimension twice.
+    """
+    context: dict[str, str] = {}
+    for pair in pairs or []:
+        name, separator, value = pair.partition("=")
+        if not (name and separator and value) or name in context:
+            raise UsageError(
+                f"--context {pair!r} is not <dimension>=<value>.", hint="for example --context symbol=BTCUSDC"
+            )
+        context[name] = value
+    return context
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document; times are ISO 8601 in UTC."""
+    out.file.write(json.dumps(document, indent=2, default=str, ensure_ascii=False) + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+    """Print a table; numbers are given as text, already rounded for people."""
+    shown = Table(*columns, title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    for row in rows:
+        shown.add_row(*(str(cell) for cell in row))
+    out.print(shown)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number for a person, a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"

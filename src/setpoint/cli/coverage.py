@@ -1,0 +1,54 @@
+"""`setpoint coverage`: declared, seeded, read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from setpoint.cli.app import Json, app, catalogues, database, err, print_json, table
+from setpoint.errors import EXIT_FINDING, EXIT_OK
+
+SHOWN_KEYS = 10
+
+
+@app.command()
+def coverage(
+    fail_under: Annotated[
+        float, typer.Option("--fail-under", help="Exit with 1 when a catalogue's seeded share is below this.")
+    ] = 0.0,
+    as_json: Json = False,
+) -> int:
+    """Audit which keys are declared, seeded and really read.
+
+    Example: `setpoint coverage --fail-under 95`
+    """
+    from setpoint.change.coverage import audit_console_coverage
+
+    with database() as opened:
+        audit = audit_console_coverage(opened, catalogues())
+    if as_json:
+        print_json(audit.as_json())
+    else:
+        table(
+            ("catalogue", "declared", "seeded", "coverage", "read by runs"),
+            (
+                (m.name, m.declared, m.seeded, f"{m.pct:.1f} %", "no run yet" if m.read is None else m.read)
+                for m in audit.catalogues
+            ),
+        )
+        for member in audit.catalogues:
+            _list(f"{member.name}: declared, but without a value", member.unseeded)
+            _list(f"{member.name}: seeded, but read by no recorded run", member.unread)
+        _list("stored, but declared by no catalogue", tuple(f"{s}: {key}" for s, key in audit.undeclared))
+    return EXIT_FINDING if audit.pct < fail_under else EXIT_OK
+
+
+def _list(finding: str, names: tuple[str, ...]) -> None:
+    if names:
+        more = f", and {len(names) - SHOWN_KEYS} more (--json lists all)" if len(names) > SHOWN_KEYS else ""
+        err.print(
+            f"{finding} ({len(names)}): {', '.join(names[:SHOWN_KEYS])}{more}",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,145 @@
+"""`setpoint pin`, `run` and `explain`: from documents to a snapshot, and from a snapshot to a process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from setpoint.cli.app import (
+    Context,
+    Json,
+    app,
+    catalogues,
+    database,
+    out,
+    parse_context,
+    print_json,
+    settings,
+    table,
+)
+from setpoint.errors import InvalidContext, UsageError
+from setpoint.resolve.environment import export
+from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.snapshot import Snapshot, read_snapshot, write_atomically
+
+if TYPE_CHECKING:
+    from setpoint.declare.catalogue import Catalogues
+
+COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE = 127, 126
+SnapshotFile = Annotated[
+    Path | None, typer.Option("--snapshot", help="Use this snapshot file instead of the database.")
+]
+
+
+def pinned(system: Catalogues, context: dict[str, str], file: Path | None) -> Snapshot:
+    """Pin from the database, or take a file, which must have been made for ``context``."""
+    if file is None:
+        from setpoint.change.documents import pin_snapshot
+
+        with database() as opened:
+            return pin_snapshot(opened, system, context)
+    snapshot = read_snapshot(file)
+    for dimension, value in context.items():
+        if snapshot.context.get(dimension) != value:
+            raise InvalidContext(
+                f"{file} was made for {dict(snapshot.context) or 'no context'}, not {dimension}={value}.",
+                hint="leave --context out, or pin again",
+            )
+    return snapshot
+
+
+@app.command()
+def pin(
+    file: Annotated[Path, typer.Option("--out", "-o", help="Where to write the snapshot.")],
+    context: Context = None,
+    as_json: Json = False,
+) -> None:
+    """Resolve the documents for a context into a snapshot file, named by its hash.
+
+    Example: `setpoint pin --out snapshot.json --context symbol=BTCUSDC`
+    """
+    system = catalogues()
+    snapshot = pinned(system, parse_context(context), None)
+    Hyperparams(snapshot, system)
+    write_atomically(file, snapshot.to_json())
+    if as_json:
+        print_json({"hash": snapshot.hash, "file": str(file), "keys": len(snapshot.document)})
+    else:
+        out.print(f"{snapshot.hash}  {file} ({len(snapshot.document)} keys)", highlight=False, soft_wrap=True)
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command, after `--`.")],
+    context: Context = None,
+    snapshot: SnapshotFile = None,
+) -> None:
+    """Pin a snapshot, export it, and become the command: its signals and exit code are its own.
+
+    Example: `setpoint run --context symbol=BTCUSDC -- python train.py`
+    """
+    system = catalogues()
+    made = pinned(system, parse_context(context), snapshot)
+    Hyperparams(made, system)
+    file = settings().home / "snapshots" / f"{made.hash}.json"
+    write_atomically(file, made.to_json())
+    variables = {
+        **os.environ,
+        **export(made, system),
+        "SETPOINT_SNAPSHOT": str(file),
+        "SETPOINT_SNAPSHOT_HASH": made.hash,
+    }
+    sys.stdout.flush()
+    try:
+        os.execvpe(command[0], command, variables)  # noqa: S606 - becoming the command is what passes signals through
+    except FileNotFoundError:
+        _leave(command[0], "no such command", COMMAND_NOT_FOUND)
+    except OSError as problem:
+        _leave(command[0], str(problem.strerror), COMMAND_NOT_RUNNABLE)
+
+
+def _leave(command: str, problem: str, code: int) -> None:
+    sys.stderr.write(f"setpoint run: {command}: {problem}\n")
+    raise typer.Exit(code)
+
+
+@app.command()
+def explain(
+    key: Annotated[str, typer.Argument(help="A key, such as CVN_HPO_XGB_5M_GAMMA, or xgb/5m/gamma.")],
+    context: Context = None,
+    snapshot: SnapshotFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show every layer that has a say in one value: scope, revision, author, value, and who wins.
+
+    Example: `setpoint explain xgb/5m/learning_rate --context profile=demo`
+    """
+    system = catalogues()
+    if "/" in key or key.islower():
+        key = system.key_at(tuple(key.split("/")))
+    declared = system.declared(key)
+    if declared.key.field:
+        raise UsageError(f"{key} is part of a range.", hint=f"explain {declared.parameter.name} itself")
+    hp = Hyperparams(pinned(system, parse_context(context), snapshot), system)
+    layers = hp.explain(*declared.key.parts, declared.parameter.name)
+    if as_json:
+        print_json({"key": key, "snapshot": hp.hash, "layers": [layer._asdict() for layer in layers]})
+        return
+    table(
+        ("scope", "revision", "author", "value", ""),
+        (
+            (
+                layer.scope,
+                layer.revision,
+                layer.author,
+                "not set" if layer.value is None else layer.value,
+                "wins" if layer.wins else "",
+            )
+            for layer in layers
+        ),
+        title=f"{key} in snapshot {hp.hash[:12]}",
+    )

@@ -1,0 +1,276 @@
+"""`setpoint runs`, `show`, `verdict`, `compare` and `report`: what was trained, and how it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from setpoint.cli.app import Json, app, database, err, number, out, print_json, table
+from setpoint.errors import EXIT_FINDING, EXIT_OK
+
+if TYPE_CHECKING:
+    from setpoint.govern.runs import RunView
+    from setpoint.govern.verdict import Verdict
+
+SHOWN = 15
+RunId = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
+
+
+@app.command()
+def runs(
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: Json = False
+) -> None:
+    """List recorded runs, newest first."""
+    with database() as opened:
+        rows = opened.fetch_all("list_runs", state=None, limit=limit)
+    if as_json:
+        print_json(rows)
+        return
+    table(
+        ("run", "started (UTC)", "state", "results", "failed", "data", "snapshot", "by"),
+        (
+            (
+                row["id"],
+                f"{row['started_at']:%Y-%m-%d %H:%M}",
+                row["state"],
+                row["n_results"],
+                row["n_failures"],
+                row["data_label"],
+                row["snapshot_hash"][:12],
+                row["started_by"],
+            )
+            for row in rows
+        ),
+    )
+
+
+@app.command()
+def show(run: RunId = "latest", as_json: Json = False) -> None:
+    """Show one run: what it pinned, what it trained, and each unit's result.
+
+    Example: `setpoint show latest`
+    """
+    from setpoint.govern.runs import view_run
+
+    with database() as opened:
+        view = view_run(opened, run)
+    if as_json:
+        print_json({"run": view.row, "results": view.results, "failures": view.failures})
+        return
+    _print_run(view)
+    table(
+        (
+            "asset",
+            "model",
+            "fold",
+            "f1 val",
+            "always-BUY",
+            "f1 test",
+            "AUC val",
+            "trees",
+            "threshold",
+            "trial",
+            "findings",
+        ),
+        (
+            (
+                row["symbol"],
+                row["model"],
+                row["fold"],
+                number(row["f1_buy_val"]),
+                number(row["always_buy_f1_val"]),
+                number(row["f1_buy_test"]),
+                number(row["metrics"]["val"]["auc"]),
+                row["n_trees_used"],
+                number(row["threshold"], 2),
+                row["trial_id"],
+                ", ".join(f"{f['param']}: {f['finding']}" for f in row["findings"]) or "none",
+            )
+            for row in view.results
+        ),
+    )
+    for row in view.failures:
+        err.print(
+            f"failed: {row['symbol']} {row['model']} fold {row['fold']}: {row['code']}: {row['message']}"
+        )
+
+
+@app.command()
+def verdict(run: RunId = "latest", as_json: Json = False) -> int:
+    """Judge a run by the canary rule. Exit code 0 is a pass, 1 anything else.
+
+    Rollback is judged first, then insufficient data; always saying BUY is the floor to beat.
+
+    Example: `setpoint verdict latest`
+    """
+    from setpoint.govern.runs import view_run
+
+    with database() as opened:
+        view = view_run(opened, run)
+    if as_json:
+        print_json(verdict_json(view))
+    else:
+        print_verdict(view)
+    return EXIT_OK if view.verdict.outcome == "pass" else EXIT_FINDING
+
+
+@app.command()
+def compare(
+    old: Annotated[str, typer.Argument(help="The earlier run.")],
+    new: Annotated[str, typer.Argument(help="The later run, or `latest`.")] = "latest",
+    as_json: Json = False,
+) -> None:
+    """Compare two runs: configuration, circumstances, effective parameters and metrics.
+
+    Example: `setpoint compare 20261123-101500-3f2a latest`
+    """
+    from setpoint.govern.runs import compare_runs
+
+    with database() as opened:
+        found = compare_runs(opened, old, new)
+    if as_json:
+        print_json(
+            {
+                "old": found.old.run,
+                "new": found.new.run,
+                "configuration": [edit._asdict() for edit in found.configuration],
+                "circumstances": [
+                    {"what": what, "old": before, "new": after} for what, before, after in found.circumstances
+                ],
+                "effective": [{"unit": unit, **edit._asdict()} for unit, edit in found.effective],
+                "identical_models": found.identical,
+                "shared_units": found.shared,
+                "verdicts": {"old": verdict_json(found.old), "new": verdict_json(found.new)},
+            }
+        )
+        return
+    out.print(f"{found.identical} of {found.shared} shared units have identical models")
+    for what, before, after in found.circumstances:
+        out.print(f"{what}: {before} -> {after}", highlight=False, soft_wrap=True)
+    for edit in found.configuration:
+        out.print(str(edit), highlight=False)
+    for unit, edit in found.effective[:SHOWN]:
+        out.print(f"{unit}: {edit}", highlight=False)
+    if len(found.effective) > SHOWN:
+        out.print(f"... and {len(found.effective) - SHOWN} more differences in effective parameters")
+    table(
+        ("model", "f1_buy_val, old", "new", "change", "always-BUY, old", "new", "AUC, old", "new"),
+        (
+            (
+                before.model,
+                number(before.f1),
+                number(after.f1),
+                number(None if before.f1 is None or after.f1 is None else after.f1 - before.f1),
+                number(before.always_buy),
+                number(after.always_buy),
+                number(before.auc),
+                number(after.auc),
+            )
+            for before in found.old.verdict.models
+            for after in found.new.verdict.models
+            if before.model == after.model
+        ),
+    )
+
+
+def verdict_json(view: RunView) -> dict[str, Any]:
+    """Return a verdict as scripts read it."""
+    judged: Verdict = view.verdict
+    return {
+        "run": view.run,
+        "data": view.row["data_label"],
+        "outcome": judged.outcome,
+        "cause": judged.cause,
+        "reasons": list(judged.reasons),
+        "rule": judged.rule._asdict(),
+        "models": [
+            {
+                **asdict(model),
+                "f1": model.f1,
+                "always_buy": model.always_buy,
+                "auc": model.auc,
+                "assets": [asset._asdict() for asset in model.assets],
+            }
+            for model in judged.models
+        ],
+    }
+
+
+def print_verdict(view: RunView) -> None:
+    """Print the verdict with its tables: per model and asset, the baseline beside each score."""
+    judged = view.verdict
+    _print_run(view)
+    symbols = [asset.symbol for asset in judged.models[0].assets] if judged.models else []
+    rows = [
+        (symbol, *(_cell(model.assets[index], judged.rule.pass_f1) for model in judged.models))
+        for index, symbol in enumerate(symbols)
+    ]
+    rows.extend(
+        (title, *(number(getattr(model, name)) for model in judged.models))
+        for name, title in _SUMMARIES.items()
+    )
+    table(("f1_buy_val", *(model.model for model in judged.models)), rows)
+    rule = judged.rule
+    out.print(
+        f"rule: pass needs {rule.pass_f1} on {rule.pass_assets} assets for every model and skill above "
+        f"{rule.min_skill} (*: asset reaches it); any model below {rule.rollback_f1} rolls back; {rule.min_assets} assets needed",
+        highlight=False,
+        soft_wrap=True,
+    )
+    colour = {"pass": "green", "rollback": "red"}.get(judged.outcome, "yellow")
+    out.print(f"verdict: [bold {colour}]{judged}[/]", highlight=False)
+    for reason in judged.reasons:
+        out.print(f"  {reason}", highlight=False, soft_wrap=True)
+
+
+_SUMMARIES = {
+    "f1": "mean",
+    "always_buy": "always-BUY",
+    "skill": "skill over always-BUY",
+    "auc": "AUC",
+}
+
+
+def _cell(asset: Any, mark: float) -> str:
+    if asset.f1 is None:
+        return f"{asset.folds_done}/{asset.folds} folds"
+    return f"{asset.f1:.3f}{'*' if asset.f1 >= mark else ''}"
+
+
+def _print_run(view: RunView) -> None:
+    row = view.row
+    label = {
+        "synthetic": "[bold yellow]SYNTHETIC data: these numbers say nothing about a market[/]",
+        "proxy": "proxy data: another dollar quote stands in",
+    }.get(row["data_label"], f"{row['data_label']} data")
+    out.print(
+        f"run {row['id']} ({row['state']}): snapshot {row['snapshot_hash'][:12]}, "
+        f"{len(view.results)} results, {len(view.failures)} failed; {label}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def report(
+    run: RunId = "latest",
+    file: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Default: setpoint-<run>.html here.")
+    ] = None,
+) -> None:
+    """Write one self-contained HTML file with a run's verdict, tables and charts.
+
+    Example: `setpoint report latest --out report.html`
+    """
+    from setpoint.govern.report import render
+    from setpoint.govern.runs import view_run
+    from setpoint.resolve.snapshot import write_atomically
+
+    with database() as opened:
+        view = view_run(opened, run)
+    target = file or Path(f"setpoint-{view.run}.html")
+    write_atomically(target, render(view))
+    out.print(f"wrote {target}", highlight=False, soft_wrap=True)

@@ -1,0 +1,170 @@
+"""`setpoint seed` and `setpoint keys`: bring starting values in, and see what is declared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from setpoint.cli.app import Json, Yes, app, catalogues, database, err, out, print_json, settings, table
+from setpoint.declare.seeds import load_seeds
+from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from setpoint.change.coverage import Coverage
+    from setpoint.change.seeding import ScopePlan
+
+SHOWN_EDITS = 12
+
+
+@app.command()
+def seed(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change; writes nothing.")
+    ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Add every missing value, in one transaction.")
+    ] = False,
+    force_overwrite: Annotated[
+        bool, typer.Option("--force-overwrite", help="With --apply: also replace values that were tuned.")
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Bring starting values into the documents. **Never** overwrites a tuned value unless told to.
+
+    `--dry-run` is the diagnosis tool: exit code 0 means that nothing is missing, 1 that something is.
+
+    Examples: `setpoint seed --dry-run`, `setpoint seed --apply`,
+    `setpoint seed --apply --force-overwrite --yes`
+    """
+    if dry_run == apply or (force_overwrite and not apply):
+        raise UsageError("give either --dry-run or --apply.", hint="setpoint seed --dry-run")
+    from setpoint.change.coverage import audit_console_coverage
+    from setpoint.change.identity import author_of
+    from setpoint.change.seeding import apply_seed, plan_seed
+
+    system = catalogues()
+    seeds = load_seeds(settings().seeds, system)
+    with database() as opened:
+        plans = plan_seed(opened, system, seeds, overwrite=force_overwrite)
+        if dry_run:
+            return _report(plans, as_json=as_json)
+        overwritten = [edit for plan in plans for edit in plan.edits if edit.old is not None]
+        if overwritten and not yes:
+            _report(plans, as_json=False)
+            typer.confirm(f"Overwrite {len(overwritten)} tuned value(s)?", abort=True, err=True)
+        plans, revisions = apply_seed(opened, system, seeds, author_of(opened), overwrite=force_overwrite)
+        print_applied(plans, revisions, audit_console_coverage(opened, system), as_json=as_json)
+    return EXIT_OK
+
+
+def print_applied(
+    plans: Sequence[ScopePlan], revisions: dict[str, int], coverage: Coverage, *, as_json: bool
+) -> None:
+    """Say what was written and what is covered now."""
+    if as_json:
+        print_json({**_as_json(plans), "revisions": revisions, "coverage": coverage.as_json()})
+        return
+    for plan in plans:
+        revision = revisions.get(plan.seed.scope)
+        done = f"revision {revision}: {len(plan.edits)} written" if revision else "nothing to write"
+        out.print(f"{plan.seed.scope}: {done}, {plan.unchanged} unchanged, {len(plan.kept)} tuned kept")
+    for member in coverage.catalogues:
+        out.print(f"coverage {member.name}: {member.seeded} of {member.declared} ({member.pct:.1f} %)")
+
+
+def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:
+    if as_json:
+        print_json(_as_json(plans))
+    else:
+        rows = [
+            (plan.seed.scope, len(plan.seed.values), plan.unchanged, len(plan.edits), len(plan.kept))
+            for plan in plans
+        ]
+        table(("scope", "seeded values", "unchanged", "to write", "tuned, kept"), rows)
+        for plan in plans:
+            _list_edits(plan)
+    return EXIT_FINDING if any(plan.edits for plan in plans) else EXIT_OK
+
+
+def _list_edits(plan: ScopePlan) -> None:
+    for edit in plan.edits[:SHOWN_EDITS]:
+        err.print(
+            f"{plan.seed.scope}: {edit}  ({plan.seed.values[edit.key].source})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if len(plan.edits) > SHOWN_EDITS:
+        err.print(f"... and {len(plan.edits) - SHOWN_EDITS} more; --json lists all")
+    for edit in plan.kept:
+        err.print(
+            f"{plan.seed.scope}: kept {edit.key} = {edit.old} (seed: {edit.new})",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _as_json(plans: Sequence[ScopePlan]) -> dict[str, object]:
+    return {
+        "scopes": [
+            {
+                "scope": plan.seed.scope,
+                "unchanged": plan.unchanged,
+                "edits": [
+                    {**edit._asdict(), "source": plan.seed.values[edit.key].source} for edit in plan.edits
+                ],
+                "kept": [edit._asdict() for edit in plan.kept],
+            }
+            for plan in plans
+        ]
+    }
+
+
+@app.command()
+def keys(
+    match: Annotated[str, typer.Argument(help="Show only keys that contain this text.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the declared keys with their types and bounds.
+
+    Example: `setpoint keys LGB_5M`
+    """
+    found = [declared for name, declared in catalogues().keys.items() if match.upper() in name]
+    if as_json:
+        print_json(
+            [
+                {
+                    "key": declared.name,
+                    "catalogue": declared.catalogue,
+                    "type": declared.parameter.type,
+                    "low": declared.parameter.low,
+                    "high": declared.parameter.high,
+                    "choices": declared.parameter.choices,
+                    "unit": declared.parameter.unit,
+                    "doc": declared.parameter.doc,
+                }
+                for declared in found
+            ]
+        )
+        return
+    table(
+        ("key", "type", "accepts", "unit", "what it does"),
+        (
+            (
+                declared.name,
+                declared.parameter.type,
+                ", ".join(declared.parameter.choices)
+                or (
+                    f"{declared.parameter.low} to {declared.parameter.high}"
+                    if declared.parameter.low is not None
+                    else "true, false"
+                ),
+                declared.parameter.unit,
+                declared.parameter.doc,
+            )
+            for declared in found
+        ),
+    )

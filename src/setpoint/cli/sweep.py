@@ -1,0 +1,219 @@
+"""`setpoint sweep`: train every unit of the declared universe with one pinned snapshot."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from setpoint.cli.app import (
+    Context,
+    Json,
+    app,
+    catalogues,
+    database,
+    err,
+    number,
+    parse_context,
+    print_json,
+    settings,
+)
+from setpoint.errors import EXIT_OK, TrainingError, UsageError
+
+if TYPE_CHECKING:
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.resolve.snapshot import Snapshot
+    from setpoint.store.database import Database
+    from setpoint.train.plan import Plan
+    from setpoint.train.sweep import Progress
+
+SYNTHETIC = "synthetic"
+Data = Annotated[
+    str,
+    typer.Option("--data", help="Folder of candles, or `synthetic`. Default: SETPOINT_MARKET_DATA."),
+]
+Processes = Annotated[
+    int | None, typer.Option("--processes", "-p", help="Default: as many as the cores allow.")
+]
+
+
+@app.command()
+def sweep(
+    context: Context = None,
+    data: Data = "",
+    processes: Processes = None,
+    resume: Annotated[
+        str, typer.Option("--resume", help="Go on with this run instead of starting one.")
+    ] = "",
+    as_json: Json = False,
+) -> int:
+    """Tune, fit and score every model on every asset and fold, with one pinned snapshot.
+
+    Ctrl-C stops at once and leaves a run that `--resume` finishes; no unit is done twice.
+
+    Examples: `setpoint sweep`, `setpoint sweep --context profile=demo --data ../market`,
+    `setpoint sweep --resume 20261123-101500-3f2a`
+    """
+    system = catalogues()
+    with database() as opened:
+        run = resume or start(opened, system, parse_context(context), data, processes)
+        progress = follow(opened, system, run)
+    if as_json:
+        print_json({"run": run, "done": progress.done, "failed": len(progress.failed)})
+    if progress.undelivered:
+        raise TrainingError(
+            f"run {run} is done, but {progress.undelivered} result(s) wait on disk for the database.",
+            hint=f"when it is back: setpoint sweep --resume {run}",
+        )
+    return EXIT_OK
+
+
+def start(
+    opened: Database, system: Catalogues, context: dict[str, str], data: str, processes: int | None
+) -> str:
+    """Pin, plan and check a new run; nothing is trained yet. Returns its id."""
+    from setpoint.change.documents import pin_snapshot, read_documents
+    from setpoint.resolve.hyperparams import Hyperparams
+    from setpoint.train.plan import make_plan
+    from setpoint.train.sweep import begin
+
+    snapshot = pin_snapshot(opened, system, context)
+    plan = make_plan(Hyperparams(snapshot, system), market_folder(data), processes)
+    _warn_of_overlays(plan, snapshot, list(read_documents(opened, system)))
+    begin(plan, snapshot, settings().home)
+    _introduce(plan)
+    return plan.run
+
+
+def market_folder(data: str) -> str:
+    """Return the folder of candles, or the empty text for the synthetic market.
+
+    Raises:
+        UsageError: no folder is named, or it does not exist.
+    """
+    folder = data or settings().market_data
+    if folder == SYNTHETIC:
+        return ""
+    if not folder or not Path(folder).is_dir():
+        raise UsageError(
+            f"there is no folder of candles {folder!r}." if folder else "no market data is named.",
+            hint="--data FOLDER, or `setpoint market pull`, or --data synthetic for an invented market",
+        )
+    return str(Path(folder).absolute())
+
+
+def follow(opened: Database, system: Catalogues, run: str) -> Progress:
+    """Train what is missing of a run, with a live display where there is a terminal."""
+    from setpoint.change.identity import author_of
+    from setpoint.change.runs import DatabaseRecorder
+    from setpoint.train.sweep import run_folder
+    from setpoint.train.sweep import sweep as train
+
+    home = settings().home
+    display = _Display(run)
+    recorder = DatabaseRecorder(opened, system, author_of(opened))
+    try:
+        with display:
+            return train(home, run, settings().catalogues, recorder, display.show)
+    except KeyboardInterrupt:
+        err.print(f"stopped; resume with: setpoint sweep --resume {run}", highlight=False)
+        raise
+    finally:
+        err.print(f"events and results of this run: {run_folder(home, run)}", highlight=False, soft_wrap=True)
+
+
+def _introduce(plan: Plan) -> None:
+    """Say what is about to run before it costs anything: a run must show its build before it starts."""
+    commit = plan.git_commit[:12] + ("-dirty" if plan.git_commit.endswith("-dirty") else "")
+    err.print(
+        f"run {plan.run}: {len(plan.units)} units, snapshot {plan.snapshot_hash[:12]}, "
+        f"setpoint {plan.versions['setpoint']}, commit {commit}, "
+        f"{plan.processes} process(es) x {plan.threads} thread(s)",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for symbol, entry in plan.data.items():
+        used = "" if entry["symbol_used"] == symbol else f" ({entry['symbol_used']} stands in)"
+        err.print(f"  {symbol}: {entry['bars']} bars, {entry['source']}{used}", highlight=False)
+
+
+def _warn_of_overlays(plan: Plan, snapshot: Snapshot, scopes: list[str]) -> None:
+    ignored = [f"symbol={symbol}" for symbol in plan.data if f"symbol={symbol}" in scopes]
+    for scope in ignored:
+        if scope not in {layer.scope for layer in snapshot.layers}:
+            err.print(f"[yellow]warning:[/] overlay {scope} is not applied: a run pins one snapshot.")
+
+
+class _Display:
+    """Units done, rate, time left and the best so far; one line for each unit without a terminal."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._started = time.monotonic()
+        self._bars = Bars(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=err,
+        )
+        self._task = self._bars.add_task("units", total=None, note="")
+        self._live = Live(console=err, refresh_per_second=4, transient=False) if err.is_terminal else None
+
+    def __enter__(self) -> None:
+        if self._live:
+            self._live.start()
+            self._live.update(self._bars)
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Draw the state after a unit ended."""
+        note = self._note(progress)
+        self._bars.update(self._task, total=progress.total, completed=progress.done, note=note)
+        if self._live:
+            self._live.update(_screen(self._bars, progress))
+        else:
+            err.print(f"{progress.done}/{progress.total} {note}", highlight=False)
+
+    def _note(self, progress: Progress) -> str:
+        elapsed_s = time.monotonic() - self._started
+        rate = progress.trained_here / elapsed_s
+        left_s = (progress.total - progress.done) / rate
+        parts = [f"{60 * rate:.1f} units/min", f"{left_s:.0f} s left"]
+        if progress.failed:
+            parts.append(f"{len(progress.failed)} failed")
+        if progress.undelivered:
+            parts.append(f"{progress.undelivered} waiting for the database")
+        return ", ".join(parts)
+
+
+def _screen(bars: Bars, progress: Progress) -> Table:
+    best = Table("model", "units", "mean f1_buy_val", "always-BUY", "best so far", box=None)
+    for model in sorted({row["model"] for row in progress.results}):
+        rows = [row for row in progress.results if row["model"] == model]
+        top = max(rows, key=lambda row: float(row["f1_buy_val"]))
+        best.add_row(
+            model,
+            str(len(rows)),
+            number(_mean(rows, "f1_buy_val")),
+            number(_mean(rows, "always_buy_f1_val")),
+            f"{top['f1_buy_val']:.3f} {top['symbol']} fold {top['fold']}",
+        )
+    screen = Table.grid()
+    screen.add_row(bars)
+    screen.add_row(best)
+    return screen
+
+
+def _mean(rows: list[dict[str, Any]], column: str) -> float:
+    return sum(float(row[column]) for row in rows) / len(rows)

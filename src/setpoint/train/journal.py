@@ -1,0 +1,59 @@
+"""TRAIN: the journal of a run: every finished unit, on disk before anything else hears of it.
+
+Guarantees: a unit is in the journal once it is done, through a kill of any process; a line torn by a
+crash is dropped and its unit trained again. The database may be away: the journal is what is delivered
+from later. One writer: the sweep's parent process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from setpoint.errors import StorageFull
+from setpoint.train.recipe import Unit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def unit_of(entry: dict[str, Any]) -> Unit:
+    """Return the unit that a journal entry is about."""
+    return Unit(*entry["unit"])
+
+
+class Journal:
+    """Append-only file of unit outcomes, one JSON object for each line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the entries so far, cutting off a torn last line."""
+        if not self.path.exists():
+            return []
+        content = self.path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) != len(content):
+            with self.path.open("r+b") as stream:
+                stream.truncate(len(whole))
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Write one entry and wait until it is on disk.
+
+        Raises:
+            StorageFull: the file system refuses; a torn line is cut off by the next ``read``.
+        """
+        line = json.dumps(entry, allow_nan=False) + "\n"
+        try:
+            with self.path.open("ab") as stream:
+                stream.write(line.encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as problem:
+            raise StorageFull(
+                f"{self.path} cannot be written: {problem.strerror}.",
+                hint="free some space, then resume the sweep: finished units are kept",
+            ) from None

@@ -1,0 +1,206 @@
+"""TRAIN: the plan of a run: what will be trained, from which values, data and code, decided before it starts.
+
+Guarantees: a plan is complete and checked against the data before anything trains; it is written to
+the run's folder, and a resumed run follows it to the letter. Refuses data unfit for training, a folder
+whose data changed since, and more threads than the machine has cores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import subprocess
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from setpoint.errors import CorruptSnapshot, UnfitData, UsageError
+from setpoint.resolve.snapshot import write_atomically
+from setpoint.train.market import Candles, load_candles
+from setpoint.train.market_check import require_fit
+from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.recipe import Recipe, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from setpoint.resolve.hyperparams import Hyperparams
+
+PLAN_FILE, SNAPSHOT_FILE, JOURNAL_FILE, EVENTS_FILE = (
+    "plan.json",
+    "snapshot.json",
+    "results.jsonl",
+    "events.log",
+)
+#: How much market is invented when none is given and the values do not say: one year at 5 minutes.
+SYNTHETIC_BARS = 105_408
+_PACKAGES = ("setpoint", "xgboost-cpu", "lightgbm", "catboost", "optuna", "numpy", "polars", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run, as decided before its first fit."""
+
+    run: str
+    started_at: str
+    snapshot_hash: str
+    units: tuple[Unit, ...]
+    #: Folder of candles; empty for the synthetic market.
+    market_folder: str
+    #: For each symbol: hash, source (real, proxy or synthetic), symbol_used, bars.
+    data: dict[str, dict[str, Any]]
+    universe: str
+    #: The numbers of the canary verdict, fixed before anything is known.
+    rule: dict[str, Any]
+    #: The keys that planning read; units add their own.
+    read_keys: list[str]
+    seed: int
+    threads: int
+    processes: int
+    versions: dict[str, str]
+    git_commit: str
+    host: str
+
+    @property
+    def data_label(self) -> str:
+        """The weakest source among the symbols: synthetic, then proxy, then real."""
+        sources = {entry["source"] for entry in self.data.values()}
+        return next(label for label in ("synthetic", "proxy", "real") if label in sources)
+
+    def write(self, folder: Path) -> None:
+        """Write the plan into the run's folder, whole or not at all."""
+        write_atomically(folder / PLAN_FILE, json.dumps(asdict(self), indent=1) + "\n")
+
+    def candles(self, symbol: str, recipe: Recipe) -> Candles:
+        """Load one symbol's bars and hold that they are the planned ones.
+
+        Raises:
+            UnfitData: the data changed since the plan was made.
+        """
+        candles = read_market(symbol, recipe, self.market_folder)
+        planned = self.data[symbol]["hash"]
+        if candles.data_hash != planned:
+            raise UnfitData(
+                f"the candles of {symbol} changed since run {self.run} was planned "
+                f"({planned[:12]}, now {candles.data_hash[:12]}).",
+                hint="bring the old data back, or start a new sweep",
+            )
+        return candles
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read a run's plan.
+
+    Raises:
+        CorruptSnapshot: the file is missing or torn.
+    """
+    try:
+        data = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+        data["units"] = tuple(Unit(*unit) for unit in data["units"])
+        return Plan(**data)
+    except (OSError, ValueError, TypeError, KeyError) as problem:
+        raise CorruptSnapshot(
+            f"the plan of the run in {folder} cannot be read: {problem}.", hint="start a new sweep"
+        ) from None
+
+
+def make_plan(hp: Hyperparams, market_folder: str, processes: int | None) -> Plan:
+    """Decide a run.
+
+    Args:
+        hp: the pinned values; the plan covers their declared universe, models and folds.
+        market_folder: folder of candles; empty for the synthetic market.
+        processes: None for as many as the cores allow.
+
+    Raises:
+        UsageError: processes times threads exceed the cores.
+        MissingData, UnfitData: a symbol's candles are missing or would train a wrong model.
+    """
+    recipe = Recipe(hp)
+    threads = recipe.setting("threads")
+    now = datetime.now(UTC)
+    return Plan(
+        run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        started_at=now.isoformat(),
+        snapshot_hash=hp.hash,
+        units=recipe.units(),
+        market_folder=market_folder,
+        data=dict(_checked_data(recipe, market_folder)),
+        universe=recipe.setting("universe"),
+        rule=recipe.verdict_rule,
+        read_keys=sorted(hp.keys_read),
+        seed=recipe.setting("seed"),
+        threads=threads,
+        processes=_processes(processes, threads),
+        versions=_versions(),
+        git_commit=_git_commit(),
+        host=platform.node(),
+    )
+
+
+def read_market(symbol: str, recipe: Recipe, market_folder: str) -> Candles:
+    """Load one symbol's newest bars, as many as the values say, from a folder or the synthetic market."""
+    timeframe, last_bars = recipe.setting("timeframe"), recipe.setting("last_bars")
+    if market_folder:
+        return load_candles(market_folder, symbol, timeframe, last_bars)
+    return synthetic_candles(symbol, timeframe, last_bars or SYNTHETIC_BARS, recipe.setting("seed"))
+
+
+def cores() -> int:
+    """Return the cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _checked_data(recipe: Recipe, market_folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for symbol in recipe.symbols:
+        candles = read_market(symbol, recipe, market_folder)
+        findings = require_fit(candles)
+        yield (
+            symbol,
+            {
+                "hash": candles.data_hash,
+                "source": candles.source,
+                "symbol_used": candles.symbol_used,
+                "bars": len(candles),
+                "findings": [str(finding) for finding in findings],
+            },
+        )
+
+
+def _processes(asked: int | None, threads: int) -> int:
+    allowed = max(cores() // threads, 1)
+    if asked is None:
+        return allowed
+    if not 1 <= asked <= allowed:
+        raise UsageError(
+            f"{asked} processes of {threads} thread(s) on {cores()} cores: "
+            "more threads than cores make boosters many times slower.",
+            hint=f"use --processes 1 to {allowed}",
+        )
+    return asked
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "unknown"
+    return versions
+
+
+def _git_commit() -> str:
+    """Return the commit of the folder the sweep is started in, marked when it has changes."""
+    try:
+        head, changes = (
+            subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+            for command in (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "-uno"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "none"
+    return f"{head}-dirty" if changes else head
