@@ -216,7 +216,8 @@ def print_verdict(view: RunView) -> None:
     rule = judged.rule
     out.print(
         f"rule: pass needs {rule.pass_f1} on {rule.pass_assets} assets for every model and skill above "
-        f"{rule.min_skill} (*: asset reaches it); any model below {rule.rollback_f1} rolls back; {rule.min_assets} assets needed",
+        f"{rule.min_skill} (*: asset reaches it); "
+        f"any model below {rule.rollback_f1} rolls back; {rule.min_assets} assets needed",
         highlight=False,
         soft_wrap=True,
     )
