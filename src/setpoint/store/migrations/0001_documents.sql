@@ -1,8 +1,8 @@
 -- Documents, their history and the chain over it.
 --
 -- History is written by a trigger in the transaction of the write it describes, whoever writes and with
--- whatever tool. The application's role owns nothing: it may write documents, and no statement of it can
--- change or remove a row of their history.
+-- whatever tool. The application's role owns nothing: it writes documents through the functions of
+-- 0003_changes.sql alone, and no statement of it can change or remove a row of their history.
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO setpoint_app;
@@ -45,6 +45,8 @@ CREATE TABLE public.ftf_config_history (
     change_reason  text NOT NULL,
     source         text NOT NULL,
     base_revision  bigint,
+    change_id      bigint,
+    review         text NOT NULL,
     catalogues     jsonb NOT NULL,
     created_at     timestamptz NOT NULL,
     previous_chain text NOT NULL,
@@ -53,6 +55,8 @@ CREATE TABLE public.ftf_config_history (
 CREATE INDEX ftf_config_history_by_scope ON public.ftf_config_history (scope, id DESC);
 COMMENT ON TABLE public.ftf_config_history IS 'Every revision of every document, whole; append-only, gapless, chained.';
 COMMENT ON COLUMN public.ftf_config_history.proof IS 'How updated_by was proven; database-login means only db_user was.';
+COMMENT ON COLUMN public.ftf_config_history.change_id IS 'The change that was applied; null for SQL written by hand.';
+COMMENT ON COLUMN public.ftf_config_history.review IS 'approved, unreviewed (a declared solo policy), break-glass, or none (SQL written by hand).';
 COMMENT ON COLUMN public.ftf_config_history.base_revision IS 'The revision this one replaced; null for the first of a scope.';
 
 CREATE TABLE public.chain_head (
@@ -90,7 +94,7 @@ CREATE FUNCTION public.history_chain_v1(h public.ftf_config_history) RETURNS tex
     -- A JSON array joins the columns unambiguously; base_env is covered by its hash, which verify recomputes.
     RETURN public.document_hash(jsonb_build_array(
         'setpoint-chain-v1', h.id, h.scope, h.hash, h.diff, h.updated_by, h.proof, h.db_user, h.change_reason,
-        h.source, h.base_revision, h.catalogues,
+        h.source, h.base_revision, h.change_id, h.review, h.catalogues,
         to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), h.previous_chain
     )::text);
 
@@ -136,6 +140,8 @@ BEGIN
     h.db_user := session_user;
     h.change_reason := coalesce(nullif(current_setting('setpoint.reason', true), ''), '(none given)');
     h.source := coalesce(nullif(current_setting('setpoint.source', true), ''), 'sql');
+    h.change_id := nullif(current_setting('setpoint.change', true), '')::bigint;
+    h.review := coalesce(nullif(current_setting('setpoint.review', true), ''), 'none');
     h.catalogues := coalesce(nullif(current_setting('setpoint.catalogues', true), ''), '[]')::jsonb;
     h.created_at := clock_timestamp();
     h.previous_chain := head.chain;
@@ -191,5 +197,4 @@ REVOKE ALL ON FUNCTION public.record_revision(), public.queue_writers(), public.
     public.lock_chain_head() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.lock_chain_head() TO setpoint_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO setpoint_app;
-GRANT INSERT (scope, base_env), UPDATE (base_env) ON public.ftf_config TO setpoint_app;
 GRANT INSERT (hash, name, version, text) ON public.catalogues TO setpoint_app;

@@ -1,0 +1,440 @@
+-- Changes: the one way in which the application writes a document.
+--
+-- A change is a proposal over a base revision. Its hash covers what would be written, over what, where
+-- and as what kind of change; an approval names that hash, so any edit leaves it behind. apply_change
+-- decides in one place and in one transaction, under the lock that makes all writers queue: policy,
+-- approvals, base, and the heads of every scope that validation read. The application's role can no
+-- longer write documents in any other way.
+
+CREATE TABLE public.policies (
+    scope         text NOT NULL CHECK (scope <> ''),
+    kind          text NOT NULL CHECK (kind IN ('*', 'value', 'range', 'scope', 'restore', 'policy')),
+    approvals     integer NOT NULL CHECK (approvals >= 0),
+    solo          boolean NOT NULL,
+    cooling_off_s integer NOT NULL CHECK (cooling_off_s >= 0),
+    PRIMARY KEY (scope, kind),
+    CONSTRAINT solo_means_no_approval CHECK (solo = (approvals = 0))
+);
+COMMENT ON TABLE public.policies IS 'How many approvals a change needs; * is any scope or kind, the most specific row decides.';
+COMMENT ON COLUMN public.policies.solo IS 'Declares that one person decides alone: recorded on each revision as unreviewed.';
+INSERT INTO public.policies (scope, kind, approvals, solo, cooling_off_s) VALUES ('*', '*', 0, true, 0);
+
+CREATE TABLE public.changes (
+    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    scope            text NOT NULL,
+    kinds            text[] NOT NULL,
+    base_revision    bigint,
+    proposal         jsonb NOT NULL CHECK (jsonb_typeof(proposal) = 'object'),
+    edits            jsonb NOT NULL,
+    proposal_hash    text NOT NULL,
+    heads            jsonb NOT NULL,
+    restores         bigint,
+    author           text NOT NULL,
+    proof            text NOT NULL,
+    reason           text NOT NULL CHECK (btrim(reason) <> ''),
+    source           text NOT NULL,
+    catalogues       jsonb NOT NULL,
+    state            text NOT NULL CHECK (state IN ('draft', 'proposed', 'suspended', 'applied', 'rejected', 'withdrawn')),
+    state_reason     text NOT NULL DEFAULT '',
+    apply_at         timestamptz,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    proposed_at      timestamptz,
+    applied_revision bigint,
+    CONSTRAINT only_applied_changes_made_a_revision CHECK (state = 'applied' OR applied_revision IS NULL)
+);
+CREATE INDEX changes_open ON public.changes (scope, id) WHERE state IN ('draft', 'proposed', 'suspended');
+COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy.';
+COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null base means a new scope.';
+
+CREATE TABLE public.change_decisions (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    change_id     bigint NOT NULL REFERENCES public.changes (id),
+    decision      text NOT NULL CHECK (decision IN ('approve', 'reject', 'comment')),
+    proposal_hash text NOT NULL,
+    person        text NOT NULL,
+    proof         text NOT NULL,
+    words         text NOT NULL,
+    decided_at    timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions (change_id, proposal_hash, person)
+    WHERE decision <> 'comment';
+
+-- Roles are PostgreSQL's: who is a member of what is proven by the login. None of them owns anything.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['setpoint_approver', 'setpoint_robot'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+        END IF;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION public.who(OUT person text, OUT proof text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- setpoint_app logs in only on the embedded server, whose socket one operating system account can
+    -- reach: that account is the proof, and its name is told by the process. Any other login is itself.
+    SELECT CASE WHEN session_user = 'setpoint_app'
+                THEN coalesce(nullif(current_setting('setpoint.author', true), ''), 'unattributed')
+                ELSE session_user::text END,
+           CASE WHEN session_user = 'setpoint_app' THEN 'os-account' ELSE 'database-login' END
+$$;
+COMMENT ON FUNCTION public.who IS 'The person of this session and how that is proven.';
+
+CREATE FUNCTION public.approvers() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- A superuser is a member of every role by nature, which is no appointment; a robot never approves.
+    SELECT r.rolname::text FROM pg_roles AS r
+    WHERE r.rolcanlogin AND NOT r.rolsuper AND pg_has_role(r.oid, 'setpoint_approver', 'MEMBER')
+      AND NOT pg_has_role(r.oid, 'setpoint_robot', 'MEMBER')
+$$;
+COMMENT ON FUNCTION public.approvers IS 'The people whose approval counts.';
+
+CREATE FUNCTION public.policy_for(change_scope text, change_kind text) RETURNS public.policies
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- The scope is more specific than the kind.
+    SELECT p FROM public.policies AS p
+    WHERE p.scope IN (change_scope, '*') AND p.kind IN (change_kind, '*')
+    ORDER BY p.scope = '*', p.kind = '*'
+    LIMIT 1
+$$;
+
+CREATE FUNCTION public.kinds_of(old jsonb, edits jsonb, restores bigint, is_policy boolean) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Judged here and not told by the caller: a range cannot pass as a value.
+    SELECT CASE WHEN is_policy THEN ARRAY['policy'] ELSE array_remove(ARRAY[
+        CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(edits) AS e
+                          WHERE e ->> 'key' !~ '_RANGE_(MIN|MAX|SCALE)$') THEN 'value' END,
+        CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(edits) AS e
+                          WHERE e ->> 'key' ~ '_RANGE_(MIN|MAX|SCALE)$') THEN 'range' END,
+        CASE WHEN old IS NULL THEN 'scope' END,
+        CASE WHEN restores IS NOT NULL THEN 'restore' END], NULL) END
+$$;
+
+CREATE FUNCTION public.moved_heads(change public.changes) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Validation read every scope that can resolve together with this one: all but the other scopes of its
+    -- own dimension. One that moved, or appeared, since then makes the validation worthless.
+    SELECT string_agg(coalesce(f.scope, h.key), ', ' ORDER BY coalesce(f.scope, h.key))
+    FROM public.ftf_config AS f FULL JOIN jsonb_each(change.heads) AS h ON h.key = f.scope
+    WHERE to_jsonb(f.revision) IS DISTINCT FROM h.value
+      AND (h.key IS NOT NULL OR change.scope = 'global'
+           OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
+$$;
+
+CREATE FUNCTION public.write_proposal(change public.changes) RETURNS public.changes
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    old    public.ftf_config;
+    policy public.policies;
+BEGIN
+    -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
+    IF btrim(change.reason) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
+    END IF;
+    IF 'policy' = ANY (change.kinds) THEN
+        policy := jsonb_populate_record(NULL::public.policies, change.proposal);
+        IF policy.approvals > (SELECT count(*) FROM public.approvers()) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format(
+                'a policy cannot require %s approvals: %s people can approve',
+                policy.approvals, (SELECT count(*) FROM public.approvers()));
+        END IF;
+        change.edits := '[]';
+    ELSE
+        SELECT * INTO old FROM public.ftf_config WHERE scope = change.scope;
+        IF old.revision IS DISTINCT FROM change.base_revision THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('%s is at revision %s, not at %s',
+                change.scope, coalesce(old.revision::text, 'none'), coalesce(change.base_revision::text, 'none'));
+        END IF;
+        IF change.restores IS NOT NULL AND NOT EXISTS (
+            SELECT FROM public.ftf_config_history WHERE id = change.restores AND scope = change.scope) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('revision %s is none of scope %s',
+                change.restores, change.scope);
+        END IF;
+        change.edits := public.document_diff(coalesce(old.base_env, '{}'), change.proposal);
+        change.kinds := public.kinds_of(old.base_env, change.edits, change.restores, false);
+    END IF;
+    change.proposal_hash := public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.scope,
+        change.kinds, change.base_revision, change.restores, change.reason, change.apply_at,
+        change.proposal)::text);
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.propose_change(
+    p_scope text, p_is_policy boolean, p_base bigint, p_proposal jsonb, p_heads jsonb, p_restores bigint,
+    p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz, p_draft boolean
+) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes;
+BEGIN
+    change.scope := p_scope;
+    change.kinds := CASE WHEN p_is_policy THEN ARRAY['policy'] ELSE '{}' END;
+    change.base_revision := p_base;
+    change.proposal := p_proposal;
+    change.heads := p_heads;
+    change.restores := p_restores;
+    change.reason := p_reason;
+    change.source := p_source;
+    change.catalogues := p_catalogues;
+    change.apply_at := p_apply_at;
+    SELECT person, proof INTO change.author, change.proof FROM public.who();
+    change := public.write_proposal(change);
+    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, proposal_hash, heads, restores,
+                                author, proof, reason, source, catalogues, state, apply_at, proposed_at)
+    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits,
+            change.proposal_hash, change.heads, change.restores, change.author, change.proof, change.reason,
+            change.source, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
+            change.apply_at, CASE WHEN p_draft THEN NULL ELSE now() END)
+    RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.open_change(p_id bigint) RETURNS public.changes
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes;
+BEGIN
+    SELECT * INTO change FROM public.changes WHERE id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
+    END IF;
+    IF change.state NOT IN ('draft', 'proposed', 'suspended') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is %s already', p_id, change.state);
+    END IF;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.amend_change(
+    p_id bigint, p_base bigint, p_proposal jsonb, p_heads jsonb, p_reason text, p_apply_at timestamptz
+) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes := public.open_change(p_id);
+    writer record;
+BEGIN
+    SELECT * INTO writer FROM public.who();
+    IF writer.person <> change.author THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to edit', p_id, change.author);
+    END IF;
+    change.base_revision := p_base;
+    change.proposal := p_proposal;
+    change.heads := p_heads;
+    change.reason := p_reason;
+    change.apply_at := p_apply_at;
+    change := public.write_proposal(change);
+    UPDATE public.changes SET base_revision = change.base_revision, proposal = change.proposal,
+        edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
+        apply_at = change.apply_at, proposal_hash = change.proposal_hash, proposed_at = now(),
+        state = CASE WHEN change.state = 'draft' THEN 'draft' ELSE 'proposed' END, state_reason = ''
+    WHERE id = p_id RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.submit_change(p_id bigint) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes := public.open_change(p_id);
+BEGIN
+    IF (SELECT person FROM public.who()) <> change.author THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to propose', p_id, change.author);
+    END IF;
+    UPDATE public.changes SET state = 'proposed', proposed_at = now()
+    WHERE id = p_id AND state = 'draft' RETURNING * INTO change;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is no draft', p_id);
+    END IF;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes;
+    writer record;
+BEGIN
+    IF p_decision = 'comment' THEN
+        SELECT * INTO change FROM public.changes WHERE id = p_id;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
+        END IF;
+    ELSE
+        change := public.open_change(p_id);
+    END IF;
+    SELECT * INTO writer FROM public.who();
+    IF p_decision <> 'comment' THEN
+        IF change.proposal_hash <> p_hash THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409',
+                MESSAGE = format('change %s was edited since you read it', p_id);
+        END IF;
+        IF change.state = 'draft' THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id);
+        END IF;
+        IF writer.person = change.author THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an author does not decide on their own change';
+        END IF;
+        IF writer.person NOT IN (SELECT public.approvers()) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403',
+                MESSAGE = format('%s may not approve: no member of setpoint_approver, or a robot', writer.person);
+        END IF;
+        IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
+                   AND d.person = writer.person AND d.decision <> 'comment') THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP423',
+                MESSAGE = format('%s decided on this proposal already', writer.person);
+        END IF;
+    END IF;
+    INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
+    VALUES (p_id, p_decision, change.proposal_hash, writer.person, writer.proof, p_words);
+    IF p_decision = 'reject' THEN
+        UPDATE public.changes SET state = 'rejected', state_reason = p_words WHERE id = p_id RETURNING * INTO change;
+    END IF;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.withdraw_change(p_id bigint) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes := public.open_change(p_id);
+BEGIN
+    IF (SELECT person FROM public.who()) <> change.author THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to withdraw', p_id, change.author);
+    END IF;
+    UPDATE public.changes SET state = 'withdrawn' WHERE id = p_id RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.required_of(change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- A change of several kinds needs the strictest of their policies.
+    SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s)
+    FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS kind,
+         public.policy_for(change.scope, kind) AS p
+$$;
+
+CREATE FUNCTION public.approvals_of(change public.changes) RETURNS TABLE (person text, proof text, decided_at timestamptz)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Judged when applying: whoever lost the role since does not count any more.
+    SELECT DISTINCT ON (d.person) d.person, d.proof, d.decided_at
+    FROM public.change_decisions AS d
+    WHERE d.change_id = change.id AND d.decision = 'approve' AND d.proposal_hash = change.proposal_hash
+      AND d.person <> change.author AND d.person IN (SELECT public.approvers())
+    ORDER BY d.person, d.decided_at
+$$;
+
+CREATE FUNCTION public.apply_change(p_id bigint, p_hash text) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change   public.changes;
+    need     record;
+    have     bigint;
+    revision bigint;
+    policy   public.policies;
+BEGIN
+    -- Every writer takes the head first, and only then looks.
+    PERFORM FROM public.chain_head FOR UPDATE;
+    change := public.open_change(p_id);
+    IF change.proposal_hash <> p_hash THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since it was read', p_id);
+    END IF;
+    IF change.state = 'draft' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id);
+    END IF;
+    IF change.apply_at > now() THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,
+            to_char(change.apply_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+    END IF;
+    SELECT * INTO need FROM public.required_of(change);
+    SELECT count(*) INTO have FROM public.approvals_of(change);
+    IF have < need.approvals THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s has %s of %s approvals', p_id, have, need.approvals);
+    END IF;
+    IF now() < change.proposed_at + make_interval(secs => need.cooling_off_s) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
+            to_char((change.proposed_at + make_interval(secs => need.cooling_off_s)) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+    END IF;
+    IF 'policy' = ANY (change.kinds) THEN
+        policy := jsonb_populate_record(NULL::public.policies, change.proposal);
+        IF policy.approvals > (SELECT count(*) FROM public.approvers()) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format(
+                'a policy cannot require %s approvals: %s people can approve',
+                policy.approvals, (SELECT count(*) FROM public.approvers()));
+        END IF;
+        INSERT INTO public.policies SELECT policy.*
+        ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
+            cooling_off_s = EXCLUDED.cooling_off_s;
+    ELSE
+        IF public.moved_heads(change) IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format(
+                'change %s was validated before %s moved', p_id, public.moved_heads(change));
+        END IF;
+        PERFORM set_config('setpoint.author', change.author, true), set_config('setpoint.proof', change.proof, true),
+                set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
+                set_config('setpoint.catalogues', change.catalogues::text, true),
+                set_config('setpoint.change', change.id::text, true),
+                set_config('setpoint.review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END, true);
+        IF change.base_revision IS NULL THEN
+            INSERT INTO public.ftf_config (scope, base_env) VALUES (change.scope, change.proposal)
+            RETURNING ftf_config.revision INTO revision;
+        ELSE
+            UPDATE public.ftf_config SET base_env = change.proposal
+            WHERE scope = change.scope AND ftf_config.revision = change.base_revision
+            RETURNING ftf_config.revision INTO STRICT revision;
+        END IF;
+        PERFORM set_config('setpoint.change', '', true), set_config('setpoint.review', '', true);
+    END IF;
+    UPDATE public.changes SET state = 'applied', applied_revision = revision WHERE id = p_id RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+COMMENT ON FUNCTION public.apply_change IS 'The one decision: policy, approvals, base and heads, under the lock of the chain head.';
+
+REVOKE ALL ON FUNCTION public.write_proposal(public.changes), public.open_change(bigint),
+    public.propose_change(text, boolean, bigint, jsonb, jsonb, bigint, text, text, jsonb, timestamptz, boolean),
+    public.amend_change(bigint, bigint, jsonb, jsonb, text, timestamptz), public.submit_change(bigint),
+    public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    public.propose_change(text, boolean, bigint, jsonb, jsonb, bigint, text, text, jsonb, timestamptz, boolean),
+    public.amend_change(bigint, bigint, jsonb, jsonb, text, timestamptz), public.submit_change(bigint),
+    public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
+    TO setpoint_app;
+GRANT SELECT ON public.policies, public.changes, public.change_decisions TO setpoint_app;

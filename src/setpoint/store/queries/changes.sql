@@ -1,0 +1,74 @@
+-- Changes: each statement is a function of 0003_changes.sql, where the rules are.
+
+-- name: propose_change
+-- Open a change; the trigger-free function judges base, kinds and hash. Documents travel as text.
+SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash, c.heads,
+       c.restores, c.author, c.proof, c.reason, c.source, c.state, c.state_reason, c.apply_at, c.created_at,
+       c.proposed_at, c.applied_revision
+FROM propose_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(proposal)s::jsonb, %(heads)s, %(restores)s,
+                    %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s) AS c;
+
+-- name: amend_change
+-- Edit an open change; whatever was approved no longer is.
+SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash, c.heads,
+       c.restores, c.author, c.proof, c.reason, c.source, c.state, c.state_reason, c.apply_at, c.created_at,
+       c.proposed_at, c.applied_revision
+FROM amend_change(%(id)s, %(base_revision)s, %(proposal)s::jsonb, %(heads)s, %(reason)s, %(apply_at)s) AS c;
+
+-- name: submit_change
+-- Propose a draft.
+SELECT id, state FROM submit_change(%(id)s);
+
+-- name: decide_change
+-- Approve, reject or comment, as the person of this session.
+SELECT id, state FROM decide_change(%(id)s, %(decision)s, %(proposal_hash)s, %(words)s);
+
+-- name: withdraw_change
+-- Take an open change back.
+SELECT id, state FROM withdraw_change(%(id)s);
+
+-- name: apply_change
+-- Write the document, if policy, approvals, base and heads allow it at this instant.
+SELECT id, state, applied_revision FROM apply_change(%(id)s, %(proposal_hash)s);
+
+-- name: read_change
+-- One change, whole.
+SELECT id, scope, kinds, base_revision, proposal::text AS proposal, edits, proposal_hash, heads, restores,
+       author, proof, reason, source, state, state_reason, apply_at, created_at, proposed_at, applied_revision
+FROM changes
+WHERE id = %(id)s;
+
+-- name: list_changes
+-- Changes newest first; a null state means all, 'open' those that can still be decided.
+SELECT id, scope, kinds, base_revision, jsonb_array_length(edits) AS n_edits, proposal_hash, author, reason,
+       state, state_reason, apply_at, created_at, applied_revision
+FROM changes
+WHERE %(state)s::text IS NULL OR state = %(state)s
+   OR (%(state)s = 'open' AND state IN ('draft', 'proposed', 'suspended'))
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- name: list_decisions
+-- What people said of a change, oldest first, and whether it is about the proposal as it is now.
+SELECT d.decision, d.person, d.proof, d.words, d.decided_at, d.proposal_hash = c.proposal_hash AS is_current
+FROM change_decisions AS d
+JOIN changes AS c ON c.id = d.change_id
+WHERE d.change_id = %(id)s
+ORDER BY d.id;
+
+-- name: read_requirement
+-- What a change needs under today's policy, and what it has.
+SELECT r.approvals, r.solo, r.cooling_off_s, (SELECT count(*) FROM approvals_of(c)) AS approved
+FROM changes AS c, required_of(c) AS r
+WHERE c.id = %(id)s;
+
+-- name: list_policies
+-- Every policy, the most general first.
+SELECT scope, kind, approvals, solo, cooling_off_s
+FROM policies
+ORDER BY scope <> '*', scope, kind <> '*', kind;
+
+-- name: list_approvers
+-- The people whose approval counts.
+SELECT approvers() AS person
+ORDER BY 1;
