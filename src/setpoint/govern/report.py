@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from math import ceil, floor
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -222,6 +222,7 @@ class Axis(NamedTuple):
         return round(start + (value - self.low) / (self.high - self.low) * (end - start), 1)
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("setpoint.govern", "templates"),
