@@ -311,7 +311,7 @@ def test_an_asset_with_a_missing_fold():
         results=[a_result(unit) for unit in UNITS if unit != missing], failures=[failure("gaps in May")]
     )
     assert page.html.count(">no score<") == 1
-    assert "4/5" in page.text
+    assert "4/5 folds" in page.text
     assert "cb has 4 of 5 assets with every fold done" in page.text
     assert "gaps in May" in page.text
     assert "74 of 75 units trained, 1 failed" in page.text
@@ -361,13 +361,17 @@ def test_fallbacks_are_listed():
     assert "No fallback was used" in page_of().text
 
 
-@pytest.mark.parametrize("values", [[0.4], [0.3, 0.4], [0.361, 0.4712], [0.0, 1.0], [0.399, 0.401]])
+@pytest.mark.parametrize(
+    "values", [[0.4], [0.3, 0.4], [0.361, 0.4712], [0.0, 1.0], [0.399, 0.401], [-0.2, 0.9]]
+)
 def test_an_axis_holds_its_values(values):
     """Every value lies inside the axis, which has a few ticks on round numbers and is linear."""
     axis = Axis.over(values)
 
     assert all(axis.low <= value <= axis.high for value in values)
     assert axis.low < axis.high
-    assert 2 <= len(axis.ticks) <= 9
+    assert 2 <= len(axis.ticks) <= 11
+    assert 2 <= len(axis.numbered) <= 6
+    assert set(axis.numbered) <= set(axis.ticks)
     assert (axis.at(axis.low, 10, 110), axis.at(axis.high, 10, 110)) == (10, 110)
     assert axis.at((axis.low + axis.high) / 2, 110, 10) == 60

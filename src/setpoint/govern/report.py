@@ -206,16 +206,20 @@ class Axis(NamedTuple):
     low: float
     high: float
     ticks: tuple[float, ...]
+    #: The ticks that carry their number: every other one where they are many, the rounder ones.
+    numbered: tuple[float, ...]
 
     @classmethod
     def over(cls, values: Sequence[float]) -> Axis:
         """Return an axis on round numbers that holds every value with room around it."""
         span = max(values) - min(values)
-        step = next((step for step in (0.02, 0.05, 0.1) if span / step <= 5), 0.2)
+        step = next((step for step in (0.02, 0.05, 0.1) if span / step <= 8), 0.2)
         first = floor(min(values) / step - 0.3)
         last = max(ceil(max(values) / step + 0.3), first + 1)
-        ticks = tuple(round(number * step, 2) for number in range(first, last + 1))
-        return cls(ticks[0], ticks[-1], ticks)
+        numbers = range(first, last + 1)
+        ticks = tuple(round(number * step, 2) for number in numbers)
+        numbered = tuple(round(number * step, 2) for number in numbers if len(numbers) < 6 or number % 2 == 0)
+        return cls(ticks[0], ticks[-1], ticks, numbered)
 
     def at(self, value: float, start: float, end: float) -> float:
         """Return where ``value`` lies between the pixels ``start`` and ``end``."""
