@@ -197,7 +197,7 @@ class _Display:
 
     def __init__(self, run: str) -> None:
         self._run = run
-        self._started = time.monotonic()
+        self._first_at = 0.0
         self._bars = Bars(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
@@ -228,9 +228,11 @@ class _Display:
             _say(", ".join(filter(None, [f"{progress.done}/{progress.total} units", speed, troubles])))
 
     def _speed(self, progress: Progress) -> str:
-        if not progress.trained_here:
+        # Counted from the first unit on: before it, the workers were starting.
+        if progress.trained_here < 2:
+            self._first_at = time.monotonic()
             return ""
-        rate_per_s = progress.trained_here / (time.monotonic() - self._started)
+        rate_per_s = (progress.trained_here - 1) / (time.monotonic() - self._first_at)
         left = timedelta(seconds=round((progress.total - progress.done) / rate_per_s))
         return f"{60 * rate_per_s:.1f} units/min, {left} left"
 
