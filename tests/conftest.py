@@ -3,6 +3,7 @@
 database     a Database on a fresh clone, acting as setpoint_app
 settings     Settings that point at this clone; app_url and owner_url are its two URLs
 setpoint_command  runs `setpoint` on this clone, in this process
+archive      a local server with the public archive's layout
 market_data  the folder of real candles, or a skip
 tiny         a document with which a unit trains in a tenth of a second; swept, a home where it was swept
 """
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from market_server import Archive, serving
 from setpoint.change.identity import Author
 from setpoint.change.seeding import apply_seed
 from setpoint.cli import __main__ as command_line
@@ -171,6 +173,13 @@ def market_data() -> Path:
     if not MARKET_DATA:
         pytest.skip("SETPOINT_MARKET_DATA names no folder of candles")
     return Path(MARKET_DATA)
+
+
+@pytest.fixture
+def archive() -> Iterator[Archive]:
+    """A local server that holds three hourly months of two symbols, as the public archive would."""
+    with serving() as served:
+        yield served
 
 
 # --- sweeps: 30 units in some seconds

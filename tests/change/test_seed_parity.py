@@ -6,7 +6,7 @@ reason. To change a seed, append a line for the key with the new value and why; 
 
 import csv
 import hashlib
-import itertools
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -68,5 +68,5 @@ def test_every_change_has_a_reason_of_its_own(key):
     reasons = [reason for _, reason in PINNED[key]]
 
     assert all(reason.strip() for reason in reasons)
-    assert all(old != new for old, new in itertools.pairwise(reasons))
+    assert all(old != new for old, new in pairwise(reasons))
     assert SEED[key].source == reasons[-1]

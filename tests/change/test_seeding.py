@@ -181,6 +181,9 @@ def test_a_context_with_an_unknown_dimension_is_refused(seeded, catalogues):
         pin_snapshot(seeded, catalogues, {"asset": "BTCUSDC"})
 
 
+HEAD = 'format = 1\ncatalogue = "cvntrade"\nscope = "global"\n[[values]]\n'
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -189,15 +192,15 @@ def test_a_context_with_an_unknown_dimension_is_refused(seeded, catalogues):
         ('format = 2\ncatalogue = "cvntrade"\nscope = "global"', "this release reads 1"),
         ('format = 1\ncatalogue = "cvntrade"\nscope = "asset=BTC"', "is not 'global' or"),
         (
-            'format = 1\ncatalogue = "cvntrade"\nscope = "global"\n[[values]]\nparameter = "gamma"\nvalue = 0.1',
+            HEAD + 'parameter = "gamma"\nvalue = 0.1',
             "does not say its source",
         ),
         (
-            'format = 1\ncatalogue = "cvntrade"\nscope = "global"\n[[values]]\nparameter = "gama"\nvalue = 0.1\nsource = "s"',
+            HEAD + 'parameter = "gama"\nvalue = 0.1\nsource = "s"',
             "covers no declared key",
         ),
         (
-            'format = 1\ncatalogue = "cvntrade"\nscope = "global"\n[[values]]\nparameter = "gamma"\nvalue = "0.1"\nsource = "s"',
+            HEAD + 'parameter = "gamma"\nvalue = "0.1"\nsource = "s"',
             "expected a float, got str",
         ),
     ],

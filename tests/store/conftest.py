@@ -14,9 +14,10 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("server", [BUNDLED, OLDEST], ids=IDS, indirect=True, scope="session")
 
 
-@pytest.fixture(params=[BUNDLED, OLDEST], ids=IDS)
+@pytest.fixture(scope="session")
 def programs(request):
-    """A folder of PostgreSQL programs, for tests that start a server of their own."""
-    if request.param and not Path(request.param, "postgres").exists():
-        pytest.skip(f"PostgreSQL 15 is not installed in {request.param}")
-    return request.param
+    """A folder of PostgreSQL programs, for tests that start a server of their own; bundled unless asked."""
+    folder = getattr(request, "param", BUNDLED)
+    if folder and not Path(folder, "postgres").exists():
+        pytest.skip(f"PostgreSQL 15 is not installed in {folder}")
+    return folder

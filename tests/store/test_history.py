@@ -132,13 +132,21 @@ def test_one_statement_over_many_rows_records_each(database, app_url):
 
 
 @pytest.mark.parametrize(
-    "clause", ["", "ON CONFLICT DO NOTHING", "ON CONFLICT (scope) DO UPDATE SET base_env = EXCLUDED.base_env"]
+    "statement",
+    [
+        "INSERT INTO ftf_config (scope, base_env) VALUES ('global', '{}')",
+        "INSERT INTO ftf_config (scope, base_env) VALUES ('global', '{}') ON CONFLICT DO NOTHING",
+        (
+            "INSERT INTO ftf_config (scope, base_env) VALUES ('global', '{}')"
+            " ON CONFLICT (scope) DO UPDATE SET base_env = EXCLUDED.base_env"
+        ),
+    ],
 )
-def test_second_insert_of_a_scope_is_refused_before_history(database, app_url, clause):
+def test_second_insert_of_a_scope_is_refused_before_history(database, app_url, statement):
     """INSERT of a scope that has a document fails, also with ON CONFLICT, and history shows nothing."""
     write(database, '{"a": 1}')
     with psycopg.connect(app_url) as psql, pytest.raises(psycopg.errors.UniqueViolation):
-        psql.execute("INSERT INTO ftf_config (scope, base_env) VALUES ('global', '{}') " + clause)
+        psql.execute(statement)
     assert len(history(database)) == 1
     assert_chain_holds(database)
 
@@ -220,12 +228,14 @@ def test_replica_role_cannot_write_unrecorded(database, owner_url):
     assert_chain_holds(database)
 
 
-@pytest.mark.parametrize("column", ["scope = 'symbol=X'", "id = 7"])
-def test_identity_of_a_document_never_changes(database, owner_url, column):
+@pytest.mark.parametrize(
+    "statement", ["UPDATE ftf_config SET scope = 'symbol=X'", "UPDATE ftf_config SET id = 7"]
+)
+def test_identity_of_a_document_never_changes(database, owner_url, statement):
     """Renaming a scope would tear its history in two, so nobody can."""
     write(database, '{"a": 1}', scope="symbol=BTCUSDC")
     with psycopg.connect(owner_url) as psql, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        psql.execute("UPDATE ftf_config SET " + column)
+        psql.execute(statement)
 
 
 def test_temporary_table_cannot_shadow_history(database, app_url):

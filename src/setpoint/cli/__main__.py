@@ -22,7 +22,7 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command; returns its exit code, see the table in ``setpoint.errors``."""
     try:
-        import click
+        import typer
 
         from setpoint.cli.app import app
     except ModuleNotFoundError as missing:
@@ -37,10 +37,10 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(arguments, standalone_mode=False)
         return code if isinstance(code, int) else EXIT_OK
-    except click.ClickException as problem:
-        problem.show()
+    except typer.TyperException as problem:
+        problem.show()  # type: ignore[attr-defined]  # every usage error has it; the public name hides it
         return UsageError.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
     except SetpointError as problem:

@@ -1,1 +1,137 @@
-"""x"""
+"""`setpoint db`: look at the database, start, stop, migrate, back it up, open psql on it."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import asdict
+from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from typing import Annotated
+
+import typer
+
+from setpoint.cli.app import Json, Yes, app, out, print_json, settings
+from setpoint.errors import EXIT_FINDING, EXIT_OK
+
+db = typer.Typer(help="The database: PostgreSQL, embedded by default.", no_args_is_help=True)
+app.add_typer(db, name="db")
+
+Force = Annotated[bool, typer.Option("--force", help="Even while other processes use it.")]
+Owner = Annotated[bool, typer.Option("--owner", help="As the role that owns the tables, not as ours.")]
+
+
+@db.command()
+def status(as_json: Json = False) -> int:
+    """Say where the database is and how it stands; starts nothing. Exit code 1 when it cannot be used.
+
+    Example: `setpoint db status`
+    """
+    from setpoint.store.operate import status as look
+
+    seen = look(settings())
+    if as_json:
+        print_json(asdict(seen))
+    else:
+        kind = "embedded" if seen.embedded else "external"
+        kept = ", kept up by `setpoint db start`" if seen.kept else ""
+        users = ", in use" if seen.in_use else ""
+        version = f", PostgreSQL {seen.version}" if seen.version else ""
+        out.print(
+            f"{kind}, {seen.state}{version}{kept}{users}: {seen.where}", highlight=False, soft_wrap=True
+        )
+        for name in seen.pending:
+            out.print(f"migration to apply: {name} (setpoint db migrate)", highlight=False)
+        if seen.problem:
+            out.print(seen.problem, highlight=False, soft_wrap=True)
+    return EXIT_FINDING if seen.problem or seen.pending or seen.state == "unreachable" else EXIT_OK
+
+
+@db.command()
+def start() -> None:
+    """Start the embedded server and keep it up until `setpoint db stop`.
+
+    Without this it starts at the first use and stops soon after the last.
+    """
+    from setpoint.store.operate import start as keep_up
+
+    seen = keep_up(settings())
+    out.print(f"running, PostgreSQL {seen.version}: {seen.where}", highlight=False, soft_wrap=True)
+
+
+@db.command()
+def stop(force: Force = False) -> None:
+    """Stop the embedded server. Refused while other processes use it, unless forced."""
+    from setpoint.store.operate import stop as shut_down
+
+    out.print("stopped" if shut_down(settings(), force=force) else "it was not running")
+
+
+@db.command()
+def url(owner: Owner = False) -> None:
+    """Print the database's URL for other tools.
+
+    Example: `psql "$(setpoint db url)"` (after `setpoint db start`)
+    """
+    from setpoint.store.operate import url as address
+
+    out.file.write(address(settings(), owner=owner) + "\n")
+
+
+@db.command()
+def migrate() -> None:
+    """Bring the tables to this release. The embedded database does so by itself."""
+    from setpoint.store.operate import migrate_database
+
+    applied = migrate_database(settings())
+    for migration in applied:
+        out.print(f"applied {migration.version:04}_{migration.name}", highlight=False)
+    if not applied:
+        out.print("nothing to apply")
+
+
+@db.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def psql(
+    arguments: Annotated[list[str] | None, typer.Argument(help="Arguments for psql, after `--`.")] = None,
+    owner: Owner = False,
+) -> int:
+    """Open psql on the database. Direct edits are recorded in history, as unattributed.
+
+    Examples: `setpoint db psql`, `setpoint db psql -- -c "select scope, hash from ftf_config"`
+    """
+    from setpoint.store.programs import psql as session
+
+    with session(settings(), owner=owner) as command:
+        return subprocess.run(
+            [*command.argv, *(arguments or [])], env=command.environ, check=False
+        ).returncode
+
+
+@db.command()
+def backup(file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
+    """Write the whole database to one file, complete or not at all.
+
+    Example: `setpoint db backup setpoint.dump`
+    """
+    from setpoint.store.backup import backup as dump
+
+    dump(settings(), file)
+    out.print(f"wrote {file} ({file.stat().st_size / 1024:.0f} KiB)", highlight=False, soft_wrap=True)
+
+
+@db.command("restore-backup")
+def restore_backup(
+    file: Annotated[Path, typer.Argument(help="What `setpoint db backup` wrote.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of a database that holds something.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Bring a backup back. What it replaces is kept under another name.
+
+    Example: `setpoint db restore-backup setpoint.dump --replace`
+    """
+    from setpoint.store.backup import restore_backup as load
+
+    if replace and not yes:
+        typer.confirm("Replace the database with this backup?", abort=True, err=True)
+    kept = load(settings(), file, replace=replace)
+    out.print("restored" + (f"; the old database is kept as {kept}" if kept else ""), highlight=False)

@@ -1,1 +1,96 @@
-"""x"""
+"""`setpoint demo`: the whole life of a value, for real, on a short budget."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.rule import Rule
+
+from setpoint.cli.app import app, catalogues, database, err, out, settings
+from setpoint.cli.runs import print_verdict
+from setpoint.cli.seed import print_applied
+from setpoint.cli.sweep import SYNTHETIC, Data, Processes, follow, market_folder, start
+from setpoint.declare.seeds import load_seeds
+from setpoint.errors import UsageError
+
+if TYPE_CHECKING:
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.store.database import Database
+
+CONTEXT = {"profile": "demo"}
+
+
+@app.command()
+def demo(
+    data: Data = "",
+    processes: Processes = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Default: under SETPOINT_HOME.")] = None,
+) -> None:
+    """Declare, seed, pin, tune, fit, attest, record and judge: some minutes on two cores.
+
+    The budget is the seeded overlay `profile=demo`, governed like any other value. Without market data
+    an invented market is used, and labelled so everywhere.
+
+    Example: `setpoint demo`
+    """
+    from setpoint.govern.report import render
+    from setpoint.govern.runs import view_run
+    from setpoint.resolve.snapshot import write_atomically
+
+    began = time.monotonic()
+    system = catalogues()
+    _headline("declare", ", ".join(f"{m.name} {m.version}: {len(m.keys)} keys" for m in system.members))
+    with database() as opened:
+        _headline("store and seed", str(settings().home))
+        _seed(opened, system)
+        _headline("resolve and train", "Ctrl-C leaves a run that can be resumed")
+        run = start(opened, system, CONTEXT, _data(data), processes)
+        follow(opened, system, run)
+        _headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
+        view = view_run(opened, run)
+        print_verdict(view)
+        target = report or settings().home / "runs" / run / "report.html"
+        write_atomically(target, render(view))
+    _headline("done", f"{time.monotonic() - began:.0f} s")
+    _next_steps(target)
+
+
+def _seed(opened: Database, system: Catalogues) -> None:
+    from setpoint.change.coverage import audit_console_coverage
+    from setpoint.change.identity import author_of
+    from setpoint.change.seeding import apply_seed
+
+    seeds = load_seeds(settings().seeds, system)
+    plans, revisions = apply_seed(opened, system, seeds, author_of(opened), overwrite=False)
+    print_applied(plans, revisions, audit_console_coverage(opened, system), as_json=False)
+
+
+def _data(data: str) -> str:
+    try:
+        return market_folder(data)
+    except UsageError:
+        if data:
+            raise
+        err.print("[bold yellow]no market data: an invented, SYNTHETIC market is used[/]")
+        return market_folder(SYNTHETIC)
+
+
+def _headline(chapter: str, what: str) -> None:
+    out.print(Rule(f"[bold]{chapter}[/] {what}", align="left", style="dim"))
+
+
+def _next_steps(report: Path) -> None:
+    home = settings().home
+    out.print(f"report: {report}", highlight=False, soft_wrap=True)
+    out.print("look further:", highlight=False)
+    out.print(f"  export SETPOINT_HOME={home}", highlight=False, soft_wrap=True)
+    for command, what in (
+        ("setpoint show latest", "each unit, its trial, trees and attestation"),
+        ("setpoint explain tuning_trials -c profile=demo", "which layer set a value"),
+        ("setpoint coverage", "declared, seeded, read"),
+        ("setpoint run -- env | grep CVN_HPO_XGB_5M", "hand the values to any program"),
+    ):
+        out.print(f"  {command:<48} {what}", highlight=False, soft_wrap=True)

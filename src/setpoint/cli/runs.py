@@ -208,13 +208,16 @@ def print_verdict(view: RunView) -> None:
         (symbol, *(_cell(model.assets[index], judged.rule.pass_f1) for model in judged.models))
         for index, symbol in enumerate(symbols)
     ]
-    for name in ("f1", "always_buy", "skill", "auc"):
-        rows.append((_SUMMARIES[name], *(number(getattr(model, name)) for model in judged.models)))
+    rows.extend(
+        (title, *(number(getattr(model, name)) for model in judged.models))
+        for name, title in _SUMMARIES.items()
+    )
     table(("f1_buy_val", *(model.model for model in judged.models)), rows)
     rule = judged.rule
     out.print(
         f"rule: pass needs {rule.pass_f1} on {rule.pass_assets} assets for every model and skill above "
-        f"{rule.min_skill} (* marks an asset that reaches it); any model below {rule.rollback_f1} rolls back; {rule.min_assets} assets needed",
+        f"{rule.min_skill} (*: asset reaches it); "
+        f"any model below {rule.rollback_f1} rolls back; {rule.min_assets} assets needed",
         highlight=False,
         soft_wrap=True,
     )

@@ -57,13 +57,14 @@ def seed(
             _report(plans, as_json=False)
             typer.confirm(f"Overwrite {len(overwritten)} tuned value(s)?", abort=True, err=True)
         plans, revisions = apply_seed(opened, system, seeds, author_of(opened), overwrite=force_overwrite)
-        _print_applied(plans, revisions, audit_console_coverage(opened, system), as_json=as_json)
+        print_applied(plans, revisions, audit_console_coverage(opened, system), as_json=as_json)
     return EXIT_OK
 
 
-def _print_applied(
+def print_applied(
     plans: Sequence[ScopePlan], revisions: dict[str, int], coverage: Coverage, *, as_json: bool
 ) -> None:
+    """Say what was written and what is covered now."""
     if as_json:
         print_json({**_as_json(plans), "revisions": revisions, "coverage": coverage.as_json()})
         return

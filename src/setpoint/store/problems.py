@@ -34,11 +34,12 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "40": (ConflictError, "nothing was changed: try again"),
     "42501": (ForbiddenError, ""),
     "53100": (StorageFull, "free space where the database lives, then try again"),
+    "55006": (ConflictError, "end the other sessions, then try again"),
     "55P03": (ConflictError, "another session holds the row: end its transaction, then try again"),
     "58": (StorageFull, "look at the disk of the database server"),
     "53": (DatabaseUnavailable, "the server lacks a resource: try again, or raise its limits"),
 }
-UNREACHABLE = "`setpoint db status` says more; nothing is known of a change that was being committed"
+UNREACHABLE = "`setpoint db status` says more"
 
 
 @contextmanager

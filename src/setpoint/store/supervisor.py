@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, NoReturn
 from setpoint.errors import DatabaseUnavailable, SetpointError
 from setpoint.store import processes
 from setpoint.store.binaries import clean_environment, server_prefix
-from setpoint.store.layout import Layout, Listening, replace_file, try_lock
+from setpoint.store.layout import SOCKET_FOLDER_PREFIX, Layout, Listening, replace_file, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,34 +130,21 @@ class Supervisor:
     def run(self, announce: Callable[[], None]) -> None:
         """Start the server, ``announce`` it, serve until nobody needs it, stop it."""
         processes.stop_all(self._layout.data)
-        self._forget_previous()
+        self._layout.forget_server()
         self._cluster.create()
         socket_folder = _new_socket_folder()
         try:
             server = self._start(socket_folder)
-            listening = Listening(
-                socket_folder=str(socket_folder),
-                port=PORT,
-                postmaster_pid=server.pid,
-                supervisor_pid=os.getpid(),
-            )
-            self._publish(listening)
-            announce()
-            self._watch(server, listening)
-            self._shut_down(server)
+            try:
+                self._watch(server, socket_folder, announce)
+            finally:
+                self._shut_down(server)
         finally:
             self._layout.server_json.unlink(missing_ok=True)
             shutil.rmtree(socket_folder, ignore_errors=True)
 
     def _ask_to_stop(self, *_signal: object) -> None:
         self._asked_to_stop = True
-
-    def _forget_previous(self) -> None:
-        previous = self._layout.listening()
-        if previous is not None and Path(previous.socket_folder).name.startswith("setpoint-"):
-            shutil.rmtree(previous.socket_folder, ignore_errors=True)
-        self._layout.server_json.unlink(missing_ok=True)
-        self._layout.stop.unlink(missing_ok=True)
 
     def _start(self, socket_folder: Path) -> subprocess.Popen[bytes]:
         start = self._layout.log.stat().st_size
@@ -181,8 +168,18 @@ class Supervisor:
         if self._layout.listening() != listening:
             replace_file(self._layout.server_json, listening.to_text())
 
-    def _watch(self, server: subprocess.Popen[bytes], listening: Listening) -> None:
+    def _watch(
+        self, server: subprocess.Popen[bytes], socket_folder: Path, announce: Callable[[], None]
+    ) -> None:
         """Return when the server died or is to be stopped; in the latter case nobody can attach any more."""
+        listening = Listening(
+            socket_folder=str(socket_folder),
+            port=PORT,
+            postmaster_pid=server.pid,
+            supervisor_pid=os.getpid(),
+        )
+        self._publish(listening)
+        announce()
         unused_since = time.monotonic()
         while server.poll() is None and not self._asked_to_stop and self._at_home():
             if self._layout.stop.exists():
@@ -229,10 +226,10 @@ class Supervisor:
 
 def _new_socket_folder() -> Path:
     """Make a private folder whose socket path fits into the kernel's limit."""
-    longest = len(f"/setpoint-12345678/.s.PGSQL.{PORT}.lock")
+    longest = len(f"/{SOCKET_FOLDER_PREFIX}12345678/.s.PGSQL.{PORT}.lock")
     parent = tempfile.gettempdir()
     fits = len(os.fsencode(parent)) + longest <= SOCKET_PATH_LIMIT
-    return Path(tempfile.mkdtemp(prefix="setpoint-", dir=parent if fits else "/tmp"))  # noqa: S108 - mkdtemp is private
+    return Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER_PREFIX, dir=parent if fits else "/tmp"))  # noqa: S108 - mkdtemp is private
 
 
 def _detach(layout: Layout) -> None:

@@ -1,0 +1,101 @@
+"""Imports point down: this table is DESIGN's, and an import outside it fails."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import setpoint
+
+PACKAGE = Path(setpoint.__file__).parent
+
+#: What each room may import of Setpoint, besides itself, `errors` and `settings`.
+ALLOWED = {
+    "errors": set(),
+    "settings": set(),
+    "declare": set(),
+    "observe": set(),
+    "resolve": {"declare", "observe"},
+    "store": set(),
+    "change": {"store", "declare", "observe", "resolve"},
+    "train": {"resolve", "declare", "observe"},
+    "govern": {"declare", "change", "resolve"},
+    "cli": {"declare", "observe", "resolve", "store", "change", "train", "govern"},
+}
+#: Rooms that import each other for types only are still apart at run time.
+TYPES_ONLY = {("govern", "store")}
+#: The standard library is all that these rooms may need.
+BARE = ("declare", "observe", "resolve", "errors", "settings")
+THIRD_PARTY = {"psycopg": "store", "cel": "change", "typer": "cli", "jinja2": "govern", "optuna": "train"}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """Yield (module, for types only) of every import statement of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in typing_only) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module, id(node) in typing_only
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    """No room imports a room above it, and no third-party engine outside its room."""
+    room = room_of(path)
+    for module, typing_only in imports(path):
+        top, *rest = module.split(".")
+        if top in THIRD_PARTY:
+            assert room == THIRD_PARTY[top], f"{room} imports {module}"
+        if top != "setpoint" or room == "__init__" or not rest or rest[0] in {room, "errors", "settings"}:
+            continue
+        if typing_only and (room, rest[0]) in TYPES_ONLY:
+            continue
+        assert rest[0] in ALLOWED[room], f"{room} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_settings_reads_our_variables(path):
+    """Every SETPOINT_ variable is read in one place."""
+    if room_of(path) in {"settings", "resolve"}:
+        return  # resolve takes the environment as a document; it reads settings through Settings
+    read = ('environ.get("SETPOINT', 'environ["SETPOINT', 'getenv("SETPOINT')
+    assert not any(text in path.read_text(encoding="utf-8") for text in read)
+
+
+def test_what_runs_inside_a_training_process_is_standard_library_only():
+    """The client's rooms import in an interpreter without site-packages."""
+    modules = [
+        ".".join(("setpoint", *path.relative_to(PACKAGE).with_suffix("").parts))
+        for path in FILES
+        if room_of(path) in BARE
+    ]
+    program = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import {', '.join(modules)}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_stay_small_and_say_their_place(path):
+    """A module has under 500 lines and opens with a docstring."""
+    text = path.read_text(encoding="utf-8")
+
+    assert text.count("\n") < 500
+    assert ast.get_docstring(ast.parse(text))
