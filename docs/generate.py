@@ -52,8 +52,9 @@ def errors_page() -> Iterator[str]:
     tree = list(_subclasses(errors.SetpointError))
     yield "# Errors"
     yield (
-        "An error has a stable code, an HTTP status and an exit code. Its message says what is wrong, where, "
-        "what was expected, and the next step. With `--json` a command prints it as one JSON object on stderr."
+        "An error has a stable code, an HTTP status and an exit code. Its message says what is wrong, "
+        "where, what was expected, and the next step. With `--json` a command prints it as one JSON "
+        "object on stderr."
     )
     yield "## Exit codes"
     rows = [
