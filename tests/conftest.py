@@ -3,6 +3,7 @@
 database     a Database on a fresh clone, acting as setpoint_app
 settings     Settings that point at this clone; app_url and owner_url are its two URLs
 setpoint_command  runs `setpoint` on this clone, in this process
+archive      a local server with the public archive's layout
 market_data  the folder of real candles, or a skip
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from market_server import Archive, serving
 from setpoint.cli import __main__ as command_line
 from setpoint.declare.loading import load_catalogues
 from setpoint.settings import Settings
@@ -165,3 +167,10 @@ def market_data() -> Path:
     if not MARKET_DATA:
         pytest.skip("SETPOINT_MARKET_DATA names no folder of candles")
     return Path(MARKET_DATA)
+
+
+@pytest.fixture
+def archive() -> Iterator[Archive]:
+    """A local server that holds three hourly months of two symbols, as the public archive would."""
+    with serving() as served:
+        yield served

@@ -9,8 +9,20 @@ What a training process needs, from the standard library alone::
 """
 
 from setpoint.errors import SetpointError
-from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.pinning import pin, resolve
+
+TYPE_CHECKING = False  # see setpoint.resolve
+if TYPE_CHECKING:
+    from setpoint.resolve.hyperparams import Hyperparams
 
 __all__ = ["Hyperparams", "SetpointError", "pin", "resolve"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Import ``Hyperparams`` when it is first named: it is most of what importing would cost."""
+    if name != "Hyperparams":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from setpoint.resolve.hyperparams import Hyperparams  # noqa: PLC0415 - see the docstring
+
+    return Hyperparams

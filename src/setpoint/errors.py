@@ -41,7 +41,9 @@ expected and what to do next.
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False  # see setpoint.resolve
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 EXIT_OK = 0
 EXIT_FINDING = 1

@@ -460,6 +460,21 @@ def test_a_training_process_needs_the_standard_library_only(tmp_path):
     assert (done.stdout, done.stderr) == ("6\n", "")
 
 
+def test_importing_leaves_the_work_to_the_first_pin():
+    """A script that imports setpoint and does not pin waits for none of the modules that read a snapshot."""
+    package = Path(setpoint.__file__).parents[1]
+    program = (
+        f"import sys; sys.path.insert(0, {str(package)!r}); before = set(sys.modules); import setpoint;"
+        "print(sorted({'typing', 'dataclasses', 'json', 'tomllib', 're'} & (sys.modules.keys() - before)));"
+        "print(setpoint.Hyperparams.__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout, done.stderr) == ("[]\nHyperparams\n", "")
+
+
 def test_the_public_names():
     """What the package exports is sorted, exists, and is what the documentation may promise."""
     assert setpoint.__all__ == sorted(setpoint.__all__)

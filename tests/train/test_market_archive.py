@@ -1,104 +1,15 @@
-import hashlib
-import io
-import threading
-import zipfile
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
 
+from market_server import MONTHS, first_ms, zip_path, zipped
 from setpoint.errors import DownloadFailed, StorageFull, UsageError
 from setpoint.train.market import load_candles
 from setpoint.train.market_archive import ARCHIVE_URL, Patience, pull
 from setpoint.train.market_check import validate
 
 IMPATIENT = Patience(timeout_s=5.0, attempts=3, pause_s=0.0)
-MONTHS = ("2024-11", "2024-12", "2025-01")
-
-
-def first_ms(month):
-    return int(datetime.strptime(f"{month}-01 +0000", "%Y-%m-%d %z").timestamp()) * 1000
-
-
-def month_csv(month):
-    """Return an hourly month in the archive's layout: microseconds from 2025 on."""
-    begin, unit = first_ms(month), 1000 if month >= "2025" else 1
-    days = {"2024-11": 30, "2024-12": 31, "2025-01": 31}[month]
-    lines = []
-    for hour in range(days * 24):
-        open_ms = begin + 3_600_000 * hour
-        prices = f"{100 + hour}.00000000,{102 + hour}.0,{99 + hour}.0,{101 + hour}.0,5.5"
-        lines.append(f"{open_ms * unit},{prices},{(open_ms + 3_599_999) * unit},550.1,42,2.5,250.2,0\n")
-    return "".join(lines)
-
-
-def zipped(name, text):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, text)
-    return packed.getvalue()
-
-
-class Archive:
-    """A local server with the public archive's layout, and faults to order."""
-
-    def __init__(self):
-        self.files, self.requests = {}, []
-        #: Faults still to come for a path: an HTTP status, or "truncate" or "hang up".
-        self.faults = {}
-        for symbol in ("BTCUSDT", "ETHUSDT"):
-            for month in MONTHS:
-                name = f"{symbol}-1h-{month}"
-                self.add(
-                    f"/data/spot/monthly/klines/{symbol}/1h/{name}.zip",
-                    zipped(f"{name}.csv", month_csv(month)),
-                )
-
-    def add(self, path, body):
-        """Serve a file and its checksum."""
-        self.files[path] = body
-        line = f"{hashlib.sha256(body).hexdigest()}  {path.rsplit('/', 1)[-1]}\n"
-        self.files[f"{path}.CHECKSUM"] = line.encode()
-
-    def answer(self, handler):
-        """Answer one request, with the next fault ordered for its path if there is one."""
-        self.requests.append(handler.path)
-        waiting = self.faults.get(handler.path, [])
-        fault = waiting.pop(0) if waiting else None
-        body = self.files.get(handler.path)
-        if fault == "hang up":
-            return
-        status = fault if isinstance(fault, int) else (200 if body is not None else 404)
-        body = body if status == 200 else b"no"
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body[: len(body) // 2] if fault == "truncate" else body)
-
-
-@pytest.fixture
-def archive():
-    served = Archive()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            served.answer(self)
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        served.url = f"http://127.0.0.1:{server.server_port}"
-        yield served
-        server.shutdown()
-        thread.join()
-
-
-def zip_path(month, symbol="BTCUSDT"):
-    return f"/data/spot/monthly/klines/{symbol}/1h/{symbol}-1h-{month}.zip"
 
 
 def pull_from(archive, folder, *, symbols=("BTCUSDT",), start="2024-11", end="2025-01", **more):

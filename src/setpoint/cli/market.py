@@ -1,1 +1,265 @@
-"""x"""
+"""`setpoint market`: fetch candles from the public archive, and check candles before they train anything."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from setpoint.cli.app import Json, app, catalogues, err, out, print_json, settings, table
+from setpoint.cli.sweep import CANDLE_ENDINGS, market_folder, pulled_folder
+from setpoint.declare.seeds import load_seeds
+from setpoint.errors import EXIT_FINDING, EXIT_OK, DataError, MissingData, UsageError
+
+if TYPE_CHECKING:
+    from setpoint.train.market import Candles
+    from setpoint.train.market_archive import Pulled
+
+market = typer.Typer(
+    name="market",
+    help="Candles: fetch them, and check them before they train anything.",
+    no_args_is_help=True,
+)
+app.add_typer(market)
+
+_CANDLE_FILE = re.compile(rf"([A-Z0-9]+)-([0-9]+[mh])\.({'|'.join(CANDLE_ENDINGS)})")
+#: Characters of an ISO 8601 time that are its day.
+_DAY = 10
+Timeframe = Annotated[
+    str, typer.Option("--timeframe", "-t", help="Length of a bar. Default: the seeded timeframe of a sweep.")
+]
+
+
+@market.command()
+def pull(
+    *,
+    first: Annotated[str, typer.Option("--from", help="First month, YYYY-MM.")],
+    last: Annotated[str, typer.Option("--to", help="Last month, YYYY-MM, included.")],
+    symbols: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SYMBOLS]...", help="Default: every declared universe, such as BTCUSDC."),
+    ] = None,
+    timeframe: Timeframe = "",
+    folder: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Default: `market` in SETPOINT_HOME.")
+    ] = None,
+    base_url: Annotated[
+        str, typer.Option("--base-url", help="Another server with the archive's layout.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Fetch months of candles from Binance's public archive; every file's checksum is verified.
+
+    Ctrl-C is safe: months that arrived stay, and the same command goes on where it stopped.
+
+    Example: `setpoint market pull --from 2024-01 --to 2024-12`
+    """
+    from setpoint.train.market_archive import ARCHIVE_URL
+    from setpoint.train.market_archive import pull as fetch
+
+    target = (folder or pulled_folder()).absolute()
+    wanted = list(dict.fromkeys(symbols or _universe()))
+    display = _Months(target)
+    with display:
+        files = fetch(
+            wanted,
+            timeframe or _seeded_timeframe(),
+            first,
+            last,
+            target,
+            base_url=base_url or ARCHIVE_URL,
+            on_progress=display.show,
+        )
+    if as_json:
+        print_json({"folder": str(target), "files": [file.name for file in files]})
+    else:
+        _say_where(target, files)
+
+
+@market.command()
+def check(
+    folder: Annotated[Path | None, typer.Argument(help="Default: the folder a sweep would use.")] = None,
+    timeframe: Timeframe = "",
+    last_bars: Annotated[
+        int, typer.Option(help="Check only so many newest bars, as a sweep may use; 0 means all.", min=0)
+    ] = 0,
+    every_file: Annotated[
+        bool, typer.Option("--all", help="Check every candle file instead of the declared universe.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Check candles as a sweep would. Exit code 1 when a sweep would refuse any of them.
+
+    Examples: `setpoint market check`, `setpoint market check ../market --all`
+    """
+    where = market_folder(str(folder or ""))
+    if not where:
+        raise UsageError("the synthetic market has no candle files to check.", hint="name a folder")
+    if every_file:
+        markets = _markets_in(Path(where), timeframe)
+    else:
+        markets = [(symbol, timeframe or _seeded_timeframe()) for symbol in _universe()]
+    rows = [_check(where, symbol, each, last_bars) for symbol, each in markets]
+    if as_json:
+        print_json({"folder": where, "markets": [row._asdict() for row in rows]})
+    else:
+        _print_checked(where, rows)
+    return EXIT_FINDING if any(row.refused for row in rows) else EXIT_OK
+
+
+class Checked(NamedTuple):
+    """One market and what a sweep would say to it; times are the opens of bars, ISO 8601 in UTC."""
+
+    symbol: str
+    timeframe: str
+    used: str
+    bars: int
+    first: str
+    last: str
+    source: str
+    findings: list[str]
+    refused: bool
+
+
+def _check(folder: str, symbol: str, timeframe: str, last_bars: int) -> Checked:
+    from setpoint.train.market import load_candles
+    from setpoint.train.market_check import validate
+
+    try:
+        candles = load_candles(folder, symbol, timeframe, last_bars)
+    except DataError as problem:
+        return Checked(symbol, timeframe, "", 0, "", "", "", [f"error: {problem.message}"], refused=True)
+    findings = validate(candles)
+    return Checked(
+        symbol,
+        timeframe,
+        candles.symbol_used,
+        len(candles),
+        *_span(candles),
+        candles.source,
+        [str(finding) for finding in findings],
+        any(finding.severity == "error" for finding in findings),
+    )
+
+
+def _span(candles: Candles) -> tuple[str, str]:
+    """Return the first and last open; a time that is none is shown as the number it is."""
+    return (
+        (_instant(int(candles.open_time[0])), _instant(int(candles.open_time[-1])))
+        if len(candles)
+        else ("", "")
+    )
+
+
+def _instant(milliseconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%MZ}"
+    except (OverflowError, ValueError, OSError):
+        return str(milliseconds)
+
+
+def _print_checked(folder: str, rows: list[Checked]) -> None:
+    out.print(folder, highlight=False, soft_wrap=True)
+    table(
+        ("market", "used", "bars", "from", "to", "source", "findings"),
+        (
+            (
+                f"{row.symbol} {row.timeframe}",
+                row.used or "-",
+                row.bars,
+                row.first[:_DAY] or "-",
+                row.last[:_DAY] or "-",
+                row.source or "-",
+                "refused" if row.refused else "warnings" if row.findings else "none",
+            )
+            for row in rows
+        ),
+    )
+    for row in rows:
+        for finding in row.findings:
+            said = f"{row.symbol} {row.timeframe}: {finding}"
+            err.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+def _universe() -> list[str]:
+    """Return the symbols of every declared universe, quoted as they are declared."""
+    declared = [list(u) for member in catalogues().members for u in member.universes.values()]
+    symbols = list(dict.fromkeys(symbol for universe in declared for symbol in universe))
+    if not symbols:
+        raise UsageError("no catalogue declares a universe of symbols.", hint="name the symbols")
+    return symbols
+
+
+def _seeded_timeframe() -> str:
+    """Return the timeframe that a sweep starts with; a database is not opened to fetch or check files."""
+    system = catalogues()
+    key = system.key_at(("timeframe",))
+    for seed in load_seeds(settings().seeds, system):
+        if key in seed.values:
+            return str(seed.values[key].value)
+    raise UsageError(f"no seed gives {key} a value.", hint="say --timeframe")
+
+
+def _markets_in(folder: Path, timeframe: str) -> list[tuple[str, str]]:
+    named = (_CANDLE_FILE.fullmatch(entry.name) for entry in sorted(folder.iterdir()))
+    found = dict.fromkeys((name[1], name[2]) for name in named if name and timeframe in {"", name[2]})
+    if not found:
+        raise MissingData(
+            f"{folder} holds no file named <SYMBOL>-<TIMEFRAME>.{' or .'.join(CANDLE_ENDINGS)}.",
+            hint="setpoint market pull --help",
+        )
+    return list(found)
+
+
+def _say_where(folder: Path, files: list[Path]) -> None:
+    out.print(f"{len(files)} market(s) in {folder}", highlight=False, soft_wrap=True)
+    named = settings().market_data
+    if folder != pulled_folder() or (named and Path(named).absolute() != folder):
+        out.print(f"  next: export SETPOINT_MARKET_DATA={folder}", highlight=False, soft_wrap=True)
+    else:
+        out.print("  next: setpoint market check; a sweep finds this folder by itself", highlight=False)
+
+
+class _Months:
+    """A bar on a terminal, one line a month elsewhere; says on Ctrl-C what is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=err,
+        )
+        self._task = self._bar.add_task("months", total=None)
+        self._done = ""
+
+    def __enter__(self) -> None:
+        if err.is_terminal:
+            self._bar.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if err.is_terminal:
+            self._bar.stop()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            err.print(
+                f"stopped after {self._done or 'no'} months; they stay in {self._folder}, "
+                "and the same command goes on from there",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def show(self, step: Pulled) -> None:
+        """Draw the state after one more month is held."""
+        self._done = f"{step.done} of {step.total}"
+        self._bar.update(
+            self._task, description=f"{step.symbol} {step.month}", completed=step.done, total=step.total
+        )
+        if not err.is_terminal:
+            how = "held" if step.was_held else "fetched"
+            err.print(f"{step.done}/{step.total} {step.symbol} {step.month} {how}", highlight=False)

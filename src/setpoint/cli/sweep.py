@@ -34,9 +34,14 @@ if TYPE_CHECKING:
     from setpoint.train.sweep import Progress
 
 SYNTHETIC = "synthetic"
+CANDLE_ENDINGS = ("parquet", "csv")
 Data = Annotated[
     str,
-    typer.Option("--data", help="Folder of candles, or `synthetic`. Default: SETPOINT_MARKET_DATA."),
+    typer.Option(
+        "--data",
+        help="Folder of candles, or `synthetic`. Default: SETPOINT_MARKET_DATA, else what "
+        "`setpoint market pull` left in SETPOINT_HOME.",
+    ),
 ]
 Processes = Annotated[
     int | None, typer.Option("--processes", "-p", help="Default: as many as the cores allow.")
@@ -94,18 +99,32 @@ def start(
 def market_folder(data: str) -> str:
     """Return the folder of candles, or the empty text for the synthetic market.
 
+    What is asked for wins over SETPOINT_MARKET_DATA, and that over pulled candles; the synthetic market
+    is only ever used when it is named.
+
     Raises:
-        UsageError: no folder is named, or it does not exist.
+        UsageError: no folder is named and none was pulled, or it does not exist.
     """
-    folder = data or settings().market_data
+    folder = data or settings().market_data or _pulled()
     if folder == SYNTHETIC:
         return ""
     if not folder or not Path(folder).is_dir():
         raise UsageError(
             f"there is no folder of candles {folder!r}." if folder else "no market data is named.",
-            hint="--data FOLDER, or `setpoint market pull`, or --data synthetic for an invented market",
+            hint="name a folder (of a sweep: --data), or `setpoint market pull`; "
+            "a sweep with --data synthetic invents a market",
         )
     return str(Path(folder).absolute())
+
+
+def pulled_folder() -> Path:
+    """Return where `setpoint market pull` puts candles unless told otherwise."""
+    return settings().home / "market"
+
+
+def _pulled() -> str:
+    folder = pulled_folder()
+    return str(folder) if any(any(folder.glob(f"*-*.{ending}")) for ending in CANDLE_ENDINGS) else ""
 
 
 def follow(opened: Database, system: Catalogues, run: str) -> Progress:

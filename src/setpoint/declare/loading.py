@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import tomllib
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from setpoint.declare.parameters import OPERATORS, Condition, Parameter
 from setpoint.errors import InvalidCatalogue
 
 FORMAT = 1
+# Not importlib.resources, which imports tempfile and shutil: a training process waits for this module.
+_BUNDLED = Path(__file__).with_name("catalogues")
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _CATALOGUE_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 _TOKEN = re.compile(r"[A-Z0-9]+\Z")
@@ -70,8 +71,7 @@ def load_catalogue(name: str) -> Catalogue:
 
 def bundled_catalogues() -> tuple[str, ...]:
     """Return the names of the catalogues that ship with Setpoint, sorted."""
-    folder = files("setpoint.declare") / "catalogues"
-    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir()))
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in _BUNDLED.iterdir()))
 
 
 def _read(name: str) -> bytes:
@@ -81,7 +81,7 @@ def _read(name: str) -> bytes:
             return path.read_bytes()
         except OSError as problem:
             raise InvalidCatalogue(f"catalogue {name} cannot be read: {problem.strerror}.") from None
-    bundled = files("setpoint.declare") / "catalogues" / f"{name}.toml"
+    bundled = _BUNDLED / f"{name}.toml"
     if not bundled.is_file():
         raise InvalidCatalogue(
             f"there is no bundled catalogue {name!r}.",

@@ -8,10 +8,11 @@ of keys read is known. Nothing changes while a run reads: a snapshot is pinned, 
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from setpoint.errors import CatalogueMismatch, InvalidDocument, InvalidValue, MissingValue, UnknownKey
 from setpoint.observe.events import EventLog, HpoFallbackApplied
+from setpoint.resolve import UNSET
 from setpoint.resolve.shapes import Layer, Range, Rounds
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues, Declared
     from setpoint.declare.parameters import Scalar
     from setpoint.resolve.snapshot import Snapshot
-
-#: Distinguishes "no fallback given" from any value.
-UNSET: Final[Any] = object()
 
 
 class Hyperparams:

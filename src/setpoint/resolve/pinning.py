@@ -1,25 +1,22 @@
 """RESOLVE: pin this process to one snapshot.
 
-Where it comes from: the file that ``SETPOINT_SNAPSHOT`` names (``setpoint run`` exports it), else the
-bare environment, labelled unverified. Guarantees: one process, one snapshot, unless it pins again.
+Guarantees: one process, one snapshot, unless it pins again. Light to import, because every training
+script does: what reads and checks a snapshot is imported by the first ``pin`` (see ``sources``).
 """
 
 from __future__ import annotations
 
 import os
 from threading import Lock
-from typing import TYPE_CHECKING, Any
 
-from setpoint.declare.loading import load_catalogues
-from setpoint.errors import InvalidContext
-from setpoint.observe.events import EventLog
-from setpoint.resolve.environment import check_agreement, environment_snapshot
-from setpoint.resolve.hyperparams import UNSET, Hyperparams
-from setpoint.resolve.snapshot import Snapshot, read_snapshot
-from setpoint.settings import Settings
+from setpoint.resolve import UNSET
 
+TYPE_CHECKING = False  # see setpoint.resolve
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
+
+    from setpoint.resolve.hyperparams import Hyperparams
 
 _lock = Lock()
 _pinned: Hyperparams | None = None
@@ -39,17 +36,10 @@ def pin(context: Mapping[str, str] | None = None, *, environ: Mapping[str, str] 
         InvalidContext: the snapshot was made for another context.
         InvalidDocument: a bare environment holds text that is no value.
     """
+    from setpoint.resolve.sources import load_hyperparams  # noqa: PLC0415 - see the module
+
     global _pinned  # noqa: PLW0603 - one process, one snapshot: this is the process's
-    environ = os.environ if environ is None else environ
-    settings = Settings.from_environ(environ)
-    catalogues = load_catalogues(settings.catalogues)
-    if settings.snapshot:
-        snapshot = read_snapshot(settings.snapshot, settings.snapshot_hash)
-        check_agreement(environ, snapshot, catalogues)
-    else:
-        snapshot = environment_snapshot(environ, catalogues)
-    _check_context(context or {}, snapshot)
-    hyperparams = Hyperparams(snapshot, catalogues, EventLog(settings.events))
+    hyperparams = load_hyperparams(context or {}, os.environ if environ is None else environ)
     with _lock:
         _pinned = hyperparams
     return hyperparams
@@ -61,15 +51,8 @@ def resolve(*address: str, fallback: Any = UNSET) -> Any:
     Raises:
         As ``pin`` and ``Hyperparams.resolve``.
     """
-    return (_pinned or pin()).resolve(*address, fallback=fallback)
-
-
-def _check_context(context: Mapping[str, str], snapshot: Snapshot) -> None:
-    for dimension, value in context.items():
-        found = snapshot.context.get(dimension)
-        if found != value:
-            raise InvalidContext(
-                f"this process asks for {dimension}={value}, but snapshot {snapshot.origin} "
-                f"was made for {dimension}={found}.",
-                hint=f"run it under `setpoint run --context {dimension}={value} -- ...`",
-            )
+    pinned = _pinned or pin()
+    try:
+        return pinned._read[address]  # noqa: SLF001 - another call would triple the time of a read
+    except KeyError:
+        return pinned.resolve(*address, fallback=fallback)

@@ -8,6 +8,7 @@ Refuses to take the place of a database that holds revisions or runs unless told
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,7 +59,8 @@ def backup(settings: Settings, path: Path) -> Path:
             f"{path} cannot be written: {error.strerror}.", hint="choose another path"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
     return path
 
 

@@ -23,7 +23,7 @@ from psycopg.types.json import Jsonb
 from setpoint.errors import DatabaseUnavailable, InvalidValue, SetpointError
 from setpoint.store import migrate
 from setpoint.store.connect import Server, connect_app
-from setpoint.store.problems import translated
+from setpoint.store.problems import translate, translated
 from setpoint.store.queries import statement
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Database:
                 with suppress(psycopg.Error):
                     connection.rollback()
                 raise
-            connection.commit()
+            _commit(connection)
 
     def fetch_all(self, query_name: str, **params: object) -> list[Row]:
         """``Transaction.fetch_all`` in a transaction of its own."""
@@ -245,6 +245,19 @@ class Database:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except psycopg.OperationalError as error:
+        problem = translate(error)
+        if isinstance(problem, DatabaseUnavailable):
+            problem.message = (
+                f"the server was lost during a commit, whose outcome is unknown. {problem.message}"
+            )
+            problem.hint = "read what you wrote before you repeat it"
+        raise problem from error
 
 
 def _state_facts(connection: Connection, facts: Mapping[str, str]) -> None:

@@ -39,7 +39,7 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "58": (StorageFull, "look at the disk of the database server"),
     "53": (DatabaseUnavailable, "the server lacks a resource: try again, or raise its limits"),
 }
-UNREACHABLE = "`setpoint db status` says more; nothing is known of a change that was being committed"
+UNREACHABLE = "`setpoint db status` says more"
 
 
 @contextmanager

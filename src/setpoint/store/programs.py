@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from setpoint.settings import Settings
 
 
+NOTHING_CHANGED = (
+    "nothing was changed; a server of another release needs its own programs: set SETPOINT_POSTGRES_BIN"
+)
+
+
 @dataclass(frozen=True)
 class Command:
     """What to execute; more arguments may follow ``argv``."""
@@ -72,7 +77,7 @@ def run(command: Command, *arguments: str) -> None:
     )
     if done.returncode:
         kind = StorageFull if "No space left" in done.stderr else DatabaseUnavailable
-        raise kind(f"{command.argv[0]} failed:\n{done.stderr.strip()}", hint="nothing was changed")
+        raise kind(f"{command.argv[0]} failed:\n{done.stderr.strip()}", hint=NOTHING_CHANGED)
 
 
 def _path(settings: Settings, program: str) -> str:

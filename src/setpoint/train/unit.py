@@ -23,13 +23,11 @@ from setpoint.observe.events import EffectiveParamMismatch, TrainingComplete, Tr
 from setpoint.train.attest import Finding, attest
 from setpoint.train.boosters import booster
 from setpoint.train.boosters.shapes import UnitData
-from setpoint.train.calibration import fit_calibration
 from setpoint.train.features import Features, build_features, feature_hash
 from setpoint.train.folds import Fold, hold_out, walk_forward
 from setpoint.train.labels import Labels, buy_labels, horizon_bars
-from setpoint.train.metrics import best_threshold, classification_metrics
 from setpoint.train.recipe import Recipe, Unit, unit_seed
-from setpoint.train.trades import simulate
+from setpoint.train.scoring import Judged, trial_metrics, unit_metrics
 from setpoint.train.tuning import TrialOutcome, Tuned, tune
 from setpoint.train.weights import regime_weights, scale_pos_weight
 
@@ -83,7 +81,7 @@ class _Best(NamedTuple):
 
 @dataclass
 class UnitTraining:
-    """The training of one unit; make one, call ``run`` once."""
+    """The training of one unit; make one, call ``train`` once."""
 
     unit: Unit
     hp: Hyperparams
@@ -200,7 +198,7 @@ class UnitTraining:
             metric=self.recipe.setting("early_stopping_metric"),
         )
         findings = self._attest(number, asked, fitted)
-        metrics = self._score(fitted)
+        metrics = trial_metrics(self.recipe, self._judged(fitted, "judge"))
         self._say_complete(number, asked, fitted, metrics)
         value = -metrics["log_loss"] if self._objective == "log_loss" else metrics[self._objective]
         if self.best is None or value > self.best.value:
@@ -211,11 +209,8 @@ class UnitTraining:
     def _objective(self) -> str:
         return str(self.recipe.setting("tuning_objective"))
 
-    def _score(self, fitted: Fitted) -> dict[str, float]:
-        """Score a trial on the judge rows, uncalibrated, at its best threshold."""
-        p, y = fitted.predict(self._x("judge")), self._y("judge")
-        threshold, _ = best_threshold(y, p, **self.recipe.threshold)
-        return classification_metrics(y, p, threshold, ece_bins=self.recipe.setting("ece_bins"))
+    def _judged(self, fitted: Fitted, part: str) -> Judged:
+        return Judged(self._rows[part], self._y(part), fitted.predict(self._x(part)))
 
     def _attest(self, number: int, asked: dict[str, Scalar], fitted: Fitted) -> list[Finding]:
         findings = attest(
@@ -283,41 +278,13 @@ class UnitTraining:
             "n_train": len(self._rows["train"]),
             "n_val": len(self._rows["judge"]),
             "n_test": len(self._rows["test"]),
-            **self._metrics(best.fitted),
+            **unit_metrics(
+                self.recipe,
+                self._judged(best.fitted, "judge"),
+                self._judged(best.fitted, "test"),
+                self.market.labels,
+            ),
             "trials": [_trial_row(record) for record in tuned.trials],
-        }
-
-    def _metrics(self, fitted: Fitted) -> dict[str, Any]:
-        """Calibrate, choose the threshold on the judge rows, then score judge and test with it."""
-        raw = fitted.predict(self._x("judge"))
-        calibration = fit_calibration(self.recipe.setting("calibration_method"), raw, self._y("judge"))
-        threshold, _ = best_threshold(self._y("judge"), calibration.apply(raw), **self.recipe.threshold)
-        test = calibration.apply(fitted.predict(self._x("test")))
-        bins = self.recipe.setting("ece_bins")
-        val_metrics = classification_metrics(
-            self._y("judge"), calibration.apply(raw), threshold, ece_bins=bins
-        )
-        test_metrics = classification_metrics(self._y("test"), test, threshold, ece_bins=bins)
-        return {
-            "threshold": threshold,
-            "f1_buy_val": val_metrics["f1_buy"],
-            "f1_buy_test": test_metrics["f1_buy"],
-            "always_buy_f1_val": val_metrics["always_buy_f1"],
-            "always_buy_f1_test": test_metrics["always_buy_f1"],
-            "metrics": {
-                "val": val_metrics,
-                "test": test_metrics,
-                "trades": {
-                    name: simulate(
-                        self._rows["test"],
-                        test >= threshold,
-                        self.market.labels.outcome,
-                        self.market.labels.end,
-                        cost_bps,
-                    )
-                    for name, cost_bps in self.recipe.costs_bps.items()
-                },
-            },
         }
 
 

@@ -1,0 +1,88 @@
+"""Claim: auditing coverage is quick enough to be asked at any time.
+
+A real server, the seeded documents, and one recorded run; then a hundred, because the audit reads
+what every run has read. Beside it the bare SELECT of the same document as text. Medians.
+Run: python bench/bench_coverage.py
+"""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import psycopg
+
+from ratio import judge, table, take_turns
+from setpoint.change.coverage import audit_console_coverage
+from setpoint.change.documents import pin_snapshot
+from setpoint.change.identity import author_of
+from setpoint.change.runs import DatabaseRecorder
+from setpoint.change.seeding import apply_seed
+from setpoint.declare.loading import load_catalogues
+from setpoint.declare.seeds import load_seeds
+from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.settings import Settings
+from setpoint.store import embedded
+from setpoint.store.connect import embedded_conninfo
+from setpoint.store.database import Database
+from setpoint.train.plan import make_plan
+
+REPEATS, RUNS = 51, 100
+SELECT = "SELECT base_env::text FROM ftf_config WHERE scope = 'global'"
+
+
+def record(database, catalogues, numbers):
+    """Record runs that trained nothing but read every key."""
+    snapshot = pin_snapshot(database, catalogues, {"profile": "demo"})
+    plan = make_plan(Hyperparams(snapshot, catalogues), "", 1)
+    recorder = DatabaseRecorder(database, catalogues, author_of(database))
+    for number in numbers:
+        run = replace(plan, run=f"bench-{number}", read_keys=sorted(catalogues.keys))
+        recorder.start(run, snapshot)
+        recorder.finish(run, "complete", [])
+
+
+def measured(database, connection, catalogues):
+    """Return median milliseconds of the audit and of the bare SELECT, in turns."""
+    sides = {
+        "audit": lambda: audit_console_coverage(database, catalogues),
+        "select": lambda: connection.execute(SELECT).fetchone(),
+    }
+    take_turns(sides, 3)
+    return {name: 1e3 * median(values) for name, values in take_turns(sides, REPEATS).items()}
+
+
+def audits(settings):
+    """Yield the number of recorded runs with what was measured."""
+    catalogues = load_catalogues(settings.catalogues)
+    with embedded.attach(settings) as attachment, Database.open(settings) as database:
+        apply_seed(database, catalogues, load_seeds("", catalogues), author_of(database), overwrite=False)
+        with psycopg.connect(embedded_conninfo(attachment.listening), autocommit=True) as connection:
+            for numbers in (range(1), range(1, RUNS)):
+                record(database, catalogues, numbers)
+                audit = audit_console_coverage(database, catalogues)
+                assert audit.pct == 100, "the seeds do not cover the catalogues"
+                assert not any(member.unread for member in audit.catalogues)
+                yield numbers.stop, measured(database, connection, catalogues)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(home=Path(folder), linger_s=0.0)
+        try:
+            found = list(audits(settings))
+        finally:
+            embedded.stop(settings, force=True)
+    print(f"median of {REPEATS} alternated calls, embedded PostgreSQL")
+    table(
+        ("recorded runs", "audit ms", "bare SELECT ms", "audit / SELECT"),
+        [
+            (runs, f"{ms['audit']:.2f}", f"{ms['select']:.2f}", f"{ms['audit'] / ms['select']:.1f}")
+            for runs, ms in found
+        ],
+    )
+    judge("ms of an audit after one recorded run", found[0][1]["audit"], 10)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""RESOLVE: where the values of a process come from.
+
+The file that ``SETPOINT_SNAPSHOT`` names (``setpoint run`` exports it), else the bare environment,
+labelled unverified. Guarantees: what is returned was checked against the catalogues, the expected hash
+and the context. Refuses variables that disagree with the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.declare.loading import load_catalogues
+from setpoint.errors import InvalidContext
+from setpoint.observe.events import EventLog
+from setpoint.resolve.environment import check_agreement, environment_snapshot
+from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.snapshot import Snapshot, read_snapshot
+from setpoint.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> Hyperparams:
+    """Read and check the snapshot that an environment names or is; raises as ``pin`` does."""
+    settings = Settings.from_environ(environ)
+    catalogues = load_catalogues(settings.catalogues)
+    if settings.snapshot:
+        snapshot = read_snapshot(settings.snapshot, settings.snapshot_hash)
+        check_agreement(environ, snapshot, catalogues)
+    else:
+        snapshot = environment_snapshot(environ, catalogues)
+    _check_context(context, snapshot)
+    return Hyperparams(snapshot, catalogues, EventLog(settings.events))
+
+
+def _check_context(context: Mapping[str, str], snapshot: Snapshot) -> None:
+    for dimension, value in context.items():
+        found = snapshot.context.get(dimension)
+        if found != value:
+            raise InvalidContext(
+                f"this process asks for {dimension}={value}, but snapshot {snapshot.origin} "
+                f"was made for {dimension}={found}.",
+                hint=f"run it under `setpoint run --context {dimension}={value} -- ...`",
+            )

@@ -1,0 +1,45 @@
+"""The text Python writes for a document is, byte for byte, the text PostgreSQL prints for it."""
+
+import json
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from setpoint.declare.document import canonical_text, text_hash
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+# declare refuses -0.0, because jsonb drops its sign.
+floats = st.floats(allow_nan=False, allow_infinity=False).filter(lambda value: str(value) != "-0.0")
+values = st.integers(-(10**30), 10**30) | floats | st.booleans() | texts
+
+
+@pytest.fixture
+def psql(app_url):
+    with psycopg.connect(app_url, autocommit=True) as connection:
+        yield connection
+
+
+@examples(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(document=st.dictionaries(texts, values, max_size=8))
+@example(document={"ü": 1, "zz": 2, "aaa": 3, "b": 4, "é": 5})
+@example(document={"tiny": 5e-324, "huge": 1.7976931348623157e308, "e": 1e22, "f": 1e-7, "g": 123456789.0})
+@example(document={"zero": 0.0, "minus": -0.5, "tenth": 0.1, "one": 1.0, "int": 1, "yes": True})
+@example(
+    document={"quote": '"\\/', "control": "\x01\x1f\x7f\b\f\n\r\t", "line": "\u2028", "emoji": "\U0001f600"}
+)
+def test_canonical_text_is_what_postgresql_prints(psql, document):
+    """A document that Setpoint writes has one text and one hash, in Python and in the database."""
+    text = canonical_text(document)
+    query = "SELECT %s::jsonb::text, document_hash(%s::jsonb::text)"
+    assert psql.execute(query, [text, text]).fetchone() == (text, text_hash(text))
+
+
+@examples(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(document=st.dictionaries(texts, st.integers() | st.booleans() | texts, max_size=8))
+def test_any_spelling_of_a_document_becomes_its_canonical_text(psql, document):
+    """However somebody spelt it, PostgreSQL prints the same text that Python makes of its values."""
+    spelt = json.dumps(document, indent=3, sort_keys=True)
+    assert psql.execute("SELECT %s::jsonb::text", [spelt]).fetchone() == (canonical_text(document),)

@@ -1,0 +1,388 @@
+"""Named queries in transactions: over threads, over lost servers, and with the driver's errors translated."""
+
+import hashlib
+import json
+import os
+import signal
+import threading
+
+import psycopg
+import pytest
+
+from setpoint.errors import (
+    ConflictError,
+    DatabaseUnavailable,
+    InvalidValue,
+    MissingError,
+    SetpointError,
+    StorageFull,
+    UsageError,
+)
+from setpoint.settings import Settings
+from setpoint.store import connect, queries
+from setpoint.store import database as module
+from setpoint.store.database import Database
+from setpoint.store.problems import translate
+
+
+def add_query(monkeypatch, statement, name="probe"):
+    monkeypatch.setitem(queries.QUERIES, name, statement)
+    return name
+
+
+def insert(database, scope="global", text="{}"):
+    return database.execute("insert_document", scope=scope, text=text)
+
+
+def test_transaction_commits_as_one(database):
+    """Either everything in the block is there afterwards, or nothing."""
+    with database.transaction(author="ada") as tx:
+        tx.execute("insert_document", scope="global", text="{}")
+        tx.execute("insert_document", scope="profile=demo", text="{}")
+    assert len(database.fetch_all("read_scopes")) == 2
+    with pytest.raises(InvalidValue):
+        insert_good_then_bad(database)
+    assert len(database.fetch_all("read_scopes")) == 2
+
+
+def insert_good_then_bad(database):
+    with database.transaction() as tx:
+        tx.execute("insert_document", scope="symbol=A", text="{}")
+        tx.execute("insert_document", scope="symbol=B", text="[]")
+
+
+def test_absent_row_is_none_and_many_rows_are_an_error(database, monkeypatch):
+    """fetch_one never chooses among rows."""
+    assert database.fetch_one("read_scope", scope="nowhere") is None
+    with pytest.raises(SetpointError, match="2 rows"):
+        database.fetch_one(add_query(monkeypatch, "SELECT generate_series(1, 2)"))
+
+
+def test_unknown_query_is_a_usage_error(database):
+    """SQL that is not in a file is refused."""
+    with pytest.raises(UsageError, match="no query is named"):
+        database.fetch_all("SELECT 1")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}])
+def test_what_is_no_json_is_refused_before_it_is_sent(database, monkeypatch, value):
+    """NaN and infinity have no JSON form, so they cannot be stored as one."""
+    probe = add_query(monkeypatch, "SELECT %(value)s::jsonb AS it")
+    with pytest.raises(InvalidValue, match="JSON"):
+        database.fetch_one(probe, value={"a": value})
+    assert database.fetch_one(probe, value={"a": [0.1, "ü"]}) == {"it": {"a": [0.1, "ü"]}}
+
+
+def test_parameters_are_bound_not_pasted(database):
+    """A value that looks like SQL stays a value."""
+    hostile = "x'); DELETE FROM catalogues; --"
+    row = {"hash": hostile, "name": "n", "version": "1", "text": "%s {}"}
+    assert database.execute("register_catalogue", **row) == 1
+    assert database.execute("register_catalogue", **row) == 0
+    assert database.fetch_one("read_catalogue", hash=hostile)["text"] == "%s {}"
+
+
+def test_execute_many_counts_what_it_touched(database):
+    """A bulk insert says how many rows were new."""
+    rows = [{"hash": str(n % 3), "name": "n", "version": "1", "text": ""} for n in range(5)]
+    assert database.execute_many("register_catalogue", rows) == 3
+    assert database.execute_many("register_catalogue", []) == 0
+
+
+def test_session_acts_as_the_application_whoever_logged_in(server, clone, owner_url, monkeypatch):
+    """Even the owner's login works as setpoint_app, in UTC, and cannot alter a table."""
+    settings = Settings(home=server.settings.home, database_url=owner_url)
+    with Database.open(settings) as database:
+        who = "SELECT current_user || ' ' || session_user || ' ' || current_setting('TimeZone') AS it"
+        row = database.fetch_one(add_query(monkeypatch, who))
+        assert row == {"it": "setpoint_app setpoint_owner UTC"}
+        with pytest.raises(SetpointError, match="must be owner"):
+            database.execute(add_query(monkeypatch, "DROP TABLE ftf_config"))
+
+
+def test_many_threads_share_the_sessions(database):
+    """More threads than sessions all get their turn."""
+    seen, threads = [], []
+
+    def read():
+        seen.extend(database.fetch_all("read_chain_head") for _ in range(5))
+
+    threads = [threading.Thread(target=read) for _ in range(2 * module.POOL_SIZE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(seen) == 5 * len(threads)
+    assert len(database._idle) <= module.POOL_SIZE
+
+
+def test_busy_sessions_are_a_clear_error(database, monkeypatch):
+    """When every session is busy for too long, the caller is told instead of waiting forever."""
+    monkeypatch.setattr(module, "POOL_TIMEOUT_S", 0.01)
+    for _ in range(module.POOL_SIZE):
+        database._slots.acquire()
+    with pytest.raises(DatabaseUnavailable, match="busy"):
+        database.fetch_all("read_scopes")
+
+
+def test_closed_database_says_so(settings):
+    """A closed object does not open sessions again."""
+    database = Database.open(settings)
+    database.close()
+    database.close()
+    with pytest.raises(DatabaseUnavailable, match="closed"):
+        database.fetch_all("read_scopes")
+
+
+def test_session_lost_while_idle_is_replaced_unseen(database, server):
+    """A session the server ended between two transactions costs the caller nothing."""
+    insert(database)
+    server.administer("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'setpoint_app'")
+    assert len(database.fetch_all("read_scopes")) == 1
+
+
+def test_session_lost_within_a_transaction_is_unavailable_and_the_next_one_works(database, server):
+    """A lost transaction is never silently repeated; the next one starts afresh."""
+    with pytest.raises(DatabaseUnavailable) as caught:
+        lose_the_session(database, server)
+    assert "setpoint db status" in caught.value.hint
+    assert database.fetch_all("read_scopes") == []
+
+
+def lose_the_session(database, server):
+    with database.transaction() as tx:
+        tx.execute("insert_document", scope="global", text="{}")
+        server.administer(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'setpoint_app'"
+        )
+        tx.fetch_all("read_scopes")
+
+
+def test_killed_embedded_server_is_restarted_by_the_next_transaction(tmp_path):
+    """Kill -9 of PostgreSQL under an open Database: one error at most, committed rows survive."""
+    settings = Settings(home=tmp_path, linger_s=0.3)
+    with Database.open(settings) as database:
+        insert(database, text='{"a": 1}')
+        os.kill(database._server._attachment.listening.postmaster_pid, signal.SIGKILL)
+        while True:
+            try:
+                rows = database.fetch_all("read_scopes")
+                break
+            except DatabaseUnavailable:
+                continue
+        assert [row["text"] for row in rows] == ['{"a": 1}']
+        assert insert(database, scope="profile=demo") == 1
+
+
+def test_embedded_database_migrates_itself_on_first_use(tmp_path):
+    """The first open of a fresh home ends with every table, as the role that owns nothing."""
+    with Database.open(Settings(home=tmp_path, linger_s=0.3)) as database:
+        assert database.fetch_one("read_chain_head") == {"id": 0, "chain": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://nobody@127.0.0.1:1/x", "refused"),
+        ("postgresql://nobody@/x?host=/nowhere", "No such file"),
+    ],
+)
+def test_unreachable_server_is_unavailable_with_a_next_step(tmp_path, url, said):
+    """A server that is not there is said as such, with the driver's words and the command that says more."""
+    with pytest.raises(DatabaseUnavailable, match=said) as caught:
+        Database.open(Settings(home=tmp_path, database_url=url))
+    assert "setpoint db status" in caught.value.hint
+
+
+def test_unreadable_url_is_not_repeated(tmp_path):
+    """A malformed URL may hold a password, so the error does not print it."""
+    with pytest.raises(UsageError) as caught:
+        Database.open(Settings(home=tmp_path, database_url="postgresql://u:secret@h/x?bogus=1"))
+    assert "secret" not in str(caught.value)
+
+
+def test_server_older_than_supported_is_refused(settings, monkeypatch):
+    """The error names the version found and the one expected."""
+    monkeypatch.setattr(connect, "OLDEST_SERVER", 990000)
+    with pytest.raises(DatabaseUnavailable, match="15 or newer"):
+        Database.open(settings)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("53100", StorageFull),
+        ("40001", ConflictError),
+        ("40P01", ConflictError),
+        ("53300", DatabaseUnavailable),
+    ],
+)
+def test_servers_troubles_are_told_apart(database, monkeypatch, code, expected):
+    """A full disk, a lost race and a server without room are three different errors."""
+    block = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '" + code + "', MESSAGE = 'trouble'; END $$"
+    with pytest.raises(expected, match="trouble"):
+        database.execute(add_query(monkeypatch, block))
+
+
+def test_row_held_by_a_forgotten_session_is_a_conflict(database, app_url, monkeypatch):
+    """A transaction left open in psql makes writers fail in bounded time, not hang."""
+    insert(database)
+    add_query(monkeypatch, "SELECT set_config('lock_timeout', '50ms', true)", "hurry")
+    with psycopg.connect(app_url) as forgotten:
+        forgotten.execute("SELECT lock_chain_head()")
+        with pytest.raises(ConflictError, match="lock timeout"):
+            update_in_a_hurry(database)
+
+
+def update_in_a_hurry(database):
+    with database.transaction() as tx:
+        tx.fetch_all("hurry")
+        tx.execute("update_document", scope="global", text="{}", base_revision=1)
+
+
+def all_driver_errors():
+    found = [psycopg.Error]
+    for kind in found:
+        found.extend(kind.__subclasses__())
+    return sorted(set(found), key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", all_driver_errors(), ids=lambda kind: kind.__name__)
+def test_every_error_of_the_driver_has_a_counterpart(kind):
+    """Whatever the driver raises, the caller gets an error of our tree with a message."""
+    error = translate(kind("said"))
+    assert isinstance(error, SetpointError)
+    assert "said" in error.message
+
+
+def test_driver_is_imported_by_this_room_only():
+    """No other room knows which driver there is."""
+    from pathlib import Path
+
+    import setpoint
+
+    package = Path(setpoint.__file__).parent
+    users = {
+        path.relative_to(package).parts[0] for path in package.rglob("*.py") if "psycopg" in path.read_text()
+    }
+    assert users == {"store"}
+
+
+RUN = {
+    "id": "r1",
+    "context": {"symbol": "BTCUSDC"},
+    "layers": [],
+    "catalogues": [],
+    "versions": {"xgboost": "3.2"},
+    "git_commit": "",
+    "data_hash": "d",
+    "data_label": "synthetic",
+    "seed": 2**40,
+    "processes": 1,
+    "threads": 2,
+    "universe": "defi_top5",
+    "plan": {"units": []},
+    "started_by": "ada",
+    "host": "h",
+}
+UNIT = {"run_id": "r1", "symbol": "BTCUSDC", "model": "xgb", "timeframe": "5m", "variant": "v", "fold": 0}
+SCORES = dict.fromkeys(["f1_buy_val", "f1_buy_test", "always_buy_f1_val", "always_buy_f1_test"], 0.41)
+COUNTS = {"n_train": 1, "n_val": 1, "n_test": 1, "n_trees_used": 10, "best_iteration": None}
+RESULT = (
+    UNIT
+    | SCORES
+    | COUNTS
+    | {
+        "trial_id": 3,
+        "model_hyperparams": {"max_depth": 7},
+        "effective_params": {"max_depth": 7},
+        "findings": [],
+        "feature_hash": "f",
+        "model_hash": "m",
+        "seed": 1,
+        "stopped_early": False,
+        "threshold": 0.5,
+        "training_time_sec": 1.5,
+        "metrics": {"auc": 0.5},
+    }
+)
+TRIAL = UNIT | {
+    "trial": 3,
+    "params": {"max_depth": 7},
+    "value": None,
+    "state": "pruned",
+    "n_trees_used": None,
+    "violations": [],
+}
+
+
+@pytest.fixture
+def run(database):
+    """A run with its snapshot, as the parameters of insert_run."""
+    text = json.dumps({"CVN_HPO_XGB_5M_MAX_DEPTH": 7})
+    hash_ = hashlib.sha256(text.encode()).hexdigest()
+    assert database.execute("insert_snapshot", hash=hash_, text=text) == 1
+    row = RUN | {"snapshot_hash": hash_}
+    assert database.execute("insert_run", **row) == 1
+    return row
+
+
+def test_run_and_its_results_are_recorded_once(database, run):
+    """A unit delivered twice is one row, and reads back as it was given."""
+    result = RESULT | {"snapshot_hash": run["snapshot_hash"]}
+    failure = UNIT | {"fold": 1, "code": "unfit_data", "message": "one class"}
+    assert database.execute("insert_run", **run) == 0
+    for expected in (1, 0):
+        assert database.execute("insert_result", **result) == expected
+        assert database.execute_many("insert_trial", [TRIAL]) == expected
+        assert database.execute("insert_failure", **failure) == expected
+    [row] = database.fetch_all("list_results", run_id="r1")
+    assert {name: row[name] for name in result} == result
+    assert len(database.fetch_all("list_trials", run_id="r1")) == 1
+    assert database.fetch_all("list_failures", run_id="r1")[0]["code"] == "unfit_data"
+    [listed] = database.fetch_all("list_runs", state=None, limit=10)
+    assert (listed["n_results"], listed["n_failures"], listed["seed"]) == (1, 1, 2**40)
+
+
+def test_ended_run_says_what_it_read(database, run):
+    """State, end and read keys are set when a run ends, and read keys are counted over runs."""
+    ended = {"id": "r1", "finished_at": None, "fallbacks": None}
+    keys = ["CVN_A", "CVN_B"]
+    assert database.execute("update_run_state", state="complete", read_keys=keys, **ended) == 1
+    assert database.execute("update_run_state", state="complete", read_keys=None, **ended) == 1
+    row = database.fetch_one("read_run", id="r1")
+    assert (row["state"], row["read_keys"], row["fallbacks"]) == ("complete", keys, [])
+    read = database.fetch_all("list_read_keys", since=None)
+    assert [(each["key"], each["n_runs"]) for each in read] == [("CVN_A", 1), ("CVN_B", 1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"snapshot_hash": "0" * 64}, MissingError),
+        ({"run_id": "r2"}, MissingError),
+        ({"model_hyperparams": None}, InvalidValue),
+        ({"trial_id": None}, InvalidValue),
+        ({"effective_params": None}, InvalidValue),
+        ({"f1_buy_val": float("nan")}, InvalidValue),
+        ({"f1_buy_val": 1.5}, InvalidValue),
+    ],
+    ids=str,
+)
+def test_result_that_cannot_be_joined_to_its_configuration_is_refused(database, run, change, expected):
+    """No result exists without its run, its snapshot, its hyperparameters and its trial."""
+    with pytest.raises(expected):
+        database.execute("insert_result", **(RESULT | {"snapshot_hash": run["snapshot_hash"]} | change))
+    assert database.fetch_all("list_results", run_id="r1") == []
+
+
+def test_run_without_its_snapshot_is_refused(database):
+    """A run pins a snapshot that is recorded."""
+    with pytest.raises(MissingError):
+        database.execute("insert_run", **RUN, snapshot_hash="0" * 64)
+
+
+def test_snapshot_is_named_by_its_hash(database):
+    """A text under another hash is refused."""
+    with pytest.raises(InvalidValue, match="named_by_its_hash"):
+        database.execute("insert_snapshot", hash="0" * 64, text="{}")
