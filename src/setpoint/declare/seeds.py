@@ -62,6 +62,11 @@ def load_seeds(folder: str, catalogues: Catalogues) -> tuple[Seed, ...]:
             if repeated:
                 raise InvalidDocument(f"{source.name}: {min(repeated)} is seeded twice for {scope}.")
             known.update(values)
+    if not scopes:
+        raise InvalidDocument(
+            f"no seed file is for {', '.join(member.name for member in catalogues.members)}.",
+            hint="set SETPOINT_SEEDS to the folder of this system's seed files",
+        )
     ordered = sorted(scopes, key=lambda scope: (scope != GLOBAL_SCOPE, scope))
     return tuple(Seed(scope, scopes[scope]) for scope in ordered)
 
@@ -143,7 +148,9 @@ class _Reader:
 
     def _value_for(self, declared: Declared, entry: dict[str, Any]) -> object:
         value = entry.get("value")
-        return value.get(declared.key.parts[-1]) if isinstance(value, dict) else value
+        if not isinstance(value, dict) or not declared.key.parts:
+            return value
+        return value.get(declared.key.parts[-1])
 
     def _add(self, values: dict[str, Sourced], declared: Declared, value: object, source: str) -> None:
         if not source.strip():
