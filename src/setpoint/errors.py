@@ -12,6 +12,8 @@
     │   ├── UnknownKey                          no catalogue declares it
     │   ├── MissingValue                        declared, but the snapshot has no value
     │   ├── UnknownRun
+    │   ├── UnknownChange                       no change has this number
+    │   ├── UnknownRevision                     no such revision of this scope
     │   └── UnknownScope
     ├── ConflictError                 409  5    the world moved, or somebody else holds it
     │   ├── StaleRevision
@@ -145,6 +147,18 @@ class UnknownRun(MissingError):
     """No run has this id."""
 
     code = "unknown_run"
+
+
+class UnknownChange(MissingError):
+    """No change has this number."""
+
+    code = "unknown_change"
+
+
+class UnknownRevision(MissingError):
+    """No revision of this scope has this number."""
+
+    code = "unknown_revision"
 
 
 class UnknownScope(MissingError):

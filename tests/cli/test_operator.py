@@ -53,9 +53,9 @@ def test_apply_prints_coverage_and_a_dry_run_is_then_clean(seeded):
     assert seeded("seed", "--dry-run").code == 0
 
 
-def test_overwriting_asks_and_yes_answers(seeded, app_url, monkeypatch):
+def test_overwriting_asks_and_yes_answers(seeded, owner_url, monkeypatch):
     """A tuned value is overwritten only when asked for in words."""
-    edit(app_url, f'{{"{GAMMA}": 1.5}}')
+    edit(owner_url, f'{{"{GAMMA}": 1.5}}')
     kept = seeded("seed", "--dry-run")
     assert kept.code == 0
     assert f"kept {GAMMA} = 1.5 (seed: 0.0)" in kept.err
@@ -97,10 +97,10 @@ def test_what_is_wrong_around_a_seed_is_named(setpoint_command, monkeypatch, aro
     assert complaint in done.err
 
 
-def test_coverage_counts_and_names(seeded, app_url):
+def test_coverage_counts_and_names(seeded, owner_url):
     """A removed key is unseeded, an added one undeclared, and the share decides the exit code."""
     assert seeded("coverage", "--fail-under", "100").code == 0
-    edit(app_url, f'{{"{GAMMA}": null, "CVN_HPO_OBJECTIVE": 1}}')
+    edit(owner_url, f'{{"{GAMMA}": null, "CVN_HPO_OBJECTIVE": 1}}')
     done = seeded("coverage", "--fail-under", "100")
     audit = seeded("coverage", "--json")
 
@@ -125,9 +125,9 @@ def test_a_snapshot_is_what_sha256sum_names(seeded, tmp_path, app_url):
     assert done.json["hash"] == content["hash"] == stored == computed == text_hash(content["text"])
 
 
-def test_a_hand_typed_number_keeps_its_text(seeded, tmp_path, app_url):
+def test_a_hand_typed_number_keeps_its_text(seeded, tmp_path, owner_url):
     """Somebody typed 0.10: the hash covers those bytes, and the value is 0.1."""
-    edit(app_url, f'{{"{GAMMA}": 0.10}}')
+    edit(owner_url, f'{{"{GAMMA}": 0.10}}')
     seeded("pin", "--out", str(tmp_path / "s.json"))
     content = json.loads((tmp_path / "s.json").read_text())
 
@@ -175,9 +175,9 @@ def test_mistakes_are_answered_with_the_next_step(seeded, arguments, code, compl
     assert "Traceback" not in done.err
 
 
-def test_a_document_its_declarations_refuse_is_not_pinned(seeded, app_url, tmp_path):
+def test_a_document_its_declarations_refuse_is_not_pinned(seeded, owner_url, tmp_path):
     """A value broken by hand stops the pin, and no file is written."""
-    edit(app_url, f'{{"{GAMMA}": "0.1"}}')
+    edit(owner_url, f'{{"{GAMMA}": "0.1"}}')
     done = seeded("pin", "--out", str(tmp_path / "s.json"))
 
     assert done.code == 3

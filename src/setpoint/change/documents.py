@@ -1,8 +1,7 @@
-"""CHANGE: the documents as they are now: read with their types, pinned, and written with their base.
+"""CHANGE: the documents as they are now: read with their types, judged, and pinned.
 
-Guarantees: a write names its author, reason and base revision and happens only over that base; what
-is pinned is the text and hash the database gave. Refuses undeclared keys, values their declarations
-refuse, and every invariant that the write would newly break.
+Guarantees: what is pinned is the text and hash the database gave. Refuses undeclared keys, values
+their declarations refuse, and every invariant that a new document would newly break.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.change.invariants import Violation, violations
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import canonical_text, parse_text
-from setpoint.errors import InvariantViolated, StaleRevision, UnknownScope
+from setpoint.declare.document import parse_text
+from setpoint.errors import InvariantViolated, UnknownScope
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 
 if TYPE_CHECKING:
@@ -39,34 +38,10 @@ def read_documents(reader: Database | Transaction, catalogues: Catalogues) -> di
     """Return every scope's document by scope, declared values with their declared types."""
     return {
         row["scope"]: Document(
-            row["scope"], row["revision"], row["hash"], _coerced(parse_text(row["text"]), catalogues)
+            row["scope"], row["revision"], row["hash"], typed(parse_text(row["text"]), catalogues)
         )
         for row in reader.fetch_all("read_scopes")
     }
-
-
-def write_document(
-    transaction: Transaction, old: Document | None, scope: str, values: Mapping[str, Scalar]
-) -> int:
-    """Write one scope's document over its base and return the new revision; committed by the caller.
-
-    Raises:
-        StaleRevision: somebody wrote the scope since ``old`` was read; nothing is written.
-    """
-    text = canonical_text(values)
-    if old is None:
-        row = transaction.fetch_one("insert_document", scope=scope, text=text)
-    else:
-        row = transaction.fetch_one("update_document", scope=scope, text=text, base_revision=old.revision)
-    if row is None:
-        base = old.revision if old else None
-        raise StaleRevision(
-            f"{scope} is no longer at revision {base}.",
-            hint="read it again and repeat the change",
-            scope=scope,
-            revision=base,
-        )
-    return int(row["revision"])
 
 
 def check_values(catalogues: Catalogues, values: Mapping[str, Scalar]) -> None:
@@ -123,7 +98,8 @@ def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:
     return tuple(layers)
 
 
-def _coerced(values: dict[str, Any], catalogues: Catalogues) -> dict[str, Any]:
+def typed(values: Mapping[str, Any], catalogues: Catalogues) -> dict[str, Any]:
+    """Return a parsed document with its floats as floats, whatever JSON storage made of them."""
     return {
         name: catalogues.keys[name].parameter.coerce(value) if name in catalogues.keys else value
         for name, value in values.items()

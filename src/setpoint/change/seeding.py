@@ -10,15 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.change.documents import (
-    Document,
-    check_new_violations,
-    check_values,
-    read_documents,
-    write_document,
-)
-from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import Edit, apply_edits, diff
+from setpoint.change.documents import Document, read_documents
+from setpoint.change.proposals import Proposal, Submitted, submit
+from setpoint.declare.document import Edit, diff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,35 +42,27 @@ class ScopePlan:
         """How many seeded values are there already."""
         return len(self.seed.values) - len(self.edits) - len(self.kept)
 
-    @property
-    def values(self) -> dict[str, Scalar]:
-        """The scope's document after the edits."""
-        return apply_edits(self.old.values if self.old else {}, self.edits)
-
 
 def plan_seed(
     reader: Database | Transaction, catalogues: Catalogues, seeds: Sequence[Seed], *, overwrite: bool
 ) -> tuple[ScopePlan, ...]:
     """Compare the seeds with the documents; writes nothing."""
-    return _plan(read_documents(reader, catalogues), seeds, overwrite=overwrite)
+    documents = read_documents(reader, catalogues)
+    return tuple(_scope_plan(seed, documents.get(seed.scope), overwrite=overwrite) for seed in seeds)
 
 
 def apply_seed(
     database: Database, catalogues: Catalogues, seeds: Sequence[Seed], author: Author, *, overwrite: bool
-) -> tuple[tuple[ScopePlan, ...], dict[str, int]]:
-    """Bring the seeds in, in one transaction; returns the plan it carried out and the new revisions.
+) -> tuple[tuple[ScopePlan, ...], dict[str, Submitted]]:
+    """Bring the seeds in, in one transaction; returns the plan and, by scope, the change it made.
+
+    Where policy asks for approvals the change stays open, like any other.
 
     Raises:
         UnknownKey, InvalidValue, InvariantViolated: the result would be wrong; nothing is written.
         StaleRevision: somebody wrote meanwhile; nothing is written.
     """
-    with database.transaction(
-        author=author.name,
-        proof=author.proof,
-        reason=f"{REASON}: overwrite tuned values" if overwrite else REASON,
-        source="seed",
-        catalogues=catalogues.identities,
-    ) as transaction:
+    with database.transaction(author=author.name) as transaction:
         for member in catalogues.members:
             transaction.execute(
                 "register_catalogue",
@@ -85,21 +71,14 @@ def apply_seed(
                 version=member.version,
                 text=member.text,
             )
-        documents = read_documents(transaction, catalogues)
-        plans = _plan(documents, seeds, overwrite=overwrite)
-        _check(catalogues, documents.get(GLOBAL_SCOPE), plans)
-        revisions = {
-            plan.seed.scope: write_document(transaction, plan.old, plan.seed.scope, plan.values)
+        plans = plan_seed(transaction, catalogues, seeds, overwrite=overwrite)
+        reason = f"{REASON}: overwrite tuned values" if overwrite else REASON
+        submitted = {
+            plan.seed.scope: submit(transaction, catalogues, _proposal(plan, reason))
             for plan in plans
             if plan.edits
         }
-    return plans, revisions
-
-
-def _plan(
-    documents: Mapping[str, Document], seeds: Sequence[Seed], *, overwrite: bool
-) -> tuple[ScopePlan, ...]:
-    return tuple(_scope_plan(seed, documents.get(seed.scope), overwrite=overwrite) for seed in seeds)
+    return plans, submitted
 
 
 def _scope_plan(seed: Seed, old: Document | None, *, overwrite: bool) -> ScopePlan:
@@ -111,12 +90,6 @@ def _scope_plan(seed: Seed, old: Document | None, *, overwrite: bool) -> ScopePl
     return ScopePlan(seed, old, missing + tuned if overwrite else missing, () if overwrite else tuned)
 
 
-def _check(catalogues: Catalogues, base: Document | None, plans: Sequence[ScopePlan]) -> None:
-    """Judge each scope as it would resolve: an overlay over the global document."""
-    base_old = base_new = base.values if base else {}
-    for plan in plans:
-        check_values(catalogues, {edit.key: edit.new for edit in plan.edits if edit.new is not None})
-        old = plan.old.values if plan.old else {}
-        check_new_violations(catalogues, {**base_old, **old}, {**base_new, **plan.values}, plan.seed.scope)
-        if plan.seed.scope == GLOBAL_SCOPE:
-            base_new = plan.values
+def _proposal(plan: ScopePlan, reason: str) -> Proposal:
+    written = {edit.key: edit.new for edit in plan.edits if edit.new is not None}
+    return Proposal(scope=plan.seed.scope, reason=reason, set=written, source="seed")

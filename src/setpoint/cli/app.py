@@ -18,6 +18,7 @@ from setpoint.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from setpoint.change.proposals import Submitted
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
 
@@ -100,6 +101,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
     for row in rows:
         shown.add_row(*(str(cell) for cell in row))
     out.print(shown)
+
+
+def outcome(made: Submitted) -> str:
+    """Say what became of a change: the revision it made, or what it waits for."""
+    if made.revision is not None:
+        return f"revision {made.revision}"
+    needed = made.requirement
+    if needed.approved < needed.approvals:
+        return f"change {made.change.id} waits for {needed.approvals} approval(s)"
+    return f"change {made.change.id} is {made.change.row['state']}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

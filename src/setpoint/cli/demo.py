@@ -64,8 +64,8 @@ def _seed(opened: Database, system: Catalogues) -> None:
     from setpoint.change.seeding import apply_seed
 
     seeds = load_seeds(settings().seeds, system)
-    plans, revisions = apply_seed(opened, system, seeds, author_of(opened), overwrite=False)
-    print_applied(plans, revisions, audit_console_coverage(opened, system), as_json=False)
+    plans, changes = apply_seed(opened, system, seeds, author_of(opened), overwrite=False)
+    print_applied(plans, changes, audit_console_coverage(opened, system), as_json=False)
 
 
 def _data(data: str) -> str:

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, err, out, print_json, settings, table
+from setpoint.cli.app import (
+    Json,
+    Yes,
+    app,
+    catalogues,
+    database,
+    err,
+    out,
+    outcome,
+    print_json,
+    settings,
+    table,
+)
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
@@ -14,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from setpoint.change.coverage import Coverage
+    from setpoint.change.proposals import Submitted
     from setpoint.change.seeding import ScopePlan
 
 SHOWN_EDITS = 12
@@ -56,21 +69,22 @@ def seed(
         if overwritten and not yes:
             _report(plans, as_json=False)
             typer.confirm(f"Overwrite {len(overwritten)} tuned value(s)?", abort=True, err=True)
-        plans, revisions = apply_seed(opened, system, seeds, author_of(opened), overwrite=force_overwrite)
-        print_applied(plans, revisions, audit_console_coverage(opened, system), as_json=as_json)
+        plans, changes = apply_seed(opened, system, seeds, author_of(opened), overwrite=force_overwrite)
+        print_applied(plans, changes, audit_console_coverage(opened, system), as_json=as_json)
     return EXIT_OK
 
 
 def print_applied(
-    plans: Sequence[ScopePlan], revisions: dict[str, int], coverage: Coverage, *, as_json: bool
+    plans: Sequence[ScopePlan], changes: dict[str, Submitted], coverage: Coverage, *, as_json: bool
 ) -> None:
     """Say what was written and what is covered now."""
     if as_json:
+        revisions = {scope: made.revision for scope, made in changes.items()}
         print_json({**_as_json(plans), "revisions": revisions, "coverage": coverage.as_json()})
         return
     for plan in plans:
-        revision = revisions.get(plan.seed.scope)
-        done = f"revision {revision}: {len(plan.edits)} written" if revision else "nothing to write"
+        made = changes.get(plan.seed.scope)
+        done = f"{outcome(made)}: {len(plan.edits)} values" if made else "nothing to write"
         out.print(f"{plan.seed.scope}: {done}, {plan.unchanged} unchanged, {len(plan.kept)} tuned kept")
     for member in coverage.catalogues:
         out.print(f"coverage {member.name}: {member.seeded} of {member.declared} ({member.pct:.1f} %)")

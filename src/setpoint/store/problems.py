@@ -18,6 +18,7 @@ from setpoint.errors import (
     InvalidValue,
     MissingError,
     SetpointError,
+    StaleRevision,
     StorageFull,
 )
 
@@ -35,6 +36,12 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "42501": (ForbiddenError, ""),
     "53100": (StorageFull, "free space where the database lives, then try again"),
     "55006": (ConflictError, "end the other sessions, then try again"),
+    # Raised by the functions of 0003_changes.sql.
+    "SP403": (ForbiddenError, "`setpoint change show` says what is missing"),
+    "SP404": (MissingError, "look it up with `setpoint history` or `setpoint change list`"),
+    "SP409": (StaleRevision, "read it again and repeat the change"),
+    "SP422": (InvalidValue, ""),
+    "SP423": (ConflictError, "`setpoint change show` says how it stands"),
     "55P03": (ConflictError, "another session holds the row: end its transaction, then try again"),
     "58": (StorageFull, "look at the disk of the database server"),
     "53": (DatabaseUnavailable, "the server lacks a resource: try again, or raise its limits"),
@@ -62,6 +69,8 @@ def translate(error: psycopg.Error) -> SetpointError:
 
 
 def _message(error: psycopg.Error) -> str:
+    if (error.sqlstate or "").startswith("SP"):
+        return f"{error.diag.message_primary}."
     said = error.diag.message_primary or str(error).strip() or type(error).__name__
     where = f" (constraint {error.diag.constraint_name})" if error.diag.constraint_name else ""
     detail = f" {error.diag.message_detail}" if error.diag.message_detail else ""

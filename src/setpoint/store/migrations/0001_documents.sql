@@ -101,12 +101,6 @@ CREATE FUNCTION public.history_chain_v1(h public.ftf_config_history) RETURNS tex
 CREATE AGGREGATE public.document_merge(jsonb) (SFUNC = jsonb_concat, STYPE = jsonb, INITCOND = '{}');
 COMMENT ON AGGREGATE public.document_merge(jsonb) IS 'Documents laid over each other, later wins; give it an ORDER BY.';
 
-CREATE FUNCTION public.lock_chain_head() RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path = pg_catalog, public, pg_temp
-    AS 'SELECT id FROM public.chain_head FOR UPDATE';
-COMMENT ON FUNCTION public.lock_chain_head IS 'Hold every other writer of documents until this transaction ends; returns the newest revision.';
-
 CREATE FUNCTION public.record_revision() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -193,8 +187,7 @@ ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER record_revision;
 ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER never_removed;
 ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER append_only;
 
-REVOKE ALL ON FUNCTION public.record_revision(), public.queue_writers(), public.refuse_statement(),
-    public.lock_chain_head() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.lock_chain_head() TO setpoint_app;
+REVOKE ALL ON FUNCTION public.record_revision(), public.queue_writers(), public.refuse_statement() FROM PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO setpoint_app;
+GRANT INSERT (scope, base_env), UPDATE (base_env) ON public.ftf_config TO setpoint_app;
 GRANT INSERT (hash, name, version, text) ON public.catalogues TO setpoint_app;

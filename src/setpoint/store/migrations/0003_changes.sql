@@ -134,12 +134,30 @@ AS $$
            OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
 $$;
 
-CREATE FUNCTION public.write_proposal(change public.changes) RETURNS public.changes
+CREATE FUNCTION public.checked_policy(wanted jsonb) RETURNS public.policies
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    policy public.policies := jsonb_populate_record(NULL::public.policies, wanted);
+    people bigint := (SELECT count(*) FROM public.approvers());
+BEGIN
+    IF policy.approvals > people THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('a policy cannot require %s approvals: %s people can approve', policy.approvals, people);
+    END IF;
+    RETURN policy;
+END
+$$;
+
+CREATE FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[])
+    RETURNS public.changes
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
     old    public.ftf_config;
+    source jsonb;
     policy public.policies;
 BEGIN
     -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
@@ -147,12 +165,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
-        policy := jsonb_populate_record(NULL::public.policies, change.proposal);
-        IF policy.approvals > (SELECT count(*) FROM public.approvers()) THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format(
-                'a policy cannot require %s approvals: %s people can approve',
-                policy.approvals, (SELECT count(*) FROM public.approvers()));
-        END IF;
+        policy := public.checked_policy(p_set);
+        change.proposal := to_jsonb(policy);
         change.edits := '[]';
     ELSE
         SELECT * INTO old FROM public.ftf_config WHERE scope = change.scope;
@@ -160,10 +174,18 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('%s is at revision %s, not at %s',
                 change.scope, coalesce(old.revision::text, 'none'), coalesce(change.base_revision::text, 'none'));
         END IF;
-        IF change.restores IS NOT NULL AND NOT EXISTS (
-            SELECT FROM public.ftf_config_history WHERE id = change.restores AND scope = change.scope) THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('revision %s is none of scope %s',
-                change.restores, change.scope);
+        -- Documents are put together here, from what is stored: a number keeps the text somebody gave it.
+        IF change.restores IS NULL THEN
+            change.proposal := (coalesce(old.base_env, '{}') - p_remove) || p_set;
+        ELSE
+            SELECT base_env INTO source FROM public.ftf_config_history
+            WHERE id = change.restores AND scope = change.scope;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('revision %s is none of scope %s',
+                    change.restores, change.scope);
+            END IF;
+            change.proposal := CASE WHEN p_keys IS NULL THEN source ELSE (coalesce(old.base_env, '{}') - p_keys) || (
+                SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(source) WHERE key = ANY (p_keys)) END;
         END IF;
         change.edits := public.document_diff(coalesce(old.base_env, '{}'), change.proposal);
         change.kinds := public.kinds_of(old.base_env, change.edits, change.restores, false);
@@ -176,8 +198,9 @@ END
 $$;
 
 CREATE FUNCTION public.propose_change(
-    p_scope text, p_is_policy boolean, p_base bigint, p_proposal jsonb, p_heads jsonb, p_restores bigint,
-    p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz, p_draft boolean
+    p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
+    p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
+    p_draft boolean
 ) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -188,7 +211,6 @@ BEGIN
     change.scope := p_scope;
     change.kinds := CASE WHEN p_is_policy THEN ARRAY['policy'] ELSE '{}' END;
     change.base_revision := p_base;
-    change.proposal := p_proposal;
     change.heads := p_heads;
     change.restores := p_restores;
     change.reason := p_reason;
@@ -196,7 +218,7 @@ BEGIN
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
-    change := public.write_proposal(change);
+    change := public.write_proposal(change, p_set, p_remove, p_keys);
     INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, proposal_hash, heads, restores,
                                 author, proof, reason, source, catalogues, state, apply_at, proposed_at)
     VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits,
@@ -227,7 +249,8 @@ END
 $$;
 
 CREATE FUNCTION public.amend_change(
-    p_id bigint, p_base bigint, p_proposal jsonb, p_heads jsonb, p_reason text, p_apply_at timestamptz
+    p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_heads jsonb, p_reason text,
+    p_apply_at timestamptz
 ) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -241,11 +264,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to edit', p_id, change.author);
     END IF;
     change.base_revision := p_base;
-    change.proposal := p_proposal;
     change.heads := p_heads;
     change.reason := p_reason;
     change.apply_at := p_apply_at;
-    change := public.write_proposal(change);
+    change := public.write_proposal(change, p_set, p_remove, p_keys);
     UPDATE public.changes SET base_revision = change.base_revision, proposal = change.proposal,
         edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
         apply_at = change.apply_at, proposal_hash = change.proposal_hash, proposed_at = now(),
@@ -392,12 +414,7 @@ BEGIN
             to_char((change.proposed_at + make_interval(secs => need.cooling_off_s)) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
-        policy := jsonb_populate_record(NULL::public.policies, change.proposal);
-        IF policy.approvals > (SELECT count(*) FROM public.approvers()) THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format(
-                'a policy cannot require %s approvals: %s people can approve',
-                policy.approvals, (SELECT count(*) FROM public.approvers()));
-        END IF;
+        policy := public.checked_policy(change.proposal);
         INSERT INTO public.policies SELECT policy.*
         ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
             cooling_off_s = EXCLUDED.cooling_off_s;
@@ -427,14 +444,18 @@ END
 $$;
 COMMENT ON FUNCTION public.apply_change IS 'The one decision: policy, approvals, base and heads, under the lock of the chain head.';
 
-REVOKE ALL ON FUNCTION public.write_proposal(public.changes), public.open_change(bigint),
-    public.propose_change(text, boolean, bigint, jsonb, jsonb, bigint, text, text, jsonb, timestamptz, boolean),
-    public.amend_change(bigint, bigint, jsonb, jsonb, text, timestamptz), public.submit_change(bigint),
+REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.open_change(bigint),
+    public.propose_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, timestamptz), public.submit_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    public.propose_change(text, boolean, bigint, jsonb, jsonb, bigint, text, text, jsonb, timestamptz, boolean),
-    public.amend_change(bigint, bigint, jsonb, jsonb, text, timestamptz), public.submit_change(bigint),
+    public.propose_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, timestamptz), public.submit_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     TO setpoint_app;
 GRANT SELECT ON public.policies, public.changes, public.change_decisions TO setpoint_app;
+
+-- From here on the application writes documents through apply_change alone.
+REVOKE INSERT, UPDATE ON public.ftf_config FROM setpoint_app;
+REVOKE INSERT (scope, base_env), UPDATE (base_env) ON public.ftf_config FROM setpoint_app;

@@ -12,33 +12,6 @@ SELECT id, scope, base_env::text AS text, hash, revision, updated_by, change_rea
 FROM ftf_config
 ORDER BY id;
 
--- name: insert_document
--- The first document of a scope; the trigger makes it a revision.
-INSERT INTO ftf_config (scope, base_env)
-VALUES (%(scope)s, %(text)s::jsonb)
-RETURNING id, scope, base_env::text AS text, hash, revision, updated_by, change_reason, updated_at;
-
--- name: update_document
--- A new document over the base revision; no row when the base is stale.
-UPDATE ftf_config
-SET base_env = %(text)s::jsonb
-WHERE scope = %(scope)s AND revision = %(base_revision)s
-RETURNING id, scope, base_env::text AS text, hash, revision, updated_by, change_reason, updated_at;
-
--- name: restore_document
--- The document of an earlier revision of the same scope, brought back as a new one; no row when the base is stale.
-UPDATE ftf_config
-SET base_env = h.base_env
-FROM ftf_config_history AS h
-WHERE ftf_config.scope = %(scope)s AND ftf_config.revision = %(base_revision)s
-  AND h.scope = ftf_config.scope AND h.id = %(revision)s
-RETURNING ftf_config.id, ftf_config.scope, ftf_config.base_env::text AS text, ftf_config.hash,
-          ftf_config.revision, ftf_config.updated_by, ftf_config.change_reason, ftf_config.updated_at;
-
--- name: lock_chain_head
--- Hold every other writer of documents until this transaction ends.
-SELECT lock_chain_head() AS revision;
-
 -- name: resolve_snapshot
 -- The merged document of an ordered list of scopes, with its layers; scopes without a document are left out, no row when all are.
 WITH layer AS MATERIALIZED (

@@ -1,0 +1,254 @@
+"""CHANGE: changes: propose, decide, apply. The only way in which Setpoint writes a document.
+
+    draft -> proposed -> applied | rejected | withdrawn          (suspended: its base moved while it waited)
+
+Guarantees: what is proposed was validated as every affected context would resolve it, and it is applied
+only while all documents that validation read stand where they stood; the decision is one SQL function.
+Refuses undeclared keys, values their declarations refuse, and every newly broken invariant. What people
+may do is decided by the database from their login; there is no way to name somebody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from setpoint.change.documents import Document, check_new_violations, check_values, read_documents, typed
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.document import Edit, canonical_text, diff, parse_text
+from setpoint.errors import InvalidContext, UnknownChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.parameters import Scalar
+    from setpoint.store.database import Database, Transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """What somebody wants of one scope: values to set and keys to remove, or a revision to bring back."""
+
+    scope: str
+    reason: str
+    set: Mapping[str, Scalar] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    #: The revision of this scope to bring back, whole or only ``keys``; then nothing is set or removed.
+    restores: int | None = None
+    keys: tuple[str, ...] | None = None
+    apply_at: datetime | None = None
+    draft: bool = False
+    source: str = "cli"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change as recorded; ``row`` holds every column."""
+
+    row: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def id(self) -> int:
+        """The change's number."""
+        return int(self.row["id"])
+
+    @property
+    def proposal_hash(self) -> str:
+        """What an approval and an application name: any edit of the change makes another."""
+        return str(self.row["proposal_hash"])
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What it would do to the document, as the database compared the two."""
+        return tuple(
+            Edit(edit["op"], edit["key"], edit.get("old"), edit.get("new")) for edit in self.row["edits"]
+        )
+
+
+class Requirement(NamedTuple):
+    """What today's policy asks of a change, and what it has."""
+
+    approvals: int
+    approved: int
+    solo: bool
+    cooling_off_s: int
+
+    @property
+    def met(self) -> bool:
+        """True when it may be applied at once."""
+        return self.approved >= self.approvals and self.cooling_off_s == 0
+
+
+class Submitted(NamedTuple):
+    """A change that was opened, and the revision it made when it could be applied at once."""
+
+    change: Change
+    revision: int | None
+    requirement: Requirement
+
+
+def submit(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> Submitted:
+    """Open a change and apply it where policy allows; otherwise it stays open. Raises as both do."""
+    change = propose(transaction, catalogues, proposal)
+    needed = requirement(transaction, change)
+    waits = proposal.draft or proposal.apply_at is not None or not needed.met
+    return Submitted(change, None if waits else apply(transaction, change), needed)
+
+
+def propose(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> Change:
+    """Validate and open a change over the scope's current revision; committed by the caller.
+
+    Raises:
+        UnknownKey, InvalidValue, InvariantViolated, InvalidContext: the result would be wrong.
+        MissingError: the revision to restore is none of this scope.
+        StaleRevision: somebody wrote the scope meanwhile.
+    """
+    documents = read_documents(transaction, catalogues)
+    row = transaction.fetch_one("propose_change", **_arguments(catalogues, documents, proposal))
+    change = Change(row or {})
+    # The database has put the document together, exactly; judged is what it would write. A refusal
+    # leaves the transaction, so nothing is opened.
+    validate(catalogues, documents, proposal.scope, _proposed(change, catalogues))
+    return change
+
+
+def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, proposal: Proposal) -> Change:
+    """Replace what an open change proposes; approvals given so far no longer count. Raises as ``propose``."""
+    documents = read_documents(transaction, catalogues)
+    arguments = _arguments(catalogues, documents, proposal)
+    names = ("base_revision", "set", "remove", "keys", "heads", "reason", "apply_at")
+    named = {name: arguments[name] for name in names}
+    change = Change(transaction.fetch_one("amend_change", id=change_id, **named) or {})
+    validate(catalogues, documents, proposal.scope, _proposed(change, catalogues))
+    return change
+
+
+def apply(transaction: Transaction, change: Change) -> int | None:
+    """Write the change's document, if it may be written now; returns the new revision, None for a policy.
+
+    Raises:
+        ForbiddenError: approvals are missing.
+        ConflictError: a draft, scheduled for later, cooling off, or ended already.
+        StaleRevision: its base or a document that validation read moved.
+    """
+    row = transaction.fetch_one("apply_change", id=change.id, proposal_hash=change.proposal_hash) or {}
+    revision = row.get("applied_revision")
+    return None if revision is None else int(revision)
+
+
+def requirement(reader: Database | Transaction, change: Change) -> Requirement:
+    """Return what today's policy asks of a change."""
+    return Requirement(**(reader.fetch_one("read_requirement", id=change.id) or {}))
+
+
+def read_change(reader: Database | Transaction, change_id: int) -> Change:
+    """Return one change.
+
+    Raises:
+        UnknownChange: there is none.
+    """
+    row = reader.fetch_one("read_change", id=change_id)
+    if row is None:
+        raise UnknownChange(
+            f"there is no change {change_id}.", hint="list them with `setpoint change list`", change=change_id
+        )
+    return Change(row)
+
+
+def validate(
+    catalogues: Catalogues, documents: Mapping[str, Document], scope: str, values: Mapping[str, Scalar]
+) -> None:
+    """Judge a scope's new document as every affected context would resolve it.
+
+    Only what the change touches is checked for type and bounds, and only newly broken invariants count,
+    so that a fault that is there already does not stop the change that mends another.
+
+    Raises:
+        UnknownKey, InvalidValue, InvariantViolated, InvalidContext: names the scope or context.
+    """
+    _check_scope(catalogues, scope)
+    old = documents[scope].values if scope in documents else {}
+    edits = diff(old, values)
+    check_values(catalogues, {edit.key: edit.new for edit in edits if edit.new is not None})
+    for context in affected_contexts(catalogues, documents, scope):
+        before = resolved(catalogues, documents, context)
+        after = resolved(catalogues, {**documents, scope: Document(scope, None, "", values)}, context)
+        where = ", ".join(f"{name}={value}" for name, value in context.items()) or GLOBAL_SCOPE
+        check_new_violations(catalogues, before, after, where)
+
+
+def affected_contexts(
+    catalogues: Catalogues, documents: Mapping[str, Document], scope: str
+) -> Iterator[dict[str, str]]:
+    """Yield every context whose resolution a scope takes part in, as far as documents tell them apart."""
+    choices: dict[str, list[str]] = {name: [""] for name in catalogues.dimensions}
+    for known in {*documents, scope} - {GLOBAL_SCOPE}:
+        dimension, _, value = known.partition("=")
+        if dimension in choices:
+            choices[dimension].append(value)
+    own, _, value = scope.partition("=")
+    if scope != GLOBAL_SCOPE:
+        choices[own] = [value]
+    contexts: list[dict[str, str]] = [{}]
+    for dimension, values in choices.items():
+        contexts = [
+            {**context, dimension: chosen} if chosen else context for context in contexts for chosen in values
+        ]
+    yield from contexts
+
+
+def resolved(
+    catalogues: Catalogues, documents: Mapping[str, Document], context: Mapping[str, str]
+) -> dict[str, Scalar]:
+    """Return what a context resolves to; PostgreSQL's merge is what is pinned, this is for judging."""
+    merged: dict[str, Scalar] = {}
+    for scope in catalogues.scopes(context):
+        if scope in documents:
+            merged.update(documents[scope].values)
+    return merged
+
+
+def _arguments(
+    catalogues: Catalogues, documents: Mapping[str, Document], proposal: Proposal
+) -> dict[str, Any]:
+    old = documents.get(proposal.scope)
+    return {
+        "scope": proposal.scope,
+        "is_policy": False,
+        "base_revision": old.revision if old else None,
+        "set": canonical_text(proposal.set),
+        "remove": list(proposal.remove),
+        "keys": None if proposal.keys is None else list(proposal.keys),
+        "heads": _heads_read(documents, proposal.scope),
+        "restores": proposal.restores,
+        "reason": proposal.reason,
+        "source": proposal.source,
+        "catalogues": [dict(identity) for identity in catalogues.identities],
+        "apply_at": proposal.apply_at,
+        "draft": proposal.draft,
+    }
+
+
+def _proposed(change: Change, catalogues: Catalogues) -> dict[str, Scalar]:
+    return typed(parse_text(change.row["proposal"], f"change {change.id}"), catalogues)
+
+
+def _heads_read(documents: Mapping[str, Document], scope: str) -> dict[str, int | None]:
+    """The revisions that validation depends on: all but the other scopes of the same dimension."""
+    dimension = scope.partition("=")[0]
+    return {
+        name: document.revision
+        for name, document in documents.items()
+        if scope in {name, GLOBAL_SCOPE} or name.partition("=")[0] != dimension
+    }
+
+
+def _check_scope(catalogues: Catalogues, scope: str) -> None:
+    dimension, _, value = scope.partition("=")
+    if scope != GLOBAL_SCOPE and not (value.strip() and dimension in catalogues.dimensions):
+        raise InvalidContext(
+            f"{scope!r} is no scope: neither global nor <dimension>=<value>.",
+            hint=f"dimensions are {', '.join(catalogues.dimensions) or 'none'}",
+        )
