@@ -137,6 +137,26 @@ def test_no_page_names_a_machine(page):
     assert not re.search(r"https?://(?!www\.|github\.com|docs\.|data\.binance)[^\s)`]*", text)
 
 
+#: These are paths in the source of the system that the readiness document is about.
+THEIRS = {"src/training/", "tests/unit/training_harness/test_hyperparams_seeding_parity.py"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_is_there(page):
+    """A page that says where something is does not point into the void."""
+    for path in re.findall(r"`((?:src|tests|docs|bench|deploy)/[\w./-]*)`", page.read_text(encoding="utf-8")):
+        assert path in THEIRS or (ROOT / path).exists(), path
+
+
+def test_the_readiness_map_gives_every_name_a_state():
+    """Each row says built, planned or outside; half an answer is no answer."""
+    rows = [line for line in (DOCS / "readiness-map.md").read_text().splitlines() if line.startswith("| ")]
+    states = [row.strip("| ").split(" | ")[-1] for row in rows if " | state" not in row]
+
+    assert len(states) > 40
+    assert all(re.search(r"\b(built|planned|outside)\b", state) for state in states)
+
+
 @dataclass(frozen=True)
 class Block:
     """One fenced block of the tutorial, and the comment directly above it."""
