@@ -19,8 +19,8 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-demo: setup  ## seed, sweep and judge on real data where there is some
-	@$(BIN)/setpoint demo
+demo: setup  ## seed, sweep and judge on real data where there is some; state stays in .setpoint
+	@SETPOINT_HOME=$${SETPOINT_HOME:-$(CURDIR)/.setpoint} $(BIN)/setpoint demo
 
 test: setup  ## the whole test suite
 	$(BIN)/pytest

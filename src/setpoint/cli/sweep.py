@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,15 @@ from setpoint.cli.app import (
     print_json,
     settings,
 )
-from setpoint.errors import EXIT_OK, TrainingError, UsageError
+from setpoint.errors import (
+    EXIT_OK,
+    DatabaseUnavailable,
+    SetpointError,
+    SweepRunning,
+    TrainingError,
+    UnknownRun,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
@@ -60,23 +69,51 @@ def sweep(
 ) -> int:
     """Tune, fit and score every model on every asset and fold, with one pinned snapshot.
 
-    Ctrl-C stops at once and leaves a run that `--resume` finishes; no unit is done twice.
+    Ctrl-C stops at once and leaves a run that `--resume` finishes; no unit is done twice. A resumed run
+    follows its plan, so it takes no other options.
 
     Examples: `setpoint sweep`, `setpoint sweep --context profile=demo --data ../market`,
     `setpoint sweep --resume 20261123-101500-3f2a`
     """
+    if resume and (context or data or processes is not None):
+        raise UsageError(
+            "--resume follows the run's plan: it takes no --context, --data or --processes.",
+            hint=f"setpoint sweep --resume {resume}",
+        )
     system = catalogues()
     with database() as opened:
         run = resume or start(opened, system, parse_context(context), data, processes)
         progress = follow(opened, system, run)
     if as_json:
-        print_json({"run": run, "done": progress.done, "failed": len(progress.failed)})
-    if progress.undelivered:
-        raise TrainingError(
-            f"run {run} is done, but {progress.undelivered} result(s) wait on disk for the database.",
-            hint=f"when it is back: setpoint sweep --resume {run}",
+        print_json(
+            {
+                "run": run,
+                "units": progress.total,
+                "done": progress.done,
+                "failed": len(progress.failed),
+                "undelivered": progress.undelivered,
+                "recorded": progress.recorded,
+            }
         )
+    _require_recorded(run, progress)
     return EXIT_OK
+
+
+def _require_recorded(run: str, progress: Progress) -> None:
+    """Hold that every unit was trained and recorded; the run is kept either way."""
+    if not progress.recorded:
+        raise DatabaseUnavailable(
+            f"run {run} is trained, but the database is out of reach: "
+            f"{progress.undelivered} outcome(s) wait on disk.",
+            hint=f"when it is back, deliver them: setpoint sweep --resume {run}",
+        )
+    if progress.failed:
+        first = progress.failed[0]
+        raise TrainingError(
+            f"{len(progress.failed)} of {progress.total} units of run {run} could not be trained. "
+            f"The first, {' '.join(map(str, first['unit']))}: {first['failure']['message']}",
+            hint=f"setpoint show {run} lists them",
+        )
 
 
 def start(
@@ -86,8 +123,9 @@ def start(
     from setpoint.change.documents import pin_snapshot, read_documents
     from setpoint.resolve.hyperparams import Hyperparams
     from setpoint.train.plan import make_plan
-    from setpoint.train.sweep import begin
+    from setpoint.train.sweep import begin, require_alone
 
+    require_alone(settings().home)
     snapshot = pin_snapshot(opened, system, context)
     plan = make_plan(Hyperparams(snapshot, system), market_folder(data), processes)
     _warn_of_overlays(plan, snapshot, list(read_documents(opened, system)))
@@ -139,27 +177,27 @@ def follow(opened: Database, system: Catalogues, run: str) -> Progress:
     recorder = DatabaseRecorder(opened, system, author_of(opened))
     try:
         with display:
-            return train(home, run, settings().catalogues, recorder, display.show)
-    except KeyboardInterrupt:
-        err.print(f"stopped; resume with: setpoint sweep --resume {run}", highlight=False)
+            progress = train(home, run, settings().catalogues, recorder, display.show)
+    except (UnknownRun, SweepRunning):
         raise
-    finally:
-        err.print(f"events and results of this run: {run_folder(home, run)}", highlight=False, soft_wrap=True)
+    except (KeyboardInterrupt, SetpointError):
+        _say(f"stopped; resume with: setpoint sweep --resume {run}")
+        raise
+    _say(f"run {run}: {progress.done} of {progress.total} units done, {len(progress.failed)} failed")
+    _say(f"  events and results: {run_folder(home, run)}")
+    return progress
 
 
 def _introduce(plan: Plan) -> None:
     """Say what is about to run before it costs anything: a run must show its build before it starts."""
     commit = plan.git_commit[:12] + ("-dirty" if plan.git_commit.endswith("-dirty") else "")
-    err.print(
-        f"run {plan.run}: {len(plan.units)} units, snapshot {plan.snapshot_hash[:12]}, "
-        f"setpoint {plan.versions['setpoint']}, commit {commit}, "
-        f"{plan.processes} process(es) x {plan.threads} thread(s)",
-        highlight=False,
-        soft_wrap=True,
+    _say(
+        f"run {plan.run}: {len(plan.units)} units on {plan.processes} process(es) x {plan.threads} thread(s)"
     )
+    _say(f"  snapshot {plan.snapshot_hash[:12]}, setpoint {plan.versions['setpoint']}, commit {commit}")
     for symbol, entry in plan.data.items():
         used = "" if entry["symbol_used"] == symbol else f" ({entry['symbol_used']} stands in)"
-        err.print(f"  {symbol}: {entry['bars']} bars, {entry['source']}{used}", highlight=False)
+        _say(f"  {symbol}: {entry['bars']} bars, {entry['source']}{used}")
 
 
 def _warn_of_overlays(plan: Plan, snapshot: Snapshot, scopes: list[str]) -> None:
@@ -169,12 +207,16 @@ def _warn_of_overlays(plan: Plan, snapshot: Snapshot, scopes: list[str]) -> None
             err.print(f"[yellow]warning:[/] overlay {scope} is not applied: a run pins one snapshot.")
 
 
+def _say(line: str) -> None:
+    err.print(line, highlight=False, soft_wrap=True)
+
+
 class _Display:
     """Units done, rate, time left and the best so far; one line for each unit without a terminal."""
 
     def __init__(self, run: str) -> None:
         self._run = run
-        self._started = time.monotonic()
+        self._first_at = 0.0
         self._bars = Bars(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
@@ -197,26 +239,30 @@ class _Display:
 
     def show(self, progress: Progress) -> None:
         """Draw the state after a unit ended."""
-        note = self._note(progress)
-        self._bars.update(self._task, total=progress.total, completed=progress.done, note=note)
+        speed, troubles = self._speed(progress), _troubles(progress)
+        self._bars.update(self._task, total=progress.total, completed=progress.done, note=speed)
         if self._live:
-            self._live.update(_screen(self._bars, progress))
+            self._live.update(_screen(self._bars, progress, troubles))
         else:
-            err.print(f"{progress.done}/{progress.total} {note}", highlight=False)
+            _say(", ".join(filter(None, [f"{progress.done}/{progress.total} units", speed, troubles])))
 
-    def _note(self, progress: Progress) -> str:
-        elapsed_s = time.monotonic() - self._started
-        rate = progress.trained_here / elapsed_s
-        left_s = (progress.total - progress.done) / rate
-        parts = [f"{60 * rate:.1f} units/min", f"{left_s:.0f} s left"]
-        if progress.failed:
-            parts.append(f"{len(progress.failed)} failed")
-        if progress.undelivered:
-            parts.append(f"{progress.undelivered} waiting for the database")
-        return ", ".join(parts)
+    def _speed(self, progress: Progress) -> str:
+        # Counted from the first unit on: before it, the workers were starting.
+        if progress.trained_here < 2:
+            self._first_at = time.monotonic()
+            return ""
+        rate_per_s = (progress.trained_here - 1) / (time.monotonic() - self._first_at)
+        left = timedelta(seconds=round((progress.total - progress.done) / rate_per_s))
+        return f"{60 * rate_per_s:.1f} units/min, {left} left"
 
 
-def _screen(bars: Bars, progress: Progress) -> Table:
+def _troubles(progress: Progress) -> str:
+    failed = f"{len(progress.failed)} failed" if progress.failed else ""
+    waiting = f"{progress.undelivered} waiting for the database" if progress.undelivered else ""
+    return ", ".join(filter(None, [failed, waiting]))
+
+
+def _screen(bars: Bars, progress: Progress, troubles: str) -> Table:
     best = Table("model", "units", "mean f1_buy_val", "always-BUY", "best so far", box=None)
     for model in sorted({row["model"] for row in progress.results}):
         rows = [row for row in progress.results if row["model"] == model]
@@ -230,7 +276,10 @@ def _screen(bars: Bars, progress: Progress) -> Table:
         )
     screen = Table.grid()
     screen.add_row(bars)
-    screen.add_row(best)
+    if troubles:
+        screen.add_row(f"[yellow]{troubles}[/]")
+    if progress.results:
+        screen.add_row(best)
     return screen
 
 

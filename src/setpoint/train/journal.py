@@ -2,7 +2,7 @@
 
 Guarantees: a unit is in the journal once it is done, through a kill of any process; a line torn by a
 crash is dropped and its unit trained again. The database may be away: the journal is what is delivered
-from later. One writer: the sweep's parent process.
+from later. One writer: the sweep's parent process. Refuses a journal with a damaged line within.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from setpoint.errors import StorageFull
+from setpoint.errors import CorruptSnapshot, StorageFull
 from setpoint.train.recipe import Unit
 
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ class Journal:
         self.path = path
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the entries so far, cutting off a torn last line."""
+        """Return the entries so far, cutting off a torn last line.
+
+        Raises:
+            CorruptSnapshot: a whole line is no entry; names it.
+        """
         if not self.path.exists():
             return []
         content = self.path.read_bytes()
@@ -38,7 +42,18 @@ class Journal:
         if len(whole) != len(content):
             with self.path.open("r+b") as stream:
                 stream.truncate(len(whole))
-        return [json.loads(line) for line in whole.splitlines()]
+        return [self._entry(number, line) for number, line in enumerate(whole.splitlines(), start=1)]
+
+    def _entry(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            entry: dict[str, Any] = json.loads(line)
+            unit_of(entry)
+        except (ValueError, TypeError, KeyError) as problem:
+            raise CorruptSnapshot(
+                f"line {number} of {self.path} is no outcome of a unit: {problem}.",
+                hint="delete the line, then resume the sweep: its unit is trained again",
+            ) from None
+        return entry
 
     def append(self, entry: dict[str, Any]) -> None:
         """Write one entry and wait until it is on disk.

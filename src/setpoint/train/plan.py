@@ -1,8 +1,8 @@
 """TRAIN: the plan of a run: what will be trained, from which values, data and code, decided before it starts.
 
 Guarantees: a plan is complete and checked against the data before anything trains; it is written to
-the run's folder, and a resumed run follows it to the letter. Refuses data unfit for training, a folder
-whose data changed since, and more threads than the machine has cores.
+the run's folder, and a resumed run follows it to the letter. Refuses a snapshot that lacks a value
+some unit will read, data unfit for training or changed since, and more threads than there are cores.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from setpoint.errors import CorruptSnapshot, UnfitData, UsageError
+from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.snapshot import write_atomically
 from setpoint.train.market import Candles, load_candles
 from setpoint.train.market_check import require_fit
@@ -27,8 +28,6 @@ from setpoint.train.recipe import Recipe, Unit
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from setpoint.resolve.hyperparams import Hyperparams
 
 PLAN_FILE, SNAPSHOT_FILE, JOURNAL_FILE, EVENTS_FILE = (
     "plan.json",
@@ -117,10 +116,12 @@ def make_plan(hp: Hyperparams, market_folder: str, processes: int | None) -> Pla
         processes: None for as many as the cores allow.
 
     Raises:
+        MissingValue: a value that the units will read is not there.
         UsageError: processes times threads exceed the cores.
         MissingData, UnfitData: a symbol's candles are missing or would train a wrong model.
     """
     recipe = Recipe(hp)
+    _rehearse(hp)
     threads = recipe.setting("threads")
     now = datetime.now(UTC)
     return Plan(
@@ -155,6 +156,18 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def _rehearse(hp: Hyperparams) -> None:
+    """Read what the units will read, so that a missing value stops the run before it costs anything."""
+    # On an object of its own: reading here is no use of a key.
+    trial = Hyperparams(hp.snapshot, hp.catalogues)
+    for declared in trial.catalogues.groups[()]:
+        trial.resolve(declared.parameter.name)
+    for group in dict.fromkeys((unit.model, unit.timeframe) for unit in Recipe(trial).units()):
+        trial.params(*group)
+        trial.rounds(*group)
+        trial.ranges(*group)
+
+
 def _checked_data(recipe: Recipe, market_folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for symbol in recipe.symbols:
         candles = read_market(symbol, recipe, market_folder)
@@ -172,16 +185,15 @@ def _checked_data(recipe: Recipe, market_folder: str) -> Iterator[tuple[str, dic
 
 
 def _processes(asked: int | None, threads: int) -> int:
-    allowed = max(cores() // threads, 1)
-    if asked is None:
-        return allowed
-    if not 1 <= asked <= allowed:
+    allowed = cores() // threads
+    processes = max(allowed, 1) if asked is None else asked
+    if not 1 <= processes <= allowed:
         raise UsageError(
-            f"{asked} processes of {threads} thread(s) on {cores()} cores: "
+            f"{processes} process(es) of {threads} thread(s) on {cores()} cores: "
             "more threads than cores make boosters many times slower.",
-            hint=f"use --processes 1 to {allowed}",
+            hint=f"use --processes 1 to {allowed}" if allowed else "lower CVN_FTF_THREADS",
         )
-    return asked
+    return processes
 
 
 def _versions() -> dict[str, str]:

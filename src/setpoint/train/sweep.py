@@ -3,43 +3,45 @@
 Guarantees: each unit is trained once and recorded once, through kills of this process, of a worker or
 of the database; a killed sweep resumes where it stopped and gives the results of an undisturbed one.
 The parent journals an outcome before it delivers it. Refuses a second sweep in the same home, because
-two would oversubscribe the cores. Workers are spawned: LightGBM and XGBoost hang in forked children.
+two would oversubscribe the cores, and candles that are not the planned ones. Workers are spawned:
+LightGBM and XGBoost hang in forked children.
 """
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import signal
-import sys
+import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from setpoint.declare.loading import load_catalogues
-from setpoint.errors import SetpointError, StorageFull, SweepRunning, TrainingError, UnavailableError
-from setpoint.observe.events import EventLog
-from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.errors import (
+    StorageFull,
+    SweepRunning,
+    TrainingError,
+    UnavailableError,
+    UnknownRun,
+)
 from setpoint.resolve.snapshot import read_snapshot, write_atomically
 from setpoint.train.journal import Journal, unit_of
-from setpoint.train.plan import EVENTS_FILE, JOURNAL_FILE, PLAN_FILE, SNAPSHOT_FILE, Plan, read_plan
-from setpoint.train.recipe import Recipe, Unit
-from setpoint.train.unit import Market, UnitTraining, prepare
+from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOT_FILE, Plan, read_plan
+from setpoint.train.worker import start_worker, train_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from concurrent.futures import Future
+    from pathlib import Path
 
     from setpoint.resolve.snapshot import Snapshot
+    from setpoint.train.recipe import Unit
 
-_PR_SET_PDEATHSIG = 1
 _LOCK_FILE = "sweep.lock"
+_QUIET_S = 5.0
 
 
 class Recorder(Protocol):
@@ -61,13 +63,15 @@ class Recorder(Protocol):
 
 @dataclass
 class Progress:
-    """How far a sweep is; handed to the caller after each unit."""
+    """How far a sweep is; handed to the caller at the start and after each unit."""
 
     total: int
     entries: list[dict[str, Any]]
     #: Units that this process trained, for the rate: the others were done before a resume.
     trained_here: int = 0
     undelivered: int = 0
+    #: The recorder knows everything, how the run ended included.
+    recorded: bool = False
 
     @property
     def done(self) -> int:
@@ -94,9 +98,16 @@ class _Delivery:
     snapshot: Snapshot
     waiting: list[dict[str, Any]] = field(default_factory=list)
     started: bool = False
+    #: On the monotonic clock: until then a recorder that was out of reach is left alone.
+    quiet_until: float = 0.0
 
-    def send(self) -> bool:
-        """Deliver everything that waits; False when the recorder is out of reach."""
+    def send(self, *, insist: bool = False) -> bool:
+        """Deliver everything that waits; False when the recorder is out of reach.
+
+        One that just was is tried again only when the caller insists: a try may take long.
+        """
+        if time.monotonic() < self.quiet_until and not insist:
+            return False
         try:
             if not self.started:
                 self.recorder.start(self.plan, self.snapshot)
@@ -105,6 +116,7 @@ class _Delivery:
                 self.recorder.deliver(self.plan, self.waiting[0])
                 del self.waiting[0]
         except UnavailableError:
+            self.quiet_until = time.monotonic() + _QUIET_S
             return False
         return True
 
@@ -135,27 +147,37 @@ def sweep(
     is recorded as interrupted, and ``KeyboardInterrupt`` goes on to the caller.
 
     Raises:
+        UnknownRun: no such run was begun in this home.
         SweepRunning: another sweep runs in this home.
+        MissingData, UnfitData: the planned candles are gone or changed; the run is resumable with them.
         StorageFull: the journal cannot be written; the run is resumable.
         TrainingError: a worker process died; the run is resumable.
     """
+    folder = run_folder(home, run)
+    if not (folder / PLAN_FILE).exists():
+        raise UnknownRun(
+            f"there is no run {run} in {home}.",
+            hint="resume it in the home it was started in: see `setpoint runs` and SETPOINT_HOME",
+            run=run,
+        )
     with _alone(home, run):
-        folder = run_folder(home, run)
         plan, snapshot = read_plan(folder), read_snapshot(folder / SNAPSHOT_FILE)
         journal = Journal(folder / JOURNAL_FILE)
         progress = Progress(len(plan.units), journal.read())
         delivery = _Delivery(recorder, plan, snapshot, waiting=list(progress.entries))
         delivery.send()
+        on_progress(progress)
         state = "interrupted"
         try:
-            for entry in _train_missing(plan, folder, catalogues, progress):
-                journal.append(entry)
-                progress.entries.append(entry)
-                progress.trained_here += 1
-                delivery.waiting.append(entry)
-                delivery.send()
-                progress.undelivered = len(delivery.waiting)
-                on_progress(progress)
+            with closing(_train_missing(plan, folder, catalogues, progress)) as outcomes:
+                for entry in outcomes:
+                    journal.append(entry)
+                    progress.entries.append(entry)
+                    progress.trained_here += 1
+                    delivery.waiting.append(entry)
+                    delivery.send()
+                    progress.undelivered = len(delivery.waiting)
+                    on_progress(progress)
             state = "complete"
         finally:
             _end(delivery, state, progress)
@@ -163,12 +185,17 @@ def sweep(
 
 
 def _end(delivery: _Delivery, state: str, progress: Progress) -> None:
-    if delivery.send():
-        delivery.recorder.finish(delivery.plan, state, progress.entries)
+    progress.recorded = False
+    with suppress(UnavailableError):
+        if delivery.send(insist=True):
+            delivery.recorder.finish(delivery.plan, state, progress.entries)
+            progress.recorded = True
     progress.undelivered = len(delivery.waiting)
 
 
-def _train_missing(plan: Plan, folder: Path, catalogues: str, progress: Progress) -> Iterator[dict[str, Any]]:
+def _train_missing(
+    plan: Plan, folder: Path, catalogues: str, progress: Progress
+) -> Generator[dict[str, Any], None, None]:
     done = {unit_of(entry) for entry in progress.entries}
     missing = [unit for unit in plan.units if unit not in done]
     if not missing:
@@ -178,7 +205,7 @@ def _train_missing(plan: Plan, folder: Path, catalogues: str, progress: Progress
     pool = ProcessPoolExecutor(
         plan.processes,
         mp_context=get_context("spawn"),
-        initializer=_start_worker,
+        initializer=start_worker,
         initargs=(str(folder), catalogues, os.getpid()),
     )
     try:
@@ -193,11 +220,22 @@ def _train_missing(plan: Plan, folder: Path, catalogues: str, progress: Progress
 
 
 def _completed(pool: ProcessPoolExecutor, units: list[Unit]) -> Iterator[dict[str, Any]]:
-    pending: set[Future[dict[str, Any]]] = {pool.submit(_train_unit, unit) for unit in units}
+    with _ctrl_c_held_back():
+        pending: set[Future[dict[str, Any]]] = {pool.submit(train_unit, unit) for unit in units}
     while pending:
         ended, pending = wait(pending, return_when=FIRST_COMPLETED)
         for future in ended:
             yield future.result()
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Start workers without Ctrl-C, which a terminal sends to all, and which is the parent's to act on."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
@@ -208,6 +246,16 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         worker.terminate()
     for worker in workers:
         worker.join()
+
+
+def require_alone(home: Path) -> None:
+    """Hold that no sweep runs in this home now.
+
+    Raises:
+        SweepRunning: one does.
+    """
+    with _alone(home, "(about to start)"):
+        return
 
 
 @contextmanager
@@ -233,72 +281,3 @@ def _alone(home: Path, run: str) -> Iterator[None]:
         stream.write(f"run {run}, process {os.getpid()}\n")
         stream.flush()
         yield
-
-
-# --- in a worker process
-
-
-@dataclass(frozen=True)
-class _Worker:
-    folder: Path
-    plan: Plan
-    snapshot: Snapshot
-    catalogues: Any
-    events: EventLog
-
-    def hyperparams(self) -> Hyperparams:
-        return Hyperparams(self.snapshot, self.catalogues, self.events)
-
-
-_worker: _Worker | None = None
-
-
-def _start_worker(folder: str, catalogues: str, parent: int) -> None:
-    """Make this process a worker: it dies with its parent and leaves Ctrl-C to it."""
-    global _worker  # noqa: PLW0603 - the pool's initializer has no other way to hand state to its tasks
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-    path = Path(folder)
-    _worker = _Worker(
-        path,
-        read_plan(path),
-        read_snapshot(path / SNAPSHOT_FILE),
-        load_catalogues(catalogues),
-        EventLog(path / EVENTS_FILE),
-    )
-
-
-@lru_cache(maxsize=8)
-def _market(symbol: str) -> tuple[Market, frozenset[str]]:
-    """Prepare a symbol once for all its units; returns the keys that preparing read, too."""
-    worker = _current()
-    hp = worker.hyperparams()
-    recipe = Recipe(hp)
-    return prepare(worker.plan.candles(symbol, recipe), recipe), hp.keys_read
-
-
-def _train_unit(unit: Unit) -> dict[str, Any]:
-    """Train one unit; an error becomes the entry's failure, because other units may still succeed."""
-    worker = _current()
-    hp = worker.hyperparams()
-    entry: dict[str, Any] = {"unit": list(unit)}
-    prepared: frozenset[str] = frozenset()
-    try:
-        market, prepared = _market(unit.symbol)
-        entry["result"] = UnitTraining(unit, hp, market, worker.plan.run, worker.events).train()
-    except SetpointError as problem:
-        entry["failure"] = {"code": problem.code, "message": problem.message}
-    except Exception as problem:  # noqa: BLE001 - a defect in one unit must not cost the others their time
-        entry["failure"] = {"code": SetpointError.code, "message": f"{type(problem).__name__}: {problem}"}
-    return {**entry, "read_keys": sorted(hp.keys_read | prepared), "fallbacks": hp.fallbacks}
-
-
-def _current() -> _Worker:
-    assert _worker is not None  # noqa: S101 - the pool's initializer ran
-    return _worker
-
-
-__all__ = ["PLAN_FILE", "Progress", "Recorder", "begin", "run_folder", "sweep"]

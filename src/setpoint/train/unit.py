@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -201,7 +202,7 @@ class UnitTraining:
         metrics = trial_metrics(self.recipe, self._judged(fitted, "judge"))
         self._say_complete(number, asked, fitted, metrics)
         value = -metrics["log_loss"] if self._objective == "log_loss" else metrics[self._objective]
-        if self.best is None or value > self.best.value:
+        if isfinite(value) and (self.best is None or value > self.best.value):
             self.best = _Best(value, fitted, asked, findings)
         return TrialOutcome(value, {"n_trees_used": fitted.n_trees_used, "asked": asked})
 

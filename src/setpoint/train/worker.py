@@ -1,0 +1,104 @@
+"""TRAIN: a worker of a sweep: one spawned process that trains the units it is handed.
+
+Guarantees: it dies with the process that started it, whatever killed that; a symbol is prepared once
+for all its units. An error of one unit is that unit's failure. Refuses to go on when the whole run is
+wrong: candles that are not the planned ones, a snapshot of other catalogues.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setpoint.declare.loading import load_catalogues
+from setpoint.errors import SetpointError
+from setpoint.observe.events import EventLog
+from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.snapshot import read_snapshot
+from setpoint.train.plan import EVENTS_FILE, SNAPSHOT_FILE, Plan, read_plan
+from setpoint.train.recipe import Recipe, Unit
+from setpoint.train.unit import Market, UnitTraining, prepare
+
+if TYPE_CHECKING:
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.resolve.snapshot import Snapshot
+    from setpoint.train.market import Candles
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class _Worker:
+    folder: Path
+    plan: Plan
+    snapshot: Snapshot
+    catalogues: Catalogues
+    events: EventLog
+
+    def hyperparams(self) -> Hyperparams:
+        return Hyperparams(self.snapshot, self.catalogues, self.events)
+
+
+_worker: _Worker | None = None
+
+
+def start_worker(folder: str, catalogues: str, parent: int) -> None:
+    """Make this process a worker: it dies with its parent and leaves Ctrl-C to it."""
+    global _worker  # noqa: PLW0603 - the pool's initializer has no other way to hand state to its tasks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    path = Path(folder)
+    _worker = _Worker(
+        path,
+        read_plan(path),
+        read_snapshot(path / SNAPSHOT_FILE),
+        load_catalogues(catalogues),
+        EventLog(path / EVENTS_FILE),
+    )
+
+
+@lru_cache(maxsize=8)
+def _candles(symbol: str) -> Candles:
+    worker = _current()
+    return worker.plan.candles(symbol, Recipe(worker.hyperparams()))
+
+
+@lru_cache(maxsize=8)
+def _market(candles: Candles) -> tuple[Market, frozenset[str]]:
+    """Prepare a symbol once for all its units; returns the keys that preparing read, too."""
+    hp = _current().hyperparams()
+    return prepare(candles, Recipe(hp)), hp.keys_read
+
+
+def train_unit(unit: Unit) -> dict[str, Any]:
+    """Train one unit; an error becomes the entry's failure, because other units may still succeed.
+
+    Candles that are gone or changed are no failure of the unit: they stop the run, resumable.
+    """
+    worker = _current()
+    hp = worker.hyperparams()
+    entry: dict[str, Any] = {"unit": list(unit)}
+    prepared: frozenset[str] = frozenset()
+    candles = _candles(unit.symbol)
+    try:
+        market, prepared = _market(candles)
+        entry["result"] = UnitTraining(unit, hp, market, worker.plan.run, worker.events).train()
+    except SetpointError as problem:
+        entry["failure"] = {"code": problem.code, "message": problem.message}
+    except Exception as problem:  # noqa: BLE001 - a defect in one unit must not cost the others their time
+        entry["failure"] = {"code": SetpointError.code, "message": f"{type(problem).__name__}: {problem}"}
+    return {**entry, "read_keys": sorted(hp.keys_read | prepared), "fallbacks": hp.fallbacks}
+
+
+def _current() -> _Worker:
+    assert _worker is not None  # noqa: S101 - the pool's initializer ran
+    return _worker
