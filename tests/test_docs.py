@@ -1,7 +1,6 @@
 """The documentation is true: generated pages, headings, links, and every command of the tutorial."""
 
 import os
-import pwd
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import typer.main
 
 import setpoint
 from setpoint import errors
+from setpoint.change.identity import os_account
 from setpoint.cli import __main__ as command_line
 from setpoint.cli.app import app
 from setpoint.declare.loading import load_catalogues
@@ -179,7 +179,7 @@ def blocks(page):
 
 def comparable(text):
     """Return lines with what differs between two machines or two catalogues made equal."""
-    text = text.replace(pwd.getpwuid(os.getuid()).pw_name, "ada")
+    text = re.sub(rf"\b{re.escape(os_account())}\b", "ada", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+Z?", "TIME", text)
     text = re.sub(r"\b[0-9a-f]{12,64}\b", "HASH", text)
     # A catalogue grows: how many keys there are is the catalogue's to know.
