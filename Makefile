@@ -25,11 +25,12 @@ demo: setup  ## seed, sweep and judge on real data where there is some; state st
 test: setup  ## the whole test suite
 	$(BIN)/pytest
 
-check: setup  ## lint, format, types, dependencies
+check: setup  ## lint, format, types, dependencies, reference docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
+	$(BIN)/python docs/generate.py --check
 
 bench: setup  ## every claim of speed, as a ratio against a peer
 	@for claim in bench/bench_*.py; do echo "== $$claim"; $(BIN)/python $$claim || exit 1; done

@@ -13,6 +13,7 @@ Run: python bench/bench_sweep.py [--bars 6000] [--repeats 3] [--trials 5]; real 
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -190,6 +191,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         found = cases(asked, Path(folder))
         for case in found:
+            print(f"{case.unit} ...", file=sys.stderr)
             prove_equal(case, measure(case, asked.repeats))
     rows, features = found[0].result["n_train"], len(found[0].market.features.names)
     print(
