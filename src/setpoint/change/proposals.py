@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.change.documents import Document, check_new_violations, check_values, read_documents, typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff, parse_text
-from setpoint.errors import InvalidContext, UnknownChange
+from setpoint.errors import ConflictError, ForbiddenError, InvalidContext, StaleRevision, UnknownChange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -136,6 +136,26 @@ def apply(transaction: Transaction, change: Change) -> int | None:
     row = transaction.fetch_one("apply_change", id=change.id, proposal_hash=change.proposal_hash) or {}
     revision = row.get("applied_revision")
     return None if revision is None else int(revision)
+
+
+def apply_due(database: Database, author: str) -> list[tuple[int, str]]:
+    """Apply every scheduled change whose time has come, each in a transaction of its own.
+
+    One whose base, or another document its validation read, moved is suspended; one that lacks approvals
+    stays proposed. Returns what became of each. Safe to run from several places at once.
+    """
+    ended = []
+    for row in database.fetch_all("list_due"):
+        try:
+            with database.transaction(author=author) as transaction:
+                revision = apply(transaction, Change(row))
+            ended.append((row["id"], f"revision {revision}"))
+        except StaleRevision as problem:
+            database.execute("suspend_change", id=row["id"], why=problem.message)
+            ended.append((row["id"], f"suspended: {problem.message}"))
+        except (ForbiddenError, ConflictError) as problem:
+            ended.append((row["id"], f"not applied: {problem.message}"))
+    return ended
 
 
 def requirement(reader: Database | Transaction, change: Change) -> Requirement:

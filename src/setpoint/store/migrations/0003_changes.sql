@@ -444,6 +444,19 @@ END
 $$;
 COMMENT ON FUNCTION public.apply_change IS 'The one decision: policy, approvals, base and heads, under the lock of the chain head.';
 
+CREATE FUNCTION public.suspend_change(p_id bigint, p_why text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Only a change that is due and cannot be applied any more: anybody may say so, nobody may invent it.
+    UPDATE public.changes AS c SET state = 'suspended', state_reason = p_why
+    WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= now() AND (
+        public.moved_heads(c) IS NOT NULL OR c.base_revision IS DISTINCT FROM (
+            SELECT revision FROM public.ftf_config WHERE scope = c.scope))
+$$;
+
+REVOKE ALL ON FUNCTION public.suspend_change(bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.suspend_change(bigint, text) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.open_change(bigint),
     public.propose_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, timestamptz), public.submit_change(bigint),

@@ -75,3 +75,14 @@ ORDER BY scope <> '*', scope, kind <> '*', kind;
 -- The people whose approval counts.
 SELECT approvers() AS person
 ORDER BY 1;
+
+-- name: list_due
+-- Scheduled changes whose time has come, oldest first.
+SELECT id, proposal_hash, apply_at
+FROM changes
+WHERE state = 'proposed' AND apply_at <= now()
+ORDER BY apply_at, id;
+
+-- name: suspend_change
+-- Set a due change aside because what it was judged against moved; nothing happens when it still stands.
+SELECT suspend_change(%(id)s, %(why)s);

@@ -40,3 +40,51 @@ FULL JOIN (
 WHERE f.revision IS DISTINCT FROM h.id OR f.hash IS DISTINCT FROM h.hash
    OR f.base_env::text IS DISTINCT FROM h.base_env::text
 ORDER BY scope;
+
+-- name: search_history
+-- Revisions newest first whose author, reason or touched keys contain a text; null means any.
+SELECT id, scope, hash, diff, updated_by, proof, db_user, change_reason, source, base_revision, change_id, review,
+       created_at
+FROM ftf_config_history
+WHERE (%(scope)s::text IS NULL OR scope = %(scope)s)
+  AND (%(text)s::text IS NULL OR strpos(lower(updated_by || ' ' || change_reason || ' ' || diff::text), lower(%(text)s)) > 0)
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- name: key_history
+-- Every value a key ever had, newest first; new is null where it was removed.
+SELECT h.id, h.scope, h.updated_by, h.change_reason, h.review, h.created_at, d ->> 'op' AS op,
+       d -> 'old' AS old, d -> 'new' AS new
+FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS d
+WHERE d ->> 'key' = %(key)s
+ORDER BY h.id DESC;
+
+-- name: revision_at
+-- The revision of a scope that stood at an instant; no row when it had none yet.
+SELECT id, scope, base_env::text AS text, hash, updated_by, change_reason, created_at
+FROM ftf_config_history
+WHERE scope = %(scope)s AND created_at <= %(at)s
+ORDER BY id DESC
+LIMIT 1;
+
+-- name: diff_revisions
+-- What turns one revision's document into another's.
+SELECT document_diff(a.base_env, b.base_env) AS edits, a.scope AS old_scope, b.scope AS new_scope
+FROM ftf_config_history AS a, ftf_config_history AS b
+WHERE a.id = %(old)s AND b.id = %(new)s;
+
+-- name: blame
+-- For each key of a scope's document, the revision that set it last.
+SELECT DISTINCT ON (d ->> 'key') d ->> 'key' AS key, h.id, h.updated_by, h.change_reason, h.created_at, f.base_env -> (d ->> 'key') AS value
+FROM ftf_config AS f
+JOIN ftf_config_history AS h USING (scope), jsonb_array_elements(h.diff) AS d
+WHERE f.scope = %(scope)s AND f.base_env ? (d ->> 'key')
+ORDER BY d ->> 'key', h.id DESC;
+
+-- name: runs_of_revisions
+-- Runs that pinned a scope at one of the revisions after one, up to another.
+SELECT r.id, r.started_at, r.state, r.snapshot_hash
+FROM finetune_runs AS r, jsonb_array_elements(r.layers) AS layer
+WHERE layer ->> 'scope' = %(scope)s AND (layer ->> 'revision')::bigint > %(after)s
+  AND (layer ->> 'revision')::bigint <= %(up_to)s
+ORDER BY r.started_at DESC;

@@ -1,0 +1,350 @@
+"""`setpoint get`, `set` and `change ...`: read values, propose new ones, decide on what others propose."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from setpoint.cli.app import (
+    Context,
+    Json,
+    Yes,
+    app,
+    catalogues,
+    database,
+    out,
+    outcome,
+    parse_context,
+    print_json,
+    table,
+)
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.errors import EXIT_OK, UsageError
+from setpoint.resolve.environment import from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from setpoint.change.proposals import Change, Proposal
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.document import Edit
+    from setpoint.declare.parameters import Scalar
+    from setpoint.store.database import Database
+
+changes = typer.Typer(help="Changes: what was proposed, by whom, and how it stands.", no_args_is_help=True)
+app.add_typer(changes, name="change")
+
+Scope = Annotated[str, typer.Option("--scope", "-s", help="global, or <dimension>=<value>.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; recorded with the revision.")]
+ApplyAt = Annotated[str, typer.Option("--apply-at", help="Apply not before this UTC instant, ISO 8601.")]
+ChangeId = Annotated[int, typer.Argument(help="The change's number.")]
+Words = Annotated[str, typer.Option("--comment", "-m", help="Words to go with it.")]
+
+
+@app.command()
+def get(
+    key: Annotated[str, typer.Argument(help="A key, or an address such as xgb/5m/gamma.")],
+    context: Context = None,
+    as_json: Json = False,
+) -> None:
+    """Print the value that a context resolves to.
+
+    Example: `setpoint get xgb/5m/learning_rate -c symbol=BTCUSDC`
+    """
+    from setpoint.change.documents import pin_snapshot
+    from setpoint.resolve.environment import to_text
+    from setpoint.resolve.hyperparams import Hyperparams
+
+    system = catalogues()
+    name = key_of(system, key)
+    with database() as opened:
+        value = Hyperparams(pin_snapshot(opened, system, parse_context(context)), system).value(name)
+    if as_json:
+        print_json({"key": name, "value": value})
+    else:
+        out.file.write(to_text(value) + "\n")
+
+
+@app.command("set")
+def set_values(
+    pairs: Annotated[
+        list[str], typer.Argument(help="KEY=VALUE, KEY_RANGE=MIN..MAX[:SCALE], or KEY= to remove.")
+    ],
+    reason: Reason,
+    scope: Scope = GLOBAL_SCOPE,
+    apply_at: ApplyAt = "",
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Keep it to yourself until `change propose`.")
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Open a change, and apply it at once where policy allows.
+
+    Examples: `setpoint set CVN_HPO_XGB_5M_GAMMA=0.5 --reason "less overfitting"`,
+    `setpoint set cb/1h/depth_range=4..7 lgb/5m/max_depth=7 -r "deeper" --scope symbol=BTCUSDC`
+    """
+    from setpoint.change.proposals import Proposal
+
+    system = catalogues()
+    wanted, removed = _parse_pairs(system, pairs)
+    proposal = Proposal(
+        scope=scope,
+        reason=reason,
+        set=wanted,
+        remove=removed,
+        apply_at=_instant(apply_at),
+        draft=draft,
+    )
+    with database() as opened:
+        return _submit(opened, system, proposal, yes=yes, as_json=as_json)
+
+
+def _submit(opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, as_json: bool) -> int:
+    from setpoint.change.documents import read_documents
+    from setpoint.change.identity import author_of
+    from setpoint.change.proposals import submit
+    from setpoint.declare.document import diff
+
+    if not yes:
+        old = read_documents(opened, system).get(proposal.scope)
+        values = dict(old.values) if old else {}
+        after = {k: v for k, v in values.items() if k not in proposal.remove} | dict(proposal.set)
+        print_edits(diff(values, after))
+        typer.confirm(f"Change {proposal.scope}?", abort=True, err=True)
+    with opened.transaction(author=author_of(opened).name) as transaction:
+        made = submit(transaction, system, proposal)
+    if as_json:
+        print_json(
+            {
+                "change": made.change.id,
+                "revision": made.revision,
+                "approvals_needed": made.requirement.approvals,
+                "edits": [edit._asdict() for edit in made.change.edits],
+            }
+        )
+    else:
+        print_edits(made.change.edits)
+        out.print(f"{proposal.scope}: {outcome(made)}", highlight=False)
+    return EXIT_OK
+
+
+@changes.command("list")
+def list_changes(
+    state: Annotated[
+        str, typer.Option(help="open, draft, proposed, applied, rejected, ... or all.")
+    ] = "open",
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List changes, newest first; the open ones unless asked otherwise."""
+    with database() as opened:
+        rows = opened.fetch_all("list_changes", state=None if state == "all" else state, limit=limit)
+    if as_json:
+        print_json(rows)
+        return
+    table(
+        ("change", "scope", "kinds", "edits", "state", "author", "reason", "revision"),
+        (
+            (
+                row["id"],
+                row["scope"],
+                ", ".join(row["kinds"]),
+                row["n_edits"],
+                row["state"],
+                row["author"],
+                row["reason"],
+                row["applied_revision"] or "",
+            )
+            for row in rows
+        ),
+    )
+
+
+@changes.command()
+def show(change: ChangeId, as_json: Json = False) -> None:
+    """Show one change: what it would do, what it needs, and what people said."""
+    from setpoint.change.proposals import read_change, requirement
+
+    with database() as opened:
+        found = read_change(opened, change)
+        needed = requirement(opened, found)
+        decisions = opened.fetch_all("list_decisions", id=change)
+    row = found.row
+    if as_json:
+        print_json({**row, "requirement": needed._asdict(), "decisions": decisions})
+        return
+    out.print(f"change {row['id']} of {row['scope']}: {row['state']} {row['state_reason']}", highlight=False)
+    out.print(f"by {row['author']} ({row['proof']}): {row['reason']}", highlight=False)
+    base = row["base_revision"] or "none"
+    out.print(f"over revision {base}, proposal {row['proposal_hash'][:12]}", highlight=False)
+    print_edits(found.edits)
+    review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
+    out.print(f"needs: {review}", highlight=False)
+    for said in decisions:
+        stale = "" if said["is_current"] else " (of an earlier proposal: does not count)"
+        out.print(f"{said['decision']} by {said['person']}{stale}: {said['words']}", highlight=False)
+
+
+@changes.command()
+def approve(change: ChangeId, words: Words = "", as_json: Json = False) -> int:
+    """Approve a change as it is now, and apply it when that was the last approval it needed.
+
+    The approval names the proposal's hash: any edit afterwards leaves it behind.
+    """
+    return _decide(change, "approve", words, as_json=as_json)
+
+
+@changes.command()
+def reject(change: ChangeId, words: Words = "", as_json: Json = False) -> int:
+    """Reject a change; it ends there."""
+    return _decide(change, "reject", words, as_json=as_json)
+
+
+@changes.command()
+def comment(change: ChangeId, words: Words, as_json: Json = False) -> int:
+    """Say something about a change."""
+    return _decide(change, "comment", words, as_json=as_json)
+
+
+@changes.command()
+def propose(change: ChangeId) -> None:
+    """Propose a draft of yours."""
+    _act("submit_change", change)
+
+
+@changes.command()
+def withdraw(change: ChangeId) -> None:
+    """Take a change of yours back."""
+    _act("withdraw_change", change)
+
+
+@changes.command("apply")
+def apply_change(change: ChangeId, as_json: Json = False) -> None:
+    """Apply a change that is allowed to be: approved, due, and over a base that stands."""
+    from setpoint.change.identity import author_of
+    from setpoint.change.proposals import apply, read_change
+
+    with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
+        revision = apply(transaction, read_change(transaction, change))
+    if as_json:
+        print_json({"change": change, "revision": revision})
+    else:
+        out.print(f"change {change}: " + (f"revision {revision}" if revision else "policy in force"))
+
+
+@changes.command("due")
+def apply_due(as_json: Json = False) -> None:
+    """Apply every scheduled change whose time has come; one whose base moved is suspended, not applied."""
+    from setpoint.change.identity import author_of
+    from setpoint.change.proposals import apply_due as run_due
+
+    with database() as opened:
+        ended = run_due(opened, author_of(opened).name)
+    if as_json:
+        print_json([{"change": change, "outcome": said} for change, said in ended])
+    for change, said in [] if as_json else ended:
+        out.print(f"change {change}: {said}", highlight=False)
+
+
+def key_of(system: Catalogues, text: str) -> str:
+    """Return the key that a person named, by name or by address such as ``xgb/5m/gamma``."""
+    return (
+        system.key_at(tuple(text.split("/"))) if "/" in text or text.islower() else system.declared(text).name
+    )
+
+
+def print_edits(edits: Sequence[Edit], shown: int = 40) -> None:
+    """Print a diff, one line for each edit."""
+    for edit in edits[:shown]:
+        colour = {"add": "green", "remove": "red"}.get(edit.op, "yellow")
+        out.print(f"[{colour}]{edit}[/]", highlight=False, soft_wrap=True)
+    if len(edits) > shown:
+        out.print(f"... and {len(edits) - shown} more; --json lists all")
+    if not edits:
+        out.print("no difference")
+
+
+def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
+    from setpoint.change.identity import author_of
+    from setpoint.change.proposals import apply, read_change, requirement
+
+    with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
+        found = read_change(transaction, change)
+        transaction.fetch_one(
+            "decide_change", id=change, decision=decision, proposal_hash=found.proposal_hash, words=words
+        )
+        revision = None
+        if decision == "approve" and _may_apply(found, requirement(transaction, found).met):
+            revision = apply(transaction, found)
+    done = {"approve": "approved", "reject": "rejected", "comment": "noted"}[decision]
+    if as_json:
+        print_json({"change": change, "decision": decision, "revision": revision})
+    else:
+        out.print(f"change {change}: {done}" + (f", revision {revision}" if revision else ""))
+    return EXIT_OK
+
+
+def _may_apply(change: Change, allowed: bool) -> bool:
+    return allowed and change.row["apply_at"] is None
+
+
+def _act(query: str, change: int) -> None:
+    from setpoint.change.identity import author_of
+
+    with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
+        row: dict[str, Any] = transaction.fetch_one(query, id=change) or {}
+    out.print(f"change {change}: {row['state']}")
+
+
+def _parse_pairs(system: Catalogues, pairs: list[str]) -> tuple[dict[str, Scalar], tuple[str, ...]]:
+    wanted: dict[str, Scalar] = {}
+    removed: list[str] = []
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator:
+            raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="for example CVN_HPO_XGB_5M_GAMMA=0.5")
+        if name.upper().endswith("_RANGE"):
+            wanted.update(_range(system, name[: -len("_RANGE")], text))
+            continue
+        key = key_of(system, name)
+        if text:
+            wanted[key] = from_text(text, system.declared(key).parameter, key)
+        else:
+            removed.append(key)
+    return wanted, tuple(removed)
+
+
+def _range(system: Catalogues, name: str, text: str) -> dict[str, Scalar]:
+    """Parse ``MIN..MAX[:SCALE]``: a range is edited as one thing."""
+    key = key_of(system, name)
+    bounds, _, scale = text.partition(":")
+    low, separator, high = bounds.partition("..")
+    if not (low and separator and high):
+        raise UsageError(
+            f"{name}_RANGE={text!r} is not MIN..MAX or MIN..MAX:SCALE.", hint="for example 4..8:linear"
+        )
+    texts = {"MIN": low, "MAX": high} | ({"SCALE": scale} if scale else {})
+    return {
+        f"{key}_RANGE_{field}": from_text(
+            value, system.declared(f"{key}_RANGE_{field}").parameter, f"{key}_RANGE_{field}"
+        )
+        for field, value in texts.items()
+    }
+
+
+def _instant(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--apply-at {text!r} is not an ISO 8601 instant.", hint="for example 2026-06-01T06:00Z"
+        ) from None
+    instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
+    if instant <= datetime.now(UTC):
+        raise UsageError(f"--apply-at {text} lies in the past.", hint="leave it out to apply now")
+    return instant
