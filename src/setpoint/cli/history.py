@@ -1,0 +1,273 @@
+"""`setpoint history`, `diff`, `blame`, `restore`, `verify` and `anchor`: what was, and how to get it back."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from setpoint.cli.app import Json, Yes, app, catalogues, database, out, outcome, print_json, table
+from setpoint.cli.change import Reason, Scope, key_of, print_edits
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull, UsageError
+
+if TYPE_CHECKING:
+    from setpoint.change.history import RestoreProof
+
+ANCHOR_FILE = "setpoint-anchor.json"
+
+
+@app.command()
+def history(
+    key: Annotated[str, typer.Argument(help="Every value of this key; without it, every revision.")] = "",
+    scope: Annotated[str, typer.Option("--scope", "-s", help="Only this scope.")] = "",
+    search: Annotated[
+        str, typer.Option("--search", help="Only where author, reason or keys contain this.")
+    ] = "",
+    at: Annotated[str, typer.Option("--at", help="The revision that stood at this UTC instant.")] = "",
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show revisions newest first, or every value one key ever had.
+
+    Examples: `setpoint history`, `setpoint history xgb/5m/gamma`, `setpoint history --at 2026-05-11T12:00Z`
+    """
+    with database() as opened:
+        if key:
+            name = key_of(catalogues(), key)
+            rows = opened.fetch_all("key_history", key=name)[:limit]
+        elif at:
+            rows = opened.fetch_all("revision_at", scope=scope or GLOBAL_SCOPE, at=_instant(at))
+        else:
+            rows = opened.fetch_all("search_history", scope=scope or None, text=search or None, limit=limit)
+    if as_json:
+        print_json(rows)
+    elif key:
+        table(
+            ("revision", "scope", "value", "before", "by", "reason", "when (UTC)"),
+            (
+                (
+                    row["id"],
+                    row["scope"],
+                    row["new"],
+                    row["old"],
+                    row["updated_by"],
+                    row["change_reason"],
+                    _when(row),
+                )
+                for row in rows
+            ),
+        )
+    else:
+        table(
+            ("revision", "scope", "edits", "by", "review", "reason", "when (UTC)"),
+            (
+                (
+                    row["id"],
+                    row["scope"],
+                    len(row.get("diff", [])),
+                    row["updated_by"],
+                    row.get("review", ""),
+                    row["change_reason"],
+                    _when(row),
+                )
+                for row in rows
+            ),
+        )
+
+
+@app.command()
+def diff(
+    old: Annotated[int, typer.Argument(help="A revision.")],
+    new: Annotated[int, typer.Argument(help="Another revision.")],
+    as_json: Json = False,
+) -> None:
+    """Show what turns one revision's document into another's.
+
+    Example: `setpoint diff 1 4`
+    """
+    from setpoint.change.history import diff_revisions
+
+    with database() as opened:
+        edits = diff_revisions(opened, old, new)
+    if as_json:
+        print_json([edit._asdict() for edit in edits])
+    else:
+        print_edits(edits)
+
+
+@app.command()
+def blame(
+    match: Annotated[str, typer.Argument(help="Show only keys that contain this text.")] = "",
+    scope: Scope = GLOBAL_SCOPE,
+    as_json: Json = False,
+) -> None:
+    """Show which revision set each value of a document last, who made it, and why.
+
+    Example: `setpoint blame XGB_5M`
+    """
+    with database() as opened:
+        rows = [row for row in opened.fetch_all("blame", scope=scope) if match.upper() in row["key"]]
+    if as_json:
+        print_json(rows)
+        return
+    table(
+        ("key", "value", "revision", "by", "reason"),
+        ((row["key"], row["value"], row["id"], row["updated_by"], row["change_reason"]) for row in rows),
+    )
+
+
+@app.command()
+def restore(
+    revision: Annotated[int, typer.Argument(help="The revision to bring back.")],
+    reason: Reason = "",
+    scope: Scope = GLOBAL_SCOPE,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", "-k", help="Only this key. May be repeated.")
+    ] = None,
+    skip_unfit: Annotated[
+        bool, typer.Option("--skip-unfit", help="Leave out keys that today's catalogues refuse.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would do; writes nothing.")
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Bring a revision back as a **new** revision, whole or some keys. Nothing is ever deleted.
+
+    Goes through the same policy, validation and history as any change, and prints a proof.
+
+    Examples: `setpoint restore 1 --dry-run`, `setpoint restore 1 --reason "back to the seed" --yes`
+    """
+    from setpoint.change.history import fit_keys
+    from setpoint.change.history import restore as bring_back
+    from setpoint.change.identity import author_of
+    from setpoint.change.proposals import Proposal
+
+    if not dry_run and not reason.strip():
+        raise UsageError("a restore needs --reason.", hint=f'setpoint restore {revision} --reason "..."')
+    system = catalogues()
+    keys = tuple(key_of(system, name) if "/" in name else name for name in key) if key else None
+    with database() as opened:
+        if skip_unfit:
+            keys = tuple(name for name in fit_keys(opened, system, revision) if keys is None or name in keys)
+        proposal = Proposal(scope=scope, reason=reason or "dry run", restores=revision, keys=keys)
+        author = author_of(opened).name
+        if not (dry_run or yes):
+            _print_proof(bring_back(opened, system, proposal, author, dry_run=True))
+            typer.confirm(f"Bring revision {revision} of {scope} back?", abort=True, err=True)
+        proof = bring_back(opened, system, proposal, author, dry_run=dry_run)
+    if as_json:
+        print_json(_proof_json(proof))
+    else:
+        _print_proof(proof)
+    return EXIT_FINDING if dry_run and proof.unfit else EXIT_OK
+
+
+@app.command()
+def verify(
+    anchor: Annotated[
+        Path | None, typer.Option("--anchor", help="Also hold this anchor against the chain.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Walk the chain over history; names the first broken revision and what differs. Exit code 1 if any.
+
+    Example: `setpoint verify --anchor setpoint-anchor.json`
+    """
+    from setpoint.change.verification import read_anchor
+    from setpoint.change.verification import verify as walk
+
+    held = read_anchor(anchor) if anchor else None
+    with database() as opened:
+        found = walk(opened, held)
+    if as_json:
+        print_json({"revisions": found.revisions, "head": found.head, "problems": found.problems})
+    else:
+        for problem in found.problems:
+            out.print(f"[red]{problem}[/]", highlight=False, soft_wrap=True)
+        state = "broken" if found.problems else "whole"
+        out.print(
+            f"history of {found.revisions} revision(s) is {state}; head {found.head[:12]}", highlight=False
+        )
+    return EXIT_FINDING if found.problems else EXIT_OK
+
+
+@app.command()
+def anchor(
+    file: Annotated[Path | None, typer.Option("--out", "-o", help=f"Default: {ANCHOR_FILE} here.")] = None,
+    git: Annotated[bool, typer.Option("--git", help="Commit the file in its git repository.")] = False,
+) -> None:
+    """Write the chain's head to a file outside the database, so that a cut-off history is seen.
+
+    Example: `setpoint anchor --out anchors/setpoint-anchor.json --git`
+    """
+    from setpoint.change.verification import write_anchor
+
+    target = file or Path(ANCHOR_FILE)
+    with database() as opened:
+        written = write_anchor(opened, target)
+    if git:
+        _commit(target, f"Anchor revision {written.revision}: {written.chain}")
+    out.print(f"anchored revision {written.revision}, {written.chain[:12]}, in {target}", highlight=False)
+
+
+def _commit(path: Path, message: str) -> None:
+    folder = ["git", "-C", str(path.parent.resolve())]
+    for step in (["add", "--", path.name], ["commit", "-qm", message, "--", path.name]):
+        done = subprocess.run([*folder, *step], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StorageFull(
+                f"git could not keep {path}: {done.stderr.strip() or done.stdout.strip()}",
+                hint="the file itself is written; commit it by hand",
+            )
+
+
+def _print_proof(proof: RestoreProof) -> None:
+    print_edits(proof.edits)
+    for key, problem in proof.unfit:
+        out.print(f"[red]{key} does not fit today: {problem}[/]", highlight=False, soft_wrap=True)
+    out.print(f"source: revision {proof.source_revision}, {proof.source_hash[:12]}", highlight=False)
+    out.print(f"before: {proof.hash_before[:12]}", highlight=False)
+    if proof.submitted:
+        out.print(f"{proof.scope}: {outcome(proof.submitted)}", highlight=False)
+    if proof.hash_after:
+        equal = "equal to the source, byte for byte" if proof.equal else "not the whole source"
+        out.print(f"after:  {proof.hash_after[:12]}, {equal}", highlight=False)
+    if proof.runs_affected:
+        out.print(f"runs that pinned a later revision: {', '.join(proof.runs_affected)}", highlight=False)
+
+
+def _proof_json(proof: RestoreProof) -> dict[str, Any]:
+    made = proof.submitted
+    return {
+        "scope": proof.scope,
+        "source_revision": proof.source_revision,
+        "source_hash": proof.source_hash,
+        "hash_before": proof.hash_before,
+        "hash_after": proof.hash_after,
+        "equal": proof.equal,
+        "revision": made.revision if made else None,
+        "change": made.change.id if made else None,
+        "edits": [edit._asdict() for edit in proof.edits],
+        "unfit": [{"key": key, "problem": problem} for key, problem in proof.unfit],
+        "runs_affected": list(proof.runs_affected),
+    }
+
+
+def _when(row: dict[str, Any]) -> str:
+    return f"{row['created_at']:%Y-%m-%d %H:%M:%S}"
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--at {text!r} is not an ISO 8601 instant.", hint="for example 2026-06-01T06:00Z"
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
