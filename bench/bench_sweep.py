@@ -156,7 +156,10 @@ def prove_equal(case, found):
 
 def count_rounds(case, found):
     """Note the boosting rounds each side paid for; the harness's are the bare loop's."""
-    case.rounds["bare loop"] = sum(rounds_trained(case.unit.model, model) for model in found["bare loop"])
+    case.rounds["bare loop"] = sum(
+        rounds_trained(case.unit.model, model, rounds.max, rounds.early_stopping)
+        for model, (_, rounds) in zip(found["bare loop"], case.trials, strict=True)
+    )
     for side in ("same values", "plain"):
         case.rounds[side] = sum(trial.user_attrs["rounds"] for trial in found[side].trials)
 

@@ -82,7 +82,9 @@ def script_xgb(rows, params, n_rounds, early, seed):
         verbose_eval=False,
     )
     dmatrix = xgboost.DMatrix(rows["judge"][0], nthread=1)
-    return model.predict(dmatrix, iteration_range=(0, model.best_iteration + 1)), rounds_trained("xgb", model)
+    return model.predict(dmatrix, iteration_range=(0, model.best_iteration + 1)), rounds_trained(
+        "xgb", model, n_rounds, early
+    )
 
 
 def script_lgb(rows, params, n_rounds, early, seed):
@@ -97,7 +99,7 @@ def script_lgb(rows, params, n_rounds, early, seed):
     }
     stopping = lightgbm.early_stopping(early, verbose=False)
     model = lightgbm.train(task | params, dtrain, n_rounds, [dstop], callbacks=[stopping])
-    return model.predict(rows["judge"][0]), rounds_trained("lgb", model)
+    return model.predict(rows["judge"][0]), rounds_trained("lgb", model, n_rounds, early)
 
 
 def script_cb(rows, params, n_rounds, early, seed):
@@ -111,7 +113,7 @@ def script_cb(rows, params, n_rounds, early, seed):
         allow_writing_files=False,
     )
     model.fit(*rows["train"], eval_set=rows["stop"])
-    return model.predict_proba(rows["judge"][0])[:, 1], rounds_trained("cb", model)
+    return model.predict_proba(rows["judge"][0])[:, 1], rounds_trained("cb", model, n_rounds, early)
 
 
 LIBRARY_CALLS = (
@@ -127,13 +129,10 @@ BARE = {"xgb": bare_xgb, "lgb": bare_lgb, "cb": bare_cb}
 SCRIPT = {"xgb": script_xgb, "lgb": script_lgb, "cb": script_cb}
 
 
-def rounds_trained(name, model):
-    """Return the rounds that were paid for, those after the best one included."""
-    if name == "xgb":
-        return model.num_boosted_rounds()
-    if name == "lgb":
-        return model.current_iteration()
-    return len(next(iter(model.get_evals_result()["validation"].values())))
+def rounds_trained(name, model, n_rounds, early):
+    """Return the rounds that were paid for: those after the best one, too, which LightGBM forgets."""
+    best = model.get_best_iteration() if name == "cb" else model.best_iteration
+    return min(best + (name != "lgb") + early, n_rounds)
 
 
 def tree_hash(name, model):
