@@ -10,10 +10,7 @@ tiny         a document with which a unit trains in a tenth of a second; swept, 
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -23,16 +20,14 @@ import psycopg
 import pytest
 
 from market_server import Archive, serving
-from setpoint.change.identity import Author
-from setpoint.change.seeding import apply_seed
 from setpoint.cli import __main__ as command_line
 from setpoint.declare.loading import load_catalogues
-from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.connect import embedded_conninfo
 from setpoint.store.database import Database
 from setpoint.store.migrate import migrate
+from sweep_home import TINY_SWEEP, Done, Home, seed_tiny, tiny_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,19 +89,6 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 _numbers = count(1)
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -182,90 +164,15 @@ def archive() -> Iterator[Archive]:
         yield served
 
 
-# --- sweeps: 30 units in some seconds
-
-TINY_SCOPE = "profile=tiny"
-TINY = {
-    "CVN_FTF_TUNING_TRIALS": 2,
-    "CVN_FTF_LAST_BARS": 3000,
-    "CVN_FTF_FOLD_COUNT": 2,
-    "CVN_FTF_FOLD_TRAIN_SHARE": 0.4,
-    "CVN_FTF_FOLD_VAL_SHARE": 0.2,
-    "CVN_FTF_FOLD_TEST_SHARE": 0.15,
-} | {
-    f"CVN_HPO_{model}_5M_{name}": value
-    for model, rounds in (("XGB", "N_ESTIMATORS"), ("LGB", "N_ESTIMATORS"), ("CB", "ITERATIONS"))
-    for name, value in {
-        rounds: 15,
-        f"{rounds}_RANGE_MIN": 10,
-        f"{rounds}_RANGE_MAX": 20,
-        "EARLY_STOPPING_ROUNDS": 5,
-    }.items()
-}
-
-
 @pytest.fixture(scope="session")
 def tiny() -> dict[str, Any]:
     """The seeded document with a budget so small that a unit trains in a tenth of a second."""
-    seeds = load_seeds("", load_catalogues(Settings.catalogues))
-    return {key: sourced.value for key, sourced in seeds[0].values.items()} | TINY
-
-
-@dataclass(frozen=True)
-class Home:
-    """A home of its own with an embedded server, seeded, in which sweeps run as processes."""
-
-    settings: Settings
-
-    @property
-    def folder(self) -> Path:
-        return self.settings.home
-
-    def environ(self) -> dict[str, str]:
-        """What a process of this home sees; its package is the one under test."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("SETPOINT_", "CVN_"))
-        }
-        source = str(Path(command_line.__file__).parents[2])
-        return kept | {"SETPOINT_HOME": str(self.folder), "PYTHONPATH": source, "COLUMNS": "300"}
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start ``setpoint`` as a process that leads its own group, as a terminal would."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "setpoint.cli", *arguments],
-            env=self.environ(),
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def run(self, *arguments: str) -> Done:
-        """Run ``setpoint`` to its end."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=240)
-        return Done(process.returncode, out, err)
-
-    def sweep(self, *arguments: str) -> Done:
-        """Sweep the tiny profile on the invented market."""
-        return self.run("sweep", "--json", "--context", TINY_SCOPE, "--data", "synthetic", *arguments)
-
-    def open(self) -> Database:
-        return Database.open(self.settings)
-
-
-def seed_tiny(database: Database, **values: Any) -> None:
-    """Seed what is bundled and the tiny profile, with other values where given."""
-    catalogues = load_catalogues(Settings.catalogues)
-    overlay = {key: Sourced(value, "test") for key, value in (TINY | values).items()}
-    seeds = (*load_seeds("", catalogues), Seed(TINY_SCOPE, overlay))
-    apply_seed(database, catalogues, seeds, Author("ada", "os-account"), overwrite=False)
+    return tiny_document()
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A seeded home with its own server, which tests may kill."""
+    """A home with an embedded server of its own, which tests may kill, seeded with the profile tiny."""
     made = Home(Settings(home=tmp_path_factory.mktemp("sweeping"), linger_s=2.0))
     with made.open() as database:
         seed_tiny(database)
@@ -276,7 +183,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 @pytest.fixture(scope="session")
 def swept(home: Home) -> str:
     """The id of a run of 30 units that nothing disturbed, in ``home``."""
-    done = home.sweep()
+    done = home.run("sweep", "--json", *TINY_SWEEP)
     assert done.code == 0, done.err
     assert done.json["done"] == 30
     return str(done.json["run"])

@@ -234,7 +234,7 @@ def test_what_made_it_is_named():
 def test_each_unit_is_a_line():
     """Every unit is listed with its own scores and the first twelve digits of its model's hash."""
     view = a_view()
-    lines = re.findall(r"<tr>(?:(?!</tr>).)*</tr>", render(view).partition('id="unit-table"')[2])
+    lines = re.findall(r"<tr[^>]*>(?:(?!</tr>).)*</tr>", render(view).partition('id="unit-table"')[2])
 
     for row in view.results:
         (line,) = [line for line in lines if row["model_hash"][:12] in line]
@@ -246,6 +246,8 @@ def test_each_unit_is_a_line():
             "53",
         ):
             assert f">{said}<" in line
+    order = [re.search(r">(\w+)</th><td>(\w+)</td><td>(\d)<", line) for line in lines[1 : 1 + len(UNITS)]]
+    assert [found.groups() for found in order] == sorted((s, m, str(f)) for s, m, _, _, f in UNITS)
 
 
 def test_hostile_text_is_only_text():

@@ -6,7 +6,7 @@ import pytest
 
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
-from setpoint.errors import CorruptSnapshot, MissingData, MissingValue, UnfitData, UsageError
+from setpoint.errors import CorruptSnapshot, MissingData, MissingValue, TooLittleData, UnfitData, UsageError
 from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 from setpoint.settings import Settings
@@ -15,6 +15,7 @@ from setpoint.train.plan import cores, make_plan, read_plan
 from setpoint.train.recipe import Recipe
 
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
+BARS = 1500
 COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 
 
@@ -36,7 +37,7 @@ def pinned(tiny):
 def market(tmp_path):
     """A folder of candles of the declared universe, as files that a test may damage."""
     for symbol in SYMBOLS:
-        candles = synthetic_candles(symbol, "5m", 400, 1)
+        candles = synthetic_candles(symbol, "5m", BARS, 1)
         write(tmp_path / f"{symbol}-5m.csv", zip(*(getattr(candles, name) for name in COLUMNS), strict=True))
     return tmp_path
 
@@ -134,6 +135,14 @@ def test_data_that_would_train_a_wrong_model_is_refused(pinned, market, change, 
         make_plan(pinned(), str(market), 1)
 
 
+def test_too_few_bars_for_the_folds_stop_the_plan(pinned, market):
+    """The shortest market decides: what its bars cannot hold is refused before anything trains."""
+    damage(market / "UNIUSDC-5m.csv", lambda rows: rows[-350:])
+
+    with pytest.raises(TooLittleData, match="use more bars, fewer folds"):
+        make_plan(pinned(), str(market), 1)
+
+
 def test_candles_that_changed_since_planning_are_refused(pinned, market):
     """A resumed run trains on the bars it was planned for or not at all."""
     hp = pinned()
@@ -180,7 +189,7 @@ def test_more_threads_than_cores_are_refused(pinned, processes, threads):
     """Oversubscription makes boosters many times slower, so it is an error with the allowed number."""
     if threads > 1 and cores() >= threads:
         pytest.skip("this machine has so many cores")
-    with pytest.raises(UsageError, match=rf"on {cores()} cores.*(?s:use --processes 1 to|lower CVN_FTF)"):
+    with pytest.raises(UsageError, match=rf"(?s)on {cores()} cores.*(--processes 1 to|lower CVN_FTF)"):
         make_plan(pinned(CVN_FTF_THREADS=threads), "", processes)
 
 

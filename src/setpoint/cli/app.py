@@ -96,7 +96,10 @@ def print_json(document: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
     """Print a table; numbers are given as text, already rounded for people."""
-    shown = Table(*columns, title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    shown = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    for column in columns:
+        # Folded, never cut: a key or a run's id must stay whole to be copied.
+        shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(str(cell) for cell in row))
     out.print(shown)

@@ -72,6 +72,7 @@ def render(view: RunView) -> str:
             score_axis=Axis.over([*scores, *baselines, rule.pass_f1, rule.rollback_f1]),
             test_axis=Axis.over(both or [rule.pass_f1]),
             auc_axis=Axis.over([*aucs, 0.5]),
+            results=sorted(view.results, key=lambda row: (row["symbol"], row["model"], row["fold"])),
             units=view.row["plan"]["units"],
             data=view.row["plan"]["data"],
             fallbacks=dict(view.row["fallbacks"] or {}),

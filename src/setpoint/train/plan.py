@@ -24,9 +24,9 @@ from setpoint.train.market import Candles, load_candles
 from setpoint.train.market_check import require_fit
 from setpoint.train.market_synthetic import synthetic_candles
 from setpoint.train.recipe import Recipe, Unit
+from setpoint.train.unit import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PLAN_FILE, SNAPSHOT_FILE, JOURNAL_FILE, EVENTS_FILE = (
@@ -119,9 +119,13 @@ def make_plan(hp: Hyperparams, market_folder: str, processes: int | None) -> Pla
         MissingValue: a value that the units will read is not there.
         UsageError: processes times threads exceed the cores.
         MissingData, UnfitData: a symbol's candles are missing or would train a wrong model.
+        TooLittleData: the shortest market does not hold the declared folds.
     """
     recipe = Recipe(hp)
-    _rehearse(hp)
+    _require_values(hp)
+    candles = [read_market(symbol, recipe, market_folder) for symbol in recipe.symbols]
+    data = {one.symbol: _checked(one) for one in candles}
+    _require_folds(hp, min(candles, key=len))
     threads = recipe.setting("threads")
     now = datetime.now(UTC)
     return Plan(
@@ -130,7 +134,7 @@ def make_plan(hp: Hyperparams, market_folder: str, processes: int | None) -> Pla
         snapshot_hash=hp.hash,
         units=recipe.units(),
         market_folder=market_folder,
-        data=dict(_checked_data(recipe, market_folder)),
+        data=data,
         universe=recipe.setting("universe"),
         rule=recipe.verdict_rule,
         read_keys=sorted(hp.keys_read),
@@ -156,10 +160,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _rehearse(hp: Hyperparams) -> None:
+def _rehearsal(hp: Hyperparams) -> Hyperparams:
+    """Return the same values on an object of its own: looking ahead is no use of a key."""
+    return Hyperparams(hp.snapshot, hp.catalogues)
+
+
+def _require_values(hp: Hyperparams) -> None:
     """Read what the units will read, so that a missing value stops the run before it costs anything."""
-    # On an object of its own: reading here is no use of a key.
-    trial = Hyperparams(hp.snapshot, hp.catalogues)
+    trial = _rehearsal(hp)
     for declared in trial.catalogues.groups[()]:
         trial.resolve(declared.parameter.name)
     for group in dict.fromkeys((unit.model, unit.timeframe) for unit in Recipe(trial).units()):
@@ -168,20 +176,19 @@ def _rehearse(hp: Hyperparams) -> None:
         trial.ranges(*group)
 
 
-def _checked_data(recipe: Recipe, market_folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for symbol in recipe.symbols:
-        candles = read_market(symbol, recipe, market_folder)
-        findings = require_fit(candles)
-        yield (
-            symbol,
-            {
-                "hash": candles.data_hash,
-                "source": candles.source,
-                "symbol_used": candles.symbol_used,
-                "bars": len(candles),
-                "findings": [str(finding) for finding in findings],
-            },
-        )
+def _require_folds(hp: Hyperparams, candles: Candles) -> None:
+    prepare(candles, Recipe(_rehearsal(hp)))
+
+
+def _checked(candles: Candles) -> dict[str, Any]:
+    findings = require_fit(candles)
+    return {
+        "hash": candles.data_hash,
+        "source": candles.source,
+        "symbol_used": candles.symbol_used,
+        "bars": len(candles),
+        "findings": [str(finding) for finding in findings],
+    }
 
 
 def _processes(asked: int | None, threads: int) -> int:
