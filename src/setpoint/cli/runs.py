@@ -30,11 +30,10 @@ def runs(
         print_json(rows)
         return
     table(
-        ("run", "started (UTC)", "state", "results", "failed", "data", "snapshot", "by"),
+        ("run", "state", "results", "failed", "data", "snapshot", "by"),
         (
             (
                 row["id"],
-                f"{row['started_at']:%Y-%m-%d %H:%M}",
                 row["state"],
                 row["n_results"],
                 row["n_failures"],
@@ -67,11 +66,11 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
             "model",
             "fold",
             "f1 val",
-            "always-BUY",
+            "all BUY",
             "f1 test",
             "AUC val",
             "trees",
-            "threshold",
+            "BUY at",
             "trial",
             "findings",
         ),
@@ -157,7 +156,7 @@ def compare(
     if len(found.effective) > SHOWN:
         out.print(f"... and {len(found.effective) - SHOWN} more differences in effective parameters")
     table(
-        ("model", "f1_buy_val, old", "new", "change", "always-BUY, old", "new", "AUC, old", "new"),
+        ("model", "f1 val, old", "new", "change", "all BUY, old", "new", "AUC, old", "new"),
         (
             (
                 before.model,
