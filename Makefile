@@ -19,17 +19,18 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-demo: setup  ## seed, sweep and judge on real data where there is some
-	@$(BIN)/setpoint demo
+demo: setup  ## seed, sweep and judge on real data where there is some; state stays in .setpoint
+	@SETPOINT_HOME=$${SETPOINT_HOME:-$(CURDIR)/.setpoint} $(BIN)/setpoint demo
 
 test: setup  ## the whole test suite
 	$(BIN)/pytest
 
-check: setup  ## lint, format, types, dependencies
+check: setup  ## lint, format, types, dependencies, reference docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
+	$(BIN)/python docs/generate.py --check
 
 bench: setup  ## every claim of speed, as a ratio against a peer
 	@for claim in bench/bench_*.py; do echo "== $$claim"; $(BIN)/python $$claim || exit 1; done

@@ -1,7 +1,8 @@
 """Claim: auditing coverage is quick enough to be asked at any time.
 
 A real server, the seeded documents, and one recorded run; then a hundred, because the audit reads
-what every run has read. Beside it the bare SELECT of the same document as text. Medians.
+what every run has read. Beside it the bare SELECT of the same document as text. Judged by the least of
+the repeats, which is what the work costs; the median also holds what else the machine was doing.
 Run: python bench/bench_coverage.py
 """
 
@@ -43,13 +44,13 @@ def record(database, catalogues, numbers):
 
 
 def measured(database, connection, catalogues):
-    """Return median milliseconds of the audit and of the bare SELECT, in turns."""
+    """Return seconds of the audit and of the bare SELECT, in turns."""
     sides = {
         "audit": lambda: audit_console_coverage(database, catalogues),
         "select": lambda: connection.execute(SELECT).fetchone(),
     }
     take_turns(sides, 3)
-    return {name: 1e3 * median(values) for name, values in take_turns(sides, REPEATS).items()}
+    return take_turns(sides, REPEATS)
 
 
 def audits(settings):
@@ -66,6 +67,11 @@ def audits(settings):
                 yield numbers.stop, measured(database, connection, catalogues)
 
 
+def row(runs, audit, select):
+    ms = (1e3 * middle(seconds) for seconds in (audit, select) for middle in (min, median))
+    return (runs, *(f"{one:.2f}" for one in ms), f"{min(audit) / min(select):.1f}")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder), linger_s=0.0)
@@ -73,15 +79,19 @@ def main():
             found = list(audits(settings))
         finally:
             embedded.stop(settings, force=True)
-    print(f"median of {REPEATS} alternated calls, embedded PostgreSQL")
+    print(f"{REPEATS} alternated calls, embedded PostgreSQL")
     table(
-        ("recorded runs", "audit ms", "bare SELECT ms", "audit / SELECT"),
-        [
-            (runs, f"{ms['audit']:.2f}", f"{ms['select']:.2f}", f"{ms['audit'] / ms['select']:.1f}")
-            for runs, ms in found
-        ],
+        (
+            "recorded runs",
+            "audit ms, least",
+            "median",
+            "bare SELECT ms, least",
+            "median",
+            "audit / SELECT, least",
+        ),
+        [row(runs, seconds["audit"], seconds["select"]) for runs, seconds in found],
     )
-    judge("ms of an audit after one recorded run", found[0][1]["audit"], 10)
+    judge("ms of an audit after one recorded run, least", 1e3 * min(found[0][1]["audit"]), 10)
 
 
 if __name__ == "__main__":

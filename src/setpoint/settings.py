@@ -55,7 +55,9 @@ class Settings:
         "SETPOINT_SEEDS", "", "Folder of seed files; empty means the ones bundled with the catalogues."
     )
     market_data: str = _setting(
-        "SETPOINT_MARKET_DATA", "", "Folder of candles: <SYMBOL>-<TIMEFRAME>.parquet or .csv."
+        "SETPOINT_MARKET_DATA",
+        "",
+        "Folder of candles, <SYMBOL>-<TIMEFRAME>.parquet or .csv; empty means what a pull left in home.",
     )
     snapshot: str = _setting("SETPOINT_SNAPSHOT", "", "Path of the snapshot file this process is pinned to.")
     snapshot_hash: str = _setting("SETPOINT_SNAPSHOT_HASH", "", "Hash that the snapshot file must have.")

@@ -64,8 +64,7 @@ def test_a_self_chosen_value_that_was_asked_for_is_a_value_like_any_other():
         ("1", 1),
         (6, 6.5),
         (0.1, 0.1000001),
-        (0.1, 0.10000000001),
-        (0.1, 0.09999999),
+        (0.1, 0.09999997),
         (16777217, 16777216),
         (0.1, float("nan")),
         (1e300, 2e300),
@@ -73,7 +72,7 @@ def test_a_self_chosen_value_that_was_asked_for_is_a_value_like_any_other():
     ],
 )
 def test_what_is_close_is_not_the_same(asked, effective):
-    """Another type, another 32-bit float or another digit is a difference."""
+    """Another type or another 32-bit float is a difference."""
     assert not same(asked, effective)
 
 
@@ -96,9 +95,21 @@ def test_any_echo_of_a_32_bit_float_is_the_asked_value(asked):
     assert same(asked, float(f"{stored:.9g}"))
 
 
-@given(FLOATS)
-def test_the_next_32_bit_float_is_another_value(asked):
-    """One unit in the last place of a 32-bit float is a difference."""
-    bits = struct.unpack("I", struct.pack("f", asked))[0]
-    neighbour = struct.unpack("f", struct.pack("I", bits + 1))[0]
+@pytest.mark.parametrize(
+    ("asked", "effective"),
+    [
+        (0.12492692880629068, 0.12492693215608595),  # CatBoost's echo has one digit too few
+        (4.712042118828382, 4.71204185),  # XGBoost's parser missed the nearest float by one
+    ],
+)
+def test_echoes_that_real_models_gave(asked, effective):
+    """What the libraries really report of a value that arrived is no finding."""
+    assert same(asked, effective)
+
+
+@given(FLOATS, st.sampled_from([-2, 2]))
+def test_two_bits_off_is_another_value(asked, steps):
+    """Two units in the last place of a 32-bit float are a difference."""
+    bits = struct.unpack("<I", struct.pack("<f", asked))[0]
+    neighbour = struct.unpack("<f", struct.pack("<I", bits + steps))[0]
     assert not same(asked, neighbour)

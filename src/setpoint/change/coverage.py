@@ -60,10 +60,11 @@ class Coverage:
 
 def audit_console_coverage(database: Database, catalogues: Catalogues) -> Coverage:
     """Audit the stored documents against the catalogues and against what runs read."""
-    documents = read_documents(database, catalogues)
+    with database.transaction() as transaction:
+        documents = read_documents(transaction, catalogues)
+        rows = transaction.fetch_all("list_read_keys")
     base = documents.get(GLOBAL_SCOPE)
     seeded = frozenset(base.values) if base else frozenset()
-    rows = database.fetch_all("list_read_keys", since=None)
     read = frozenset(row["key"] for row in rows) if rows else None
     undeclared = (
         (document.scope, key)

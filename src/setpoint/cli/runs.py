@@ -68,10 +68,9 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
             "f1 val",
             "all BUY",
             "f1 test",
-            "AUC val",
+            "AUC",
             "trees",
             "BUY at",
-            "trial",
             "findings",
         ),
         (
@@ -85,7 +84,6 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
                 number(row["metrics"]["val"]["auc"]),
                 row["n_trees_used"],
                 number(row["threshold"], 2),
-                row["trial_id"],
                 ", ".join(f"{f['param']}: {f['finding']}" for f in row["findings"]) or "none",
             )
             for row in view.results

@@ -62,6 +62,11 @@ def load_seeds(folder: str, catalogues: Catalogues) -> tuple[Seed, ...]:
             if repeated:
                 raise InvalidDocument(f"{source.name}: {min(repeated)} is seeded twice for {scope}.")
             known.update(values)
+    if not scopes:
+        raise InvalidDocument(
+            f"no seed file is for {', '.join(member.name for member in catalogues.members)}.",
+            hint="set SETPOINT_SEEDS to the folder of this system's seed files",
+        )
     ordered = sorted(scopes, key=lambda scope: (scope != GLOBAL_SCOPE, scope))
     return tuple(Seed(scope, scopes[scope]) for scope in ordered)
 
@@ -106,13 +111,20 @@ class _Reader:
         self._unknown("the file", self.data, _TOP)
         scope = self._scope()
         values: dict[str, Sourced] = {}
-        for entry in self.data.get("values", []):
+        for entry in self._entries():
             for declared, value, source in self._entry(entry):
                 self._add(values, declared, value, source)
         if self.problems:
             listed = "\n".join(f"  - {problem}" for problem in self.problems)
             raise InvalidDocument(f"seed file {self.where} is refused whole:\n{listed}")
         return scope, values
+
+    def _entries(self) -> list[dict[str, Any]]:
+        entries = self.data.get("values", [])
+        if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
+            return entries
+        self.problems.append("values must be an array of tables: [[values]]")
+        return []
 
     def _scope(self) -> str:
         scope = str(self.data.get("scope"))
@@ -129,13 +141,16 @@ class _Reader:
         found = [d for d in self.member.keys.values() if d.key.parameter == name and self._covers(where, d)]
         if not found:
             self.problems.append(f"entry {name} {where or ''} covers no declared key")
+        if "range" in entry and found and not any(declared.key.field for declared in found):
+            self.problems.append(f"entry {name} gives a range, but the parameter is not tuned")
         for declared in found:
             field = declared.key.field
             if not field:
                 yield declared, self._value_for(declared, entry), str(entry.get("source", ""))
             elif "range" in entry:
-                bound = entry["range"].get(field.removeprefix("range_"))
-                yield declared, bound, str(entry.get("range_source", ""))
+                bounds, bound = entry["range"], field.removeprefix("range_")
+                given = bounds.get(bound) if isinstance(bounds, dict) else bounds
+                yield declared, given, str(entry.get("range_source", ""))
 
     def _covers(self, where: dict[str, str], declared: Declared) -> bool:
         values = dict(zip((part.name for part in self.member.parts), declared.key.parts, strict=True))
@@ -143,7 +158,9 @@ class _Reader:
 
     def _value_for(self, declared: Declared, entry: dict[str, Any]) -> object:
         value = entry.get("value")
-        return value.get(declared.key.parts[-1]) if isinstance(value, dict) else value
+        if not isinstance(value, dict) or not declared.key.parts:
+            return value
+        return value.get(declared.key.parts[-1])
 
     def _add(self, values: dict[str, Sourced], declared: Declared, value: object, source: str) -> None:
         if not source.strip():

@@ -61,6 +61,8 @@ class HpoFallbackApplied(Event):
     key: str
     fallback: Scalar
     reason: str = "env_key_missing"
+    #: The key's parts by name; those other than model and timeframe are written after the reason.
+    parts: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

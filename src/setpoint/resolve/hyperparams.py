@@ -108,13 +108,23 @@ class Hyperparams:
         }
 
     def rounds(self, *parts: str, chosen: Mapping[str, Scalar] | None = None) -> Rounds:
-        """Return how long to train; ``chosen`` overrides as in ``params``."""
+        """Return how long to train; ``chosen`` overrides as in ``params``.
+
+        Raises:
+            UnknownKey: the catalogue declares no parameter of one of the two roles there.
+        """
         chosen = chosen or {}
         found: dict[str, Any] = {}
         for declared in self._group(parts):
             name, role = declared.parameter.name, declared.parameter.role
             if role != "value":
                 found[role] = chosen[name] if name in chosen else self.resolve(*parts, name)
+        for role in ("max_rounds", "early_stopping"):
+            if role not in found:
+                raise UnknownKey(
+                    f"no parameter of {'/'.join(parts)} is declared with role = {role!r}.",
+                    hint="read the values you need with resolve(), or declare the role in the catalogue",
+                )
         return Rounds(found["max_rounds"], found["early_stopping"])
 
     def passed_to(self, model: str) -> dict[str, Any]:
@@ -211,6 +221,7 @@ class Hyperparams:
                 param=declared.parameter.name,
                 key=declared.name,
                 fallback=fallback,
+                parts=named,
             )
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -145,7 +146,8 @@ def write_atomically(path: Path, content: str) -> None:
             os.fsync(stream.fileno())
         partial.replace(path)
     except OSError as problem:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise StorageFull(
             f"{path} cannot be written: {problem.strerror}.", hint="free some space or set SETPOINT_HOME"
         ) from None

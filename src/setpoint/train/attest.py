@@ -2,8 +2,8 @@
 
 Guarantees: each asked value that did not arrive, arrived otherwise or cannot have had an effect is a
 finding, and so is each value that the library derived because nobody gave it. Refuses to
-be generous: two numbers agree when they are equal or when one is the other stored in 32 bits, as
-XGBoost and CatBoost do; nothing else is close enough. Standard library only.
+be generous: two numbers agree when they are equal, or the same 32-bit float give or take its last bit,
+because XGBoost and CatBoost store 32 bits; nothing else is close enough. Standard library only.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     Scalar = int | float | bool | str
 
-#: Nine significant digits name every 32-bit float.
-_DIGITS_OF_FLOAT32 = 9
+#: XGBoost reads the text of a value with a parser of its own, which may miss the nearest 32-bit float by one;
+#: CatBoost prints its 32-bit floats with one digit too few.
+_LAST_BITS = 1
 
 
 class Finding(NamedTuple):
@@ -68,22 +69,22 @@ def _judge(
 
 
 def same(asked: Scalar, effective: Scalar) -> bool:
-    """Say whether ``effective`` is ``asked``, or ``asked`` as a 32-bit float, exactly or as its text."""
+    """Say whether ``effective`` is ``asked``: equal, or the same 32-bit float give or take its last bit."""
     if isinstance(asked, str) or isinstance(effective, str) or type(asked) is bool or type(effective) is bool:
         return type(asked) is type(effective) and asked == effective
     if asked == effective:
         return True
     if isinstance(asked, int) and isinstance(effective, int):
         return False
-    stored = _as_float32(asked)
-    # Any text with up to nine digits that reads back as the same 32-bit float is an echo of it.
-    return effective == stored or (
-        _as_float32(effective) == stored and float(f"{effective:.{_DIGITS_OF_FLOAT32}g}") == effective
-    )
+    return abs(_float32_rank(asked) - _float32_rank(effective)) <= _LAST_BITS
 
 
-def _as_float32(value: float) -> float:
+def _float32_rank(value: float) -> float:
+    """Number the 32-bit floats in order, so that neighbours differ by one; NaN is near none."""
     try:
-        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+        bits = int(struct.unpack("<i", struct.pack("<f", value))[0])
     except OverflowError:
         return value
+    if value != value:  # noqa: PLR0124 - the definition of NaN
+        return float("nan")
+    return bits if bits >= 0 else -(bits & 0x7FFFFFFF)

@@ -95,9 +95,7 @@ WHERE run_id = %(run_id)s
 ORDER BY symbol, model, timeframe, variant, fold;
 
 -- name: list_read_keys
--- The keys that ended runs really read since a time, with how many runs read each and which did last.
-SELECT key, count(*) AS n_runs, max(r.started_at) AS last_read_at
-FROM finetune_runs AS r, jsonb_array_elements_text(r.read_keys) AS key
-WHERE %(since)s::timestamptz IS NULL OR r.started_at >= %(since)s
-GROUP BY key
+-- The keys that any run really read. Runs of one release read the same keys, so equal lists are opened once.
+SELECT DISTINCT key
+FROM (SELECT DISTINCT read_keys FROM finetune_runs) AS r, jsonb_array_elements_text(r.read_keys) AS key
 ORDER BY key;

@@ -1,0 +1,285 @@
+"""Write docs/reference/ from the code, so that it cannot say anything else than the code does.
+
+`python docs/generate.py` rewrites the pages; `--check` changes nothing and exits with 1 when a page is
+out of date. What only a person can write stands beside them in docs/reference/formats.md.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import MISSING, fields
+from importlib import import_module
+from inspect import getsource
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer.main
+
+from setpoint import errors
+from setpoint.cli import __main__ as command_line
+from setpoint.cli.app import app
+from setpoint.declare.keys import RANGE_FIELDS
+from setpoint.declare.loading import bundled_catalogues, load_catalogue
+from setpoint.observe.events import Event
+from setpoint.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from setpoint.declare.catalogue import Catalogue, Invariant
+    from setpoint.declare.parameters import Parameter
+
+DOCS = Path(__file__).parent
+GOLDEN_EVENTS = DOCS.parent / "tests/observe/golden_events.log"
+NOTICE = "*Written by `docs/generate.py` from the code. Do not edit it here.*"
+
+
+def settings_page() -> Iterator[str]:
+    """Yield one section for each variable that Setpoint reads about itself."""
+    yield "# Settings"
+    yield "Setpoint reads these environment variables about itself. Hyperparameters are not settings."
+    for setting in fields(Settings):
+        yield f"## {setting.metadata['variable']}"
+        yield setting.metadata["doc"]
+        default = setting.default
+        shown = "`setpoint` in the user's data folder" if default is None else f"`{default}`"
+        yield f"Default: {shown if default != '' else 'empty'}."
+
+
+def errors_page() -> Iterator[str]:
+    """Yield the exit codes, then one section for each error."""
+    tree = list(_subclasses(errors.SetpointError))
+    yield "# Errors"
+    yield (
+        "An error has a stable code, an HTTP status and an exit code. Its message says what is wrong, "
+        "where, what was expected, and the next step. With `--json` a command prints it as one JSON "
+        "object on stderr."
+    )
+    yield "## Exit codes"
+    rows = [
+        (errors.EXIT_OK, "success"),
+        (errors.EXIT_FINDING, "a check found something; also an error without a code of its own"),
+    ]
+    families = [kind for kind in tree if kind.__base__ is errors.SetpointError]
+    rows += [
+        (kind.exit_code, f"[{kind.code}](#{kind.__name__.lower()}): {_first_line(kind)}") for kind in families
+    ]
+    rows.append((errors.EXIT_INTERRUPTED, "stopped by Ctrl-C or SIGTERM"))
+    yield _table(("exit code", "meaning"), rows)
+    for kind in (errors.SetpointError, *tree):
+        yield f"## {kind.__name__}"
+        yield _first_line(kind)
+        yield _table(
+            ("code", "HTTP status", "exit code", "kind of"),
+            [(f"`{kind.code}`", kind.http_status, kind.exit_code, _parent(kind))],
+        )
+
+
+def _parent(kind: type[errors.SetpointError]) -> str:
+    base = kind.__base__
+    return f"[{base.__name__}](#{base.__name__.lower()})" if base and base is not Exception else "-"
+
+
+def events_page() -> Iterator[str]:
+    """Yield one section for each event, with its fields and a golden line of the test suite."""
+    golden = GOLDEN_EVENTS.read_text(encoding="utf-8").splitlines()
+    yield "# Events"
+    yield (
+        "Each event is one logfmt line on stderr, or in the file that "
+        "[SETPOINT_EVENTS](settings.md#setpoint_events) names. It starts with `event=` and ends with "
+        "`level=` and `ts=`, the time in UTC. A mapping is spread: one pair for each of its items."
+    )
+    for kind in sorted((k for k in _subclasses(Event) if "name" in vars(k)), key=lambda kind: kind.name):
+        yield f"## {kind.name}"
+        yield _first_line(kind)
+        yield f"Level: `{kind.level}`."
+        notes = _field_notes(kind)
+        yield _table(
+            ("field", "type", "default", "note"),
+            [
+                (f"`{f.name}`", f"`{f.type}`".replace("|", r"\|"), _default(f), notes.get(f.name, ""))
+                for f in fields(kind)
+            ],
+        )
+        lines = [line for line in golden if line.startswith(f"event={kind.name} ")]
+        yield "\n".join(("```text", *lines, "```"))
+
+
+def _field_notes(kind: type[Event]) -> dict[str, str]:
+    """Return the ``#:`` comment above each field."""
+    sources = [getsource(base) for base in kind.__mro__ if issubclass(base, Event)]
+    found = [pair for source in sources for pair in re.findall(r"#: (.+)\n\s+(\w+):", source)]
+    return {field: note.replace("``", "`") for note, field in found}
+
+
+def _default(field: Any) -> str:
+    if field.default is not MISSING:
+        return f"`{field.default}`"
+    return "required" if field.default_factory is MISSING else "empty"
+
+
+def commands_page() -> Iterator[str]:
+    """Yield one section for each command, subcommands included."""
+    for module in command_line.MODULES:
+        import_module(f"setpoint.cli.{module}")
+    root = typer.main.get_command(app)
+    yield "# Commands"
+    yield root.help or ""
+    yield _parameters(root)
+    yield "Every command has `--help`. Exit codes are in [errors](errors.md#exit-codes)."
+    yield from _commands("setpoint", root)
+
+
+def _commands(path: str, group: Any) -> Iterator[str]:
+    for name, command in sorted(group.commands.items()):
+        yield f"## {path} {name}"
+        yield _dedented(command.help or "")
+        if hasattr(command, "commands"):
+            yield from _commands(f"{path} {name}", command)
+        else:
+            yield _parameters(command)
+
+
+def _parameters(command: Any) -> str:
+    shown = [p for p in command.params if p.expose_value]
+    if not shown:
+        return "It takes no options."
+    return _table(("argument or option", "default", "meaning"), [_parameter_row(p) for p in shown])
+
+
+def _parameter_row(parameter: Any) -> tuple[str, str, str]:
+    is_argument = type(parameter).__name__ == "TyperArgument"
+    names = [parameter.name.upper()] if is_argument else parameter.opts
+    plain = parameter.default in {None, "", False} or callable(parameter.default)
+    default = "required" if parameter.required else "" if plain else f"`{parameter.default}`"
+    return ", ".join(f"`{name}`" for name in names), default, parameter.help or ""
+
+
+def keys_page() -> Iterator[str]:
+    """Yield one section for each parameter of each bundled catalogue, then the invariants."""
+    yield "# Keys"
+    yield "Bounds are inclusive. A tuned parameter has three more keys: its governed search range."
+    for name in bundled_catalogues():
+        catalogue = load_catalogue(name)
+        yield f"## Catalogue {catalogue.name}"
+        yield f"Version {catalogue.version}, {len(catalogue.keys)} keys. {catalogue_title(catalogue)}"
+        for part in catalogue.parts:
+            values = ", ".join(f"`{value}` as `{token}`" for value, token in part.tokens.items())
+            yield f"`<{part.name.upper()}>` is one of {values}."
+        yield f"Scope dimensions, later wins: {', '.join(f'`{d}`' for d in catalogue.dimensions) or 'none'}."
+        for parameter in catalogue.parameters:
+            yield from _parameter(catalogue, parameter)
+        yield from _invariants(catalogue)
+
+
+def catalogue_title(catalogue: Catalogue) -> str:
+    """Return the comment that opens a catalogue's file, which says what it is for."""
+    return catalogue.text.splitlines()[0].removeprefix("#").strip()
+
+
+def _parameter(catalogue: Catalogue, parameter: Parameter) -> Iterator[str]:
+    yield f"### `{key_pattern(catalogue, parameter)}`"
+    yield parameter.doc
+    rows = [("type", parameter.type), ("accepts", _accepted(parameter))]
+    optional = {
+        "unit": parameter.unit,
+        "range": f"tuned, so the key is followed by {_RANGES}" if parameter.tuned else "",
+        "role": parameter.role.replace("_", " ") if parameter.role != "value" else "",
+        "handed to": parameter.passes_to,
+        "library name": f"`{parameter.library_name}`" if parameter.library_name else "",
+        "library aliases": ", ".join(f"`{alias}`" for alias in parameter.aliases),
+        "has effect when": " and ".join(f"`{condition}`" for condition in parameter.effective_when),
+        "only for": "; ".join(f"{part} {', '.join(values)}" for part, values in parameter.applies.items()),
+    }
+    yield _table(("", ""), rows + [(name, text) for name, text in optional.items() if text])
+
+
+_RANGES = ", ".join(f"`_{field.upper()}`" for field in RANGE_FIELDS)
+
+
+def key_pattern(catalogue: Catalogue, parameter: Parameter) -> str:
+    """Return the keys of a parameter as one pattern, such as ``CVN_HPO_XGB_<TIMEFRAME>_GAMMA``."""
+    said = []
+    for part in catalogue.parts:
+        values = parameter.applies.get(part.name, ())
+        said.append(part.tokens[values[0]] if len(values) == 1 else f"<{part.name.upper()}>")
+    return "_".join((catalogue.prefix, *said, parameter.name.upper()))
+
+
+def _accepted(parameter: Parameter) -> str:
+    if parameter.type == "categorical":
+        return ", ".join(f"`{choice}`" for choice in parameter.choices)
+    return "`true`, `false`" if parameter.type == "bool" else f"{parameter.low} to {parameter.high}"
+
+
+def _invariants(catalogue: Catalogue) -> Iterator[str]:
+    for invariant in catalogue.invariants:
+        yield f"### Invariant {invariant.name}"
+        yield f"{_sentence(invariant.message)} Judged over {_judged_over(invariant)}."
+        yield f"```text\n{invariant.expression}\n```"
+
+
+def _judged_over(invariant: Invariant) -> str:
+    over = "each tuned parameter's range" if invariant.over == "range" else "each combination of key parts"
+    limits = "; ".join(f"{part} {', '.join(values)}" for part, values in invariant.applies.items())
+    return f"{over}, only for {limits}" if limits else over
+
+
+def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
+    for child in kind.__subclasses__():
+        if child.__module__.startswith("setpoint."):
+            yield child
+            yield from _subclasses(child)
+
+
+def _first_line(kind: type) -> str:
+    return (kind.__doc__ or "").splitlines()[0].replace("``", "`")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _dedented(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return "\n".join(head + [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows])
+
+
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "settings": settings_page,
+    "errors": errors_page,
+    "events": events_page,
+    "commands": commands_page,
+    "keys": keys_page,
+}
+
+
+def render(name: str) -> str:
+    """Return one page's text."""
+    title, *blocks = PAGES[name]()
+    return "\n\n".join((title, NOTICE, *blocks)) + "\n"
+
+
+def main() -> int:
+    """Rewrite the pages, or compare them when ``--check`` is given."""
+    old = []
+    for name in PAGES:
+        page, text = DOCS / "reference" / f"{name}.md", render(name)
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            old.append(page.name)
+            if "--check" not in sys.argv:
+                page.write_text(text, encoding="utf-8")
+    if not old:
+        return 0
+    checked = "--check" in sys.argv
+    sys.stdout.write(f"{'out of date' if checked else 'wrote'}: {', '.join(old)}\n")
+    return 1 if checked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""GOVERN: one recorded run as one HTML file that anyone can read, keep, print and send.
+
+Guarantees: the file needs nothing else, neither network nor script; every chart has its numbers in a
+table; what a run recorded as text is shown as text, whatever it holds. Refuses to round twice: every
+number is taken from the record or the verdict and rounded once, where it is printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from math import ceil, floor
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from setpoint.govern.runs import RunView
+    from setpoint.govern.verdict import AssetScore, ModelScore
+
+_DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+#: Outcome and cause, as a heading and as one sentence.
+_WORDS = {
+    "pass": ("Pass", "Every condition of the rule holds for this configuration."),
+    "hold: below_pass": (
+        "Hold",
+        "Too few assets reach the pass mark. Neither promote nor roll back.",
+    ),
+    "hold: no_skill": (
+        "Hold",
+        "The mark is reached, but always saying BUY does as well. Neither promote nor roll back.",
+    ),
+    "rollback": ("Roll back", "A model scores below the rollback floor. Bring the earlier revision back."),
+    "insufficient_data": (
+        "Insufficient data",
+        "Too few assets have a result for every declared fold. Nothing can be judged yet.",
+    ),
+}
+#: What an attestation finding means, in the words of ``setpoint.train.attest``.
+_FINDINGS = {
+    "differs": "the model holds another value than was asked",
+    "ignored": "asked, but the model does not report it",
+    "no_effect": "arrived, but cannot have had an effect with the other values",
+    "library_chose": "nobody asked; the library derived it from the data",
+}
+
+
+def render(view: RunView) -> str:
+    """Return the report of a run as one self-contained HTML document."""
+    models = [_Model(score, _rows_of(view, score.model)) for score in view.verdict.models]
+    heading, sentence = _WORDS[str(view.verdict)]
+    rule = view.verdict.rule
+    scores = [*(fold for model in models for line in model.assets for fold in line.folds)]
+    baselines = [a.always_buy for m in view.verdict.models for a in m.scored if a.always_buy is not None]
+    both = [row[name] for row in view.results for name in ("f1_buy_val", "f1_buy_test")]
+    aucs = [row["metrics"]["val"]["auc"] for row in view.results]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            view=view,
+            row=view.row,
+            verdict=view.verdict,
+            rule=rule,
+            heading=heading,
+            sentence=sentence,
+            models=models,
+            score_axis=Axis.over([*scores, *baselines, rule.pass_f1, rule.rollback_f1]),
+            test_axis=Axis.over(both or [rule.pass_f1]),
+            auc_axis=Axis.over([*aucs, 0.5]),
+            results=sorted(view.results, key=lambda row: (row["symbol"], row["model"], row["fold"])),
+            units=view.row["plan"]["units"],
+            data=view.row["plan"]["data"],
+            fallbacks=dict(view.row["fallbacks"] or {}),
+            finding_words=_FINDINGS,
+        )
+    )
+
+
+def _rows_of(view: RunView, model: str) -> list[dict[str, Any]]:
+    return [row for row in view.results if row["model"] == model]
+
+
+class AssetLine(NamedTuple):
+    """One model on one asset; a score of the verdict beside what it is the mean of."""
+
+    score: AssetScore
+    #: f1_buy_val of each fold that has a result, by fold.
+    folds: list[float]
+    #: Mean over the folds, None while the asset has no score.
+    f1_test: float | None
+    always_buy_test: float | None
+
+
+class FoldLine(NamedTuple):
+    """The area under the ROC curve of one model in one fold, over all assets that have a result."""
+
+    fold: int
+    #: (symbol, AUC on the validation rows).
+    points: list[tuple[str, float]]
+    mean: float
+
+
+class TradeLine(NamedTuple):
+    """Trading on the test rows at one cost: means over a model's units; None where no unit has a number."""
+
+    cost: str
+    units: int
+    n_trades: float
+    net_return: float
+    win_rate: float | None
+    expectancy: float | None
+
+
+class FindingLine(NamedTuple):
+    """One kind of finding for one parameter, over all units of a model."""
+
+    param: str
+    finding: str
+    units: int
+    asked: Any
+    effective: Any
+
+
+@dataclass(frozen=True)
+class _Model:
+    """One model as the page shows it: its score with every result behind it."""
+
+    score: ModelScore
+    rows: list[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        return self.score.model
+
+    @cached_property
+    def assets(self) -> list[AssetLine]:
+        return [self._asset(score) for score in self.score.assets]
+
+    def _asset(self, score: AssetScore) -> AssetLine:
+        rows = [row for row in self.rows if row["symbol"] == score.symbol]
+        whole = rows if score.f1 is not None else []
+        return AssetLine(
+            score,
+            [row["f1_buy_val"] for row in rows],
+            _mean(row["f1_buy_test"] for row in whole),
+            _mean(row["always_buy_f1_test"] for row in whole),
+        )
+
+    @property
+    def f1_test(self) -> float | None:
+        return _mean(line.f1_test for line in self.assets)
+
+    @property
+    def always_buy_test(self) -> float | None:
+        return _mean(line.always_buy_test for line in self.assets)
+
+    @cached_property
+    def folds(self) -> list[FoldLine]:
+        lines = []
+        for fold in sorted({row["fold"] for row in self.rows}):
+            rows = [row for row in self.rows if row["fold"] == fold]
+            points = [(row["symbol"], row["metrics"]["val"]["auc"]) for row in rows]
+            lines.append(FoldLine(fold, points, fmean(auc for _, auc in points)))
+        return lines
+
+    @property
+    def trades(self) -> list[TradeLine]:
+        costs = self.rows[0]["metrics"]["trades"] if self.rows else {}
+        return [_trade_line(cost, [row["metrics"]["trades"][cost] for row in self.rows]) for cost in costs]
+
+    @property
+    def findings(self) -> list[FindingLine]:
+        kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in self.rows:
+            for found in row["findings"]:
+                kinds.setdefault((found["param"], found["finding"]), []).append(found)
+        return [
+            FindingLine(param, finding, len(found), found[0]["asked"], found[0]["effective"])
+            for (param, finding), found in sorted(kinds.items())
+        ]
+
+
+def _trade_line(cost: str, trades: Sequence[dict[str, Any]]) -> TradeLine:
+    return TradeLine(
+        cost,
+        len(trades),
+        fmean(trade["n_trades"] for trade in trades),
+        fmean(trade["return"] for trade in trades),
+        _mean(trade["win_rate"] for trade in trades),
+        _mean(trade["expectancy"] for trade in trades),
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+class Axis(NamedTuple):
+    """A linear scale from ``low`` to ``high`` with its ticks, both ends included."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    #: The ticks that carry their number: every other one where they are many, the rounder ones.
+    numbered: tuple[float, ...]
+
+    @classmethod
+    def over(cls, values: Sequence[float]) -> Axis:
+        """Return an axis on round numbers that holds every value with room around it."""
+        span = max(values) - min(values)
+        step = next((step for step in (0.02, 0.05, 0.1) if span / step <= 8), 0.2)
+        first = floor(min(values) / step - 0.3)
+        last = max(ceil(max(values) / step + 0.3), first + 1)
+        numbers = range(first, last + 1)
+        ticks = tuple(round(number * step, 2) for number in numbers)
+        numbered = tuple(round(number * step, 2) for number in numbers if len(numbers) < 6 or number % 2 == 0)
+        return cls(ticks[0], ticks[-1], ticks, numbered)
+
+    def at(self, value: float, start: float, end: float) -> float:
+        """Return where ``value`` lies between the pixels ``start`` and ``end``."""
+        return round(start + (value - self.low) / (self.high - self.low) * (end - start), 1)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("setpoint.govern", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=_number, signed=_signed, percent=_percent, moment=_moment, scalar=_scalar
+    )
+    return environment
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return _DASH if value is None else f"{value:.{digits}f}".replace("-", _MINUS)
+
+
+def _signed(value: float | None, digits: int = 3) -> str:
+    return _DASH if value is None else f"{value:+.{digits}f}".replace("-", _MINUS)
+
+
+def _percent(value: float | None) -> str:
+    return _DASH if value is None else f"{100 * value:.3f} %".replace("-", _MINUS)
+
+
+def _moment(value: datetime | None) -> str:
+    return _DASH if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _scalar(value: object) -> str:
+    """Return a parameter's value as it is, so that 0.800000011920929 is not shown as the 0.8 it is not."""
+    return _DASH if value is None else repr(value) if isinstance(value, float) else str(value)

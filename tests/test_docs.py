@@ -1,0 +1,262 @@
+"""The documentation is true: generated pages, headings, links, and every command of the tutorial."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, fields
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import setpoint
+from setpoint import errors
+from setpoint.change.identity import os_account
+from setpoint.cli import __main__ as command_line
+from setpoint.cli.app import app
+from setpoint.declare.loading import load_catalogues
+from setpoint.observe import events
+from setpoint.settings import Settings
+from setpoint.store import embedded
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PACKAGE = Path(setpoint.__file__).parents[1]
+TUTORIAL = DOCS / "tutorial.md"
+PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"]
+EXAMPLES = sorted(path for path in (DOCS / "examples").rglob("*") if path.suffix in {".toml", ".py"})
+
+_LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def headings(page):
+    """Return a page's headings, without the marks of code."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return [heading.replace("`", "") for heading in _HEADING.findall(text)]
+
+
+def anchor(heading):
+    """Return the fragment a heading is reached by."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def leaves(kind):
+    for child in kind.__subclasses__():
+        if child.__module__ == kind.__module__:
+            yield child
+            yield from leaves(child)
+
+
+def commands(path, group):
+    for name, command in group.commands.items():
+        yield f"{path} {name}"
+        yield from commands(f"{path} {name}", command) if hasattr(command, "commands") else ()
+
+
+def test_the_generated_reference_is_up_to_date():
+    """What docs/generate.py would write is what is there."""
+    done = subprocess.run(
+        [sys.executable, str(DOCS / "generate.py"), "--check"],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), "run: python docs/generate.py"
+
+
+def test_every_setting_has_its_heading():
+    """A variable that Setpoint reads is documented."""
+    assert {f.metadata["variable"] for f in fields(Settings)} <= set(headings(DOCS / "reference/settings.md"))
+
+
+def test_every_error_has_its_heading_and_code():
+    """An error is documented with the code that scripts match on."""
+    page = DOCS / "reference/errors.md"
+    text, found = page.read_text(), headings(page)
+
+    for kind in (errors.SetpointError, *leaves(errors.SetpointError)):
+        assert found.count(kind.__name__) == 1
+        assert f"`{kind.code}`" in text
+
+
+def test_every_event_has_its_heading_and_a_golden_line():
+    """An event is documented with a line as it is written."""
+    page = DOCS / "reference/events.md"
+    named = [kind.name for kind in leaves(events.Event) if "name" in vars(kind)]
+
+    assert sorted(named) == sorted(set(headings(page)) - {"Events"})
+    assert all(f"\nevent={name} " in page.read_text() for name in named)
+
+
+def test_every_command_has_its_heading():
+    """A command, subcommands included, is documented under what a person types."""
+    found = headings(DOCS / "reference/commands.md")
+    for module in command_line.MODULES:
+        import_module(f"setpoint.cli.{module}")
+    typed = list(commands("setpoint", typer.main.get_command(app)))
+
+    assert len(typed) > 20
+    assert sorted(typed) == sorted(set(found) - {"Commands"})
+
+
+def test_every_key_has_one_heading():
+    """Each declared key, range fields included, falls under exactly one documented pattern."""
+    found = [heading for heading in headings(DOCS / "reference/keys.md") if heading.startswith("CVN_")]
+    patterns = [re.compile(re.sub(r"<\w+>", "[A-Z0-9]+", heading)) for heading in found]
+
+    for name, declared in load_catalogues(Settings.catalogues).keys.items():
+        field = declared.key.field
+        value = name.removesuffix(f"_{field.upper()}") if field else name
+        assert sum(1 for pattern in patterns if pattern.fullmatch(value)) == 1, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_resolves(page):
+    """A link to a file or a heading of ours leads somewhere."""
+    for link in _LINK.findall(page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        target, _, fragment = link.partition("#")
+        there = (page.parent / target).resolve() if target else page
+        assert there.exists(), link
+        if fragment and there.suffix == ".md":
+            assert fragment in {anchor(heading) for heading in headings(there)}, link
+
+
+@pytest.mark.parametrize("page", [*PAGES, *EXAMPLES], ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_names_a_machine(page):
+    """No path of somebody's machine and no host of somebody's network is in a page."""
+    text = page.read_text(encoding="utf-8")
+
+    assert not re.search(r"(?<![\w.])/(work|root|home|tmp|Users|opt|mnt)/", text)
+    assert not re.search(r"https?://(?!www\.|github\.com|docs\.|data\.binance)[^\s)`]*", text)
+
+
+#: These are paths in the source of the system that the readiness document is about.
+THEIRS = {"src/training/", "tests/unit/training_harness/test_hyperparams_seeding_parity.py"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_is_there(page):
+    """A page that says where something is does not point into the void."""
+    for path in re.findall(r"`((?:src|tests|docs|bench|deploy)/[\w./-]*)`", page.read_text(encoding="utf-8")):
+        assert path in THEIRS or (ROOT / path).exists(), path
+
+
+def test_the_readiness_map_gives_every_name_a_state():
+    """Each row says built, planned or outside; half an answer is no answer."""
+    rows = [line for line in (DOCS / "readiness-map.md").read_text().splitlines() if line.startswith("| ")]
+    states = [row.strip("| ").split(" | ")[-1] for row in rows if " | state" not in row]
+
+    assert len(states) > 40
+    assert all(re.search(r"\b(built|planned|outside)\b", state) for state in states)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block of the tutorial, and the comment directly above it."""
+
+    language: str
+    text: str
+    comment: str
+
+
+_BLOCK = re.compile(
+    r"(?:<!-- (?P<comment>[^>]+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def blocks(page):
+    for found in _BLOCK.finditer(page.read_text(encoding="utf-8")):
+        yield Block(found["language"], found["text"], found["comment"] or "")
+
+
+def comparable(text):
+    """Return lines with what differs between two machines or two catalogues made equal."""
+    text = re.sub(rf"\b{re.escape(os_account())}\b", "ada", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+Z?", "TIME", text)
+    text = re.sub(r"\b[0-9a-f]{12,64}\b", "HASH", text)
+    # A catalogue grows: how many keys there are is the catalogue's to know.
+    text = re.sub(r"\b\d{3,}\b", "N", text)
+    text = re.sub(r"[─-]{3,}", "---", text)
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+@pytest.fixture
+def reader(tmp_path):
+    """Run text in bash as a reader of the tutorial would: an empty folder, an embedded database."""
+    folder, programs = tmp_path / "reader", tmp_path / "bin"
+    folder.mkdir()
+    programs.mkdir()
+    for name, arguments in (("setpoint", "-m setpoint.cli "), ("python", "")):
+        shim = programs / name
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+        shim.chmod(0o755)
+    home = tmp_path / "home"
+    environ = {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PYTHONPATH": str(PACKAGE),
+        "SETPOINT_HOME": str(home),
+        "SETPOINT_LINGER_S": "20",
+        "COLUMNS": "110",
+    }
+
+    def run(text):
+        return subprocess.run(
+            ["bash", "-o", "pipefail", "-c", text],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    run.folder = folder
+    yield run
+    embedded.stop(Settings(home=home), force=True)
+
+
+def test_the_tutorial_runs_and_prints_what_it_says(reader):
+    """Every command of the tutorial ends as stated, and every line of output shown is really printed."""
+    printed, ran = [], 0
+    for block in blocks(TUTORIAL):
+        if block.comment.startswith("not run"):
+            printed = None
+        elif block.language == "python":
+            name = block.text.splitlines()[0].removeprefix("# ")
+            (reader.folder / name).write_text(block.text)
+        elif block.language == "bash":
+            expected = int(block.comment.removeprefix("exit ")) if block.comment else 0
+            done = reader(block.text)
+            assert done.returncode == expected, f"{block.text}\n{done.stdout}"
+            printed, ran = comparable(done.stdout), ran + 1
+        elif block.language == "text" and printed is not None:
+            for line in comparable(block.text.replace("...\n", "\n")):
+                assert line in printed, f"the tutorial says {line!r}, but the command printed {printed}"
+    assert ran > 10
+
+
+def test_the_tutorial_says_why_a_command_is_not_run():
+    """A block that a test leaves out names its reason."""
+    left_out = [block.comment for block in blocks(TUTORIAL) if block.comment.startswith("not run")]
+
+    assert left_out
+    assert all(re.fullmatch(r"not run: .{10,}", comment) for comment in left_out)
+
+
+def test_module_names_of_the_commands_are_all_assembled():
+    """The command line has a module for each name it assembles, so no page misses a command."""
+    folder = PACKAGE / "setpoint/cli"
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__", "app"}
+
+    assert modules == set(command_line.MODULES)
