@@ -27,7 +27,7 @@ def test_runs_are_listed(asked, swept):
     (line,) = [line for line in done.out.splitlines() if swept in line]
 
     assert done.code == 0
-    assert line.split()[3:7] == ["complete", "30", "0", "synthetic"]
+    assert line.split()[1:5] == ["complete", "30", "0", "synthetic"]
 
 
 def test_runs_are_listed_for_scripts(asked, swept):
