@@ -159,7 +159,7 @@ def test_resuming_delivers_what_waited(site):
 
 
 def test_a_misspelt_library_name_is_a_failure_that_names_it(site):
-    """A parameter that a user's catalogue misspells fails its own units only; exit code 9 says so."""
+    """A user's catalogue misspells a parameter: its units fail, no others do, and exit code 9 says so."""
     done = site.legs["back"]
 
     assert done.code == 9

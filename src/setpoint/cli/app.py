@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 import setpoint
 from setpoint.declare.loading import load_catalogues
@@ -30,7 +32,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-out = Console()
+#: A pipe has no width of its own: a row stays one line, for grep.
+PIPE_WIDTH = 240
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
 err = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts.")]
@@ -96,10 +100,16 @@ def print_json(document: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
     """Print a table; numbers are given as text, already rounded for people."""
-    shown = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
-    for column in columns:
-        # Folded, never cut: a key or a run's id must stay whole to be copied.
-        shown.add_column(column, overflow="fold")
+    shown = Table(
+        *(Column(name, overflow="fold") for name in columns),  # an id must stay whole to be of use
+        title=title or None,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for row in rows:
         shown.add_row(*(str(cell) for cell in row))
     out.print(shown)
