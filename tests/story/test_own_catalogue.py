@@ -158,6 +158,14 @@ def test_bundled_seeds_are_not_mistaken_for_this_systems(command, monkeypatch):
     assert "set SETPOINT_SEEDS" in refused.err
 
 
+def test_a_sweep_says_that_it_is_for_the_bundled_harness(seeded):
+    """The harness for boosters does not guess at a catalogue that is not its own."""
+    refused = seeded("sweep", "--data", "synthetic")
+
+    assert refused.code == 2
+    assert "setpoint run -- COMMAND" in refused.err
+
+
 @pytest.mark.usefixtures("seeded")
 def test_any_program_gets_the_values_under_their_keys():
     """`setpoint run` exports the resolved values, and the pinned client reads the same."""

@@ -11,7 +11,7 @@ from typing import NoReturn
 from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
 
 #: Modules that register commands, in the order `--help` shows them: the story of one value.
-MODULES = ("demo", "seed", "coverage", "pin", "sweep", "runs", "market", "db")
+MODULES = ("seed", "coverage", "pin", "sweep", "runs", "market", "db", "demo")
 
 
 def main() -> NoReturn:

@@ -126,12 +126,23 @@ def start(
     from setpoint.train.sweep import begin, require_alone
 
     require_alone(settings().home)
+    _require_harness(system)
     snapshot = pin_snapshot(opened, system, context)
     plan = make_plan(Hyperparams(snapshot, system), market_folder(data), processes)
     _warn_of_overlays(plan, snapshot, list(read_documents(opened, system)))
     begin(plan, snapshot, settings().home)
     _introduce(plan)
     return plan.run
+
+
+def _require_harness(system: Catalogues) -> None:
+    """Hold that the values a sweep runs on are declared at all, before one of them is missed by name."""
+    if ("universe",) not in system.addresses:
+        named = ", ".join(member.name for member in system.members)
+        raise UsageError(
+            f"a sweep trains the bundled harness, whose settings are not declared by {named}.",
+            hint="train with `setpoint run -- COMMAND`, or add the bundled catalogues to SETPOINT_CATALOGUES",
+        )
 
 
 def market_folder(data: str) -> str:
