@@ -101,7 +101,8 @@ def print_json(document: Any) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
     """Print a table; numbers are given as text, already rounded for people."""
     shown = Table(
-        *(Column(name, overflow="fold") for name in columns),  # an id must stay whole to be of use
+        # Folded, never cut: a key or a run's id must stay whole to be copied.
+        *(Column(name, overflow="fold") for name in columns),
         title=title or None,
         title_justify="left",
         header_style="bold",
