@@ -101,8 +101,8 @@ def print_json(document: Any) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
     """Print a table; numbers are given as text, already rounded for people."""
     shown = Table(
-        # Folded, never cut: a key or a run's id must stay whole to be copied.
-        *(Column(name, overflow="fold") for name in columns),
+        # The first column holds what is copied, a key or an id: it stays whole, the others fold.
+        *(Column(name, overflow="fold", no_wrap=name == columns[0]) for name in columns),
         title=title or None,
         title_justify="left",
         header_style="bold",
