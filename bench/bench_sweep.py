@@ -9,7 +9,7 @@ plain        the same script with each library's defaults for whatever is not tu
 
 The bare loop must give the harness's models (by hash); both scripts are asked for the harness's trials.
 Seconds are sums over units of the least of the repeats, wall time; CPU time tells the machine's noise.
-Run: python bench/bench_sweep.py [--bars 6000] [--repeats 3] [--trials 5]; real data: SETPOINT_MARKET_DATA
+Run: python bench/bench_sweep.py [--bars 4000] [--repeats 3] [--trials 5]; real data: SETPOINT_MARKET_DATA
 """
 
 import argparse
@@ -24,7 +24,7 @@ import optuna
 from sklearn.metrics import roc_auc_score
 
 from ratio import judge, table
-from rivals import BARE, SCRIPT, tree_hash
+from rivals import BARE, SCRIPT, library_clock, rounds_trained, tree_hash
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
@@ -61,6 +61,7 @@ class Case:
     folder: Path
     #: What the harness found: its trials are those that all sides are asked for.
     result: dict = field(default_factory=dict)
+    rounds: dict = field(default_factory=dict)
     seconds: dict = field(default_factory=lambda: {side: [] for side in SIDES})
 
     def training(self):
@@ -111,7 +112,8 @@ class Case:
                 params[library[name] or name] = suggest(name, low, high, log=scale == "log")
             n_rounds = params.pop(library[capped] or capped)
             fit = SCRIPT[self.unit.model]
-            p = fit(self.rows, params, n_rounds, rounds.early_stopping, self.given.seed)
+            p, trained = fit(self.rows, params, n_rounds, rounds.early_stopping, self.given.seed)
+            trial.set_user_attr("rounds", trained)
             return roc_auc_score(self.rows["judge"][1], p)
 
         study = optuna.create_study(
@@ -152,6 +154,25 @@ def prove_equal(case, found):
         assert got == asked, f"{case.unit}: {side} was given other trials"
 
 
+def count_rounds(case, found):
+    """Note the boosting rounds each side paid for; the harness's are the bare loop's."""
+    case.rounds["bare loop"] = sum(
+        rounds_trained(case.unit.model, model, rounds.max, rounds.early_stopping)
+        for model, (_, rounds) in zip(found["bare loop"], case.trials, strict=True)
+    )
+    for side in ("same values", "plain"):
+        case.rounds[side] = sum(trial.user_attrs["rounds"] for trial in found[side].trials)
+
+
+def share_outside(case):
+    """Return CPU seconds of one more harness run, and those of them spent outside the libraries."""
+    with library_clock() as spent:
+        started = time.process_time()
+        case.harness()
+        whole = time.process_time() - started
+    return whole, whole - spent[0]
+
+
 def total(cases, side, clock):
     return sum(min(pair[clock] for pair in case.seconds[side]) for case in cases)
 
@@ -161,7 +182,12 @@ def report(label, cases):
     row = [label, f"{ours[0]:.2f}"]
     for side in SIDES[1:]:
         wall, cpu = (total(cases, side, clock) for clock in (0, 1))
-        row += [f"{wall:.2f}", f"{ours[0] / wall:.3f}", f"{ours[1] / cpu:.3f}"]
+        row += [
+            sum(case.rounds[side] for case in cases),
+            f"{wall:.2f}",
+            f"{ours[0] / wall:.3f}",
+            f"{ours[1] / cpu:.3f}",
+        ]
     return row
 
 
@@ -184,7 +210,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name, value in (("bars", 6000), ("repeats", 3), ("trials", 5)):
+    for name, value in (("bars", 4000), ("repeats", 3), ("trials", 5)):
         parser.add_argument(f"--{name}", type=int, default=value)
     asked = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -192,7 +218,10 @@ def main():
         found = cases(asked, Path(folder))
         for case in found:
             print(f"{case.unit} ...", file=sys.stderr)
-            prove_equal(case, measure(case, asked.repeats))
+            sides = measure(case, asked.repeats)
+            prove_equal(case, sides)
+            count_rounds(case, sides)
+        whole, outside = map(sum, zip(*map(share_outside, found), strict=True))
     rows, features = found[0].result["n_train"], len(found[0].market.features.names)
     print(
         f"{len(found)} units of {asked.trials} trials, {rows} rows x {features}; least of {asked.repeats} "
@@ -200,10 +229,13 @@ def main():
     )
     head = ["model", "harness s"]
     for side in SIDES[1:]:
-        head += [f"{side} s", "h/ wall", "h/ CPU"]
+        head += ["rounds", f"{side} s", "h/ wall", "h/ CPU"]
     models = list(dict.fromkeys(case.unit.model for case in found))
     lines = [report(model, [case for case in found if case.unit.model == model]) for model in models]
     table(head, [*lines, report("all", found)])
+    print(
+        f"of the harness's CPU time {100 * outside / whole:.1f} % is spent outside the libraries' own calls"
+    )
     judge("harness / bare loop, wall", total(found, "harness", 0) / total(found, "bare loop", 0), 1.05)
     judge("harness / plain Optuna, wall", total(found, "harness", 0) / total(found, "plain", 0), 1)
     judge(

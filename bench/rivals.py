@@ -4,7 +4,10 @@
 Optuna's own examples write it, its datasets built anew.
 """
 
+import time
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
+from unittest.mock import patch
 
 import catboost
 import lightgbm
@@ -79,7 +82,9 @@ def script_xgb(rows, params, n_rounds, early, seed):
         verbose_eval=False,
     )
     dmatrix = xgboost.DMatrix(rows["judge"][0], nthread=1)
-    return model.predict(dmatrix, iteration_range=(0, model.best_iteration + 1))
+    return model.predict(dmatrix, iteration_range=(0, model.best_iteration + 1)), rounds_trained(
+        "xgb", model, n_rounds, early
+    )
 
 
 def script_lgb(rows, params, n_rounds, early, seed):
@@ -94,7 +99,7 @@ def script_lgb(rows, params, n_rounds, early, seed):
     }
     stopping = lightgbm.early_stopping(early, verbose=False)
     model = lightgbm.train(task | params, dtrain, n_rounds, [dstop], callbacks=[stopping])
-    return model.predict(rows["judge"][0])
+    return model.predict(rows["judge"][0]), rounds_trained("lgb", model, n_rounds, early)
 
 
 def script_cb(rows, params, n_rounds, early, seed):
@@ -108,11 +113,26 @@ def script_cb(rows, params, n_rounds, early, seed):
         allow_writing_files=False,
     )
     model.fit(*rows["train"], eval_set=rows["stop"])
-    return model.predict_proba(rows["judge"][0])[:, 1]
+    return model.predict_proba(rows["judge"][0])[:, 1], rounds_trained("cb", model, n_rounds, early)
 
 
+LIBRARY_CALLS = (
+    (xgboost, "train"),
+    (xgboost.QuantileDMatrix, "__init__"),
+    (lightgbm, "train"),
+    (lightgbm.Dataset, "construct"),
+    (catboost.CatBoost, "fit"),
+    (catboost.Pool, "__init__"),
+    (catboost.Pool, "quantize"),
+)
 BARE = {"xgb": bare_xgb, "lgb": bare_lgb, "cb": bare_cb}
 SCRIPT = {"xgb": script_xgb, "lgb": script_lgb, "cb": script_cb}
+
+
+def rounds_trained(name, model, n_rounds, early):
+    """Return the rounds that were paid for: those after the best one, too, which LightGBM forgets."""
+    best = model.get_best_iteration() if name == "cb" else model.best_iteration
+    return min(best + (name != "lgb") + early, n_rounds)
 
 
 def tree_hash(name, model):
@@ -126,3 +146,26 @@ def tree_hash(name, model):
     else:
         trees = cb._trees(model)
     return sha256(trees).hexdigest()
+
+
+@contextmanager
+def library_clock():
+    """Yield a list that, when the block ends, holds the CPU seconds spent inside the libraries' own calls."""
+    spent, depth = [0.0], [0]
+
+    def clocked(call):
+        def timed(*given, **named):
+            depth[0] += 1
+            started = time.process_time()
+            try:
+                return call(*given, **named)
+            finally:
+                depth[0] -= 1
+                spent[0] += 0.0 if depth[0] else time.process_time() - started
+
+        return timed
+
+    with ExitStack() as patches:
+        for owner, name in LIBRARY_CALLS:
+            patches.enter_context(patch.object(owner, name, clocked(getattr(owner, name))))
+        yield spent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -107,8 +108,11 @@ class Home:
             "SETPOINT_CATALOGUES": self.settings.catalogues,
         }
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start ``setpoint`` as a process that leads its own group, as a terminal would."""
+    def start(self, *arguments: str, largest_file: int = resource.RLIM_INFINITY) -> subprocess.Popen[str]:
+        """Start ``setpoint`` as a process that leads its own group, as a terminal would.
+
+        ``largest_file``, in bytes, stands for a disk that is full from there on.
+        """
         return subprocess.Popen(
             [sys.executable, "-m", "setpoint.cli", *arguments],
             env=self.environ(),
@@ -117,6 +121,7 @@ class Home:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file)),  # noqa: PLW1509 - no thread of ours holds a lock here
         )
 
     def run(self, *arguments: str) -> Done:

@@ -163,7 +163,7 @@ def test_explain_shows_every_layer(seeded):
         (("explain", GAMMA, "--snapshot", "/nowhere.json"), 6, "cannot be read"),
         (("pin", "--out", "/proc/nowhere/s.json"), 7, "cannot be written"),
         (("show", "20000101-000000-0000"), 4, "setpoint runs"),
-        (("verdict",), 4, "setpoint runs"),
+        (("verdict",), 4, "setpoint sweep"),
     ],
 )
 def test_mistakes_are_answered_with_the_next_step(seeded, arguments, code, complaint):

@@ -54,7 +54,7 @@ def damage(path, change):
     write(path, change(rows))
 
 
-def test_a_plan_names_every_unit_and_everything_it_rests_on(pinned, market):
+def test_a_plan_names_every_unit_and_everything_it_rests_on(pinned, market, tiny):
     """Five symbols, three models and two folds are 30 units, oldest fold first, with data hashes."""
     hp = pinned()
     plan = make_plan(hp, str(market), None)
@@ -65,11 +65,8 @@ def test_a_plan_names_every_unit_and_everything_it_rests_on(pinned, market):
     assert set(plan.data) == set(SYMBOLS)
     assert plan.data_label == "real"
     assert plan.rule == {
-        "pass_f1": 0.4,
-        "pass_assets": 4,
-        "rollback_f1": 0.3,
-        "min_assets": 5,
-        "min_skill": 0.0,
+        name: tiny[f"CVN_FTF_VERDICT_{name.upper()}"]
+        for name in ("pass_f1", "pass_assets", "rollback_f1", "min_assets", "min_skill")
     }
     assert plan.processes * plan.threads <= cores()
     assert plan.versions["lightgbm"] != "unknown"

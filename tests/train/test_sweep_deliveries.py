@@ -1,4 +1,4 @@
-"""One run whose market changes, whose database goes away until after its end, and whose CatBoost fails.
+"""One run: a full disk, a changed market, no database until after its end, and a CatBoost that fails.
 
 Its values are the global document's own, without an overlay, so that psql can name them by their hash.
 """
@@ -26,6 +26,8 @@ from sweep_home import ADA, Home, finish, wait_for
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDT")
 COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 UNITS, FAILING = 15, 5
+#: Room in the journal for about two units.
+ROOM_BYTES = 20_000
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Site:
     database: str
     run: str = ""
     legs: dict = field(default_factory=dict)
+    ended_on_full_disk: list = field(default_factory=list)
     ended_on_changed_data: list = field(default_factory=list)
 
     def administer(self, statement):
@@ -89,6 +92,8 @@ def site(server, tiny, tmp_path_factory):
 
 def live_through(site, market):
     site.run = begin_run(site.home, market)
+    site.legs["full disk"] = finish(site.home.start("sweep", "--resume", site.run, largest_file=ROOM_BYTES))
+    site.ended_on_full_disk = site.home.units(site.run)
     candles, kept = market / "ETHUSDC-5m.csv", market.with_name("kept.csv")
     shutil.copy(candles, kept)
     candles.write_text("".join(kept.read_text().splitlines(keepends=True)[:-1]))
@@ -114,6 +119,18 @@ def begin_run(home, market):
     return plan.run
 
 
+def test_a_full_disk_stops_the_run_and_keeps_what_was_done(site):
+    """No room for the next outcome is exit code 7; the finished units are kept, and it can be resumed."""
+    done = site.legs["full disk"]
+
+    assert done.code == 7
+    assert "results.jsonl cannot be written: File too large" in done.err
+    assert f"resume with: setpoint sweep --resume {site.run}" in done.err
+    assert "Traceback" not in done.err
+    assert 1 <= len(site.ended_on_full_disk) < UNITS
+    assert site.home.units(site.run)[: len(site.ended_on_full_disk)] == site.ended_on_full_disk
+
+
 def test_changed_candles_stop_the_run_and_fail_no_unit(site):
     """Other data than planned is exit code 8; no unit fails, so the old data can still complete the run."""
     done = site.legs["changed data"]
@@ -121,7 +138,8 @@ def test_changed_candles_stop_the_run_and_fail_no_unit(site):
     assert done.code == 8
     assert f"the candles of ETHUSDC changed since run {site.run} was planned" in done.err
     assert f"resume with: setpoint sweep --resume {site.run}" in done.err
-    assert "ETHUSDC" not in {unit.symbol for unit in site.ended_on_changed_data}
+    before = len(site.ended_on_full_disk)
+    assert "ETHUSDC" not in {unit.symbol for unit in site.ended_on_changed_data[before:]}
 
 
 def test_a_run_ends_without_its_database(site):
@@ -159,7 +177,7 @@ def test_resuming_delivers_what_waited(site):
 
 
 def test_a_misspelt_library_name_is_a_failure_that_names_it(site):
-    """A parameter that a user's catalogue misspells fails its own units only; exit code 9 says so."""
+    """A user's catalogue misspells a parameter: its units fail, no others do, and exit code 9 says so."""
     done = site.legs["back"]
 
     assert done.code == 9

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from setpoint.resolve.snapshot import Snapshot
     from setpoint.store.database import Database
 
+#: Names the newest run wherever a run is asked for.
+LATEST = "latest"
 _UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 
 
@@ -112,9 +114,11 @@ def read_run(database: Database, run: str) -> dict[str, Any]:
     Raises:
         UnknownRun: none has this id; ``latest`` names the newest.
     """
-    if run == "latest":
+    if run == LATEST:
         newest = database.fetch_all("list_runs", state=None, limit=1)
-        run = newest[0]["id"] if newest else run
+        if not newest:
+            raise UnknownRun("no run is recorded yet.", hint="start one with `setpoint sweep`", run=run)
+        run = newest[0]["id"]
     row = database.fetch_one("read_run", id=run)
     if row is None:
         raise UnknownRun(f"there is no run {run}.", hint="list them with `setpoint runs`", run=run)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 import setpoint
 from setpoint.declare.loading import load_catalogues
@@ -31,7 +33,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-out = Console()
+#: A pipe has no width of its own: a row stays one line, for grep.
+PIPE_WIDTH = 240
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
 err = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts.")]
@@ -97,10 +101,17 @@ def print_json(document: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
     """Print a table; numbers are given as text, already rounded for people."""
-    shown = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
-    for column in columns:
-        # Folded, never cut: a key or a run's id must stay whole to be copied.
-        shown.add_column(column, overflow="fold")
+    shown = Table(
+        # The first column holds what is copied, a key or an id: it stays whole, the others fold.
+        *(Column(name, overflow="fold", no_wrap=name == columns[0]) for name in columns),
+        title=title or None,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for row in rows:
         shown.add_row(*(str(cell) for cell in row))
     out.print(shown)

@@ -30,11 +30,10 @@ def runs(
         print_json(rows)
         return
     table(
-        ("run", "started (UTC)", "state", "results", "failed", "data", "snapshot", "by"),
+        ("run", "state", "results", "failed", "data", "snapshot", "by"),
         (
             (
                 row["id"],
-                f"{row['started_at']:%Y-%m-%d %H:%M}",
                 row["state"],
                 row["n_results"],
                 row["n_failures"],
@@ -67,12 +66,11 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
             "model",
             "fold",
             "f1 val",
-            "always-BUY",
+            "all BUY",
             "f1 test",
-            "AUC val",
+            "AUC",
             "trees",
-            "threshold",
-            "trial",
+            "BUY at",
             "findings",
         ),
         (
@@ -86,7 +84,6 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
                 number(row["metrics"]["val"]["auc"]),
                 row["n_trees_used"],
                 number(row["threshold"], 2),
-                row["trial_id"],
                 ", ".join(f"{f['param']}: {f['finding']}" for f in row["findings"]) or "none",
             )
             for row in view.results
@@ -157,7 +154,7 @@ def compare(
     if len(found.effective) > SHOWN:
         out.print(f"... and {len(found.effective) - SHOWN} more differences in effective parameters")
     table(
-        ("model", "f1_buy_val, old", "new", "change", "always-BUY, old", "new", "AUC, old", "new"),
+        ("model", "f1 val, old", "new", "change", "all BUY, old", "new", "AUC, old", "new"),
         (
             (
                 before.model,
