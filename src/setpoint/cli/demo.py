@@ -12,7 +12,15 @@ from rich.rule import Rule
 from setpoint.cli.app import app, catalogues, database, err, out, settings
 from setpoint.cli.runs import print_verdict
 from setpoint.cli.seed import print_applied
-from setpoint.cli.sweep import SYNTHETIC, Data, Processes, follow, market_folder, start
+from setpoint.cli.sweep import (
+    SYNTHETIC,
+    Data,
+    Processes,
+    follow,
+    market_folder,
+    require_recorded,
+    start,
+)
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import UsageError
 
@@ -48,7 +56,7 @@ def demo(
         _seed(opened, system)
         _headline("resolve and train", "Ctrl-C leaves a run that can be resumed")
         run = start(opened, system, CONTEXT, _data(data), processes)
-        follow(opened, system, run)
+        require_recorded(run, follow(opened, system, run))
         _headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = view_run(opened, run)
         print_verdict(view)
