@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
-from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -94,7 +96,8 @@ def _next_steps(report: Path) -> None:
     home = settings().home
     out.print(f"report: {report}", highlight=False, soft_wrap=True)
     out.print("look further:", highlight=False)
-    out.print(f"  export SETPOINT_HOME={home}", highlight=False, soft_wrap=True)
+    found = "" if shutil.which("setpoint") else f" PATH={Path(sys.executable).parent}:$PATH"
+    out.print(f"  export SETPOINT_HOME={home}{found}", highlight=False, soft_wrap=True)
     for command, what in (
         ("setpoint show latest", "each unit, its trial, trees and attestation"),
         ("setpoint explain tuning_trials -c profile=demo", "which layer set a value"),
