@@ -79,13 +79,15 @@ def _seed(opened: Database, system: Catalogues) -> None:
 
 
 def _data(data: str) -> str:
+    """Return what to train on: what was asked for, else the user's own candles, else an invented market."""
     try:
-        return market_folder(data)
+        market_folder(data)
     except UsageError:
         if data:
             raise
         err.print("[bold yellow]no market data: an invented, SYNTHETIC market is used[/]")
-        return market_folder(SYNTHETIC)
+        return SYNTHETIC
+    return data
 
 
 def _headline(chapter: str, what: str) -> None:
