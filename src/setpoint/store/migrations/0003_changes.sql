@@ -21,7 +21,7 @@ INSERT INTO public.policies (scope, kind, approvals, solo, cooling_off_s) VALUES
 
 CREATE TABLE public.changes (
     id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    scope            text NOT NULL,
+    scope            text NOT NULL CHECK (scope <> ''),
     kinds            text[] NOT NULL,
     base_revision    bigint,
     proposal         jsonb NOT NULL CHECK (jsonb_typeof(proposal) = 'object'),
