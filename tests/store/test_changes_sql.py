@@ -720,7 +720,7 @@ def test_one_of_two_applications_wins(ada):
 
 
 def refused_meanwhile(ada, owner_url, change, work):
-    """Do ``work`` in a transaction in whose middle somebody else tries to apply ``change``; returns the refusal."""
+    """Do ``work`` in a transaction in whose middle somebody else applies ``change``; returns the refusal."""
     told = []
 
     def lose():
