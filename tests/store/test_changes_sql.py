@@ -719,9 +719,9 @@ def test_one_of_two_applications_wins(ada):
     assert newest(ada)["id"] == 2
 
 
-def test_amending_then_applying_in_one_transaction_does_not_deadlock(ada, owner_url):
-    """Every function takes the chain head before the change, so that nobody waits in a circle."""
-    change, told = propose(ada, set=text(a=2)), []
+def refused_meanwhile(ada, owner_url, change, work):
+    """Do ``work`` in a transaction in whose middle somebody else applies ``change``; returns the refusal."""
+    told = []
 
     def lose():
         with pytest.raises(ConflictError) as caught:
@@ -729,13 +729,42 @@ def test_amending_then_applying_in_one_transaction_does_not_deadlock(ada, owner_
         told.append(caught.value.message)
 
     loser = threading.Thread(target=lose)
-    with ada.transaction() as tx:
-        amended = amend(tx, change, set=text(a=3))
+
+    def wait():
         loser.start()
         wait_for_a_waiting_session(owner_url)
-        apply(tx, amended)
+
+    with ada.transaction() as tx:
+        work(tx, wait)
     loser.join(60)
+    return told
+
+
+def test_amending_then_applying_in_one_transaction_does_not_deadlock(ada, owner_url):
+    """Every function takes the chain head before the change, so that nobody waits in a circle."""
+    change = propose(ada, set=text(a=2))
+
+    def amend_and_apply(tx, wait):
+        amended = amend(tx, change, set=text(a=3))
+        wait()
+        apply(tx, amended)
+
+    told = refused_meanwhile(ada, owner_url, change, amend_and_apply)
     assert told == [f"change {change['id']} is applied already."]
+
+
+def test_overlays_applied_at_the_same_instant_see_each_other(ada, owner_url):
+    """The second looks at the heads only when the first has ended, not before it waits."""
+    for scope in ("symbol=X", "profile=demo"):
+        write_document(ada, text(a=1), scope)
+    low, high = propose(ada, "symbol=X", set=text(low=8)), propose(ada, "profile=demo", set=text(high=2))
+
+    def apply_and_linger(tx, wait):
+        apply(tx, low)
+        wait()
+
+    told = refused_meanwhile(ada, owner_url, high, apply_and_linger)
+    assert told == [f"change {high['id']} was validated before symbol=X moved."]
 
 
 def wait_for_a_waiting_session(owner_url):
