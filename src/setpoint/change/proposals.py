@@ -250,6 +250,8 @@ def resolved(
 def _arguments(
     catalogues: Catalogues, documents: Mapping[str, Document], proposal: Proposal
 ) -> dict[str, Any]:
+    # Before storage: a document is read with its declared types, which would forgive an int for a float.
+    check_values(catalogues, proposal.set)
     old = documents.get(proposal.scope)
     return {
         "scope": proposal.scope,

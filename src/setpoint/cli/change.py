@@ -300,21 +300,22 @@ def _act(query: str, change: int) -> None:
 
 
 def _parse_pairs(system: Catalogues, pairs: list[str]) -> tuple[dict[str, Scalar], tuple[str, ...]]:
-    wanted: dict[str, Scalar] = {}
-    removed: list[str] = []
+    wanted: dict[str, Scalar | None] = {}
     for pair in pairs:
         name, separator, text = pair.partition("=")
         if not separator:
             raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="for example CVN_HPO_XGB_5M_GAMMA=0.5")
+        values: dict[str, Scalar | None]
         if name.upper().endswith("_RANGE"):
-            wanted.update(_range(system, name[: -len("_RANGE")], text))
-            continue
-        key = key_of(system, name)
-        if text:
-            wanted[key] = from_text(text, system.declared(key).parameter, key)
+            values = {**_range(system, name[: -len("_RANGE")], text)}
         else:
-            removed.append(key)
-    return wanted, tuple(removed)
+            key = key_of(system, name)
+            values = {key: from_text(text, system.declared(key).parameter, key) if text else None}
+        if repeated := wanted.keys() & values:
+            raise UsageError(f"{min(repeated)} is given twice.", hint="say what it shall be once")
+        wanted |= values
+    removed = tuple(key for key, value in wanted.items() if value is None)
+    return {key: value for key, value in wanted.items() if value is not None}, removed
 
 
 def _range(system: Catalogues, name: str, text: str) -> dict[str, Scalar]:
