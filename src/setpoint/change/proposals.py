@@ -200,7 +200,7 @@ def validate(
     Raises:
         UnknownKey, InvalidValue, InvariantViolated, InvalidContext: names the scope or context.
     """
-    _check_scope(catalogues, scope)
+    check_scope(catalogues, scope)
     old = documents[scope].values if scope in documents else {}
     edits = diff(old, values)
     check_values(catalogues, {edit.key: edit.new for edit in edits if edit.new is not None})
@@ -209,6 +209,20 @@ def validate(
         after = resolved(catalogues, {**documents, scope: Document(scope, None, "", values)}, context)
         where = ", ".join(f"{name}={value}" for name, value in context.items()) or GLOBAL_SCOPE
         check_new_violations(catalogues, before, after, where)
+
+
+def check_scope(catalogues: Catalogues, scope: str) -> None:
+    """Hold that a text names a scope of this system.
+
+    Raises:
+        InvalidContext: it is neither ``global`` nor a value of a declared dimension.
+    """
+    dimension, _, value = scope.partition("=")
+    if scope != GLOBAL_SCOPE and not (value.strip() and dimension in catalogues.dimensions):
+        raise InvalidContext(
+            f"{scope!r} is no scope: neither global nor <dimension>=<value>.",
+            hint=f"dimensions are {', '.join(catalogues.dimensions) or 'none'}",
+        )
 
 
 def affected_contexts(
@@ -282,12 +296,3 @@ def _heads_read(documents: Mapping[str, Document], scope: str) -> dict[str, int 
         for name, document in documents.items()
         if scope in {name, GLOBAL_SCOPE} or name.partition("=")[0] != dimension
     }
-
-
-def _check_scope(catalogues: Catalogues, scope: str) -> None:
-    dimension, _, value = scope.partition("=")
-    if scope != GLOBAL_SCOPE and not (value.strip() and dimension in catalogues.dimensions):
-        raise InvalidContext(
-            f"{scope!r} is no scope: neither global nor <dimension>=<value>.",
-            hint=f"dimensions are {', '.join(catalogues.dimensions) or 'none'}",
-        )

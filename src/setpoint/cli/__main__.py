@@ -16,6 +16,7 @@ MODULES = (
     "coverage",
     "change",
     "edit",
+    "scopes",
     "history",
     "pin",
     "sweep",

@@ -196,7 +196,10 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     out.print(f"by {row['author']} ({row['proof']}): {row['reason']}", highlight=False)
     base = row["base_revision"] or "none"
     out.print(f"over revision {base}, proposal {row['proposal_hash'][:12]}", highlight=False)
-    print_edits(found.edits)
+    if "policy" in row["kinds"]:
+        out.print(f"policy: {row['proposal']}", highlight=False, soft_wrap=True)
+    else:
+        print_edits(found.edits)
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
     out.print(f"needs: {review}", highlight=False)
     for said in decisions:
