@@ -15,6 +15,7 @@ MODULES = (
     "seed",
     "coverage",
     "change",
+    "impact",
     "edit",
     "scopes",
     "history",

@@ -182,15 +182,19 @@ def list_changes(
 @changes.command()
 def show(change: ChangeId, as_json: Json = False) -> None:
     """Show one change: what it would do, what it needs, and what people said."""
+    from setpoint.change.impact import impact_of
     from setpoint.change.proposals import read_change, requirement
+    from setpoint.cli.impact import print_impact
 
     with database() as opened:
         found = read_change(opened, change)
+        touched = impact_of(opened, catalogues(), found)
         needed = requirement(opened, found)
         decisions = opened.fetch_all("list_decisions", id=change)
     row = found.row
     if as_json:
-        print_json({**row, "requirement": needed._asdict(), "decisions": decisions})
+        said = {"requirement": needed._asdict(), "decisions": decisions, "impact": touched.as_json()}
+        print_json({**row, **said})
         return
     out.print(f"change {row['id']} of {row['scope']}: {row['state']} {row['state_reason']}", highlight=False)
     out.print(f"by {row['author']} ({row['proof']}): {row['reason']}", highlight=False)
@@ -200,6 +204,7 @@ def show(change: ChangeId, as_json: Json = False) -> None:
         out.print(f"policy: {row['proposal']}", highlight=False, soft_wrap=True)
     else:
         print_edits(found.edits)
+        print_impact(touched)
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
     out.print(f"needs: {review}", highlight=False)
     for said in decisions:
