@@ -133,7 +133,10 @@ AS $$
                           WHERE e ->> 'key' !~ '_RANGE_(MIN|MAX|SCALE)$') THEN 'value' END,
         CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(edits) AS e
                           WHERE e ->> 'key' ~ '_RANGE_(MIN|MAX|SCALE)$') THEN 'range' END,
-        CASE WHEN old IS NULL THEN 'scope' END,
+        -- Making an overlay, emptying it (retiring it) and filling an emptied one again.
+        CASE WHEN old IS NULL OR old = '{}' OR (
+            SELECT bool_and(e ->> 'op' = 'remove') AND count(*) = (SELECT count(*) FROM jsonb_object_keys(old))
+            FROM jsonb_array_elements(edits) AS e) THEN 'scope' END,
         CASE WHEN restores IS NOT NULL THEN 'restore' END], NULL) END
 $$;
 
