@@ -311,6 +311,42 @@ def test_an_export_does_not_overwrite_what_somebody_edited(exported, folder):
     assert f"\n{GAMMA} = 0.0\n" in (folder / "documents/global.toml").read_text()
 
 
+def test_an_applied_edit_is_no_edit_any_more(exported, folder):
+    """What a revision holds need not be kept, even when somebody wrote another since."""
+    edit(folder, f"\n{GAMMA} = 0.0", f"\n{GAMMA} = 0.25")
+    assert exported("apply", str(folder), "-r", "pull request", "--yes").code == 0
+    assert exported("set", f"{GAMMA}=0.5", "-r", "later", "--yes").code == 0
+    done = exported("export", str(folder))
+
+    assert done.code == 0, done.err
+    assert f"\n{GAMMA} = 0.5\n" in (folder / "documents/global.toml").read_text()
+
+
+def test_a_new_file_for_a_scope_that_somebody_made_is_not_overwritten(exported, folder):
+    """A document that was never exported is an edit too."""
+    path = folder / "documents" / document_name(BTC)
+    path.write_text(document_text(BTC, {GAMMA: 0.25}))
+    assert exported("scope", "create", BTC, f"{GAMMA}=0.5", "-r", "first", "--yes").code == 0
+
+    assert exported("export", str(folder)).code == 5
+    assert f"{GAMMA} = 0.25" in path.read_text()
+
+
+def test_what_policy_holds_back_waits(exported, folder, server):
+    """An apply obeys policy as any change does: the range waits for approval, nothing of it is written."""
+    server.administer("CREATE ROLE bo_of_gitops LOGIN IN ROLE setpoint_app, setpoint_approver")
+    try:
+        guarded = exported("policy", "set", "--kind", "range", "--approvals", "1", "-r", "eyes", "--yes")
+        assert guarded.code == 0, guarded.err
+        edit(folder, f"\n{GAMMA}_RANGE_MAX = 5.0", f"\n{GAMMA}_RANGE_MAX = 4.0")
+        done = exported("apply", str(folder), "-r", "pull request", "--yes")
+    finally:
+        server.administer("DROP ROLE bo_of_gitops")
+
+    assert (done.code, "waits for 1 approval(s)" in done.out) == (0, True)
+    assert exported("get", f"{GAMMA}_RANGE_MAX").out == "5.0\n"
+
+
 def test_an_export_finds_history_that_was_rewritten(exported, folder, another):
     """A folder that knows another history is not brought up to date: what was exported must still be true."""
     another()

@@ -57,7 +57,7 @@ def export(database: Database, catalogues: Catalogues, folder: Path, *, force: b
     with database.transaction() as transaction:
         rows = transaction.fetch_all("export_state")
         if not force:
-            _refuse_edited(transaction, catalogues, folder)
+            _refuse_edited(transaction, catalogues, folder, rows)
         head = Head(rows[0]["head_id"], rows[0]["chain"], {})
         written = _history(transaction, folder, head)
         kept = transaction.fetch_all("export_catalogues")
@@ -99,24 +99,30 @@ def check_untouched(folder: Path) -> Head:
     return head
 
 
-def _refuse_edited(transaction: Transaction, catalogues: Catalogues, folder: Path) -> None:
+def _refuse_edited(
+    transaction: Transaction, catalogues: Catalogues, folder: Path, rows: list[dict[str, Any]]
+) -> None:
     before = read_head(folder)
-    for scope, exported in before.documents.items() if before else ():
+    for scope in (row["scope"] for row in rows if row["scope"] is not None):
         path = folder / DOCUMENTS / document_name(scope)
-        if path.exists() and _digest(path) != exported.file and not _applied(transaction, catalogues, folder):
+        exported = before.documents.get(scope) if before else None
+        if _digest(path) in {"", exported.file if exported else ""}:
+            continue
+        if not _applied(transaction, catalogues, folder, scope, exported.revision if exported else 0):
             raise ConflictError(
-                f"{path} was edited since it was exported, and is not what the database holds.",
+                f"{path} was edited since it was exported, and no revision holds what it says.",
                 hint=f"apply it with `setpoint apply {folder}`, or overwrite it with --force",
             )
 
 
-def _applied(transaction: Transaction, catalogues: Catalogues, folder: Path) -> bool:
-    documents = read_documents(transaction, catalogues)
+def _applied(transaction: Transaction, catalogues: Catalogues, folder: Path, scope: str, after: int) -> bool:
+    """Say whether a document file is what some revision of its scope after one held."""
     try:
-        wanted = read_wanted(folder, catalogues, documents)
+        wanted = read_wanted(folder, catalogues, read_documents(transaction, catalogues))[scope]
     except SetpointError:
         return False
-    return not any(diff(documents[s].values if s in documents else {}, v) for s, v in wanted.items())
+    rows = transaction.fetch_all("scope_revisions", scope=scope, after=after)
+    return any(not diff(typed(parse_text(row["text"]), catalogues), wanted) for row in rows)
 
 
 def _history(transaction: Transaction, folder: Path, head: Head) -> int:

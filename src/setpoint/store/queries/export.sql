@@ -25,3 +25,10 @@ LIMIT %(limit)s;
 SELECT hash, name, version, text
 FROM catalogues
 ORDER BY registered_at, hash;
+
+-- name: scope_revisions
+-- The documents of a scope's revisions after one, newest first.
+SELECT id, base_env::text AS text
+FROM ftf_config_history
+WHERE scope = %(scope)s AND id > %(after)s
+ORDER BY id DESC;
