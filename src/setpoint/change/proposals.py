@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.change.documents import Document, check_new_violations, check_values, read_documents, typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff, parse_text
-from setpoint.errors import ConflictError, ForbiddenError, InvalidContext, StaleRevision, UnknownChange
+from setpoint.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidContext,
+    StaleRevision,
+    UnknownChange,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -127,10 +134,20 @@ def propose(transaction: Transaction, catalogues: Catalogues, proposal: Proposal
 
 
 def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, proposal: Proposal) -> Change:
-    """Replace what an open change proposes; approvals given so far no longer count. Raises as ``propose``."""
+    """Replace what an open change proposes; approvals given so far no longer count.
+
+    Raises as ``propose``, and:
+        UsageError: a change stays in its scope and restores what it restores.
+    """
+    stays = read_change(transaction, change_id).row
+    if (stays["scope"], stays["restores"]) != (proposal.scope, proposal.restores):
+        raise UsageError(
+            f"change {change_id} is one of {stays['scope']}, restoring {stays['restores'] or 'nothing'}.",
+            hint="withdraw it and propose another",
+        )
     documents = read_documents(transaction, catalogues)
     arguments = _arguments(catalogues, documents, proposal)
-    names = ("base_revision", "set", "remove", "keys", "heads", "reason", "apply_at")
+    names = ("base_revision", "set", "remove", "keys", "heads", "reason", "catalogues", "apply_at")
     named = {name: arguments[name] for name in names}
     change = Change(transaction.fetch_one("amend_change", id=change_id, **named) or {})
     validate(catalogues, documents, proposal.scope, _proposed(change, catalogues))
@@ -203,7 +220,7 @@ def validate(
     check_scope(catalogues, scope)
     old = documents[scope].values if scope in documents else {}
     edits = diff(old, values)
-    check_values(catalogues, {edit.key: edit.new for edit in edits if edit.new is not None})
+    check_values(catalogues, {edit.key: values[edit.key] for edit in edits if edit.key in values})
     for context in affected_contexts(catalogues, documents, scope):
         before = resolved(catalogues, documents, context)
         after = resolved(catalogues, {**documents, scope: Document(scope, None, "", values)}, context)
@@ -259,6 +276,9 @@ def resolved(
 def _arguments(
     catalogues: Catalogues, documents: Mapping[str, Document], proposal: Proposal
 ) -> dict[str, Any]:
+    # Before storage: a document is read with its declared types, which would forgive an int for a float.
+    if not proposal.is_policy:
+        check_values(catalogues, proposal.set)
     return {
         "scope": proposal.scope,
         "is_policy": proposal.is_policy,
