@@ -19,6 +19,7 @@ MODULES = (
     "edit",
     "scopes",
     "history",
+    "gitops",
     "pin",
     "sweep",
     "runs",
