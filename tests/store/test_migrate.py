@@ -156,5 +156,5 @@ def test_every_trigger_is_always_enabled(owner_url):
         states = connection.execute(
             "SELECT tgenabled::text FROM pg_trigger WHERE NOT tgisinternal"
         ).fetchall()
-    assert len(states) == 4
+    assert len(states) == 7
     assert set(states) == {("A",)}

@@ -11,7 +11,19 @@ from typing import NoReturn
 from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
 
 #: Modules that register commands, in the order `--help` shows them: the story of one value.
-MODULES = ("seed", "coverage", "change", "history", "pin", "sweep", "runs", "market", "db", "demo")
+MODULES = (
+    "seed",
+    "coverage",
+    "change",
+    "history",
+    "break_glass",
+    "pin",
+    "sweep",
+    "runs",
+    "market",
+    "db",
+    "demo",
+)
 
 
 def main() -> NoReturn:
