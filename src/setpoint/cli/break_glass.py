@@ -1,4 +1,4 @@
-"""`setpoint break-glass` and `setpoint drill`: write when the application is down, pay for it, and rehearse."""
+"""`setpoint break-glass` and `setpoint drill`: write when the application is down, owe for it, rehearse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from setpoint.cli.app import (
 )
 from setpoint.cli.change import Scope, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import parse_text
+from setpoint.declare.document import canonical_text, parse_text
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def restore(
 
     Needs neither server, Console nor catalogue. Opens obligations with deadlines.
 
-    Example: `setpoint break-glass restore 12 --incident INC-42 --approved-by https://... --because data-damaged`
+    Example:
+    `setpoint break-glass restore 12 --incident INC-42 --approved-by URL --because data-damaged`
     """
     from setpoint.change import break_glass
 
@@ -113,7 +114,8 @@ def set_values(
 
     Keys are full names that some revision held, values of the type they had there: no catalogue is read.
 
-    Example: `setpoint break-glass set KEY=0.1 --incident INC-42 --approved-by https://... --because console-down`
+    Example:
+    `setpoint break-glass set KEY=0.1 --incident INC-42 --approved-by URL --because console-down`
     """
     from setpoint.change import break_glass
 
@@ -212,7 +214,7 @@ def post_mortem(
 ) -> None:
     """Say where the post-mortem of an incident was filed.
 
-    Example: `setpoint break-glass post-mortem --incident INC-42 --url https://...`
+    Example: `setpoint break-glass post-mortem --incident INC-42 --url URL`
     """
     from setpoint.change.break_glass import file_post_mortem
     from setpoint.change.identity import author_of
@@ -342,7 +344,7 @@ def _keep(text: str, file: Path | None) -> None:
 
 
 def _parse_pairs(pairs: list[str]) -> tuple[str, list[str]]:
-    """Return the values to set as the text of a JSON object, numbers as they were typed, and keys to remove."""
+    """Return what to set as the text of a JSON object, its numbers as they were typed, and what to remove."""
     wanted: list[str] = []
     removed: list[str] = []
     for pair in pairs:
@@ -354,7 +356,7 @@ def _parse_pairs(pairs: list[str]) -> tuple[str, list[str]]:
         else:
             removed.append(key)
     document = "{" + ", ".join(wanted) + "}"
-    parse_text(document, "what to set")
+    canonical_text(parse_text(document, "what to set"))
     return document, removed
 
 
