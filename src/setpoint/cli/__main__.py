@@ -20,6 +20,7 @@ MODULES = (
     "scopes",
     "history",
     "gitops",
+    "break_glass",
     "pin",
     "sweep",
     "runs",
