@@ -2,6 +2,7 @@
 
 database     a Database on a fresh clone, acting as setpoint_app
 settings     Settings that point at this clone; app_url and owner_url are its two URLs
+as_          a Database on the same clone with the login of one of PEOPLE
 setpoint_command  runs `setpoint` on this clone, in this process
 archive      a local server with the public archive's layout
 market_data  the folder of real candles, or a skip
@@ -36,6 +37,15 @@ if TYPE_CHECKING:
     from setpoint.store.layout import Listening
 
 TEMPLATE = "template_setpoint"
+#: Real logins of the test server, and what each is a member of.
+PEOPLE = {
+    "ada": ("setpoint_app",),
+    "bo": ("setpoint_app", "setpoint_approver"),
+    "eve": ("setpoint_app", "setpoint_approver"),
+    "cy": ("setpoint_app",),
+    "robot": ("setpoint_app", "setpoint_approver", "setpoint_robot"),
+    "stranger": (),
+}
 #: Read before any test starts, because the variables are removed from every test.
 MARKET_DATA = os.environ.get("SETPOINT_MARKET_DATA", "")
 #: Tests of the room `store` also run on the oldest supported release; see tests/store/conftest.py.
@@ -51,8 +61,8 @@ class TestServer:
     settings: Settings
     listening: Listening
 
-    def url(self, database: str, *, owner: bool = False) -> str:
-        role = "setpoint_owner" if owner else "setpoint_app"
+    def url(self, database: str, *, owner: bool = False, login: str = "setpoint_app") -> str:
+        role = "setpoint_owner" if owner else login
         return (
             f"postgresql://{role}@/{database}?host={self.listening.socket_folder}&port={self.listening.port}"
         )
@@ -123,6 +133,33 @@ def database(settings: Settings) -> Iterator[Database]:
     """The clone, open."""
     with Database.open(settings) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def people(server: TestServer) -> Iterator[None]:
+    """The logins of PEOPLE; roles belong to the whole server, so they are made once."""
+    for person, roles in PEOPLE.items():
+        server.administer(f"CREATE ROLE {person} LOGIN")
+        for role in roles:
+            server.administer(f"GRANT {role} TO {person}")
+    yield
+    server.administer(f"DROP ROLE {', '.join(PEOPLE)}")
+
+
+@pytest.fixture
+def as_(server: TestServer, clone: str, people: None, tmp_path: Path) -> Iterator[Callable[[str], Database]]:
+    """``as_("bo")`` is the clone, open with Bo's login."""
+    opened: dict[str, Database] = {}
+
+    def database_of(person: str) -> Database:
+        if person not in opened:
+            url = server.url(clone, login=person)
+            opened[person] = Database.open(Settings(home=tmp_path / "home", database_url=url))
+        return opened[person]
+
+    yield database_of
+    for database in opened.values():
+        database.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from setpoint.change.documents import read_documents, write_document
+from setpoint.change.proposals import Proposal, submit
 from setpoint.cli.sweep import _Display, start
 from setpoint.train.sweep import Progress
 from sweep_home import TINY_SWEEP, seed_tiny
@@ -14,12 +14,13 @@ def seeded(database):
     return database
 
 
-def change(database, catalogues, **values):
-    """Change the global document as somebody in psql might; None removes a key."""
-    with database.transaction(author="ada", reason="test", source="test") as transaction:
-        old = read_documents(transaction, catalogues)["global"]
-        new = {key: value for key, value in (dict(old.values) | values).items() if value is not None}
-        write_document(transaction, old, "global", new)
+def change(database, catalogues, scope="global", **values):
+    """Change a document; None removes a key."""
+    wanted = {key: value for key, value in values.items() if value is not None}
+    removed = tuple(key for key, value in values.items() if value is None)
+    proposal = Proposal(scope=scope, reason="test", set=wanted, remove=removed)
+    with database.transaction(author="ada") as transaction:
+        submit(transaction, catalogues, proposal)
 
 
 @pytest.mark.parametrize("key", ["CVN_HPO_LGB_5M_NUM_LEAVES", "CVN_FTF_SEED"])
@@ -83,8 +84,7 @@ def test_an_overlay_of_a_symbol_that_does_not_apply_is_warned_of(
     setpoint_command, seeded, catalogues, settings, capfd
 ):
     """A run pins one snapshot: a symbol's own overlay is left out aloud, not silently."""
-    with seeded.transaction(author="ada", reason="test", source="test") as transaction:
-        write_document(transaction, None, "symbol=BTCUSDC", {"CVN_FTF_TUNING_TRIALS": 9})
+    change(seeded, catalogues, "symbol=BTCUSDC", CVN_FTF_TUNING_TRIALS=9)
     run = start(seeded, catalogues, {"profile": "tiny"}, "synthetic", 1)
     said = capfd.readouterr().err
 

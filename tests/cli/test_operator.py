@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import setpoint
 from setpoint.declare.document import text_hash
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
@@ -209,6 +210,7 @@ def test_the_json_of_an_error_is_on_stderr(setpoint_command):
 def run_environment(seeded, settings):
     return {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(setpoint.__file__).parents[1]),
         "SETPOINT_HOME": str(settings.home),
         "SETPOINT_DATABASE_URL": settings.database_url,
     }
@@ -272,6 +274,7 @@ def test_run_without_a_global_document_runs_nothing(setpoint_command, settings, 
     """A program never starts with values that are not there."""
     environment = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(setpoint.__file__).parents[1]),
         "SETPOINT_HOME": str(settings.home),
         "SETPOINT_DATABASE_URL": settings.database_url,
     }

@@ -5,6 +5,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from documents import write_document
 from setpoint.errors import ConflictError, DatabaseUnavailable, IntegrityError, StorageFull, UsageError
 from setpoint.settings import Settings
 from setpoint.store import embedded, operate, programs
@@ -15,7 +16,7 @@ from setpoint.store.database import Database
 
 def write(settings, text, scope="global"):
     with Database.open(settings) as database, database.transaction(author="ada", reason="test") as tx:
-        return tx.fetch_one("insert_document", scope=scope, text=text)
+        return write_document(tx, text, scope)
 
 
 def scopes(settings):

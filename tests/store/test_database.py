@@ -9,6 +9,7 @@ import threading
 import psycopg
 import pytest
 
+from documents import write_document
 from setpoint.errors import (
     ConflictError,
     DatabaseUnavailable,
@@ -30,15 +31,11 @@ def add_query(monkeypatch, statement, name="probe"):
     return name
 
 
-def insert(database, scope="global", text="{}"):
-    return database.execute("insert_document", scope=scope, text=text)
-
-
 def test_transaction_commits_as_one(database):
     """Either everything in the block is there afterwards, or nothing."""
     with database.transaction(author="ada") as tx:
-        tx.execute("insert_document", scope="global", text="{}")
-        tx.execute("insert_document", scope="profile=demo", text="{}")
+        write_document(tx, "{}")
+        write_document(tx, "{}", "profile=demo")
     assert len(database.fetch_all("read_scopes")) == 2
     with pytest.raises(InvalidValue):
         insert_good_then_bad(database)
@@ -47,8 +44,8 @@ def test_transaction_commits_as_one(database):
 
 def insert_good_then_bad(database):
     with database.transaction() as tx:
-        tx.execute("insert_document", scope="symbol=A", text="{}")
-        tx.execute("insert_document", scope="symbol=B", text="[]")
+        write_document(tx, "{}", "symbol=A")
+        write_document(tx, "[]", "symbol=B")
 
 
 def test_absent_row_is_none_and_many_rows_are_an_error(database, monkeypatch):
@@ -136,7 +133,7 @@ def test_closed_database_says_so(settings):
 
 def test_session_lost_while_idle_is_replaced_unseen(database, server):
     """A session the server ended between two transactions costs the caller nothing."""
-    insert(database)
+    write_document(database, "{}")
     server.administer("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'setpoint_app'")
     assert len(database.fetch_all("read_scopes")) == 1
 
@@ -151,7 +148,7 @@ def test_session_lost_within_a_transaction_is_unavailable_and_the_next_one_works
 
 def lose_the_session(database, server):
     with database.transaction() as tx:
-        tx.execute("insert_document", scope="global", text="{}")
+        write_document(tx, "{}")
         server.administer(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'setpoint_app'"
         )
@@ -162,7 +159,7 @@ def test_killed_embedded_server_is_restarted_by_the_next_transaction(tmp_path):
     """Kill -9 of PostgreSQL under an open Database: one error at most, committed rows survive."""
     settings = Settings(home=tmp_path, linger_s=0.3)
     with Database.open(settings) as database:
-        insert(database, text='{"a": 1}')
+        write_document(database, '{"a": 1}')
         os.kill(database._server._attachment.listening.postmaster_pid, signal.SIGKILL)
         while True:
             try:
@@ -171,7 +168,7 @@ def test_killed_embedded_server_is_restarted_by_the_next_transaction(tmp_path):
             except DatabaseUnavailable:
                 continue
         assert [row["text"] for row in rows] == ['{"a": 1}']
-        assert insert(database, scope="profile=demo") == 1
+        assert write_document(database, "{}", "profile=demo")["revision"] == 2
 
 
 def test_embedded_database_migrates_itself_on_first_use(tmp_path):
@@ -224,12 +221,12 @@ def test_servers_troubles_are_told_apart(database, monkeypatch, code, expected):
         database.execute(add_query(monkeypatch, block))
 
 
-def test_row_held_by_a_forgotten_session_is_a_conflict(database, app_url, monkeypatch):
+def test_row_held_by_a_forgotten_session_is_a_conflict(database, owner_url, monkeypatch):
     """A transaction left open in psql makes writers fail in bounded time, not hang."""
-    insert(database)
+    write_document(database, "{}")
     add_query(monkeypatch, "SELECT set_config('lock_timeout', '50ms', true)", "hurry")
-    with psycopg.connect(app_url) as forgotten:
-        forgotten.execute("SELECT lock_chain_head()")
+    with psycopg.connect(owner_url) as forgotten:
+        forgotten.execute("SELECT FROM chain_head FOR UPDATE")
         with pytest.raises(ConflictError, match="lock timeout"):
             update_in_a_hurry(database)
 
@@ -237,7 +234,7 @@ def test_row_held_by_a_forgotten_session_is_a_conflict(database, app_url, monkey
 def update_in_a_hurry(database):
     with database.transaction() as tx:
         tx.fetch_all("hurry")
-        tx.execute("update_document", scope="global", text="{}", base_revision=1)
+        write_document(tx, '{"a": 1}')
 
 
 def all_driver_errors():

@@ -6,6 +6,7 @@ import time
 import psycopg
 import pytest
 
+from documents import write_document
 from setpoint.errors import UsageError
 from setpoint.settings import Settings
 from setpoint.store import embedded, operate
@@ -57,7 +58,7 @@ def test_url_is_one_that_any_tool_understands(home):
 def test_psql_sees_the_hash_that_everybody_sees(home):
     """Psql over the same database computes the hash that Setpoint recorded."""
     with Database.open(home) as database, database.transaction(author="ada") as tx:
-        row = tx.fetch_one("insert_document", scope="global", text='{"rate": 0.10}')
+        row = write_document(tx, '{"rate": 0.10}')
     query = "SELECT encode(sha256(convert_to(base_env::text, 'UTF8')), 'hex') FROM ftf_config WHERE id = 1"
     with psql(home) as ready:
         done = subprocess.run(

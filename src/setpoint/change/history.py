@@ -7,19 +7,20 @@ hashes that the database computed. Refuses a revision of another scope.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import read_documents, typed
-from setpoint.change.proposals import Proposal, Submitted, submit
-from setpoint.declare.document import Edit, diff, parse_text
-from setpoint.errors import InvalidValue, UnknownKey, UnknownRevision
+from setpoint.change.proposals import Proposal, Submitted, submit, validate
+from setpoint.declare.document import Edit, parse_text
+from setpoint.errors import InvalidValue, StaleRevision, UnknownKey, UnknownRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from setpoint.change.documents import Document
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.parameters import Scalar
     from setpoint.store.database import Database, Transaction
 
 
@@ -34,7 +35,8 @@ class RestoreProof:
     #: The hash of the scope's document afterwards; empty while the change waits.
     hash_after: str
     edits: tuple[Edit, ...]
-    #: Keys of the source that today's catalogues do not declare or would refuse, with the reason.
+    #: Keys of the source that today's catalogues do not declare or would refuse, with the reason; they
+    #: stand in the way only where they differ from the document.
     unfit: tuple[tuple[str, str], ...]
     #: Runs that pinned the scope after the source revision: their values are not the restored ones.
     runs_affected: tuple[str, ...]
@@ -74,47 +76,79 @@ def edits_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Edit, ...]:
 
 
 def restore(
-    database: Database, catalogues: Catalogues, proposal: Proposal, author: str, *, dry_run: bool = False
+    database: Database,
+    catalogues: Catalogues,
+    proposal: Proposal,
+    author: str,
+    *,
+    dry_run: bool = False,
+    skip_unfit: bool = False,
 ) -> RestoreProof:
     """Bring back ``proposal.restores``, whole or only ``proposal.keys``; returns what it did.
 
+    With ``skip_unfit``, keys that today's catalogues refuse stay as they are now, and all else comes back.
+    A dry run writes nothing, and raises where the restore itself would, unfit keys aside: it lists them.
+
     Raises:
         UnknownRevision: no such revision of this scope.
+        UnknownKey: one of ``proposal.keys`` is in neither document.
+        InvalidValue: today's catalogues refuse some of the values; names each.
         As ``submit``: the restored document would be wrong today, or somebody wrote meanwhile.
     """
     source = _source(database, proposal)
-    before = read_documents(database, catalogues)[proposal.scope]
-    unfit = _unfit(catalogues, source, proposal.keys)
+    documents = read_documents(database, catalogues)
+    before = documents[proposal.scope]
+    values = typed(parse_text(source["text"]), catalogues)
+    _check_named(proposal.keys, {*values, *before.values})
+    unfit = _unfit(catalogues, values, proposal.keys)
+    edits = _edits(database, before, source["id"], proposal.keys)
+    blocked = {edit.key for edit in edits if edit.new is not None} & {key for key, _ in unfit}
+    if blocked and skip_unfit:
+        edits = tuple(edit for edit in edits if edit.key not in blocked)
+        proposal = replace(proposal, keys=tuple(edit.key for edit in edits))
     submitted = None
-    if dry_run:
-        wanted = _wanted(catalogues, source, before.values, proposal.keys)
-        edits = diff(before.values, wanted)
-    else:
-        with database.transaction(author=author) as transaction:
-            submitted = submit(transaction, catalogues, proposal)
-        edits = submitted.change.edits
-    after = read_documents(database, catalogues)[proposal.scope]
-    runs = database.fetch_all(
-        "runs_of_revisions", scope=proposal.scope, after=source["id"], up_to=before.revision
-    )
+    if not dry_run:
+        _check_fit(source["id"], () if skip_unfit else [found for found in unfit if found[0] in blocked])
+        submitted = _submit(database, catalogues, proposal, author, before)
+    elif skip_unfit or not blocked:
+        validate(catalogues, documents, proposal.scope, _edited(before.values, edits, values))
     return RestoreProof(
         scope=proposal.scope,
         source_revision=source["id"],
         source_hash=source["hash"],
         hash_before=before.hash,
-        hash_after=after.hash if submitted and submitted.revision else "",
+        hash_after=_hash_made(database, submitted),
         edits=edits,
         unfit=unfit,
-        runs_affected=tuple(row["id"] for row in runs),
+        runs_affected=_runs_between(database, proposal.scope, source["id"], before.revision),
         submitted=submitted,
     )
 
 
-def fit_keys(database: Database, catalogues: Catalogues, revision: int) -> tuple[str, ...]:
-    """Return the keys of a revision that today's catalogues declare and would accept."""
-    source = read_revision(database, revision)
-    unfit = {key for key, _ in _unfit(catalogues, source, None)}
-    return tuple(key for key in parse_text(source["text"]) if key not in unfit)
+def _submit(
+    database: Database, catalogues: Catalogues, proposal: Proposal, author: str, before: Document
+) -> Submitted:
+    with database.transaction(author=author) as transaction:
+        submitted = submit(transaction, catalogues, proposal)
+        # The proof, and the keys left out, were judged over ``before``: another base makes them untrue.
+        base = submitted.change.row["base_revision"]
+        if base != before.revision:
+            raise StaleRevision(
+                f"{proposal.scope} moved from revision {before.revision} to {base} meanwhile.",
+                hint="read it again and repeat the restore",
+            )
+    return submitted
+
+
+def _hash_made(database: Database, submitted: Submitted | None) -> str:
+    if submitted is None or submitted.revision is None:
+        return ""
+    return str(read_revision(database, submitted.revision)["hash"])
+
+
+def _runs_between(database: Database, scope: str, after: int, up_to: int | None) -> tuple[str, ...]:
+    rows = database.fetch_all("runs_of_revisions", scope=scope, after=after, up_to=up_to)
+    return tuple(row["id"] for row in rows)
 
 
 def _source(database: Database, proposal: Proposal) -> dict[str, Any]:
@@ -127,17 +161,47 @@ def _source(database: Database, proposal: Proposal) -> dict[str, Any]:
     return source
 
 
+def _edits(
+    database: Database, before: Document, source: int, keys: tuple[str, ...] | None
+) -> tuple[Edit, ...]:
+    # The database compares texts: 0.10 coming back as 0.1 is an edit, though the numbers are equal.
+    found = diff_revisions(database, before.revision or 0, source)
+    return tuple(edit for edit in found if keys is None or edit.key in keys)
+
+
+def _edited(
+    current: Mapping[str, Scalar], edits: Iterable[Edit], values: Mapping[str, Scalar]
+) -> dict[str, Scalar]:
+    touched = {edit.key: edit.new for edit in edits}
+    kept = {key: value for key, value in current.items() if key not in touched}
+    return kept | {key: values[key] for key, new in touched.items() if new is not None}
+
+
+def _check_named(keys: tuple[str, ...] | None, known: set[str]) -> None:
+    for key in keys or ():
+        if key not in known:
+            raise UnknownKey(
+                f"{key} is neither in that revision nor in the document of today.",
+                hint=f"`setpoint history {key}` shows every value it had",
+                key=key,
+            )
+
+
+def _check_fit(revision: int, unfit: Sequence[tuple[str, str]]) -> None:
+    if unfit:
+        listed = "\n".join(f"  - {problem}" for _, problem in unfit)
+        raise InvalidValue(
+            f"revision {revision} holds {len(unfit)} value(s) that today's catalogues refuse:\n{listed}",
+            hint="`--skip-unfit` leaves these as they are and restores the rest",
+            keys=[key for key, _ in unfit],
+        )
+
+
 def _unfit(
-    catalogues: Catalogues, source: Mapping[str, Any], keys: tuple[str, ...] | None
+    catalogues: Catalogues, values: Mapping[str, Scalar], keys: tuple[str, ...] | None
 ) -> tuple[tuple[str, str], ...]:
-    values = typed(parse_text(source["text"]), catalogues)
-    found = []
-    for name in values if keys is None else keys:
-        with suppress(KeyError):
-            problem = _problem(catalogues, name, values[name])
-            if problem:
-                found.append((name, problem))
-    return tuple(found)
+    judged = ((key, _problem(catalogues, key, values[key])) for key in values if keys is None or key in keys)
+    return tuple((key, problem) for key, problem in judged if problem)
 
 
 def _problem(catalogues: Catalogues, name: str, value: object) -> str:
@@ -146,16 +210,3 @@ def _problem(catalogues: Catalogues, name: str, value: object) -> str:
     except (UnknownKey, InvalidValue) as problem:
         return problem.message
     return ""
-
-
-def _wanted(
-    catalogues: Catalogues,
-    source: Mapping[str, Any],
-    current: Mapping[str, Any],
-    keys: tuple[str, ...] | None,
-) -> dict[str, Any]:
-    values = typed(parse_text(source["text"]), catalogues)
-    if keys is None:
-        return values
-    kept = {name: value for name, value in current.items() if name not in keys}
-    return kept | {name: values[name] for name in keys if name in values}

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.change.documents import Document, check_new_violations, check_values, read_documents, typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff, parse_text
-from setpoint.errors import ConflictError, ForbiddenError, InvalidContext, StaleRevision, UnknownChange
+from setpoint.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidContext,
+    StaleRevision,
+    UnknownChange,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,13 +34,23 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database, Transaction
 
 
+#: The base of a proposal that makes a scope: it is stale as soon as the scope has a document.
+NO_DOCUMENT = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """What somebody wants of one scope: values to set and keys to remove, or a revision to bring back."""
+    """What somebody wants of one scope: values to set and keys to remove, or a revision to bring back.
+
+    With ``is_policy`` it is the policy of that scope, and ``set`` is its row.
+    """
 
     scope: str
     reason: str
     set: Mapping[str, Scalar] = field(default_factory=dict)
+    is_policy: bool = False
+    #: The revision it was made over; ``NO_DOCUMENT`` says that there was none, None takes what stands.
+    base: int | None = None
     remove: tuple[str, ...] = ()
     #: The revision of this scope to bring back, whole or only ``keys``; then nothing is set or removed.
     restores: int | None = None
@@ -108,6 +125,8 @@ def propose(transaction: Transaction, catalogues: Catalogues, proposal: Proposal
     documents = read_documents(transaction, catalogues)
     row = transaction.fetch_one("propose_change", **_arguments(catalogues, documents, proposal))
     change = Change(row or {})
+    if proposal.is_policy:
+        return change
     # The database has put the document together, exactly; judged is what it would write. A refusal
     # leaves the transaction, so nothing is opened.
     validate(catalogues, documents, proposal.scope, _proposed(change, catalogues))
@@ -115,10 +134,20 @@ def propose(transaction: Transaction, catalogues: Catalogues, proposal: Proposal
 
 
 def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, proposal: Proposal) -> Change:
-    """Replace what an open change proposes; approvals given so far no longer count. Raises as ``propose``."""
+    """Replace what an open change proposes; approvals given so far no longer count.
+
+    Raises as ``propose``, and:
+        UsageError: a change stays in its scope and restores what it restores.
+    """
+    stays = read_change(transaction, change_id).row
+    if (stays["scope"], stays["restores"]) != (proposal.scope, proposal.restores):
+        raise UsageError(
+            f"change {change_id} is one of {stays['scope']}, restoring {stays['restores'] or 'nothing'}.",
+            hint="withdraw it and propose another",
+        )
     documents = read_documents(transaction, catalogues)
     arguments = _arguments(catalogues, documents, proposal)
-    names = ("base_revision", "set", "remove", "keys", "heads", "reason", "apply_at")
+    names = ("base_revision", "set", "remove", "keys", "heads", "reason", "catalogues", "apply_at")
     named = {name: arguments[name] for name in names}
     change = Change(transaction.fetch_one("amend_change", id=change_id, **named) or {})
     validate(catalogues, documents, proposal.scope, _proposed(change, catalogues))
@@ -188,15 +217,29 @@ def validate(
     Raises:
         UnknownKey, InvalidValue, InvariantViolated, InvalidContext: names the scope or context.
     """
-    _check_scope(catalogues, scope)
+    check_scope(catalogues, scope)
     old = documents[scope].values if scope in documents else {}
     edits = diff(old, values)
-    check_values(catalogues, {edit.key: edit.new for edit in edits if edit.new is not None})
+    check_values(catalogues, {edit.key: values[edit.key] for edit in edits if edit.key in values})
     for context in affected_contexts(catalogues, documents, scope):
         before = resolved(catalogues, documents, context)
         after = resolved(catalogues, {**documents, scope: Document(scope, None, "", values)}, context)
         where = ", ".join(f"{name}={value}" for name, value in context.items()) or GLOBAL_SCOPE
         check_new_violations(catalogues, before, after, where)
+
+
+def check_scope(catalogues: Catalogues, scope: str) -> None:
+    """Hold that a text names a scope of this system.
+
+    Raises:
+        InvalidContext: it is neither ``global`` nor a value of a declared dimension.
+    """
+    dimension, _, value = scope.partition("=")
+    if scope != GLOBAL_SCOPE and not (value.strip() and dimension in catalogues.dimensions):
+        raise InvalidContext(
+            f"{scope!r} is no scope: neither global nor <dimension>=<value>.",
+            hint=f"dimensions are {', '.join(catalogues.dimensions) or 'none'}",
+        )
 
 
 def affected_contexts(
@@ -233,15 +276,17 @@ def resolved(
 def _arguments(
     catalogues: Catalogues, documents: Mapping[str, Document], proposal: Proposal
 ) -> dict[str, Any]:
-    old = documents.get(proposal.scope)
+    # Before storage: a document is read with its declared types, which would forgive an int for a float.
+    if not proposal.is_policy:
+        check_values(catalogues, proposal.set)
     return {
         "scope": proposal.scope,
-        "is_policy": False,
-        "base_revision": old.revision if old else None,
+        "is_policy": proposal.is_policy,
+        "base_revision": _base(documents, proposal),
         "set": canonical_text(proposal.set),
         "remove": list(proposal.remove),
         "keys": None if proposal.keys is None else list(proposal.keys),
-        "heads": _heads_read(documents, proposal.scope),
+        "heads": {} if proposal.is_policy else _heads_read(documents, proposal.scope),
         "restores": proposal.restores,
         "reason": proposal.reason,
         "source": proposal.source,
@@ -249,6 +294,14 @@ def _arguments(
         "apply_at": proposal.apply_at,
         "draft": proposal.draft,
     }
+
+
+def _base(documents: Mapping[str, Document], proposal: Proposal) -> int | None:
+    if proposal.is_policy or proposal.base == NO_DOCUMENT:
+        return None
+    if proposal.base is None and proposal.scope in documents:
+        return documents[proposal.scope].revision
+    return proposal.base
 
 
 def _proposed(change: Change, catalogues: Catalogues) -> dict[str, Scalar]:
@@ -263,12 +316,3 @@ def _heads_read(documents: Mapping[str, Document], scope: str) -> dict[str, int 
         for name, document in documents.items()
         if scope in {name, GLOBAL_SCOPE} or name.partition("=")[0] != dimension
     }
-
-
-def _check_scope(catalogues: Catalogues, scope: str) -> None:
-    dimension, _, value = scope.partition("=")
-    if scope != GLOBAL_SCOPE and not (value.strip() and dimension in catalogues.dimensions):
-        raise InvalidContext(
-            f"{scope!r} is no scope: neither global nor <dimension>=<value>.",
-            hint=f"dimensions are {', '.join(catalogues.dimensions) or 'none'}",
-        )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 GENESIS = "0" * 64
 FORMAT = "setpoint-anchor/1"
 _BATCH = 1000
+#: How many keys a message names.
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -46,26 +48,28 @@ class Verified:
 
 
 def verify(database: Database, anchor: Anchor | None = None) -> Verified:
-    """Walk the whole chain; with ``anchor``, also hold that the anchored head is still part of it."""
-    previous, expected, anchored = GENESIS, 1, ""
+    """Walk the whole chain; with ``anchor``, also hold that the anchored head is still part of it.
+
+    Writers may go on meanwhile: what they append is walked or not, and never called a fault.
+    """
+    before = _head(database)
+    chains = {0: GENESIS}
     problems: list[str] = []
+    newest = 0
     for row in _walk(database):
-        problems += _judge(row, expected, previous) if not problems else []
-        if anchor and row["id"] == anchor.revision:
-            anchored = row["chain"]
-        previous, expected = row["chain"], row["id"] + 1
-    head = database.fetch_one("read_chain_head") or {"id": 0, "chain": GENESIS}
-    if (head["id"], head["chain"]) != (expected - 1, previous):
-        problems.append(f"the chain's head names revision {head['id']}, history ends at {expected - 1}")
-    problems += _documents(database)
-    if anchor and anchored != anchor.chain:
-        problems.append(_anchor_problem(anchor, expected - 1))
-    return Verified(expected - 1, previous, tuple(problems))
+        problems += _judge(database, row, newest + 1, chains[newest]) if not problems else []
+        newest = row["id"]
+        chains[newest] = row["chain"]
+    problems += [] if problems else _end(newest, chains, before, _head(database))
+    problems += [_behind(row) for row in database.fetch_all("verify_documents")]
+    if anchor and chains.get(anchor.revision) != anchor.chain:
+        problems.append(_anchor_problem(anchor, newest))
+    return Verified(len(chains) - 1, chains[newest], tuple(problems))
 
 
 def write_anchor(database: Database, path: Path) -> Anchor:
     """Write the chain's head to a file, whole or not at all."""
-    head = database.fetch_one("read_chain_head") or {"id": 0, "chain": GENESIS}
+    head = _head(database)
     anchor = Anchor(head["id"], head["chain"], datetime.now(UTC).isoformat(timespec="seconds"))
     write_atomically(path, json.dumps(asdict(anchor), indent=1) + "\n")
     return anchor
@@ -88,6 +92,10 @@ def read_anchor(path: Path) -> Anchor:
     return anchor
 
 
+def _head(database: Database) -> dict[str, Any]:
+    return database.fetch_one("read_chain_head") or {"id": 0, "chain": GENESIS}
+
+
 def _walk(database: Database) -> Iterator[dict[str, Any]]:
     after = 0
     while rows := database.fetch_all("verify_history", after=after, limit=_BATCH):
@@ -95,24 +103,49 @@ def _walk(database: Database) -> Iterator[dict[str, Any]]:
         after = rows[-1]["id"]
 
 
-def _judge(row: dict[str, Any], expected: int, previous: str) -> list[str]:
+def _judge(database: Database, row: dict[str, Any], expected: int, previous: str) -> list[str]:
     where = f"revision {row['id']} of {row['scope']}"
     if row["id"] != expected:
         return [f"revision {expected} is missing: the next one is {row['id']}"]
     if row["hash"] != row["computed_hash"]:
-        return [f"{where}: its document is not what was hashed"]
+        return [f"{where}: its document is not what was hashed{_difference(database, row['id'])}"]
     if row["previous_chain"] != previous:
         return [f"{where}: it does not follow the revision before it"]
     if row["chain"] != row["computed_chain"]:
-        return [f"{where}: author, reason, time, diff or another recorded column was altered"]
+        return [f"{where}: a recorded column was altered{_difference(database, row['id'])}"]
     return []
 
 
-def _documents(database: Database) -> list[str]:
-    return [
-        f"the document of {row['scope']} is not what its newest revision {row['newest_revision']} says"
-        for row in database.fetch_all("verify_documents")
+def _difference(database: Database, revision: int) -> str:
+    """Name what differs from the change that made the revision, and from the document it replaced."""
+    row = database.fetch_one("compare_revision", id=revision) or {}
+    found = [f"{key} is not what change {row['change_id']} wrote" for key in row.get("keys") or ()]
+    found += [
+        f"{column} is {now!r}, change {row['change_id']} says {was!r}"
+        for column, (now, was) in (row.get("columns") or {}).items()
     ]
+    found += ["diff is not what its document says"] if row.get("diff_differs") else []
+    if row.get("chain_only"):
+        found += ["nothing that is recorded elsewhere: time, login, review or the hashes themselves"]
+    return f": {'; '.join(found)}" if found else ""
+
+
+def _end(newest: int, chains: dict[int, str], before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    if newest < before["id"]:
+        ends = f"history ends at {newest}, the chain's head names {before['id']}"
+        return [f"revision {newest + 1} is missing: {ends}"]
+    if newest > after["id"]:
+        return [f"revision {after['id'] + 1} lies beyond the chain's head, which names {after['id']}"]
+    if chains.get(before["id"]) != before["chain"]:
+        return [f"the chain's head is not revision {before['id']}, which it names"]
+    return []
+
+
+def _behind(row: dict[str, Any]) -> str:
+    keys = ", ".join(row["keys"][:_SHOWN]) + (", ..." if len(row["keys"]) > _SHOWN else "")
+    newest = f"revision {row['newest_revision']}" if row["newest_revision"] else "any revision"
+    what = f"differs in {keys}" if keys else f"names revision {row['revision']} and hash {row['hash']}"
+    return f"the document of {row['scope']} is not what its history ends with, {newest}: it {what}"
 
 
 def _anchor_problem(anchor: Anchor, newest: int) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from setpoint.change.patch import Patch, key_of, parse_pairs, read_patch
 from setpoint.cli.app import (
     Context,
     Json,
@@ -22,7 +24,6 @@ from setpoint.cli.app import (
 )
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_OK, UsageError
-from setpoint.resolve.environment import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from setpoint.change.proposals import Change, Proposal
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.document import Edit
-    from setpoint.declare.parameters import Scalar
     from setpoint.store.database import Database
 
 changes = typer.Typer(help="Changes: what was proposed, by whom, and how it stands.", no_args_is_help=True)
@@ -40,6 +40,9 @@ Scope = Annotated[str, typer.Option("--scope", "-s", help="global, or <dimension
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; recorded with the revision.")]
 ApplyAt = Annotated[str, typer.Option("--apply-at", help="Apply not before this UTC instant, ISO 8601.")]
 ChangeId = Annotated[int, typer.Argument(help="The change's number.")]
+FromFile = Annotated[
+    Path | None, typer.Option("--from", help="A patch: .toml, .json, or .csv with the columns key,value.")
+]
 Words = Annotated[str, typer.Option("--comment", "-m", help="Words to go with it.")]
 
 
@@ -69,11 +72,12 @@ def get(
 
 @app.command("set")
 def set_values(
-    pairs: Annotated[
-        list[str], typer.Argument(help="KEY=VALUE, KEY_RANGE=MIN..MAX[:SCALE], or KEY= to remove.")
-    ],
     reason: Reason,
+    pairs: Annotated[
+        list[str] | None, typer.Argument(help="KEY=VALUE, KEY_RANGE=MIN..MAX[:SCALE], or KEY= to remove.")
+    ] = None,
     scope: Scope = GLOBAL_SCOPE,
+    from_file: FromFile = None,
     apply_at: ApplyAt = "",
     draft: Annotated[
         bool, typer.Option("--draft", help="Keep it to yourself until `change propose`.")
@@ -81,28 +85,40 @@ def set_values(
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
-    """Open a change, and apply it at once where policy allows.
+    """Open a change of one key or many, and apply it at once where policy allows. All of it, or nothing.
 
     Examples: `setpoint set CVN_HPO_XGB_5M_GAMMA=0.5 --reason "less overfitting"`,
-    `setpoint set cb/1h/depth_range=4..7 lgb/5m/max_depth=7 -r "deeper" --scope symbol=BTCUSDC`
+    `setpoint set cb/1h/depth_range=4..7 lgb/5m/max_depth=7 -r "deeper" --scope symbol=BTCUSDC`,
+    `setpoint set --from patch.toml --reason "tuned in March"`
     """
     from setpoint.change.proposals import Proposal
 
     system = catalogues()
-    wanted, removed = _parse_pairs(system, pairs)
+    patch = read_wanted(system, pairs, from_file)
     proposal = Proposal(
         scope=scope,
         reason=reason,
-        set=wanted,
-        remove=removed,
+        set=patch.set,
+        remove=patch.remove,
         apply_at=_instant(apply_at),
         draft=draft,
     )
     with database() as opened:
-        return _submit(opened, system, proposal, yes=yes, as_json=as_json)
+        return submit_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
 
-def _submit(opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, as_json: bool) -> int:
+def read_wanted(system: Catalogues, pairs: list[str] | None, from_file: Path | None) -> Patch:
+    """Return what the pairs and the file of a command ask for, together."""
+    if not (pairs or from_file):
+        raise UsageError("there is nothing to set.", hint="give KEY=VALUE, or --from FILE")
+    patch = parse_pairs(system, pairs or [])
+    return patch.joined(read_patch(from_file, system)) if from_file else patch
+
+
+def submit_proposal(
+    opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, as_json: bool
+) -> int:
+    """Show what a proposal would do, ask unless told not to, submit it and say what became of it."""
     from setpoint.change.documents import read_documents
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import submit
@@ -166,21 +182,29 @@ def list_changes(
 @changes.command()
 def show(change: ChangeId, as_json: Json = False) -> None:
     """Show one change: what it would do, what it needs, and what people said."""
+    from setpoint.change.impact import impact_of
     from setpoint.change.proposals import read_change, requirement
+    from setpoint.cli.impact import print_impact
 
     with database() as opened:
         found = read_change(opened, change)
+        touched = impact_of(opened, catalogues(), found)
         needed = requirement(opened, found)
         decisions = opened.fetch_all("list_decisions", id=change)
     row = found.row
     if as_json:
-        print_json({**row, "requirement": needed._asdict(), "decisions": decisions})
+        said = {"requirement": needed._asdict(), "decisions": decisions, "impact": touched.as_json()}
+        print_json({**row, **said})
         return
     out.print(f"change {row['id']} of {row['scope']}: {row['state']} {row['state_reason']}", highlight=False)
     out.print(f"by {row['author']} ({row['proof']}): {row['reason']}", highlight=False)
     base = row["base_revision"] or "none"
     out.print(f"over revision {base}, proposal {row['proposal_hash'][:12]}", highlight=False)
-    print_edits(found.edits)
+    if "policy" in row["kinds"]:
+        out.print(f"policy: {row['proposal']}", highlight=False, soft_wrap=True)
+    else:
+        print_edits(found.edits)
+        print_impact(touched)
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
     out.print(f"needs: {review}", highlight=False)
     for said in decisions:
@@ -249,13 +273,6 @@ def apply_due(as_json: Json = False) -> None:
         out.print(f"change {change}: {said}", highlight=False)
 
 
-def key_of(system: Catalogues, text: str) -> str:
-    """Return the key that a person named, by name or by address such as ``xgb/5m/gamma``."""
-    return (
-        system.key_at(tuple(text.split("/"))) if "/" in text or text.islower() else system.declared(text).name
-    )
-
-
 def print_edits(edits: Sequence[Edit], shown: int = 40) -> None:
     """Print a diff, one line for each edit."""
     for edit in edits[:shown]:
@@ -297,42 +314,6 @@ def _act(query: str, change: int) -> None:
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         row: dict[str, Any] = transaction.fetch_one(query, id=change) or {}
     out.print(f"change {change}: {row['state']}")
-
-
-def _parse_pairs(system: Catalogues, pairs: list[str]) -> tuple[dict[str, Scalar], tuple[str, ...]]:
-    wanted: dict[str, Scalar] = {}
-    removed: list[str] = []
-    for pair in pairs:
-        name, separator, text = pair.partition("=")
-        if not separator:
-            raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="for example CVN_HPO_XGB_5M_GAMMA=0.5")
-        if name.upper().endswith("_RANGE"):
-            wanted.update(_range(system, name[: -len("_RANGE")], text))
-            continue
-        key = key_of(system, name)
-        if text:
-            wanted[key] = from_text(text, system.declared(key).parameter, key)
-        else:
-            removed.append(key)
-    return wanted, tuple(removed)
-
-
-def _range(system: Catalogues, name: str, text: str) -> dict[str, Scalar]:
-    """Parse ``MIN..MAX[:SCALE]``: a range is edited as one thing."""
-    key = key_of(system, name)
-    bounds, _, scale = text.partition(":")
-    low, separator, high = bounds.partition("..")
-    if not (low and separator and high):
-        raise UsageError(
-            f"{name}_RANGE={text!r} is not MIN..MAX or MIN..MAX:SCALE.", hint="for example 4..8:linear"
-        )
-    texts = {"MIN": low, "MAX": high} | ({"SCALE": scale} if scale else {})
-    return {
-        f"{key}_RANGE_{field}": from_text(
-            value, system.declared(f"{key}_RANGE_{field}").parameter, f"{key}_RANGE_{field}"
-        )
-        for field, value in texts.items()
-    }
 
 
 def _instant(text: str) -> datetime | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
-from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +14,15 @@ from rich.rule import Rule
 from setpoint.cli.app import app, catalogues, database, err, out, settings
 from setpoint.cli.runs import print_verdict
 from setpoint.cli.seed import print_applied
-from setpoint.cli.sweep import SYNTHETIC, Data, Processes, follow, market_folder, start
+from setpoint.cli.sweep import (
+    SYNTHETIC,
+    Data,
+    Processes,
+    follow,
+    market_folder,
+    require_recorded,
+    start,
+)
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import UsageError
 
@@ -48,7 +58,7 @@ def demo(
         _seed(opened, system)
         _headline("resolve and train", "Ctrl-C leaves a run that can be resumed")
         run = start(opened, system, CONTEXT, _data(data), processes)
-        follow(opened, system, run)
+        require_recorded(run, follow(opened, system, run))
         _headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = view_run(opened, run)
         print_verdict(view)
@@ -69,13 +79,15 @@ def _seed(opened: Database, system: Catalogues) -> None:
 
 
 def _data(data: str) -> str:
+    """Return what to train on: what was asked for, else the user's own candles, else an invented market."""
     try:
-        return market_folder(data)
+        market_folder(data)
     except UsageError:
         if data:
             raise
         err.print("[bold yellow]no market data: an invented, SYNTHETIC market is used[/]")
-        return market_folder(SYNTHETIC)
+        return SYNTHETIC
+    return data
 
 
 def _headline(chapter: str, what: str) -> None:
@@ -86,7 +98,8 @@ def _next_steps(report: Path) -> None:
     home = settings().home
     out.print(f"report: {report}", highlight=False, soft_wrap=True)
     out.print("look further:", highlight=False)
-    out.print(f"  export SETPOINT_HOME={home}", highlight=False, soft_wrap=True)
+    found = "" if shutil.which("setpoint") else f" PATH={Path(sys.executable).parent}:$PATH"
+    out.print(f"  export SETPOINT_HOME={home}{found}", highlight=False, soft_wrap=True)
     for command, what in (
         ("setpoint show latest", "each unit, its trial, trees and attestation"),
         ("setpoint explain tuning_trials -c profile=demo", "which layer set a value"),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from setpoint.change.patch import key_of
 from setpoint.cli.app import Json, Yes, app, catalogues, database, out, outcome, print_json, table
-from setpoint.cli.change import Reason, Scope, key_of, print_edits
+from setpoint.cli.change import Reason, Scope, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull, UsageError
 
@@ -37,8 +38,10 @@ def history(
     """
     with database() as opened:
         if key:
-            name = key_of(catalogues(), key)
-            rows = opened.fetch_all("key_history", key=name)[:limit]
+            name = key if key.isupper() else key_of(catalogues(), key)
+            rows = opened.fetch_all("key_history", key=name, scope=scope or None, limit=limit)
+            # A key that is declared no longer keeps its history; one that never was is a slip.
+            name = name if rows else key_of(catalogues(), key)
         elif at:
             rows = opened.fetch_all("revision_at", scope=scope or GLOBAL_SCOPE, at=_instant(at))
         else:
@@ -143,7 +146,6 @@ def restore(
 
     Examples: `setpoint restore 1 --dry-run`, `setpoint restore 1 --reason "back to the seed" --yes`
     """
-    from setpoint.change.history import fit_keys
     from setpoint.change.history import restore as bring_back
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import Proposal
@@ -153,14 +155,12 @@ def restore(
     system = catalogues()
     keys = tuple(key_of(system, name) if "/" in name else name for name in key) if key else None
     with database() as opened:
-        if skip_unfit:
-            keys = tuple(name for name in fit_keys(opened, system, revision) if keys is None or name in keys)
         proposal = Proposal(scope=scope, reason=reason or "dry run", restores=revision, keys=keys)
         author = author_of(opened).name
         if not (dry_run or yes):
-            _print_proof(bring_back(opened, system, proposal, author, dry_run=True))
+            _print_proof(bring_back(opened, system, proposal, author, dry_run=True, skip_unfit=skip_unfit))
             typer.confirm(f"Bring revision {revision} of {scope} back?", abort=True, err=True)
-        proof = bring_back(opened, system, proposal, author, dry_run=dry_run)
+        proof = bring_back(opened, system, proposal, author, dry_run=dry_run, skip_unfit=skip_unfit)
     if as_json:
         print_json(_proof_json(proof))
     else:

@@ -84,7 +84,7 @@ def print_applied(
         return
     for plan in plans:
         made = changes.get(plan.seed.scope)
-        done = f"{outcome(made)}: {len(plan.edits)} values" if made else "nothing to write"
+        done = f"{outcome(made)}: {len(plan.edits)} written" if made else "nothing to write"
         out.print(f"{plan.seed.scope}: {done}, {plan.unchanged} unchanged, {len(plan.kept)} tuned kept")
     for member in coverage.catalogues:
         out.print(f"coverage {member.name}: {member.seeded} of {member.declared} ({member.pct:.1f} %)")

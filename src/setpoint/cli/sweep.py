@@ -95,11 +95,11 @@ def sweep(
                 "recorded": progress.recorded,
             }
         )
-    _require_recorded(run, progress)
+    require_recorded(run, progress)
     return EXIT_OK
 
 
-def _require_recorded(run: str, progress: Progress) -> None:
+def require_recorded(run: str, progress: Progress) -> None:
     """Hold that every unit was trained and recorded; the run is kept either way."""
     if not progress.recorded:
         raise DatabaseUnavailable(

@@ -21,29 +21,32 @@ INSERT INTO public.policies (scope, kind, approvals, solo, cooling_off_s) VALUES
 
 CREATE TABLE public.changes (
     id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    scope            text NOT NULL,
+    scope            text NOT NULL CHECK (scope <> ''),
     kinds            text[] NOT NULL,
     base_revision    bigint,
     proposal         jsonb NOT NULL CHECK (jsonb_typeof(proposal) = 'object'),
     edits            jsonb NOT NULL,
+    edition          integer NOT NULL,
     proposal_hash    text NOT NULL,
-    heads            jsonb NOT NULL,
+    heads            jsonb NOT NULL CHECK (jsonb_typeof(heads) = 'object'),
     restores         bigint,
     author           text NOT NULL,
     proof            text NOT NULL,
     reason           text NOT NULL CHECK (btrim(reason) <> ''),
-    source           text NOT NULL,
-    catalogues       jsonb NOT NULL,
+    source           text NOT NULL CHECK (source <> ''),
+    catalogues       jsonb NOT NULL CHECK (jsonb_typeof(catalogues) = 'array'),
     state            text NOT NULL CHECK (state IN ('draft', 'proposed', 'suspended', 'applied', 'rejected', 'withdrawn')),
     state_reason     text NOT NULL DEFAULT '',
     apply_at         timestamptz,
-    created_at       timestamptz NOT NULL DEFAULT now(),
+    created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     proposed_at      timestamptz,
     applied_revision bigint,
     CONSTRAINT only_applied_changes_made_a_revision CHECK (state = 'applied' OR applied_revision IS NULL)
 );
 CREATE INDEX changes_open ON public.changes (scope, id) WHERE state IN ('draft', 'proposed', 'suspended');
 COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy.';
+COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
+COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
 COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null base means a new scope.';
 
 CREATE TABLE public.change_decisions (
@@ -54,10 +57,20 @@ CREATE TABLE public.change_decisions (
     person        text NOT NULL,
     proof         text NOT NULL,
     words         text NOT NULL,
-    decided_at    timestamptz NOT NULL DEFAULT now()
+    decided_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions (change_id, proposal_hash, person)
-    WHERE decision <> 'comment';
+CREATE UNIQUE INDEX one_decision_for_each_proposal
+    ON public.change_decisions (change_id, proposal_hash, person, decision) WHERE decision <> 'comment';
+
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.policies
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a policy is changed by another change, never removed');
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.changes
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a change is withdrawn, never removed');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.change_decisions
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('decisions are append-only');
+ALTER TABLE public.policies ENABLE ALWAYS TRIGGER never_removed;
+ALTER TABLE public.changes ENABLE ALWAYS TRIGGER never_removed;
+ALTER TABLE public.change_decisions ENABLE ALWAYS TRIGGER append_only;
 
 -- Roles are PostgreSQL's: who is a member of what is proven by the login. None of them owns anything.
 DO $$
@@ -77,11 +90,12 @@ CREATE FUNCTION public.who(OUT person text, OUT proof text)
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     -- setpoint_app logs in only on the embedded server, whose socket one operating system account can
-    -- reach: that account is the proof, and its name is told by the process. Any other login is itself.
-    SELECT CASE WHEN session_user = 'setpoint_app'
-                THEN coalesce(nullif(current_setting('setpoint.author', true), ''), 'unattributed')
+    -- reach: that account is the proof, and its name is told by the process. Any other login is itself;
+    -- so is setpoint_app on a server that listens to a network, where anybody may be behind it.
+    SELECT CASE WHEN local THEN coalesce(nullif(current_setting('setpoint.author', true), ''), 'unattributed')
                 ELSE session_user::text END,
-           CASE WHEN session_user = 'setpoint_app' THEN 'os-account' ELSE 'database-login' END
+           CASE WHEN local THEN 'os-account' ELSE 'database-login' END
+    FROM (SELECT session_user = 'setpoint_app' AND current_setting('listen_addresses') = '') AS session (local)
 $$;
 COMMENT ON FUNCTION public.who IS 'The person of this session and how that is proven.';
 
@@ -90,9 +104,11 @@ CREATE FUNCTION public.approvers() RETURNS SETOF text
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     -- A superuser is a member of every role by nature, which is no appointment; a robot never approves.
+    -- Roles are looked up by name: on a cluster without them (a restored backup) nobody approves.
     SELECT r.rolname::text FROM pg_roles AS r
-    WHERE r.rolcanlogin AND NOT r.rolsuper AND pg_has_role(r.oid, 'setpoint_approver', 'MEMBER')
-      AND NOT pg_has_role(r.oid, 'setpoint_robot', 'MEMBER')
+    WHERE r.rolcanlogin AND NOT r.rolsuper
+      AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_approver' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
+      AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_robot' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
 $$;
 COMMENT ON FUNCTION public.approvers IS 'The people whose approval counts.';
 
@@ -117,7 +133,10 @@ AS $$
                           WHERE e ->> 'key' !~ '_RANGE_(MIN|MAX|SCALE)$') THEN 'value' END,
         CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(edits) AS e
                           WHERE e ->> 'key' ~ '_RANGE_(MIN|MAX|SCALE)$') THEN 'range' END,
-        CASE WHEN old IS NULL THEN 'scope' END,
+        -- Making an overlay, emptying it (retiring it) and filling an emptied one again.
+        CASE WHEN old IS NULL OR old = '{}' OR (
+            SELECT bool_and(e ->> 'op' = 'remove') AND count(*) = (SELECT count(*) FROM jsonb_object_keys(old))
+            FROM jsonb_array_elements(edits) AS e) THEN 'scope' END,
         CASE WHEN restores IS NOT NULL THEN 'restore' END], NULL) END
 $$;
 
@@ -134,7 +153,7 @@ AS $$
            OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
 $$;
 
-CREATE FUNCTION public.checked_policy(wanted jsonb) RETURNS public.policies
+CREATE FUNCTION public.checked_policy(change_scope text, wanted jsonb) RETURNS public.policies
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -142,6 +161,13 @@ DECLARE
     policy public.policies := jsonb_populate_record(NULL::public.policies, wanted);
     people bigint := (SELECT count(*) FROM public.approvers());
 BEGIN
+    -- The scope decides which policy the change itself obeys, so it is not said twice.
+    policy.scope := change_scope;
+    IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
+            OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.solo <> (policy.approvals = 0) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a policy needs kind (value, range, scope, restore,'
+            || ' policy or *), approvals, cooling_off_s (neither negative) and solo (true for no approvals)';
+    END IF;
     IF policy.approvals > people THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
             MESSAGE = format('a policy cannot require %s approvals: %s people can approve', policy.approvals, people);
@@ -149,6 +175,11 @@ BEGIN
     RETURN policy;
 END
 $$;
+
+CREATE FUNCTION public.utc_text(moment timestamptz) RETURNS text
+    LANGUAGE sql STABLE STRICT
+    SET search_path = pg_catalog, public, pg_temp
+    RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
 CREATE FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[])
     RETURNS public.changes
@@ -164,8 +195,14 @@ BEGIN
     IF btrim(change.reason) = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
     END IF;
+    IF change.apply_at <= clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(change.apply_at));
+    END IF;
+    IF change.restores IS NOT NULL AND (p_set <> '{}' OR cardinality(p_remove) > 0) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a restore sets and removes nothing itself';
+    END IF;
     IF 'policy' = ANY (change.kinds) THEN
-        policy := public.checked_policy(p_set);
+        policy := public.checked_policy(change.scope, p_set);
         change.proposal := to_jsonb(policy);
         change.edits := '[]';
     ELSE
@@ -190,9 +227,9 @@ BEGIN
         change.edits := public.document_diff(coalesce(old.base_env, '{}'), change.proposal);
         change.kinds := public.kinds_of(old.base_env, change.edits, change.restores, false);
     END IF;
-    change.proposal_hash := public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.scope,
-        change.kinds, change.base_revision, change.restores, change.reason, change.apply_at,
-        change.proposal)::text);
+    change.proposal_hash := public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.edition,
+        change.scope, change.kinds, change.base_revision, change.restores, change.reason,
+        public.utc_text(change.apply_at), change.proposal)::text);
     RETURN change;
 END
 $$;
@@ -211,6 +248,7 @@ BEGIN
     change.scope := p_scope;
     change.kinds := CASE WHEN p_is_policy THEN ARRAY['policy'] ELSE '{}' END;
     change.base_revision := p_base;
+    change.edition := 1;
     change.heads := p_heads;
     change.restores := p_restores;
     change.reason := p_reason;
@@ -219,12 +257,12 @@ BEGIN
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
     change := public.write_proposal(change, p_set, p_remove, p_keys);
-    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, proposal_hash, heads, restores,
-                                author, proof, reason, source, catalogues, state, apply_at, proposed_at)
-    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits,
+    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, heads,
+                                restores, author, proof, reason, source, catalogues, state, apply_at, proposed_at)
+    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
             change.proposal_hash, change.heads, change.restores, change.author, change.proof, change.reason,
             change.source, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
-            change.apply_at, CASE WHEN p_draft THEN NULL ELSE now() END)
+            change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
     RETURNING * INTO change;
     RETURN change;
 END
@@ -237,6 +275,8 @@ AS $$
 DECLARE
     change public.changes;
 BEGIN
+    -- The head first, as every writer does: transactions that do several of these things cannot deadlock.
+    PERFORM FROM public.chain_head FOR UPDATE;
     SELECT * INTO change FROM public.changes WHERE id = p_id FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
@@ -250,7 +290,7 @@ $$;
 
 CREATE FUNCTION public.amend_change(
     p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_heads jsonb, p_reason text,
-    p_apply_at timestamptz
+    p_catalogues jsonb, p_apply_at timestamptz
 ) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -264,13 +304,17 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to edit', p_id, change.author);
     END IF;
     change.base_revision := p_base;
+    change.edition := change.edition + 1;
     change.heads := p_heads;
     change.reason := p_reason;
+    change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     change := public.write_proposal(change, p_set, p_remove, p_keys);
     UPDATE public.changes SET base_revision = change.base_revision, proposal = change.proposal,
         edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
-        apply_at = change.apply_at, proposal_hash = change.proposal_hash, proposed_at = now(),
+        catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
+        proposal_hash = change.proposal_hash,
+        proposed_at = CASE WHEN change.state <> 'draft' THEN clock_timestamp() END,
         state = CASE WHEN change.state = 'draft' THEN 'draft' ELSE 'proposed' END, state_reason = ''
     WHERE id = p_id RETURNING * INTO change;
     RETURN change;
@@ -287,7 +331,7 @@ BEGIN
     IF (SELECT person FROM public.who()) <> change.author THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to propose', p_id, change.author);
     END IF;
-    UPDATE public.changes SET state = 'proposed', proposed_at = now()
+    UPDATE public.changes SET state = 'proposed', proposed_at = clock_timestamp()
     WHERE id = p_id AND state = 'draft' RETURNING * INTO change;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is no draft', p_id);
@@ -314,7 +358,7 @@ BEGIN
     END IF;
     SELECT * INTO writer FROM public.who();
     IF p_decision <> 'comment' THEN
-        IF change.proposal_hash <> p_hash THEN
+        IF change.proposal_hash IS DISTINCT FROM p_hash THEN
             RAISE EXCEPTION USING ERRCODE = 'SP409',
                 MESSAGE = format('change %s was edited since you read it', p_id);
         END IF;
@@ -324,12 +368,13 @@ BEGIN
         IF writer.person = change.author THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an author does not decide on their own change';
         END IF;
-        IF writer.person NOT IN (SELECT public.approvers()) THEN
+        -- An approver is a login of their own; a name that a process merely tells approves nothing.
+        IF writer.proof <> 'database-login' OR writer.person NOT IN (SELECT public.approvers()) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
                 MESSAGE = format('%s may not approve: no member of setpoint_approver, or a robot', writer.person);
         END IF;
         IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
-                   AND d.person = writer.person AND d.decision <> 'comment') THEN
+                   AND d.person = writer.person AND d.decision = p_decision) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP423',
                 MESSAGE = format('%s decided on this proposal already', writer.person);
         END IF;
@@ -383,6 +428,9 @@ $$;
 CREATE FUNCTION public.apply_change(p_id bigint, p_hash text) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
+    -- What the trigger records is told within this function alone: the session's own facts come back.
+    SET setpoint.author = '' SET setpoint.proof = '' SET setpoint.reason = '' SET setpoint.source = ''
+    SET setpoint.catalogues = '' SET setpoint.change = '' SET setpoint.review = ''
 AS $$
 DECLARE
     change   public.changes;
@@ -390,35 +438,42 @@ DECLARE
     have     bigint;
     revision bigint;
     policy   public.policies;
+    free_at  timestamptz;
 BEGIN
-    -- Every writer takes the head first, and only then looks.
-    PERFORM FROM public.chain_head FOR UPDATE;
     change := public.open_change(p_id);
-    IF change.proposal_hash <> p_hash THEN
+    IF change.proposal_hash IS DISTINCT FROM p_hash THEN
         RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since it was read', p_id);
     END IF;
     IF change.state = 'draft' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id);
     END IF;
-    IF change.apply_at > now() THEN
+    IF change.apply_at > clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,
-            to_char(change.apply_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+            public.utc_text(change.apply_at));
     END IF;
     SELECT * INTO need FROM public.required_of(change);
     SELECT count(*) INTO have FROM public.approvals_of(change);
-    IF have < need.approvals THEN
+    IF (have >= need.approvals) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s has %s of %s approvals', p_id, have, need.approvals);
     END IF;
-    IF now() < change.proposed_at + make_interval(secs => need.cooling_off_s) THEN
+    free_at := change.proposed_at + make_interval(secs => need.cooling_off_s);
+    IF (clock_timestamp() >= free_at) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
-            to_char((change.proposed_at + make_interval(secs => need.cooling_off_s)) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+            public.utc_text(free_at));
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
-        policy := public.checked_policy(change.proposal);
+        policy := public.checked_policy(change.scope, change.proposal);
         INSERT INTO public.policies SELECT policy.*
         ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
             cooling_off_s = EXCLUDED.cooling_off_s;
+        -- A transaction that still sees the old policy (REPEATABLE READ) fails on the head, as after a revision.
+        UPDATE public.chain_head SET id = id;
     ELSE
+        SELECT f.revision INTO revision FROM public.ftf_config AS f WHERE f.scope = change.scope;
+        IF revision IS DISTINCT FROM change.base_revision THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s is over revision %s of %s, which is at %s',
+                p_id, coalesce(change.base_revision::text, 'none'), change.scope, coalesce(revision::text, 'none'));
+        END IF;
         IF public.moved_heads(change) IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format(
                 'change %s was validated before %s moved', p_id, public.moved_heads(change));
@@ -436,7 +491,6 @@ BEGIN
             WHERE scope = change.scope AND ftf_config.revision = change.base_revision
             RETURNING ftf_config.revision INTO STRICT revision;
         END IF;
-        PERFORM set_config('setpoint.change', '', true), set_config('setpoint.review', '', true);
     END IF;
     UPDATE public.changes SET state = 'applied', applied_revision = revision WHERE id = p_id RETURNING * INTO change;
     RETURN change;
@@ -448,9 +502,11 @@ CREATE FUNCTION public.suspend_change(p_id bigint, p_why text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
+    SELECT FROM public.chain_head FOR UPDATE;
     -- Only a change that is due and cannot be applied any more: anybody may say so, nobody may invent it.
     UPDATE public.changes AS c SET state = 'suspended', state_reason = p_why
-    WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= now() AND (
+    WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= clock_timestamp()
+      AND NOT 'policy' = ANY (c.kinds) AND (
         public.moved_heads(c) IS NOT NULL OR c.base_revision IS DISTINCT FROM (
             SELECT revision FROM public.ftf_config WHERE scope = c.scope))
 $$;
@@ -459,12 +515,12 @@ REVOKE ALL ON FUNCTION public.suspend_change(bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.suspend_change(bigint, text) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.open_change(bigint),
     public.propose_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
-    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, timestamptz), public.submit_change(bigint),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.submit_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.propose_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
-    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, timestamptz), public.submit_change(bigint),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.submit_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     TO setpoint_app;
 GRANT SELECT ON public.policies, public.changes, public.change_decisions TO setpoint_app;

@@ -16,7 +16,7 @@ SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.
        c.proposed_at, c.applied_revision
 FROM amend_change(%(id)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                   CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
-                  %(heads)s, %(reason)s, %(apply_at)s) AS c;
+                  %(heads)s, %(reason)s, %(catalogues)s, %(apply_at)s) AS c;
 
 -- name: submit_change
 -- Propose a draft.

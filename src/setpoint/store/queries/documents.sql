@@ -49,3 +49,10 @@ WHERE hash = %(hash)s;
 SELECT hash, name, version, registered_at
 FROM catalogues
 ORDER BY registered_at, hash;
+
+-- name: list_scopes
+-- Every scope with how many keys it sets, global first; an overlay without keys is retired.
+SELECT scope, revision, hash, updated_by, change_reason, updated_at,
+       (SELECT count(*) FROM jsonb_object_keys(base_env)) AS keys
+FROM ftf_config
+ORDER BY id <> 1, scope;

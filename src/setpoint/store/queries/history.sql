@@ -30,9 +30,32 @@ WHERE id > %(after)s
 ORDER BY id
 LIMIT %(limit)s;
 
+-- name: compare_revision
+-- What a revision says beside what the change that made it says, and the document it replaced.
+WITH compared AS (
+    SELECT h.change_id,
+           ARRAY(SELECT d ->> 'key' FROM jsonb_array_elements(document_diff(c.proposal, h.base_env)) AS d) AS keys,
+           (SELECT jsonb_object_agg(name, jsonb_build_array(now, was))
+            FROM (VALUES ('scope', h.scope, c.scope), ('author', h.updated_by, c.author), ('proof', h.proof, c.proof),
+                         ('reason', h.change_reason, c.reason), ('source', h.source, c.source),
+                         ('base_revision', h.base_revision::text, c.base_revision::text),
+                         ('catalogues', h.catalogues::text, c.catalogues::text)) AS told (name, now, was)
+            WHERE c.id IS NOT NULL AND now IS DISTINCT FROM was) AS columns,
+           h.diff <> document_diff(coalesce(b.base_env, '{}'), h.base_env) AS diff_differs
+    FROM ftf_config_history AS h
+    LEFT JOIN changes AS c ON c.id = h.change_id
+    LEFT JOIN ftf_config_history AS b ON b.id = h.base_revision
+    WHERE h.id = %(id)s
+)
+SELECT change_id, keys, columns, diff_differs,
+       change_id IS NOT NULL AND keys = '{}' AND columns IS NULL AND NOT diff_differs AS chain_only
+FROM compared;
+
 -- name: verify_documents
 -- Documents that are not what their newest revision says.
-SELECT f.scope, f.revision, f.hash, h.id AS newest_revision, h.hash AS newest_hash
+SELECT scope, f.revision, f.hash, h.id AS newest_revision, h.hash AS newest_hash,
+       ARRAY(SELECT d ->> 'key' FROM jsonb_array_elements(
+           document_diff(coalesce(h.base_env, '{}'), coalesce(f.base_env, '{}'))) AS d) AS keys
 FROM ftf_config AS f
 FULL JOIN (
     SELECT DISTINCT ON (scope) scope, id, hash, base_env FROM ftf_config_history ORDER BY scope, id DESC
@@ -56,8 +79,9 @@ LIMIT %(limit)s;
 SELECT h.id, h.scope, h.updated_by, h.change_reason, h.review, h.created_at, d ->> 'op' AS op,
        d -> 'old' AS old, d -> 'new' AS new
 FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS d
-WHERE d ->> 'key' = %(key)s
-ORDER BY h.id DESC;
+WHERE d ->> 'key' = %(key)s AND (%(scope)s::text IS NULL OR h.scope = %(scope)s)
+ORDER BY h.id DESC
+LIMIT %(limit)s;
 
 -- name: revision_at
 -- The revision of a scope that stood at an instant; no row when it had none yet.

@@ -1,0 +1,209 @@
+"""CHANGE: impact: what a change would touch, told before anybody approves it.
+
+Guarantees: runs are found by the revisions they pinned and the keys they read, not by their dates; a run
+counts when its snapshot took the very value that would be replaced from this scope. Shares are over the
+trials that became results. Changes nothing; says nothing about runs that pinned no revision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import log
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from setpoint.change.documents import Document, read_documents, typed
+from setpoint.change.proposals import affected_contexts, resolved
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.document import parse_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.change.proposals import Change
+    from setpoint.declare.catalogue import Catalogues, Declared
+    from setpoint.declare.parameters import Scalar
+    from setpoint.store.database import Database, Transaction
+
+LOG = "log"
+
+
+class Bounds(NamedTuple):
+    """A search range, inclusive."""
+
+    low: float
+    high: float
+    scale: str
+
+    def __str__(self) -> str:
+        return f"{self.low}..{self.high} {self.scale}"
+
+    def contains(self, value: float) -> bool:
+        """Say whether a value lies within, ends included."""
+        return self.low <= value <= self.high
+
+    def width(self) -> float:
+        """Return the width on its own scale; of a logarithmic one, the logarithm of the ratio."""
+        if self.scale == LOG and self.low > 0:
+            return log(self.high / self.low)
+        return self.high - self.low
+
+
+@dataclass(frozen=True)
+class RangeImpact:
+    """What becomes of one parameter's search range."""
+
+    key: str
+    old: Bounds | None
+    new: Bounds | None
+    #: The share of the old range, on the old scale, that the new one does not cover; None without an old one.
+    lost: float | None
+    #: Best trials of past results, and how many of them the new range does not contain.
+    best_trials: int
+    outside: int
+
+    @property
+    def outside_share(self) -> float | None:
+        """The share of past best trials outside; None when there are none."""
+        return self.outside / self.best_trials if self.best_trials else None
+
+
+@dataclass(frozen=True)
+class ContextImpact:
+    """A context and the keys it would resolve differently; one without names is everybody else's."""
+
+    context: Mapping[str, str]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What a change would touch."""
+
+    #: ``id``, ``state``, ``started_at`` and ``keys`` of each run, newest first.
+    runs: tuple[dict[str, Any], ...]
+    #: Every context that the scope takes part in, as far as documents tell them apart.
+    contexts: tuple[ContextImpact, ...]
+    ranges: tuple[RangeImpact, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as one JSON document."""
+        ranges = [
+            {
+                **asdict(found),
+                "old": found.old._asdict() if found.old else None,
+                "new": found.new._asdict() if found.new else None,
+                "outside_share": found.outside_share,
+            }
+            for found in self.ranges
+        ]
+        return {
+            "runs": list(self.runs),
+            "contexts": [asdict(found) for found in self.contexts],
+            "ranges": ranges,
+        }
+
+
+def impact_of(reader: Database | Transaction, catalogues: Catalogues, change: Change) -> Impact:
+    """Return what a change would touch: its proposal beside its base, other scopes as they are now."""
+    if "policy" in change.row["kinds"]:
+        return Impact((), (), ())
+    before, after = _documents(reader, catalogues, change)
+    return Impact(
+        runs=tuple(reader.fetch_all("runs_that_used", id=change.id)),
+        contexts=tuple(_contexts(catalogues, before, after, change)),
+        ranges=tuple(_ranges(reader, catalogues, before, after, change)),
+    )
+
+
+def _documents(
+    reader: Database | Transaction, catalogues: Catalogues, change: Change
+) -> tuple[dict[str, Document], dict[str, Document]]:
+    scope, base = change.row["scope"], change.row["base_revision"]
+    documents = read_documents(reader, catalogues)
+    source = reader.fetch_one("read_revision", id=base) if base else None
+    texts = (source["text"] if source else "{}", change.row["proposal"])
+    old, new = (
+        Document(scope, base, "", typed(parse_text(text, f"change {change.id}"), catalogues))
+        for text in texts
+    )
+    return {**documents, scope: old}, {**documents, scope: new}
+
+
+def _contexts(
+    catalogues: Catalogues,
+    before: Mapping[str, Document],
+    after: Mapping[str, Document],
+    change: Change,
+) -> list[ContextImpact]:
+    edited = [edit.key for edit in change.edits]
+    found = []
+    for context in affected_contexts(catalogues, after, change.row["scope"]):
+        old, new = resolved(catalogues, before, context), resolved(catalogues, after, context)
+        keys = tuple(key for key in edited if old.get(key) != new.get(key))
+        found.append(ContextImpact(context, keys))
+    return found
+
+
+def _ranges(
+    reader: Database | Transaction,
+    catalogues: Catalogues,
+    before: Mapping[str, Document],
+    after: Mapping[str, Document],
+    change: Change,
+) -> list[RangeImpact]:
+    scope = change.row["scope"]
+    dimension, _, value = scope.partition("=")
+    context = {} if scope == GLOBAL_SCOPE else {dimension: value}
+    old, new = resolved(catalogues, before, context), resolved(catalogues, after, context)
+    edited = [catalogues.keys[edit.key] for edit in change.edits if edit.key in catalogues.keys]
+    tuned = {_value_key(declared) for declared in edited if declared.key.field}
+    return [
+        _range(reader, catalogues, key, scope, (bounds_of(old, key), bounds_of(new, key)))
+        for key in sorted(tuned)
+    ]
+
+
+def _range(
+    reader: Database | Transaction,
+    catalogues: Catalogues,
+    key: str,
+    scope: str,
+    bounds: tuple[Bounds | None, Bounds | None],
+) -> RangeImpact:
+    old, new = bounds
+    place = _place(catalogues, catalogues.keys[key])
+    rows = reader.fetch_all("best_trial_values", **place, scope=scope) if place else []
+    outside = sum(row["trials"] for row in rows if new is None or not new.contains(row["value"]))
+    return RangeImpact(key, old, new, lost_share(old, new), sum(row["trials"] for row in rows), outside)
+
+
+def bounds_of(values: Mapping[str, Scalar], key: str) -> Bounds | None:
+    """Return the search range of a value's key; None when it is not whole."""
+    fields = [values.get(f"{key}_RANGE_{field}") for field in ("MIN", "MAX", "SCALE")]
+    return None if None in fields else Bounds(*fields)  # type: ignore[arg-type]  # typed by the catalogue
+
+
+def lost_share(old: Bounds | None, new: Bounds | None) -> float | None:
+    """Return the share of the old range, on the old scale, that the new one does not cover."""
+    if old is None:
+        return None
+    if new is None:
+        return 1.0
+    low, high = max(old.low, new.low), min(old.high, new.high)
+    if low > high:
+        return 1.0
+    width = old.width()
+    return 1.0 - Bounds(low, high, old.scale).width() / width if width else 0.0
+
+
+def _value_key(declared: Declared) -> str:
+    return declared.name.removesuffix(f"_{declared.key.field.upper()}")
+
+
+def _place(catalogues: Catalogues, declared: Declared) -> dict[str, str]:
+    """Return where results keep a parameter; empty for a catalogue whose parts are not theirs."""
+    member = next(member for member in catalogues.members if member.name == declared.catalogue)
+    named = dict(zip((part.name for part in member.parts), declared.key.parts, strict=True))
+    if named.keys() != {"model", "timeframe"}:
+        return {}
+    return {**named, "parameter": declared.parameter.name}

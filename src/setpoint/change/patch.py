@@ -1,0 +1,227 @@
+"""CHANGE: patches: what somebody wants of many keys, from a command line or a file.
+
+A file is TOML or JSON, one object of keys and values, or CSV with the columns ``key,value``. A key may be
+written as an address (``xgb/5m/gamma``); ``..._RANGE`` stands for the three keys of a range, as
+``MIN..MAX[:SCALE]`` or as a table of min, max and scale. An empty text, or JSON's null, removes a key.
+
+Guarantees: a patch is read whole or not at all; one error names every problem with its line where the
+format tells it. An int is taken for a float, since neither loses anything. Refuses a key given twice in
+whatever spelling, and ``-0.0``, whose sign storage would drop.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import tomllib
+from math import copysign
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from setpoint.declare.document import parse_text
+from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UsageError
+from setpoint.resolve.environment import from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.parameters import Scalar
+
+_RANGE = "_RANGE"
+_FIELDS = ("min", "max", "scale")
+
+
+class Patch(NamedTuple):
+    """Keys to set and keys to remove; no key is in both."""
+
+    set: dict[str, Scalar]
+    remove: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every key that it names."""
+        return frozenset(self.set) | frozenset(self.remove)
+
+    def joined(self, other: Patch) -> Patch:
+        """Return both as one.
+
+        Raises:
+            UsageError: a key is in both.
+        """
+        twice = sorted(self.keys & other.keys)
+        if twice:
+            raise UsageError(f"{', '.join(twice)}: given twice.", hint="give each key once")
+        return Patch(self.set | other.set, self.remove + other.remove)
+
+
+class _Text(str):
+    """A value without a type of its own, as typed or from CSV: the declaration says how to read it."""
+
+    __slots__ = ()
+
+
+class _Entry(NamedTuple):
+    name: str
+    value: Any
+    line: int | None
+
+
+def key_of(catalogues: Catalogues, text: str) -> str:
+    """Return the key that a person named, by name or by address such as ``xgb/5m/gamma``.
+
+    Raises:
+        UnknownKey: nothing is declared under that name; names the nearest.
+    """
+    if "/" in text or text.islower():
+        return catalogues.key_at(tuple(text.split("/")))
+    return catalogues.declared(text).name
+
+
+def parse_pairs(catalogues: Catalogues, pairs: Iterable[str]) -> Patch:
+    """Read ``KEY=VALUE`` texts, as a command line gives them.
+
+    Raises:
+        UsageError: one is no pair, or a key is given twice.
+        UnknownKey, InvalidValue: the first that is not declared, or no value of its parameter.
+    """
+    patch = Patch({})
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator:
+            raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="for example CVN_HPO_XGB_5M_GAMMA=0.5")
+        patch = patch.joined(_read(catalogues, name, _Text(text)))
+    return patch
+
+
+def read_patch(path: Path, catalogues: Catalogues) -> Patch:
+    """Read a patch file; its ending says the format: ``.toml``, ``.json`` or ``.csv``.
+
+    Raises:
+        InvalidDocument: unreadable, or at least one entry is wrong; names every problem.
+    """
+    form = path.suffix.lower().removeprefix(".")
+    if form not in _FORMATS:
+        raise InvalidDocument(f"{path} is no patch file.", hint="its name must end in .toml, .json or .csv")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as problem:
+        raise InvalidDocument(f"{path} cannot be read: {problem}.") from None
+    return parse_patch(text, form, catalogues, str(path))
+
+
+def parse_patch(text: str, form: str, catalogues: Catalogues, where: str) -> Patch:
+    """Read the text of a patch in ``form``; ``where`` names it in errors. Raises as ``read_patch``."""
+    first: dict[str, int | None] = {}
+    patch, problems = Patch({}), []
+    for entry in _FORMATS[form](text, where):
+        try:
+            part = _read(catalogues, entry.name, entry.value)
+            for key in sorted(part.keys & first.keys()):
+                before = f", first on line {first[key]}" if first[key] else ""
+                raise InvalidDocument(f"{key} is given twice{before}.")
+            first |= dict.fromkeys(part.keys, entry.line)
+            patch = patch.joined(part)
+        except SetpointError as problem:
+            hint = f" ({problem.hint})" if problem.hint else ""
+            line = f"line {entry.line}: " if entry.line else ""
+            problems.append(f"{line}{problem.message}{hint}")
+    if problems:
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        raise InvalidDocument(
+            f"{where} is refused whole, nothing was changed:\n{listed}",
+            hint=f"mend {len(problems)} problem(s) and give it again",
+            problems=problems,
+        )
+    return patch
+
+
+def _read(catalogues: Catalogues, name: str, value: Any) -> Patch:
+    """Read one entry, which is three keys where it is a range."""
+    if isinstance(value, InvalidDocument):
+        raise value
+    if name.upper().endswith(_RANGE):
+        return _range(catalogues, name, value)
+    key = key_of(catalogues, name)
+    if value is None or value == "":
+        return Patch({}, (key,))
+    return Patch({key: _scalar(catalogues, key, value)})
+
+
+def _scalar(catalogues: Catalogues, key: str, value: Any) -> Scalar:
+    parameter = catalogues.declared(key).parameter
+    if isinstance(value, _Text):
+        found = from_text(value, parameter, key)
+    else:
+        found = parameter.check(parameter.coerce(value), key)
+    if isinstance(found, float) and found == 0 and copysign(1.0, found) < 0:
+        raise InvalidValue(f"{key} = -0.0: storage drops the sign of zero.", hint="write 0.0", key=key)
+    return found
+
+
+def _range(catalogues: Catalogues, name: str, value: Any) -> Patch:
+    """Read ``MIN..MAX[:SCALE]`` or a table: a range is edited as one thing."""
+    fields = value if isinstance(value, dict) else _range_texts(name, value)
+    unknown = sorted(fields.keys() - set(_FIELDS))
+    if unknown or not {"min", "max"} <= fields.keys():
+        raise InvalidDocument(f"{name}: a range has min, max and maybe scale, not {', '.join(fields)}.")
+    key = key_of(catalogues, name[: -len(_RANGE)])
+    keys = {f"{key}{_RANGE}_{field.upper()}": given for field, given in fields.items()}
+    return Patch({name: _scalar(catalogues, name, given) for name, given in keys.items()})
+
+
+def _range_texts(name: str, text: object) -> dict[str, Any]:
+    bounds, _, scale = str(text).partition(":")
+    low, separator, high = bounds.partition("..")
+    if not (low and separator and high):
+        raise UsageError(
+            f"{name}={text!r} is not MIN..MAX or MIN..MAX:SCALE.", hint="for example 4..8:linear"
+        )
+    return {"min": _Text(low), "max": _Text(high)} | ({"scale": _Text(scale)} if scale else {})
+
+
+def _toml(text: str, where: str) -> list[_Entry]:
+    try:
+        data = tomllib.loads(text)
+    except ValueError as problem:
+        raise InvalidDocument(f"{where} is not TOML: {problem}.") from None
+    return _located(data, text)
+
+
+def _json(text: str, where: str) -> list[_Entry]:
+    return _located(parse_text(text, where), text)
+
+
+def _located(data: Mapping[str, Any], text: str) -> list[_Entry]:
+    return [_Entry(name, value, _line_of(text, name)) for name, value in data.items()]
+
+
+def _line_of(text: str, name: str) -> int | None:
+    """Return the line on which an entry stands, as far as its spelling tells."""
+    quoted = re.escape(json.dumps(name, ensure_ascii=False))
+    found = re.search(rf"^[^#\n]*?(?:{quoted}|(?<![\w\"]){re.escape(name)})\s*[=:]", text, re.MULTILINE)
+    return text.count("\n", 0, found.end()) + 1 if found else None
+
+
+def _csv(text: str, where: str) -> list[_Entry]:
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    entries = []
+    try:
+        for row in rows:
+            if not row or row[0].startswith("#") or (rows.line_num == 1 and row == ["key", "value"]):
+                continue
+            found: object = _Text(row[1].strip()) if len(row) == 2 else _columns(row)
+            entries.append(_Entry(row[0].strip(), found, rows.line_num))
+    except csv.Error as problem:
+        raise InvalidDocument(f"{where}, line {rows.line_num}: {problem}.") from None
+    return entries
+
+
+def _columns(row: list[str]) -> InvalidDocument:
+    """Return the problem of a row, so that it is told together with those of other rows."""
+    return InvalidDocument(f"{row[0]}: {len(row)} columns, expected key,value.")
+
+
+_FORMATS: dict[str, Callable[[str, str], list[_Entry]]] = {"toml": _toml, "json": _json, "csv": _csv}

@@ -1,0 +1,60 @@
+"""CHANGE: policies: how many people must approve what, changed under the policy that stands.
+
+Guarantees: a policy is changed by a change of kind ``policy``, which needs what today's policy asks of
+that kind. The database refuses, when proposing and again when applying, more approvals than people who
+can approve. Zero approvals declares a solo policy, which each revision made under it records.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from setpoint.change.proposals import Proposal, check_scope
+from setpoint.errors import InvalidValue, UsageError
+
+if TYPE_CHECKING:
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.parameters import Scalar
+
+#: Any scope, or any kind of change; the most specific policy decides, the scope before the kind.
+ANY = "*"
+KINDS = (ANY, "value", "range", "scope", "restore", "policy")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+)([smhd])\Z")
+
+
+def policy_proposal(
+    catalogues: Catalogues, *, scope: str, kind: str, approvals: int, cooling_off_s: int, reason: str
+) -> Proposal:
+    """Return the proposal of one policy.
+
+    Raises:
+        InvalidContext, InvalidValue: no such scope or kind, or a negative number.
+    """
+    if scope != ANY:
+        check_scope(catalogues, scope)
+    if kind not in KINDS:
+        raise InvalidValue(f"{kind!r} is no kind of change.", hint=f"one of {', '.join(KINDS)}")
+    if min(approvals, cooling_off_s) < 0:
+        raise InvalidValue("a policy's approvals and cooling-off time are not negative.")
+    row: dict[str, Scalar] = {
+        "scope": scope,
+        "kind": kind,
+        "approvals": approvals,
+        "solo": approvals == 0,
+        "cooling_off_s": cooling_off_s,
+    }
+    return Proposal(scope=scope, reason=reason, set=row, is_policy=True)
+
+
+def parse_duration(text: str) -> int:
+    """Return the seconds of ``90s``, ``30m``, ``1h`` or ``2d``.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    found = _DURATION.match(text)
+    if not found:
+        raise UsageError(f"{text!r} is no duration.", hint="for example 90s, 30m, 1h or 2d")
+    return int(found[1]) * _SECONDS[found[2]]

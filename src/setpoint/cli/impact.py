@@ -1,0 +1,70 @@
+"""`setpoint change impact`: what a change would touch, before anybody approves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.cli.app import Json, catalogues, database, out, print_json
+from setpoint.cli.change import ChangeId, changes
+
+if TYPE_CHECKING:
+    from setpoint.change.impact import Impact, RangeImpact
+
+SHOWN = 10
+
+
+@changes.command()
+def impact(change: ChangeId, as_json: Json = False) -> None:
+    """Show what a change would touch: runs made with the values it replaces, contexts, ranges, best trials.
+
+    Example: `setpoint change impact 12`
+    """
+    from setpoint.change.impact import impact_of
+    from setpoint.change.proposals import read_change
+
+    with database() as opened:
+        found = impact_of(opened, catalogues(), read_change(opened, change))
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_impact(found)
+
+
+def print_impact(found: Impact) -> None:
+    """Say in some lines what a change would touch."""
+    touched = [context for context in found.contexts if context.keys]
+    _say(f"contexts that would resolve differently: {len(touched)} of {len(found.contexts)}")
+    for context in touched[:SHOWN]:
+        named = ", ".join(f"{name}={value}" for name, value in context.context.items())
+        _say(f"  {named or 'every other context'}: {_listed(context.keys)}")
+    _more(len(touched))
+    _say(f"runs that used the values: {len(found.runs)}")
+    for run in found.runs[:SHOWN]:
+        _say(f"  {run['id']} ({run['state']}): {_listed(run['keys'])}")
+    _more(len(found.runs))
+    for changed in found.ranges:
+        _say(_range(changed))
+
+
+def _range(changed: RangeImpact) -> str:
+    lost = "" if changed.lost is None else f", {changed.lost:.0%} of the old range is lost"
+    share = changed.outside_share
+    trials = (
+        "no past best trial to compare"
+        if share is None
+        else (f"{changed.outside} of {changed.best_trials} past best trials ({share:.0%}) would fall outside")
+    )
+    return f"range {changed.key}: {changed.old or 'none'} -> {changed.new or 'none'}{lost}; {trials}"
+
+
+def _listed(keys: tuple[str, ...] | list[str]) -> str:
+    return keys[0] if len(keys) == 1 else f"{len(keys)} keys"
+
+
+def _more(count: int) -> None:
+    if count > SHOWN:
+        _say(f"  ... and {count - SHOWN} more; --json lists all")
+
+
+def _say(text: str) -> None:
+    out.print(text, highlight=False, soft_wrap=True)

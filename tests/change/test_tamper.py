@@ -1,0 +1,226 @@
+"""What an owner of the tables can do to history, and that `verify` or the anchor tells."""
+
+import psycopg
+import pytest
+
+from setpoint.change.identity import Author
+from setpoint.change.proposals import Proposal, submit
+from setpoint.change.seeding import apply_seed
+from setpoint.change.verification import read_anchor, verify, write_anchor
+from setpoint.declare.seeds import load_seeds
+
+GAMMA = "CVN_HPO_XGB_5M_GAMMA"
+NEWEST = 6
+
+
+@pytest.fixture
+def told(database, catalogues):
+    """A history of six revisions; four of them set one value, the last one in an overlay."""
+    seeds = load_seeds("", catalogues)
+    apply_seed(database, catalogues, seeds, Author("ada", "os-account"), overwrite=False)
+    for scope, gamma in (("global", 0.25), ("global", 0.5), ("global", 0.75), ("symbol=BTCUSDC", 1.0)):
+        with database.transaction(author="ada") as transaction:
+            submit(transaction, catalogues, Proposal(scope=scope, reason=f"try {gamma}", set={GAMMA: gamma}))
+    assert verify(database).problems == ()
+    assert verify(database).revisions == NEWEST
+    return database
+
+
+@pytest.fixture
+def tamper(owner_url):
+    """Run statements as the owner of the tables, every trigger off."""
+
+    def run(*statements):
+        with psycopg.connect(owner_url) as owner:
+            for table in ("ftf_config", "ftf_config_history"):
+                owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+            for statement in statements:
+                assert owner.execute(statement).rowcount > 0
+            for table in ("ftf_config", "ftf_config_history"):
+                owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+
+    return run
+
+
+EDITED = {
+    "document": (
+        f"""base_env = base_env || '{{"{GAMMA}": 9.5}}'""",
+        f"its document is not what was hashed: {GAMMA} is not what change 4 wrote",
+    ),
+    "document and hash": (
+        f"""base_env = base_env || '{{"{GAMMA}": 9.5}}',
+            hash = document_hash((base_env || '{{"{GAMMA}": 9.5}}')::text)""",
+        f"{GAMMA} is not what change 4 wrote",
+    ),
+    "spelling of a number": (
+        f"""base_env = base_env || '{{"{GAMMA}": 0.50}}'""",
+        f"{GAMMA} is not what change 4 wrote",
+    ),
+    "author": ("updated_by = 'mallory'", "author is 'mallory', change 4 says 'ada'"),
+    "reason": ("change_reason = 'bo asked for it'", "reason is 'bo asked for it', change 4 says 'try 0.5'"),
+    "proof": ("proof = 'oidc'", "proof is 'oidc', change 4 says 'os-account'"),
+    "source": ("source = 'console'", "source is 'console', change 4 says 'cli'"),
+    "scope": ("scope = 'profile=night'", "scope is 'profile=night', change 4 says 'global'"),
+    "base": ("base_revision = 2", "base_revision is '2', change 4 says '3'"),
+    "catalogues": ("catalogues = '[]'", "catalogues is '[]', change 4 says"),
+    "diff": ("diff = '[]'", "diff is not what its document says"),
+    "time": ("created_at = created_at - interval '1 day'", "time, login, review or the hashes"),
+    "login": ("db_user = 'bo'", "time, login, review or the hashes"),
+    "review": ("review = 'approved'", "time, login, review or the hashes"),
+    "chain": ("chain = repeat('a', 64)", "time, login, review or the hashes"),
+    "link": ("previous_chain = repeat('a', 64)", "it does not follow the revision before it"),
+}
+
+
+@pytest.mark.parametrize(("edit", "difference"), EDITED.values(), ids=EDITED)
+def test_an_edited_row_is_named_with_what_differs(told, tamper, edit, difference):
+    """Whatever column of revision 4 is altered, verify names revision 4 first, and what differs."""
+    tamper(f"UPDATE ftf_config_history SET {edit} WHERE id = 4")  # noqa: S608 - a test's own SQL
+    first = verify(told).problems[0]
+
+    assert first.startswith("revision 4 of ")
+    assert difference in first
+
+
+def test_the_first_of_several_broken_rows_is_named(told, tamper):
+    """Two rows were edited: the older one is the finding."""
+    tamper("UPDATE ftf_config_history SET updated_by = 'mallory' WHERE id IN (3, 5)")
+
+    assert [p.split(" ", 2)[1] for p in verify(told).problems if p.startswith("revision")] == ["3"]
+
+
+@pytest.mark.parametrize(("gone", "following"), [(1, 2), (4, 5)])
+def test_a_deleted_row_is_missing(told, tamper, gone, following):
+    """A hole at the start or in the middle is named by its number."""
+    tamper(f"DELETE FROM ftf_config_history WHERE id = {gone}")  # noqa: S608 - a test's own SQL
+
+    assert verify(told).problems[0] == f"revision {gone} is missing: the next one is {following}"
+
+
+def test_a_deleted_row_whose_number_was_taken_breaks_the_chain(told, tamper):
+    """Renumbering what follows hides the hole, not the cut."""
+    tamper(
+        "DELETE FROM ftf_config_history WHERE id = 4",
+        "UPDATE ftf_config_history SET id = 4 WHERE id = 5",
+        "UPDATE ftf_config_history SET id = 5 WHERE id = 6",
+    )
+
+    assert verify(told).problems[0] == "revision 4 of global: it does not follow the revision before it"
+
+
+def test_a_cut_off_history_is_found_by_the_head_it_left_behind(told, tamper):
+    """Whoever forgets the head is found at once."""
+    tamper("DELETE FROM ftf_config_history WHERE id = 6")
+    problems = verify(told).problems
+
+    assert problems[0] == "revision 6 is missing: history ends at 5, the chain's head names 6"
+    assert "the document of symbol=BTCUSDC is not what its history ends with" in problems[1]
+
+
+CUT_OFF = (
+    "DELETE FROM ftf_config_history WHERE id = 6",
+    "DELETE FROM ftf_config WHERE scope = 'symbol=BTCUSDC'",
+    "UPDATE chain_head SET id = h.id, chain = h.chain FROM ftf_config_history AS h WHERE h.id = 5",
+)
+
+
+def test_a_consistent_cut_is_found_by_the_anchor_alone(told, tamper, tmp_path):
+    """Newest row, document and head are rewritten together: only what was kept outside knows."""
+    anchor = write_anchor(told, tmp_path / "anchor.json")
+    tamper(*CUT_OFF)
+
+    assert verify(told).problems == ()
+    (found,) = verify(told, read_anchor(tmp_path / "anchor.json")).problems
+    assert found.startswith("history was cut off: it ends at revision 5, but 6 was anchored at")
+    assert anchor.revision == NEWEST
+
+
+def test_a_cut_that_grew_again_is_found_by_the_anchor(told, tamper, catalogues, tmp_path):
+    """Another revision took the number of the one that was cut off."""
+    write_anchor(told, tmp_path / "anchor.json")
+    tamper(*CUT_OFF)
+    with told.transaction(author="mallory") as transaction:
+        submit(transaction, catalogues, Proposal(scope="global", reason="mine", set={GAMMA: 0.5}))
+
+    assert verify(told).problems == ()
+    (found,) = verify(told, read_anchor(tmp_path / "anchor.json")).problems
+    assert found.startswith("revision 6 is not the one that was anchored at")
+
+
+FORGE = """
+DO $$
+DECLARE
+    h public.ftf_config_history;
+    previous text;
+BEGIN
+    UPDATE ftf_config_history SET updated_by = 'mallory' WHERE id = 4;
+    FOR h IN SELECT * FROM ftf_config_history WHERE id >= 4 ORDER BY id LOOP
+        SELECT chain INTO previous FROM ftf_config_history WHERE id = h.id - 1;
+        UPDATE ftf_config_history SET previous_chain = previous WHERE id = h.id RETURNING * INTO h;
+        UPDATE ftf_config_history SET chain = history_chain_v1(h) WHERE id = h.id;
+    END LOOP;
+    UPDATE chain_head SET chain = (SELECT chain FROM ftf_config_history WHERE id = 6);
+END
+$$
+"""
+
+
+def test_a_forged_chain_is_found_by_the_anchor_alone(told, owner_url, tmp_path):
+    """A row is rewritten and the whole chain after it computed again: an older anchor finds it, too."""
+    write_anchor(told, tmp_path / "anchor.json")
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("ALTER TABLE ftf_config_history DISABLE TRIGGER ALL")
+        owner.execute(FORGE)
+
+    assert verify(told).problems == ()
+    (found,) = verify(told, read_anchor(tmp_path / "anchor.json")).problems
+    assert found.startswith("revision 6 is not the one that was anchored at")
+
+
+@pytest.mark.parametrize(
+    ("statement", "difference"),
+    [
+        (f"""base_env = base_env || '{{"{GAMMA}": 9.5}}'""", f"it differs in {GAMMA}"),
+        ("hash = repeat('a', 64)", "it names revision 5 and hash aaaa"),
+        ("revision = 3", "it names revision 3 and hash"),
+    ],
+)
+def test_a_document_changed_behind_its_history_is_named(told, tamper, statement, difference):
+    """The document that trainings pin is not the one that history ends with."""
+    tamper(f"UPDATE ftf_config SET {statement} WHERE id = 1")  # noqa: S608 - a test's own SQL
+    (found,) = verify(told).problems
+
+    assert found.startswith("the document of global is not what its history ends with, revision 5: ")
+    assert difference in found
+
+
+def test_a_document_without_history_and_a_history_without_document_are_named(told, tamper):
+    """Rows that were slipped in or taken away beside history are findings."""
+    tamper(
+        "UPDATE ftf_config SET scope = 'symbol=ETHUSDC' WHERE scope = 'symbol=BTCUSDC'",
+    )
+    absent, slipped = verify(told).problems
+
+    assert "the document of symbol=BTCUSDC is not what its history ends with, revision 6" in absent
+    assert "the document of symbol=ETHUSDC is not what its history ends with, any revision" in slipped
+
+
+def test_a_row_beyond_the_head_is_named(told, tamper):
+    """A head that was set back leaves a revision that nobody appended."""
+    tamper("UPDATE chain_head SET id = h.id, chain = h.chain FROM ftf_config_history AS h WHERE h.id = 5")
+
+    assert verify(told).problems == ("revision 6 lies beyond the chain's head, which names 5",)
+
+
+def test_a_head_of_another_chain_is_named(told, tamper):
+    """The head names the newest revision with another chain."""
+    tamper("UPDATE chain_head SET chain = repeat('a', 64)")
+
+    assert verify(told).problems == ("the chain's head is not revision 6, which it names",)
+
+
+def test_an_empty_history_with_documents_is_named(told, tamper):
+    """All of history is gone: the first revision is what is missing."""
+    tamper("DELETE FROM ftf_config_history")
+
+    assert verify(told).problems[0] == ("revision 1 is missing: history ends at 0, the chain's head names 6")

@@ -1,0 +1,168 @@
+"""`setpoint scope` and `setpoint policy`, run as a person would."""
+
+import pytest
+
+GAMMA = "CVN_HPO_XGB_5M_GAMMA"
+BTC = "symbol=BTCUSDC"
+
+
+@pytest.fixture
+def seeded(setpoint_command):
+    assert setpoint_command("seed", "--apply").code == 0
+    return setpoint_command
+
+
+@pytest.fixture
+def approvers(server):
+    """Two logins whose approval counts; gone afterwards, because roles belong to the whole server."""
+    names = ("bo_of_scopes", "di_of_scopes")
+    for name in names:
+        server.administer(f"CREATE ROLE {name} LOGIN IN ROLE setpoint_app, setpoint_approver")
+    yield names
+    for name in names:
+        server.administer(f"DROP ROLE {name}")
+
+
+def scope_of(command, name):
+    return next(row for row in command("scope", "list", "--json").json if row["scope"] == name)
+
+
+def newest_change(command):
+    return command("change", "list", "--state", "all", "--json").json[0]
+
+
+def test_an_overlay_is_made_edited_retired_and_comes_back(seeded):
+    """Each step is a revision; making, emptying and refilling are changes of kind scope."""
+    made = seeded("scope", "create", BTC, "xgb/5m/gamma=0.5", "-r", "BTC overfits", "--yes")
+    assert made.code == 0, made.err
+    assert "scope" in newest_change(seeded)["kinds"]
+    assert scope_of(seeded, BTC)["keys"] == 1
+
+    assert seeded("set", "xgb/5m/subsample=0.7", "-s", BTC, "-r", "more", "--yes").code == 0
+    assert newest_change(seeded)["kinds"] == ["value"]
+    assert seeded("get", GAMMA, "-c", BTC).out == "0.5\n"
+
+    assert seeded("scope", "retire", BTC, "-r", "not traded", "--yes").code == 0
+    assert "scope" in newest_change(seeded)["kinds"]
+    assert scope_of(seeded, BTC)["state"] == "retired"
+    assert "retired" in seeded("scope", "list").out
+    assert seeded("get", GAMMA, "-c", BTC).out == "0.0\n"
+
+    assert seeded("scope", "create", BTC, "xgb/5m/gamma=0.6", "-r", "back", "--yes").code == 0
+    assert "scope" in newest_change(seeded)["kinds"]
+    assert scope_of(seeded, BTC)["state"] == "in force"
+    assert seeded("verify").code == 0
+
+
+def test_a_scope_is_made_from_a_patch_file(seeded, tmp_path):
+    """The first values of an overlay may come from a file."""
+    patch = tmp_path / "btc.toml"
+    patch.write_text(f"{GAMMA} = 0.5\n")
+
+    assert seeded("scope", "create", BTC, "--from", str(patch), "-r", "BTC", "--yes").code == 0
+    assert scope_of(seeded, BTC)["keys"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("create", "venue=X", f"{GAMMA}=0.5"), 3, "no scope"),
+        (("create", "symbol=", f"{GAMMA}=0.5"), 3, "no scope"),
+        (("create", "profile=demo", f"{GAMMA}=0.5"), 5, "there already"),
+        (("create", BTC), 2, "nothing to set"),
+        (("create", BTC, f"{GAMMA}="), 2, "nothing to remove"),
+        (("create", BTC, f"{GAMMA}=-1.0"), 3, "below the hard bound"),
+        (("retire", "global"), 2, "cannot be retired"),
+        (("retire", BTC), 4, "no scope"),
+    ],
+)
+def test_what_cannot_be_done_to_a_scope_is_refused(seeded, arguments, code, said):
+    """The error names the scope and what is possible; no scope is made or emptied."""
+    before = seeded("scope", "list", "--json").json
+    done = seeded("scope", *arguments, "-r", "try", "--yes")
+
+    assert done.code == code
+    assert said in done.err
+    assert seeded("scope", "list", "--json").json == before
+
+
+def test_retiring_twice_is_a_conflict(seeded):
+    """A retired scope has nothing left to retire."""
+    assert seeded("scope", "retire", "profile=demo", "-r", "no demo", "--yes").code == 0
+    assert seeded("scope", "retire", "profile=demo", "-r", "no demo", "--yes").code == 5
+
+
+def test_the_policy_that_stands_is_shown(seeded):
+    """A fresh database declares that one person decides, and that nobody can approve."""
+    shown = seeded("policy", "show", "--json").json
+
+    assert shown["policies"] == [
+        {"scope": "*", "kind": "*", "approvals": 0, "solo": True, "cooling_off_s": 0}
+    ]
+    assert shown["approvers"] == []
+    assert "one person decides" in seeded("policy", "show").out
+
+
+def test_more_approvals_than_people_is_refused(seeded):
+    """A policy that nobody could ever meet would lock the system."""
+    done = seeded("policy", "set", "--kind", "range", "--approvals", "99", "-r", "eyes", "--yes")
+
+    assert done.code == 3
+    assert "cannot require 99 approvals" in done.err
+    assert len(seeded("policy", "show", "--json").json["policies"]) == 1
+    assert seeded("change", "list", "--json").json == []
+
+
+def test_a_policy_of_ranges_holds_ranges_and_leaves_values_alone(seeded, approvers):
+    """The policy is in force at once under a solo policy, and from then on a range waits."""
+    done = seeded("policy", "set", "--kind", "range", "--approvals", "2", "-r", "four eyes", "--yes")
+    assert done.code == 0, done.err
+    assert "applied" in done.out
+    assert newest_change(seeded)["kinds"] == ["policy"]
+    assert '"approvals": 2' in seeded("change", "show", str(newest_change(seeded)["id"])).out
+    assert set(approvers) <= set(seeded("policy", "show", "--json").json["approvers"])
+
+    waits = seeded("set", "xgb/5m/gamma_range=0.0..4.0", "-r", "narrower", "--yes", "--json").json
+    assert (waits["revision"], waits["approvals_needed"]) == (None, 2)
+    assert seeded("set", "xgb/5m/gamma=0.5", "-r", "value", "--yes", "--json").json["revision"]
+
+
+def test_a_change_of_policy_obeys_the_policy_that_stands(seeded, approvers):
+    """Who wants fewer eyes needs the eyes that are asked for today."""
+    assert seeded("policy", "set", "--kind", "policy", "--approvals", "1", "-r", "guard", "--yes").code == 0
+    done = seeded("policy", "set", "--kind", "policy", "--approvals", "0", "-r", "unguard", "--yes")
+
+    assert done.code == 0
+    assert "waits for 1 approval(s)" in done.out
+    guard = [row for row in seeded("policy", "show", "--json").json["policies"] if row["kind"] == "policy"]
+    assert guard[0]["approvals"] == 1
+    assert seeded("change", "apply", str(newest_change(seeded)["id"])).code == 10
+
+
+def test_a_change_cools_off(seeded):
+    """With a cooling-off time a change waits even where one person decides."""
+    done = seeded("policy", "set", "--approvals", "0", "--cooling-off", "1h", "-r", "sleep on it", "--yes")
+    assert done.code == 0
+    waits = seeded("set", "xgb/5m/gamma=0.5", "-r", "value", "--yes", "--json").json
+
+    assert waits["revision"] is None
+    assert seeded("change", "apply", str(waits["change"])).code == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--kind", "values", "--approvals", "0"), 3, "no kind of change"),
+        (("--scope", "venue=X", "--approvals", "0"), 3, "no scope"),
+        (("--approvals", "-1"), 3, "not negative"),
+        (("--approvals", "0", "--cooling-off", "soon"), 2, "no duration"),
+        (("--approvals", "0", "--cooling-off", "99999999999d"), 3, "out of range"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(seeded, arguments, code, said):
+    """The error says what a policy is made of."""
+    done = seeded("policy", "set", *arguments, "-r", "try", "--yes")
+
+    assert done.code == code
+    assert said in done.err
+    assert len(seeded("policy", "show", "--json").json["policies"]) == 1

@@ -1,0 +1,46 @@
+"""Documents and changes for tests, through the same two functions as every write of the application."""
+
+import json
+
+#: Arguments of the query propose_change that most tests do not care about.
+PLAIN = {
+    "is_policy": False,
+    "set": "{}",
+    "remove": [],
+    "restores": None,
+    "keys": None,
+    "reason": "because",
+    "source": "test",
+    "catalogues": [],
+    "apply_at": None,
+    "draft": False,
+}
+
+
+def propose(reader, scope="global", **given):
+    """Open a change over the documents as they are now, or over what is given; returns its row."""
+    return reader.fetch_one("propose_change", **(over(reader, scope) | PLAIN | {"scope": scope} | given))
+
+
+def over(reader, scope):
+    """The base and the heads that an honest client would send for a change of ``scope``."""
+    revisions = {row["scope"]: row["revision"] for row in reader.fetch_all("read_scopes")}
+    heads = {
+        name: revision
+        for name, revision in revisions.items()
+        if scope in {name, "global"} or name.partition("=")[0] != scope.partition("=")[0]
+    }
+    return {"base_revision": revisions.get(scope), "heads": heads}
+
+
+def apply(reader, change):
+    """Apply a change as it was read; returns its row."""
+    return reader.fetch_one("apply_change", id=change["id"], proposal_hash=change["proposal_hash"])
+
+
+def write_document(reader, text, scope="global"):
+    """Make ``text`` the scope's whole document; returns the row of the document."""
+    old = reader.fetch_one("read_scope", scope=scope)
+    gone = sorted(json.loads(old["text"]).keys() - json.loads(text).keys()) if old else []
+    apply(reader, propose(reader, scope, set=text, remove=gone))
+    return reader.fetch_one("read_scope", scope=scope)

@@ -1,0 +1,35 @@
+"""The demo, from an empty database to a verdict, on a budget of seconds."""
+
+import pytest
+
+from setpoint.change.seeding import apply_seed
+from setpoint.declare.seeds import Seed, Sourced, load_seeds
+from sweep_home import ADA, TINY
+
+
+@pytest.fixture
+def tiny_demo(database, catalogues):
+    """A database in which somebody tuned the demo's overlay to a tiny budget: seeding keeps that."""
+    overlay = Seed("profile=demo", {key: Sourced(value, "test") for key, value in TINY.items()})
+    apply_seed(database, catalogues, (load_seeds("", catalogues)[0], overlay), ADA, overwrite=False)
+
+
+def test_without_data_the_demo_invents_a_market_and_says_so(setpoint_command, tiny_demo, settings):
+    """Seed, sweep and judge end well without market data, and nothing hides that the market was invented."""
+    done = setpoint_command("demo")
+    (report,) = settings.home.glob("runs/*/report.html")
+
+    assert done.code == 0
+    assert "SYNTHETIC market is used" in done.err
+    assert "coverage cvntrade: 455 of 455 (100.0 %)" in done.out
+    assert "30 results, 0 failed; SYNTHETIC data" in done.out
+    assert "verdict: " in done.out
+    assert "synthetic" in report.read_text(encoding="utf-8").lower()
+
+
+def test_a_folder_that_was_asked_for_is_never_replaced(setpoint_command, tiny_demo, tmp_path):
+    """A wrong --data is an error, not an invented market."""
+    done = setpoint_command("demo", "--data", str(tmp_path / "nowhere"))
+
+    assert done.code == 2
+    assert "nowhere" in done.err
