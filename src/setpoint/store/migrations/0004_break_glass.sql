@@ -106,25 +106,24 @@ CREATE FUNCTION public.break_glass_write(
 )
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
+    -- Whatever the session had set, setpoint.change above all, which would make this an ordinary write.
+    SET setpoint.proof = '' SET setpoint.reason = '' SET setpoint.source = ''
+    SET setpoint.catalogues = '' SET setpoint.change = '' SET setpoint.review = ''
 AS $$
 DECLARE
     writer record;
     told   text := coalesce(current_setting('setpoint.author', true), '');
 BEGIN
     SELECT * INTO writer FROM public.break_glass_person();
-    -- All of them, whatever the session had set: setpoint.change above all, which would make this an ordinary write.
     PERFORM set_config('setpoint.author', writer.person, true), set_config('setpoint.proof', writer.proof, true),
             set_config('setpoint.reason', 'break-glass-' || p_incident, true),
-            set_config('setpoint.source', 'break-glass', true), set_config('setpoint.review', 'break-glass', true),
-            set_config('setpoint.change', '', true), set_config('setpoint.catalogues', '[]', true);
+            set_config('setpoint.source', 'break-glass', true), set_config('setpoint.review', 'break-glass', true);
     UPDATE public.ftf_config SET base_env = p_document WHERE scope = p_scope RETURNING revision, hash INTO new_revision, new_hash;
     IF NOT FOUND THEN
         INSERT INTO public.ftf_config (scope, base_env) VALUES (p_scope, p_document)
         RETURNING revision, hash INTO new_revision, new_hash;
     END IF;
-    PERFORM set_config('setpoint.author', told, true), set_config('setpoint.proof', '', true),
-            set_config('setpoint.reason', '', true), set_config('setpoint.source', '', true),
-            set_config('setpoint.review', '', true);
+    PERFORM set_config('setpoint.author', told, true);
     INSERT INTO public.break_glass_uses (revision, incident, approved_by, circumstance, restores, person, proof, used_at)
     VALUES (new_revision, p_incident, p_approved_by, p_circumstance, p_restores, writer.person, writer.proof, clock_timestamp());
     INSERT INTO public.obligations (incident, kind, revision, opened_at, due_at)
