@@ -19,10 +19,7 @@ MODULES = (
     "edit",
     "scopes",
     "history",
-<<<<<<< HEAD
     "gitops",
-=======
->>>>>>> 7e41c99e3d7588184568464d195fe5409986dd35
     "break_glass",
     "pin",
     "sweep",
