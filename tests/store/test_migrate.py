@@ -151,6 +151,12 @@ DEFINERS = {
     "withdraw_change",
     "apply_change",
     "suspend_change",
+    "break_glass_restore",
+    "break_glass_set",
+    "file_post_mortem",
+    "meet_ordinary_write",
+    "record_drill",
+    "record_validation",
 }
 
 
@@ -170,5 +176,5 @@ def test_every_trigger_is_always_enabled(owner_url):
         states = connection.execute(
             "SELECT tgenabled::text FROM pg_trigger WHERE NOT tgisinternal"
         ).fetchall()
-    assert len(states) == 7
+    assert len(states) == 10
     assert set(states) == {("A",)}

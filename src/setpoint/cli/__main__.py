@@ -19,6 +19,8 @@ MODULES = (
     "edit",
     "scopes",
     "history",
+    "gitops",
+    "break_glass",
     "pin",
     "sweep",
     "runs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,11 +15,11 @@ from rich.table import Column, Table
 
 import setpoint
 from setpoint.declare.loading import load_catalogues
-from setpoint.errors import UsageError
+from setpoint.errors import SetpointError, UsageError
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from setpoint.change.proposals import Submitted
     from setpoint.declare.catalogue import Catalogues
@@ -70,11 +71,19 @@ def catalogues() -> Catalogues:
     return loaded
 
 
-def database() -> Database:
-    """Open the database of these settings; use it as a context manager."""
+@contextmanager
+def database(*, remind: bool = True) -> Iterator[Database]:
+    """Open the database of these settings; at the end say on stderr what break-glass still owes."""
+    from setpoint.change.break_glass import reminder
     from setpoint.store.database import Database
 
-    return Database.open(settings())
+    with Database.open(settings()) as opened:
+        yield opened
+        if remind:
+            # A command that did its work does not fail because the server went away since.
+            with suppress(SetpointError):
+                if line := reminder(opened):
+                    err.print(line, style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def parse_context(pairs: list[str] | None) -> dict[str, str]:

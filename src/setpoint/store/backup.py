@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: The first bytes of pg_dump's custom format.
 MAGIC = b"PGDMP"
+#: Groups of the migrations that a backup grants rights to: roles are the server's, so no backup holds them.
+GROUPS = ("setpoint_approver", "setpoint_robot", "setpoint_breakglass")
 
 
 class Contents(NamedTuple):
@@ -94,6 +96,7 @@ def restore_backup(settings: Settings, path: Path, *, replace: bool = False) -> 
             return _swap(settings, path, conninfo, keep=any(contents))
         if replace:
             raise UsageError("a database on a real server is not replaced.", hint="restore into an empty one")
+        _prepare_groups(conninfo)
         restore = programs.command(settings, "pg_restore", conninfo)
         programs.run(restore, *IN_ONE_STEP, "--clean", "--if-exists", str(path))
         migrate(conninfo)
@@ -135,6 +138,7 @@ def _swap(settings: Settings, path: Path, conninfo: str, *, keep: bool) -> str |
     _administer(admin, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(restored)))
     try:
         target = make_conninfo(conninfo, dbname=restored)
+        _prepare_groups(target)
         programs.run(programs.command(settings, "pg_restore", target), *IN_ONE_STEP, str(path))
         migrate(target)
         rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
@@ -148,6 +152,16 @@ def _swap(settings: Settings, path: Path, conninfo: str, *, keep: bool) -> str |
         return previous
     _administer(admin, sql.SQL("DROP DATABASE {}").format(sql.Identifier(previous)))
     return None
+
+
+def _prepare_groups(conninfo: str) -> None:
+    """Make the groups that a new server lacks, without members: who belongs to them is not in a backup."""
+    with connect_owner(conninfo) as connection, translated():
+        rows = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)", [list(GROUPS)])
+        there = {row["rolname"] for row in rows}
+        for group in GROUPS:
+            if group not in there:
+                connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(group)))
 
 
 def _administer(conninfo: str, statement: sql.Composed) -> None:

@@ -36,7 +36,7 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "42501": (ForbiddenError, ""),
     "53100": (StorageFull, "free space where the database lives, then try again"),
     "55006": (ConflictError, "end the other sessions, then try again"),
-    # Raised by the functions of 0003_changes.sql.
+    # Raised by the functions of 0003_changes.sql and 0004_break_glass.sql.
     "SP403": (ForbiddenError, "`setpoint change show` says what is missing"),
     "SP404": (MissingError, "look it up with `setpoint history` or `setpoint change list`"),
     "SP409": (StaleRevision, "read it again and repeat the change"),
@@ -65,6 +65,9 @@ def translate(error: psycopg.Error) -> SetpointError:
     if kind is None:
         lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         kind, hint = (DatabaseUnavailable, UNREACHABLE) if lost else (SetpointError, "")
+    if state.startswith("SP"):
+        # A function of ours may know the next step better than its class of errors does.
+        hint = error.diag.message_hint or hint
     return kind(_message(error), hint=hint, sqlstate=state)
 
 

@@ -1,0 +1,369 @@
+"""`setpoint break-glass` and `setpoint drill`: write when the application is down, owe for it, rehearse."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from setpoint.cli.app import (
+    Json,
+    Yes,
+    app,
+    catalogues,
+    database,
+    err,
+    out,
+    print_json,
+    settings,
+    table,
+)
+from setpoint.cli.change import Scope, print_edits
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.document import canonical_text, parse_text
+from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from setpoint.change.break_glass import Emergency, Preview, Written
+    from setpoint.change.drill import Drill
+    from setpoint.store.database import Transaction
+
+glass = typer.Typer(
+    help="Emergencies: write straight to PostgreSQL, without catalogue or policy, and owe for it.",
+    no_args_is_help=True,
+)
+app.add_typer(glass, name="break-glass")
+
+
+class Because(StrEnum):
+    """Why the ordinary way cannot be taken."""
+
+    CONSOLE_DOWN = "console-down"
+    DATA_DAMAGED = "data-damaged"
+
+
+class Paper(StrEnum):
+    """What there is a template for."""
+
+    DRILL = "drill"
+    POST_MORTEM = "post-mortem"
+
+
+class Scenario(StrEnum):
+    """What can be rehearsed."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+    ALL = "all"
+
+
+Incident = Annotated[str, typer.Option("--incident", help="The incident's id, as its channel names it.")]
+ApprovedBy = Annotated[
+    str, typer.Option("--approved-by", help="URL of the responsible person's own message in the channel.")
+]
+BecauseOf = Annotated[Because, typer.Option("--because", help="Why the ordinary way cannot be taken.")]
+
+
+@glass.command()
+def restore(
+    revision: Annotated[int, typer.Argument(help="The revision to bring back.")],
+    incident: Incident,
+    approved_by: ApprovedBy,
+    because: BecauseOf,
+    scope: Scope = GLOBAL_SCOPE,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Bring a revision back, straight in PostgreSQL. **Emergency only**: else use `setpoint restore`.
+
+    Needs neither server, Console nor catalogue. Opens obligations with deadlines.
+
+    Example:
+    `setpoint break-glass restore 12 --incident INC-42 --approved-by URL --because data-damaged`
+    """
+    from setpoint.change import break_glass
+
+    def write(session: Transaction, emergency: Emergency, seen: Preview) -> Written:
+        return break_glass.restore(session, emergency, scope, revision, seen.base)
+
+    def look(session: Transaction) -> Preview:
+        return break_glass.preview_restore(session, revision)
+
+    emergency = break_glass.Emergency(incident, approved_by, because)
+    return _write(emergency, scope, look, write, yes=yes, as_json=as_json)
+
+
+@glass.command("set")
+def set_values(
+    pairs: Annotated[list[str], typer.Argument(help="KEY=VALUE, or KEY= to remove.")],
+    incident: Incident,
+    approved_by: ApprovedBy,
+    because: BecauseOf,
+    scope: Scope = GLOBAL_SCOPE,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Set values, straight in PostgreSQL. **Emergency only**: else use `setpoint set`.
+
+    Keys are full names that some revision held, values of the type they had there: no catalogue is read.
+
+    Example:
+    `setpoint break-glass set KEY=0.1 --incident INC-42 --approved-by URL --because console-down`
+    """
+    from setpoint.change import break_glass
+
+    wanted, removed = _parse_pairs(pairs)
+
+    def write(session: Transaction, emergency: Emergency, seen: Preview) -> Written:
+        return break_glass.set_values(session, emergency, scope, wanted, removed, base=seen.base)
+
+    def look(session: Transaction) -> Preview:
+        return break_glass.preview_set(session, scope, wanted, removed)
+
+    emergency = break_glass.Emergency(incident, approved_by, because)
+    return _write(emergency, scope, look, write, yes=yes, as_json=as_json)
+
+
+def _write(
+    emergency: Emergency,
+    scope: str,
+    look: Callable[[Transaction], Preview],
+    write: Callable[[Transaction, Emergency, Preview], Written],
+    *,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Look in one transaction and write in another, over what was seen: nobody waits for an answer."""
+    from setpoint.change.break_glass import emergency_session
+
+    with emergency_session(settings()) as session:
+        seen = look(session)
+    if not as_json:
+        print_edits(seen.edits)
+    if not yes:
+        typer.confirm(f"Write this to {scope} without validation or policy?", abort=True, err=True)
+    with emergency_session(settings()) as session:
+        made = write(session, emergency, seen)
+    if as_json:
+        print_json({"incident": emergency.incident, "scope": scope, **made._asdict()})
+        return EXIT_OK
+    out.print(f"{scope}: revision {made.revision}, {made.hash[:12]}, unvalidated", highlight=False)
+    for owed in (
+        f'within 1 h, an ordinary write: setpoint set ... --reason "{emergency.reason}"',
+        f"within 1 h: setpoint break-glass validate --incident {emergency.incident}",
+        f"within 24 h: setpoint break-glass post-mortem --incident {emergency.incident} --url ...",
+    ):
+        out.print(f"owed {owed}", highlight=False, soft_wrap=True)
+    return EXIT_OK
+
+
+@glass.command()
+def status(
+    incident: Annotated[str, typer.Option("--incident", help="Only this incident.")] = "",
+    as_json: Json = False,
+) -> int:
+    """List obligations, overdue ones first. Exit code 1 when one is overdue.
+
+    Example: `setpoint break-glass status`
+    """
+    from setpoint.change.break_glass import list_obligations
+
+    with database(remind=False) as opened:
+        rows = list_obligations(opened, incident or None)
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        out.print("nothing is owed")
+    else:
+        table(
+            ("obligation", "incident", "kind", "revision", "due (UTC)", "state", "by"),
+            (
+                (
+                    row["id"],
+                    row["incident"],
+                    row["kind"],
+                    row["revision"],
+                    f"{row['due_at']:%Y-%m-%d %H:%M}",
+                    _state(row["overdue"], row["met_at"] is not None, row["met_late"]),
+                    row["met_by"] or "",
+                )
+                for row in rows
+            ),
+        )
+    return EXIT_FINDING if any(row["overdue"] for row in rows) else EXIT_OK
+
+
+def _state(overdue: bool, met: bool, late: bool) -> str:
+    if overdue:
+        return "OVERDUE"
+    if not met:
+        return "open"
+    return "met late" if late else "met"
+
+
+@glass.command("post-mortem")
+def post_mortem(
+    incident: Incident, url: Annotated[str, typer.Option("--url", help="Where it was filed.")]
+) -> None:
+    """Say where the post-mortem of an incident was filed.
+
+    Example: `setpoint break-glass post-mortem --incident INC-42 --url URL`
+    """
+    from setpoint.change.break_glass import file_post_mortem
+    from setpoint.change.identity import author_of
+
+    with database() as opened:
+        in_time = file_post_mortem(opened, author_of(opened), incident, url)
+    out.print(f"{incident}: post-mortem filed{'' if in_time else ', late'}", highlight=False)
+
+
+@glass.command()
+def validate(incident: Incident, as_json: Json = False) -> int:
+    """Judge what break-glass wrote by today's catalogues. Exit code 1 when what stands is not sound.
+
+    Example: `setpoint break-glass validate --incident INC-42`
+    """
+    from setpoint.change.break_glass import validate as judge
+    from setpoint.change.identity import author_of
+
+    system = catalogues()
+    with database() as opened:
+        found = judge(opened, system, author_of(opened), incident)
+    if as_json:
+        print_json({"sound": found.sound, "standing": found.standing, "revisions": found.revisions})
+        return EXIT_OK if found.sound else EXIT_FINDING
+    for revision, problems in found.revisions.items():
+        said = f"{len(problems)} problem(s)" if problems else "sound"
+        out.print(f"revision {revision}: {said}", highlight=False)
+        _print_problems(problems)
+    if not found.sound:
+        out.print("what stands now is not sound, so the validation stays owed:", highlight=False)
+        _print_problems(found.standing)
+    return EXIT_OK if found.sound else EXIT_FINDING
+
+
+def _print_problems(problems: Sequence[str], shown: int = 20) -> None:
+    for problem in problems[:shown]:
+        out.print(f"  {problem}", highlight=False, soft_wrap=True, markup=False)
+    if len(problems) > shown:
+        out.print(f"  ... and {len(problems) - shown} more; --json lists all")
+
+
+@glass.command()
+def template(
+    paper: Annotated[Paper, typer.Argument(help="What to write.")],
+    incident: Annotated[str, typer.Option("--incident", help="The incident, or the drill's name.")] = "",
+    file: Annotated[Path | None, typer.Option("--out", "-o", help="Default: print it.")] = None,
+) -> None:
+    """Write the Markdown of a post-mortem or a drill, with what is known filled in.
+
+    Example: `setpoint break-glass template post-mortem --incident INC-42 --out inc-42.md`
+    """
+    from setpoint.change.paperwork import drill_sheet
+    from setpoint.change.paperwork import post_mortem as write_post_mortem
+
+    if paper is Paper.POST_MORTEM and not incident:
+        raise UsageError(
+            "a post-mortem is of one --incident.", hint="`setpoint break-glass status` names them"
+        )
+    with database() as opened:
+        make = write_post_mortem if paper is Paper.POST_MORTEM else drill_sheet
+        _keep(make(opened, incident), file)
+
+
+@app.command()
+def drill(
+    scenario: Annotated[Scenario, typer.Argument(help="Which scenario of the runbook.")],
+    report: Annotated[Path | None, typer.Option("--report", help="Also write it as Markdown.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Rehearse break-glass on a throw-away copy, and time it. The live database is only read.
+
+    A: a corrupted document. B: the Console is down, psql alone. C: an operator's typo. D: history itself
+    is damaged. Exit code 1 when something could not be restored within ten minutes.
+
+    Example: `setpoint drill all --report drill.md`
+    """
+    from setpoint.change.drill import SCENARIOS, record, rehearse
+    from setpoint.change.identity import author_of
+    from setpoint.change.paperwork import drill_lines
+
+    chosen = tuple(SCENARIOS) if scenario is Scenario.ALL else (scenario.value,)
+    with database() as opened:
+        drills = rehearse(settings(), chosen, catalogues, _progress)
+        for played in drills:
+            record(opened, author_of(opened), played)
+    shown = [played.as_json() for played in drills]
+    if report:
+        _keep("\n".join(("# Break-glass drill", "", *drill_lines(shown))), report)
+    if as_json:
+        print_json(shown)
+    else:
+        _print_drills(drills)
+    return EXIT_OK if all(played.outcome == "restored" for played in drills) else EXIT_FINDING
+
+
+def _print_drills(drills: Sequence[Drill]) -> None:
+    from setpoint.change.drill import PROMISE_S, SCENARIOS
+
+    table(
+        ("scenario", "what", "outcome", "took", "promised", "problem"),
+        (
+            (
+                played.scenario,
+                SCENARIOS[played.scenario],
+                played.outcome,
+                f"{played.took_s:.1f} s",
+                f"< {PROMISE_S:.0f} s",
+                played.problem,
+            )
+            for played in drills
+        ),
+    )
+
+
+def _progress(line: str) -> None:
+    err.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _keep(text: str, file: Path | None) -> None:
+    from setpoint.resolve.snapshot import write_atomically
+
+    if file is None:
+        out.file.write(text)
+        return
+    write_atomically(file, text)
+    err.print(f"wrote {file}", highlight=False, soft_wrap=True)
+
+
+def _parse_pairs(pairs: list[str]) -> tuple[str, list[str]]:
+    """Return what to set as the text of a JSON object, its numbers as they were typed, and what to remove."""
+    wanted: list[str] = []
+    removed: list[str] = []
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not (key and separator):
+            raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="for example CVN_HPO_XGB_5M_GAMMA=0.5")
+        if text:
+            wanted.append(f"{json.dumps(key)}: {_json_scalar(text)}")
+        else:
+            removed.append(key)
+    document = "{" + ", ".join(wanted) + "}"
+    canonical_text(parse_text(document, "what to set"))
+    return document, removed
+
+
+def _json_scalar(text: str) -> str:
+    """Return a text as JSON: a number or a truth value as it is, anything else as a string."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return json.dumps(text)
+    return text if isinstance(value, int | float) else json.dumps(text)

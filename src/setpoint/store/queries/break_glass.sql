@@ -1,0 +1,71 @@
+-- Break-glass: the emergency's own statements, what they owe, and the drills.
+
+-- name: break_glass_restore
+-- Bring a revision back without the application; run as a member of setpoint_breakglass or as the owner.
+SELECT new_revision AS revision, new_hash AS hash
+FROM break_glass_restore(%(incident)s, %(approved_by)s, %(circumstance)s, %(scope)s, %(revision)s, %(base)s);
+
+-- name: break_glass_set
+-- Set and remove values without the application; run as break_glass_restore is.
+SELECT new_revision AS revision, new_hash AS hash
+FROM break_glass_set(%(incident)s, %(approved_by)s, %(circumstance)s, %(scope)s, %(set)s::jsonb,
+                     ARRAY(SELECT jsonb_array_elements_text(%(remove)s)), %(base)s);
+
+-- name: preview_restore
+-- What bringing a revision back would do to its scope's document; base is null when it has none.
+SELECT h.scope, f.revision AS base, document_diff(coalesce(f.base_env, '{}'), h.base_env) AS edits
+FROM ftf_config_history AS h
+LEFT JOIN ftf_config AS f USING (scope)
+WHERE h.id = %(revision)s;
+
+-- name: preview_set
+-- What setting and removing values would do to a scope's document.
+SELECT f.revision AS base,
+       document_diff(f.base_env, (f.base_env - ARRAY(SELECT jsonb_array_elements_text(%(remove)s))) || %(set)s::jsonb) AS edits
+FROM ftf_config AS f
+WHERE f.scope = %(scope)s;
+
+-- name: list_obligations
+-- What uses of break-glass owe or owed, overdue ones first, then open ones, then what was met; null incident means all.
+SELECT id, incident, kind, revision, opened_at, due_at, met_at, met_by, evidence,
+       met_at IS NULL AND due_at < now() AS overdue, coalesce(met_at > due_at, false) AS met_late
+FROM obligations
+WHERE %(incident)s::text IS NULL OR incident = %(incident)s
+ORDER BY NOT (met_at IS NULL AND due_at < now()), met_at IS NOT NULL, due_at, id;
+
+-- name: count_obligations
+-- How many obligations are open and overdue, of which incidents, and when the next is due.
+SELECT count(*) AS open, count(*) FILTER (WHERE due_at < now()) AS overdue, min(due_at) AS due_at,
+       string_agg(DISTINCT incident, ', ') AS incidents
+FROM obligations
+WHERE met_at IS NULL;
+
+-- name: file_post_mortem
+-- Meet the post-mortem of an incident.
+SELECT id, incident, met_at, due_at
+FROM file_post_mortem(%(incident)s, %(url)s);
+
+-- name: record_validation
+-- Record what validation found; it meets the obligations when everything is sound.
+SELECT id, revision, met_at
+FROM record_validation(%(incident)s, %(heads)s, %(sound)s, %(evidence)s);
+
+-- name: list_break_glass_uses
+-- What was done for an incident, oldest first, with the revision it made.
+SELECT u.revision, u.incident, u.approved_by, u.circumstance, u.restores, u.person, u.proof, u.used_at, h.scope,
+       h.hash, h.base_revision, h.diff, b.hash AS base_hash
+FROM break_glass_uses AS u
+LEFT JOIN ftf_config_history AS h ON h.id = u.revision
+LEFT JOIN ftf_config_history AS b ON b.id = h.base_revision
+WHERE u.incident = %(incident)s
+ORDER BY u.revision;
+
+-- name: record_drill
+-- Keep the outcome of one rehearsal.
+SELECT record_drill(%(scenario)s, %(started_at)s, %(took_s)s, %(outcome)s, %(steps)s) AS id;
+
+-- name: list_drills
+-- The newest drill of each scenario.
+SELECT DISTINCT ON (scenario) scenario, started_at, took_s, outcome, steps, person
+FROM drills
+ORDER BY scenario, id DESC;
