@@ -20,7 +20,7 @@ from ratio import judge, table, take_turns
 from setpoint.change import proposals
 from setpoint.change.documents import read_documents
 from setpoint.change.identity import author_of
-from setpoint.change.proposals import Change, Proposal, apply, submit
+from setpoint.change.proposals import Change, Proposal, submit
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import verify
 from setpoint.declare.loading import load_catalogues
@@ -70,7 +70,7 @@ class Sides:
         # What is read before, read_documents, is part of validation and stays outside this side.
         with self.database.transaction(author=self.author) as transaction:
             row = transaction.fetch_one("propose_change", **self.arguments(self.proposal()))
-            self.heads["global"] = apply(transaction, Change(row))
+            self.heads["global"] = proposals._write(transaction, Change(row))
 
     def arguments(self, proposal):
         return proposals._arguments(self.catalogues, self.documents, proposal) | {

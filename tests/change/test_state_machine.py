@@ -252,7 +252,7 @@ class Story(RuleBasedStateMachine):
 
     def apply(self, number):
         with self.database.transaction(author="ada") as transaction:
-            apply(transaction, read_change(transaction, number))
+            apply(transaction, CATALOGUES, read_change(transaction, number))
 
     # --- restores
 

@@ -20,8 +20,10 @@ from setpoint.errors import (
     ConflictError,
     ForbiddenError,
     InvalidContext,
+    InvalidError,
     StaleRevision,
     UnknownChange,
+    UnknownKey,
     UsageError,
 )
 
@@ -111,7 +113,7 @@ def submit(transaction: Transaction, catalogues: Catalogues, proposal: Proposal)
     change = propose(transaction, catalogues, proposal)
     needed = requirement(transaction, change)
     waits = proposal.draft or proposal.apply_at is not None or not needed.met
-    return Submitted(change, None if waits else apply(transaction, change), needed)
+    return Submitted(change, None if waits else _write(transaction, change), needed)
 
 
 def propose(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> Change:
@@ -154,35 +156,48 @@ def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, prop
     return change
 
 
-def apply(transaction: Transaction, change: Change) -> int | None:
+def apply(transaction: Transaction, catalogues: Catalogues, change: Change) -> int | None:
     """Write the change's document, if it may be written now; returns the new revision, None for a policy.
+
+    It is judged again, by today's catalogues: they may have changed since it was proposed. A refusal
+    leaves the transaction, so nothing is written.
 
     Raises:
         ForbiddenError: approvals are missing.
         ConflictError: a draft, scheduled for later, cooling off, or ended already.
         StaleRevision: its base or a document that validation read moved.
+        UnknownKey, InvalidValue, InvariantViolated: the result would be wrong today.
     """
+    documents = read_documents(transaction, catalogues)
+    revision = _write(transaction, change)
+    if "policy" not in change.row["kinds"]:
+        validate(catalogues, documents, change.row["scope"], _proposed(change, catalogues))
+    return revision
+
+
+def _write(transaction: Transaction, change: Change) -> int | None:
     row = transaction.fetch_one("apply_change", id=change.id, proposal_hash=change.proposal_hash) or {}
     revision = row.get("applied_revision")
     return None if revision is None else int(revision)
 
 
-def apply_due(database: Database, author: str) -> list[tuple[int, str]]:
+def apply_due(database: Database, catalogues: Catalogues, author: str) -> list[tuple[int, str]]:
     """Apply every scheduled change whose time has come, each in a transaction of its own.
 
-    One whose base, or another document its validation read, moved is suspended; one that lacks approvals
-    stays proposed. Returns what became of each. Safe to run from several places at once.
+    One whose base, or another document its validation read, moved is suspended; one that lacks approvals,
+    or that today's catalogues refuse, stays proposed. Returns what became of each. Safe to run from several
+    places at once.
     """
     ended = []
     for row in database.fetch_all("list_due"):
         try:
             with database.transaction(author=author) as transaction:
-                revision = apply(transaction, Change(row))
+                revision = apply(transaction, catalogues, read_change(transaction, row["id"]))
             ended.append((row["id"], f"revision {revision}"))
         except StaleRevision as problem:
             database.execute("suspend_change", id=row["id"], why=problem.message)
             ended.append((row["id"], f"suspended: {problem.message}"))
-        except (ForbiddenError, ConflictError) as problem:
+        except (ForbiddenError, ConflictError, InvalidError, UnknownKey) as problem:
             ended.append((row["id"], f"not applied: {problem.message}"))
     return ended
 

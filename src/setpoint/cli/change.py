@@ -256,7 +256,7 @@ def apply_change(change: ChangeId, as_json: Json = False) -> None:
     from setpoint.change.proposals import apply, read_change
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
-        revision = apply(transaction, read_change(transaction, change))
+        revision = apply(transaction, catalogues(), read_change(transaction, change))
     if as_json:
         print_json({"change": change, "revision": revision})
     else:
@@ -270,7 +270,7 @@ def apply_due(as_json: Json = False) -> None:
     from setpoint.change.proposals import apply_due as run_due
 
     with database() as opened:
-        ended = run_due(opened, author_of(opened).name)
+        ended = run_due(opened, catalogues(), author_of(opened).name)
     if as_json:
         print_json([{"change": change, "outcome": said} for change, said in ended])
     for change, said in [] if as_json else ended:
@@ -299,7 +299,7 @@ def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
         )
         revision = None
         if decision == "approve" and _may_apply(found, requirement(transaction, found).met):
-            revision = apply(transaction, found)
+            revision = apply(transaction, catalogues(), found)
     done = {"approve": "approved", "reject": "rejected", "comment": "noted"}[decision]
     if as_json:
         print_json({"change": change, "decision": decision, "revision": revision})
