@@ -24,7 +24,8 @@ from setpoint.store import embedded
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PACKAGE = Path(setpoint.__file__).parents[1]
-TUTORIAL = DOCS / "tutorial.md"
+#: Pages whose commands are run in order, as a reader would.
+RUN = [DOCS / "tutorial.md", DOCS / "change-control.md"]
 PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"]
 EXAMPLES = sorted(path for path in (DOCS / "examples").rglob("*") if path.suffix in {".toml", ".py"})
 
@@ -226,10 +227,11 @@ def reader(tmp_path):
     embedded.stop(Settings(home=home), force=True)
 
 
-def test_the_tutorial_runs_and_prints_what_it_says(reader):
-    """Every command of the tutorial ends as stated, and every line of output shown is really printed."""
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_a_page_runs_and_prints_what_it_says(reader, page):
+    """Every command of the page ends as stated, and every line of output shown is really printed."""
     printed, ran = [], 0
-    for block in blocks(TUTORIAL):
+    for block in blocks(page):
         if block.comment.startswith("not run"):
             printed = None
         elif block.language == "python":
@@ -242,13 +244,14 @@ def test_the_tutorial_runs_and_prints_what_it_says(reader):
             printed, ran = comparable(done.stdout), ran + 1
         elif block.language == "text" and printed is not None:
             for line in comparable(block.text.replace("...\n", "\n")):
-                assert line in printed, f"the tutorial says {line!r}, but the command printed {printed}"
+                assert line in printed, f"{page.name} says {line!r}, but the command printed {printed}"
     assert ran > 10
 
 
-def test_the_tutorial_says_why_a_command_is_not_run():
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_a_page_says_why_a_command_is_not_run(page):
     """A block that a test leaves out names its reason."""
-    left_out = [block.comment for block in blocks(TUTORIAL) if block.comment.startswith("not run")]
+    left_out = [block.comment for block in blocks(page) if block.comment.startswith("not run")]
 
     assert left_out
     assert all(re.fullmatch(r"not run: .{10,}", comment) for comment in left_out)

@@ -110,7 +110,7 @@ def test_damage_is_found_by_name(rehearsed):
     said = [step.said for step in rehearsed[0][3].steps]
 
     assert any("history was cut off: it ends at revision 1, but 2 was anchored" in text for text in said)
-    assert any("revision 1 of global: " in text for text in said)
+    assert any("revision 1 of global: a recorded column was altered" in text for text in said)
 
 
 def test_outcomes_are_recorded_and_written_up(rehearsed, live):

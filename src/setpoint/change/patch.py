@@ -114,9 +114,18 @@ def read_patch(path: Path, catalogues: Catalogues) -> Patch:
 
 def parse_patch(text: str, form: str, catalogues: Catalogues, where: str) -> Patch:
     """Read the text of a patch in ``form``; ``where`` names it in errors. Raises as ``read_patch``."""
+    return _collected(_FORMATS[form](text, where), catalogues, where)
+
+
+def read_values(values: Mapping[str, Any], text: str, catalogues: Catalogues, where: str) -> Patch:
+    """Read values that were parsed from ``text``, which tells the lines. Raises as ``read_patch``."""
+    return _collected(_located(values, text), catalogues, where)
+
+
+def _collected(entries: Iterable[_Entry], catalogues: Catalogues, where: str) -> Patch:
     first: dict[str, int | None] = {}
     patch, problems = Patch({}), []
-    for entry in _FORMATS[form](text, where):
+    for entry in entries:
         try:
             part = _read(catalogues, entry.name, entry.value)
             for key in sorted(part.keys & first.keys()):

@@ -63,14 +63,7 @@ def apply_seed(
         StaleRevision: somebody wrote meanwhile; nothing is written.
     """
     with database.transaction(author=author.name) as transaction:
-        for member in catalogues.members:
-            transaction.execute(
-                "register_catalogue",
-                hash=member.hash,
-                name=member.name,
-                version=member.version,
-                text=member.text,
-            )
+        register_catalogues(transaction, catalogues)
         plans = plan_seed(transaction, catalogues, seeds, overwrite=overwrite)
         reason = f"{REASON}: overwrite tuned values" if overwrite else REASON
         submitted = {
@@ -79,6 +72,18 @@ def apply_seed(
             if plan.edits
         }
     return plans, submitted
+
+
+def register_catalogues(transaction: Transaction, catalogues: Catalogues) -> None:
+    """Remember the text of each catalogue, so that a revision's catalogues can be read back."""
+    for member in catalogues.members:
+        transaction.execute(
+            "register_catalogue",
+            hash=member.hash,
+            name=member.name,
+            version=member.version,
+            text=member.text,
+        )
 
 
 def _scope_plan(seed: Seed, old: Document | None, *, overwrite: bool) -> ScopePlan:

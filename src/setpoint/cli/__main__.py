@@ -19,6 +19,7 @@ MODULES = (
     "edit",
     "scopes",
     "history",
+    "gitops",
     "break_glass",
     "pin",
     "sweep",

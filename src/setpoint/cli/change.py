@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from setpoint.declare.document import Edit
     from setpoint.store.database import Database
 
+#: States in which a change can still be decided.
+OPEN = ("draft", "proposed", "suspended")
+
 changes = typer.Typer(help="Changes: what was proposed, by whom, and how it stands.", no_args_is_help=True)
 app.add_typer(changes, name="change")
 
@@ -204,7 +207,8 @@ def show(change: ChangeId, as_json: Json = False) -> None:
         out.print(f"policy: {row['proposal']}", highlight=False, soft_wrap=True)
     else:
         print_edits(found.edits)
-        print_impact(touched)
+        if row["state"] in OPEN:
+            print_impact(touched)
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
     out.print(f"needs: {review}", highlight=False)
     for said in decisions:

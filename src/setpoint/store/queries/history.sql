@@ -99,11 +99,19 @@ WHERE a.id = %(old)s AND b.id = %(new)s;
 
 -- name: blame
 -- For each key of a scope's document, the revision that set it last.
-SELECT DISTINCT ON (d ->> 'key') d ->> 'key' AS key, h.id, h.updated_by, h.change_reason, h.created_at, f.base_env -> (d ->> 'key') AS value
-FROM ftf_config AS f
-JOIN ftf_config_history AS h USING (scope), jsonb_array_elements(h.diff) AS d
-WHERE f.scope = %(scope)s AND f.base_env ? (d ->> 'key')
-ORDER BY d ->> 'key', h.id DESC;
+-- The document is opened once and each revision's row is read without it: a thousand openings are what costs.
+WITH last AS (
+    SELECT d ->> 'key' AS key, max(h.id) AS id
+    FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS d
+    WHERE h.scope = %(scope)s
+    GROUP BY d ->> 'key'
+)
+SELECT e.key, h.id, h.updated_by, h.change_reason, h.created_at, e.value
+FROM ftf_config AS f, jsonb_each(f.base_env) AS e
+JOIN last ON last.key = e.key
+JOIN ftf_config_history AS h ON h.id = last.id
+WHERE f.scope = %(scope)s
+ORDER BY e.key;
 
 -- name: runs_of_revisions
 -- Runs that pinned a scope at one of the revisions after one, up to another.

@@ -1,0 +1,34 @@
+-- What an export writes: one statement each, so that it is one state of the database.
+
+-- name: export_state
+-- The chain's head, and every document as it stood with it, global first; at least one row.
+SELECT c.id AS head_id, c.chain, f.scope, f.revision, f.hash, f.base_env::text AS text
+FROM chain_head AS c
+LEFT JOIN ftf_config AS f ON true
+ORDER BY f.id <> 1, f.scope;
+
+-- name: export_history
+-- Revisions after one, up to another, oldest first, each as the text of its file.
+SELECT id, jsonb_pretty(jsonb_build_object(
+    'format', 'setpoint-revision/1', 'id', id, 'scope', scope, 'text', base_env::text, 'hash', hash, 'diff', diff,
+    'updated_by', updated_by, 'proof', proof, 'db_user', db_user, 'change_reason', change_reason,
+    'source', source, 'base_revision', base_revision, 'change_id', change_id, 'review', review,
+    'catalogues', catalogues, 'created_at', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    'previous_chain', previous_chain, 'chain', chain)) || E'\n' AS content
+FROM ftf_config_history
+WHERE id > %(after)s AND id <= %(up_to)s
+ORDER BY id
+LIMIT %(limit)s;
+
+-- name: export_catalogues
+-- Every catalogue this database has seen, with its text, oldest first.
+SELECT hash, name, version, text
+FROM catalogues
+ORDER BY registered_at, hash;
+
+-- name: scope_revisions
+-- The documents of a scope's revisions after one, newest first.
+SELECT id, base_env::text AS text
+FROM ftf_config_history
+WHERE scope = %(scope)s AND id > %(after)s
+ORDER BY id DESC;
