@@ -88,3 +88,15 @@ message = "m"
 
     with pytest.raises(InvalidCatalogue, match=complaint):
         judge()
+
+
+def test_judging_where_a_key_lies_finds_what_judging_everything_finds():
+    """Whatever single number is changed, looking only at its group names the same broken rules."""
+    n_broken = 0
+    for name, value in SEED.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            changed = SEED | {name: type(value)(value * 100 + 7)}
+            found = violations(SYSTEM, changed)
+            assert violations(SYSTEM, changed, [name]) == found
+            n_broken += bool(found)
+    assert n_broken > 100

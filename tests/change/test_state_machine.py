@@ -133,6 +133,9 @@ class Story(RuleBasedStateMachine):
     def wrote(self, made, scope, values):
         self.model.write(scope, values)
         assert made.revision == len(self.model.history)
+        # What was proposed and what the trigger recorded are two comparisons of the same documents.
+        row = self.database.fetch_one("read_revision", id=made.revision)
+        assert row["diff"] == made.change.row["edits"]
         self.model.changes[made.change.id] = Planned(scope, values, {}, "applied")
 
     @initialize()

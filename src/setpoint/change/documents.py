@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.change.invariants import Violation, violations
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import parse_text
+from setpoint.declare.document import diff, parse_text
 from setpoint.errors import InvariantViolated, UnknownScope
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 
@@ -62,8 +62,9 @@ def check_new_violations(
     Raises:
         InvariantViolated: names every newly broken one.
     """
-    known = {(violation.where, violation.invariant) for violation in violations(catalogues, old)}
-    fresh = [v for v in violations(catalogues, new) if (v.where, v.invariant) not in known]
+    touched = [edit.key for edit in diff(old, new)]
+    known = {(violation.where, violation.invariant) for violation in violations(catalogues, old, touched)}
+    fresh = [v for v in violations(catalogues, new, touched) if (v.where, v.invariant) not in known]
     if fresh:
         raise InvariantViolated(
             f"{scope} would break {len(fresh)} invariant(s):\n{_listed(fresh)}",

@@ -15,7 +15,7 @@ import cel
 from setpoint.errors import InvalidCatalogue, InvariantViolated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
     from setpoint.declare.parameters import Scalar
@@ -36,13 +36,19 @@ class Violation(NamedTuple):
         return f"{self.where}: {self.invariant}: {self.message} ({values})"
 
 
-def violations(catalogues: Catalogues, document: Mapping[str, Scalar]) -> tuple[Violation, ...]:
-    """Return every invariant that ``document`` breaks; rules with an unset name are not judged."""
+def violations(
+    catalogues: Catalogues, document: Mapping[str, Scalar], touched: Collection[str] | None = None
+) -> tuple[Violation, ...]:
+    """Return every invariant that ``document`` breaks; rules with an unset name are not judged.
+
+    With ``touched``, only in the groups that hold one of these keys: no other judgement can depend on them.
+    """
     return tuple(
         violation
         for catalogue in catalogues.members
+        for groups in [_groups(catalogue, touched)]
         for invariant in catalogue.invariants
-        for violation in _judge(catalogue, invariant, document)
+        for violation in _judge(catalogue, invariant, document, groups)
     )
 
 
@@ -79,22 +85,37 @@ def compile_invariants(catalogue: Catalogue) -> None:
             )
 
 
-def _judge(catalogue: Catalogue, invariant: Invariant, document: Mapping[str, Scalar]) -> Iterator[Violation]:
+def _groups(catalogue: Catalogue, touched: Collection[str] | None) -> list[tuple[str, ...]]:
+    if touched is None:
+        return list(catalogue.groups)
+    wanted = {catalogue.keys[name].key.parts for name in touched if name in catalogue.keys}
+    return [group for group in catalogue.groups if group in wanted]
+
+
+def _judge(
+    catalogue: Catalogue,
+    invariant: Invariant,
+    document: Mapping[str, Scalar],
+    groups: Sequence[tuple[str, ...]],
+) -> Iterator[Violation]:
     names = _names(catalogue.name, invariant)
-    for where, values in _bindings(catalogue, invariant, document):
+    for where, values in _bindings(catalogue, invariant, document, groups):
         used = {name: values[name] for name in names if name in values}
         if used.keys() == names and not _holds(catalogue.name, invariant, used):
             yield Violation(where, invariant.name, invariant.message, used)
 
 
 def _bindings(
-    catalogue: Catalogue, invariant: Invariant, document: Mapping[str, Scalar]
+    catalogue: Catalogue,
+    invariant: Invariant,
+    document: Mapping[str, Scalar],
+    groups: Sequence[tuple[str, ...]],
 ) -> Iterator[tuple[str, dict[str, Scalar]]]:
     """Yield where a rule applies and the values it is bound to there."""
-    for group, declared_there in catalogue.groups.items():
+    for group in groups:
         if not catalogue.matches(invariant.applies, group):
             continue
-        members = [declared for declared in declared_there if declared.name in document]
+        members = [declared for declared in catalogue.groups[group] if declared.name in document]
         if invariant.over == "group":
             yield "/".join(group) or catalogue.name, {d.parameter.name: document[d.name] for d in members}
             continue

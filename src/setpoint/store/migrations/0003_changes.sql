@@ -187,9 +187,10 @@ CREATE FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remo
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    old    public.ftf_config;
-    source jsonb;
-    policy public.policies;
+    old     public.ftf_config;
+    source  jsonb;
+    policy  public.policies;
+    touched text[];
 BEGIN
     -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
     IF btrim(change.reason) = '' THEN
@@ -224,7 +225,15 @@ BEGIN
             change.proposal := CASE WHEN p_keys IS NULL THEN source ELSE (coalesce(old.base_env, '{}') - p_keys) || (
                 SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(source) WHERE key = ANY (p_keys)) END;
         END IF;
-        change.edits := public.document_diff(coalesce(old.base_env, '{}'), change.proposal);
+        touched := p_remove || ARRAY(SELECT jsonb_object_keys(p_set));
+        IF change.restores IS NULL AND cardinality(touched) <= 8 THEN
+            -- Only named keys can differ: a change of a few need not compare all of the document.
+            change.edits := public.document_diff((
+                SELECT coalesce(jsonb_object_agg(DISTINCT key, old.base_env -> key), '{}')
+                FROM unnest(touched) AS key WHERE old.base_env ? key), p_set);
+        ELSE
+            change.edits := public.document_diff(coalesce(old.base_env, '{}'), change.proposal);
+        END IF;
         change.kinds := public.kinds_of(old.base_env, change.edits, change.restores, false);
     END IF;
     change.proposal_hash := public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.edition,
