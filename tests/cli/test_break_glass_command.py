@@ -1,11 +1,19 @@
 """`setpoint break-glass` and `setpoint drill` as somebody types them in an emergency."""
 
 import io
+import re
+from importlib import import_module
+from pathlib import Path
 
 import psycopg
 import pytest
+import typer.main
+
+from setpoint.cli import __main__ as command_line
+from setpoint.cli.app import app
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
+RUNBOOKS = sorted((Path(__file__).parents[2] / "docs/runbooks").glob("*.md"))
 APPROVAL = "https://chat.example/incidents/p17"
 WHY = ("--incident", "INC-7", "--approved-by", APPROVAL, "--because", "data-damaged")
 
@@ -184,3 +192,43 @@ def test_failed_drill_exits_with_a_finding(broken, monkeypatch):
     assert done.code == 1
     assert "failed" in done.out
     assert "C could not be restored" in done.err
+
+
+# --- the runbooks
+
+
+def fenced(page, language):
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    return "\n".join(blocks)
+
+
+def test_sql_of_the_runbook_runs_as_written(broken, owner_url):
+    """Every statement for psql works, with the approval's link and the revision filled in."""
+    (page,) = [page for page in RUNBOOKS if "break-glass" in page.name]
+    text = fenced(page, "sql").replace("<link of the approval>", APPROVAL)
+    text = re.sub(r"\b11\b", "1", text).replace('"CVN_HPO_XGB_5M_GAMMA": 0.0', f'"{GAMMA}": 0.7')
+    statements = [part for part in text.split(";") if part.strip()]
+    with psycopg.connect(owner_url) as session:
+        results = [session.execute(statement).fetchall() for statement in statements]
+
+    assert len(statements) == 5
+    assert [row[0] for row in results[0]] == [3, 2, 1]
+    assert (results[2][0][0], results[3][0][0]) == (4, 5)
+    assert results[4] == [(False,)], "after setting a value by hand the document is not the old one"
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
+def test_commands_of_the_runbooks_exist(page):
+    """Each command line names a command of ours and options that it has."""
+    for module in command_line.MODULES:
+        import_module(f"setpoint.cli.{module}")
+    lines = [line for line in fenced(page, "text").splitlines() if line.startswith("setpoint ")]
+    for line in lines:
+        words = line.split(" #")[0].split()[1:]
+        command = typer.main.get_command(app)
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert not hasattr(command, "commands"), line
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
+    assert lines
