@@ -321,3 +321,43 @@ def test_whoever_writes_while_somebody_edits_by_hand_is_told(seeded, set_value, 
     assert done.code == 5
     assert "global is at revision 3, not at 1" in done.err
     assert (value(seeded, GAMMA), value(seeded, LR)) == (0.0, 0.09)
+
+
+def test_an_amended_change_proposes_the_old_edits_with_the_new_laid_over(set_value, seeded):
+    """Its author edits a draft: one value replaced, one added, the rest and the reason kept."""
+    change = set_value(f"{GAMMA}=0.5", f"{LR}=0.09", "--draft").json["change"]
+    done = seeded("change", "amend", str(change), f"{GAMMA}=0.75", "cb/5m/depth=7", "--json")
+
+    wanted = {edit["key"]: edit["new"] for edit in done.json["edits"]}
+    assert wanted == {GAMMA: 0.75, LR: 0.09, "CVN_HPO_CB_5M_DEPTH": 7}
+    assert state(seeded, change) == "draft"
+    assert "approvals start again" in seeded("change", "amend", str(change)).out
+
+
+def test_amending_puts_a_change_over_the_document_as_it_is_now(set_value, seeded):
+    """A change whose base moved can be applied once its author amended it."""
+    change = set_value(f"{GAMMA}=0.5", "--draft").json["change"]
+    seeded("change", "propose", str(change))
+    set_value(f"{LR}=0.09")
+
+    assert seeded("change", "apply", str(change)).code == 5
+    assert seeded("change", "amend", str(change)).code == 0
+    assert seeded("change", "apply", str(change)).code == 0
+    assert (value(seeded, GAMMA), value(seeded, LR)) == (0.5, 0.09)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("999", f"{GAMMA}=0.5"), 4, "no change 999"),
+        (("1",), 5, "is applied already"),
+        (("1", "nonsense"), 2, "is not KEY=VALUE"),
+        (("1", f"{GAMMA}=-1.0"), 3, "below the hard bound"),
+    ],
+)
+def test_what_cannot_be_amended(seeded, arguments, code, complaint):
+    """A change that is gone, ended or made wrong is left as it is."""
+    done = seeded("change", "amend", *arguments)
+
+    assert done.code == code
+    assert complaint in done.err

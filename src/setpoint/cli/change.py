@@ -238,6 +238,57 @@ def comment(change: ChangeId, words: Words, as_json: Json = False) -> int:
 
 
 @changes.command()
+def amend(
+    change: ChangeId,
+    pairs: Annotated[
+        list[str] | None, typer.Argument(help="As for `set`; without any, the edits stay as they are.")
+    ] = None,
+    from_file: FromFile = None,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Without it, the old one.")] = "",
+    apply_at: ApplyAt = "",
+    as_json: Json = False,
+) -> int:
+    """Edit an open change of yours, over the document as it is now. Approvals given so far no longer count.
+
+    Examples: `setpoint change amend 7 xgb/5m/gamma=0.25`, `setpoint change amend 7` (when its base moved)
+    """
+    from setpoint.change.identity import author_of
+    from setpoint.change.proposals import amend as replace
+    from setpoint.change.proposals import read_change
+
+    system = catalogues()
+    patch = read_wanted(system, pairs, from_file) if pairs or from_file else Patch({}, ())
+    with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
+        proposal = _amended(read_change(transaction, change), patch, reason, _instant(apply_at))
+        made = replace(transaction, system, change, proposal)
+    if as_json:
+        print_json({"change": change, "edits": [edit._asdict() for edit in made.edits]})
+    else:
+        print_edits(made.edits)
+        out.print(f"change {change}: {made.row['state']}, approvals start again", highlight=False)
+    return EXIT_OK
+
+
+def _amended(found: Change, patch: Patch, reason: str, apply_at: datetime | None) -> Proposal:
+    """Lay a patch over what a change proposes so far."""
+    from setpoint.change.proposals import Proposal
+
+    if found.row["restores"] or "policy" in found.row["kinds"]:
+        raise UsageError(
+            f"change {found.id} restores a revision or sets a policy, whole.",
+            hint="withdraw it and open another",
+        )
+    kept = [edit for edit in found.edits if edit.key not in patch.keys]
+    return Proposal(
+        scope=found.row["scope"],
+        reason=reason or found.row["reason"],
+        set={edit.key: edit.new for edit in kept if edit.new is not None} | dict(patch.set),
+        remove=(*(edit.key for edit in kept if edit.new is None), *patch.remove),
+        apply_at=apply_at,
+    )
+
+
+@changes.command()
 def propose(change: ChangeId) -> None:
     """Propose a draft of yours."""
     _act("submit_change", change)
