@@ -14,6 +14,7 @@ from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
 MODULES = (
     "seed",
     "coverage",
+    "values",
     "change",
     "impact",
     "edit",

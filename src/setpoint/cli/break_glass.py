@@ -21,7 +21,7 @@ from setpoint.cli.app import (
     settings,
     table,
 )
-from setpoint.cli.change import Scope, print_edits
+from setpoint.cli.values import Scope, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import canonical_text, parse_text
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError

@@ -1,37 +1,20 @@
-"""`setpoint get`, `set` and `change ...`: read values, propose new ones, decide on what others propose."""
+"""`setpoint change ...`: what was proposed, by whom, how it stands; and deciding on it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.change.patch import Patch, key_of, parse_pairs, read_patch
-from setpoint.cli.app import (
-    Context,
-    Json,
-    Yes,
-    app,
-    catalogues,
-    database,
-    out,
-    outcome,
-    parse_context,
-    print_json,
-    table,
-)
-from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.change.patch import Patch
+from setpoint.cli.app import Json, app, catalogues, database, out, print_json, table
+from setpoint.cli.values import ApplyAt, FromFile, instant, print_edits, read_wanted
 from setpoint.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import datetime
 
     from setpoint.change.proposals import Change, Proposal
-    from setpoint.declare.catalogue import Catalogues
-    from setpoint.declare.document import Edit
-    from setpoint.store.database import Database
 
 #: States in which a change can still be decided.
 OPEN = ("draft", "proposed", "suspended")
@@ -39,115 +22,8 @@ OPEN = ("draft", "proposed", "suspended")
 changes = typer.Typer(help="Changes: what was proposed, by whom, and how it stands.", no_args_is_help=True)
 app.add_typer(changes, name="change")
 
-Scope = Annotated[str, typer.Option("--scope", "-s", help="global, or <dimension>=<value>.")]
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; recorded with the revision.")]
-ApplyAt = Annotated[str, typer.Option("--apply-at", help="Apply not before this UTC instant, ISO 8601.")]
 ChangeId = Annotated[int, typer.Argument(help="The change's number.")]
-FromFile = Annotated[
-    Path | None, typer.Option("--from", help="A patch: .toml, .json, or .csv with the columns key,value.")
-]
 Words = Annotated[str, typer.Option("--comment", "-m", help="Words to go with it.")]
-
-
-@app.command()
-def get(
-    key: Annotated[str, typer.Argument(help="A key, or an address such as xgb/5m/gamma.")],
-    context: Context = None,
-    as_json: Json = False,
-) -> None:
-    """Print the value that a context resolves to.
-
-    Example: `setpoint get xgb/5m/learning_rate -c symbol=BTCUSDC`
-    """
-    from setpoint.change.documents import pin_snapshot
-    from setpoint.resolve.environment import to_text
-    from setpoint.resolve.hyperparams import Hyperparams
-
-    system = catalogues()
-    name = key_of(system, key)
-    with database() as opened:
-        value = Hyperparams(pin_snapshot(opened, system, parse_context(context)), system).value(name)
-    if as_json:
-        print_json({"key": name, "value": value})
-    else:
-        out.file.write(to_text(value) + "\n")
-
-
-@app.command("set")
-def set_values(
-    reason: Reason,
-    pairs: Annotated[
-        list[str] | None, typer.Argument(help="KEY=VALUE, KEY_RANGE=MIN..MAX[:SCALE], or KEY= to remove.")
-    ] = None,
-    scope: Scope = GLOBAL_SCOPE,
-    from_file: FromFile = None,
-    apply_at: ApplyAt = "",
-    draft: Annotated[
-        bool, typer.Option("--draft", help="Keep it to yourself until `change propose`.")
-    ] = False,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> int:
-    """Open a change of one key or many, and apply it at once where policy allows. All of it, or nothing.
-
-    Examples: `setpoint set CVN_HPO_XGB_5M_GAMMA=0.5 --reason "less overfitting"`,
-    `setpoint set cb/1h/depth_range=4..7 lgb/5m/max_depth=7 -r "deeper" --scope symbol=BTCUSDC`,
-    `setpoint set --from patch.toml --reason "tuned in March"`
-    """
-    from setpoint.change.proposals import Proposal
-
-    system = catalogues()
-    patch = read_wanted(system, pairs, from_file)
-    proposal = Proposal(
-        scope=scope,
-        reason=reason,
-        set=patch.set,
-        remove=patch.remove,
-        apply_at=_instant(apply_at),
-        draft=draft,
-    )
-    with database() as opened:
-        return submit_proposal(opened, system, proposal, yes=yes, as_json=as_json)
-
-
-def read_wanted(system: Catalogues, pairs: list[str] | None, from_file: Path | None) -> Patch:
-    """Return what the pairs and the file of a command ask for, together."""
-    if not (pairs or from_file):
-        raise UsageError("there is nothing to set.", hint="give KEY=VALUE, or --from FILE")
-    patch = parse_pairs(system, pairs or [])
-    return patch.joined(read_patch(from_file, system)) if from_file else patch
-
-
-def submit_proposal(
-    opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, as_json: bool
-) -> int:
-    """Show what a proposal would do, ask unless told not to, submit it and say what became of it."""
-    from setpoint.change.documents import read_documents
-    from setpoint.change.identity import author_of
-    from setpoint.change.proposals import submit
-    from setpoint.declare.document import diff
-
-    if not yes:
-        old = read_documents(opened, system).get(proposal.scope)
-        values = dict(old.values) if old else {}
-        after = {k: v for k, v in values.items() if k not in proposal.remove} | dict(proposal.set)
-        print_edits(diff(values, after))
-        typer.confirm(f"Change {proposal.scope}?", abort=True, err=True)
-    with opened.transaction(author=author_of(opened).name) as transaction:
-        made = submit(transaction, system, proposal)
-    if as_json:
-        print_json(
-            {
-                "change": made.change.id,
-                "revision": made.revision,
-                "approvals_needed": made.requirement.approvals,
-                "edits": [edit._asdict() for edit in made.change.edits],
-            }
-        )
-    else:
-        print_edits(made.change.edits)
-        out.print(f"{proposal.scope}: {outcome(made)}", highlight=False)
-    return EXIT_OK
 
 
 @changes.command("list")
@@ -259,7 +135,7 @@ def amend(
     system = catalogues()
     patch = read_wanted(system, pairs, from_file) if pairs or from_file else Patch({}, ())
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
-        proposal = _amended(read_change(transaction, change), patch, reason, _instant(apply_at))
+        proposal = _amended(read_change(transaction, change), patch, reason, instant(apply_at))
         made = replace(transaction, system, change, proposal)
     if as_json:
         print_json({"change": change, "edits": [edit._asdict() for edit in made.edits]})
@@ -328,17 +204,6 @@ def apply_due(as_json: Json = False) -> None:
         out.print(f"change {change}: {said}", highlight=False)
 
 
-def print_edits(edits: Sequence[Edit], shown: int = 40) -> None:
-    """Print a diff, one line for each edit."""
-    for edit in edits[:shown]:
-        colour = {"add": "green", "remove": "red"}.get(edit.op, "yellow")
-        out.print(f"[{colour}]{edit}[/]", highlight=False, soft_wrap=True)
-    if len(edits) > shown:
-        out.print(f"... and {len(edits) - shown} more; --json lists all")
-    if not edits:
-        out.print("no difference")
-
-
 def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import apply, read_change, requirement
@@ -369,18 +234,3 @@ def _act(query: str, change: int) -> None:
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         row: dict[str, Any] = transaction.fetch_one(query, id=change) or {}
     out.print(f"change {change}: {row['state']}")
-
-
-def _instant(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"--apply-at {text!r} is not an ISO 8601 instant.", hint="for example 2026-06-01T06:00Z"
-        ) from None
-    instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
-    if instant <= datetime.now(UTC):
-        raise UsageError(f"--apply-at {text} lies in the past.", hint="leave it out to apply now")
-    return instant

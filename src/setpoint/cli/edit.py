@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, err, out, settings
-from setpoint.cli.change import Reason, Scope, submit_proposal
+from setpoint.cli.values import Reason, Scope, submit_proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_OK, InvalidDocument, InvalidError, MissingError, UsageError

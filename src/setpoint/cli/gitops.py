@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, out, outcome, print_json
-from setpoint.cli.change import Reason, print_edits
+from setpoint.cli.values import Reason, print_edits
 from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull
 
 if TYPE_CHECKING:

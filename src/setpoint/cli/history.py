@@ -11,7 +11,7 @@ import typer
 
 from setpoint.change.patch import key_of
 from setpoint.cli.app import Json, Yes, app, catalogues, database, out, outcome, print_json, table
-from setpoint.cli.change import Reason, Scope, print_edits
+from setpoint.cli.values import Reason, Scope, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull, UsageError
 

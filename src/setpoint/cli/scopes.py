@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, out, print_json, table
-from setpoint.cli.change import FromFile, Reason, read_wanted, submit_proposal
+from setpoint.cli.values import FromFile, Reason, read_wanted, submit_proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_OK, ConflictError, UnknownScope, UsageError
 
