@@ -14,12 +14,6 @@ BTC = "symbol=BTCUSDC"
 
 
 @pytest.fixture
-def seeded(setpoint_command):
-    assert setpoint_command("seed", "--apply").code == 0
-    return setpoint_command
-
-
-@pytest.fixture
 def set_value(seeded):
     """`setpoint set ... --reason tuned --yes --json`."""
 

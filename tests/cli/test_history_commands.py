@@ -26,12 +26,6 @@ BTC = "symbol=BTCUSDC"
 
 
 @pytest.fixture
-def seeded(setpoint_command):
-    assert setpoint_command("seed", "--apply").code == 0
-    return setpoint_command
-
-
-@pytest.fixture
 def set_value(seeded):
     """Set values of a scope and return the revision that made."""
 

@@ -18,12 +18,6 @@ from setpoint.declare.document import text_hash
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 
 
-@pytest.fixture
-def seeded(setpoint_command):
-    assert setpoint_command("seed", "--apply").code == 0
-    return setpoint_command
-
-
 def edit(url, changes):
     """Somebody lays ``changes`` over the global document by hand, as psql would; null removes a key."""
     with psycopg.connect(url) as session:

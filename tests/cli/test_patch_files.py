@@ -12,12 +12,6 @@ DEPTH = "CVN_HPO_LGB_5M_MAX_DEPTH"
 RATE = "CVN_HPO_XGB_5M_LEARNING_RATE"
 
 
-@pytest.fixture
-def seeded(setpoint_command):
-    assert setpoint_command("seed", "--apply").code == 0
-    return setpoint_command
-
-
 def revisions(command):
     return len(command("history", "--json", "--limit", "99").json)
 

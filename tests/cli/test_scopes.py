@@ -7,12 +7,6 @@ BTC = "symbol=BTCUSDC"
 
 
 @pytest.fixture
-def seeded(setpoint_command):
-    assert setpoint_command("seed", "--apply").code == 0
-    return setpoint_command
-
-
-@pytest.fixture
 def approvers(server):
     """Two logins whose approval counts; gone afterwards, because roles belong to the whole server."""
     names = ("bo_of_scopes", "di_of_scopes")
