@@ -313,3 +313,35 @@ def test_the_database_commands_on_an_embedded_server(embedded_home, tmp_path, ca
     assert run(["db", "stop"]) == 0
     assert run(["db", "stop"]) == 0
     assert "it was not running" in capfd.readouterr().out
+
+
+def test_a_reader_that_goes_away_is_no_finding(seeded, run_environment):
+    """`setpoint keys | head -1` ends with 0: 1 would say that a check found something."""
+    argv = [sys.executable, "-m", "setpoint.cli", "keys"]
+    with subprocess.Popen(
+        argv, env=run_environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        complaint = process.stderr.read()
+        assert (process.wait(timeout=60), complaint) == (0, b"")
+
+
+def test_no_is_an_answer(seeded, monkeypatch):
+    """Whoever does not say yes is told that nothing was changed."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    done = seeded("set", f"{GAMMA}=0.5", "--reason", "r")
+
+    assert done.code == 130
+    assert "nothing was changed" in done.err
+
+
+def test_the_error_of_a_first_read_stands_alone(seeded, monkeypatch, tmp_path):
+    """A missing value is one error with the next step, not the tail of an inner one."""
+    import setpoint
+    from setpoint.errors import MissingValue
+
+    hp = setpoint.pin(environ={})
+    with pytest.raises(MissingValue, match="setpoint run -- ") as missing:
+        hp.resolve("xgb", "5m", "gamma")
+    assert missing.value.__context__ is None

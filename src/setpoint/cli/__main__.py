@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from importlib import import_module
@@ -36,7 +37,7 @@ def main() -> NoReturn:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in which a command ends
     """Run one command; returns its exit code, see the table in ``setpoint.errors``."""
     try:
         import typer
@@ -57,15 +58,18 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as problem:
         problem.show()  # type: ignore[attr-defined]  # every usage error has it; the public name hides it
         return UsageError.exit_code
-    except (typer.Abort, KeyboardInterrupt):
+    except typer.Abort:
+        sys.stderr.write("not confirmed: nothing was changed (--yes does not ask)\n")
+        return EXIT_INTERRUPTED
+    except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
     except SetpointError as problem:
         _say(problem, as_json="--json" in arguments)
         return problem.exit_code
     except BrokenPipeError:
-        # The reader of our output went away, as `setpoint runs | head` does.
-        sys.stderr.close()
+        # The reader of our output went away, as `setpoint runs | head` does; the work itself is done.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
 
 

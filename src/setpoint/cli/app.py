@@ -36,7 +36,17 @@ app = typer.Typer(
 
 #: A pipe has no width of its own: a row stays one line, for grep.
 PIPE_WIDTH = 240
-out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
+
+
+class _Screen(Console):
+    """A console that leaves a broken pipe to the command line, which knows what it means."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would exit with 1, which here says that a check found something."""
+        raise BrokenPipeError
+
+
+out = _Screen(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
 err = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts.")]

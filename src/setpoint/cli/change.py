@@ -85,6 +85,10 @@ def show(change: ChangeId, as_json: Json = False) -> None:
         print_edits(found.edits)
         if row["state"] in OPEN:
             print_impact(touched)
+    if row["apply_at"]:
+        out.print(f"scheduled: not before {row['apply_at']:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
+    if needed.cooling_off_s:
+        out.print(f"cools off: {needed.cooling_off_s} s after it was proposed", highlight=False)
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
     out.print(f"needs: {review}", highlight=False)
     for said in decisions:

@@ -104,7 +104,9 @@ def diff(
 
 @app.command()
 def blame(
-    match: Annotated[str, typer.Argument(help="Show only keys that contain this text.")] = "",
+    match: Annotated[
+        str, typer.Argument(help="Only keys that contain this text, or an address such as xgb/5m/gamma.")
+    ] = "",
     scope: Scope = GLOBAL_SCOPE,
     as_json: Json = False,
 ) -> None:
@@ -112,8 +114,9 @@ def blame(
 
     Example: `setpoint blame XGB_5M`
     """
+    wanted = key_of(catalogues(), match) if "/" in match else match.upper()
     with database() as opened:
-        rows = [row for row in opened.fetch_all("blame", scope=scope) if match.upper() in row["key"]]
+        rows = [row for row in opened.fetch_all("blame", scope=scope) if wanted in row["key"]]
     if as_json:
         print_json(rows)
         return

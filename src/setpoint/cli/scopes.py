@@ -16,7 +16,7 @@ policies = typer.Typer(help="Policies: how many people must approve what.", no_a
 app.add_typer(scopes, name="scope")
 app.add_typer(policies, name="policy")
 
-ScopeName = Annotated[str, typer.Argument(help="<dimension>=<value>, such as symbol=BTCUSDC.")]
+ScopeName = Annotated[str, typer.Argument(help="DIMENSION=VALUE, such as symbol=BTCUSDC.")]
 
 
 @scopes.command("list")

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from setpoint.declare.document import Edit
     from setpoint.store.database import Database
 
-Scope = Annotated[str, typer.Option("--scope", "-s", help="global, or <dimension>=<value>.")]
+Scope = Annotated[
+    str, typer.Option("--scope", "-s", help="global, or DIMENSION=VALUE, such as symbol=BTCUSDC.")
+]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; recorded with the revision.")]
 ApplyAt = Annotated[str, typer.Option("--apply-at", help="Apply not before this UTC instant, ISO 8601.")]
 FromFile = Annotated[

@@ -74,7 +74,8 @@ class Hyperparams:
         try:
             return self._read[address]
         except KeyError:
-            return self._resolve_first(address, fallback)
+            pass  # the first read, below: its errors must not drag this one along
+        return self._resolve_first(address, fallback)
 
     def value(self, key: str) -> Any:
         """Return the value of a key by its full name, range fields included.
@@ -232,7 +233,8 @@ class Hyperparams:
         scopes = " < ".join(layer.scope for layer in self.snapshot.layers)
         return MissingValue(
             f"{declared.name} has no value in snapshot {self.hash[:12]} (scopes: {scopes}).",
-            hint="seed it with `setpoint seed --apply`, then pin again",
+            hint="seed it with `setpoint seed --apply`, then "
+            + ("pin again" if self.snapshot.verified else "start this process with `setpoint run -- ...`"),
             key=declared.name,
             scope=scopes,
         )

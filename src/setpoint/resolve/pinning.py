@@ -55,4 +55,5 @@ def resolve(*address: str, fallback: Any = UNSET) -> Any:
     try:
         return pinned._read[address]  # noqa: SLF001 - another call would triple the time of a read
     except KeyError:
-        return pinned.resolve(*address, fallback=fallback)
+        pass  # see Hyperparams.resolve
+    return pinned.resolve(*address, fallback=fallback)
