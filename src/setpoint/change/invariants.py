@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cel
 
-from setpoint.errors import InvalidCatalogue, InvariantViolated
+from setpoint.errors import InvalidCatalogue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -50,22 +50,6 @@ def violations(
         for invariant in catalogue.invariants
         for violation in _judge(catalogue, invariant, document, groups)
     )
-
-
-def check_invariants(catalogues: Catalogues, document: Mapping[str, Scalar], where: str) -> None:
-    """Hold that ``document`` breaks no invariant.
-
-    Raises:
-        InvariantViolated: names every broken one.
-    """
-    broken = violations(catalogues, document)
-    if broken:
-        listed = "\n".join(f"  - {violation}" for violation in broken)
-        raise InvariantViolated(
-            f"{where} breaks {len(broken)} invariant(s):\n{listed}",
-            hint="change the values together, so that all hold at once",
-            violations=[violation._asdict() for violation in broken],
-        )
 
 
 def compile_invariants(catalogue: Catalogue) -> None:

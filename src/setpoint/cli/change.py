@@ -8,7 +8,7 @@ import typer
 
 from setpoint.change.patch import Patch
 from setpoint.cli.app import Json, app, catalogues, database, out, print_json, table
-from setpoint.cli.values import ApplyAt, FromFile, instant, print_edits, read_wanted
+from setpoint.cli.values import ApplyAt, FromFile, future_instant, print_edits, read_wanted
 from setpoint.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def amend(
     system = catalogues()
     patch = read_wanted(system, pairs, from_file) if pairs or from_file else Patch({}, ())
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
-        proposal = _amended(read_change(transaction, change), patch, reason, instant(apply_at))
+        proposal = _amended(read_change(transaction, change), patch, reason, future_instant(apply_at))
         made = replace(transaction, system, change, proposal)
     if as_json:
         print_json({"change": change, "edits": [edit._asdict() for edit in made.edits]})

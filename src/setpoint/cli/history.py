@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 
 from setpoint.change.patch import key_of
 from setpoint.cli.app import Json, Yes, app, catalogues, database, out, outcome, print_json, table
-from setpoint.cli.values import Reason, Scope, print_edits
+from setpoint.cli.values import Reason, Scope, instant, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull, UsageError
 
@@ -43,7 +42,7 @@ def history(
             # A key that is declared no longer keeps its history; one that never was is a slip.
             name = name if rows else key_of(catalogues(), key)
         elif at:
-            rows = opened.fetch_all("revision_at", scope=scope or GLOBAL_SCOPE, at=_instant(at))
+            rows = opened.fetch_all("revision_at", scope=scope or GLOBAL_SCOPE, at=instant(at, "--at"))
         else:
             rows = opened.fetch_all("search_history", scope=scope or None, text=search or None, limit=limit)
     if as_json:
@@ -264,13 +263,3 @@ def _proof_json(proof: RestoreProof) -> dict[str, Any]:
 
 def _when(row: dict[str, Any]) -> str:
     return f"{row['created_at']:%Y-%m-%d %H:%M:%S}"
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"--at {text!r} is not an ISO 8601 instant.", hint="for example 2026-06-01T06:00Z"
-        ) from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant

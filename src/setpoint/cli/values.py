@@ -96,7 +96,7 @@ def set_values(
         reason=reason,
         set=patch.set,
         remove=patch.remove,
-        apply_at=instant(apply_at),
+        apply_at=future_instant(apply_at),
         draft=draft,
     )
     with database() as opened:
@@ -154,21 +154,30 @@ def print_edits(edits: Sequence[Edit], shown: int = 40) -> None:
         out.print("no difference")
 
 
-def instant(text: str) -> datetime | None:
-    """Parse an instant that lies ahead; None for the empty text.
+def future_instant(text: str) -> datetime | None:
+    """Parse what ``--apply-at`` was given; None for the empty text.
 
     Raises:
         UsageError: no ISO 8601, or in the past.
     """
     if not text:
         return None
+    parsed = instant(text, "--apply-at")
+    if parsed <= datetime.now(UTC):
+        raise UsageError(f"--apply-at {text} lies in the past.", hint="leave it out to apply now")
+    return parsed
+
+
+def instant(text: str, option: str) -> datetime:
+    """Parse an instant, in UTC unless it says otherwise.
+
+    Raises:
+        UsageError: no ISO 8601; names the option.
+    """
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"--apply-at {text!r} is not an ISO 8601 instant.", hint="for example 2026-06-01T06:00Z"
+            f"{option} {text!r} is not an ISO 8601 instant.", hint="for example 2026-06-01T06:00Z"
         ) from None
-    parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
-    if parsed <= datetime.now(UTC):
-        raise UsageError(f"--apply-at {text} lies in the past.", hint="leave it out to apply now")
-    return parsed
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed

@@ -97,7 +97,7 @@ def bin(data: UnitData, params: Mapping[str, Scalar], *, seed: int, threads: int
         val = catboost.Pool(data.X_val, data.y_val, feature_names=names, thread_count=threads)
     except CatBoostError as error:
         raise _refused(error) from error
-    return Binned(train=train, val=val, binning=binning, seed=seed, threads=threads, n_features=len(names))
+    return Binned(train=train, val=val, binning=binning, seed=seed, threads=threads)
 
 
 def fit(

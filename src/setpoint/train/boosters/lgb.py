@@ -115,7 +115,6 @@ def bin(data: UnitData, params: Mapping[str, Scalar], *, seed: int, threads: int
         binning=binning,
         seed=seed,
         threads=threads,
-        n_features=len(names),
     )
 
 

@@ -85,7 +85,6 @@ class Binned:
     binning: Mapping[str, Scalar]
     seed: int
     threads: int
-    n_features: int
 
 
 @dataclass(frozen=True, kw_only=True)

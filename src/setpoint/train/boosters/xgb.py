@@ -74,7 +74,6 @@ def bin(data: UnitData, params: Mapping[str, Scalar], *, seed: int, threads: int
         binning=binning,
         seed=seed,
         threads=threads,
-        n_features=len(data.feature_names),
     )
 
 
