@@ -27,7 +27,9 @@
     ├── UnavailableError              503  7    a service or a resource is out of reach
     │   ├── DatabaseUnavailable
     │   ├── StorageFull
-    │   └── DownloadFailed
+    │   ├── DownloadFailed
+    │   ├── PlaneUnavailable                    the HTTP plane does not answer, or answers that it cannot
+    │   └── TooManyRequests             429
     ├── DataError                     422  8    market data that would train a wrong model
     │   ├── MissingData
     │   ├── UnfitData
@@ -35,6 +37,7 @@
     ├── TrainingError                 500  9    a unit could not be trained
     │   └── ParameterRefused
     └── ForbiddenError                403  10   the policy or the role says no
+        └── UnauthenticatedError      401       nobody has said who they are, or not provably
 
 Exit code 0 is success, 1 also says that a check found something (coverage below its floor, a seed
 with changes to make, a verdict other than pass), 130 is Ctrl-C. A message says what, where, what was
@@ -245,6 +248,18 @@ class DownloadFailed(UnavailableError):
     code = "download_failed"
 
 
+class PlaneUnavailable(UnavailableError):
+    """The HTTP plane does not answer, or answers that it cannot."""
+
+    code = "plane_unavailable"
+
+
+class TooManyRequests(UnavailableError):
+    """The plane asks this caller to slow down."""
+
+    code, http_status = "too_many_requests", 429
+
+
 class DataError(SetpointError):
     """Market data that would train a wrong model."""
 
@@ -285,3 +300,9 @@ class ForbiddenError(SetpointError):
     """The policy or the role says no."""
 
     code, http_status, exit_code = "forbidden", 403, 10
+
+
+class UnauthenticatedError(ForbiddenError):
+    """The request carries no credential, or one that is not valid."""
+
+    code, http_status = "unauthenticated", 401
