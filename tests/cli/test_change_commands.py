@@ -374,3 +374,12 @@ def test_a_change_that_cools_off_says_until_when(seeded):
     shown = seeded("change", "show", str(held), "--json").json
     assert shown["requirement"]["free_at"] > shown["proposed_at"]
     assert "until" in seeded("change", "show", str(held)).out
+
+
+def test_a_context_without_an_overlay_is_named(seeded):
+    """A misspelt symbol resolves to the global values, and says so on stderr alone."""
+    done = seeded("get", "xgb/5m/gamma", "-c", "symbol=BTCUSCD")
+
+    assert done.code == 0
+    assert "no overlay is named symbol=BTCUSCD" in done.err
+    assert "note" not in done.out

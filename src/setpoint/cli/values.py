@@ -20,6 +20,7 @@ from setpoint.cli.app import (
     outcome,
     parse_context,
     print_json,
+    say_unused,
 )
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_OK, UsageError
@@ -60,7 +61,9 @@ def get(
     is_range = key.upper().endswith(RANGE)
     name = key_of(system, key[: -len(RANGE)] if is_range else key)
     with database() as opened:
-        hp = Hyperparams(pin_snapshot(opened, system, parse_context(context)), system)
+        snapshot = pin_snapshot(opened, system, parse_context(context))
+    say_unused(snapshot)
+    hp = Hyperparams(snapshot, system)
     if is_range:
         declared = system.declared(name)
         low, high, scale = hp.range(*declared.key.parts, declared.parameter.name)
