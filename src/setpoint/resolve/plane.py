@@ -34,6 +34,7 @@ from setpoint.resolve.plane_wire import Answer, Limit, Request, Stream, received
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from typing import Self
 
     from setpoint.settings import Settings
 
@@ -101,6 +102,17 @@ class Plane:
 
     def __repr__(self) -> str:
         return f"Plane({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept; the next request opens one again."""
+        while connection := self._kept():
+            connection.close()
 
     @classmethod
     def from_settings(cls, settings: Settings, patience: Patience | None = None) -> Plane:

@@ -31,7 +31,9 @@ def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> 
     settings = Settings.from_environ(environ)
     catalogues = load_catalogues(settings.catalogues)
     if settings.url and not settings.snapshot:
-        return plane_source(context, environ, settings, catalogues).pin().hyperparams
+        source = plane_source(context, environ, settings, catalogues)
+        with source.plane:
+            return source.pin().hyperparams
     if settings.snapshot:
         snapshot = read_snapshot(settings.snapshot, settings.snapshot_hash)
         check_agreement(environ, snapshot, catalogues)

@@ -175,6 +175,7 @@ class Watch(_Values):
             stream.close()
         for thread in self._threads:
             thread.join(self._pace.parting_s)
+        self._source.plane.close()
 
     def _keep_looking(self) -> None:
         while True:
@@ -308,7 +309,12 @@ def start_watch(context: Mapping[str, str], environ: Mapping[str, str], run: str
     if not poll_s > 0:
         raise UsageError(f"poll_s={poll_s} is no positive number of seconds.")
     source = plane_source(context, environ, settings, load_catalogues(settings.catalogues))
-    return Watch(source, source.pin(run), run, Pace(poll_s=poll_s))
+    try:
+        held = source.pin(run)
+    except BaseException:
+        source.plane.close()
+        raise
+    return Watch(source, held, run, Pace(poll_s=poll_s))
 
 
 def _revision(event: StreamEvent) -> int | None:
