@@ -1,4 +1,4 @@
-"""One suite over every source of a snapshot: a bare environment, a file, and what `run` exports."""
+"""One suite over every source of a snapshot: a bare environment, a file, what `run` exports, and HTTP."""
 
 import re
 import subprocess
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import setpoint
+from misbehaving_plane import SmallPlane, small_plane
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
@@ -45,11 +46,16 @@ class Source:
 
     kind: str
     folder: Path
+    #: Answers for the source ``http``.
+    plane: SmallPlane | None = None
 
     def environ(self, document, context=None):
         environ = {"SETPOINT_CATALOGUES": "cvntrade", "SETPOINT_EVENTS": str(self.folder / "events.log")}
         if self.kind == "environment":
             return environ | {key: to_text(value) for key, value in document.items()}
+        if self.kind == "http":
+            self.plane.document, self.plane.context = document, context
+            return environ | {"SETPOINT_URL": self.plane.url, "SETPOINT_HOME": str(self.folder / "home")}
         snapshot = snapshot_of(document, context)
         path = self.folder / "snapshot.json"
         path.write_text(snapshot.to_json())
@@ -67,9 +73,20 @@ class Source:
         return path.read_text().splitlines() if path.exists() else []
 
 
-@pytest.fixture(params=["environment", "file", "exported"])
+#: Every way to hand a document to a process; a new source is a name here and a branch of ``environ``.
+SOURCES = ["environment", "file", "exported", "http"]
+
+
+@pytest.fixture(scope="module")
+def answering():
+    with small_plane() as served:
+        yield served
+
+
+@pytest.fixture(params=SOURCES)
 def source(request, tmp_path):
-    return Source(request.param, tmp_path)
+    plane = request.getfixturevalue("answering") if request.param == "http" else None
+    return Source(request.param, tmp_path, plane)
 
 
 @pytest.fixture
@@ -294,7 +311,8 @@ def test_a_context_must_be_the_snapshots_own(source):
 
     if source.kind != "environment":
         assert setpoint.pin({"symbol": "BTCUSDC"}, environ=environ).hash
-    with pytest.raises(InvalidContext, match="setpoint run --context symbol=ETHUSDC"):
+    wrong = "answers for .*BTCUSDC" if source.kind == "http" else "setpoint run --context symbol=ETHUSDC"
+    with pytest.raises(InvalidContext, match=wrong):
         setpoint.pin({"symbol": "ETHUSDC"}, environ=environ)
 
 
