@@ -29,6 +29,7 @@ from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.connect import embedded_conninfo
 from setpoint.store.database import Database
+from setpoint.store.supervisor import OWNER
 
 ROUNDS, CHANGES = 15, 20
 KEY = "CVN_HPO_XGB_5M_GAMMA"
@@ -102,7 +103,7 @@ def measured(settings):
     with embedded.attach(settings) as attachment, Database.open(settings) as database:
         apply_seed(database, catalogues, load_seeds("", catalogues), author_of(database), overwrite=False)
         with psycopg.connect(
-            embedded_conninfo(attachment.listening, owner=True), autocommit=True
+            embedded_conninfo(attachment.listening, login=OWNER), autocommit=True
         ) as connection:
             connection.execute(BARE)
             sides = Sides(database, connection, catalogues)

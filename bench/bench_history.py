@@ -25,6 +25,7 @@ from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.connect import embedded_conninfo
 from setpoint.store.database import Database
+from setpoint.store.supervisor import OWNER
 
 FEW, MANY, REPEATS = 10, 10_000, 15
 KEYS = (
@@ -40,7 +41,7 @@ WRITE = (
 
 def grow(listening, revisions):
     """Write the global document until history has that many; returns the key that was written most."""
-    with psycopg.connect(embedded_conninfo(listening, owner=True)) as owner:
+    with psycopg.connect(embedded_conninfo(listening, login=OWNER)) as owner:
         owner.execute("SET synchronous_commit = off")
         keys = [key for (key,) in owner.execute(KEYS).fetchall()]
         (made,) = owner.execute("SELECT id FROM chain_head").fetchone()
@@ -48,7 +49,7 @@ def grow(listening, revisions):
             owner.execute(WRITE, {"key": keys[revision % len(keys)]})
             if revision % 500 == 0:
                 owner.commit()
-    with psycopg.connect(embedded_conninfo(listening, owner=True), autocommit=True) as owner:
+    with psycopg.connect(embedded_conninfo(listening, login=OWNER), autocommit=True) as owner:
         owner.execute("VACUUM ANALYZE")  # what autovacuum will have done to a history that grew slowly
     return keys[0]
 

@@ -5,6 +5,8 @@ settings     Settings that point at this clone; app_url and owner_url are its tw
 as_          a Database on the same clone with the login of one of PEOPLE
 setpoint_command  runs `setpoint` on this clone, in this process
 archive      a local server with the public archive's layout
+plane        the URL of a real HTTP plane on this clone; http_as("ada") is a client with Ada's session
+seeded       the same database with the bundled seeds applied
 market_data  the folder of real candles, or a skip
 tiny         a document with which a unit trains in a tenth of a second; swept, a home where it was swept
 """
@@ -12,7 +14,7 @@ tiny         a document with which a unit trains in a tenth of a second; swept, 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,17 +23,24 @@ import psycopg
 import pytest
 
 from market_server import Archive, serving
+from planes import clients, serving_plane
+from setpoint.change.identity import author_of
+from setpoint.change.seeding import apply_seed
 from setpoint.cli import __main__ as command_line
 from setpoint.declare.loading import load_catalogues
+from setpoint.declare.seeds import load_seeds
 from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.connect import embedded_conninfo
 from setpoint.store.database import Database
 from setpoint.store.migrate import migrate
+from setpoint.store.supervisor import OWNER
 from sweep_home import TINY_SWEEP, Done, Home, seed_tiny, tiny_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import httpx
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.layout import Listening
@@ -69,7 +78,7 @@ class TestServer:
 
     def administer(self, statement: str) -> None:
         """Run a statement that needs no transaction, as the owner."""
-        conninfo = embedded_conninfo(self.listening, owner=True, database="postgres")
+        conninfo = embedded_conninfo(self.listening, login=OWNER, database="postgres")
         with psycopg.connect(conninfo, autocommit=True) as connection:
             connection.execute(statement)
 
@@ -166,6 +175,28 @@ def as_(server: TestServer, clone: str, people: None, tmp_path: Path) -> Iterato
 def catalogues() -> Catalogues:
     """The bundled catalogues."""
     return load_catalogues(Settings.catalogues)
+
+
+@pytest.fixture
+def seeded(database: Database, catalogues: Catalogues) -> Database:
+    """The clone with the bundled seeds."""
+    apply_seed(database, catalogues, load_seeds("", catalogues), author_of(database), overwrite=False)
+    return database
+
+
+@pytest.fixture
+def plane(server: TestServer, clone: str, settings: Settings, catalogues: Catalogues) -> Iterator[str]:
+    """The URL of a plane that serves this test's own database."""
+    served = replace(settings, database_url=server.url(clone, login="setpoint_server"))
+    with serving_plane(served, catalogues) as url:
+        yield url
+
+
+@pytest.fixture
+def http_as(plane: str, owner_url: str) -> Iterator[Callable[[str], httpx.Client]]:
+    """``http_as("bo")`` is an HTTP client of the plane with a session of Bo's."""
+    with clients(plane, owner_url) as client_of:
+        yield client_of
 
 
 @pytest.fixture

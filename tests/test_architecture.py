@@ -22,13 +22,21 @@ ALLOWED = {
     "change": {"store", "declare", "observe", "resolve"},
     "train": {"resolve", "declare", "observe"},
     "govern": {"declare", "change", "resolve"},
-    "cli": {"declare", "observe", "resolve", "store", "change", "train", "govern"},
+    "serve": {"declare", "observe", "resolve", "store", "change", "train", "govern"},
+    "cli": {"declare", "observe", "resolve", "store", "change", "train", "govern", "serve"},
 }
 #: Rooms that import each other for types only are still apart at run time.
 TYPES_ONLY = {("govern", "store")}
 #: The standard library is all that these rooms may need.
 BARE = ("declare", "observe", "resolve", "errors", "settings")
-THIRD_PARTY = {"psycopg": "store", "cel": "change", "typer": "cli", "jinja2": "govern", "optuna": "train"}
+THIRD_PARTY = {
+    "psycopg": "store",
+    "cel": "change",
+    "typer": "cli",
+    "jinja2": "govern",
+    "optuna": "train",
+    "fastapi": "serve",
+}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -2,6 +2,8 @@
 
     SetpointError                     500  1    anything below; catch this one
     ├── UsageError                    400  2    the command line or a call is malformed
+    │   ├── PreconditionRequired      428       a write without the revision it was made over
+    │   └── PayloadTooLarge           413
     ├── InvalidError                  422  3    something a person wrote is wrong
     │   ├── InvalidCatalogue
     │   ├── InvalidValue                        wrong type, out of bounds, not finite
@@ -17,6 +19,7 @@
     │   └── UnknownScope
     ├── ConflictError                 409  5    the world moved, or somebody else holds it
     │   ├── StaleRevision
+    │   │   └── PreconditionFailed    412       If-Match names another revision
     │   └── SweepRunning
     ├── IntegrityError                409  6    what was read is not what was written
     │   ├── HashMismatch
@@ -27,7 +30,9 @@
     ├── UnavailableError              503  7    a service or a resource is out of reach
     │   ├── DatabaseUnavailable
     │   ├── StorageFull
-    │   └── DownloadFailed
+    │   ├── DownloadFailed
+    │   ├── PlaneUnavailable                    the service in front of the database
+    │   └── TooManyRequests           429
     ├── DataError                     422  8    market data that would train a wrong model
     │   ├── MissingData
     │   ├── UnfitData
@@ -35,6 +40,7 @@
     ├── TrainingError                 500  9    a unit could not be trained
     │   └── ParameterRefused
     └── ForbiddenError                403  10   the policy or the role says no
+        └── UnauthenticatedError      401       no credential, or none that is known
 
 Exit code 0 is success, 1 also says that a check found something (coverage below its floor, a seed
 with changes to make, a verdict other than pass), 130 is Ctrl-C. A message says what, where, what was
@@ -87,6 +93,18 @@ class UsageError(SetpointError):
     """The command line or a call is malformed."""
 
     code, http_status, exit_code = "usage_error", 400, 2
+
+
+class PreconditionRequired(UsageError):
+    """A write over HTTP must say, in If-Match, which revision it was made over."""
+
+    code, http_status = "precondition_required", 428
+
+
+class PayloadTooLarge(UsageError):
+    """A request's body is larger than the plane reads."""
+
+    code, http_status = "payload_too_large", 413
 
 
 class InvalidError(SetpointError):
@@ -179,6 +197,12 @@ class StaleRevision(ConflictError):
     code = "stale_revision"
 
 
+class PreconditionFailed(StaleRevision):
+    """If-Match names a revision that is no longer the newest."""
+
+    code, http_status = "precondition_failed", 412
+
+
 class SweepRunning(ConflictError):
     """Another sweep holds this machine."""
 
@@ -245,6 +269,18 @@ class DownloadFailed(UnavailableError):
     code = "download_failed"
 
 
+class PlaneUnavailable(UnavailableError):
+    """The plane cannot be reached, and nothing pinned earlier can stand in."""
+
+    code = "plane_unavailable"
+
+
+class TooManyRequests(UnavailableError):
+    """The plane asks this client to slow down; ``retry_after_s`` says for how long."""
+
+    code, http_status = "too_many_requests", 429
+
+
 class DataError(SetpointError):
     """Market data that would train a wrong model."""
 
@@ -285,3 +321,9 @@ class ForbiddenError(SetpointError):
     """The policy or the role says no."""
 
     code, http_status, exit_code = "forbidden", 403, 10
+
+
+class UnauthenticatedError(ForbiddenError):
+    """No credential was given, or it is unknown, expired or revoked."""
+
+    code, http_status = "unauthenticated", 401

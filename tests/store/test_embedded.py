@@ -15,6 +15,7 @@ from setpoint.errors import ConflictError, DatabaseUnavailable, StorageFull
 from setpoint.settings import Settings
 from setpoint.store import binaries, embedded, processes
 from setpoint.store.connect import embedded_conninfo
+from setpoint.store.supervisor import APP, OWNER
 
 PATIENCE_S = 30
 ON_BOTH = pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def stopped(settings):
 
 
 def ask(claim, statement, *, owner=True):
-    with psycopg.connect(embedded_conninfo(claim.listening, owner=owner)) as connection:
+    with psycopg.connect(embedded_conninfo(claim.listening, login=OWNER if owner else APP)) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else None
 

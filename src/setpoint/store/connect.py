@@ -1,6 +1,7 @@
 """STORE: the way to the server of these settings, embedded or real, as the application or as the owner.
 
-Guarantees: a session acts as the role ``setpoint_app``, which owns nothing, whoever logged in; its time
+Guarantees: a session acts as a role that owns nothing, ``setpoint_app`` or the plane's
+``setpoint_server``, whoever logged in; its time
 zone is UTC and its search path ``public``. Connecting is bounded in time. ``PG*`` variables do not
 redirect the embedded server.
 """
@@ -40,9 +41,10 @@ NOT_PREPARED = (
 class Server:
     """The server of these settings, claimed as long as this object is open; safe across threads."""
 
-    def __init__(self, settings: Settings, options: Sequence[str] = ()) -> None:
+    def __init__(self, settings: Settings, options: Sequence[str] = (), role: str = APP) -> None:
         self._settings = settings
         self._options = options
+        self._role = role
         self._attachment: embedded.Attachment | None = None
         self._lock = threading.Lock()
 
@@ -61,7 +63,7 @@ class Server:
             DatabaseUnavailable: the embedded server cannot start.
         """
         if self.is_embedded:
-            return embedded_conninfo(self._attached(), owner=owner)
+            return embedded_conninfo(self._attached(), login=OWNER if owner else self._role)
         url = self._settings.migrate_url if owner else ""
         return readable(url or self._settings.database_url)
 
@@ -88,12 +90,12 @@ class Server:
         self.close()
 
 
-def embedded_conninfo(listening: Listening, *, owner: bool = False, database: str = DATABASE) -> str:
+def embedded_conninfo(listening: Listening, *, login: str = APP, database: str = DATABASE) -> str:
     """Return the connection string of the embedded server, immune to ``PG*`` variables."""
     return make_conninfo(
         host=listening.socket_folder,
         port=listening.port,
-        user=OWNER if owner else APP,
+        user=login,
         dbname=database,
         sslmode="disable",
         gssencmode="disable",
@@ -116,8 +118,8 @@ def readable(url: str) -> str:
         ) from None
 
 
-def connect_app(conninfo: str) -> Connection:
-    """Open a session that acts as ``setpoint_app``.
+def connect_app(conninfo: str, role: str = APP) -> Connection:
+    """Open a session that acts as ``setpoint_app``, or as another role of the application.
 
     Raises:
         DatabaseUnavailable: unreachable, too old, not migrated, or its login may not act as the role.
@@ -125,7 +127,7 @@ def connect_app(conninfo: str) -> Connection:
     connection = _connect(conninfo)
     try:
         with translated():
-            _become_app(connection)
+            _become(connection, role)
             connection.commit()
     except BaseException:
         connection.close()
@@ -154,20 +156,20 @@ def _connect(conninfo: str) -> Connection:
     return connection
 
 
-def _become_app(connection: Connection) -> None:
+def _become(connection: Connection, role: str) -> None:
     try:
         connection.execute(
             "SELECT set_config('role', %s, false), set_config('TimeZone', 'UTC', false),"
             " set_config('search_path', 'public', false), set_config('lock_timeout', %s, false)",
-            [APP, LOCK_TIMEOUT],
+            [role, LOCK_TIMEOUT],
         )
     except NOT_PREPARED:
         raise DatabaseUnavailable(
-            f"the database has no role {APP}: it was never migrated.", hint="run `setpoint db migrate`"
+            f"the database has no role {role}: it was not migrated.", hint="run `setpoint db migrate`"
         ) from None
     except psycopg.errors.InsufficientPrivilege:
         login = connection.info.user
         raise DatabaseUnavailable(
-            f"the login {login} may not act as the role {APP}.",
-            hint=f"as an administrator run: GRANT {APP} TO {login}",
+            f"the login {login} may not act as the role {role}.",
+            hint=f"as an administrator run: GRANT {role} TO {login}",
         ) from None

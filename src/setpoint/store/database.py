@@ -25,6 +25,7 @@ from setpoint.store import migrate
 from setpoint.store.connect import Server, connect_app
 from setpoint.store.problems import translate, translated
 from setpoint.store.queries import statement
+from setpoint.store.supervisor import APP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,10 +37,13 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 8
 POOL_TIMEOUT_S = 30.0
+#: The role of the plane: the application's, and the keeping of accounts.
+SERVER = "setpoint_server"
 BEGIN = (
     "SELECT set_config('setpoint.author', %(author)s, true), set_config('setpoint.proof', %(proof)s, true),"
     " set_config('setpoint.reason', %(reason)s, true), set_config('setpoint.source', %(source)s, true),"
-    " set_config('setpoint.catalogues', %(catalogues)s, true)"
+    " set_config('setpoint.catalogues', %(catalogues)s, true),"
+    " set_config('setpoint.credential', %(credential)s, true)"
 )
 
 
@@ -80,26 +84,31 @@ class Transaction:
 class Database:
     """The database of these settings; close it, or use it as a context manager."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, role: str = APP) -> None:
         self._server = server
+        self._role = role
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(POOL_SIZE)
         self._closed = False
 
     @classmethod
-    def open(cls, settings: Settings) -> Database:
+    def open(cls, settings: Settings, role: str = APP) -> Database:
         """Reach the database, starting the embedded server when it is not up.
 
         The embedded server's tables are brought to this release; a real server's never without being
         asked.
 
+        Args:
+            settings: where it is.
+            role: what its sessions act as; ``SERVER`` is the plane's.
+
         Raises:
             DatabaseUnavailable: unreachable, cannot start, or needs `setpoint db migrate`.
             MigrationChanged: its tables were made by another release.
         """
-        server = Server(settings)
-        database = cls(server)
+        server = Server(settings, role=role)
+        database = cls(server, role)
         try:
             database._bring_up_to_date()
         except BaseException:
@@ -149,6 +158,7 @@ class Database:
         reason: str = "",
         source: str = "",
         catalogues: Sequence[Mapping[str, str]] = (),
+        credential: str = "",
     ) -> Iterator[Transaction]:
         """Open a transaction; it commits when the block ends, and changes nothing when the block raises.
 
@@ -158,8 +168,10 @@ class Database:
             reason: why; empty means ``(none given)``.
             source: which door it came through, such as ``cli``; empty means ``sql``.
             catalogues: ``{name, version, hash}`` of the catalogues in force.
+            credential: the secret of an account's session or token; the database judges by it who this is.
 
         Raises:
+            UnauthenticatedError: the credential is unknown, expired or revoked.
             DatabaseUnavailable: the server was lost; when it was lost during the commit, the outcome is
                 unknown.
             StorageFull: the server's disk is full.
@@ -168,6 +180,7 @@ class Database:
             InvalidValue: a value breaks a constraint, or is no JSON.
         """
         facts = {"author": author, "proof": proof, "reason": reason, "source": source}
+        facts["credential"] = credential
         facts["catalogues"] = json.dumps([dict(catalogue) for catalogue in catalogues])
         with self._session(facts) as connection, translated():
             try:
@@ -223,7 +236,7 @@ class Database:
                 connection.close()
             else:
                 return connection
-        connection = connect_app(self._server.conninfo())
+        connection = connect_app(self._server.conninfo(), self._role)
         try:
             with translated():
                 _state_facts(connection, facts)

@@ -20,6 +20,7 @@ from setpoint.errors import (
     SetpointError,
     StaleRevision,
     StorageFull,
+    UnauthenticatedError,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "42501": (ForbiddenError, ""),
     "53100": (StorageFull, "free space where the database lives, then try again"),
     "55006": (ConflictError, "end the other sessions, then try again"),
-    # Raised by the functions of 0003_changes.sql and 0004_break_glass.sql.
+    # Raised by our own functions, from 0003_changes.sql on.
+    "SP401": (UnauthenticatedError, "log in again, or ask an admin for another token"),
     "SP403": (ForbiddenError, "`setpoint change show` says what is missing"),
     "SP404": (MissingError, "look it up with `setpoint history` or `setpoint change list`"),
     "SP409": (StaleRevision, "read it again and repeat the change"),

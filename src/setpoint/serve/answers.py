@@ -1,0 +1,146 @@
+"""SERVE: answers of the typed API, and writes that can be repeated safely.
+
+Guarantees: a number leaves as Python writes it, `1.0` with its point; a list comes in pages whose cursor
+is opaque. A write that carries an `Idempotency-Key` has effect once: the answer is stored in the
+transaction of the write, so there is no instant in which one exists without the other. Only what
+succeeded is remembered; a refusal wrote nothing and is judged afresh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Header, Request
+from starlette.responses import Response
+
+from setpoint.errors import InvalidError, PreconditionFailed, PreconditionRequired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from setpoint.serve.access import Principal
+    from setpoint.serve.plane import Plane
+    from setpoint.store.database import Transaction
+
+MEDIA_TYPE = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, a JSON body (None for an empty one) and headers."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        """Return it as bytes."""
+        return _response(self.status, "" if self.body is None else as_json(self.body), self.headers)
+
+
+def as_json(body: Any) -> str:
+    """Return a body as JSON text; NaN and infinities are refused, for they are none."""
+    return json.dumps(body, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def etag(version: object) -> str:
+    """Return a strong entity tag."""
+    return f'"{version}"'
+
+
+def tags_in(header: str) -> list[str]:
+    """Return the entity tags of an If-Match or If-None-Match, unquoted and without ``W/``."""
+    return [tag.strip().removeprefix("W/").strip('"') for tag in header.split(",") if tag.strip()]
+
+
+def base_revision(if_match: str | None) -> int:
+    """Return the revision that a write was made over.
+
+    Raises:
+        PreconditionRequired: If-Match is missing.
+        PreconditionFailed: it names no revision.
+    """
+    if not if_match:
+        raise PreconditionRequired(
+            "a write needs If-Match with the revision it was made over.", hint="GET it and send its ETag"
+        )
+    tag = tags_in(if_match)[0]
+    if not (tag.isascii() and tag.isdigit() and len(tag) < 19):
+        raise PreconditionFailed(
+            f"If-Match {if_match[:40]!r} names no revision.", hint="send the ETag of a GET"
+        )
+    return int(tag)
+
+
+async def _write_key(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> WriteKey:
+    body = await request.body()
+    fingerprint = hashlib.sha256(
+        b"\0".join((request.method.encode(), request.url.path.encode(), request.url.query.encode(), body))
+    )
+    return WriteKey(idempotency_key or "", fingerprint.hexdigest())
+
+
+@dataclass(frozen=True)
+class WriteKey:
+    """The key a client gave a write, empty for none, and what was asked under it."""
+
+    key: str
+    request_hash: str
+
+
+Once = Annotated[WriteKey, Depends(_write_key)]
+
+
+def write(plane: Plane, caller: Principal, once: WriteKey, work: Callable[[Transaction], Answer]) -> Response:
+    """Run a write as the caller, in one transaction with the memory of its answer.
+
+    Raises:
+        InvalidError: the key was used for another request.
+        UnauthenticatedError, ForbiddenError: the database does not know or allow the caller.
+    """
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        if once.key and (stored := _remembered(transaction, caller, once)):
+            return _response(
+                stored["status"], stored["body"], {**stored["headers"], "Idempotency-Replayed": "true"}
+            )
+        answer = work(transaction)
+        body = "" if answer.body is None else as_json(answer.body)
+        if once.key:
+            transaction.execute(
+                "store_answer",
+                account=caller.account,
+                key=once.key,
+                status=answer.status,
+                headers=dict(answer.headers),
+                body=body,
+            )
+    return _response(answer.status, body, answer.headers)
+
+
+def _remembered(transaction: Transaction, caller: Principal, once: WriteKey) -> dict[str, Any] | None:
+    # Waits for a twin that is under way: the primary key lets one of them in.
+    if transaction.execute("claim_key", account=caller.account, key=once.key, request_hash=once.request_hash):
+        return None
+    stored = transaction.fetch_one("read_answer", account=caller.account, key=once.key) or {}
+    if stored.get("request_hash") != once.request_hash:
+        raise InvalidError(
+            "this Idempotency-Key was used for another request.", hint="make a new key for each write"
+        )
+    return stored
+
+
+def _response(status: int, body: str, headers: Mapping[str, str]) -> Response:
+    return Response(body, status, dict(headers), MEDIA_TYPE if body else None)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

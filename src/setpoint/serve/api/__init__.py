@@ -1,0 +1,5 @@
+"""SERVE: the typed API, one module for each kind of thing."""
+
+from setpoint.serve.api import configuration, health
+
+ROUTERS = (health.router, configuration.router)

@@ -1,0 +1,25 @@
+"""SERVE: whether the plane lives, is ready, and can restore: for probes, without a credential."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from setpoint.serve.access import public
+from setpoint.serve.answers import Answer
+from setpoint.serve.api.shared import PlaneOf, refusals
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live", summary="The process answers", **public())
+def live() -> Response:
+    """Answer as long as the process does; the database is not asked."""
+    return Answer({"status": "live"}).response()
+
+
+@router.get("/ready", summary="Requests can be served", responses=refusals(), **public())
+def ready(plane: PlaneOf) -> Response:
+    """Answer 200 when the database answers and its tables are this release's, else 503."""
+    head = plane.database.fetch_one("read_chain_head") or {}
+    return Answer({"status": "ready", "revision": head.get("id", 0)}).response()

@@ -1,0 +1,30 @@
+"""SERVE: what every door of one server process shares.
+
+Guarantees: one pool of sessions, one feed of revisions and one cache for each process; they are opened
+before the first request and closed after the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from setpoint.serve.access import Credentials
+
+if TYPE_CHECKING:
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.settings import Settings
+    from setpoint.store.database import Database
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The state of one server process; ``database`` acts as the role ``setpoint_server``."""
+
+    settings: Settings
+    database: Database
+    catalogues: Catalogues
+    credentials: Credentials = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "credentials", Credentials(self.database))

@@ -1,0 +1,133 @@
+"""SERVE: every error in one shape: `application/problem+json` (RFC 9457).
+
+Guarantees: status and code are those of `errors.py`; an answer names its request, never a secret, a
+value that was sent, or a line of our source.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from setpoint.errors import SetpointError, TooManyRequests, UnauthenticatedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+MEDIA_TYPE = "application/problem+json"
+_LOG = logging.getLogger("setpoint.serve")
+#: What a status says for itself, where no error of ours was raised.
+_PLAIN = {
+    404: ("missing", "there is nothing at this address.", "GET /openapi.json lists what there is"),
+    405: ("method_not_allowed", "this address does not take that method.", "see Allow"),
+}
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    hint: str = "",
+    request_id: str = "",
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """Return an error as a response; ``more`` are further members of the problem."""
+    content = {
+        "type": f"/problems/{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "hint": hint,
+        "where": {},
+        "request_id": request_id,
+        **more,
+    }
+    return Response(json.dumps(content, default=str), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def problem_of(error: SetpointError, request_id: str = "") -> Response:
+    """Return one of our errors as a response."""
+    return problem(
+        error.http_status,
+        error.code,
+        error.message,
+        hint=error.hint,
+        request_id=request_id,
+        headers=_headers(error),
+        where=error.where,
+    )
+
+
+def install(api: FastAPI) -> None:
+    """Make an application answer every error in this shape."""
+    api.add_exception_handler(SetpointError, _on_ours)
+    api.add_exception_handler(RequestValidationError, _on_unreadable)
+    api.add_exception_handler(HTTPException, _on_status)
+    api.add_exception_handler(Exception, _on_anything)
+
+
+def _headers(error: SetpointError) -> dict[str, str]:
+    if isinstance(error, UnauthenticatedError):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(error.where.get("retry_after_s", 1))}
+    return {"Retry-After": "1"} if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+def _id_of(request: Request) -> str:
+    return str(getattr(request.state, "request_id", ""))
+
+
+async def _on_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SetpointError)  # noqa: S101 - Starlette's handlers are typed for Exception
+    return problem_of(error, _id_of(request))
+
+
+async def _on_unreadable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    # What was sent is not repeated: it may hold a password.
+    found = [
+        {"loc": ".".join(map(str, one["loc"])), "msg": one["msg"], "type": one["type"]}
+        for one in error.errors()
+    ]
+    malformed = any(one["type"] == "json_invalid" for one in found)
+    said = "; ".join(f"{one['loc']}: {one['msg']}" for one in found[:5])
+    return problem(
+        400 if malformed else 422,
+        "malformed_request" if malformed else "invalid_request",
+        f"the request is not what this address takes. {said}",
+        hint="GET /openapi.json describes each request",
+        request_id=_id_of(request),
+        errors=found,
+    )
+
+
+async def _on_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    code, detail, hint = _PLAIN.get(error.status_code, ("http_error", str(error.detail), ""))
+    return problem(
+        error.status_code, code, detail, hint=hint, request_id=_id_of(request), headers=error.headers
+    )
+
+
+async def _on_anything(request: Request, error: Exception) -> Response:
+    _LOG.error("request_id=%s failed", _id_of(request), exc_info=error)
+    return problem(
+        500,
+        "internal_error",
+        "the plane failed on this request; nothing was written.",
+        hint="tell an operator the request_id: the server's log says more",
+        request_id=_id_of(request),
+    )
