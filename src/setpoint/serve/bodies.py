@@ -32,7 +32,9 @@ async def read_object(request: Request) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise UsageError("the body is no JSON.", hint="send one JSON object") from None
     if not isinstance(found, dict):
-        raise UsageError(f"the body is {type(found).__name__}, expected one JSON object.", hint="send an object")
+        raise UsageError(
+            f"the body is {type(found).__name__}, expected one JSON object.", hint="send an object"
+        )
     return found
 
 

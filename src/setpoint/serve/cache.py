@@ -15,7 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -25,7 +25,7 @@ from setpoint.errors import DatabaseUnavailable, InvalidContext, MissingError, U
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.serve.feed import Feed
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     #: Dimensions and values, in the order of the catalogue's dimensions.
     Context = tuple[tuple[str, str], ...]
 
+Answer = TypeVar("Answer")
 KEPT = 256
 LONGEST_VALUE = 200
 ANSWER_WITHIN_S = 10.0
@@ -87,7 +88,7 @@ class SnapshotCache:
                 raise InvalidContext(f"context names the dimension {name[:40]!r} twice.", hint="name it once")
             if not 0 < len(value) <= LONGEST_VALUE or not value.isprintable():
                 raise InvalidContext(
-                    f"the value of {name[:40]!r} is empty, longer than {LONGEST_VALUE} characters or not printable.",
+                    f"the value of {name[:40]!r} is empty, too long (over {LONGEST_VALUE}) or not printable.",
                     hint="give a name such as BTCUSDC",
                 )
             given[name[:LONGEST_VALUE]] = value
@@ -133,7 +134,9 @@ class SnapshotCache:
             MissingError: no snapshot of this hash was ever handed out or pinned.
         """
         if digest not in self._files:
-            found = await self._in_time(anyio.to_thread.run_sync(self._read_file, digest, limiter=self._limiter))
+            found = await self._in_time(
+                anyio.to_thread.run_sync(self._read_file, digest, limiter=self._limiter)
+            )
             _keep(self._files, digest, found)
         return self._files[digest]
 
@@ -155,7 +158,7 @@ class SnapshotCache:
         scopes = self.catalogues.scopes(dict(context))
         return Pinned(snapshot, body, etag_of(body), head, era, asked_at, scopes)
 
-    async def _in_time(self, work: Any) -> Any:
+    async def _in_time(self, work: Awaitable[Answer]) -> Answer:
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await work
@@ -203,7 +206,9 @@ def _keep(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
 
 def _frame(snapshot: Snapshot) -> str:
     content = json.loads(snapshot.to_json())
-    return json.dumps({name: content[name] for name in ("catalogues", "context", "layers")}, ensure_ascii=False)
+    return json.dumps(
+        {name: content[name] for name in ("catalogues", "context", "layers")}, ensure_ascii=False
+    )
 
 
 def _snapshot_of(row: dict[str, Any]) -> Snapshot:

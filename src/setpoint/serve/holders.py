@@ -60,7 +60,9 @@ class Holder:
 
     def __post_init__(self) -> None:
         if not _CLIENT.fullmatch(self.client):
-            raise InvalidValue("a client is named by 32 hexadecimal digits.", hint="make one for each process")
+            raise InvalidValue(
+                "a client is named by 32 hexadecimal digits.", hint="make one for each process"
+            )
         if not _SNAPSHOT.fullmatch(self.snapshot):
             raise InvalidValue("a snapshot is named by 64 hexadecimal digits.", hint="send its whole hash")
         texts = (self.host, self.run, *self.context.keys(), *self.context.values())
@@ -71,7 +73,9 @@ class Holder:
 
     def row(self, now: float) -> dict[str, Any]:
         """Return it as the query ``note_holder`` takes it; ages, because clocks of hosts differ."""
-        given = {name: getattr(self, name) for name in ("client", "account", "host", "pid", "run", "revision")}
+        given = {
+            name: getattr(self, name) for name in ("client", "account", "host", "pid", "run", "revision")
+        }
         age_s = max(now - self.seen_at, 0.0)
         return given | {"snapshot": self.snapshot, "context": dict(self.context), "age_s": age_s}
 
@@ -144,7 +148,9 @@ def holder_in(header: str, account: str, pinned: Pinned) -> Holder:
     given = dict(part.partition("=")[::2] for part in parts)
     pid = given.get("pid", "")
     if not set(given) <= {"host", "pid", "run"} or not (pid.isascii() and pid.isdigit() and len(pid) < 11):
-        raise UsageError("Setpoint-Client cannot be read.", hint="<client id>; host=<host>; pid=<pid>; run=<run>")
+        raise UsageError(
+            "Setpoint-Client cannot be read.", hint="<client id>; host=<host>; pid=<pid>; run=<run>"
+        )
     snapshot = pinned.snapshot
     return Holder(
         client,
@@ -201,7 +207,9 @@ def _typed(given: dict[str, Any]) -> dict[str, Any]:
         and all(isinstance(value, str) for value in context.values())
     )
     if not sound:
-        raise InvalidValue("a holder is not described so.", hint=f"send {', '.join(sorted(_FIELDS))}, no more")
+        raise InvalidValue(
+            "a holder is not described so.", hint=f"send {', '.join(sorted(_FIELDS))}, no more"
+        )
     return found
 
 

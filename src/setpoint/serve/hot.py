@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/json"
 IMMUTABLE = "private, max-age=31536000, immutable"
+#: Digits of a number that fits a bigint.
+LONGEST_REVISION = 19
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -85,12 +87,16 @@ def asked(cache: SnapshotCache, query_string: bytes) -> tuple[Context, int]:
     if not query_string:
         return (), 0
     try:
-        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
+        pairs = parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50
+        )
     except ValueError:
         raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
-    floors = [value for name, value in pairs if name == "at_least"]
+    floors = [revision_of(value) for name, value in pairs if name == "at_least"] or [0]
+    if floors[0] is None:
+        raise UsageError("at_least is no revision.", hint="give the number of one")
     context = cache.context_of((name, value) for name, value in pairs if name != "at_least")
-    return context, revision_in(floors[0]) if floors else 0
+    return context, floors[0]
 
 
 def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
@@ -101,15 +107,9 @@ def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
     return cache.context_of((name, str(value)) for name, value in given.items())
 
 
-def revision_in(text: str) -> int:
-    """Return the revision that a text is.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise UsageError("at_least is no revision.", hint="give the number of one")
-    return int(text)
+def revision_of(text: str) -> int | None:
+    """Return the revision that a text is, None when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_REVISION else None
 
 
 def answer(request: Request, pinned: Pinned) -> Response:

@@ -13,6 +13,7 @@ from setpoint.serve.feed import BEAT_S, Feed
 from setpoint.serve.holders import Holders
 from setpoint.serve.stream_tokens import StreamTokens
 from setpoint.store.connect import Server
+from setpoint.store.database import SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ class Live:
         on_access_changed: Callable[[], None] | None = None,
         beat_s: float = BEAT_S,
     ) -> None:
-        self._server = Server(settings)
+        self._server = Server(settings, role=SERVER)
         self.feed = Feed(self._server, on_access_changed, beat_s)
         self.cache = SnapshotCache(database, catalogues, self.feed)
         self.holders = Holders(database)

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, SetpointError, UnavailableError
 from setpoint.serve.access import ANYONE, principal_of, require
+from setpoint.serve.hot import revision_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,7 +48,9 @@ def routes(live: Live) -> list[Route]:
         context = live.cache.context_of(pair for pair in pairs if pair[0] != "stream_token")
         scopes = frozenset(live.cache.catalogues.scopes(dict(context))) if context else None
         if live.streams >= MOST_STREAMS:
-            raise UnavailableError(f"{MOST_STREAMS} streams are open here.", hint="try again, or ask another server")
+            raise UnavailableError(
+                f"{MOST_STREAMS} streams are open here.", hint="try again, or ask another server"
+            )
         await live.feed.known()
         return EventStream(live, scopes, request.headers.get("last-event-id"), judge)
 
@@ -57,7 +60,10 @@ def routes(live: Live) -> list[Route]:
 def _pairs(request: Request) -> list[tuple[str, str]]:
     try:
         return parse_qsl(
-            request.scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50
+            request.scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=50,
         )
     except ValueError:
         raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
@@ -102,7 +108,7 @@ class EventStream(Response):
         self._last_event_id = last_event_id
         self._judge = judge
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the stream is to end."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._live.streams += 1
@@ -140,14 +146,14 @@ class EventStream(Response):
         try:
             await self._judge()
         except SetpointError as problem:
-            return problem.http_status >= 500  # noqa: PLR2004 - the database is away: nothing speaks against it
+            return problem.http_status >= 500  # the database is away: nothing speaks against it
         return True
 
 
 def _number(last_event_id: str) -> int:
     """Return the revision a client saw last; what cannot be read counts as a forgotten past."""
-    text = last_event_id.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1  # noqa: PLR2004 - a bigint
+    revision = revision_of(last_event_id.strip())
+    return -1 if revision is None else revision
 
 
 async def _send(send: Send, piece: bytes, *, more: bool = True) -> None:

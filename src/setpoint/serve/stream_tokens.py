@@ -46,7 +46,9 @@ class StreamTokens:
         claim, _, signature = token.partition(".")
         expected = self._signature(await self._known_secret(), claim[:_LONGEST])
         if not hmac.compare_digest(signature.encode(), expected.encode()):
-            raise UnauthenticatedError("the stream token is none of this plane.", hint="evaluate the flags again")
+            raise UnauthenticatedError(
+                "the stream token is none of this plane.", hint="evaluate the flags again"
+            )
         padded = claim + "=" * (-len(claim) % 4)
         expires, _, account = base64.urlsafe_b64decode(padded).decode().partition(" ")
         if int(expires) < (time.time() if now is None else now):
@@ -57,7 +59,9 @@ class StreamTokens:
         if not self._secret:
             row = await run_in_threadpool(self._database.fetch_one, "stream_secret")
             if row is None:
-                raise DatabaseUnavailable("the database has no secret for streams.", hint="run `setpoint db migrate`")
+                raise DatabaseUnavailable(
+                    "the database has no secret for streams.", hint="run `setpoint db migrate`"
+                )
             self._secret = bytes(row["secret"])
         return self._secret
 

@@ -125,7 +125,9 @@ class Follower:
         self._last = max(newest - self._remember, 0)
         return restarted
 
-    def _scan(self, connection: Connection, *, access_changed: bool, restarted: bool = False) -> Iterator[News]:
+    def _scan(
+        self, connection: Connection, *, access_changed: bool, restarted: bool = False
+    ) -> Iterator[News]:
         while True:
             looked_at = time.monotonic()
             rows = connection.execute(
