@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from setpoint.errors import UsageError
+from setpoint.errors import PayloadTooLarge, UsageError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -20,13 +20,16 @@ async def read_object(request: Request) -> dict[str, Any]:
     """Return the JSON object that a request carries; an empty body is an empty object.
 
     Raises:
-        UsageError: it is longer than ``LARGEST`` bytes, or no JSON object.
+        PayloadTooLarge: it is longer than ``LARGEST`` bytes.
+        UsageError: it is no JSON object.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST:
-            raise UsageError(f"the body is longer than {LARGEST} bytes.", hint="send only what is asked for")
+            raise PayloadTooLarge(
+                f"the body is longer than {LARGEST} bytes.", hint="send only what is asked for"
+            )
     try:
         found = json.loads(bytes(body) or b"{}", parse_constant=_refuse)
     except (ValueError, RecursionError):

@@ -41,19 +41,17 @@ class Feed:
     All methods belong to the event loop on which ``start`` was called.
     """
 
-    def __init__(
-        self, server: Server, on_access_changed: Callable[[], None] | None = None, beat_s: float = BEAT_S
-    ) -> None:
+    def __init__(self, server: Server, on_access_changed: Callable[[], None]) -> None:
         self.newest = 0
         #: Grows when the database was replaced: what was known before counts no more.
         self.era = 0
         #: Grows when accounts or credentials may have changed.
         self.access_changes = 0
+        self.beat_s = BEAT_S
         #: How many heartbeats have passed.
         self.beats = 0
         self.closed = False
         self._on_access_changed = on_access_changed
-        self._beat_s = beat_s
         self._looked_at = float("-inf")
         self._known: dict[int, tuple[str, bytes]] = {}
         self._turn = asyncio.Event()
@@ -150,8 +148,7 @@ class Feed:
             self._remember(revision)
         if news.access_changed:
             self.access_changes += 1
-            if self._on_access_changed:
-                self._on_access_changed()
+            self._on_access_changed()
         if news.revisions or news.restarted:
             self._wake()
 
@@ -172,13 +169,13 @@ class Feed:
                 return
 
     async def _tick(self) -> None:
-        beat_at = time.monotonic() + self._beat_s
+        beat_at = time.monotonic() + self.beat_s
         while True:
-            await asyncio.sleep(min(1.0, self._beat_s))
+            await asyncio.sleep(min(1.0, self.beat_s))
             if self.out_of_touch_s > HUNG_S:
                 self._follower.sever()
             if time.monotonic() >= beat_at:
-                beat_at = time.monotonic() + self._beat_s
+                beat_at = time.monotonic() + self.beat_s
                 self.beats += 1
                 self._wake()
 

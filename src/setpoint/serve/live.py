@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.serve.cache import SnapshotCache
-from setpoint.serve.feed import BEAT_S, Feed
+from setpoint.serve.feed import Feed
 from setpoint.serve.holders import Holders
 from setpoint.serve.stream_tokens import StreamTokens
 from setpoint.store.connect import Server
@@ -31,11 +31,10 @@ class Live:
         settings: Settings,
         database: Database,
         catalogues: Catalogues,
-        on_access_changed: Callable[[], None] | None = None,
-        beat_s: float = BEAT_S,
+        on_access_changed: Callable[[], None],
     ) -> None:
         self._server = Server(settings, role=SERVER)
-        self.feed = Feed(self._server, on_access_changed, beat_s)
+        self.feed = Feed(self._server, on_access_changed)
         self.cache = SnapshotCache(database, catalogues, self.feed)
         self.holders = Holders(database)
         self.tokens = StreamTokens(database)

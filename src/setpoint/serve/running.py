@@ -1,11 +1,13 @@
 """SERVE: a server process that listens well and stops well.
 
 Guarantees: on a signal the streams end first, so that they never hold up the stop; what is under way is
-finished. A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``.
+finished. A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``. No
+query of a request is logged.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 PEER_TIMEOUT_S = 45
 BACKLOG = 4096
-STOP_WITHIN_S = 10
 
 
 class PlaneServer(uvicorn.Server):
@@ -27,6 +28,8 @@ class PlaneServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, live: Live) -> None:
         super().__init__(config)
         self._live = live
+        # uvicorn's own line shows the query, in which a stream's token may stand; Guard writes ours.
+        logging.getLogger("uvicorn.access").disabled = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then stop."""

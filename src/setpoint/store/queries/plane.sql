@@ -37,8 +37,8 @@ WHERE s.hash = %(hash)s;
 -- A process holds a snapshot; an older word than the known one changes nothing.
 INSERT INTO snapshot_holders AS h (client, account, snapshot, context, host, pid, run, revision, since, seen)
 VALUES (%(client)s, %(account)s, %(snapshot)s, %(context)s, %(host)s, %(pid)s, %(run)s, %(revision)s,
-        clock_timestamp() - make_interval(secs => %(age_s)s),
-        clock_timestamp() - make_interval(secs => %(age_s)s))
+        statement_timestamp() - make_interval(secs => %(age_s)s),
+        statement_timestamp() - make_interval(secs => %(age_s)s))
 ON CONFLICT (client) DO UPDATE
 SET account = excluded.account, snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
     pid = excluded.pid, run = excluded.run, revision = excluded.revision, seen = excluded.seen,
