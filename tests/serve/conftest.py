@@ -60,8 +60,8 @@ def write(owner_url):
                     [key, str(value), scope],
                 ).fetchone()
                 or owner.execute(
-                    "INSERT INTO ftf_config (scope, base_env) VALUES (%s, jsonb_build_object(%s::text, %s::numeric))"
-                    " RETURNING revision",
+                    "INSERT INTO ftf_config (scope, base_env)"
+                    " VALUES (%s, jsonb_build_object(%s::text, %s::numeric)) RETURNING revision",
                     [scope, key, str(value)],
                 ).fetchone()
             )

@@ -116,7 +116,7 @@ def test_a_listener_whose_session_is_killed_catches_up(seeded, lively, cy, write
 
 
 def test_a_follower_survives_the_servers_restart(tmp_path):
-    """The embedded server is stopped under it: it is started again, and what was written meanwhile is told."""
+    """The embedded server is stopped under it: it is started again, and what was written is told."""
     settings = Settings(home=tmp_path / "home", linger_s=0.5)
     catalogues = load_catalogues(settings.catalogues)
 
@@ -160,7 +160,7 @@ def test_a_history_that_was_replaced_by_an_older_one_is_told_afresh(database, se
     assert [revision.id for revision in found.revisions] == [1]
 
 
-def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(
+def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(  # noqa: PLR0917 - fixtures
     database, plane_settings, client_of, owner_url, write, monkeypatch
 ):
     """Thousands of revisions pass it by: the server holds no more than a buffer, the reader gets the last."""
