@@ -7,6 +7,7 @@ each answer costs thirty times as much as sending bytes that are ready.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -15,9 +16,13 @@ from fastapi.routing import APIRoute
 import setpoint
 from setpoint.serve import problems
 from setpoint.serve.api import ROUTERS
+from setpoint.serve.clock import ticking
+from setpoint.serve.describe import describe, operation_id
 from setpoint.serve.guard import Guard
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.types import ASGIApp
 
     from setpoint.serve.plane import Plane
@@ -39,17 +44,27 @@ def build_app(plane: Plane) -> ASGIApp:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        lifespan=_lifespan,
     )
     api.state.plane = plane
     for router in ROUTERS:
         api.include_router(router)
     problems.install(api)
+    describe(api)
     _require_rules(api)
     return Guard(api)
 
 
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    async with ticking(api.state.plane):
+        yield
+
+
 def _require_rules(api: FastAPI) -> None:
-    for route in api.routes:
+    # Not api.routes: there an included router is one entry, whose routes are not seen.
+    for route in [*api.routes, *(route for router in ROUTERS for route in router.routes)]:
         if isinstance(route, APIRoute):
             rule = (route.openapi_extra or {}).get("x-setpoint-roles")
             assert rule, f"{route.path} declares no access rule"  # noqa: S101 - a programming error
