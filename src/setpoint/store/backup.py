@@ -21,7 +21,7 @@ from setpoint.store import programs
 from setpoint.store.connect import Server, connect_owner
 from setpoint.store.migrate import migrate
 from setpoint.store.problems import translated
-from setpoint.store.supervisor import DATABASE
+from setpoint.store.supervisor import APP, DATABASE, SERVER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: The first bytes of pg_dump's custom format.
 MAGIC = b"PGDMP"
 #: Groups of the migrations that a backup grants rights to: roles are the server's, so no backup holds them.
-GROUPS = ("setpoint_approver", "setpoint_robot", "setpoint_breakglass")
+GROUPS = ("setpoint_approver", "setpoint_robot", "setpoint_breakglass", SERVER)
 
 
 class Contents(NamedTuple):
@@ -162,6 +162,10 @@ def _prepare_groups(conninfo: str) -> None:
         for group in GROUPS:
             if group not in there:
                 connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(group)))
+        # As migration 0005 does: roles and their memberships belong to a server, not to a database.
+        connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(APP), sql.Identifier(SERVER)))
+        if connection.execute("SHOW listen_addresses").fetchone() == {"listen_addresses": ""}:
+            connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(SERVER)))
 
 
 def _administer(conninfo: str, statement: sql.Composed) -> None:

@@ -25,7 +25,9 @@ from setpoint.store import migrate
 from setpoint.store.connect import Server, connect_app
 from setpoint.store.problems import translate, translated
 from setpoint.store.queries import statement
-from setpoint.store.supervisor import APP
+from setpoint.store.supervisor import APP, SERVER
+
+__all__ = ["SERVER", "Database", "Transaction"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 8
 POOL_TIMEOUT_S = 30.0
-#: The role of the plane: the application's, and the keeping of accounts.
-SERVER = "setpoint_server"
 BEGIN = (
     "SELECT set_config('setpoint.author', %(author)s, true), set_config('setpoint.proof', %(proof)s, true),"
     " set_config('setpoint.reason', %(reason)s, true), set_config('setpoint.source', %(source)s, true),"

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 OWNER = "setpoint_owner"
 APP = "setpoint_app"
+#: The role of the plane: the application's, and the keeping of accounts; made by migration 0005.
+SERVER = "setpoint_server"
 DATABASE = "setpoint"
 PORT = 5432
 POLL_S = 0.1
