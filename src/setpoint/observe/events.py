@@ -123,6 +123,76 @@ class EffectiveParamMismatch(Event):
     finding: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class LastKnownGoodUsed(Event):
+    """The plane was out of reach, and its last verified answer was pinned instead."""
+
+    name = "last_known_good_used"
+    level = "warn"
+
+    plane: str
+    snapshot: str
+    #: Seconds since the plane last confirmed this snapshot.
+    age_sec: int
+    #: The code of the error that kept the plane out of reach.
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaneLost(Event):
+    """A watcher no longer hears from its plane and keeps the values it has; said once until it is back."""
+
+    name = "plane_lost"
+    level = "warn"
+
+    plane: str
+    #: The snapshot that stays in force.
+    snapshot: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaneBack(Event):
+    """A watcher hears from its plane again."""
+
+    name = "plane_back"
+
+    plane: str
+    #: The snapshot in force.
+    snapshot: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotRefused(Event):
+    """A watcher could not accept what its plane offers and keeps the values it has; once for each reason."""
+
+    name = "snapshot_refused"
+    level = "warn"
+
+    plane: str
+    #: The snapshot that stays in force.
+    snapshot: str
+    #: The code of the error.
+    reason: str
+    #: What is wrong, as the error says it.
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotSwitched(Event):
+    """A watching process took the newest snapshot at a boundary of its own choice."""
+
+    name = "snapshot_switched"
+
+    plane: str
+    before: str
+    snapshot: str
+    #: The newest revision that the plane knew when it answered.
+    revision: int | None
+    #: How many values differ.
+    changed: int
+
+
 class EventLog:
     """Appends events to a file, or to stderr when there is none."""
 
