@@ -16,6 +16,8 @@ from fastapi.routing import APIRoute
 import setpoint
 from setpoint.serve import holders, hot, manifest, ofrep, problems, stream
 from setpoint.serve.api import ROUTERS
+from setpoint.serve.clock import ticking
+from setpoint.serve.describe import describe, operation_id
 from setpoint.serve.guard import Guard
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def build_app(plane: Plane) -> ASGIApp:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         lifespan=_lifespan,
     )
     api.state.plane = plane
@@ -51,6 +54,7 @@ def build_app(plane: Plane) -> ASGIApp:
         api.include_router(router)
     api.router.routes.extend(_plain_routes(plane))
     problems.install(api)
+    describe(api)
     _require_rules(api)
     return Guard(api)
 
@@ -59,7 +63,8 @@ def build_app(plane: Plane) -> ASGIApp:
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     live: Live = api.state.plane.live
     live.start()
-    yield
+    async with ticking(api.state.plane):
+        yield
     await live.stop()
 
 
@@ -75,7 +80,8 @@ def _plain_routes(plane: Plane) -> list[Route]:
 
 
 def _require_rules(api: FastAPI) -> None:
-    for route in api.routes:
+    # Not api.routes: there an included router is one entry, whose routes are not seen.
+    for route in [*api.routes, *(route for router in ROUTERS for route in router.routes)]:
         if isinstance(route, APIRoute):
             rule = (route.openapi_extra or {}).get("x-setpoint-roles")
             assert rule, f"{route.path} declares no access rule"  # noqa: S101 - a programming error
