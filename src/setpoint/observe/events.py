@@ -13,14 +13,13 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from setpoint.observe import logfmt
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     Scalar = int | float | bool | str | None
-
-_NEEDS_QUOTES = frozenset(' "=\\')
-_ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +44,7 @@ class Event:
         """Return the logfmt line, without its newline; ``now`` is for tests."""
         stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         pairs = [("event", self.name), *self.pairs(), ("level", self.level), ("ts", stamp)]
-        return " ".join(f"{name}={_text(value)}" for name, value in pairs)
+        return logfmt.write(pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,21 +209,10 @@ class EventLog:
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                os.write(descriptor, line.encode())
+                os.write(descriptor, line.encode(errors="backslashreplace"))
             finally:
                 os.close(descriptor)
         except OSError as problem:
             if not self._complained:
                 self._complained = True
                 sys.stderr.write(f"setpoint: events cannot be written to {self._path}: {problem}\n")
-
-
-def _text(value: Scalar) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = repr(value) if isinstance(value, float) else str(value)
-    if not (_NEEDS_QUOTES & set(text)) and text.isprintable():
-        return text
-    return f'"{text.translate(_ESCAPES)}"'

@@ -7,19 +7,26 @@ each answer costs thirty times as much as sending bytes that are ready.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 import setpoint
-from setpoint.serve import problems
+from setpoint.serve import holders, hot, manifest, ofrep, problems, stream
 from setpoint.serve.api import ROUTERS
+from setpoint.serve.clock import ticking
+from setpoint.serve.describe import describe, operation_id
 from setpoint.serve.guard import Guard
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.routing import Route
     from starlette.types import ASGIApp
 
+    from setpoint.serve.live import Live
     from setpoint.serve.plane import Plane
 
 DESCRIPTION = """\
@@ -39,17 +46,44 @@ def build_app(plane: Plane) -> ASGIApp:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        lifespan=_lifespan,
     )
     api.state.plane = plane
     for router in ROUTERS:
         api.include_router(router)
+    api.router.routes.extend(_plain_routes(plane))
     problems.install(api)
+    describe(api)
     _require_rules(api)
     return Guard(api)
 
 
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    live: Live = api.state.plane.live
+    live.start()
+    try:
+        async with ticking(api.state.plane):
+            yield
+    finally:
+        await live.stop()
+
+
+def _plain_routes(plane: Plane) -> list[Route]:
+    live = plane.live
+    return [
+        *hot.routes(live),
+        *stream.routes(live),
+        *holders.routes(live, plane.database),
+        *ofrep.routes(live),
+        *manifest.routes(live),
+    ]
+
+
 def _require_rules(api: FastAPI) -> None:
-    for route in api.routes:
+    # Not api.routes: there an included router is one entry, whose routes are not seen.
+    for route in [*api.routes, *(route for router in ROUTERS for route in router.routes)]:
         if isinstance(route, APIRoute):
             rule = (route.openapi_extra or {}).get("x-setpoint-roles")
             assert rule, f"{route.path} declares no access rule"  # noqa: S101 - a programming error
