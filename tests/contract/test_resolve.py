@@ -4,13 +4,17 @@ import re
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 import setpoint
+from documents import write_document
+from live_planes import live_plane
 from misbehaving_plane import SmallPlane, small_plane
+from planes import credential, open_accounts
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
@@ -47,15 +51,19 @@ class Source:
     kind: str
     folder: Path
     #: Answers for the source ``http``.
-    plane: SmallPlane | None = None
+    small: SmallPlane | None = None
+    #: Writes a document into the database behind a real plane and names it, for the source ``plane``.
+    publish: Callable | None = None
 
     def environ(self, document, context=None):
         environ = {"SETPOINT_CATALOGUES": "cvntrade", "SETPOINT_EVENTS": str(self.folder / "events.log")}
         if self.kind == "environment":
             return environ | {key: to_text(value) for key, value in document.items()}
         if self.kind == "http":
-            self.plane.document, self.plane.context = document, context
-            return environ | {"SETPOINT_URL": self.plane.url, "SETPOINT_HOME": str(self.folder / "home")}
+            self.small.document, self.small.context = document, context
+            return environ | {"SETPOINT_URL": self.small.url, "SETPOINT_HOME": str(self.folder / "home")}
+        if self.kind == "plane":
+            return environ | {"SETPOINT_HOME": str(self.folder / "home")} | self.publish(document)
         snapshot = snapshot_of(document, context)
         path = self.folder / "snapshot.json"
         path.write_text(snapshot.to_json())
@@ -74,19 +82,35 @@ class Source:
 
 
 #: Every way to hand a document to a process; a new source is a name here and a branch of ``environ``.
-SOURCES = ["environment", "file", "exported", "http"]
+SOURCES = ["environment", "file", "exported", "http", "plane"]
 
 
 @pytest.fixture(scope="module")
-def answering():
+def small():
     with small_plane() as served:
         yield served
 
 
+@pytest.fixture
+def publish(server, clone, settings, owner_url, database):
+    """A real plane on a database of this test's own."""
+    served = replace(settings, database_url=server.url(clone, login="setpoint_server"), catalogues="cvntrade")
+    open_accounts(owner_url)
+    token = credential(owner_url, "cy", "token")
+
+    def written(document):
+        write_document(database, canonical_text(document))
+        return {"SETPOINT_URL": plane.url, "SETPOINT_TOKEN": token}
+
+    with live_plane(served) as plane:
+        yield written
+
+
 @pytest.fixture(params=SOURCES)
 def source(request, tmp_path):
-    plane = request.getfixturevalue("answering") if request.param == "http" else None
-    return Source(request.param, tmp_path, plane)
+    needed = {"http": "small", "plane": "publish"}.get(request.param)
+    given = {needed: request.getfixturevalue(needed)} if needed else {}
+    return Source(request.param, tmp_path, **given)
 
 
 @pytest.fixture
@@ -311,6 +335,9 @@ def test_a_context_must_be_the_snapshots_own(source):
 
     if source.kind != "environment":
         assert setpoint.pin({"symbol": "BTCUSDC"}, environ=environ).hash
+    if source.kind == "plane":
+        assert setpoint.pin({"symbol": "ETHUSDC"}, environ=environ).snapshot.context == {"symbol": "ETHUSDC"}
+        return  # it resolves any context, and answers for the one that is asked for
     wrong = "answers for .*BTCUSDC" if source.kind == "http" else "setpoint run --context symbol=ETHUSDC"
     with pytest.raises(InvalidContext, match=wrong):
         setpoint.pin({"symbol": "ETHUSDC"}, environ=environ)

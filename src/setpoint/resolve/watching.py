@@ -284,7 +284,7 @@ class Watch(_Values):
                     "host": host(),
                     "pid": os.getpid(),
                     "run": self._run,
-                    "revision": held.revision,
+                    "revision": held.revision or 0,
                 },
             )
 
