@@ -91,7 +91,7 @@ def test_values_switch_at_the_boundary_and_only_there(small, watch):
     hp = watch()
     old = hp.current
     small.change(**{GAMMA: 2.0, "CVN_HPO_LGB_5M_NUM_LEAVES": 63})
-    until(lambda: hp._newest is not hp._held, "news")
+    until(lambda: hp._newest.etag != hp._held.etag, "news")
 
     assert (gamma(hp), hp.value("CVN_HPO_LGB_5M_NUM_LEAVES"), hp.revision) == (0.0, 31, 1)
     switch = hp.boundary()
@@ -258,7 +258,7 @@ def test_the_plane_learns_who_holds_what(small, watch):
     until(lambda: small.holders, "a report")
     ((client, first),) = small.holders.items()
     small.change(**{GAMMA: 2.0})
-    until(lambda: hp._newest is not hp._held, "news")
+    until(lambda: hp._newest.etag != hp._held.etag, "news")
     assert first["snapshot"] == hp.hash
     switched(hp)
     until(lambda: small.holders[client]["snapshot"] == hp.hash, "a report of the switch")
