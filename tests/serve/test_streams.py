@@ -179,8 +179,8 @@ def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(  # no
         with psycopg.connect(owner_url, autocommit=True) as owner:
             owner.execute(
                 "DO $$ BEGIN FOR n IN 1..4000 LOOP"
-                " UPDATE ftf_config SET base_env = jsonb_build_object('A', n); IF n % 100 = 0 THEN COMMIT; END IF;"
-                " END LOOP; END $$"
+                " UPDATE ftf_config SET base_env = jsonb_build_object('A', n);"
+                " IF n % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$"
             )
         newest = write(0.09)
         eventually(lambda: served.live.feed.newest == newest)
