@@ -26,7 +26,7 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.serve.app import build_app
 from setpoint.serve.plane import Plane
-from setpoint.serve.running import PlaneServer, listen
+from setpoint.serve.server import PlaneServer, listen
 from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.connect import embedded_conninfo

@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 import setpoint
 from setpoint.serve import holders, hot, manifest, ofrep, problems, stream
 from setpoint.serve.api import ROUTERS
+from setpoint.serve.clock import ticking
+from setpoint.serve.describe import describe, operation_id
 from setpoint.serve.guard import Guard
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def build_app(plane: Plane) -> ASGIApp:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         lifespan=_lifespan,
     )
     plain = Starlette(routes=_plain_routes(plane))
@@ -55,6 +58,7 @@ def build_app(plane: Plane) -> ASGIApp:
         api.include_router(router)
     for app in (api, plain):
         problems.install(app)
+    describe(api)
     _require_rules(api)
     return Guard(_Doors(api, plain))
 
@@ -76,8 +80,11 @@ class _Doors:
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     live: Live = api.state.plane.live
     live.start()
-    yield
-    await live.stop()
+    try:
+        async with ticking(api.state.plane):
+            yield
+    finally:
+        await live.stop()
 
 
 def _plain_routes(plane: Plane) -> list[Route]:
@@ -92,7 +99,8 @@ def _plain_routes(plane: Plane) -> list[Route]:
 
 
 def _require_rules(api: FastAPI) -> None:
-    for route in api.routes:
+    # Not api.routes: there an included router is one entry, whose routes are not seen.
+    for route in [*api.routes, *(route for router in ROUTERS for route in router.routes)]:
         if isinstance(route, APIRoute):
             rule = (route.openapi_extra or {}).get("x-setpoint-roles")
             assert rule, f"{route.path} declares no access rule"  # noqa: S101 - a programming error

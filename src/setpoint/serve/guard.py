@@ -14,6 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from setpoint.errors import PayloadTooLarge
+from setpoint.observe import logfmt
 from setpoint.serve.problems import problem_of
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class _Exchange:
             "event=http_request request_id=%s method=%s path=%s status=%d ms=%.1f account=%s remote=%s",
             self._id,
             self._scope["method"],
-            self._scope["path"].encode("ascii", "backslashreplace").decode().replace(" ", "%20"),
+            logfmt.text(self._scope["path"].encode("ascii", "backslashreplace").decode()),
             self._status,
             1000 * (time.monotonic() - self._began),
             state.get("account", ""),

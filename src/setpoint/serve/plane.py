@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from setpoint.serve.access import Credentials
+from setpoint.serve.checks import Check
 from setpoint.serve.live import Live
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Plane:
     catalogues: Catalogues
     credentials: Credentials = field(init=False)
     live: Live = field(init=False)
+    #: Dear questions by name, with their last answers.
+    checks: dict[str, Check] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         credentials = Credentials(self.database)
