@@ -20,7 +20,7 @@ import setpoint
 from setpoint.declare.loading import load_catalogues
 from setpoint.serve.app import build_app
 from setpoint.serve.plane import Plane
-from setpoint.serve.running import PlaneServer, listen
+from setpoint.serve.server import PlaneServer, listen
 from setpoint.settings import Settings
 from setpoint.store.database import SERVER, Database
 

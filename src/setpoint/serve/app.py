@@ -63,9 +63,11 @@ def build_app(plane: Plane) -> ASGIApp:
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     live: Live = api.state.plane.live
     live.start()
-    async with ticking(api.state.plane):
-        yield
-    await live.stop()
+    try:
+        async with ticking(api.state.plane):
+            yield
+    finally:
+        await live.stop()
 
 
 def _plain_routes(plane: Plane) -> list[Route]:

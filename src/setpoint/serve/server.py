@@ -2,8 +2,10 @@
 
 Guarantees: a process serves before the database is there, and says at ``/health/ready`` that it is not
 ready; it never migrates. On SIGTERM or Ctrl-C no new connection is taken, requests under way end, and
-streams are cut after ``GRACE_S``; a second Ctrl-C ends at once. Of several processes one that dies is
-replaced, and all end with the one that started them. Refuses a port that is taken before it starts any.
+streams are ended (by one of several processes, cut after ``GRACE_S``); a second Ctrl-C ends at once.
+A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``. Of several
+processes one that dies is replaced, and all end with the one that started them. Refuses a port that is
+taken before it starts any.
 """
 
 from __future__ import annotations
@@ -36,19 +38,43 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.serve.live import Live
 
 #: How long requests and streams under way may go on after a stop was asked for, in seconds.
 GRACE_S = 2
 #: Connections the kernel keeps for us while all processes are busy.
-BACKLOG = 2048
+BACKLOG = 4096
+PEER_TIMEOUT_S = 45
 #: Longer than a client's pauses between two units or two batches of events, mostly.
 KEEP_ALIVE_S = 30
+_PEER_OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_S * 1000),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PEER_TIMEOUT_S // 3),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PEER_TIMEOUT_S // 9),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 _PR_SET_PDEATHSIG = 1
 _LOG = logging.getLogger("setpoint.serve")
 
 
+class PlaneServer(uvicorn.Server):
+    """uvicorn, which otherwise waits for streams to end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+        # uvicorn's own line shows the query, in which a stream's token may stand; Guard writes ours.
+        logging.getLogger("uvicorn.access").disabled = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then stop."""
+        self._live.feed.end_streams()
+        await super().shutdown(sockets)
+
+
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port; 0 takes a free one.
+    """Take a port, with connections that notice dead peers; 0 takes a free one.
 
     Raises:
         ConflictError: another process has it.
@@ -56,7 +82,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
             raise ConflictError(
@@ -66,6 +92,9 @@ def listen(host: str, port: int) -> socket.socket:
             f"{host}:{port} cannot be listened on: {problem.strerror or problem}.",
             hint="choose an address of this machine and a port above 1023",
         ) from None
+    for level, option, value in _PEER_OPTIONS:
+        listener.setsockopt(level, option, value)  # what it accepts inherits these
+    return listener
 
 
 def address_of(listener: socket.socket) -> str:
@@ -109,7 +138,7 @@ def serve_plane(
 def _serve_here(settings: Settings, listener: socket.socket, trusted_proxy: str) -> None:
     plane = open_plane(settings)
     with plane.database:
-        server = uvicorn.Server(_config(build_app(plane), 1, trusted_proxy))
+        server = PlaneServer(_config(build_app(plane), 1, trusted_proxy), plane.live)
         # uvicorn raises the signal that ended it again, for whoever would want to die of it.
         with suppress(KeyboardInterrupt):
             server.run([listener])
