@@ -1,9 +1,11 @@
 """What the plane's tests share."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
-from planes import credential
+from planes import credential, serving_plane
 
 
 @pytest.fixture
@@ -20,3 +22,10 @@ def token_of(http_as, plane, owner_url):
     yield client_of
     for client in opened:
         client.close()
+
+
+@pytest.fixture
+def another_plane(settings, catalogues, server, clone):
+    """A second server: ``with another_plane() as url`` serves this test's database."""
+    served = replace(settings, database_url=server.url(clone, login="setpoint_server"))
+    return lambda: serving_plane(served, catalogues)

@@ -126,7 +126,8 @@ def make_real(case):
     """Name things that are there, where a case names things as the document allows."""
     if case.meta is None or case.meta.generation.mode.is_negative:
         return False
-    chance = random.Random(repr((case.path, case.path_parameters, case.query, case.body)))
+    seed = repr((case.path, case.path_parameters, case.query, case.body))
+    chance = random.Random(seed)  # noqa: S311 - the same choice for the same case
     touched = False
     for part in (case.path_parameters, case.query, case.body):
         if isinstance(part, dict):
