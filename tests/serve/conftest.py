@@ -26,6 +26,6 @@ def token_of(http_as, plane, owner_url):
 
 @pytest.fixture
 def another_plane(settings, catalogues, server, clone):
-    """A second server: ``with another_plane() as url`` serves this test's database."""
+    """Serve this test's database from a second server, which yields its URL."""
     served = replace(settings, database_url=server.url(clone, login="setpoint_server"))
     return lambda: serving_plane(served, catalogues)
