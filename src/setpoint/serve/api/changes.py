@@ -6,7 +6,6 @@ another. Who may do what to whose change is decided by the database from the req
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
@@ -320,13 +319,11 @@ def _told(
 ) -> Answer:
     change = read_change(reader, number)
     needed = requirement(reader, change)
-    proposed_at = change.row["proposed_at"]
     is_policy = "policy" in change.row["kinds"]
     body = {
         **{name: change.row[name] for name in _TOLD},
         "edits": [edit._asdict() for edit in change.edits],
         "policy": parse_text(change.row["proposal"]) if is_policy else None,
-        "cools_off_until": proposed_at and proposed_at + timedelta(seconds=needed.cooling_off_s),
         "requirement": needed._asdict(),
         "decisions": reader.fetch_all("list_decisions", id=number),
     }

@@ -34,6 +34,8 @@ class RequirementShape(Shape):
     approved: int
     solo: bool
     cooling_off_s: int
+    #: When it has cooled off; null for a draft, which has not begun to.
+    free_at: datetime | None
 
 
 class OutcomeShape(Shape):
@@ -287,7 +289,6 @@ class ChangeShape(Shape):
     apply_at: datetime | None
     created_at: datetime
     proposed_at: datetime | None
-    cools_off_until: datetime | None
     applied_revision: int | None
     requirement: RequirementShape
     decisions: list[DecisionShape]
