@@ -227,6 +227,14 @@ def test_a_revoked_credential_ends_its_stream(seeded, lively, cy, owner_url):
     assert cy.get("/v1/stream").status_code == 401
 
 
+def test_a_stream_does_not_outlive_its_credential(seeded, lively, owner_url, client_of):
+    """A session that runs out ends its stream at the next beat, though nobody revoked anything."""
+    client = client_of(lively.url, "cy", lives_s=1.5)
+    with reading(client) as events:
+        assert list(events) == []
+    assert client.get("/v1/stream").status_code == 401
+
+
 @pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer spt_none"}])
 def test_a_stranger_gets_no_stream(seeded, lively, given):
     """Without a good credential the answer is a problem, not a stream."""
@@ -234,6 +242,14 @@ def test_a_stranger_gets_no_stream(seeded, lively, given):
 
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
     assert refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_question_for_the_head_alone_is_answered_at_once(seeded, lively, cy):
+    """HEAD opens no stream."""
+    answer = cy.head("/v1/stream")
+
+    assert (answer.status_code, lively.live.streams) == (200, 0)
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
 
 
 def test_an_undeclared_dimension_is_refused(seeded, cy):

@@ -9,7 +9,9 @@ when its client does not read, and when its credential is no longer good.
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import cycle
+from math import inf
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
     from setpoint.serve.live import Live
 
+    #: Raises when the caller may not listen; else says until when, in seconds since the epoch.
+    Judge = Callable[[], Awaitable[float]]
+
 OPENING = b"retry: 1000\n: setpoint revisions\n\n"
 BEAT = b": beat\n\n"
 #: A client that does not take a few kilobytes within this time is given up; it may come back.
@@ -47,15 +52,17 @@ def routes(live: Live) -> list[Route]:
         pairs = _pairs(request)
         tokens = [value for name, value in pairs if name == "stream_token"]
         judge = _by_token(live, tokens[0]) if tokens else _by_credential(request)
-        await judge()
+        good_until = await judge()
         context = live.cache.context_of(pair for pair in pairs if pair[0] != "stream_token")
         scopes = frozenset(live.cache.catalogues.scopes(dict(context))) if context else None
+        if request.method == "HEAD":
+            return Response(headers=HEADERS, media_type=EventStream.media_type)
         if live.streams >= MOST_STREAMS:
             raise UnavailableError(
                 f"{MOST_STREAMS} streams are open here.", hint="try again, or ask another server"
             )
         await live.feed.known()
-        return EventStream(live, scopes, request.headers.get("last-event-id"), judge)
+        return EventStream(live, scopes, request.headers.get("last-event-id"), judge, good_until)
 
     return [Route("/v1/stream", stream, methods=["GET"])]
 
@@ -72,21 +79,24 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
         raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
 
 
-def _by_credential(request: Request) -> Callable[[], Awaitable[None]]:
-    async def judge() -> None:
-        require(await principal_of(request), *ANYONE)
+def _by_credential(request: Request) -> Judge:
+    async def judge() -> float:
+        caller = await principal_of(request)
+        require(caller, *ANYONE)
+        return caller.expires_at.timestamp()
 
     return judge
 
 
-def _by_token(live: Live, token: str) -> Callable[[], Awaitable[None]]:
+def _by_token(live: Live, token: str) -> Judge:
     opened = False
 
-    async def judge() -> None:
+    async def judge() -> float:
         nonlocal opened
         if not opened:  # a token opens a stream; one that is open may outlive it
             await live.tokens.account_of(token)
             opened = True
+        return inf
 
     return judge
 
@@ -101,7 +111,8 @@ class EventStream(Response):
         live: Live,
         scopes: frozenset[str] | None,
         last_event_id: str | None,
-        judge: Callable[[], Awaitable[None]],
+        judge: Judge,
+        good_until: float,
     ) -> None:
         super().__init__(headers=HEADERS)
         # The body has no length: it ends when the stream does.
@@ -110,6 +121,7 @@ class EventStream(Response):
         self._scopes = scopes
         self._last_event_id = last_event_id
         self._judge = judge
+        self._good_until = good_until
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the stream is to end."""
@@ -129,28 +141,29 @@ class EventStream(Response):
         greeting = f"id: {last}\n: from here on\n\n".encode() if self._last_event_id is None else b""
         await _send(send, OPENING + greeting)
         group = next(_GROUPS)
-        beats, access_changes = feed.beats[group], feed.access_changes
+        beats, self._access_changes = feed.beats[group], feed.access_changes
         while not feed.closed:
             piece, last = feed.after(last, self._scopes)
             if piece:
                 await _send(send, piece)
             elif beats != feed.beats[group]:
                 beats = feed.beats[group]
-                if await _is_gone(receive):
+                if await _is_gone(receive) or not await self._is_welcome():
                     return
-                if access_changes != feed.access_changes:
-                    access_changes = feed.access_changes
-                    if not await self._is_welcome():
-                        return
                 await _send(send, BEAT)
             else:
                 await feed.turn(group)
 
     async def _is_welcome(self) -> bool:
+        """Judge the caller again when accounts have changed or its credential ends."""
+        changes = self._live.feed.access_changes
+        if changes == self._access_changes and time.time() < self._good_until:
+            return True
         try:
-            await self._judge()
+            self._good_until = await self._judge()
         except SetpointError as problem:
             return problem.http_status >= 500  # the database is away: nothing speaks against it
+        self._access_changes = changes
         return True
 
 
