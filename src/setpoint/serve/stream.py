@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, SetpointError, UnavailableError
 from setpoint.serve.access import ANYONE, principal_of, require
-from setpoint.serve.feed import GROUPS
+from setpoint.serve.feed import BEAT_S, GROUPS
 from setpoint.serve.hot import revision_of
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
 OPENING = b"retry: 1000\n: setpoint revisions\n\n"
 BEAT = b": beat\n\n"
-#: A client that does not take a few kilobytes within this time is given up; it may come back.
-STALLED_S = 30.0
+#: A stream that does not come to its next heartbeat within this time has a client that does not read: it
+#: is given up, and may come back.
+STALLED_S = 3 * BEAT_S
 MOST_STREAMS = 10_000
 _GROUPS = cycle(range(GROUPS))
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -128,14 +129,15 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._live.streams += 1
         try:
-            await self._tell(receive, send)
-            await _send(send, b"", more=False)
+            async with asyncio.timeout(STALLED_S) as patience:
+                await self._tell(receive, send, patience)
+                await _send(send, b"", more=False)
         except (TimeoutError, OSError):
             return  # the client does not read, or is gone
         finally:
             self._live.streams -= 1
 
-    async def _tell(self, receive: Receive, send: Send) -> None:
+    async def _tell(self, receive: Receive, send: Send, patience: asyncio.Timeout) -> None:
         feed = self._live.feed
         last = feed.newest if self._last_event_id is None else _number(self._last_event_id)
         greeting = f"id: {last}\n: from here on\n\n".encode() if self._last_event_id is None else b""
@@ -148,6 +150,7 @@ class EventStream(Response):
                 await _send(send, piece)
             elif beats != feed.beats[group]:
                 beats = feed.beats[group]
+                patience.reschedule(asyncio.get_running_loop().time() + STALLED_S)
                 if await _is_gone(receive) or not await self._is_welcome():
                     return
                 await _send(send, BEAT)
@@ -174,8 +177,7 @@ def _number(last_event_id: str) -> int:
 
 
 async def _send(send: Send, piece: bytes, *, more: bool = True) -> None:
-    async with asyncio.timeout(STALLED_S):
-        await send({"type": "http.response.body", "body": piece, "more_body": more})
+    await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 async def _is_gone(receive: Receive) -> bool:
