@@ -1,6 +1,6 @@
 """SERVE: the typed API, one module for each kind of thing."""
 
-from setpoint.serve.api import catalogue, changes, configuration, health, history, restore
+from setpoint.serve.api import catalogue, changes, configuration, events, health, history, restore, runs
 
 ROUTERS = (
     health.router,
@@ -9,4 +9,6 @@ ROUTERS = (
     restore.router,
     changes.router,
     catalogue.router,
+    runs.router,
+    events.router,
 )
