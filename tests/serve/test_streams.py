@@ -211,7 +211,7 @@ def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(  # no
 
 def test_a_reader_that_never_reads_is_given_up(database, plane_settings, client_of, owner_url, monkeypatch):
     """When its connection takes nothing for longer than a stream may stall, it is over; others go on."""
-    monkeypatch.setattr(streaming, "STALLED_S", 1.0)
+    monkeypatch.setattr(streaming, "STALLED_S", 4.0)
     with live_plane(plane_settings, beat_s=0.2, send_buffer_bytes=4096) as served:
         client = client_of(served.url)
         slow = stuck_reader(served, client)

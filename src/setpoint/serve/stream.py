@@ -144,16 +144,18 @@ class EventStream(Response):
         await _send(send, OPENING + greeting)
         group = next(_GROUPS)
         beats, self._access_changes = feed.beats[group], feed.access_changes
+        due = b""
         while not feed.closed:
-            piece, last = feed.after(last, self._scopes)
-            if piece:
-                await _send(send, piece)
-            elif beats != feed.beats[group]:
-                beats = feed.beats[group]
+            # First, so that a stream that always has something to tell is judged all the same.
+            if beats != feed.beats[group]:
+                beats, due = feed.beats[group], BEAT
                 patience.reschedule(asyncio.get_running_loop().time() + STALLED_S)
                 if await _is_gone(receive) or not await self._is_welcome():
                     return
-                await _send(send, BEAT)
+            piece, last = feed.after(last, self._scopes)
+            if piece or due:
+                await _send(send, piece or due)
+                due = b""
             else:
                 await feed.turn(group)
 
