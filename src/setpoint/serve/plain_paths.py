@@ -80,7 +80,7 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/v1/stream": {
             "get": _operation(
                 "stream",
-                "Revisions as they are committed, as server-sent events",
+                "Revisions as they are committed, as they come",
                 {200: ("text/event-stream", _TEXT)} | _refused(problem, 422),
                 _CONTEXT,
                 _parameter(
@@ -153,6 +153,8 @@ def _operation(
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": summary,
+        "description": f"{summary}; a plain route, whose answer is bytes that are kept ready.",
+        "tags": ["hot"],
         "parameters": list(parameters),
         "responses": {
             str(status): {"description": ""}
