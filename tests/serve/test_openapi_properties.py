@@ -30,6 +30,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from planes import credential
+from setpoint.serve.app import PLAIN
 
 EXAMPLES = int(os.environ.get("SETPOINT_API_EXAMPLES", "12"))
 SETTINGS = settings(
@@ -87,7 +88,9 @@ def described(seeded, http_as, plane):
             },
         )
         assert opened.status_code == 201, opened.text
-    return schemathesis.openapi.from_url(f"{plane}/openapi.json")
+    # The plain routes have tests of their own: a stream does not end, and flags refuse in OFREP's own shape.
+    found = schemathesis.openapi.from_url(f"{plane}/openapi.json")
+    return found.exclude(path_regex=f"^({'|'.join(PLAIN)})")
 
 
 def judge(operation, headers, answered):
