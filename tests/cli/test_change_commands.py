@@ -355,3 +355,31 @@ def test_what_cannot_be_amended(seeded, arguments, code, complaint):
 
     assert done.code == code
     assert complaint in done.err
+
+
+def test_a_range_is_read_as_it_is_set(seeded):
+    """What `get` prints for a range is what `set` takes."""
+    seeded("set", "cb/5m/depth_range=5..7:linear", "-r", "narrower", "--yes")
+
+    assert seeded("get", "cb/5m/depth_range").out == "5..7:linear\n"
+    as_json = seeded("get", "CVN_HPO_CB_5M_DEPTH_RANGE", "--json").json
+    assert as_json == {"key": "CVN_HPO_CB_5M_DEPTH_RANGE", "value": {"min": 5, "max": 7, "scale": "linear"}}
+
+
+def test_a_change_that_cools_off_says_until_when(seeded):
+    """The instant at which a held change may be applied is shown, not only its length."""
+    seeded("policy", "set", "--approvals", "0", "--cooling-off", "1h", "-r", "sleep on it", "--yes")
+    held = seeded("set", "xgb/5m/gamma=0.5", "-r", "x", "--yes", "--json").json["change"]
+
+    shown = seeded("change", "show", str(held), "--json").json
+    assert shown["requirement"]["free_at"] > shown["proposed_at"]
+    assert "until" in seeded("change", "show", str(held)).out
+
+
+def test_a_context_without_an_overlay_is_named(seeded):
+    """A misspelt symbol resolves to the global values, and says so on stderr alone."""
+    done = seeded("get", "xgb/5m/gamma", "-c", "symbol=BTCUSCD")
+
+    assert done.code == 0
+    assert "no overlay is named symbol=BTCUSCD" in done.err
+    assert "note" not in done.out

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter, Scalar
 
-_RANGE = "_RANGE"
+#: What stands for the three keys of a range, after the key of its parameter.
+RANGE = "_RANGE"
 _FIELDS = ("min", "max", "scale")
 
 
@@ -151,7 +152,7 @@ def _read(catalogues: Catalogues, name: str, value: Any) -> Patch:
     """Read one entry, which is three keys where it is a range."""
     if isinstance(value, InvalidDocument):
         raise value
-    if name.upper().endswith(_RANGE):
+    if name.upper().endswith(RANGE):
         return _range(catalogues, name, value)
     key = key_of(catalogues, name)
     if value is None or value == "":
@@ -187,8 +188,8 @@ def _range(catalogues: Catalogues, name: str, value: Any) -> Patch:
     unknown = sorted(fields.keys() - set(_FIELDS))
     if unknown or not {"min", "max"} <= fields.keys():
         raise InvalidDocument(f"{name}: a range has min, max and maybe scale, not {', '.join(fields)}.")
-    key = key_of(catalogues, name[: -len(_RANGE)])
-    keys = {f"{key}{_RANGE}_{field.upper()}": given for field, given in fields.items()}
+    key = key_of(catalogues, name[: -len(RANGE)])
+    keys = {f"{key}{RANGE}_{field.upper()}": given for field, given in fields.items()}
     return Patch({name: _scalar(catalogues, name, given) for name, given in keys.items()})
 
 

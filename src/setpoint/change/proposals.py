@@ -95,6 +95,8 @@ class Requirement(NamedTuple):
     approved: int
     solo: bool
     cooling_off_s: int
+    #: When it has cooled off; None for a draft, which has not begun to.
+    free_at: datetime | None = None
 
     @property
     def met(self) -> bool:

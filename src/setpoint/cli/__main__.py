@@ -27,6 +27,7 @@ MODULES = (
     "sweep",
     "runs",
     "market",
+    "serve",
     "db",
     "demo",
 )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from setpoint.change.proposals import Submitted
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.resolve.snapshot import Snapshot
     from setpoint.store.database import Database
 
 app = typer.Typer(
@@ -111,6 +112,16 @@ def parse_context(pairs: list[str] | None) -> dict[str, str]:
             )
         context[name] = value
     return context
+
+
+def say_unused(snapshot: Snapshot) -> None:
+    """Say on stderr which part of a context has no overlay: a misspelt one looks just like that."""
+    layers = {layer.scope for layer in snapshot.layers}
+    for name, value in snapshot.context.items():
+        if (scope := f"{name}={value}") not in layers:
+            err.print(
+                f"note: no overlay is named {scope}, so it changes nothing.", style="yellow", soft_wrap=True
+            )
 
 
 def print_json(document: Any) -> None:

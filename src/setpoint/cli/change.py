@@ -86,7 +86,10 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     if row["apply_at"]:
         out.print(f"scheduled: not before {row['apply_at']:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
     if needed.cooling_off_s:
-        out.print(f"cools off: {needed.cooling_off_s} s after it was proposed", highlight=False)
+        free = (
+            f", until {needed.free_at:%Y-%m-%d %H:%M:%S} UTC" if needed.free_at else " after it is proposed"
+        )
+        out.print(f"cools off: {needed.cooling_off_s} s{free}", highlight=False)
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
     out.print(f"needs: {review}", highlight=False)
     for said in decisions:

@@ -18,6 +18,7 @@ from setpoint.cli.app import (
     out,
     parse_context,
     print_json,
+    say_unused,
     settings,
     table,
 )
@@ -41,7 +42,9 @@ def pinned(system: Catalogues, context: dict[str, str], file: Path | None) -> Sn
         from setpoint.change.documents import pin_snapshot
 
         with database() as opened:
-            return pin_snapshot(opened, system, context)
+            made = pin_snapshot(opened, system, context)
+        say_unused(made)
+        return made
     snapshot = read_snapshot(file)
     for dimension, value in context.items():
         if snapshot.context.get(dimension) != value:

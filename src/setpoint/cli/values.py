@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.change.patch import Patch, key_of, parse_pairs, read_patch
+from setpoint.change.patch import RANGE, Patch, key_of, parse_pairs, read_patch
 from setpoint.cli.app import (
     Context,
     Json,
@@ -20,6 +20,7 @@ from setpoint.cli.app import (
     outcome,
     parse_context,
     print_json,
+    say_unused,
 )
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_OK, UsageError
@@ -48,22 +49,31 @@ def get(
     context: Context = None,
     as_json: Json = False,
 ) -> None:
-    """Print the value that a context resolves to.
+    """Print the value that a context resolves to; a range as MIN..MAX:SCALE, which `set` takes back.
 
-    Example: `setpoint get xgb/5m/learning_rate -c symbol=BTCUSDC`
+    Examples: `setpoint get xgb/5m/learning_rate -c symbol=BTCUSDC`, `setpoint get cb/5m/depth_range`
     """
     from setpoint.change.documents import pin_snapshot
     from setpoint.resolve.environment import to_text
     from setpoint.resolve.hyperparams import Hyperparams
 
     system = catalogues()
-    name = key_of(system, key)
+    is_range = key.upper().endswith(RANGE)
+    name = key_of(system, key[: -len(RANGE)] if is_range else key)
     with database() as opened:
-        value = Hyperparams(pin_snapshot(opened, system, parse_context(context)), system).value(name)
-    if as_json:
-        print_json({"key": name, "value": value})
+        snapshot = pin_snapshot(opened, system, parse_context(context))
+    say_unused(snapshot)
+    hp = Hyperparams(snapshot, system)
+    if is_range:
+        declared = system.declared(name)
+        low, high, scale = hp.range(*declared.key.parts, declared.parameter.name)
+        value, text = {"min": low, "max": high, "scale": scale}, f"{to_text(low)}..{to_text(high)}:{scale}"
     else:
-        out.file.write(to_text(value) + "\n")
+        value, text = hp.value(name), to_text(hp.value(name))
+    if as_json:
+        print_json({"key": name + RANGE * is_range, "value": value})
+    else:
+        out.file.write(text + "\n")
 
 
 @app.command("set")

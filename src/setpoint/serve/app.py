@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 import setpoint
-from setpoint.serve import problems
+from setpoint.serve import holders, hot, manifest, ofrep, problems, stream
 from setpoint.serve.api import ROUTERS
 from setpoint.serve.clock import ticking
 from setpoint.serve.describe import describe, operation_id
@@ -23,8 +23,10 @@ from setpoint.serve.guard import Guard
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from starlette.routing import Route
     from starlette.types import ASGIApp
 
+    from setpoint.serve.live import Live
     from setpoint.serve.plane import Plane
 
 DESCRIPTION = """\
@@ -50,6 +52,7 @@ def build_app(plane: Plane) -> ASGIApp:
     api.state.plane = plane
     for router in ROUTERS:
         api.include_router(router)
+    api.router.routes.extend(_plain_routes(plane))
     problems.install(api)
     describe(api)
     _require_rules(api)
@@ -58,8 +61,24 @@ def build_app(plane: Plane) -> ASGIApp:
 
 @asynccontextmanager
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
-    async with ticking(api.state.plane):
-        yield
+    live: Live = api.state.plane.live
+    live.start()
+    try:
+        async with ticking(api.state.plane):
+            yield
+    finally:
+        await live.stop()
+
+
+def _plain_routes(plane: Plane) -> list[Route]:
+    live = plane.live
+    return [
+        *hot.routes(live),
+        *stream.routes(live),
+        *holders.routes(live, plane.database),
+        *ofrep.routes(live),
+        *manifest.routes(live),
+    ]
 
 
 def _require_rules(api: FastAPI) -> None:

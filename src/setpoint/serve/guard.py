@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from setpoint.errors import PayloadTooLarge
+from setpoint.observe import logfmt
 from setpoint.serve.problems import problem_of
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class _Exchange:
             "event=http_request request_id=%s method=%s path=%s status=%d ms=%.1f account=%s remote=%s",
             self._id,
             self._scope["method"],
-            self._scope["path"].encode("ascii", "backslashreplace").decode().replace(" ", "%20"),
+            logfmt.text(self._scope["path"].encode("ascii", "backslashreplace").decode()),
             self._status,
             1000 * (time.monotonic() - self._began),
             state.get("account", ""),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.serve.access import Credentials
 from setpoint.serve.checks import Check
+from setpoint.serve.live import Live
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
@@ -26,8 +27,12 @@ class Plane:
     database: Database
     catalogues: Catalogues
     credentials: Credentials = field(init=False)
+    live: Live = field(init=False)
     #: Dear questions by name, with their last answers.
     checks: dict[str, Check] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "credentials", Credentials(self.database))
+        credentials = Credentials(self.database)
+        live = Live(self.settings, self.database, self.catalogues, credentials.forget)
+        object.__setattr__(self, "credentials", credentials)
+        object.__setattr__(self, "live", live)

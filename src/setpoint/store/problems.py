@@ -41,7 +41,7 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "SP401": (UnauthenticatedError, "log in again, or ask an admin for another token"),
     "SP403": (ForbiddenError, "`setpoint change show` says what is missing"),
     "SP404": (MissingError, "look it up with `setpoint history` or `setpoint change list`"),
-    "SP409": (StaleRevision, "read it again and repeat the change"),
+    "SP409": (StaleRevision, "read it again and repeat it; `setpoint change amend` renews an open change"),
     "SP422": (InvalidValue, ""),
     "SP423": (ConflictError, "`setpoint change show` says how it stands"),
     "55P03": (ConflictError, "another session holds the row: end its transaction, then try again"),

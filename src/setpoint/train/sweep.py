@@ -57,8 +57,8 @@ class Recorder(Protocol):
     def deliver(self, plan: Plan, entry: dict[str, Any]) -> None:
         """Record one unit's outcome."""
 
-    def finish(self, plan: Plan, state: str, entries: list[dict[str, Any]]) -> None:
-        """Record how the run ended, and what it read."""
+    def finish(self, plan: Plan, outcome: dict[str, Any]) -> None:
+        """Record how the run ended: ``state``, ``read_keys``, and ``fallbacks`` by key."""
 
 
 @dataclass
@@ -188,9 +188,19 @@ def _end(delivery: _Delivery, state: str, progress: Progress) -> None:
     progress.recorded = False
     with suppress(UnavailableError):
         if delivery.send(insist=True):
-            delivery.recorder.finish(delivery.plan, state, progress.entries)
+            delivery.recorder.finish(delivery.plan, outcome_of(delivery.plan, state, progress.entries))
             progress.recorded = True
     progress.undelivered = len(delivery.waiting)
+
+
+def outcome_of(plan: Plan, state: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how a run ended, which keys planning and all units read, and their fallbacks added up."""
+    read = set(plan.read_keys).union(*(entry["read_keys"] for entry in entries))
+    fallbacks: dict[str, int] = {}
+    for entry in entries:
+        for key, count in entry["fallbacks"].items():
+            fallbacks[key] = fallbacks.get(key, 0) + count
+    return {"state": state, "read_keys": sorted(read), "fallbacks": fallbacks}
 
 
 def _train_missing(

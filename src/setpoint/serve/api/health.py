@@ -6,6 +6,7 @@ from typing import Literal
 
 from starlette.responses import Response
 
+from setpoint.errors import DatabaseUnavailable, SetpointError
 from setpoint.serve.access import public
 from setpoint.serve.answers import Answer
 from setpoint.serve.api.shared import PlaneOf, Shape, answers, router_of
@@ -35,5 +36,9 @@ def live() -> Response:
 @router.get("/ready", summary="Requests can be served", responses=answers(ReadyShape), **public())
 def ready(plane: PlaneOf) -> Response:
     """Answer 200 when the database answers and its tables are this release's, else 503."""
+    try:
+        plane.database.require_current()
+    except SetpointError as problem:  # of another release, or it refuses us: not ready either way
+        raise DatabaseUnavailable(problem.message, hint=problem.hint) from None
     head = plane.database.fetch_one("read_chain_head") or {}
     return Answer({"status": "ready", "revision": head.get("id", 0)}).response()

@@ -64,7 +64,8 @@ ORDER BY d.id;
 
 -- name: read_requirement
 -- What a change needs under today's policy, and what it has.
-SELECT r.approvals, r.solo, r.cooling_off_s, (SELECT count(*) FROM approvals_of(c)) AS approved
+SELECT r.approvals, r.solo, r.cooling_off_s, (SELECT count(*) FROM approvals_of(c)) AS approved,
+       c.proposed_at + make_interval(secs => r.cooling_off_s) AS free_at
 FROM changes AS c, required_of(c) AS r
 WHERE c.id = %(id)s;
 

@@ -13,7 +13,7 @@ FROM ftf_config
 ORDER BY id;
 
 -- name: resolve_snapshot
--- The merged document of an ordered list of scopes, with its layers; scopes without a document are left out, no row when all are.
+-- The merged document of an ordered list of scopes, with its layers and the newest revision of any scope at that instant; scopes without a document are left out, no row when all are.
 WITH layer AS MATERIALIZED (
     SELECT position, f.scope, f.base_env, f.hash, f.revision, f.updated_by
     FROM jsonb_array_elements_text(%(scopes)s) WITH ORDINALITY AS wanted (scope, position)
@@ -28,7 +28,7 @@ WITH layer AS MATERIALIZED (
         count(*) AS n_layers
     FROM layer
 )
-SELECT text, document_hash(text) AS hash, layers
+SELECT text, document_hash(text) AS hash, layers, (SELECT id FROM chain_head) AS head
 FROM merged
 WHERE n_layers > 0;
 
