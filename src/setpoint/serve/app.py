@@ -39,6 +39,15 @@ repeated. Every error is `application/problem+json`. `x-setpoint-roles` says who
 
 def build_app(plane: Plane) -> ASGIApp:
     """Return the ASGI application of one server process."""
+    api = typed_api()
+    api.state.plane = plane
+    api.router.routes.extend(_plain_routes(plane))
+    _require_rules(api)
+    return Guard(api)
+
+
+def typed_api() -> FastAPI:
+    """Return the typed API alone, without a plane to serve: enough to give its OpenAPI document."""
     api = FastAPI(
         title="Setpoint",
         version=setpoint.__version__,
@@ -49,14 +58,11 @@ def build_app(plane: Plane) -> ASGIApp:
         generate_unique_id_function=operation_id,
         lifespan=_lifespan,
     )
-    api.state.plane = plane
     for router in ROUTERS:
         api.include_router(router)
-    api.router.routes.extend(_plain_routes(plane))
     problems.install(api)
     describe(api)
-    _require_rules(api)
-    return Guard(api)
+    return api
 
 
 @asynccontextmanager
