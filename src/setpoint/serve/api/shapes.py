@@ -197,6 +197,15 @@ class VerifiedShape(Shape):
     checked_at: datetime
 
 
+class AnchorShape(Shape):
+    """The head of the chain at an instant."""
+
+    revision: int
+    chain: str
+    written_at: datetime
+    format: str
+
+
 class UnfitShape(Shape):
     """A key of the source that today's catalogues do not declare, or whose value they refuse."""
 
