@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.applications import Starlette
 
 import setpoint
 from setpoint.serve import holders, hot, manifest, ofrep, problems, stream
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.routing import Route
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from setpoint.serve.live import Live
     from setpoint.serve.plane import Plane
 
+#: What the paths of the plain routes begin with.
+PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\
 The control plane for training hyperparameters.
 
@@ -40,10 +43,11 @@ repeated. Every error is `application/problem+json`. `x-setpoint-roles` says who
 def build_app(plane: Plane) -> ASGIApp:
     """Return the ASGI application of one server process."""
     api = typed_api()
-    api.state.plane = plane
-    api.router.routes.extend(_plain_routes(plane))
+    plain = Starlette(routes=_plain_routes(plane))
+    problems.install(plain)
+    api.state.plane = plain.state.plane = plane
     _require_rules(api)
-    return Guard(api)
+    return Guard(_Doors(api, plain))
 
 
 def typed_api() -> FastAPI:
@@ -63,6 +67,19 @@ def typed_api() -> FastAPI:
     problems.install(api)
     describe(api)
     return api
+
+
+class _Doors:
+    """Sends a request to the plain routes or to the typed API, whose layers cost more than a kept answer."""
+
+    def __init__(self, api: ASGIApp, plain: ASGIApp) -> None:
+        self._api = api
+        self._plain = plain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        is_plain = scope["type"] == "http" and scope["path"].startswith(PLAIN)
+        await (self._plain if is_plain else self._api)(scope, receive, send)
 
 
 @asynccontextmanager

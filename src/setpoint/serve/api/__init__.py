@@ -1,6 +1,17 @@
 """SERVE: the typed API, one module for each kind of thing."""
 
-from setpoint.serve.api import catalogue, changes, configuration, health, history, restore
+from setpoint.serve.api import (
+    catalogue,
+    changes,
+    configuration,
+    deciding,
+    events,
+    health,
+    history,
+    policies,
+    restore,
+    runs,
+)
 
 ROUTERS = (
     health.router,
@@ -8,5 +19,9 @@ ROUTERS = (
     history.router,
     restore.router,
     changes.router,
+    deciding.router,
+    policies.router,
     catalogue.router,
+    runs.router,
+    events.router,
 )

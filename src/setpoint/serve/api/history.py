@@ -21,8 +21,7 @@ from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue, UnknownRevision, UnknownScope
 from setpoint.serve.access import ANYONE, access
 from setpoint.serve.answers import IMMUTABLE, Answer, etag, page, page_of, place_of
-from setpoint.serve.api.instants import Instant
-from setpoint.serve.api.shapes import (
+from setpoint.serve.api.history_shapes import (
     AnchorShape,
     BlamesShape,
     DiffShape,
@@ -31,6 +30,7 @@ from setpoint.serve.api.shapes import (
     RevisionsShape,
     VerifiedShape,
 )
+from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.shared import (
     LONGEST_NAME,
     After,

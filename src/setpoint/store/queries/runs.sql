@@ -77,7 +77,7 @@ SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.context, r
 FROM finetune_runs AS r
 WHERE (%(state)s::text IS NULL OR r.state = %(state)s) AND (%(snapshot)s::text IS NULL OR r.snapshot_hash = %(snapshot)s)
   AND (%(started_by)s::text IS NULL OR r.started_by = %(started_by)s)
-  AND (%(started_at)s::timestamptz IS NULL OR (r.started_at, r.id) < (%(started_at)s, %(id)s))
+  AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
 ORDER BY r.started_at DESC, r.id DESC
 LIMIT %(limit)s;
 
@@ -92,25 +92,12 @@ ORDER BY id
 LIMIT %(limit)s;
 
 -- name: page_trials
--- The tuning trials of a run in the order of its units, after one; a null filter means all.
+-- The tuning trials of a run in the order of its units, from one on.
 SELECT *
 FROM finetune_trials
 WHERE run_id = %(run_id)s
-  AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s) AND (%(model)s::text IS NULL OR model = %(model)s)
-  AND (symbol, model, timeframe, variant, fold, trial)
-    > (%(after_symbol)s, %(after_model)s, %(after_timeframe)s, %(after_variant)s, %(after_fold)s, %(after_trial)s)
 ORDER BY symbol, model, timeframe, variant, fold, trial
-LIMIT %(limit)s;
-
--- name: page_failures
--- The units of a run that could not be trained, in the order of its units, after one.
-SELECT *
-FROM finetune_failures
-WHERE run_id = %(run_id)s
-  AND (symbol, model, timeframe, variant, fold)
-    > (%(after_symbol)s, %(after_model)s, %(after_timeframe)s, %(after_variant)s, %(after_fold)s)
-ORDER BY symbol, model, timeframe, variant, fold
-LIMIT %(limit)s;
+LIMIT %(limit)s OFFSET %(start)s;
 
 -- name: read_run
 -- One run, whole.
