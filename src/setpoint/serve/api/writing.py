@@ -18,13 +18,16 @@ from setpoint.declare.catalogue import Catalogues
 from setpoint.errors import InvalidValue, PreconditionFailed, StaleRevision, UnknownScope
 from setpoint.serve.answers import Answer, etag
 from setpoint.serve.api.change_shapes import OutcomeShape
-from setpoint.serve.api.shared import Body, Value
+from setpoint.serve.api.shared import Body
 from setpoint.store.database import Transaction
 
 #: The door of a change, as it stands on its revision.
 SOURCE = "http"
 MOST_KEYS = 5000
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+#: A value that is a text: a declared choice, none of which is long.
+Text = Annotated[str, Field(max_length=200)]
 
 
 class RangeBody(Body):
@@ -36,7 +39,7 @@ class RangeBody(Body):
 
 
 Values = Annotated[
-    dict[Name, Value | RangeBody | None],
+    dict[Name, bool | int | float | Text | RangeBody | None],
     Field(
         default_factory=dict,
         max_length=MOST_KEYS,
