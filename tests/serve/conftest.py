@@ -1,4 +1,4 @@
-"""Planes to stream from, clients of them, and revisions written by hand."""
+"""Planes to ask and to stream from, clients of them, and revisions written by hand."""
 
 from dataclasses import replace
 

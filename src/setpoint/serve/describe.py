@@ -64,6 +64,9 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     document["paths"] |= plain_paths(Problem.model_json_schema())
     for path in document["paths"].values():
         for operation in path.values():
+            if not operation.get("security", True):
+                for status in ("401", "403"):
+                    operation["responses"].pop(status, None)
             for response in operation["responses"].values():
                 response.setdefault("headers", {})["X-Request-ID"] = {"schema": {"type": "string"}}
     return document
