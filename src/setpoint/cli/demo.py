@@ -58,7 +58,7 @@ def demo(
         _seed(opened, system)
         _headline("resolve and train", "Ctrl-C leaves a run that can be resumed")
         run = start(opened, system, CONTEXT, _data(data), processes)
-        require_recorded(run, follow(opened, system, run))
+        require_recorded(run, follow(opened, run))
         _headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = view_run(opened, run)
         print_verdict(view)
