@@ -15,6 +15,7 @@ from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from setpoint.settings import Settings
 from setpoint.store.operate import url as address
 from sweep_home import ADA, TINY, TINY_SWEEP, Home, finish, wait_for
+from training_machine import make_machine, told_events
 
 #: Half as many units as the tiny budget, for stories that only need some.
 HALF_SCOPE = "profile=half"
@@ -22,24 +23,6 @@ HALF_SWEEP = ("--context", HALF_SCOPE, "--data", "synthetic")
 UNITS = 15
 #: What differs between two runs of the same plan.
 OF_THE_RUN = {"id", "run_id", "created_at", "training_time_sec"}
-
-
-@dataclass(frozen=True)
-class Machine(Home):
-    """A training machine: its own folder, a token in a file, and no database."""
-
-    plane_url: str = ""
-    token_file: str = ""
-
-    def environ(self):
-        environ = super().environ()
-        del environ["SETPOINT_DATABASE_URL"]
-        # Whoever imports the driver here has not understood that the database is elsewhere.
-        return environ | {
-            "PYTHONPATH": f"{self.settings.home}/blocked:{environ['PYTHONPATH']}",
-            "SETPOINT_URL": self.plane_url,
-            "SETPOINT_TOKEN_FILE": self.token_file,
-        }
 
 
 @dataclass
@@ -56,11 +39,7 @@ class Site:
         """Make a machine with a token of an account."""
         self.machines += 1
         home = self.folder / f"machine-{self.machines}"
-        (home / "blocked" / "psycopg").mkdir(parents=True)
-        (home / "blocked" / "psycopg" / "__init__.py").write_text("raise ImportError('no database here')\n")
-        token = home / "token"
-        token.write_text(credential(self.owner_url, account, "token", lives_s=lives_s))
-        return Machine(Settings(home=home), self.plane.url, str(token))
+        return make_machine(home, self.plane.url, self.owner_url, account, lives_s=lives_s)
 
     def expire(self, account):
         """End every token of an account, as time would."""
@@ -69,14 +48,6 @@ class Site:
                 "UPDATE credentials SET expires_at = clock_timestamp() WHERE account = %s AND kind = 'token'",
                 [account],
             )
-
-    def events(self, run):
-        """Return the recorded events of a run, in the order of their spool."""
-        with self.database.open() as database:
-            rows = database.fetch_all(
-                "page_events", after=0, run=run, name=None, level=None, since=None, until=None, limit=100_000
-            )
-        return sorted(rows, key=lambda row: row["sequence"])
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +66,6 @@ def site(home, swept, tmp_path_factory):
         plane.wait()
         yield Site(home, owner_url, plane, folder)
         plane.kill()
-
-
-def spooled(machine, run):
-    return (machine.folder(run) / "events.log").read_text().splitlines()
 
 
 def compared(rows):
@@ -127,7 +94,7 @@ def test_a_sweep_needs_nothing_but_a_plane(site, swept):
         direct["read_keys"],
         direct["layers"],
     )
-    assert [event["line"] for event in site.events(run)] == spooled(machine, run)
+    assert told_events(site.database, run) == machine.spooled(run)
 
 
 def test_values_are_pinned_over_http_by_every_command(site):
@@ -161,7 +128,7 @@ def test_a_plane_that_is_killed_and_comes_back_disturbs_nothing(site):
 
     assert done.code == 0, done.err
     assert len(site.database.results(run)) == UNITS
-    assert [event["line"] for event in site.events(run)] == spooled(machine, run)
+    assert told_events(site.database, run) == machine.spooled(run)
 
 
 def test_what_could_not_be_delivered_is_delivered_by_a_resume(site):
@@ -181,7 +148,7 @@ def test_what_could_not_be_delivered_is_delivered_by_a_resume(site):
     assert f"setpoint sweep --resume {run}" in away.err
     assert (back.code, back.json["undelivered"]) == (0, 0), back.err
     assert site.database.row(run)["state"] == "complete"
-    assert [event["line"] for event in site.events(run)] == spooled(machine, run)
+    assert told_events(site.database, run) == machine.spooled(run)
 
 
 def test_a_token_that_expires_midway_costs_no_training(site):
@@ -201,7 +168,7 @@ def test_a_token_that_expires_midway_costs_no_training(site):
     assert "Traceback" not in refused.err
     assert done.code == 0, done.err
     assert len(site.database.results(run)) == UNITS
-    assert [event["line"] for event in site.events(run)] == spooled(machine, run)
+    assert told_events(site.database, run) == machine.spooled(run)
 
 
 def test_a_token_that_never_was_stops_the_sweep_before_it_trains(site):
