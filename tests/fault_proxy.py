@@ -1,7 +1,7 @@
 """A small TCP proxy that cuts, delays, resets and swallows, to stand before a plane.
 
-``with fault_proxy(port) as proxy`` gives a proxy on ``proxy.port``; what it does may be changed at any time and
-holds for connections that are open and for new ones:
+``with fault_proxy(port) as proxy`` gives a proxy on ``proxy.port``; what it does may be changed at any time
+and holds for connections that are open and for new ones:
 
 delay_s      each piece waits this long before it is passed on
 cut_after    a connection is closed once this many bytes came back from the plane; None for never

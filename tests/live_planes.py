@@ -1,27 +1,20 @@
-"""Planes whose inside a test may watch, planes that are processes of their own, and readers of streams."""
+"""Planes whose inside a test may watch, and readers of their streams."""
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
 from sseclient import SSEClient
 
-import setpoint
 from setpoint.declare.loading import load_catalogues
 from setpoint.serve.app import build_app
 from setpoint.serve.plane import Plane
 from setpoint.serve.server import PlaneServer, listen
-from setpoint.settings import Settings
 from setpoint.store.database import SERVER, Database
 
 if TYPE_CHECKING:
@@ -30,6 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
     from setpoint.serve.live import Live
+    from setpoint.settings import Settings
 
 #: How long a test waits for what must come, in seconds; far longer than it takes.
 PATIENCE_S = 30
@@ -74,43 +68,6 @@ def live_plane(
 
 
 @contextmanager
-def plane_process(settings: Settings) -> Iterator[str]:
-    """Serve a plane from a process of its own; yields its URL."""
-    environ = os.environ | {
-        "PYTHONPATH": os.pathsep.join((str(Path(setpoint.__file__).parents[1]), str(Path(__file__).parent))),
-        "SETPOINT_HOME": str(settings.home),
-        "SETPOINT_DATABASE_URL": settings.database_url,
-        "SETPOINT_CATALOGUES": settings.catalogues,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "live_planes"],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        _, complaints = process.communicate(timeout=PATIENCE_S)
-        assert complaints == ""
-        assert process.returncode in {0, -signal.SIGTERM}  # uvicorn stops in order, then ends by the signal
-
-
-def main() -> None:
-    """Serve until told to stop; says its URL first."""
-    settings = Settings.from_environ()
-    listener = listen("127.0.0.1", 0)
-    with Database.open(settings, SERVER) as database:
-        plane = Plane(settings, database, load_catalogues(settings.catalogues))
-        config = uvicorn.Config(build_app(plane), log_config=None, ws="none", lifespan="on")
-        server = PlaneServer(config, plane.live)
-        print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)  # noqa: T201 - for who started it
-        server.run(sockets=[listener])
-
-
-@contextmanager
 def reading(
     client: httpx.Client, path: str = "/v1/stream", last_event_id: int | None = None
 ) -> Iterator[Iterator]:
@@ -119,7 +76,3 @@ def reading(
     with client.stream("GET", path, headers=headers, timeout=PATIENCE_S) as response:
         assert response.status_code == 200, response.read()
         yield SSEClient(response.iter_bytes()).events()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,11 @@
 """A small plane on the loopback interface that speaks the contract from one snapshot, and faults to order."""
 
 import json
+import socket
 import threading
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
@@ -17,7 +18,7 @@ from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 CATALOGUES = load_catalogues("cvntrade")
 SEED = {key: sourced.value for key, sourced in load_seeds("", CATALOGUES)[0].values.items()}
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
-TOKEN = "spt_this_is_the_secret_of_a_test"
+TOKEN = "spt_this_is_the_secret_of_a_test"  # noqa: S105 - it opens nothing
 
 
 def snapshot_of(document, context=None, revision=1, catalogues=CATALOGUES):
@@ -31,7 +32,7 @@ def etag_of(body):
 
 
 class SmallPlane:
-    """One document in the scope ``global``, whatever the context; tokens are checked when ``token`` is set."""
+    """One document in the scope ``global``, whatever the context; a ``token`` is asked for when it is set."""
 
     def __init__(self):
         self.document, self.revision, self.token = dict(SEED), 1, ""
@@ -44,6 +45,7 @@ class SmallPlane:
         self.is_up = True
         self.is_streaming = True
         self.changed = threading.Condition()
+        self.connections = set()
 
     def change(self, **values):
         """Make a revision and tell the streams."""
@@ -64,9 +66,11 @@ class SmallPlane:
         query = dict(parse_qsl(parts.query))
         size = int(handler.headers.get("Content-Length") or 0)
         handler.sent = handler.rfile.read(size)
-        self.requests.append((handler.command, parts.path, query, dict(handler.headers)))
+        self.requests.append((handler.command, parts.path, dict(query), dict(handler.headers)))
         if waiting := self.faults[parts.path]:
-            fault = waiting[0] if len(waiting) == 1 and getattr(waiting[0], "stays", False) else waiting.pop(0)
+            fault = (
+                waiting[0] if len(waiting) == 1 and getattr(waiting[0], "stays", False) else waiting.pop(0)
+            )
             fault(handler)
         elif self.token and handler.headers.get("Authorization") != f"Bearer {self.token}":
             refuse(handler, 401, "unauthenticated", "this token is unknown.")
@@ -188,16 +192,17 @@ def small_plane(port=0, tls=None):
             except OSError:
                 self.close_connection = True  # the client went away
 
-        do_PUT = do_POST = do_PATCH = do_DELETE = do_GET
-
         def log_message(self, *args):
             pass
 
         def handle(self):
-            try:
+            plane.connections.add(self.connection)
+            with suppress(OSError):  # reset by the client, by the fault proxy, or by the end of the block
                 super().handle()
-            except OSError:
-                pass  # reset by the client or by the fault proxy
+            plane.connections.discard(self.connection)
+
+    for method in ("PUT", "POST", "PATCH", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler.do_GET)
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
@@ -221,3 +226,6 @@ def small_plane(port=0, tls=None):
                 plane.changed.notify_all()
             server.shutdown()
             thread.join()
+            for connection in tuple(plane.connections):
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)

@@ -91,7 +91,9 @@ def kept(environ):
 def test_a_pin_asks_for_its_context_and_says_who_asks(small, environ):
     """The query is the context; the client names itself, with a token that only the plane sees."""
     small.token = TOKEN
-    hp = setpoint.pin({"symbol": "BTC USDC&ü", "profile": "demo"}, environ=environ | {"SETPOINT_TOKEN": TOKEN})
+    hp = setpoint.pin(
+        {"symbol": "BTC USDC&ü", "profile": "demo"}, environ=environ | {"SETPOINT_TOKEN": TOKEN}
+    )
     ((_, _, query, headers),) = small.requests
 
     assert query == {"symbol": "BTC USDC&ü", "profile": "demo"} == hp.snapshot.context
@@ -278,18 +280,18 @@ def test_a_body_that_is_too_large(small, environ, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "error"),
+    ("refused", "error"),
     [
-        (401, "unauthenticated", UnauthenticatedError),
-        (403, "forbidden", ForbiddenError),
-        (302, "", UsageError),
-        (422, "invalid_context", InvalidContext),
+        ((401, "unauthenticated"), UnauthenticatedError),
+        ((403, "forbidden"), ForbiddenError),
+        ((302, ""), UsageError),
+        ((422, "invalid_context"), InvalidContext),
     ],
 )
-def test_a_refusal_never_falls_back(small, environ, events, number, code, error):
+def test_a_refusal_never_falls_back(small, environ, events, refused, error):
     """Who is not let in gets no values, whatever is kept."""
     setpoint.pin(CONTEXT, environ=environ)
-    small.faults["/v1/snapshot"] = [for_ever(lambda handler: refuse(handler, number, code, "no"))]
+    small.faults["/v1/snapshot"] = [for_ever(lambda handler: refuse(handler, *refused, "no"))]
 
     with pytest.raises(error):
         setpoint.pin(CONTEXT, environ=environ)
@@ -309,7 +311,7 @@ def test_a_refusal_never_falls_back(small, environ, events, number, code, error)
     ],
 )
 def test_what_is_kept_is_verified_when_it_is_used(small, environ, damage):
-    """A damaged or edited file is as good as none: not sent as an ETag, not used, replaced by the next pin."""
+    """A damaged or edited file is as good as none: not named, not used, replaced by the next pin."""
     setpoint.pin(CONTEXT, environ=environ)
     (file,) = kept(environ)
     file.write_text(damage(file.read_text()))
@@ -349,7 +351,7 @@ def test_a_file_wins_over_the_plane(small, environ, tmp_path):
 
 def test_a_variable_that_disagrees_with_the_plane(small, environ):
     """Somebody who exports another value beside a plane is told, not obeyed."""
-    with pytest.raises(EnvironmentDisagrees, match="GAMMA=0.5"):
+    with pytest.raises(EnvironmentDisagrees, match=r"GAMMA=0\.5"):
         setpoint.pin(CONTEXT, environ=environ | {GAMMA: "0.5"})
 
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from live_planes import live_plane
-from planes import credential, open_accounts
+from planes import credential, open_accounts, serving_plane
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 
@@ -68,3 +68,25 @@ def write(owner_url):
             return revision
 
         yield written
+
+
+@pytest.fixture
+def token_of(http_as, plane, owner_url):
+    """``token_of("bo")`` is an HTTP client with an API token of Bo's instead of a session."""
+    opened = []
+
+    def client_of(account):
+        http_as(account)
+        headers = {"X-API-Key": credential(owner_url, account, "token")}
+        opened.append(httpx.Client(base_url=plane, headers=headers, timeout=20))
+        return opened[-1]
+
+    yield client_of
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture
+def another_plane(plane_settings, catalogues):
+    """Serve this test's database from a second server, which yields its URL."""
+    return lambda: serving_plane(plane_settings, catalogues)

@@ -282,9 +282,10 @@ def test_a_value_that_is_none_of_its_type_is_a_failure_of_its_own_flag(wide, rea
     """Written by hand: an int with a fraction, one no double holds, text for a bool. A whole float is one."""
     with psycopg.connect(owner_url) as owner:
         owner.execute(
-            "UPDATE ftf_config SET base_env = base_env || %s::jsonb WHERE id = 1",
+            "UPDATE ftf_config SET base_env = base_env || %s::jsonb || %s::jsonb WHERE id = 1",
             [
-                '{"WIDE_A_COUNT": 10.0, "WIDE_B_COUNT": 9007199254740993, "WIDE_A_FLAG": "yes", "WIDE_A_RATE": 1e2}'
+                '{"WIDE_A_COUNT": 10.0, "WIDE_B_COUNT": 9007199254740993}',
+                '{"WIDE_A_FLAG": "yes", "WIDE_A_RATE": 1e2}',
             ],
         )
         owner.commit()

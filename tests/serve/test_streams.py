@@ -8,7 +8,8 @@ import httpx
 import psycopg
 import pytest
 
-from live_planes import PATIENCE_S, live_plane, plane_process, reading
+from live_planes import PATIENCE_S, live_plane, reading
+from plane_process import PlaneProcess, plane_environ
 from setpoint.change.identity import author_of
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
@@ -179,8 +180,8 @@ def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(  # no
         with psycopg.connect(owner_url, autocommit=True) as owner:
             owner.execute(
                 "DO $$ BEGIN FOR n IN 1..4000 LOOP"
-                " UPDATE ftf_config SET base_env = jsonb_build_object('A', n); IF n % 100 = 0 THEN COMMIT; END IF;"
-                " END LOOP; END $$"
+                " UPDATE ftf_config SET base_env = jsonb_build_object('A', n);"
+                " IF n % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$"
             )
         newest = write(0.09)
         eventually(lambda: served.live.feed.newest == newest)
@@ -242,15 +243,33 @@ def test_an_undeclared_dimension_is_refused(seeded, cy):
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_context")
 
 
-def test_a_change_through_one_process_is_streamed_by_the_other(seeded, plane_settings, client_of):
+@pytest.fixture
+def two_planes(plane_settings, tmp_path):
+    """The URLs of two processes of `setpoint serve` on this test's database."""
+    environ = plane_environ(
+        SETPOINT_HOME=str(plane_settings.home), SETPOINT_DATABASE_URL=plane_settings.database_url
+    )
+    processes = [PlaneProcess(environ, tmp_path / f"plane{n}.log") for n in range(2)]
+    try:
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.wait()
+        yield [process.url for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_a_change_through_one_process_is_streamed_by_the_other(seeded, two_planes, client_of):
     """Two server processes on one database: written through the first, told by the second."""
-    with plane_process(plane_settings) as first, plane_process(plane_settings) as second:
-        ada = client_of(first, "ada")
-        with reading(client_of(second, "cy")) as events:
-            etag = ada.get("/v1/config/global").headers["ETag"]
-            edits = {"set": {"CVN_HPO_XGB_5M_LEARNING_RATE": 0.07}, "reason": "slower"}
-            made = ada.patch("/v1/config/global", json=edits, headers={"If-Match": etag})
-            event = next(events)
+    first, second = two_planes
+    ada = client_of(first, "ada")
+    with reading(client_of(second, "cy")) as events:
+        etag = ada.get("/v1/config/global").headers["ETag"]
+        edits = {"set": {"CVN_HPO_XGB_5M_LEARNING_RATE": 0.07}, "reason": "slower"}
+        made = ada.patch("/v1/config/global", json=edits, headers={"If-Match": etag})
+        event = next(events)
 
     assert made.status_code == 200, made.text
     assert event.id == str(made.json()["revision"])

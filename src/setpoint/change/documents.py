@@ -6,7 +6,6 @@ their declarations refuse, and every invariant that a new document would newly b
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,14 +98,12 @@ def pin_with_head(
 
 
 def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:
-    overridden = {key for row in rows[1:] for key in row["keys"]}
-    layers = []
-    for index, row in enumerate(rows):
-        shown = overridden if index == 0 else row["keys"]
-        values = json.loads(row["text"])
-        keys = {key: values[key] for key in sorted(shown) if key in values}
-        layers.append(SnapshotLayer(row["scope"], row["revision"], row["hash"], row["author"], keys))
-    return tuple(layers)
+    return tuple(
+        SnapshotLayer(
+            row["scope"], row["revision"], row["hash"], row["author"], dict(sorted(row["keys"].items()))
+        )
+        for row in rows
+    )
 
 
 def typed(values: Mapping[str, Any], catalogues: Catalogues) -> dict[str, Any]:

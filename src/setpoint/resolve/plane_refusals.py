@@ -46,7 +46,7 @@ _BY_STATUS: dict[int, type[SetpointError]] = {
     429: TooManyRequests,
 }
 _HINTS = {
-    401: "give a valid token in SETPOINT_TOKEN_FILE; an administrator makes one with `setpoint token`",
+    401: "give a valid token in SETPOINT_TOKEN_FILE; make one with POST /v1/tokens",
     403: "this token's roles do not allow it",
 }
 _LONGEST_TEXT = 4000

@@ -236,6 +236,7 @@ class Watch(_Values):
             parser = EventParser(parser.last_event_id)
             with suppress(SetpointError):  # what it means for the values, the next look says
                 self._listen(parser)
+            self._look_again(None)  # the plane may be gone: find out now
             failures = 0 if parser.retry_ms is not None else failures + 1
             first_s = self._pace.pause_s if parser.retry_ms is None else parser.retry_ms / 1000
             self._closing.wait(self._backoff(failures, first_s))
@@ -259,7 +260,6 @@ class Watch(_Values):
                     self._look_again(_revision(event))
         finally:
             stream.close()
-            self._look_again(None)  # the plane may be gone: find out now
 
     def _look_again(self, revision: int | None) -> None:
         with self._changed:
@@ -284,7 +284,7 @@ class Watch(_Values):
                     "host": host(),
                     "pid": os.getpid(),
                     "run": self._run,
-                    "revision": held.revision,
+                    "revision": held.revision or 0,
                 },
             )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.applications import Starlette
 
 import setpoint
 from setpoint.serve import holders, hot, manifest, ofrep, problems, stream
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.routing import Route
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from setpoint.serve.live import Live
     from setpoint.serve.plane import Plane
 
+#: What the paths of the plain routes begin with.
+PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\
 The control plane for training hyperparameters.
 
@@ -49,14 +52,28 @@ def build_app(plane: Plane) -> ASGIApp:
         generate_unique_id_function=operation_id,
         lifespan=_lifespan,
     )
-    api.state.plane = plane
+    plain = Starlette(routes=_plain_routes(plane))
+    api.state.plane = plain.state.plane = plane
     for router in ROUTERS:
         api.include_router(router)
-    api.router.routes.extend(_plain_routes(plane))
-    problems.install(api)
+    for app in (api, plain):
+        problems.install(app)
     describe(api)
     _require_rules(api)
-    return Guard(api)
+    return Guard(_Doors(api, plain))
+
+
+class _Doors:
+    """Sends a request to the plain routes or to the typed API, whose layers cost more than a kept answer."""
+
+    def __init__(self, api: ASGIApp, plain: ASGIApp) -> None:
+        self._api = api
+        self._plain = plain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        is_plain = scope["type"] == "http" and scope["path"].startswith(PLAIN)
+        await (self._plain if is_plain else self._api)(scope, receive, send)
 
 
 @asynccontextmanager

@@ -5,10 +5,10 @@ Guarantees: no more than the limit is ever held. Refuses what is not one JSON ob
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from setpoint.errors import PayloadTooLarge, UsageError
+from setpoint.serve.strict_json import parse_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,7 +21,7 @@ async def read_object(request: Request) -> dict[str, Any]:
 
     Raises:
         PayloadTooLarge: it is longer than ``LARGEST`` bytes.
-        UsageError: it is no JSON object.
+        UsageError, InvalidDocument: it is no JSON object, see ``parse_body``.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -30,16 +30,9 @@ async def read_object(request: Request) -> dict[str, Any]:
             raise PayloadTooLarge(
                 f"the body is longer than {LARGEST} bytes.", hint="send only what is asked for"
             )
-    try:
-        found = json.loads(bytes(body) or b"{}", parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise UsageError("the body is no JSON.", hint="send one JSON object") from None
+    found = parse_body(bytes(body)) if body else {}
     if not isinstance(found, dict):
         raise UsageError(
             f"the body is {type(found).__name__}, expected one JSON object.", hint="send an object"
         )
     return found
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)

@@ -13,6 +13,7 @@ import asyncio
 import json
 import threading
 import time
+from itertools import cycle
 from math import isinf
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ TOUCH_S = 3.0
 #: A look that takes this long hangs: its session is cut.
 HUNG_S = 8.0
 BEAT_S = 15.0
+#: Streams beat in groups, one after the other, so that a heartbeat of thousands never delays news.
+GROUPS = 15
 #: Events sent in one piece, so that a stream that lags far never builds up a large answer.
 MOST_AT_ONCE = 64
 
@@ -48,13 +51,13 @@ class Feed:
         #: Grows when accounts or credentials may have changed.
         self.access_changes = 0
         self.beat_s = BEAT_S
-        #: How many heartbeats have passed.
-        self.beats = 0
+        #: How many heartbeats have passed, by group.
+        self.beats = [0] * GROUPS
         self.closed = False
         self._on_access_changed = on_access_changed
         self._looked_at = float("-inf")
         self._known: dict[int, tuple[str, bytes]] = {}
-        self._turn = asyncio.Event()
+        self._turns = [asyncio.Event() for _ in range(GROUPS)]
         self._first = asyncio.Event()
         self._follower = Follower(server, REMEMBERED)
         self._thread: threading.Thread | None = None
@@ -130,10 +133,10 @@ class Feed:
         except TimeoutError:
             raise DatabaseUnavailable("the database was not reached yet.", hint="try again") from None
 
-    async def turn(self) -> None:
-        """Wait until there may be something new, a heartbeat is due, or streams are to end."""
+    async def turn(self, group: int) -> None:
+        """Wait until there may be something new, the group's heartbeat is due, or streams are to end."""
         if not self.closed:
-            await self._turn.wait()
+            await self._turns[group].wait()
 
     def publish(self, news: News) -> None:
         """Take in what a look found."""
@@ -157,9 +160,10 @@ class Feed:
         self._known.pop(revision.id - REMEMBERED, None)
         self.newest = revision.id
 
-    def _wake(self) -> None:
-        woken, self._turn = self._turn, asyncio.Event()
-        woken.set()
+    def _wake(self, *groups: int) -> None:
+        for group in groups or range(GROUPS):
+            self._turns[group].set()
+            self._turns[group] = asyncio.Event()
 
     def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
         for news in self._follower.news():
@@ -169,15 +173,12 @@ class Feed:
                 return
 
     async def _tick(self) -> None:
-        beat_at = time.monotonic() + self.beat_s
-        while True:
-            await asyncio.sleep(min(1.0, self.beat_s))
+        for group in cycle(range(GROUPS)):
+            await asyncio.sleep(self.beat_s / GROUPS)
             if self.out_of_touch_s > HUNG_S:
                 self._follower.sever()
-            if time.monotonic() >= beat_at:
-                beat_at = time.monotonic() + self.beat_s
-                self.beats += 1
-                self._wake()
+            self.beats[group] += 1
+            self._wake(group)
 
 
 def event_of(revision: Revision) -> bytes:

@@ -17,7 +17,14 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
-from setpoint.errors import InvalidContext, SetpointError, UnknownRevision, UsageError
+from setpoint.errors import (
+    InvalidContext,
+    InvalidDocument,
+    PayloadTooLarge,
+    SetpointError,
+    UnknownRevision,
+    UsageError,
+)
 from setpoint.serve.access import ANYONE, principal_of, require
 from setpoint.serve.bodies import read_object
 from setpoint.serve.conditional import is_known
@@ -129,8 +136,8 @@ def _refusal(problem: SetpointError, key: str | None) -> Response:
     details = f"{problem.message} next: {problem.hint}" if problem.hint else problem.message
     if isinstance(problem, InvalidContext):
         return _failure(400, "INVALID_CONTEXT", details, key)
-    if isinstance(problem, UsageError):
-        return _failure(problem.http_status, "PARSE_ERROR", details, key)
+    if isinstance(problem, UsageError | InvalidDocument):
+        return _failure(413 if isinstance(problem, PayloadTooLarge) else 400, "PARSE_ERROR", details, key)
     refused = _failure(problem.http_status, "GENERAL", details, key)
     told = problem_of(problem).headers
     for name in _KEPT_HEADERS:

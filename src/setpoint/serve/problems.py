@@ -21,7 +21,7 @@ from setpoint.errors import SetpointError, TooManyRequests, UnauthenticatedError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastapi import FastAPI
+    from starlette.applications import Starlette
     from starlette.requests import Request
 
 MEDIA_TYPE = "application/problem+json"
@@ -76,7 +76,7 @@ def problem_of(error: SetpointError, request_id: str = "") -> Response:
     )
 
 
-def install(api: FastAPI) -> None:
+def install(api: Starlette) -> None:
     """Make an application answer every error in this shape."""
     api.add_exception_handler(SetpointError, _on_ours)
     api.add_exception_handler(RequestValidationError, _on_unreadable)

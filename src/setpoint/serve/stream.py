@@ -9,6 +9,7 @@ when its client does not read, and when its credential is no longer good.
 from __future__ import annotations
 
 import asyncio
+from itertools import cycle
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -18,6 +19,7 @@ from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, SetpointError, UnavailableError
 from setpoint.serve.access import ANYONE, principal_of, require
+from setpoint.serve.feed import GROUPS
 from setpoint.serve.hot import revision_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ BEAT = b": beat\n\n"
 #: A client that does not take a few kilobytes within this time is given up; it may come back.
 STALLED_S = 30.0
 MOST_STREAMS = 10_000
+_GROUPS = cycle(range(GROUPS))
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -125,13 +128,14 @@ class EventStream(Response):
         last = feed.newest if self._last_event_id is None else _number(self._last_event_id)
         greeting = f"id: {last}\n: from here on\n\n".encode() if self._last_event_id is None else b""
         await _send(send, OPENING + greeting)
-        beats, access_changes = feed.beats, feed.access_changes
+        group = next(_GROUPS)
+        beats, access_changes = feed.beats[group], feed.access_changes
         while not feed.closed:
             piece, last = feed.after(last, self._scopes)
             if piece:
                 await _send(send, piece)
-            elif beats != feed.beats:
-                beats = feed.beats
+            elif beats != feed.beats[group]:
+                beats = feed.beats[group]
                 if await _is_gone(receive):
                     return
                 if access_changes != feed.access_changes:
@@ -140,7 +144,7 @@ class EventStream(Response):
                         return
                 await _send(send, BEAT)
             else:
-                await feed.turn()
+                await feed.turn(group)
 
     async def _is_welcome(self) -> bool:
         try:

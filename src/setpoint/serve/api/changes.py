@@ -48,7 +48,6 @@ _TOLD = (
     "scope",
     "kinds",
     "base_revision",
-    "edits",
     "proposal_hash",
     "restores",
     "author",
@@ -325,6 +324,7 @@ def _told(
     is_policy = "policy" in change.row["kinds"]
     body = {
         **{name: change.row[name] for name in _TOLD},
+        "edits": [edit._asdict() for edit in change.edits],
         "policy": parse_text(change.row["proposal"]) if is_policy else None,
         "cools_off_until": proposed_at and proposed_at + timedelta(seconds=needed.cooling_off_s),
         "requirement": needed._asdict(),

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from setpoint.change.documents import typed
 from setpoint.change.overlays import creation, retirement
 from setpoint.change.patch import Patch, read_values
-from setpoint.change.policies import KINDS, policy_proposal
+from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import Proposal, Submitted, read_change, submit
 from setpoint.declare.catalogue import GLOBAL_SCOPE, Catalogues
 from setpoint.declare.document import parse_text
@@ -27,7 +27,7 @@ from setpoint.errors import InvalidValue, PreconditionFailed, StaleRevision, Unk
 from setpoint.serve.access import ANYONE, WRITERS, Caller, access
 from setpoint.serve.answers import REVALIDATED, Answer, Once, base_revision, etag, page_of, write
 from setpoint.serve.api.instants import Instant
-from setpoint.serve.api.shapes import DocumentShape, OutcomeShape, PoliciesShape, ScopesShape
+from setpoint.serve.api.shapes import DocumentShape, OutcomeShape, PoliciesShape, PolicyKind, ScopesShape
 from setpoint.serve.api.shared import (
     After,
     Body,
@@ -226,9 +226,7 @@ def set_policy(
     caller: Caller,
     once: Once,
     scope: Annotated[str, Path(max_length=200, description="A scope, or `*` for any.")],
-    kind: Annotated[
-        str, Path(description="A kind of change, or `*` for any.", json_schema_extra={"enum": list(KINDS)})
-    ],
+    kind: Annotated[PolicyKind, Path(description="A kind of change, or `*` for any.")],
     policy: PolicyBody,
 ) -> Response:
     """Open a change of kind `policy`; it needs what today's policy asks of that kind."""

@@ -13,7 +13,7 @@ from fastapi import Path, Query
 from starlette.responses import Response
 
 from setpoint.change.documents import typed
-from setpoint.change.history import diff_revisions, read_revision
+from setpoint.change.history import diff_revisions, edits_of, read_revision
 from setpoint.change.verification import verify
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
@@ -158,7 +158,7 @@ def get_revision(
     names = (*_SUMMARY, "created_at", "catalogues", "previous_chain", "chain")
     body = {
         "revision": row["id"],
-        "edits": row["diff"],
+        "edits": [edit._asdict() for edit in edits_of(row["diff"])],
         **{name: row[name] for name in names},
         "values": typed(parse_text(row["text"]), plane.catalogues),
     }
@@ -204,7 +204,7 @@ def _summary(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "revision": row["id"],
         **{name: row[name] for name in _SUMMARY},
-        "edits": row["diff"],
+        "edits": [edit._asdict() for edit in edits_of(row["diff"])],
         "change": row["change_id"],
         "review": row["review"],
         "created_at": row["created_at"],

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field
+
+#: Enough to tell it from a number of seconds, which pydantic would take; the rest it judges itself.
+_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:")
 
 
 def _text(given: object) -> object:
     if not isinstance(given, str):
         raise ValueError("an instant is a text such as 2026-06-01T06:00:00Z")  # noqa: TRY004 - pydantic's way to refuse
-    if given.isdigit():
-        raise ValueError("an instant is no number of seconds")
+    if not _RFC_3339.match(given):
+        raise ValueError("an instant is written as 2026-06-01T06:00:00Z")
     return given
 
 

@@ -14,6 +14,7 @@ from setpoint.serve.api.shared import Shape, Value
 
 State = Literal["draft", "proposed", "suspended", "applied", "rejected", "withdrawn"]
 Kind = Literal["value", "range", "scope", "restore", "policy"]
+PolicyKind = Literal["*", "value", "range", "scope", "restore", "policy"]
 Next = str | None
 
 
@@ -79,7 +80,7 @@ class PolicyShape(Shape):
     """How many people must approve; `*` is any scope or kind, the most specific policy decides."""
 
     scope: str
-    kind: Kind | Literal["*"]
+    kind: PolicyKind
     approvals: int
     solo: bool
     cooling_off_s: int
