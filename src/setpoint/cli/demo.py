@@ -12,6 +12,7 @@ import typer
 from rich.rule import Rule
 
 from setpoint.cli.app import app, catalogues, database, err, out, settings
+from setpoint.cli.pin import database_door
 from setpoint.cli.runs import print_verdict
 from setpoint.cli.seed import print_applied
 from setpoint.cli.sweep import (
@@ -57,8 +58,9 @@ def demo(
         _headline("store and seed", str(settings().home))
         _seed(opened, system)
         _headline("resolve and train", "Ctrl-C leaves a run that can be resumed")
-        run = start(opened, system, CONTEXT, _data(data), processes)
-        require_recorded(run, follow(opened, system, run))
+        door = database_door(opened, system)
+        run = start(door, system, CONTEXT, _data(data), processes)
+        require_recorded(door, run, follow(door, run))
         _headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = view_run(opened, run)
         print_verdict(view)

@@ -60,11 +60,11 @@ class Door:
 def door(system: Catalogues) -> Iterator[Door]:
     """Open the door of these settings; through the plane nothing of the database is needed or imported."""
     if settings().url:
-        with Plane.from_settings(settings()) as plane:
-            yield plane_door(plane, system, settings())
+        with plane_door(system, settings()) as opened:
+            yield opened
     else:
-        with database() as opened:
-            yield database_door(opened, system)
+        with database() as reached:
+            yield database_door(reached, system)
 
 
 def database_door(opened: Database, system: Catalogues) -> Door:
@@ -81,9 +81,10 @@ def database_door(opened: Database, system: Catalogues) -> Door:
     )
 
 
-def plane_door(plane: Plane, system: Catalogues, given: Settings) -> Door:
-    """Return the door of a plane, as the settings describe the way to it."""
-    from setpoint.train.reporting import PlaneRecorder
+@contextmanager
+def plane_door(system: Catalogues, given: Settings) -> Iterator[Door]:
+    """Open the door of the plane that some settings name."""
+    from setpoint.train.reporting import PATIENCE, PlaneRecorder
 
     def pin_over_http(context: dict[str, str]) -> Snapshot:
         source = plane_source(context, os.environ, given, system)
@@ -93,7 +94,8 @@ def plane_door(plane: Plane, system: Catalogues, given: Settings) -> Door:
     def scopes() -> list[str]:
         return [item["scope"] for item in plane.request("GET", "/v1/scopes?limit=500").json()["items"]]
 
-    return Door("plane", pin_over_http, scopes, PlaneRecorder.from_settings(given))
+    with Plane.from_settings(given) as plane, Plane.from_settings(given, PATIENCE) as reporting:
+        yield Door("plane", pin_over_http, scopes, PlaneRecorder(reporting, given.home))
 
 
 def pinned(system: Catalogues, context: dict[str, str], file: Path | None) -> Snapshot:

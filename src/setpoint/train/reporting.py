@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from setpoint.errors import CorruptSnapshot, StorageFull
-from setpoint.resolve.plane import Patience, Plane
+from setpoint.resolve.plane import Patience
 from setpoint.resolve.snapshot import write_atomically
 from setpoint.train.plan import EVENTS_FILE
 from setpoint.train.sweep import run_folder
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from setpoint.resolve.plane import Plane
     from setpoint.resolve.snapshot import Snapshot
-    from setpoint.settings import Settings
     from setpoint.train.plan import Plan
 
 #: A sweep does not wait for its plane: it goes on, and what waits is sent with the next unit.
@@ -38,16 +38,11 @@ LONGEST_LINE = 65 * 1024
 
 
 class PlaneRecorder:
-    """Reports a sweep through the plane; implements ``train.sweep.Recorder``."""
+    """Reports a sweep whose folder is in ``home``; implements ``train.sweep.Recorder``."""
 
     def __init__(self, plane: Plane, home: Path) -> None:
         self._plane = plane
         self._home = home
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> PlaneRecorder:
-        """Report to the plane that the ``SETPOINT_*`` variables name."""
-        return cls(Plane.from_settings(settings, PATIENCE), settings.home)
 
     def start(self, plan: Plan, snapshot: Snapshot) -> None:
         """Report the run and the snapshot it pins."""
