@@ -185,9 +185,14 @@ def seeded(database: Database, catalogues: Catalogues) -> Database:
 
 
 @pytest.fixture
-def plane(server: TestServer, clone: str, settings: Settings, catalogues: Catalogues) -> Iterator[str]:
+def served(server: TestServer, clone: str, settings: Settings) -> Settings:
+    """What a plane would read that serves this test's own database."""
+    return replace(settings, database_url=server.url(clone, login="setpoint_server"))
+
+
+@pytest.fixture
+def plane(served: Settings, catalogues: Catalogues) -> Iterator[str]:
     """The URL of a plane that serves this test's own database."""
-    served = replace(settings, database_url=server.url(clone, login="setpoint_server"))
     with serving_plane(served, catalogues) as url:
         yield url
 
