@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 import setpoint
 from setpoint.serve import problems
 from setpoint.serve.api import ROUTERS
+from setpoint.serve.described import describe
 from setpoint.serve.guard import Guard
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def build_app(plane: Plane) -> ASGIApp:
         title="Setpoint",
         version=setpoint.__version__,
         description=DESCRIPTION,
+        openapi_url=None,  # its own route declares no rule; ours is in `described`
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
@@ -44,12 +45,6 @@ def build_app(plane: Plane) -> ASGIApp:
     for router in ROUTERS:
         api.include_router(router)
     problems.install(api)
-    _require_rules(api)
-    return Guard(api)
+    describe(api)
+    return Guard(api, plane)
 
-
-def _require_rules(api: FastAPI) -> None:
-    for route in api.routes:
-        if isinstance(route, APIRoute):
-            rule = (route.openapi_extra or {}).get("x-setpoint-roles")
-            assert rule, f"{route.path} declares no access rule"  # noqa: S101 - a programming error

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from setpoint.serve.access import Credentials
+from setpoint.serve.logins import Logins
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
@@ -25,6 +26,8 @@ class Plane:
     database: Database
     catalogues: Catalogues
     credentials: Credentials = field(init=False)
+    logins: Logins = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "credentials", Credentials(self.database))
+        object.__setattr__(self, "logins", Logins(self.database))

@@ -1,5 +1,5 @@
 """SERVE: the typed API, one module for each kind of thing."""
 
-from setpoint.serve.api import configuration, health
+from setpoint.serve.api import accounts, configuration, health
 
-ROUTERS = (health.router, configuration.router)
+ROUTERS = (health.router, configuration.router, accounts.router)

@@ -320,26 +320,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.accounts_seen()
-    RETURNS TABLE (name text, roles text[], has_password boolean, issuer text, subject text,
-                   created_at timestamptz, created_by text, disabled_at timestamptz, last_login_at timestamptz)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    IF public.owner_of_tables() IS NULL THEN
-        PERFORM public.require_credential('admin');
-    END IF;
-    RETURN QUERY
-        SELECT a.name, a.roles, a.password_verifier IS NOT NULL, a.issuer, a.subject, a.created_at, a.created_by,
-               a.disabled_at,
-               (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok')
-        FROM public.accounts AS a ORDER BY a.name;
-END
-$$;
-
-CREATE FUNCTION public.require_credential(VARIADIC wanted text[]) RETURNS record
+CREATE FUNCTION public.presented() RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -351,11 +332,30 @@ BEGIN
     IF s.account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
     END IF;
-    PERFORM public.require_role(VARIADIC wanted);
     RETURN s;
 END
 $$;
-COMMENT ON FUNCTION public.require_credential IS 'As require_role, for what no login may do by its own privileges; returns the holder.';
+COMMENT ON FUNCTION public.presented IS 'The holder of this transaction''s credential, for what no login may do by its own privileges.';
+
+CREATE FUNCTION public.accounts_seen()
+    RETURNS TABLE (name text, roles text[], has_password boolean, issuer text, subject text,
+                   created_at timestamptz, created_by text, disabled_at timestamptz, last_login_at timestamptz)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF public.owner_of_tables() IS NULL THEN
+        PERFORM public.presented();
+        PERFORM public.require_role('admin');
+    END IF;
+    RETURN QUERY
+        SELECT a.name, a.roles, a.password_verifier IS NOT NULL, a.issuer, a.subject, a.created_at, a.created_by,
+               a.disabled_at,
+               (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok')
+        FROM public.accounts AS a ORDER BY a.name;
+END
+$$;
 
 CREATE FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -499,7 +499,7 @@ END
 $$;
 
 CREATE FUNCTION public.open_session_by_password(
-    p_name text, p_key bytea, p_hash bytea, p_remote text, p_parameters text, p_verifier bytea,
+    p_name text, p_key bytea, p_hash bytea, p_remote text,
     OUT account text, OUT roles text[], OUT expires_at timestamptz
 )
     LANGUAGE plpgsql SECURITY DEFINER
@@ -516,15 +516,20 @@ BEGIN
         PERFORM public.note_access('login_failed', tried, p_remote, NULL, '', '{"how": "password"}');
         RETURN;
     END IF;
-    IF p_verifier IS NOT NULL THEN
-        UPDATE public.accounts AS a SET password_parameters = p_parameters, password_verifier = p_verifier
-        WHERE a.name = p_name;
-    END IF;
     SELECT s.* INTO account, roles, expires_at
     FROM public.start_session(p_name, p_hash, 'password', p_remote, p_name) AS s;
 END
 $$;
-COMMENT ON FUNCTION public.open_session_by_password IS 'Nulls when the key is wrong. With parameters and verifier the password is kept under newer costs from now on.';
+COMMENT ON FUNCTION public.open_session_by_password IS 'Nulls when the key is wrong.';
+
+CREATE FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    UPDATE public.accounts SET password_parameters = p_parameters, password_verifier = p_verifier
+    WHERE name = p_name AND password_verifier = sha256(p_key)
+$$;
+COMMENT ON FUNCTION public.keep_password_anew IS 'The same password under newer costs; for whoever has just proven it.';
 
 CREATE FUNCTION public.open_session_once(
     p_secret text, p_hash bytea, p_remote text,
@@ -622,7 +627,7 @@ CREATE FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    s record := public.require_credential('viewer', 'config_write', 'approver', 'admin', 'robot');
+    s record := public.presented();
 BEGIN
     wait_s := public.login_wait(s.account, p_remote);
     -- Whoever came in by a one-time login has forgotten the old one, or never had one.
@@ -637,7 +642,7 @@ CREATE FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier b
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    s record := public.require_credential('viewer', 'config_write', 'approver', 'admin', 'robot');
+    s record := public.presented();
     old record;
 BEGIN
     IF s.kind <> 'session' OR 'robot' = ANY (s.roles) THEN
@@ -677,7 +682,7 @@ DECLARE
     held public.accounts;
 BEGIN
     IF actor IS NULL THEN
-        s := public.require_credential('viewer', 'config_write', 'approver', 'admin', 'robot');
+        s := public.presented();
         actor := s.account;
         IF s.kind <> 'session' THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a token does not make tokens',
@@ -749,7 +754,7 @@ DECLARE
     s record;
 BEGIN
     IF actor IS NULL THEN
-        s := public.require_credential('viewer', 'config_write', 'approver', 'admin', 'robot');
+        s := public.presented();
         actor := s.account;
         everything := 'admin' = ANY (s.roles);
     END IF;
@@ -779,7 +784,7 @@ DECLARE
     s record;
 BEGIN
     IF NOT everything THEN
-        s := public.require_credential('viewer', 'config_write', 'approver', 'admin', 'robot');
+        s := public.presented();
         everything := 'admin' = ANY (s.roles);
         mine := s.account;
     END IF;
@@ -823,7 +828,7 @@ REVOKE ALL ON FUNCTION
     public.owner_of_tables(),
     public.require_admin(),
     public.account_named(text),
-    public.require_credential(text[]),
+    public.presented(),
     public.login_name(text),
     public.login_wait(text, text),
     public.start_session(text, bytea, text, text, text),
@@ -832,7 +837,8 @@ REVOKE ALL ON FUNCTION
     public.change_account(text, text[], boolean, text),
     public.link_identity(text, text, text, text),
     public.login_facts(text, text),
-    public.open_session_by_password(text, bytea, bytea, text, text, bytea),
+    public.open_session_by_password(text, bytea, bytea, text),
+    public.keep_password_anew(text, bytea, text, bytea),
     public.open_session_once(text, bytea, text),
     public.open_session_by_identity(text, text, text, text[], bytea, text),
     public.close_session(text),
@@ -851,7 +857,8 @@ GRANT EXECUTE ON FUNCTION
     public.change_account(text, text[], boolean, text),
     public.link_identity(text, text, text, text),
     public.login_facts(text, text),
-    public.open_session_by_password(text, bytea, bytea, text, text, bytea),
+    public.open_session_by_password(text, bytea, bytea, text),
+    public.keep_password_anew(text, bytea, text, bytea),
     public.open_session_once(text, bytea, text),
     public.open_session_by_identity(text, text, text, text[], bytea, text),
     public.close_session(text),

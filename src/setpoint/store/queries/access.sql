@@ -58,7 +58,11 @@ SELECT parameters, wait_s FROM login_facts(%(name)s, %(remote)s);
 -- name: open_session_by_password
 -- A session for whoever knows the password; nulls for anybody else.
 SELECT account, roles, expires_at
-FROM open_session_by_password(%(name)s, %(key)s, %(hash)s, %(remote)s, %(parameters)s, %(verifier)s);
+FROM open_session_by_password(%(name)s, %(key)s, %(hash)s, %(remote)s);
+
+-- name: keep_password_anew
+-- The same password under newer costs.
+SELECT keep_password_anew(%(name)s, %(key)s, %(parameters)s, %(verifier)s);
 
 -- name: open_session_once
 -- A session for a one-time login, which is used up; nulls for none.
