@@ -27,6 +27,7 @@ MODULES = (
     "sweep",
     "runs",
     "market",
+    "accounts",
     "db",
     "demo",
 )
