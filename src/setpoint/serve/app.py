@@ -32,6 +32,11 @@ repeated. Every error is `application/problem+json`. `x-setpoint-roles` says who
 
 def build_app(plane: Plane) -> ASGIApp:
     """Return the ASGI application of one server process."""
+    return Guard(build_api(plane), plane)
+
+
+def build_api(plane: Plane) -> FastAPI:
+    """Return what lies behind the guard: every route, and the document that describes them."""
     api = FastAPI(
         title="Setpoint",
         version=setpoint.__version__,
@@ -46,5 +51,5 @@ def build_app(plane: Plane) -> ASGIApp:
         api.include_router(router)
     problems.install(api)
     describe(api)
-    return Guard(api, plane)
+    return api
 
