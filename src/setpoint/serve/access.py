@@ -191,9 +191,13 @@ def csrf_token(secret: str) -> str:
 
 async def principal_of(request: Request) -> Principal:
     """Return who asks; raises as ``credential_in`` and ``Credentials.holder`` do."""
-    credentials: Credentials = request.app.state.plane.credentials
     secure = request.scope["scheme"] == "https"
-    secret = credential_in(request.headers, request.cookies, request.method, secure=secure)
+    return await holder_of(request, credential_in(request.headers, request.cookies, request.method, secure=secure))
+
+
+async def holder_of(request: Request, secret: str) -> Principal:
+    """Return who holds the secret that a request presents, and note the use; raises as ``Credentials.holder``."""
+    credentials: Credentials = request.app.state.plane.credentials
     principal = credentials.known(secret)
     if principal is None:
         principal = await run_in_threadpool(credentials.holder, secret)

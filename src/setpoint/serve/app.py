@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 import setpoint
-from setpoint.serve import problems
+from setpoint.serve import pages, problems
 from setpoint.serve.api import ROUTERS
 from setpoint.serve.described import describe
 from setpoint.serve.guard import Guard
@@ -47,7 +47,7 @@ def build_api(plane: Plane) -> FastAPI:
         redirect_slashes=False,
     )
     api.state.plane = plane
-    for router in ROUTERS:
+    for router in (*ROUTERS, pages.router):
         api.include_router(router)
     problems.install(api)
     describe(api)

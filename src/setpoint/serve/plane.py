@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.serve.access import Credentials
 from setpoint.serve.logins import Logins
+from setpoint.serve.oidc import Provider
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
@@ -27,7 +28,9 @@ class Plane:
     catalogues: Catalogues
     credentials: Credentials = field(init=False)
     logins: Logins = field(init=False)
+    provider: Provider = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "credentials", Credentials(self.database))
         object.__setattr__(self, "logins", Logins(self.database))
+        object.__setattr__(self, "provider", Provider(self.settings))

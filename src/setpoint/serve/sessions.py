@@ -44,6 +44,11 @@ def drop(request: Request, response: Response) -> None:
     response.delete_cookie(cookie_name(request), **_attributes(request))  # type: ignore[arg-type]
 
 
+def set_short(request: Request, response: Response, name: str, value: str, lives_s: int) -> None:
+    """Keep something for the rest of a login in the browser."""
+    response.set_cookie(name, value, max_age=lives_s, **_attributes(request))  # type: ignore[arg-type]
+
+
 def require_own_page(request: Request) -> None:
     """Hold that a login comes from a page of this plane, or from no browser.
 
