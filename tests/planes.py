@@ -78,7 +78,14 @@ def serving_plane(settings: Settings, catalogues: Catalogues) -> Iterator[str]:
     with Database.open(settings, SERVER) as database:
         app = SCAN.watching(build_app(Plane(settings, database, catalogues)))
         server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2, ws="none", lifespan="on")
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,  # it would write queries, which hold one-time logins; Guard logs paths
+                timeout_graceful_shutdown=2,
+                ws="none",
+                lifespan="on",
+            )
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

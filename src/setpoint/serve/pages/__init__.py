@@ -36,6 +36,8 @@ _PAGES = Environment(
     loader=PackageLoader("setpoint.serve", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 
+_PAGES.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
 
 @router.get("/", summary="Who am I, and what is here", **public())
 async def home(request: Request) -> Response:
