@@ -20,7 +20,7 @@ from setpoint import errors
 from setpoint.cli import __main__ as command_line
 from setpoint.cli.app import app
 from setpoint.declare.keys import RANGE_FIELDS
-from setpoint.declare.loading import bundled_catalogues, load_catalogue
+from setpoint.declare.loading import bundled_catalogues, load_catalogue, load_catalogues
 from setpoint.observe.events import Event
 from setpoint.serve.access import ACCOUNT, PUBLIC, ROLES
 from setpoint.serve.app import build_api
@@ -165,7 +165,9 @@ def access_page() -> Iterator[str]:
     """Yield the access matrix: each operation with who may call it, from the OpenAPI document."""
     settings = Settings(home=DOCS)
     catalogues = load_catalogues(Settings.catalogues)
-    document = build_api(Plane(settings, Database(Server(settings, role=SERVER), SERVER), catalogues)).openapi()
+    document = build_api(
+        Plane(settings, Database(Server(settings, role=SERVER), SERVER), catalogues)
+    ).openapi()
     yield "# Access"
     yield (
         "Who may call each operation of the HTTP plane. *No role* is an account without any; *anonymous* is "
@@ -180,7 +182,9 @@ def access_page() -> Iterator[str]:
             allowed = [everybody or accounts or role in rule for role in ROLES]
             marks = ["yes" if it else "" for it in (*allowed, everybody or accounts, everybody)]
             rows.append((f"`{method.upper()} {path}`", operation["summary"], *marks))
-    yield _table(("operation", "what it does", *(f"`{role}`" for role in ROLES), "no role", "anonymous"), rows)
+    yield _table(
+        ("operation", "what it does", *(f"`{role}`" for role in ROLES), "no role", "anonymous"), rows
+    )
 
 
 def keys_page() -> Iterator[str]:

@@ -39,7 +39,10 @@ THIRD_PARTY = {
     "argon2": {"serve"},
     "authlib": {"serve"},
     "joserfc": {"serve"},
+    "openfeature": {"resolve"},
 }
+#: Modules of a bare room that plug it into somebody else's package: nothing of ours may import them.
+ADAPTERS = {"resolve/openfeature.py"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -93,7 +96,7 @@ def test_what_runs_inside_a_training_process_is_standard_library_only():
     modules = [
         ".".join(("setpoint", *path.relative_to(PACKAGE).with_suffix("").parts))
         for path in FILES
-        if room_of(path) in BARE
+        if room_of(path) in BARE and str(path.relative_to(PACKAGE)) not in ADAPTERS
     ]
     program = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import {', '.join(modules)}"
     done = subprocess.run(
@@ -101,6 +104,17 @@ def test_what_runs_inside_a_training_process_is_standard_library_only():
     )
 
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_imports_an_adapter(path):
+    """What needs a package that a training process may lack is imported by its user alone."""
+    names = {".".join(("setpoint", *Path(adapter).with_suffix("").parts)) for adapter in ADAPTERS}
+    here = str(path.relative_to(PACKAGE))
+    third_party = {module.split(".")[0] for module, _ in imports(path)} & {"openfeature"}
+
+    assert not {module for module, _ in imports(path)} & names
+    assert not third_party or here in ADAPTERS
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_NUMBERS = {"linger_s", "plane_timeout_s", "rate_per_credential_s", "rate_per_address_s"}
+
+
 def _default_home(environ: Mapping[str, str]) -> Path:
     data_home = environ.get("XDG_DATA_HOME") or str(
         Path(environ.get("HOME", "~")).expanduser() / ".local/share"
@@ -24,11 +27,8 @@ def _default_home(environ: Mapping[str, str]) -> Path:
     return Path(data_home) / "setpoint"
 
 
-_NUMBERS = {"linger_s", "rate_per_credential_s", "rate_per_address_s"}
-
-
-def _setting(variable: str, default: object, doc: str) -> Any:
-    return field(default=default, metadata={"variable": variable, "doc": doc})
+def _setting(variable: str, default: object, doc: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"variable": variable, "doc": doc})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +85,23 @@ class Settings:
         "SETPOINT_OIDC_ROLES", "", "Roles by the provider's groups: group:role pairs, separated by commas."
     )
     events: str = _setting("SETPOINT_EVENTS", "", "File that receives event lines; empty means stderr.")
+    url: str = _setting(
+        "SETPOINT_URL", "", "Address of the plane to pin from over HTTP; SETPOINT_SNAPSHOT wins over it."
+    )
+    token: str = _setting("SETPOINT_TOKEN", "", "API token for the plane.", secret=True)
+    token_file: str = _setting(
+        "SETPOINT_TOKEN_FILE",
+        "",
+        "File that holds the API token, read again for each request; give this or SETPOINT_TOKEN, not both.",
+    )
+    plain_http_host: str = _setting(
+        "SETPOINT_PLAIN_HTTP_HOST",
+        "",
+        "The one host, besides this machine, to which the token may travel over unencrypted http.",
+    )
+    plane_timeout_s: float = _setting(
+        "SETPOINT_PLANE_TIMEOUT_S", 30.0, "Seconds one request to the plane may take, its retries included."
+    )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -110,6 +127,4 @@ def _parse(variable: str, name: str, text: str) -> object:
     try:
         return float(text)
     except ValueError:
-        raise UsageError(
-            f"{variable}={text!r} is not a number.", hint=f"unset {variable}"
-        ) from None
+        raise UsageError(f"{variable}={text!r} is not a number.", hint=f"unset {variable}") from None

@@ -89,7 +89,7 @@ def ordinary(database, catalogues, reason, value=0.5):
 
 
 def revision_of(database, number):
-    return database.fetch_all("search_history", scope=None, text=None, limit=100)[-number]
+    return database.fetch_all("search_history", scope=None, text=None, before=None, limit=100)[-number]
 
 
 def owed(database, kind, incident="INC-7"):

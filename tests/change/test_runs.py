@@ -11,6 +11,7 @@ from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.train.market_synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.recipe import Recipe, Unit
+from setpoint.train.sweep import outcome_of
 from setpoint.train.unit import UnitTraining, prepare
 from sweep_home import ADA, seed_tiny
 
@@ -71,7 +72,7 @@ def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot
         recorder.start(planned, snapshot)
         recorder.deliver(planned, outcome)
         recorder.deliver(planned, broken)
-        recorder.finish(planned, "complete", [outcome, broken])
+        recorder.finish(planned, outcome_of(planned, "complete", [outcome, broken]))
 
     assert len(database.fetch_all("list_runs", state=None, limit=9)) == 1
     assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
@@ -83,7 +84,7 @@ def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot
 def test_a_run_that_goes_on_is_running_again(database, recorder, planned, snapshot):
     """An interrupted run that is resumed has no end until it ends."""
     recorder.start(planned, snapshot)
-    recorder.finish(planned, "interrupted", [])
+    recorder.finish(planned, outcome_of(planned, "interrupted", []))
     assert read_run(database, planned.run)["state"] == "interrupted"
     assert read_run(database, planned.run)["finished_at"] is not None
     recorder.start(planned, snapshot)
@@ -98,7 +99,7 @@ def test_a_run_says_which_keys_it_read_and_which_fallbacks_it_used(
     """What planning and all units read is one set; fallbacks are added up."""
     recorder.start(planned, snapshot)
     broken = [failed(unit) for unit in planned.units[:2]]
-    recorder.finish(planned, "complete", [outcome, *broken])
+    recorder.finish(planned, outcome_of(planned, "complete", [outcome, *broken]))
     row = read_run(database, planned.run)
 
     assert set(row["read_keys"]) == {*planned.read_keys, *outcome["read_keys"], "CVN_FTF_SEED"}

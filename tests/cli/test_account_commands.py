@@ -8,7 +8,10 @@ from setpoint.serve.secret import digest
 def test_accounts_are_made_changed_and_shut_out(setpoint_command):
     """An account has the roles it was last given, and says when it is disabled."""
     assert "ada: config_write" in setpoint_command("accounts", "add", "ada", "--role", "config_write").out
-    assert "ada: approver, viewer" in setpoint_command("accounts", "roles", "ada", "-r", "viewer", "-r", "approver").out
+    assert (
+        "ada: approver, viewer"
+        in setpoint_command("accounts", "roles", "ada", "-r", "viewer", "-r", "approver").out
+    )
     assert "ada: approver, viewer, disabled" in setpoint_command("accounts", "disable", "ada").out
     assert "disabled" not in setpoint_command("accounts", "enable", "ada").out
     (row,) = setpoint_command("accounts", "list", "--json").json
@@ -40,7 +43,9 @@ def test_a_token_is_shown_once_and_revoked(setpoint_command, database, owner_url
     """The secret is printed when it is made; afterwards only its label and its roles are known."""
     setpoint_command("accounts", "add", "trainer", "--role", "robot")
     refused = setpoint_command("tokens", "create", "trainer", "--role", "admin", "--label", "nightly")
-    made = setpoint_command("tokens", "create", "trainer", "--label", "nightly", "--days", "30", "--json").json
+    made = setpoint_command(
+        "tokens", "create", "trainer", "--label", "nightly", "--days", "30", "--json"
+    ).json
     listed = setpoint_command("tokens", "list").out
 
     assert (refused.code, "trainer has the roles robot" in refused.err) == (3, True)

@@ -3,6 +3,7 @@
 import pytest
 
 from setpoint.change.proposals import Proposal, submit
+from setpoint.cli.pin import database_door
 from setpoint.cli.sweep import _Display, start
 from setpoint.train.sweep import Progress
 from sweep_home import TINY_SWEEP, seed_tiny
@@ -85,7 +86,7 @@ def test_an_overlay_of_a_symbol_that_does_not_apply_is_warned_of(
 ):
     """A run pins one snapshot: a symbol's own overlay is left out aloud, not silently."""
     change(seeded, catalogues, "symbol=BTCUSDC", CVN_FTF_TUNING_TRIALS=9)
-    run = start(seeded, catalogues, {"profile": "tiny"}, "synthetic", 1)
+    run = start(database_door(seeded, catalogues), catalogues, {"profile": "tiny"}, "synthetic", 1)
     said = capfd.readouterr().err
 
     assert "overlay symbol=BTCUSDC is not applied" in said

@@ -1,15 +1,20 @@
-"""One suite over every source of a snapshot: a bare environment, a file, and what `run` exports."""
+"""One suite over every source of a snapshot: a bare environment, a file, what `run` exports, and HTTP."""
 
 import re
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 import setpoint
+from documents import write_document
+from live_planes import live_plane
+from misbehaving_plane import SmallPlane, small_plane
+from planes import credential, open_accounts
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
@@ -45,11 +50,20 @@ class Source:
 
     kind: str
     folder: Path
+    #: Answers for the source ``http``.
+    small: SmallPlane | None = None
+    #: Writes a document into the database behind a real plane and names it, for the source ``plane``.
+    publish: Callable | None = None
 
     def environ(self, document, context=None):
         environ = {"SETPOINT_CATALOGUES": "cvntrade", "SETPOINT_EVENTS": str(self.folder / "events.log")}
         if self.kind == "environment":
             return environ | {key: to_text(value) for key, value in document.items()}
+        if self.kind == "http":
+            self.small.document, self.small.context = document, context
+            return environ | {"SETPOINT_URL": self.small.url, "SETPOINT_HOME": str(self.folder / "home")}
+        if self.kind == "plane":
+            return environ | {"SETPOINT_HOME": str(self.folder / "home")} | self.publish(document)
         snapshot = snapshot_of(document, context)
         path = self.folder / "snapshot.json"
         path.write_text(snapshot.to_json())
@@ -67,9 +81,36 @@ class Source:
         return path.read_text().splitlines() if path.exists() else []
 
 
-@pytest.fixture(params=["environment", "file", "exported"])
+#: Every way to hand a document to a process; a new source is a name here and a branch of ``environ``.
+SOURCES = ["environment", "file", "exported", "http", "plane"]
+
+
+@pytest.fixture(scope="module")
+def small():
+    with small_plane() as served:
+        yield served
+
+
+@pytest.fixture
+def publish(server, clone, settings, owner_url, database):
+    """A real plane on a database of this test's own."""
+    served = replace(settings, database_url=server.url(clone, login="setpoint_server"), catalogues="cvntrade")
+    open_accounts(owner_url)
+    token = credential(owner_url, "cy", "token")
+
+    def written(document):
+        write_document(database, canonical_text(document))
+        return {"SETPOINT_URL": plane.url, "SETPOINT_TOKEN": token}
+
+    with live_plane(served) as plane:
+        yield written
+
+
+@pytest.fixture(params=SOURCES)
 def source(request, tmp_path):
-    return Source(request.param, tmp_path)
+    needed = {"http": "small", "plane": "publish"}.get(request.param)
+    given = {needed: request.getfixturevalue(needed)} if needed else {}
+    return Source(request.param, tmp_path, **given)
 
 
 @pytest.fixture
@@ -294,7 +335,11 @@ def test_a_context_must_be_the_snapshots_own(source):
 
     if source.kind != "environment":
         assert setpoint.pin({"symbol": "BTCUSDC"}, environ=environ).hash
-    with pytest.raises(InvalidContext, match="setpoint run --context symbol=ETHUSDC"):
+    if source.kind == "plane":
+        assert setpoint.pin({"symbol": "ETHUSDC"}, environ=environ).snapshot.context == {"symbol": "ETHUSDC"}
+        return  # it resolves any context, and answers for the one that is asked for
+    wrong = "answers for .*BTCUSDC" if source.kind == "http" else "setpoint run --context symbol=ETHUSDC"
+    with pytest.raises(InvalidContext, match=wrong):
         setpoint.pin({"symbol": "ETHUSDC"}, environ=environ)
 
 

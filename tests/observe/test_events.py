@@ -7,6 +7,11 @@ from setpoint.observe.events import (
     EffectiveParamMismatch,
     EventLog,
     HpoFallbackApplied,
+    LastKnownGoodUsed,
+    PlaneBack,
+    PlaneLost,
+    SnapshotRefused,
+    SnapshotSwitched,
     TrainingComplete,
     TrainingStarted,
 )
@@ -42,6 +47,15 @@ EVENTS = [
         effective=None,
         finding="no_effect",
     ),
+    LastKnownGoodUsed(
+        plane="https://www.plane.example", snapshot="abc", age_sec=3600, reason="plane_unavailable"
+    ),
+    PlaneLost(plane="https://www.plane.example", snapshot="abc", reason="plane_unavailable"),
+    PlaneBack(plane="https://www.plane.example", snapshot="abc"),
+    SnapshotRefused(
+        plane="https://www.plane.example", snapshot="abc", reason="hash_mismatch", problem="other bytes"
+    ),
+    SnapshotSwitched(plane="https://www.plane.example", before="abc", snapshot="def", revision=7, changed=2),
 ]
 
 

@@ -142,8 +142,7 @@ def test_clocks_may_differ_a_little(front, provider, believing, skew_s, status):
     now = int(time.time())
     for claims in ({"iat": now + skew_s, "exp": now + 600}, {"iat": now - 600, "exp": now - skew_s}):
         provider.spoil = claims
-        browser, answer = log_in(front)
-        assert answer.status_code == status
+        assert log_in(front)[1].status_code == status
 
 
 def test_a_signature_must_be_the_providers(front, provider, believing):
@@ -180,7 +179,7 @@ def test_a_login_is_finished_where_and_how_it_was_begun(front, provider, believi
 def test_a_provider_that_is_down_stops_its_own_logins_alone(front, provider, believing):
     """503 with a way out; the form for a password is still there."""
     provider.broken = True
-    browser, answer = log_in(front)
+    _, answer = log_in(front)
     assert answer.status_code == 503
     assert "cannot be reached" in answer.text
     assert 'name="password"' in answer.text

@@ -600,10 +600,13 @@ def test_anybody_comments_whenever(as_, ada, change):
 )
 def test_half_a_proposal_is_refused(ada, given):
     """A change has a reason, a document, heads, a door and catalogues; nothing is opened otherwise."""
-    before = len(ada.fetch_all("list_changes", state=None, limit=100))
+    before = len(ada.fetch_all("list_changes", state=None, scope=None, author=None, before=None, limit=100))
     with pytest.raises(InvalidValue):
         propose(ada, **given)
-    assert len(ada.fetch_all("list_changes", state=None, limit=100)) == before
+    assert (
+        len(ada.fetch_all("list_changes", state=None, scope=None, author=None, before=None, limit=100))
+        == before
+    )
 
 
 def test_unknown_change_is_missing(ada):

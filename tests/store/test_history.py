@@ -365,7 +365,8 @@ def test_layers_merge_in_the_order_asked_and_keep_their_text(database):
     assert merged["text"] == '{"a": 0.10, "b": 2.50, "c": 4}'
     assert merged["hash"] == hashlib.sha256(merged["text"].encode()).hexdigest()
     assert [layer["scope"] for layer in merged["layers"]] == ["global", "profile=demo", "symbol=X"]
-    assert merged["layers"][1]["keys"] == ["b", "c"]
+    assert [layer["keys"] for layer in merged["layers"]] == [{"b": 1}, {"b": 3, "c": 4}, {"b": 2.5}]
+    assert merged["head"] == 3
     assert database.fetch_one("resolve_snapshot", scopes=["absent=1"]) is None
 
 

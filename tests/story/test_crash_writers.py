@@ -201,6 +201,8 @@ def assert_no_update_was_lost(rows, database):
 
 def assert_changes_agree(rows, database):
     """No change was left half-done: each made the revision it names, and each revision names it."""
-    changes = database.fetch_all("list_changes", state=None, limit=10 * CHANGES)
+    changes = database.fetch_all(
+        "list_changes", state=None, scope=None, author=None, before=None, limit=10 * CHANGES
+    )
     assert {change["state"] for change in changes} == {"applied"}
     assert sorted(change["applied_revision"] for change in changes) == [row["id"] for row in rows]

@@ -6,7 +6,6 @@ their declarations refuse, and every invariant that a new document would newly b
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,30 +72,38 @@ def check_new_violations(
         )
 
 
-def pin_snapshot(database: Database, catalogues: Catalogues, context: Mapping[str, str]) -> Snapshot:
+def pin_snapshot(
+    reader: Database | Transaction, catalogues: Catalogues, context: Mapping[str, str]
+) -> Snapshot:
     """Resolve the documents that apply in ``context`` into a snapshot; the merge is PostgreSQL's.
 
     Raises:
         InvalidContext: the context names an undeclared dimension.
         UnknownScope: nothing is seeded yet.
     """
+    return pin_with_head(reader, catalogues, context)[0]
+
+
+def pin_with_head(
+    reader: Database | Transaction, catalogues: Catalogues, context: Mapping[str, str]
+) -> tuple[Snapshot, int]:
+    """``pin_snapshot``, and the newest revision of any scope that the same statement saw."""
     scopes = catalogues.scopes(context)
-    row = database.fetch_one("resolve_snapshot", scopes=list(scopes))
+    row = reader.fetch_one("resolve_snapshot", scopes=list(scopes))
     if row is None or row["layers"][0]["scope"] != GLOBAL_SCOPE:
         raise UnknownScope("there is no global document to pin.", hint="seed it with `setpoint seed --apply`")
     layers = _layers(row["layers"])
-    return Snapshot(row["text"], row["hash"], catalogues.identities, dict(context), layers, "database")
+    snapshot = Snapshot(row["text"], row["hash"], catalogues.identities, dict(context), layers, "database")
+    return snapshot, row["head"]
 
 
 def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:
-    overridden = {key for row in rows[1:] for key in row["keys"]}
-    layers = []
-    for index, row in enumerate(rows):
-        shown = overridden if index == 0 else row["keys"]
-        values = json.loads(row["text"])
-        keys = {key: values[key] for key in sorted(shown) if key in values}
-        layers.append(SnapshotLayer(row["scope"], row["revision"], row["hash"], row["author"], keys))
-    return tuple(layers)
+    return tuple(
+        SnapshotLayer(
+            row["scope"], row["revision"], row["hash"], row["author"], dict(sorted(row["keys"].items()))
+        )
+        for row in rows
+    )
 
 
 def typed(values: Mapping[str, Any], catalogues: Catalogues) -> dict[str, Any]:

@@ -245,7 +245,7 @@ WHERE scope = 'global';
 def _corrupted_document(stage: Stage, good: int, digest: str) -> None:
     stage.psql(_CORRUPT)
     with stage.step("look at history") as found, stage.open() as database:
-        newest = database.fetch_all("search_history", scope=GLOBAL_SCOPE, text=None, limit=1)[0]
+        newest = database.fetch_all("search_history", scope=GLOBAL_SCOPE, text=None, before=None, limit=1)[0]
         found.said = (
             f"revision {newest['id']} by {newest['updated_by']}, "
             f"{len(newest['diff'])} edits, review {newest['review']}"
@@ -300,11 +300,14 @@ def _typo(stage: Stage, good: int, digest: str) -> None:
     with stage.open() as database:
         edit = apply_typo(database, catalogues)
         with stage.step("look at history") as found:
-            newest = database.fetch_all("search_history", scope=GLOBAL_SCOPE, text=None, limit=1)[0]
+            newest = database.fetch_all(
+                "search_history", scope=GLOBAL_SCOPE, text=None, before=None, limit=1
+            )[0]
             found.said = f"revision {newest['id']}: {edit}"
         with stage.step("restore the ordinary way") as found:
             proposal = Proposal(scope=GLOBAL_SCOPE, reason="drill: undo a typo", restores=good)
-            proof = ordinary_restore(database, catalogues, proposal, "drill")
+            with database.transaction(author="drill") as transaction:
+                proof = ordinary_restore(transaction, catalogues, proposal)
             if not proof.equal:
                 raise IntegrityError(f"the document is not that of revision {good}.")
             found.said = f"revision {good} is back, equal byte for byte"

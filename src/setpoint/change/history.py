@@ -47,6 +47,23 @@ class RestoreProof:
         """True when the document is again, byte for byte, the source's."""
         return self.hash_after == self.source_hash
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as one JSON document; ``revision`` and ``change`` are null where none was made."""
+        made = self.submitted
+        return {
+            "scope": self.scope,
+            "source_revision": self.source_revision,
+            "source_hash": self.source_hash,
+            "hash_before": self.hash_before,
+            "hash_after": self.hash_after,
+            "equal": self.equal,
+            "revision": made.revision if made else None,
+            "change": made.change.id if made else None,
+            "edits": [edit._asdict() for edit in self.edits],
+            "unfit": [{"key": key, "problem": problem} for key, problem in self.unfit],
+            "runs_affected": list(self.runs_affected),
+        }
+
 
 def read_revision(reader: Database | Transaction, revision: int) -> dict[str, Any]:
     """Return one revision with its document's text.
@@ -62,11 +79,11 @@ def read_revision(reader: Database | Transaction, revision: int) -> dict[str, An
     return row
 
 
-def diff_revisions(database: Database, old: int, new: int) -> tuple[Edit, ...]:
+def diff_revisions(reader: Database | Transaction, old: int, new: int) -> tuple[Edit, ...]:
     """Return what turns one revision's document into another's; raises as ``read_revision``."""
     for revision in (old, new):
-        read_revision(database, revision)
-    row = database.fetch_one("diff_revisions", old=old, new=new) or {"edits": []}
+        read_revision(reader, revision)
+    row = reader.fetch_one("diff_revisions", old=old, new=new) or {"edits": []}
     return edits_of(row["edits"])
 
 
@@ -76,10 +93,9 @@ def edits_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Edit, ...]:
 
 
 def restore(
-    database: Database,
+    transaction: Transaction,
     catalogues: Catalogues,
     proposal: Proposal,
-    author: str,
     *,
     dry_run: bool = False,
     skip_unfit: bool = False,
@@ -88,6 +104,7 @@ def restore(
 
     With ``skip_unfit``, keys that today's catalogues refuse stay as they are now, and all else comes back.
     A dry run writes nothing, and raises where the restore itself would, unfit keys aside: it lists them.
+    Committed by the caller.
 
     Raises:
         UnknownRevision: no such revision of this scope.
@@ -95,13 +112,13 @@ def restore(
         InvalidValue: today's catalogues refuse some of the values; names each.
         As ``submit``: the restored document would be wrong today, or somebody wrote meanwhile.
     """
-    source = _source(database, proposal)
-    documents = read_documents(database, catalogues)
+    source = _source(transaction, proposal)
+    documents = read_documents(transaction, catalogues)
     before = documents[proposal.scope]
     values = typed(parse_text(source["text"]), catalogues)
     _check_named(proposal.keys, {*values, *before.values})
     unfit = _unfit(catalogues, values, proposal.keys)
-    edits = _edits(database, before, source["id"], proposal.keys)
+    edits = _edits(transaction, before, source["id"], proposal.keys)
     blocked = {edit.key for edit in edits if edit.new is not None} & {key for key, _ in unfit}
     if blocked and skip_unfit:
         edits = tuple(edit for edit in edits if edit.key not in blocked)
@@ -109,7 +126,7 @@ def restore(
     submitted = None
     if not dry_run:
         _check_fit(source["id"], () if skip_unfit else [found for found in unfit if found[0] in blocked])
-        submitted = _submit(database, catalogues, proposal, author, before)
+        submitted = _submit(transaction, catalogues, proposal, before)
     elif skip_unfit or not blocked:
         validate(catalogues, documents, proposal.scope, _edited(before.values, edits, values))
     return RestoreProof(
@@ -117,42 +134,41 @@ def restore(
         source_revision=source["id"],
         source_hash=source["hash"],
         hash_before=before.hash,
-        hash_after=_hash_made(database, submitted),
+        hash_after=_hash_made(transaction, submitted),
         edits=edits,
         unfit=unfit,
-        runs_affected=_runs_between(database, proposal.scope, source["id"], before.revision),
+        runs_affected=_runs_between(transaction, proposal.scope, source["id"], before.revision),
         submitted=submitted,
     )
 
 
 def _submit(
-    database: Database, catalogues: Catalogues, proposal: Proposal, author: str, before: Document
+    transaction: Transaction, catalogues: Catalogues, proposal: Proposal, before: Document
 ) -> Submitted:
-    with database.transaction(author=author) as transaction:
-        submitted = submit(transaction, catalogues, proposal)
-        # The proof, and the keys left out, were judged over ``before``: another base makes them untrue.
-        base = submitted.change.row["base_revision"]
-        if base != before.revision:
-            raise StaleRevision(
-                f"{proposal.scope} moved from revision {before.revision} to {base} meanwhile.",
-                hint="read it again and repeat the restore",
-            )
+    submitted = submit(transaction, catalogues, proposal)
+    # The proof, and the keys left out, were judged over ``before``: another base makes them untrue.
+    base = submitted.change.row["base_revision"]
+    if base != before.revision:
+        raise StaleRevision(
+            f"{proposal.scope} moved from revision {before.revision} to {base} meanwhile.",
+            hint="read it again and repeat the restore",
+        )
     return submitted
 
 
-def _hash_made(database: Database, submitted: Submitted | None) -> str:
+def _hash_made(transaction: Transaction, submitted: Submitted | None) -> str:
     if submitted is None or submitted.revision is None:
         return ""
-    return str(read_revision(database, submitted.revision)["hash"])
+    return str(read_revision(transaction, submitted.revision)["hash"])
 
 
-def _runs_between(database: Database, scope: str, after: int, up_to: int | None) -> tuple[str, ...]:
-    rows = database.fetch_all("runs_of_revisions", scope=scope, after=after, up_to=up_to)
+def _runs_between(transaction: Transaction, scope: str, after: int, up_to: int | None) -> tuple[str, ...]:
+    rows = transaction.fetch_all("runs_of_revisions", scope=scope, after=after, up_to=up_to)
     return tuple(row["id"] for row in rows)
 
 
-def _source(database: Database, proposal: Proposal) -> dict[str, Any]:
-    source = read_revision(database, proposal.restores or 0)
+def _source(transaction: Transaction, proposal: Proposal) -> dict[str, Any]:
+    source = read_revision(transaction, proposal.restores or 0)
     if source["scope"] != proposal.scope:
         raise UnknownRevision(
             f"revision {source['id']} is one of {source['scope']}, not of {proposal.scope}.",
@@ -162,10 +178,10 @@ def _source(database: Database, proposal: Proposal) -> dict[str, Any]:
 
 
 def _edits(
-    database: Database, before: Document, source: int, keys: tuple[str, ...] | None
+    transaction: Transaction, before: Document, source: int, keys: tuple[str, ...] | None
 ) -> tuple[Edit, ...]:
     # The database compares texts: 0.10 coming back as 0.1 is an edit, though the numbers are equal.
-    found = diff_revisions(database, before.revision or 0, source)
+    found = diff_revisions(transaction, before.revision or 0, source)
     return tuple(edit for edit in found if keys is None or edit.key in keys)
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: The base of a proposal that makes a scope: it is stale as soon as the scope has a document.
 NO_DOCUMENT = 0
+#: Characters of an overlay's value.
+LONGEST_VALUE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +258,12 @@ def check_scope(catalogues: Catalogues, scope: str) -> None:
         raise InvalidContext(
             f"{scope!r} is no scope: neither global nor <dimension>=<value>.",
             hint=f"dimensions are {', '.join(catalogues.dimensions) or 'none'}",
+        )
+    # It becomes a part of addresses, logs and tables.
+    if len(value) > LONGEST_VALUE or "/" in value or not value.isprintable():
+        raise InvalidContext(
+            f"the value of {dimension} is longer than {LONGEST_VALUE}, not printable, or holds a slash.",
+            hint="give a name such as BTCUSDC",
         )
 
 

@@ -1,18 +1,22 @@
 """CHANGE: runs and results in the database: recorded once, read back whole.
 
 Guarantees: every call may be repeated; a unit delivered twice is one row. Each result joins its run,
-and the run its snapshot, by foreign keys that cannot be empty. Implements ``train.sweep.Recorder``
-without importing it, as the import table asks.
+and the run its snapshot, by foreign keys that cannot be empty. Both doors record through the same three
+functions: ``DatabaseRecorder``, which implements ``train.sweep.Recorder`` without importing it, and the
+plane's. Refuses a unit that its run does not declare, and a result made with another snapshot.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.invariants import violations
-from setpoint.errors import UnknownRun
+from setpoint.declare.document import parse_text
+from setpoint.errors import ConflictError, HashMismatch, InvalidValue, UnknownRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,11 +24,13 @@ if TYPE_CHECKING:
     from setpoint.change.identity import Author
     from setpoint.declare.catalogue import Catalogues
     from setpoint.resolve.snapshot import Snapshot
-    from setpoint.store.database import Database
+    from setpoint.store.database import Database, Transaction
 
 #: Names the newest run wherever a run is asked for.
 LATEST = "latest"
 _UNIT = ("symbol", "model", "timeframe", "variant", "fold")
+#: Columns of a run that are fields of its plan.
+_TOLD = ("versions", "git_commit", "seed", "processes", "threads", "universe", "host")
 
 
 class DatabaseRecorder:
@@ -37,75 +43,148 @@ class DatabaseRecorder:
         self._database = database
         self._catalogues = catalogues
         self._author = author
-        self._snapshot: Snapshot | None = None
 
     def start(self, plan: Any, snapshot: Snapshot) -> None:
         """Record the run and the snapshot it pins; a resumed run is running again."""
-        self._snapshot = snapshot
         with self._database.transaction() as transaction:
-            transaction.execute("insert_snapshot", hash=snapshot.hash, text=snapshot.text)
-            transaction.execute("insert_run", **_run_row(plan, snapshot, self._author))
-            transaction.execute(
-                "update_run_state",
-                id=plan.run,
-                state="running",
-                finished_at=None,
-                read_keys=None,
-                fallbacks=None,
-            )
+            record_start(transaction, asdict(plan), snapshot, self._author.name)
 
     def deliver(self, plan: Any, entry: Mapping[str, Any]) -> None:
         """Record one unit: its result with its trials, or its failure, in one transaction."""
-        unit = dict(zip(_UNIT, entry["unit"], strict=True))
         with self._database.transaction() as transaction:
-            if "failure" in entry:
-                transaction.execute("insert_failure", run_id=plan.run, **unit, **entry["failure"])
-                return
-            result = dict(entry["result"])
-            trials = result.pop("trials")
-            transaction.execute("insert_result", run_id=plan.run, **result)
-            transaction.execute_many(
-                "insert_trial",
-                [
-                    {"run_id": plan.run, **unit, **trial, "violations": self._broken(unit, trial)}
-                    for trial in trials
-                ],
+            record_unit(transaction, self._catalogues, plan.run, entry)
+
+    def finish(self, plan: Any, outcome: Mapping[str, Any]) -> None:
+        """Record how the run ended, which keys it read and which fallbacks it used."""
+        with self._database.transaction() as transaction:
+            record_outcome(transaction, plan.run, outcome)
+
+
+def record_start(
+    transaction: Transaction, plan: Mapping[str, Any], snapshot: Snapshot, started_by: str
+) -> None:
+    """Record a run and the snapshot it pins, before its first unit; a run that goes on is running again.
+
+    Args:
+        transaction: of whoever reports.
+        plan: as in the run's ``plan.json``.
+        snapshot: what it pins.
+        started_by: who starts it; a run that is known keeps who started it.
+
+    Raises:
+        HashMismatch: the plan names another snapshot.
+        ConflictError: the run is known, with another plan.
+        ForbiddenError: it is another account's.
+    """
+    if plan["snapshot_hash"] != snapshot.hash:
+        raise HashMismatch(
+            f"run {plan['run']} is planned with snapshot {plan['snapshot_hash'][:12]}, "
+            f"not {snapshot.hash[:12]}.",
+            hint="send the snapshot that the run pins",
+        )
+    transaction.execute("insert_snapshot", hash=snapshot.hash, text=snapshot.text)
+    row = _run_row(plan, snapshot, started_by)
+    if not transaction.execute("insert_run", **row):
+        _require_same(row, transaction.fetch_one("read_run", id=plan["run"]) or {})
+    _update(transaction, plan["run"], state="running", finished_at=None)
+
+
+def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entry: Mapping[str, Any]) -> None:
+    """Record one unit of a recorded run: its result with its trials, or its failure.
+
+    Trials are judged here, by the invariants in force: a broken one is recorded, not refused.
+
+    Raises:
+        UnknownRun: no such run is recorded.
+        InvalidValue: the run does not declare this unit, or the result tells another one.
+        HashMismatch: the result was made with another snapshot than the run pins.
+        ForbiddenError: the run is another account's.
+    """
+    row = transaction.fetch_one("read_run", id=run)
+    if row is None:
+        raise _unknown(run)
+    unit = dict(zip(_UNIT, entry["unit"], strict=True))
+    if list(entry["unit"]) not in row["plan"]["units"]:
+        raise InvalidValue(f"run {run} declares no unit {' '.join(map(str, unit.values()))}.")
+    if "failure" in entry:
+        transaction.execute("insert_failure", run_id=run, **unit, **entry["failure"])
+        return
+    result = dict(entry["result"])
+    _require_own(row, unit, result)
+    trials = result.pop("trials")
+    text = (transaction.fetch_one("read_snapshot", hash=row["snapshot_hash"]) or {})["text"]
+    judge = partial(_broken, catalogues, parse_text(text), unit)
+    transaction.execute("insert_result", run_id=run, **result)
+    transaction.execute_many(
+        "insert_trial",
+        [{"run_id": run, **unit, **trial, "violations": judge(trial["params"])} for trial in trials],
+    )
+
+
+def record_outcome(transaction: Transaction, run: str, outcome: Mapping[str, Any]) -> None:
+    """Record how a run ended: ``state``, ``read_keys`` and ``fallbacks`` by key.
+
+    Raises:
+        UnknownRun: no such run is recorded.
+        ForbiddenError: the run is another account's.
+    """
+    if not _update(transaction, run, **outcome, finished_at=datetime.now(UTC)):
+        raise _unknown(run)
+
+
+def _update(
+    transaction: Transaction,
+    run: str,
+    *,
+    state: str,
+    finished_at: datetime | None,
+    read_keys: list[str] | None = None,
+    fallbacks: dict[str, int] | None = None,
+) -> int:
+    return transaction.execute(
+        "update_run_state",
+        id=run,
+        state=state,
+        finished_at=finished_at,
+        read_keys=read_keys,
+        fallbacks=fallbacks,
+    )
+
+
+def _require_same(planned: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for name in ("snapshot_hash", "plan", "data_hash", "seed"):
+        if planned[name] != known[name]:
+            raise ConflictError(
+                f"run {planned['id']} is recorded with another {name}.", hint="start a new run"
             )
 
-    def finish(self, plan: Any, state: str, entries: list[dict[str, Any]]) -> None:
-        """Record how the run ended, which keys it read and which fallbacks it used."""
-        read = set(plan.read_keys).union(*(entry["read_keys"] for entry in entries))
-        fallbacks: dict[str, int] = {}
-        for entry in entries:
-            for key, count in entry["fallbacks"].items():
-                fallbacks[key] = fallbacks.get(key, 0) + count
-        self._database.execute(
-            "update_run_state",
-            id=plan.run,
-            state=state,
-            finished_at=datetime.now(UTC),
-            read_keys=sorted(read),
-            fallbacks=fallbacks,
+
+def _require_own(row: Mapping[str, Any], unit: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    told = {name: result[name] for name in _UNIT}
+    if told != unit:
+        raise InvalidValue(f"the result is of {told}, its entry of {dict(unit)}.")
+    if result["snapshot_hash"] != row["snapshot_hash"]:
+        raise HashMismatch(
+            f"the result was made with snapshot {result['snapshot_hash'][:12]}, "
+            f"but run {row['id']} pins {row['snapshot_hash'][:12]}.",
+            hint="a run trains with one snapshot: start another run",
         )
 
-    def _broken(self, unit: Mapping[str, Any], trial: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Judge a trial's suggestion as if it were the document: recorded, not refused."""
-        group = (unit["model"], unit["timeframe"])
-        chosen = {
-            declared.name: trial["params"][declared.parameter.name]
-            for declared in self._catalogues.groups[group]
-            if declared.parameter.name in trial["params"]
-        }
-        early = {
-            declared.name: self._document[declared.name]
-            for declared in self._catalogues.groups[group]
-            if declared.name not in chosen and declared.name in self._document
-        }
-        return [violation._asdict() for violation in violations(self._catalogues, {**early, **chosen})]
 
-    @property
-    def _document(self) -> Mapping[str, Any]:
-        return self._snapshot.document if self._snapshot else {}
+def _broken(
+    catalogues: Catalogues,
+    document: Mapping[str, Any],
+    unit: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Judge a trial's suggestion as if it were the document."""
+    values = {}
+    for declared in catalogues.groups.get((unit["model"], unit["timeframe"]), ()):
+        if declared.parameter.name in params:
+            values[declared.name] = params[declared.parameter.name]
+        elif declared.name in document:
+            values[declared.name] = document[declared.name]
+    return [violation._asdict() for violation in violations(catalogues, values)]
 
 
 def read_run(database: Database, run: str) -> dict[str, Any]:
@@ -121,30 +200,36 @@ def read_run(database: Database, run: str) -> dict[str, Any]:
         run = newest[0]["id"]
     row = database.fetch_one("read_run", id=run)
     if row is None:
-        raise UnknownRun(f"there is no run {run}.", hint="list them with `setpoint runs`", run=run)
+        raise _unknown(run)
     return row
 
 
-def _run_row(plan: Any, snapshot: Snapshot, author: Author) -> dict[str, Any]:
-    hashes = "".join(f"{symbol} {entry['hash']}\n" for symbol, entry in sorted(plan.data.items()))
-    return {
-        "id": plan.run,
-        "snapshot_hash": plan.snapshot_hash,
+def _unknown(run: str) -> UnknownRun:
+    return UnknownRun(f"there is no run {run}.", hint="list them with `setpoint runs`", run=run)
+
+
+def _run_row(plan: Mapping[str, Any], snapshot: Snapshot, started_by: str) -> dict[str, Any]:
+    hashes = "".join(f"{symbol} {entry['hash']}\n" for symbol, entry in sorted(plan["data"].items()))
+    return {name: plan[name] for name in _TOLD} | {
+        "id": plan["run"],
+        "snapshot_hash": plan["snapshot_hash"],
         "context": dict(snapshot.context),
         "layers": [
             {"scope": layer.scope, "revision": layer.revision, "hash": layer.hash, "author": layer.author}
             for layer in snapshot.layers
         ],
         "catalogues": [dict(identity) for identity in snapshot.catalogues],
-        "versions": plan.versions,
-        "git_commit": plan.git_commit,
         "data_hash": sha256(hashes.encode()).hexdigest(),
-        "data_label": plan.data_label,
-        "seed": plan.seed,
-        "processes": plan.processes,
-        "threads": plan.threads,
-        "universe": plan.universe,
-        "plan": {"units": [list(unit) for unit in plan.units], "data": plan.data, "rule": plan.rule},
-        "started_by": author.name,
-        "host": plan.host,
+        "data_label": _weakest_source(plan["data"]),
+        "plan": {
+            "units": [list(unit) for unit in plan["units"]],
+            "data": plan["data"],
+            "rule": plan["rule"],
+        },
+        "started_by": started_by,
     }
+
+
+def _weakest_source(data: Mapping[str, Mapping[str, Any]]) -> str:
+    sources = {entry["source"] for entry in data.values()}
+    return next(label for label in ("synthetic", "proxy", "real") if label in sources)

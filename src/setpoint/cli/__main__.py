@@ -27,6 +27,7 @@ MODULES = (
     "sweep",
     "runs",
     "market",
+    "serve",
     "accounts",
     "db",
     "demo",

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from setpoint.change.patch import Patch
 from setpoint.cli.app import Json, app, catalogues, database, out, print_json, table
 from setpoint.cli.values import ApplyAt, FromFile, future_instant, print_edits, read_wanted
-from setpoint.errors import EXIT_OK, UsageError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from setpoint.change.proposals import Change, Proposal
+from setpoint.errors import EXIT_OK
 
 #: States in which a change can still be decided.
 OPEN = ("draft", "proposed", "suspended")
@@ -36,7 +31,10 @@ def list_changes(
 ) -> None:
     """List changes, newest first; the open ones unless asked otherwise."""
     with database() as opened:
-        rows = opened.fetch_all("list_changes", state=None if state == "all" else state, limit=limit)
+        wanted = None if state == "all" else state
+        rows = opened.fetch_all(
+            "list_changes", state=wanted, scope=None, author=None, before=None, limit=limit
+        )
     if as_json:
         print_json(rows)
         return
@@ -135,6 +133,7 @@ def amend(
 
     Examples: `setpoint change amend 7 xgb/5m/gamma=0.25`, `setpoint change amend 7` (when its base moved)
     """
+    from setpoint.change.decisions import amended
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import amend as replace
     from setpoint.change.proposals import read_change
@@ -142,7 +141,7 @@ def amend(
     system = catalogues()
     patch = read_wanted(system, pairs, from_file) if pairs or from_file else Patch({}, ())
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
-        proposal = _amended(read_change(transaction, change), patch, reason, future_instant(apply_at))
+        proposal = amended(read_change(transaction, change), patch, reason, future_instant(apply_at))
         made = replace(transaction, system, change, proposal)
     if as_json:
         print_json({"change": change, "edits": [edit._asdict() for edit in made.edits]})
@@ -150,25 +149,6 @@ def amend(
         print_edits(made.edits)
         out.print(f"change {change}: {made.row['state']}, approvals start again", highlight=False)
     return EXIT_OK
-
-
-def _amended(found: Change, patch: Patch, reason: str, apply_at: datetime | None) -> Proposal:
-    """Lay a patch over what a change proposes so far."""
-    from setpoint.change.proposals import Proposal
-
-    if found.row["restores"] or "policy" in found.row["kinds"]:
-        raise UsageError(
-            f"change {found.id} restores a revision or sets a policy, whole.",
-            hint="withdraw it and open another",
-        )
-    kept = [edit for edit in found.edits if edit.key not in patch.keys]
-    return Proposal(
-        scope=found.row["scope"],
-        reason=reason or found.row["reason"],
-        set={edit.key: edit.new for edit in kept if edit.new is not None} | dict(patch.set),
-        remove=(*(edit.key for edit in kept if edit.new is None), *patch.remove),
-        apply_at=apply_at,
-    )
 
 
 @changes.command()
@@ -212,27 +192,21 @@ def apply_due(as_json: Json = False) -> None:
 
 
 def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
+    from setpoint.change.decisions import decide
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import apply, read_change, requirement
+    from setpoint.change.proposals import read_change
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         found = read_change(transaction, change)
-        transaction.fetch_one(
-            "decide_change", id=change, decision=decision, proposal_hash=found.proposal_hash, words=words
-        )
-        revision = None
-        if decision == "approve" and _may_apply(found, requirement(transaction, found).met):
-            revision = apply(transaction, catalogues(), found)
+        revision = decide(
+            transaction, catalogues(), found, decision, proposal_hash=found.proposal_hash, words=words
+        ).revision
     done = {"approve": "approved", "reject": "rejected", "comment": "noted"}[decision]
     if as_json:
         print_json({"change": change, "decision": decision, "revision": revision})
     else:
         out.print(f"change {change}: {done}" + (f", revision {revision}" if revision else ""))
     return EXIT_OK
-
-
-def _may_apply(change: Change, allowed: bool) -> bool:
-    return allowed and change.row["apply_at"] is None
 
 
 def _act(query: str, change: int) -> None:

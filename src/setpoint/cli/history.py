@@ -38,13 +38,15 @@ def history(
     with database() as opened:
         if key:
             name = key if key.isupper() else key_of(catalogues(), key)
-            rows = opened.fetch_all("key_history", key=name, scope=scope or None, limit=limit)
+            rows = opened.fetch_all("key_history", key=name, scope=scope or None, before=None, limit=limit)
             # A key that is declared no longer keeps its history; one that never was is a slip.
             name = name if rows else key_of(catalogues(), key)
         elif at:
             rows = opened.fetch_all("revision_at", scope=scope or GLOBAL_SCOPE, at=instant(at, "--at"))
         else:
-            rows = opened.fetch_all("search_history", scope=scope or None, text=search or None, limit=limit)
+            rows = opened.fetch_all(
+                "search_history", scope=scope or None, text=search or None, before=None, limit=limit
+            )
     if as_json:
         print_json(rows)
     elif key:
@@ -158,13 +160,14 @@ def restore(
     keys = tuple(key_of(system, name) if "/" in name else name for name in key) if key else None
     with database() as opened:
         proposal = Proposal(scope=scope, reason=reason or "dry run", restores=revision, keys=keys)
-        author = author_of(opened).name
         if not (dry_run or yes):
-            _print_proof(bring_back(opened, system, proposal, author, dry_run=True, skip_unfit=skip_unfit))
+            with opened.transaction() as transaction:
+                _print_proof(bring_back(transaction, system, proposal, dry_run=True, skip_unfit=skip_unfit))
             typer.confirm(f"Bring revision {revision} of {scope} back?", abort=True, err=True)
-        proof = bring_back(opened, system, proposal, author, dry_run=dry_run, skip_unfit=skip_unfit)
+        with opened.transaction(author=author_of(opened).name) as transaction:
+            proof = bring_back(transaction, system, proposal, dry_run=dry_run, skip_unfit=skip_unfit)
     if as_json:
-        print_json(_proof_json(proof))
+        print_json(proof.as_json())
     else:
         _print_proof(proof)
     return EXIT_FINDING if dry_run and proof.unfit else EXIT_OK
@@ -242,23 +245,6 @@ def _print_proof(proof: RestoreProof) -> None:
         out.print(f"after:  {proof.hash_after[:12]}, {equal}", highlight=False)
     if proof.runs_affected:
         out.print(f"runs that pinned a later revision: {', '.join(proof.runs_affected)}", highlight=False)
-
-
-def _proof_json(proof: RestoreProof) -> dict[str, Any]:
-    made = proof.submitted
-    return {
-        "scope": proof.scope,
-        "source_revision": proof.source_revision,
-        "source_hash": proof.source_hash,
-        "hash_before": proof.hash_before,
-        "hash_after": proof.hash_after,
-        "equal": proof.equal,
-        "revision": made.revision if made else None,
-        "change": made.change.id if made else None,
-        "edits": [edit._asdict() for edit in proof.edits],
-        "unfit": [{"key": key, "problem": problem} for key, problem in proof.unfit],
-        "runs_affected": list(proof.runs_affected),
-    }
 
 
 def _when(row: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,24 +27,80 @@ from setpoint.cli.app import (
 from setpoint.errors import InvalidContext, UsageError
 from setpoint.resolve.environment import export
 from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.plane import Plane
 from setpoint.resolve.snapshot import Snapshot, read_snapshot, write_atomically
+from setpoint.resolve.sources import plane_source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.settings import Settings
+    from setpoint.store.database import Database
+    from setpoint.train.sweep import Recorder
 
 COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE = 127, 126
 SnapshotFile = Annotated[
-    Path | None, typer.Option("--snapshot", help="Use this snapshot file instead of the database.")
+    Path | None, typer.Option("--snapshot", help="Use this snapshot file instead of pinning.")
 ]
 
 
-def pinned(system: Catalogues, context: dict[str, str], file: Path | None) -> Snapshot:
-    """Pin from the database, or take a file, which must have been made for ``context``."""
-    if file is None:
-        from setpoint.change.documents import pin_snapshot
+@dataclass(frozen=True)
+class Door:
+    """Where values come from and reports go to: the plane that SETPOINT_URL names, else the database."""
 
+    name: str
+    pin: Callable[[dict[str, str]], Snapshot]
+    #: Every scope that has a document.
+    scopes: Callable[[], list[str]]
+    recorder: Recorder
+
+
+@contextmanager
+def door(system: Catalogues) -> Iterator[Door]:
+    """Open the door of these settings; through the plane nothing of the database is needed or imported."""
+    if settings().url:
+        with Plane.from_settings(settings()) as plane:
+            yield plane_door(plane, system, settings())
+    else:
         with database() as opened:
-            made = pin_snapshot(opened, system, context)
+            yield database_door(opened, system)
+
+
+def database_door(opened: Database, system: Catalogues) -> Door:
+    """Return the door of an open database."""
+    from setpoint.change.documents import pin_snapshot, read_documents
+    from setpoint.change.identity import author_of
+    from setpoint.change.runs import DatabaseRecorder
+
+    return Door(
+        "database",
+        lambda context: pin_snapshot(opened, system, context),
+        lambda: list(read_documents(opened, system)),
+        DatabaseRecorder(opened, system, author_of(opened)),
+    )
+
+
+def plane_door(plane: Plane, system: Catalogues, given: Settings) -> Door:
+    """Return the door of a plane, as the settings describe the way to it."""
+    from setpoint.train.reporting import PlaneRecorder
+
+    def pin_over_http(context: dict[str, str]) -> Snapshot:
+        source = plane_source(context, os.environ, given, system)
+        with source.plane:
+            return source.pin().hyperparams.snapshot
+
+    def scopes() -> list[str]:
+        return [item["scope"] for item in plane.request("GET", "/v1/scopes?limit=500").json()["items"]]
+
+    return Door("plane", pin_over_http, scopes, PlaneRecorder.from_settings(given))
+
+
+def pinned(system: Catalogues, context: dict[str, str], file: Path | None) -> Snapshot:
+    """Pin from the plane or the database, or take a file, which must have been made for ``context``."""
+    if file is None:
+        with door(system) as opened:
+            made = opened.pin(context)
         say_unused(made)
         return made
     snapshot = read_snapshot(file)
@@ -62,6 +120,8 @@ def pin(
     as_json: Json = False,
 ) -> None:
     """Resolve the documents for a context into a snapshot file, named by its hash.
+
+    With SETPOINT_URL the plane is asked, and no database is needed here; so do `run`, `explain`, `sweep`.
 
     Example: `setpoint pin --out snapshot.json --context symbol=BTCUSDC`
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,6 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 if TYPE_CHECKING:
     from setpoint.govern.runs import RunView
-    from setpoint.govern.verdict import Verdict
 
 SHOWN = 15
 RunId = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
@@ -103,12 +101,12 @@ def verdict(run: RunId = "latest", as_json: Json = False) -> int:
 
     Example: `setpoint verdict latest`
     """
-    from setpoint.govern.runs import view_run
+    from setpoint.govern.runs import verdict_document, view_run
 
     with database() as opened:
         view = view_run(opened, run)
     if as_json:
-        print_json(verdict_json(view))
+        print_json(verdict_document(view))
     else:
         print_verdict(view)
     return EXIT_OK if view.verdict.outcome == "pass" else EXIT_FINDING
@@ -124,7 +122,7 @@ def compare(
 
     Example: `setpoint compare 20261123-101500-3f2a latest`
     """
-    from setpoint.govern.runs import compare_runs
+    from setpoint.govern.runs import compare_runs, verdict_document
 
     with database() as opened:
         found = compare_runs(opened, old, new)
@@ -140,7 +138,7 @@ def compare(
                 "effective": [{"unit": unit, **edit._asdict()} for unit, edit in found.effective],
                 "identical_models": found.identical,
                 "shared_units": found.shared,
-                "verdicts": {"old": verdict_json(found.old), "new": verdict_json(found.new)},
+                "verdicts": {"old": verdict_document(found.old), "new": verdict_document(found.new)},
             }
         )
         return
@@ -171,29 +169,6 @@ def compare(
             if before.model == after.model
         ),
     )
-
-
-def verdict_json(view: RunView) -> dict[str, Any]:
-    """Return a verdict as scripts read it."""
-    judged: Verdict = view.verdict
-    return {
-        "run": view.run,
-        "data": view.row["data_label"],
-        "outcome": judged.outcome,
-        "cause": judged.cause,
-        "reasons": list(judged.reasons),
-        "rule": judged.rule._asdict(),
-        "models": [
-            {
-                **asdict(model),
-                "f1": model.f1,
-                "always_buy": model.always_buy,
-                "auc": model.auc,
-                "assets": [asset._asdict() for asset in model.assets],
-            }
-            for model in judged.models
-        ],
-    }
 
 
 def print_verdict(view: RunView) -> None:

@@ -9,7 +9,7 @@ import typer
 from setpoint.cli.app import Json, Yes, app, catalogues, database, out, print_json, table
 from setpoint.cli.values import FromFile, Reason, read_wanted, submit_proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.errors import EXIT_OK, ConflictError, UnknownScope, UsageError
+from setpoint.errors import EXIT_OK
 
 scopes = typer.Typer(help="Scopes: the global document and the overlays over it.", no_args_is_help=True)
 policies = typer.Typer(help="Policies: how many people must approve what.", no_args_is_help=True)
@@ -61,24 +61,12 @@ def create(
 
     Example: `setpoint scope create symbol=BTCUSDC xgb/5m/gamma=0.5 --reason "BTC overfits"`
     """
-    from setpoint.change.documents import read_documents
-    from setpoint.change.proposals import NO_DOCUMENT, Proposal, check_scope
+    from setpoint.change.overlays import creation
 
     system = catalogues()
-    check_scope(system, scope)
     patch = read_wanted(system, pairs, from_file)
-    if patch.remove:
-        raise UsageError(f"{scope} has nothing to remove yet.", hint="give each key a value")
     with database() as opened:
-        old = read_documents(opened, system).get(scope)
-        if old and old.values:
-            raise ConflictError(
-                f"{scope} is there already, at revision {old.revision}.",
-                hint=f"edit it with `setpoint set --scope {scope}`",
-                scope=scope,
-            )
-        base = NO_DOCUMENT if old is None or old.revision is None else old.revision
-        proposal = Proposal(scope=scope, reason=reason, set=patch.set, base=base)
+        proposal = creation(opened, system, scope, patch, reason)
         return submit_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
 
@@ -88,21 +76,11 @@ def retire(scope: ScopeName, reason: Reason, yes: Yes = False, as_json: Json = F
 
     Example: `setpoint scope retire symbol=BTCUSDC --reason "not traded any more"`
     """
-    from setpoint.change.documents import read_documents
-    from setpoint.change.proposals import Proposal
+    from setpoint.change.overlays import retirement
 
-    if scope == GLOBAL_SCOPE:
-        raise UsageError(
-            "global cannot be retired: every context resolves over it.", hint="retire an overlay"
-        )
     system = catalogues()
     with database() as opened:
-        old = read_documents(opened, system).get(scope)
-        if old is None:
-            raise UnknownScope(f"there is no scope {scope}.", hint="list them with `setpoint scope list`")
-        if not old.values:
-            raise ConflictError(f"{scope} is retired already.", scope=scope)
-        proposal = Proposal(scope=scope, reason=reason, remove=tuple(old.values), base=old.revision)
+        proposal = retirement(opened, system, scope, reason)
         return submit_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,19 +19,21 @@ from setpoint.cli.app import (
     Json,
     app,
     catalogues,
-    database,
     err,
     number,
     parse_context,
     print_json,
     settings,
 )
+from setpoint.cli.pin import Door, door
 from setpoint.errors import (
     EXIT_OK,
     DatabaseUnavailable,
+    PlaneUnavailable,
     SetpointError,
     SweepRunning,
     TrainingError,
+    UnavailableError,
     UnknownRun,
     UsageError,
 )
@@ -38,7 +41,6 @@ from setpoint.errors import (
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.resolve.snapshot import Snapshot
-    from setpoint.store.database import Database
     from setpoint.train.plan import Plan
     from setpoint.train.sweep import Progress
 
@@ -69,6 +71,9 @@ def sweep(
 ) -> int:
     """Tune, fit and score every model on every asset and fold, with one pinned snapshot.
 
+    With SETPOINT_URL values are pinned from the plane, and results and events are reported to it; no database
+    is needed here. Without, the database is used directly.
+
     Ctrl-C stops at once and leaves a run that `--resume` finishes; no unit is done twice. A resumed run
     follows its plan, so it takes no other options.
 
@@ -81,9 +86,9 @@ def sweep(
             hint=f"setpoint sweep --resume {resume}",
         )
     system = catalogues()
-    with database() as opened:
+    with door(system) as opened:
         run = resume or start(opened, system, parse_context(context), data, processes)
-        progress = follow(opened, system, run)
+        progress = follow(opened, run)
     if as_json:
         print_json(
             {
@@ -95,16 +100,23 @@ def sweep(
                 "recorded": progress.recorded,
             }
         )
-    require_recorded(run, progress)
+    require_recorded(opened, run, progress)
     return EXIT_OK
 
 
-def require_recorded(run: str, progress: Progress) -> None:
+def require_recorded(opened: Door, run: str, progress: Progress) -> None:
     """Hold that every unit was trained and recorded; the run is kept either way."""
+    waiting = f"{progress.undelivered} outcome(s) wait on disk"
+    if progress.refusal:
+        raise type(progress.refusal)(
+            f"run {run} is trained, but the {opened.name} refuses to record it: {progress.refusal.message} "
+            f"{waiting}.",
+            hint=f"{progress.refusal.hint or 'put that right'}; then: setpoint sweep --resume {run}",
+        )
     if not progress.recorded:
-        raise DatabaseUnavailable(
-            f"run {run} is trained, but the database is out of reach: "
-            f"{progress.undelivered} outcome(s) wait on disk.",
+        kind = PlaneUnavailable if opened.name == "plane" else DatabaseUnavailable
+        raise kind(
+            f"run {run} is trained, but the {opened.name} is out of reach: {waiting}.",
             hint=f"when it is back, deliver them: setpoint sweep --resume {run}",
         )
     if progress.failed:
@@ -116,20 +128,18 @@ def require_recorded(run: str, progress: Progress) -> None:
         )
 
 
-def start(
-    opened: Database, system: Catalogues, context: dict[str, str], data: str, processes: int | None
-) -> str:
+def start(opened: Door, system: Catalogues, context: dict[str, str], data: str, processes: int | None) -> str:
     """Pin, plan and check a new run; nothing is trained yet. Returns its id."""
-    from setpoint.change.documents import pin_snapshot, read_documents
     from setpoint.resolve.hyperparams import Hyperparams
     from setpoint.train.plan import make_plan
     from setpoint.train.sweep import begin, require_alone
 
     require_alone(settings().home)
     _require_harness(system)
-    snapshot = pin_snapshot(opened, system, context)
+    snapshot = opened.pin(context)
     plan = make_plan(Hyperparams(snapshot, system), market_folder(data), processes)
-    _warn_of_overlays(plan, snapshot, list(read_documents(opened, system)))
+    with suppress(UnavailableError):  # a warning is not worth a run that could start without the plane
+        _warn_of_overlays(plan, snapshot, opened.scopes())
     begin(plan, snapshot, settings().home)
     _introduce(plan)
     return plan.run
@@ -176,19 +186,16 @@ def _pulled() -> str:
     return str(folder) if any(any(folder.glob(f"*-*.{ending}")) for ending in CANDLE_ENDINGS) else ""
 
 
-def follow(opened: Database, system: Catalogues, run: str) -> Progress:
+def follow(opened: Door, run: str) -> Progress:
     """Train what is missing of a run, with a live display where there is a terminal."""
-    from setpoint.change.identity import author_of
-    from setpoint.change.runs import DatabaseRecorder
     from setpoint.train.sweep import run_folder
     from setpoint.train.sweep import sweep as train
 
     home = settings().home
-    display = _Display(run)
-    recorder = DatabaseRecorder(opened, system, author_of(opened))
+    display = _Display(run, opened.name)
     try:
         with display:
-            progress = train(home, run, settings().catalogues, recorder, display.show)
+            progress = train(home, run, settings().catalogues, opened.recorder, display.show)
     except (UnknownRun, SweepRunning):
         raise
     except (KeyboardInterrupt, SetpointError):
@@ -225,8 +232,9 @@ def _say(line: str) -> None:
 class _Display:
     """Units done, rate, time left and the best so far; one line for each unit without a terminal."""
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, recorder: str = "database") -> None:
         self._run = run
+        self._recorder = recorder
         self._first_at = 0.0
         self._bars = Bars(
             TextColumn("[bold]{task.description}"),
@@ -250,7 +258,7 @@ class _Display:
 
     def show(self, progress: Progress) -> None:
         """Draw the state after a unit ended."""
-        speed, troubles = self._speed(progress), _troubles(progress)
+        speed, troubles = self._speed(progress), _troubles(progress, self._recorder)
         self._bars.update(self._task, total=progress.total, completed=progress.done, note=speed)
         if self._live:
             self._live.update(_screen(self._bars, progress, troubles))
@@ -267,9 +275,9 @@ class _Display:
         return f"{60 * rate_per_s:.1f} units/min, {left} left"
 
 
-def _troubles(progress: Progress) -> str:
+def _troubles(progress: Progress, recorder: str) -> str:
     failed = f"{len(progress.failed)} failed" if progress.failed else ""
-    waiting = f"{progress.undelivered} waiting for the database" if progress.undelivered else ""
+    waiting = f"{progress.undelivered} waiting for the {recorder}" if progress.undelivered else ""
     return ", ".join(filter(None, [failed, waiting]))
 
 

@@ -6,7 +6,7 @@ rule is the one the run recorded before it started.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.runs import read_run
@@ -44,6 +44,29 @@ def view_run(database: Database, run: str) -> RunView:
     scored = [{**result, "auc_val": result["metrics"]["val"]["auc"]} for result in results]
     verdict = judge(row["plan"]["units"], scored, Rule(**row["plan"]["rule"]))
     return RunView(row, results, failures, verdict)
+
+
+def verdict_document(view: RunView) -> dict[str, Any]:
+    """Return a verdict as scripts read it."""
+    judged = view.verdict
+    return {
+        "run": view.run,
+        "data": view.row["data_label"],
+        "outcome": judged.outcome,
+        "cause": judged.cause,
+        "reasons": list(judged.reasons),
+        "rule": judged.rule._asdict(),
+        "models": [
+            {
+                **asdict(model),
+                "f1": model.f1,
+                "always_buy": model.always_buy,
+                "auc": model.auc,
+                "assets": [asset._asdict() for asset in model.assets],
+            }
+            for model in judged.models
+        ],
+    }
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from setpoint.observe import logfmt
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     Scalar = int | float | bool | str | None
-
-_NEEDS_QUOTES = frozenset(' "=\\')
-_ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +44,7 @@ class Event:
         """Return the logfmt line, without its newline; ``now`` is for tests."""
         stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         pairs = [("event", self.name), *self.pairs(), ("level", self.level), ("ts", stamp)]
-        return " ".join(f"{name}={_text(value)}" for name, value in pairs)
+        return logfmt.write(pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +123,76 @@ class EffectiveParamMismatch(Event):
     finding: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class LastKnownGoodUsed(Event):
+    """The plane was out of reach, and its last verified answer was pinned instead."""
+
+    name = "last_known_good_used"
+    level = "warn"
+
+    plane: str
+    snapshot: str
+    #: Seconds since the plane last confirmed this snapshot.
+    age_sec: int
+    #: The code of the error that kept the plane out of reach.
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaneLost(Event):
+    """A watcher no longer hears from its plane and keeps the values it has; said once until it is back."""
+
+    name = "plane_lost"
+    level = "warn"
+
+    plane: str
+    #: The snapshot that stays in force.
+    snapshot: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaneBack(Event):
+    """A watcher hears from its plane again."""
+
+    name = "plane_back"
+
+    plane: str
+    #: The snapshot in force.
+    snapshot: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotRefused(Event):
+    """A watcher could not accept what its plane offers and keeps the values it has; once for each reason."""
+
+    name = "snapshot_refused"
+    level = "warn"
+
+    plane: str
+    #: The snapshot that stays in force.
+    snapshot: str
+    #: The code of the error.
+    reason: str
+    #: What is wrong, as the error says it.
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotSwitched(Event):
+    """A watching process took the newest snapshot at a boundary of its own choice."""
+
+    name = "snapshot_switched"
+
+    plane: str
+    before: str
+    snapshot: str
+    #: The newest revision that the plane knew when it answered.
+    revision: int | None
+    #: How many values differ.
+    changed: int
+
+
 class EventLog:
     """Appends events to a file, or to stderr when there is none."""
 
@@ -140,21 +209,10 @@ class EventLog:
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                os.write(descriptor, line.encode())
+                os.write(descriptor, line.encode(errors="backslashreplace"))
             finally:
                 os.close(descriptor)
         except OSError as problem:
             if not self._complained:
                 self._complained = True
                 sys.stderr.write(f"setpoint: events cannot be written to {self._path}: {problem}\n")
-
-
-def _text(value: Scalar) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = repr(value) if isinstance(value, float) else str(value)
-    if not (_NEEDS_QUOTES & set(text)) and text.isprintable():
-        return text
-    return f'"{text.translate(_ESCAPES)}"'

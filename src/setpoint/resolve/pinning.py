@@ -1,7 +1,8 @@
-"""RESOLVE: pin this process to one snapshot.
+"""RESOLVE: pin this process to one snapshot, or watch for newer ones.
 
-Guarantees: one process, one snapshot, unless it pins again. Light to import, because every training
-script does: what reads and checks a snapshot is imported by the first ``pin`` (see ``sources``).
+Guarantees: one process, one snapshot, unless it pins again; a watch is an object of its own. Light to
+import, because every training script does: what reads and checks a snapshot is imported by the first
+``pin`` (see ``sources``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from setpoint.resolve.hyperparams import Hyperparams
+    from setpoint.resolve.watching import Watch
 
 _lock = Lock()
 _pinned: Hyperparams | None = None
@@ -27,13 +29,16 @@ def pin(context: Mapping[str, str] | None = None, *, environ: Mapping[str, str] 
 
     Args:
         context: the scopes the caller expects, such as ``{"symbol": "BTCUSDC"}``; each must be the
-            snapshot's own. None accepts any.
+            snapshot's own. None accepts any file, and asks the plane for the global values alone.
         environ: for tests; the process's environment otherwise.
 
     Raises:
-        CorruptSnapshot, HashMismatch, CatalogueMismatch: the file is not what was pinned.
-        EnvironmentDisagrees: a ``CVN_*`` variable says something else than the file.
+        CorruptSnapshot, HashMismatch, CatalogueMismatch: the file is not what was pinned, or the plane's
+            answer is no snapshot that fits.
+        EnvironmentDisagrees: a ``CVN_*`` variable says something else than the file or the plane.
+        ForbiddenError: the plane refuses the token.
         InvalidContext: the snapshot was made for another context.
+        PlaneUnavailable: the plane is out of reach, and nothing it confirmed earlier is kept here.
         InvalidDocument: a bare environment holds text that is no value.
     """
     from setpoint.resolve.sources import load_hyperparams  # noqa: PLC0415 - see the module
@@ -43,6 +48,32 @@ def pin(context: Mapping[str, str] | None = None, *, environ: Mapping[str, str] 
     with _lock:
         _pinned = hyperparams
     return hyperparams
+
+
+def watch(
+    context: Mapping[str, str] | None = None,
+    *,
+    run: str = "",
+    poll_s: float = 60.0,
+    environ: Mapping[str, str] | None = None,
+) -> Watch:
+    """Pin from the plane at ``SETPOINT_URL`` and learn of changes; values switch at ``boundary()`` only.
+
+    For workers that live longer than one training. What ``setpoint.resolve`` reads is not touched.
+
+    Args:
+        context: as for ``pin``.
+        run: a name that the plane shows beside this process, such as a run's id.
+        poll_s: how often, at least, to ask even when the stream of changes is silent.
+        environ: for tests; the process's environment otherwise.
+
+    Raises:
+        UsageError: there is no plane, or this process is pinned to a file by ``setpoint run``.
+        As ``pin``.
+    """
+    from setpoint.resolve.watching import start_watch  # noqa: PLC0415 - see the module
+
+    return start_watch(context or {}, os.environ if environ is None else environ, run, poll_s)
 
 
 def resolve(*address: str, fallback: Any = UNSET) -> Any:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.document import parse_text, text_hash
@@ -131,16 +132,23 @@ def parse_snapshot(content: str, origin: str) -> Snapshot:
         ) from None
 
 
-def write_atomically(path: Path, content: str) -> None:
+def write_atomically(path: Path, content: str, mode: int = 0o666) -> None:
     """Write a file whole or not at all, and on disk before returning.
+
+    Args:
+        path: the file; its folder is made when it is missing.
+        content: the text.
+        mode: the permissions of a file that is made, less the process's umask.
 
     Raises:
         StorageFull: the file system refuses; nothing is left behind and an old file is kept.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Two threads of one process may write the same file.
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as stream:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

@@ -1,8 +1,9 @@
 """RESOLVE: where the values of a process come from.
 
-The file that ``SETPOINT_SNAPSHOT`` names (``setpoint run`` exports it), else the bare environment,
-labelled unverified. Guarantees: what is returned was checked against the catalogues, the expected hash
-and the context. Refuses variables that disagree with the file.
+The file that ``SETPOINT_SNAPSHOT`` names (``setpoint run`` exports it), else the plane at ``SETPOINT_URL``,
+else the bare environment, labelled unverified. Guarantees: what is returned was checked against the
+catalogues, the expected hash and the context. Refuses variables that disagree with the file or the plane.
+What speaks HTTP is imported by the first pin that needs it.
 """
 
 from __future__ import annotations
@@ -20,11 +21,19 @@ from setpoint.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.resolve.plane import Patience
+    from setpoint.resolve.plane_snapshots import PlaneSource
+
 
 def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> Hyperparams:
     """Read and check the snapshot that an environment names or is; raises as ``pin`` does."""
     settings = Settings.from_environ(environ)
     catalogues = load_catalogues(settings.catalogues)
+    if settings.url and not settings.snapshot:
+        source = plane_source(context, environ, settings, catalogues)
+        with source.plane:
+            return source.pin().hyperparams
     if settings.snapshot:
         snapshot = read_snapshot(settings.snapshot, settings.snapshot_hash)
         check_agreement(environ, snapshot, catalogues)
@@ -32,6 +41,30 @@ def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> 
         snapshot = environment_snapshot(environ, catalogues)
     _check_context(context, snapshot)
     return Hyperparams(snapshot, catalogues, EventLog(settings.events))
+
+
+def plane_source(
+    context: Mapping[str, str],
+    environ: Mapping[str, str],
+    settings: Settings,
+    catalogues: Catalogues,
+    patience: Patience | None = None,
+) -> PlaneSource:
+    """Return what fetches this context's snapshot from the plane at ``SETPOINT_URL``.
+
+    Raises:
+        InvalidContext: the catalogues declare no such dimension.
+    """
+    from setpoint.resolve.plane import Plane  # noqa: PLC0415 - see the module
+    from setpoint.resolve.plane_snapshots import PlaneSource  # noqa: PLC0415 - see the module
+
+    for dimension in context:
+        if dimension not in catalogues.dimensions:
+            raise InvalidContext(
+                f"no catalogue declares the dimension {dimension!r}.",
+                hint=f"use one of: {', '.join(catalogues.dimensions) or 'none is declared'}",
+            )
+    return PlaneSource(Plane.from_settings(settings, patience), context, catalogues, settings, environ)
 
 
 def _check_context(context: Mapping[str, str], snapshot: Snapshot) -> None:

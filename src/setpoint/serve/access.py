@@ -8,7 +8,6 @@ without its CSRF token. Secrets appear in no message, log or repr.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import hmac
 import logging
@@ -49,7 +48,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BELIEVED_S = 5.0
 _MOST_KNOWN = 10_000
 _NOTED_EVERY_S = 60.0
-_SECURITY = [{"bearer": []}, {"apiKey": []}, {"session": []}]
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}, {"session": []}]
 _LOG = logging.getLogger("setpoint.serve")
 
 
@@ -192,11 +191,13 @@ def csrf_token(secret: str) -> str:
 async def principal_of(request: Request) -> Principal:
     """Return who asks; raises as ``credential_in`` and ``Credentials.holder`` do."""
     secure = request.scope["scheme"] == "https"
-    return await holder_of(request, credential_in(request.headers, request.cookies, request.method, secure=secure))
+    return await holder_of(
+        request, credential_in(request.headers, request.cookies, request.method, secure=secure)
+    )
 
 
 async def holder_of(request: Request, secret: str) -> Principal:
-    """Return who holds the secret that a request presents, and note the use; raises as ``Credentials.holder``."""
+    """Return who holds the secret that a request presents, and note its use; errors as ``holder``."""
     credentials: Credentials = request.app.state.plane.credentials
     principal = credentials.known(secret)
     if principal is None:
@@ -234,36 +235,28 @@ def access(*roles: str, also: Sequence[Any] = ()) -> dict[str, Any]:
     }
 
 
-def hot_access(
-    *roles: str, summary: str, judges_itself: bool = False, **operation: Any
-) -> Callable[[Endpoint], Endpoint]:
+def hot_access(*roles: str, summary: str, **operation: Any) -> Callable[[Endpoint], Endpoint]:
     """Give the endpoint of a plain Starlette route its rule and its place in the OpenAPI document.
 
-    The caller is judged first and left in ``request.state.caller``.
+    It is a declaration: the endpoint itself calls ``require``, because some answer refusals in a shape of
+    their own or take other credentials too. The access matrix holds both to be the same.
 
     Args:
         *roles: as for ``access``; ``PUBLIC`` alone needs no credential.
-        summary: of the operation.
-        judges_itself: it takes other credentials as well, and calls ``require`` on its own.
+        summary: of the operation; the docstring of the endpoint describes it.
         **operation: further members of the OpenAPI operation, such as ``parameters`` or ``responses``.
     """
 
     def mark(endpoint: Endpoint) -> Endpoint:
-        @functools.wraps(endpoint)
-        async def judged(request: Request) -> Response:
-            if roles != PUBLIC and not judges_itself:
-                request.state.caller = await principal_of(request)
-                require(request.state.caller, *roles)
-            return await endpoint(request)
-
-        judged.operation = {  # type: ignore[attr-defined]
+        endpoint.operation = {  # type: ignore[attr-defined]
+            "tags": ["hot"],
             "summary": summary,
             "description": (endpoint.__doc__ or "").strip(),
             "x-setpoint-roles": list(roles),
             "security": [] if roles == PUBLIC else _SECURITY,
             **operation,
         }
-        return judged
+        return endpoint
 
     return mark
 
@@ -284,4 +277,3 @@ def require(caller: Principal, *roles: str) -> None:
             f"{caller.account} needs the role {' or '.join(roles)} for this.",
             hint="an admin grants roles with `setpoint accounts`",
         )
-

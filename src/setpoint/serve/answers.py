@@ -8,6 +8,7 @@ succeeded is remembered; a refusal wrote nothing and is judged afresh.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -17,16 +18,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from setpoint.errors import InvalidError, PreconditionFailed, PreconditionRequired
+from setpoint.errors import InvalidError, InvalidValue, PreconditionFailed, PreconditionRequired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from setpoint.serve.access import Principal
     from setpoint.serve.plane import Plane
     from setpoint.store.database import Transaction
 
 MEDIA_TYPE = "application/json"
+#: Digits of a bigint, less one, so that what is shorter always is one.
+_LONGEST_NUMBER = 19
+#: `Cache-Control` of what may be kept by the client alone, and asked for again with its ETag.
+REVALIDATED = "private, no-cache"
+#: Of what never changes.
+IMMUTABLE = "private, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,13 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self) -> Response:
-        """Return it as bytes."""
+    def response(self, if_none_match: str | None = None) -> Response:
+        """Return it as bytes; 304 without a body when the client knows its ETag."""
+        known = set(tags_in(if_none_match or ""))
+        if tags_in(self.headers.get("ETag", "")) and not known.isdisjoint(
+            {"*", *tags_in(self.headers["ETag"])}
+        ):
+            return _response(304, "", self.headers)
         return _response(self.status, "" if self.body is None else as_json(self.body), self.headers)
 
 
@@ -50,6 +62,43 @@ def as_json(body: Any) -> str:
 def etag(version: object) -> str:
     """Return a strong entity tag."""
     return f'"{version}"'
+
+
+def cursor(place: int | str) -> str:
+    """Return the opaque cursor of a page that ended at a place."""
+    return base64.urlsafe_b64encode(f"1:{place}".encode()).decode().rstrip("=")
+
+
+def place_of(given: str | None) -> int | None:
+    """Return the number behind a cursor; None for none.
+
+    Raises:
+        InvalidValue: this plane never gave it.
+    """
+    if given is None:
+        return None
+    try:
+        form, _, place = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode().partition(":")
+    except ValueError:
+        form = place = ""
+    if form != "1" or not (place.isascii() and place.isdigit() and len(place) < _LONGEST_NUMBER):
+        raise InvalidValue(
+            "the cursor is none of ours.", hint="send the `next` of the page before, unchanged"
+        )
+    return int(place)
+
+
+def page(items: Sequence[Any], limit: int, places: Sequence[int]) -> Answer:
+    """Return a page of a list of which one more than ``limit`` was asked for, when there is one."""
+    following = cursor(places[limit - 1]) if len(items) > limit else None
+    return Answer({"items": items[:limit], "next": following})
+
+
+def page_of(items: Sequence[Any], limit: int, after: str | None) -> Answer:
+    """Return a page of a list that is at hand whole."""
+    start = min(place_of(after) or 0, len(items))
+    following = cursor(start + limit) if start + limit < len(items) else None
+    return Answer({"items": items[start : start + limit], "next": following})
 
 
 def tags_in(header: str) -> list[str]:
@@ -68,8 +117,8 @@ def base_revision(if_match: str | None) -> int:
         raise PreconditionRequired(
             "a write needs If-Match with the revision it was made over.", hint="GET it and send its ETag"
         )
-    tag = tags_in(if_match)[0]
-    if not (tag.isascii() and tag.isdigit() and len(tag) < 19):
+    tag = "".join(tags_in(if_match))
+    if not (tag.isascii() and tag.isdigit() and len(tag) < _LONGEST_NUMBER):
         raise PreconditionFailed(
             f"If-Match {if_match[:40]!r} names no revision.", hint="send the ETag of a GET"
         )
@@ -78,7 +127,15 @@ def base_revision(if_match: str | None) -> int:
 
 async def _write_key(
     request: Request,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[ -~]+$",
+            description="Names this write, so that it can be repeated: it has effect once.",
+        ),
+    ] = None,
 ) -> WriteKey:
     body = await request.body()
     fingerprint = hashlib.sha256(
@@ -137,7 +194,7 @@ def _remembered(transaction: Transaction, caller: Principal, once: WriteKey) -> 
 
 
 def _response(status: int, body: str, headers: Mapping[str, str]) -> Response:
-    return Response(body, status, dict(headers), MEDIA_TYPE if body else None)
+    return Response(body, status, {"Cache-Control": "no-store", **headers}, MEDIA_TYPE if body else None)
 
 
 def _plain(value: object) -> object:

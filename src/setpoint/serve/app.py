@@ -7,21 +7,30 @@ each answer costs thirty times as much as sending bytes that are ready.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 import setpoint
-from setpoint.serve import pages, problems
+from setpoint.serve import holders, hot, manifest, ofrep, pages, problems, stream
 from setpoint.serve.api import ROUTERS
-from setpoint.serve.described import describe
+from setpoint.serve.clock import ticking
+from setpoint.serve.describe import describe, operation_id
 from setpoint.serve.guard import Guard
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from collections.abc import AsyncIterator
 
+    from starlette.routing import Route
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from setpoint.serve.live import Live
     from setpoint.serve.plane import Plane
 
+#: What the paths of the plain routes begin with.
+PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\
 The control plane for training hyperparameters.
 
@@ -32,24 +41,69 @@ repeated. Every error is `application/problem+json`. `x-setpoint-roles` says who
 
 def build_app(plane: Plane) -> ASGIApp:
     """Return the ASGI application of one server process."""
-    return Guard(build_api(plane), plane)
+    plain = Starlette(routes=_plain_routes(plane))
+    api = build_api(plane, plain)
+    plain.state.plane = plane
+    problems.install(plain)
+    return Guard(_Doors(api, plain), plane)
 
 
-def build_api(plane: Plane) -> FastAPI:
-    """Return what lies behind the guard: every route, and the document that describes them."""
+def build_api(plane: Plane, plain: Starlette | None = None) -> FastAPI:
+    """Return the typed API and the pages, with the document that describes every route.
+
+    Args:
+        plane: what they share.
+        plain: the plain routes beside them; default: made anew, for their description alone.
+    """
     api = FastAPI(
         title="Setpoint",
         version=setpoint.__version__,
         description=DESCRIPTION,
-        openapi_url=None,  # its own route declares no rule; ours is in `described`
+        openapi_url=None,  # its own route declares no rule; ours is in `describe`
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        lifespan=_lifespan,
     )
     api.state.plane = plane
     for router in (*ROUTERS, pages.router):
         api.include_router(router)
     problems.install(api)
-    describe(api)
+    describe(api, plain.routes if plain else _plain_routes(plane))
     return api
 
+
+class _Doors:
+    """Sends a request to the plain routes or to the typed API, whose layers cost more than a kept answer."""
+
+    def __init__(self, api: ASGIApp, plain: ASGIApp) -> None:
+        self._api = api
+        self._plain = plain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        is_plain = scope["type"] == "http" and scope["path"].startswith(PLAIN)
+        await (self._plain if is_plain else self._api)(scope, receive, send)
+
+
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    live: Live = api.state.plane.live
+    live.start()
+    try:
+        async with ticking(api.state.plane):
+            yield
+    finally:
+        await live.stop()
+
+
+def _plain_routes(plane: Plane) -> list[Route]:
+    live = plane.live
+    return [
+        *hot.routes(live),
+        *stream.routes(live),
+        *holders.routes(live, plane.database),
+        *ofrep.routes(live),
+        *manifest.routes(live),
+    ]

@@ -1,4 +1,4 @@
-"""SERVE: accounts kept by the owner of the database: who appoints the first admin, and lets in who is locked out.
+"""SERVE: accounts kept by the owner of the database, who appoints the first admin.
 
 Guarantees: it asks for the login that owns the tables, the one that migrates them, and presents no
 credential; what it does is in the access log under the operating system account's name. Secrets are

@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import re
 import time
+from itertools import count
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from starlette.requests import HTTPConnection
 
 from setpoint.errors import PayloadTooLarge, TooManyRequests
+from setpoint.observe import logfmt
 from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, given_secret
 from setpoint.serve.limits import Limits
 from setpoint.serve.problems import problem_of
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 #: Large enough for every document, plan and batch of events; a request is read whole into memory.
 MOST_BODY_BYTES = 4 * 1024 * 1024
 _LOG = logging.getLogger("setpoint.access")
+#: Request ids are unique, not secret: a random number for each request would cost more than its answer.
+_PROCESS_ID, _NUMBERS = token_hex(10), count(1)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _CONTENT_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -60,7 +64,11 @@ class Guard:
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
         secret = given_secret(connection.headers) or next(
-            (connection.cookies[name] for name in (SECURE_COOKIE, SESSION_COOKIE) if name in connection.cookies),
+            (
+                connection.cookies[name]
+                for name in (SECURE_COOKIE, SESSION_COOKIE)
+                if name in connection.cookies
+            ),
             "",
         )
         known = self._credentials.known(secret) if secret else None
@@ -81,7 +89,7 @@ class _Exchange:
         self._read_bytes = 0
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
-        self._id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        self._id = given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS_ID}{next(_NUMBERS):012x}"
         self._declared = headers.get(b"content-length", b"0")
         scope.setdefault("state", {})["request_id"] = self._id
 
@@ -118,7 +126,7 @@ class _Exchange:
             "event=http_request request_id=%s method=%s path=%s status=%d ms=%.1f account=%s remote=%s",
             self._id,
             self._scope["method"],
-            self._scope["path"].encode("ascii", "backslashreplace").decode().replace(" ", "%20"),
+            logfmt.text(self._scope["path"].encode("ascii", "backslashreplace").decode()),
             self._status,
             1000 * (time.monotonic() - self._began),
             state.get("account", ""),

@@ -76,8 +76,7 @@ class Logins:
             InvalidError: the new one is too short or too long.
             TooManyRequests: as ``by_password``.
         """
-        work = (self._set_password, caller, current, new, remote)
-        await to_thread.run_sync(*work, limiter=self._limiter)
+        await to_thread.run_sync(self._set_password, caller, current, new, remote, limiter=self._limiter)
 
     def _by_password(self, account: str, password: str, remote: str) -> Opened:
         facts = self._database.fetch_one("login_facts", name=account, remote=remote) or {}
@@ -101,9 +100,7 @@ class Logins:
         _require_patience(row or {})
         return _opened(row or {}, secret, "this one-time login is unknown, expired or used.")
 
-    def _by_identity(
-        self, issuer: str, subject: str, name: str, roles: Sequence[str], remote: str
-    ) -> Opened:
+    def _by_identity(self, issuer: str, subject: str, name: str, roles: Sequence[str], remote: str) -> Opened:
         secret = new_secret(SESSION)
         row = self._database.fetch_one(
             "open_session_by_identity",

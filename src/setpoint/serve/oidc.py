@@ -186,7 +186,8 @@ class Provider:
             registry.validate(claims)
         except (JoseError, ValueError) as error:
             raise UnauthenticatedError(
-                f"the id token does not hold: {_said(error)}.", hint="log in again; if it stays, compare clocks"
+                f"the id token does not hold: {_said(error)}.",
+                hint="log in again; if it stays, compare clocks",
             ) from error
         # A token for several audiences names the one it was given to.
         if claims.get("azp", self._client_id) != self._client_id:
@@ -247,7 +248,8 @@ def roles_by_group(text: str) -> dict[str, str]:
         group, _, role = pair.rpartition(":")
         if not group or role not in ROLES or role == "robot":
             raise UsageError(
-                f"SETPOINT_OIDC_ROLES: {pair!r} is not <group>:<role>.", hint="for example trainers:config_write"
+                f"SETPOINT_OIDC_ROLES: {pair!r} is not <group>:<role>.",
+                hint="for example trainers:config_write",
             )
         found[group] = role
     return found

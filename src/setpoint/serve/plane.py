@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from setpoint.serve.access import Credentials
+from setpoint.serve.checks import Check
+from setpoint.serve.live import Live
 from setpoint.serve.logins import Logins
 from setpoint.serve.oidc import Provider
 
@@ -27,10 +29,16 @@ class Plane:
     database: Database
     catalogues: Catalogues
     credentials: Credentials = field(init=False)
+    live: Live = field(init=False)
     logins: Logins = field(init=False)
     provider: Provider = field(init=False)
+    #: Dear questions by name, with their last answers.
+    checks: dict[str, Check] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "credentials", Credentials(self.database))
+        credentials = Credentials(self.database)
+        live = Live(self.settings, self.database, self.catalogues, credentials.forget)
+        object.__setattr__(self, "credentials", credentials)
+        object.__setattr__(self, "live", live)
         object.__setattr__(self, "logins", Logins(self.database))
         object.__setattr__(self, "provider", Provider(self.settings))

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from setpoint.errors import SetpointError, TooManyRequests, UnauthenticatedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastapi import FastAPI
+    from starlette.applications import Starlette
     from starlette.requests import Request
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,6 +30,11 @@ _LOG = logging.getLogger("setpoint.serve")
 _PLAIN = {
     404: ("missing", "there is nothing at this address.", "GET /openapi.json lists what there is"),
     405: ("method_not_allowed", "this address does not take that method.", "see Allow"),
+    415: (
+        "unsupported_media_type",
+        "the body is not JSON, as its Content-Type says.",
+        "send application/json",
+    ),
 }
 
 
@@ -70,7 +76,7 @@ def problem_of(error: SetpointError, request_id: str = "") -> Response:
     )
 
 
-def install(api: FastAPI) -> None:
+def install(api: Starlette) -> None:
     """Make an application answer every error in this shape."""
     api.add_exception_handler(SetpointError, _on_ours)
     api.add_exception_handler(RequestValidationError, _on_unreadable)
@@ -117,9 +123,20 @@ async def _on_unreadable(request: Request, error: Exception) -> Response:
 async def _on_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     code, detail, hint = _PLAIN.get(error.status_code, ("http_error", str(error.detail), ""))
-    return problem(
-        error.status_code, code, detail, hint=hint, request_id=_id_of(request), headers=error.headers
-    )
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods_at(request))
+    return problem(error.status_code, code, detail, hint=hint, request_id=_id_of(request), headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return what the address takes: Starlette names the methods of one of its routes only."""
+    found: set[str] = set()
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            found.add(method)
+    return sorted(found)
 
 
 async def _on_anything(request: Request, error: Exception) -> Response:

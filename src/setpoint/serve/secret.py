@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-TOKEN = "spt_"
+TOKEN = "spt_"  # noqa: S105 - the prefix of one
 SESSION = "sps_"
 ONCE = "spo_"
 

@@ -116,23 +116,32 @@ class Database:
             raise
         return database
 
+    @classmethod
+    def reach_later(cls, settings: Settings, role: str = APP) -> Database:
+        """Return the database without reaching it: each transaction tries, and nothing is ever migrated."""
+        return cls(Server(settings, role=role), role)
+
+    def require_current(self) -> None:
+        """Hold that it answers and its tables are this release's; errors as ``open``."""
+        _require_none(self._pending())
+
     @property
     def is_embedded(self) -> bool:
         """True for the private server of this home, false for the one that ``database_url`` names."""
         return self._server.is_embedded
 
     def _bring_up_to_date(self) -> None:
+        todo = self._pending()
+        if todo and self._server.is_embedded:
+            migrate.migrate(self._server.conninfo(owner=True))
+        else:
+            _require_none(todo)
+
+    def _pending(self) -> list[migrate.Migration]:
         with self._session() as connection:
             todo = migrate.pending(connection)
             connection.rollback()
-        if not todo:
-            return
-        if not self._server.is_embedded:
-            raise DatabaseUnavailable(
-                f"the database lacks {len(todo)} migrations of this release, from {todo[0].version:04} on.",
-                hint="run `setpoint db migrate`",
-            )
-        migrate.migrate(self._server.conninfo(owner=True))
+        return todo
 
     def close(self) -> None:
         """Close idle sessions and give up the claim on the embedded server; safe to call twice."""
@@ -258,6 +267,14 @@ class Database:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _require_none(todo: Sequence[migrate.Migration]) -> None:
+    if todo:
+        raise DatabaseUnavailable(
+            f"the database lacks {len(todo)} migrations of this release, from {todo[0].version:04} on.",
+            hint="run `setpoint db migrate`",
+        )
 
 
 def _commit(connection: Connection) -> None:

@@ -48,7 +48,8 @@ def owner_transaction(settings: Settings, *, author: str) -> Iterator[Transactio
                 yield Transaction(connection)
                 connection.commit()
         except ForbiddenError as problem:
-            problem.hint = f"{connection.info.user} does not own the tables: set SETPOINT_MIGRATE_URL to a login that does"
+            login = connection.info.user
+            problem.hint = f"{login} does not own the tables: set SETPOINT_MIGRATE_URL to a login that does"
             raise
         finally:
             connection.close()

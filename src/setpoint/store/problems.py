@@ -65,12 +65,21 @@ def translate(error: psycopg.Error) -> SetpointError:
     state = error.sqlstate or ""
     kind, hint = BY_STATE.get(state) or BY_STATE.get(state[:2]) or (None, "")
     if kind is None:
-        lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-        kind, hint = (DatabaseUnavailable, UNREACHABLE) if lost else (SetpointError, "")
+        kind, hint = _of_the_driver(error)
     if state.startswith("SP"):
         # A function of ours may know the next step better than its class of errors does.
         hint = error.diag.message_hint or hint
     return kind(_message(error), hint=hint, sqlstate=state)
+
+
+def _of_the_driver(error: psycopg.Error) -> tuple[type[SetpointError], str]:
+    """Judge an error without a SQLSTATE of ours: the session was lost, or a value never left this process."""
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return DatabaseUnavailable, UNREACHABLE
+    # NUL in a text, a number beyond its column.
+    if isinstance(error, psycopg.DataError) and not error.sqlstate:
+        return InvalidValue, ""
+    return SetpointError, ""
 
 
 def _message(error: psycopg.Error) -> str:

@@ -15,12 +15,13 @@ import signal
 import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from setpoint.errors import (
+    SetpointError,
     StorageFull,
     SweepRunning,
     TrainingError,
@@ -49,6 +50,7 @@ class Recorder(Protocol):
 
     Raises:
         UnavailableError: out of reach; the sweep goes on and tries again later.
+        SetpointError: refused; before the first unit this ends the sweep, later it goes on, and says so.
     """
 
     def start(self, plan: Plan, snapshot: Snapshot) -> None:
@@ -57,8 +59,8 @@ class Recorder(Protocol):
     def deliver(self, plan: Plan, entry: dict[str, Any]) -> None:
         """Record one unit's outcome."""
 
-    def finish(self, plan: Plan, state: str, entries: list[dict[str, Any]]) -> None:
-        """Record how the run ended, and what it read."""
+    def finish(self, plan: Plan, outcome: dict[str, Any]) -> None:
+        """Record how the run ended: ``state``, ``read_keys``, and ``fallbacks`` by key."""
 
 
 @dataclass
@@ -72,6 +74,8 @@ class Progress:
     undelivered: int = 0
     #: The recorder knows everything, how the run ended included.
     recorded: bool = False
+    #: Why the recorder last refused what waits; None while it does not, or is out of reach.
+    refusal: SetpointError | None = None
 
     @property
     def done(self) -> int:
@@ -98,24 +102,41 @@ class _Delivery:
     snapshot: Snapshot
     waiting: list[dict[str, Any]] = field(default_factory=list)
     started: bool = False
-    #: On the monotonic clock: until then a recorder that was out of reach is left alone.
+    #: On the monotonic clock: until then a recorder that was out of reach, or refused, is left alone.
     quiet_until: float = 0.0
+    refusal: SetpointError | None = None
 
     def send(self, *, insist: bool = False) -> bool:
-        """Deliver everything that waits; False when the recorder is out of reach.
+        """Deliver everything that waits; False when the recorder is out of reach or refuses.
 
-        One that just was is tried again only when the caller insists: a try may take long.
+        One that just did is tried again only when the caller insists: a try may take long. A refusal may
+        heal, too: a token that expired is replaced.
         """
         if time.monotonic() < self.quiet_until and not insist:
             return False
+        return self._tried(self._send)
+
+    def finish(self, outcome: dict[str, Any]) -> bool:
+        """Deliver everything and how the run ended; False as ``send``."""
+        return self.send(insist=True) and self._tried(lambda: self.recorder.finish(self.plan, outcome))
+
+    def _send(self) -> None:
+        if not self.started:
+            self.recorder.start(self.plan, self.snapshot)
+            self.started = True
+        while self.waiting:
+            self.recorder.deliver(self.plan, self.waiting[0])
+            del self.waiting[0]
+
+    def _tried(self, report: Callable[[], None]) -> bool:
+        self.refusal = None
         try:
-            if not self.started:
-                self.recorder.start(self.plan, self.snapshot)
-                self.started = True
-            while self.waiting:
-                self.recorder.deliver(self.plan, self.waiting[0])
-                del self.waiting[0]
+            report()
         except UnavailableError:
+            self.quiet_until = time.monotonic() + _QUIET_S
+            return False
+        except SetpointError as problem:
+            self.refusal = problem
             self.quiet_until = time.monotonic() + _QUIET_S
             return False
         return True
@@ -152,6 +173,7 @@ def sweep(
         MissingData, UnfitData: the planned candles are gone or changed; the run is resumable with them.
         StorageFull: the journal cannot be written; the run is resumable.
         TrainingError: a worker process died; the run is resumable.
+        SetpointError: the recorder refuses the run before anything was trained.
     """
     folder = run_folder(home, run)
     if not (folder / PLAN_FILE).exists():
@@ -166,6 +188,8 @@ def sweep(
         progress = Progress(len(plan.units), journal.read())
         delivery = _Delivery(recorder, plan, snapshot, waiting=list(progress.entries))
         delivery.send()
+        if delivery.refusal:
+            raise delivery.refusal
         on_progress(progress)
         state = "interrupted"
         try:
@@ -185,12 +209,19 @@ def sweep(
 
 
 def _end(delivery: _Delivery, state: str, progress: Progress) -> None:
-    progress.recorded = False
-    with suppress(UnavailableError):
-        if delivery.send(insist=True):
-            delivery.recorder.finish(delivery.plan, state, progress.entries)
-            progress.recorded = True
+    progress.recorded = delivery.finish(outcome_of(delivery.plan, state, progress.entries))
     progress.undelivered = len(delivery.waiting)
+    progress.refusal = delivery.refusal
+
+
+def outcome_of(plan: Plan, state: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how a run ended, which keys planning and all units read, and their fallbacks added up."""
+    read = set(plan.read_keys).union(*(entry["read_keys"] for entry in entries))
+    fallbacks: dict[str, int] = {}
+    for entry in entries:
+        for key, count in entry["fallbacks"].items():
+            fallbacks[key] = fallbacks.get(key, 0) + count
+    return {"state": state, "read_keys": sorted(read), "fallbacks": fallbacks}
 
 
 def _train_missing(

@@ -6,9 +6,10 @@ idempotency key. Who may do what is judged again in the database, by the caller'
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from pydantic import Field, model_validator
 from starlette.responses import Response
 
@@ -16,17 +17,16 @@ from setpoint.errors import ForbiddenError, InvalidError, MissingError
 from setpoint.serve import sessions
 from setpoint.serve.access import ACCOUNT, Caller, Principal, Remote, access, csrf_token, public
 from setpoint.serve.answers import Answer, Once, write
-from setpoint.serve.api.shared import Body, PlaneOf, refusals
+from setpoint.serve.api.shared import Body, Limit, PlaneOf, Shape, answers, refusals, router_of
 from setpoint.serve.passwords import LONGEST
 from setpoint.serve.plane import Plane
 from setpoint.serve.secret import ONCE, TOKEN, digest, new_secret
 
-router = APIRouter(prefix="/v1", tags=["access"])
+router = router_of("access")
 Role = Literal["viewer", "config_write", "approver", "admin", "robot"]
 NewName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$", description="Lower case.")]
 AccountName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$")]
 Password = Annotated[str, Field(max_length=LONGEST)]
-Limit = Annotated[int, Query(ge=1, le=500)]
 After = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")]
 Number = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 
@@ -95,6 +95,111 @@ class NewToken(Body):
     roles: list[Role] | None = Field(None, max_length=5, description="Left out: all of the account.")
 
 
+class SessionShape(Shape):
+    """A session just opened."""
+
+    account: str
+    roles: list[Role]
+    csrf_token: str
+    expires_at: datetime
+
+
+class MeShape(Shape):
+    """Who a credential belongs to; a token has no `csrf_token`."""
+
+    account: str
+    roles: list[Role]
+    csrf_token: str = ""
+    expires_at: datetime
+    kind: Literal["session", "token"]
+
+
+class CreatedShape(Shape):
+    """A new account."""
+
+    name: str
+    roles: list[Role]
+
+
+class AccountShape(CreatedShape):
+    """An account, without its password."""
+
+    has_password: bool
+    issuer: str | None
+    subject: str | None
+    created_at: datetime
+    created_by: str
+    disabled_at: datetime | None
+    last_login_at: datetime | None
+
+
+class AccountsShape(Shape):
+    """Every account, by name."""
+
+    items: list[AccountShape]
+    next: str | None
+
+
+class OnceShape(Shape):
+    """A one-time login; told here and never again."""
+
+    once: str
+    expires_at: datetime
+
+
+class IssuedShape(Shape):
+    """A new token; its secret is told here and never again."""
+
+    id: int
+    account: str
+    roles: list[Role]
+    label: str
+    expires_at: datetime
+    token: str
+
+
+class TokenShape(Shape):
+    """A token, without its secret."""
+
+    id: int
+    account: str
+    label: str
+    roles: list[Role]
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    last_used_from: str | None
+
+
+class TokensShape(Shape):
+    """A page of tokens, the newest first."""
+
+    items: list[TokenShape]
+    next: str | None
+
+
+class NoteShape(Shape):
+    """One line of the access log."""
+
+    id: int
+    at: datetime
+    event: str
+    account: str
+    remote: str
+    credential: int | None
+    actor: str
+    detail: dict[str, Any]
+
+
+class AuditShape(Shape):
+    """A page of the access log, the newest first."""
+
+    items: list[NoteShape]
+    next: str | None
+
+
 def who(account: str, roles: Any, secret: str, expires_at: Any) -> dict[str, Any]:
     """Return what a session says of itself."""
     token = csrf_token(secret)
@@ -105,7 +210,7 @@ def who(account: str, roles: Any, secret: str, expires_at: Any) -> dict[str, Any
     "/sessions",
     status_code=201,
     summary="Log in",
-    responses=refusals(),
+    responses={201: {"model": SessionShape}, **refusals()},
     **public(also=[Depends(sessions.require_own_page), NO_KEY]),
 )
 async def log_in(plane: PlaneOf, request: Request, remote: Remote, login: Login) -> Response:
@@ -144,7 +249,7 @@ def end_session(plane: Plane, caller: Principal, remote: str) -> None:
     plane.credentials.forget()
 
 
-@router.get("/me", summary="Who this is", responses=refusals(), **access(*ACCOUNT))
+@router.get("/me", summary="Who this is", responses=answers(MeShape), **access(*ACCOUNT))
 def me(caller: Caller) -> Response:
     """Return the caller's account and roles, and the token that writes with a cookie carry."""
     body = who(caller.account, caller.roles, caller.secret, caller.expires_at) | {"kind": caller.kind}
@@ -167,13 +272,19 @@ async def set_password(plane: PlaneOf, caller: Caller, remote: Remote, password:
     return Answer(None, 204).response()
 
 
-@router.get("/accounts", summary="Every account", responses=refusals(), **access("admin"))
+@router.get("/accounts", summary="Every account", responses=answers(AccountsShape), **access("admin"))
 def list_accounts(plane: PlaneOf, caller: Caller) -> Response:
     """List accounts by name."""
     return Answer({"items": _accounts(plane, caller), "next": None}).response()
 
 
-@router.post("/accounts", status_code=201, summary="Make an account", responses=refusals(409), **access("admin"))
+@router.post(
+    "/accounts",
+    status_code=201,
+    summary="Make an account",
+    responses={201: {"model": CreatedShape}, **refusals(409)},
+    **access("admin"),
+)
 def create_account(
     plane: PlaneOf, caller: Caller, once: Once, remote: Remote, account: NewAccount
 ) -> Response:
@@ -187,14 +298,19 @@ def create_account(
     return write(plane, caller, once, work)
 
 
-@router.get("/accounts/{name}", summary="One account", responses=refusals(404), **access("admin"))
+@router.get(
+    "/accounts/{name}", summary="One account", responses=answers(AccountShape, 404), **access("admin")
+)
 def read_account(plane: PlaneOf, caller: Caller, name: AccountName) -> Response:
     """Return an account, without its password."""
     return Answer(_account(plane, caller, name)).response()
 
 
 @router.patch(
-    "/accounts/{name}", summary="Other roles, or disabled", responses=refusals(404, 409), **access("admin")
+    "/accounts/{name}",
+    summary="Other roles, or disabled",
+    responses=answers(AccountShape, 404, 409),
+    **access("admin"),
 )
 def change_account(
     plane: PlaneOf, caller: Caller, once: Once, remote: Remote, name: AccountName, change: AccountChange
@@ -203,9 +319,7 @@ def change_account(
 
     def work(transaction: Any) -> Answer:
         roles = None if change.roles is None else list(change.roles)
-        transaction.execute(
-            "change_account", name=name, roles=roles, disabled=change.disabled, remote=remote
-        )
+        transaction.execute("change_account", name=name, roles=roles, disabled=change.disabled, remote=remote)
         found = [row for row in transaction.fetch_all("read_accounts") if row["name"] == name]
         return Answer(found[0])
 
@@ -237,7 +351,7 @@ def link_identity(
     "/accounts/{name}/once",
     status_code=201,
     summary="Give a one-time login",
-    responses=refusals(404, 409),
+    responses={201: {"model": OnceShape}, **refusals(404, 409)},
     **access("admin", also=[NO_KEY]),
 )
 def give_once(plane: PlaneOf, caller: Caller, remote: Remote, name: AccountName) -> Response:
@@ -249,7 +363,12 @@ def give_once(plane: PlaneOf, caller: Caller, remote: Remote, name: AccountName)
     return Answer(body, 201, {"Cache-Control": "no-store"}).response()
 
 
-@router.get("/tokens", summary="One's own tokens; an admin sees all", responses=refusals(), **access(*ACCOUNT))
+@router.get(
+    "/tokens",
+    summary="One's own tokens; an admin sees all",
+    responses=answers(TokensShape),
+    **access(*ACCOUNT),
+)
 def list_tokens(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After = None) -> Response:
     """List tokens, the newest first, without their secrets."""
     with plane.database.transaction(credential=caller.secret) as transaction:
@@ -261,7 +380,7 @@ def list_tokens(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After 
     "/tokens",
     status_code=201,
     summary="Make a token",
-    responses=refusals(404, 409),
+    responses={201: {"model": IssuedShape}, **refusals(404, 409)},
     **access(*ACCOUNT, also=[NO_KEY]),
 )
 def issue_token(plane: PlaneOf, caller: Caller, remote: Remote, token: NewToken) -> Response:
@@ -292,7 +411,9 @@ def revoke_token(plane: PlaneOf, caller: Caller, remote: Remote, number: Number)
     return Answer(None, 204).response()
 
 
-@router.get("/audit", summary="Who came in, and who let them", responses=refusals(), **access("admin"))
+@router.get(
+    "/audit", summary="Who came in, and who let them", responses=answers(AuditShape), **access("admin")
+)
 def read_audit(
     plane: PlaneOf,
     limit: Limit = 50,

@@ -1,13 +1,40 @@
-"""SERVE: what the modules of the typed API share: the plane of a request, and the words of their models."""
+"""SERVE: what the modules of the typed API share: their routes, and the words of their models.
+
+Guarantees: a route takes exactly what it documents: an unknown or repeated query parameter is refused,
+and a body is read strictly. Answers are sent as our own bytes; their models document them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
+from setpoint.errors import InvalidContext, InvalidValue
 from setpoint.serve.plane import Plane
+from setpoint.serve.strict_json import parse_body
+
+#: `openapi_extra` of a route whose query is a context.
+CONTEXT = {
+    "x-setpoint-context": True,
+    "parameters": [
+        {
+            "name": "context",
+            "in": "query",
+            "description": "Every query parameter is a dimension of the context, such as `symbol=BTCUSDC`.",
+            "style": "form",
+            "explode": True,
+            "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+        }
+    ],
+}
+LONGEST_NAME = 200
 
 
 def _plane_of(request: Request) -> Plane:
@@ -19,15 +46,104 @@ def _plane_of(request: Request) -> Plane:
 PlaneOf = Annotated[Plane, Depends(_plane_of)]
 Value = bool | int | float | str
 ScopeName = Annotated[
-    str, Path(max_length=200, description="`global`, or an overlay such as `symbol=BTCUSDC`.")
+    str,
+    Path(max_length=LONGEST_NAME, description="`global`, or an overlay such as `symbol=BTCUSDC`."),
 ]
-Reason = Annotated[str, Field(min_length=1, max_length=2000, description="Why; kept for ever.")]
+Reason = Annotated[
+    str, Field(min_length=1, max_length=2000, pattern=r"\S", description="Why; kept for ever.")
+]
+#: The range of PostgreSQL's bigint, in which numbers of revisions and changes lie.
+Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+After = Annotated[
+    str | None, Query(max_length=LONGEST_NAME, description="The `next` of the page before; opaque.")
+]
+IfMatch = Annotated[
+    str | None, Header(description="The ETag of a GET; a write without it is refused.", max_length=200)
+]
+IfNoneMatch = Annotated[
+    str | None, Header(description="ETags that are known; 304 when one still stands.", max_length=2000)
+]
 
 
 class Body(BaseModel):
     """A request's body: unknown fields are refused, and nothing is converted that JSON tells apart."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Shape(BaseModel):
+    """A response's body, for its documentation: it says all that is there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StrictRoute(APIRoute):
+    """A route that takes what it documents and nothing else."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler behind the reading of query and body."""
+        handle = super().get_route_handler()
+        known = frozenset(_query_names(self.dependant))
+        takes_context = bool((self.openapi_extra or {}).get("x-setpoint-context"))
+        takes_body = self.body_field is not None
+
+        async def strict(request: Request) -> Response:
+            _check_query(request.query_params.multi_items(), None if takes_context else known)
+            if takes_body and (body := await request.body()):
+                _check_media_type(request.headers.get("content-type", ""))
+                request._json = parse_body(body)  # noqa: SLF001 - where Starlette keeps what it has parsed
+            return await handle(request)
+
+        return strict
+
+
+def router_of(tag: str, prefix: str = "/v1") -> APIRouter:
+    """Return a router whose routes are strict."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=StrictRoute)
+
+
+def context_of(request: Request, plane: Plane) -> dict[str, str]:
+    """Return the context that a query names.
+
+    Raises:
+        InvalidContext: an undeclared dimension, or one without a value.
+    """
+    context = dict(request.query_params.items())
+    plane.catalogues.scopes(context)
+    for name, value in context.items():
+        if not (0 < len(value) <= LONGEST_NAME and value.isprintable()):
+            raise InvalidContext(
+                f"the value of {name} is empty, longer than {LONGEST_NAME} or not printable.",
+                hint="give a name such as BTCUSDC",
+            )
+    return context
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
+
+
+def _check_query(given: Sequence[tuple[str, str]], known: frozenset[str] | None) -> None:
+    names = [name for name, _ in given]
+    repeated = {name for name in names if names.count(name) > 1} if len(names) < LONGEST_NAME else set(names)
+    unknown = set() if known is None else set(names) - known
+    if repeated or unknown:
+        wrong = min(repeated or unknown)[:40]
+        raise InvalidValue(
+            f"the query parameter {wrong!r} is {'given twice' if repeated else 'not known here'}.",
+            hint=f"this address takes {', '.join(sorted(known)) or 'none'}" if known is not None else "",
+        )
+
+
+def _check_media_type(given: str) -> None:
+    media_type = given.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise HTTPException(415)
 
 
 class Problem(BaseModel):
@@ -43,9 +159,24 @@ class Problem(BaseModel):
     request_id: str
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+Responses = dict[int | str, dict[str, Any]]
+
+
+def refusals(*statuses: int) -> Responses:
     """Return the documentation of an operation's errors; those of every operation are included."""
     return {
         status: {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
         for status in sorted({400, 401, 403, 413, 422, 429, 503, *statuses})
     }
+
+
+def answers(shape: type[BaseModel], *statuses: int, **more: dict[str, Any]) -> Responses:
+    """Return the documentation of an operation that answers 200 with a shape, and of its errors.
+
+    Args:
+        shape: the body of a 200.
+        *statuses: of errors, besides those of every operation.
+        **more: other answers, such as ``s202={"model": ...}``.
+    """
+    others: Responses = {int(name.removeprefix("s")): said for name, said in more.items()}
+    return {200: {"model": shape}, **others, **refusals(*statuses)}

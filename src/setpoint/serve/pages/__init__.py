@@ -33,7 +33,10 @@ OIDC_COOKIE = "setpoint_oidc"
 _FORM = "application/x-www-form-urlencoded"
 _STYLE = files(__package__).joinpath("static/setpoint.css").read_bytes()
 _PAGES = Environment(
-    loader=PackageLoader("setpoint.serve", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    loader=PackageLoader("setpoint.serve", "pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
 )
 
 _PAGES.filters["sentence"] = lambda text: f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""

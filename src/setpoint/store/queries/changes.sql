@@ -42,12 +42,15 @@ FROM changes
 WHERE id = %(id)s;
 
 -- name: list_changes
--- Changes newest first; a null state means all, 'open' those that can still be decided.
+-- Changes newest first before a number; a null state means all, 'open' those that can still be decided.
 SELECT id, scope, kinds, base_revision, jsonb_array_length(edits) AS n_edits, proposal_hash, author, reason,
        state, state_reason, apply_at, created_at, applied_revision
 FROM changes
-WHERE %(state)s::text IS NULL OR state = %(state)s
-   OR (%(state)s = 'open' AND state IN ('draft', 'proposed', 'suspended'))
+WHERE (%(state)s::text IS NULL OR state = %(state)s
+       OR (%(state)s = 'open' AND state IN ('draft', 'proposed', 'suspended')))
+  AND (%(scope)s::text IS NULL OR scope = %(scope)s)
+  AND (%(author)s::text IS NULL OR author = %(author)s)
+  AND (%(before)s::bigint IS NULL OR id < %(before)s)
 ORDER BY id DESC
 LIMIT %(limit)s;
 

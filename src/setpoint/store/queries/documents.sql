@@ -13,22 +13,28 @@ FROM ftf_config
 ORDER BY id;
 
 -- name: resolve_snapshot
--- The merged document of an ordered list of scopes, with its layers; scopes without a document are left out, no row when all are.
+-- The merged document of an ordered list of scopes, with its layers and the newest revision of any scope at that instant; scopes without a document are left out, no row when all are.
 WITH layer AS MATERIALIZED (
     SELECT position, f.scope, f.base_env, f.hash, f.revision, f.updated_by
     FROM jsonb_array_elements_text(%(scopes)s) WITH ORDINALITY AS wanted (scope, position)
     JOIN ftf_config AS f USING (scope)
+), overridden AS (
+    SELECT DISTINCT key
+    FROM layer, jsonb_object_keys(base_env) AS key
+    WHERE position > 1
 ), merged AS (
     SELECT
         document_merge(base_env ORDER BY position)::text AS text,
         jsonb_agg(jsonb_build_object(
-            'scope', scope, 'revision', revision, 'hash', hash, 'author', updated_by, 'text', base_env::text,
-            'keys', (SELECT coalesce(jsonb_agg(key ORDER BY key COLLATE "C"), '[]') FROM jsonb_object_keys(base_env) AS key)
+            'scope', scope, 'revision', revision, 'hash', hash, 'author', updated_by,
+            -- Of the first layer only what a later one overrides: the rest of it is the merged text.
+            'keys', CASE WHEN position > 1 THEN base_env ELSE (
+                SELECT coalesce(jsonb_object_agg(key, base_env -> key), '{}') FROM overridden WHERE base_env ? key) END
         ) ORDER BY position) AS layers,
         count(*) AS n_layers
     FROM layer
 )
-SELECT text, document_hash(text) AS hash, layers
+SELECT text, document_hash(text) AS hash, layers, (SELECT id FROM chain_head) AS head
 FROM merged
 WHERE n_layers > 0;
 

@@ -65,21 +65,23 @@ WHERE f.revision IS DISTINCT FROM h.id OR f.hash IS DISTINCT FROM h.hash
 ORDER BY scope;
 
 -- name: search_history
--- Revisions newest first whose author, reason or touched keys contain a text; null means any.
+-- Revisions newest first, before a number, whose author, reason or touched keys contain a text; null means any.
 SELECT id, scope, hash, diff, updated_by, proof, db_user, change_reason, source, base_revision, change_id, review,
        created_at
 FROM ftf_config_history
 WHERE (%(scope)s::text IS NULL OR scope = %(scope)s)
   AND (%(text)s::text IS NULL OR strpos(lower(updated_by || ' ' || change_reason || ' ' || diff::text), lower(%(text)s)) > 0)
+  AND (%(before)s::bigint IS NULL OR id < %(before)s)
 ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- name: key_history
--- Every value a key ever had, newest first; new is null where it was removed.
+-- Every value a key ever had, newest first, before a revision; new is null where it was removed.
 SELECT h.id, h.scope, h.updated_by, h.change_reason, h.review, h.created_at, d ->> 'op' AS op,
        d -> 'old' AS old, d -> 'new' AS new
 FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS d
 WHERE d ->> 'key' = %(key)s AND (%(scope)s::text IS NULL OR h.scope = %(scope)s)
+  AND (%(before)s::bigint IS NULL OR h.id < %(before)s)
 ORDER BY h.id DESC
 LIMIT %(limit)s;
 
@@ -120,3 +122,10 @@ FROM finetune_runs AS r, jsonb_array_elements(r.layers) AS layer
 WHERE layer ->> 'scope' = %(scope)s AND (layer ->> 'revision')::bigint > %(after)s
   AND (layer ->> 'revision')::bigint <= %(up_to)s
 ORDER BY r.started_at DESC;
+
+-- name: can_restore
+-- Whether this session could write a restore, as far as asking tells: the server takes writes, and the role may make changes.
+SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off' AS writable,
+       bool_and(has_function_privilege(p.oid, 'EXECUTE')) AND count(*) = 2 AS allowed
+FROM pg_proc AS p
+WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('propose_change', 'apply_change');

@@ -67,6 +67,38 @@ WHERE %(state)s::text IS NULL OR r.state = %(state)s
 ORDER BY r.started_at DESC, r.id
 LIMIT %(limit)s;
 
+-- name: page_runs
+-- Runs newest first, from one on, with how many units ended; a null filter means all.
+SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.context, r.universe, r.data_label,
+       r.git_commit, r.seed, r.processes, r.threads, r.started_by, r.host, r.fallbacks,
+       (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = r.id) AS n_results,
+       (SELECT count(*) FROM finetune_failures AS f WHERE f.run_id = r.id) AS n_failures,
+       jsonb_array_length(r.plan -> 'units') AS n_units
+FROM finetune_runs AS r
+WHERE (%(state)s::text IS NULL OR r.state = %(state)s) AND (%(snapshot)s::text IS NULL OR r.snapshot_hash = %(snapshot)s)
+  AND (%(started_by)s::text IS NULL OR r.started_by = %(started_by)s)
+  AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
+ORDER BY r.started_at DESC, r.id DESC
+LIMIT %(limit)s;
+
+-- name: page_results
+-- Results in the order in which they were recorded, after one; a null filter means all.
+SELECT *
+FROM finetune_results
+WHERE id > %(after)s AND (%(run_id)s::text IS NULL OR run_id = %(run_id)s)
+  AND (%(snapshot)s::text IS NULL OR snapshot_hash = %(snapshot)s)
+  AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s) AND (%(model)s::text IS NULL OR model = %(model)s)
+ORDER BY id
+LIMIT %(limit)s;
+
+-- name: page_trials
+-- The tuning trials of a run in the order of its units, from one on.
+SELECT *
+FROM finetune_trials
+WHERE run_id = %(run_id)s
+ORDER BY symbol, model, timeframe, variant, fold, trial
+LIMIT %(limit)s OFFSET %(start)s;
+
 -- name: read_run
 -- One run, whole.
 SELECT *

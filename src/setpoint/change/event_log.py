@@ -1,0 +1,99 @@
+"""CHANGE: events in the database: each line of a spool once, whoever sends it how often.
+
+Guarantees: a batch is recorded whole or not at all; lines that were recorded before are counted, not
+repeated. Events of any name are kept, as they are. A line that is no event is refused by its place, alone,
+so that it never holds up the lines behind it. A source belongs to the account that delivered it first.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from setpoint.errors import InvalidValue
+from setpoint.observe import logfmt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from setpoint.store.database import Transaction
+
+#: Far longer than any event of ours; what is longer is no line.
+LONGEST_LINE = 64 * 1024
+_LONGEST_NAME = 200
+#: Any constant will do; it must only be ours.
+_ORDER_LOCK = 0x5E7E7E
+
+
+class Line(NamedTuple):
+    """One line of a spool, and where it begins there, in bytes."""
+
+    sequence: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A line that is no event, by its place in the batch."""
+
+    index: int
+    sequence: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What became of a batch."""
+
+    accepted: int
+    duplicates: int
+    refused: tuple[Refused, ...]
+
+
+def record_events(transaction: Transaction, source: str, lines: Iterable[Line]) -> Delivered:
+    """Record a batch of lines; safe to repeat, in any order and in any cut.
+
+    Raises:
+        ForbiddenError: the source, or a run that a line names, belongs to another account.
+    """
+    events, refused = [], []
+    for index, line in enumerate(lines):
+        try:
+            events.append(_event(line))
+        except InvalidValue as problem:
+            refused.append(Refused(index, line.sequence, problem.message))
+    accepted = 0
+    if events:
+        transaction.execute("claim_event_source", source=source)
+        transaction.fetch_all("queue_events", lock=_ORDER_LOCK)
+        accepted = transaction.execute("insert_events", source=source, events=events)
+    return Delivered(accepted, len(events) - accepted, tuple(refused))
+
+
+def _event(line: Line) -> dict[str, Any]:
+    if len(line.text) > LONGEST_LINE:
+        raise InvalidValue(f"the line is longer than {LONGEST_LINE} characters.")
+    fields = dict(reversed(logfmt.parse(line.text)))
+    name, level, run = (fields.get(pair, "") for pair in ("event", "level", "run"))
+    if not name or max(map(len, (name, level, run))) > _LONGEST_NAME:
+        raise InvalidValue(
+            f"event=, level= and run= take {_LONGEST_NAME} characters at most, and event= one at least."
+        )
+    return {
+        "sequence": line.sequence,
+        "name": name,
+        "level": level,
+        "run": run,
+        "at": _instant(fields.get("ts", "")),
+        "fields": fields,
+        "line": line.text,
+    }
+
+
+def _instant(text: str) -> str | None:
+    with suppress(ValueError, OverflowError):
+        told = datetime.fromisoformat(text)
+        return told.astimezone(UTC).isoformat() if told.tzinfo else None
+    return None

@@ -1,0 +1,91 @@
+"""`setpoint up` and `setpoint serve`: the plane, for one person at once and for production."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from setpoint.cli.app import Json, app, database, err, out, print_json, settings
+
+DEFAULT_PORT = 8455
+LOOPBACK = "127.0.0.1"
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
+
+@app.command()
+def up(port: Port = DEFAULT_PORT, host: Host = LOOPBACK, as_json: Json = False) -> None:
+    """Start everything: the embedded database, its tables and the plane; prints where to log in.
+
+    With SETPOINT_DATABASE_URL that database is brought to this release and served. Ctrl-C ends it.
+    The one-time login is printed to a terminal, or with --json, and is written nowhere else.
+
+    Examples: `setpoint up`, `setpoint up --port 9000`
+    """
+    from setpoint.serve.server import address_of, listen, require_catalogues, serve_plane
+    from setpoint.store.operate import migrate_database
+
+    require_catalogues(settings())
+    with listen(host, port) as listener:
+        migrate_database(settings())
+        with database(remind=False):  # the embedded one stays up as long as this is open
+            _introduce(address_of(listener), as_json=as_json)
+            _warn_of_network(host)
+            serve_plane(settings(), listener)
+
+
+@app.command()
+def serve(
+    port: Port = DEFAULT_PORT,
+    host: Host = LOOPBACK,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
+    trusted_proxy: Annotated[
+        str,
+        typer.Option(help="Addresses of the proxy in front, whose X-Forwarded-For is believed; by commas."),
+    ] = "",
+) -> None:
+    """Serve the plane in production: start it before, with or after its database, on any number of hosts.
+
+    It never migrates: run `setpoint db migrate` once for a release. /health/live answers at once,
+    /health/ready when the database is there and of this release. SIGTERM ends it gracefully. The log is
+    logfmt on stderr. It speaks plain HTTP: put what ends TLS in front of it.
+
+    Examples: `setpoint serve --workers 2`, `setpoint serve --trusted-proxy 127.0.0.1`
+    """
+    from setpoint.serve.server import listen, require_catalogues, serve_plane
+
+    require_catalogues(settings())
+    with listen(host, port) as listener, ExitStack() as held:
+        if not settings().database_url:
+            # The embedded one comes to this release by itself, as with any command, and stays up with us.
+            held.enter_context(database(remind=False))
+        serve_plane(settings(), listener, workers, trusted_proxy)
+
+
+def _introduce(address: str, *, as_json: bool) -> None:
+    """Print where the plane is, and how to log in where a person, or a script that asked, reads it."""
+    from setpoint.serve.appointments import one_time_login
+
+    secret = one_time_login(settings()) if as_json or sys.stdout.isatty() else ""
+    login = f"{address}/login?once={secret}" if secret else ""
+    if as_json:
+        print_json({"url": address, "pid": os.getpid(), "login": login})
+    else:
+        out.print(f"Setpoint is up: {address}", highlight=False, soft_wrap=True)
+        if login:
+            out.print(f"log in once, as admin: {login}", highlight=False, soft_wrap=True, markup=False)
+        out.print("Ctrl-C ends it", highlight=False)
+    sys.stdout.flush()
+
+
+def _warn_of_network(host: str) -> None:
+    if host not in {LOOPBACK, "::1", "localhost"}:
+        err.print(
+            "[yellow]warning:[/] this is plain HTTP on a network: credentials travel readable.",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,174 @@
+"""SERVE: what may be set, and what a context gets: declarations, explanations, effective values.
+
+Guarantees: what a context resolves to is merged by PostgreSQL, as a snapshot of it would be.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from setpoint.change.break_glass import list_obligations
+from setpoint.change.documents import pin_snapshot, typed
+from setpoint.declare.catalogue import Catalogues, Declared
+from setpoint.declare.document import parse_text
+from setpoint.resolve.snapshot import Snapshot
+from setpoint.serve.access import ANYONE, access
+from setpoint.serve.answers import REVALIDATED, Answer, etag, page_of
+from setpoint.serve.api.shapes import (
+    CataloguesShape,
+    EffectiveShape,
+    ExplainShape,
+    KeyShape,
+    ObligationsShape,
+)
+from setpoint.serve.api.shared import (
+    CONTEXT,
+    LONGEST_NAME,
+    After,
+    IfNoneMatch,
+    Limit,
+    PlaneOf,
+    answers,
+    context_of,
+    router_of,
+)
+
+router = router_of("catalogue")
+KeyName = Annotated[str, Path(max_length=LONGEST_NAME, description="A declared key.")]
+
+
+def _with_context(access_rule: dict[str, Any]) -> dict[str, Any]:
+    return {**access_rule, "openapi_extra": {**access_rule["openapi_extra"], **CONTEXT}}
+
+
+@router.get(
+    "/catalogue",
+    summary="What may be set",
+    responses={**answers(CataloguesShape), 304: {"description": "The catalogues are the same."}},
+    **access(*ANYONE),
+)
+def read_catalogue(
+    plane: PlaneOf,
+    limit: Limit = 50,
+    after: After = None,
+    match: Annotated[str, Query(max_length=LONGEST_NAME, description="A text in the key, in any case.")] = "",
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Return the catalogues in force and their keys: types, inclusive bounds, meanings; never a value."""
+    found = [key for name, key in plane.catalogues.keys.items() if match.upper() in name]
+    listed = page_of(found, limit, after).body
+    body = {
+        "catalogues": [
+            {"name": member.name, "version": member.version, "hash": member.hash, "keys": len(member.keys)}
+            for member in plane.catalogues.members
+        ],
+        "dimensions": list(plane.catalogues.dimensions),
+        "items": [_key(declared) for declared in listed["items"]],
+        "next": listed["next"],
+    }
+    return Answer(body, headers=_named(plane.catalogues)).response(if_none_match)
+
+
+@router.get(
+    "/catalogue/{key}",
+    summary="One declared key",
+    responses={**answers(KeyShape, 404), 304: {"description": "The catalogues are the same."}},
+    **access(*ANYONE),
+)
+def read_key(plane: PlaneOf, key: KeyName, if_none_match: IfNoneMatch = None) -> Response:
+    """Return what a value of it must be."""
+    declared = plane.catalogues.declared(key)
+    answer = Answer(_key(declared), headers=_named(plane.catalogues))
+    return answer.response(if_none_match)
+
+
+@router.get(
+    "/explain/{key}",
+    summary="Every layer that has a say in a value",
+    responses=answers(ExplainShape, 404),
+    **_with_context(access(*ANYONE)),
+)
+def explain_key(request: Request, plane: PlaneOf, key: KeyName) -> Response:
+    """Return what each scope of the context says of a key, base first; the last that sets it wins."""
+    plane.catalogues.declared(key)
+    context = context_of(request, plane)
+    rows = {row["scope"]: row for row in plane.database.fetch_all("read_scopes")}
+    layers = []
+    for scope in plane.catalogues.scopes(context):
+        if row := rows.get(scope):
+            value = typed(parse_text(row["text"]), plane.catalogues).get(key)
+            said = {"scope": scope, "revision": row["revision"], "author": row["updated_by"], "value": value}
+            layers.append({**said, "wins": False})
+    setting = [layer for layer in layers if layer["value"] is not None]
+    if setting:
+        setting[-1]["wins"] = True
+    value = setting[-1]["value"] if setting else None
+    return Answer({"key": key, "context": context, "value": value, "layers": layers}).response()
+
+
+@router.get(
+    "/effective",
+    summary="What a context resolves to",
+    responses=answers(EffectiveShape, 404),
+    **_with_context(access(*ANYONE)),
+)
+def read_effective(request: Request, plane: PlaneOf) -> Response:
+    """Return every value of the context's snapshot with the scope and revision it comes from.
+
+    It is one answer, not pages: what belongs together is one snapshot, named by `hash`.
+    """
+    context = context_of(request, plane)
+    snapshot = pin_snapshot(plane.database, plane.catalogues, context)
+    items = [
+        {"key": key, "value": value, **_origin(snapshot, key)}
+        for key, value in sorted(typed(snapshot.document, plane.catalogues).items())
+    ]
+    return Answer({"context": context, "hash": snapshot.hash, "items": items, "next": None}).response()
+
+
+@router.get(
+    "/obligations",
+    summary="What uses of break-glass owe",
+    responses=answers(ObligationsShape),
+    **access(*ANYONE),
+)
+def read_obligations(
+    plane: PlaneOf,
+    limit: Limit = 50,
+    after: After = None,
+    incident: Annotated[str | None, Query(max_length=LONGEST_NAME)] = None,
+) -> Response:
+    """List what is overdue first, then what is open, then what was met."""
+    return page_of(list_obligations(plane.database, incident), limit, after).response()
+
+
+def _named(catalogues: Catalogues) -> dict[str, str]:
+    tag = "-".join(member.hash[:16] for member in catalogues.members)
+    return {"ETag": etag(tag), "Cache-Control": REVALIDATED}
+
+
+def _key(declared: Declared) -> dict[str, Any]:
+    parameter = declared.parameter
+    return {
+        "key": declared.name,
+        "address": "/".join((*declared.key.parts, parameter.name)),
+        "catalogue": declared.catalogue,
+        "parameter": parameter.name,
+        "field": declared.key.field,
+        "type": parameter.type,
+        "doc": parameter.doc,
+        "unit": parameter.unit,
+        "low": parameter.low,
+        "high": parameter.high,
+        "choices": list(parameter.choices),
+        "tuned": parameter.tuned,
+        "library_name": parameter.library_name,
+    }
+
+
+def _origin(snapshot: Snapshot, key: str) -> dict[str, Any]:
+    layers = [layer for index, layer in enumerate(snapshot.layers) if index == 0 or key in layer.keys]
+    return {"scope": layers[-1].scope, "revision": layers[-1].revision}

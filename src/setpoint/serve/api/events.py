@@ -1,0 +1,62 @@
+"""SERVE: events: delivered in batches, each line of a spool once; read by run, name, level and time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.responses import Response
+
+from setpoint.change.event_log import Line, record_events
+from setpoint.serve.access import ANYONE, REPORTERS, Caller, access
+from setpoint.serve.answers import Answer, Once, page, place_of, write
+from setpoint.serve.api.instants import Instant
+from setpoint.serve.api.run_bodies import EventsBody
+from setpoint.serve.api.run_shapes import DeliveredShape, EventsShape
+from setpoint.serve.api.shared import LONGEST_NAME, After, Limit, PlaneOf, answers, router_of
+
+router = router_of("events")
+Filter = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
+
+
+@router.post(
+    "/events", summary="Deliver lines of a spool", responses=answers(DeliveredShape), **access(*REPORTERS)
+)
+def deliver_events(plane: PlaneOf, caller: Caller, once: Once, body: EventsBody) -> Response:
+    """Record each line once, by its source and sequence, however often it is sent.
+
+    A line that is no event is named under `refused` and left out; the others are recorded all the same,
+    so that it never holds up what is behind it.
+    """
+
+    def work(transaction: Any) -> Answer:
+        lines = [Line(event.sequence, event.line) for event in body.events]
+        return Answer(asdict(record_events(transaction, body.source, lines)))
+
+    return write(plane, caller, once, work)
+
+
+@router.get("/events", summary="Events as they arrived", responses=answers(EventsShape), **access(*ANYONE))
+def list_events(
+    plane: PlaneOf,
+    limit: Limit = 50,
+    after: After = None,
+    run: Filter = None,
+    name: Filter = None,
+    level: Filter = None,
+    since: Annotated[Instant | None, Query(description="Told at this instant or later.")] = None,
+    until: Annotated[Instant | None, Query(description="Told before this instant.")] = None,
+) -> Response:
+    """List oldest first; whoever goes on from `next` misses none that arrives meanwhile."""
+    rows = plane.database.fetch_all(
+        "page_events",
+        after=place_of(after) or 0,
+        run=run,
+        name=name,
+        level=level,
+        since=since,
+        until=until,
+        limit=limit + 1,
+    )
+    return page(rows, limit, [row["id"] for row in rows]).response()

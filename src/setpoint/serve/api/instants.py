@@ -1,0 +1,24 @@
+"""SERVE: instants in requests: RFC 3339 texts with an offset, nothing that must be guessed."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AwareDatetime, BeforeValidator, Field
+
+#: Enough to tell it from a number of seconds, which pydantic would take; the rest it judges itself.
+_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:")
+
+
+def _text(given: object) -> object:
+    if not isinstance(given, str):
+        raise ValueError("an instant is a text such as 2026-06-01T06:00:00Z")  # noqa: TRY004 - pydantic's way to refuse
+    if not _RFC_3339.match(given):
+        raise ValueError("an instant is written as 2026-06-01T06:00:00Z")
+    return given
+
+
+Instant = Annotated[
+    AwareDatetime, Field(strict=False, description="RFC 3339, with its offset."), BeforeValidator(_text)
+]

@@ -1,0 +1,221 @@
+"""SERVE: what a training machine reports: the models of plans, journal entries, outcomes and events.
+
+Guarantees: what passes can be recorded whole, so that nothing is half-written and no later verdict or
+report stumbles over it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, FiniteFloat
+
+from setpoint.serve.api.shared import LONGEST_NAME, Body, Value
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Text = Annotated[str, Field(max_length=20_000)]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+#: The ranges of PostgreSQL's integer and bigint.
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Wide = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
+#: A unit by the order of its fields: symbol, model, timeframe, variant, fold.
+UnitName = Annotated[tuple[Name, Name, Name, Name, Count], Field(strict=False)]  # JSON has lists, no tuples
+Params = Annotated[dict[Name, Value | None], Field(max_length=2000)]
+MOST_UNITS = 20_000
+
+
+class Rule(Body):
+    """The numbers of the canary verdict."""
+
+    pass_f1: FiniteFloat
+    pass_assets: Count
+    rollback_f1: FiniteFloat
+    min_assets: Count
+    min_skill: FiniteFloat
+
+
+class Candles(Body):
+    """The market data of one symbol."""
+
+    hash: Name
+    source: Literal["real", "proxy", "synthetic"]
+    symbol_used: Name
+    bars: Count
+    findings: list[Text] = Field(max_length=1000)
+
+
+class PlanBody(Body):
+    """A run as it was decided before its first fit: the content of its `plan.json`."""
+
+    run: str
+    started_at: Name
+    snapshot_hash: Hash
+    units: list[UnitName] = Field(min_length=1, max_length=MOST_UNITS)
+    market_folder: Text
+    data: dict[Name, Candles] = Field(min_length=1, max_length=1000)
+    universe: Name
+    rule: Rule
+    read_keys: list[Name] = Field(max_length=10_000)
+    seed: Wide
+    threads: Annotated[Count, Field(ge=1)]
+    processes: Annotated[Count, Field(ge=1)]
+    versions: dict[Name, Name] = Field(max_length=200)
+    git_commit: Name
+    host: Annotated[str, Field(max_length=LONGEST_NAME)]
+
+
+class Layer(Body):
+    """Where some of a snapshot's values came from."""
+
+    scope: Name
+    revision: Annotated[int, Field(ge=1, le=2**63 - 1)] | None
+    hash: Hash
+    author: Name
+    keys: dict[Name, Value] = Field(max_length=10_000)
+
+
+class SnapshotBody(Body):
+    """The content of a snapshot file; `hash` names `text`."""
+
+    format: Name
+    text: str
+    hash: Hash
+    catalogues: list[dict[Name, Name]] = Field(max_length=50)
+    context: dict[Name, Name] = Field(max_length=50)
+    layers: list[Layer] = Field(min_length=1, max_length=50)
+
+
+class StartBody(Body):
+    """A run that starts, or goes on."""
+
+    plan: PlanBody
+    snapshot: SnapshotBody
+
+
+class Failure(Body):
+    """Why a unit could not be trained."""
+
+    code: Name
+    message: Text
+
+
+class Finding(Body):
+    """An asked value that the fitted model does not hold, or that had no effect."""
+
+    param: Name
+    asked: Value | None
+    effective: Value | None
+    finding: Literal["differs", "ignored", "no_effect", "library_chose"]
+
+
+class Scores(Body):
+    """Metrics on one part of a fold, by name; `auc` is what verdicts read."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, FiniteFloat | None]
+
+    auc: Share
+
+
+class Trades(Body):
+    """Trading on the test rows at one cost assumption."""
+
+    n_trades: Count
+    return_: FiniteFloat = Field(alias="return")
+    sortino: FiniteFloat | None
+    win_rate: FiniteFloat | None
+    expectancy: FiniteFloat | None
+
+
+class Metrics(Body):
+    """Every metric of a unit."""
+
+    val: Scores
+    test: Scores
+    trades: dict[Name, Trades] = Field(max_length=50)
+
+
+class Trial(Body):
+    """One tuning trial."""
+
+    trial: Count
+    params: Params
+    value: FiniteFloat | None
+    state: Name
+    n_trees_used: Count | None
+
+
+class ResultBody(Body):
+    """The result of one unit."""
+
+    symbol: Name
+    model: Name
+    timeframe: Name
+    variant: Name
+    fold: Count
+    trial_id: Count
+    snapshot_hash: Hash
+    model_hyperparams: Params
+    effective_params: Params
+    findings: list[Finding] = Field(max_length=2000)
+    feature_hash: Name
+    model_hash: Name
+    seed: Wide
+    best_iteration: Count | None
+    n_trees_used: Count
+    stopped_early: bool
+    training_time_sec: Annotated[FiniteFloat, Field(ge=0)]
+    n_train: Count
+    n_val: Count
+    n_test: Count
+    threshold: FiniteFloat
+    f1_buy_val: Share
+    f1_buy_test: Share
+    always_buy_f1_val: Share
+    always_buy_f1_test: Share
+    metrics: Metrics
+    trials: list[Trial] = Field(max_length=20_000)
+
+
+class EntryBody(Body):
+    """The journal entry of one unit that ended: a result or a failure."""
+
+    unit: UnitName
+    result: ResultBody | None = None
+    failure: Failure | None = None
+    read_keys: list[Name] = Field(max_length=10_000)
+    fallbacks: dict[Name, Count] = Field(max_length=10_000)
+
+
+class UnitBody(Body):
+    """One unit that ended."""
+
+    entry: EntryBody
+
+
+class OutcomeBody(Body):
+    """How a run ended, the keys it read, and how often it used a fallback for a key."""
+
+    state: Literal["complete", "interrupted", "failed"]
+    read_keys: list[Name] = Field(max_length=10_000)
+    fallbacks: dict[Name, Count] = Field(max_length=10_000)
+
+
+class EventBody(Body):
+    """One line of a spool, and where it begins there, in bytes."""
+
+    sequence: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    line: str
+
+
+class EventsBody(Body):
+    """A batch of lines of one spool; in any order, and any of them may have been sent before."""
+
+    source: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{8,200}$")]
+    events: list[EventBody] = Field(min_length=1, max_length=1000)
+
+
+def as_recorded(body: Body) -> dict[str, Any]:
+    """Return a body as `change.runs` takes it: what was not given is not there."""
+    return body.model_dump(by_alias=True, exclude_unset=True)

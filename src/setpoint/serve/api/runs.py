@@ -1,0 +1,230 @@
+"""SERVE: runs: reported by the machines that train, read by whoever may read.
+
+Guarantees: each report may be repeated and has effect once, with or without an Idempotency-Key; it is
+recorded whole or not at all. Trials are judged here, not by who reports them. Refuses, in the database, a
+report on a run that another account started.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from starlette.responses import Response
+
+from setpoint.change.coverage import audit_console_coverage
+from setpoint.change.runs import LATEST, read_run, record_outcome, record_start, record_unit
+from setpoint.errors import InvalidValue
+from setpoint.govern.runs import verdict_document, view_run
+from setpoint.resolve.snapshot import Snapshot, parse_snapshot
+from setpoint.serve.access import ANYONE, REPORTERS, Caller, access
+from setpoint.serve.answers import Answer, Once, as_json, page, page_of, place_of, write
+from setpoint.serve.api.run_bodies import (
+    EntryBody,
+    OutcomeBody,
+    PlanBody,
+    SnapshotBody,
+    StartBody,
+    UnitBody,
+    as_recorded,
+)
+from setpoint.serve.api.run_shapes import (
+    CoverageShape,
+    ReportedShape,
+    RowsShape,
+    RunShape,
+    RunsShape,
+    RunState,
+    VerdictShape,
+)
+from setpoint.serve.api.shared import LONGEST_NAME, After, Limit, PlaneOf, answers, router_of
+
+router = router_of("runs")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+NewRun = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="The run's id, as in its plan.")
+]
+RunName = Annotated[str, Path(max_length=LONGEST_NAME, description="A run's id, or `latest`.")]
+Filter = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
+
+
+@router.put(
+    "/runs/{run}",
+    summary="Record that a run starts, or goes on",
+    responses=answers(ReportedShape, 409),
+    **access(*REPORTERS),
+)
+def start_run(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: StartBody) -> Response:
+    """Record the plan and the snapshot it pins, before the first unit; the caller is who started it."""
+    _require_named(run, body.plan)
+    snapshot = _snapshot(body.snapshot, run)
+
+    def work(transaction: Any) -> Answer:
+        record_start(transaction, as_recorded(body.plan), snapshot, caller.account)
+        return Answer({"run": run})
+
+    return write(plane, caller, once, work)
+
+
+@router.post(
+    "/runs/{run}/units",
+    summary="Record one unit that ended",
+    responses=answers(ReportedShape, 404, 409),
+    **access(*REPORTERS),
+)
+def record_run_unit(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: UnitBody) -> Response:
+    """Record its result with its trials, or its failure; a unit that is recorded stays as it is."""
+    entry = _entry(body.entry)
+
+    def work(transaction: Any) -> Answer:
+        record_unit(transaction, plane.catalogues, run, entry)
+        return Answer({"run": run})
+
+    return write(plane, caller, once, work)
+
+
+@router.put(
+    "/runs/{run}/outcome",
+    summary="Record how a run ended",
+    responses=answers(ReportedShape, 404),
+    **access(*REPORTERS),
+)
+def end_run(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: OutcomeBody) -> Response:
+    """Record its state, the keys it read and the fallbacks it used; a run may end again, after going on."""
+
+    def work(transaction: Any) -> Answer:
+        record_outcome(transaction, run, as_recorded(body))
+        return Answer({"run": run})
+
+    return write(plane, caller, once, work)
+
+
+@router.get("/runs", summary="Recorded runs", responses=answers(RunsShape), **access(*ANYONE))
+def list_runs(
+    plane: PlaneOf,
+    limit: Limit = 50,
+    after: After = None,
+    state: RunState | None = None,
+    snapshot: Filter = None,
+    started_by: Filter = None,
+) -> Response:
+    """List newest first, with how many of their units ended."""
+    place = place_of(after)
+    rows = plane.database.fetch_all(
+        "page_runs",
+        state=state,
+        snapshot=snapshot,
+        started_by=started_by,
+        before=None if place is None else _instant(place),
+        limit=limit + 1,
+    )
+    return page(rows, limit, [(row["started_at"] - _EPOCH) // _MICROSECOND for row in rows]).response()
+
+
+@router.get("/runs/{run}", summary="One run", responses=answers(RunShape, 404), **access(*ANYONE))
+def get_run(plane: PlaneOf, run: RunName) -> Response:
+    """Return what it pinned, what it rests on, and how it stands."""
+    return Answer(read_run(plane.database, run)).response()
+
+
+@router.get(
+    "/runs/{run}/results", summary="A run's results", responses=answers(RowsShape, 404), **access(*ANYONE)
+)
+def list_run_results(
+    plane: PlaneOf,
+    run: RunName,
+    limit: Limit = 50,
+    after: After = None,
+    symbol: Filter = None,
+    model: Filter = None,
+) -> Response:
+    """List in the order in which units ended."""
+    found = read_run(plane.database, run)["id"]
+    return _results(plane, limit, after, run_id=found, symbol=symbol, model=model)
+
+
+@router.get("/results", summary="Results of every run", responses=answers(RowsShape), **access(*ANYONE))
+def list_results(
+    plane: PlaneOf,
+    limit: Limit = 50,
+    after: After = None,
+    snapshot: Annotated[Filter, Query(description="The whole hash of the snapshot that made them.")] = None,
+    symbol: Filter = None,
+    model: Filter = None,
+) -> Response:
+    """List in the order in which they were recorded."""
+    return _results(plane, limit, after, snapshot=snapshot, symbol=symbol, model=model)
+
+
+@router.get(
+    "/runs/{run}/trials", summary="A run's trials", responses=answers(RowsShape, 404), **access(*ANYONE)
+)
+def list_trials(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = None) -> Response:
+    """List in the order of units, with the invariants each broke; a run that trains may repeat some."""
+    found, start = read_run(plane.database, run)["id"], place_of(after) or 0
+    rows = plane.database.fetch_all("page_trials", run_id=found, start=start, limit=limit + 1)
+    return page(rows, limit, range(start + 1, start + len(rows) + 1)).response()
+
+
+@router.get(
+    "/runs/{run}/failures",
+    summary="Units that could not be trained",
+    responses=answers(RowsShape, 404),
+    **access(*ANYONE),
+)
+def list_failures(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = None) -> Response:
+    """List in the order of units."""
+    found = read_run(plane.database, run)["id"]
+    return page_of(plane.database.fetch_all("list_failures", run_id=found), limit, after).response()
+
+
+@router.get(
+    "/runs/{run}/verdict",
+    summary="The canary verdict on a run",
+    responses=answers(VerdictShape, 404),
+    **access(*ANYONE),
+)
+def get_verdict(plane: PlaneOf, run: RunName) -> Response:
+    """Judge it by the rule it recorded: rollback first, then insufficient data, hold, pass."""
+    return Answer(verdict_document(view_run(plane.database, run))).response()
+
+
+@router.get(
+    "/coverage", summary="Declared, seeded, read", responses=answers(CoverageShape), **access(*ANYONE)
+)
+def get_coverage(plane: PlaneOf) -> Response:
+    """Audit the documents against the catalogues and against what runs read."""
+    return Answer(audit_console_coverage(plane.database, plane.catalogues).as_json()).response()
+
+
+def _results(plane: Any, limit: int, after: str | None, **filters: str | None) -> Response:
+    wanted = {"run_id": None, "snapshot": None, **filters}
+    rows = plane.database.fetch_all("page_results", after=place_of(after) or 0, limit=limit + 1, **wanted)
+    return page(rows, limit, [row["id"] for row in rows]).response()
+
+
+def _instant(microseconds: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        raise InvalidValue("the cursor is none of ours.", hint="send `next` unchanged") from None
+
+
+def _require_named(run: str, plan: PlanBody) -> None:
+    if plan.run != run or run == LATEST:
+        raise InvalidValue(f"the plan is of run {plan.run[:100]!r}, the address of {run!r}.")
+
+
+def _snapshot(body: SnapshotBody, run: str) -> Snapshot:
+    snapshot = parse_snapshot(as_json(as_recorded(body)), f"of run {run}")
+    if not snapshot.document:
+        raise InvalidValue("the snapshot holds no value.", hint="pin one with `setpoint pin`")
+    return snapshot
+
+
+def _entry(body: EntryBody) -> dict[str, Any]:
+    if (body.result is None) == (body.failure is None):
+        raise InvalidValue("an entry holds a result or a failure, one of them.")
+    return {name: value for name, value in as_recorded(body).items() if value is not None}

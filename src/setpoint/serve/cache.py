@@ -1,0 +1,223 @@
+"""SERVE: resolved snapshots, kept as the bytes that answer a request.
+
+Guarantees: an answer knows every revision that was committed when it was asked for, as far as this
+process was told of them, and at least the one that the caller names; when the database is out of touch it
+is asked each time, so that an answer is never silently old. One context is resolved once at a time,
+however many ask. What was handed out can be fetched by its hash for good. Bounded: contexts are input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from setpoint.change.documents import pin_with_head
+from setpoint.errors import DatabaseUnavailable, InvalidContext, MissingError, UnknownRevision
+from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.serve.feed import Feed
+    from setpoint.store.database import Database
+
+    #: Dimensions and values, in the order of the catalogue's dimensions.
+    Context = tuple[tuple[str, str], ...]
+
+Answer = TypeVar("Answer")
+KEPT = 256
+LONGEST_VALUE = 200
+ANSWER_WITHIN_S = 10.0
+#: Sessions of the pool that resolving may take; the rest is for everything else.
+THREADS = 4
+_MOST_STORED = 10_000
+
+
+@dataclass(eq=False)
+class Pinned:
+    """A snapshot and the bytes of its file."""
+
+    snapshot: Snapshot
+    body: bytes
+    etag: str
+    #: The newest revision of any scope that this answer is known to hold for.
+    head: int
+    era: int
+    #: ``time.monotonic()`` before the database was asked.
+    asked_at: float
+    scopes: tuple[str, ...]
+
+    @cached_property
+    def document_revision(self) -> int:
+        """The newest revision among the layers: it moves only when this answer does."""
+        return max(layer.revision or 0 for layer in self.snapshot.layers)
+
+
+class SnapshotCache:
+    """The snapshots of one server process; belongs to one event loop."""
+
+    def __init__(self, database: Database, catalogues: Catalogues, feed: Feed) -> None:
+        self.catalogues = catalogues
+        self._database = database
+        self._feed = feed
+        self._entries: OrderedDict[Context, Pinned] = OrderedDict()
+        self._files: OrderedDict[str, bytes] = OrderedDict()
+        self._pending: dict[Context, asyncio.Task[Pinned]] = {}
+        self._limiter = anyio.CapacityLimiter(THREADS)
+        self._stored: set[str] = set()
+
+    def context_of(self, pairs: Iterable[tuple[str, str]]) -> Context:
+        """Return a context in its one order.
+
+        Raises:
+            InvalidContext: an undeclared or repeated dimension, or a value that is no short printable text.
+        """
+        given: dict[str, str] = {}
+        for name, value in pairs:
+            if name in given:
+                raise InvalidContext(f"context names the dimension {name[:40]!r} twice.", hint="name it once")
+            if not 0 < len(value) <= LONGEST_VALUE or not value.isprintable():
+                raise InvalidContext(
+                    f"the value of {name[:40]!r} is empty, too long (over {LONGEST_VALUE}) or not printable.",
+                    hint="give a name such as BTCUSDC",
+                )
+            given[name[:LONGEST_VALUE]] = value
+        self.catalogues.scopes(given)
+        return tuple((name, given[name]) for name in self.catalogues.dimensions if name in given)
+
+    def current(self, context: Context, at_least: int = 0) -> Pinned | None:
+        """Return what is known and still holds, without waiting; None when the database must be asked."""
+        entry = self._entries.get(context)
+        feed = self._feed
+        if entry is None or not feed.in_touch or entry.era != feed.era:
+            return None
+        if entry.head < feed.newest and not feed.concerns(entry.head, entry.scopes):
+            entry.head = feed.newest  # what was committed meanwhile is of other scopes
+        if entry.head < max(feed.newest, at_least):
+            return None
+        self._entries.move_to_end(context)
+        return entry
+
+    async def get(self, context: Context, at_least: int = 0) -> Pinned:
+        """Return the snapshot of a context that knows revision ``at_least``, asking the database if need be.
+
+        Raises:
+            UnknownRevision: there is no such revision yet.
+            UnknownScope: nothing is seeded yet.
+            DatabaseUnavailable: it is out of reach, or does not answer in time.
+        """
+        arrived = time.monotonic()
+        while (entry := self.current(context, at_least)) is None:
+            entry = await self._resolved(context)
+            if entry.asked_at >= arrived:
+                break
+        if entry.head < at_least:
+            raise UnknownRevision(
+                f"there is no revision {at_least}; the newest is {entry.head}.", hint="ask without at_least"
+            )
+        return entry
+
+    async def file(self, digest: str) -> bytes:
+        """Return the snapshot file of a hash, with the context and layers it was first handed out with.
+
+        Raises:
+            MissingError: no snapshot of this hash was ever handed out or pinned.
+        """
+        if digest not in self._files:
+            found = await self._in_time(
+                anyio.to_thread.run_sync(self._read_file, digest, limiter=self._limiter)
+            )
+            _keep(self._files, digest, found)
+        return self._files[digest]
+
+    async def _resolved(self, context: Context) -> Pinned:
+        pending = self._pending.get(context)
+        if pending is None:
+            pending = self._pending[context] = asyncio.create_task(self._resolve(context))
+            pending.add_done_callback(lambda done: self._resolved_by(context, done))
+        return await self._in_time(asyncio.shield(pending))
+
+    def _resolved_by(self, context: Context, done: asyncio.Task[Pinned]) -> None:
+        self._pending.pop(context, None)
+        if not done.cancelled() and done.exception() is None:
+            _keep(self._entries, context, done.result())
+
+    async def _resolve(self, context: Context) -> Pinned:
+        asked_at, era = time.monotonic(), self._feed.era
+        snapshot, head, body = await anyio.to_thread.run_sync(self._read, context, limiter=self._limiter)
+        scopes = self.catalogues.scopes(dict(context))
+        return Pinned(snapshot, body, etag_of(body), head, era, asked_at, scopes)
+
+    async def _in_time(self, work: Awaitable[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await work
+        except TimeoutError:
+            raise DatabaseUnavailable(
+                f"the database did not answer within {ANSWER_WITHIN_S:g} s.", hint="try again"
+            ) from None
+
+    def _read(self, context: Context) -> tuple[Snapshot, int, bytes]:
+        with self._database.transaction() as transaction:
+            snapshot, head = pin_with_head(transaction, self.catalogues, dict(context))
+            if snapshot.hash not in self._stored:
+                transaction.execute("insert_snapshot", hash=snapshot.hash, text=snapshot.text)
+                transaction.execute("insert_snapshot_frame", hash=snapshot.hash, frame=_frame(snapshot))
+        if len(self._stored) >= _MOST_STORED:
+            self._stored.clear()
+        self._stored.add(snapshot.hash)
+        return snapshot, head, snapshot.to_json().encode()
+
+    def _read_file(self, digest: str) -> bytes:
+        with self._database.transaction() as transaction:
+            row = transaction.fetch_one("read_snapshot_frame", hash=digest)
+            if row is None or (row["frame"] is None and row["context"] is None):
+                raise MissingError(
+                    f"no snapshot {digest[:12]} was handed out or pinned.",
+                    hint="GET /v1/snapshot resolves one, POST /v1/snapshots makes one",
+                )
+            snapshot = _snapshot_of(row)
+            if row["frame"] is None:  # a run pinned it elsewhere; from now on it stays as it is told here
+                transaction.execute("insert_snapshot_frame", hash=digest, frame=_frame(snapshot))
+        return snapshot.to_json().encode()
+
+
+def etag_of(body: bytes) -> str:
+    """Return the strong entity tag of a body, quoted."""
+    return f'"{sha256(body).hexdigest()[:32]}"'
+
+
+def _keep(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > KEPT:
+        kept.popitem(last=False)
+
+
+def _frame(snapshot: Snapshot) -> str:
+    content = json.loads(snapshot.to_json())
+    return json.dumps(
+        {name: content[name] for name in ("catalogues", "context", "layers")}, ensure_ascii=False
+    )
+
+
+def _snapshot_of(row: dict[str, Any]) -> Snapshot:
+    frame = json.loads(row["frame"]) if row["frame"] else row
+    return Snapshot(
+        row["text"],
+        row["hash"],
+        tuple(frame["catalogues"]),
+        frame["context"],
+        tuple(SnapshotLayer(**layer) for layer in frame["layers"]),
+        "database",
+    )

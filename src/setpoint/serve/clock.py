@@ -1,0 +1,66 @@
+"""SERVE: what happens by the clock: due changes are applied, old answers forgotten.
+
+Guarantees: nothing that goes wrong ends it; the next tick tries again. Safe from several servers: one of
+them applies a change, the others find it applied. It acts as the server's own login, which names
+nobody: a revision names the change's author.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+
+from setpoint.change.proposals import apply_due
+from setpoint.errors import SetpointError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from setpoint.serve.plane import Plane
+
+TICK_S = 2.0
+FORGET_EVERY_S = 600.0
+_LOG = logging.getLogger("setpoint.clock")
+
+
+@asynccontextmanager
+async def ticking(plane: Plane) -> AsyncIterator[None]:
+    """Run the clock while the block does; what is under way at the end is waited for."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(_run(plane, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def _run(plane: Plane, stop: asyncio.Event) -> None:
+    said: dict[int, str] = {}
+    forgotten_at = -FORGET_EVERY_S
+    while not stop.is_set():
+        try:
+            said = await run_in_threadpool(_apply, plane, said)
+            if time.monotonic() - forgotten_at > FORGET_EVERY_S:
+                await run_in_threadpool(plane.database.execute, "forget_answers")
+                forgotten_at = time.monotonic()
+        except SetpointError as problem:
+            _LOG.warning("event=clock_waits code=%s", problem.code)
+        except Exception:  # noqa: BLE001 - the clock outlives whatever it meets
+            _LOG.exception("event=clock_failed")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), TICK_S)
+
+
+def _apply(plane: Plane, said: dict[int, str]) -> dict[int, str]:
+    """Apply what is due; log an outcome once, for a change that still lacks approvals is due each time."""
+    outcomes = dict(apply_due(plane.database, plane.catalogues, ""))
+    for change, outcome in outcomes.items():
+        if said.get(change) != outcome:
+            _LOG.info('event=due_change change=%d outcome="%s"', change, outcome.replace('"', "'"))
+    return outcomes

@@ -1,0 +1,221 @@
+"""SERVE: who holds which snapshot: collected in memory, written in batches, the same on every server.
+
+Guarantees: a pin or a heartbeat costs no round trip to the database; what is known is written within
+about a second, and before it is listed. A process that is silent for an hour is forgotten. Bounded: what
+cannot be written (the database is away) pushes out the oldest word, never the newest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from setpoint.errors import InvalidValue, SetpointError, UsageError
+from setpoint.serve.access import ANYONE, hot_access, principal_of, require
+from setpoint.serve.bodies import read_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from setpoint.serve.cache import Pinned
+    from setpoint.serve.live import Live
+    from setpoint.store.database import Database
+
+FLUSH_EVERY_S = 0.9
+PRUNE_EVERY_S = 60.0
+MOST_PENDING = 10_000
+MOST_KEPT = 50_000
+LONGEST = 200
+PAGE, LARGEST_PAGE = 50, 500
+_CLIENT = re.compile(r"[0-9a-f]{32}")
+_SNAPSHOT = re.compile(r"[0-9a-f]{64}")
+_FIELDS = {"snapshot", "context", "host", "pid", "run", "revision"}
+_LOG = logging.getLogger("setpoint.serve")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """One process and the snapshot it was last seen with; ``client`` is new for each process."""
+
+    client: str
+    account: str
+    snapshot: str
+    context: Mapping[str, str]
+    host: str
+    pid: int
+    run: str
+    revision: int
+    #: ``time.monotonic()``.
+    seen_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        if not _CLIENT.fullmatch(self.client):
+            raise InvalidValue(
+                "a client is named by 32 hexadecimal digits.", hint="make one for each process"
+            )
+        if not _SNAPSHOT.fullmatch(self.snapshot):
+            raise InvalidValue("a snapshot is named by 64 hexadecimal digits.", hint="send its whole hash")
+        texts = (self.host, self.run, *self.context.keys(), *self.context.values())
+        if any(len(text) > LONGEST or not text.isprintable() for text in texts):
+            raise InvalidValue(f"host, run or context is longer than {LONGEST} characters or not printable.")
+        if not 0 <= self.pid < 2**31 or not 0 <= self.revision < 2**63:
+            raise InvalidValue("pid or revision is out of range.", hint="send the process's own")
+
+    def row(self, now: float) -> dict[str, Any]:
+        """Return it as the query ``note_holder`` takes it; ages, because clocks of hosts differ."""
+        given = {
+            name: getattr(self, name) for name in ("client", "account", "host", "pid", "run", "revision")
+        }
+        age_s = max(now - self.seen_at, 0.0)
+        return given | {"snapshot": self.snapshot, "context": dict(self.context), "age_s": age_s}
+
+
+class Holders:
+    """The words of clients on their way to the database; belongs to one event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pending: dict[str, Holder] = {}
+        self._flushing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Write what is pending, once; what the database does not take is given up."""
+        if self._task is not None:
+            self._task.cancel()
+        try:
+            await self.flush()
+        except SetpointError as problem:
+            _LOG.warning("holders were not written: %s", problem.code)
+
+    def note(self, holder: Holder) -> None:
+        """Remember what a client holds now; never waits."""
+        self._pending.pop(holder.client, None)
+        if len(self._pending) >= MOST_PENDING:
+            del self._pending[next(iter(self._pending))]
+        self._pending[holder.client] = holder
+
+    async def flush(self) -> None:
+        """Write what is pending; it stays pending when the database is out of reach."""
+        async with self._flushing:
+            taken, self._pending = self._pending, {}
+            if not taken:
+                return
+            now = time.monotonic()
+            # In one order everywhere, so that two servers never wait for each other.
+            rows = [taken[client].row(now) for client in sorted(taken)]
+            try:
+                await run_in_threadpool(self._database.execute_many, "note_holder", rows)
+            except BaseException:
+                self._pending = taken | self._pending
+                raise
+
+    async def _run(self) -> None:
+        prune_at = 0.0
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            try:
+                await self.flush()
+                if time.monotonic() >= prune_at:
+                    prune_at = time.monotonic() + PRUNE_EVERY_S
+                    await run_in_threadpool(self._database.execute, "prune_holders", most=MOST_KEPT)
+            except SetpointError as problem:
+                _LOG.warning("holders wait for the database: %s", problem.code)
+
+
+def holder_in(header: str, account: str, pinned: Pinned) -> Holder:
+    """Return the holder that ``Setpoint-Client: <id>; host=<host>; pid=<pid>; run=<run>`` names.
+
+    Raises:
+        UsageError: the header does not have this form.
+        InvalidValue: a part of it is no such thing.
+    """
+    client, *parts = (part.strip() for part in header.split(";"))
+    given = dict(part.partition("=")[::2] for part in parts)
+    pid = given.get("pid", "")
+    if not set(given) <= {"host", "pid", "run"} or not (pid.isascii() and pid.isdigit() and len(pid) < 11):
+        raise UsageError(
+            "Setpoint-Client cannot be read.", hint="<client id>; host=<host>; pid=<pid>; run=<run>"
+        )
+    snapshot = pinned.snapshot
+    return Holder(
+        client,
+        account,
+        snapshot.hash,
+        snapshot.context,
+        given.get("host", ""),
+        int(pid),
+        given.get("run", ""),
+        pinned.head,
+    )
+
+
+def routes(live: Live, database: Database) -> list[Route]:
+    """Return the routes of holders."""
+
+    @hot_access(*ANYONE, summary="What a process holds")
+    async def report(request: Request) -> Response:
+        """What a process holds now."""
+        caller = await principal_of(request)
+        require(caller, *ANYONE)
+        given = _typed(await read_object(request))
+        live.holders.note(Holder(client=request.path_params["client"], account=caller.account, **given))
+        return Response(status_code=204)
+
+    @hot_access(*ANYONE, summary="Who holds what")
+    async def listed(request: Request) -> Response:
+        """Who holds what."""
+        require(await principal_of(request), *ANYONE)
+        limit = _limit(request.query_params.get("limit", str(PAGE)))
+        await live.holders.flush()
+        rows = await run_in_threadpool(
+            database.fetch_all,
+            "list_holders",
+            after=request.query_params.get("after", "").replace("\0", ""),
+            snapshot=request.query_params.get("snapshot", "").replace("\0", "") or None,
+            limit=limit + 1,
+        )
+        items = [row | {name: row[name].isoformat() for name in ("since", "seen")} for row in rows[:limit]]
+        return JSONResponse({"items": items, "next": items[-1]["client"] if len(rows) > limit else None})
+
+    return [
+        Route("/v1/holders", listed, methods=["GET"]),
+        Route("/v1/holders/{client}", report, methods=["PUT"]),
+    ]
+
+
+def _typed(given: dict[str, Any]) -> dict[str, Any]:
+    found = {"context": {}, "host": "", "pid": 0, "run": "", "revision": 0} | given
+    context = found["context"]
+    sound = (
+        set(found) == _FIELDS
+        and all(type(found[name]) is str for name in ("snapshot", "host", "run"))
+        and all(type(found[name]) is int for name in ("pid", "revision"))
+        and isinstance(context, dict)
+        and all(isinstance(value, str) for value in context.values())
+    )
+    if not sound:
+        raise InvalidValue(
+            "a holder is not described so.", hint=f"send {', '.join(sorted(_FIELDS))}, no more"
+        )
+    return found
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= LARGEST_PAGE):
+        raise InvalidValue("limit is out of range.", hint=f"give a number from 1 to {LARGEST_PAGE}")
+    return int(text)

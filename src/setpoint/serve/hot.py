@@ -1,0 +1,131 @@
+"""SERVE: the hot routes: the snapshot of a context, and a snapshot by its hash.
+
+Plain Starlette beside the typed API, because the answer is bytes that are kept ready. Guarantees: the
+body is exactly a snapshot file; a 304 carries the headers of the 200 it stands for. Refuses contexts that
+name what no catalogue declares.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from setpoint.errors import InvalidContext, InvalidError, MissingError, UsageError
+from setpoint.serve.access import ANYONE, hot_access, principal_of, require
+from setpoint.serve.bodies import read_object
+from setpoint.serve.cache import etag_of
+from setpoint.serve.conditional import is_known
+from setpoint.serve.holders import holder_in
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from setpoint.serve.cache import Context, Pinned, SnapshotCache
+    from setpoint.serve.live import Live
+
+MEDIA_TYPE = "application/json"
+IMMUTABLE = "private, max-age=31536000, immutable"
+#: Digits of a number that fits a bigint.
+LONGEST_REVISION = 19
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def routes(live: Live) -> list[Route]:
+    """Return the routes of snapshots."""
+    cache = live.cache
+
+    @hot_access(*ANYONE, summary="The snapshot of a context")
+    async def snapshot(request: Request) -> Response:
+        """The snapshot of the context that the query names."""
+        caller = await principal_of(request)
+        require(caller, *ANYONE)
+        context, at_least = asked(cache, request.scope["query_string"])
+        pinned = cache.current(context, at_least) or await cache.get(context, at_least)
+        if client := request.headers.get("setpoint-client"):
+            live.holders.note(holder_in(client, caller.account, pinned))
+        return answer(request, pinned)
+
+    @hot_access(*ANYONE, summary="A snapshot, for ever")
+    async def snapshot_by_hash(request: Request) -> Response:
+        """A snapshot that was handed out or pinned, for good."""
+        require(await principal_of(request), *ANYONE)
+        digest = request.path_params["hash"]
+        if not _HASH.fullmatch(digest):
+            raise MissingError("a snapshot is named by 64 hexadecimal digits.", hint="copy the whole hash")
+        body = await cache.file(digest)
+        headers = {"ETag": etag_of(body), "Cache-Control": IMMUTABLE, "Setpoint-Snapshot": digest}
+        if is_known(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(body, 200, headers, MEDIA_TYPE)
+
+    @hot_access(*ANYONE, summary="Keep a snapshot of a context")
+    async def make_snapshot(request: Request) -> Response:
+        """Resolve a context now, and keep the snapshot."""
+        require(await principal_of(request), *ANYONE)
+        given = await read_object(request)
+        if set(given) != {"context"} or not isinstance(given["context"], dict):
+            raise InvalidError("the body is not one object with a context.", hint='send {"context": {}}')
+        pinned = await cache.get(context_in(cache, given["context"]))
+        headers = _headers(pinned) | {"Location": f"/v1/snapshots/{pinned.snapshot.hash}"}
+        return Response(pinned.body, 201, headers, MEDIA_TYPE)
+
+    return [
+        Route("/v1/snapshot", snapshot, methods=["GET"]),
+        Route("/v1/snapshots", make_snapshot, methods=["POST"]),
+        Route("/v1/snapshots/{hash}", snapshot_by_hash, methods=["GET"]),
+    ]
+
+
+def asked(cache: SnapshotCache, query_string: bytes) -> tuple[Context, int]:
+    """Return the context and the revision that a query asks for.
+
+    Raises:
+        InvalidContext: see ``SnapshotCache.context_of``.
+        UsageError: ``at_least`` is no revision.
+    """
+    if not query_string:
+        return (), 0
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50
+        )
+    except ValueError:
+        raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
+    floors = [revision_of(value) for name, value in pairs if name == "at_least"] or [0]
+    if floors[0] is None:
+        raise UsageError("at_least is no revision.", hint="give the number of one")
+    context = cache.context_of((name, value) for name, value in pairs if name != "at_least")
+    return context, floors[0]
+
+
+def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
+    """Return the context of a JSON object; raises as ``SnapshotCache.context_of`` does."""
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise InvalidContext(f"the value of {name[:40]!r} is no text.", hint="quote it")
+    return cache.context_of((name, str(value)) for name, value in given.items())
+
+
+def revision_of(text: str) -> int | None:
+    """Return the revision that a text is, None when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_REVISION else None
+
+
+def answer(request: Request, pinned: Pinned) -> Response:
+    """Return a snapshot as a response, or that the client has it."""
+    if is_known(request, pinned.etag):
+        return Response(status_code=304, headers=_headers(pinned))
+    return Response(pinned.body, 200, _headers(pinned), MEDIA_TYPE)
+
+
+def _headers(pinned: Pinned) -> dict[str, str]:
+    return {
+        "ETag": pinned.etag,
+        "Cache-Control": "private, no-cache",
+        "Setpoint-Revision": str(pinned.head),
+        "Setpoint-Snapshot": pinned.snapshot.hash,
+    }

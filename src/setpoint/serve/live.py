@@ -1,0 +1,53 @@
+"""SERVE: the part of one server process that follows the database: feed, cache, holders, stream tokens.
+
+Guarantees: started and stopped as a whole, on the event loop that serves; starting does not wait for the
+database, stopping ends every open stream first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.serve.cache import SnapshotCache
+from setpoint.serve.feed import Feed
+from setpoint.serve.holders import Holders
+from setpoint.serve.stream_tokens import StreamTokens
+from setpoint.store.connect import Server
+from setpoint.store.database import SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.settings import Settings
+    from setpoint.store.database import Database
+
+
+class Live:
+    """What the hot routes of one process share; make it on the event loop that serves."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        catalogues: Catalogues,
+        on_access_changed: Callable[[], None],
+    ) -> None:
+        self._server = Server(settings, role=SERVER)
+        self.feed = Feed(self._server, on_access_changed)
+        self.cache = SnapshotCache(database, catalogues, self.feed)
+        self.holders = Holders(database)
+        self.tokens = StreamTokens(database)
+        #: Streams that are open.
+        self.streams = 0
+
+    def start(self) -> None:
+        """Begin to follow the database; returns at once."""
+        self.feed.start()
+        self.holders.start()
+
+    async def stop(self) -> None:
+        """End the streams, write down what is pending, and let go of the database."""
+        await self.feed.stop()
+        await self.holders.stop()
+        self._server.close()

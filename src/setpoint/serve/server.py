@@ -1,0 +1,187 @@
+"""SERVE: the processes that serve: one, or several on one port.
+
+Guarantees: a process serves before the database is there, and says at ``/health/ready`` that it is not
+ready; it never migrates. On SIGTERM or Ctrl-C no new connection is taken, requests under way end, and
+streams are ended (by one of several processes, cut after ``GRACE_S``); a second Ctrl-C ends at once.
+A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``. Of several
+processes one that dies is replaced, and all end with the one that started them. Refuses a port that is
+taken before it starts any.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import logging.config
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from setpoint.change.invariants import compile_invariants
+from setpoint.declare.loading import load_catalogues
+from setpoint.errors import ConflictError, UnavailableError, UsageError
+from setpoint.serve.app import build_app
+from setpoint.serve.logs import LOG_CONFIG
+from setpoint.serve.plane import Plane
+from setpoint.settings import Settings
+from setpoint.store.database import SERVER, Database
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.serve.live import Live
+
+#: How long requests and streams under way may go on after a stop was asked for, in seconds.
+GRACE_S = 2
+#: Connections the kernel keeps for us while all processes are busy.
+BACKLOG = 4096
+PEER_TIMEOUT_S = 45
+#: Longer than a client's pauses between two units or two batches of events, mostly.
+KEEP_ALIVE_S = 30
+_PEER_OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_S * 1000),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PEER_TIMEOUT_S // 3),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PEER_TIMEOUT_S // 9),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+_PR_SET_PDEATHSIG = 1
+_LOG = logging.getLogger("setpoint.serve")
+
+
+class PlaneServer(uvicorn.Server):
+    """uvicorn, which otherwise waits for streams to end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+        # uvicorn's own line shows the query, in which a stream's token may stand; Guard writes ours.
+        logging.getLogger("uvicorn.access").disabled = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then stop."""
+        self._live.feed.end_streams()
+        await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port, with connections that notice dead peers; 0 takes a free one.
+
+    Raises:
+        ConflictError: another process has it.
+        UsageError: this machine has no such address, or the port is not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            raise ConflictError(
+                f"port {port} of {host} is in use.", hint="end what uses it, or choose another --port"
+            ) from None
+        raise UsageError(
+            f"{host}:{port} cannot be listened on: {problem.strerror or problem}.",
+            hint="choose an address of this machine and a port above 1023",
+        ) from None
+    for level, option, value in _PEER_OPTIONS:
+        listener.setsockopt(level, option, value)  # what it accepts inherits these
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return where a listener is reached, as a URL; an address of all interfaces is this machine's."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - recognised, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def require_catalogues(settings: Settings) -> None:
+    """Hold that the catalogues can be read, before a port is taken; raises as ``load_catalogues``."""
+    _catalogues(settings)
+
+
+def serve_plane(
+    settings: Settings, listener: socket.socket, workers: int = 1, trusted_proxy: str = ""
+) -> None:
+    """Serve until told to stop, in this process or from several.
+
+    Args:
+        settings: several processes read theirs from the environment.
+        listener: what ``listen`` returned.
+        workers: how many processes.
+        trusted_proxy: addresses whose ``X-Forwarded-For`` is believed; empty for none.
+
+    Raises:
+        UnavailableError: the processes could not start; the log says why.
+    """
+    logging.config.dictConfig(LOG_CONFIG)
+    _LOG.info("event=serving url=%s workers=%d", address_of(listener), workers)
+    if workers == 1:
+        _serve_here(settings, listener, trusted_proxy)
+        return
+    config = _config("setpoint.serve.server:worker_app", workers, trusted_proxy)
+    supervisor = Multiprocess(config, [listener])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise UnavailableError("the plane's processes could not start.", hint="the log says why")
+
+
+def _serve_here(settings: Settings, listener: socket.socket, trusted_proxy: str) -> None:
+    plane = open_plane(settings)
+    with plane.database:
+        server = PlaneServer(_config(build_app(plane), 1, trusted_proxy), plane.live)
+        # uvicorn raises the signal that ended it again, for whoever would want to die of it.
+        with suppress(KeyboardInterrupt):
+            server.run([listener])
+
+
+def worker_app() -> ASGIApp:
+    """Return the application of one of several processes, which ends with the one that started it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        starter = multiprocessing.parent_process()
+        if starter is not None and os.getppid() != starter.pid:  # it died before we asked
+            signal.raise_signal(signal.SIGTERM)
+    return build_app(open_plane(Settings.from_environ()))
+
+
+def open_plane(settings: Settings) -> Plane:
+    """Return the plane of these settings, whose database is reached when it is first needed."""
+    return Plane(settings, Database.reach_later(settings, SERVER), _catalogues(settings))
+
+
+def _catalogues(settings: Settings) -> Catalogues:
+    catalogues = load_catalogues(settings.catalogues)
+    for member in catalogues.members:
+        compile_invariants(member)
+    return catalogues
+
+
+def _config(app: ASGIApp | str, workers: int, trusted_proxy: str) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=LOG_CONFIG,
+        access_log=False,  # each request is one line of the guard's, with its id
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+        # Without one it is the peer's own address that is logged and throttled, whatever it claims.
+        proxy_headers=bool(trusted_proxy),
+        forwarded_allow_ips=trusted_proxy or None,
+    )

@@ -1,0 +1,175 @@
+"""SERVE: the stream of revisions, as server-sent events.
+
+Guarantees: after ``Last-Event-ID: n`` every revision later than n that concerns the context is told, in
+order; of a past that is not remembered any more, the newest revision is. A stream keeps one number and
+nothing that accumulates. It ends when the server stops, when its client is gone (noticed at a heartbeat),
+when its client does not read, and when its credential is no longer good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import cycle
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import anyio
+from starlette.responses import Response
+from starlette.routing import Route
+
+from setpoint.errors import InvalidContext, SetpointError, UnavailableError
+from setpoint.serve.access import ANYONE, hot_access, principal_of, require
+from setpoint.serve.feed import GROUPS
+from setpoint.serve.hot import revision_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from setpoint.serve.live import Live
+
+OPENING = b"retry: 1000\n: setpoint revisions\n\n"
+BEAT = b": beat\n\n"
+#: A client that does not take a few kilobytes within this time is given up; it may come back.
+STALLED_S = 30.0
+MOST_STREAMS = 10_000
+_GROUPS = cycle(range(GROUPS))
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def routes(live: Live) -> list[Route]:
+    """Return the route of the stream."""
+
+    @hot_access(*ANYONE, summary="Revisions as they are committed")
+    async def stream(request: Request) -> Response:
+        """Revisions that concern the context that the query names, as they are committed."""
+        pairs = _pairs(request)
+        tokens = [value for name, value in pairs if name == "stream_token"]
+        judge = _by_token(live, tokens[0]) if tokens else _by_credential(request)
+        await judge()
+        context = live.cache.context_of(pair for pair in pairs if pair[0] != "stream_token")
+        scopes = frozenset(live.cache.catalogues.scopes(dict(context))) if context else None
+        if live.streams >= MOST_STREAMS:
+            raise UnavailableError(
+                f"{MOST_STREAMS} streams are open here.", hint="try again, or ask another server"
+            )
+        await live.feed.known()
+        return EventStream(live, scopes, request.headers.get("last-event-id"), judge)
+
+    return [Route("/v1/stream", stream, methods=["GET"])]
+
+
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            request.scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=50,
+        )
+    except ValueError:
+        raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
+
+
+def _by_credential(request: Request) -> Callable[[], Awaitable[None]]:
+    async def judge() -> None:
+        require(await principal_of(request), *ANYONE)
+
+    return judge
+
+
+def _by_token(live: Live, token: str) -> Callable[[], Awaitable[None]]:
+    opened = False
+
+    async def judge() -> None:
+        nonlocal opened
+        if not opened:  # a token opens a stream; one that is open may outlive it
+            await live.tokens.account_of(token)
+            opened = True
+
+    return judge
+
+
+class EventStream(Response):
+    """One open stream."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        live: Live,
+        scopes: frozenset[str] | None,
+        last_event_id: str | None,
+        judge: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__(headers=HEADERS)
+        # The body has no length: it ends when the stream does.
+        self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-length"]
+        self._live = live
+        self._scopes = scopes
+        self._last_event_id = last_event_id
+        self._judge = judge
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the stream is to end."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        self._live.streams += 1
+        try:
+            await self._tell(receive, send)
+            await _send(send, b"", more=False)
+        except (TimeoutError, OSError):
+            return  # the client does not read, or is gone
+        finally:
+            self._live.streams -= 1
+
+    async def _tell(self, receive: Receive, send: Send) -> None:
+        feed = self._live.feed
+        last = feed.newest if self._last_event_id is None else _number(self._last_event_id)
+        greeting = f"id: {last}\n: from here on\n\n".encode() if self._last_event_id is None else b""
+        await _send(send, OPENING + greeting)
+        group = next(_GROUPS)
+        beats, access_changes = feed.beats[group], feed.access_changes
+        while not feed.closed:
+            piece, last = feed.after(last, self._scopes)
+            if piece:
+                await _send(send, piece)
+            elif beats != feed.beats[group]:
+                beats = feed.beats[group]
+                if await _is_gone(receive):
+                    return
+                if access_changes != feed.access_changes:
+                    access_changes = feed.access_changes
+                    if not await self._is_welcome():
+                        return
+                await _send(send, BEAT)
+            else:
+                await feed.turn(group)
+
+    async def _is_welcome(self) -> bool:
+        try:
+            await self._judge()
+        except SetpointError as problem:
+            return problem.http_status >= 500  # the database is away: nothing speaks against it
+        return True
+
+
+def _number(last_event_id: str) -> int:
+    """Return the revision a client saw last; what cannot be read counts as a forgotten past."""
+    revision = revision_of(last_event_id.strip())
+    return -1 if revision is None else revision
+
+
+async def _send(send: Send, piece: bytes, *, more: bool = True) -> None:
+    async with asyncio.timeout(STALLED_S):
+        await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+
+async def _is_gone(receive: Receive) -> bool:
+    """Say, without waiting, whether the client has closed its connection."""
+    with anyio.CancelScope() as at_once:
+        at_once.cancel()
+        message = await receive()
+        return bool(message["type"] == "http.disconnect")
+    return False

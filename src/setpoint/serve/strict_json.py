@@ -1,0 +1,67 @@
+"""SERVE: JSON as it comes in: read as one meaning only.
+
+Guarantees: what passes can be stored, and means to us what it means to the sender. Refuses repeated
+names, NaN and infinities, half a surrogate pair, NUL (PostgreSQL holds none), numbers that no float or
+integer of ours reads, and nesting that no document of ours has.
+"""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any
+
+from setpoint.errors import InvalidDocument, UsageError
+
+_DEEPEST = 64
+
+
+def parse_body(body: bytes) -> Any:
+    """Return the JSON of a body.
+
+    Raises:
+        UsageError: it is none.
+        InvalidDocument: it is, and means nothing that could be stored.
+    """
+    try:
+        found = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+    except (ValueError, RecursionError) as problem:
+        # The decoder's messages name positions, not content.
+        said = str(problem) if isinstance(problem, json.JSONDecodeError) else type(problem).__name__
+        raise UsageError(f"the body is not JSON: {said}.", hint="send one JSON document, UTF-8") from None
+    _check(found, _DEEPEST)
+    return found
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth < 0:
+        raise InvalidDocument(f"the body is nested deeper than {_DEEPEST}.")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _check_text(name)
+            _check(inner, depth - 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _check(inner, depth - 1)
+    elif isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, float) and not isfinite(value):
+        raise InvalidDocument("the body holds a number that is too large.")
+
+
+def _check_text(text: str) -> None:
+    if text.isascii() and "\0" not in text:
+        return
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidDocument("the body holds a NUL or half a surrogate pair, which cannot be stored.")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidDocument("the body gives a name twice in one object.", hint="give each name once")
+    return found
+
+
+def _refuse(name: str) -> Any:
+    raise InvalidDocument(f"{name} is not JSON.", hint="numbers must be finite")

@@ -1,0 +1,116 @@
+-- Events that were delivered, and who may report: a run is reported on by the account that started it.
+
+CREATE TABLE public.event_sources (
+    source     text PRIMARY KEY CHECK (length(source) BETWEEN 1 AND 200),
+    account    text NOT NULL DEFAULT (public.who()).person,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE public.event_sources IS 'Spools that events were delivered from; the account that delivered first is the one that may.';
+
+CREATE TABLE public.event_log (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source      text NOT NULL REFERENCES public.event_sources (source),
+    sequence    bigint NOT NULL CHECK (sequence >= 0),
+    name        text NOT NULL,
+    level       text NOT NULL,
+    run         text NOT NULL,
+    at          timestamptz,
+    fields      jsonb NOT NULL,
+    line        text NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (source, sequence)
+);
+CREATE INDEX event_log_by_run ON public.event_log (run, id);
+CREATE INDEX event_log_by_name ON public.event_log (name, id);
+COMMENT ON TABLE public.event_log IS 'Events as they were written, each line of a spool once.';
+COMMENT ON COLUMN public.event_log.sequence IS 'Where the line begins in its spool, in bytes.';
+COMMENT ON COLUMN public.event_log.at IS 'The time the event itself tells; null when it tells none.';
+COMMENT ON COLUMN public.event_log.fields IS 'Every pair of the line, as text.';
+
+CREATE FUNCTION public.permit_report() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record;
+    reported text;
+    starter text;
+BEGIN
+    SELECT * INTO s FROM public.speaker();
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    IF TG_TABLE_NAME = 'finetune_runs' THEN
+        reported := NEW.id;
+        starter := NEW.started_by;
+    ELSE
+        reported := NEW.run_id;
+        SELECT started_by INTO starter FROM public.finetune_runs WHERE id = reported;
+    END IF;
+    IF starter <> s.account AND NOT 'admin' = ANY (s.roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('run %s was started by %s, not by %s', reported, starter, s.account),
+            HINT = 'report with a token of the account that started it';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.permit_report IS 'Refuses an account that reports on a run of another; without a credential, privileges decide.';
+
+-- The database's own logins present no credential and are judged by their privileges.
+CREATE TRIGGER permit_report BEFORE INSERT OR UPDATE ON public.finetune_runs
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_results
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER permit_report;
+
+CREATE FUNCTION public.permit_events() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record;
+    foreign_run text;
+BEGIN
+    SELECT * INTO s FROM public.speaker();
+    IF s.account IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    IF 'admin' = ANY (s.roles) THEN
+        RETURN NULL;
+    END IF;
+    IF EXISTS (SELECT FROM fresh JOIN public.event_sources AS e USING (source) WHERE e.account <> s.account) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'another account delivers the events of this source',
+            HINT = 'give each spool a source of its own';
+    END IF;
+    SELECT r.id INTO foreign_run FROM fresh JOIN public.finetune_runs AS r ON r.id = fresh.run
+    WHERE r.started_by <> s.account LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was started by another account', foreign_run),
+            HINT = 'report with a token of the account that started it';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.permit_events IS 'Refuses events of a source or a run that belongs to another account.';
+CREATE TRIGGER permit_events AFTER INSERT ON public.event_log REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION public.permit_events();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.event_log
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('events are append-only');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.event_sources
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('sources of events are append-only');
+ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER permit_events;
+ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE public.event_sources ENABLE ALWAYS TRIGGER append_only;
+
+CREATE INDEX finetune_runs_by_snapshot ON public.finetune_runs (snapshot_hash);
+
+REVOKE ALL ON FUNCTION public.permit_report(), public.permit_events() FROM PUBLIC;
+GRANT SELECT, INSERT ON public.event_log TO setpoint_app;
+GRANT SELECT, INSERT (source) ON public.event_sources TO setpoint_app;

@@ -1,0 +1,143 @@
+"""STORE: follow revisions as they are committed, for as long as the process lives.
+
+A notification is only a hint that makes the next look sooner; what is told comes from a scan of history
+by revision number, which has no gaps. So a dropped notification, a lost session or a restarted server
+(the embedded one is started again) delays a revision, and never loses one.
+
+Guarantees: revisions are told once, in order. While the database is in reach something is told at least
+every second, be it that there is nothing new. Refuses nothing: an error is a reason to try again.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from contextlib import suppress
+from math import inf
+from os import dup
+from typing import TYPE_CHECKING, NamedTuple
+
+import psycopg
+
+from setpoint.errors import SetpointError
+from setpoint.store.connect import connect_app
+from setpoint.store.queries import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from setpoint.store.connect import Connection, Server
+
+REVISION_CHANNEL = "setpoint_revision"
+#: Notified when an account or a credential changes: whoever remembers one must look again.
+ACCESS_CHANNEL = "setpoint_access"
+SCAN_EVERY_S = 1.0
+PAGE = 2_000
+BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+_LOG = logging.getLogger("setpoint.store")
+
+
+class Revision(NamedTuple):
+    """One committed revision; ``created_at`` is in seconds since the epoch."""
+
+    id: int
+    scope: str
+    created_at: float
+
+
+class News(NamedTuple):
+    """What one look found; an empty one says that the database is in reach and nothing is new."""
+
+    revisions: tuple[Revision, ...]
+    #: Accounts or credentials may have changed since the last look.
+    access_changed: bool
+    #: ``time.monotonic()``: all that was committed before then is told; minus infinity when there is more.
+    looked_at: float
+    #: The history is another one, shorter than what was told before: forget all of it.
+    restarted: bool = False
+
+
+class Follower:
+    """Looks at one database in a session of its own; ``news`` belongs to one thread."""
+
+    def __init__(self, server: Server, remember: int) -> None:
+        """Follow ``server``; the first news reach back ``remember`` revisions at most."""
+        self._server = server
+        self._remember = remember
+        self._last: int | None = None
+        self._connection: Connection | None = None
+        self._closed = threading.Event()
+
+    def news(self) -> Iterator[News]:
+        """Yield what is new, at least every second while the database is in reach, until ``close``."""
+        failures = 0
+        while not self._closed.is_set():
+            try:
+                for found in self._session():
+                    failures = 0
+                    yield found
+            except (SetpointError, psycopg.Error, OSError) as problem:
+                if not self._closed.is_set():
+                    _LOG.warning("revisions cannot be followed: %s", type(problem).__name__)
+                self._closed.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+                failures += 1
+
+    def sever(self) -> None:
+        """Cut the session, from any thread: a look that hangs fails, and the next one connects anew."""
+        connection = self._connection
+        if connection is None:
+            return
+        with suppress(psycopg.Error, OSError), socket.socket(fileno=dup(connection.fileno())) as cut:
+            cut.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End ``news``, from any thread; safe to call twice."""
+        self._closed.set()
+        self.sever()
+
+    def _session(self) -> Iterator[News]:
+        with connect_app(self._server.conninfo()) as connection:
+            self._connection = connection
+            try:
+                yield from self._looks(connection)
+            finally:
+                self._connection = None
+
+    def _looks(self, connection: Connection) -> Iterator[News]:
+        connection.autocommit = True
+        connection.execute(f"LISTEN {REVISION_CHANNEL}")
+        connection.execute(f"LISTEN {ACCESS_CHANNEL}")
+        # What was notified while nobody listened is unknown: look at everything again.
+        yield from self._scan(connection, access_changed=True, restarted=self._catch_up(connection))
+        while not self._closed.is_set():
+            channels = {told.channel for told in connection.notifies(timeout=SCAN_EVERY_S, stop_after=1)}
+            yield from self._scan(connection, access_changed=ACCESS_CHANNEL in channels)
+
+    def _catch_up(self, connection: Connection) -> bool:
+        """Find where to go on; True when the history is not the one that was followed before."""
+        head = connection.execute(statement("newest_revision")).fetchone()
+        newest = int(head["id"]) if head else 0
+        if self._last is not None and self._last <= newest:
+            return False
+        restarted = self._last is not None
+        self._last = max(newest - self._remember, 0)
+        return restarted
+
+    def _scan(
+        self, connection: Connection, *, access_changed: bool, restarted: bool = False
+    ) -> Iterator[News]:
+        while True:
+            looked_at = time.monotonic()
+            rows = connection.execute(
+                statement("revisions_after"), {"after": self._last, "limit": PAGE}
+            ).fetchall()
+            found = tuple(Revision(row["id"], row["scope"], row["created_at"]) for row in rows)
+            if found:
+                self._last = found[-1].id
+            whole = len(found) < PAGE
+            yield News(found, access_changed, looked_at if whole else -inf, restarted)
+            access_changed = restarted = False
+            if whole:
+                return

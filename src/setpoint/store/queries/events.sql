@@ -1,0 +1,28 @@
+-- Events that were delivered: each line of a spool once, read in the order in which they were committed.
+
+-- name: claim_event_source
+-- The source belongs to whoever delivers first; nothing happens when it is known.
+INSERT INTO event_sources (source) VALUES (%(source)s) ON CONFLICT (source) DO NOTHING;
+
+-- name: queue_events
+-- One delivery at a time, so that ids are committed in their order and a reader who goes on misses none.
+SELECT pg_advisory_xact_lock(%(lock)s);
+
+-- name: insert_events
+-- A batch; lines that were delivered before are left out.
+INSERT INTO event_log (source, sequence, name, level, run, at, fields, line)
+SELECT %(source)s::text, e.sequence, e.name, e.level, e.run, e.at, e.fields, e.line
+FROM jsonb_to_recordset(%(events)s::jsonb)
+    AS e (sequence bigint, name text, level text, run text, at timestamptz, fields jsonb, line text)
+ORDER BY e.sequence
+ON CONFLICT (source, sequence) DO NOTHING;
+
+-- name: page_events
+-- Events after an id, oldest first; a null filter means all.
+SELECT e.id, e.source, e.sequence, e.name, e.level, e.run, e.at, e.received_at, s.account, e.fields, e.line
+FROM event_log AS e JOIN event_sources AS s USING (source)
+WHERE e.id > %(after)s AND (%(run)s::text IS NULL OR e.run = %(run)s) AND (%(name)s::text IS NULL OR e.name = %(name)s)
+  AND (%(level)s::text IS NULL OR e.level = %(level)s)
+  AND (%(since)s::timestamptz IS NULL OR e.at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR e.at < %(until)s)
+ORDER BY e.id
+LIMIT %(limit)s;

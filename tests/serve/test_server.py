@@ -1,0 +1,195 @@
+"""The plane as processes: started before its database, stopped with streams open, one of several killed."""
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from plane_process import PlaneProcess, plane_environ
+from setpoint.observe import logfmt
+from setpoint.settings import Settings
+from setpoint.store import embedded
+from setpoint.store.migrate import migrate
+from sweep_home import wait_for
+
+
+@pytest.fixture
+def serving(server, clone, tmp_path):
+    """``serving("--workers", "2")`` starts `setpoint serve` on this test's database."""
+    started = []
+
+    def start(*options, database=clone, command="serve"):
+        url = server.url(database, login="setpoint_server")
+        environ = plane_environ(SETPOINT_HOME=str(tmp_path / "home"), SETPOINT_DATABASE_URL=url)
+        plane = PlaneProcess(environ, tmp_path / f"plane-{len(started)}.log", (command, *options))
+        started.append(plane)
+        plane.start()
+        return plane
+
+    yield start
+    for plane in started:
+        plane.kill()
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def lines(plane):
+    return [dict(logfmt.parse(line)) for line in plane.log.read_text().splitlines()]
+
+
+def test_it_lives_before_its_database_and_is_ready_with_it(serving, server, clone):
+    """Without its tables the plane answers, but is not ready; when they are made it is, untouched."""
+    empty = f"{clone}_empty"
+    plane = serving(database=empty)
+    plane.wait("/health/live")
+    unready = plane.wait(status=503)
+    server.administer(f"CREATE DATABASE {empty}")
+    try:
+        unmigrated = plane.wait(status=503)
+        migrate(server.url(empty, owner=True))
+        assert plane.wait().json() == {"status": "ready", "revision": 0}
+    finally:
+        plane.kill()
+        server.administer(f"DROP DATABASE {empty} WITH (FORCE)")
+
+    assert unready.json()["code"] == unmigrated.json()["code"] == "database_unavailable"
+    assert "Retry-After" in unready.headers
+
+
+def test_it_never_migrates(serving, server, clone):
+    """A database that lacks tables of this release still lacks them after the plane has looked at it."""
+    empty = f"{clone}_empty"
+    server.administer(f"CREATE DATABASE {empty}")
+    plane = serving(database=empty)
+    plane.wait(status=503)
+    plane.kill()
+    with psycopg.connect(server.url(empty, owner=True)) as psql:
+        tables = psql.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    server.administer(f"DROP DATABASE {empty} WITH (FORCE)")
+
+    assert tables == (0,)
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "two"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["terminated", "ctrl-c"])
+def test_a_stop_is_graceful_and_ends_well(serving, options, number):
+    """SIGTERM and Ctrl-C end it with exit code 0, a connection that stays open notwithstanding."""
+    plane = serving(*options)
+    plane.wait()
+    with httpx.Client() as client:
+        client.get(f"{plane.url}/health/live")
+        plane.signal(number)
+        code, _ = plane.ended()
+
+    assert code == 0, plane.log.read_text()
+    assert "Traceback" not in plane.log.read_text()
+
+
+def test_a_killed_process_of_two_is_replaced(serving):
+    """One of two is killed: the other serves on, and soon there are two again."""
+    plane = serving("--workers", "2")
+    plane.wait()
+    workers = [pid for pid in children(plane.process.pid) if b"spawn_main" in _command(pid)]
+    os.kill(workers[0], signal.SIGKILL)
+    plane.wait()
+
+    def replaced():
+        now = [pid for pid in children(plane.process.pid) if b"spawn_main" in _command(pid)]
+        return len(now) == 2 and workers[0] not in now
+
+    assert len(workers) == 2
+    wait_for(replaced, "the second process")
+    plane.wait()
+
+
+def test_its_processes_end_with_the_one_that_started_them(serving):
+    """Killing the first process leaves nobody behind on the port."""
+    plane = serving("--workers", "2")
+    plane.wait()
+    workers = children(plane.process.pid)
+    os.kill(plane.process.pid, signal.SIGKILL)
+    plane.ended()
+
+    wait_for(lambda: not any(_alive(pid) for pid in workers), "the end of all processes")
+
+
+def _command(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_port_that_is_taken_is_said(setpoint_command):
+    """Exit code 5 names the port and what to do; so does code 2 for an address that is not ours."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        busy = setpoint_command("serve", "--port", str(port))
+        up = setpoint_command("up", "--port", str(port))
+    foreign = setpoint_command("serve", "--host", "192.0.2.1", "--port", "0")
+
+    assert (busy.code, up.code, foreign.code) == (5, 5, 2)
+    assert f"port {port} of 127.0.0.1 is in use" in busy.err
+    assert "192.0.2.1" in foreign.err
+    assert setpoint_command("serve", "--port", "99999").code == 2
+
+
+def test_requests_are_log_lines_with_their_ids(serving):
+    """Each request is one logfmt line that names its id, whatever its path holds; nothing else is printed."""
+    plane = serving()
+    plane.wait()
+    answer = httpx.get(f"{plane.url}/v1/a%0Aevent=forged%20%22", headers={"X-Request-ID": "request-0001"})
+    plane.signal(signal.SIGTERM)
+    plane.ended()
+
+    assert answer.headers["X-Request-ID"] == "request-0001"
+    (line,) = [line for line in lines(plane) if line.get("request_id") == "request-0001"]
+    assert (line["event"], line["status"], line["path"]) == ("http_request", "404", '/v1/a\nevent=forged "')
+    assert not [line for line in lines(plane) if line["event"] == "forged"]
+
+
+def test_up_starts_all_there_is(tmp_path):
+    """In an empty home `up --json` starts the database, its tables and the plane; Ctrl-C ends it."""
+    home = tmp_path / "home"
+    environ = plane_environ(SETPOINT_HOME=str(home), SETPOINT_LINGER_S="0.5")
+    plane = PlaneProcess(environ, tmp_path / "up.log", ("up", "--json"))
+    process = plane.start()
+    try:
+        plane.wait()
+        plane.signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        plane.kill()
+        embedded.stop(Settings(home=home), force=True)
+
+    assert process.returncode == 0
+    assert json.loads(out)["url"] == plane.url
+
+
+def test_two_processes_share_an_embedded_database(tmp_path):
+    """`serve --workers 2` without a database of its own works on the embedded one, in an empty home."""
+    home = tmp_path / "home"
+    environ = plane_environ(SETPOINT_HOME=str(home), SETPOINT_LINGER_S="0.5")
+    plane = PlaneProcess(environ, tmp_path / "serve.log", ("serve", "--workers", "2"))
+    plane.start()
+    try:
+        assert plane.wait().json()["status"] == "ready"
+        plane.signal(signal.SIGTERM)
+        assert plane.ended()[0] == 0
+    finally:
+        plane.kill()
+        embedded.stop(Settings(home=home), force=True)

@@ -1,0 +1,275 @@
+"""The stream of revisions: nothing is lost, whatever breaks, and nothing is held up by it."""
+
+import json
+import socket
+import time
+
+import httpx
+import psycopg
+import pytest
+
+from live_planes import PATIENCE_S, live_plane, reading
+from plane_process import PlaneProcess, plane_environ
+from setpoint.change.identity import author_of
+from setpoint.change.seeding import apply_seed
+from setpoint.declare.loading import load_catalogues
+from setpoint.declare.seeds import load_seeds
+from setpoint.serve import feed as feeding
+from setpoint.settings import Settings
+from setpoint.store import embedded, notifications
+from setpoint.store.connect import Server
+from setpoint.store.database import Database
+from setpoint.store.notifications import Follower
+
+
+def eventually(found):
+    """Wait until ``found()`` is true."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_committed_revision_is_told(seeded, cy, write):
+    """A stock reader of event streams sees the revision, its scope, and what OFREP's clients ask for."""
+    with reading(cy) as events:
+        revision = write(0.07)
+        event = next(events)
+
+    assert (event.event, event.id) == ("message", str(revision))
+    told = json.loads(event.data)
+    assert told.pop("lastModified") <= time.time()
+    assert told == {
+        "type": "refetchEvaluation",
+        "revision": revision,
+        "scope": "global",
+        "etag": str(revision),
+    }
+
+
+def test_a_reader_that_comes_back_misses_nothing(seeded, cy, write):
+    """All that came after the last id is told, in order, and then what comes next."""
+    first = write(0.071)
+    missed = [write(0.07 + n / 1e4) for n in range(2, 9)]
+    with reading(cy, last_event_id=first) as events:
+        assert [int(next(events).id) for _ in missed] == missed
+        last = write(0.06)
+        assert int(next(events).id) == last
+
+
+def test_a_new_reader_is_told_where_it_stands(seeded, cy, write):
+    """It gets the newest revision as an id without an event, so that it can come back from there."""
+    revision = write(0.07)
+    with cy.stream("GET", "/v1/stream") as response:
+        text = ""
+        for piece in response.iter_text():
+            text += piece
+            if f"id: {revision}\n" in text:
+                break
+
+    assert response.headers["Content-Type"].startswith("text/event-stream")
+    assert text.startswith("retry: 1000\n:")
+    assert "data:" not in text
+
+
+def test_only_what_takes_part_in_the_context_is_told(seeded, cy, write):
+    """A reader of one symbol hears of the global document and of its own overlay, not of another's."""
+    with reading(cy, "/v1/stream?symbol=BTCUSDC") as events:
+        write(0.05, "symbol=ETHUSDC")
+        own = write(0.06, "symbol=BTCUSDC")
+        shared = write(0.07)
+
+        assert [int(next(events).id), int(next(events).id)] == [own, shared]
+
+
+def test_a_forgotten_past_is_told_by_its_newest(seeded, plane_settings, client_of, write, monkeypatch):
+    """A reader from before what is remembered, and one from a future that is none, hear of the newest."""
+    monkeypatch.setattr(feeding, "REMEMBERED", 3)
+    revisions = [write(0.07 + n / 1e4) for n in range(8)]
+    with live_plane(plane_settings) as served:
+        client = client_of(served.url)
+        for last in (0, revisions[2], 10**6, -5):
+            with reading(client, last_event_id=last) as events:
+                assert int(next(events).id) == revisions[-1]
+        with reading(client, last_event_id=revisions[-3]) as events:
+            assert [int(next(events).id) for _ in range(2)] == revisions[-2:]
+
+
+def test_a_dropped_notification_is_found_by_the_scan(seeded, plane_settings, client_of, write, monkeypatch):
+    """With nobody listening on the channel, the revision is told all the same."""
+    monkeypatch.setattr(notifications, "REVISION_CHANNEL", "setpoint_silence")
+    with live_plane(plane_settings) as served, reading(client_of(served.url)) as events:
+        revision = write(0.07)
+        assert int(next(events).id) == revision
+
+
+def test_a_listener_whose_session_is_killed_catches_up(seeded, lively, cy, write, owner_url):
+    """Every session of the plane is terminated, again and again; each revision is told once, in order."""
+    written = []
+    with reading(cy) as events, psycopg.connect(owner_url, autocommit=True) as owner:
+        for n in range(5):
+            owner.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename = 'setpoint_server'"
+            )
+            written += [write(0.07 + n / 1e4), write(0.08 + n / 1e4)]
+        assert [int(next(events).id) for _ in written] == written
+
+
+def test_a_follower_survives_the_servers_restart(tmp_path):
+    """The embedded server is stopped under it: it is started again, and what was written is told."""
+    settings = Settings(home=tmp_path / "home", linger_s=0.5)
+    catalogues = load_catalogues(settings.catalogues)
+
+    def seed(seeds, *, overwrite=False):
+        with Database.open(settings) as database:
+            apply_seed(database, catalogues, seeds, author_of(database), overwrite=overwrite)
+            return database.fetch_one("newest_revision")["id"]
+
+    try:
+        bundled = load_seeds("", catalogues)
+        first = seed(bundled[:1])
+        with Server(settings) as server:
+            follower = Follower(server, 100)
+            news = follower.news()
+            assert next(news).revisions[-1].id == first
+            embedded.stop(settings, force=True)
+            second = seed(bundled)
+            told = [revision.id for _ in range(3) for revision in next(news).revisions]
+            follower.close()
+            assert list(news) == []
+    finally:
+        embedded.stop(settings, force=True)
+
+    assert second > first
+    assert told == list(range(first + 1, second + 1))
+
+
+def test_a_history_that_was_replaced_by_an_older_one_is_told_afresh(database, settings, write):
+    """After a shorter history took its place (a restored backup), the follower says so and starts over."""
+    write(0.07)
+    with Server(settings) as server:
+        follower = Follower(server, 100)
+        news = follower.news()
+        next(news)
+        follower._last = 50
+        follower.sever()
+        found = next(news)
+        follower.close()
+
+    assert found.restarted
+    assert [revision.id for revision in found.revisions] == [1]
+
+
+def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(  # noqa: PLR0917 - fixtures
+    database, plane_settings, client_of, owner_url, write, monkeypatch
+):
+    """Thousands of revisions pass it by: the server holds no more than a buffer, the reader gets the last."""
+    monkeypatch.setattr(feeding, "REMEMBERED", 500)
+    write(0.07)
+    with live_plane(plane_settings, send_buffer_bytes=4096) as served:
+        client = client_of(served.url)
+        port = int(served.url.rpartition(":")[2])
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        slow.settimeout(PATIENCE_S)
+        slow.connect(("127.0.0.1", port))
+        authorization = client.headers["Authorization"]
+        slow.sendall(f"GET /v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n".encode())
+        eventually(lambda: served.live.streams == 1)
+        with psycopg.connect(owner_url, autocommit=True) as owner:
+            owner.execute(
+                "DO $$ BEGIN FOR n IN 1..4000 LOOP"
+                " UPDATE ftf_config SET base_env = jsonb_build_object('A', n);"
+                " IF n % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$"
+            )
+        newest = write(0.09)
+        eventually(lambda: served.live.feed.newest == newest)
+        held = [c.transport.get_write_buffer_size() for c in served.server.server_state.connections]
+        remembered = len(served.live.feed._known)
+        read = b""
+        while f'"revision":{newest},'.encode() not in read:
+            piece = slow.recv(65536)
+            assert piece
+            read = (read + piece)[-100_000:]
+        slow.close()
+
+    assert max(held) < 100_000  # uvicorn's 64 KiB and one piece
+    assert remembered == 500
+
+
+def test_a_reader_that_left_is_noticed(seeded, lively, cy):
+    """A closed connection is no open stream any more, at the next beat."""
+    with reading(cy):
+        assert lively.live.streams == 1
+    eventually(lambda: lively.live.streams == 0)
+
+
+def test_open_streams_do_not_hold_up_a_stop(seeded, plane_settings, client_of):
+    """The server stops though nothing bounds its patience; each reader sees its stream end, not break."""
+    with live_plane(plane_settings) as served:
+        client = client_of(served.url)
+        opened = [reading(client) for _ in range(20)]
+        streams = [stream.__enter__() for stream in opened]
+        eventually(lambda: served.live.streams == 20)
+        served.stop()
+        assert [list(events) for events in streams] == [[]] * 20
+        for stream in opened:
+            stream.__exit__(None, None, None)
+
+
+def test_a_revoked_credential_ends_its_stream(seeded, lively, cy, owner_url):
+    """At the next beat after the revocation the stream is over, and it cannot be opened again."""
+    with reading(cy) as events:
+        with psycopg.connect(owner_url) as owner:
+            owner.execute("UPDATE credentials SET revoked_at = clock_timestamp()")
+        assert list(events) == []
+    assert cy.get("/v1/stream").status_code == 401
+
+
+@pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer spt_none"}])
+def test_a_stranger_gets_no_stream(seeded, lively, given):
+    """Without a good credential the answer is a problem, not a stream."""
+    refused = httpx.get(f"{lively.url}/v1/stream", headers=given)
+
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+    assert refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_an_undeclared_dimension_is_refused(seeded, cy):
+    """A stream of a context that can never match would be silent for ever: it is refused."""
+    refused = cy.get("/v1/stream?region=eu")
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_context")
+
+
+@pytest.fixture
+def two_planes(plane_settings, tmp_path):
+    """The URLs of two processes of `setpoint serve` on this test's database."""
+    environ = plane_environ(
+        SETPOINT_HOME=str(plane_settings.home), SETPOINT_DATABASE_URL=plane_settings.database_url
+    )
+    processes = [PlaneProcess(environ, tmp_path / f"plane{n}.log") for n in range(2)]
+    try:
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.wait()
+        yield [process.url for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_a_change_through_one_process_is_streamed_by_the_other(seeded, two_planes, client_of):
+    """Two server processes on one database: written through the first, told by the second."""
+    first, second = two_planes
+    ada = client_of(first, "ada")
+    with reading(client_of(second, "cy")) as events:
+        etag = ada.get("/v1/config/global").headers["ETag"]
+        edits = {"set": {"CVN_HPO_XGB_5M_LEARNING_RATE": 0.07}, "reason": "slower"}
+        made = ada.patch("/v1/config/global", json=edits, headers={"If-Match": etag})
+        event = next(events)
+
+    assert made.status_code == 200, made.text
+    assert event.id == str(made.json()["revision"])
