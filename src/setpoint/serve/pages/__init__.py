@@ -68,7 +68,7 @@ async def show_login(plane: PlaneOf, request: Request) -> Response:
 
 
 @router.post("/login", summary="Log in with the form", **public())
-async def log_in(plane: PlaneOf, request: Request, remote: Remote) -> Response:
+async def send_login(plane: PlaneOf, request: Request, remote: Remote) -> Response:
     """Open a session and go to the start page, or show the form again with what was wrong."""
     try:
         sessions.require_own_page(request)
@@ -88,7 +88,7 @@ async def log_in(plane: PlaneOf, request: Request, remote: Remote) -> Response:
 
 
 @router.post("/logout", summary="Log out with the form", **public())
-async def log_out(plane: PlaneOf, request: Request, remote: Remote) -> Response:
+async def send_logout(plane: PlaneOf, request: Request, remote: Remote) -> Response:
     """End the session and go to the start page."""
     response = RedirectResponse("/", 303)
     try:
@@ -110,7 +110,7 @@ async def show_password(request: Request) -> Response:
 
 
 @router.post("/password", summary="Set one's own password with the form", **public())
-async def set_password(plane: PlaneOf, request: Request, remote: Remote) -> Response:
+async def send_password(plane: PlaneOf, request: Request, remote: Remote) -> Response:
     """Set it and go to the start page, or show the form again."""
     caller = None
     try:
