@@ -61,7 +61,8 @@ def questions(database, catalogues, revisions, key):
 
     def bring_back():
         proposal = Proposal(scope="global", reason="bench", restores=1)
-        assert restore(database, catalogues, proposal, author).equal
+        with database.transaction(author=author) as transaction:
+            assert restore(transaction, catalogues, proposal).equal
 
     def at_an_instant():
         assert database.fetch_one("revision_at", scope="global", at=middle)["id"] == revisions // 2
@@ -70,7 +71,7 @@ def questions(database, catalogues, revisions, key):
         "restore": bring_back,
         "blame": lambda: database.fetch_all("blame", scope="global"),
         "at an instant": at_an_instant,
-        "one key": lambda: database.fetch_all("key_history", key=key, scope=None, limit=20),
+        "one key": lambda: database.fetch_all("key_history", key=key, scope=None, before=None, limit=20),
     }
 
 

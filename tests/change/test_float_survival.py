@@ -133,7 +133,8 @@ def test_a_float_survives_a_restore(wide, database):
     """Brought back from history, it is the same document by hash."""
     for value in (1e-05, 1.0, 0.1):
         write(database, wide, value)
-    proof = restore(database, wide, Proposal(scope="global", reason="undo", restores=1), "ada")
+    with database.transaction(author="ada") as transaction:
+        proof = restore(transaction, wide, Proposal(scope="global", reason="undo", restores=1))
 
     assert proof.equal
     assert bits(read_documents(database, wide)["global"].values[KEY]) == bits(1e-05)

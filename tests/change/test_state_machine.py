@@ -263,12 +263,9 @@ class Story(RuleBasedStateMachine):
         scope, source = self.model.history[revision - 1]
         current = self.model.values[scope]
         named = None if part is None else tuple(sorted(part & {*source, *current}))
-        proof = restore(
-            self.database,
-            CATALOGUES,
-            Proposal(scope=scope, reason="undo", restores=revision, keys=named),
-            "ada",
-        )
+        wanted = Proposal(scope=scope, reason="undo", restores=revision, keys=named)
+        with self.database.transaction(author="ada") as transaction:
+            proof = restore(transaction, CATALOGUES, wanted)
         kept = {} if named is None else {k: v for k, v in current.items() if k not in named}
         values = kept | {k: v for k, v in source.items() if named is None or k in named}
         self.wrote(proof.submitted, scope, values)
