@@ -22,6 +22,7 @@ from setpoint.cli.app import app
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.declare.loading import bundled_catalogues, load_catalogue
 from setpoint.observe.events import Event
+from setpoint.serve.app import typed_api
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
@@ -198,6 +199,57 @@ def _parameter(catalogue: Catalogue, parameter: Parameter) -> Iterator[str]:
 _RANGES = ", ".join(f"`_{field.upper()}`" for field in RANGE_FIELDS)
 
 
+def api_page() -> Iterator[str]:
+    """Yield one section for each operation of the typed API, from its OpenAPI document."""
+    document = typed_api().openapi()
+    yield "# HTTP API"
+    yield (
+        "The typed API of the plane, from its OpenAPI document: `GET /openapi.json` has every shape in "
+        "full. [The guide](../api.md) says what holds for all of it: credentials, conditions, errors, pages."
+    )
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield from _operation(document, f"{method.upper()} {path}", operation)
+
+
+def _operation(document: dict[str, Any], where: str, operation: dict[str, Any]) -> Iterator[str]:
+    yield f"## {where}"
+    yield f"{operation['summary']}. {' '.join(operation['description'].split())}"
+    yield f"Roles: {', '.join(f'`{role}`' for role in operation['x-setpoint-roles'])}."
+    rows = [
+        (f"`{given['name']}`", given["in"], _schema_text(given["schema"]), given.get("description", ""))
+        for given in operation.get("parameters", ())
+    ]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    model = document["components"]["schemas"].get(body.get("$ref", "").rpartition("/")[2], {})
+    for name, field in model.get("properties", {}).items():
+        needed = "body" if name in model.get("required", ()) else "body, optional"
+        rows.append((f"`{name}`", needed, _schema_text(field), field.get("description", "")))
+    if rows:
+        yield _table(("name", "where", "type", "meaning"), rows)
+    shapes = [
+        f"{status} `{shape.rpartition('/')[2].removesuffix('Shape')}`"
+        if (shape := _shape(answer))
+        else status
+        for status, answer in operation["responses"].items()
+    ]
+    yield f"Answers: {', '.join(shapes)}."
+
+
+def _shape(answer: dict[str, Any]) -> str:
+    content = answer.get("content", {}).get("application/json", {})
+    return str(content.get("schema", {}).get("$ref", ""))
+
+
+def _schema_text(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        said = [_schema_text(one) for one in schema["anyOf"] if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(said))
+    if "$ref" in schema:
+        return "object"
+    return str(schema.get("format") or schema.get("type", "any"))
+
+
 def key_pattern(catalogue: Catalogue, parameter: Parameter) -> str:
     """Return the keys of a parameter as one pattern, such as ``CVN_HPO_XGB_<TIMEFRAME>_GAMMA``."""
     said = []
@@ -256,6 +308,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "events": events_page,
     "commands": commands_page,
     "keys": keys_page,
+    "api": api_page,
 }
 
 

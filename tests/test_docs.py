@@ -18,6 +18,7 @@ from setpoint.cli import __main__ as command_line
 from setpoint.cli.app import app
 from setpoint.declare.loading import load_catalogues
 from setpoint.observe import events
+from setpoint.serve.app import typed_api
 from setpoint.settings import Settings
 from setpoint.store import embedded
 
@@ -114,6 +115,15 @@ def test_every_key_has_one_heading():
         field = declared.key.field
         value = name.removesuffix(f"_{field.upper()}") if field else name
         assert sum(1 for pattern in patterns if pattern.fullmatch(value)) == 1, name
+
+
+def test_every_operation_has_its_heading():
+    """An operation of the HTTP API is documented under its method and path."""
+    paths = typed_api().openapi()["paths"]
+    asked = [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods]
+
+    assert len(asked) > 20
+    assert sorted(asked) == sorted(set(headings(DOCS / "reference/api.md")) - {"HTTP API"})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,4 +1,4 @@
-"""Planes to stream from, clients of them, and revisions written by hand."""
+"""Planes to ask and to stream from, clients of them, and revisions written by hand."""
 
 from dataclasses import replace
 
@@ -24,8 +24,8 @@ def client_of(owner_url):
     opened = []
     open_accounts(owner_url)
 
-    def client(url, account="cy"):
-        headers = {"Authorization": f"Bearer {credential(owner_url, account)}"}
+    def client(url, account="cy", lives_s=3600):
+        headers = {"Authorization": f"Bearer {credential(owner_url, account, lives_s=lives_s)}"}
         opened.append(httpx.Client(base_url=url, headers=headers, timeout=20))
         return opened[-1]
 

@@ -189,7 +189,7 @@ def test_a_cooling_change_says_until_when(seeded, opened, http_as):
     assert http_as("dan").put("/v1/policies/*/*", json=body).status_code == 200
     change = opened()
 
-    assert change["cools_off_until"] > change["proposed_at"]
+    assert change["requirement"]["free_at"] > change["proposed_at"]
     assert act(http_as("ada"), change, "apply").json()["detail"].startswith(f"change {change['id']} cools")
 
 

@@ -117,8 +117,15 @@ def test_the_chain_is_walked_for_anybody_who_reads(edited, http_as, owner_url):
     whole = cy.get("/v1/verify").json()
     assert (whole["whole"], whole["revisions"], whole["problems"]) == (True, edited[-1], [])
 
+    anchor = cy.get("/v1/anchor").json()
+    held = f"/v1/verify?revision={anchor['revision']}&chain={anchor['chain']}"
+    assert cy.get(held).json() == whole
+    assert not cy.get(f"/v1/verify?revision=1&chain={anchor['chain']}").json()["whole"]
+    assert cy.get("/v1/verify?revision=1").status_code == 422
     with psycopg.connect(owner_url) as connection:
         connection.execute("ALTER TABLE ftf_config_history DISABLE TRIGGER USER")
         connection.execute("UPDATE ftf_config_history SET updated_by = 'mallory' WHERE id = 2")
     assert cy.get("/v1/verify").json() == whole
+    cut = cy.get(f"/v1/verify?revision={edited[-1] + 1}&chain={'0' * 64}").json()
+    assert (cut["whole"], "cut off" in cut["problems"][0]) == (False, True)
     assert http_as("stranger").get("/v1/verify").status_code == 403

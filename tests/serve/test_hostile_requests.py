@@ -36,6 +36,11 @@ BODIES = {
     "no reason": (b'{"set": {}}', 422),
     "a blank reason": (b'{"set": {}, "reason": "\\n "}', 422),
     "a reason too long": (b'{"set": {}, "reason": "%b"}' % (b"x" * 2001), 422),
+    "many unknown keys": (
+        b'{"reason": "x", "set": {%b}}' % b",".join(b'"CVN_HPO_%d":1' % i for i in range(4999)),
+        422,
+    ),
+    "a long value": (EDIT % (b'"' + b"x" * 1_000_000 + b'"'), 422),
     "many keys": (b'{"reason": "x", "set": {%b}}' % b",".join(b'"k%d":1' % i for i in range(5001)), 422),
 }
 PATHS = {
@@ -100,6 +105,7 @@ def test_a_body_that_means_nothing_is_refused(untouched, http_as):
     for name, (body, status) in BODIES.items():
         answer = http_as("ada").patch("/v1/config/global", content=body, headers={**JSON, "If-Match": '"1"'})
         assert answer.status_code == status, (name, answer.text)
+        assert len(answer.content) < 50_000, name
         is_problem(answer)
 
 

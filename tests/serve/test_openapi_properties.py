@@ -30,6 +30,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from planes import credential
+from setpoint.serve.app import PLAIN
 
 EXAMPLES = int(os.environ.get("SETPOINT_API_EXAMPLES", "12"))
 SETTINGS = settings(
@@ -87,7 +88,9 @@ def described(seeded, http_as, plane):
             },
         )
         assert opened.status_code == 201, opened.text
-    return schemathesis.openapi.from_url(f"{plane}/openapi.json")
+    # The plain routes have tests of their own: a stream does not end, and flags refuse in OFREP's own shape.
+    found = schemathesis.openapi.from_url(f"{plane}/openapi.json")
+    return found.exclude(path_regex=f"^({'|'.join(PLAIN)})")
 
 
 def judge(operation, headers, answered):
@@ -107,6 +110,8 @@ def judge(operation, headers, answered):
     create_test(operation=operation, test_func=ask, config=wanted)()
 
 
+# The deeper run takes as long as it was asked to.
+@pytest.mark.timeout(300 if EXAMPLES <= 40 else 3600)
 def test_every_operation_answers_as_it_is_documented(described, owner_url):
     """No answer is a 5xx or undocumented, and what the document forbids is refused."""
     answered, failures = Counter(), []

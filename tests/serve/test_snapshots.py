@@ -9,6 +9,8 @@ import pytest
 from live_planes import live_plane
 from setpoint.change.documents import pin_snapshot
 from setpoint.resolve.snapshot import parse_snapshot
+from setpoint.serve.access import ANYONE
+from setpoint.serve.app import PLAIN
 from setpoint.store import notifications
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -299,6 +301,37 @@ def test_holders_come_in_pages(seeded, cy):
         after = page["next"]
 
     assert seen == names
+
+
+NO_PAGES = ["limit=0", "limit=501", "limit=x", "limit=1&limit=2", "after=x", "snapshot=%00", "more=1"]
+
+
+def test_a_page_that_is_none_is_refused(seeded, cy):
+    """Out of range, unknown or repeated: a problem that says so."""
+    for query in NO_PAGES:
+        refused = cy.get(f"/v1/holders?{query}")
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_value"), query
+
+
+def test_every_plain_route_is_in_the_openapi_document(seeded, lively, cy):
+    """With its methods and its rule, and no route is described that does not exist."""
+    document = cy.get("/openapi.json").json()
+    described = {
+        (path, method.upper())
+        for path, item in document["paths"].items()
+        if path.startswith(PLAIN)
+        for method in item
+    }
+    plane = lively.server.config.app._inner._plain
+    routes = {(route.path_format, method) for route in plane.routes for method in route.methods - {"HEAD"}}
+
+    assert described == routes
+    assert all(
+        operation["x-setpoint-roles"] == list(ANYONE)
+        for path, item in document["paths"].items()
+        if path.startswith(PLAIN)
+        for operation in item.values()
+    )
 
 
 def test_who_was_silent_for_an_hour_is_forgotten(seeded, lively, cy, owner_url):

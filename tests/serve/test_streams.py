@@ -15,6 +15,7 @@ from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.serve import feed as feeding
+from setpoint.serve import stream as streaming
 from setpoint.settings import Settings
 from setpoint.store import embedded, notifications
 from setpoint.store.connect import Server
@@ -28,6 +29,26 @@ def eventually(found):
     while not found():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def stuck_reader(served, client):
+    """Open a stream over a socket that nobody reads and that takes little."""
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    slow.settimeout(PATIENCE_S)
+    slow.connect(("127.0.0.1", int(served.url.rpartition(":")[2])))
+    authorization = client.headers["Authorization"]
+    slow.sendall(f"GET /v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n".encode())
+    return slow
+
+
+def many_revisions(owner):
+    """Commit 4,000 revisions, a hundred at a time."""
+    owner.execute(
+        "DO $$ BEGIN FOR n IN 1..4000 LOOP"
+        " UPDATE ftf_config SET base_env = jsonb_build_object('A', n);"
+        " IF n % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$"
+    )
 
 
 def test_a_committed_revision_is_told(seeded, cy, write):
@@ -169,20 +190,10 @@ def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(  # no
     write(0.07)
     with live_plane(plane_settings, send_buffer_bytes=4096) as served:
         client = client_of(served.url)
-        port = int(served.url.rpartition(":")[2])
-        slow = socket.socket()
-        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        slow.settimeout(PATIENCE_S)
-        slow.connect(("127.0.0.1", port))
-        authorization = client.headers["Authorization"]
-        slow.sendall(f"GET /v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n".encode())
+        slow = stuck_reader(served, client)
         eventually(lambda: served.live.streams == 1)
         with psycopg.connect(owner_url, autocommit=True) as owner:
-            owner.execute(
-                "DO $$ BEGIN FOR n IN 1..4000 LOOP"
-                " UPDATE ftf_config SET base_env = jsonb_build_object('A', n);"
-                " IF n % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$"
-            )
+            many_revisions(owner)
         newest = write(0.09)
         eventually(lambda: served.live.feed.newest == newest)
         held = [c.transport.get_write_buffer_size() for c in served.server.server_state.connections]
@@ -196,6 +207,23 @@ def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(  # no
 
     assert max(held) < 100_000  # uvicorn's 64 KiB and one piece
     assert remembered == 500
+
+
+def test_a_reader_that_never_reads_is_given_up(database, plane_settings, client_of, owner_url, monkeypatch):
+    """When its connection takes nothing for longer than a stream may stall, it is over; others go on."""
+    monkeypatch.setattr(streaming, "STALLED_S", 4.0)
+    with live_plane(plane_settings, beat_s=0.2, send_buffer_bytes=4096) as served:
+        client = client_of(served.url)
+        slow = stuck_reader(served, client)
+        with reading(client) as events, psycopg.connect(owner_url, autocommit=True) as owner:
+            eventually(lambda: served.live.streams == 2)
+            owner.execute("INSERT INTO ftf_config (scope, base_env) VALUES ('global', '{}')")
+            many_revisions(owner)
+            assert [int(next(events).id) for _ in range(4001)] == list(range(1, 4002))
+            eventually(lambda: served.live.streams == 1)
+            owner.execute("UPDATE ftf_config SET base_env = '{}'")
+            assert int(next(events).id) == 4002
+        slow.close()
 
 
 def test_a_reader_that_left_is_noticed(seeded, lively, cy):
@@ -227,6 +255,14 @@ def test_a_revoked_credential_ends_its_stream(seeded, lively, cy, owner_url):
     assert cy.get("/v1/stream").status_code == 401
 
 
+def test_a_stream_does_not_outlive_its_credential(seeded, lively, owner_url, client_of):
+    """A session that runs out ends its stream at the next beat, though nobody revoked anything."""
+    client = client_of(lively.url, "cy", lives_s=1.5)
+    with reading(client) as events:
+        assert list(events) == []
+    assert client.get("/v1/stream").status_code == 401
+
+
 @pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer spt_none"}])
 def test_a_stranger_gets_no_stream(seeded, lively, given):
     """Without a good credential the answer is a problem, not a stream."""
@@ -234,6 +270,14 @@ def test_a_stranger_gets_no_stream(seeded, lively, given):
 
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
     assert refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_question_for_the_head_alone_is_answered_at_once(seeded, lively, cy):
+    """HEAD opens no stream."""
+    answer = cy.head("/v1/stream")
+
+    assert (answer.status_code, lively.live.streams) == (200, 0)
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
 
 
 def test_an_undeclared_dimension_is_refused(seeded, cy):

@@ -4,9 +4,9 @@ A file is TOML or JSON, one object of keys and values, or CSV with the columns `
 written as an address (``xgb/5m/gamma``); ``..._RANGE`` stands for the three keys of a range, as
 ``MIN..MAX[:SCALE]`` or as a table of min, max and scale. An empty text, or JSON's null, removes a key.
 
-Guarantees: a patch is read whole or not at all; one error names every problem with its line where the
-format tells it. An int is taken for a float, since neither loses anything. Refuses a key given twice in
-whatever spelling, and ``-0.0``, whose sign storage would drop.
+Guarantees: a patch is read whole or not at all; one error names every problem, fifty at most,
+with its line where the format tells it. An int is taken for a float where that loses nothing. Refuses a
+key given twice in whatever spelling, and ``-0.0``, whose sign storage would drop.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: What stands for the three keys of a range, after the key of its parameter.
 RANGE = "_RANGE"
+#: Looking for what a misspelt key might have been costs milliseconds each time.
+MOST_PROBLEMS = 50
 _FIELDS = ("min", "max", "scale")
 
 
@@ -125,8 +127,12 @@ def read_values(values: Mapping[str, Any], text: str, catalogues: Catalogues, wh
 
 def _collected(entries: Iterable[_Entry], catalogues: Catalogues, where: str) -> Patch:
     first: dict[str, int | None] = {}
-    patch, problems = Patch({}), []
+    patch = Patch({})
+    problems: list[str] = []
     for entry in entries:
+        if len(problems) == MOST_PROBLEMS:
+            problems.append(f"there may be more: only {MOST_PROBLEMS} are looked for")
+            break
         try:
             part = _read(catalogues, entry.name, entry.value)
             for key in sorted(part.keys & first.keys()):

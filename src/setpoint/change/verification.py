@@ -67,10 +67,26 @@ def verify(database: Database, anchor: Anchor | None = None) -> Verified:
     return Verified(len(chains) - 1, chains[newest], tuple(problems))
 
 
+def anchor_of(database: Database) -> Anchor:
+    """Return the chain's head as it is now."""
+    head = _head(database)
+    return Anchor(head["id"], head["chain"], datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def departure(database: Database, anchor: Anchor) -> str:
+    """Say how history departed from an anchor; empty when the anchored head is still part of it.
+
+    It compares one revision: that the others lead to it is for ``verify`` to prove.
+    """
+    row = database.fetch_one("read_revision", id=anchor.revision)
+    if row and row["chain"] == anchor.chain:
+        return ""
+    return _anchor_problem(anchor, _head(database)["id"])
+
+
 def write_anchor(database: Database, path: Path) -> Anchor:
     """Write the chain's head to a file, whole or not at all."""
-    head = _head(database)
-    anchor = Anchor(head["id"], head["chain"], datetime.now(UTC).isoformat(timespec="seconds"))
+    anchor = anchor_of(database)
     write_atomically(path, json.dumps(asdict(anchor), indent=1) + "\n")
     return anchor
 

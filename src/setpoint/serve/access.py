@@ -72,7 +72,11 @@ class Credentials:
     def known(self, secret: str) -> Principal | None:
         """Return who was found to hold it within the last seconds; never waits."""
         found = self._known.get(_digest(secret))
-        if found and time.monotonic() - found[0] < _BELIEVED_S:
+        if (
+            found
+            and time.monotonic() - found[0] < _BELIEVED_S
+            and time.time() < found[1].expires_at.timestamp()
+        ):
             return found[1]
         return None
 

@@ -42,6 +42,16 @@ repeated. Every error is `application/problem+json`. `x-setpoint-roles` says who
 
 def build_app(plane: Plane) -> ASGIApp:
     """Return the ASGI application of one server process."""
+    api = typed_api()
+    plain = Starlette(routes=_plain_routes(plane))
+    problems.install(plain)
+    api.state.plane = plain.state.plane = plane
+    _require_rules(api)
+    return Guard(_Doors(api, plain))
+
+
+def typed_api() -> FastAPI:
+    """Return the typed API alone, without a plane to serve: enough to give its OpenAPI document."""
     api = FastAPI(
         title="Setpoint",
         version=setpoint.__version__,
@@ -52,15 +62,11 @@ def build_app(plane: Plane) -> ASGIApp:
         generate_unique_id_function=operation_id,
         lifespan=_lifespan,
     )
-    plain = Starlette(routes=_plain_routes(plane))
-    api.state.plane = plain.state.plane = plane
     for router in ROUTERS:
         api.include_router(router)
-    for app in (api, plain):
-        problems.install(app)
+    problems.install(api)
     describe(api)
-    _require_rules(api)
-    return Guard(_Doors(api, plain))
+    return api
 
 
 class _Doors:

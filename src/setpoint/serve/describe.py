@@ -1,7 +1,8 @@
 """SERVE: the OpenAPI document: FastAPI's, completed where it cannot know.
 
 Guarantees: each operation has one readable id; credentials, the shape of errors and the request id are
-declared once. What a route refuses is part of its declaration, so nothing is invented here.
+declared once. What a route refuses is part of its declaration, so nothing is invented here. The plain
+routes are in it too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi.openapi.utils import get_openapi
 
 from setpoint.serve.access import CSRF_HEADER, SESSION_COOKIE
+from setpoint.serve.api.shared import Problem
+from setpoint.serve.plain_paths import plain_paths
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -58,8 +61,12 @@ def describe(api: FastAPI) -> None:
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
     document.setdefault("components", {})["securitySchemes"] = _SCHEMES
+    document["paths"] |= plain_paths(Problem.model_json_schema())
     for path in document["paths"].values():
         for operation in path.values():
+            if not operation.get("security", True):
+                for status in ("401", "403"):
+                    operation["responses"].pop(status, None)
             for response in operation["responses"].values():
                 response.setdefault("headers", {})["X-Request-ID"] = {"schema": {"type": "string"}}
     return document

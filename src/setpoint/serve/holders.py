@@ -25,6 +25,7 @@ from setpoint.serve.bodies import read_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from starlette.datastructures import QueryParams
     from starlette.requests import Request
 
     from setpoint.serve.cache import Pinned
@@ -100,7 +101,7 @@ class Holders:
         try:
             await self.flush()
         except SetpointError as problem:
-            _LOG.warning("holders were not written: %s", problem.code)
+            _LOG.warning("event=holders_not_written code=%s", problem.code)
 
     def note(self, holder: Holder) -> None:
         """Remember what a client holds now; never waits."""
@@ -134,7 +135,7 @@ class Holders:
                     prune_at = time.monotonic() + PRUNE_EVERY_S
                     await run_in_threadpool(self._database.execute, "prune_holders", most=MOST_KEPT)
             except SetpointError as problem:
-                _LOG.warning("holders wait for the database: %s", problem.code)
+                _LOG.warning("event=holders_wait code=%s", problem.code)
 
 
 def holder_in(header: str, account: str, pinned: Pinned) -> Holder:
@@ -178,14 +179,10 @@ def routes(live: Live, database: Database) -> list[Route]:
     async def listed(request: Request) -> Response:
         """Who holds what."""
         require(await principal_of(request), *ANYONE)
-        limit = _limit(request.query_params.get("limit", str(PAGE)))
+        limit, after, snapshot = _page(request.query_params)
         await live.holders.flush()
         rows = await run_in_threadpool(
-            database.fetch_all,
-            "list_holders",
-            after=request.query_params.get("after", "").replace("\0", ""),
-            snapshot=request.query_params.get("snapshot", "").replace("\0", "") or None,
-            limit=limit + 1,
+            database.fetch_all, "list_holders", after=after, snapshot=snapshot, limit=limit + 1
         )
         items = [row | {name: row[name].isoformat() for name in ("since", "seen")} for row in rows[:limit]]
         return JSONResponse({"items": items, "next": items[-1]["client"] if len(rows) > limit else None})
@@ -213,7 +210,15 @@ def _typed(given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= LARGEST_PAGE):
+def _page(query: QueryParams) -> tuple[int, str, str | None]:
+    """Return limit, cursor and snapshot of a listing."""
+    if len(query.multi_items()) != len(query) or not query.keys() <= {"limit", "after", "snapshot"}:
+        raise InvalidValue("the query gives something unknown, or twice.", hint="give limit, after, snapshot")
+    limit, after, snapshot = query.get("limit", str(PAGE)), query.get("after", ""), query.get("snapshot")
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= LARGEST_PAGE):
         raise InvalidValue("limit is out of range.", hint=f"give a number from 1 to {LARGEST_PAGE}")
-    return int(text)
+    if after and not _CLIENT.fullmatch(after):
+        raise InvalidValue("after is no cursor of ours.", hint="give `next` of the page before")
+    if snapshot is not None and not _SNAPSHOT.fullmatch(snapshot):
+        raise InvalidValue("snapshot is no hash.", hint="give 64 hexadecimal digits")
+    return int(limit), after, snapshot

@@ -126,7 +126,7 @@ def _in_own_shape(
         except SetpointError as problem:
             return _refusal(problem, key)
         except Exception:  # noqa: BLE001 - the shape of an error is OFREP's for every error
-            _LOG.exception("request_id=%s failed", getattr(request.state, "request_id", ""))
+            _LOG.exception("event=request_failed request_id=%s", getattr(request.state, "request_id", ""))
             return _failure(500, "GENERAL", "the plane failed on this request.", key)
 
     return shaped

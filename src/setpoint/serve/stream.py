@@ -9,7 +9,9 @@ when its client does not read, and when its credential is no longer good.
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import cycle
+from math import inf
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -19,7 +21,7 @@ from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, SetpointError, UnavailableError
 from setpoint.serve.access import ANYONE, principal_of, require
-from setpoint.serve.feed import GROUPS
+from setpoint.serve.feed import BEAT_S, GROUPS
 from setpoint.serve.hot import revision_of
 
 if TYPE_CHECKING:
@@ -30,10 +32,14 @@ if TYPE_CHECKING:
 
     from setpoint.serve.live import Live
 
+    #: Raises when the caller may not listen; else says until when, in seconds since the epoch.
+    Judge = Callable[[], Awaitable[float]]
+
 OPENING = b"retry: 1000\n: setpoint revisions\n\n"
 BEAT = b": beat\n\n"
-#: A client that does not take a few kilobytes within this time is given up; it may come back.
-STALLED_S = 30.0
+#: A stream that does not come to its next heartbeat within this time has a client that does not read: it
+#: is given up, and may come back.
+STALLED_S = 3 * BEAT_S
 MOST_STREAMS = 10_000
 _GROUPS = cycle(range(GROUPS))
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -47,15 +53,17 @@ def routes(live: Live) -> list[Route]:
         pairs = _pairs(request)
         tokens = [value for name, value in pairs if name == "stream_token"]
         judge = _by_token(live, tokens[0]) if tokens else _by_credential(request)
-        await judge()
+        good_until = await judge()
         context = live.cache.context_of(pair for pair in pairs if pair[0] != "stream_token")
         scopes = frozenset(live.cache.catalogues.scopes(dict(context))) if context else None
+        if request.method == "HEAD":
+            return Response(headers=HEADERS, media_type=EventStream.media_type)
         if live.streams >= MOST_STREAMS:
             raise UnavailableError(
                 f"{MOST_STREAMS} streams are open here.", hint="try again, or ask another server"
             )
         await live.feed.known()
-        return EventStream(live, scopes, request.headers.get("last-event-id"), judge)
+        return EventStream(live, scopes, request.headers.get("last-event-id"), judge, good_until)
 
     return [Route("/v1/stream", stream, methods=["GET"])]
 
@@ -72,21 +80,24 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
         raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
 
 
-def _by_credential(request: Request) -> Callable[[], Awaitable[None]]:
-    async def judge() -> None:
-        require(await principal_of(request), *ANYONE)
+def _by_credential(request: Request) -> Judge:
+    async def judge() -> float:
+        caller = await principal_of(request)
+        require(caller, *ANYONE)
+        return caller.expires_at.timestamp()
 
     return judge
 
 
-def _by_token(live: Live, token: str) -> Callable[[], Awaitable[None]]:
+def _by_token(live: Live, token: str) -> Judge:
     opened = False
 
-    async def judge() -> None:
+    async def judge() -> float:
         nonlocal opened
         if not opened:  # a token opens a stream; one that is open may outlive it
             await live.tokens.account_of(token)
             opened = True
+        return inf
 
     return judge
 
@@ -101,7 +112,8 @@ class EventStream(Response):
         live: Live,
         scopes: frozenset[str] | None,
         last_event_id: str | None,
-        judge: Callable[[], Awaitable[None]],
+        judge: Judge,
+        good_until: float,
     ) -> None:
         super().__init__(headers=HEADERS)
         # The body has no length: it ends when the stream does.
@@ -110,47 +122,53 @@ class EventStream(Response):
         self._scopes = scopes
         self._last_event_id = last_event_id
         self._judge = judge
+        self._good_until = good_until
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the stream is to end."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._live.streams += 1
         try:
-            await self._tell(receive, send)
-            await _send(send, b"", more=False)
+            async with asyncio.timeout(STALLED_S) as patience:
+                await self._tell(receive, send, patience)
+                await _send(send, b"", more=False)
         except (TimeoutError, OSError):
             return  # the client does not read, or is gone
         finally:
             self._live.streams -= 1
 
-    async def _tell(self, receive: Receive, send: Send) -> None:
+    async def _tell(self, receive: Receive, send: Send, patience: asyncio.Timeout) -> None:
         feed = self._live.feed
         last = feed.newest if self._last_event_id is None else _number(self._last_event_id)
         greeting = f"id: {last}\n: from here on\n\n".encode() if self._last_event_id is None else b""
         await _send(send, OPENING + greeting)
         group = next(_GROUPS)
-        beats, access_changes = feed.beats[group], feed.access_changes
+        beats, self._access_changes = feed.beats[group], feed.access_changes
+        due = b""
         while not feed.closed:
-            piece, last = feed.after(last, self._scopes)
-            if piece:
-                await _send(send, piece)
-            elif beats != feed.beats[group]:
-                beats = feed.beats[group]
-                if await _is_gone(receive):
+            # First, so that a stream that always has something to tell is judged all the same.
+            if beats != feed.beats[group]:
+                beats, due = feed.beats[group], BEAT
+                patience.reschedule(asyncio.get_running_loop().time() + STALLED_S)
+                if await _is_gone(receive) or not await self._is_welcome():
                     return
-                if access_changes != feed.access_changes:
-                    access_changes = feed.access_changes
-                    if not await self._is_welcome():
-                        return
-                await _send(send, BEAT)
+            piece, last = feed.after(last, self._scopes)
+            if piece or due:
+                await _send(send, piece or due)
+                due = b""
             else:
                 await feed.turn(group)
 
     async def _is_welcome(self) -> bool:
+        """Judge the caller again when accounts have changed or its credential ends."""
+        changes = self._live.feed.access_changes
+        if changes == self._access_changes and time.time() < self._good_until:
+            return True
         try:
-            await self._judge()
+            self._good_until = await self._judge()
         except SetpointError as problem:
             return problem.http_status >= 500  # the database is away: nothing speaks against it
+        self._access_changes = changes
         return True
 
 
@@ -161,8 +179,7 @@ def _number(last_event_id: str) -> int:
 
 
 async def _send(send: Send, piece: bytes, *, more: bool = True) -> None:
-    async with asyncio.timeout(STALLED_S):
-        await send({"type": "http.response.body", "body": piece, "more_body": more})
+    await send({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 async def _is_gone(receive: Receive) -> bool:

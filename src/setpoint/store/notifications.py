@@ -79,8 +79,8 @@ class Follower:
                     failures = 0
                     yield found
             except (SetpointError, psycopg.Error, OSError) as problem:
-                if not self._closed.is_set():
-                    _LOG.warning("revisions cannot be followed: %s", type(problem).__name__)
+                if not failures and not self._closed.is_set():
+                    _LOG.warning("event=revisions_not_followed problem=%s", type(problem).__name__)
                 self._closed.wait(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
                 failures += 1
 

@@ -1,6 +1,17 @@
 """SERVE: the typed API, one module for each kind of thing."""
 
-from setpoint.serve.api import catalogue, changes, configuration, events, health, history, restore, runs
+from setpoint.serve.api import (
+    catalogue,
+    changes,
+    configuration,
+    deciding,
+    events,
+    health,
+    history,
+    policies,
+    restore,
+    runs,
+)
 
 ROUTERS = (
     health.router,
@@ -8,6 +19,8 @@ ROUTERS = (
     history.router,
     restore.router,
     changes.router,
+    deciding.router,
+    policies.router,
     catalogue.router,
     runs.router,
     events.router,

@@ -1,28 +1,27 @@
-"""SERVE: changes: open, amend, decide on and apply them, and see what they need and would touch.
+"""SERVE: changes: open one, amend it, see what it needs and what it would touch; `deciding` is next door.
 
-Guarantees: an approval, a rejection and an application name the proposal that was read; an edit makes
-another. Who may do what to whose change is decided by the database from the request's credential.
+Guarantees: a change is validated when it is opened and when it is amended; its ETag is the hash of what
+it proposes. Only its author amends it, which the database decides from the request's credential.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.decisions import amended, decide
+from setpoint.change.decisions import amended
 from setpoint.change.impact import impact_of
-from setpoint.change.proposals import Change, Proposal, amend, apply, propose, read_change, requirement
+from setpoint.change.proposals import Proposal, amend, propose, read_change, requirement
 from setpoint.declare.document import parse_text
-from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired, StaleRevision
+from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.access import ANYONE, WRITERS, Caller, access
 from setpoint.serve.answers import Answer, Once, etag, page, place_of, tags_in, write
-from setpoint.serve.api.configuration import MOST_KEYS, SOURCE, Name, Values, patch_of
+from setpoint.serve.api.change_shapes import ChangeShape, ChangesShape, ImpactShape
 from setpoint.serve.api.instants import Instant
-from setpoint.serve.api.shapes import ChangeShape, ChangesShape, ImpactShape, State
+from setpoint.serve.api.shapes import State
 from setpoint.serve.api.shared import (
     LONGEST_NAME,
     After,
@@ -36,13 +35,11 @@ from setpoint.serve.api.shared import (
     refusals,
     router_of,
 )
-from setpoint.serve.plane import Plane
+from setpoint.serve.api.writing import MOST_KEYS, SOURCE, Name, Values, patch_of
 from setpoint.store.database import Database, Transaction
 
 router = router_of("changes")
 ChangeId = Annotated[Number, Path(description="A change's number.")]
-ProposalHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="The proposal that was read.")]
-Words = Annotated[str, Field(default="", max_length=2000)]
 _TOLD = (
     "id",
     "scope",
@@ -86,25 +83,6 @@ class Amendment(Body):
     remove: list[Name] = Field(default_factory=list, max_length=MOST_KEYS)
     reason: str = Field(default="", max_length=2000, description="Empty keeps the old one.")
     apply_at: Instant | None = Field(default=None, description="Without it the change is not scheduled.")
-
-
-class Decision(Body):
-    """An approval or a rejection of one proposal."""
-
-    proposal_hash: ProposalHash
-    words: Words
-
-
-class Comment(Body):
-    """Something to say about a change."""
-
-    words: str = Field(min_length=1, max_length=2000, pattern=r"\S")
-
-
-class Application(Body):
-    """Which proposal to apply."""
-
-    proposal_hash: ProposalHash
 
 
 @router.get("/changes", summary="Changes, newest first", responses=answers(ChangesShape), **access(*ANYONE))
@@ -157,7 +135,7 @@ def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -
 
     def work(transaction: Transaction) -> Answer:
         made = propose(transaction, plane.catalogues, proposal)
-        return _told(transaction, made.id, 201, {"Location": f"/v1/changes/{made.id}"})
+        return told(transaction, made.id, 201, {"Location": f"/v1/changes/{made.id}"})
 
     return write(plane, caller, once, work)
 
@@ -166,7 +144,7 @@ def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -
 def get_change(plane: PlaneOf, change: ChangeId) -> Response:
     """Return what it would do, what it needs, and what people said; its ETag is the proposal's hash."""
     with plane.database.transaction() as transaction:
-        return _told(transaction, change).response()
+        return told(transaction, change).response()
 
 
 @router.patch(
@@ -190,7 +168,7 @@ def amend_change(
             )
         proposal = amended(found, patch, edits.reason, edits.apply_at)
         amend(transaction, plane.catalogues, change, proposal)
-        return _told(transaction, change)
+        return told(transaction, change)
 
     return write(plane, caller, once, work)
 
@@ -208,125 +186,17 @@ def read_impact(plane: PlaneOf, change: ChangeId) -> Response:
     return Answer(found.as_json()).response()
 
 
-@router.post(
-    "/changes/{change}/approve",
-    summary="Approve a proposal",
-    responses=answers(ChangeShape, 404, 409),
-    **access("approver"),
-)
-def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
-    """Approve what was read, and apply it when that was the last approval it needed. Sessions only."""
-    return _decided(plane, caller, once, change, "approve", said)
-
-
-@router.post(
-    "/changes/{change}/reject",
-    summary="Reject a proposal",
-    responses=answers(ChangeShape, 404, 409),
-    **access("approver"),
-)
-def reject_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
-    """Reject what was read; the change ends there. Sessions only."""
-    return _decided(plane, caller, once, change, "reject", said)
-
-
-@router.post(
-    "/changes/{change}/comment",
-    summary="Say something about a change",
-    responses=answers(ChangeShape, 404),
-    **access(*ANYONE),
-)
-def comment_on_change(
-    plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Comment
-) -> Response:
-    """Keep the words with the change, whatever its state."""
-
-    def work(transaction: Transaction) -> Answer:
-        found = read_change(transaction, change)
-        decide(
-            transaction,
-            plane.catalogues,
-            found,
-            "comment",
-            proposal_hash=found.proposal_hash,
-            words=said.words,
-        )
-        return _told(transaction, change)
-
-    return write(plane, caller, once, work)
-
-
-@router.post(
-    "/changes/{change}/propose",
-    summary="Propose a draft of yours",
-    responses=answers(ChangeShape, 404, 409),
-    **access(*WRITERS),
-)
-def propose_draft(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId) -> Response:
-    """Lay a draft before others; it takes no body."""
-    return _moved(plane, caller, once, change, "submit_change")
-
-
-@router.post(
-    "/changes/{change}/withdraw",
-    summary="Take a change of yours back",
-    responses=answers(ChangeShape, 404, 409),
-    **access(*WRITERS),
-)
-def withdraw_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId) -> Response:
-    """End it; it takes no body."""
-    return _moved(plane, caller, once, change, "withdraw_change")
-
-
-@router.post(
-    "/changes/{change}/apply",
-    summary="Apply a proposal that may be applied",
-    responses=answers(ChangeShape, 404, 409),
-    **access("config_write", "admin", "approver"),
-)
-def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Application) -> Response:
-    """Write its document, when it is approved, due, and over a base that stands."""
-
-    def work(transaction: Transaction) -> Answer:
-        found = read_change(transaction, change)
-        _require_read(found, said.proposal_hash)
-        apply(transaction, plane.catalogues, found)
-        return _told(transaction, change)
-
-    return write(plane, caller, once, work)
-
-
-def _decided(plane: Plane, caller: Any, once: Any, change: int, decision: str, said: Decision) -> Response:
-    def work(transaction: Transaction) -> Answer:
-        found = read_change(transaction, change)
-        decide(
-            transaction, plane.catalogues, found, decision, proposal_hash=said.proposal_hash, words=said.words
-        )
-        return _told(transaction, change)
-
-    return write(plane, caller, once, work)
-
-
-def _moved(plane: Plane, caller: Any, once: Any, change: int, query: str) -> Response:
-    def work(transaction: Transaction) -> Answer:
-        transaction.fetch_one(query, id=change)
-        return _told(transaction, change)
-
-    return write(plane, caller, once, work)
-
-
-def _told(
+def told(
     reader: Database | Transaction, number: int, status: int = 200, headers: dict[str, str] | None = None
 ) -> Answer:
+    """Return a change as it stands, with its proposal's hash as ETag."""
     change = read_change(reader, number)
     needed = requirement(reader, change)
-    proposed_at = change.row["proposed_at"]
     is_policy = "policy" in change.row["kinds"]
     body = {
         **{name: change.row[name] for name in _TOLD},
         "edits": [edit._asdict() for edit in change.edits],
         "policy": parse_text(change.row["proposal"]) if is_policy else None,
-        "cools_off_until": proposed_at and proposed_at + timedelta(seconds=needed.cooling_off_s),
         "requirement": needed._asdict(),
         "decisions": reader.fetch_all("list_decisions", id=number),
     }
@@ -340,10 +210,3 @@ def _proposal_in(if_match: str | None) -> list[str]:
             hint="GET the change and send its ETag",
         )
     return tags_in(if_match)
-
-
-def _require_read(change: Change, proposal_hash: str) -> None:
-    if change.proposal_hash != proposal_hash:
-        raise StaleRevision(
-            f"change {change.id} was edited since you read it.", hint="GET it again", change=change.id
-        )

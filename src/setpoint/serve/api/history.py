@@ -6,6 +6,7 @@ at a time, its outcome kept for some seconds and dated.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,14 +15,14 @@ from starlette.responses import Response
 
 from setpoint.change.documents import typed
 from setpoint.change.history import diff_revisions, edits_of, read_revision
-from setpoint.change.verification import verify
+from setpoint.change.verification import Anchor, anchor_of, departure, verify
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue, UnknownRevision, UnknownScope
 from setpoint.serve.access import ANYONE, access
 from setpoint.serve.answers import IMMUTABLE, Answer, etag, page, page_of, place_of
-from setpoint.serve.api.instants import Instant
-from setpoint.serve.api.shapes import (
+from setpoint.serve.api.history_shapes import (
+    AnchorShape,
     BlamesShape,
     DiffShape,
     FullRevisionShape,
@@ -29,6 +30,7 @@ from setpoint.serve.api.shapes import (
     RevisionsShape,
     VerifiedShape,
 )
+from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.shared import (
     LONGEST_NAME,
     After,
@@ -172,14 +174,39 @@ def get_revision(
     responses=answers(VerifiedShape),
     **access(*ANYONE),
 )
-def verify_history(plane: PlaneOf) -> Response:
+def verify_history(
+    plane: PlaneOf,
+    revision: Annotated[Number | None, Query(description="Of an anchor: its revision.")] = None,
+    chain: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{64}$", description="Of the same anchor: its chain.")
+    ] = None,
+) -> Response:
     """Say whether history is what was recorded, and name the first revision that is not.
 
     The walk reads everything, so its outcome is shared by all who ask within some seconds; `checked_at`
-    dates it. Asked while a walk is long under way, it answers 429.
+    dates it. Asked while a walk is long under way, it answers 429. With the revision and chain of an
+    anchor that was kept elsewhere, it also says whether that is still part of history.
     """
+    if (revision is None) != (chain is None):
+        raise InvalidValue("an anchor is a revision and its chain.", hint="give both, or neither")
     check = plane.checks.setdefault("verify", Check(lambda: _walked(plane), WALK_KEPT_S))
-    return Answer(check.answer()).response()
+    found = check.answer()
+    if revision is not None and chain is not None:
+        lost = departure(plane.database, Anchor(revision, chain, "the time of the anchor"))
+        problems = [*found["problems"], *([lost] if lost else [])]
+        found = {**found, "whole": not problems, "problems": problems}
+    return Answer(found).response()
+
+
+@router.get(
+    "/anchor",
+    summary="The head of the chain, to be kept elsewhere",
+    responses=answers(AnchorShape),
+    **access(*ANYONE),
+)
+def read_anchor(plane: PlaneOf) -> Response:
+    """Return what `setpoint anchor` writes: kept where the database's owner cannot reach, it shows a cut."""
+    return Answer(asdict(anchor_of(plane.database))).response()
 
 
 def _walked(plane: Plane) -> dict[str, Any]:

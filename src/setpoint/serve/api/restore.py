@@ -20,8 +20,7 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import InvalidError, PreconditionFailed, StaleRevision, UnavailableError, UnknownScope
 from setpoint.serve.access import WRITERS, Caller, access, public
 from setpoint.serve.answers import Answer, Once, base_revision, etag, write
-from setpoint.serve.api.configuration import MOST_KEYS, SOURCE, Name, require_current
-from setpoint.serve.api.shapes import RestoreHealthShape, RestoreShape
+from setpoint.serve.api.history_shapes import RestoreHealthShape, RestoreShape
 from setpoint.serve.api.shared import (
     Body,
     IfMatch,
@@ -32,6 +31,7 @@ from setpoint.serve.api.shared import (
     answers,
     router_of,
 )
+from setpoint.serve.api.writing import MOST_KEYS, SOURCE, Name, require_current
 from setpoint.serve.checks import Check
 from setpoint.serve.plane import Plane
 from setpoint.store.database import Transaction

@@ -1,0 +1,73 @@
+"""SERVE: policies: how many people must approve what, changed under the policy that stands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import Field
+from starlette.responses import Response
+
+from setpoint.change.policies import policy_proposal
+from setpoint.change.proposals import submit
+from setpoint.serve.access import ANYONE, Caller, access
+from setpoint.serve.answers import Answer, Once, write
+from setpoint.serve.api.change_shapes import OutcomeShape
+from setpoint.serve.api.shapes import PoliciesShape, PolicyKind
+from setpoint.serve.api.shared import Body, PlaneOf, Reason, answers, router_of
+from setpoint.serve.api.writing import WAITS, from_http, submitted
+from setpoint.store.database import Transaction
+
+router = router_of("policies")
+
+
+class PolicyBody(Body):
+    """A policy: no approvals declare that one person decides alone."""
+
+    approvals: int = Field(ge=0, le=100)
+    cooling_off_s: int = Field(default=0, ge=0, le=365 * 86400)
+    reason: Reason
+
+
+@router.get(
+    "/policies",
+    summary="Who must approve what",
+    responses=answers(PoliciesShape),
+    **access(*ANYONE),
+)
+def list_policies(plane: PlaneOf) -> Response:
+    """List every policy, the most general first, and the people whose approval counts."""
+    with plane.database.transaction() as transaction:
+        rows = transaction.fetch_all("list_policies")
+        people = [row["person"] for row in transaction.fetch_all("list_approvers")]
+    return Answer({"items": rows, "approvers": people, "next": None}).response()
+
+
+@router.put(
+    "/policies/{scope}/{kind}",
+    summary="Change a policy, under the policy that stands",
+    responses={**answers(OutcomeShape), 202: WAITS},
+    **access("admin"),
+)
+def set_policy(
+    plane: PlaneOf,
+    caller: Caller,
+    once: Once,
+    scope: Annotated[str, Path(max_length=200, description="A scope, or `*` for any.")],
+    kind: Annotated[PolicyKind, Path(description="A kind of change, or `*` for any.")],
+    policy: PolicyBody,
+) -> Response:
+    """Open a change of kind `policy`; it needs what today's policy asks of that kind."""
+    proposal = policy_proposal(
+        plane.catalogues,
+        scope=scope,
+        kind=kind,
+        approvals=policy.approvals,
+        cooling_off_s=policy.cooling_off_s,
+        reason=policy.reason,
+    )
+
+    def work(transaction: Transaction) -> Answer:
+        return submitted(transaction, submit(transaction, plane.catalogues, from_http(proposal)))
+
+    return write(plane, caller, once, work)
