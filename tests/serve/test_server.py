@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from plane_process import PlaneProcess, plane_environ
+from planes import credential, open_accounts
 from setpoint.observe import logfmt
 from setpoint.settings import Settings
 from setpoint.store import embedded
@@ -90,6 +92,26 @@ def test_a_stop_is_graceful_and_ends_well(serving, options, number):
 
     assert code == 0, plane.log.read_text()
     assert "Traceback" not in plane.log.read_text()
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "two"])
+@pytest.mark.parametrize("signals", [1, 2], ids=["once", "twice"])
+def test_open_streams_do_not_hold_up_a_stop(serving, owner_url, options, signals):
+    """With a stream open, Ctrl-C ends the plane well, and so does a second one that will not wait."""
+    open_accounts(owner_url)
+    headers = {"Authorization": f"Bearer {credential(owner_url, 'cy')}"}
+    plane = serving(*options)
+    plane.wait()
+    with httpx.stream("GET", f"{plane.url}/v1/stream", headers=headers, timeout=30) as stream:
+        chunks = stream.iter_raw()
+        assert next(chunks)
+        for _ in range(signals):
+            os.killpg(plane.process.pid, signal.SIGINT)  # as a terminal does
+        code, _ = plane.ended()
+        with suppress(httpx.RemoteProtocolError):  # cut, or ended well
+            assert b"event:" not in b"".join(chunks)
+
+    assert code == 0, plane.log.read_text()
 
 
 def test_a_killed_process_of_two_is_replaced(serving):
