@@ -22,7 +22,8 @@ from setpoint.cli.app import app
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.declare.loading import bundled_catalogues, load_catalogue
 from setpoint.observe.events import Event
-from setpoint.serve.app import typed_api
+from setpoint.serve.access import ACCOUNT, PUBLIC, ROLES
+from setpoint.serve.server import openapi_document
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
@@ -157,6 +158,28 @@ def _parameter_row(parameter: Any) -> tuple[str, str, str]:
     return ", ".join(f"`{name}`" for name in names), default, parameter.help or ""
 
 
+def access_page() -> Iterator[str]:
+    """Yield the access matrix: each operation with who may call it, from the OpenAPI document."""
+    document = openapi_document()
+    yield "# Access"
+    yield (
+        "Who may call each operation of the HTTP plane. *No role* is an account without any; *anonymous* is "
+        "a request without a credential. What an object allows beyond that is judged where it is fetched: "
+        "see [access](../access.md)."
+    )
+    rows = []
+    for path, item in sorted(document["paths"].items()):
+        for method, operation in item.items():
+            rule = set(operation["x-setpoint-roles"])
+            everybody, accounts = rule == set(PUBLIC), rule == set(ACCOUNT)
+            allowed = [everybody or accounts or role in rule for role in ROLES]
+            marks = ["yes" if it else "" for it in (*allowed, everybody or accounts, everybody)]
+            rows.append((f"`{method.upper()} {path}`", operation["summary"], *marks))
+    yield _table(
+        ("operation", "what it does", *(f"`{role}`" for role in ROLES), "no role", "anonymous"), rows
+    )
+
+
 def keys_page() -> Iterator[str]:
     """Yield one section for each parameter of each bundled catalogue, then the invariants."""
     yield "# Keys"
@@ -201,7 +224,7 @@ _RANGES = ", ".join(f"`_{field.upper()}`" for field in RANGE_FIELDS)
 
 def api_page() -> Iterator[str]:
     """Yield one section for each operation of the typed API, from its OpenAPI document."""
-    document = typed_api().openapi()
+    document = openapi_document()
     yield "# HTTP API"
     yield (
         "The typed API of the plane, from its OpenAPI document: `GET /openapi.json` has every shape in "
@@ -304,6 +327,7 @@ def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "settings": settings_page,
+    "access": access_page,
     "errors": errors_page,
     "events": events_page,
     "commands": commands_page,

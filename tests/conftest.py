@@ -24,6 +24,7 @@ import pytest
 
 from market_server import Archive, serving
 from planes import clients, serving_plane
+from secret_scan import SCAN
 from setpoint.change.identity import author_of
 from setpoint.change.seeding import apply_seed
 from setpoint.cli import __main__ as command_line
@@ -90,6 +91,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith(("SETPOINT_", "CVN_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SETPOINT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """No plane of the whole run answers or logs a secret, except the one answer that hands it over."""
+    SCAN.listen()
+    yield
+    assert not SCAN.findings, f"secrets were told: {SCAN.findings[:20]}"
 
 
 @pytest.fixture(scope="session")
@@ -185,9 +194,14 @@ def seeded(database: Database, catalogues: Catalogues) -> Database:
 
 
 @pytest.fixture
-def plane(server: TestServer, clone: str, settings: Settings, catalogues: Catalogues) -> Iterator[str]:
+def served(server: TestServer, clone: str, settings: Settings) -> Settings:
+    """What a plane would read that serves this test's own database."""
+    return replace(settings, database_url=server.url(clone, login="setpoint_server"))
+
+
+@pytest.fixture
+def plane(served: Settings, catalogues: Catalogues) -> Iterator[str]:
     """The URL of a plane that serves this test's own database."""
-    served = replace(settings, database_url=server.url(clone, login="setpoint_server"))
     with serving_plane(served, catalogues) as url:
         yield url
 

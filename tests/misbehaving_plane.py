@@ -18,7 +18,7 @@ from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 CATALOGUES = load_catalogues("cvntrade")
 SEED = {key: sourced.value for key, sourced in load_seeds("", CATALOGUES)[0].values.items()}
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
-TOKEN = "spt_this_is_the_secret_of_a_test"  # noqa: S105 - it opens nothing
+TOKEN = "spt_this_is_the_secret_of_a_test"
 
 
 def snapshot_of(document, context=None, revision=1, catalogues=CATALOGUES):

@@ -13,7 +13,9 @@ import httpx
 import psycopg
 import uvicorn
 
+from secret_scan import SCAN
 from setpoint.serve.app import build_app
+from setpoint.serve.passwords import keep
 from setpoint.serve.plane import Plane
 from setpoint.store.database import SERVER, Database
 
@@ -46,6 +48,17 @@ def open_accounts(owner_url: str) -> None:
             )
 
 
+def set_password(owner_url: str, account: str, password: str) -> str:
+    """Give an account a password, as it would be kept; it must appear in no answer and no log."""
+    kept = keep(SCAN.password(password))
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "UPDATE accounts SET password_parameters = %s, password_verifier = %s WHERE name = %s",
+            [kept.parameters, kept.verifier, account],
+        )
+    return password
+
+
 def credential(owner_url: str, account: str, kind: str = "session", *, lives_s: float = 3600) -> str:
     """Return a fresh secret of an account, made as the owner of the tables would."""
     secret = f"sp{kind[0]}_{secrets.token_urlsafe(32)}"
@@ -63,9 +76,16 @@ def serving_plane(settings: Settings, catalogues: Catalogues) -> Iterator[str]:
     """Serve a plane from a thread of this process; yields its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     with Database.open(settings, SERVER) as database:
-        app = build_app(Plane(settings, database, catalogues))
+        app = SCAN.watching(build_app(Plane(settings, database, catalogues)))
         server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2, ws="none", lifespan="on")
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,  # it would write queries, which hold one-time logins; Guard logs paths
+                timeout_graceful_shutdown=2,
+                ws="none",
+                lifespan="on",
+            )
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

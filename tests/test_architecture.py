@@ -30,13 +30,16 @@ TYPES_ONLY = {("govern", "store")}
 #: The standard library is all that these rooms may need.
 BARE = ("declare", "observe", "resolve", "errors", "settings")
 THIRD_PARTY = {
-    "psycopg": "store",
-    "cel": "change",
-    "typer": "cli",
-    "jinja2": "govern",
-    "optuna": "train",
-    "fastapi": "serve",
-    "openfeature": "resolve",
+    "psycopg": {"store"},
+    "cel": {"change"},
+    "typer": {"cli"},
+    "jinja2": {"govern", "serve"},
+    "optuna": {"train"},
+    "fastapi": {"serve"},
+    "argon2": {"serve"},
+    "authlib": {"serve"},
+    "joserfc": {"serve"},
+    "openfeature": {"resolve"},
 }
 #: Modules of a bare room that plug it into somebody else's package: nothing of ours may import them.
 ADAPTERS = {"resolve/openfeature.py"}
@@ -71,7 +74,7 @@ def test_imports_point_down(path):
     for module, typing_only in imports(path):
         top, *rest = module.split(".")
         if top in THIRD_PARTY:
-            assert room == THIRD_PARTY[top], f"{room} imports {module}"
+            assert room in THIRD_PARTY[top], f"{room} imports {module}"
         if top != "setpoint" or room == "__init__" or not rest or rest[0] in {room, "errors", "settings"}:
             continue
         if typing_only and (room, rest[0]) in TYPES_ONLY:

@@ -18,7 +18,7 @@ from setpoint.cli import __main__ as command_line
 from setpoint.cli.app import app
 from setpoint.declare.loading import load_catalogues
 from setpoint.observe import events
-from setpoint.serve.app import typed_api
+from setpoint.serve.server import openapi_document
 from setpoint.settings import Settings
 from setpoint.store import embedded
 
@@ -119,7 +119,7 @@ def test_every_key_has_one_heading():
 
 def test_every_operation_has_its_heading():
     """An operation of the HTTP API is documented under its method and path."""
-    paths = typed_api().openapi()["paths"]
+    paths = openapi_document()["paths"]
     asked = [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods]
 
     assert len(asked) > 20

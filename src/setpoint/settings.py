@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_SECONDS = {"linger_s", "plane_timeout_s"}
+_NUMBERS = {"linger_s", "plane_timeout_s", "rate_per_credential_s", "rate_per_address_s"}
 
 
 def _default_home(environ: Mapping[str, str]) -> Path:
@@ -64,6 +64,26 @@ class Settings:
     )
     snapshot: str = _setting("SETPOINT_SNAPSHOT", "", "Path of the snapshot file this process is pinned to.")
     snapshot_hash: str = _setting("SETPOINT_SNAPSHOT_HASH", "", "Hash that the snapshot file must have.")
+    rate_per_credential_s: float = _setting(
+        "SETPOINT_RATE_PER_CREDENTIAL_S",
+        1000.0,
+        "Requests a second that a server answers to one credential, ten seconds' worth at once; 0: no limit.",
+    )
+    rate_per_address_s: float = _setting(
+        "SETPOINT_RATE_PER_ADDRESS_S",
+        100.0,
+        "The same for all requests of one address that no known credential vouches for.",
+    )
+    oidc_issuer: str = _setting(
+        "SETPOINT_OIDC_ISSUER", "", "Identity provider that people log in with; empty means none."
+    )
+    oidc_client_id: str = _setting("SETPOINT_OIDC_CLIENT_ID", "", "Name of this plane at the provider.")
+    oidc_client_secret_file: str = _setting(
+        "SETPOINT_OIDC_CLIENT_SECRET_FILE", "", "File with the client's secret; empty for a public client."
+    )
+    oidc_roles: str = _setting(
+        "SETPOINT_OIDC_ROLES", "", "Roles by the provider's groups: group:role pairs, separated by commas."
+    )
     events: str = _setting("SETPOINT_EVENTS", "", "File that receives event lines; empty means stderr.")
     url: str = _setting(
         "SETPOINT_URL", "", "Address of the plane to pin from over HTTP; SETPOINT_SNAPSHOT wins over it."
@@ -102,11 +122,9 @@ class Settings:
 def _parse(variable: str, name: str, text: str) -> object:
     if name == "home":
         return Path(text).expanduser().absolute()
-    if name not in _SECONDS:
+    if name not in _NUMBERS:
         return text
     try:
         return float(text)
     except ValueError:
-        raise UsageError(
-            f"{variable}={text!r} is not a number of seconds.", hint=f"unset {variable}"
-        ) from None
+        raise UsageError(f"{variable}={text!r} is not a number.", hint=f"unset {variable}") from None

@@ -28,6 +28,7 @@ MODULES = (
     "runs",
     "market",
     "serve",
+    "accounts",
     "db",
     "demo",
 )

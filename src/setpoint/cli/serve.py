@@ -68,7 +68,10 @@ def serve(
 
 def _introduce(address: str, *, as_json: bool) -> None:
     """Print where the plane is, and how to log in where a person, or a script that asked, reads it."""
-    login = one_time_login() if as_json or sys.stdout.isatty() else ""
+    from setpoint.serve.appointments import one_time_login
+
+    secret = one_time_login(settings()) if as_json or sys.stdout.isatty() else ""
+    login = f"{address}/login?once={secret}" if secret else ""
     if as_json:
         print_json({"url": address, "pid": os.getpid(), "login": login})
     else:
@@ -77,11 +80,6 @@ def _introduce(address: str, *, as_json: bool) -> None:
             out.print(f"log in once, as admin: {login}", highlight=False, soft_wrap=True, markup=False)
         out.print("Ctrl-C ends it", highlight=False)
     sys.stdout.flush()
-
-
-def one_time_login() -> str:
-    """Return a fresh secret that logs an admin in, once."""
-    return ""
 
 
 def _warn_of_network(host: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,25 +18,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from setpoint.errors import ForbiddenError, UnauthenticatedError
+from setpoint.errors import ForbiddenError, SetpointError, UnauthenticatedError
+from setpoint.serve.secret import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
+    from starlette.responses import Response
+
     from setpoint.store.database import Database
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
 
 ROLES = ("viewer", "config_write", "approver", "admin", "robot")
 #: Any account that was given a role at all.
 ANYONE = ROLES
 WRITERS = ("config_write", "admin")
 REPORTERS = ("robot", "config_write", "admin")
+#: An account as such, even one without a role: for what concerns only itself.
+ACCOUNT = ("account",)
+PUBLIC = ("public",)
 SESSION_COOKIE = "setpoint_session"
+#: Over https: the prefix keeps other hosts of the domain from planting a session of theirs.
+SECURE_COOKIE = f"__Host-{SESSION_COOKIE}"
 CSRF_HEADER = "x-csrf-token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: How long a server believes what it knows of a credential; a revocation is heard sooner, see the feed.
 _BELIEVED_S = 5.0
 _MOST_KNOWN = 10_000
+_NOTED_EVERY_S = 60.0
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}, {"session": []}]
+_LOG = logging.getLogger("setpoint.serve")
 
 
 @dataclass(frozen=True)
@@ -49,9 +63,13 @@ class Principal:
     expires_at: datetime
     secret: str = field(repr=False)
 
+    def is_expired(self) -> bool:
+        """True when its time is over by this machine's clock; the database judges by its own."""
+        return self.expires_at.timestamp() <= time.time()
+
     def may(self, *wanted: str) -> bool:
-        """True when one of its roles is wanted."""
-        return not self.roles.isdisjoint(wanted)
+        """True when one of its roles is wanted, or any account is."""
+        return not self.roles.isdisjoint(wanted) or wanted == ACCOUNT
 
 
 class Credentials:
@@ -60,6 +78,8 @@ class Credentials:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[bytes, tuple[float, Principal]] = {}
+        self._noted: dict[tuple[int, str], float] = {}
+        self._generation = 0
 
     def holder(self, secret: str) -> Principal:
         """Return who holds a secret.
@@ -71,22 +91,34 @@ class Credentials:
 
     def known(self, secret: str) -> Principal | None:
         """Return who was found to hold it within the last seconds; never waits."""
-        found = self._known.get(_digest(secret))
-        if (
-            found
-            and time.monotonic() - found[0] < _BELIEVED_S
-            and time.time() < found[1].expires_at.timestamp()
-        ):
+        found = self._known.get(digest(secret))
+        if found and time.monotonic() - found[0] < _BELIEVED_S and not found[1].is_expired():
             return found[1]
         return None
 
     def forget(self) -> None:
         """Believe nothing any more: accounts or credentials have changed."""
+        self._generation += 1
         self._known.clear()
 
+    def is_noted(self, principal: Principal, remote: str) -> bool:
+        """True when this use needs no note: the last one from this address is not a minute old."""
+        noted = self._noted.get((principal.credential_id, remote))
+        return noted is not None and time.monotonic() - noted < _NOTED_EVERY_S
+
+    def note(self, principal: Principal, remote: str) -> None:
+        """Note when and from where a credential is used; a database that is away stops no reader."""
+        if len(self._noted) >= _MOST_KNOWN:
+            self._noted.clear()
+        self._noted[principal.credential_id, remote] = time.monotonic()
+        try:
+            self._database.execute("touch_credential", hash=digest(principal.secret), remote=remote)
+        except SetpointError as problem:
+            _LOG.warning("event=credential_use_not_noted account=%s code=%s", principal.account, problem.code)
+
     def _look_up(self, secret: str) -> Principal:
-        asked_at = time.monotonic()
-        row = self._database.fetch_one("read_credential_holder", secret_hash=_digest(secret)) or {}
+        asked_at, generation = time.monotonic(), self._generation
+        row = self._database.fetch_one("read_credential_holder", secret_hash=digest(secret)) or {}
         if not row.get("account"):
             raise UnauthenticatedError(
                 "the credential is unknown, expired or revoked.",
@@ -96,35 +128,59 @@ class Credentials:
             row["account"], frozenset(row["roles"]), row["kind"], row["id"], row["expires_at"], secret
         )
         if len(self._known) >= _MOST_KNOWN:
-            self.forget()
-        self._known[_digest(secret)] = (asked_at, principal)
+            self._known.clear()
+        # What was revoked while this was being read must not be believed for seconds.
+        if generation == self._generation:
+            self._known[digest(secret)] = (asked_at, principal)
         return principal
 
 
-def credential_in(headers: Mapping[str, str], cookies: Mapping[str, str], method: str) -> str:
+def credential_in(
+    headers: Mapping[str, str], cookies: Mapping[str, str], method: str, *, secure: bool = False
+) -> str:
     """Return the secret a request presents.
+
+    Args:
+        headers: by lower-case name.
+        cookies: of the request.
+        method: in upper case; a cookie on an unsafe one needs the CSRF token.
+        secure: the request came over https, where only the cookie that no other host can plant counts.
 
     Raises:
         UnauthenticatedError: it presents none.
         ForbiddenError: a cookie on a write, without the token that only our own pages know.
     """
-    scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and bearer.strip():
-        return bearer.strip()
-    if key := headers.get("x-api-key", "").strip():
-        return key
-    cookie = cookies.get(SESSION_COOKIE, "")
+    if given := given_secret(headers):
+        return given
+    cookie = cookies.get(SECURE_COOKIE if secure else SESSION_COOKIE, "")
     if not cookie:
         raise UnauthenticatedError(
             "this needs a credential.", hint="send `Authorization: Bearer <token>`, or log in"
         )
-    given = headers.get(CSRF_HEADER, "")
-    if method not in _SAFE_METHODS and not hmac.compare_digest(given.encode(), csrf_token(cookie).encode()):
+    if method not in _SAFE_METHODS:
+        require_csrf(cookie, headers.get(CSRF_HEADER, ""))
+    return cookie
+
+
+def given_secret(headers: Mapping[str, str]) -> str:
+    """Return the secret in a request's headers, cookies aside; empty when there is none."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and bearer.strip():
+        return bearer.strip()
+    return headers.get("x-api-key", "").strip()
+
+
+def require_csrf(cookie: str, given: str) -> None:
+    """Hold that whoever sends a session's cookie also knows its CSRF token.
+
+    Raises:
+        ForbiddenError: they do not.
+    """
+    if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), csrf_token(cookie).encode()):
         raise ForbiddenError(
             "a write with a session cookie needs its CSRF token.",
             hint=f"send the csrf_token of GET /v1/me in {CSRF_HEADER}",
         )
-    return cookie
 
 
 def csrf_token(secret: str) -> str:
@@ -134,37 +190,80 @@ def csrf_token(secret: str) -> str:
 
 async def principal_of(request: Request) -> Principal:
     """Return who asks; raises as ``credential_in`` and ``Credentials.holder`` do."""
+    secure = request.scope["scheme"] == "https"
+    return await holder_of(
+        request, credential_in(request.headers, request.cookies, request.method, secure=secure)
+    )
+
+
+async def holder_of(request: Request, secret: str) -> Principal:
+    """Return who holds the secret that a request presents, and note its use; errors as ``holder``."""
     credentials: Credentials = request.app.state.plane.credentials
-    secret = credential_in(request.headers, request.cookies, request.method)
     principal = credentials.known(secret)
     if principal is None:
         principal = await run_in_threadpool(credentials.holder, secret)
     request.state.account = principal.account
+    remote = remote_of(request)
+    if not credentials.is_noted(principal, remote):
+        await run_in_threadpool(credentials.note, principal, remote)
     return principal
 
 
+def remote_of(request: Request) -> str:
+    """Return the address a request came from; behind a trusted proxy, the one that it tells."""
+    return request.client.host if request.client else ""
+
+
 Caller = Annotated[Principal, Depends(principal_of)]
+Remote = Annotated[str, Depends(remote_of)]
 
 
-def access(*roles: str) -> dict[str, Any]:
+def access(*roles: str, also: Sequence[Any] = ()) -> dict[str, Any]:
     """Return what a route's decorator takes: its rule, checked and documented.
 
     Args:
-        *roles: any of them suffices.
+        *roles: any of them suffices; ``ACCOUNT`` alone is any account.
+        also: further dependencies of the route, looked at after its rule.
     """
 
     async def judge(caller: Caller) -> None:
         require(caller, *roles)
 
     return {
-        "dependencies": [Depends(judge)],
-        "openapi_extra": {"x-setpoint-roles": list(roles), "security": [{"bearer": []}, {"session": []}]},
+        "dependencies": [Depends(judge), *also],
+        "openapi_extra": {"x-setpoint-roles": list(roles), "security": _SECURITY},
     }
 
 
-def public() -> dict[str, Any]:
+def hot_access(*roles: str, summary: str, **operation: Any) -> Callable[[Endpoint], Endpoint]:
+    """Give the endpoint of a plain Starlette route its rule and its place in the OpenAPI document.
+
+    It is a declaration: the endpoint itself calls ``require``, because some answer refusals in a shape of
+    their own or take other credentials too. The access matrix holds both to be the same.
+
+    Args:
+        *roles: as for ``access``; ``PUBLIC`` alone needs no credential.
+        summary: of the operation; the docstring of the endpoint describes it.
+        **operation: further members of the OpenAPI operation, such as ``parameters`` or ``responses``.
+    """
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.operation = {  # type: ignore[attr-defined]
+            "tags": ["hot"],
+            "summary": summary,
+            "description": (endpoint.__doc__ or "").strip(),
+            "x-setpoint-roles": list(roles),
+            "security": [] if roles == PUBLIC else _SECURITY,
+            **operation,
+        }
+        return endpoint
+
+    return mark
+
+
+def public(also: Sequence[Any] = ()) -> dict[str, Any]:
     """Return what the decorator of a route takes that needs no credential."""
-    return {"openapi_extra": {"x-setpoint-roles": ["public"], "security": []}}
+    return {"dependencies": [*also], "openapi_extra": {"x-setpoint-roles": list(PUBLIC), "security": []}}
 
 
 def require(caller: Principal, *roles: str) -> None:
@@ -178,7 +277,3 @@ def require(caller: Principal, *roles: str) -> None:
             f"{caller.account} needs the role {' or '.join(roles)} for this.",
             hint="an admin grants roles with `setpoint accounts`",
         )
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -11,11 +11,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from starlette.applications import Starlette
 
 import setpoint
-from setpoint.serve import holders, hot, manifest, ofrep, problems, stream
+from setpoint.serve import holders, hot, manifest, ofrep, pages, problems, stream
 from setpoint.serve.api import ROUTERS
 from setpoint.serve.clock import ticking
 from setpoint.serve.describe import describe, operation_id
@@ -42,30 +41,36 @@ repeated. Every error is `application/problem+json`. `x-setpoint-roles` says who
 
 def build_app(plane: Plane) -> ASGIApp:
     """Return the ASGI application of one server process."""
-    api = typed_api()
     plain = Starlette(routes=_plain_routes(plane))
+    api = build_api(plane, plain)
+    plain.state.plane = plane
     problems.install(plain)
-    api.state.plane = plain.state.plane = plane
-    _require_rules(api)
-    return Guard(_Doors(api, plain))
+    return Guard(_Doors(api, plain), plane)
 
 
-def typed_api() -> FastAPI:
-    """Return the typed API alone, without a plane to serve: enough to give its OpenAPI document."""
+def build_api(plane: Plane, plain: Starlette | None = None) -> FastAPI:
+    """Return the typed API and the pages, with the document that describes every route.
+
+    Args:
+        plane: what they share.
+        plain: the plain routes beside them; default: made anew, for their description alone.
+    """
     api = FastAPI(
         title="Setpoint",
         version=setpoint.__version__,
         description=DESCRIPTION,
+        openapi_url=None,  # its own route declares no rule; ours is in `describe`
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
         lifespan=_lifespan,
     )
-    for router in ROUTERS:
+    api.state.plane = plane
+    for router in (*ROUTERS, pages.router):
         api.include_router(router)
     problems.install(api)
-    describe(api)
+    describe(api, plain.routes if plain else _plain_routes(plane))
     return api
 
 
@@ -102,11 +107,3 @@ def _plain_routes(plane: Plane) -> list[Route]:
         *ofrep.routes(live),
         *manifest.routes(live),
     ]
-
-
-def _require_rules(api: FastAPI) -> None:
-    # Not api.routes: there an included router is one entry, whose routes are not seen.
-    for route in [*api.routes, *(route for router in ROUTERS for route in router.routes)]:
-        if isinstance(route, APIRoute):
-            rule = (route.openapi_extra or {}).get("x-setpoint-roles")
-            assert rule, f"{route.path} declares no access rule"  # noqa: S101 - a programming error

@@ -1,8 +1,9 @@
 """SERVE: the OpenAPI document: FastAPI's, completed where it cannot know.
 
 Guarantees: each operation has one readable id; credentials, the shape of errors and the request id are
-declared once. What a route refuses is part of its declaration, so nothing is invented here. The plain
-routes are in it too.
+declared once. What a route refuses is part of its declaration, so nothing is invented here. An application
+with a route that declares no access rule, typed or plain, does not start; and none is left out of the
+document, from which the access matrix is made.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 
-from setpoint.serve.access import CSRF_HEADER, SESSION_COOKIE
+from setpoint.serve.access import CSRF_HEADER, PUBLIC, SECURE_COOKIE, SESSION_COOKIE, hot_access
 from setpoint.serve.api.shared import Problem
 from setpoint.serve.plain_paths import plain_paths
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from fastapi import FastAPI
-    from fastapi.routing import APIRoute
 
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API token, or a session's secret."},
@@ -31,7 +37,7 @@ _SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": SESSION_COOKIE,
-        "description": f"A browser's session; a write also needs its token in {CSRF_HEADER}.",
+        "description": f"A browser's session ({SECURE_COOKIE} over https); writes also need {CSRF_HEADER}.",
     },
 }
 
@@ -41,27 +47,69 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def describe(api: FastAPI) -> None:
-    """Make an application give this document at its own address; it is made once."""
+def describe(api: FastAPI, plain: Iterable[BaseRoute] = ()) -> None:
+    """Hold that every route has a rule, and serve one document that describes them all, made once.
+
+    Args:
+        api: the typed API, with every route in place.
+        plain: the plain routes that are served beside it.
+
+    Raises:
+        AssertionError: a route declares no rule: a programming error.
+    """
+    api.router.routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
+    contexts = [context.route for context in iter_route_contexts(api.routes)]
+    routes = [*contexts, *plain]
+    for route in routes:
+        path = getattr(route, "path", route)
+        assert _rule(route), f"{path} declares no access rule"  # noqa: S101 - a programming error
 
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:
-            api.openapi_schema = _completed(
-                get_openapi(
-                    title=api.title,
-                    version=api.version,
-                    description=api.description,
-                    routes=api.routes,
-                )
+            made = get_openapi(
+                title=api.title, version=api.version, description=api.description, routes=api.routes
             )
+            for route in routes:
+                if isinstance(route, Route) and not isinstance(route, APIRoute):
+                    _add(made, route)
+            api.openapi_schema = _completed(made)
         return api.openapi_schema
 
     api.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to give another
 
 
+@hot_access(*PUBLIC, summary="This document", tags=["plane"])
+async def _openapi(request: Request) -> Response:
+    """Every address: who may call it, what it takes, and what it answers."""
+    return JSONResponse(request.app.openapi(), headers={"Cache-Control": "no-cache"})
+
+
+def _rule(route: BaseRoute) -> object:
+    if isinstance(route, APIRoute):
+        return (route.openapi_extra or {}).get("x-setpoint-roles")
+    return getattr(getattr(route, "endpoint", None), "operation", {}).get("x-setpoint-roles")
+
+
+def _add(document: dict[str, Any], route: Route) -> None:
+    operations = document["paths"].setdefault(route.path_format, {})
+    known = plain_paths(Problem.model_json_schema()).get(route.path_format, {})
+    for method in sorted((route.methods or set()) - {"HEAD"}):
+        said = dict(route.endpoint.operation)  # type: ignore[attr-defined]  # set by hot_access
+        fallback = {
+            "operationId": route.name.strip("_"),
+            "responses": {"200": {"description": "Answered"}},
+            "parameters": list(_path_parameters(route)),
+        }
+        operations[method.lower()] = fallback | known.get(method.lower(), {}) | said
+
+
+def _path_parameters(route: Route) -> Iterator[dict[str, Any]]:
+    for name in route.param_convertors:
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
     document.setdefault("components", {})["securitySchemes"] = _SCHEMES
-    document["paths"] |= plain_paths(Problem.model_json_schema())
     for path in document["paths"].values():
         for operation in path.values():
             if not operation.get("security", True):

@@ -1,7 +1,8 @@
 """SERVE: what every request passes before a route sees it, and every answer on its way out.
 
 Guarantees: each answer carries `X-Request-ID`, each request is one log line without query values,
-headers or body. Refuses bodies over the limit, whether their length is declared or not.
+headers or body. Refuses bodies over the limit, whether their length is declared or not, and callers who
+ask too often.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from itertools import count
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from setpoint.errors import PayloadTooLarge
+from starlette.requests import HTTPConnection
+
+from setpoint.errors import PayloadTooLarge, TooManyRequests
 from setpoint.observe import logfmt
+from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, given_secret
+from setpoint.serve.limits import Limits
 from setpoint.serve.problems import problem_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from setpoint.serve.plane import Plane
 
 #: Large enough for every document, plan and batch of events; a request is read whole into memory.
 MOST_BODY_BYTES = 4 * 1024 * 1024
@@ -42,15 +49,34 @@ _HEADERS = (
 class Guard:
     """The outermost layer of the application."""
 
-    def __init__(self, inner: ASGIApp) -> None:
+    def __init__(self, inner: ASGIApp, plane: Plane) -> None:
         self._inner = inner
+        self._credentials = plane.credentials
+        self._limits = Limits(plane.settings.rate_per_credential_s, plane.settings.rate_per_address_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        await _Exchange(scope, receive, send).run(self._inner)
+        await _Exchange(scope, receive, send).run(self._admit)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        secret = given_secret(connection.headers) or next(
+            (
+                connection.cookies[name]
+                for name in (SECURE_COOKIE, SESSION_COOKIE)
+                if name in connection.cookies
+            ),
+            "",
+        )
+        known = self._credentials.known(secret) if secret else None
+        if known:
+            self._limits.admit("credential", known.credential_id)
+        else:
+            self._limits.admit("address", (scope.get("client") or ("",))[0])
+        await self._inner(scope, receive, send)
 
 
 class _Exchange:
@@ -72,7 +98,7 @@ class _Exchange:
             if self._declared.isdigit() and int(self._declared[:20]) > MOST_BODY_BYTES:
                 raise _too_large()
             await inner(self._scope, self._read, self._answer)
-        except PayloadTooLarge as error:
+        except (PayloadTooLarge, TooManyRequests) as error:
             if not self._status:
                 await problem_of(error, self._id)(self._scope, self._receive, self._answer)
         finally:

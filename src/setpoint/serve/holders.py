@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidValue, SetpointError, UsageError
-from setpoint.serve.access import ANYONE, principal_of, require
+from setpoint.serve.access import ANYONE, hot_access, principal_of, require
 from setpoint.serve.bodies import read_object
 
 if TYPE_CHECKING:
@@ -168,6 +168,7 @@ def holder_in(header: str, account: str, pinned: Pinned) -> Holder:
 def routes(live: Live, database: Database) -> list[Route]:
     """Return the routes of holders."""
 
+    @hot_access(*ANYONE, summary="What a process holds")
     async def report(request: Request) -> Response:
         """What a process holds now."""
         caller = await principal_of(request)
@@ -176,6 +177,7 @@ def routes(live: Live, database: Database) -> list[Route]:
         live.holders.note(Holder(client=request.path_params["client"], account=caller.account, **given))
         return Response(status_code=204)
 
+    @hot_access(*ANYONE, summary="Who holds what")
     async def listed(request: Request) -> Response:
         """Who holds what."""
         require(await principal_of(request), *ANYONE)

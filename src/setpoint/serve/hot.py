@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, InvalidError, MissingError, UsageError
-from setpoint.serve.access import ANYONE, principal_of, require
+from setpoint.serve.access import ANYONE, hot_access, principal_of, require
 from setpoint.serve.bodies import read_object
 from setpoint.serve.cache import etag_of
 from setpoint.serve.conditional import is_known
@@ -38,6 +38,7 @@ def routes(live: Live) -> list[Route]:
     """Return the routes of snapshots."""
     cache = live.cache
 
+    @hot_access(*ANYONE, summary="The snapshot of a context")
     async def snapshot(request: Request) -> Response:
         """The snapshot of the context that the query names."""
         caller = await principal_of(request)
@@ -48,6 +49,7 @@ def routes(live: Live) -> list[Route]:
             live.holders.note(holder_in(client, caller.account, pinned))
         return answer(request, pinned)
 
+    @hot_access(*ANYONE, summary="A snapshot, for ever")
     async def snapshot_by_hash(request: Request) -> Response:
         """A snapshot that was handed out or pinned, for good."""
         require(await principal_of(request), *ANYONE)
@@ -60,6 +62,7 @@ def routes(live: Live) -> list[Route]:
             return Response(status_code=304, headers=headers)
         return Response(body, 200, headers, MEDIA_TYPE)
 
+    @hot_access(*ANYONE, summary="Keep a snapshot of a context")
     async def make_snapshot(request: Request) -> Response:
         """Resolve a context now, and keep the snapshot."""
         require(await principal_of(request), *ANYONE)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import SetpointError
-from setpoint.serve.access import ANYONE, principal_of, require
+from setpoint.serve.access import ANYONE, hot_access, principal_of, require
 from setpoint.serve.cache import etag_of
 from setpoint.serve.conditional import is_known
 from setpoint.serve.flags import TYPES, document_values, value_text
@@ -36,6 +36,7 @@ CAPABILITIES = {"X-Manifest-Capabilities": "read"}
 def routes(live: Live) -> list[Route]:
     """Return the route of the manifest."""
 
+    @hot_access(*ANYONE, summary="Every flag, as OpenFeature lists it")
     async def manifest(request: Request) -> Response:
         """The declared keys with their types, descriptions and global values."""
         try:

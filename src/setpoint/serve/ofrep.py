@@ -9,6 +9,7 @@ shape. Refuses to replace a value that is not set: the flag is not found.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from setpoint.errors import (
     UnknownRevision,
     UsageError,
 )
-from setpoint.serve.access import ANYONE, principal_of, require
+from setpoint.serve.access import ANYONE, hot_access, principal_of, require
 from setpoint.serve.bodies import read_object
 from setpoint.serve.conditional import is_known
 from setpoint.serve.flags import flags_of
@@ -50,6 +51,7 @@ _LOG = logging.getLogger("setpoint.serve")
 def routes(live: Live) -> list[Route]:
     """Return the routes of the protocol."""
 
+    @hot_access(*ANYONE, summary="Evaluate one flag")
     async def single(request: Request) -> Response:
         """Evaluate one flag."""
         require(await principal_of(request), *ANYONE)
@@ -60,6 +62,7 @@ def routes(live: Live) -> list[Route]:
             return _failure(404, "FLAG_NOT_FOUND", _why_not_found(live, key), key)
         return Response(flag.text, 200 if flag.sound else 400, media_type=MEDIA_TYPE)
 
+    @hot_access(*ANYONE, summary="Evaluate every flag")
     async def bulk(request: Request) -> Response:
         """Evaluate every flag."""
         caller = await principal_of(request)
@@ -119,6 +122,7 @@ def _why_not_found(live: Live, key: str) -> str:
 def _in_own_shape(
     handler: Callable[[Request], Awaitable[Response]],
 ) -> Callable[[Request], Awaitable[Response]]:
+    @functools.wraps(handler)
     async def shaped(request: Request) -> Response:
         key = request.path_params.get("key")
         try:

@@ -1,14 +1,13 @@
-"""SERVE: the plain routes as the OpenAPI document describes them.
+"""SERVE: what the plain routes take and answer, for the OpenAPI document.
 
-Written by hand, because nothing of FastAPI's sees these routes; a test holds that each plain route is here,
-with its rule, and that nothing else is.
+Written by hand, because nothing of FastAPI's sees these routes; their rules and summaries stand at their
+endpoints (``hot_access``). A test holds that each plain route is here, and that nothing else is.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from setpoint.serve.access import ANYONE
 from setpoint.serve.api.shared import CONTEXT
 
 _TEXT = {"type": "string"}
@@ -20,7 +19,7 @@ _PROBLEM = "application/problem+json"
 
 
 def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
-    """Return the path items of the plain routes; ``problem`` is the schema of an error."""
+    """Return operations by path and method; ``problem`` is the schema of an error."""
     json_only = "application/json"
     ofrep_error = {"type": "object", "required": ["errorCode", "errorDetails"], "properties": {"key": _TEXT}}
     manifest_error = {"type": "object", "required": ["error"], "properties": {"error": _OBJECT}}
@@ -42,7 +41,6 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/v1/snapshot": {
             "get": _operation(
                 "snapshot",
-                "The snapshot of a context, as a file",
                 {200: (json_only, _OBJECT), 304: None} | _refused(problem, 400, 404, 422),
                 _CONTEXT,
                 _parameter(
@@ -58,7 +56,6 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/v1/snapshots": {
             "post": _operation(
                 "make_snapshot",
-                "Resolve a context now, and keep the snapshot",
                 {201: (json_only, _OBJECT)} | _refused(problem, 400, 404, 413, 422),
                 body={
                     "type": "object",
@@ -71,7 +68,6 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/v1/snapshots/{hash}": {
             "get": _operation(
                 "snapshot_by_hash",
-                "A snapshot that was handed out or pinned, for good",
                 {200: (json_only, _OBJECT), 304: None} | _refused(problem, 404),
                 _parameter("hash", "path", "What names it.", _HASH),
                 _parameter(*_KNOWN),
@@ -80,7 +76,6 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/v1/stream": {
             "get": _operation(
                 "stream",
-                "Revisions as they are committed, as they come",
                 {200: ("text/event-stream", _TEXT)} | _refused(problem, 422),
                 _CONTEXT,
                 _parameter(
@@ -92,7 +87,6 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/v1/holders": {
             "get": _operation(
                 "holders",
-                "Which process holds which snapshot",
                 {200: (json_only, _OBJECT)} | _refused(problem, 422),
                 _parameter(
                     "limit", "query", "At most so many.", {"type": "integer", "minimum": 1, "maximum": 500}
@@ -104,7 +98,6 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/v1/holders/{client}": {
             "put": _operation(
                 "report_holder",
-                "What a process holds now; also its heartbeat",
                 {204: None} | _refused(problem, 400, 413, 422),
                 _parameter(
                     "client", "path", "New for each process.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}
@@ -115,7 +108,6 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/ofrep/v1/evaluate/flags": {
             "post": _operation(
                 "evaluate_flags",
-                "OFREP 0.3, bulk",
                 {200: (json_only, _OBJECT), 304: None}
                 | _refused(ofrep_error, 400, 404, 413, media_type=json_only),
                 _parameter("flagConfigEtag", "query", "The tag of an event: the answer knows that revision."),
@@ -126,7 +118,6 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/ofrep/v1/evaluate/flags/{key}": {
             "post": _operation(
                 "evaluate_flag",
-                "OFREP 0.3, one flag",
                 {200: (json_only, _OBJECT)} | _refused(ofrep_error, 400, 404, 413, media_type=json_only),
                 _parameter("key", "path", "A key of a catalogue."),
                 body=evaluation,
@@ -135,7 +126,6 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/openfeature/v0/manifest": {
             "get": _operation(
                 "manifest",
-                "The declared keys for OpenFeature's command line",
                 {200: (json_only, _OBJECT), 304: None} | _refused(manifest_error, 404, media_type=json_only),
                 _parameter(*_KNOWN),
             )
@@ -145,24 +135,18 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
 
 def _operation(
     name: str,
-    summary: str,
     answers: dict[int, Any],
     *parameters: dict[str, Any],
     body: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": name,
-        "summary": summary,
-        "description": f"{summary}; a plain route, whose answer is bytes that are kept ready.",
-        "tags": ["hot"],
         "parameters": list(parameters),
         "responses": {
             str(status): {"description": ""}
             | ({"content": {answer[0]: {"schema": answer[1]}}} if answer else {})
             for status, answer in sorted(answers.items())
         },
-        "x-setpoint-roles": list(ANYONE),
-        "security": [{"bearer": []}, {"key": []}, {"session": []}],
     }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}

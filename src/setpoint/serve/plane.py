@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from setpoint.serve.access import Credentials
 from setpoint.serve.checks import Check
 from setpoint.serve.live import Live
+from setpoint.serve.logins import Logins
+from setpoint.serve.oidc import Provider
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
@@ -28,6 +30,8 @@ class Plane:
     catalogues: Catalogues
     credentials: Credentials = field(init=False)
     live: Live = field(init=False)
+    logins: Logins = field(init=False)
+    provider: Provider = field(init=False)
     #: Dear questions by name, with their last answers.
     checks: dict[str, Check] = field(init=False, default_factory=dict)
 
@@ -36,3 +40,5 @@ class Plane:
         live = Live(self.settings, self.database, self.catalogues, credentials.forget)
         object.__setattr__(self, "credentials", credentials)
         object.__setattr__(self, "live", live)
+        object.__setattr__(self, "logins", Logins(self.database))
+        object.__setattr__(self, "provider", Provider(self.settings))

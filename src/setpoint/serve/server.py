@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -28,7 +28,7 @@ from uvicorn.supervisors import Multiprocess
 from setpoint.change.invariants import compile_invariants
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, UnavailableError, UsageError
-from setpoint.serve.app import build_app
+from setpoint.serve.app import build_api, build_app
 from setpoint.serve.logs import LOG_CONFIG
 from setpoint.serve.plane import Plane
 from setpoint.settings import Settings
@@ -157,6 +157,11 @@ def worker_app() -> ASGIApp:
 def open_plane(settings: Settings) -> Plane:
     """Return the plane of these settings, whose database is reached when it is first needed."""
     return Plane(settings, Database.reach_later(settings, SERVER), _catalogues(settings))
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document of a plane, without a database to serve."""
+    return build_api(open_plane(Settings.from_environ({}))).openapi()
 
 
 def _catalogues(settings: Settings) -> Catalogues:

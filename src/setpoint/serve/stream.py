@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, SetpointError, UnavailableError
-from setpoint.serve.access import ANYONE, principal_of, require
+from setpoint.serve.access import ANYONE, hot_access, principal_of, require
 from setpoint.serve.feed import BEAT_S, GROUPS
 from setpoint.serve.hot import revision_of
 
@@ -48,6 +48,7 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 def routes(live: Live) -> list[Route]:
     """Return the route of the stream."""
 
+    @hot_access(*ANYONE, summary="Revisions as they are committed")
     async def stream(request: Request) -> Response:
         """Revisions that concern the context that the query names, as they are committed."""
         pairs = _pairs(request)

@@ -1,6 +1,7 @@
 """SERVE: the typed API, one module for each kind of thing."""
 
 from setpoint.serve.api import (
+    accounts,
     catalogue,
     changes,
     configuration,
@@ -24,4 +25,5 @@ ROUTERS = (
     catalogue.router,
     runs.router,
     events.router,
+    accounts.router,
 )

@@ -20,17 +20,27 @@ CREATE TABLE public.accounts (
     name          text PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9._@-]{0,63}$'),
     roles         text[] NOT NULL
                   CHECK (roles <@ ARRAY['viewer', 'config_write', 'approver', 'admin', 'robot']),
-    password_hash text,
+    password_parameters text,
+    password_verifier   bytea CHECK (length(password_verifier) = 32),
     issuer        text,
     subject       text,
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by    text NOT NULL,
     disabled_at   timestamptz,
     UNIQUE (issuer, subject),
+    CONSTRAINT a_password_is_whole CHECK ((password_parameters IS NULL) = (password_verifier IS NULL)),
+    CONSTRAINT robots_have_no_password CHECK (password_verifier IS NULL OR NOT 'robot' = ANY (roles)),
     CONSTRAINT robots_do_not_approve CHECK (NOT roles @> ARRAY['robot', 'approver'])
 );
 COMMENT ON TABLE public.accounts IS 'People and robots of the plane; one with the name of a database login is the same person.';
-COMMENT ON COLUMN public.accounts.password_hash IS 'Argon2id in its own text form; null for robots and for people of an identity provider.';
+COMMENT ON COLUMN public.accounts.password_parameters IS 'Argon2id: version, cost and salt in its text form; what it makes of the password is not kept.';
+COMMENT ON COLUMN public.accounts.password_verifier IS 'SHA-256 of what Argon2id makes of the password: whoever reads it cannot log in with it.';
+
+CREATE TABLE public.identity_providers (
+    issuer text PRIMARY KEY CHECK (issuer ~ '^https?://'),
+    roles  text[] NOT NULL CHECK (roles <@ ARRAY['viewer', 'config_write', 'approver', 'admin'])
+);
+COMMENT ON TABLE public.identity_providers IS 'Whom the owner of the database believes about people, and the roles they may bring at most.';
 
 CREATE TABLE public.credentials (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -62,6 +72,7 @@ CREATE TABLE public.access_log (
 );
 CREATE INDEX access_log_by_account ON public.access_log (account, at DESC);
 CREATE INDEX access_log_by_remote ON public.access_log (remote, at DESC);
+CREATE INDEX access_log_by_credential ON public.access_log (credential, remote) WHERE credential IS NOT NULL;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.access_log
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the access log is append-only');
 ALTER TABLE public.access_log ENABLE ALWAYS TRIGGER append_only;
@@ -247,8 +258,618 @@ CREATE TRIGGER permit_change BEFORE INSERT OR UPDATE ON public.changes
     FOR EACH ROW EXECUTE FUNCTION public.permit_change();
 ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
 
-REVOKE ALL ON FUNCTION public.announce_access(), public.credential_holder(bytea), public.permit_change() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.credential_holder(bytea) TO setpoint_server;
+
+-- Keeping accounts. A function that acts for a person asks the database who that is; without a credential
+-- only the owner of the tables may, so a server that was taken over cannot appoint anybody.
+
+CREATE FUNCTION public.note_access(
+    p_event text, p_account text, p_remote text, p_credential bigint, p_actor text, p_detail jsonb
+) RETURNS void
+    LANGUAGE sql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    INSERT INTO public.access_log (event, account, remote, credential, actor, detail)
+    VALUES (p_event, p_account, left(coalesce(p_remote, ''), 64), p_credential, coalesce(p_actor, ''), p_detail)
+$$;
+
+CREATE FUNCTION public.owner_of_tables() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT coalesce(nullif(current_setting('setpoint.author', true), ''), session_user::text)
+    FROM pg_class WHERE oid = 'public.accounts'::regclass AND pg_has_role(session_user, relowner, 'MEMBER')
+      AND coalesce(current_setting('setpoint.credential', true), '') = ''
+$$;
+COMMENT ON FUNCTION public.owner_of_tables IS 'Who this is, when it is a login that owns the tables and presents no credential; else null.';
+
+CREATE FUNCTION public.require_admin() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record;
+    owner text := public.owner_of_tables();
+BEGIN
+    IF owner IS NOT NULL THEN
+        RETURN owner;
+    END IF;
+    SELECT * INTO s FROM public.speaker();
+    -- A token that could make accounts or tokens would outlive its own revocation.
+    IF s.account IS NULL OR s.kind <> 'session' OR NOT 'admin' = ANY (s.roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = 'keeping accounts needs the session of an admin',
+            HINT = 'log in as one; a token does not suffice';
+    END IF;
+    RETURN s.account;
+END
+$$;
+
+CREATE FUNCTION public.account_named(p_name text) RETURNS public.accounts
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    held public.accounts;
+BEGIN
+    SELECT * INTO held FROM public.accounts WHERE name = p_name FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no account %L', left(p_name, 64)),
+            HINT = 'look it up with `setpoint accounts list`';
+    END IF;
+    RETURN held;
+END
+$$;
+
+CREATE FUNCTION public.presented() RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record;
+BEGIN
+    SELECT h.* INTO s FROM public.credential_holder(
+        sha256(convert_to(coalesce(current_setting('setpoint.credential', true), ''), 'UTF8'))) AS h;
+    IF s.account IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
+    END IF;
+    RETURN s;
+END
+$$;
+COMMENT ON FUNCTION public.presented IS 'The holder of this transaction''s credential, for what no login may do by its own privileges.';
+
+CREATE FUNCTION public.accounts_seen()
+    RETURNS TABLE (name text, roles text[], has_password boolean, issuer text, subject text,
+                   created_at timestamptz, created_by text, disabled_at timestamptz, last_login_at timestamptz)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF public.owner_of_tables() IS NULL THEN
+        PERFORM public.presented();
+        PERFORM public.require_role('admin');
+    END IF;
+    RETURN QUERY
+        SELECT a.name, a.roles, a.password_verifier IS NOT NULL, a.issuer, a.subject, a.created_at, a.created_by,
+               a.disabled_at,
+               (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok')
+        FROM public.accounts AS a ORDER BY a.name;
+END
+$$;
+
+CREATE FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    actor text := public.require_admin();
+BEGIN
+    INSERT INTO public.accounts (name, roles, created_by)
+    VALUES (p_name, ARRAY(SELECT DISTINCT unnest(p_roles) ORDER BY 1), actor)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the account %s exists already', p_name),
+            HINT = 'change its roles instead';
+    END IF;
+    PERFORM public.note_access('account_created', p_name, p_remote, NULL, actor, jsonb_build_object('roles', p_roles));
+END
+$$;
+
+CREATE FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    actor text := public.require_admin();
+    old public.accounts := public.account_named(p_name);
+    new public.accounts;
+BEGIN
+    UPDATE public.accounts
+    SET roles = CASE WHEN p_roles IS NULL THEN roles ELSE ARRAY(SELECT DISTINCT unnest(p_roles) ORDER BY 1) END,
+        disabled_at = CASE WHEN p_disabled IS NULL THEN disabled_at
+                           WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END
+    WHERE name = p_name RETURNING * INTO new;
+    -- Enabled again, an account begins with no session and no token.
+    IF new.disabled_at IS NOT NULL THEN
+        UPDATE public.credentials SET revoked_at = clock_timestamp() WHERE account = p_name AND revoked_at IS NULL;
+    END IF;
+    IF public.owner_of_tables() IS NULL AND NOT EXISTS
+            (SELECT FROM public.accounts WHERE 'admin' = ANY (roles) AND disabled_at IS NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = 'this would leave no admin',
+            HINT = 'appoint another first';
+    END IF;
+    PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor, jsonb_build_object(
+        'roles', new.roles, 'before', old.roles, 'disabled', new.disabled_at IS NOT NULL));
+END
+$$;
+
+CREATE FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    actor text := public.require_admin();
+BEGIN
+    PERFORM public.account_named(p_name);
+    IF NOT EXISTS (SELECT FROM public.identity_providers WHERE issuer = p_issuer) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%L is no provider that is believed', p_issuer),
+            HINT = 'the owner of the database says so with `setpoint accounts provider`';
+    END IF;
+    UPDATE public.accounts SET issuer = p_issuer, subject = p_subject WHERE name = p_name;
+    PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor,
+        jsonb_build_object('issuer', p_issuer, 'subject', p_subject));
+END
+$$;
+
+-- Logging in. What opens a session is judged here, by something that the server does not have: a password,
+-- a one-time secret. Only the word of a provider that is believed is taken from the server.
+
+CREATE FUNCTION public.login_name(p_name text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- A password typed into the wrong field must not be readable in the log: 16 bits tell names apart.
+    SELECT coalesce((SELECT name FROM public.accounts WHERE name = p_name),
+                    'unknown:' || left(encode(sha256(convert_to(p_name, 'UTF8')), 'hex'), 4))
+$$;
+
+CREATE FUNCTION public.login_wait(p_account text, p_remote text) RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- After 5 failures of an account from an address, or 30 from an address, each one more doubles the wait.
+    -- Nobody can lock an account for other addresses.
+    WITH tried AS (
+        SELECT id, at, event, account FROM public.access_log
+        WHERE remote = p_remote AND event IN ('login_failed', 'login_ok')
+          AND at > clock_timestamp() - interval '15 minutes'
+    ), failed AS (
+        SELECT max(at) AS last,
+               count(*) FILTER (WHERE account = p_account AND id > coalesce(
+                   (SELECT max(id) FROM tried WHERE event = 'login_ok' AND account = p_account), 0)) AS here,
+               count(*) AS address
+        FROM tried WHERE event = 'login_failed'
+    ), beyond AS (
+        SELECT last, greatest(here - 4, address - 29)::integer AS n FROM failed
+    )
+    SELECT CASE WHEN n <= 0 THEN 0 ELSE greatest(0, ceil(extract(epoch FROM
+        last + make_interval(secs => least(900, 2 ^ least(n, 10))) - clock_timestamp())))::integer END
+    FROM beyond
+$$;
+
+CREATE FUNCTION public.login_facts(p_name text, p_remote text, OUT parameters text, OUT wait_s integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    tried text := public.login_name(p_name);
+BEGIN
+    wait_s := public.login_wait(tried, p_remote);
+    IF wait_s > 0 THEN
+        -- Once a minute: whoever is refused does not fill the log.
+        IF NOT EXISTS (SELECT FROM public.access_log WHERE event = 'login_throttled' AND remote = p_remote
+                       AND account = tried AND at > clock_timestamp() - interval '1 minute') THEN
+            PERFORM public.note_access('login_throttled', tried, p_remote, NULL, '', jsonb_build_object('wait_s', wait_s));
+        END IF;
+        RETURN;
+    END IF;
+    SELECT a.password_parameters INTO parameters FROM public.accounts AS a WHERE a.name = p_name AND a.disabled_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION public.login_facts IS 'How an account''s password is to be hashed, null when it has none; or how many seconds to wait.';
+
+CREATE FUNCTION public.start_session(
+    p_account text, p_hash bytea, p_how text, p_remote text, p_actor text,
+    OUT account text, OUT roles text[], OUT expires_at timestamptz
+)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    made bigint;
+BEGIN
+    SELECT a.name, a.roles INTO account, roles FROM public.accounts AS a
+    WHERE a.name = p_account AND a.disabled_at IS NULL;
+    expires_at := clock_timestamp() + interval '12 hours';
+    INSERT INTO public.credentials (hash, kind, account, label, created_by, expires_at, last_used_at, last_used_from)
+    VALUES (p_hash, 'session', account, p_how, p_actor, expires_at, clock_timestamp(), left(p_remote, 64))
+    RETURNING id INTO made;
+    PERFORM public.note_access('login_ok', account, p_remote, made, p_actor, jsonb_build_object('how', p_how));
+END
+$$;
+
+CREATE FUNCTION public.open_session_by_password(
+    p_name text, p_key bytea, p_hash bytea, p_remote text,
+    OUT account text, OUT roles text[], OUT expires_at timestamptz
+)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    tried text := public.login_name(p_name);
+BEGIN
+    IF public.login_wait(tried, p_remote) > 0 THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.accounts AS a
+                   WHERE a.name = p_name AND a.disabled_at IS NULL AND a.password_verifier = sha256(p_key)) THEN
+        PERFORM public.note_access('login_failed', tried, p_remote, NULL, '', '{"how": "password"}');
+        RETURN;
+    END IF;
+    SELECT s.* INTO account, roles, expires_at
+    FROM public.start_session(p_name, p_hash, 'password', p_remote, p_name) AS s;
+END
+$$;
+COMMENT ON FUNCTION public.open_session_by_password IS 'Nulls when the key is wrong.';
+
+CREATE FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    UPDATE public.accounts SET password_parameters = p_parameters, password_verifier = p_verifier
+    WHERE name = p_name AND password_verifier = sha256(p_key)
+$$;
+COMMENT ON FUNCTION public.keep_password_anew IS 'The same password under newer costs; for whoever has just proven it.';
+
+CREATE FUNCTION public.open_session_once(
+    p_secret text, p_hash bytea, p_remote text,
+    OUT account text, OUT roles text[], OUT expires_at timestamptz, OUT wait_s integer
+)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    used record;
+BEGIN
+    wait_s := public.login_wait('once', p_remote);
+    IF wait_s > 0 THEN
+        RETURN;
+    END IF;
+    -- Two that present it at once wait for each other here, and one finds it revoked.
+    UPDATE public.credentials AS c SET revoked_at = clock_timestamp()
+    FROM public.accounts AS a
+    WHERE c.hash = sha256(convert_to(p_secret, 'UTF8')) AND c.kind = 'once' AND c.revoked_at IS NULL
+      AND c.expires_at > clock_timestamp() AND a.name = c.account AND a.disabled_at IS NULL
+    RETURNING c.account, c.created_by INTO used;
+    IF used.account IS NULL THEN
+        PERFORM public.note_access('login_failed', 'once', p_remote, NULL, '', '{"how": "once"}');
+        RETURN;
+    END IF;
+    SELECT s.* INTO account, roles, expires_at
+    FROM public.start_session(used.account, p_hash, 'once', p_remote, used.created_by) AS s;
+END
+$$;
+
+CREATE FUNCTION public.open_session_by_identity(
+    p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text,
+    OUT account text, OUT roles text[], OUT expires_at timestamptz
+)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    brought text[];
+    linked public.accounts;
+    by_provider constant text := 'identity provider';
+BEGIN
+    SELECT ARRAY(SELECT DISTINCT role FROM unnest(p_roles) AS role WHERE role = ANY (p.roles) ORDER BY 1) INTO brought
+    FROM public.identity_providers AS p WHERE p.issuer = p_issuer;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%L is no provider that is believed', p_issuer),
+            HINT = 'the owner of the database says so with `setpoint accounts provider`';
+    END IF;
+    SELECT * INTO linked FROM public.accounts AS a WHERE a.issuer = p_issuer AND a.subject = p_subject;
+    -- An account of that name which nobody linked is somebody else's.
+    IF linked.name IS NULL AND brought <> '{}' THEN
+        INSERT INTO public.accounts (name, roles, issuer, subject, created_by)
+        VALUES (p_name, brought, p_issuer, p_subject, by_provider)
+        ON CONFLICT DO NOTHING RETURNING * INTO linked;
+        IF linked.name IS NOT NULL THEN
+            PERFORM public.note_access('account_created', p_name, p_remote, NULL, by_provider, jsonb_build_object('roles', brought));
+        END IF;
+    ELSIF linked.created_by = by_provider AND linked.roles <> brought THEN
+        UPDATE public.accounts AS a SET roles = brought WHERE a.name = linked.name;
+        PERFORM public.note_access('account_changed', linked.name, p_remote, NULL, by_provider,
+            jsonb_build_object('roles', brought, 'before', linked.roles));
+        linked.roles := brought;
+    END IF;
+    IF linked.name IS NULL OR linked.disabled_at IS NOT NULL
+            OR (linked.created_by = by_provider AND brought = '{}') THEN
+        PERFORM public.note_access('login_failed', coalesce(linked.name, public.login_name(p_name)), p_remote, NULL, '',
+            '{"how": "oidc"}');
+        RETURN;
+    END IF;
+    SELECT s.* INTO account, roles, expires_at
+    FROM public.start_session(linked.name, p_hash, 'oidc', p_remote, by_provider) AS s;
+END
+$$;
+COMMENT ON FUNCTION public.open_session_by_identity IS 'Roles of accounts that the provider brought follow it; those an admin linked keep theirs.';
+
+CREATE FUNCTION public.close_session(p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    held record;
+BEGIN
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE hash = sha256(convert_to(current_setting('setpoint.credential', true), 'UTF8'))
+      AND kind = 'session' AND revoked_at IS NULL
+    RETURNING id, account INTO held;
+    IF held.id IS NOT NULL THEN
+        PERFORM public.note_access('logout', held.account, p_remote, held.id, held.account, '{}');
+    END IF;
+END
+$$;
+
+CREATE FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record := public.presented();
+BEGIN
+    wait_s := public.login_wait(s.account, p_remote);
+    -- Whoever came in by a one-time login has forgotten the old one, or never had one.
+    SELECT a.password_parameters, a.password_verifier IS NOT NULL AND c.label <> 'once' INTO parameters, must_prove
+    FROM public.accounts AS a JOIN public.credentials AS c ON c.account = a.name
+    WHERE a.name = s.account AND c.id = s.id;
+END
+$$;
+
+CREATE FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record := public.presented();
+    old record;
+BEGIN
+    IF s.kind <> 'session' OR 'robot' = ANY (s.roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a password is set in a session of a person',
+            HINT = 'log in; robots use tokens';
+    END IF;
+    SELECT * INTO old FROM public.own_password(p_remote);
+    IF old.wait_s > 0 THEN
+        RETURN false;
+    END IF;
+    IF old.must_prove AND NOT EXISTS (SELECT FROM public.accounts AS a WHERE a.name = s.account
+                                      AND a.password_verifier = sha256(coalesce(p_key, ''))) THEN
+        PERFORM public.note_access('login_failed', s.account, p_remote, s.id, s.account, '{"how": "own password"}');
+        RETURN false;
+    END IF;
+    UPDATE public.accounts SET password_parameters = p_parameters, password_verifier = p_verifier WHERE name = s.account;
+    -- Whoever else is in by the old password is out; and a one-time login proves itself once only.
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE account = s.account AND kind IN ('session', 'once') AND id <> s.id AND revoked_at IS NULL;
+    UPDATE public.credentials SET label = 'password' WHERE id = s.id;
+    PERFORM public.note_access('password_set', s.account, p_remote, s.id, s.account, '{}');
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION public.set_password IS 'False when the old one was not proven; the account''s other sessions end.';
+
+CREATE FUNCTION public.issue_token(
+    p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text,
+    OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamptz
+)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    actor text := public.owner_of_tables();
+    s record;
+    held public.accounts;
+BEGIN
+    IF actor IS NULL THEN
+        s := public.presented();
+        actor := s.account;
+        IF s.kind <> 'session' THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a token does not make tokens',
+                HINT = 'log in and make it in a session';
+        END IF;
+        -- A token of a person is that person's to make: an admin who made one could write in their name.
+        IF p_account <> s.account AND NOT ('admin' = ANY (s.roles) AND EXISTS
+                (SELECT FROM public.accounts AS a WHERE a.name = p_account AND 'robot' = ANY (a.roles))) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403',
+                MESSAGE = 'a token is made by its own account, or by an admin for a robot',
+                HINT = 'log in as that account';
+        END IF;
+    END IF;
+    held := public.account_named(p_account);
+    IF held.disabled_at IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the account %s is disabled', p_account),
+            HINT = 'enable it first';
+    END IF;
+    IF NOT coalesce(p_roles, '{}') <@ held.roles OR cardinality(p_roles) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('%s has the roles %s', p_account, coalesce(nullif(array_to_string(held.roles, ', '), ''), 'none')),
+            HINT = 'a token is limited to some of the roles of its account';
+    END IF;
+    IF p_days IS NULL OR p_days NOT BETWEEN 1 AND 366 OR btrim(p_label) = '' OR length(p_label) > 200 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token lives 1 to 366 days and has a label',
+            HINT = 'say what it is for, in 200 characters at most';
+    END IF;
+    expires_at := clock_timestamp() + make_interval(days => p_days);
+    account := p_account;
+    roles := coalesce(p_roles, held.roles);
+    INSERT INTO public.credentials (hash, kind, account, label, roles, created_by, expires_at)
+    VALUES (p_hash, 'token', p_account, p_label, p_roles, actor, expires_at)
+    RETURNING credentials.id INTO id;
+    PERFORM public.note_access('token_issued', p_account, p_remote, id, actor,
+        jsonb_build_object('label', p_label, 'roles', roles, 'expires_at', expires_at));
+END
+$$;
+
+CREATE FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote text, OUT expires_at timestamptz)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    actor text := public.require_admin();
+    held public.accounts := public.account_named(p_account);
+    made bigint;
+BEGIN
+    IF held.disabled_at IS NOT NULL OR 'robot' = ANY (held.roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s does not log in: disabled, or a robot', p_account),
+            HINT = 'robots use tokens';
+    END IF;
+    expires_at := clock_timestamp() + interval '1 hour';
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE account = p_account AND kind = 'once' AND revoked_at IS NULL;
+    INSERT INTO public.credentials (hash, kind, account, label, created_by, expires_at)
+    VALUES (p_hash, 'once', p_account, 'one-time login', actor, expires_at) RETURNING id INTO made;
+    PERFORM public.note_access('once_issued', p_account, p_remote, made, actor, '{}');
+END
+$$;
+
+CREATE FUNCTION public.revoke_token(p_id bigint, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    actor text := public.owner_of_tables();
+    everything boolean := actor IS NOT NULL;
+    holder text;
+    s record;
+BEGIN
+    IF actor IS NULL THEN
+        s := public.presented();
+        actor := s.account;
+        everything := 'admin' = ANY (s.roles);
+    END IF;
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE id = p_id AND kind = 'token' AND revoked_at IS NULL
+      AND (everything OR account = actor)
+    RETURNING account INTO holder;
+    IF holder IS NULL THEN
+        -- Somebody else's is as missing as none.
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no live token %s', p_id),
+            HINT = 'look it up with `setpoint tokens list`';
+    END IF;
+    PERFORM public.note_access('token_revoked', holder, p_remote, p_id, actor, '{}');
+END
+$$;
+
+CREATE FUNCTION public.tokens_seen()
+    RETURNS TABLE (id bigint, account text, label text, roles text[], created_at timestamptz, created_by text,
+                   expires_at timestamptz, revoked_at timestamptz, last_used_at timestamptz, last_used_from text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    everything boolean := public.owner_of_tables() IS NOT NULL;
+    mine text := '';
+    s record;
+BEGIN
+    IF NOT everything THEN
+        s := public.presented();
+        everything := 'admin' = ANY (s.roles);
+        mine := s.account;
+    END IF;
+    RETURN QUERY
+        SELECT c.id, c.account,
+               c.label, ARRAY(SELECT r FROM unnest(a.roles) AS r WHERE c.roles IS NULL OR r = ANY (c.roles)),
+               c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, c.last_used_from
+        FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+        WHERE c.kind = 'token' AND (everything OR c.account = mine)
+        ORDER BY c.id DESC;
+END
+$$;
+
+CREATE FUNCTION public.touch_credential(p_hash bytea, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    held record;
+    seen text := left(coalesce(p_remote, ''), 64);
+BEGIN
+    UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen
+    WHERE c.hash = p_hash AND c.kind <> 'once' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
+      AND (c.last_used_at IS NULL OR c.last_used_at < clock_timestamp() - interval '1 minute'
+           OR c.last_used_from IS DISTINCT FROM seen)
+    RETURNING c.id, c.account, c.kind INTO held;
+    IF held.id IS NOT NULL AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = held.id
+            AND l.remote = seen AND l.event IN ('credential_used', 'login_ok')) THEN
+        PERFORM public.note_access('credential_used', held.account, seen, held.id, held.account,
+            jsonb_build_object('kind', held.kind));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.touch_credential IS 'Notes a use, once a minute for each address; the first from an address is in the access log.';
+
+REVOKE ALL ON FUNCTION
+    public.announce_access(),
+    public.credential_holder(bytea),
+    public.permit_change(),
+    public.note_access(text, text, text, bigint, text, jsonb),
+    public.owner_of_tables(),
+    public.require_admin(),
+    public.account_named(text),
+    public.presented(),
+    public.login_name(text),
+    public.login_wait(text, text),
+    public.start_session(text, bytea, text, text, text),
+    public.accounts_seen(),
+    public.create_account(text, text[], text),
+    public.change_account(text, text[], boolean, text),
+    public.link_identity(text, text, text, text),
+    public.login_facts(text, text),
+    public.open_session_by_password(text, bytea, bytea, text),
+    public.keep_password_anew(text, bytea, text, bytea),
+    public.open_session_once(text, bytea, text),
+    public.open_session_by_identity(text, text, text, text[], bytea, text),
+    public.close_session(text),
+    public.own_password(text),
+    public.set_password(bytea, text, bytea, text),
+    public.issue_token(text, bytea, text, text[], integer, text),
+    public.issue_once(text, bytea, text),
+    public.revoke_token(bigint, text),
+    public.tokens_seen(),
+    public.touch_credential(bytea, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    public.credential_holder(bytea),
+    public.accounts_seen(),
+    public.create_account(text, text[], text),
+    public.change_account(text, text[], boolean, text),
+    public.link_identity(text, text, text, text),
+    public.login_facts(text, text),
+    public.open_session_by_password(text, bytea, bytea, text),
+    public.keep_password_anew(text, bytea, text, bytea),
+    public.open_session_once(text, bytea, text),
+    public.open_session_by_identity(text, text, text, text[], bytea, text),
+    public.close_session(text),
+    public.own_password(text),
+    public.set_password(bytea, text, bytea, text),
+    public.issue_token(text, bytea, text, text[], integer, text),
+    public.issue_once(text, bytea, text),
+    public.revoke_token(bigint, text),
+    public.tokens_seen(),
+    public.touch_credential(bytea, text)
+    TO setpoint_server;
 GRANT SELECT, INSERT, DELETE ON public.idempotency TO setpoint_server;
 GRANT UPDATE (status, headers, body) ON public.idempotency TO setpoint_server;
 GRANT SELECT ON public.access_log TO setpoint_server;

@@ -21,3 +21,98 @@ WHERE account = %(account)s AND key = %(key)s;
 -- name: forget_answers
 -- Answers older than a day.
 DELETE FROM idempotency WHERE created_at < clock_timestamp() - interval '1 day';
+
+-- name: read_accounts
+-- Every account, without its password; for an admin or the owner of the tables.
+SELECT name, roles, has_password, issuer, subject, created_at, created_by, disabled_at, last_login_at
+FROM accounts_seen();
+
+-- name: create_account
+-- A new account.
+SELECT create_account(%(name)s,
+    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(remote)s);
+
+-- name: change_account
+-- Other roles, disabled or enabled; null leaves it as it is.
+SELECT change_account(%(name)s,
+    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(disabled)s, %(remote)s);
+
+-- name: link_identity
+-- The person at a provider who is this account.
+SELECT link_identity(%(name)s, %(issuer)s, %(subject)s, %(remote)s);
+
+-- name: believe_provider
+-- Whose word about people is taken, and the roles it may bring at most; for the owner of the tables.
+INSERT INTO identity_providers (issuer, roles) VALUES (%(issuer)s,
+        CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END)
+ON CONFLICT (issuer) DO UPDATE SET roles = excluded.roles;
+
+-- name: read_providers
+-- The providers that are believed; for the owner of the tables.
+SELECT issuer, roles FROM identity_providers ORDER BY issuer;
+
+-- name: login_facts
+-- How to hash this account's password, or how long to wait.
+SELECT parameters, wait_s FROM login_facts(%(name)s, %(remote)s);
+
+-- name: open_session_by_password
+-- A session for whoever knows the password; nulls for anybody else.
+SELECT account, roles, expires_at
+FROM open_session_by_password(%(name)s, %(key)s, %(hash)s, %(remote)s);
+
+-- name: keep_password_anew
+-- The same password under newer costs.
+SELECT keep_password_anew(%(name)s, %(key)s, %(parameters)s, %(verifier)s);
+
+-- name: open_session_once
+-- A session for a one-time login, which is used up; nulls for none.
+SELECT account, roles, expires_at, wait_s FROM open_session_once(%(secret)s, %(hash)s, %(remote)s);
+
+-- name: open_session_by_identity
+-- A session for a person whom a provider vouched for; nulls when they are not let in.
+SELECT account, roles, expires_at
+FROM open_session_by_identity(%(issuer)s, %(subject)s, %(name)s,
+    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(hash)s, %(remote)s);
+
+-- name: close_session
+-- End the session of this transaction's credential.
+SELECT close_session(%(remote)s);
+
+-- name: own_password
+-- How the caller's password is hashed, and whether it must be proven to set another.
+SELECT parameters, wait_s, must_prove FROM own_password(%(remote)s);
+
+-- name: set_password
+-- Set the caller's password; false when the old one was not proven.
+SELECT set_password(%(key)s, %(parameters)s, %(verifier)s, %(remote)s) AS set;
+
+-- name: issue_token
+-- A token, by its hash.
+SELECT id, account, roles, expires_at
+FROM issue_token(%(account)s, %(hash)s, %(label)s,
+    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(days)s, %(remote)s);
+
+-- name: issue_once
+-- A one-time login of an account, by its hash; an earlier one is void.
+SELECT expires_at FROM issue_once(%(account)s, %(hash)s, %(remote)s);
+
+-- name: revoke_token
+-- End a token.
+SELECT revoke_token(%(id)s, %(remote)s);
+
+-- name: read_tokens
+-- Tokens of the caller, or all for an admin or the owner of the tables; newest first.
+SELECT id, account, label, roles, created_at, created_by, expires_at, revoked_at, last_used_at, last_used_from
+FROM tokens_seen()
+WHERE (%(after)s::bigint IS NULL OR id < %(after)s) LIMIT %(limit)s;
+
+-- name: touch_credential
+-- Note that a credential was used.
+SELECT touch_credential(%(hash)s, %(remote)s);
+
+-- name: read_access_log
+-- What happened at the doors, newest first, of one account or of all.
+SELECT id, at, event, account, remote, credential, actor, detail FROM access_log
+WHERE (%(after)s::bigint IS NULL OR id < %(after)s)
+  AND (%(account)s::text IS NULL OR account = %(account)s) AND (%(event)s::text IS NULL OR event = %(event)s)
+ORDER BY id DESC LIMIT %(limit)s;

@@ -1,0 +1,253 @@
+"""`setpoint accounts` and `setpoint tokens`: who may do what on the plane, kept by the database's owner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from setpoint.cli.app import Json, app, out, print_json, settings, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from setpoint.store.database import Transaction
+
+accounts = typer.Typer(
+    help="Accounts of the plane. Acts as the owner of the tables: SETPOINT_MIGRATE_URL on a real server.",
+    no_args_is_help=True,
+)
+tokens = typer.Typer(help="API tokens, for machines. Acts as the owner of the tables.", no_args_is_help=True)
+app.add_typer(accounts, name="accounts")
+app.add_typer(tokens, name="tokens")
+
+Name = Annotated[str, typer.Argument(help="The account, in lower case.")]
+Roles = Annotated[
+    list[str] | None,
+    typer.Option("--role", "-r", help="viewer, config_write, approver, admin or robot. May be repeated."),
+]
+
+
+@accounts.command("list")
+def list_accounts(as_json: Json = False) -> None:
+    """List the accounts with their roles.
+
+    Example: `setpoint accounts list`
+    """
+    rows = _as_owner(lambda owner: owner.fetch_all("read_accounts"))
+    if as_json:
+        print_json(rows)
+        return
+    table(
+        ("account", "roles", "logs in with", "last login", "state"),
+        (
+            (
+                row["name"],
+                ", ".join(row["roles"]) or "none",
+                "password" if row["has_password"] else "a provider" if row["issuer"] else "-",
+                _instant(row["last_login_at"]),
+                "disabled" if row["disabled_at"] else "",
+            )
+            for row in rows
+        ),
+    )
+
+
+@accounts.command()
+def add(name: Name, role: Roles = None, as_json: Json = False) -> None:
+    """Make an account. It cannot log in yet: give it a one-time login, or a robot a token.
+
+    Example: `setpoint accounts add ada --role config_write`
+    """
+    _as_owner(lambda owner: owner.execute("create_account", name=name, roles=list(role or []), remote=_HERE))
+    _say_account(name, as_json=as_json)
+
+
+@accounts.command()
+def roles(name: Name, role: Roles = None, as_json: Json = False) -> None:
+    """Give an account these roles and no others; its sessions and tokens change with it, at once.
+
+    Example: `setpoint accounts roles ada --role config_write --role approver`
+    """
+    _change(name, roles=list(role or []))
+    _say_account(name, as_json=as_json)
+
+
+@accounts.command()
+def disable(name: Name, as_json: Json = False) -> None:
+    """Shut an account out; its sessions and tokens end at once.
+
+    Example: `setpoint accounts disable ada`
+    """
+    _change(name, disabled=True)
+    _say_account(name, as_json=as_json)
+
+
+@accounts.command()
+def enable(name: Name, as_json: Json = False) -> None:
+    """Let a disabled account in again. It begins without sessions and tokens.
+
+    Example: `setpoint accounts enable ada`
+    """
+    _change(name, disabled=False)
+    _say_account(name, as_json=as_json)
+
+
+@accounts.command()
+def once(name: Name, as_json: Json = False) -> None:
+    """Print a secret that logs an account in once, within an hour. The account can then set a password.
+
+    Example: `setpoint accounts once ada`
+    """
+    from setpoint.serve.secret import ONCE, digest, new_secret
+
+    secret = new_secret(ONCE)
+    row = _as_owner(
+        lambda owner: owner.fetch_one("issue_once", account=name, hash=digest(secret), remote=_HERE)
+    )
+    if as_json:
+        print_json({"account": name, "once": secret, **(row or {})})
+    else:
+        out.print(f"{secret}\nvalid once, for an hour, at /login", highlight=False, soft_wrap=True)
+
+
+@accounts.command()
+def link(
+    name: Name,
+    issuer: Annotated[str, typer.Option("--issuer", help="The provider, as in SETPOINT_OIDC_ISSUER.")],
+    subject: Annotated[str, typer.Option("--subject", help="The person there: its `sub`.")],
+    as_json: Json = False,
+) -> None:
+    """Let a person of an identity provider in as this account.
+
+    Example: `setpoint accounts link ada --issuer https://login.example.com --subject 248289761001`
+    """
+    _as_owner(
+        lambda owner: owner.execute("link_identity", name=name, issuer=issuer, subject=subject, remote=_HERE)
+    )
+    _say_account(name, as_json=as_json)
+
+
+@accounts.command()
+def provider(
+    issuer: Annotated[str, typer.Argument(help="The provider, as in SETPOINT_OIDC_ISSUER.")],
+    role: Roles = None,
+    as_json: Json = False,
+) -> None:
+    """Believe an identity provider about people, who may bring these roles by their groups and no others.
+
+    Example: `setpoint accounts provider https://login.example.com --role viewer --role config_write`
+    """
+    given = sorted(set(role or []))
+    _as_owner(lambda owner: owner.execute("believe_provider", issuer=issuer, roles=given))
+    if as_json:
+        print_json({"issuer": issuer, "roles": given})
+    else:
+        out.print(f"{issuer} is believed; people may bring: {', '.join(given) or 'no role'}", highlight=False)
+
+
+@tokens.command("list")
+def list_tokens(as_json: Json = False) -> None:
+    """List tokens, the newest first; their secrets are not kept.
+
+    Example: `setpoint tokens list`
+    """
+    rows = _as_owner(lambda owner: owner.fetch_all("read_tokens", after=None, limit=None))
+    if as_json:
+        print_json(rows)
+        return
+    table(
+        ("id", "account", "label", "roles", "expires", "last used", "from", "state"),
+        (
+            (
+                row["id"],
+                row["account"],
+                row["label"],
+                ", ".join(row["roles"]) or "none",
+                _instant(row["expires_at"]),
+                _instant(row["last_used_at"]),
+                row["last_used_from"] or "",
+                "revoked" if row["revoked_at"] else "",
+            )
+            for row in rows
+        ),
+    )
+
+
+@tokens.command()
+def create(
+    account: Annotated[str, typer.Argument(help="The account it speaks for.")],
+    label: Annotated[str, typer.Option("--label", help="What it is for.")],
+    role: Roles = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long it lives.")] = 90,
+    as_json: Json = False,
+) -> None:
+    """Print the secret of a new token, once. Without `--role` it may do what its account may.
+
+    Example: `setpoint tokens create trainer --role robot --days 30 --label "nightly sweep"`
+    """
+    from setpoint.serve.secret import TOKEN, digest, new_secret
+
+    secret = new_secret(TOKEN)
+    row = _as_owner(
+        lambda owner: owner.fetch_one(
+            "issue_token",
+            account=account,
+            hash=digest(secret),
+            label=label,
+            roles=role or None,
+            days=days,
+            remote=_HERE,
+        )
+    )
+    if as_json:
+        print_json({**(row or {}), "token": secret})
+    else:
+        out.print(secret, highlight=False, soft_wrap=True)
+
+
+@tokens.command()
+def revoke(
+    number: Annotated[int, typer.Argument(metavar="ID", help="Its number in `setpoint tokens list`.")],
+    as_json: Json = False,
+) -> None:
+    """End a token at once.
+
+    Example: `setpoint tokens revoke 7`
+    """
+    _as_owner(lambda owner: owner.execute("revoke_token", id=number, remote=_HERE))
+    if as_json:
+        print_json({"id": number, "state": "revoked"})
+    else:
+        out.print(f"token {number} is revoked", highlight=False)
+
+
+#: Where these acts came from, in the access log.
+_HERE = "database"
+
+
+def _as_owner(work: Callable[[Transaction], Any]) -> Any:
+    from setpoint.serve.appointments import as_owner
+
+    with as_owner(settings()) as transaction:
+        return work(transaction)
+
+
+def _change(name: str, *, roles: list[str] | None = None, disabled: bool | None = None) -> None:
+    _as_owner(
+        lambda owner: owner.execute("change_account", name=name, roles=roles, disabled=disabled, remote=_HERE)
+    )
+
+
+def _say_account(name: str, *, as_json: bool) -> None:
+    rows = _as_owner(lambda owner: owner.fetch_all("read_accounts"))
+    row = next(row for row in rows if row["name"] == name)
+    if as_json:
+        print_json(row)
+    else:
+        state = ", disabled" if row["disabled_at"] else ""
+        out.print(f"{name}: {', '.join(row['roles']) or 'no role'}{state}", highlight=False)
+
+
+def _instant(at: Any) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else "-"

@@ -1,0 +1,49 @@
+"""SERVE: accounts kept by the owner of the database, who appoints the first admin.
+
+Guarantees: it asks for the login that owns the tables, the one that migrates them, and presents no
+credential; what it does is in the access log under the operating system account's name. Secrets are
+returned once and kept as hashes.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from setpoint.change.identity import os_account
+from setpoint.serve.secret import ONCE, digest, new_secret
+from setpoint.store.owning import owner_transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from setpoint.settings import Settings
+    from setpoint.store.database import Transaction
+
+#: Where an act at the database's own door came from, in the access log.
+REMOTE = "database"
+
+
+@contextmanager
+def as_owner(settings: Settings) -> Iterator[Transaction]:
+    """Open one transaction as the owner of the tables; errors as ``owner_transaction``."""
+    with owner_transaction(settings, author=os_account()) as transaction:
+        yield transaction
+
+
+def one_time_login(settings: Settings, account: str = "admin") -> str:
+    """Return a secret that logs an account in once, within an hour; earlier ones of it are void.
+
+    The account is made, with the role admin, when it is missing; one that exists is left as it is.
+
+    Raises:
+        ConflictError: the account is disabled, or a robot.
+        DatabaseUnavailable, ForbiddenError: see ``owner_transaction``.
+    """
+    secret = new_secret(ONCE)
+    with as_owner(settings) as transaction:
+        known = {row["name"] for row in transaction.fetch_all("read_accounts")}
+        if account not in known:
+            transaction.execute("create_account", name=account, roles=["admin"], remote=REMOTE)
+        transaction.execute("issue_once", account=account, hash=digest(secret), remote=REMOTE)
+    return secret

@@ -1,0 +1,67 @@
+"""SERVE: the cookie of a session, and who may open one.
+
+Guarantees: scripts cannot read the cookie, other sites cannot send it with a write, it is kept for https
+alone wherever the plane is reached by https or from another machine, and it ends with the session.
+Refuses a login that another site's page sends: its victim would work in the attacker's account.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from setpoint.errors import ForbiddenError
+from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from setpoint.serve.logins import Opened
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+def is_private(request: Request) -> bool:
+    """True when nobody on the way can read along: https, or this machine."""
+    return request.url.scheme == "https" or request.url.hostname in _LOOPBACK
+
+
+def cookie_name(request: Request) -> str:
+    """Return the name of the session's cookie over this connection."""
+    return SECURE_COOKIE if request.url.scheme == "https" else SESSION_COOKIE
+
+
+def keep(request: Request, response: Response, opened: Opened) -> None:
+    """Hand the session to the browser."""
+    # Without an expiry of its own it also ends with the browser; the database ends it in any case.
+    response.set_cookie(cookie_name(request), opened.secret, **_attributes(request))  # type: ignore[arg-type]
+
+
+def drop(request: Request, response: Response) -> None:
+    """Take the session from the browser."""
+    response.delete_cookie(cookie_name(request), **_attributes(request))  # type: ignore[arg-type]
+
+
+def set_short(request: Request, response: Response, name: str, value: str, lives_s: int) -> None:
+    """Keep something for the rest of a login in the browser."""
+    response.set_cookie(name, value, max_age=lives_s, **_attributes(request))  # type: ignore[arg-type]
+
+
+def require_own_page(request: Request) -> None:
+    """Hold that a login comes from a page of this plane, or from no browser.
+
+    Raises:
+        ForbiddenError: another site's page sent it.
+    """
+    site = request.headers.get("sec-fetch-site", "")
+    origin = request.headers.get("origin", "")
+    elsewhere = bool(origin) and urlsplit(origin).netloc != request.headers.get("host", "")
+    if site not in {"", "same-origin", "none"} or elsewhere:
+        raise ForbiddenError("another site sent this login.", hint="log in on the plane's own page")
+
+
+def _attributes(request: Request) -> dict[str, object]:
+    loopback_http = request.url.scheme == "http" and request.url.hostname in _LOOPBACK
+    return {"path": "/", "httponly": True, "samesite": "lax", "secure": not loopback_http}

@@ -1,0 +1,55 @@
+"""STORE: one transaction as the owner of the tables: for what the application may not do to itself.
+
+Guarantees: the embedded server's tables are of this release before it begins. Refuses nothing: what the
+login may do is PostgreSQL's to say.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from setpoint.errors import ForbiddenError
+from setpoint.store.connect import Server, connect_owner
+from setpoint.store.database import Database, Transaction
+from setpoint.store.problems import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from setpoint.settings import Settings
+
+_FACTS = (
+    "SELECT set_config('TimeZone', 'UTC', false), set_config('search_path', 'public', false),"
+    " set_config('lock_timeout', '30s', false), set_config('setpoint.author', %s, false)"
+)
+
+
+@contextmanager
+def owner_transaction(settings: Settings, *, author: str) -> Iterator[Transaction]:
+    """Open one transaction as the role that owns the tables; committed when the block ends.
+
+    On a real server SETPOINT_MIGRATE_URL, or else SETPOINT_DATABASE_URL, names the login.
+
+    Args:
+        settings: where the database is.
+        author: the person who is recorded as acting.
+
+    Raises:
+        DatabaseUnavailable: out of reach, or never brought to this release.
+        ForbiddenError: this login does not own the tables.
+    """
+    Database.open(settings).close()
+    with Server(settings) as server:
+        connection = connect_owner(server.conninfo(owner=True))
+        try:
+            with translated():
+                connection.execute(_FACTS, [author])
+                yield Transaction(connection)
+                connection.commit()
+        except ForbiddenError as problem:
+            login = connection.info.user
+            problem.hint = f"{login} does not own the tables: set SETPOINT_MIGRATE_URL to a login that does"
+            raise
+        finally:
+            connection.close()

@@ -1,0 +1,71 @@
+"""Watches what planes of this test run answer and log, and remembers every secret it sees there."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+#: What we give out: tokens, sessions, one-time logins.
+GIVEN_OUT = re.compile(r"sp[tso]_[A-Za-z0-9_-]{20,}")
+#: The answers whose purpose is to hand a secret over, once.
+HANDS_OVER = re.compile(r"POST (/v1/tokens|/v1/accounts/[^/]+/once) 201")
+LOGGERS = ("setpoint", "uvicorn", "authlib", "joserfc")
+
+
+class Scan(logging.Handler):
+    """Collects findings; ``secrets`` are further texts that must appear nowhere, such as passwords."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(logging.Formatter("%(message)s"))
+        self.secrets: set[str] = set()
+        self.findings: list[str] = []
+        self.bodies = 0
+        self.lines = 0
+
+    def password(self, text: str) -> str:
+        """Register a secret of another form and return it."""
+        self.secrets.add(text)
+        return text
+
+    def look_at(self, where: str, text: str) -> None:
+        found = [*GIVEN_OUT.findall(text), *(secret for secret in self.secrets if secret in text)]
+        self.findings += [f"{where}: {secret[:8]}..." for secret in found]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines += 1
+        self.look_at(f"log {record.name}", self.format(record))
+
+    def watching(self, app):
+        """Return the application with every body looked at, and every header but the cookie."""
+
+        async def watched(scope, receive, send):
+            answer = {"status": 0, "body": b""}
+
+            async def look(message):
+                if message["type"] == "http.response.start":
+                    answer["status"] = message["status"]
+                    headers = [f"{k}: {v}" for k, v in message["headers"] if k.lower() != b"set-cookie"]
+                    self.look_at(f"headers of {scope['path']}", "\n".join(headers))
+                elif message["type"] == "http.response.body":
+                    # The tail of what went before: a secret may be cut in two.
+                    answer["body"] = answer["body"][-200:] + message.get("body", b"")
+                    what = f"{scope['method']} {scope['path']} {answer['status']}"
+                    self.bodies += 1
+                    if not HANDS_OVER.fullmatch(what):
+                        self.look_at(what, answer["body"].decode("utf-8", "replace"))
+                await send(message)
+
+            await app(scope, receive, look if scope["type"] == "http" else send)
+
+        return watched
+
+    def listen(self) -> None:
+        """Hear every log line of the planes, also those below the level that a test listens at."""
+        for name in LOGGERS:
+            logging.getLogger(name).addHandler(self)
+            logging.getLogger(name).setLevel(logging.INFO)
+
+
+#: One for the whole run; ``conftest.nothing_leaks`` judges it at the end.
+SCAN = Scan()

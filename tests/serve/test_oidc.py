@@ -1,0 +1,204 @@
+"""Logging in with an identity provider, which may be lied about, replayed, or down."""
+
+import time
+from dataclasses import replace
+
+import httpx
+import pytest
+from joserfc.jwk import RSAKey
+
+from identity_provider import CLIENT_ID, CLIENT_SECRET, serving_identities
+from planes import open_accounts, serving_plane
+from secret_scan import SCAN
+from setpoint.errors import UsageError
+from setpoint.serve.appointments import as_owner
+from setpoint.serve.oidc import LEEWAY_S, Provider, roles_by_group
+
+
+@pytest.fixture
+def provider():
+    with serving_identities() as served:
+        yield served
+
+
+@pytest.fixture
+def believing(settings, provider, owner_url):
+    """The provider may bring viewers and writers, never admins."""
+    with as_owner(settings) as owner:
+        owner.execute("believe_provider", issuer=provider.url, roles=["viewer", "config_write"])
+    return owner_url
+
+
+@pytest.fixture
+def front(served, catalogues, provider, tmp_path):
+    """The URL of a plane that asks this provider."""
+    secret = tmp_path / "secret"
+    secret.write_text(SCAN.password(CLIENT_SECRET) + "\n")
+    asking = replace(
+        served,
+        oidc_issuer=provider.url,
+        oidc_client_id=CLIENT_ID,
+        oidc_client_secret_file=str(secret),
+        oidc_roles="trainers:config_write,team:a:viewer,owners:admin",
+    )
+    with serving_plane(asking, catalogues) as url:
+        yield url
+
+
+OPENED = []
+
+
+@pytest.fixture(autouse=True)
+def browsers():
+    """Every browser of a test is closed at its end."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
+def log_in(front, client=None):
+    """Walk the way of a browser; returns it and its last answer before the start page."""
+    browser = client or httpx.Client(base_url=front)
+    OPENED.append(browser)
+    begun = browser.get("/oidc/login")
+    if begun.status_code != 303:
+        return browser, begun
+    back = httpx.get(begun.headers["location"])
+    return browser, browser.get(back.headers["location"])
+
+
+def me(browser):
+    answer = browser.get("/v1/me")
+    return answer.json() if answer.status_code == 200 else answer.status_code
+
+
+def test_a_person_of_a_mapped_group_comes_in_with_its_role(front, provider, believing):
+    """A new account gets the roles of its groups, at most those that the provider may bring."""
+    provider.claims["groups"] = ["trainers", "owners", "team:a", "others"]
+    browser, answer = log_in(front)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "setpoint_oidc=" in answer.headers["set-cookie"]
+    seen = me(browser)
+    assert (seen["account"], seen["roles"]) == ("ada", ["config_write", "viewer"])
+
+
+def test_roles_follow_the_groups(front, provider, believing):
+    """Who leaves the group loses the role at the next login, and who has none left is not let in."""
+    log_in(front)
+    provider.claims["groups"] = ["team:a"]
+    browser, _ = log_in(front)
+    assert me(browser)["roles"] == ["viewer"]
+    provider.claims["groups"] = []
+    assert log_in(front, browser)[1].status_code == 403
+    browser, answer = log_in(front)
+    assert (answer.status_code, me(browser)) == (403, 401)
+
+
+def test_a_name_that_somebody_has_is_not_taken_over(front, provider, believing, settings):
+    """Without a link the provider's ada is not our ada; once an admin linked her, she is, with our roles."""
+    open_accounts(believing)
+    browser, answer = log_in(front)
+    assert answer.status_code == 403
+    with as_owner(settings) as owner:
+        owner.execute(
+            "link_identity", name="bo", issuer=provider.url, subject=provider.claims["sub"], remote=""
+        )
+    browser, _ = log_in(front)
+    assert (me(browser)["account"], me(browser)["roles"]) == ("bo", ["approver"])
+
+
+def test_a_provider_that_the_database_does_not_believe_brings_nobody(front, provider):
+    """Settings of a server do not suffice: the owner of the database says whom it believes."""
+    browser, answer = log_in(front)
+    assert (answer.status_code, me(browser)) == (403, 401)
+    assert "setpoint accounts provider" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"nonce": "another"}, "nonce"),
+        ({"nonce": None}, "nonce"),
+        ({"aud": "another-client"}, "aud"),
+        ({"aud": [CLIENT_ID, "other"], "azp": "other"}, "another client"),
+        ({"iss": "https://elsewhere.example"}, "iss"),
+        ({"exp": 1}, "Expired"),
+        ({"exp": None}, "exp"),
+        ({"sub": None}, "sub"),
+    ],
+)
+def test_a_token_that_says_something_else_is_refused(front, provider, believing, claims, said):
+    """Wrong nonce, audience, issuer, time, or no subject: nobody comes in, and no claim is repeated."""
+    provider.spoil = claims
+    browser, answer = log_in(front)
+    assert (answer.status_code, me(browser)) == (401, 401)
+    assert said in answer.text
+    assert "elsewhere.example" not in answer.text
+
+
+@pytest.mark.parametrize(("skew_s", "status"), [(LEEWAY_S - 15, 303), (LEEWAY_S + 15, 401)])
+def test_clocks_may_differ_a_little(front, provider, believing, skew_s, status):
+    """A provider whose clock goes half a minute wrong is believed; one that goes further is not."""
+    now = int(time.time())
+    for claims in ({"iat": now + skew_s, "exp": now + 600}, {"iat": now - 600, "exp": now - skew_s}):
+        provider.spoil = claims
+        assert log_in(front)[1].status_code == status
+
+
+def test_a_signature_must_be_the_providers(front, provider, believing):
+    """`alg: none` and another key are refused; the provider's next key is found by itself."""
+    provider.sign_none = True
+    browser, answer = log_in(front)
+    assert answer.status_code == 401
+    provider.sign_none, provider.sign_with = False, RSAKey.generate_key(2048, {"kid": "one"})
+    browser, answer = log_in(front)
+    assert answer.status_code == 401
+    provider.key, provider.sign_with = provider.sign_with, None
+    browser, answer = log_in(front)
+    assert (answer.status_code, me(browser)["account"]) == (303, "ada")
+
+
+def test_a_login_is_finished_where_and_how_it_was_begun(front, provider, believing):
+    """Another state, another browser, and a code that was used: 400 or 401, and nobody comes in."""
+    with httpx.Client(base_url=front) as ada, httpx.Client(base_url=front) as mallory:
+        back = httpx.get(ada.get("/oidc/login").headers["location"]).headers["location"]
+        assert mallory.get(back).status_code == 400
+        mallory.get("/oidc/login")
+        assert mallory.get(back).status_code == 400
+        cookie = ada.cookies["setpoint_oidc"]
+        assert ada.get(back).status_code == 303
+        assert ada.get(back).status_code == 400  # the browser has forgotten it
+        replayed = httpx.get(back, headers={"Cookie": f"setpoint_oidc={cookie}"})
+        assert replayed.status_code == 401
+        assert "refused the code" in replayed.text
+        assert (me(ada)["account"], me(mallory)) == ("ada", 401)
+        garbage = httpx.get(f"{front}/oidc/callback", headers={"Cookie": "setpoint_oidc=%%%"})
+        assert garbage.status_code == 400
+
+
+def test_a_provider_that_is_down_stops_its_own_logins_alone(front, provider, believing):
+    """503 with a way out; the form for a password is still there."""
+    provider.broken = True
+    _, answer = log_in(front)
+    assert answer.status_code == 503
+    assert "cannot be reached" in answer.text
+    assert 'name="password"' in answer.text
+
+
+def test_without_a_provider_there_is_no_such_login(plane):
+    """404, and no button."""
+    assert httpx.get(f"{plane}/oidc/login").status_code == 404
+    assert "/oidc/login" not in httpx.get(f"{plane}/login").text
+
+
+@pytest.mark.parametrize("text", ["trainers", "trainers:king", ":viewer", "machines:robot"])
+def test_a_mapping_that_is_none_is_refused_at_the_start(text):
+    """A pair needs a group, and a role that people have."""
+    with pytest.raises(UsageError, match="SETPOINT_OIDC_ROLES"):
+        roles_by_group(text)
+
+
+def test_a_provider_on_plain_http_is_refused(served):
+    """Only this machine may be asked without https."""
+    with pytest.raises(UsageError, match="https"):
+        Provider(replace(served, oidc_issuer="http://login.example.com", oidc_client_id="x"))
