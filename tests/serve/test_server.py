@@ -192,14 +192,39 @@ def test_up_starts_all_there_is(tmp_path):
     process = plane.start()
     try:
         plane.wait()
+        said = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+        with httpx.Client(base_url=plane.url) as browser:
+            once = said["login"].partition("/login?once=")[2]
+            first, again = (browser.post("/v1/sessions", json={"once": once}) for _ in range(2))
         plane.signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        process.communicate(timeout=60)
     finally:
         plane.kill()
         embedded.stop(Settings(home=home), force=True)
 
     assert process.returncode == 0
-    assert json.loads(out)["url"] == plane.url
+    assert said["url"] == plane.url
+    assert (first.status_code, first.json()["roles"], again.status_code) == (201, ["admin"], 401)
+    assert once
+    assert once not in plane.log.read_text()
+
+
+def test_a_pipe_gets_no_secret(tmp_path):
+    """Where no terminal is, `up` prints no one-time login; its log never holds one."""
+    home = tmp_path / "home"
+    environ = plane_environ(SETPOINT_HOME=str(home), SETPOINT_LINGER_S="0.5")
+    plane = PlaneProcess(environ, tmp_path / "up.log", ("up",))
+    process = plane.start()
+    try:
+        plane.wait()
+        plane.signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        plane.kill()
+        embedded.stop(Settings(home=home), force=True)
+
+    assert f"Setpoint is up: {plane.url}" in out
+    assert "spo_" not in out + plane.log.read_text()
 
 
 def test_two_processes_share_an_embedded_database(tmp_path):
