@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from plane_process import PlaneProcess, plane_environ
+from planes import credential, open_accounts
 from setpoint.observe import logfmt
 from setpoint.settings import Settings
 from setpoint.store import embedded
@@ -92,6 +94,26 @@ def test_a_stop_is_graceful_and_ends_well(serving, options, number):
     assert "Traceback" not in plane.log.read_text()
 
 
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "two"])
+@pytest.mark.parametrize("signals", [1, 2], ids=["once", "twice"])
+def test_open_streams_do_not_hold_up_a_stop(serving, owner_url, options, signals):
+    """With a stream open, Ctrl-C ends the plane well, and so does a second one that will not wait."""
+    open_accounts(owner_url)
+    headers = {"Authorization": f"Bearer {credential(owner_url, 'cy')}"}
+    plane = serving(*options)
+    plane.wait()
+    with httpx.stream("GET", f"{plane.url}/v1/stream", headers=headers, timeout=30) as stream:
+        chunks = stream.iter_raw()
+        assert next(chunks)
+        for _ in range(signals):
+            os.killpg(plane.process.pid, signal.SIGINT)  # as a terminal does
+        code, _ = plane.ended()
+        with suppress(httpx.RemoteProtocolError):  # cut, or ended well
+            assert b"event:" not in b"".join(chunks)
+
+    assert code == 0, plane.log.read_text()
+
+
 def test_a_killed_process_of_two_is_replaced(serving):
     """One of two is killed: the other serves on, and soon there are two again."""
     plane = serving("--workers", "2")
@@ -170,14 +192,39 @@ def test_up_starts_all_there_is(tmp_path):
     process = plane.start()
     try:
         plane.wait()
+        said = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+        with httpx.Client(base_url=plane.url) as browser:
+            once = said["login"].partition("/login?once=")[2]
+            first, again = (browser.post("/v1/sessions", json={"once": once}) for _ in range(2))
         plane.signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        process.communicate(timeout=60)
     finally:
         plane.kill()
         embedded.stop(Settings(home=home), force=True)
 
     assert process.returncode == 0
-    assert json.loads(out)["url"] == plane.url
+    assert said["url"] == plane.url
+    assert (first.status_code, first.json()["roles"], again.status_code) == (201, ["admin"], 401)
+    assert once
+    assert once not in plane.log.read_text()
+
+
+def test_a_pipe_gets_no_secret(tmp_path):
+    """Where no terminal is, `up` prints no one-time login; its log never holds one."""
+    home = tmp_path / "home"
+    environ = plane_environ(SETPOINT_HOME=str(home), SETPOINT_LINGER_S="0.5")
+    plane = PlaneProcess(environ, tmp_path / "up.log", ("up",))
+    process = plane.start()
+    try:
+        plane.wait()
+        plane.signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        plane.kill()
+        embedded.stop(Settings(home=home), force=True)
+
+    assert f"Setpoint is up: {plane.url}" in out
+    assert "spo_" not in out + plane.log.read_text()
 
 
 def test_two_processes_share_an_embedded_database(tmp_path):

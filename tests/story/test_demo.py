@@ -4,7 +4,16 @@ import pytest
 
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
+from setpoint.observe import logfmt
 from sweep_home import ADA, TINY
+
+ALL_EVENTS = {"after": 0, "name": None, "level": None, "since": None, "until": None, "limit": 1}
+
+
+@pytest.fixture
+def plane_login(settings, server, clone, monkeypatch):
+    """The demo's database with a login that may also act as the plane."""
+    monkeypatch.setenv("SETPOINT_DATABASE_URL", server.url(clone, login="setpoint_server"))
 
 
 @pytest.fixture
@@ -14,7 +23,9 @@ def tiny_demo(database, catalogues):
     apply_seed(database, catalogues, (load_seeds("", catalogues)[0], overlay), ADA, overwrite=False)
 
 
-def test_without_data_the_demo_invents_a_market_and_says_so(setpoint_command, tiny_demo, settings):
+def test_without_data_the_demo_invents_a_market_and_says_so(
+    setpoint_command, tiny_demo, plane_login, settings, database
+):
     """Seed, sweep and judge end well without market data, and nothing hides that the market was invented."""
     done = setpoint_command("demo")
     (report,) = settings.home.glob("runs/*/report.html")
@@ -24,6 +35,14 @@ def test_without_data_the_demo_invents_a_market_and_says_so(setpoint_command, ti
     assert "coverage cvntrade: 455 of 455 (100.0 %)" in done.out
     assert "30 results, 0 failed; SYNTHETIC data" in done.out
     assert "verdict: " in done.out
+    # It really went through the plane: another account recorded it, by requests that were logged.
+    row = database.fetch_all("list_runs", state=None, limit=1)[0]
+    log = [dict(logfmt.parse(line)) for line in (settings.home / "plane.log").read_text().splitlines()]
+    assert row["started_by"] == "demo-robot"
+    assert {line.get("status") for line in log if line.get("path") == f"/v1/runs/{row['id']}/units"} == {
+        "200"
+    }
+    assert database.fetch_all("page_events", **ALL_EVENTS, run=row["id"])
     assert "synthetic" in report.read_text(encoding="utf-8").lower()
 
 

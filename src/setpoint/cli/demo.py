@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,7 @@ import typer
 from rich.rule import Rule
 
 from setpoint.cli.app import app, catalogues, database, err, out, settings
-from setpoint.cli.pin import database_door
+from setpoint.cli.pin import plane_door
 from setpoint.cli.runs import print_verdict
 from setpoint.cli.seed import print_applied
 from setpoint.cli.sweep import (
@@ -28,10 +30,15 @@ from setpoint.declare.seeds import load_seeds
 from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
 
 CONTEXT = {"profile": "demo"}
+#: The account that the demo trains as.
+ROBOT = "demo-robot"
+LOG = "plane.log"
 
 
 @app.command()
@@ -40,8 +47,9 @@ def demo(
     processes: Processes = None,
     report: Annotated[Path | None, typer.Option("--report", help="Default: under SETPOINT_HOME.")] = None,
 ) -> None:
-    """Declare, seed, pin, tune, fit, attest, record and judge: some minutes on two cores.
+    """Declare, seed, serve, pin, tune, fit, attest, record and judge: some minutes on two cores.
 
+    The sweep knows nothing but a plane, which runs as long as the demo: it pins and reports over HTTP.
     The budget is the seeded overlay `profile=demo`, governed like any other value. Without market data
     an invented market is used, and labelled so everywhere.
 
@@ -57,10 +65,12 @@ def demo(
     with database() as opened:
         _headline("store and seed", str(settings().home))
         _seed(opened, system)
-        _headline("resolve and train", "Ctrl-C leaves a run that can be resumed")
-        door = database_door(opened, system)
-        run = start(door, system, CONTEXT, _data(data), processes)
-        require_recorded(door, run, follow(door, run))
+        with _plane() as (url, token):
+            _headline("resolve and train", f"through the plane at {url}; Ctrl-C leaves a run to resume")
+            through = replace(settings(), url=url, token=token, token_file="")
+            with plane_door(system, through) as door:
+                run = start(door, system, CONTEXT, _data(data), processes)
+                require_recorded(door, run, follow(door, run))
         _headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = view_run(opened, run)
         print_verdict(view)
@@ -68,6 +78,20 @@ def demo(
         write_atomically(target, render(view))
     _headline("done", f"{time.monotonic() - began:.0f} s")
     _next_steps(target)
+
+
+@contextmanager
+def _plane() -> Iterator[tuple[str, str]]:
+    """Serve a plane on a free port as long as the block runs; yields its URL and a robot's token."""
+    from setpoint.serve.appointments import revoke_token, robot_token
+    from setpoint.serve.server import listen, serving
+
+    number, token = robot_token(settings(), ROBOT, "setpoint demo")
+    try:
+        with listen("127.0.0.1", 0) as listener, serving(settings(), listener, settings().home / LOG) as url:
+            yield url, token
+    finally:
+        revoke_token(settings(), number)
 
 
 def _seed(opened: Database, system: Catalogues) -> None:
@@ -106,6 +130,7 @@ def _next_steps(report: Path) -> None:
         ("setpoint show latest", "each unit, its trial, trees and attestation"),
         ("setpoint explain tuning_trials -c profile=demo", "which layer set a value"),
         ("setpoint coverage", "declared, seeded, read"),
+        ("setpoint up", "the plane on this home: its API, flags and streams"),
         ("setpoint run -- env | grep CVN_HPO_XGB_5M", "hand the values to any program"),
     ):
         out.print(f"  {command:<48} {what}", highlight=False, soft_wrap=True)

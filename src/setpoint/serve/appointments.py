@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from setpoint.change.identity import os_account
-from setpoint.serve.secret import ONCE, digest, new_secret
+from setpoint.serve.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.store.owning import owner_transaction
 
 if TYPE_CHECKING:
@@ -47,3 +47,32 @@ def one_time_login(settings: Settings, account: str = "admin") -> str:
             transaction.execute("create_account", name=account, roles=["admin"], remote=REMOTE)
         transaction.execute("issue_once", account=account, hash=digest(secret), remote=REMOTE)
     return secret
+
+
+def robot_token(settings: Settings, account: str, label: str) -> tuple[int, str]:
+    """Return the number and the secret of a robot's token that lives a day; a missing robot is made.
+
+    Raises:
+        DatabaseUnavailable, ForbiddenError: see ``owner_transaction``.
+    """
+    secret = new_secret(TOKEN)
+    with as_owner(settings) as transaction:
+        known = {row["name"] for row in transaction.fetch_all("read_accounts")}
+        if account not in known:
+            transaction.execute("create_account", name=account, roles=["robot"], remote=REMOTE)
+        row = transaction.fetch_one(
+            "issue_token",
+            account=account,
+            hash=digest(secret),
+            label=label,
+            roles=None,
+            days=1,
+            remote=REMOTE,
+        )
+    return (row or {})["id"], secret
+
+
+def revoke_token(settings: Settings, number: int) -> None:
+    """End a token at once; errors as ``owner_transaction``."""
+    with as_owner(settings) as transaction:
+        transaction.execute("revoke_token", id=number, remote=REMOTE)

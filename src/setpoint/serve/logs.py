@@ -14,6 +14,7 @@ from setpoint.observe import logfmt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 class LogfmtFormatter(logging.Formatter):
@@ -46,3 +47,19 @@ LOG_CONFIG: dict[str, Any] = {
         "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
 }
+
+
+def log_to(file: Path) -> dict[str, Any]:
+    """Return the same configuration with the lines appended to a file, whose folder is made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = {"class": "logging.FileHandler", "formatter": "logfmt", "filename": str(file)}
+    return {**LOG_CONFIG, "handlers": {"stderr": handler}}
+
+
+def end_log() -> None:
+    """Close what the configuration opened."""
+    for name in LOG_CONFIG["loggers"]:
+        logger = logging.getLogger(name)
+        for handler in [*logger.handlers]:
+            logger.removeHandler(handler)
+            handler.close()

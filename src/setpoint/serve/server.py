@@ -18,7 +18,8 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -29,12 +30,15 @@ from setpoint.change.invariants import compile_invariants
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, UnavailableError, UsageError
 from setpoint.serve.app import build_api, build_app
-from setpoint.serve.logs import LOG_CONFIG
+from setpoint.serve.logs import LOG_CONFIG, end_log, log_to
 from setpoint.serve.plane import Plane
 from setpoint.settings import Settings
 from setpoint.store.database import SERVER, Database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from starlette.types import ASGIApp
 
     from setpoint.declare.catalogue import Catalogues
@@ -54,6 +58,8 @@ _PEER_OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PEER_TIMEOUT_S // 9),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
+#: How long the end of a block waits for a plane in a thread.
+_PARTING_S = 10.0
 _PR_SET_PDEATHSIG = 1
 _LOG = logging.getLogger("setpoint.serve")
 
@@ -144,6 +150,29 @@ def _serve_here(settings: Settings, listener: socket.socket, trusted_proxy: str)
             server.run([listener])
 
 
+@contextmanager
+def serving(settings: Settings, listener: socket.socket, log: Path) -> Iterator[str]:
+    """Serve from a thread of this process as long as the block runs; yields the address.
+
+    Args:
+        settings: whose database is served.
+        listener: what ``listen`` returned.
+        log: the file that takes the log's lines.
+    """
+    plane = open_plane(settings)
+    with plane.database:
+        config = _config(build_app(plane), 1, "", log_to(log))
+        server = PlaneServer(config, plane.live)
+        thread = threading.Thread(target=server.run, args=[[listener]], name="setpoint-plane", daemon=True)
+        thread.start()
+        try:
+            yield address_of(listener)
+        finally:
+            server.should_exit = True
+            thread.join(timeout=_PARTING_S)
+            end_log()
+
+
 def worker_app() -> ASGIApp:
     """Return the application of one of several processes, which ends with the one that started it."""
     if sys.platform == "linux":
@@ -171,7 +200,9 @@ def _catalogues(settings: Settings) -> Catalogues:
     return catalogues
 
 
-def _config(app: ASGIApp | str, workers: int, trusted_proxy: str) -> uvicorn.Config:
+def _config(
+    app: ASGIApp | str, workers: int, trusted_proxy: str, log_config: dict[str, Any] = LOG_CONFIG
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         factory=isinstance(app, str),
@@ -180,7 +211,7 @@ def _config(app: ASGIApp | str, workers: int, trusted_proxy: str) -> uvicorn.Con
         http="httptools",
         ws="none",
         lifespan="on",
-        log_config=LOG_CONFIG,
+        log_config=log_config,
         access_log=False,  # each request is one line of the guard's, with its id
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
