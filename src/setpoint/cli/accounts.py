@@ -120,7 +120,7 @@ def link(
 ) -> None:
     """Let a person of an identity provider in as this account.
 
-    Example: `setpoint accounts link ada --issuer https://login.example.com --subject 248289761001`
+    Example: `setpoint accounts link ada --issuer "$SETPOINT_OIDC_ISSUER" --subject 248289761001`
     """
     _as_owner(
         lambda owner: owner.execute("link_identity", name=name, issuer=issuer, subject=subject, remote=_HERE)
@@ -136,7 +136,7 @@ def provider(
 ) -> None:
     """Believe an identity provider about people, who may bring these roles by their groups and no others.
 
-    Example: `setpoint accounts provider https://login.example.com --role viewer --role config_write`
+    Example: `setpoint accounts provider "$SETPOINT_OIDC_ISSUER" --role viewer --role config_write`
     """
     given = sorted(set(role or []))
     _as_owner(lambda owner: owner.execute("believe_provider", issuer=issuer, roles=given))
