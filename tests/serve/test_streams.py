@@ -182,7 +182,7 @@ def test_a_history_that_was_replaced_by_an_older_one_is_told_afresh(database, se
     assert [revision.id for revision in found.revisions] == [1]
 
 
-def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(  # noqa: PLR0917 - fixtures
+def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(
     database, plane_settings, client_of, owner_url, write, monkeypatch
 ):
     """Thousands of revisions pass it by: the server holds no more than a buffer, the reader gets the last."""

@@ -103,6 +103,8 @@ CREATE TRIGGER announce_access AFTER UPDATE OF roles, disabled_at OR DELETE ON p
     FOR EACH STATEMENT EXECUTE FUNCTION public.announce_access();
 CREATE TRIGGER announce_access AFTER UPDATE OF revoked_at, expires_at OR DELETE ON public.credentials
     FOR EACH STATEMENT EXECUTE FUNCTION public.announce_access();
+ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER announce_access;
+ALTER TABLE public.credentials ENABLE ALWAYS TRIGGER announce_access;
 
 CREATE FUNCTION public.credential_holder(
     secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamptz
