@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from setpoint.serve.access import CSRF_HEADER, PUBLIC, SECURE_COOKIE, SESSION_COOKIE, hot_access
-from setpoint.serve.api.shared import Problem
+from setpoint.serve.api.shared import Problem, StrictRoute
 from setpoint.serve.plain_paths import plain_paths
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def describe(api: FastAPI, plain: Iterable[BaseRoute] = ()) -> None:
         plain: the plain routes that are served beside it.
 
     Raises:
-        AssertionError: a route declares no rule: a programming error.
+        AssertionError: a route declares no rule, or is of a class that holds nobody to it: a programming
+            error.
     """
     api.router.routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
     contexts = [context.route for context in iter_route_contexts(api.routes)]
@@ -63,6 +64,8 @@ def describe(api: FastAPI, plain: Iterable[BaseRoute] = ()) -> None:
     for route in routes:
         path = getattr(route, "path", route)
         assert _rule(route), f"{path} declares no access rule"  # noqa: S101 - a programming error
+        holds = not isinstance(route, APIRoute) or isinstance(route, StrictRoute)
+        assert holds or _rule(route) == list(PUBLIC), f"{path} does not hold to its rule"  # noqa: S101 - as above
 
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:

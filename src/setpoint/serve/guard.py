@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection
 from setpoint.errors import PayloadTooLarge, TooManyRequests
 from setpoint.observe import logfmt
 from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, given_secret
+from setpoint.serve.bodies import MOST_BODY_BYTES
 from setpoint.serve.limits import Limits
 from setpoint.serve.problems import problem_of
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from setpoint.serve.plane import Plane
 
-#: Large enough for every document, plan and batch of events; a request is read whole into memory.
-MOST_BODY_BYTES = 4 * 1024 * 1024
 _LOG = logging.getLogger("setpoint.access")
 #: Request ids are unique, not secret: a random number for each request would cost more than its answer.
 _PROCESS_ID, _NUMBERS = token_hex(10), count(1)

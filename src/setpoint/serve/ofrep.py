@@ -26,7 +26,8 @@ from setpoint.errors import (
     UnknownRevision,
     UsageError,
 )
-from setpoint.serve.access import ANYONE, hot_access, principal_of, require
+from setpoint.serve.access import ANYONE, admitted, hot_access
+from setpoint.serve.answers import REVALIDATED
 from setpoint.serve.bodies import read_object
 from setpoint.serve.conditional import is_known
 from setpoint.serve.flags import flags_of
@@ -54,7 +55,7 @@ def routes(live: Live) -> list[Route]:
     @hot_access(*ANYONE, summary="Evaluate one flag")
     async def single(request: Request) -> Response:
         """Evaluate one flag."""
-        require(await principal_of(request), *ANYONE)
+        await admitted(request, *ANYONE)
         key = request.path_params["key"]
         pinned = await _evaluated(live, request, await _context(live, request))
         flag = flags_of(pinned, live.cache.catalogues).by_key.get(key)
@@ -65,12 +66,11 @@ def routes(live: Live) -> list[Route]:
     @hot_access(*ANYONE, summary="Evaluate every flag")
     async def bulk(request: Request) -> Response:
         """Evaluate every flag."""
-        caller = await principal_of(request)
-        require(caller, *ANYONE)
+        caller = await admitted(request, *ANYONE)
         context = await _context(live, request)
         flags = flags_of(await _evaluated(live, request, context), live.cache.catalogues)
-        headers = {"ETag": flags.etag, "Cache-Control": "private, no-cache"}
-        if is_known(request, flags.etag):
+        headers = {"ETag": flags.etag, "Cache-Control": REVALIDATED}
+        if is_known(request.headers.getlist("if-none-match"), flags.etag):
             return Response(status_code=304, headers=headers)
         streams = json.dumps([await _event_stream(live, context, caller.account)], separators=(",", ":"))
         return Response(f'{{{flags.bulk},"eventStreams":{streams}}}', 200, headers, MEDIA_TYPE)

@@ -338,7 +338,7 @@ def change_account(
 def link_identity(
     plane: PlaneOf, caller: Caller, once: Once, remote: Remote, name: AccountName, identity: Identity
 ) -> Response:
-    """Let that person in as this account; its password is void and its sessions end, unless it is one's own."""
+    """Let that person in as this account; the password and the sessions of another's end."""
 
     def work(transaction: Any) -> Answer:
         transaction.execute("link_identity", name=name, remote=remote, **identity.model_dump())
