@@ -87,7 +87,7 @@ def serve_plane(home):
     with Database.open(settings, SERVER) as database:
         plane = Plane(settings, database, load_catalogues(settings.catalogues))
         config = uvicorn.Config(
-            build_app(plane), log_config=None, access_log=False, http=PlaneProtocol, ws="none", lifespan="on"
+            build_app(plane), log_config=None, http=PlaneProtocol, ws="none", lifespan="on"
         )
         print(listener.getsockname()[1], flush=True)
         uvicorn.Server(config).run(sockets=[listener])

@@ -56,7 +56,7 @@ def live_plane(
         plane = Plane(settings, database, load_catalogues(settings.catalogues))
         plane.live.feed.beat_s = beat_s
         config = uvicorn.Config(
-            build_app(plane), log_config=None, access_log=False, http=PlaneProtocol, ws="none", lifespan="on"
+            build_app(plane), log_config=None, http=PlaneProtocol, ws="none", lifespan="on"
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

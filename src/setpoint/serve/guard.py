@@ -21,7 +21,7 @@ from setpoint.observe import logfmt
 from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, given_secret
 from setpoint.serve.bodies import MOST_BODY_BYTES
 from setpoint.serve.limits import Limits
-from setpoint.serve.problems import problem_of
+from setpoint.serve.problems import refusal_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -99,7 +99,9 @@ class _Exchange:
             await inner(self._scope, self._read, self._answer)
         except (PayloadTooLarge, TooManyRequests) as error:
             if not self._status:
-                await problem_of(error, self._id)(self._scope, self._receive, self._answer)
+                await refusal_of(error, self._scope["path"], self._id)(
+                    self._scope, self._receive, self._answer
+                )
         finally:
             self._log()
 

@@ -67,6 +67,11 @@ _LOG = logging.getLogger("setpoint.serve")
 class PlaneProtocol(HttpToolsProtocol):
     """uvicorn's connection, whose server otherwise waits for streams to end by themselves."""
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        # uvicorn's line shows the query, in which a stream's token may stand; Guard writes ours.
+        self.access_log = False
+
     def shutdown(self) -> None:
         """End the streams of this process, then this connection when its answer is given."""
         self.app_state[END_STREAMS]()
@@ -206,8 +211,6 @@ def _config(
         ws="none",
         lifespan="on",
         log_config=log_config,
-        # Each request is one line of the guard's, with its id; uvicorn's would show the query, in which a
-        # stream's token may stand.
         access_log=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
