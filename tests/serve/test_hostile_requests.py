@@ -4,6 +4,7 @@ import socket
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -205,3 +206,49 @@ def test_half_a_request_blocks_nobody(plane, http_as, seeded):
         for opened in sockets:
             opened.close()
     assert http_as("cy").get("/v1/scopes").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/login?once=%F0%9F%92%A5", {}, 303),
+        ("GET", "/login?once=a%0D%0Ab", {}, 303),
+        ("GET", "/oidc/callback", {"Cookie": "setpoint_oidc=" + "W1tb" * 15_000}, 400),
+        ("POST", "/login", {"Origin": "http://["}, 403),
+        ("POST", "/v1/sessions", {"Origin": "http://["}, 403),
+        ("GET", "/login", {"Host": "["}, 200),
+    ],
+)
+def test_what_no_browser_sends_to_the_pages_is_no_failure(plane, method, path, headers, status):
+    """Names beyond a cookie's alphabet, a login begun nowhere, an origin that is no address."""
+    answer = httpx.request(method, f"{plane}{path}", headers=headers)
+
+    assert answer.status_code == status
+    assert "setpoint_once" not in answer.headers.get("set-cookie", "")
+
+
+def test_what_the_database_itself_says_is_not_told(http_as, owner_url):
+    """One person for two accounts is a conflict; which table and constraint said so is our own affair."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("INSERT INTO identity_providers VALUES ('https://id.example', '{viewer}')")
+    linked = [
+        http_as("dan").put(
+            f"/v1/accounts/{name}/identity", json={"issuer": "https://id.example", "subject": "somebody"}
+        )
+        for name in ("cy", "bo")
+    ]
+
+    assert [answer.status_code for answer in linked] == [204, 409]
+    assert linked[1].json()["where"] == {}
+    assert not any(word in linked[1].text for word in ("PostgreSQL", "constraint", "issuer", "somebody"))
+
+
+def test_nobody_speaks_for_another_accounts_process(seeded, http_as):
+    """Clients are listed for all to see; a report under such a name by another account changes nothing."""
+    client = "c" * 32
+    held, told = "1" * 64, "2" * 64
+    for account, snapshot in (("robot", held), ("cy", told)):
+        reported = http_as(account).put(f"/v1/holders/{client}", json={"snapshot": snapshot, "pid": 1})
+        assert reported.status_code == 204
+        listed = http_as("cy").get("/v1/holders").json()["items"]
+        assert [(row["account"], row["snapshot"]) for row in listed] == [("robot", held)]

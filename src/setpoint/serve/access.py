@@ -15,8 +15,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
-from starlette.concurrency import run_in_threadpool
 
 from setpoint.errors import ForbiddenError, SetpointError, UnauthenticatedError
 from setpoint.serve.secret import digest
@@ -48,6 +48,8 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BELIEVED_S = 5.0
 _MOST_KNOWN = 10_000
 _NOTED_EVERY_S = 60.0
+#: Sessions of the database that looking credentials up may take; what requests then do takes others.
+_ASKED_AT_A_TIME = 2
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}, {"session": []}]
 _LOG = logging.getLogger("setpoint.serve")
 
@@ -80,6 +82,18 @@ class Credentials:
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._noted: dict[tuple[int, str], float] = {}
         self._generation = 0
+        self._limiter = CapacityLimiter(_ASKED_AT_A_TIME)
+
+    async def found(self, secret: str) -> Principal:
+        """Return who holds a secret, from memory or from the database; raises as ``holder``."""
+        if known := self.known(secret):
+            return known
+        return await to_thread.run_sync(self.holder, secret, limiter=self._limiter)
+
+    async def noted(self, principal: Principal, remote: str) -> None:
+        """Note a use, unless the last one from this address is not a minute old."""
+        if not self._is_noted(principal, remote):
+            await to_thread.run_sync(self._note, principal, remote, limiter=self._limiter)
 
     def holder(self, secret: str) -> Principal:
         """Return who holds a secret.
@@ -101,13 +115,12 @@ class Credentials:
         self._generation += 1
         self._known.clear()
 
-    def is_noted(self, principal: Principal, remote: str) -> bool:
-        """True when this use needs no note: the last one from this address is not a minute old."""
+    def _is_noted(self, principal: Principal, remote: str) -> bool:
         noted = self._noted.get((principal.credential_id, remote))
         return noted is not None and time.monotonic() - noted < _NOTED_EVERY_S
 
-    def note(self, principal: Principal, remote: str) -> None:
-        """Note when and from where a credential is used; a database that is away stops no reader."""
+    def _note(self, principal: Principal, remote: str) -> None:
+        # A database that is away stops no reader.
         if len(self._noted) >= _MOST_KNOWN:
             self._noted.clear()
         self._noted[principal.credential_id, remote] = time.monotonic()
@@ -199,13 +212,9 @@ async def principal_of(request: Request) -> Principal:
 async def holder_of(request: Request, secret: str) -> Principal:
     """Return who holds the secret that a request presents, and note its use; errors as ``holder``."""
     credentials: Credentials = request.app.state.plane.credentials
-    principal = credentials.known(secret)
-    if principal is None:
-        principal = await run_in_threadpool(credentials.holder, secret)
+    principal = await credentials.found(secret)
     request.state.account = principal.account
-    remote = remote_of(request)
-    if not credentials.is_noted(principal, remote):
-        await run_in_threadpool(credentials.note, principal, remote)
+    await credentials.noted(principal, remote_of(request))
     return principal
 
 

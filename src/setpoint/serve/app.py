@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from starlette.applications import Starlette
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 #: What the server of this application calls when it is to stop; in the state that its lifespan begins with.
 END_STREAMS = "end_streams"
+#: Threads, and so sessions of the database, of the typed API and the clock. Resolving has 4 of its own,
+#: logins and the looking up of credentials 2 each, and readiness 1: together the pool's, so that requests
+#: which all wait for one lock never keep a pin, a login or a probe waiting.
+THREADS = 7
 #: What the paths of the plain routes begin with.
 PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\
@@ -92,6 +97,7 @@ class _Doors:
 @asynccontextmanager
 async def _lifespan(api: FastAPI) -> AsyncIterator[dict[str, Any]]:
     live: Live = api.state.plane.live
+    current_default_thread_limiter().total_tokens = THREADS
     live.start()
     try:
         async with ticking(api.state.plane):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import ClientDisconnect
+
 from setpoint.errors import PayloadTooLarge, UsageError
 from setpoint.serve.strict_json import parse_body
 
@@ -24,14 +26,18 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
 
     Raises:
         PayloadTooLarge: it is longer than ``most_bytes``.
+        UsageError: the client left; nobody reads the answer.
     """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            raise PayloadTooLarge(
-                f"the body is longer than {most_bytes} bytes.", hint="send only what is asked for"
-            )
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most_bytes:
+                raise PayloadTooLarge(
+                    f"the body is longer than {most_bytes} bytes.", hint="send only what is asked for"
+                )
+    except ClientDisconnect:
+        raise UsageError("the body ended before its end.", hint="send all of it") from None
     request._body = bytes(body)  # noqa: SLF001 - where Starlette keeps what it has read
     return request._body  # noqa: SLF001
 

@@ -131,7 +131,7 @@ class _Exchange:
             self._status,
             1000 * (time.monotonic() - self._began),
             state.get("account", ""),
-            client[0],
+            logfmt.text(client[0]),
         )
 
 

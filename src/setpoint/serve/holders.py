@@ -86,7 +86,7 @@ class Holders:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pending: dict[str, Holder] = {}
+        self._pending: dict[tuple[str, str], Holder] = {}
         self._flushing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -105,10 +105,12 @@ class Holders:
 
     def note(self, holder: Holder) -> None:
         """Remember what a client holds now; never waits."""
-        self._pending.pop(holder.client, None)
+        # By account too: clients are listed, and nobody speaks for another's process.
+        named = (holder.client, holder.account)
+        self._pending.pop(named, None)
         if len(self._pending) >= MOST_PENDING:
             del self._pending[next(iter(self._pending))]
-        self._pending[holder.client] = holder
+        self._pending[named] = holder
 
     async def flush(self) -> None:
         """Write what is pending; it stays pending when the database is out of reach."""
@@ -118,7 +120,7 @@ class Holders:
                 return
             now = time.monotonic()
             # In one order everywhere, so that two servers never wait for each other.
-            rows = [taken[client].row(now) for client in sorted(taken)]
+            rows = [taken[named].row(now) for named in sorted(taken)]
             try:
                 await run_in_threadpool(self._database.execute_many, "note_holder", rows)
             except BaseException:

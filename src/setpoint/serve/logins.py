@@ -56,7 +56,7 @@ class Logins:
 
     async def once(self, secret: str, remote: str) -> Opened:
         """Open a session for a one-time login, which is used up; raises as ``by_password`` does."""
-        return await to_thread.run_sync(self._once, secret, remote)
+        return await to_thread.run_sync(self._once, secret, remote, limiter=self._limiter)
 
     async def by_identity(
         self, issuer: str, subject: str, name: str, roles: Sequence[str], remote: str
@@ -66,7 +66,9 @@ class Logins:
         Raises:
             ForbiddenError: the account is neither linked nor given a role, or it is disabled.
         """
-        return await to_thread.run_sync(self._by_identity, issuer, subject, name, roles, remote)
+        return await to_thread.run_sync(
+            self._by_identity, issuer, subject, name, roles, remote, limiter=self._limiter
+        )
 
     async def set_password(self, caller: Principal, current: str, new: str, remote: str) -> None:
         """Set the caller's password; their other sessions end.

@@ -20,7 +20,7 @@ from setpoint.serve.answers import REVALIDATED
 from setpoint.serve.cache import etag_of
 from setpoint.serve.conditional import is_known
 from setpoint.serve.flags import TYPES, document_values, value_text
-from setpoint.serve.problems import problem_of
+from setpoint.serve.problems import problem_of, publicly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def _flags(snapshot: Snapshot, catalogues: Catalogues) -> Iterator[str]:
 
 def _refusal(problem: SetpointError) -> Response:
     """Return an error in the shape of the manifest API."""
-    content = {"error": {"message": problem.message, "status": problem.http_status}}
+    content = {"error": {"message": publicly(problem).message, "status": problem.http_status}}
     told = problem_of(problem).headers
     headers = {name: told[name] for name in ("WWW-Authenticate", "Retry-After") if name in told}
     return Response(json.dumps(content), problem.http_status, headers, "application/json")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import httpx
+from anyio import CapacityLimiter, to_thread
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 LEEWAY_S = 30
 LOGIN_LIVES_S = 600
 _TIMEOUT_S = 5.0
+#: Whoever waits for a provider that hangs holds a thread.
+_ASKED_AT_A_TIME = 2
 _SCOPE = "openid profile email"
 _BELIEVED_S = 3600.0
 _SIGNED_BY = ["RS256", "PS256", "ES256", "RS384", "PS384", "ES384", "RS512", "PS512", "ES512", "EdDSA"]
@@ -66,7 +69,7 @@ class Begun(NamedTuple):
         try:
             parts = json.loads(base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4)))
             state, nonce, verifier = map(str, parts)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise _not_begun() from None
         return cls(state, nonce, verifier)
 
@@ -81,7 +84,7 @@ class Person(NamedTuple):
 
 
 class Provider:
-    """The identity provider of these settings; safe across threads, each call may wait for it."""
+    """The identity provider of these settings; those who wait for it hold up nothing else."""
 
     def __init__(self, settings: Settings) -> None:
         """Read what the settings say.
@@ -95,6 +98,7 @@ class Provider:
         self._roles = roles_by_group(settings.oidc_roles)
         self._found: tuple[float, dict[str, Any]] | None = None
         self._keys: KeySet | None = None
+        self._limiter = CapacityLimiter(_ASKED_AT_A_TIME)
         if self.issuer and not self._client_id:
             raise UsageError(
                 "SETPOINT_OIDC_ISSUER needs SETPOINT_OIDC_CLIENT_ID.", hint="the provider gave you one"
@@ -105,12 +109,26 @@ class Provider:
         """True when these settings name a provider."""
         return bool(self.issuer)
 
-    def begin(self, redirect_uri: str) -> tuple[str, Begun]:
+    async def begin(self, redirect_uri: str) -> tuple[str, Begun]:
         """Return the provider's address to send the browser to, and what the browser keeps.
 
         Raises:
             UnavailableError: the provider cannot be reached.
         """
+        return await to_thread.run_sync(self._begin, redirect_uri, limiter=self._limiter)
+
+    async def finish(self, redirect_uri: str, begun: Begun, query: Mapping[str, str]) -> Person:
+        """Return the person whom the provider sent back.
+
+        Raises:
+            UsageError: the state is not the one that this browser began with.
+            ForbiddenError: the provider said no.
+            UnauthenticatedError: the provider refuses the code, or its id token does not hold.
+            UnavailableError: the provider cannot be reached.
+        """
+        return await to_thread.run_sync(self._finish, redirect_uri, begun, query, limiter=self._limiter)
+
+    def _begin(self, redirect_uri: str) -> tuple[str, Begun]:
         begun = Begun(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
         address = prepare_grant_uri(
             self._endpoint("authorization_endpoint"),
@@ -125,15 +143,7 @@ class Provider:
         )
         return str(address), begun
 
-    def finish(self, redirect_uri: str, begun: Begun, query: Mapping[str, str]) -> Person:
-        """Return the person whom the provider sent back.
-
-        Raises:
-            UsageError: the state is not the one that this browser began with.
-            ForbiddenError: the provider said no.
-            UnauthenticatedError: the provider refuses the code, or its id token does not hold.
-            UnavailableError: the provider cannot be reached.
-        """
+    def _finish(self, redirect_uri: str, begun: Begun, query: Mapping[str, str]) -> Person:
         if not hmac.compare_digest(query.get("state", "").encode(), begun.state.encode()):
             raise _not_begun()
         if "code" not in query:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from anyio import CapacityLimiter
+
 from setpoint.serve.access import Credentials
 from setpoint.serve.checks import Check
 from setpoint.serve.live import Live
@@ -32,6 +34,8 @@ class Plane:
     live: Live = field(init=False)
     logins: Logins = field(init=False)
     provider: Provider = field(init=False)
+    #: One probe at a time asks the database.
+    probing: CapacityLimiter = field(init=False, default_factory=lambda: CapacityLimiter(1))
     #: Dear questions by name, with their last answers.
     checks: dict[str, Check] = field(init=False, default_factory=dict)
 

@@ -25,6 +25,7 @@ from setpoint.errors import (
     UnauthenticatedError,
     UsageError,
 )
+from setpoint.observe import logfmt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,14 @@ MEDIA_TYPE = "application/problem+json"
 #: Below it errors have the shape that OFREP's clients read.
 OFREP = "/ofrep/"
 _LOG = logging.getLogger("setpoint.serve")
+#: What is told of an error of the database's own, by its status.
+_DATABASE_SAID = {
+    403: ("the database does not allow this", "look at your roles: GET /v1/me"),
+    404: ("this refers to something that is not there", "make that first"),
+    409: ("something else was in the way", "try again"),
+    422: ("the database does not take one of these values", "look at names, texts and numbers"),
+    503: ("the database is out of reach, or too busy", "try again"),
+}
 #: What a status says for itself, where no error of ours was raised.
 _PLAIN = {
     404: ("missing", "there is nothing at this address.", "GET /openapi.json lists what there is"),
@@ -75,15 +84,32 @@ def problem(
 
 def problem_of(error: SetpointError, request_id: str = "") -> Response:
     """Return one of our errors as a response."""
+    told = publicly(error)
     return problem(
         error.http_status,
         error.code,
-        error.message,
-        hint=error.hint,
+        told.message,
+        hint=told.hint,
         request_id=request_id,
         headers=_headers(error),
-        where=error.where,
+        where=told.where,
     )
+
+
+def publicly(error: SetpointError) -> SetpointError:
+    """Return an error as it may be told: without what PostgreSQL itself said of hosts, tables and values.
+
+    Our own log has that.
+    """
+    state = error.where.get("sqlstate")
+    if state is None:
+        return error
+    where = {name: value for name, value in error.where.items() if name != "sqlstate"}
+    if str(state).startswith("SP"):  # raised by our own functions, for people
+        return type(error)(error.message, hint=error.hint, **where)
+    _LOG.warning("event=database_said code=%s text=%s", error.code, logfmt.text(error.message))
+    said, hint = _DATABASE_SAID.get(error.http_status, ("the database failed on this", ""))
+    return type(error)(f"{said}.", hint=hint, **where)
 
 
 def refusal_of(error: SetpointError, path: str, request_id: str = "") -> Response:
@@ -93,7 +119,8 @@ def refusal_of(error: SetpointError, path: str, request_id: str = "") -> Respons
 
 def flag_refusal(error: SetpointError, key: str | None = None) -> Response:
     """Return one of our errors in OFREP's shape; ``key`` names the flag that was asked for."""
-    details = f"{error.message} next: {error.hint}" if error.hint else error.message
+    told = publicly(error)
+    details = f"{told.message} next: {told.hint}" if told.hint else told.message
     if isinstance(error, InvalidContext):
         return flag_failure(400, "INVALID_CONTEXT", details, key)
     if isinstance(error, UsageError | InvalidDocument):

@@ -3,13 +3,15 @@
 Guarantees: a process serves before the database is there, and says at ``/health/ready`` that it is not
 ready; it never migrates. On SIGTERM or Ctrl-C no new connection is taken, streams are ended, and requests
 under way have ``GRACE_S`` to end; a second Ctrl-C ends at once.
-A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``. Of several
+A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``, one whose request
+does not arrive after ``ARRIVES_WITHIN_S``. Of several
 processes one that dies is replaced, and all end with the one that started them. Refuses a port that is
 taken before it starts any.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import errno
 import logging.config
@@ -49,6 +51,9 @@ GRACE_S = 2
 #: Connections the kernel keeps for us while all processes are busy.
 BACKLOG = 4096
 PEER_TIMEOUT_S = 45
+#: How long a request may take to arrive, from its first byte, or the connection's, to its last.
+ARRIVES_WITHIN_S = 60.0
+MOST_HEAD_BYTES = 128 * 1024
 #: Longer than a client's pauses between two units or two batches of events, mostly.
 KEEP_ALIVE_S = 30
 _PEER_OPTIONS = (
@@ -65,12 +70,57 @@ _LOG = logging.getLogger("setpoint.serve")
 
 
 class PlaneProtocol(HttpToolsProtocol):
-    """uvicorn's connection, whose server otherwise waits for streams to end by themselves."""
+    """uvicorn's connection, which otherwise waits for requests, and at the end for streams, for ever."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         # uvicorn's line shows the query, in which a stream's token may stand; Guard writes ours.
         self.access_log = False
+        self._head_bytes: int | None = 0
+        self._overdue: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
+        """Expect a request in time."""
+        super().connection_made(transport)
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing any more."""
+        self._arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse a head that does not end: uvicorn keeps all of it."""
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if (self._head_bytes or 0) > MOST_HEAD_BYTES:
+            self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """Count the head, and the time."""
+        self._head_bytes = self._head_bytes or 0
+        self._expect()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Leave the body to the application's limits."""
+        self._head_bytes = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Take what comes next for another request."""
+        self._head_bytes = 0
+        self._arrived()
+        super().on_message_complete()
+
+    def _expect(self) -> None:
+        self._arrived()
+        self._overdue = self.loop.call_later(ARRIVES_WITHIN_S, self.transport.close)
+
+    def _arrived(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
 
     def shutdown(self) -> None:
         """End the streams of this process, then this connection when its answer is given."""

@@ -8,7 +8,6 @@ Refuses a login that another site's page sends: its victim would work in the att
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -57,7 +56,7 @@ def require_own_page(request: Request) -> None:
     """
     site = request.headers.get("sec-fetch-site", "")
     origin = request.headers.get("origin", "")
-    elsewhere = bool(origin) and urlsplit(origin).netloc != request.headers.get("host", "")
+    elsewhere = bool(origin) and origin.partition("://")[2] != request.headers.get("host", "")
     if site not in {"", "same-origin", "none"} or elsewhere:
         raise ForbiddenError("another site sent this login.", hint="log in on the plane's own page")
 

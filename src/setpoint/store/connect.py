@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from setpoint.errors import DatabaseUnavailable, UsageError
 from setpoint.store import embedded
 from setpoint.store.problems import translated
-from setpoint.store.supervisor import APP, DATABASE, OWNER
+from setpoint.store.supervisor import APP, DATABASE, OWNER, SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[dict[str, Any]]
 
 CONNECT_TIMEOUT_S = 5
-LOCK_TIMEOUT = "30s"
+#: How long a session waits for a lock, and for a statement (0: for ever). Those who ask a plane have
+#: clients that wait less, and a thread of it is held meanwhile.
+TIMEOUTS = {APP: ("30s", "0"), SERVER: ("10s", "60s")}
 OLDEST_SERVER = 150000
 NOT_PREPARED = (
     psycopg.errors.UndefinedTable,
@@ -160,8 +162,9 @@ def _become(connection: Connection, role: str) -> None:
     try:
         connection.execute(
             "SELECT set_config('role', %s, false), set_config('TimeZone', 'UTC', false),"
-            " set_config('search_path', 'public', false), set_config('lock_timeout', %s, false)",
-            [role, LOCK_TIMEOUT],
+            " set_config('search_path', 'public', false), set_config('lock_timeout', %s, false),"
+            " set_config('statement_timeout', %s, false)",
+            [role, *TIMEOUTS[role]],
         )
     except NOT_PREPARED:
         raise DatabaseUnavailable(

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-POOL_SIZE = 8
+#: What the plane's doors may take together, each within a bound of its own: see `serve.app`.
+POOL_SIZE = 16
 POOL_TIMEOUT_S = 30.0
 BEGIN = (
     "SELECT set_config('setpoint.author', %(author)s, true), set_config('setpoint.proof', %(proof)s, true),"

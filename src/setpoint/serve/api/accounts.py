@@ -31,12 +31,17 @@ After = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next
 Number = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 
 
-def _refuse_key(idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None) -> None:
+# Asynchronous: FastAPI sends every other dependency through one of the few threads.
+async def _refuse_key(idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None) -> None:
     if idempotency_key is not None:
         raise InvalidError(
             "an answer that holds a secret is not kept, so it cannot be given again.",
             hint="leave out Idempotency-Key; revoke what was made twice",
         )
+
+
+async def _from_own_page(request: Request) -> None:
+    sessions.require_own_page(request)
 
 
 NO_KEY = Depends(_refuse_key)
@@ -211,7 +216,7 @@ def who(account: str, roles: Any, secret: str, expires_at: Any) -> dict[str, Any
     status_code=201,
     summary="Log in",
     responses={201: {"model": SessionShape}, **refusals()},
-    **public(also=[Depends(sessions.require_own_page), NO_KEY]),
+    **public(also=[Depends(_from_own_page), NO_KEY]),
 )
 async def log_in(plane: PlaneOf, request: Request, remote: Remote, login: Login) -> Response:
     """Open a session of at most 12 hours; its secret is the cookie."""
@@ -250,7 +255,7 @@ def end_session(plane: Plane, caller: Principal, remote: str) -> None:
 
 
 @router.get("/me", summary="Who this is", responses=answers(MeShape), **access(*ACCOUNT))
-def me(caller: Caller) -> Response:
+async def me(caller: Caller) -> Response:
     """Return the caller's account and roles, and the token that writes with a cookie carry."""
     body = who(caller.account, caller.roles, caller.secret, caller.expires_at) | {"kind": caller.kind}
     if caller.kind != "session":

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 
+from anyio import to_thread
 from starlette.responses import Response
 
 from setpoint.errors import DatabaseUnavailable, SetpointError
 from setpoint.serve.access import public
 from setpoint.serve.answers import Answer
 from setpoint.serve.api.shared import PlaneOf, Shape, answers, router_of
+from setpoint.store.database import Database
 
+#: Probes wait for seconds.
+READY_WITHIN_S = 5.0
 router = router_of("health", prefix="/health")
 
 
@@ -34,11 +39,23 @@ async def live() -> Response:
 
 
 @router.get("/ready", summary="Requests can be served", responses=answers(ReadyShape), **public())
-def ready(plane: PlaneOf) -> Response:
-    """Answer 200 when the database answers and its tables are this release's, else 503."""
+async def ready(plane: PlaneOf) -> Response:
+    """Answer 200 when the database answers within seconds and its tables are this release's, else 503."""
     try:
-        plane.database.require_current()
+        async with asyncio.timeout(READY_WITHIN_S):
+            revision = await to_thread.run_sync(
+                _newest, plane.database, limiter=plane.probing, abandon_on_cancel=True
+            )
+    except TimeoutError:
+        raise DatabaseUnavailable(
+            f"the database did not answer within {READY_WITHIN_S:g} s.", hint="`setpoint db status` says more"
+        ) from None
     except SetpointError as problem:  # of another release, or it refuses us: not ready either way
-        raise DatabaseUnavailable(problem.message, hint=problem.hint) from None
-    head = plane.database.fetch_one("read_chain_head") or {}
-    return Answer({"status": "ready", "revision": head.get("id", 0)}).response()
+        raise DatabaseUnavailable(problem.message, hint=problem.hint, **problem.where) from None
+    return Answer({"status": "ready", "revision": revision}).response()
+
+
+def _newest(database: Database) -> int:
+    database.require_current()
+    head = database.fetch_one("read_chain_head") or {}
+    return int(head.get("id", 0))

@@ -7,6 +7,7 @@ preview of the link does not use it up. The Console comes beside them.
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,13 +24,16 @@ from setpoint.serve import sessions
 from setpoint.serve.access import Principal, Remote, csrf_token, holder_of, public, require_csrf
 from setpoint.serve.api.accounts import end_session
 from setpoint.serve.api.shared import PlaneOf
+from setpoint.serve.bodies import MOST_SMALL_BYTES, read_body
 from setpoint.serve.oidc import LOGIN_LIVES_S, Begun
 from setpoint.serve.passwords import LONGEST, SHORTEST
 from setpoint.serve.plane import Plane
+from setpoint.serve.problems import publicly
 
 router = APIRouter(tags=["pages"], default_response_class=HTMLResponse)
 ONCE_COOKIE = "setpoint_once"
 OIDC_COOKIE = "setpoint_oidc"
+_ONCE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _FORM = "application/x-www-form-urlencoded"
 _STYLE = files(__package__).joinpath("static/setpoint.css").read_bytes()
 _PAGES = Environment(
@@ -62,7 +66,8 @@ async def show_login(plane: PlaneOf, request: Request) -> Response:
     """Show it; a one-time login in the address is kept in a cookie instead."""
     if once := request.query_params.get("once"):
         response = RedirectResponse("/login", 303)
-        sessions.set_short(request, response, ONCE_COOKIE, once[:100], LOGIN_LIVES_S)
+        if _ONCE.fullmatch(once):
+            sessions.set_short(request, response, ONCE_COOKIE, once, LOGIN_LIVES_S)
         return response
     return _login(plane, request)
 
@@ -124,7 +129,7 @@ async def send_password(plane: PlaneOf, request: Request, remote: Remote) -> Res
     except SetpointError as problem:
         if caller is None:
             raise
-        return _page("password.html", request, problem, caller=caller, problem=problem)
+        return _page("password.html", request, problem, caller=caller, problem=publicly(problem))
     plane.credentials.forget()
     return RedirectResponse("/", 303)
 
@@ -133,7 +138,7 @@ async def send_password(plane: PlaneOf, request: Request, remote: Remote) -> Res
 async def oidc_login(plane: PlaneOf, request: Request) -> Response:
     """Send the browser to the provider."""
     try:
-        address, begun = await to_thread.run_sync(plane.provider.begin, _redirect_uri(request))
+        address, begun = await plane.provider.begin(_redirect_uri(request))
     except SetpointError as problem:
         return _login(plane, request, problem)
     response = RedirectResponse(address, 303)
@@ -147,7 +152,7 @@ async def oidc_callback(plane: PlaneOf, request: Request, remote: Remote) -> Res
     try:
         begun = Begun.opened(request.cookies.get(OIDC_COOKIE, ""))
         query = dict(request.query_params)
-        person = await to_thread.run_sync(plane.provider.finish, _redirect_uri(request), begun, query)
+        person = await plane.provider.finish(_redirect_uri(request), begun, query)
         opened = await plane.logins.by_identity(*person, remote)
     except SetpointError as problem:
         response = _login(plane, request, problem)
@@ -163,11 +168,12 @@ async def form_of(request: Request) -> dict[str, str]:
 
     Raises:
         InvalidError: it is none, or has too many fields.
+        PayloadTooLarge: it is larger than any of ours.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise InvalidError("this takes a form.", hint=f"send it as {_FORM}, or use the API")
     try:
-        text = (await request.body()).decode("ascii")
+        text = (await read_body(request, MOST_SMALL_BYTES)).decode("ascii")
         fields = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=20))
     except ValueError:
         raise InvalidError("the form cannot be read.", hint="send it from the page") from None
@@ -195,7 +201,7 @@ def _login(plane: Plane, request: Request, problem: SetpointError | None = None)
         "login.html",
         request,
         problem,
-        problem=problem,
+        problem=publicly(problem) if problem else None,
         once=ONCE_COOKIE in request.cookies,
         provider=plane.provider.issuer if plane.provider.is_set else "",
         private=sessions.is_private(request),

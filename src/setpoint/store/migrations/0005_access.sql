@@ -424,7 +424,10 @@ AS $$
 DECLARE
     actor text := public.require_admin();
 BEGIN
-    PERFORM public.account_named(p_name);
+    IF 'robot' = ANY ((public.account_named(p_name)).roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s does not log in: a robot', p_name),
+            HINT = 'robots use tokens';
+    END IF;
     IF NOT EXISTS (SELECT FROM public.identity_providers WHERE issuer = p_issuer) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%L is no provider that is believed', p_issuer),
             HINT = 'the owner of the database says so with `setpoint accounts provider`';
@@ -600,7 +603,9 @@ BEGIN
     END IF;
     SELECT * INTO linked FROM public.accounts AS a WHERE a.issuer = p_issuer AND a.subject = p_subject;
     -- An account of that name which nobody linked is somebody else's.
-    IF linked.name IS NULL AND brought <> '{}' THEN
+    -- One with the name of a database login would be the same person, which only an admin may say.
+    IF linked.name IS NULL AND brought <> '{}' AND p_name <> 'unattributed'
+            AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = p_name) THEN
         INSERT INTO public.accounts (name, roles, issuer, subject, created_by)
         VALUES (p_name, brought, p_issuer, p_subject, by_provider)
         ON CONFLICT DO NOTHING RETURNING * INTO linked;

@@ -34,16 +34,16 @@ LEFT JOIN LATERAL (
 WHERE s.hash = %(hash)s;
 
 -- name: note_holder
--- A process holds a snapshot; an older word than the known one changes nothing.
+-- A process holds a snapshot; an older word than the known one changes nothing, nor does another account's.
 INSERT INTO snapshot_holders AS h (client, account, snapshot, context, host, pid, run, revision, since, seen)
 VALUES (%(client)s, %(account)s, %(snapshot)s, %(context)s, %(host)s, %(pid)s, %(run)s, %(revision)s,
         statement_timestamp() - make_interval(secs => %(age_s)s),
         statement_timestamp() - make_interval(secs => %(age_s)s))
 ON CONFLICT (client) DO UPDATE
-SET account = excluded.account, snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
+SET snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
     pid = excluded.pid, run = excluded.run, revision = excluded.revision, seen = excluded.seen,
     since = CASE WHEN h.snapshot = excluded.snapshot THEN h.since ELSE excluded.since END
-WHERE h.seen <= excluded.seen;
+WHERE h.seen <= excluded.seen AND h.account = excluded.account;
 
 -- name: prune_holders
 -- Forget the processes that were not seen for an hour, and the longest unseen ones beyond a number.
