@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from planes import credential, serving_plane, set_password
-from setpoint.errors import ForbiddenError, UnauthenticatedError
+from setpoint.errors import ForbiddenError, TooManyRequests, UnauthenticatedError
 from setpoint.serve import access, passwords
 from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, credential_in, csrf_token
 from setpoint.serve.limits import MOST_BUCKETS, Limits
@@ -129,6 +129,35 @@ def test_an_address_that_tries_many_names_waits(browser, served):
         other.fetch_one("open_session_once", secret="x", hash=digest("y"), remote="127.0.0.1")
     assert log_in(browser).status_code == 429
     assert browser.post("/v1/sessions", json={"once": "spo_x"}).status_code == 429
+
+
+def test_an_address_of_ipv6_waits_with_its_whole_network(served):
+    """A caller of IPv6 has 2**64 addresses: failures from any of its /64 count together, and no others."""
+    with Database.open(served, SERVER) as server:
+        for number in range(31):
+            server.fetch_one(
+                "open_session_by_password",
+                name=f"n{number}",
+                key=b"k",
+                hash=digest(f"{number}"),
+                remote=f"2001:db8:1:2::{number:x}",
+            )
+        waits = {
+            remote: server.fetch_one("login_facts", name="somebody", remote=remote)["wait_s"]
+            for remote in ("2001:db8:1:2:ffff::1", "2001:db8:1:3::1", "192.0.2.1", "no address: at all")
+        }
+    assert [wait_s > 0 for wait_s in waits.values()] == [True, False, False, False]
+
+
+def test_requests_of_ipv6_are_counted_by_network():
+    """One /64 has one bucket, another its own; what is no address counts for itself."""
+    limits = Limits(1, 0.1, clock=lambda: 0.0)
+    limits.admit("address", "2001:db8:1:2::1")
+    for same in ("2001:db8:1:2::2", "2001:db8:1:2:ffff::1%eth0"):
+        with pytest.raises(TooManyRequests):
+            limits.admit("address", same)
+    for other in ("2001:db8:1:3::1", "192.0.2.1", "192.0.2.2", ":"):
+        limits.admit("address", other)
 
 
 def test_an_unknown_account_is_hashed_like_a_known_one(browser, monkeypatch):

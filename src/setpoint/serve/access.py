@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
+    from starlette.requests import HTTPConnection
     from starlette.responses import Response
 
     from setpoint.store.database import Database
@@ -218,9 +219,10 @@ async def holder_of(request: Request, secret: str) -> Principal:
     return principal
 
 
-def remote_of(request: Request) -> str:
+def remote_of(request: HTTPConnection) -> str:
     """Return the address a request came from; behind a trusted proxy, the one that it tells."""
-    return request.client.host if request.client else ""
+    # A listener of both families tells an IPv4 address as one of IPv6.
+    return request.client.host.removeprefix("::ffff:") if request.client else ""
 
 
 async def admitted(request: Request, *roles: str) -> Principal:

@@ -18,7 +18,7 @@ from starlette.requests import HTTPConnection
 
 from setpoint.errors import PayloadTooLarge, TooManyRequests
 from setpoint.observe import logfmt
-from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, given_secret
+from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, given_secret, remote_of
 from setpoint.serve.bodies import MOST_BODY_BYTES
 from setpoint.serve.limits import Limits
 from setpoint.serve.problems import refusal_of
@@ -74,7 +74,7 @@ class Guard:
         if known:
             self._limits.admit("credential", known.credential_id)
         else:
-            self._limits.admit("address", (scope.get("client") or ("",))[0])
+            self._limits.admit("address", remote_of(connection))
         await self._inner(scope, receive, send)
 
 

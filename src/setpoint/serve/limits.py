@@ -1,8 +1,9 @@
 """SERVE: how many requests one caller may send: a token bucket each, in the memory of this process.
 
 A credential that was looked up within the last seconds has a bucket of its own; everything else counts
-against its address, so inventing credentials buys nothing. Guarantees: memory is bounded; the buckets
-used longest ago go first. Several servers count each for themselves.
+against its address (of IPv6 the /64, which is what one caller is given), so inventing credentials buys
+nothing. Guarantees: memory is bounded; the buckets used longest ago go first. Several servers count each
+for themselves.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
+from ipaddress import IPv6Network
 from typing import TYPE_CHECKING
 
 from setpoint.errors import TooManyRequests
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
 MOST_BUCKETS = 20_000
 #: A bucket holds this many seconds' worth: a start of many workers at once is no flood.
 BURST_S = 10.0
+
+
+def network_of(address: str) -> str:
+    """Return what one caller has of addresses: an IPv4 address, or the first half of an IPv6 one."""
+    if ":" not in address:
+        return address
+    try:
+        return str(IPv6Network((address.partition("%")[0], 64), strict=False).network_address)
+    except ValueError:
+        return address
 
 
 class Limits:
@@ -45,6 +57,7 @@ class Limits:
             TooManyRequests: it is empty; ``retry_after_s`` says when it is not.
         """
         rate = self._rates[kind]
+        who = network_of(who) if isinstance(who, str) else who
         if not rate:
             return
         now, most = self._clock(), max(1.0, rate * BURST_S)

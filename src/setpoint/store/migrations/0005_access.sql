@@ -66,12 +66,14 @@ CREATE TABLE public.access_log (
     event      text NOT NULL,
     account    text NOT NULL,
     remote     text NOT NULL DEFAULT '',
+    network    text NOT NULL DEFAULT '',
     credential bigint,
     actor      text NOT NULL DEFAULT '',
     detail     jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX access_log_by_account ON public.access_log (account, at DESC);
-CREATE INDEX access_log_by_remote ON public.access_log (remote, at DESC);
+CREATE INDEX access_log_by_network ON public.access_log (network, at DESC);
+COMMENT ON COLUMN public.access_log.network IS 'What throttling goes by: the address, or of IPv6 its /64, for that is what one caller is given.';
 CREATE INDEX access_log_by_credential ON public.access_log (credential, remote) WHERE credential IS NOT NULL;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.access_log
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the access log is append-only');
@@ -276,14 +278,29 @@ ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
 -- Keeping accounts. A function that acts for a person asks the database who that is; without a credential
 -- only the owner of the tables may, so a server that was taken over cannot appoint anybody.
 
+CREATE FUNCTION public.network_of(address text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF address NOT LIKE '%:%' THEN
+        RETURN address;
+    END IF;
+    RETURN host(network(set_masklen(address::inet, 64)));
+EXCEPTION WHEN data_exception THEN
+    RETURN address;
+END
+$$;
+
 CREATE FUNCTION public.note_access(
     p_event text, p_account text, p_remote text, p_credential bigint, p_actor text, p_detail jsonb
 ) RETURNS void
     LANGUAGE sql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    INSERT INTO public.access_log (event, account, remote, credential, actor, detail)
-    VALUES (p_event, p_account, left(coalesce(p_remote, ''), 64), p_credential, coalesce(p_actor, ''), p_detail)
+    INSERT INTO public.access_log (event, account, remote, network, credential, actor, detail)
+    SELECT p_event, p_account, seen, public.network_of(seen), p_credential, coalesce(p_actor, ''), p_detail
+    FROM left(coalesce(p_remote, ''), 64) AS seen
 $$;
 
 CREATE FUNCTION public.owner_of_tables() RETURNS text
@@ -464,7 +481,7 @@ AS $$
     -- Nobody can lock an account for other addresses.
     WITH tried AS (
         SELECT id, at, event, account FROM public.access_log
-        WHERE remote = p_remote AND event IN ('login_failed', 'login_ok')
+        WHERE network = public.network_of(left(p_remote, 64)) AND event IN ('login_failed', 'login_ok')
           AND at > clock_timestamp() - interval '15 minutes'
     ), failed AS (
         SELECT max(at) AS last,
@@ -490,7 +507,8 @@ BEGIN
     wait_s := public.login_wait(tried, p_remote);
     IF wait_s > 0 THEN
         -- Once a minute: whoever is refused does not fill the log.
-        IF NOT EXISTS (SELECT FROM public.access_log WHERE event = 'login_throttled' AND remote = p_remote
+        IF NOT EXISTS (SELECT FROM public.access_log WHERE event = 'login_throttled'
+                       AND network = public.network_of(left(p_remote, 64))
                        AND account = tried AND at > clock_timestamp() - interval '1 minute') THEN
             PERFORM public.note_access('login_throttled', tried, p_remote, NULL, '', jsonb_build_object('wait_s', wait_s));
         END IF;
@@ -879,6 +897,7 @@ REVOKE ALL ON FUNCTION
     public.announce_access(),
     public.credential_holder(bytea),
     public.permit_change(),
+    public.network_of(text),
     public.note_access(text, text, text, bigint, text, jsonb),
     public.owner_of_tables(),
     public.require_admin(),
