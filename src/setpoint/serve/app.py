@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 #: What the server of this application calls when it is to stop; in the state that its lifespan begins with.
 END_STREAMS = "end_streams"
 #: Threads, and so sessions of the database, of the typed API and the clock. Resolving has 4 of its own,
-#: logins and the looking up of credentials 2 each, and readiness 1: together the pool's, so that requests
-#: which all wait for one lock never keep a pin, a login or a probe waiting.
-THREADS = 7
+#: logins and the looking up of credentials 2 each, and the two probes 1 each: together the pool's, so that
+#: requests which all wait for one lock never keep a pin, a login or a probe waiting.
+THREADS = 6
 #: What the paths of the plain routes begin with.
 PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\

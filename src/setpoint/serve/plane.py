@@ -34,8 +34,9 @@ class Plane:
     live: Live = field(init=False)
     logins: Logins = field(init=False)
     provider: Provider = field(init=False)
-    #: One probe at a time asks the database.
+    #: Anybody may probe, so one at a time asks the database whether it is ready, and one whether it restores.
     probing: CapacityLimiter = field(init=False, default_factory=lambda: CapacityLimiter(1))
+    rehearsing: CapacityLimiter = field(init=False, default_factory=lambda: CapacityLimiter(1))
     #: Dear questions by name, with their last answers.
     checks: dict[str, Check] = field(init=False, default_factory=dict)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from anyio import to_thread
 from pydantic import Field
 from starlette.responses import Response
 
@@ -108,14 +109,14 @@ def restore_revision(
     responses=answers(RestoreHealthShape),
     **public(),
 )
-def probe_restore(plane: PlaneOf) -> Response:
+async def probe_restore(plane: PlaneOf) -> Response:
     """Rehearse bringing the newest revision's predecessor back, without writing.
 
     200 says that a restore would be judged and written now, 503 why not. For a probe: cheap, its answer
     is kept for some seconds, and it needs no credential.
     """
     check = plane.checks.setdefault("restore", Check(lambda: _rehearsed(plane), PROBE_KEPT_S))
-    return Answer(check.answer()).response()
+    return Answer(await to_thread.run_sync(check.answer, limiter=plane.rehearsing)).response()
 
 
 def _proven(transaction: Transaction, proof: RestoreProof) -> Answer:
