@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from setpoint.store.layout import Listening
 
 TEMPLATE = "template_setpoint"
+SEEDED_TEMPLATE = "template_seeded"
 #: Real logins of the test server, and what each is a member of.
 PEOPLE = {
     "ada": ("setpoint_app",),
@@ -119,11 +120,28 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 _numbers = count(1)
 
 
+@pytest.fixture(scope="session")
+def seeded_template(server: TestServer) -> str:
+    """A second template that holds the bundled seeds: seeding once is cheaper than for each test."""
+    server.administer(f"CREATE DATABASE {SEEDED_TEMPLATE} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    system = load_catalogues(Settings.catalogues)
+    with Database.open(Settings(database_url=server.url(SEEDED_TEMPLATE))) as database:
+        apply_seed(database, system, load_seeds("", system), author_of(database), overwrite=False)
+    return SEEDED_TEMPLATE
+
+
 @pytest.fixture
-def clone(server: TestServer) -> Iterator[str]:
+def bundled_seeds(seeded_template: str) -> None:
+    """Asked for by a fixture whose database is to hold the bundled seeds from the start; see ``clone``."""
+
+
+@pytest.fixture
+def clone(request: pytest.FixtureRequest, server: TestServer) -> Iterator[str]:
     """The name of a database of this test's own."""
     name = f"test_{next(_numbers)}"
-    server.administer(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    seeded = "bundled_seeds" in request.fixturenames
+    template = request.getfixturevalue("seeded_template") if seeded else TEMPLATE
+    server.administer(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     yield name
     server.administer(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -187,9 +205,8 @@ def catalogues() -> Catalogues:
 
 
 @pytest.fixture
-def seeded(database: Database, catalogues: Catalogues) -> Database:
+def seeded(bundled_seeds: None, database: Database) -> Database:
     """The clone with the bundled seeds."""
-    apply_seed(database, catalogues, load_seeds("", catalogues), author_of(database), overwrite=False)
     return database
 
 
