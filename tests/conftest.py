@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,13 @@ def nothing_leaks() -> Iterator[None]:
     SCAN.listen()
     yield
     assert not SCAN.findings, f"secrets were told: {SCAN.findings[:20]}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wide_screen() -> None:
+    """Tables are 300 columns wide in every order of tests: the command line measures its screen once."""
+    os.environ["COLUMNS"] = "300"
+    import_module("setpoint.cli.app")
 
 
 @pytest.fixture(scope="session")
@@ -237,7 +245,6 @@ def setpoint_command(
     """Run ``setpoint`` in this process on this test's own database."""
     monkeypatch.setenv("SETPOINT_DATABASE_URL", settings.database_url)
     monkeypatch.setenv("SETPOINT_MIGRATE_URL", settings.migrate_url)
-    monkeypatch.setenv("COLUMNS", "300")
 
     def run(*arguments: str) -> Done:
         capfd.readouterr()
