@@ -26,7 +26,7 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.serve.app import build_app
 from setpoint.serve.plane import Plane
-from setpoint.serve.server import PlaneServer, listen
+from setpoint.serve.server import PlaneProtocol, listen
 from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.connect import embedded_conninfo
@@ -86,9 +86,11 @@ def serve_plane(home):
     listener = listen("127.0.0.1", 0)
     with Database.open(settings, SERVER) as database:
         plane = Plane(settings, database, load_catalogues(settings.catalogues))
-        config = uvicorn.Config(build_app(plane), log_config=None, ws="none", lifespan="on")
+        config = uvicorn.Config(
+            build_app(plane), log_config=None, http=PlaneProtocol, ws="none", lifespan="on"
+        )
         print(listener.getsockname()[1], flush=True)
-        PlaneServer(config, plane.live).run(sockets=[listener])
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def serve_bare(file):

@@ -14,7 +14,7 @@ from sseclient import SSEClient
 from setpoint.declare.loading import load_catalogues
 from setpoint.serve.app import build_app
 from setpoint.serve.plane import Plane
-from setpoint.serve.server import PlaneServer, listen
+from setpoint.serve.server import PlaneProtocol, listen
 from setpoint.store.database import SERVER, Database
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class LivePlane:
 
     url: str
     live: Live
-    server: PlaneServer
+    server: uvicorn.Server
     thread: threading.Thread
 
     def stop(self) -> None:
@@ -55,8 +55,10 @@ def live_plane(
     with Database.open(settings, SERVER) as database:
         plane = Plane(settings, database, load_catalogues(settings.catalogues))
         plane.live.feed.beat_s = beat_s
-        config = uvicorn.Config(build_app(plane), log_config=None, ws="none", lifespan="on")
-        server = PlaneServer(config, plane.live)
+        config = uvicorn.Config(
+            build_app(plane), log_config=None, http=PlaneProtocol, ws="none", lifespan="on"
+        )
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         served = LivePlane(f"http://127.0.0.1:{listener.getsockname()[1]}", plane.live, server, thread)

@@ -17,6 +17,7 @@ from secret_scan import SCAN
 from setpoint.serve.app import build_app
 from setpoint.serve.passwords import keep
 from setpoint.serve.plane import Plane
+from setpoint.serve.server import PlaneProtocol
 from setpoint.store.database import SERVER, Database
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def serving_plane(settings: Settings, catalogues: Catalogues) -> Iterator[str]:
                 app,
                 log_config=None,
                 access_log=False,  # it would write queries, which hold one-time logins; Guard logs paths
+                http=PlaneProtocol,
                 timeout_graceful_shutdown=2,
                 ws="none",
                 lifespan="on",

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import socket
 
 import httpx
 import psycopg
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from planes import ACCOUNTS, open_accounts
 from setpoint.serve.access import ROLES, access
+from setpoint.serve.api.shared import router_of
 from setpoint.serve.describe import describe
 
 METHODS = ("get", "put", "post", "patch", "delete")
@@ -124,9 +126,55 @@ def _plain_without_a_rule(api):
 def test_a_route_without_a_rule_does_not_start(add):
     """Typed or plain, the application refuses to be built."""
     api = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    api.add_api_route("/closed", nothing, **access("viewer"))
+    router = router_of("closed")
+    router.add_api_route("/closed", nothing, **access("viewer"))
+    api.include_router(router)
     describe(api)
     add(api)
 
     with pytest.raises(AssertionError, match="/open declares no access rule"):
         describe(api)
+
+
+def test_a_route_that_holds_nobody_to_its_rule_does_not_start():
+    """A rule on a route of another class would be documented and not enforced."""
+    api = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    api.add_api_route("/closed", nothing, **access("viewer"))
+
+    with pytest.raises(AssertionError, match="/closed does not hold to its rule"):
+        describe(api)
+
+
+def test_a_request_is_judged_before_it_is_read(plane, owner_url):
+    """Whoever may not ask is told so, whatever their query and body say."""
+    open_accounts(owner_url)
+    document = httpx.get(f"{plane}/openapi.json").json()
+    refused = []
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        stranger = made(connection, "stranger", "session", 3600, revoked=False)
+    with httpx.Client(base_url=plane, timeout=20) as client:
+        for method, path, operation in operations(document):
+            rule = set(operation["x-setpoint-roles"])
+            if rule == {"public"}:
+                continue
+            asked = {"content": b'{"a":', "params": {"no": "such", "limit": "x"}}
+            told = client.request(method, address(path, operation), **asked)
+            refused.append((method, path, told.status_code) if told.status_code != 401 else None)
+            if rule != {"account"}:
+                headers = {"Authorization": f"Bearer {stranger}"}
+                told = client.request(method, address(path, operation), headers=headers, **asked)
+                refused.append((method, path, told.status_code) if told.status_code != 403 else None)
+    assert len(refused) > 100
+    assert [wrong for wrong in refused if wrong] == []
+
+
+def test_a_body_that_never_comes_is_not_waited_for(plane):
+    """An anonymous caller is answered when only the head of the request has arrived."""
+    host, port = plane.removeprefix("http://").split(":")
+    head = (
+        "PATCH /v1/config/global HTTP/1.1\r\nHost: plane\r\nContent-Type: application/json\r\n"
+        "Content-Length: 4000000\r\n\r\n{"
+    )
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(12) == b"HTTP/1.1 401"

@@ -50,3 +50,40 @@ def test_answers_older_than_a_day_are_forgotten(seeded, owner_url, another_plane
         with another_plane():
             wait_until(lambda: connection.execute("SELECT count(*) FROM idempotency").fetchone() == (1,))
         assert connection.execute("SELECT key FROM idempotency").fetchone() == ("young",)
+
+
+def test_credentials_that_are_long_over_are_forgotten(seeded, http_as, owner_url, another_plane):
+    """Sessions and one-time logins a day after their end, tokens a month after; the access log stays."""
+    http_as("ada")
+    ended = [("session", 2), ("session", 0), ("once", 2), ("once", 0), ("token", 31), ("token", 29)]
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        for number, (kind, days) in enumerate(ended):
+            for column in ("expires_at", "revoked_at"):
+                connection.execute(
+                    "INSERT INTO credentials (hash, kind, account, label, created_by, expires_at, revoked_at)"
+                    " VALUES (sha256(%s), %s, 'ada', 'old', 'tests',"
+                    " now() + CASE WHEN %s = 'expires_at' THEN make_interval(days => -%s) ELSE '9 days' END,"
+                    " CASE WHEN %s = 'revoked_at' THEN now() - make_interval(days => %s) END)",
+                    [f"{number}{column}".encode(), kind, column, days, column, days],
+                )
+        connection.execute("INSERT INTO access_log (event, account) VALUES ('login_ok', 'ada')")
+
+        def kept():
+            rows = connection.execute("SELECT kind FROM credentials WHERE label = 'old' ORDER BY kind")
+            return [kind for (kind,) in rows]
+
+        with another_plane():
+            wait_until(lambda: len(kept()) == 6)
+        assert kept() == ["once", "once", "session", "session", "token", "token"]
+        assert connection.execute("SELECT count(*) FROM access_log").fetchone() == (1,)
+
+
+def test_a_heartbeat_is_remembered_under_no_key(seeded, http_as, owner_url):
+    """It is sent each minute by each process and may always be repeated, so nothing of it is stored."""
+    beat = {"snapshot": "0" * 64, "pid": 1}
+    for _ in range(2):
+        told = http_as("robot").put(f"/v1/holders/{'a' * 32}", json=beat, headers={"Idempotency-Key": "k"})
+        assert (told.status_code, "Idempotency-Replayed" in told.headers) == (204, False)
+
+    with psycopg.connect(owner_url) as connection:
+        assert connection.execute("SELECT count(*) FROM idempotency").fetchone() == (0,)

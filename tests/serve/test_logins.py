@@ -9,11 +9,12 @@ import pytest
 
 from planes import credential, serving_plane, set_password
 from setpoint.errors import ForbiddenError, UnauthenticatedError
-from setpoint.serve import passwords
+from setpoint.serve import access, passwords
 from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, credential_in, csrf_token
 from setpoint.serve.limits import MOST_BUCKETS, Limits
 from setpoint.serve.secret import SESSION, digest, new_secret
 from setpoint.store.database import SERVER, Database
+from setpoint.store.notifications import SCAN_EVERY_S
 
 PASSWORD = "a long enough password"
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -251,6 +252,34 @@ def test_a_revocation_by_somebody_else_is_heard_within_seconds(http_as, owner_ur
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert ada.get("/v1/me").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (lambda dan, number: dan.delete(f"/v1/tokens/{number}"), 401),
+        (lambda dan, _: dan.patch("/v1/accounts/ada", json={"disabled": True}), 401),
+        (lambda dan, _: dan.patch("/v1/accounts/ada", json={"roles": []}), 403),
+    ],
+    ids=["revoked", "disabled", "without a role"],
+)
+def test_another_server_hears_of_a_revocation(http_as, served, catalogues, monkeypatch, end, status):
+    """What is done through one server is told to the other, which would otherwise believe it for an hour."""
+    monkeypatch.setattr(access, "_BELIEVED_S", 3600.0)
+    made = http_as("ada").post("/v1/tokens", json={"label": "job"}).json()
+    with (
+        serving_plane(served, catalogues) as other,
+        httpx.Client(base_url=other, headers={"X-API-Key": made["token"]}) as job,
+    ):
+        assert job.get("/v1/scopes").status_code == 200
+        time.sleep(2 * SCAN_EVERY_S)  # the follower has told all that was before
+        assert job.get("/v1/scopes").status_code == 200
+        assert end(http_as("dan"), made["id"]).is_success
+        deadline = time.monotonic() + 30
+        while job.get("/v1/scopes").status_code == 200:
+            assert time.monotonic() < deadline, "the other server did not hear of it"
+            time.sleep(0.02)
+        assert job.get("/v1/scopes").status_code == status
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""SERVE: who asks, and what they may: judged on every route before anything is read.
+"""SERVE: who asks, and what they may: judged on every route before query and body are read.
 
 Guarantees: a route without a declared rule does not start; the rule is part of the OpenAPI document
 (``x-setpoint-roles``), from which the access matrix is made. What an object allows (whose change, whose
@@ -214,23 +214,42 @@ def remote_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-Caller = Annotated[Principal, Depends(principal_of)]
-Remote = Annotated[str, Depends(remote_of)]
+async def admitted(request: Request, *roles: str) -> Principal:
+    """Return who asks, when they have one of these roles; errors as ``principal_of`` and ``require``."""
+    caller = await principal_of(request)
+    require(caller, *roles)
+    return caller
+
+
+async def judge(request: Request, roles: Sequence[str]) -> None:
+    """Hold a request of the typed API to the rule of its route; errors as ``admitted``."""
+    if tuple(roles) != PUBLIC:
+        request.state.caller = await admitted(request, *roles)
+
+
+# Asynchronous, because FastAPI sends every other dependency through a thread, of which there are few.
+async def _caller(request: Request) -> Principal:
+    caller: Principal = request.state.caller  # set by `judge`; a public route has none
+    return caller
+
+
+async def _remote(request: Request) -> str:
+    return remote_of(request)
+
+
+Caller = Annotated[Principal, Depends(_caller)]
+Remote = Annotated[str, Depends(_remote)]
 
 
 def access(*roles: str, also: Sequence[Any] = ()) -> dict[str, Any]:
-    """Return what a route's decorator takes: its rule, checked and documented.
+    """Return what a route's decorator takes: its rule, which its route holds requests to.
 
     Args:
         *roles: any of them suffices; ``ACCOUNT`` alone is any account.
         also: further dependencies of the route, looked at after its rule.
     """
-
-    async def judge(caller: Caller) -> None:
-        require(caller, *roles)
-
     return {
-        "dependencies": [Depends(judge), *also],
+        "dependencies": [*also],
         "openapi_extra": {"x-setpoint-roles": list(roles), "security": _SECURITY},
     }
 
@@ -238,7 +257,7 @@ def access(*roles: str, also: Sequence[Any] = ()) -> dict[str, Any]:
 def hot_access(*roles: str, summary: str, **operation: Any) -> Callable[[Endpoint], Endpoint]:
     """Give the endpoint of a plain Starlette route its rule and its place in the OpenAPI document.
 
-    It is a declaration: the endpoint itself calls ``require``, because some answer refusals in a shape of
+    It is a declaration: the endpoint itself calls ``admitted``, because some answer refusals in a shape of
     their own or take other credentials too. The access matrix holds both to be the same.
 
     Args:

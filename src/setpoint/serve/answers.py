@@ -19,6 +19,7 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from setpoint.errors import InvalidError, InvalidValue, PreconditionFailed, PreconditionRequired
+from setpoint.serve.conditional import is_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,10 +47,8 @@ class Answer:
 
     def response(self, if_none_match: str | None = None) -> Response:
         """Return it as bytes; 304 without a body when the client knows its ETag."""
-        known = set(tags_in(if_none_match or ""))
-        if tags_in(self.headers.get("ETag", "")) and not known.isdisjoint(
-            {"*", *tags_in(self.headers["ETag"])}
-        ):
+        tag = self.headers.get("ETag")
+        if tag and if_none_match and is_known([if_none_match], tag):
             return _response(304, "", self.headers)
         return _response(self.status, "" if self.body is None else as_json(self.body), self.headers)
 
@@ -102,7 +101,7 @@ def page_of(items: Sequence[Any], limit: int, after: str | None) -> Answer:
 
 
 def tags_in(header: str) -> list[str]:
-    """Return the entity tags of an If-Match or If-None-Match, unquoted and without ``W/``."""
+    """Return the entity tags of an If-Match, unquoted and without ``W/``, which some proxies add."""
     return [tag.strip().removeprefix("W/").strip('"') for tag in header.split(",") if tag.strip()]
 
 

@@ -8,7 +8,7 @@ each answer costs thirty times as much as sending bytes that are ready.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from setpoint.serve.live import Live
     from setpoint.serve.plane import Plane
 
+#: What the server of this application calls when it is to stop; in the state that its lifespan begins with.
+END_STREAMS = "end_streams"
 #: What the paths of the plain routes begin with.
 PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\
@@ -88,12 +90,12 @@ class _Doors:
 
 
 @asynccontextmanager
-async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(api: FastAPI) -> AsyncIterator[dict[str, Any]]:
     live: Live = api.state.plane.live
     live.start()
     try:
         async with ticking(api.state.plane):
-            yield
+            yield {END_STREAMS: live.feed.end_streams}
     finally:
         await live.stop()
 

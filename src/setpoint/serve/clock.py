@@ -1,4 +1,4 @@
-"""SERVE: what happens by the clock: due changes are applied, old answers forgotten.
+"""SERVE: what happens by the clock: due changes are applied, old answers and credentials forgotten.
 
 Guarantees: nothing that goes wrong ends it; the next tick tries again. Safe from several servers: one of
 them applies a change, the others find it applied. It acts as the server's own login, which names
@@ -47,7 +47,7 @@ async def _run(plane: Plane, stop: asyncio.Event) -> None:
         try:
             said = await run_in_threadpool(_apply, plane, said)
             if time.monotonic() - forgotten_at > FORGET_EVERY_S:
-                await run_in_threadpool(plane.database.execute, "forget_answers")
+                await run_in_threadpool(_forget, plane)
                 forgotten_at = time.monotonic()
         except SetpointError as problem:
             _LOG.warning("event=clock_waits code=%s", problem.code)
@@ -55,6 +55,11 @@ async def _run(plane: Plane, stop: asyncio.Event) -> None:
             _LOG.exception("event=clock_failed")
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), TICK_S)
+
+
+def _forget(plane: Plane) -> None:
+    plane.database.execute("forget_answers")
+    plane.database.execute("forget_credentials")
 
 
 def _apply(plane: Plane, said: dict[int, str]) -> dict[int, str]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from collections.abc import Iterable
 
 
-def is_known(request: Request, etag: str) -> bool:
-    """True when the client says that it has this entity: a list, weak tags and ``*`` are understood."""
-    for header in request.headers.getlist("if-none-match"):
-        for given in header.split(","):
-            tag = given.strip()
-            if tag == "*" or tag.removeprefix("W/") == etag:
-                return True
-    return False
+def is_known(if_none_match: Iterable[str], etag: str) -> bool:
+    """True when the client says that it has this entity: a list, weak tags and ``*`` are understood.
+
+    Args:
+        if_none_match: the header, as often as it was sent.
+        etag: of the entity, quoted; strong.
+    """
+    tags = (tag.strip() for header in if_none_match for tag in header.split(","))
+    return any(tag == "*" or tag.removeprefix("W/") == etag for tag in tags)

@@ -8,16 +8,19 @@ document, from which the access matrix is made.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from setpoint.serve.access import CSRF_HEADER, PUBLIC, SECURE_COOKIE, SESSION_COOKIE, hot_access
-from setpoint.serve.api.shared import Problem
+from setpoint.serve.api.shared import Problem, StrictRoute
+from setpoint.serve.cache import etag_of
+from setpoint.serve.conditional import is_known
 from setpoint.serve.plain_paths import plain_paths
 
 if TYPE_CHECKING:
@@ -55,14 +58,17 @@ def describe(api: FastAPI, plain: Iterable[BaseRoute] = ()) -> None:
         plain: the plain routes that are served beside it.
 
     Raises:
-        AssertionError: a route declares no rule: a programming error.
+        AssertionError: a route declares no rule, or is of a class that holds nobody to it: a programming
+            error.
     """
-    api.router.routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
+    api.router.routes.append(_own_route())
     contexts = [context.route for context in iter_route_contexts(api.routes)]
     routes = [*contexts, *plain]
     for route in routes:
         path = getattr(route, "path", route)
         assert _rule(route), f"{path} declares no access rule"  # noqa: S101 - a programming error
+        holds = not isinstance(route, APIRoute) or isinstance(route, StrictRoute)
+        assert holds or _rule(route) == list(PUBLIC), f"{path} does not hold to its rule"  # noqa: S101 - as above
 
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:
@@ -78,10 +84,22 @@ def describe(api: FastAPI, plain: Iterable[BaseRoute] = ()) -> None:
     api.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to give another
 
 
-@hot_access(*PUBLIC, summary="This document", tags=["plane"])
-async def _openapi(request: Request) -> Response:
-    """Every address: who may call it, what it takes, and what it answers."""
-    return JSONResponse(request.app.openapi(), headers={"Cache-Control": "no-cache"})
+def _own_route() -> Route:
+    kept = b""
+
+    @hot_access(*PUBLIC, summary="This document", tags=["plane"])
+    async def openapi(request: Request) -> Response:
+        """Every address: who may call it, what it takes, and what it answers."""
+        nonlocal kept
+        # Anybody may ask, and to make these bytes takes longer than anything else that anybody may ask for.
+        kept = kept or json.dumps(request.app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+        tag = etag_of(kept)
+        headers = {"Cache-Control": "no-cache", "ETag": tag}
+        if is_known(request.headers.getlist("if-none-match"), tag):
+            return Response(status_code=304, headers=headers)
+        return Response(kept, 200, headers, "application/json")
+
+    return Route("/openapi.json", openapi, methods=["GET"])
 
 
 def _rule(route: BaseRoute) -> object:

@@ -19,16 +19,15 @@ from starlette.requests import HTTPConnection
 from setpoint.errors import PayloadTooLarge, TooManyRequests
 from setpoint.observe import logfmt
 from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, given_secret
+from setpoint.serve.bodies import MOST_BODY_BYTES
 from setpoint.serve.limits import Limits
-from setpoint.serve.problems import problem_of
+from setpoint.serve.problems import refusal_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from setpoint.serve.plane import Plane
 
-#: Large enough for every document, plan and batch of events; a request is read whole into memory.
-MOST_BODY_BYTES = 4 * 1024 * 1024
 _LOG = logging.getLogger("setpoint.access")
 #: Request ids are unique, not secret: a random number for each request would cost more than its answer.
 _PROCESS_ID, _NUMBERS = token_hex(10), count(1)
@@ -100,7 +99,9 @@ class _Exchange:
             await inner(self._scope, self._read, self._answer)
         except (PayloadTooLarge, TooManyRequests) as error:
             if not self._status:
-                await problem_of(error, self._id)(self._scope, self._receive, self._answer)
+                await refusal_of(error, self._scope["path"], self._id)(
+                    self._scope, self._receive, self._answer
+                )
         finally:
             self._log()
 

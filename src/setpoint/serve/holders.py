@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidValue, SetpointError, UsageError
-from setpoint.serve.access import ANYONE, hot_access, principal_of, require
+from setpoint.serve.access import ANYONE, admitted, hot_access
 from setpoint.serve.bodies import read_object
 
 if TYPE_CHECKING:
@@ -171,8 +171,7 @@ def routes(live: Live, database: Database) -> list[Route]:
     @hot_access(*ANYONE, summary="What a process holds")
     async def report(request: Request) -> Response:
         """What a process holds now."""
-        caller = await principal_of(request)
-        require(caller, *ANYONE)
+        caller = await admitted(request, *ANYONE)
         given = _typed(await read_object(request))
         live.holders.note(Holder(client=request.path_params["client"], account=caller.account, **given))
         return Response(status_code=204)
@@ -180,7 +179,7 @@ def routes(live: Live, database: Database) -> list[Route]:
     @hot_access(*ANYONE, summary="Who holds what")
     async def listed(request: Request) -> Response:
         """Who holds what."""
-        require(await principal_of(request), *ANYONE)
+        await admitted(request, *ANYONE)
         limit, after, snapshot = _page(request.query_params)
         await live.holders.flush()
         rows = await run_in_threadpool(

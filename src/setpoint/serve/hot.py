@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, InvalidError, MissingError, UsageError
-from setpoint.serve.access import ANYONE, hot_access, principal_of, require
+from setpoint.serve.access import ANYONE, admitted, hot_access
+from setpoint.serve.answers import IMMUTABLE, REVALIDATED
 from setpoint.serve.bodies import read_object
 from setpoint.serve.cache import etag_of
 from setpoint.serve.conditional import is_known
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from setpoint.serve.live import Live
 
 MEDIA_TYPE = "application/json"
-IMMUTABLE = "private, max-age=31536000, immutable"
 #: Digits of a number that fits a bigint.
 LONGEST_REVISION = 19
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -41,8 +41,7 @@ def routes(live: Live) -> list[Route]:
     @hot_access(*ANYONE, summary="The snapshot of a context")
     async def snapshot(request: Request) -> Response:
         """The snapshot of the context that the query names."""
-        caller = await principal_of(request)
-        require(caller, *ANYONE)
+        caller = await admitted(request, *ANYONE)
         context, at_least = asked(cache, request.scope["query_string"])
         pinned = cache.current(context, at_least) or await cache.get(context, at_least)
         if client := request.headers.get("setpoint-client"):
@@ -52,20 +51,20 @@ def routes(live: Live) -> list[Route]:
     @hot_access(*ANYONE, summary="A snapshot, for ever")
     async def snapshot_by_hash(request: Request) -> Response:
         """A snapshot that was handed out or pinned, for good."""
-        require(await principal_of(request), *ANYONE)
+        await admitted(request, *ANYONE)
         digest = request.path_params["hash"]
         if not _HASH.fullmatch(digest):
             raise MissingError("a snapshot is named by 64 hexadecimal digits.", hint="copy the whole hash")
         body = await cache.file(digest)
         headers = {"ETag": etag_of(body), "Cache-Control": IMMUTABLE, "Setpoint-Snapshot": digest}
-        if is_known(request, headers["ETag"]):
+        if is_known(request.headers.getlist("if-none-match"), headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(body, 200, headers, MEDIA_TYPE)
 
     @hot_access(*ANYONE, summary="Keep a snapshot of a context")
     async def make_snapshot(request: Request) -> Response:
         """Resolve a context now, and keep the snapshot."""
-        require(await principal_of(request), *ANYONE)
+        await admitted(request, *ANYONE)
         given = await read_object(request)
         if set(given) != {"context"} or not isinstance(given["context"], dict):
             raise InvalidError("the body is not one object with a context.", hint='send {"context": {}}')
@@ -117,7 +116,7 @@ def revision_of(text: str) -> int | None:
 
 def answer(request: Request, pinned: Pinned) -> Response:
     """Return a snapshot as a response, or that the client has it."""
-    if is_known(request, pinned.etag):
+    if is_known(request.headers.getlist("if-none-match"), pinned.etag):
         return Response(status_code=304, headers=_headers(pinned))
     return Response(pinned.body, 200, _headers(pinned), MEDIA_TYPE)
 
@@ -125,7 +124,7 @@ def answer(request: Request, pinned: Pinned) -> Response:
 def _headers(pinned: Pinned) -> dict[str, str]:
     return {
         "ETag": pinned.etag,
-        "Cache-Control": "private, no-cache",
+        "Cache-Control": REVALIDATED,
         "Setpoint-Revision": str(pinned.head),
         "Setpoint-Snapshot": pinned.snapshot.hash,
     }

@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import SetpointError
-from setpoint.serve.access import ANYONE, hot_access, principal_of, require
+from setpoint.serve.access import ANYONE, admitted, hot_access
+from setpoint.serve.answers import REVALIDATED
 from setpoint.serve.cache import etag_of
 from setpoint.serve.conditional import is_known
 from setpoint.serve.flags import TYPES, document_values, value_text
@@ -40,13 +41,13 @@ def routes(live: Live) -> list[Route]:
     async def manifest(request: Request) -> Response:
         """The declared keys with their types, descriptions and global values."""
         try:
-            require(await principal_of(request), *ANYONE)
+            await admitted(request, *ANYONE)
             pinned = live.cache.current(()) or await live.cache.get(())
         except SetpointError as problem:
             return _refusal(problem)
         body = ('{"flags":[' + ",".join(_flags(pinned.snapshot, live.cache.catalogues)) + "]}").encode()
-        headers = CAPABILITIES | {"ETag": etag_of(body), "Cache-Control": "private, no-cache"}
-        if is_known(request, headers["ETag"]):
+        headers = CAPABILITIES | {"ETag": etag_of(body), "Cache-Control": REVALIDATED}
+        if is_known(request.headers.getlist("if-none-match"), headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(body, 200, headers, "application/json")
 

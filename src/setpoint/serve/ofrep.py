@@ -20,18 +20,16 @@ from starlette.routing import Route
 
 from setpoint.errors import (
     InvalidContext,
-    InvalidDocument,
-    PayloadTooLarge,
     SetpointError,
     UnknownRevision,
-    UsageError,
 )
-from setpoint.serve.access import ANYONE, hot_access, principal_of, require
+from setpoint.serve.access import ANYONE, admitted, hot_access
+from setpoint.serve.answers import REVALIDATED
 from setpoint.serve.bodies import read_object
 from setpoint.serve.conditional import is_known
 from setpoint.serve.flags import flags_of
 from setpoint.serve.hot import context_in, revision_of
-from setpoint.serve.problems import problem_of
+from setpoint.serve.problems import flag_failure, flag_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,8 +41,6 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/json"
 INACTIVITY_S = 120
-#: Headers of a refusal that OFREP's clients read too.
-_KEPT_HEADERS = ("WWW-Authenticate", "Retry-After")
 _LOG = logging.getLogger("setpoint.serve")
 
 
@@ -54,23 +50,22 @@ def routes(live: Live) -> list[Route]:
     @hot_access(*ANYONE, summary="Evaluate one flag")
     async def single(request: Request) -> Response:
         """Evaluate one flag."""
-        require(await principal_of(request), *ANYONE)
+        await admitted(request, *ANYONE)
         key = request.path_params["key"]
         pinned = await _evaluated(live, request, await _context(live, request))
         flag = flags_of(pinned, live.cache.catalogues).by_key.get(key)
         if flag is None:
-            return _failure(404, "FLAG_NOT_FOUND", _why_not_found(live, key), key)
+            return flag_failure(404, "FLAG_NOT_FOUND", _why_not_found(live, key), key)
         return Response(flag.text, 200 if flag.sound else 400, media_type=MEDIA_TYPE)
 
     @hot_access(*ANYONE, summary="Evaluate every flag")
     async def bulk(request: Request) -> Response:
         """Evaluate every flag."""
-        caller = await principal_of(request)
-        require(caller, *ANYONE)
+        caller = await admitted(request, *ANYONE)
         context = await _context(live, request)
         flags = flags_of(await _evaluated(live, request, context), live.cache.catalogues)
-        headers = {"ETag": flags.etag, "Cache-Control": "private, no-cache"}
-        if is_known(request, flags.etag):
+        headers = {"ETag": flags.etag, "Cache-Control": REVALIDATED}
+        if is_known(request.headers.getlist("if-none-match"), flags.etag):
             return Response(status_code=304, headers=headers)
         streams = json.dumps([await _event_stream(live, context, caller.account)], separators=(",", ":"))
         return Response(f'{{{flags.bulk},"eventStreams":{streams}}}', 200, headers, MEDIA_TYPE)
@@ -128,28 +123,9 @@ def _in_own_shape(
         try:
             return await handler(request)
         except SetpointError as problem:
-            return _refusal(problem, key)
+            return flag_refusal(problem, key)
         except Exception:  # noqa: BLE001 - the shape of an error is OFREP's for every error
             _LOG.exception("event=request_failed request_id=%s", getattr(request.state, "request_id", ""))
-            return _failure(500, "GENERAL", "the plane failed on this request.", key)
+            return flag_failure(500, "GENERAL", "the plane failed on this request.", key)
 
     return shaped
-
-
-def _refusal(problem: SetpointError, key: str | None) -> Response:
-    details = f"{problem.message} next: {problem.hint}" if problem.hint else problem.message
-    if isinstance(problem, InvalidContext):
-        return _failure(400, "INVALID_CONTEXT", details, key)
-    if isinstance(problem, UsageError | InvalidDocument):
-        return _failure(413 if isinstance(problem, PayloadTooLarge) else 400, "PARSE_ERROR", details, key)
-    refused = _failure(problem.http_status, "GENERAL", details, key)
-    told = problem_of(problem).headers
-    for name in _KEPT_HEADERS:
-        if name in told:
-            refused.headers[name] = told[name]
-    return refused
-
-
-def _failure(status: int, code: str, details: str, key: str | None) -> Response:
-    content = {"errorCode": code, "errorDetails": details}
-    return Response(json.dumps({"key": key} | content if key else content), status, media_type=MEDIA_TYPE)

@@ -1,4 +1,4 @@
-"""SERVE: every error in one shape: `application/problem+json` (RFC 9457).
+"""SERVE: every error in one shape: `application/problem+json` (RFC 9457); under `/ofrep/` in OFREP's own.
 
 Guarantees: status and code are those of `errors.py`; an answer names its request, never a secret, a
 value that was sent, or a line of our source.
@@ -16,7 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from setpoint.errors import SetpointError, TooManyRequests, UnauthenticatedError
+from setpoint.errors import (
+    InvalidContext,
+    InvalidDocument,
+    PayloadTooLarge,
+    SetpointError,
+    TooManyRequests,
+    UnauthenticatedError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MEDIA_TYPE = "application/problem+json"
+#: Below it errors have the shape that OFREP's clients read.
+OFREP = "/ofrep/"
 _LOG = logging.getLogger("setpoint.serve")
 #: What a status says for itself, where no error of ours was raised.
 _PLAIN = {
@@ -74,6 +84,31 @@ def problem_of(error: SetpointError, request_id: str = "") -> Response:
         headers=_headers(error),
         where=error.where,
     )
+
+
+def refusal_of(error: SetpointError, path: str, request_id: str = "") -> Response:
+    """Return one of our errors in the shape of the address that was asked."""
+    return flag_refusal(error) if path.startswith(OFREP) else problem_of(error, request_id)
+
+
+def flag_refusal(error: SetpointError, key: str | None = None) -> Response:
+    """Return one of our errors in OFREP's shape; ``key`` names the flag that was asked for."""
+    details = f"{error.message} next: {error.hint}" if error.hint else error.message
+    if isinstance(error, InvalidContext):
+        return flag_failure(400, "INVALID_CONTEXT", details, key)
+    if isinstance(error, UsageError | InvalidDocument):
+        status = 413 if isinstance(error, PayloadTooLarge) else 400
+        return flag_failure(status, "PARSE_ERROR", details, key)
+    return flag_failure(error.http_status, "GENERAL", details, key, _headers(error))
+
+
+def flag_failure(
+    status: int, code: str, details: str, key: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a failure in OFREP's shape."""
+    content = {"errorCode": code, "errorDetails": details}
+    text = json.dumps({"key": key} | content if key else content)
+    return Response(text, status, dict(headers or {}), "application/json")
 
 
 def install(api: Starlette) -> None:
@@ -126,6 +161,8 @@ async def _on_status(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_methods_at(request))
+    if request.url.path.startswith(OFREP):
+        return flag_failure(error.status_code, "GENERAL", detail, headers=headers)
     return problem(error.status_code, code, detail, hint=hint, request_id=_id_of(request), headers=headers)
 
 

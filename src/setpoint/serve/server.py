@@ -1,8 +1,8 @@
 """SERVE: the processes that serve: one, or several on one port.
 
 Guarantees: a process serves before the database is there, and says at ``/health/ready`` that it is not
-ready; it never migrates. On SIGTERM or Ctrl-C no new connection is taken, requests under way end, and
-streams are ended (by one of several processes, cut after ``GRACE_S``); a second Ctrl-C ends at once.
+ready; it never migrates. On SIGTERM or Ctrl-C no new connection is taken, streams are ended, and requests
+under way have ``GRACE_S`` to end; a second Ctrl-C ends at once.
 A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``. Of several
 processes one that dies is replaced, and all end with the one that started them. Refuses a port that is
 taken before it starts any.
@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from setpoint.change.invariants import compile_invariants
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, UnavailableError, UsageError
-from setpoint.serve.app import build_api, build_app
+from setpoint.serve.app import END_STREAMS, build_api, build_app
 from setpoint.serve.logs import LOG_CONFIG, end_log, log_to
 from setpoint.serve.plane import Plane
 from setpoint.settings import Settings
@@ -42,9 +43,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.serve.live import Live
 
-#: How long requests and streams under way may go on after a stop was asked for, in seconds.
+#: How long requests under way may go on after a stop was asked for, in seconds.
 GRACE_S = 2
 #: Connections the kernel keeps for us while all processes are busy.
 BACKLOG = 4096
@@ -64,19 +64,18 @@ _PR_SET_PDEATHSIG = 1
 _LOG = logging.getLogger("setpoint.serve")
 
 
-class PlaneServer(uvicorn.Server):
-    """uvicorn, which otherwise waits for streams to end by themselves."""
+class PlaneProtocol(HttpToolsProtocol):
+    """uvicorn's connection, whose server otherwise waits for streams to end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, live: Live) -> None:
-        super().__init__(config)
-        self._live = live
-        # uvicorn's own line shows the query, in which a stream's token may stand; Guard writes ours.
-        logging.getLogger("uvicorn.access").disabled = True
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        # uvicorn's line shows the query, in which a stream's token may stand; Guard writes ours.
+        self.access_log = False
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then stop."""
-        self._live.feed.end_streams()
-        await super().shutdown(sockets)
+    def shutdown(self) -> None:
+        """End the streams of this process, then this connection when its answer is given."""
+        self.app_state[END_STREAMS]()
+        super().shutdown()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -144,7 +143,7 @@ def serve_plane(
 def _serve_here(settings: Settings, listener: socket.socket, trusted_proxy: str) -> None:
     plane = open_plane(settings)
     with plane.database:
-        server = PlaneServer(_config(build_app(plane), 1, trusted_proxy), plane.live)
+        server = uvicorn.Server(_config(build_app(plane), 1, trusted_proxy))
         # uvicorn raises the signal that ended it again, for whoever would want to die of it.
         with suppress(KeyboardInterrupt):
             server.run([listener])
@@ -162,7 +161,7 @@ def serving(settings: Settings, listener: socket.socket, log: Path) -> Iterator[
     plane = open_plane(settings)
     with plane.database:
         config = _config(build_app(plane), 1, "", log_to(log))
-        server = PlaneServer(config, plane.live)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=[[listener]], name="setpoint-plane", daemon=True)
         thread.start()
         try:
@@ -208,11 +207,11 @@ def _config(
         factory=isinstance(app, str),
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=PlaneProtocol,
         ws="none",
         lifespan="on",
         log_config=log_config,
-        access_log=False,  # each request is one line of the guard's, with its id
+        access_log=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, SetpointError, UnavailableError
-from setpoint.serve.access import ANYONE, hot_access, principal_of, require
+from setpoint.serve.access import ANYONE, admitted, hot_access
 from setpoint.serve.feed import BEAT_S, GROUPS
 from setpoint.serve.hot import revision_of
 
@@ -83,8 +83,7 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
 
 def _by_credential(request: Request) -> Judge:
     async def judge() -> float:
-        caller = await principal_of(request)
-        require(caller, *ANYONE)
+        caller = await admitted(request, *ANYONE)
         return caller.expires_at.timestamp()
 
     return judge

@@ -338,13 +338,15 @@ def change_account(
 def link_identity(
     plane: PlaneOf, caller: Caller, once: Once, remote: Remote, name: AccountName, identity: Identity
 ) -> Response:
-    """Let that person in as this account."""
+    """Let that person in as this account; the password and the sessions of another's end."""
 
     def work(transaction: Any) -> Answer:
         transaction.execute("link_identity", name=name, remote=remote, **identity.model_dump())
         return Answer(None, 204)
 
-    return write(plane, caller, once, work)
+    answer = write(plane, caller, once, work)
+    plane.credentials.forget()
+    return answer
 
 
 @router.post(

@@ -28,7 +28,7 @@ class ReadyShape(Shape):
 
 
 @router.get("/live", summary="The process answers", responses=answers(LiveShape), **public())
-def live() -> Response:
+async def live() -> Response:
     """Answer as long as the process does; the database is not asked."""
     return Answer({"status": "live"}).response()
 

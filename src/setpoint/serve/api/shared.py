@@ -1,7 +1,8 @@
 """SERVE: what the modules of the typed API share: their routes, and the words of their models.
 
-Guarantees: a route takes exactly what it documents: an unknown or repeated query parameter is refused,
-and a body is read strictly. Answers are sent as our own bytes; their models document them.
+Guarantees: a route holds a request to its rule before it reads anything of it, and takes exactly what it
+documents: an unknown or repeated query parameter is refused, and a body is read strictly. Answers are
+sent as our own bytes; their models document them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from setpoint.errors import InvalidContext, InvalidValue
+from setpoint.serve.access import PUBLIC, judge
+from setpoint.serve.bodies import MOST_BODY_BYTES, MOST_SMALL_BYTES, read_body
 from setpoint.serve.plane import Plane
 from setpoint.serve.strict_json import parse_body
 
@@ -37,7 +40,7 @@ CONTEXT = {
 LONGEST_NAME = 200
 
 
-def _plane_of(request: Request) -> Plane:
+async def _plane_of(request: Request) -> Plane:
     plane = request.app.state.plane
     assert isinstance(plane, Plane)  # noqa: S101 - put there by build_app
     return plane
@@ -79,18 +82,23 @@ class Shape(BaseModel):
 
 
 class StrictRoute(APIRoute):
-    """A route that takes what it documents and nothing else."""
+    """A route that takes whom its rule names, and what it documents, and nothing else."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler behind the reading of query and body."""
+        """Return FastAPI's handler behind the rule and the reading of query and body."""
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
-        takes_context = bool((self.openapi_extra or {}).get("x-setpoint-context"))
+        declared = self.openapi_extra or {}
+        takes_context = bool(declared.get("x-setpoint-context"))
+        rule = declared.get("x-setpoint-roles", ())  # none lets nobody in; `describe` does not start with it
         takes_body = self.body_field is not None
+        # Anybody may make us read what is public.
+        most_bytes = MOST_SMALL_BYTES if tuple(rule) == PUBLIC else MOST_BODY_BYTES
 
         async def strict(request: Request) -> Response:
+            await judge(request, rule)
             _check_query(request.query_params.multi_items(), None if takes_context else known)
-            if takes_body and (body := await request.body()):
+            if takes_body and (body := await read_body(request, most_bytes)):
                 _check_media_type(request.headers.get("content-type", ""))
                 request._json = parse_body(body)  # noqa: SLF001 - where Starlette keeps what it has parsed
             return await handle(request)

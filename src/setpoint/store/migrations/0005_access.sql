@@ -87,6 +87,7 @@ CREATE TABLE public.idempotency (
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (account, key)
 );
+CREATE INDEX idempotency_by_age ON public.idempotency (created_at);
 COMMENT ON TABLE public.idempotency IS 'Answers to writes, committed with them, so that a repeated request is answered and not repeated; kept a day.';
 
 CREATE FUNCTION public.announce_access() RETURNS trigger
@@ -107,21 +108,26 @@ ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER announce_access;
 ALTER TABLE public.credentials ENABLE ALWAYS TRIGGER announce_access;
 
 CREATE FUNCTION public.credential_holder(
-    secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamptz
+    secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamptz,
+    OUT proof text
 )
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     SELECT c.id, c.kind, c.account,
            ARRAY(SELECT role FROM unnest(a.roles) AS role WHERE c.roles IS NULL OR role = ANY (c.roles)),
-           c.expires_at
+           c.expires_at,
+           -- Whoever printed a one-time login may have used it: its session never proves the person.
+           CASE WHEN c.kind = 'token' THEN 'api-token'
+                WHEN c.label IN ('once', 'once, password set') THEN 'one-time-login'
+                ELSE 'account-session' END
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
     WHERE c.hash = secret_hash AND c.kind <> 'once' AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
 $$;
 COMMENT ON FUNCTION public.credential_holder IS 'Who holds a live credential, and what it allows; nulls for any other.';
 
-CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[])
+CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -131,7 +137,7 @@ BEGIN
     IF secret IS NULL THEN
         RETURN;
     END IF;
-    SELECT h.kind, h.account, h.roles INTO kind, account, roles
+    SELECT h.kind, h.account, h.roles, h.proof INTO kind, account, roles, proof
     FROM public.credential_holder(sha256(convert_to(secret, 'UTF8'))) AS h;
     IF account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
@@ -151,9 +157,9 @@ AS $$
     SELECT CASE WHEN account IS NOT NULL THEN account
                 WHEN local THEN coalesce(nullif(current_setting('setpoint.author', true), ''), 'unattributed')
                 ELSE session_user::text END,
-           CASE WHEN kind = 'session' THEN 'account-session' WHEN kind = 'token' THEN 'api-token'
+           CASE WHEN account IS NOT NULL THEN speaker.proof
                 WHEN local THEN 'os-account' ELSE 'database-login' END
-    FROM public.speaker(),
+    FROM public.speaker() AS speaker,
          (SELECT session_user = 'setpoint_app' AND current_setting('listen_addresses') = '') AS session (local)
 $$;
 
@@ -219,7 +225,13 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an author does not decide on their own change';
         END IF;
         -- An approver has logged in, as an account or at the database. A name that a process merely tells
-        -- approves nothing, and neither does a token, which a machine may hold.
+        -- approves nothing, and neither does a token, which a machine may hold, nor a one-time login, which
+        -- an admin may have printed for somebody else and used.
+        IF writer.proof = 'one-time-login' THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403',
+                MESSAGE = format('%s came in by a one-time login, which decides nothing', writer.person),
+                HINT = 'set a password, log in with it, and decide then';
+        END IF;
         IF writer.proof NOT IN ('database-login', 'account-session')
                 OR writer.person NOT IN (SELECT public.approvers()) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
@@ -418,6 +430,12 @@ BEGIN
             HINT = 'the owner of the database says so with `setpoint accounts provider`';
     END IF;
     UPDATE public.accounts SET issuer = p_issuer, subject = p_subject WHERE name = p_name;
+    -- A link says anew who the person is: whoever came in as this account before notices, being out.
+    IF p_name <> actor THEN
+        UPDATE public.accounts SET password_parameters = NULL, password_verifier = NULL WHERE name = p_name;
+        UPDATE public.credentials SET revoked_at = clock_timestamp()
+        WHERE account = p_name AND kind IN ('session', 'once') AND revoked_at IS NULL;
+    END IF;
     PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor,
         jsonb_build_object('issuer', p_issuer, 'subject', p_subject));
 END
@@ -661,11 +679,11 @@ BEGIN
         RETURN false;
     END IF;
     UPDATE public.accounts SET password_parameters = p_parameters, password_verifier = p_verifier WHERE name = s.account;
-    -- Whoever else is in by the old password is out; and a one-time login proves itself once only.
+    -- Whoever else is in by the old password is out; a one-time login proves itself once only, and stays one.
     UPDATE public.credentials SET revoked_at = clock_timestamp()
     WHERE account = s.account AND kind IN ('session', 'once') AND id <> s.id AND revoked_at IS NULL;
-    UPDATE public.credentials SET label = 'password' WHERE id = s.id;
-    PERFORM public.note_access('password_set', s.account, p_remote, s.id, s.account, '{}');
+    UPDATE public.credentials SET label = 'once, password set' WHERE id = s.id AND label = 'once';
+    PERFORM public.note_access('password_set', s.account, p_remote, s.id, s.account, jsonb_build_object('proof', s.proof));
     RETURN true;
 END
 $$;
@@ -689,6 +707,10 @@ BEGIN
         IF s.kind <> 'session' THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a token does not make tokens',
                 HINT = 'log in and make it in a session';
+        END IF;
+        IF p_account = s.account AND s.proof = 'one-time-login' THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a one-time login makes no token of its account',
+                HINT = 'set a password, log in with it, and make it then';
         END IF;
         -- A token of a person is that person's to make: an admin who made one could write in their name.
         IF p_account <> s.account AND NOT ('admin' = ANY (s.roles) AND EXISTS
@@ -800,6 +822,32 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.is_long_over(held public.credentials) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Tokens are listed for a month after their end, so that their maker sees what became of them.
+    SELECT least(held.expires_at, held.revoked_at)
+         < clock_timestamp() - CASE held.kind WHEN 'token' THEN interval '30 days' ELSE interval '1 day' END
+$$;
+
+CREATE FUNCTION public.forget_credentials() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    gone bigint := 0;
+BEGIN
+    -- Servers are told of a deletion as of a revocation, so there is none without something to delete.
+    IF EXISTS (SELECT FROM public.credentials AS c WHERE public.is_long_over(c)) THEN
+        DELETE FROM public.credentials AS c WHERE public.is_long_over(c);
+        GET DIAGNOSTICS gone = ROW_COUNT;
+    END IF;
+    RETURN gone;
+END
+$$;
+COMMENT ON FUNCTION public.forget_credentials IS 'Removes credentials that are long over, which is all it can remove; the access log keeps what they did.';
+
 CREATE FUNCTION public.touch_credential(p_hash bytea, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -850,6 +898,8 @@ REVOKE ALL ON FUNCTION
     public.issue_once(text, bytea, text),
     public.revoke_token(bigint, text),
     public.tokens_seen(),
+    public.is_long_over(public.credentials),
+    public.forget_credentials(),
     public.touch_credential(bytea, text)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
@@ -870,6 +920,7 @@ GRANT EXECUTE ON FUNCTION
     public.issue_once(text, bytea, text),
     public.revoke_token(bigint, text),
     public.tokens_seen(),
+    public.forget_credentials(),
     public.touch_credential(bytea, text)
     TO setpoint_server;
 GRANT SELECT, INSERT, DELETE ON public.idempotency TO setpoint_server;

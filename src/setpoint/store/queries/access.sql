@@ -22,6 +22,10 @@ WHERE account = %(account)s AND key = %(key)s;
 -- Answers older than a day.
 DELETE FROM idempotency WHERE created_at < clock_timestamp() - interval '1 day';
 
+-- name: forget_credentials
+-- Sessions and one-time logins that ended a day ago, tokens that ended a month ago.
+SELECT forget_credentials();
+
 -- name: read_accounts
 -- Every account, without its password; for an admin or the owner of the tables.
 SELECT name, roles, has_password, issuer, subject, created_at, created_by, disabled_at, last_login_at
