@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from setpoint.store.layout import Listening
 
 TEMPLATE = "template_setpoint"
+SEEDED_TEMPLATE = "template_seeded"
 #: Real logins of the test server, and what each is a member of.
 PEOPLE = {
     "ada": ("setpoint_app",),
@@ -101,6 +103,13 @@ def nothing_leaks() -> Iterator[None]:
     assert not SCAN.findings, f"secrets were told: {SCAN.findings[:20]}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def wide_screen() -> None:
+    """Tables are 300 columns wide in every order of tests: the command line measures its screen once."""
+    os.environ["COLUMNS"] = "300"
+    import_module("setpoint.cli.app")
+
+
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
     """A running server with a migrated template database; its disk is not waited for."""
@@ -119,11 +128,28 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 _numbers = count(1)
 
 
+@pytest.fixture(scope="session")
+def seeded_template(server: TestServer) -> str:
+    """A second template that holds the bundled seeds: seeding once is cheaper than for each test."""
+    server.administer(f"CREATE DATABASE {SEEDED_TEMPLATE} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    system = load_catalogues(Settings.catalogues)
+    with Database.open(Settings(database_url=server.url(SEEDED_TEMPLATE))) as database:
+        apply_seed(database, system, load_seeds("", system), author_of(database), overwrite=False)
+    return SEEDED_TEMPLATE
+
+
 @pytest.fixture
-def clone(server: TestServer) -> Iterator[str]:
+def bundled_seeds(seeded_template: str) -> None:
+    """Asked for by a fixture whose database is to hold the bundled seeds from the start; see ``clone``."""
+
+
+@pytest.fixture
+def clone(request: pytest.FixtureRequest, server: TestServer) -> Iterator[str]:
     """The name of a database of this test's own."""
     name = f"test_{next(_numbers)}"
-    server.administer(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    seeded = "bundled_seeds" in request.fixturenames
+    template = request.getfixturevalue("seeded_template") if seeded else TEMPLATE
+    server.administer(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     yield name
     server.administer(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -187,9 +213,8 @@ def catalogues() -> Catalogues:
 
 
 @pytest.fixture
-def seeded(database: Database, catalogues: Catalogues) -> Database:
+def seeded(bundled_seeds: None, database: Database) -> Database:
     """The clone with the bundled seeds."""
-    apply_seed(database, catalogues, load_seeds("", catalogues), author_of(database), overwrite=False)
     return database
 
 
@@ -220,7 +245,6 @@ def setpoint_command(
     """Run ``setpoint`` in this process on this test's own database."""
     monkeypatch.setenv("SETPOINT_DATABASE_URL", settings.database_url)
     monkeypatch.setenv("SETPOINT_MIGRATE_URL", settings.migrate_url)
-    monkeypatch.setenv("COLUMNS", "300")
 
     def run(*arguments: str) -> Done:
         capfd.readouterr()

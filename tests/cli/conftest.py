@@ -4,7 +4,6 @@ import pytest
 
 
 @pytest.fixture
-def seeded(setpoint_command):
+def seeded(bundled_seeds, setpoint_command):
     """`setpoint` on a database of this test's own that holds the seeds."""
-    assert setpoint_command("seed", "--apply").code == 0
     return setpoint_command

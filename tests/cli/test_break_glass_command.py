@@ -19,9 +19,8 @@ WHY = ("--incident", "INC-7", "--approved-by", APPROVAL, "--because", "data-dama
 
 
 @pytest.fixture
-def broken(setpoint_command, owner_url):
+def broken(bundled_seeds, setpoint_command, owner_url):
     """Seeded, then broken by SQL as revision 3."""
-    assert setpoint_command("seed", "--apply").code == 0
     with psycopg.connect(owner_url) as session:
         session.execute("UPDATE ftf_config SET base_env = base_env - %s::text WHERE id = 1", [GAMMA])
     return setpoint_command

@@ -14,10 +14,9 @@ GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 
 
 @pytest.fixture
-def seeded(setpoint_command, monkeypatch, tmp_path):
+def seeded(bundled_seeds, setpoint_command, monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    assert setpoint_command("seed", "--apply").code == 0
     return setpoint_command
 
 

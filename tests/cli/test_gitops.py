@@ -27,9 +27,8 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def exported(setpoint_command, folder):
+def exported(bundled_seeds, setpoint_command, folder):
     """A seeded database and its export."""
-    assert setpoint_command("seed", "--apply").code == 0
     done = setpoint_command("export", str(folder))
     assert done.code == 0, done.err
     return setpoint_command

@@ -6,10 +6,14 @@ import json
 import os
 import signal
 import sys
+from functools import cache
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Modules that register commands, in the order `--help` shows them: the story of one value.
 MODULES = (
@@ -44,18 +48,16 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
     try:
         import typer
 
-        from setpoint.cli.app import app
+        commands = _commands()
     except ModuleNotFoundError as missing:
         sys.stderr.write(
             f"setpoint: the commands need {missing.name}.\n  next: pip install 'setpoint[server,train]'\n"
         )
         return UsageError.exit_code
-    for module in MODULES:
-        import_module(f"setpoint.cli.{module}")
     # A stopped job is an interrupted one: the sweep leaves a resumable run either way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = app(arguments, standalone_mode=False)
+        code = commands(arguments, standalone_mode=False)
         return code if isinstance(code, int) else EXIT_OK
     except typer.TyperException as problem:
         problem.show()  # type: ignore[attr-defined]  # every usage error has it; the public name hides it
@@ -73,6 +75,18 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
         # The reader of our output went away, as `setpoint runs | head` does; the work itself is done.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+
+
+@cache
+def _commands() -> Callable[..., object]:
+    """Assemble every command; once, for a process that runs several."""
+    from typer.main import get_command
+
+    from setpoint.cli.app import app
+
+    for module in MODULES:
+        import_module(f"setpoint.cli.{module}")
+    return get_command(app)
 
 
 def _say(problem: SetpointError, *, as_json: bool) -> None:
