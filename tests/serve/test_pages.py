@@ -84,6 +84,26 @@ def test_what_is_no_login_shows_the_form_again(browser, data, headers, status):
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+)
+def test_a_browser_that_says_same_origin_logs_in_whatever_its_origin(browser, headers):
+    """Origin is null where a page hides its address, and another name where a proxy renames the host."""
+    form = {"account": "ada", "password": PASSWORD}
+
+    assert browser.post("/login", data=form, headers=headers).status_code == 303
+
+
+def test_pages_let_the_browser_name_the_plane_as_the_origin_of_its_forms(browser):
+    """Under no-referrer a browser sends a form with `Origin: null`, which is nobody's own page."""
+    assert browser.get("/login").headers["referrer-policy"] == "same-origin"
+
+
 def test_pages_load_nothing_from_elsewhere_and_run_no_script(browser):
     """The policy is strict, and the pages need nothing that it forbids."""
     for path in ("/", "/login"):

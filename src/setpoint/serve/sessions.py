@@ -56,8 +56,10 @@ def require_own_page(request: Request) -> None:
     """
     site = request.headers.get("sec-fetch-site", "")
     origin = request.headers.get("origin", "")
-    elsewhere = bool(origin) and origin.partition("://")[2] != request.headers.get("host", "")
-    if site not in {"", "same-origin", "none"} or elsewhere:
+    # No page can forge Sec-Fetch-Site, while Origin is "null" where a page hides its address. Browsers
+    # leave Sec-Fetch-Site out over plain http from another machine: there Origin decides.
+    own_origin = not origin or origin.partition("://")[2] == request.headers.get("host", "")
+    if not (site in {"same-origin", "none"} if site else own_origin):
         raise ForbiddenError("another site sent this login.", hint="log in on the plane's own page")
 
 
