@@ -22,7 +22,7 @@ from setpoint.cli.app import app
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.declare.loading import bundled_catalogues, load_catalogue
 from setpoint.observe.events import Event
-from setpoint.serve.access import ACCOUNT, PUBLIC, ROLES
+from setpoint.serve.access.rules import ACCOUNT, PUBLIC, ROLES
 from setpoint.serve.server import openapi_document
 from setpoint.settings import Settings
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from setpoint.serve.live import Live
+    from setpoint.serve.hot.live import Live
     from setpoint.settings import Settings
 
 #: How long a test waits for what must come, in seconds; far longer than it takes.

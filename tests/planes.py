@@ -14,8 +14,8 @@ import psycopg
 import uvicorn
 
 from secret_scan import SCAN
+from setpoint.serve.access.passwords import keep
 from setpoint.serve.app import build_app
-from setpoint.serve.passwords import keep
 from setpoint.serve.plane import Plane
 from setpoint.serve.server import PlaneProtocol
 from setpoint.store.database import SERVER, Database

@@ -2,7 +2,7 @@
 
 import pytest
 
-from setpoint.serve.secret import digest
+from setpoint.serve.access.secret import digest
 
 
 def test_accounts_are_made_changed_and_shut_out(setpoint_command):

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from planes import ACCOUNTS, open_accounts
-from setpoint.serve.access import ROLES, access
+from setpoint.serve.access.rules import ROLES, access
 from setpoint.serve.api.shared import router_of
 from setpoint.serve.describe import describe
 

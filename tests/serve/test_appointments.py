@@ -3,8 +3,8 @@
 import pytest
 
 from setpoint.errors import ForbiddenError, UnauthenticatedError
-from setpoint.serve.appointments import as_owner, one_time_login
-from setpoint.serve.secret import SESSION, digest, new_secret
+from setpoint.serve.access.appointments import as_owner, one_time_login
+from setpoint.serve.access.secret import SESSION, digest, new_secret
 from setpoint.store.database import SERVER, Database
 
 

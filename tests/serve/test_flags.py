@@ -20,7 +20,7 @@ from live_planes import live_plane, reading
 from setpoint.change.identity import author_of
 from setpoint.change.proposals import Proposal, submit
 from setpoint.declare.loading import load_catalogues
-from setpoint.serve.stream_tokens import WINDOW_S
+from setpoint.serve.hot.stream_tokens import WINDOW_S
 
 JAVASCRIPT = Path(__file__).parent.parent / "javascript"
 BULK = "/ofrep/v1/evaluate/flags"
@@ -302,7 +302,7 @@ def test_a_value_that_is_none_of_its_type_is_a_failure_of_its_own_flag(wide, rea
 def test_the_database_away_is_said_in_the_protocols_shape(wide, reader, monkeypatch):
     """503 with Retry-After in whole seconds, and details."""
     monkeypatch.setattr(type(wide.live.feed), "in_touch", False)
-    monkeypatch.setattr("setpoint.serve.cache.ANSWER_WITHIN_S", 0.0)
+    monkeypatch.setattr("setpoint.serve.hot.cache.ANSWER_WITHIN_S", 0.0)
     refused = reader.post(BULK, json={})
 
     assert (refused.status_code, refused.json()["errorCode"]) == (503, "GENERAL")

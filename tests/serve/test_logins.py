@@ -9,10 +9,10 @@ import pytest
 
 from planes import credential, serving_plane, set_password
 from setpoint.errors import ForbiddenError, TooManyRequests, UnauthenticatedError
-from setpoint.serve import access, passwords
-from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, credential_in, csrf_token
+from setpoint.serve.access import passwords, rules
+from setpoint.serve.access.rules import SECURE_COOKIE, SESSION_COOKIE, credential_in, csrf_token
+from setpoint.serve.access.secret import SESSION, digest, new_secret
 from setpoint.serve.limits import MOST_BUCKETS, Limits
-from setpoint.serve.secret import SESSION, digest, new_secret
 from setpoint.store.database import SERVER, Database
 from setpoint.store.notifications import SCAN_EVERY_S
 
@@ -294,7 +294,7 @@ def test_a_revocation_by_somebody_else_is_heard_within_seconds(http_as, owner_ur
 )
 def test_another_server_hears_of_a_revocation(http_as, served, catalogues, monkeypatch, end, status):
     """What is done through one server is told to the other, which would otherwise believe it for an hour."""
-    monkeypatch.setattr(access, "_BELIEVED_S", 3600.0)
+    monkeypatch.setattr(rules, "_BELIEVED_S", 3600.0)
     made = http_as("ada").post("/v1/tokens", json={"label": "job"}).json()
     with (
         serving_plane(served, catalogues) as other,

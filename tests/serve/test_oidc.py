@@ -11,8 +11,8 @@ from identity_provider import CLIENT_ID, CLIENT_SECRET, serving_identities
 from planes import open_accounts, serving_plane
 from secret_scan import SCAN
 from setpoint.errors import UsageError
-from setpoint.serve.appointments import as_owner
-from setpoint.serve.oidc import LEEWAY_S, Provider, roles_by_group
+from setpoint.serve.access.appointments import as_owner
+from setpoint.serve.access.oidc import LEEWAY_S, Provider, roles_by_group
 
 
 @pytest.fixture

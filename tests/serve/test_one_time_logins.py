@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from planes import credential, set_password
-from setpoint.serve.appointments import one_time_login
+from setpoint.serve.access.appointments import one_time_login
 
 PASSWORD = "a long enough password"
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"

@@ -7,7 +7,7 @@ import pytest
 from fastapi.routing import APIRoute
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from setpoint.serve.access import ROLES
+from setpoint.serve.access.rules import ROLES
 from setpoint.serve.api import ROUTERS
 from setpoint.serve.api.shared import StrictRoute
 from setpoint.serve.app import PLAIN

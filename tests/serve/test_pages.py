@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from planes import set_password
-from setpoint.serve.appointments import one_time_login
+from setpoint.serve.access.appointments import one_time_login
 
 PASSWORD = "a long enough password"
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from secret_scan import LOGGERS, SCAN, Scan
-from setpoint.serve.secret import ONCE, SESSION, TOKEN, new_secret
+from setpoint.serve.access.secret import ONCE, SESSION, TOKEN, new_secret
 
 
 def answering(body, status=200):

@@ -9,7 +9,7 @@ import pytest
 from live_planes import live_plane
 from setpoint.change.documents import pin_snapshot
 from setpoint.resolve.snapshot import parse_snapshot
-from setpoint.serve.access import ANYONE
+from setpoint.serve.access.rules import ANYONE
 from setpoint.serve.app import PLAIN
 from setpoint.store import notifications
 
@@ -183,7 +183,7 @@ def test_a_context_that_is_none_is_refused(seeded, cy):
 
 def test_contexts_do_not_pile_up(seeded, lively, cy, monkeypatch):
     """Contexts are input: however many are asked for, a bounded number is kept."""
-    monkeypatch.setattr("setpoint.serve.cache.KEPT", 5)
+    monkeypatch.setattr("setpoint.serve.hot.cache.KEPT", 5)
     for n in range(12):
         assert cy.get(f"/v1/snapshot?symbol=S{n}").status_code == 200
 

@@ -14,8 +14,8 @@ from setpoint.change.identity import author_of
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
-from setpoint.serve import feed as feeding
-from setpoint.serve import stream as streaming
+from setpoint.serve.hot import feed as feeding
+from setpoint.serve.hot import stream as streaming
 from setpoint.settings import Settings
 from setpoint.store import embedded, notifications
 from setpoint.store.connect import Server

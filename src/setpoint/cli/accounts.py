@@ -99,7 +99,7 @@ def once(name: Name, as_json: Json = False) -> None:
 
     Example: `setpoint accounts once ada`
     """
-    from setpoint.serve.secret import ONCE, digest, new_secret
+    from setpoint.serve.access.secret import ONCE, digest, new_secret
 
     secret = new_secret(ONCE)
     row = _as_owner(
@@ -186,7 +186,7 @@ def create(
 
     Example: `setpoint tokens create trainer --role robot --days 30 --label "nightly sweep"`
     """
-    from setpoint.serve.secret import TOKEN, digest, new_secret
+    from setpoint.serve.access.secret import TOKEN, digest, new_secret
 
     secret = new_secret(TOKEN)
     row = _as_owner(
@@ -227,7 +227,7 @@ _HERE = "database"
 
 
 def _as_owner(work: Callable[[Transaction], Any]) -> Any:
-    from setpoint.serve.appointments import as_owner
+    from setpoint.serve.access.appointments import as_owner
 
     with as_owner(settings()) as transaction:
         return work(transaction)

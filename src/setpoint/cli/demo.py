@@ -83,7 +83,7 @@ def demo(
 @contextmanager
 def _plane() -> Iterator[tuple[str, str]]:
     """Serve a plane on a free port as long as the block runs; yields its URL and a robot's token."""
-    from setpoint.serve.appointments import revoke_token, robot_token
+    from setpoint.serve.access.appointments import revoke_token, robot_token
     from setpoint.serve.server import listen, serving
 
     number, token = robot_token(settings(), ROBOT, "setpoint demo")

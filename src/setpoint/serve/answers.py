@@ -24,7 +24,7 @@ from setpoint.serve.conditional import is_known
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from setpoint.serve.access import Principal
+    from setpoint.serve.access.rules import Principal
     from setpoint.serve.plane import Plane
     from setpoint.store.database import Transaction
 

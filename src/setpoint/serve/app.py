@@ -15,11 +15,12 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 
 import setpoint
-from setpoint.serve import holders, hot, manifest, ofrep, pages, problems, stream
+from setpoint.serve import pages, problems
 from setpoint.serve.api import ROUTERS
 from setpoint.serve.clock import ticking
 from setpoint.serve.describe import describe, operation_id
 from setpoint.serve.guard import Guard
+from setpoint.serve.hot import holders, manifest, ofrep, snapshots, stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.routing import Route
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from setpoint.serve.live import Live
+    from setpoint.serve.hot.live import Live
     from setpoint.serve.plane import Plane
 
 #: What the server of this application calls when it is to stop; in the state that its lifespan begins with.
@@ -109,7 +110,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[dict[str, Any]]:
 def _plain_routes(plane: Plane) -> list[Route]:
     live = plane.live
     return [
-        *hot.routes(live),
+        *snapshots.routes(live),
         *stream.routes(live),
         *holders.routes(live, plane.database),
         *ofrep.routes(live),

@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from setpoint.serve.access import CSRF_HEADER, PUBLIC, SECURE_COOKIE, SESSION_COOKIE, hot_access
+from setpoint.serve.access.rules import CSRF_HEADER, PUBLIC, SECURE_COOKIE, SESSION_COOKIE, hot_access
 from setpoint.serve.api.shared import Problem, StrictRoute
-from setpoint.serve.cache import etag_of
 from setpoint.serve.conditional import is_known
-from setpoint.serve.plain_paths import plain_paths
+from setpoint.serve.hot.cache import etag_of
+from setpoint.serve.hot.paths import plain_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -18,8 +18,8 @@ from starlette.requests import HTTPConnection
 
 from setpoint.errors import PayloadTooLarge, TooManyRequests
 from setpoint.observe import logfmt
-from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE, given_secret, remote_of
-from setpoint.serve.bodies import MOST_BODY_BYTES
+from setpoint.serve.access.rules import SECURE_COOKIE, SESSION_COOKIE, given_secret, remote_of
+from setpoint.serve.hot.bodies import MOST_BODY_BYTES
 from setpoint.serve.limits import Limits
 from setpoint.serve.problems import refusal_of
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 
-from setpoint.serve.access import Credentials
+from setpoint.serve.access.logins import Logins
+from setpoint.serve.access.oidc import Provider
+from setpoint.serve.access.rules import Credentials
 from setpoint.serve.checks import Check
-from setpoint.serve.live import Live
-from setpoint.serve.logins import Logins
-from setpoint.serve.oidc import Provider
+from setpoint.serve.hot.live import Live
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues

@@ -14,13 +14,13 @@ from pydantic import Field, model_validator
 from starlette.responses import Response
 
 from setpoint.errors import ForbiddenError, InvalidError, MissingError
-from setpoint.serve import sessions
-from setpoint.serve.access import ACCOUNT, Caller, Principal, Remote, access, csrf_token, public
+from setpoint.serve.access import sessions
+from setpoint.serve.access.passwords import LONGEST
+from setpoint.serve.access.rules import ACCOUNT, Caller, Principal, Remote, access, csrf_token, public
+from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.serve.answers import Answer, Once, write
 from setpoint.serve.api.shared import Body, Limit, PlaneOf, Shape, answers, refusals, router_of
-from setpoint.serve.passwords import LONGEST
 from setpoint.serve.plane import Plane
-from setpoint.serve.secret import ONCE, TOKEN, digest, new_secret
 
 router = router_of("access")
 Role = Literal["viewer", "config_write", "approver", "admin", "robot"]

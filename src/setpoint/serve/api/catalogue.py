@@ -15,7 +15,7 @@ from setpoint.change.documents import pin_snapshot, typed
 from setpoint.declare.catalogue import Catalogues, Declared
 from setpoint.declare.document import parse_text
 from setpoint.resolve.snapshot import Snapshot
-from setpoint.serve.access import ANYONE, access
+from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.answers import REVALIDATED, Answer, etag, page_of
 from setpoint.serve.api.shapes import (
     CataloguesShape,

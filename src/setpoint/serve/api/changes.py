@@ -17,7 +17,7 @@ from setpoint.change.impact import impact_of
 from setpoint.change.proposals import Proposal, amend, propose, read_change, requirement
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
-from setpoint.serve.access import ANYONE, WRITERS, Caller, access
+from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.answers import Answer, Once, etag, page, place_of, tags_in, write
 from setpoint.serve.api.change_shapes import ChangeShape, ChangesShape, ImpactShape
 from setpoint.serve.api.instants import Instant

@@ -18,7 +18,7 @@ from setpoint.change.proposals import Proposal, submit
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue
-from setpoint.serve.access import ANYONE, WRITERS, Caller, access
+from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.answers import REVALIDATED, Answer, Once, base_revision, etag, page_of, write
 from setpoint.serve.api.change_shapes import OutcomeShape
 from setpoint.serve.api.instants import Instant

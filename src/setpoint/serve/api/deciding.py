@@ -14,7 +14,7 @@ from starlette.responses import Response
 from setpoint.change.decisions import decide
 from setpoint.change.proposals import Change, apply, read_change
 from setpoint.errors import StaleRevision
-from setpoint.serve.access import ANYONE, WRITERS, Caller, Principal, access
+from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
 from setpoint.serve.answers import Answer, Once, WriteKey, write
 from setpoint.serve.api.change_shapes import ChangeShape
 from setpoint.serve.api.changes import ChangeId, told

@@ -9,7 +9,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from setpoint.change.event_log import Line, record_events
-from setpoint.serve.access import ANYONE, REPORTERS, Caller, access
+from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.answers import Answer, Once, page, place_of, write
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.run_bodies import EventsBody

@@ -9,7 +9,7 @@ from anyio import to_thread
 from starlette.responses import Response
 
 from setpoint.errors import DatabaseUnavailable, SetpointError
-from setpoint.serve.access import public
+from setpoint.serve.access.rules import public
 from setpoint.serve.answers import Answer
 from setpoint.serve.api.shared import PlaneOf, Shape, answers, router_of
 from setpoint.store.database import Database

@@ -19,7 +19,7 @@ from setpoint.change.verification import Anchor, anchor_of, departure, verify
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue, UnknownRevision, UnknownScope
-from setpoint.serve.access import ANYONE, access
+from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.answers import IMMUTABLE, Answer, etag, page, page_of, place_of
 from setpoint.serve.api.history_shapes import (
     AnchorShape,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import submit
-from setpoint.serve.access import ANYONE, Caller, access
+from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.answers import Answer, Once, write
 from setpoint.serve.api.change_shapes import OutcomeShape
 from setpoint.serve.api.shapes import PoliciesShape, PolicyKind

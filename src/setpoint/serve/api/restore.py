@@ -19,7 +19,7 @@ from setpoint.change.history import RestoreProof, restore
 from setpoint.change.proposals import Proposal, read_change
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import InvalidError, PreconditionFailed, StaleRevision, UnavailableError, UnknownScope
-from setpoint.serve.access import WRITERS, Caller, access, public
+from setpoint.serve.access.rules import WRITERS, Caller, access, public
 from setpoint.serve.answers import Answer, Once, base_revision, etag, write
 from setpoint.serve.api.history_shapes import RestoreHealthShape, RestoreShape
 from setpoint.serve.api.shared import (

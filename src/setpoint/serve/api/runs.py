@@ -18,7 +18,7 @@ from setpoint.change.runs import LATEST, read_run, record_outcome, record_start,
 from setpoint.errors import InvalidValue
 from setpoint.govern.runs import verdict_document, view_run
 from setpoint.resolve.snapshot import Snapshot, parse_snapshot
-from setpoint.serve.access import ANYONE, REPORTERS, Caller, access
+from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.answers import Answer, Once, as_json, page, page_of, place_of, write
 from setpoint.serve.api.run_bodies import (
     EntryBody,

@@ -18,8 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from setpoint.errors import InvalidContext, InvalidValue
-from setpoint.serve.access import PUBLIC, judge
-from setpoint.serve.bodies import MOST_BODY_BYTES, MOST_SMALL_BYTES, read_body
+from setpoint.serve.access.rules import PUBLIC, judge
+from setpoint.serve.hot.bodies import MOST_BODY_BYTES, MOST_SMALL_BYTES, read_body
 from setpoint.serve.plane import Plane
 from setpoint.serve.strict_json import parse_body
 

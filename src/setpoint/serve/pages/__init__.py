@@ -20,13 +20,13 @@ from starlette.responses import Response
 
 import setpoint
 from setpoint.errors import InvalidError, SetpointError, TooManyRequests, UnauthenticatedError
-from setpoint.serve import sessions
-from setpoint.serve.access import Principal, Remote, csrf_token, holder_of, public, require_csrf
+from setpoint.serve.access import sessions
+from setpoint.serve.access.oidc import LOGIN_LIVES_S, Begun
+from setpoint.serve.access.passwords import LONGEST, SHORTEST
+from setpoint.serve.access.rules import Principal, Remote, csrf_token, holder_of, public, require_csrf
 from setpoint.serve.api.accounts import end_session
 from setpoint.serve.api.shared import PlaneOf
-from setpoint.serve.bodies import MOST_SMALL_BYTES, read_body
-from setpoint.serve.oidc import LOGIN_LIVES_S, Begun
-from setpoint.serve.passwords import LONGEST, SHORTEST
+from setpoint.serve.hot.bodies import MOST_SMALL_BYTES, read_body
 from setpoint.serve.plane import Plane
 from setpoint.serve.problems import publicly
 

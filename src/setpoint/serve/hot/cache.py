@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.serve.feed import Feed
+    from setpoint.serve.hot.feed import Feed
     from setpoint.store.database import Database
 
     #: Dimensions and values, in the order of the catalogue's dimensions.

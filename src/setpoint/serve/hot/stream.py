@@ -20,9 +20,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, SetpointError, UnavailableError
-from setpoint.serve.access import ANYONE, admitted, hot_access
-from setpoint.serve.feed import BEAT_S, GROUPS
-from setpoint.serve.hot import revision_of
+from setpoint.serve.access.rules import ANYONE, admitted, hot_access
+from setpoint.serve.hot.feed import BEAT_S, GROUPS
+from setpoint.serve.hot.snapshots import revision_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from setpoint.serve.live import Live
+    from setpoint.serve.hot.live import Live
 
     #: Raises when the caller may not listen; else says until when, in seconds since the epoch.
     Judge = Callable[[], Awaitable[float]]

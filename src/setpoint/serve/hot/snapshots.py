@@ -15,18 +15,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, InvalidError, MissingError, UsageError
-from setpoint.serve.access import ANYONE, admitted, hot_access
+from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.answers import IMMUTABLE, REVALIDATED
-from setpoint.serve.bodies import read_object
-from setpoint.serve.cache import etag_of
 from setpoint.serve.conditional import is_known
-from setpoint.serve.holders import holder_in
+from setpoint.serve.hot.bodies import read_object
+from setpoint.serve.hot.cache import etag_of
+from setpoint.serve.hot.holders import holder_in
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from setpoint.serve.cache import Context, Pinned, SnapshotCache
-    from setpoint.serve.live import Live
+    from setpoint.serve.hot.cache import Context, Pinned, SnapshotCache
+    from setpoint.serve.hot.live import Live
 
 MEDIA_TYPE = "application/json"
 #: Digits of a number that fits a bigint.

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from anyio import CapacityLimiter, to_thread
 
 from setpoint.errors import ForbiddenError, TooManyRequests, UnauthenticatedError
-from setpoint.serve import passwords
-from setpoint.serve.secret import SESSION, digest, new_secret
+from setpoint.serve.access import passwords
+from setpoint.serve.access.secret import SESSION, digest, new_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.serve.access import Principal
+    from setpoint.serve.access.rules import Principal
     from setpoint.store.database import Database
 
 HASHED_AT_A_TIME = 2

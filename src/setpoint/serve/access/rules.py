@@ -19,7 +19,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from setpoint.errors import ForbiddenError, SetpointError, UnauthenticatedError
-from setpoint.serve.secret import digest
+from setpoint.serve.access.secret import digest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

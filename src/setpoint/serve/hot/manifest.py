@@ -15,11 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import SetpointError
-from setpoint.serve.access import ANYONE, admitted, hot_access
+from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.answers import REVALIDATED
-from setpoint.serve.cache import etag_of
 from setpoint.serve.conditional import is_known
-from setpoint.serve.flags import TYPES, document_values, value_text
+from setpoint.serve.hot.cache import etag_of
+from setpoint.serve.hot.flags import TYPES, document_values, value_text
 from setpoint.serve.problems import problem_of, publicly
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.resolve.snapshot import Snapshot
-    from setpoint.serve.live import Live
+    from setpoint.serve.hot.live import Live
 
 CAPABILITIES = {"X-Manifest-Capabilities": "read"}
 

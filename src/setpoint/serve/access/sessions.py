@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from setpoint.errors import ForbiddenError
-from setpoint.serve.access import SECURE_COOKIE, SESSION_COOKIE
+from setpoint.serve.access.rules import SECURE_COOKIE, SESSION_COOKIE
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from setpoint.serve.logins import Opened
+    from setpoint.serve.access.logins import Opened
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.serve.cache import SnapshotCache
-from setpoint.serve.feed import Feed
-from setpoint.serve.holders import Holders
-from setpoint.serve.stream_tokens import StreamTokens
+from setpoint.serve.hot.cache import SnapshotCache
+from setpoint.serve.hot.feed import Feed
+from setpoint.serve.hot.holders import Holders
+from setpoint.serve.hot.stream_tokens import StreamTokens
 from setpoint.store.connect import Server
 from setpoint.store.database import SERVER
 

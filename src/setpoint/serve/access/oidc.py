@@ -29,7 +29,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from setpoint.errors import ForbiddenError, MissingError, UnauthenticatedError, UnavailableError, UsageError
-from setpoint.serve.access import ROLES
+from setpoint.serve.access.rules import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from setpoint.change.identity import os_account
-from setpoint.serve.secret import ONCE, TOKEN, digest, new_secret
+from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.store.owning import owner_transaction
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidValue, SetpointError, UsageError
-from setpoint.serve.access import ANYONE, admitted, hot_access
-from setpoint.serve.bodies import read_object
+from setpoint.serve.access.rules import ANYONE, admitted, hot_access
+from setpoint.serve.hot.bodies import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
 
-    from setpoint.serve.cache import Pinned
-    from setpoint.serve.live import Live
+    from setpoint.serve.hot.cache import Pinned
+    from setpoint.serve.hot.live import Live
     from setpoint.store.database import Database
 
 FLUSH_EVERY_S = 0.9

@@ -23,12 +23,12 @@ from setpoint.errors import (
     SetpointError,
     UnknownRevision,
 )
-from setpoint.serve.access import ANYONE, admitted, hot_access
+from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.answers import REVALIDATED
-from setpoint.serve.bodies import read_object
 from setpoint.serve.conditional import is_known
-from setpoint.serve.flags import flags_of
-from setpoint.serve.hot import context_in, revision_of
+from setpoint.serve.hot.bodies import read_object
+from setpoint.serve.hot.flags import flags_of
+from setpoint.serve.hot.snapshots import context_in, revision_of
 from setpoint.serve.problems import flag_failure, flag_refusal
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from setpoint.serve.cache import Context, Pinned
-    from setpoint.serve.live import Live
+    from setpoint.serve.hot.cache import Context, Pinned
+    from setpoint.serve.hot.live import Live
 
 MEDIA_TYPE = "application/json"
 INACTIVITY_S = 120

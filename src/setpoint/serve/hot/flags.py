@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter
     from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
-    from setpoint.serve.cache import Pinned
+    from setpoint.serve.hot.cache import Pinned
 
 #: Beyond this a JavaScript number is not the integer that was sent.
 LARGEST_INT = 2**53 - 1

@@ -1,0 +1,1 @@
+"""SERVE: who speaks: rules of routes, credentials, logins, sessions, and identity providers."""
