@@ -150,6 +150,7 @@ DEFINERS = {
     "decide_change",
     "withdraw_change",
     "apply_change",
+    "forget_credentials",
     "suspend_change",
     "break_glass_restore",
     "break_glass_set",
