@@ -1,0 +1,116 @@
+"""GOVERN: a name and a value in a data file, and whether they are a hyperparameter and its literal.
+
+The scanners of the formats yield pairs; ``judge`` decides, by one rule for all formats:
+
+* a distinctive name with a number, or with a text that is a number, is a finding;
+* an ambiguous name (``alpha``, ``depth``) is one beside a distinctive name in the same mapping, or under a
+  key that names a library (``xgboost: {gamma: ...}``);
+* ``{name: KEY, value: NUMBER}`` is the pair KEY and NUMBER (environments of containers are written so);
+* a mapping under a name tells its value in a field: ``learning_rate: {min: ..., max: ...}``.
+
+Guarantees: a null, a flag, an empty text and a placeholder are no literals.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.govern.gate.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from setpoint.govern.gate.names import Names
+
+NUMBER = r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_IS_NUMBER = re.compile(NUMBER)
+_IS_INTEGER = re.compile(r"[-+]?[\d_]+")
+#: Fields of a mapping that hold the value of the parameter that the mapping is about.
+_VALUE_FIELDS = frozenset({"default", "high", "low", "max", "min", "value", "values"})
+_LIBRARIES = frozenset({"catboost", "cb", "lgb", "lgbm", "lightgbm", "xgb", "xgboost"})
+
+
+class Pair(NamedTuple):
+    """A scalar value under a name, as a file holds them."""
+
+    name: str
+    #: The scalar's text without its quotes.
+    text: str
+    #: Where the value stands, 1-based, on one line.
+    line: int
+    column: int
+    width: int
+    #: Keys above, the outermost first.
+    above: tuple[str, ...] = ()
+    #: Which mapping of the file it belongs to.
+    mapping: int = 0
+
+
+def number(text: str) -> int | float | None:
+    """Return the number that a text is, or None; ``nan`` and ``inf`` are none."""
+    plain = text.strip()
+    if not _IS_NUMBER.fullmatch(plain):
+        return None
+    try:
+        return int(plain) if _IS_INTEGER.fullmatch(plain) else float(plain)
+    except ValueError:
+        return None
+
+
+def judge(pairs: Iterable[Pair], path: str, names: Names, rule: str, text: str) -> Iterator[Finding]:
+    """Yield a finding for each pair that is a hyperparameter and its literal, in the file's order."""
+    told = list(_told(list(pairs)))
+    clear = {pair.mapping for pair in told if names.is_known(pair.name) and names.is_distinctive(pair.name)}
+    lines = text.splitlines()
+    for pair in told:
+        value = number(pair.text)
+        if value is None or not _is_ours(pair, names, clear):
+            continue
+        yield _finding(pair, value, path, names, rule, lines[pair.line - 1])
+
+
+def _is_ours(pair: Pair, names: Names, clear: set[int]) -> bool:
+    if not names.is_known(pair.name):
+        return False
+    return names.is_distinctive(pair.name) or pair.mapping in clear or bool(_library(pair))
+
+
+def _library(pair: Pair) -> str:
+    """Return the key above that names a library, the nearest first, or nothing."""
+    words = (word for key in reversed(pair.above) for word in re.split(r"[^a-z]+", key.lower()))
+    return next((word for word in words if word in _LIBRARIES), "")
+
+
+def _told(pairs: list[Pair]) -> Iterator[Pair]:
+    """Yield the pairs as they are meant: a value takes the name that its mapping is about."""
+    about = {pair.mapping: pair.text for pair in pairs if pair.name.lower() == "name"}
+    for pair in pairs:
+        if pair.name.lower() == "value" and pair.mapping in about:
+            yield pair._replace(name=about[pair.mapping])
+        elif pair.name.lower() in _VALUE_FIELDS and pair.above:
+            yield pair._replace(name=pair.above[-1], above=pair.above[:-1])
+        else:
+            yield pair
+
+
+def _finding(pair: Pair, value: float, path: str, names: Names, rule: str, line: str) -> Finding:
+    library = {"xgboost": "xgb", "lightgbm": "lgb", "lgbm": "lgb", "catboost": "cb"}
+    above = _library(pair)
+    owner = names.owner(pair.name, library.get(above, above))
+    key = owner.key if owner else ""
+    return Finding(
+        path=path,
+        line=pair.line,
+        column=pair.column,
+        end_line=pair.line,
+        end_column=pair.column + pair.width,
+        rule=rule,
+        key=key,
+        name=pair.name,
+        value=value,
+        message=f"{pair.name} is {pair.text} here; {key} owns this value",
+        fix="",
+        where=".".join(pair.above),
+        snippet=" ".join(line.split()),
+    )
