@@ -59,15 +59,28 @@ def number(text: str) -> int | float | None:
 
 
 def judge(pairs: Iterable[Pair], path: str, names: Names, rule: str, text: str) -> Iterator[Finding]:
-    """Yield a finding for each pair that is a hyperparameter and its literal, in the file's order."""
-    told = list(_told(list(pairs)))
+    """Yield a finding for each pair that is a hyperparameter and its literal; a list of values is one."""
+    written = list(pairs)
+    told = list(_told(written))
     clear = {pair.mapping for pair in told if names.is_known(pair.name) and names.is_distinctive(pair.name)}
     lines = text.splitlines()
-    for pair in told:
-        value = number(pair.text)
-        if value is None or not _is_ours(pair, names, clear):
+    seen = set()
+    for before, pair in zip(written, told, strict=True):
+        place = (before.mapping, before.above, before.name)
+        value = _literal(pair, names)
+        if value is None or place in seen or not _is_ours(pair, names, clear):
             continue
-        yield _finding(pair, value, path, names, rule, lines[pair.line - 1])
+        seen.add(place)
+        yield _finding(pair, value, path, names, rule=rule, line=lines[pair.line - 1])
+
+
+def _literal(pair: Pair, names: Names) -> int | float | str | None:
+    """Return the value: a number, or a text that the catalogue declares as a choice of this parameter."""
+    found = number(pair.text)
+    if found is None and pair.text:
+        owner = names.owner(pair.name)
+        return pair.text if owner and pair.text in owner.choices else None
+    return found
 
 
 def _is_ours(pair: Pair, names: Names, clear: set[int]) -> bool:
@@ -94,7 +107,7 @@ def _told(pairs: list[Pair]) -> Iterator[Pair]:
             yield pair
 
 
-def _finding(pair: Pair, value: float, path: str, names: Names, rule: str, line: str) -> Finding:
+def _finding(pair: Pair, value: float | str, path: str, names: Names, *, rule: str, line: str) -> Finding:
     library = {"xgboost": "xgb", "lightgbm": "lgb", "lgbm": "lgb", "catboost": "cb"}
     above = _library(pair)
     owner = names.owner(pair.name, library.get(above, above))

@@ -1,4 +1,4 @@
-"""GOVERN: SPG303 ``literal-in-settings``: a hyperparameter's value stands in a file of ``name = value`` lines.
+"""GOVERN: SPG303 ``literal-in-settings``: a hyperparameter's value is set in lines of ``name = value``.
 
 Such are environment files (``.env``), ini files and the configuration of LightGBM's command line.
 

@@ -121,5 +121,7 @@ def _names(written: list[str]) -> tuple[str, ...]:
     """Split dotted keys; quoted parts stay whole."""
     found: list[str] = []
     for part in written:
-        found += [part[1:-1]] if part[0] in _QUOTES else [name for name in re.split(r"\s*\.\s*", part) if name]
+        found += (
+            [part[1:-1]] if part[0] in _QUOTES else [name for name in re.split(r"\s*\.\s*", part) if name]
+        )
     return tuple(found)

@@ -1,11 +1,12 @@
 """GOVERN: SPG304 ``literal-in-yaml``: a hyperparameter's value stands in a YAML file.
 
-The standard library reads no YAML, so this is a scanner of lines, and an honest one: it follows block mappings
-and lists by indentation, flow collections over many lines, quotes, comments, anchors, aliases, merges, several
-documents and block texts (whose lines are judged as texts). What it cannot follow it does not guess at: a tab in
-an indentation, a complex key (``? ``) and a tag of somebody's own on a hyperparameter are failures.
+The standard library reads no YAML, so this is a scanner of lines, and an honest one: it follows block
+mappings and lists by indentation, flow collections over many lines, quotes, comments, anchors, aliases,
+merges, several documents and block texts (whose lines are judged as texts). What it cannot follow it does
+not guess at: a tab in an indentation, a complex key (``? ``), a quote or a bracket that is never closed, and
+a tag of one's own on a hyperparameter are failures.
 
-Caught: ``learning_rate: 0.1`` at any depth, ``{max_depth: 8}``, lists of numbers, ``name``/``value`` pairs of a
+Caught: ``learning_rate: 0.1`` at any depth, ``{max_depth: 8}``, lists of numbers, ``name`` and ``value`` of a
 container's environment, ``--learning-rate 0.1`` in a script.
 Left alone: ``null``, ``~``, empty values, placeholders (``${...}``, ``{{ ... }}``), comments, texts.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from setpoint.govern.gate.flow import flow_pairs, scalar
 from setpoint.govern.gate.pairs import Pair, judge
 from setpoint.govern.gate.rules.data_text import text_pairs
 from setpoint.govern.gate.unjudgeable import Unjudgeable
@@ -31,12 +33,17 @@ CODE = "SPG304"
 NAME = "literal-in-yaml"
 SUFFIXES = (".yaml", ".yml")
 
-_KEY = re.compile(r"""(?P<key>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s\[\]{}#&*!|>'"%@`,-][^#]*?|-[^\s#][^#]*?)\s*:(?:\s+|$)""")
+_KEY = re.compile(
+    r"""(?P<key>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s\[\]{}#&*!|>'"%@`,-][^#]*?|-[^\s#][^#]*?)\s*:(?:\s+|$)"""
+)
 _MARKS = re.compile(r"(?:(?:&\S+|!!\w+)\s+|(?:&\S+|!!\w+)$)+")
 _BLOCK = re.compile(r"[|>][-+0-9]*\s*(?:#.*)?$")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
-_FLOW = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[\[\]{},]|:(?=[\s,\[\]{}]|$)|#.*|[^\s\[\]{},:#"']+(?::[^\s\[\]{},:]+)*""", re.M)
+_FLOW = re.compile(
+    r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[\[\]{},]|:(?=[\s,\[\]{}]|$)|#.*|[^\s\[\]{},:#"']+(?::[^\s\[\]{},:]+)*""",
+    re.MULTILINE,
+)
 
 
 def findings(text: str, path: str, names: Names) -> list[Finding]:
@@ -80,7 +87,7 @@ class _Scan:
         if "\t" in line[:indent]:
             raise Unjudgeable("a tab in the indentation of YAML", line=self.at)
         while line[indent : indent + 2] in {"- ", "-"}:
-            self._close(indent, item=True)
+            self._close(indent)
             indent += 1 + len(line[indent + 1 :]) - len(line[indent + 1 :].lstrip())
             self.mappings += 1
         rest = line[indent:]
@@ -90,7 +97,7 @@ class _Scan:
         if found is None:
             yield from self._value(line, indent, indent)
             return
-        key = found["key"].strip("\"'")
+        key = scalar(found["key"])
         self._close(indent)
         if not self.levels or self.levels[-1][0] != indent:
             self.mappings += 1
@@ -99,7 +106,7 @@ class _Scan:
             self.levels[-1] = (indent, key, self.levels[-1][2])
         yield from self._value(line, indent + found.end(), indent)
 
-    def _close(self, indent: int, *, item: bool = False) -> None:
+    def _close(self, indent: int) -> None:
         while self.levels and (self.levels[-1][0] > indent):
             self.levels.pop()
 
@@ -155,35 +162,22 @@ class _Scan:
 
     def _flow(self, start: int) -> Iterator[Pair]:
         """Read a flow collection to its end, which may be lines away."""
-        first, depth = self.at, 0
-        row, at = self.lines[first - 1], start
-        keys: list[tuple[str, int]] = []
-        key, last = "", ""
-        *above, (_, own, mapping) = self.levels or [(0, "", 0)]
-        outer = tuple(name for _, name, _ in above)
-        while True:
-            for token in _FLOW.finditer(row, at):
-                written = token.group()
-                if written[0] == "#":
-                    break
-                if written in "[{":
-                    depth += 1
-                    self.mappings += written == "{"
-                    keys.append((key or own, self.mappings if written == "{" else keys[-1][1] if keys else mapping))
-                    key = (key or own) if written == "[" else ""
-                elif written in "]}":
-                    depth -= 1
-                    key = keys.pop()[0]
-                    if not depth:
-                        return
-                elif written == ":":
-                    key = last.strip("\"'")
-                elif written != "," and not re.match(r"\s*:(?:\s|$)", row[token.end() :]):
-                    inside = tuple(name for name, _ in keys if name and name != key)
-                    text = written.strip("\"'")
-                    yield Pair(key, text, self.at, token.start() + 1, len(written), outer + inside, keys[-1][1])
-                last = written
+        first = self.at
+        text = self.lines[first - 1]
+        while not _is_closed(text, start):
             if self.at >= len(self.lines):
                 raise Unjudgeable("a bracket that is never closed", line=first)
-            row, at = self.lines[self.at], 0
+            text += "\n" + self.lines[self.at]
             self.at += 1
+        *above, (_, key, mapping) = self.levels or [(0, "", 0)]
+        outer = tuple(name for _, name, _ in above)
+        opened = self.mappings
+        for pair in flow_pairs(text, _FLOW, start=start, line=first, mapping=opened, key=key):
+            self.mappings = max(self.mappings, pair.mapping)
+            flat = text[start] == "[" and pair.mapping == opened + 1
+            yield pair._replace(above=outer + pair.above, mapping=mapping if flat else pair.mapping)
+
+
+def _is_closed(text: str, start: int) -> bool:
+    written = [token.group() for token in _FLOW.finditer(text, start)]
+    return sum(part in "[{" for part in written) == sum(part in "]}" for part in written)
