@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from setpoint.govern.gate.finding import Finding
-    from setpoint.govern.gate.names import Names
+    from setpoint.govern.gate.judge import Judge
 
-_FORMATS = {
-    suffix: rule for rule in (data_json, data_lines, data_toml, data_yaml) for suffix in rule.SUFFIXES
+_FORMATS: dict[str, Callable[[str, str, Judge], list[Finding]]] = {
+    suffix: rule.findings
+    for rule in (data_json, data_lines, data_toml, data_yaml)
+    for suffix in rule.SUFFIXES
 }
 #: What the file system calls the formats; ``.env.local`` and the like are told by their beginning.
 SUFFIXES = frozenset({*_FORMATS, *data_notebook.SUFFIXES})
@@ -29,14 +31,14 @@ def is_data(path: str) -> bool:
 
 
 def findings_in_data(
-    text: str, path: str, names: Names, python: Callable[[str, str], list[Finding]]
+    text: str, path: str, judge: Judge, python: Callable[[str, str], list[Finding]]
 ) -> list[Finding]:
     """Return what a data file holds.
 
     Args:
         text: the whole file.
         path: it, as findings shall say it; its name says the format.
-        names: every known name.
+        judge: knows the names and the values they have.
         python: what judges Python (text, path), for the cells of a notebook.
 
     Raises:
@@ -45,7 +47,7 @@ def findings_in_data(
     suffix = _suffix(path)
     if suffix in data_notebook.SUFFIXES:
         return data_notebook.findings(text, path, python)
-    return _FORMATS[suffix].findings(text, path, names)
+    return _FORMATS[suffix](text, path, judge)
 
 
 def _suffix(path: str) -> str:

@@ -1,6 +1,6 @@
 """GOVERN: a name and a value in a data file, and whether they are a hyperparameter and its literal.
 
-The scanners of the formats yield pairs; ``judge`` decides, by one rule for all formats:
+The scanners of the formats yield pairs; ``judged`` decides, by one rule for all formats:
 
 * a distinctive name with a number, or with a text that is a number, is a finding;
 * an ambiguous name (``alpha``, ``depth``) is one beside a distinctive name in the same mapping, or under a
@@ -17,10 +17,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.govern.gate.finding import Finding
+from setpoint.govern.gate.judge import replacement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from setpoint.govern.gate.judge import Judge
     from setpoint.govern.gate.names import Names
 
 NUMBER = r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -28,7 +30,15 @@ _IS_NUMBER = re.compile(NUMBER)
 _IS_INTEGER = re.compile(r"[-+]?[\d_]+")
 #: Fields of a mapping that hold the value of the parameter that the mapping is about.
 _VALUE_FIELDS = frozenset({"default", "high", "low", "max", "min", "value", "values"})
-_LIBRARIES = frozenset({"catboost", "cb", "lgb", "lgbm", "lightgbm", "xgb", "xgboost"})
+_LIBRARIES = {
+    "catboost": "cb",
+    "cb": "cb",
+    "lgb": "lgb",
+    "lgbm": "lgb",
+    "lightgbm": "lgb",
+    "xgb": "xgb",
+    "xgboost": "xgb",
+}
 
 
 class Pair(NamedTuple):
@@ -58,20 +68,27 @@ def number(text: str) -> int | float | None:
         return None
 
 
-def judge(pairs: Iterable[Pair], path: str, names: Names, rule: str, text: str) -> Iterator[Finding]:
-    """Yield a finding for each pair that is a hyperparameter and its literal; a list of values is one."""
+def judged(pairs: Iterable[Pair], path: str, judge: Judge, *, rule: str, text: str) -> Iterator[Finding]:
+    """Yield a finding for each pair that is a hyperparameter and its literal; a list of values is one.
+
+    Args:
+        pairs: of one file, in its order.
+        path: the file's.
+        judge: knows the names and the values they have.
+        rule: the code of the format's rule.
+        text: the whole file.
+    """
     written = list(pairs)
     told = list(_told(written))
+    names, lines, seen = judge.names, text.splitlines(), set()
     clear = {pair.mapping for pair in told if names.is_known(pair.name) and names.is_distinctive(pair.name)}
-    lines = text.splitlines()
-    seen = set()
     for before, pair in zip(written, told, strict=True):
         place = (before.mapping, before.above, before.name)
         value = _literal(pair, names)
         if value is None or place in seen or not _is_ours(pair, names, clear):
             continue
         seen.add(place)
-        yield _finding(pair, value, path, names, rule=rule, line=lines[pair.line - 1])
+        yield _finding(pair, value, path, judge, rule=rule, line=lines[pair.line - 1])
 
 
 def _literal(pair: Pair, names: Names) -> int | float | str | None:
@@ -107,11 +124,8 @@ def _told(pairs: list[Pair]) -> Iterator[Pair]:
             yield pair
 
 
-def _finding(pair: Pair, value: float | str, path: str, names: Names, *, rule: str, line: str) -> Finding:
-    library = {"xgboost": "xgb", "lightgbm": "lgb", "lgbm": "lgb", "catboost": "cb"}
-    above = _library(pair)
-    owner = names.owner(pair.name, library.get(above, above))
-    key = owner.key if owner else ""
+def _finding(pair: Pair, value: float | str, path: str, judge: Judge, *, rule: str, line: str) -> Finding:
+    owner = judge.names.owner(pair.name, _LIBRARIES.get(_library(pair), ""))
     return Finding(
         path=path,
         line=pair.line,
@@ -119,11 +133,11 @@ def _finding(pair: Pair, value: float | str, path: str, names: Names, *, rule: s
         end_line=pair.line,
         end_column=pair.column + pair.width,
         rule=rule,
-        key=key,
+        key=owner.key if owner else "",
         name=pair.name,
         value=value,
-        message=f"{pair.name} is {pair.text} here; {key} owns this value",
-        fix="",
+        message=judge.message(pair.name, value, owner) if owner else pair.name,
+        fix=replacement(owner) if owner else "",
         where=".".join(pair.above),
         snippet=" ".join(line.split()),
     )

@@ -1,6 +1,6 @@
-"""GOVERN: SPG301 ``literal-in-json``: a hyperparameter's value stands in a JSON file.
+"""GOVERN: SPG401 ``literal-in-json``: a hyperparameter's value stands in a JSON file.
 
-A file of parameters beside the code is a second place that values live in: it has no author, no bounds and no
+A file of parameters beside the code is a second home of values: no author, no bounds, no
 history.
 
 Caught: ``{"xgb": {"max_depth": 8}}``, numeric texts, lists of numbers, JSON lines, the default of a schema.
@@ -16,31 +16,30 @@ import re
 from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.flow import flow_pairs
-from setpoint.govern.gate.pairs import judge
+from setpoint.govern.gate.pairs import judged
 from setpoint.govern.gate.unjudgeable import Unjudgeable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.govern.gate.finding import Finding
-    from setpoint.govern.gate.names import Names
+    from setpoint.govern.gate.judge import Judge
     from setpoint.govern.gate.pairs import Pair
 
-CODE = "SPG301"
-NAME = "literal-in-json"
+CODE, NAME = "SPG401", "literal-in-json"
 SUFFIXES = (".json", ".jsonl")
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 
 
-def findings(text: str, path: str, names: Names) -> list[Finding]:
+def findings(text: str, path: str, judge: Judge) -> list[Finding]:
     """Return what a JSON or JSON lines file holds.
 
     Raises:
         Unjudgeable: it is no JSON.
     """
     pairs = list(_lines(text) if path.endswith(".jsonl") else json_pairs(text))
-    return list(judge(pairs, path, names, CODE, text))
+    return list(judged(pairs, path, judge, rule=CODE, text=text))
 
 
 def json_pairs(text: str, line: int = 1, mapping: int = 0) -> Iterator[Pair]:

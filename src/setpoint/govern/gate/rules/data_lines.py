@@ -1,4 +1,4 @@
-"""GOVERN: SPG303 ``literal-in-settings``: a hyperparameter's value is set in lines of ``name = value``.
+"""GOVERN: SPG403 ``literal-in-settings``: a hyperparameter's value is set in lines of ``name = value``.
 
 Such are environment files (``.env``), ini files and the configuration of LightGBM's command line.
 
@@ -13,25 +13,24 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.pairs import Pair, judge
+from setpoint.govern.gate.pairs import Pair, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.govern.gate.finding import Finding
-    from setpoint.govern.gate.names import Names
+    from setpoint.govern.gate.judge import Judge
 
-CODE = "SPG303"
-NAME = "literal-in-settings"
+CODE, NAME = "SPG403", "literal-in-settings"
 SUFFIXES = (".env", ".ini", ".cfg", ".conf", ".properties")
 
 _SECTION = re.compile(r"\s*\[([^\]]+)\]")
 _LINE = re.compile(r"""\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*[=:]\s*(["']?)([^"'#;]*?)\2\s*(?:[#;].*)?$""")
 
 
-def findings(text: str, path: str, names: Names) -> list[Finding]:
+def findings(text: str, path: str, judge: Judge) -> list[Finding]:
     """Return what the lines hold; a line of another form holds no pair."""
-    return list(judge(_pairs(text), path, names, CODE, text))
+    return list(judged(_pairs(text), path, judge, rule=CODE, text=text))
 
 
 def _pairs(text: str) -> Iterator[Pair]:

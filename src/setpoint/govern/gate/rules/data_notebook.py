@@ -1,4 +1,4 @@
-"""GOVERN: SPG305 ``unreadable-notebook``: the code cells of a notebook, handed to the rules for Python.
+"""GOVERN: SPG405 ``unreadable-notebook``: the code cells of a notebook, handed to the rules for Python.
 
 A cell is judged as a module: what it says is reported with the rule that found it, at its own line of the
 file. Metadata, results and prose are never read. Lines of magics and of the shell (``%``, ``!``, ``?``) are
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from setpoint.govern.gate.finding import Finding
     from setpoint.govern.gate.pairs import Pair
 
-CODE = "SPG305"
-NAME = "unreadable-notebook"
+CODE, NAME = "SPG405", "unreadable-notebook"
 SUFFIXES = (".ipynb",)
 
 _MAGIC = re.compile(r"\s*(?:[%!?]|\w[\w.]*\?+\s*$)")

@@ -1,53 +1,50 @@
-"""GOVERN: SPG306 ``literal-in-text``: a string in Python holds a hyperparameter's value.
+"""A text in Python holds a literal for an owned name: ``"learning_rate=0.1 num_leaves=31"``.
 
-Caught: JSON (``'{"learning_rate": 0.1}'``), pairs (``"learning_rate=0.1 num_leaves=31"``), arguments
-(``"--learning-rate 0.1"``), YAML in a string of its own lines, the fixed parts of an f-string.
-Left alone: docstrings, sentences (a text with more words than pairs is prose), placeholders and formats.
+Caught: JSON (``'{"learning_rate": 0.1}'``), pairs, arguments (``"--learning-rate 0.1"``), YAML in a text of several
+lines. Left alone: docstrings, prose (a line with more words than pairs), placeholders and formats.
+Texts with a place to fill are read by ``formatted``.
 
 Instead: build the text from ``resolve``, or pass the parameters as values.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.pairs import NUMBER, Pair, judge
+from setpoint.govern.gate.pairs import NUMBER, Pair
+from setpoint.govern.gate.slots import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.govern.gate.finding import Finding
-    from setpoint.govern.gate.names import Names
+    from setpoint.govern.gate.evidence import Reading
 
-CODE = "SPG306"
-NAME = "literal-in-text"
+CODE, NAME = "SPG406", "literal-in-text"
+NODES = (ast.Constant,)
 
-#: What stands for the moving parts of an f-string.
-MOVING = "\x00"
 _PAIR = re.compile(
-    rf"""(?<![\w{{%$.-])(?P<name>[A-Za-z_][\w-]*)["']?\s*[=:]\s*["']?(?P<number>{NUMBER})(?![\w.%{{]|\x00)"""
+    rf"""(?<![\w{{%$.-])(?P<name>[A-Za-z_][\w-]*)["']?\s*[=:]\s*["']?(?P<number>{NUMBER})(?![\w.%{{])"""
 )
-_ARGUMENT = re.compile(rf"(?<![\w-])--(?P<name>[A-Za-z][\w-]*)[= ]\s*(?P<number>{NUMBER})(?![\w.%{{]|\x00)")
+_ARGUMENT = re.compile(rf"(?<![\w-])--(?P<name>[A-Za-z][\w-]*)[= ]\s*(?P<number>{NUMBER})(?![\w.%{{])")
 _WORD = re.compile(r"[A-Za-z][\w./-]*")
 
 
-def findings(text: str, path: str, names: Names, *, line: int = 1, column: int = 1) -> list[Finding]:
-    """Return what a text holds that begins at ``line`` and ``column`` of a file, both 1-based.
+def find(node: ast.Constant, reading: Reading) -> Iterator[Slot]:
+    """Yield a slot for each value that a text gives a name."""
+    text = node.value
+    if not isinstance(text, str) or not ("=" in text or ":" in text or "--" in text) or _is_prose(node, reading):
+        return
+    pairs = list(text_pairs(text))
+    certain = any(reading.names.is_distinctive(pair.name) for pair in pairs)
+    for pair in pairs:
+        yield Slot(pair.name, ast.copy_location(ast.Constant(pair.text), node), certain=certain)
 
-    Args:
-        text: the string's own characters, moving parts of an f-string as ``MOVING``. Positions are exact
-            while the source writes it without escapes; else they stay within its lines.
-        path: the file's.
-        names: every known name.
-        line: of the string's first character.
-        column: of the string's first character.
-    """
-    pairs = [
-        pair._replace(line=pair.line + line - 1, column=pair.column + (column - 1 if pair.line == 1 else 0))
-        for pair in text_pairs(text)
-    ]
-    return list(judge(pairs, path, names, CODE, "\n" * (line - 1) + text))
+
+def _is_prose(node: ast.Constant, reading: Reading) -> bool:
+    """Say whether a text is a docstring, or a part of an f-string, which ``formatted`` reads."""
+    return isinstance(reading.module.parents.get(node), ast.Expr | ast.JoinedStr)
 
 
 def text_pairs(text: str) -> Iterator[Pair]:

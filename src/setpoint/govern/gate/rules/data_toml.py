@@ -1,4 +1,4 @@
-"""GOVERN: SPG302 ``literal-in-toml``: a hyperparameter's value stands in a TOML file.
+"""GOVERN: SPG402 ``literal-in-toml``: a hyperparameter's value stands in a TOML file.
 
 Caught: ``learning_rate = 0.1`` under any table, dotted keys, inline tables, numeric texts, lists of numbers.
 Left alone: catalogues and seed files of Setpoint itself (there a value stands under ``value``, never under a
@@ -13,17 +13,16 @@ import re
 import tomllib
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.pairs import Pair, judge
+from setpoint.govern.gate.pairs import Pair, judged
 from setpoint.govern.gate.unjudgeable import Unjudgeable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.govern.gate.finding import Finding
-    from setpoint.govern.gate.names import Names
+    from setpoint.govern.gate.judge import Judge
 
-CODE = "SPG302"
-NAME = "literal-in-toml"
+CODE, NAME = "SPG402", "literal-in-toml"
 SUFFIXES = (".toml",)
 
 _TEXT = r'"""(?s:.*?)"""|\'\'\'(?s:.*?)\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
@@ -31,7 +30,7 @@ _TOKEN = re.compile(rf"#[^\n]*|{_TEXT}|[\[\]{{}}=,\n]|[^\s\[\]{{}}=,#\"']+(?:\s*
 _QUOTES = ('"', "'")
 
 
-def findings(text: str, path: str, names: Names) -> list[Finding]:
+def findings(text: str, path: str, judge: Judge) -> list[Finding]:
     """Return what a TOML file holds.
 
     Raises:
@@ -42,7 +41,7 @@ def findings(text: str, path: str, names: Names) -> list[Finding]:
     except (tomllib.TOMLDecodeError, RecursionError) as problem:
         found = re.search(r"at line (\d+)", str(problem))
         raise Unjudgeable(f"this is no TOML: {problem}", line=int(found[1]) if found else 1) from None
-    return list(judge(_Scan(text).pairs(), path, names, CODE, text))
+    return list(judged(_Scan(text).pairs(), path, judge, rule=CODE, text=text))
 
 
 class _Scan:

@@ -1,4 +1,4 @@
-"""GOVERN: SPG304 ``literal-in-yaml``: a hyperparameter's value stands in a YAML file.
+"""GOVERN: SPG404 ``literal-in-yaml``: a hyperparameter's value stands in a YAML file.
 
 The standard library reads no YAML, so this is a scanner of lines, and an honest one: it follows block
 mappings and lists by indentation, flow collections over many lines, quotes, comments, anchors, aliases,
@@ -19,7 +19,7 @@ import re
 from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.flow import flow_pairs, scalar
-from setpoint.govern.gate.pairs import Pair, judge
+from setpoint.govern.gate.pairs import Pair, judged
 from setpoint.govern.gate.rules.data_text import text_pairs
 from setpoint.govern.gate.unjudgeable import Unjudgeable
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.govern.gate.finding import Finding
+    from setpoint.govern.gate.judge import Judge
     from setpoint.govern.gate.names import Names
 
-CODE = "SPG304"
-NAME = "literal-in-yaml"
+CODE, NAME = "SPG404", "literal-in-yaml"
 SUFFIXES = (".yaml", ".yml")
 
 _KEY = re.compile(
@@ -46,14 +46,14 @@ _FLOW = re.compile(
 )
 
 
-def findings(text: str, path: str, names: Names) -> list[Finding]:
+def findings(text: str, path: str, judge: Judge) -> list[Finding]:
     """Return what a YAML file holds.
 
     Raises:
         Unjudgeable: it has a form that this scanner does not follow.
     """
-    scan = _Scan(text, names)
-    return list(judge(scan.pairs(), path, names, CODE, text))
+    scan = _Scan(text, judge.names)
+    return list(judged(scan.pairs(), path, judge, rule=CODE, text=text))
 
 
 class _Scan:
