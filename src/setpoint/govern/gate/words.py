@@ -54,7 +54,19 @@ PREFIXES = {
     "my": "", "tuned": "", "train": "", "training": "", "param": "", "hyper": "",
 }  # fmt: skip
 #: What a name may carry behind that does not change whose it is.
-SUFFIXES = ("default", "defaults", "range", "min", "max", "low", "high", "values", "grid", "choices", "bounds")
+SUFFIXES = (
+    "default",
+    "defaults",
+    "range",
+    "min",
+    "max",
+    "low",
+    "high",
+    "values",
+    "grid",
+    "choices",
+    "bounds",
+)
 
 #: Names that a dict of parameters is given in a file that imports a library.
 PARAMS_LIKE = re.compile(r"param|hyper|hp$|^hp_|space|grid|kwargs|settings|config", re.IGNORECASE)
