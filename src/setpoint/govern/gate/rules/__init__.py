@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from setpoint.govern.gate.rules import (
     assigned,
+    data_text,
     environment_default,
     environment_read,
     fallback,
@@ -48,4 +49,5 @@ RULES = (
     returned,
     environment_read,
     undeclared,
+    data_text,
 )
