@@ -214,8 +214,13 @@ class Names:
     def _signature_by_class(self) -> dict[str, tuple[str, ...]]:
         return {name.rpartition(".")[2]: given for name, given in self.signatures.items() if _is_class(name)}
 
+    def is_tuned(self, parameter: str) -> bool:
+        """Say whether a declared parameter has a governed search range."""
+        return any(p.tuned for m in self.catalogues.members for p in m.parameters if p.name == parameter)
+
     @cached_property
-    def _timeframes(self) -> frozenset[str]:
+    def timeframes(self) -> frozenset[str]:
+        """The values of every part after the first, as code writes them."""
         parts = [part for member in self.catalogues.members for part in member.parts[1:]]
         return frozenset(name.lower() for part in parts for name in part.tokens)
 
@@ -225,7 +230,7 @@ class Names:
         yield Spelling(plain)
         timeframe, library = "", ""
         words = plain.split("_")
-        while len(words) > 1 and (words[0] in PREFIXES or words[0] in self._timeframes):
+        while len(words) > 1 and (words[0] in PREFIXES or words[0] in self.timeframes):
             word = words.pop(0)
             library, timeframe = self._told(word, library, timeframe)
             yield from self._stripped(words, library, timeframe)
@@ -245,10 +250,10 @@ class Names:
                 yield Spelling(base, library, timeframe)
 
     def _says_nothing(self, word: str) -> bool:
-        return word in SUFFIXES or word in self._timeframes or bool(PREFIXES.get(word))
+        return word in SUFFIXES or word in self.timeframes or bool(PREFIXES.get(word))
 
     def _told(self, word: str, library: str, timeframe: str) -> tuple[str, str]:
-        return PREFIXES.get(word, "") or library, word if word in self._timeframes else timeframe
+        return PREFIXES.get(word, "") or library, word if word in self.timeframes else timeframe
 
     def _entries(self, base: str, library: str) -> list[tuple[str, _Entry]]:
         if library and (library, base) in self._index:
