@@ -62,7 +62,7 @@ class Reading:
 
     def beside(self, names: Iterable[str]) -> Evidence:
         """Judge names that stand together: a distinctive one speaks for all."""
-        known = [name for name in names if self.names.is_distinctive(name)]
+        known = [name for name in names if self.names.is_evidence(name)]
         return Evidence(certain=True, library=self._only_library()) if known else NONE
 
     def of_dict(self, node: ast.Dict | ast.Call | ast.DictComp) -> Evidence:
@@ -79,7 +79,9 @@ class Reading:
             return NONE
         name = holder.id if isinstance(holder, ast.Name) else holder.attr
         made = self.module.expression(holder)
-        if isinstance(made, ast.Dict) or (isinstance(made, ast.Call) and self.module.dotted(made.func) == "dict"):
+        if isinstance(made, ast.Dict) or (
+            isinstance(made, ast.Call) and self.module.dotted(made.func) == "dict"
+        ):
             inside = self.of_dict(made)
             if inside.certain:
                 return inside

@@ -39,10 +39,12 @@ class Judge:
 
     def __init__(self, names: Names, values: Mapping[str, Any], source: str = "seeded") -> None:
         self.names, self.values, self.source = names, values, source
+        #: The configuration names the folders, so every file in scope is declared to be training code.
+        self.declared = False
 
     def slot(self, rule: ModuleType, slot: Slot, reading: Reading) -> Iterator[Finding]:
         """Yield the findings of one slot: one for each literal that may fill it."""
-        if not slot.certain and not slot.address and not self.names.is_distinctive(slot.name):
+        if not slot.certain and not slot.address and not self.counts(slot.name, reading.module.text):
             return
         owner = self._owner(slot, reading)
         if owner is None:
@@ -50,7 +52,15 @@ class Judge:
         for literal in reading.folder.literals(slot.value, owner.choices):
             fix = _fix(reading.module, literal.place, replacement(owner))
             said = self.message(slot.name, literal.value, owner, literal.origin)
-            yield finding(reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix)
+            yield finding(
+                reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix
+            )
+
+    def counts(self, name: str, text: str) -> bool:
+        """Say whether a name needs no evidence of its own in a file with this text; see ``words``."""
+        if not self.names.is_distinctive(name):
+            return False
+        return self.declared or not self.names.is_common(name) or self.names.shows_training(text)
 
     def remark(self, rule: ModuleType, remark: Remark, module: Module) -> Finding:
         """Return the finding of a remark."""
@@ -167,7 +177,10 @@ def _column(module: Module, line: int, offset: int) -> int:
 
 def _fix(module: Module, place: ast.expr, call: str) -> str:
     last = place.end_lineno or place.lineno
-    start, end = _column(module, place.lineno, place.col_offset), _column(module, last, place.end_col_offset or 0)
+    start, end = (
+        _column(module, place.lineno, place.col_offset),
+        _column(module, last, place.end_col_offset or 0),
+    )
     first = module.lines[place.lineno - 1]
     return (first[: start - 1] + call + module.lines[last - 1][end - 1 :]).strip()
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.errors import InvalidDocument
-from setpoint.govern.gate.words import AMBIGUOUS, DISTINCTIVE_WORDS, PLUMBING, PREFIXES, SUFFIXES
+from setpoint.govern.gate.words import AMBIGUOUS, COMMON, DISTINCTIVE_WORDS, PLUMBING, PREFIXES, SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -145,7 +145,7 @@ class Names:
             entries = self._entries(spelling.base, known)
             if entries:
                 # The parameter that is itself called so speaks first, before those that know it as an alias.
-                entries.sort(key=lambda found: found[1].parameter.name != spelling.base)  # noqa: B023 - sorted at once
+                entries.sort(key=lambda found: found[1].parameter.name != spelling.base)
                 return self._owner(entries, spelling.timeframe or timeframe)
         return None
 
@@ -158,6 +158,18 @@ class Names:
         if self._whole_key(name):
             return True
         return any(spelling.base in self._distinctive for spelling in self.spellings(name))
+
+    def is_common(self, name: str) -> bool:
+        """Say whether a name needs a file that shows training; see ``words``."""
+        return any(spelling.base in COMMON and not spelling.library for spelling in self.spellings(name))
+
+    def is_evidence(self, name: str) -> bool:
+        """Say whether a name speaks for the ambiguous ones beside it."""
+        return self.is_distinctive(name) and not self.is_common(name)
+
+    def shows_training(self, text: str) -> bool:
+        """Say whether a file's text holds a library, a prefix or a distinctive name."""
+        return self._training.search(text.lower().encode()) is not None
 
     def library_of(self, callable_name: str) -> str:
         """Return the library of a callable's dotted name, or an empty text."""
@@ -196,10 +208,19 @@ class Names:
 
         Ambiguous names are not in it: they need evidence, and every evidence is.
         """
+        return _words(self._training_words | COMMON)
+
+    @cached_property
+    def _training(self) -> re.Pattern[bytes]:
+        return _words(self._training_words)
+
+    @cached_property
+    def _training_words(self) -> set[str]:
         words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
+        words |= {name for name in CONVENTIONAL if len(name) > 2}  # `cb` is everybody's callback
         words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
         words |= {"suggest_loguniform", "suggest_discrete_uniform"}
-        return re.compile(rb"(?<![a-z0-9])" + _trie(words).encode() + rb"(?![a-z0-9])")
+        return words - COMMON
 
     @cached_property
     def _distinctive(self) -> frozenset[str]:
@@ -314,6 +335,11 @@ def _address_and_key(entry: _Entry, families: list[str], timeframe: str) -> tupl
         tokens.append(part.tokens.get(value, f"<{part.name.upper()}>"))
     name = entry.parameter.name
     return (*address, name), "_".join((entry.catalogue.prefix, *tokens, name.upper()))
+
+
+def _words(words: set[str]) -> re.Pattern[bytes]:
+    """Return a pattern of names; what stands before one may be the end of an escape such as a line's."""
+    return re.compile(_trie(words).encode() + rb"(?![a-z0-9])")
 
 
 def _trie(words: set[str]) -> str:

@@ -84,6 +84,7 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
         MissingError: a path is not there, or no file is in scope.
     """
     files = _files(list(paths), root, config)
+    judge.declared = bool(config.include)
     suspects, failures = [], []
     for file in files:
         try:
@@ -116,7 +117,9 @@ def _files(paths: list[Path], root: Path, config: Config) -> list[Path]:
     given = paths or [root / folder for folder in config.include] or [root]
     for path in given:
         if not path.exists():
-            raise MissingError(f"{path} is not there.", hint="correct the path, or `include` in pyproject.toml")
+            raise MissingError(
+                f"{path} is not there.", hint="correct the path, or `include` in pyproject.toml"
+            )
     found = sorted({file for path in given for file in _below(path)})
     in_scope = [file for file in found if _in_scope(relative(file, root), config)]
     only_files = bool(paths) and all(path.is_file() for path in paths)
@@ -166,9 +169,7 @@ class Reader:
                 found = findings_in_data(text, path, self.judge, self.python)
                 return Told(tuple(sorted(found)))
             text = _decoded(file)
-            return Told(
-                tuple(self.python(text, path, file)), tuple(read_suppressions(path, text))
-            )
+            return Told(tuple(self.python(text, path, file)), tuple(read_suppressions(path, text)))
         except SyntaxError as problem:
             return _failed(path, f"is no Python: {problem.msg}", problem.lineno or 1)
         except Unjudgeable as problem:

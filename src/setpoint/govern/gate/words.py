@@ -1,6 +1,6 @@
 """GOVERN: which names count anywhere, and which only where a library shows itself.
 
-A gate that knows names must not cry at ordinary code. Every owned name is of one of two kinds.
+A gate that knows names must not cry at ordinary code. Every owned name is of one of three kinds.
 
 **Distinctive**: a name of two or more words (``learning_rate``, ``num_leaves``, ``early_stopping_rounds``),
 or one of ``DISTINCTIVE_WORDS``. It is a finding in every form and in every file.
@@ -14,6 +14,11 @@ uses for other things. It is a finding only with evidence of a library, which is
 3. it is the name of a ``suggest_*`` call;
 4. it stands in a signature or a class body beside a distinctive name.
 
+**Common**: ``COMMON`` names are two words, yet code that walks anything nested says them too (a limit on
+recursion is a ``MAX_DEPTH`` in graphql, joblib and hypothesis). Such a name counts, in every form, in a file
+that shows a library or a distinctive name anywhere, in a folder that the configuration includes (which
+declares it to be training code), and behind a library's prefix (``XGB_MAX_DEPTH``). It is no evidence for an ambiguous name.
+
 **Plumbing** names say how a fit runs (threads, verbosity, device) or what the harness decides for every
 model (objective, metric, seed): they are no hyperparameters, and the audit of undeclared names skips them.
 """
@@ -24,6 +29,8 @@ import re
 
 #: Single words that mean a booster's parameter wherever they stand.
 DISTINCTIVE_WORDS = frozenset({"subsample"})
+
+COMMON = frozenset({"max_depth", "max_leaves"})
 
 AMBIGUOUS = frozenset({
     "data_seed", "extra_tree", "extra_trees", "feature_border_type", "grow_policy", "max_bins", "max_bin",

@@ -20,7 +20,9 @@ CODE, NAME = "SPG101", "assigned"
 NODES = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)
 
 
-def find(node: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr, reading: Reading) -> Iterator[Slot]:
+def find(
+    node: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr, reading: Reading
+) -> Iterator[Slot]:
     """Yield a slot for each name or attribute that is bound outside a class body."""
     if node.value is None or isinstance(reading.module.parents[node], ast.ClassDef):
         return

@@ -4,7 +4,7 @@ A file of parameters beside the code is a second home of values: no author, no b
 history.
 
 Caught: ``{"xgb": {"max_depth": 8}}``, numeric texts, lists of numbers, JSON lines, the default of a schema.
-Left alone: null, flags, bounds of a schema, ambiguous names (``alpha``) with nothing of a library around them.
+Left alone: null, flags, bounds of a schema, ambiguous names (``alpha``) with no library around.
 
 Instead: read the value with ``resolve``; give the file the key's name, never its value.
 """

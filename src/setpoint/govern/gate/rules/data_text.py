@@ -1,7 +1,7 @@
 """A text in Python holds a literal for an owned name: ``"learning_rate=0.1 num_leaves=31"``.
 
-Caught: JSON (``'{"learning_rate": 0.1}'``), pairs, arguments (``"--learning-rate 0.1"``), YAML in a text of several
-lines. Left alone: docstrings, prose (a line with more words than pairs), placeholders and formats.
+Caught: JSON (``'{"learning_rate": 0.1}'``), pairs, arguments (``"--learning-rate 0.1"``), lines
+of YAML. Left alone: docstrings, prose (a line with more words than pairs), placeholders and formats.
 Texts with a place to fill are read by ``formatted``.
 
 Instead: build the text from ``resolve``, or pass the parameters as values.
@@ -41,7 +41,7 @@ def find(node: ast.Constant, reading: Reading) -> Iterator[Slot]:
     ):
         return
     pairs = list(text_pairs(text))
-    certain = any(reading.names.is_distinctive(pair.name) for pair in pairs)
+    certain = any(reading.names.is_evidence(pair.name) for pair in pairs)
     for pair in pairs:
         yield Slot(pair.name, _place(pair, node, reading.module.lines), certain=certain)
 

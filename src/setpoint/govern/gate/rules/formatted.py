@@ -29,7 +29,9 @@ def find(node: ast.JoinedStr | ast.BinOp | ast.Call, reading: Reading) -> Iterat
         yield from _parts(node)
     elif isinstance(node, ast.BinOp):
         if isinstance(node.op, ast.Mod) and (template := _template(node.left)):
-            yield from _filled(template, node.right.elts if isinstance(node.right, ast.Tuple) else [node.right])
+            yield from _filled(
+                template, node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+            )
     elif isinstance(node.func, ast.Attribute) and node.func.attr == "format":
         if template := _template(node.func.value):
             yield from _filled(template, node.args)

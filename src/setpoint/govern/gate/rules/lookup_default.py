@@ -30,7 +30,9 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
         return
     defaults = [*node.args[position:], *(k.value for k in node.keywords if k.arg in DEFAULT_KEYWORDS)]
     for named in node.args[:position]:
-        if (name := reading.folder.text(named)) and isinstance(named, ast.Constant | ast.Name | ast.JoinedStr):
+        if (name := reading.folder.text(named)) and isinstance(
+            named, ast.Constant | ast.Name | ast.JoinedStr
+        ):
             holder = node.func.value if isinstance(node.func, ast.Attribute) else named
             known = reading.of_holder(holder)
             for default in defaults:
