@@ -86,7 +86,9 @@ def compare(findings: Iterable[Finding], entries: list[dict[str, str]], file: st
 
 def _stale(entry: dict[str, str], file: str, number: int) -> Finding:
     said = f"the baseline forgives {entry['snippet']!r} in {entry['path']}, which is no more: remove the line"
-    return Finding(file, number, 1, number, 2, STALE, entry["key"], "", "", said, "", "", entry["fingerprint"])
+    return Finding(
+        file, number, 1, number, 2, STALE, entry["key"], "", "", said, "", "", entry["fingerprint"]
+    )
 
 
 def write_baseline(path: Path, findings: Iterable[Finding], *, create: bool) -> int:

@@ -89,7 +89,9 @@ def load_config(root: Path) -> Config:
     if not file.is_file():
         return Config()
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("setpoint", {}).get("gate")
+        table = (
+            tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("setpoint", {}).get("gate")
+        )
     except (OSError, ValueError, AttributeError) as problem:
         raise InvalidDocument(f"pyproject.toml cannot be read: {problem}.") from None
     return Config() if table is None else parse_config(table)

@@ -30,7 +30,11 @@ def is_environment(node: ast.expr, module: Module) -> bool:
 
 def mentions_environment(node: ast.AST, module: Module) -> bool:
     """Say whether the environment stands anywhere in an expression or in the loop around it."""
-    if any(module.dotted(inner) in _HOLDERS for inner in ast.walk(node) if isinstance(inner, ast.Attribute | ast.Name)):
+    if any(
+        module.dotted(inner) in _HOLDERS
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Attribute | ast.Name)
+    ):
         return True
     for up in module.ancestors(node):
         if isinstance(up, ast.stmt) and not isinstance(up, ast.For):

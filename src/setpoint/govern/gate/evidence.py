@@ -79,7 +79,9 @@ class Reading:
             return NONE
         name = holder.id if isinstance(holder, ast.Name) else holder.attr
         made = self.module.expression(holder)
-        if isinstance(made, ast.Dict) or (isinstance(made, ast.Call) and self.module.dotted(made.func) == "dict"):
+        if isinstance(made, ast.Dict) or (
+            isinstance(made, ast.Call) and self.module.dotted(made.func) == "dict"
+        ):
             inside = self.of_dict(made)
             if inside.certain:
                 return inside

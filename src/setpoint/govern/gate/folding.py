@@ -39,7 +39,7 @@ SPACES = frozenset({
 })  # fmt: skip
 #: Calls that stand for a default, with the position of that default (None: by keyword alone).
 FIELDS = {
-    "Field": 0, "field": None, "ib": None, "attrib": None, "attr": None, "Option": 0, "Argument": 0, "Query": 0,
+    "Field": 0, "field": None, "ib": 0, "attrib": 0, "attr": None, "Option": 0, "Argument": 0, "Query": 0,
     "Body": 0, "Form": 0, "Header": 0, "PrivateAttr": 0, "Parameter": None, "Param": 0, "Variable": 0,
     "FloatField": None, "IntegerField": None, "Float": 0, "Int": 0,
 }  # fmt: skip
@@ -57,6 +57,8 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
 }
 
 
@@ -109,11 +111,11 @@ class Folder:
         compute = _BINARY.get(type(node.op))
         if compute is None or not isinstance(left, int | float) or not isinstance(right, int | float):
             return
-        if isinstance(node.op, ast.Pow) and max(abs(left), abs(right)) > _LARGEST_POWER:
+        if isinstance(node.op, ast.Pow | ast.LShift) and max(abs(left), abs(right)) > _LARGEST_POWER:
             return
         try:
             value = compute(left, right)
-        except (ArithmeticError, ValueError):
+        except (ArithmeticError, ValueError, TypeError):
             return
         if isinstance(value, int | float):
             yield Literal(value, node)

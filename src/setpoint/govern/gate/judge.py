@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from setpoint.govern.gate.evidence import Reading
-    from setpoint.govern.gate.folding import Literal
     from setpoint.govern.gate.names import Names
     from setpoint.govern.gate.slots import Remark, Slot
     from setpoint.govern.gate.source import Module
@@ -50,7 +49,9 @@ class Judge:
         for literal in reading.folder.literals(slot.value, owner.choices):
             fix = _fix(reading.module, literal.place, replacement(owner))
             said = self.message(slot.name, literal.value, owner, literal.origin)
-            yield finding(reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix)
+            yield finding(
+                reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix
+            )
 
     def remark(self, rule: ModuleType, remark: Remark, module: Module) -> Finding:
         """Return the finding of a remark."""
@@ -167,7 +168,10 @@ def _column(module: Module, line: int, offset: int) -> int:
 
 def _fix(module: Module, place: ast.expr, call: str) -> str:
     last = place.end_lineno or place.lineno
-    start, end = _column(module, place.lineno, place.col_offset), _column(module, last, place.end_col_offset or 0)
+    start, end = (
+        _column(module, place.lineno, place.col_offset),
+        _column(module, last, place.end_col_offset or 0),
+    )
     first = module.lines[place.lineno - 1]
     return (first[: start - 1] + call + module.lines[last - 1][end - 1 :]).strip()
 

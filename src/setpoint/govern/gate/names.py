@@ -145,7 +145,7 @@ class Names:
             entries = self._entries(spelling.base, known)
             if entries:
                 # The parameter that is itself called so speaks first, before those that know it as an alias.
-                entries.sort(key=lambda found: found[1].parameter.name != spelling.base)  # noqa: B023 - sorted at once
+                entries.sort(key=lambda found: found[1].parameter.name != spelling.base)
                 return self._owner(entries, spelling.timeframe or timeframe)
         return None
 

@@ -21,7 +21,7 @@ from setpoint.govern.gate.data import findings_in_data, is_data
 from setpoint.govern.gate.evidence import Reading
 from setpoint.govern.gate.folding import Folder
 from setpoint.govern.gate.imports import Imports
-from setpoint.govern.gate.rules import RULES
+from setpoint.govern.gate.rules import RULES, TEXTS
 from setpoint.govern.gate.slots import Slot
 from setpoint.govern.gate.source import Module
 from setpoint.govern.gate.suppressions import Suppression, read_suppressions
@@ -116,7 +116,9 @@ def _files(paths: list[Path], root: Path, config: Config) -> list[Path]:
     given = paths or [root / folder for folder in config.include] or [root]
     for path in given:
         if not path.exists():
-            raise MissingError(f"{path} is not there.", hint="correct the path, or `include` in pyproject.toml")
+            raise MissingError(
+                f"{path} is not there.", hint="correct the path, or `include` in pyproject.toml"
+            )
     found = sorted({file for path in given for file in _below(path)})
     in_scope = [file for file in found if _in_scope(relative(file, root), config)]
     only_files = bool(paths) and all(path.is_file() for path in paths)
@@ -166,9 +168,7 @@ class Reader:
                 found = findings_in_data(text, path, self.judge, self.python)
                 return Told(tuple(sorted(found)))
             text = _decoded(file)
-            return Told(
-                tuple(self.python(text, path, file)), tuple(read_suppressions(path, text))
-            )
+            return Told(tuple(self.python(text, path, file)), tuple(read_suppressions(path, text)))
         except SyntaxError as problem:
             return _failed(path, f"is no Python: {problem.msg}", problem.lineno or 1)
         except Unjudgeable as problem:
@@ -188,11 +188,19 @@ class Reader:
         once: dict[tuple[object, ...], Finding] = {}
         for rule, node in _dispatched(module):
             for found in self._found(rule, node, reading):
-                place = (found.line, found.column, found.end_line, found.end_column)
-                # One literal is one finding, whichever rules saw it: the lowest code speaks.
-                kept = once.setdefault((*place, _family(found.rule)), found)
-                if found.rule < kept.rule:
-                    once[*place, _family(found.rule)] = found
+                # One literal is one finding, whichever rules saw it: the lowest code speaks. A text may
+                # hold several.
+                named = found.name if rule in TEXTS else ""
+                place = (
+                    found.line,
+                    found.column,
+                    found.end_line,
+                    found.end_column,
+                    _family(found.rule),
+                    named,
+                )
+                if found.rule < once.setdefault(place, found).rule:
+                    once[place] = found
         return sorted(once.values())
 
     def _found(self, rule: ModuleType, node: ast.AST, reading: Reading) -> Iterator[Finding]:

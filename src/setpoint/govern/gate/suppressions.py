@@ -64,7 +64,9 @@ def read_suppressions(path: str, text: str) -> list[Suppression]:
 
 def _parse(path: str, start: tuple[int, int], text: str, rest: str, lines: tuple[int, ...]) -> Suppression:
     target, _, given = rest.partition(" ")
-    fields = {m["name"]: m["quoted"] if m["quoted"] is not None else m["plain"] for m in _FIELD.finditer(given)}
+    fields = {
+        m["name"]: m["quoted"] if m["quoted"] is not None else m["plain"] for m in _FIELD.finditer(given)
+    }
     problems = [] if re.fullmatch(r"SPG\d{3}|[A-Z][A-Z0-9_<>]+", target) else ["it names no rule and no key"]
     problems += [f"{name} is missing" for name in _REQUIRED if not fields.get(name, "").strip()]
     problems += [f"{name} is unknown" for name in fields if name not in _REQUIRED]

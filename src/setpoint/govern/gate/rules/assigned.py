@@ -2,7 +2,8 @@
 
 The target is a name or an attribute: ``learning_rate = 0.1``, ``self.max_depth: int = 6``,
 ``n_estimators += 100``, ``(num_leaves := 31)``. Read the value where it is used instead; a constant
-that only repeats the governed value goes stale the day somebody changes it."""
+that only repeats the governed value goes stale the day somebody changes it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ CODE, NAME = "SPG101", "assigned"
 NODES = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)
 
 
-def find(node: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr, reading: Reading) -> Iterator[Slot]:
+def find(
+    node: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr, reading: Reading
+) -> Iterator[Slot]:
     """Yield a slot for each name or attribute that is bound outside a class body."""
     if node.value is None or isinstance(reading.module.parents[node], ast.ClassDef):
         return

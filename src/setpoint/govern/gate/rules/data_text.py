@@ -34,7 +34,11 @@ _WORD = re.compile(r"[A-Za-z][\w./-]*")
 def find(node: ast.Constant, reading: Reading) -> Iterator[Slot]:
     """Yield a slot for each value that a text gives a name."""
     text = node.value
-    if not isinstance(text, str) or not ("=" in text or ":" in text or "--" in text) or _is_prose(node, reading):
+    if (
+        not isinstance(text, str)
+        or not ("=" in text or ":" in text or "--" in text)
+        or _is_prose(node, reading)
+    ):
         return
     pairs = list(text_pairs(text))
     certain = any(reading.names.is_distinctive(pair.name) for pair in pairs)

@@ -1,7 +1,8 @@
 """A formatted text gives an owned name a literal: ``f"learning_rate={0.1}"``, ``"max_depth=%d" % 6``.
 
 Such texts become command lines, queries and configuration files. Texts without a place to fill are read by the
-rules for data in texts."""
+rules for data in texts.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def find(node: ast.JoinedStr | ast.BinOp | ast.Call, reading: Reading) -> Iterat
         yield from _parts(node)
     elif isinstance(node, ast.BinOp):
         if isinstance(node.op, ast.Mod) and (template := _template(node.left)):
-            yield from _filled(template, node.right.elts if isinstance(node.right, ast.Tuple) else [node.right])
+            yield from _filled(
+                template, node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+            )
     elif isinstance(node.func, ast.Attribute) and node.func.attr == "format":
         if template := _template(node.func.value):
             yield from _filled(template, node.args)

@@ -1,7 +1,8 @@
 """A lookup of an owned name falls back on a literal: ``params.get("learning_rate", 0.1)``.
 
 Also ``setdefault``, ``pop``, ``getattr`` and the ``fallback=`` of configparser. A value that is missing
-should stop the run, or be replaced aloud: ``setpoint.resolve`` does either."""
+should stop the run, or be replaced aloud: ``setpoint.resolve`` does either.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
         return
     defaults = [*node.args[position:], *(k.value for k in node.keywords if k.arg in DEFAULT_KEYWORDS)]
     for named in node.args[:position]:
-        if (name := reading.folder.text(named)) and isinstance(named, ast.Constant | ast.Name | ast.JoinedStr):
+        if (name := reading.folder.text(named)) and isinstance(
+            named, ast.Constant | ast.Name | ast.JoinedStr
+        ):
             holder = node.func.value if isinstance(node.func, ast.Attribute) else named
             known = reading.of_holder(holder)
             for default in defaults:
