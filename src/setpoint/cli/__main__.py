@@ -26,6 +26,7 @@ MODULES = (
     "pin",
     "sweep",
     "runs",
+    "gate",
     "market",
     "serve",
     "accounts",

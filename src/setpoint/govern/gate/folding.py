@@ -58,6 +58,7 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
     ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
 }
 
 
@@ -114,7 +115,7 @@ class Folder:
             return
         try:
             value = compute(left, right)
-        except (ArithmeticError, TypeError, ValueError):
+        except (ArithmeticError, ValueError, TypeError):
             return
         if isinstance(value, int | float):
             yield Literal(value, node)

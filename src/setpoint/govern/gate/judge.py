@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from setpoint.govern.gate.evidence import Reading
-    from setpoint.govern.gate.folding import Literal
     from setpoint.govern.gate.names import Names
     from setpoint.govern.gate.slots import Remark, Slot
     from setpoint.govern.gate.source import Module

@@ -21,7 +21,7 @@ from setpoint.govern.gate.data import findings_in_data, is_data
 from setpoint.govern.gate.evidence import Reading
 from setpoint.govern.gate.folding import Folder
 from setpoint.govern.gate.imports import Imports
-from setpoint.govern.gate.rules import RULES
+from setpoint.govern.gate.rules import RULES, TEXTS
 from setpoint.govern.gate.slots import Slot
 from setpoint.govern.gate.source import Module
 from setpoint.govern.gate.suppressions import Suppression, read_suppressions
@@ -189,11 +189,19 @@ class Reader:
         once: dict[tuple[object, ...], Finding] = {}
         for rule, node in _dispatched(module):
             for found in self._found(rule, node, reading):
-                place = (found.line, found.column, found.end_line, found.end_column)
-                # One literal is one finding, whichever rules saw it: the lowest code speaks.
-                kept = once.setdefault((*place, _family(found.rule)), found)
-                if found.rule < kept.rule:
-                    once[*place, _family(found.rule)] = found
+                # One literal is one finding, whichever rules saw it: the lowest code speaks. A text may
+                # hold several.
+                named = found.name if rule in TEXTS else ""
+                place = (
+                    found.line,
+                    found.column,
+                    found.end_line,
+                    found.end_column,
+                    _family(found.rule),
+                    named,
+                )
+                if found.rule < once.setdefault(place, found).rule:
+                    once[place] = found
         return sorted(once.values())
 
     def _found(self, rule: ModuleType, node: ast.AST, reading: Reading) -> Iterator[Finding]:

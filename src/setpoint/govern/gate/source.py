@@ -84,7 +84,7 @@ class Module:
             node, scope = stack.pop()
             self.nodes.append(node)
             if isinstance(node, SCOPES) and node is not self.tree:
-                scope = Scope(node, getattr(node, "name", "<lambda>"), scope)  # noqa: PLW2901 - children live in it
+                scope = Scope(node, getattr(node, "name", "<lambda>"), scope)
                 self.scopes[node] = scope
             for child in ast.iter_child_nodes(node):
                 self.parents[child] = node

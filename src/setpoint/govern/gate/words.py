@@ -17,7 +17,8 @@ uses for other things. It is a finding only with evidence of a library, which is
 **Common**: ``COMMON`` names are two words, yet code that walks anything nested says them too (a limit on
 recursion is a ``MAX_DEPTH`` in graphql, joblib and hypothesis). Such a name counts, in every form, in a file
 that shows a library or a distinctive name anywhere, in a folder that the configuration includes (which
-declares it to be training code), and behind a library's prefix (``XGB_MAX_DEPTH``). It is no evidence for an ambiguous name.
+declares it to be training code), and behind a library's prefix (``XGB_MAX_DEPTH``). It is no evidence for an
+ambiguous name.
 
 **Plumbing** names say how a fit runs (threads, verbosity, device) or what the harness decides for every
 model (objective, metric, seed): they are no hyperparameters, and the audit of undeclared names skips them.

@@ -51,3 +51,6 @@ RULES = (
     undeclared,
     data_text,
 )
+
+#: Rules that may find several literals in one text.
+TEXTS = (formatted, data_text)

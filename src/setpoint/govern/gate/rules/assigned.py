@@ -2,7 +2,8 @@
 
 The target is a name or an attribute: ``learning_rate = 0.1``, ``self.max_depth: int = 6``,
 ``n_estimators += 100``, ``(num_leaves := 31)``. Read the value where it is used instead; a constant
-that only repeats the governed value goes stale the day somebody changes it."""
+that only repeats the governed value goes stale the day somebody changes it.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 The single-reader audit. ``os.environ``, ``getenv``, the environment of a subprocess, settings classes: whoever reads
 a ``CVN_HPO_*`` variable himself gets a text without type, bounds, snapshot or record. Files that may do so are
-listed in the configuration (``readers``)."""
+listed in the configuration (``readers``).
+"""
 
 from __future__ import annotations
 

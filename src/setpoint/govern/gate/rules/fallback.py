@@ -1,7 +1,8 @@
 """A call of the resolver carries a literal fallback: ``resolve("xgb", "5m", "gamma", fallback=0.0)``.
 
 A fallback is for the transition: it is allowed until the date that the configuration declares
-(``fallback-until``), and a finding from that date on. Seed the key, then leave the fallback out."""
+(``fallback-until``), and a finding from that date on. Seed the key, then leave the fallback out.
+"""
 
 from __future__ import annotations
 
@@ -27,4 +28,5 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
     given = [reading.folder.text(arg) or f"<{ast.unparse(arg)}>" for arg in node.args]
     for keyword in node.keywords:
         if keyword.arg == "fallback":
-            yield Slot("fallback", keyword.value, address=tuple(given) or ("fallback",), certain=True)
+            address = tuple(given) or ("fallback",)
+            yield Slot(address[-1].strip("<>"), keyword.value, address=address, certain=True)

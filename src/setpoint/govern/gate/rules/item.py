@@ -1,7 +1,8 @@
 """A literal is stored under an owned name: ``params["learning_rate"] = 0.1``.
 
 Also augmented (``params["max_depth"] += 1``) and for variables of an environment
-(``os.environ["CVN_HPO_XGB_5M_GAMMA"] = "0.1"``), where the literal would win over the governed value."""
+(``os.environ["CVN_HPO_XGB_5M_GAMMA"] = "0.1"``), where the literal would win over the governed value.
+"""
 
 from __future__ import annotations
 

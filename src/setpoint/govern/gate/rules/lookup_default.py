@@ -1,7 +1,8 @@
 """A lookup of an owned name falls back on a literal: ``params.get("learning_rate", 0.1)``.
 
 Also ``setdefault``, ``pop``, ``getattr`` and the ``fallback=`` of configparser. A value that is missing
-should stop the run, or be replaced aloud: ``setpoint.resolve`` does either."""
+should stop the run, or be replaced aloud: ``setpoint.resolve`` does either.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A literal stands in a dict under an owned name, nested or spread: ``{"learning_rate": 0.1}``.
 
 An ambiguous name such as ``gamma`` counts when the dict shows a library: see the page's last section.
-``hp.params(model, timeframe)`` returns the whole dict, typed, with the library's own names."""
+``hp.params(model, timeframe)`` returns the whole dict, typed, with the library's own names.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A literal is paired with an owned name: ``("learning_rate", 0.1)``, ``zip(names, values)``, ``dict.fromkeys``.
 
 Pairs become dicts (``dict([...])``, ``params.update([...])``), fields (``make_dataclass``) or options. The
-names and the values of a ``zip`` may be constants of their own."""
+names and the values of a ``zip`` may be constants of their own.
+"""
 
 from __future__ import annotations
 

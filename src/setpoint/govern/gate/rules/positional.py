@@ -1,6 +1,7 @@
 """A literal is passed by position to a known callable: ``xgb.train(params, data, 500)``.
 
-The signatures are those of the installed libraries; ``lgb.early_stopping(50)`` counts as early stopping."""
+The signatures are those of the installed libraries; ``lgb.early_stopping(50)`` counts as early stopping.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """A function or property of an owned name returns a literal: ``def learning_rate(self): return 0.1``.
 
-A constant in the clothes of a function. Return what the resolver says."""
+A constant in the clothes of a function. Return what the resolver says.
+"""
 
 from __future__ import annotations
 

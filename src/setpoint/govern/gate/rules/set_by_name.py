@@ -1,6 +1,7 @@
 """A literal is set under a name that a text says: ``setattr(model, "max_depth", 6)``.
 
-Also ``booster.set_param("eta", 0.1)``, ``conf.set("learning_rate", 0.1)``, ``operator.setitem(...)``."""
+Also ``booster.set_param("eta", 0.1)``, ``conf.set("learning_rate", 0.1)``, ``operator.setitem(...)``.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Whatever its value: a parameter outside every catalogue has no type, bounds, history or approval. A name that not even
 the library knows is reported too, since most libraries ignore a misspelt parameter in silence. How a fit runs
-(threads, verbosity, device) and what the harness decides (objective, metric, seed) is left alone."""
+(threads, verbosity, device) and what the harness decides (objective, metric, seed) is left alone.
+"""
 
 from __future__ import annotations
 
