@@ -43,7 +43,11 @@ def test_the_corpus_is_large_enough_to_mean_something():
             ("1 learning_rate",),
             ("2 learning_rate",),
         ),
-        (Case("other", "max_bin_share = learning_rate = 0.1\n", finds=("1 gamma",)), ("1 gamma",), ("1 learning_rate",)),
+        (
+            Case("other", "max_bin_share = learning_rate = 0.1\n", finds=("1 gamma",)),
+            ("1 gamma",),
+            ("1 learning_rate",),
+        ),
         (Case("refused", "learning_rate = = 1\n"), (), ("refused",)),
         (Case("accepted", "learning_rate = None\n", fails=True), ("refused",), ()),
     ],

@@ -71,6 +71,7 @@ class Names:
         self.catalogues = catalogues
         self._aliases: dict[str, dict[str, str]] = {}
         self._parameters: dict[str, frozenset[str]] = {}
+        self._operational: dict[str, frozenset[str]] = {}
         #: Positional parameters of each known callable, by its dotted name.
         self.signatures: dict[str, tuple[str, ...]] = {}
         self._library_of: dict[str, str] = {}
@@ -101,6 +102,7 @@ class Names:
         aliases: dict[str, str] = dict(told["aliases"])  # type: ignore[call-overload]
         callables: dict[str, list[str]] = dict(told["callables"])  # type: ignore[call-overload]
         self._aliases[library] = aliases
+        self._operational[library] = frozenset(told["operational"])  # type: ignore[arg-type]
         self._parameters[library] = frozenset({*told["parameters"], *aliases})  # type: ignore[misc]
         for name, positional in callables.items():
             self.signatures[name] = tuple(positional)
@@ -190,7 +192,7 @@ class Names:
         return (
             (library, name) not in self._index
             and name not in PLUMBING
-            and self._aliases[library].get(name, name) not in PLUMBING
+            and self._aliases[library].get(name, name) not in PLUMBING | self._operational[library]
         )
 
     def is_parameter(self, name: str, library: str) -> bool:
