@@ -271,7 +271,7 @@ class Folder:
 
     def _bound_values(self, values: list[ast.expr], node: ast.expr, depth: int) -> Iterator[Literal]:
         folded = [list(self._fold(value, depth)) for value in values]
-        if folded and all(folded):
+        if any(folded):
             for literals in folded:
                 for literal in literals:
                     origin = literal.origin or f"{self.module.path}:{literal.place.lineno}"

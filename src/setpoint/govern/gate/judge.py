@@ -41,7 +41,7 @@ class Judge:
 
     def slot(self, rule: ModuleType, slot: Slot, reading: Reading) -> Iterator[Finding]:
         """Yield the findings of one slot: one for each literal that may fill it."""
-        if not slot.certain and not slot.address and not self.names.is_distinctive(slot.name):
+        if not slot.certain and not slot.address and not reading.counts(slot.name):
             return
         owner = self._owner(slot, reading)
         if owner is None:

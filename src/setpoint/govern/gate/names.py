@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.errors import InvalidDocument
-from setpoint.govern.gate.words import AMBIGUOUS, DISTINCTIVE_WORDS, PLUMBING, PREFIXES, SUFFIXES
+from setpoint.govern.gate.words import AMBIGUOUS, DISTINCTIVE_WORDS, PLUMBING, PREFIXES, SHARED, SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -157,7 +157,14 @@ class Names:
         """Say whether a name is a finding without further evidence; see ``words``."""
         if self._whole_key(name):
             return True
-        return any(spelling.base in self._distinctive for spelling in self.spellings(name))
+        return any(self._counts(spelling) for spelling in self.spellings(name))
+
+    def is_shared(self, name: str) -> bool:
+        """Say whether a distinctive name is one that code without any training uses too."""
+        return all(spelling.base in SHARED for spelling in self.spellings(name) if self._counts(spelling))
+
+    def _counts(self, spelling: Spelling) -> bool:
+        return spelling.base in self._distinctive
 
     def library_of(self, callable_name: str) -> str:
         """Return the library of a callable's dotted name, or an empty text."""
@@ -198,7 +205,7 @@ class Names:
         """
         words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
         words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
-        words |= {"suggest_loguniform", "suggest_discrete_uniform"}
+        words |= {"suggest_loguniform", "suggest_discrete_uniform", "fallback"}
         return re.compile(rb"(?<![a-z0-9])" + _trie(words).encode() + rb"(?![a-z0-9])")
 
     @cached_property

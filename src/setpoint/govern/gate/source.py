@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.govern.gate.names import CONVENTIONAL, MODULES
+from setpoint.govern.gate.words import SPEAKS_OF_TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ class Scope:
     def __init__(self, node: ast.AST, name: str, parent: Scope | None) -> None:
         self.node, self.parent = node, parent
         self.is_class = isinstance(node, ast.ClassDef)
-        self.qualname = f"{parent.qualname}.{name}".lstrip(".") if parent else ""
+        self.qualname: str = f"{parent.qualname}.{name}".lstrip(".") if parent else ""
         self.bindings: dict[str, list[Binding]] = {}
         self.elsewhere: set[str] = set()
 
@@ -130,6 +131,11 @@ class Module:
         """The boosting libraries that the file imports."""
         heads = {dotted.lstrip(".").split(".")[0] for dotted in self.imports.values()}
         return frozenset(MODULES[head] for head in heads if head in MODULES)
+
+    @cached_property
+    def is_training(self) -> bool:
+        """Whether the file speaks of training at all, in its path or its text."""
+        return bool(SPEAKS_OF_TRAINING.search(self.path) or SPEAKS_OF_TRAINING.search(self.text))
 
     def expression(self, node: ast.expr, depth: int = 0) -> ast.expr:
         """Follow a name that is bound exactly once to what it is bound to."""

@@ -14,6 +14,10 @@ uses for other things. It is a finding only with evidence of a library, which is
 3. it is the name of a ``suggest_*`` call;
 4. it stands in a signature or a class body beside a distinctive name.
 
+**Shared**: distinctive names that every code with a tree or a recursion uses too (``SHARED``: ``max_depth``).
+They count as distinctive in a file that speaks of training at all, in its path or its text
+(``SPEAKS_OF_TRAINING``), and as ambiguous elsewhere.
+
 **Plumbing** names say how a fit runs (threads, verbosity, device) or what the harness decides for every
 model (objective, metric, seed): they are no hyperparameters, and the audit of undeclared names skips them.
 """
@@ -24,6 +28,13 @@ import re
 
 #: Single words that mean a booster's parameter wherever they stand.
 DISTINCTIVE_WORDS = frozenset({"subsample"})
+
+SHARED = frozenset({"max_depth", "max_leaves"})
+SPEAKS_OF_TRAINING = re.compile(
+    r"xgb|lightgbm|lgbm|lgb\b|catboost|boost|optuna|sklearn|\btrain|_train|learning|estimator|classifier"
+    r"|regressor|forest|hyper_?param|setpoint|fine_?tun|tuning|suggest_|\bhpo|\btrial\.",
+    re.IGNORECASE,
+)
 
 AMBIGUOUS = frozenset({
     "data_seed", "extra_tree", "extra_trees", "feature_border_type", "grow_policy", "max_bins", "max_bin",
