@@ -43,8 +43,13 @@ def test_exit_codes(tree, capsys):
 
 @pytest.mark.parametrize(
     "content",
-    [b"learning_rate = 'open", b"learning_rate = \xff\xfe", b"# -*- coding: nonsense -*-\nlearning_rate = 1"]
-    + [b"learning_rate = 1\0", b"learning_rate = " + b"(" * 5000 + b"0.1" + b")" * 5000],
+    [
+        b"learning_rate = 'open",
+        b"learning_rate = \xff\xfe",
+        b"# -*- coding: nonsense -*-\nlearning_rate = 1",
+        b"learning_rate = 1\0",
+        b"learning_rate = " + b"(" * 5000 + b"0.1" + b")" * 5000,
+    ],
 )
 def test_what_cannot_be_parsed_fails(tree, content, capsys):
     """A file that cannot be judged fails the run, also while findings only warn."""
@@ -108,7 +113,9 @@ def test_sarif_keeps_what_is_suppressed_and_forgiven(tree, capsys):
     assert (code, log["version"]) == (0, "2.1.0")
     assert sorted(result["suppressions"][0]["kind"] for result in results) == ["external", "inSource"]
     assert all(result["partialFingerprints"] for result in results)
-    assert {result["ruleId"] for result in results} == {r["id"] for r in log["runs"][0]["tool"]["driver"]["rules"]}
+    assert {result["ruleId"] for result in results} == {
+        r["id"] for r in log["runs"][0]["tool"]["driver"]["rules"]
+    }
 
 
 def test_annotations_stay_below_the_cap_and_put_the_change_first(tree, capsys):
@@ -127,7 +134,7 @@ def test_annotations_stay_below_the_cap_and_put_the_change_first(tree, capsys):
 def test_configuration_draws_the_scope(tree):
     """Included folders are read, excluded ones are not, allowed readers may read, fallbacks have a day."""
     (tree / "pyproject.toml").write_text(
-        '[tool.setpoint.gate]\ninclude = ["src/harness", "src/legacy"]\nreaders = ["src/harness/resolver.py"]\n'
+        '[tool.setpoint.gate]\ninclude = ["src/harness", "src/legacy"]\nreaders = ["src/harness/resolver.py"]\n'  # noqa: E501 - one row
         'fallback-until = 2026-11-24\n[[tool.setpoint.gate.exclude]]\npath = "src/legacy"\nowner = "ada"\n'
         'story = "S18"\n'
     )
@@ -169,7 +176,8 @@ def test_the_command_line_passes_through(tree, capsys):
 def test_the_gate_runs_in_a_bare_interpreter(tree):
     """No package besides the standard library is needed."""
     (tree / "train.py").write_text("learning_rate = 0.1\n")
-    program = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from setpoint.govern.gate.__main__ import main"
+    source = str(ROOT / "src")
+    program = f"import sys; sys.path.insert(0, {source!r}); from setpoint.govern.gate.__main__ import main"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"{program}; sys.exit(main(['train.py']))"],
         capture_output=True, text=True, check=False, cwd=tree,

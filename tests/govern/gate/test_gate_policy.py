@@ -110,7 +110,9 @@ def test_suppressions_have_a_budget(gate):
 
 def test_an_unused_suppression_is_seen_in_a_file_without_any_name(gate):
     """A file that need not be parsed for its names is read for its suppressions."""
-    assert [c.target for c in gate(ALLOW.format("SPG101", "x", "ada", "2027-01-01")).suppressions] == ["SPG101"]
+    assert [c.target for c in gate(ALLOW.format("SPG101", "x", "ada", "2027-01-01")).suppressions] == [
+        "SPG101"
+    ]
 
 
 def test_suppressions_are_read_from_comments_of_any_indent():

@@ -1,8 +1,8 @@
 """A text in Python holds a literal for an owned name: ``"learning_rate=0.1 num_leaves=31"``.
 
-Caught: JSON (``'{"learning_rate": 0.1}'``), pairs, arguments (``"--learning-rate 0.1"``), YAML in a text of several
-lines. Left alone: docstrings, prose (a line with more words than pairs), placeholders and formats.
-Texts with a place to fill are read by ``formatted``.
+Caught: JSON (``'{"learning_rate": 0.1}'``), pairs, arguments (``"--learning-rate 0.1"``), YAML in a text
+of several lines. Left alone: docstrings, prose (a line with more words than pairs), placeholders and
+formats. Texts with a place to fill are read by ``formatted``.
 
 Instead: build the text from ``resolve``, or pass the parameters as values.
 """
