@@ -19,13 +19,13 @@ def judge():
 
 @pytest.fixture
 def gate(tmp_path, judge):
-    """Write files and return what the scan of them says."""
+    """Write files and return what the scan of them says; they are declared to be training code."""
 
-    def run(text="", config=None, **files):
+    def run(text="", config=None, *, declared=True, **files):
         for path, content in {"train.py": text, **files}.items():
             file = tmp_path / path.replace("__", "/")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content, encoding="utf-8")
-        return scan([tmp_path], tmp_path, config or Config(), judge)
+        return scan([tmp_path], tmp_path, config or Config(include=(".",) if declared else ()), judge)
 
     return run

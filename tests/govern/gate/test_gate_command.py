@@ -134,9 +134,9 @@ def test_annotations_stay_below_the_cap_and_put_the_change_first(tree, capsys):
 def test_configuration_draws_the_scope(tree):
     """Included folders are read, excluded ones are not, allowed readers may read, fallbacks have a day."""
     (tree / "pyproject.toml").write_text(
-        '[tool.setpoint.gate]\ninclude = ["src/harness", "src/legacy"]\nreaders = ["src/harness/resolver.py"]\n'  # noqa: E501 - one row
-        'fallback-until = 2026-11-24\n[[tool.setpoint.gate.exclude]]\npath = "src/legacy"\nowner = "ada"\n'
-        'story = "S18"\n'
+        '[tool.setpoint.gate]\ninclude = ["src/harness", "src/legacy"]\n'
+        'readers = ["src/harness/resolver.py"]\nfallback-until = 2026-11-24\n'
+        '[[tool.setpoint.gate.exclude]]\npath = "src/legacy"\nowner = "ada"\nstory = "S18"\n'
     )
     for path, text in {
         "src/harness/resolver.py": "os.environ['CVN_HPO_XGB_5M_GAMMA']",

@@ -28,7 +28,7 @@ CAUGHT = [
     ("SPG103", "import xgboost\nparams['gamma'] = 0.1", ["gamma"]),
     ("SPG103", "os.environ['CVN_HPO_XGB_5M_GAMMA'] = '0.1'", ["CVN_HPO_XGB_5M_GAMMA"]),
     ("SPG104", "{'learning_rate': 0.1}", ["learning_rate"]),
-    ("SPG104", "{'xgb': {'5m': {'eta': 0.1, 'max_depth': 6}}}", ["eta", "max_depth"]),
+    ("SPG104", "{'xgb': {'5m': {'eta': 0.1, 'num_leaves': 31}}}", ["eta", "num_leaves"]),
     ("SPG104", "{**base, 'num_leaves': '31'}", ["num_leaves"]),
     ("SPG104", "import xgboost as xgb\np = {'gamma': 0.1}\nxgb.train(p, rows)", ["gamma"]),
     ("SPG104", "import lightgbm\nlgb_params = {'boosting': 'dart'}", ["boosting"]),
@@ -53,7 +53,7 @@ CAUGHT = [
     ("SPG109", "import lightgbm as lgb\nlgb.early_stopping(50)", ["early_stopping_rounds"]),
     ("SPG109", "from catboost import CatBoostClassifier\nCatBoostClassifier(500, 0.1)", ["iterations", "learning_rate"]),
     ("SPG110", "def fit(rows, learning_rate=0.1): pass", ["learning_rate"]),
-    ("SPG110", "def fit(rows, *, max_depth: int = 6, gamma=0.1): pass", ["max_depth", "gamma"]),
+    ("SPG110", "def fit(rows, *, num_leaves: int = 31, gamma=0.1): pass", ["num_leaves", "gamma"]),
     ("SPG110", "lambda learning_rate=0.1: learning_rate", ["learning_rate"]),
     ("SPG110", "def fit(learning_rate: float = typer.Option(0.1)): pass", ["learning_rate"]),
     ("SPG111", "class P:\n    learning_rate: float = 0.1\n    gamma: float = 0.2", ["learning_rate", "gamma"]),
@@ -162,11 +162,12 @@ def test_a_constant_is_followed_through_an_import(gate):
     assert "settings/rates.py:1" in told.findings[0].message
 
 
-def test_a_shared_name_needs_a_file_that_speaks_of_training(gate):
-    """A recursion's max_depth is no hyperparameter; a training file's is."""
-    told = gate(**{"walk.py": "def walk(tree, max_depth=10): pass", "harness__train.py": "max_depth = 10"})
+def test_a_common_name_needs_a_file_that_shows_training(gate):
+    """A recursion's max_depth is no hyperparameter; that of a file with a library is."""
+    files = {"walk.py": "def walk(tree, max_depth=10): pass", "fit.py": "import xgboost\nmax_depth = 10"}
 
-    assert [finding.path for finding in told.findings] == ["harness/train.py"]
+    assert [finding.path for finding in gate(**files, declared=False).findings] == ["fit.py"]
+    assert [finding.path for finding in gate(**files, declared=True).findings] == ["fit.py", "walk.py"]
 
 
 def test_a_finding_says_key_agreement_and_replacement(gate):

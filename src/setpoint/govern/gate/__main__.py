@@ -23,7 +23,7 @@ from setpoint.govern.gate.names import Names
 from setpoint.govern.gate.outputs import FORMS, Outcome, summary
 from setpoint.govern.gate.rules import environment_read, fallback
 from setpoint.govern.gate.scan import Scan, scan
-from setpoint.govern.gate.self_test import Judgement, self_test
+from setpoint.govern.gate.self_test import self_test
 from setpoint.govern.gate.suppressions import allowed_readers, apply_suppressions
 from setpoint.govern.gate.window import deadline, parse_instant, warns_only
 from setpoint.resolve.snapshot import read_snapshot
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from setpoint.govern.gate.finding import Finding
 
 NOTHING: tuple[Finding, ...] = ()
-_FAMILIES = {"2": "reader", "3": "undeclared"}
 
 
 def main(
@@ -185,19 +184,9 @@ def _say(options: argparse.Namespace, outcome: Outcome) -> None:
 
 
 def _examine(judge: Judge) -> int:
-    score = self_test(
-        lambda folder: _judgement(folder, judge), lambda code: _FAMILIES.get(code[3], "literal")
-    )
+    score = self_test(judge)
     sys.stdout.write(f"{score.table()}\n")
     return EXIT_FINDING if score.missed or score.false_alarms else EXIT_OK
-
-
-def _judgement(folder: Path, judge: Judge) -> Judgement:
-    try:
-        told = scan([folder], folder, Config(), judge)
-    except MissingError as problem:
-        return Judgement([], [problem.message])
-    return Judgement(told.findings, [f"{failure.path}: {failure.why}" for failure in told.failures])
 
 
 if __name__ == "__main__":

@@ -60,14 +60,9 @@ class Reading:
                 library = self.names.library_of(self.module.target(made))
         return library
 
-    def counts(self, name: str) -> bool:
-        """Say whether a name is a finding in this file without further evidence."""
-        names = self.names
-        return names.is_distinctive(name) and (self.module.is_training or not names.is_shared(name))
-
     def beside(self, names: Iterable[str]) -> Evidence:
         """Judge names that stand together: a distinctive one speaks for all."""
-        known = [name for name in names if self.counts(name)]
+        known = [name for name in names if self.names.is_evidence(name)]
         return Evidence(certain=True, library=self._only_library()) if known else NONE
 
     def of_dict(self, node: ast.Dict | ast.Call | ast.DictComp) -> Evidence:

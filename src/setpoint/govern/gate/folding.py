@@ -33,9 +33,10 @@ CASTS = frozenset({
 #: Calls that span a search space; the literal is the call as a whole.
 SPACES = frozenset({
     "range", "arange", "linspace", "logspace", "geomspace", "uniform", "loguniform", "quniform",
-    "qloguniform", "randint", "lograndint", "qrandint", "choice", "sample", "grid_search", "FloatDistribution",
+    "randint", "lograndint", "qrandint", "choice", "sample", "grid_search", "FloatDistribution",
     "IntDistribution", "CategoricalDistribution", "UniformDistribution", "LogUniformDistribution", "Real",
     "Integer", "Categorical", "normal", "lognormal", "hp_choice", "reciprocal", "log_uniform", "Range",
+    "qloguniform",
 })  # fmt: skip
 #: Calls that stand for a default, with the position of that default (None: by keyword alone).
 FIELDS = {

@@ -38,10 +38,12 @@ class Judge:
 
     def __init__(self, names: Names, values: Mapping[str, Any], source: str = "seeded") -> None:
         self.names, self.values, self.source = names, values, source
+        #: The configuration names the folders, so every file in scope is declared to be training code.
+        self.declared = False
 
     def slot(self, rule: ModuleType, slot: Slot, reading: Reading) -> Iterator[Finding]:
         """Yield the findings of one slot: one for each literal that may fill it."""
-        if not slot.certain and not slot.address and not reading.counts(slot.name):
+        if not slot.certain and not slot.address and not self.counts(slot.name, reading.module.text):
             return
         owner = self._owner(slot, reading)
         if owner is None:
@@ -52,6 +54,12 @@ class Judge:
             yield finding(
                 reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix
             )
+
+    def counts(self, name: str, text: str) -> bool:
+        """Say whether a name needs no evidence of its own in a file with this text; see ``words``."""
+        if not self.names.is_distinctive(name):
+            return False
+        return self.declared or not self.names.is_common(name) or self.names.shows_training(text)
 
     def remark(self, rule: ModuleType, remark: Remark, module: Module) -> Finding:
         """Return the finding of a remark."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.errors import InvalidDocument
-from setpoint.govern.gate.words import AMBIGUOUS, DISTINCTIVE_WORDS, PLUMBING, PREFIXES, SHARED, SUFFIXES
+from setpoint.govern.gate.words import AMBIGUOUS, COMMON, DISTINCTIVE_WORDS, PLUMBING, PREFIXES, SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,6 +71,7 @@ class Names:
         self.catalogues = catalogues
         self._aliases: dict[str, dict[str, str]] = {}
         self._parameters: dict[str, frozenset[str]] = {}
+        self._operational: dict[str, frozenset[str]] = {}
         #: Positional parameters of each known callable, by its dotted name.
         self.signatures: dict[str, tuple[str, ...]] = {}
         self._library_of: dict[str, str] = {}
@@ -101,6 +102,7 @@ class Names:
         aliases: dict[str, str] = dict(told["aliases"])  # type: ignore[call-overload]
         callables: dict[str, list[str]] = dict(told["callables"])  # type: ignore[call-overload]
         self._aliases[library] = aliases
+        self._operational[library] = frozenset(told["operational"])  # type: ignore[call-overload]
         self._parameters[library] = frozenset({*told["parameters"], *aliases})  # type: ignore[misc]
         for name, positional in callables.items():
             self.signatures[name] = tuple(positional)
@@ -157,14 +159,19 @@ class Names:
         """Say whether a name is a finding without further evidence; see ``words``."""
         if self._whole_key(name):
             return True
-        return any(self._counts(spelling) for spelling in self.spellings(name))
+        return any(spelling.base in self._distinctive for spelling in self.spellings(name))
 
-    def is_shared(self, name: str) -> bool:
-        """Say whether a distinctive name is one that code without any training uses too."""
-        return all(spelling.base in SHARED for spelling in self.spellings(name) if self._counts(spelling))
+    def is_common(self, name: str) -> bool:
+        """Say whether a name needs a file that shows training; see ``words``."""
+        return any(spelling.base in COMMON and not spelling.library for spelling in self.spellings(name))
 
-    def _counts(self, spelling: Spelling) -> bool:
-        return spelling.base in self._distinctive
+    def is_evidence(self, name: str) -> bool:
+        """Say whether a name speaks for the ambiguous ones beside it."""
+        return self.is_distinctive(name) and not self.is_common(name)
+
+    def shows_training(self, text: str) -> bool:
+        """Say whether a file's text holds a library, a prefix or a distinctive name."""
+        return self._training.search(text.lower().encode()) is not None
 
     def library_of(self, callable_name: str) -> str:
         """Return the library of a callable's dotted name, or an empty text."""
@@ -185,7 +192,7 @@ class Names:
         return (
             (library, name) not in self._index
             and name not in PLUMBING
-            and self._aliases[library].get(name, name) not in PLUMBING
+            and self._aliases[library].get(name, name) not in PLUMBING | self._operational[library]
         )
 
     def is_parameter(self, name: str, library: str) -> bool:
@@ -203,10 +210,19 @@ class Names:
 
         Ambiguous names are not in it: they need evidence, and every evidence is.
         """
+        return _words(self._training_words | COMMON)
+
+    @cached_property
+    def _training(self) -> re.Pattern[bytes]:
+        return _words(self._training_words)
+
+    @cached_property
+    def _training_words(self) -> set[str]:
         words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
+        words |= {name for name in CONVENTIONAL if len(name) > 2}  # `cb` is everybody's callback
         words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
         words |= {"suggest_loguniform", "suggest_discrete_uniform", "fallback"}
-        return re.compile(rb"(?<![a-z0-9])" + _trie(words).encode() + rb"(?![a-z0-9])")
+        return words - COMMON
 
     @cached_property
     def _distinctive(self) -> frozenset[str]:
@@ -321,6 +337,11 @@ def _address_and_key(entry: _Entry, families: list[str], timeframe: str) -> tupl
         tokens.append(part.tokens.get(value, f"<{part.name.upper()}>"))
     name = entry.parameter.name
     return (*address, name), "_".join((entry.catalogue.prefix, *tokens, name.upper()))
+
+
+def _words(words: set[str]) -> re.Pattern[bytes]:
+    """Return a pattern of names; what stands before one may be the end of an escape such as a line's."""
+    return re.compile(_trie(words).encode() + rb"(?![a-z0-9])")
 
 
 def _trie(words: set[str]) -> str:

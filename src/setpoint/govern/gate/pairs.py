@@ -32,7 +32,6 @@ _IS_INTEGER = re.compile(r"[-+]?[\d_]+")
 _VALUE_FIELDS = frozenset({"default", "high", "low", "max", "min", "value", "values"})
 _LIBRARIES = {
     "catboost": "cb",
-    "cb": "cb",
     "lgb": "lgb",
     "lgbm": "lgb",
     "lightgbm": "lgb",
@@ -81,11 +80,11 @@ def judged(pairs: Iterable[Pair], path: str, judge: Judge, *, rule: str, text: s
     written = list(pairs)
     told = list(_told(written))
     names, lines, seen = judge.names, text.splitlines(), set()
-    clear = {pair.mapping for pair in told if names.is_known(pair.name) and names.is_distinctive(pair.name)}
+    clear = {pair.mapping for pair in told if names.is_known(pair.name) and names.is_evidence(pair.name)}
     for before, pair in zip(written, told, strict=True):
         place = (before.mapping, before.above, before.name)
         value = _literal(pair, names)
-        if value is None or place in seen or not _is_ours(pair, names, clear):
+        if value is None or place in seen or not _is_ours(pair, judge, text, clear):
             continue
         seen.add(place)
         yield _finding(pair, value, path, judge, rule=rule, line=lines[pair.line - 1])
@@ -100,10 +99,10 @@ def _literal(pair: Pair, names: Names) -> int | float | str | None:
     return found
 
 
-def _is_ours(pair: Pair, names: Names, clear: set[int]) -> bool:
-    if not names.is_known(pair.name):
+def _is_ours(pair: Pair, judge: Judge, text: str, clear: set[int]) -> bool:
+    if not judge.names.is_known(pair.name):
         return False
-    return names.is_distinctive(pair.name) or pair.mapping in clear or bool(_library(pair))
+    return pair.mapping in clear or bool(_library(pair)) or judge.counts(pair.name, text)
 
 
 def _library(pair: Pair) -> str:

@@ -84,6 +84,7 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
         MissingError: a path is not there, or no file is in scope.
     """
     files = _files(list(paths), root, config)
+    judge.declared = bool(config.include)
     suspects, failures = [], []
     for file in files:
         try:

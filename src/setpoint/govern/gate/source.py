@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.govern.gate.names import CONVENTIONAL, MODULES
-from setpoint.govern.gate.words import SPEAKS_OF_TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,11 +130,6 @@ class Module:
         """The boosting libraries that the file imports."""
         heads = {dotted.lstrip(".").split(".")[0] for dotted in self.imports.values()}
         return frozenset(MODULES[head] for head in heads if head in MODULES)
-
-    @cached_property
-    def is_training(self) -> bool:
-        """Whether the file speaks of training at all, in its path or its text."""
-        return bool(SPEAKS_OF_TRAINING.search(self.path) or SPEAKS_OF_TRAINING.search(self.text))
 
     def expression(self, node: ast.expr, depth: int = 0) -> ast.expr:
         """Follow a name that is bound exactly once to what it is bound to."""

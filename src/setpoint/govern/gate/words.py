@@ -1,6 +1,6 @@
 """GOVERN: which names count anywhere, and which only where a library shows itself.
 
-A gate that knows names must not cry at ordinary code. Every owned name is of one of two kinds.
+A gate that knows names must not cry at ordinary code. Every owned name is of one of three kinds.
 
 **Distinctive**: a name of two or more words (``learning_rate``, ``num_leaves``, ``early_stopping_rounds``),
 or one of ``DISTINCTIVE_WORDS``. It is a finding in every form and in every file.
@@ -14,9 +14,11 @@ uses for other things. It is a finding only with evidence of a library, which is
 3. it is the name of a ``suggest_*`` call;
 4. it stands in a signature or a class body beside a distinctive name.
 
-**Shared**: distinctive names that every code with a tree or a recursion uses too (``SHARED``: ``max_depth``).
-They count as distinctive in a file that speaks of training at all, in its path or its text
-(``SPEAKS_OF_TRAINING``), and as ambiguous elsewhere.
+**Common**: ``COMMON`` names are two words, yet code that walks anything nested says them too (a limit on
+recursion is a ``MAX_DEPTH`` in graphql, joblib and hypothesis). Such a name counts, in every form, in a file
+that shows a library or a distinctive name anywhere, in a folder that the configuration includes (which
+declares it to be training code), and behind a library's prefix (``XGB_MAX_DEPTH``). It is no evidence for an
+ambiguous name.
 
 **Plumbing** names say how a fit runs (threads, verbosity, device) or what the harness decides for every
 model (objective, metric, seed): they are no hyperparameters, and the audit of undeclared names skips them.
@@ -29,12 +31,7 @@ import re
 #: Single words that mean a booster's parameter wherever they stand.
 DISTINCTIVE_WORDS = frozenset({"subsample"})
 
-SHARED = frozenset({"max_depth", "max_leaves"})
-SPEAKS_OF_TRAINING = re.compile(
-    r"xgb|lightgbm|lgbm|lgb\b|catboost|boost|optuna|sklearn|\btrain|_train|learning|estimator|classifier"
-    r"|regressor|forest|hyper_?param|setpoint|fine_?tun|tuning|suggest_|\bhpo|\btrial\.",
-    re.IGNORECASE,
-)
+COMMON = frozenset({"max_depth", "max_leaves"})
 
 AMBIGUOUS = frozenset({
     "data_seed", "extra_tree", "extra_trees", "feature_border_type", "grow_policy", "max_bins", "max_bin",

@@ -1,10 +1,10 @@
 """GOVERN: SPG401 ``literal-in-json``: a hyperparameter's value stands in a JSON file.
 
-A file of parameters beside the code is a second home of values: no author, no bounds, no history.
+A file of parameters beside the code is a second home of values: no author, no bounds, no
+history.
 
-Caught: ``{"xgb": {"max_depth": 8}}``, numeric texts, lists of numbers, JSON lines, the default of a
-schema. Left alone: null, flags, bounds of a schema, ambiguous names (``alpha``) with nothing of a
-library around them.
+Caught: ``{"xgb": {"max_depth": 8}}``, numeric texts, lists of numbers, JSON lines, the default of a schema.
+Left alone: null, flags, bounds of a schema, ambiguous names (``alpha``) with no library around.
 
 Instead: read the value with ``resolve``; give the file the key's name, never its value.
 """

@@ -1,8 +1,8 @@
 """A text in Python holds a literal for an owned name: ``"learning_rate=0.1 num_leaves=31"``.
 
-Caught: JSON (``'{"learning_rate": 0.1}'``), pairs, arguments (``"--learning-rate 0.1"``), YAML in a text
-of several lines. Left alone: docstrings, prose (a line with more words than pairs), placeholders and
-formats. Texts with a place to fill are read by ``formatted``.
+Caught: JSON (``'{"learning_rate": 0.1}'``), pairs, arguments (``"--learning-rate 0.1"``), lines
+of YAML. Left alone: docstrings, prose (a line with more words than pairs), placeholders and formats.
+Texts with a place to fill are read by ``formatted``.
 
 Instead: build the text from ``resolve``, or pass the parameters as values.
 """
@@ -41,9 +41,25 @@ def find(node: ast.Constant, reading: Reading) -> Iterator[Slot]:
     ):
         return
     pairs = list(text_pairs(text))
-    certain = any(reading.names.is_distinctive(pair.name) for pair in pairs)
+    certain = any(reading.names.is_evidence(pair.name) for pair in pairs)
     for pair in pairs:
-        yield Slot(pair.name, ast.copy_location(ast.Constant(pair.text), node), certain=certain)
+        yield Slot(pair.name, _place(pair, node, reading.module.lines), certain=certain)
+
+
+def _place(pair: Pair, node: ast.Constant, lines: list[str]) -> ast.Constant:
+    """Return the value as a node where the source writes it, or where the whole text stands."""
+    found = ast.copy_location(ast.Constant(pair.text), node)
+    written = re.compile(rf"{re.escape(pair.name)}\W{{1,9}}?({re.escape(pair.text)})")
+    for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+        start = node.col_offset if line == node.lineno else 0
+        if at := written.search(
+            lines[line - 1], len(lines[line - 1].encode()[:start].decode(errors="ignore"))
+        ):
+            found.lineno = found.end_lineno = line
+            found.col_offset = len(lines[line - 1][: at.start(1)].encode())
+            found.end_col_offset = found.col_offset + len(pair.text)
+            break
+    return found
 
 
 def _is_prose(node: ast.Constant, reading: Reading) -> bool:
