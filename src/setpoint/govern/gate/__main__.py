@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.govern.gate.finding import Finding
 
+NOTHING: tuple[Finding, ...] = ()
+
 
 def main(
     argv: Sequence[str] | None = None,
@@ -98,7 +100,7 @@ def _run(options: argparse.Namespace, now: datetime, environ: Mapping[str, str])
     name = options.baseline or config.baseline
     if options.update_baseline or options.create_baseline:
         return _rewrite(options, name, after.standing, told)
-    standing, known = after.standing, ()
+    standing, known = after.standing, NOTHING
     if name:
         standing, known = compare(after.standing, read_baseline(options.root / name), name)
     until = _until(options, config)

@@ -27,15 +27,16 @@ _DEEPEST = 12
 _LARGEST_POWER = 64
 CASTS = frozenset({
     "float", "int", "str", "round", "abs", "Decimal", "Fraction", "float32", "float64", "float16", "int32",
-    "int64", "int16", "int8", "uint8", "copy", "deepcopy", "cast", "tuple", "list", "set", "frozenset", "array",
-    "asarray", "min", "max", "pow", "Constant", "Final", "literal_eval", "repr",
+    "int64", "int16", "int8", "uint8", "copy", "deepcopy", "cast", "tuple", "list", "set", "frozenset",
+    "array",     "asarray", "min", "max", "pow", "Constant", "Final", "literal_eval", "repr",
 })  # fmt: skip
 #: Calls that span a search space; the literal is the call as a whole.
 SPACES = frozenset({
-    "range", "arange", "linspace", "logspace", "geomspace", "uniform", "loguniform", "quniform", "qloguniform",
+    "range", "arange", "linspace", "logspace", "geomspace", "uniform", "loguniform", "quniform",
     "randint", "lograndint", "qrandint", "choice", "sample", "grid_search", "FloatDistribution",
     "IntDistribution", "CategoricalDistribution", "UniformDistribution", "LogUniformDistribution", "Real",
     "Integer", "Categorical", "normal", "lognormal", "hp_choice", "reciprocal", "log_uniform", "Range",
+    "qloguniform",
 })  # fmt: skip
 #: Calls that stand for a default, with the position of that default (None: by keyword alone).
 FIELDS = {
@@ -271,13 +272,13 @@ class Folder:
 
     def _bound_values(self, values: list[ast.expr], node: ast.expr, depth: int) -> Iterator[Literal]:
         folded = [list(self._fold(value, depth)) for value in values]
-        if folded and all(folded):
+        if any(folded):
             for literals in folded:
                 for literal in literals:
                     origin = literal.origin or f"{self.module.path}:{literal.place.lineno}"
                     yield Literal(literal.value, node, origin, literal.whole)
 
-    def _text(self, node: ast.expr, depth: int) -> str:
+    def _text(self, node: ast.expr, depth: int) -> str:  # noqa: PLR0911 - one for each type of node
         if depth > _DEEPEST:
             return ""
         if isinstance(node, ast.Constant):
@@ -291,7 +292,7 @@ class Folder:
             more = self._text(node.right, depth + 1) if isinstance(node.op, ast.Add) else ""
             return left + more if left else ""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            # "CVN_HPO_{}".format(...), PREFIX.upper(), b"...".decode(), "_".join([...])
+            # A formatted, upper-cased or joined text begins as its template or its first part does.
             return self._text(_joined(node) or node.func.value, depth + 1)
         if isinstance(node, ast.Name):
             return self._text_of_name(node, depth)
@@ -340,6 +341,7 @@ def _counts(literal: Literal, choices: tuple[str, ...]) -> bool:
     return True
 
 
+# ruff: noqa: SLF001 - the table of this class's own folds
 _FOLDS: dict[type[ast.expr], Any] = {
     ast.Constant: Folder._constant,
     ast.UnaryOp: Folder._unary,

@@ -6,9 +6,12 @@ constant here; the scan reports it when the file is its own.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.source import Module
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Imports:

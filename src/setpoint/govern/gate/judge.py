@@ -115,7 +115,7 @@ class Judge:
         for up in (node, *reading.module.ancestors(node)) if node in reading.module.parents else ():
             parent = reading.module.parents.get(up)
             if isinstance(parent, ast.Dict) and up in parent.values:
-                key = parent.keys[parent.values.index(up)]  # type: ignore[arg-type]
+                key = parent.keys[parent.values.index(up)]
                 if isinstance(key, ast.Constant) and key.value in known:
                     return str(key.value)
         return ""
@@ -147,7 +147,7 @@ def replacement(owner: Owner) -> str:
     return f"hp.range({given}).{attribute}" if attribute else f"setpoint.resolve({given})"
 
 
-def finding(
+def finding(  # noqa: PLR0917 - the fields of a finding, in their order
     module: Module, place: ast.AST, rule: str, key: str, name: str, value: float | str, message: str, fix: str
 ) -> Finding:
     """Build a finding at a node, its columns counted in characters."""

@@ -102,7 +102,7 @@ class Names:
         aliases: dict[str, str] = dict(told["aliases"])  # type: ignore[call-overload]
         callables: dict[str, list[str]] = dict(told["callables"])  # type: ignore[call-overload]
         self._aliases[library] = aliases
-        self._operational[library] = frozenset(told["operational"])  # type: ignore[arg-type]
+        self._operational[library] = frozenset(told["operational"])  # type: ignore[call-overload]
         self._parameters[library] = frozenset({*told["parameters"], *aliases})  # type: ignore[misc]
         for name, positional in callables.items():
             self.signatures[name] = tuple(positional)
@@ -221,7 +221,7 @@ class Names:
         words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
         words |= {name for name in CONVENTIONAL if len(name) > 2}  # `cb` is everybody's callback
         words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
-        words |= {"suggest_loguniform", "suggest_discrete_uniform"}
+        words |= {"suggest_loguniform", "suggest_discrete_uniform", "fallback"}
         return words - COMMON
 
     @cached_property

@@ -199,7 +199,9 @@ def _with_fix(finding: Finding) -> str:
     return f"{finding.message}\nfix: {finding.fix}" if finding.fix else finding.message
 
 
-def _command(level: str, path: str, line: int, column: int, rule: str, message: str) -> str:
+def _command(  # noqa: PLR0917 - the parts of a workflow command, in their order
+    level: str, path: str, line: int, column: int, rule: str, message: str
+) -> str:
     where = f"file={_property(path)},line={line},col={column},title={_property(f'setpoint gate {rule}')}"
     return f"::{level} {where}::{_escaped(message)}"
 

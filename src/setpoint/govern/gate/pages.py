@@ -5,6 +5,7 @@ Guarantees: every code that the gate can say has one page; docs/reference/gate.m
 
 from __future__ import annotations
 
+import re
 from inspect import cleandoc
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +13,10 @@ from setpoint.govern.gate.rules import RULES
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+
+#: A module's docstring may begin with its place in the house, its code and its name.
+_OPENS = re.compile(r"GOVERN: SPG\d+ ``[\w-]+``: ")
 
 
 class Page(NamedTuple):
@@ -84,4 +89,5 @@ def _data_rules() -> tuple[ModuleType, ...]:
 
 def _page(rule: ModuleType) -> Page:
     title, _, text = cleandoc(rule.__doc__ or "").partition("\n\n")
-    return Page(rule.CODE, rule.NAME, " ".join(title.split()), text)
+    said = _OPENS.sub("", " ".join(title.split()))
+    return Page(rule.CODE, rule.NAME, f"{said[:1].upper()}{said[1:]}", text)

@@ -35,7 +35,7 @@ class Scope:
     def __init__(self, node: ast.AST, name: str, parent: Scope | None) -> None:
         self.node, self.parent = node, parent
         self.is_class = isinstance(node, ast.ClassDef)
-        self.qualname = f"{parent.qualname}.{name}".lstrip(".") if parent else ""
+        self.qualname: str = f"{parent.qualname}.{name}".lstrip(".") if parent else ""
         self.bindings: dict[str, list[Binding]] = {}
         self.elsewhere: set[str] = set()
 

@@ -1,7 +1,7 @@
 """GOVERN: the rules, one file each, registered here by hand and in order of their codes.
 
-A rule has ``CODE``, ``NAME``, ``NODES`` (the types of node it looks at) and ``find(node, reading)``, which yields
-slots or remarks and neither prints nor changes anything. Its docstring is its page.
+A rule has ``CODE``, ``NAME``, ``NODES`` (the types of node it looks at) and ``find(node, reading)``,
+which yields slots or remarks and neither prints nor changes anything. Its docstring is its page.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Such are environment files (``.env``), ini files and the configuration of LightGBM's command line.
 
-Caught: ``LEARNING_RATE=0.1``, ``export MAX_DEPTH="8"``, ``num_leaves: 31`` under a section.
-Left alone: comments, empty values, placeholders, ambiguous names with nothing of a library in their section.
+Caught: ``LEARNING_RATE=0.1``, ``export MAX_DEPTH="8"``, ``num_leaves: 31`` under a section. Left alone:
+comments, empty values, placeholders, ambiguous names with nothing of a library in their section.
 
 Instead: start the command with ``setpoint run``, which exports the governed values.
 """

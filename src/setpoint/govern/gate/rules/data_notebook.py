@@ -1,8 +1,8 @@
 """GOVERN: SPG405 ``unreadable-notebook``: the code cells of a notebook, handed to the rules for Python.
 
-A cell is judged as a module: what it says is reported with the rule that found it, at its own line of the
-file. Metadata, results and prose are never read. Lines of magics and of the shell (``%``, ``!``, ``?``) are
-left out.
+A cell is judged as a module: what it says is reported with the rule that found it, at its own line of
+the file. Metadata, results and prose are never read. Lines of magics and of the shell (``%``, ``!``,
+``?``) are left out.
 
 Caught: whatever the rules for Python catch. A file that is no notebook and a cell that does not parse
 are failures.

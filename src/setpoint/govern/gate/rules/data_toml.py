@@ -1,8 +1,8 @@
 """GOVERN: SPG402 ``literal-in-toml``: a hyperparameter's value stands in a TOML file.
 
-Caught: ``learning_rate = 0.1`` under any table, dotted keys, inline tables, numeric texts, lists of numbers.
-Left alone: catalogues and seed files of Setpoint itself (there a value stands under ``value``, never under a
-parameter's own name), lists of names, comments.
+Caught: ``learning_rate = 0.1`` under any table, dotted keys, inline tables, numeric texts, lists of
+numbers. Left alone: catalogues and seed files of Setpoint itself (there a value stands under ``value``,
+never under a parameter's own name), lists of names, comments.
 
 Instead: read the value with ``resolve``; a starting value belongs in a seed file, with its source.
 """

@@ -2,13 +2,13 @@
 
 The standard library reads no YAML, so this is a scanner of lines, and an honest one: it follows block
 mappings and lists by indentation, flow collections over many lines, quotes, comments, anchors, aliases,
-merges, several documents and block texts (whose lines are judged as texts). What it cannot follow it does
-not guess at: a tab in an indentation, a complex key (``? ``), a quote or a bracket that is never closed, and
-a tag of one's own on a hyperparameter are failures.
+merges, several documents and block texts (whose lines are judged as texts). What it cannot follow it
+does not guess at: a tab in an indentation, a complex key (``? ``), a quote or a bracket that is never
+closed, and a tag of one's own on a hyperparameter are failures.
 
-Caught: ``learning_rate: 0.1`` at any depth, ``{max_depth: 8}``, lists of numbers, ``name`` and ``value`` of a
-container's environment, ``--learning-rate 0.1`` in a script.
-Left alone: ``null``, ``~``, empty values, placeholders (``${...}``, ``{{ ... }}``), comments, texts.
+Caught: ``learning_rate: 0.1`` at any depth, ``{max_depth: 8}``, lists of numbers, ``name`` and ``value``
+of a container's environment, ``--learning-rate 0.1`` in a script. Left alone: ``null``, ``~``, empty
+values, placeholders (``${...}``, ``{{ ... }}``), comments, texts.
 
 Instead: start the command with ``setpoint run``, which exports the governed values.
 """

@@ -1,7 +1,7 @@
 """A variable of the environment falls back on a literal: ``os.environ.get("LEARNING_RATE", "0.1")``.
 
-Also ``os.getenv``, ``environ.setdefault`` and the readers of environs and decouple, for variables that are
-named after an owned parameter or are a key themselves.
+Also ``os.getenv``, ``environ.setdefault`` and the readers of environs and decouple, for variables that
+are named after an owned parameter or are a key themselves.
 """
 
 from __future__ import annotations

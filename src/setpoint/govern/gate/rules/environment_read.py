@@ -1,8 +1,8 @@
 """A governed variable is read past the resolver: ``os.environ["CVN_HPO_XGB_5M_GAMMA"]``.
 
-The single-reader audit. ``os.environ``, ``getenv``, the environment of a subprocess, settings classes: whoever reads
-a ``CVN_HPO_*`` variable himself gets a text without type, bounds, snapshot or record. Files that may do so are
-listed in the configuration (``readers``).
+The single-reader audit. ``os.environ``, ``getenv``, the environment of a subprocess, settings classes:
+whoever reads a ``CVN_HPO_*`` variable himself gets a text without type, bounds, snapshot or record.
+Files that may do so are listed in the configuration (``readers``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A field of a class has a literal for its default: a dataclass, NamedTuple, pydantic or attrs field.
 
-``learning_rate: float = 0.1``, ``= field(default=0.1)``, ``= Field(0.1)``, ``= attr.ib(default=0.1)``, and plain class
-constants. An ambiguous field counts beside a distinctive one.
+``learning_rate: float = 0.1``, ``= field(default=0.1)``, ``= Field(0.1)``, ``= attr.ib(default=0.1)``,
+and plain class constants. An ambiguous field counts beside a distinctive one.
 """
 
 from __future__ import annotations

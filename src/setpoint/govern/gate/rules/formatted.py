@@ -1,7 +1,7 @@
 """A formatted text gives an owned name a literal: ``f"learning_rate={0.1}"``, ``"max_depth=%d" % 6``.
 
-Such texts become command lines, queries and configuration files. Texts without a place to fill are read by the
-rules for data in texts.
+Such texts become command lines, queries and configuration files. Texts without a place to fill are read
+by the rules for data in texts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WRITTEN = re.compile(r"([A-Za-z_][\w-]*)[\"']?\s*[=:]\s*[\"']?([-+]?\d+\.?\d*(?
 _PLACE = re.compile(r"\{[^{}]*\}|%[-+ #0]*[\d.*]*[sdifgre]")
 
 
-def find(node: ast.JoinedStr | ast.BinOp | ast.Call, reading: Reading) -> Iterator[Slot]:
+def find(node: ast.JoinedStr | ast.BinOp | ast.Call, _reading: Reading) -> Iterator[Slot]:
     """Yield a slot for each value that a text puts behind a name."""
     if isinstance(node, ast.JoinedStr):
         yield from _parts(node)
@@ -33,9 +33,12 @@ def find(node: ast.JoinedStr | ast.BinOp | ast.Call, reading: Reading) -> Iterat
             yield from _filled(
                 template, node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
             )
-    elif isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-        if template := _template(node.func.value):
-            yield from _filled(template, node.args)
+    elif (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr == "format"
+        and (template := _template(node.func.value))
+    ):
+        yield from _filled(template, node.args)
 
 
 def _parts(node: ast.JoinedStr) -> Iterator[Slot]:

@@ -1,7 +1,7 @@
 """A literal is passed by keyword: ``XGBClassifier(max_depth=6)``, ``dict(learning_rate=0.1)``.
 
-It covers every call: a library's, ``params.update(...)``, ``set_params``, ``partial``, a function of our own. The
-rounds of ``xgb.callback.EarlyStopping(rounds=...)`` count too.
+It covers every call: a library's, ``params.update(...)``, ``set_params``, ``partial``, a function of our
+own. The rounds of ``xgb.callback.EarlyStopping(rounds=...)`` count too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""An option of a command line has a literal for its default: ``add_argument("--learning-rate", default=0.1)``.
+"""An option of a command has a literal for its default: ``add_argument("--learning-rate", default=0.1)``.
 
-argparse, optparse, click, typer and absl flags. The command would train with a value that the history of the
-governed one never shows.
+argparse, optparse, click, typer and absl flags. The command would train with a value that the history of
+the governed one never shows.
 """
 
 from __future__ import annotations

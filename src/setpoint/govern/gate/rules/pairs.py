@@ -1,7 +1,7 @@
-"""A literal is paired with an owned name: ``("learning_rate", 0.1)``, ``zip(names, values)``, ``dict.fromkeys``.
+"""A literal is paired with an owned name: ``("learning_rate", 0.1)``, ``zip``, ``dict.fromkeys``.
 
-Pairs become dicts (``dict([...])``, ``params.update([...])``), fields (``make_dataclass``) or options. The
-names and the values of a ``zip`` may be constants of their own.
+Pairs become dicts (``dict([...])``, ``params.update([...])``), fields (``make_dataclass``) or options.
+The names and the values of a ``zip`` may be constants of their own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _calls(node: ast.Call, reading: Reading) -> Iterator[Slot]:
         names = reading.module.expression(node.args[0])
         for key in names.elts if isinstance(names, ast.Tuple | ast.List | ast.Set) else ():
             yield Slot(reading.folder.text(key), node.args[1])
-    elif name.rpartition(".")[2] in {"namedtuple"}:
+    elif name.rpartition(".")[2] == "namedtuple":
         yield from _defaults(node)
 
 

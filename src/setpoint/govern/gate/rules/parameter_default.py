@@ -1,7 +1,7 @@
 """A parameter has a literal for its default: ``def fit(data, learning_rate=0.1)``.
 
-Positional, keyword-only and lambda defaults, and typer's ``Option(0.1)``. Whoever forgets the argument trains
-with a value that nobody approved; leave the default out.
+Positional, keyword-only and lambda defaults, and typer's ``Option(0.1)``. Whoever forgets the argument
+trains with a value that nobody approved; leave the default out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A bound or a choice of a search is a literal: ``trial.suggest_float("learning_rate", 0.01, 0.3)``.
 
-Ranges are governed objects: MIN, MAX and SCALE are edited as one thing. ``hp.suggest(trial, model, timeframe)``
-asks for all of them; ``hp.range`` returns one. The name of a suggestion is evidence enough.
+Ranges are governed objects: MIN, MAX and SCALE are edited as one thing. ``hp.suggest(trial, model,
+timeframe)`` asks for all of them; ``hp.range`` returns one. The name of a suggestion is evidence enough.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A parameter is passed to a library that no catalogue declares: ``XGBClassifier(scale_pos_weight=3)``.
 
-Whatever its value: a parameter outside every catalogue has no type, bounds, history or approval. A name that not even
-the library knows is reported too, since most libraries ignore a misspelt parameter in silence. How a fit runs
-(threads, verbosity, device) and what the harness decides (objective, metric, seed) is left alone.
+Whatever its value: a parameter outside every catalogue has no type, bounds, history or approval. A name
+that not even the library knows is reported too, since most libraries ignore a misspelt parameter in
+silence. How a fit runs (threads, verbosity, device) and what the harness decides (objective, metric,
+seed) is left alone.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Remark]:
     for value in _params(node, signature):
         given = reading.module.expression(value)
         for key in given.keys if isinstance(given, ast.Dict) else ():
-            if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                if reading.names.undeclared(key.value, library):
-                    yield _remark(key, key.value, library)
+            name = key.value if isinstance(key, ast.Constant) else None
+            if key is not None and isinstance(name, str) and reading.names.undeclared(name, library):
+                yield _remark(key, name, library)
 
 
 def _params(node: ast.Call, signature: tuple[str, ...]) -> Iterator[ast.expr]:
@@ -49,5 +50,6 @@ def _params(node: ast.Call, signature: tuple[str, ...]) -> Iterator[ast.expr]:
 
 
 def _remark(place: ast.AST, name: str, library: str) -> Remark:
-    said = f"{name} is passed to {LIBRARIES.get(library, library)}, but no catalogue declares it: it has no type, bounds or history"
+    taker = LIBRARIES.get(library, library)
+    said = f"{name} is passed to {taker}, but no catalogue declares it: it has no type, bounds or history"
     return Remark(place, name, "", name, said)

@@ -1,7 +1,8 @@
 """A literal reaches an owned name by unpacking.
 
-``learning_rate, max_depth = 0.1, 6``, ``first, *num_leaves = 1, 31, 63``, and loops that hand literals to an
-owned name: ``for max_depth in (4, 6)``. Search ranges belong to the catalogue: read them with ``hp.range``.
+``learning_rate, max_depth = 0.1, 6``, ``first, *num_leaves = 1, 31, 63``, and loops that hand literals
+to an owned name: ``for max_depth in (4, 6)``. Search ranges belong to the catalogue: read them with
+``hp.range``.
 """
 
 from __future__ import annotations
