@@ -140,7 +140,7 @@ def test_a_finding_in_data_says_the_key_and_compares_with_its_value(judge):
     ],
 )
 def test_what_cannot_be_followed_is_refused(judge, path, text, line):
-    """A file that is not what its name says, or that the scanner does not follow, is a failure with a line."""
+    """A file that is not what its name says, or that is not followed, is a failure with a line."""
     with pytest.raises(Unjudgeable) as caught:
         said(judge, path, text)
 

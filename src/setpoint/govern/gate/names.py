@@ -214,7 +214,8 @@ class Names:
 
     @cached_property
     def _training(self) -> re.Pattern[bytes]:
-        return _words(self._training_words)
+        # English words are no evidence, though they may be in a finding.
+        return _words(self._training_words - DISTINCTIVE_WORDS - {"fallback"})
 
     @cached_property
     def _training_words(self) -> set[str]:
