@@ -214,8 +214,7 @@ class Names:
 
         Ambiguous names are not in it: they need evidence, and every evidence is.
         """
-        # A fallback of the resolver is a finding whatever else the file says.
-        return _words(self._training_words | COMMON | {"fallback"})
+        return _words(self._training_words | COMMON)
 
     @cached_property
     def _training(self) -> re.Pattern[bytes]:
