@@ -99,6 +99,7 @@ LEFT_ALONE = [
     ("SPG102", "first, second = 0.1, 6"),
     ("SPG103", "params['learning_rate'] = rate\nparams['gamma'] = 0.1\nrows['depth'] = 1"),
     ("SPG104", "{'learning_rate': rate, 'gamma': None, 'rows': 3}\n{'alpha': 0.5, 'depth': 2}"),
+    ("SPG104", "assert params == {'learning_rate': 0.1}"),
     ("SPG105", "names = ['learning_rate', 'max_depth']\nzip(names, values)"),
     ("SPG106", "params.get('learning_rate')\nparams.get('learning_rate', None)\nrows.get('depth', 0)"),
     ("SPG107", "setattr(model, 'max_depth', depth)\nplot.set('alpha', 0.5)"),

@@ -79,6 +79,10 @@ class Folder:
 
     def __init__(self, module: Module, names: Names, imports: Imports) -> None:
         self.module, self.names, self.imports = module, names, imports
+        # What names are bound to is asked for again and again. An entry is there, empty, while it is being
+        # computed, which ends every circle of names.
+        self._values: dict[ast.expr, list[Literal]] = {}
+        self._texts: dict[ast.expr, str] = {}
 
     def literals(self, node: ast.expr, choices: tuple[str, ...] = ()) -> list[Literal]:
         """Return the literals an expression may have: several for a condition, none for a computed value."""
@@ -197,7 +201,7 @@ class Folder:
         """Yield the values of a name when every one of its bindings is a literal."""
         gathered: list[Literal] = []
         for binding in bindings:
-            folded = list(self._fold(binding.value, depth)) if binding.value is not None else []
+            folded = self._bound_value(binding.value, depth) if binding.value is not None else []
             if not folded:
                 return
             gathered += folded
@@ -205,6 +209,12 @@ class Folder:
             line = getattr(literal.place, "lineno", 0)
             origin = literal.origin or f"{self.module.path}:{line}"
             yield Literal(literal.value, node, origin, literal.whole)
+
+    def _bound_value(self, value: ast.expr, depth: int) -> list[Literal]:
+        if value not in self._values:
+            self._values[value] = []
+            self._values[value] = list(self._fold(value, depth))
+        return self._values[value]
 
     def _attribute(self, node: ast.Attribute, depth: int) -> Iterator[Literal]:
         if self.names.is_distinctive(node.attr):
@@ -298,6 +308,12 @@ class Folder:
             return self._text_of_name(node, depth)
         return ""
 
+    def _bound_text(self, value: ast.expr, depth: int) -> str:
+        if value not in self._texts:
+            self._texts[value] = ""
+            self._texts[value] = self._text(value, depth)
+        return self._texts[value]
+
     def _text_of_name(self, node: ast.Name, depth: int) -> str:
         if node.id in self.module.imports:
             found = list(self._imported(self.module.imports[node.id], node, depth + 1))
@@ -306,7 +322,7 @@ class Folder:
             value = binding.value
             if binding.each and isinstance(value, ast.Tuple | ast.List | ast.Set) and value.elts:
                 value = value.elts[0]
-            if value is not None and (text := self._text(value, depth + 1)):
+            if value is not None and (text := self._bound_text(value, depth + 1)):
                 return text
         return ""
 

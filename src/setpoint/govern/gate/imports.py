@@ -21,9 +21,16 @@ class Imports:
         self.root = root.resolve()
         self.scanned = scanned
         self._read: dict[Path, Module | None] = {}
+        self._known: dict[tuple[str, Path], tuple[Module, str] | None] = {}
 
     def constant(self, dotted: str, seen_from: Module) -> tuple[Module, str] | None:
         """Split a dotted name into a module of the tree and what is named in it; None when it is not ours."""
+        asked = dotted, seen_from.file
+        if asked not in self._known:
+            self._known[asked] = self._constant(dotted, seen_from)
+        return self._known[asked]
+
+    def _constant(self, dotted: str, seen_from: Module) -> tuple[Module, str] | None:
         level = len(dotted) - len(dotted.lstrip("."))
         parts = dotted[level:].split(".")
         for split in range(len(parts) - 1, -1 if level else 0, -1):

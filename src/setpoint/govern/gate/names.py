@@ -75,6 +75,8 @@ class Names:
         #: Positional parameters of each known callable, by its dotted name.
         self.signatures: dict[str, tuple[str, ...]] = {}
         self._library_of: dict[str, str] = {}
+        # Every keyword and parameter of a parsed file is asked about, and most are asked about often.
+        self._distinctive_known: dict[str, bool] = {}
         for library, told in libraries.items():
             self._learn(library, told)
         self._index: dict[tuple[str, str], _Entry] = {}
@@ -157,9 +159,11 @@ class Names:
 
     def is_distinctive(self, name: str) -> bool:
         """Say whether a name is a finding without further evidence; see ``words``."""
-        if self._whole_key(name):
-            return True
-        return any(spelling.base in self._distinctive for spelling in self.spellings(name))
+        known = self._distinctive_known.get(name)
+        if known is None:
+            found = (spelling.base in self._distinctive for spelling in self.spellings(name))
+            known = self._distinctive_known[name] = self._whole_key(name) is not None or any(found)
+        return known
 
     def is_common(self, name: str) -> bool:
         """Say whether a name needs a file that shows training; see ``words``."""
@@ -222,7 +226,7 @@ class Names:
         words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
         words |= {name for name in CONVENTIONAL if len(name) > 2}  # `cb` is everybody's callback
         words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
-        words |= {"suggest_loguniform", "suggest_discrete_uniform", "fallback"}
+        words |= {"suggest_loguniform", "suggest_discrete_uniform"}
         return words - COMMON
 
     @cached_property

@@ -92,7 +92,7 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
         except OSError as problem:
             failures.append(Failure(relative(file, root), 1, f"cannot be read: {problem.strerror}"))
             continue
-        if _MARK in content or judge.names.prefilter.search(content):
+        if _is_suspect(content, judge):
             suspects.append(file)
     reader = Reader(root, judge, frozenset(relative(file, root) for file in suspects))
     told = list(_read(suspects, reader))
@@ -103,6 +103,14 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
         len(files),
         len(suspects),
     )
+
+
+def _is_suspect(content: bytes, judge: Judge) -> bool:
+    """Say whether a file needs parsing; ``content`` is in lower case."""
+    if _MARK in content or judge.names.prefilter.search(content):
+        return True
+    # A fallback of the resolver is a finding whatever else the file says.
+    return b"fallback" in content and b"resolve" in content
 
 
 def _read(suspects: list[Path], reader: Reader) -> Iterator[Told]:

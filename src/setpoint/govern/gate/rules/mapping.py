@@ -22,6 +22,8 @@ NODES = (ast.Dict, ast.DictComp)
 
 def find(node: ast.Dict | ast.DictComp, reading: Reading) -> Iterator[Slot]:
     """Yield a slot for each item whose key is a text."""
+    if isinstance(reading.module.parents[node], ast.Compare):
+        return  # what a value is compared with is no source of one
     known = reading.of_dict(node)
     if isinstance(node, ast.DictComp):
         if name := reading.folder.text(node.key):
