@@ -219,7 +219,7 @@ class Names:
     @cached_property
     def _training(self) -> re.Pattern[bytes]:
         # English words are no evidence, though they may be in a finding.
-        return _words(self._training_words - DISTINCTIVE_WORDS - {"fallback"})
+        return _words(self._training_words - DISTINCTIVE_WORDS)
 
     @cached_property
     def _training_words(self) -> set[str]:
