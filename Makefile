@@ -25,12 +25,13 @@ demo: setup  ## seed, sweep and judge on real data where there is some; state st
 test: setup  ## the whole test suite
 	$(BIN)/pytest
 
-check: setup  ## lint, format, types, dependencies, reference docs
+check: setup  ## lint, format, types, dependencies, reference docs, our own gate
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m setpoint.govern.gate src
 
 bench: setup  ## every claim of speed, as a ratio against a peer
 	@for claim in bench/bench_*.py; do echo "== $$claim"; $(BIN)/python $$claim || exit 1; done

@@ -21,6 +21,8 @@ from setpoint.cli import __main__ as command_line
 from setpoint.cli.app import app
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.declare.loading import bundled_catalogues, load_catalogue
+from setpoint.govern.gate import words
+from setpoint.govern.gate.pages import pages as gate_pages
 from setpoint.observe.events import Event
 from setpoint.serve.access.rules import ACCOUNT, PUBLIC, ROLES
 from setpoint.serve.server import openapi_document
@@ -325,6 +327,19 @@ def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     return "\n".join(head + [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows])
 
 
+def gate_page() -> Iterator[str]:
+    """Yield one section for each rule of the gate, then the rule of evidence, from their docstrings."""
+    yield "# Gate rules"
+    yield "What `setpoint gate` can say; [the gate](../gate.md) says how to run and configure it."
+    for page in gate_pages():
+        yield f"## {page.code} {page.name}"
+        yield page.title.replace("``", "`")
+        if page.text:
+            yield page.text.replace("``", "`")
+    yield "## Which names count where"
+    yield (words.__doc__ or "").partition("\n\n")[2].strip().replace("``", "`")
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "settings": settings_page,
     "access": access_page,
@@ -333,6 +348,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "commands": commands_page,
     "keys": keys_page,
     "api": api_page,
+    "gate": gate_page,
 }
 
 

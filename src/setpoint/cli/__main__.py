@@ -30,6 +30,7 @@ MODULES = (
     "pin",
     "sweep",
     "runs",
+    "gate",
     "market",
     "serve",
     "accounts",

@@ -85,8 +85,9 @@ def check(
     folder: Annotated[Path | None, typer.Argument(help="Default: the folder a sweep would use.")] = None,
     timeframe: Timeframe = "",
     last_bars: Annotated[
-        int, typer.Option(help="Check only so many newest bars, as a sweep may use; 0 means all.", min=0)
-    ] = 0,
+        int | None,
+        typer.Option(help="Check only so many newest bars, as a sweep may use; default: all.", min=0),
+    ] = None,
     every_file: Annotated[
         bool, typer.Option("--all", help="Check every candle file instead of the declared universe.")
     ] = False,
@@ -125,7 +126,7 @@ class Checked(NamedTuple):
     refused: bool
 
 
-def _check(folder: str, symbol: str, timeframe: str, last_bars: int) -> Checked:
+def _check(folder: str, symbol: str, timeframe: str, last_bars: int | None) -> Checked:
     from setpoint.train.market import load_candles
     from setpoint.train.market_check import validate
 

@@ -100,11 +100,11 @@ def check_symbol(symbol: str) -> str:
     return symbol
 
 
-def load_candles(folder: str | Path, symbol: str, timeframe: str, last_bars: int = 0) -> Candles:
+def load_candles(folder: str | Path, symbol: str, timeframe: str, last_bars: int | None = None) -> Candles:
     """Read ``<SYMBOL>-<timeframe>.parquet`` or ``.csv`` from ``folder``.
 
     When the symbol itself is absent, the same asset quoted in another dollar stablecoin is used and
-    labelled ``"proxy"``. ``last_bars`` above 0 keeps only that many newest bars.
+    labelled ``"proxy"``. ``last_bars`` keeps only that many newest bars; 0 and None keep all.
 
     Raises:
         MissingData: none of the files looked for exists.
@@ -112,12 +112,13 @@ def load_candles(folder: str | Path, symbol: str, timeframe: str, last_bars: int
         UsageError: unknown timeframe, malformed symbol or negative ``last_bars``.
     """
     bar_ms(timeframe)
-    if last_bars < 0:
+    newest = last_bars or 0
+    if newest < 0:
         raise UsageError(f"last_bars = {last_bars}: expected 0 (all bars) or a positive number.")
     wanted = list(_files(Path(folder), check_symbol(symbol), timeframe))
     for used, path in wanted:
         if path.is_file():
-            columns = {name: values[-last_bars:] for name, values in read_table(path).items()}
+            columns = {name: values[-newest:] for name, values in read_table(path).items()}
             source = "real" if used == symbol else "proxy"
             return _candles(columns, symbol=symbol, symbol_used=used, timeframe=timeframe, source=source)
     raise MissingData(

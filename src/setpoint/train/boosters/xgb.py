@@ -138,19 +138,21 @@ def _trees(model: xgboost.Booster, base_score: Scalar) -> bytes:
 
 
 def _check(params: Mapping[str, Scalar]) -> None:
-    kind = params.get("booster", "gbtree")
+    kind = params.get("booster")
     try:
-        spelling = _spelling(str(kind))
+        spelling = _spelling(None if kind is None else str(kind))
     except xgboost.core.XGBoostError as error:
         raise _refused(error) from error
     spelling.check(params)
 
 
 @cache
-def _spelling(kind: str) -> Spelling:
-    # The library has no list of its names; a booster of one round over two rows tells them.
+def _spelling(kind: str | None) -> Spelling:
+    # The library has no list of its names; a booster that grew once over two rows tells them.
     rows = xgboost.DMatrix(np.array([[0.0], [1.0]]), label=[0, 1], nthread=1)
-    told = xgboost.train({**_task("logloss"), "booster": kind, "nthread": 1}, rows, 1)
+    asked = {**_task("logloss"), "nthread": 1} | ({} if kind is None else {"booster": kind})
+    told = xgboost.Booster(asked, [rows])
+    told.update(rows, 0)
     names = {name for name, _ in _leaves(json.loads(told.save_config()))} | _OWNED
     return Spelling("XGBoost", {name: _ALIASES.get(name, name) for name in names}, _OWNED)
 

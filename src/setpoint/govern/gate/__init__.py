@@ -1,0 +1,1 @@
+"""GOVERN: the gate: no hyperparameter literal in source. Standard library only; see ``__main__``."""

@@ -1,0 +1,193 @@
+"""GOVERN: the gate's command: ``setpoint gate PATH...``, or ``python -m setpoint.govern.gate`` anywhere.
+
+Exit codes: 0 nothing blocks, 1 a finding blocks, 2 wrong usage, 3 a file or the configuration cannot be
+read or parsed, 4 nothing to read, 10 a baseline would grow. Only 0 passes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from setpoint.declare.loading import bundled_catalogues, load_catalogues
+from setpoint.declare.seeds import load_seeds
+from setpoint.errors import EXIT_FINDING, EXIT_OK, InvalidDocument, MissingError, SetpointError, UsageError
+from setpoint.govern.gate.baseline import compare, read_baseline, write_baseline
+from setpoint.govern.gate.config import Config, load_config
+from setpoint.govern.gate.judge import Judge
+from setpoint.govern.gate.names import Names
+from setpoint.govern.gate.outputs import FORMS, Outcome, summary
+from setpoint.govern.gate.rules import environment_read, fallback
+from setpoint.govern.gate.scan import Scan, scan
+from setpoint.govern.gate.self_test import self_test
+from setpoint.govern.gate.suppressions import allowed_readers, apply_suppressions
+from setpoint.govern.gate.window import deadline, parse_instant, warns_only
+from setpoint.resolve.snapshot import read_snapshot
+from setpoint.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.govern.gate.finding import Finding
+
+NOTHING: tuple[Finding, ...] = ()
+
+
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    now: datetime | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> int:
+    """Run the gate; returns the exit code.
+
+    Args:
+        argv: the arguments after the program's name; None means those of the process.
+        now: the instant that windows and expiries are judged at; None means the clock's.
+        environ: where WARN_ONLY and the settings come from; None means the process's.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        return _run(options, now or datetime.now(UTC), os.environ if environ is None else environ)
+    except SetpointError as problem:
+        sys.stderr.write(f"setpoint gate: {problem}\n")
+        return problem.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "setpoint gate",
+        description="Find hyperparameter literals in source.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+    )
+    say = parser.add_argument
+    say(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="files and folders; default: what the configuration includes",
+    )
+    say("--root", type=Path, default=Path(), help="folder of pyproject.toml, which paths are relative to")
+    say("--format", choices=sorted(FORMS), default="text", help="form of the output")
+    say("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    say("--output", type=Path, metavar="FILE", help="write there, and say one line on stdout")
+    say("--changed", type=Path, metavar="FILE", help="a list of changed paths: annotated first")
+    say("--baseline", metavar="FILE", help="forgive what this file lists; default: the configured one")
+    say("--update-baseline", action="store_true", help="drop what is no more; refuses growth")
+    say("--create-baseline", action="store_true", help="write a first baseline where there is none")
+    say("--enforce-from", metavar="INSTANT", help="warn only before this instant, which blocks")
+    say("--merged-at", metavar="INSTANT", help="warn only for 3 x 24 hours from this instant")
+    say("--live", type=Path, metavar="SNAPSHOT", help="compare with a snapshot file instead of the seeds")
+    say("--self-test", action="store_true", help="examine the gate itself over its corpus")
+    return parser
+
+
+def _run(options: argparse.Namespace, now: datetime, environ: Mapping[str, str]) -> int:
+    config = load_config(options.root)
+    judge = _judge(options, config, environ)
+    if options.self_test:
+        return _examine(judge)
+    told = scan(options.paths, options.root, config, judge)
+    findings = _in_force(told, config, now)
+    today = now.astimezone(UTC).date()
+    after = apply_suppressions(findings, told.suppressions, today, config.budget)
+    name = options.baseline or config.baseline
+    if options.update_baseline or options.create_baseline:
+        return _rewrite(options, name, after.standing, told)
+    standing, known = after.standing, NOTHING
+    if name:
+        standing, known = compare(after.standing, read_baseline(options.root / name), name)
+    until = _until(options, config)
+    outcome = Outcome(
+        findings=standing,
+        failures=tuple(told.failures),
+        suppressed=after.suppressed,
+        known=known,
+        files=told.files,
+        parsed=told.parsed,
+        warns=warns_only(now, until, environ),
+        until=until.isoformat() if until else "",
+        changed=_changed(options.changed),
+    )
+    _say(options, outcome)
+    if outcome.failures:
+        return InvalidDocument.exit_code
+    return EXIT_FINDING if outcome.findings and not outcome.warns else EXIT_OK
+
+
+def _judge(options: argparse.Namespace, config: Config, environ: Mapping[str, str]) -> Judge:
+    settings = Settings.from_environ(environ)
+    catalogues = load_catalogues(config.catalogues or settings.catalogues)
+    names = Names.load(catalogues)
+    if options.live is not None:
+        return Judge(names, read_snapshot(options.live).document, "live")
+    return Judge(names, _seeded(catalogues, config.seeds or settings.seeds))
+
+
+def _seeded(catalogues: Catalogues, folder: str) -> dict[str, Any]:
+    if not folder and not {member.name for member in catalogues.members} & set(bundled_catalogues()):
+        return {}  # a catalogue of one's own, which nobody has seeded yet
+    seeds = load_seeds(folder, catalogues)
+    return {key: sourced.value for seed in reversed(seeds) for key, sourced in seed.values.items()}
+
+
+def _in_force(told: Scan, config: Config, now: datetime) -> list[Finding]:
+    """Return the findings without what the configuration allows today."""
+    found = allowed_readers(told.findings, config.readers, environment_read.CODE)
+    if config.fallback_until is not None and now.astimezone(UTC).date() < config.fallback_until:
+        found = [finding for finding in found if finding.rule != fallback.CODE]
+    return found
+
+
+def _until(options: argparse.Namespace, config: Config) -> datetime | None:
+    given = parse_instant(options.enforce_from) if options.enforce_from else config.enforce_from
+    merged = parse_instant(options.merged_at) if options.merged_at else config.merged_at
+    return deadline(given, merged)
+
+
+def _rewrite(options: argparse.Namespace, name: str, findings: Sequence[Finding], told: Scan) -> int:
+    if not name:
+        raise UsageError("no baseline is named.", hint="give --baseline FILE")
+    if told.failures:
+        first = told.failures[0]
+        raise InvalidDocument(f"{first.path}:{first.line} cannot be judged: {first.why}.")
+    # Housekeeping is never forgiven.
+    kept = [finding for finding in findings if not finding.rule.startswith("SPG9")]
+    count = write_baseline(options.root / name, kept, create=options.create_baseline)
+    sys.stdout.write(f"{name}: {count} finding(s)\n")
+    return EXIT_OK
+
+
+def _changed(file: Path | None) -> frozenset[str]:
+    if file is None:
+        return frozenset()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as problem:
+        raise MissingError(f"{file} cannot be read: {problem.strerror}.") from None
+    return frozenset(line.strip() for line in lines if line.strip())
+
+
+def _say(options: argparse.Namespace, outcome: Outcome) -> None:
+    text = FORMS[options.format](outcome, options.root)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        options.output.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{summary(outcome)}\n")
+
+
+def _examine(judge: Judge) -> int:
+    score = self_test(judge)
+    sys.stdout.write(f"{score.table()}\n")
+    return EXIT_FINDING if score.missed or score.false_alarms else EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""GOVERN: what a legacy folder is forgiven: known findings, by fingerprint, that can only become fewer.
+
+One JSON line for each finding, sorted, without line numbers and times, so that two branches merge. A
+fingerprint is over path, enclosing function, rule, key and the normalised statement: moving code within
+a function does not change it, a second literal of the same rule is a new one.
+Guarantees: ``update`` refuses growth; an entry that no finding matches is a finding.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.errors import ForbiddenError, InvalidDocument
+from setpoint.govern.gate.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+STALE = "SPG905"
+_KEYS = {"path", "where", "rule", "key", "snippet", "fingerprint"}
+
+
+class Compared(NamedTuple):
+    """Findings after a baseline: what is new (stale entries among it), and what is known."""
+
+    new: tuple[Finding, ...]
+    known: tuple[Finding, ...]
+
+
+def fingerprint(finding: Finding) -> str:
+    """Return what names a finding however often its lines move."""
+    return _fingerprint(finding.path, finding.where, finding.rule, finding.key, finding.snippet)
+
+
+def _fingerprint(*parts: str) -> str:
+    return sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def read_baseline(path: Path) -> list[dict[str, str]]:
+    """Read a baseline.
+
+    Raises:
+        InvalidDocument: a line is no entry, or its fingerprint is not that of its own fields.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as problem:
+        raise InvalidDocument(f"baseline {path.name} cannot be read: {problem.strerror}.") from None
+    return [_entry(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _entry(path: Path, number: int, line: str) -> dict[str, str]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict) or entry.keys() != _KEYS:
+        raise InvalidDocument(f"{path.name} line {number} is no entry of a baseline.")
+    said = _fingerprint(entry["path"], entry["where"], entry["rule"], entry["key"], entry["snippet"])
+    if said != entry["fingerprint"]:
+        raise InvalidDocument(f"{path.name} line {number}: the fingerprint is not that of the entry.")
+    return entry
+
+
+def compare(findings: Iterable[Finding], entries: list[dict[str, str]], file: str) -> Compared:
+    """Split findings into new and known; entries without a finding become findings of ``file``."""
+    left = Counter(entry["fingerprint"] for entry in entries)
+    new, known = [], []
+    for finding in findings:
+        name = fingerprint(finding)
+        if left[name] > 0:
+            left[name] -= 1
+            known.append(finding)
+        else:
+            new.append(finding)
+    for number, entry in enumerate(entries, start=1):
+        if left[entry["fingerprint"]] > 0:
+            left[entry["fingerprint"]] -= 1
+            new.append(_stale(entry, file, number))
+    return Compared(tuple(sorted(new)), tuple(known))
+
+
+def _stale(entry: dict[str, str], file: str, number: int) -> Finding:
+    said = f"the baseline forgives {entry['snippet']!r} in {entry['path']}, which is no more: remove the line"
+    return Finding(
+        file, number, 1, number, 2, STALE, entry["key"], "", "", said, "", "", entry["fingerprint"]
+    )
+
+
+def write_baseline(path: Path, findings: Iterable[Finding], *, create: bool) -> int:
+    """Write the findings as the new baseline; returns how many.
+
+    Args:
+        path: the file.
+        findings: what is to be forgiven from now on.
+        create: whether a first baseline may be written where there is none.
+
+    Raises:
+        ForbiddenError: a finding is not in the present baseline, or there is none and ``create`` is false.
+    """
+    gathered = sorted(findings)
+    if path.exists():
+        grown = compare(gathered, read_baseline(path), path.name).new
+        added = [finding for finding in grown if finding.rule != STALE]
+        if added:
+            raise ForbiddenError(
+                f"the baseline only shrinks, and {len(added)} finding(s) are not in it: "
+                f"{added[0].path}:{added[0].line} {added[0].rule}.",
+                hint="move the value into the control plane, or suppress it with reason, owner and expiry",
+            )
+    elif not create:
+        raise ForbiddenError(f"there is no baseline {path.name}.", hint="begin one with --create-baseline")
+    lines = sorted(json.dumps(_as_entry(finding), sort_keys=True, ensure_ascii=False) for finding in gathered)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return len(lines)
+
+
+def _as_entry(finding: Finding) -> dict[str, str]:
+    return {
+        "path": finding.path,
+        "where": finding.where,
+        "rule": finding.rule,
+        "key": finding.key,
+        "snippet": finding.snippet,
+        "fingerprint": fingerprint(finding),
+    }

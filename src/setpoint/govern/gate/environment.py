@@ -1,0 +1,49 @@
+"""GOVERN: what in a file is the environment: ``os.environ`` under any of its names.
+
+Guarantees: a name is the environment when it is imported as such, or bound to an expression that holds it.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from setpoint.govern.gate.source import Module
+
+_READS = frozenset({"get", "pop", "setdefault", "__getitem__", "__contains__", "items", "keys"})
+_HOLDERS = frozenset({"os.environ", "os.environb", "environ", "os.environ.copy"})
+
+
+def is_environment(node: ast.expr, module: Module) -> bool:
+    """Say whether an expression is the environment, or a function that reads it."""
+    dotted = module.dotted(node)
+    if dotted in _HOLDERS or dotted in {"os.getenv", "getenv", "os.getenvb"}:
+        return True
+    if isinstance(node, ast.Attribute):
+        return node.attr in _READS and is_environment(node.value, module)
+    if isinstance(node, ast.Name):
+        made = module.expression(node)
+        return made is not node and mentions_environment(made, module)
+    return isinstance(node, ast.Call | ast.Dict | ast.BinOp) and mentions_environment(node, module)
+
+
+def mentions_environment(node: ast.AST, module: Module) -> bool:
+    """Say whether the environment stands anywhere in an expression or in the loop around it."""
+    if any(
+        module.dotted(inner) in _HOLDERS
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Attribute | ast.Name)
+    ):
+        return True
+    for up in module.ancestors(node):
+        if isinstance(up, ast.stmt) and not isinstance(up, ast.For):
+            return isinstance(up, ast.Assign | ast.Return | ast.AnnAssign | ast.Expr) and _holds(up, module)
+        if isinstance(up, ast.For) and _holds(up.iter, module):
+            return True
+    return False
+
+
+def _holds(node: ast.AST, module: Module) -> bool:
+    named = (inner for inner in ast.walk(node) if isinstance(inner, ast.Attribute | ast.Name))
+    return any(module.dotted(inner) in _HOLDERS for inner in named)

@@ -1,0 +1,218 @@
+"""GOVERN: the judgement: is this name owned, is this value a literal, what should stand here instead.
+
+Guarantees: one literal is one finding, whatever number of rules saw it; the message names the key, says
+whether the literal equals the value that the key has, and the fix reads that value.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Any
+
+from setpoint.govern.gate.finding import Finding
+from setpoint.govern.gate.names import Owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import ModuleType
+
+    from setpoint.govern.gate.evidence import Reading
+    from setpoint.govern.gate.names import Names
+    from setpoint.govern.gate.slots import Remark, Slot
+    from setpoint.govern.gate.source import Module
+
+_SPACES = re.compile(r"\s+")
+_LONGEST_SNIPPET = 200
+_FIELD_ATTRIBUTES = {"range_min": "low", "range_max": "high"}
+
+
+class Judge:
+    """Turns slots and remarks of any file into findings.
+
+    Args:
+        names: every known name.
+        values: the values that keys have, from the seeds or from a snapshot.
+        source: what the values are called in a message: ``seeded`` or ``live``.
+    """
+
+    def __init__(self, names: Names, values: Mapping[str, Any], source: str = "seeded") -> None:
+        self.names, self.values, self.source = names, values, source
+        #: The configuration names the folders, so every file in scope is declared to be training code.
+        self.declared = False
+
+    def slot(self, rule: ModuleType, slot: Slot, reading: Reading) -> Iterator[Finding]:
+        """Yield the findings of one slot: one for each literal that may fill it."""
+        if not slot.certain and not slot.address and not self.counts(slot.name, reading.module.text):
+            return
+        owner = self._owner(slot, reading)
+        if owner is None:
+            return
+        for literal in reading.folder.literals(slot.value, owner.choices):
+            fix = _fix(reading.module, literal.place, replacement(owner))
+            said = self.message(slot.name, literal.value, owner, literal.origin)
+            yield finding(
+                reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix
+            )
+
+    def counts(self, name: str, text: str) -> bool:
+        """Say whether a name needs no evidence of its own in a file with this text; see ``words``."""
+        if not self.names.is_distinctive(name):
+            return False
+        return self.declared or not self.names.is_common(name) or self.names.shows_training(text)
+
+    def remark(self, rule: ModuleType, remark: Remark, module: Module) -> Finding:
+        """Return the finding of a remark."""
+        return finding(
+            module, remark.place, rule.CODE, remark.key, remark.name, remark.value, remark.message, remark.fix
+        )
+
+    def message(self, name: str, value: float | str, owner: Owner, origin: str = "") -> str:
+        """Say what stands where, which key owns it, and whether the two agree."""
+        where = f" (written in {origin})" if origin else ""
+        return f"{name} = {value}{where} is a literal: {owner.key} owns it{self._compared(value, owner)}"
+
+    def _compared(self, value: float | str, owner: Owner) -> str:
+        held = [self.values[key] for key in _keys(owner, self.values)]
+        if not held:
+            return f"; it has no {self.source} value"
+        if all(_same(value, other) for other in held):
+            return f"; the literal equals the {self.source} value"
+        shown = sorted({_text(other) for other in held}, key=lambda text: (len(text), text))
+        listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
+        few = listed if len(shown) <= 5 else f"one of {len(shown)} values"
+        some = any(_same(value, other) for other in held)
+        return f"; the {self.source} value is {few}" + ("" if some else ", the literal differs")
+
+    def _owner(self, slot: Slot, reading: Reading) -> Owner | None:
+        if slot.address:
+            return self.addressed(slot.address)
+        library = slot.library or self._library_around(slot.value, reading)
+        timeframe = self._timeframe_around(slot.value, reading)
+        owner = self.names.owner(slot.name, library, timeframe) or self.names.owner(slot.name, "", timeframe)
+        return owner and with_field(owner, slot.field, self.names)
+
+    def addressed(self, address: tuple[str, ...]) -> Owner:
+        """Return the owner that the source names by address; a part it computes is ``<...>``."""
+        key = self.names.catalogues.addresses.get(address)
+        if key is not None and (owner := self.names.owner(key)):
+            return owner
+        found = self.names.owner(address[-1])
+        if found:
+            return found
+        return Owner(address[-1], (), "the key at " + "/".join(address), "param", address)
+
+    def _library_around(self, node: ast.AST, reading: Reading) -> str:
+        """Take the library from the names around a value: ``class XGBoostTrainer``, ``lgb_params = ...``."""
+        said = " ".join(_names_around(reading.module, node)).lower()
+        found = {library for word, library in _LIBRARY_WORDS.items() if word in said}
+        if len(found) != 1:
+            found = set(reading.module.libraries)
+        return found.pop() if len(found) == 1 else ""
+
+    def _timeframe_around(self, node: ast.AST, reading: Reading) -> str:
+        known = self.names.timeframes
+        for up in (node, *reading.module.ancestors(node)) if node in reading.module.parents else ():
+            parent = reading.module.parents.get(up)
+            if isinstance(parent, ast.Dict) and up in parent.values:
+                key = parent.keys[parent.values.index(up)]
+                if isinstance(key, ast.Constant) and key.value in known:
+                    return str(key.value)
+        return ""
+
+
+_LIBRARY_WORDS = {"xgb": "xgb", "lgb": "lgb", "lightgbm": "lgb", "catboost": "cb"}
+
+
+def _names_around(module: Module, node: ast.AST) -> Iterator[str]:
+    for up in module.ancestors(node):
+        if isinstance(up, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield up.name
+        elif isinstance(up, ast.Assign):
+            yield from (target.id for target in up.targets if isinstance(target, ast.Name))
+
+
+def with_field(owner: Owner, field: str, names: Names) -> Owner:
+    """Return the owner of a range's bound instead of the value's, when the parameter is tuned."""
+    if not field or not names.is_tuned(owner.parameter):
+        return owner
+    keys = " or ".join(f"{key}_{field.upper()}" for key in owner.key.split(" or "))
+    return owner._replace(key=keys, field=field)
+
+
+def replacement(owner: Owner) -> str:
+    """Return the call that reads the governed value."""
+    given = ", ".join(part[1:-1] if part.startswith("<") else f'"{part}"' for part in owner.address)
+    attribute = _FIELD_ATTRIBUTES.get(owner.field)
+    return f"hp.range({given}).{attribute}" if attribute else f"setpoint.resolve({given})"
+
+
+def finding(  # noqa: PLR0917 - the fields of a finding, in their order
+    module: Module, place: ast.AST, rule: str, key: str, name: str, value: float | str, message: str, fix: str
+) -> Finding:
+    """Build a finding at a node, its columns counted in characters."""
+    line, end_line = place.lineno, place.end_lineno  # type: ignore[attr-defined]
+    return Finding(
+        path=module.path,
+        line=line,
+        column=_column(module, line, place.col_offset),  # type: ignore[attr-defined]
+        end_line=end_line,
+        end_column=_column(module, end_line, place.end_col_offset),  # type: ignore[attr-defined]
+        rule=rule,
+        key=key,
+        name=name,
+        value=value,
+        message=message,
+        fix=fix,
+        where=module.scope(place).qualname if place in module.parents else "",
+        snippet=_snippet(module, place),
+    )
+
+
+def _column(module: Module, line: int, offset: int) -> int:
+    text = module.lines[line - 1] if line <= len(module.lines) else ""
+    return len(text.encode()[:offset].decode(errors="ignore")) + 1
+
+
+def _fix(module: Module, place: ast.expr, call: str) -> str:
+    last = place.end_lineno or place.lineno
+    start, end = (
+        _column(module, place.lineno, place.col_offset),
+        _column(module, last, place.end_col_offset or 0),
+    )
+    first = module.lines[place.lineno - 1]
+    return (first[: start - 1] + call + module.lines[last - 1][end - 1 :]).strip()
+
+
+def _snippet(module: Module, place: ast.AST) -> str:
+    statement = place
+    while not isinstance(statement, ast.stmt) and statement in module.parents:
+        statement = module.parents[statement]
+    compound = hasattr(statement, "body") or not isinstance(statement, ast.stmt)
+    shown = place if compound else statement
+    first, last = shown.lineno, shown.end_lineno  # type: ignore[attr-defined]
+    return _SPACES.sub(" ", " ".join(module.lines[first - 1 : last])).strip()[:_LONGEST_SNIPPET]
+
+
+def _keys(owner: Owner, values: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    for pattern in owner.key.split(" or "):
+        if "<" not in pattern:
+            found += [pattern] if pattern in values else []
+        else:
+            matcher = re.compile(re.sub(r"<[A-Z]+>", "[A-Z0-9]+", pattern))
+            found += [key for key in values if matcher.fullmatch(key)]
+    return found
+
+
+def _same(literal: float | str, value: object) -> bool:
+    if isinstance(literal, str) and not isinstance(value, str):
+        try:
+            return float(literal) == value
+        except ValueError:
+            return False
+    return bool(literal == value)
+
+
+def _text(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)

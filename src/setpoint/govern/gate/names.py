@@ -1,0 +1,369 @@
+"""GOVERN: whose name it is: every spelling of every declared parameter, over all libraries.
+
+``names.json`` holds what the installed libraries said about themselves (aliases, parameters, positional
+signatures); the catalogues say which of those are governed, and by which key.
+
+Guarantees: one spelling has one owner for each library; ``words`` says which spellings need evidence.
+Refuses a names file it cannot read whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.declare.keys import RANGE_FIELDS
+from setpoint.errors import InvalidDocument
+from setpoint.govern.gate.words import AMBIGUOUS, COMMON, DISTINCTIVE_WORDS, PLUMBING, PREFIXES, SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from setpoint.declare.catalogue import Catalogue, Catalogues
+    from setpoint.declare.parameters import Parameter
+
+_FILE = Path(__file__).with_name("names.json")
+_KINDS = {"value": "param", "max_rounds": "rounds", "early_stopping": "early_stopping"}
+#: What scripts call the libraries when they import them as the libraries' own guides do.
+CONVENTIONAL = {"xgb": "xgboost", "lgb": "lightgbm", "lgbm": "lightgbm", "cb": "catboost"}
+MODULES = {"xgboost": "xgb", "lightgbm": "lgb", "catboost": "cb"}
+
+
+class Owner(NamedTuple):
+    """Who owns a name."""
+
+    #: The parameter's name in the catalogue.
+    parameter: str
+    #: Model families that it may be of; empty for a parameter of no model.
+    families: tuple[str, ...]
+    #: The whole key, or its pattern while the model or the timeframe is not known.
+    key: str
+    #: ``param``, ``rounds`` or ``early_stopping``.
+    kind: str
+    #: What ``resolve`` takes; a part that is not known yet is the part's own name in angle brackets.
+    address: tuple[str, ...]
+    #: The declared texts of a categorical.
+    choices: tuple[str, ...] = ()
+    #: ``range_min`` and so on when the name is that of a range's bound.
+    field: str = ""
+
+
+class _Entry(NamedTuple):
+    catalogue: Catalogue
+    parameter: Parameter
+
+
+class Spelling(NamedTuple):
+    """A name without what surrounds it: ``XGB_LEARNING_RATE_5M`` is learning_rate of xgb at 5m."""
+
+    base: str
+    library: str = ""
+    timeframe: str = ""
+
+
+class Names:
+    """Every known name; build it once per run with ``load``."""
+
+    def __init__(self, catalogues: Catalogues, libraries: Mapping[str, Mapping[str, object]]) -> None:
+        self.catalogues = catalogues
+        self._aliases: dict[str, dict[str, str]] = {}
+        self._parameters: dict[str, frozenset[str]] = {}
+        self._operational: dict[str, frozenset[str]] = {}
+        #: Positional parameters of each known callable, by its dotted name.
+        self.signatures: dict[str, tuple[str, ...]] = {}
+        self._library_of: dict[str, str] = {}
+        # Every keyword and parameter of a parsed file is asked about, and most are asked about often.
+        self._distinctive_known: dict[str, bool] = {}
+        for library, told in libraries.items():
+            self._learn(library, told)
+        self._index: dict[tuple[str, str], _Entry] = {}
+        for member in catalogues.members:
+            for parameter in member.parameters:
+                self._declare(_Entry(member, parameter))
+
+    @classmethod
+    def load(cls, catalogues: Catalogues, path: Path = _FILE) -> Names:
+        """Read the names file.
+
+        Raises:
+            InvalidDocument: it is missing or not a names file.
+        """
+        try:
+            libraries = json.loads(path.read_text(encoding="utf-8"))["libraries"]
+            return cls(catalogues, libraries)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise InvalidDocument(
+                f"{path.name} cannot be read as a names file: {problem!r}.",
+                hint="write it again from the installed libraries",
+            ) from None
+
+    def _learn(self, library: str, told: Mapping[str, object]) -> None:
+        aliases: dict[str, str] = dict(told["aliases"])  # type: ignore[call-overload]
+        callables: dict[str, list[str]] = dict(told["callables"])  # type: ignore[call-overload]
+        self._aliases[library] = aliases
+        self._operational[library] = frozenset(told["operational"])  # type: ignore[call-overload]
+        self._parameters[library] = frozenset({*told["parameters"], *aliases})  # type: ignore[misc]
+        for name, positional in callables.items():
+            self.signatures[name] = tuple(positional)
+            self._library_of[name] = library
+
+    def _declare(self, entry: _Entry) -> None:
+        families = self._families(entry)
+        parameter = entry.parameter
+        own = {parameter.name, parameter.library_name or parameter.name, *parameter.aliases}
+        if parameter.passes_to:
+            own.discard(parameter.name)
+        for family in families:
+            aliases = self._aliases.get(family, {})
+            canonical = {aliases.get(name, name) for name in (parameter.library_name or parameter.name,)}
+            spelled = own | {alias for alias, target in aliases.items() if target in canonical} | canonical
+            for name in spelled:
+                self._index.setdefault((family, name), entry)
+        if not families or parameter.passes_to:
+            for name in own if not families else {parameter.name}:
+                self._index.setdefault(("", name), entry)
+
+    def _families(self, entry: _Entry) -> tuple[str, ...]:
+        if entry.parameter.passes_to:
+            return (entry.parameter.passes_to,)
+        first = next((part for part in entry.catalogue.parts if set(part.tokens) & set(self._aliases)), None)
+        if first is None:
+            return ()
+        return tuple(entry.parameter.applies.get(first.name, tuple(first.tokens)))
+
+    def owner(self, name: str, library: str = "", timeframe: str = "") -> Owner | None:
+        """Return who owns a spelling, or None.
+
+        Args:
+            name: as written; case, leading underscores, dashes and a prefix such as ``xgb_`` do not matter.
+            library: ``xgb``, ``lgb`` or ``cb`` when it is known.
+            timeframe: such as ``5m`` when it is known.
+        """
+        if whole := self._whole_key(name):
+            return whole
+        for spelling in self.spellings(name):
+            known = spelling.library or library
+            entries = self._entries(spelling.base, known)
+            if entries:
+                # The parameter that is itself called so speaks first, before those that know it as an alias.
+                entries.sort(key=lambda found: found[1].parameter.name != spelling.base)
+                return self._owner(entries, spelling.timeframe or timeframe)
+        return None
+
+    def is_known(self, name: str) -> bool:
+        """Say whether a catalogue owns a spelling of this name."""
+        return self.owner(name) is not None
+
+    def is_distinctive(self, name: str) -> bool:
+        """Say whether a name is a finding without further evidence; see ``words``."""
+        known = self._distinctive_known.get(name)
+        if known is None:
+            found = (spelling.base in self._distinctive for spelling in self.spellings(name))
+            known = self._distinctive_known[name] = self._whole_key(name) is not None or any(found)
+        return known
+
+    def is_common(self, name: str) -> bool:
+        """Say whether a name needs a file that shows training; see ``words``."""
+        return any(spelling.base in COMMON and not spelling.library for spelling in self.spellings(name))
+
+    def is_evidence(self, name: str) -> bool:
+        """Say whether a name speaks for the ambiguous ones beside it."""
+        return self.is_distinctive(name) and not self.is_common(name)
+
+    def shows_training(self, text: str) -> bool:
+        """Say whether a file's text holds a library, a prefix or a distinctive name."""
+        return self._training.search(text.lower().encode()) is not None
+
+    def library_of(self, callable_name: str) -> str:
+        """Return the library of a callable's dotted name, or an empty text."""
+        found = self._library_of.get(callable_name)
+        if found is None:
+            found = self._library_by_class.get(callable_name.rpartition(".")[2], "")
+        return found
+
+    def signature_of(self, callable_name: str) -> tuple[str, ...]:
+        """Return the positional parameters of a known callable, or nothing."""
+        known = self.signatures.get(callable_name)
+        if known is None:
+            known = self._signature_by_class.get(callable_name.rpartition(".")[2], ())
+        return known
+
+    def undeclared(self, name: str, library: str) -> bool:
+        """Say whether a library takes this parameter and no catalogue declares it."""
+        return (
+            (library, name) not in self._index
+            and name not in PLUMBING
+            and self._aliases[library].get(name, name) not in PLUMBING | self._operational[library]
+        )
+
+    def is_parameter(self, name: str, library: str) -> bool:
+        """Say whether a library has a parameter of this name."""
+        return name in self._parameters[library]
+
+    @cached_property
+    def prefixes(self) -> tuple[str, ...]:
+        """The catalogues' prefixes with their underscore, such as ``CVN_HPO_``."""
+        return tuple(f"{member.prefix}_" for member in self.catalogues.members)
+
+    @cached_property
+    def prefilter(self) -> re.Pattern[bytes]:
+        """One pattern over a file's bytes, lower-cased: a file without any match has no finding.
+
+        Ambiguous names are not in it: they need evidence, and every evidence is.
+        """
+        return _words(self._training_words | COMMON)
+
+    @cached_property
+    def _training(self) -> re.Pattern[bytes]:
+        # English words are no evidence, though they may be in a finding.
+        return _words(self._training_words - DISTINCTIVE_WORDS)
+
+    @cached_property
+    def _training_words(self) -> set[str]:
+        words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
+        words |= {name for name in CONVENTIONAL if len(name) > 2}  # `cb` is everybody's callback
+        words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
+        words |= {"suggest_loguniform", "suggest_discrete_uniform"}
+        return words - COMMON
+
+    @cached_property
+    def _distinctive(self) -> frozenset[str]:
+        names = {name for _, name in self._index}
+        return frozenset(n for n in names if ("_" in n and n not in AMBIGUOUS) or n in DISTINCTIVE_WORDS)
+
+    @cached_property
+    def _library_by_class(self) -> dict[str, str]:
+        return {name.rpartition(".")[2]: lib for name, lib in self._library_of.items() if _is_class(name)}
+
+    @cached_property
+    def _signature_by_class(self) -> dict[str, tuple[str, ...]]:
+        return {name.rpartition(".")[2]: given for name, given in self.signatures.items() if _is_class(name)}
+
+    def is_tuned(self, parameter: str) -> bool:
+        """Say whether a declared parameter has a governed search range."""
+        return any(p.tuned for m in self.catalogues.members for p in m.parameters if p.name == parameter)
+
+    @cached_property
+    def timeframes(self) -> frozenset[str]:
+        """The values of every part after the first, as code writes them."""
+        parts = [part for member in self.catalogues.members for part in member.parts[1:]]
+        return frozenset(name.lower() for part in parts for name in part.tokens)
+
+    def spellings(self, name: str) -> Iterator[Spelling]:
+        """Yield what a name may stand for, the plainest reading first."""
+        plain = name.rpartition("__")[2].strip("_- ").replace("-", "_").lower()
+        yield Spelling(plain)
+        timeframe, library = "", ""
+        words = plain.split("_")
+        while len(words) > 1 and (words[0] in PREFIXES or words[0] in self.timeframes):
+            word = words.pop(0)
+            library, timeframe = self._told(word, library, timeframe)
+            yield from self._stripped(words, library, timeframe)
+        words = plain.split("_")
+        while len(words) > 1 and self._says_nothing(words[-1]):
+            library, timeframe = self._told(words.pop(), library, timeframe)
+            yield from self._stripped(words, library, timeframe)
+
+    def _stripped(self, words: list[str], library: str, timeframe: str) -> Iterator[Spelling]:
+        rest = list(words)
+        if (base := "_".join(rest)) in self._distinctive:
+            yield Spelling(base, library, timeframe)
+        while len(rest) > 1 and self._says_nothing(rest[-1]):
+            library, timeframe = self._told(rest.pop(), library, timeframe)
+            # A prefix or suffix makes a longer name of an ambiguous word another thing altogether.
+            if (base := "_".join(rest)) in self._distinctive:
+                yield Spelling(base, library, timeframe)
+
+    def _says_nothing(self, word: str) -> bool:
+        return word in SUFFIXES or word in self.timeframes or bool(PREFIXES.get(word))
+
+    def _told(self, word: str, library: str, timeframe: str) -> tuple[str, str]:
+        return PREFIXES.get(word, "") or library, word if word in self.timeframes else timeframe
+
+    def _entries(self, base: str, library: str) -> list[tuple[str, _Entry]]:
+        if library and (library, base) in self._index:
+            return [(library, self._index[library, base])]
+        found = [(lib, self._index[lib, base]) for lib in self._aliases if (lib, base) in self._index]
+        if not found and ("", base) in self._index:
+            found = [("", self._index["", base])]
+        return found
+
+    def _owner(self, entries: list[tuple[str, _Entry]], timeframe: str) -> Owner:
+        _, entry = entries[0]
+        same = [family for family, other in entries if other.parameter.name == entry.parameter.name]
+        keys = []
+        for family, other in entries:
+            alone = other.parameter.name != entry.parameter.name
+            keys.append(_address_and_key(other, [family] if alone else same, timeframe)[1])
+        address, _ = _address_and_key(entry, same, timeframe)
+        return Owner(
+            parameter=entry.parameter.name,
+            families=tuple(family for family, _ in entries if family),
+            key=" or ".join(dict.fromkeys(keys)),
+            kind=_KINDS[entry.parameter.role],
+            address=address,
+            choices=entry.parameter.choices,
+        )
+
+    def _whole_key(self, name: str) -> Owner | None:
+        upper = name.upper()
+        if not upper.startswith(self.prefixes) or upper not in self.catalogues.keys:
+            return None
+        declared = self.catalogues.keys[upper]
+        return Owner(
+            parameter=declared.key.parameter,
+            families=declared.key.parts[:1],
+            key=upper,
+            kind=_KINDS[declared.parameter.role],
+            address=(*declared.key.parts, declared.key.parameter),
+            choices=declared.parameter.choices,
+            field=declared.key.field if declared.key.field in RANGE_FIELDS else "",
+        )
+
+
+def _is_class(name: str) -> bool:
+    return name.rpartition(".")[2][:1].isupper()
+
+
+def _address_and_key(entry: _Entry, families: list[str], timeframe: str) -> tuple[tuple[str, ...], str]:
+    """Fill in the parts of a key that are known; the others stay as their names in angle brackets."""
+    address, tokens = [], []
+    for position, part in enumerate(entry.catalogue.parts):
+        only = entry.parameter.applies.get(part.name, ())
+        value = only[0] if len(only) == 1 else ""
+        if position == 0:
+            value = families[0] if len(families) == 1 else ""
+        elif position > 0 and timeframe in part.tokens:
+            value = timeframe
+        address.append(value or f"<{part.name}>")
+        tokens.append(part.tokens.get(value, f"<{part.name.upper()}>"))
+    name = entry.parameter.name
+    return (*address, name), "_".join((entry.catalogue.prefix, *tokens, name.upper()))
+
+
+def _words(words: set[str]) -> re.Pattern[bytes]:
+    """Return a pattern of names; what stands before one may be the end of an escape such as a line's."""
+    return re.compile(_trie(words).encode() + rb"(?![a-z0-9])")
+
+
+def _trie(words: set[str]) -> str:
+    """Return a pattern of all words that tests each character once, ``_`` standing for ``-`` too."""
+    root: dict[str, dict[str, object]] = {}
+    for word in words:
+        node: dict[str, object] = root  # type: ignore[assignment]
+        for character in word:
+            node = node.setdefault(character, {})  # type: ignore[assignment]
+        node[""] = {}
+    return _branch(root)
+
+
+def _branch(node: Mapping[str, object]) -> str:
+    rest = [(char, child) for char, child in sorted(node.items()) if char]
+    texts = [("[_-]" if char == "_" else re.escape(char)) + _branch(child) for char, child in rest]  # type: ignore[arg-type]
+    if not texts:
+        return ""
+    joined = texts[0] if len(texts) == 1 else f"(?:{'|'.join(texts)})"
+    return f"(?:{joined})?" if "" in node else joined

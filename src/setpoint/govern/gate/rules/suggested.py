@@ -1,0 +1,47 @@
+"""A bound or a choice of a search is a literal: ``trial.suggest_float("learning_rate", 0.01, 0.3)``.
+
+Ranges are governed objects: MIN, MAX and SCALE are edited as one thing. ``hp.suggest(trial, model,
+timeframe)`` asks for all of them; ``hp.range`` returns one. The name of a suggestion is evidence enough.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from setpoint.govern.gate.slots import Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from setpoint.govern.gate.evidence import Reading
+
+CODE, NAME = "SPG113", "suggested"
+NODES = (ast.Call,)
+_BOUNDS = {1: "range_min", 2: "range_max", "low": "range_min", "high": "range_max"}
+
+
+def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
+    """Yield a slot for each bound, step and choice."""
+    called = (reading.module.dotted(node.func) or getattr(node.func, "attr", "")).rpartition(".")[2]
+    if not called.startswith("suggest_"):
+        return
+    keywords = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    named = node.args[0] if node.args else keywords.pop("name", None)
+    name = _last_text(named, reading) if named is not None else ""
+    if not name:
+        return
+    for position, value in enumerate(node.args[1:], start=1):
+        yield Slot(name, value, certain=True, field=_BOUNDS.get(position, ""))
+    for keyword, value in keywords.items():
+        if keyword not in {"name", "log"}:
+            yield Slot(name, value, certain=True, field=_BOUNDS.get(keyword, ""))
+
+
+def _last_text(named: ast.expr, reading: Reading) -> str:
+    """Return the name a suggestion has, without what a formatted text puts in front."""
+    if isinstance(named, ast.JoinedStr) and named.values and isinstance(named.values[-1], ast.Constant):
+        return str(named.values[-1].value)
+    if isinstance(named, ast.BinOp):
+        return _last_text(named.right, reading)
+    return reading.folder.text(named)

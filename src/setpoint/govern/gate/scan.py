@@ -1,0 +1,247 @@
+"""GOVERN: read a tree: which files, which of them need parsing, and what each one holds.
+
+Guarantees: a file that cannot be read or parsed is a failure, and so are a path that is not there and a
+scan of nothing. A file whose bytes hold no distinctive name, library or prefix is not parsed. Refuses to
+follow links out of the tree.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tokenize
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.errors import MissingError
+from setpoint.govern.gate.config import under
+from setpoint.govern.gate.data import findings_in_data, is_data
+from setpoint.govern.gate.evidence import Reading
+from setpoint.govern.gate.folding import Folder
+from setpoint.govern.gate.imports import Imports
+from setpoint.govern.gate.rules import RULES, TEXTS
+from setpoint.govern.gate.slots import Slot
+from setpoint.govern.gate.source import Module
+from setpoint.govern.gate.suppressions import Suppression, read_suppressions
+from setpoint.govern.gate.unjudgeable import Unjudgeable
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
+
+    from setpoint.govern.gate.config import Config
+    from setpoint.govern.gate.finding import Finding
+    from setpoint.govern.gate.judge import Judge
+
+PYTHON = frozenset({".py", ".pyi", ".pyw"})
+#: Folders below a given one that hold nobody's source; a hidden folder is left out too.
+SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
+_MARK = b"setpoint:"
+#: From how many files to parse a second process pays for its start.
+POOL_FROM = 500
+PROCESSES = 2
+
+
+class Failure(NamedTuple):
+    """A file that could not be judged, and why."""
+
+    path: str
+    line: int
+    why: str
+
+
+class Told(NamedTuple):
+    """What one file said."""
+
+    findings: tuple[Finding, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+class Scan(NamedTuple):
+    """What a tree said; ``files`` were read, ``parsed`` of them needed parsing."""
+
+    findings: list[Finding]
+    suppressions: list[Suppression]
+    failures: list[Failure]
+    files: int
+    parsed: int
+
+
+def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Scan:
+    """Judge every file in scope.
+
+    Args:
+        paths: files and folders; none means what the configuration includes, or the whole root.
+        root: what paths of findings are relative to.
+        config: includes and excludes.
+        judge: knows the names and the values they have.
+
+    Raises:
+        MissingError: a path is not there, or no file is in scope.
+    """
+    files = _files(list(paths), root, config)
+    judge.declared = bool(config.include)
+    suspects, failures = [], []
+    for file in files:
+        try:
+            content = file.read_bytes().lower()
+        except OSError as problem:
+            failures.append(Failure(relative(file, root), 1, f"cannot be read: {problem.strerror}"))
+            continue
+        if _is_suspect(content, judge):
+            suspects.append(file)
+    reader = Reader(root, judge, frozenset(relative(file, root) for file in suspects))
+    told = list(_read(suspects, reader))
+    return Scan(
+        sorted(finding for one in told for finding in one.findings),
+        [comment for one in told for comment in one.suppressions],
+        failures + [failure for one in told for failure in one.failures],
+        len(files),
+        len(suspects),
+    )
+
+
+def _is_suspect(content: bytes, judge: Judge) -> bool:
+    """Say whether a file needs parsing; ``content`` is in lower case."""
+    if _MARK in content or judge.names.prefilter.search(content):
+        return True
+    # A fallback of the resolver is a finding whatever else the file says.
+    return b"fallback" in content and b"resolve" in content
+
+
+def _read(suspects: list[Path], reader: Reader) -> Iterator[Told]:
+    if len(suspects) < POOL_FROM:
+        yield from map(reader.read, suspects)
+        return
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+        yield from pool.map(reader.read, suspects, chunksize=len(suspects) // (4 * PROCESSES))
+
+
+def _files(paths: list[Path], root: Path, config: Config) -> list[Path]:
+    given = paths or [root / folder for folder in config.include] or [root]
+    for path in given:
+        if not path.exists():
+            raise MissingError(
+                f"{path} is not there.", hint="correct the path, or `include` in pyproject.toml"
+            )
+    found = sorted({file for path in given for file in _below(path)})
+    in_scope = [file for file in found if _in_scope(relative(file, root), config)]
+    only_files = bool(paths) and all(path.is_file() for path in paths)
+    if not in_scope and not (found and only_files):
+        raise MissingError(
+            "no file is in scope: a gate that reads nothing would pass everything.",
+            hint="give a folder with source, or correct include and exclude",
+        )
+    return in_scope
+
+
+def _below(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if name not in SKIPPED and not name.startswith(".")]
+        yield from (Path(folder, name) for name in names if Path(name).suffix in PYTHON or is_data(name))
+
+
+def _in_scope(path: str, config: Config) -> bool:
+    included = not config.include or any(under(path, folder) for folder in config.include)
+    return included and not config.excluded(path)
+
+
+def relative(file: Path, root: Path) -> str:
+    """Return a file's POSIX path relative to the root, or as given when it lies elsewhere."""
+    try:
+        return file.absolute().relative_to(root.absolute()).as_posix()
+    except ValueError:
+        return file.as_posix()
+
+
+class Reader:
+    """Judges one file after another; what it needs crosses to another process as a whole."""
+
+    def __init__(self, root: Path, judge: Judge, scanned: frozenset[str] = frozenset()) -> None:
+        self.root, self.judge = root, judge
+        self.imports = Imports(root, scanned)
+
+    def read(self, file: Path) -> Told:
+        """Return what a file says, its failure included."""
+        path = relative(file, self.root)
+        try:
+            if is_data(path):
+                text = file.read_text(encoding="utf-8-sig")
+                found = findings_in_data(text, path, self.judge, self.python)
+                return Told(tuple(sorted(found)))
+            text = _decoded(file)
+            return Told(tuple(self.python(text, path, file)), tuple(read_suppressions(path, text)))
+        except SyntaxError as problem:
+            return _failed(path, f"is no Python: {problem.msg}", problem.lineno or 1)
+        except Unjudgeable as problem:
+            return _failed(path, problem.why, problem.line)
+        except (OSError, ValueError, RecursionError, MemoryError, tokenize.TokenError) as problem:
+            return _failed(path, f"cannot be judged: {problem or type(problem).__name__}")
+
+    def python(self, text: str, path: str, file: Path | None = None) -> list[Finding]:
+        """Judge Python text.
+
+        Raises:
+            SyntaxError, ValueError: it is none.
+        """
+        module = Module(path, text, file or self.root / path)
+        names = self.judge.names
+        reading = Reading(module, names, Folder(module, names, self.imports))
+        once: dict[tuple[object, ...], Finding] = {}
+        for rule, node in _dispatched(module):
+            for found in self._found(rule, node, reading):
+                # One literal is one finding, whichever rules saw it: the lowest code speaks. A text may
+                # hold several.
+                named = found.name if rule in TEXTS else ""
+                place = (
+                    found.line,
+                    found.column,
+                    found.end_line,
+                    found.end_column,
+                    _family(found.rule),
+                    named,
+                )
+                if found.rule < once.setdefault(place, found).rule:
+                    once[place] = found
+        return sorted(once.values())
+
+    def _found(self, rule: ModuleType, node: ast.AST, reading: Reading) -> Iterator[Finding]:
+        for said in rule.find(node, reading):
+            if isinstance(said, Slot):
+                yield from self.judge.slot(rule, said, reading)
+            else:
+                yield self.judge.remark(rule, said, reading.module)
+
+
+_DISPATCH: dict[type[ast.AST], list[ModuleType]] = {}
+for _rule in RULES:
+    for _kind in _rule.NODES:
+        _DISPATCH.setdefault(_kind, []).append(_rule)
+
+
+def _dispatched(module: Module) -> Iterator[tuple[ModuleType, ast.AST]]:
+    for node in module.nodes:
+        for rule in _DISPATCH.get(type(node), ()):
+            yield rule, node
+
+
+def _family(code: str) -> str:
+    # Literals in Python (1) and literals in data (4) are of one family.
+    return "1" if code[3] == "4" else code[3]
+
+
+def _decoded(file: Path) -> str:
+    content = file.read_bytes()
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    return io.TextIOWrapper(io.BytesIO(content), encoding).read()
+
+
+def _failed(path: str, why: str, line: int = 1) -> Told:
+    return Told(failures=(Failure(path, line, why),))

@@ -1,0 +1,215 @@
+"""Windows, suppressions, baselines and configuration of the gate."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from setpoint.errors import ForbiddenError, InvalidDocument, UsageError
+from setpoint.govern.gate.baseline import compare, fingerprint, read_baseline, write_baseline
+from setpoint.govern.gate.config import load_config, parse_config
+from setpoint.govern.gate.suppressions import apply_suppressions, read_suppressions
+from setpoint.govern.gate.window import deadline, parse_instant, warns_only
+
+TODAY = date(2026, 11, 23)
+INSTANT = datetime(2026, 11, 26, 9, tzinfo=UTC)
+ALLOW = '# setpoint: allow {} reason="{}" owner={} until={}'
+
+
+@pytest.mark.parametrize(
+    ("now", "variable", "warns"),
+    [
+        (INSTANT - timedelta(seconds=1), None, True),
+        (INSTANT - timedelta(seconds=1), "1", True),
+        (INSTANT - timedelta(seconds=1), "0", False),
+        (INSTANT, None, False),
+        (INSTANT, "1", False),
+        (INSTANT + timedelta(days=900), "1", False),
+    ],
+)
+def test_the_first_instant_blocks(now, variable, warns):
+    """One second before the instant findings warn; from it on they block, whatever WARN_ONLY says."""
+    environ = {} if variable is None else {"WARN_ONLY": variable}
+
+    assert warns_only(now, INSTANT, environ) is warns
+
+
+def test_without_an_instant_the_gate_blocks():
+    """WARN_ONLY=1 alone is a warning without an end, which is not heard."""
+    assert warns_only(INSTANT, None, {"WARN_ONLY": "1"}) is False
+
+
+def test_a_merge_is_given_72_hours():
+    """The grace is 3 x 24 hours in UTC, over a change of summer time too; the earlier deadline holds."""
+    merged = parse_instant("2026-10-24T12:00:00+02:00")
+
+    assert deadline(None, merged) == datetime(2026, 10, 27, 10, tzinfo=UTC)
+    assert deadline(INSTANT, merged) == datetime(2026, 10, 27, 10, tzinfo=UTC)
+    assert deadline(INSTANT, None) == INSTANT
+    assert deadline(None, None) is None
+
+
+@pytest.mark.parametrize("text", ["2026-11-26", "2026-11-26T09:00:00", "soon"])
+def test_an_instant_without_an_offset_is_refused(text):
+    """A day that begins at two times is no deadline."""
+    with pytest.raises(UsageError, match="not an instant"):
+        parse_instant(text)
+
+
+def sorted_out(gate, text, today=TODAY, budget=None):
+    told = gate(text)
+    return apply_suppressions(told.findings, told.suppressions, today, budget)
+
+
+@pytest.mark.parametrize("target", ["SPG101", "CVN_HPO_<MODEL>_<TIMEFRAME>_LEARNING_RATE"])
+def test_a_whole_suppression_suppresses(gate, target):
+    """With reason, owner and day, by rule or key, beside the line or alone above it."""
+    comment = ALLOW.format(target, "as the paper says", "ada", "2026-11-23")
+    beside = sorted_out(gate, f"learning_rate = 0.1  {comment}")
+    above = sorted_out(gate, f"{comment}\nlearning_rate = 0.1")
+
+    assert beside.standing == above.standing == ()
+    assert [(f.name, c.owner) for f, c in beside.suppressed] == [("learning_rate", "ada")]
+
+
+@pytest.mark.parametrize(
+    ("comment", "code"),
+    [
+        ("# setpoint: allow SPG101", "SPG901"),
+        ("# setpoint: allow", "SPG901"),
+        ('# setpoint: allow SPG101 reason="x" owner=ada', "SPG901"),
+        ('# setpoint: allow SPG101 reason="" owner=ada until=2027-01-01', "SPG901"),
+        ('# setpoint: allow SPG101 reason="x" owner=ada until=tomorrow', "SPG901"),
+        ('# setpoint: allow SPG101 reason="x" owner=ada until=2027-01-01 because', "SPG901"),
+        ('# setpoint: allow SPG101 reason="x" owner=ada until=2026-11-22', "SPG903"),
+        ('# setpoint: allow SPG104 reason="x" owner=ada until=2027-01-01', "SPG902"),
+    ],
+)
+def test_a_faulty_suppression_is_a_finding_and_suppresses_nothing(gate, comment, code):
+    """Incomplete, expired or unused: the comment and what it stands at are both reported."""
+    told = sorted_out(gate, f"learning_rate = 0.1  {comment}")
+
+    assert [finding.rule for finding in told.standing] == ["SPG101", code]
+
+
+def test_a_text_that_looks_like_a_suppression_is_none(gate):
+    """Only comments suppress."""
+    told = gate("learning_rate = 0.1; s = '# setpoint: allow SPG101'")
+
+    assert (len(told.findings), told.suppressions) == (1, [])
+
+
+def test_suppressions_have_a_budget(gate):
+    """One more than the budget is a finding."""
+    comment = ALLOW.format("SPG101", "x", "ada", "2027-01-01")
+    text = f"learning_rate = 0.1  {comment}\nnum_leaves = 31  {comment}"
+
+    assert [f.rule for f in sorted_out(gate, text, budget=1).standing] == ["SPG904"]
+    assert sorted_out(gate, text, budget=2).standing == ()
+
+
+def test_an_unused_suppression_is_seen_in_a_file_without_any_name(gate):
+    """A file that need not be parsed for its names is read for its suppressions."""
+    assert [c.target for c in gate(ALLOW.format("SPG101", "x", "ada", "2027-01-01")).suppressions] == [
+        "SPG101"
+    ]
+
+
+def test_suppressions_are_read_from_comments_of_any_indent():
+    """A comment within a block covers the line below it."""
+    (found,) = read_suppressions("a.py", "def f():\n    # setpoint: allow SPG101 owner=ada\n    x = 1\n")
+
+    assert (found.lines, found.problem) == ((3,), "reason is missing; until is missing")
+
+
+def test_a_baseline_has_neither_lines_nor_times_and_survives_moves(gate, tmp_path):
+    """What moved is still forgiven; the file is sorted, one JSON line for each finding."""
+    file = tmp_path / "baseline.jsonl"
+    before = gate("num_leaves = 31\nlearning_rate = 0.1").findings
+    write_baseline(file, before, create=True)
+    moved = gate("import os\n\n\nlearning_rate  =  0.1\nnum_leaves = 31").findings
+
+    assert compare(moved, read_baseline(file), "b").new == ()
+    assert file.read_text().splitlines() == sorted(file.read_text().splitlines())
+    assert '"line"' not in file.read_text()
+
+
+def test_a_second_literal_like_a_forgiven_one_is_new(gate, tmp_path):
+    """An entry forgives one finding, not every copy of it."""
+    file = tmp_path / "baseline.jsonl"
+    write_baseline(file, gate("learning_rate = 0.1").findings, create=True)
+    twice = gate("learning_rate = 0.1\nlearning_rate = 0.1").findings
+
+    assert len(compare(twice, read_baseline(file), "b").new) == 1
+
+
+def test_a_stale_entry_is_a_finding(gate, tmp_path):
+    """What is no more must leave the baseline."""
+    file = tmp_path / "baseline.jsonl"
+    write_baseline(file, gate("learning_rate = 0.1").findings, create=True)
+
+    assert [finding.rule for finding in compare([], read_baseline(file), "b").new] == ["SPG905"]
+
+
+def test_a_baseline_only_shrinks(gate, tmp_path):
+    """Growth is refused and leaves the file alone; a first one must be asked for."""
+    file = tmp_path / "baseline.jsonl"
+    both = gate("learning_rate = 0.1\nnum_leaves = 31").findings
+    with pytest.raises(ForbiddenError, match="no baseline"):
+        write_baseline(file, both, create=False)
+    write_baseline(file, both[:1], create=True)
+    text = file.read_text()
+    for create in (False, True):
+        with pytest.raises(ForbiddenError, match="only shrinks"):
+            write_baseline(file, both, create=create)
+
+    assert file.read_text() == text
+    assert write_baseline(file, [], create=False) == 0
+
+
+def test_a_tampered_baseline_is_refused(gate, tmp_path):
+    """An entry whose fields do not give its fingerprint forgives nothing."""
+    file = tmp_path / "baseline.jsonl"
+    write_baseline(file, gate("learning_rate = 0.1").findings, create=True)
+    file.write_text(file.read_text().replace("0.1", "0.2"))
+    with pytest.raises(InvalidDocument, match="fingerprint"):
+        read_baseline(file)
+
+
+def test_a_fingerprint_tells_files_apart(gate):
+    """The same statement in another file is another finding."""
+    (found,) = gate("learning_rate = 0.1").findings
+
+    assert fingerprint(found) == fingerprint(replace(found, line=9, column=3))
+    assert fingerprint(found) != fingerprint(replace(found, path="other.py"))
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ({"inclde": ["src"]}, "unknown key 'inclde'"),
+        ({"include": "src"}, "include = 'src' is not list"),
+        ({"exclude": ["src/legacy"]}, "path, owner and story"),
+        ({"exclude": [{"path": "src/legacy", "owner": "ada"}]}, "path, owner and story"),
+        ({"exclude": [{"path": "a", "owner": "ada", "story": "S", "why": "x"}]}, "path, owner and story"),
+        ({"suppression-budget": -1}, "below zero"),
+        ({"suppression-budget": True}, "is not int"),
+        ({"enforce-from": "2026-11-26"}, "not an instant"),
+        ({"merged-at": "soon"}, "cannot be read"),
+        ({"fallback-until": "2026-13-01"}, "cannot be read"),
+    ],
+)
+def test_a_configuration_is_refused_whole(table, problem):
+    """A misspelt key or a nameless exclusion would silently open the gate."""
+    with pytest.raises(InvalidDocument, match=problem):
+        parse_config(table)
+
+
+def test_a_repository_that_says_nothing_is_scanned_whole(tmp_path):
+    """No pyproject, or one without the table, is the default: everything, blocking."""
+    assert load_config(tmp_path) == parse_config({})
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    assert load_config(tmp_path) == parse_config({})
+    (tmp_path / "pyproject.toml").write_text("[tool.setpoint.gate\n")
+    with pytest.raises(InvalidDocument):
+        load_config(tmp_path)
