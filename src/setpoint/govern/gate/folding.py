@@ -246,7 +246,8 @@ class Folder:
             yield from self._bound(self.module.scopes[owner].bindings.get(node.attr, []), node, depth)
 
     def _imported(self, dotted: str, node: ast.expr, depth: int) -> Iterator[Literal]:
-        found = self.imports.constant(dotted, self.module)
+        # Two modules that import from each other end here.
+        found = self.imports.constant(dotted, self.module) if depth < _DEEPEST else None
         if found is None:
             return
         module, name = found
@@ -259,7 +260,7 @@ class Folder:
             defined = there._class_named(owner)
             bindings = module.scopes[defined].bindings.get(attribute, []) if defined else []
         elif name in module.imports:
-            for literal in there._imported(module.imports[name], module.tree.body[0], depth):  # type: ignore[arg-type]
+            for literal in there._imported(module.imports[name], module.tree.body[0], depth + 1):  # type: ignore[arg-type]
                 yield literal._replace(place=node)
             return
         else:
