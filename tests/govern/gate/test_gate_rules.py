@@ -188,3 +188,12 @@ def test_columns_count_characters(gate):
     (found,) = gate("a = 'éé'; learning_rate = 0.1").findings
 
     assert (found.column, found.end_column) == (27, 30)
+
+
+def test_modules_that_import_from_each_other_end(gate):
+    """A circle of imports is no constant, and no failure."""
+    told = gate(
+        "from a import LR\nfit(learning_rate=LR)", **{"a.py": "from b import LR", "b.py": "from a import LR"}
+    )
+
+    assert (told.findings, told.failures) == ([], [])

@@ -246,9 +246,8 @@ class Folder:
             yield from self._bound(self.module.scopes[owner].bindings.get(node.attr, []), node, depth)
 
     def _imported(self, dotted: str, node: ast.expr, depth: int) -> Iterator[Literal]:
-        if depth > _DEEPEST:
-            return  # modules that import a name from each other
-        found = self.imports.constant(dotted, self.module)
+        # Two modules that import from each other end here.
+        found = self.imports.constant(dotted, self.module) if depth < _DEEPEST else None
         if found is None:
             return
         module, name = found
