@@ -2,6 +2,7 @@
 
 import pytest
 
+from planes import set_password
 from setpoint.serve.access.secret import digest
 
 
@@ -22,9 +23,9 @@ def test_accounts_are_made_changed_and_shut_out(setpoint_command):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("accounts", "add", "ada", "--role", "king"), 3, "constraint"),
-        (("accounts", "add", "Ada Lovelace"), 3, "constraint"),
-        (("accounts", "add", "r", "--role", "robot", "--role", "approver"), 3, "robots_do_not_approve"),
+        (("accounts", "add", "ada", "--role", "king"), 3, "next: give one of these"),
+        (("accounts", "add", "Ada Lovelace"), 3, "an account is named in lower case"),
+        (("accounts", "add", "r", "--role", "robot", "--role", "approver"), 3, "both robot and approver"),
         (("accounts", "roles", "nobody"), 4, "no account"),
         (("accounts", "once", "nobody"), 4, "no account"),
         (("accounts", "link", "nobody", "--issuer", "https://a", "--subject", "b"), 4, "no account"),
@@ -37,6 +38,18 @@ def test_what_cannot_be_is_said_plainly(setpoint_command, arguments, code, said)
     done = setpoint_command(*arguments)
 
     assert (done.code, said in done.err) == (code, True), done.err
+
+
+def test_a_refused_account_shows_nothing_of_its_row(setpoint_command, owner_url):
+    """What was made of the password is in the row that the database refuses, and never in the error."""
+    setpoint_command("accounts", "add", "bo", "--role", "approver")
+    set_password(owner_url, "bo", "correct horse battery")
+    done = setpoint_command("accounts", "roles", "bo", "--role", "robot")
+
+    assert done.code == 3
+    assert "an account with a password cannot become a robot" in done.err
+    assert "argon2" not in done.err
+    assert "Failing row" not in done.err
 
 
 def test_a_token_is_shown_once_and_revoked(setpoint_command, database, owner_url):

@@ -78,6 +78,8 @@ def _introduce(address: str, *, as_json: bool) -> None:
         out.print(f"Setpoint is up: {address}", highlight=False, soft_wrap=True)
         if login:
             out.print(f"log in once, as admin: {login}", highlight=False, soft_wrap=True, markup=False)
+        else:
+            out.print("log in: `setpoint accounts once admin` prints a one-time login", highlight=False)
         out.print("Ctrl-C ends it", highlight=False)
     sys.stdout.flush()
 

@@ -46,7 +46,7 @@ _BY_STATUS: dict[int, type[SetpointError]] = {
     429: TooManyRequests,
 }
 _HINTS = {
-    401: "give a valid token in SETPOINT_TOKEN_FILE; make one with POST /v1/tokens",
+    401: "give a valid token in SETPOINT_TOKEN or SETPOINT_TOKEN_FILE; `setpoint tokens create` makes one",
     403: "this token's roles do not allow it",
 }
 _LONGEST_TEXT = 4000
@@ -69,7 +69,9 @@ def refusal(url: str, request: Request, answer: Answer) -> SetpointError:
     }
     if request_id := headers.get("x-request-id"):
         facts["request_id"] = request_id
-    return kind(said, hint=str(hint)[:_LONGEST_TEXT] if hint else _HINTS.get(status, ""), **facts)
+    if status == 401 or not hint:  # what the plane tells a browser to do about a 401 helps no process
+        hint = _HINTS.get(status, "")
+    return kind(said, hint=str(hint)[:_LONGEST_TEXT], **facts)
 
 
 def unreachable(url: str, problem: Exception | None, attempts: int) -> PlaneUnavailable:

@@ -1,7 +1,8 @@
 """STORE: the one border where the driver's errors become ours.
 
 Guarantees: no ``psycopg`` error leaves this room, whatever its class; what is lost, full, refused or
-contradicted is told apart by SQLSTATE, as the server said it.
+contradicted is told apart by SQLSTATE, as the server said it. A refused row is never repeated: it may hold
+what its reader must not see, such as what was made of a password.
 """
 
 from __future__ import annotations
@@ -48,6 +49,27 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "58": (StorageFull, "look at the disk of the database server"),
     "53": (DatabaseUnavailable, "the server lacks a resource: try again, or raise its limits"),
 }
+#: Constraints that a person runs into, to what they mean and the next step.
+BY_CONSTRAINT: dict[str, tuple[str, str]] = {
+    "accounts_name_check": (
+        "an account is named in lower case: letters, digits, and . _ @ - after the first, 64 at most.",
+        "choose such a name",
+    ),
+    "accounts_roles_check": (
+        "an account has the roles viewer, config_write, approver, admin or robot, and no others.",
+        "give one of these",
+    ),
+    "robots_do_not_approve": (
+        "an account cannot be both robot and approver.",
+        "make an account for the machine and one for the person",
+    ),
+    "robots_have_no_password": (
+        "an account with a password cannot become a robot.",
+        "make another account for the machine",
+    ),
+}
+#: The server's detail of these is the whole row.
+_WITH_ROW = {"23502", "23514"}
 UNREACHABLE = "`setpoint db status` says more"
 
 
@@ -66,7 +88,9 @@ def translate(error: psycopg.Error) -> SetpointError:
     kind, hint = BY_STATE.get(state) or BY_STATE.get(state[:2]) or (None, "")
     if kind is None:
         kind, hint = _of_the_driver(error)
-    if state.startswith("SP"):
+    if known := BY_CONSTRAINT.get(error.diag.constraint_name or ""):
+        hint = known[1]
+    elif state.startswith("SP"):
         # A function of ours may know the next step better than its class of errors does.
         hint = error.diag.message_hint or hint
     return kind(_message(error), hint=hint, sqlstate=state)
@@ -85,7 +109,10 @@ def _of_the_driver(error: psycopg.Error) -> tuple[type[SetpointError], str]:
 def _message(error: psycopg.Error) -> str:
     if (error.sqlstate or "").startswith("SP"):
         return f"{error.diag.message_primary}."
+    if known := BY_CONSTRAINT.get(error.diag.constraint_name or ""):
+        return known[0]
     said = error.diag.message_primary or str(error).strip() or type(error).__name__
     where = f" (constraint {error.diag.constraint_name})" if error.diag.constraint_name else ""
-    detail = f" {error.diag.message_detail}" if error.diag.message_detail else ""
+    told = error.diag.message_detail if error.sqlstate not in _WITH_ROW else None
+    detail = f" {told}" if told else ""
     return f"PostgreSQL: {said}{where}.{detail}"
