@@ -6,27 +6,38 @@ idempotency key. Who may do what is judged again in the database, by the caller'
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
-from pydantic import Field, model_validator
 from starlette.responses import Response
 
 from setpoint.errors import ForbiddenError, InvalidError, MissingError
 from setpoint.serve.access import sessions
-from setpoint.serve.access.passwords import LONGEST
 from setpoint.serve.access.rules import ACCOUNT, Caller, Principal, Remote, access, csrf_token, public
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.serve.answers import Answer, Once, write
-from setpoint.serve.api.shared import Body, Limit, PlaneOf, Shape, answers, refusals, router_of
+from setpoint.serve.api.access_shapes import (
+    AccountChange,
+    AccountShape,
+    AccountsShape,
+    AuditShape,
+    CreatedShape,
+    Identity,
+    IssuedShape,
+    Login,
+    MeShape,
+    NewAccount,
+    NewPassword,
+    NewToken,
+    OnceShape,
+    SessionShape,
+    TokensShape,
+)
+from setpoint.serve.api.shared import Limit, PlaneOf, answers, refusals, router_of
 from setpoint.serve.plane import Plane
 
 router = router_of("access")
-Role = Literal["viewer", "config_write", "approver", "admin", "robot"]
-NewName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$", description="Lower case.")]
 AccountName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$")]
-Password = Annotated[str, Field(max_length=LONGEST)]
 After = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")]
 Number = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 
@@ -45,164 +56,6 @@ async def _from_own_page(request: Request) -> None:
 
 
 NO_KEY = Depends(_refuse_key)
-
-
-class Login(Body):
-    """An account with its password, or a one-time login."""
-
-    account: Annotated[str, Field(max_length=64)] | None = None
-    password: Password | None = None
-    once: Annotated[str, Field(max_length=100)] | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.once is None) == (self.account is None and self.password is None) or (
-            self.once is None and (self.account is None or self.password is None)
-        ):
-            raise ValueError("give account and password, or once")
-        return self
-
-
-class NewPassword(Body):
-    """Another password; ``current`` is not needed after a one-time login."""
-
-    current: Password = ""
-    new: Password
-
-
-class NewAccount(Body):
-    """An account; it has no password yet."""
-
-    name: NewName
-    roles: list[Role] = Field(max_length=5)
-
-
-class AccountChange(Body):
-    """What is left out stays."""
-
-    roles: list[Role] | None = Field(None, max_length=5)
-    disabled: bool | None = None
-
-
-class Identity(Body):
-    """A person at an identity provider."""
-
-    issuer: str = Field(max_length=500)
-    subject: str = Field(min_length=1, max_length=255)
-
-
-class NewToken(Body):
-    """A token of one's own, or, for an admin, of a robot."""
-
-    label: str = Field(min_length=1, max_length=200, pattern=r"\S", description="What it is for.")
-    days: int = Field(90, ge=1, le=366)
-    account: NewName | None = None
-    roles: list[Role] | None = Field(None, max_length=5, description="Left out: all of the account.")
-
-
-class SessionShape(Shape):
-    """A session just opened."""
-
-    account: str
-    roles: list[Role]
-    csrf_token: str
-    expires_at: datetime
-
-
-class MeShape(Shape):
-    """Who a credential belongs to; a token has no `csrf_token`."""
-
-    account: str
-    roles: list[Role]
-    csrf_token: str = ""
-    expires_at: datetime
-    kind: Literal["session", "token"]
-
-
-class CreatedShape(Shape):
-    """A new account."""
-
-    name: str
-    roles: list[Role]
-
-
-class AccountShape(CreatedShape):
-    """An account, without its password."""
-
-    has_password: bool
-    issuer: str | None
-    subject: str | None
-    created_at: datetime
-    created_by: str
-    disabled_at: datetime | None
-    last_login_at: datetime | None
-
-
-class AccountsShape(Shape):
-    """Every account, by name."""
-
-    items: list[AccountShape]
-    next: str | None
-
-
-class OnceShape(Shape):
-    """A one-time login; told here and never again."""
-
-    once: str
-    expires_at: datetime
-
-
-class IssuedShape(Shape):
-    """A new token; its secret is told here and never again."""
-
-    id: int
-    account: str
-    roles: list[Role]
-    label: str
-    expires_at: datetime
-    token: str
-
-
-class TokenShape(Shape):
-    """A token, without its secret."""
-
-    id: int
-    account: str
-    label: str
-    roles: list[Role]
-    created_at: datetime
-    created_by: str
-    expires_at: datetime
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-    last_used_from: str | None
-
-
-class TokensShape(Shape):
-    """A page of tokens, the newest first."""
-
-    items: list[TokenShape]
-    next: str | None
-
-
-class NoteShape(Shape):
-    """One line of the access log."""
-
-    id: int
-    at: datetime
-    event: str
-    account: str
-    remote: str
-    credential: int | None
-    actor: str
-    detail: dict[str, Any]
-
-
-class AuditShape(Shape):
-    """A page of the access log, the newest first."""
-
-    items: list[NoteShape]
-    next: str | None
 
 
 def who(account: str, roles: Any, secret: str, expires_at: Any) -> dict[str, Any]:
