@@ -144,19 +144,21 @@ class SnapshotCache:
         pending = self._pending.get(context)
         if pending is None:
             pending = self._pending[context] = asyncio.create_task(self._resolve(context))
-            pending.add_done_callback(lambda done: self._resolved_by(context, done))
+            pending.add_done_callback(_looked_at)
         return await self._in_time(asyncio.shield(pending))
-
-    def _resolved_by(self, context: Context, done: asyncio.Task[Pinned]) -> None:
-        self._pending.pop(context, None)
-        if not done.cancelled() and done.exception() is None:
-            _keep(self._entries, context, done.result())
 
     async def _resolve(self, context: Context) -> Pinned:
         asked_at, era = time.monotonic(), self._feed.era
-        snapshot, head, body = await anyio.to_thread.run_sync(self._read, context, limiter=self._limiter)
-        scopes = self.catalogues.scopes(dict(context))
-        return Pinned(snapshot, body, etag_of(body), head, era, asked_at, scopes)
+        try:
+            snapshot, head, body = await anyio.to_thread.run_sync(self._read, context, limiter=self._limiter)
+            scopes = self.catalogues.scopes(dict(context))
+            pinned = Pinned(snapshot, body, etag_of(body), head, era, asked_at, scopes)
+            # Here and not in a callback: between the end of a task and its callbacks others may run, and
+            # they would wait for a task that has ended and find nothing kept, for ever.
+            _keep(self._entries, context, pinned)
+            return pinned
+        finally:
+            del self._pending[context]
 
     async def _in_time(self, work: Awaitable[Answer]) -> Answer:
         try:
@@ -190,6 +192,12 @@ class SnapshotCache:
             if row["frame"] is None:  # a run pinned it elsewhere; from now on it stays as it is told here
                 transaction.execute("insert_snapshot_frame", hash=digest, frame=_frame(snapshot))
         return snapshot.to_json().encode()
+
+
+def _looked_at(done: asyncio.Task[Pinned]) -> None:
+    """Take note of an error that every waiter has left behind, so that asyncio does not complain of it."""
+    if not done.cancelled():
+        done.exception()
 
 
 def etag_of(body: bytes) -> str:
