@@ -100,3 +100,10 @@ def test_judging_where_a_key_lies_finds_what_judging_everything_finds():
             assert violations(SYSTEM, changed, [name]) == found
             n_broken += bool(found)
     assert n_broken > 100
+
+
+def test_a_range_is_judged_without_its_value():
+    """A reversed range is broken also where no value is set."""
+    document = {"CVN_HPO_XGB_5M_GAMMA_RANGE_MIN": 3.0, "CVN_HPO_XGB_5M_GAMMA_RANGE_MAX": 2.0}
+
+    assert [v.invariant for v in violations(SYSTEM, document)] == ["range_is_ordered"]

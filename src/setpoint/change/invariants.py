@@ -99,10 +99,12 @@ def _bindings(
     for group in groups:
         if not catalogue.matches(invariant.applies, group):
             continue
-        members = [declared for declared in catalogue.groups[group] if declared.name in document]
+        members = catalogue.groups[group]
         if invariant.over == "group":
-            yield "/".join(group) or catalogue.name, {d.parameter.name: document[d.name] for d in members}
+            values = {d.parameter.name: document[d.name] for d in members if d.name in document}
+            yield "/".join(group) or catalogue.name, values
             continue
+        # A range is judged without its value too: MIN must be below MAX whether or not a value is set.
         for declared in members:
             yield declared.name, _range_values(declared.name, document)
 
