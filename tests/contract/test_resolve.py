@@ -333,7 +333,7 @@ def test_the_pinned_values_are_one_object_for_the_whole_process(source, monkeypa
     """setpoint.pinned() pins at the first call and hands out what pin() returned from then on."""
     for name, value in source.environ(SEED).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("setpoint.resolve.pinning._pinned", None)
+    monkeypatch.setattr(sys.modules["setpoint.resolve.pinning"], "_pinned", None)
     first = setpoint.pinned()
 
     assert first.range("xgb", "5m", "max_depth") == Range(4, 10, "linear")
