@@ -14,6 +14,8 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from setpoint.govern.externalize.moves import Move, Plan
     from setpoint.govern.externalize.project import Prepared, Project
 
@@ -156,12 +158,12 @@ def _told(move: Move, prepared: Prepared) -> dict[str, tuple[object, object]]:
     values = prepared.values
     if not move.is_range:
         return {key: (value, values.get(key)) for key, value in move.sets.items()}
-    told = {}
+    told: dict[str, tuple[object, object]] = {}
     for low in (key for key in move.sets if key.endswith("_RANGE_MIN")):
         base = low.removesuffix("_MIN")
         keys = [f"{base}_{field}" for field in ("MIN", "MAX", "SCALE")]
         wanted, held = ([of.get(key) for key in keys] for of in (move.sets, values))
-        told[base] = (_range(wanted), None if None in held else _range(held))
+        told[base] = _range(wanted), None if None in held else _range(held)
     return told
 
 
