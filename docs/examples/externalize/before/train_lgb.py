@@ -12,10 +12,10 @@ PARAMS = {
     "num_threads": 1,
     "deterministic": True,
     "seed": SEED,
-    # the shape of a tree: see the notebook of last spring
+    # the shape of a tree: see the notebook of last spring; its rate was halved after the crash in August
     "num_leaves": 2**5 - 1,
     "max_depth": 6,
-    "learning_rate": 0.06,  # halved after the crash in August
+    "learning_rate": 0.06,
     "min_data_in_leaf": 40,
     "bagging_fraction": 0.8,
     "feature_fraction": 0.85,

@@ -31,7 +31,6 @@ def fit(train, valid, reg_alpha, *, subsample=0.75, fast=False):
         "seed": SEED,
         "learning_rate": LEARNING_RATE,
         "reg_alpha": reg_alpha,
-        "scale_pos_weight": 1.2,  # rather a false alarm than a missed entry
     }
     params["reg_lambda"] = L2_PENALTY
     params.update(subsample=subsample, colsample_bytree=0.6 if fast else 0.9)

@@ -101,7 +101,7 @@ def prepare(
     told = {one.finding for one in left}
     plan = plan_moves([f for f in findings if f not in told], readings, given, seeded)
     plan, texts = source_texts(project.root, plan)
-    plan = Plan(plan.moves, tuple(sorted((*plan.left, *left))))
+    plan = Plan(plan.moves, tuple(sorted((*plan.left, *left))), plan.groups)
     moved = {finding for move in plan.moves for finding in move.findings}
     kept = [draft for finding, draft in drafts.items() if finding in moved]
     texts += record_texts(project, plan, kept, widened, origins)
