@@ -43,6 +43,11 @@ class Address(NamedTuple):
         """What the call of ``params`` takes, as source."""
         return ", ".join(map(_spelled, self.parts))
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The parts that a variable says, by its name."""
+        return tuple(part[1:] for part in self.parts if part.startswith(VARIABLE))
+
     def keys(self, catalogues: Catalogues) -> tuple[str, ...]:
         """Return every key that is read there: one, or one for each value of a variable.
 
@@ -114,12 +119,12 @@ def _part(part: str, at: Mapping[str, str], module: Module, node: ast.AST) -> st
         raise Unmovable(f"the source does not say its {name}: give --at {name}=VALUE")
     if at[name] != VARIABLE:
         return at[name]
-    if not _is_argument(name, module, node):
+    if not is_argument(name, module, node):
         raise Unmovable(f"it stands in no function with a parameter {name}: give --at {name}=VALUE")
     return f"{VARIABLE}{name}"
 
 
-def _is_argument(name: str, module: Module, node: ast.AST) -> bool:
+def is_argument(name: str, module: Module, node: ast.AST) -> bool:
     """Say whether a function around a node, in whose body the node stands, takes an argument."""
     inner = node
     for up in module.ancestors(node):

@@ -13,7 +13,7 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.errors import InvalidValue
-from setpoint.govern.externalize.addresses import address_of
+from setpoint.govern.externalize.addresses import address_of, is_argument
 from setpoint.govern.externalize.moves import Move, Unmovable
 from setpoint.govern.externalize.places import Lines, Place
 from setpoint.govern.gate.judge import column_of
@@ -60,6 +60,9 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
     if module.path not in given.files:
         raise Unmovable(f"it is written in {module.path}, which is out of scope")
     _check_place(module, place)
+    for part in address.variables:
+        if not is_argument(part, module, place):
+            raise Unmovable(f"it is written where no {part} is known: give --at {part}=VALUE")
     value = _number(literal.value, place, module)
     checked, note = checked_value(value, keys[0], given.catalogues)
     if note and isinstance(module.parents.get(place), ast.FormattedValue):

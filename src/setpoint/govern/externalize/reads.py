@@ -80,7 +80,7 @@ def fallback_move(finding: Finding, reading: Reading, given: Given) -> Move:
     (key,) = address.keys(given.catalogues)
     kept = [source_of(module, argument) for argument in call.args]
     kept += [
-        f"{keyword.arg}={source_of(module, keyword.value)}"
+        ("**" if keyword.arg is None else f"{keyword.arg}=") + source_of(module, keyword.value)
         for keyword in call.keywords
         if keyword.arg != "fallback"
     ]
