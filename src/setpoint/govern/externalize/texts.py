@@ -118,7 +118,10 @@ def _seed_texts(project: Project, plan: Plan, catalogues: Catalogues, origins: O
         yield _text(path, _HEAD + seed_text(member, Seed(project.scope, new | old)))
 
 
-_HEAD = "# What the source said, written by `setpoint externalize`: values with file, line and commit.\n# The command writes it whole each time: notes belong elsewhere.\n"
+_HEAD = (
+    "# What the source said, written by `setpoint externalize`: values with file, line and commit.\n"
+    "# The command writes it whole each time: notes belong elsewhere.\n"
+)
 
 
 def seed_name(member: Catalogue, scope: str) -> str:
