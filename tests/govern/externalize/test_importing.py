@@ -24,7 +24,7 @@ SORTED = {
     "standard_definition": "import os\n+\n+import setpoint\n\n\ndef f():\n    return 1\n",
     "after": "import numpy as np\n+import setpoint\n\nx = 1\n",
     "before": "+import setpoint\nimport xgboost as xgb\n\nx = 1\n",
-    "between": "import os\n\nimport a\n+import setpoint\nimport xgboost\nfrom a import b\n\nfrom . import c\n\nx",
+    "between": "import os\n\nimport a\n+import setpoint\nimport xgb\nfrom c import d\n\nfrom . import e\n\nx",
     "before_from": "import os\n\n+import setpoint\nfrom sklearn import (\n    a,\n    b,\n)\n\nx = 1\n",
     "relative": "+import setpoint\n+\nfrom . import a\n\nx = 1\n",
     "standard_relative": "import os\n+\n+import setpoint\n\nfrom . import a\n\nx = 1\n",
