@@ -23,7 +23,6 @@ purpose, drop its line; with the last one, drop this file.
 """
 
 import ast
-import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +31,7 @@ import setpoint
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.resolve.environment import environment_snapshot, to_text
+from setpoint.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[{depth}]
 CATALOGUES = {catalogues}
@@ -42,7 +42,8 @@ SCOPES = {scopes}
 
 @pytest.fixture(scope="module")
 def values():
-    if os.environ.get("SETPOINT_SNAPSHOT") or os.environ.get("SETPOINT_URL"):
+    here = Settings.from_environ()
+    if here.snapshot or here.url:
         return setpoint.pinned()
     files = [str(ROOT / name) if name.endswith(".toml") else name for name in CATALOGUES]
     catalogues = load_catalogues(",".join(files))

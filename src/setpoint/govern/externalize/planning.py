@@ -116,7 +116,8 @@ def _joined(moves: Sequence[Move]) -> tuple[list[Move], list[Left]]:
 
 def _undisturbed(moves: Sequence[Move], readings: Mapping[str, Reading]) -> tuple[list[Move], list[Left]]:
     """Leave what cannot be rewritten without touching more than the literal."""
-    taken = {move.path for move in moves if binds_setpoint(readings[move.path].module.text)}
+    paths = {move.path for move in moves}
+    taken = {path for path in paths if binds_setpoint(readings[path].module.text)}
     kept, left = [], []
     for move in moves:
         if move.path in taken:

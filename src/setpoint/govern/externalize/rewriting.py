@@ -112,8 +112,8 @@ def _merged(text: str, concrete: Concrete, merge: Merge) -> Cut:
     # Items on lines of their own stay so.
     between = f",{lines.ending(line)}{indent}" if _INDENT.fullmatch(indent) else ", "
     items = between.join([f"**{closed(merge.expression)}", *merge.after])
-    fitted = _fitted(text, concrete, span, closed(f"{{{items}}}"), merge.dict)
-    return Cut(span, merge.dict, items, fitted[1:-1], items=True)
+    display = quoted(closed(f"{{{items}}}"), concrete.quotes(span), merge.dict)
+    return Cut(span, merge.dict, items, display[1:-1], items=True)
 
 
 def _items(concrete: Concrete, merge: Merge) -> Span:
