@@ -6,6 +6,7 @@ key that the new source reads has the value that the old source had, and each ne
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from setpoint.change.invariants import judged_catalogues
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import InvalidDocument
+from setpoint.errors import InvalidDocument, UsageError
 from setpoint.govern.externalize.addresses import parse_at
 from setpoint.govern.externalize.drafting import Draft, draft_text, drafted
 from setpoint.govern.externalize.literals import Given
@@ -85,8 +86,9 @@ def prepare(
     Raises:
         InvalidDocument: a file in scope cannot be read or parsed, or a seed file is wrong.
         MissingError: a path is not there, or nothing is in scope.
-        UsageError: ``at`` names no part.
+        UsageError: ``at`` names no part, or a path is outside the root.
     """
+    paths = [_below(project.root, path) for path in paths]
     catalogues = judged_catalogues(",".join(_anchored(project)))
     seeded = _seeded(project, catalogues)
     values = dict(live) if live is not None else seeded
@@ -106,6 +108,14 @@ def prepare(
     kept = [draft for finding, draft in drafts.items() if finding in moved]
     texts += record_texts(project, plan, kept, widened, origins)
     return Prepared(plan, tuple(text for text in texts if text.before != text.after), widened, values)
+
+
+def _below(root: Path, path: Path) -> Path:
+    """Return a path as the root's own: one file has one name, and nothing else is written to."""
+    inside = os.path.relpath(path, root)
+    if inside == ".." or inside.startswith(f"..{os.sep}"):
+        raise UsageError(f"{path} is not below {root.resolve()}.", hint="give its folder with --root")
+    return root / inside
 
 
 def _anchored(project: Project) -> list[str]:
@@ -135,10 +145,17 @@ def _findings(project: Project, paths: Sequence[Path], judge: Judge) -> tuple[li
     today = datetime.now(UTC).date()
     standing = apply_suppressions(found, told.suppressions, today, config.budget).standing
     files = files_in_scope(list(paths), project.root, config)
-    python = frozenset(relative(file, project.root) for file in files if file.suffix in PYTHON)
-    own = {project.draft.as_posix(), project.parity.as_posix()}
-    kept = [f for f in standing if not f.rule.startswith("SPG9") and f.path not in own]
-    return [f for f in kept if not f.path.startswith(f"{project.seeds.as_posix()}/")], python - own
+    own = [file for file in files if file.suffix in PYTHON and not _is_link(file, project.root)]
+    python = frozenset(relative(file, project.root) for file in own)
+    written = {project.draft.as_posix(), project.parity.as_posix()}
+    kept = [f for f in standing if not f.rule.startswith("SPG9") and f.path not in written]
+    return [f for f in kept if not f.path.startswith(f"{project.seeds.as_posix()}/")], python - written
+
+
+def _is_link(file: Path, root: Path) -> bool:
+    """Say whether a link below the root leads to a file, which has a name of its own then."""
+    below = file.absolute().relative_to(root.absolute())
+    return file.resolve() != root.resolve() / below
 
 
 class _Readings(dict[str, "Reading"]):
