@@ -70,8 +70,8 @@ def home_of(library: str, catalogues: Catalogues) -> Catalogue:
 def _head(home: Catalogue) -> str:
     lines = [
         "# Parameters that the source used and no catalogue declared, written by `setpoint externalize`.",
-        "# Say what each is for, widen its bounds, and move it to the catalogue where it belongs. Its role keeps",
-        "# it out of `params`.",
+        "# Say what each is for, widen its bounds, and move it to the catalogue where it belongs.",
+        "# Its role keeps it out of `params`.",
         "format = 1",
         f'name = "{NAME}"',
         'version = "0.1.0"',
