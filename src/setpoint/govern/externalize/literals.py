@@ -12,7 +12,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.errors import InvalidValue
+from setpoint.declare.document import canonical_text
+from setpoint.errors import InvalidDocument, InvalidValue
 from setpoint.govern.externalize.addresses import address_of, is_argument
 from setpoint.govern.externalize.kinds import telling_use
 from setpoint.govern.externalize.moves import Move, Unmovable
@@ -117,14 +118,17 @@ def checked_value(value: Scalar, key: str, catalogues: Catalogues) -> tuple[Scal
     """Return a value as its key's type, and a note when the type is another one.
 
     Raises:
-        Unmovable: the catalogue refuses the value.
+        Unmovable: the catalogue or a document refuses the value.
     """
     parameter = catalogues.keys[key].parameter
     coerced = parameter.coerce(value)
     try:
         checked = parameter.check(coerced, key)
+        canonical_text({key: checked})
     except InvalidValue as problem:
         raise Unmovable(f"the catalogue refuses it: {problem.message} {problem.hint}".strip()) from None
+    except InvalidDocument as problem:
+        raise Unmovable(f"no document holds it: {problem.message} {problem.hint}".strip()) from None
     return checked, "" if type(checked) is type(value) else f"{value!r} becomes {checked!r}"
 
 

@@ -22,8 +22,9 @@ from setpoint.govern.externalize.drafting import Draft, draft_text, drafted
 from setpoint.govern.externalize.literals import Given
 from setpoint.govern.externalize.moves import Left, Plan, Unmovable
 from setpoint.govern.externalize.origins import Origins
+from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.planning import plan_moves
-from setpoint.govern.externalize.reads import undeclared_value
+from setpoint.govern.externalize.reads import handed_at, undeclared_value
 from setpoint.govern.externalize.texts import Text, decoded, existing, record_texts, source_texts
 from setpoint.govern.gate.config import load_config
 from setpoint.govern.gate.judge import Judge
@@ -92,20 +93,26 @@ def prepare(
     catalogues = judged_catalogues(",".join(_anchored(project)))
     seeded = _seeded(project, catalogues)
     values = dict(live) if live is not None else seeded
-    judge = Judge(Names.load(catalogues), values, "seeded" if live is None else "live")
+    source = "seeded" if live is None else "live"
+    judge = Judge(Names.load(catalogues), values, source)
     findings, files = _findings(project, paths, judge)
     readings = _Readings(project.root, judge, files)
     origins = Origins(project.root)
     drafts, left = _drafts(findings, readings, origins)
     with tempfile.TemporaryDirectory() as folder:
         widened = _with_drafts(project, drafts.values(), catalogues, Path(folder))
+    if drafts:
+        # What the draft declares is known in every place now, as it will be the next time.
+        judge = Judge(Names.load(widened), values, source)
+        findings, left = _merged(_findings(project, paths, judge)[0], drafts, left, readings)
+        readings = _Readings(project.root, judge, files)
     given = Given(widened, parse_at(at, widened), values, files)
     told = {one.finding for one in left}
     plan = plan_moves([f for f in findings if f not in told], readings, given, seeded)
     plan, texts = source_texts(project.root, plan)
     plan = Plan(plan.moves, tuple(sorted((*plan.left, *left))), plan.groups)
-    moved = {finding for move in plan.moves for finding in move.findings}
-    kept = [draft for finding, draft in drafts.items() if finding in moved]
+    read = {(move.address.parts[:1], move.address.parameter) for move in plan.moves}
+    kept = [draft for draft in drafts.values() if ((draft.library,), draft.name) in read]
     texts += record_texts(project, plan, kept, widened, origins)
     return Prepared(plan, tuple(text for text in texts if text.before != text.after), widened, values)
 
@@ -187,6 +194,21 @@ def _drafts(
         except Unmovable as reason:
             left.append(Left(finding, str(reason)))
     return drafts, left
+
+
+def _merged(
+    found: Iterable[Finding], drafts: Iterable[Finding], left: Iterable[Left], readings: Mapping[str, Reading]
+) -> tuple[list[Finding], list[Left]]:
+    """Join what is found with the draft and what called for it; each literal is considered once."""
+    asked = {handed_at(finding, readings[finding.path]): finding for finding in drafts}
+    fresh = [finding for finding in found if (finding.path, _place(finding)) not in asked]
+    known = {(finding.path, _place(finding)) for finding in fresh}
+    still = [one for one in left if handed_at(one.finding, readings[one.finding.path]) not in known]
+    return [*asked.values(), *fresh], still
+
+
+def _place(finding: Finding) -> Place:
+    return Place(finding.line, finding.column, finding.end_line, finding.end_column)
 
 
 def _with_drafts(

@@ -112,6 +112,14 @@ def undeclared_value(finding: Finding, reading: Reading) -> tuple[ast.expr, Scal
     return value, found[0].value
 
 
+def handed_at(finding: Finding, reading: Reading) -> tuple[str, Place | None]:
+    """Return the file and the place of what an undeclared parameter is given; None beside no value."""
+    try:
+        return finding.path, place_of(reading.module, _handed(finding, reading.module))
+    except Unmovable:
+        return finding.path, None
+
+
 def undeclared_move(finding: Finding, reading: Reading, given: Given) -> Move:
     """Return the move of a parameter that the draft declares now; raises as ``undeclared_value``."""
     node, value = undeclared_value(finding, reading)
