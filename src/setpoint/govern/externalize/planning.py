@@ -15,6 +15,7 @@ from setpoint.govern.externalize.groups import groups_in
 from setpoint.govern.externalize.importing import binds_setpoint
 from setpoint.govern.externalize.literals import Given, literal_move
 from setpoint.govern.externalize.moves import Left, Move, Plan, Unmovable
+from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.reads import fallback_move, undeclared_move, variable_move
 from setpoint.govern.externalize.rewriting import removed_comments
 from setpoint.govern.externalize.searches import search_move
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from setpoint.declare.parameters import Scalar
-    from setpoint.govern.externalize.places import Place
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
 
@@ -60,7 +60,7 @@ def plan_moves(
     moves, more = _agreeing(moves, seeded)
     left += more
     moves, more = _lawful(moves, given)
-    left += more
+    moves, left = _gone_together(moves, left + more)
     by_path: dict[str, list[Move]] = defaultdict(list)
     for move in moves:
         by_path[move.path].append(move)
@@ -173,6 +173,22 @@ def _lawful(moves: Sequence[Move], given: Given) -> tuple[list[Move], list[Left]
         for index, said in guilty.items():
             left += _leave(kept[index], f"the catalogue's invariants refuse it: {said}")
         kept = [move for index, move in enumerate(kept) if index not in guilty]
+
+
+def _gone_together(moves: Sequence[Move], left: Iterable[Left]) -> tuple[list[Move], list[Left]]:
+    """Count what stands inside an expression that moves as moved with it."""
+    gone = list(moves)
+    kept = []
+    for one in left:
+        found = one.finding
+        place = Place(found.line, found.column, found.end_line, found.end_column)
+        for index, move in enumerate(gone):
+            if move.path == found.path and move.place[:2] <= place[:2] and place[2:] <= move.place[2:]:
+                gone[index] = move._replace(findings=(*move.findings, found))
+                break
+        else:
+            kept.append(one)
+    return gone, kept
 
 
 def _bears_on(move: Move, where: str, names: Iterable[str], given: Given) -> bool:

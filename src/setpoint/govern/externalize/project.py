@@ -110,9 +110,11 @@ def prepare(
     told = {one.finding for one in left}
     plan = plan_moves([f for f in findings if f not in told], readings, given, seeded)
     plan, texts = source_texts(project.root, plan)
+    kept = _read_by(plan, drafts.values())
+    # A use of what is declared now that hands no literal over is no finding any more.
+    declared = {(draft.library, draft.name) for draft in kept}
+    left = [one for one in left if (*one.finding.address[:1], one.finding.name) not in declared]
     plan = Plan(plan.moves, tuple(sorted((*plan.left, *left))), plan.groups)
-    read = {(move.address.parts[:1], move.address.parameter) for move in plan.moves}
-    kept = [draft for draft in drafts.values() if ((draft.library,), draft.name) in read]
     texts += record_texts(project, plan, kept, widened, origins)
     return Prepared(plan, tuple(text for text in texts if text.before != text.after), widened, values)
 
@@ -205,6 +207,11 @@ def _merged(
     known = {(finding.path, _place(finding)) for finding in fresh}
     still = [one for one in left if handed_at(one.finding, readings[one.finding.path]) not in known]
     return [*asked.values(), *fresh], still
+
+
+def _read_by(plan: Plan, drafts: Iterable[Draft]) -> list[Draft]:
+    read = {(*move.address.parts[:1], move.address.parameter) for move in plan.moves}
+    return [draft for draft in drafts if (draft.library, draft.name) in read]
 
 
 def _place(finding: Finding) -> Place:

@@ -41,34 +41,35 @@ def write(prepared: Prepared, project: Project, test: str = "") -> None:
     """
     if test:
         _run(test, project, prepared.values, "before anything was changed")
-    with _taken_back(prepared.texts):
+    with _taken_back(prepared.texts) as begun:
         for text in prepared.texts:
-            _replace(text)
+            if _content(text.path) != text.before:
+                raise ConflictError(f"{text.path} changed since it was read.", hint="run the command again")
+            begun.append(text)
+            _put(text.path, text.after)
         if test:
             values = {**prepared.values, **prepared.plan.sets}
             _run(test, project, values, "with the values moved: everything was taken back")
 
 
 @contextmanager
-def _taken_back(texts: Sequence[Text]) -> Iterator[None]:
-    """Restore every file when the block raises, an interruption included; one that cannot be is named."""
+def _taken_back(texts: Sequence[Text]) -> Iterator[list[Text]]:
+    """Restore each file that was begun when the block raises, an interruption included.
+
+    One that cannot be restored, or that somebody changed meanwhile, is named.
+    """
     missing = {folder for text in texts for folder in text.path.parents if not folder.exists()}
     made = sorted(missing, key=lambda folder: len(folder.parts), reverse=True)
+    begun: list[Text] = []
     try:
-        yield
+        yield begun
     except BaseException:
-        for text in texts:
+        for text in begun:
             _restore(text)
         for folder in made:
             with suppress(OSError):  # what somebody else put there stays
                 folder.rmdir()
         raise
-
-
-def _replace(text: Text) -> None:
-    if _content(text.path) != text.before:
-        raise ConflictError(f"{text.path} changed since it was read.", hint="run the command again")
-    _put(text.path, text.after)
 
 
 def _restore(text: Text) -> None:
