@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -63,6 +63,12 @@ MARKET_DATA = os.environ.get("SETPOINT_MARKET_DATA", "")
 #: Tests of the room `store` also run on the oldest supported release; see tests/store/conftest.py.
 DEBIAN_15 = "/usr/lib/postgresql/15/bin"
 
+#: A slow example on a busy machine is no failure: no test asserts a time, and hypothesis shall not either.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
+
 
 @dataclass(frozen=True)
 class TestServer:
@@ -86,6 +92,14 @@ class TestServer:
             connection.execute(statement)
 
 
+def pytest_configure() -> None:
+    """Make tables 300 columns wide, for every worker and in every order of tests.
+
+    The command line measures its screen once, when it is imported; a worker's environment says 80.
+    """
+    os.environ["COLUMNS"] = "300"
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the user's settings or hyperparameters, and none writes to the user's home."""
@@ -101,13 +115,6 @@ def nothing_leaks() -> Iterator[None]:
     SCAN.listen()
     yield
     assert not SCAN.findings, f"secrets were told: {SCAN.findings[:20]}"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def wide_screen() -> None:
-    """Tables are 300 columns wide in every order of tests: the command line measures its screen once."""
-    os.environ["COLUMNS"] = "300"
-    import_module("setpoint.cli.app")
 
 
 @pytest.fixture(scope="session")
