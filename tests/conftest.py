@@ -100,6 +100,13 @@ def pytest_configure() -> None:
     os.environ["COLUMNS"] = "300"
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse to run what keeps the whole machine busy beside another worker."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1 and item.get_closest_marker("whole_machine"):
+        pytest.fail("it keeps two cores busy by itself: run it with -m whole_machine and without -n")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the user's settings or hyperparameters, and none writes to the user's home."""
