@@ -43,6 +43,8 @@ THIRD_PARTY = {
     "joserfc": {"serve"},
     "openfeature": {"resolve"},
 }
+#: Third-party engines of one folder alone.
+THIRD_PARTY_FOLDERS = {"libcst": "govern/externalize/"}
 #: Modules of a bare room that plug it into somebody else's package: nothing of ours may import them.
 ADAPTERS = {"resolve/openfeature.py"}
 
@@ -83,6 +85,9 @@ def test_imports_point_down(path):
         top, *rest = module.split(".")
         if top in THIRD_PARTY:
             assert room in THIRD_PARTY[top], f"{room} imports {module}"
+        if top in THIRD_PARTY_FOLDERS:
+            here = path.relative_to(PACKAGE).as_posix()
+            assert here.startswith(THIRD_PARTY_FOLDERS[top]), f"{here} imports {module}"
         if top != "setpoint" or room == "__init__" or not rest or rest[0] in {room, "errors", "settings"}:
             continue
         if typing_only and (room, rest[0]) in TYPES_ONLY:

@@ -9,13 +9,13 @@ What a training process needs, from the standard library alone::
 """
 
 from setpoint.errors import SetpointError
-from setpoint.resolve.pinning import pin, resolve, watch
+from setpoint.resolve.pinning import pin, pinned, resolve, watch
 
 TYPE_CHECKING = False  # see setpoint.resolve
 if TYPE_CHECKING:
     from setpoint.resolve.hyperparams import Hyperparams
 
-__all__ = ["Hyperparams", "SetpointError", "pin", "resolve", "watch"]
+__all__ = ["Hyperparams", "SetpointError", "pin", "pinned", "resolve", "watch"]
 __version__ = "0.1.0"
 
 

@@ -329,6 +329,33 @@ def test_the_process_default_pins_itself(source, monkeypatch):
     assert setpoint.resolve("cb", "5m", "depth") == 6
 
 
+def test_the_pinned_values_are_one_object_for_the_whole_process(source, monkeypatch):
+    """setpoint.pinned() pins at the first call and hands out what pin() returned from then on."""
+    for name, value in source.environ(SEED).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.modules["setpoint.resolve.pinning"], "_pinned", None)
+    first = setpoint.pinned()
+
+    assert first.range("xgb", "5m", "max_depth") == Range(4, 10, "linear")
+    assert setpoint.pinned() is first
+    assert setpoint.pin() is setpoint.pinned() is not first
+
+
+def test_one_range_suggests_as_the_whole_group_does(source):
+    """Asking range by range draws the values that asking for the group draws, ints as ints."""
+    import optuna
+
+    hp = source.pin()
+    asked = [optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1)).ask() for _ in range(2)]
+    hp.suggest(asked[0], "xgb", "5m")
+    for name, governed in hp.ranges("xgb", "5m").items():
+        governed.suggest(asked[1], name)
+
+    assert asked[0].params == asked[1].params
+    assert asked[0].distributions == asked[1].distributions
+    assert type(asked[1].params["max_depth"]) is int
+
+
 def test_a_context_must_be_the_snapshots_own(source):
     """A process that expects a symbol's values does not run on another's."""
     environ = source.environ(SEED, {"symbol": "BTCUSDC"})

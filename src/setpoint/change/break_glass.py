@@ -20,9 +20,7 @@ from setpoint.change.invariants import violations
 from setpoint.change.proposals import affected_contexts, resolved
 from setpoint.declare.document import parse_text
 from setpoint.errors import SetpointError, UnknownRevision, UnknownScope
-from setpoint.store.connect import Server, connect_owner
-from setpoint.store.database import Transaction
-from setpoint.store.problems import translated
+from setpoint.store.owning import owner_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,16 +29,12 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.document import Edit
     from setpoint.settings import Settings
-    from setpoint.store.database import Database
+    from setpoint.store.database import Database, Transaction
 
 #: Why the ordinary way cannot be taken; one of them is stated with every use.
 CIRCUMSTANCES = ("console-down", "data-damaged")
 #: SQLSTATEs of a database that was never brought to this release.
 _NOT_MIGRATED = ("42883", "42P01", "42704")
-_SESSION = (
-    "SELECT set_config('TimeZone', 'UTC', false), set_config('search_path', 'public', false),"
-    " set_config('lock_timeout', '30s', false), set_config('setpoint.author', %s, false)"
-)
 
 
 class Emergency(NamedTuple):
@@ -98,18 +92,8 @@ def emergency_session(settings: Settings) -> Iterator[Transaction]:
         DatabaseUnavailable: out of reach, or never brought to this release.
         ForbiddenError: the gate or the role says no.
     """
-    with Server(settings) as server:
-        connection = connect_owner(server.conninfo(owner=True))
-        try:
-            with translated():
-                connection.execute(_SESSION, [os_account()])
-                yield Transaction(connection)
-                connection.commit()
-        except SetpointError as problem:
-            _explain(problem, connection.info.user)
-            raise
-        finally:
-            connection.close()
+    with owner_transaction(settings, author=os_account(), explain=_explain) as transaction:
+        yield transaction
 
 
 def preview_restore(transaction: Transaction, revision: int) -> Preview:

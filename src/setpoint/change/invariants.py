@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cel
 
+from setpoint.declare.loading import load_catalogues
 from setpoint.errors import InvalidCatalogue
 
 if TYPE_CHECKING:
@@ -50,6 +51,18 @@ def violations(
         for invariant in catalogue.invariants
         for violation in _judge(catalogue, invariant, document, groups)
     )
+
+
+def judged_catalogues(named: str) -> Catalogues:
+    """Load the catalogues that a setting names, their invariants compiled.
+
+    Raises:
+        InvalidCatalogue: one breaks the format, or an invariant of it does not compile.
+    """
+    catalogues = load_catalogues(named)
+    for member in catalogues.members:
+        compile_invariants(member)
+    return catalogues
 
 
 def compile_invariants(catalogue: Catalogue) -> None:

@@ -31,6 +31,7 @@ MODULES = (
     "sweep",
     "runs",
     "gate",
+    "externalize",
     "market",
     "serve",
     "accounts",

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Column, Table
 
 import setpoint
-from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError, UsageError
 from setpoint.settings import Settings
 
@@ -74,12 +73,9 @@ def settings() -> Settings:
 
 def catalogues() -> Catalogues:
     """Return the catalogues of this system, their invariants compiled."""
-    from setpoint.change.invariants import compile_invariants
+    from setpoint.change.invariants import judged_catalogues
 
-    loaded = load_catalogues(settings().catalogues)
-    for member in loaded.members:
-        compile_invariants(member)
-    return loaded
+    return judged_catalogues(settings().catalogues)
 
 
 @contextmanager

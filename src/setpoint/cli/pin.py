@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from setpoint.change.patch import key_of
 from setpoint.cli.app import (
     Context,
     Json,
@@ -184,8 +185,7 @@ def explain(
     Example: `setpoint explain xgb/5m/learning_rate --context profile=demo`
     """
     system = catalogues()
-    if "/" in key or key.islower():
-        key = system.key_at(tuple(key.split("/")))
+    key = key_of(system, key)
     declared = system.declared(key)
     if declared.key.field:
         raise UsageError(f"{key} is part of a range.", hint=f"explain {declared.parameter.name} itself")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.loading import bundled_catalogues
+from setpoint.declare.toml_text import toml_scalar
 from setpoint.errors import InvalidDocument, InvalidValue
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar
 
 FORMAT = 1
+_RANGE = ("min", "max", "scale")
 _TOP = {"format", "catalogue", "scope", "values"}
 _FIXED = {"parameter", "value", "source", "range", "range_source"}
 
@@ -69,6 +71,44 @@ def load_seeds(folder: str, catalogues: Catalogues) -> tuple[Seed, ...]:
         )
     ordered = sorted(scopes, key=lambda scope: (scope != GLOBAL_SCOPE, scope))
     return tuple(Seed(scope, scopes[scope]) for scope in ordered)
+
+
+def load_seed_file(file: Path, catalogues: Catalogues) -> Seed:
+    """Load one seed file; without values when it is for a bundled catalogue that is not among these.
+
+    Raises:
+        InvalidDocument: as ``load_seeds``.
+    """
+    loaded = list(_load(file, catalogues))
+    return Seed(*loaded[0]) if loaded else Seed(GLOBAL_SCOPE, {})
+
+
+def seed_text(catalogue: Catalogue, seed: Seed) -> str:
+    """Write a seed file for one catalogue's keys: one entry for each parameter of each combination of parts.
+
+    A range is written where all three of its keys are seeded.
+    """
+    lines = [f"format = {FORMAT}", f'catalogue = "{catalogue.name}"', f"scope = {toml_scalar(seed.scope)}"]
+    for name, declared in catalogue.keys.items():
+        if declared.key.field:
+            continue
+        fields = {field: seed.values.get(f"{name}_RANGE_{field.upper()}") for field in _RANGE}
+        bounds = {field: sourced for field, sourced in fields.items() if sourced is not None}
+        own = seed.values.get(name)
+        if own is None and len(bounds) < len(_RANGE):
+            continue
+        lines += ["", "[[values]]"]
+        lines += [
+            f"{part.name} = {toml_scalar(value)}"
+            for part, value in zip(catalogue.parts, declared.key.parts, strict=True)
+        ]
+        lines.append(f"parameter = {toml_scalar(declared.key.parameter)}")
+        if own is not None:
+            lines += [f"value = {toml_scalar(own.value)}", f"source = {toml_scalar(own.source)}"]
+        if len(bounds) == len(_RANGE):
+            inner = ", ".join(f"{field} = {toml_scalar(bounds[field].value)}" for field in _RANGE)
+            lines += [f"range = {{ {inner} }}", f"range_source = {toml_scalar(bounds['min'].source)}"]
+    return "\n".join(lines) + "\n"
 
 
 def _seed_files(folder: str) -> list[Traversable | Path]:
@@ -145,9 +185,9 @@ class _Reader:
             self.problems.append(f"entry {name} gives a range, but the parameter is not tuned")
         for declared in found:
             field = declared.key.field
-            if not field:
+            if not field and ("value" in entry or "range" not in entry):
                 yield declared, self._value_for(declared, entry), str(entry.get("source", ""))
-            elif "range" in entry:
+            elif field and "range" in entry:
                 bounds, bound = entry["range"], field.removeprefix("range_")
                 given = bounds.get(bound) if isinstance(bounds, dict) else bounds
                 yield declared, given, str(entry.get("range_source", ""))

@@ -162,10 +162,7 @@ class Hyperparams:
         The trial's values override the snapshot's. Rounds are chosen too and left in the trial:
         read them with ``rounds(*parts, chosen=trial.params)``.
         """
-        chosen = {}
-        for name, (low, high, scale) in self.ranges(*parts).items():
-            suggest = trial.suggest_int if isinstance(low, int) else trial.suggest_float
-            chosen[name] = suggest(name, low, high, log=scale == "log")
+        chosen = {name: governed.suggest(trial, name) for name, governed in self.ranges(*parts).items()}
         return self.params(*parts, chosen=chosen)
 
     def explain(self, *address: str) -> tuple[Layer, ...]:

@@ -76,15 +76,20 @@ def watch(
     return start_watch(context or {}, os.environ if environ is None else environ, run, poll_s)
 
 
+def pinned() -> Hyperparams:
+    """Return the values that this process is pinned to, pinning it at the first call; raises as ``pin``."""
+    return _pinned or pin()
+
+
 def resolve(*address: str, fallback: Any = UNSET) -> Any:
     """Return a value from the process's pinned snapshot, pinning it at the first call.
 
     Raises:
         As ``pin`` and ``Hyperparams.resolve``.
     """
-    pinned = _pinned or pin()
+    values = _pinned or pin()
     try:
-        return pinned._read[address]  # noqa: SLF001 - another call would triple the time of a read
+        return values._read[address]  # noqa: SLF001 - another call would triple the time of a read
     except KeyError:
         pass  # see Hyperparams.resolve
-    return pinned.resolve(*address, fallback=fallback)
+    return values.resolve(*address, fallback=fallback)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     Scalar = int | float | bool | str
@@ -17,6 +17,11 @@ class Range(NamedTuple):
     low: int | float
     high: int | float
     scale: str
+
+    def suggest(self, trial: Any, name: str) -> Any:
+        """Let an Optuna trial choose within the range, under a name; an int where the bounds are ints."""
+        choose = trial.suggest_int if isinstance(self.low, int) else trial.suggest_float
+        return choose(name, self.low, self.high, log=self.scale == "log")
 
     def holds(self, value: float) -> bool:
         """Say whether ``value`` lies within the range."""

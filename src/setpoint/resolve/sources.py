@@ -58,12 +58,7 @@ def plane_source(
     from setpoint.resolve.plane import Plane  # noqa: PLC0415 - see the module
     from setpoint.resolve.plane_snapshots import PlaneSource  # noqa: PLC0415 - see the module
 
-    for dimension in context:
-        if dimension not in catalogues.dimensions:
-            raise InvalidContext(
-                f"no catalogue declares the dimension {dimension!r}.",
-                hint=f"use one of: {', '.join(catalogues.dimensions) or 'none is declared'}",
-            )
+    catalogues.scopes(context)
     return PlaneSource(Plane.from_settings(settings, patience), context, catalogues, settings, environ)
 
 

@@ -63,6 +63,11 @@ def etag(version: object) -> str:
     return f'"{version}"'
 
 
+def number_in(text: str) -> int | None:
+    """Return the number of a revision, a change or a row that a text is; None when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER else None
+
+
 def cursor(place: int | str) -> str:
     """Return the opaque cursor of a page that ended at a place."""
     return base64.urlsafe_b64encode(f"1:{place}".encode()).decode().rstrip("=")
@@ -80,11 +85,12 @@ def place_of(given: str | None) -> int | None:
         form, _, place = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode().partition(":")
     except ValueError:
         form = place = ""
-    if form != "1" or not (place.isascii() and place.isdigit() and len(place) < _LONGEST_NUMBER):
+    number = number_in(place)
+    if form != "1" or number is None:
         raise InvalidValue(
             "the cursor is none of ours.", hint="send the `next` of the page before, unchanged"
         )
-    return int(place)
+    return number
 
 
 def page(items: Sequence[Any], limit: int, places: Sequence[int]) -> Answer:
@@ -116,12 +122,12 @@ def base_revision(if_match: str | None) -> int:
         raise PreconditionRequired(
             "a write needs If-Match with the revision it was made over.", hint="GET it and send its ETag"
         )
-    tag = "".join(tags_in(if_match))
-    if not (tag.isascii() and tag.isdigit() and len(tag) < _LONGEST_NUMBER):
+    revision = number_in("".join(tags_in(if_match)))
+    if revision is None:
         raise PreconditionFailed(
             f"If-Match {if_match[:40]!r} names no revision.", hint="send the ETag of a GET"
         )
-    return int(tag)
+    return revision
 
 
 async def _write_key(

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.responses import Response
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from starlette.requests import Request
+
+
+def unless_known(request: Request, body: bytes, headers: Mapping[str, str]) -> Response:
+    """Return a JSON body with its headers, one of them its ETag; 304 and the headers when it is known."""
+    if is_known(request.headers.getlist("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, "application/json")
 
 
 def is_known(if_none_match: Iterable[str], etag: str) -> bool:

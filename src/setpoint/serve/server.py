@@ -29,8 +29,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
-from setpoint.change.invariants import compile_invariants
-from setpoint.declare.loading import load_catalogues
+from setpoint.change.invariants import judged_catalogues
 from setpoint.errors import ConflictError, UnavailableError, UsageError
 from setpoint.serve.app import END_STREAMS, build_api, build_app
 from setpoint.serve.logs import LOG_CONFIG, end_log, log_to
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from setpoint.declare.catalogue import Catalogues
 
 #: How long requests under way may go on after a stop was asked for, in seconds.
 GRACE_S = 2
@@ -160,8 +158,8 @@ def address_of(listener: socket.socket) -> str:
 
 
 def require_catalogues(settings: Settings) -> None:
-    """Hold that the catalogues can be read, before a port is taken; raises as ``load_catalogues``."""
-    _catalogues(settings)
+    """Hold that the catalogues can be read, before a port is taken; raises as ``judged_catalogues``."""
+    judged_catalogues(settings.catalogues)
 
 
 def serve_plane(
@@ -234,19 +232,12 @@ def worker_app() -> ASGIApp:
 
 def open_plane(settings: Settings) -> Plane:
     """Return the plane of these settings, whose database is reached when it is first needed."""
-    return Plane(settings, Database.reach_later(settings, SERVER), _catalogues(settings))
+    return Plane(settings, Database.reach_later(settings, SERVER), judged_catalogues(settings.catalogues))
 
 
 def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document of a plane, without a database to serve."""
     return build_api(open_plane(Settings.from_environ({}))).openapi()
-
-
-def _catalogues(settings: Settings) -> Catalogues:
-    catalogues = load_catalogues(settings.catalogues)
-    for member in catalogues.members:
-        compile_invariants(member)
-    return catalogues
 
 
 def _config(

@@ -1,7 +1,8 @@
 """STORE: one transaction as the owner of the tables: for what the application may not do to itself.
 
-Guarantees: the embedded server's tables are of this release before it begins. Refuses nothing: what the
-login may do is PostgreSQL's to say.
+Guarantees: it is committed when the block ends, and changed nothing when the block raised. Refuses
+nothing: what the login may do is PostgreSQL's to say. It brings no tables to this release, so that it works
+in an emergency too.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from setpoint.errors import ForbiddenError
+from setpoint.errors import SetpointError
 from setpoint.store.connect import Server, connect_owner
-from setpoint.store.database import Database, Transaction
+from setpoint.store.database import Transaction
 from setpoint.store.problems import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from setpoint.settings import Settings
 
@@ -26,7 +27,9 @@ _FACTS = (
 
 
 @contextmanager
-def owner_transaction(settings: Settings, *, author: str) -> Iterator[Transaction]:
+def owner_transaction(
+    settings: Settings, *, author: str, explain: Callable[[SetpointError, str], None]
+) -> Iterator[Transaction]:
     """Open one transaction as the role that owns the tables; committed when the block ends.
 
     On a real server SETPOINT_MIGRATE_URL, or else SETPOINT_DATABASE_URL, names the login.
@@ -34,12 +37,12 @@ def owner_transaction(settings: Settings, *, author: str) -> Iterator[Transactio
     Args:
         settings: where the database is.
         author: the person who is recorded as acting.
+        explain: gives an error its next step; it is also told the name of the login.
 
     Raises:
         DatabaseUnavailable: out of reach, or never brought to this release.
         ForbiddenError: this login does not own the tables.
     """
-    Database.open(settings).close()
     with Server(settings) as server:
         connection = connect_owner(server.conninfo(owner=True))
         try:
@@ -47,9 +50,8 @@ def owner_transaction(settings: Settings, *, author: str) -> Iterator[Transactio
                 connection.execute(_FACTS, [author])
                 yield Transaction(connection)
                 connection.commit()
-        except ForbiddenError as problem:
-            login = connection.info.user
-            problem.hint = f"{login} does not own the tables: set SETPOINT_MIGRATE_URL to a login that does"
+        except SetpointError as problem:
+            explain(problem, connection.info.user)
             raise
         finally:
             connection.close()

@@ -100,6 +100,14 @@ def test_text_shows_the_line_and_its_replacement(tree, capsys):
     assert 'fix | learning_rate = setpoint.resolve(model, timeframe, "learning_rate")' in shown
 
 
+def test_a_form_feed_ends_no_line(tree, capsys):
+    """The excerpt is the finding's own line also below a form feed, which editors do not count as a line."""
+    (tree / "train.py").write_text("import os\n\f\nlearning_rate = 0.1\n")
+    gate(tree / "train.py")
+
+    assert "3 | learning_rate = 0.1" in capsys.readouterr().out
+
+
 def test_sarif_keeps_what_is_suppressed_and_forgiven(tree, capsys):
     """Suppressed and baselined results stay in the log, as such, with stable fingerprints."""
     allow = '# setpoint: allow SPG101 reason="x" owner=ada until=2027-01-01'

@@ -34,3 +34,7 @@ class Finding:
     where: str
     #: The literal's statement with its spaces normalised.
     snippet: str
+    #: What ``resolve`` takes, a part that the source does not say in angle brackets: ``<timeframe>``.
+    address: tuple[str, ...] = field(default=(), compare=False)
+    #: ``range_min`` or ``range_max`` when the literal is a bound of the search.
+    bound: str = field(default="", compare=False)

@@ -63,13 +63,23 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 
 
+class Written(NamedTuple):
+    """Where the constant behind a name is written; as text such as ``settings.py:3``."""
+
+    module: Module
+    place: ast.expr
+
+    def __str__(self) -> str:
+        return f"{self.module.path}:{self.place.lineno}"
+
+
 class Literal(NamedTuple):
     """A value and the expression, in the file at hand, that gives it."""
 
     value: int | float | str
     place: ast.expr
-    #: Where the constant behind a name is written, such as ``settings.py:3``; empty when it stands here.
-    origin: str = ""
+    #: None when the constant stands at the place itself.
+    origin: Written | None = None
     #: The value is the text of a container or of a search space, which counts whatever it says.
     whole: bool = False
 
@@ -206,8 +216,7 @@ class Folder:
                 return
             gathered += folded
         for literal in gathered:
-            line = getattr(literal.place, "lineno", 0)
-            origin = literal.origin or f"{self.module.path}:{line}"
+            origin = literal.origin or Written(self.module, literal.place)
             yield Literal(literal.value, node, origin, literal.whole)
 
     def _bound_value(self, value: ast.expr, depth: int) -> list[Literal]:
@@ -286,7 +295,7 @@ class Folder:
         if any(folded):
             for literals in folded:
                 for literal in literals:
-                    origin = literal.origin or f"{self.module.path}:{literal.place.lineno}"
+                    origin = literal.origin or Written(self.module, literal.place)
                     yield Literal(literal.value, node, origin, literal.whole)
 
     def _text(self, node: ast.expr, depth: int) -> str:  # noqa: PLR0911 - one for each type of node

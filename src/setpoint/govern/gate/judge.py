@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from setpoint.govern.gate.finding import Finding
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from setpoint.govern.gate.evidence import Reading
+    from setpoint.govern.gate.folding import Written
     from setpoint.govern.gate.names import Names
     from setpoint.govern.gate.slots import Remark, Slot
     from setpoint.govern.gate.source import Module
@@ -51,9 +53,10 @@ class Judge:
         for literal in reading.folder.literals(slot.value, owner.choices):
             fix = _fix(reading.module, literal.place, replacement(owner))
             said = self.message(slot.name, literal.value, owner, literal.origin)
-            yield finding(
+            found = finding(
                 reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix
             )
+            yield replace(found, address=owner.address, bound=owner.field)
 
     def counts(self, name: str, text: str) -> bool:
         """Say whether a name needs no evidence of its own in a file with this text; see ``words``."""
@@ -63,11 +66,12 @@ class Judge:
 
     def remark(self, rule: ModuleType, remark: Remark, module: Module) -> Finding:
         """Return the finding of a remark."""
-        return finding(
+        said = finding(
             module, remark.place, rule.CODE, remark.key, remark.name, remark.value, remark.message, remark.fix
         )
+        return replace(said, address=remark.address)
 
-    def message(self, name: str, value: float | str, owner: Owner, origin: str = "") -> str:
+    def message(self, name: str, value: float | str, owner: Owner, origin: Written | None = None) -> str:
         """Say what stands where, which key owns it, and whether the two agree."""
         where = f" (written in {origin})" if origin else ""
         return f"{name} = {value}{where} is a literal: {owner.key} owns it{self._compared(value, owner)}"
@@ -155,9 +159,9 @@ def finding(  # noqa: PLR0917 - the fields of a finding, in their order
     return Finding(
         path=module.path,
         line=line,
-        column=_column(module, line, place.col_offset),  # type: ignore[attr-defined]
+        column=column_of(module, line, place.col_offset),  # type: ignore[attr-defined]
         end_line=end_line,
-        end_column=_column(module, end_line, place.end_col_offset),  # type: ignore[attr-defined]
+        end_column=column_of(module, end_line, place.end_col_offset),  # type: ignore[attr-defined]
         rule=rule,
         key=key,
         name=name,
@@ -169,7 +173,8 @@ def finding(  # noqa: PLR0917 - the fields of a finding, in their order
     )
 
 
-def _column(module: Module, line: int, offset: int) -> int:
+def column_of(module: Module, line: int, offset: int) -> int:
+    """Return the 1-based column, in characters, of ``ast``'s offset in bytes."""
     text = module.lines[line - 1] if line <= len(module.lines) else ""
     return len(text.encode()[:offset].decode(errors="ignore")) + 1
 
@@ -177,8 +182,8 @@ def _column(module: Module, line: int, offset: int) -> int:
 def _fix(module: Module, place: ast.expr, call: str) -> str:
     last = place.end_lineno or place.lineno
     start, end = (
-        _column(module, place.lineno, place.col_offset),
-        _column(module, last, place.end_col_offset or 0),
+        column_of(module, place.lineno, place.col_offset),
+        column_of(module, last, place.end_col_offset or 0),
     )
     first = module.lines[place.lineno - 1]
     return (first[: start - 1] + call + module.lines[last - 1][end - 1 :]).strip()

@@ -199,6 +199,15 @@ class Names:
             and self._aliases[library].get(name, name) not in PLUMBING | self._operational[library]
         )
 
+    def open_address(self, name: str, library: str) -> tuple[str, ...]:
+        """Return the address that an undeclared parameter of a library would have; see ``Owner.address``."""
+        for member in self.catalogues.members:
+            for position, part in enumerate(member.parts):
+                if library in part.tokens:
+                    open_parts = [f"<{each.name}>" for each in member.parts]
+                    return (*open_parts[:position], library, *open_parts[position + 1 :], name)
+        return (library, name)
+
     def is_parameter(self, name: str, library: str) -> bool:
         """Say whether a library has a parameter of this name."""
         return name in self._parameters[library]

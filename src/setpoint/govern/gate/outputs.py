@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.govern.gate.baseline import fingerprint
 from setpoint.govern.gate.pages import pages
+from setpoint.govern.gate.source import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ def _block(finding: Finding, root: Path) -> str:
 
 def _source_line(file: Path, line: int) -> str:
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = lines_of(file.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return ""
     return lines[line - 1] if 0 < line <= len(lines) else ""

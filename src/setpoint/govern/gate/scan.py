@@ -83,7 +83,7 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
     Raises:
         MissingError: a path is not there, or no file is in scope.
     """
-    files = _files(list(paths), root, config)
+    files = files_in_scope(list(paths), root, config)
     judge.declared = bool(config.include)
     suspects, failures = [], []
     for file in files:
@@ -121,7 +121,12 @@ def _read(suspects: list[Path], reader: Reader) -> Iterator[Told]:
         yield from pool.map(reader.read, suspects, chunksize=len(suspects) // (4 * PROCESSES))
 
 
-def _files(paths: list[Path], root: Path, config: Config) -> list[Path]:
+def files_in_scope(paths: list[Path], root: Path, config: Config) -> list[Path]:
+    """Return the files to judge, sorted.
+
+    Raises:
+        MissingError: a path is not there, or no file is in scope.
+    """
     given = paths or [root / folder for folder in config.include] or [root]
     for path in given:
         if not path.exists():
@@ -191,11 +196,9 @@ class Reader:
         Raises:
             SyntaxError, ValueError: it is none.
         """
-        module = Module(path, text, file or self.root / path)
-        names = self.judge.names
-        reading = Reading(module, names, Folder(module, names, self.imports))
+        reading = self.reading(text, path, file)
         once: dict[tuple[object, ...], Finding] = {}
-        for rule, node in _dispatched(module):
+        for rule, node in _dispatched(reading.module):
             for found in self._found(rule, node, reading):
                 # One literal is one finding, whichever rules saw it: the lowest code speaks. A text may
                 # hold several.
@@ -211,6 +214,11 @@ class Reader:
                 if found.rule < once.setdefault(place, found).rule:
                     once[place] = found
         return sorted(once.values())
+
+    def reading(self, text: str, path: str, file: Path | None = None) -> Reading:
+        """Parse Python text for whoever asks about its names; raises as ``python``."""
+        module = Module(path, text, file or self.root / path)
+        return Reading(module, self.judge.names, Folder(module, self.judge.names, self.imports))
 
     def _found(self, rule: ModuleType, node: ast.AST, reading: Reading) -> Iterator[Finding]:
         for said in rule.find(node, reading):

@@ -36,3 +36,5 @@ class Remark(NamedTuple):
     value: int | float | str
     message: str
     fix: str = ""
+    #: What ``resolve`` would take, were the name declared; see ``Finding``.
+    address: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ Refuses what does not parse: the gate reports such a file and fails.
 from __future__ import annotations
 
 import ast
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 SCOPES = (ast.Module, ast.ClassDef, *FUNCTIONS)
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _PARTIAL = {"functools.partial", "partial", "functools.partialmethod"}
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines as Python counts them: a form feed ends none, as it would for ``splitlines``."""
+    return _LINE_END.split(text)
 
 
 class Binding(NamedTuple):
@@ -66,7 +73,7 @@ class Module:
 
     def __init__(self, path: str, text: str, file: Path | None = None) -> None:
         self.path, self.text, self.file = path, text, file or Path(path)
-        self.lines = text.splitlines()
+        self.lines = lines_of(text)
         self.tree = ast.parse(text, filename=path)
         self.parents: dict[ast.AST, ast.AST] = {}
         self.imports: dict[str, str] = {}

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from setpoint.change.identity import os_account
+from setpoint.errors import ForbiddenError, SetpointError
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
+from setpoint.store.database import Database
 from setpoint.store.owning import owner_transaction
 
 if TYPE_CHECKING:
@@ -26,8 +28,9 @@ REMOTE = "database"
 
 @contextmanager
 def as_owner(settings: Settings) -> Iterator[Transaction]:
-    """Open one transaction as the owner of the tables; errors as ``owner_transaction``."""
-    with owner_transaction(settings, author=os_account()) as transaction:
+    """Open one transaction as the owner of tables of this release; errors as ``owner_transaction``."""
+    Database.open(settings).close()
+    with owner_transaction(settings, author=os_account(), explain=_explain) as transaction:
         yield transaction
 
 
@@ -42,9 +45,7 @@ def one_time_login(settings: Settings, account: str = "admin") -> str:
     """
     secret = new_secret(ONCE)
     with as_owner(settings) as transaction:
-        known = {row["name"] for row in transaction.fetch_all("read_accounts")}
-        if account not in known:
-            transaction.execute("create_account", name=account, roles=["admin"], remote=REMOTE)
+        _require_account(transaction, account, "admin")
         transaction.execute("issue_once", account=account, hash=digest(secret), remote=REMOTE)
     return secret
 
@@ -57,9 +58,7 @@ def robot_token(settings: Settings, account: str, label: str) -> tuple[int, str]
     """
     secret = new_secret(TOKEN)
     with as_owner(settings) as transaction:
-        known = {row["name"] for row in transaction.fetch_all("read_accounts")}
-        if account not in known:
-            transaction.execute("create_account", name=account, roles=["robot"], remote=REMOTE)
+        _require_account(transaction, account, "robot")
         row = transaction.fetch_one(
             "issue_token",
             account=account,
@@ -76,3 +75,14 @@ def revoke_token(settings: Settings, number: int) -> None:
     """End a token at once; errors as ``owner_transaction``."""
     with as_owner(settings) as transaction:
         transaction.execute("revoke_token", id=number, remote=REMOTE)
+
+
+def _explain(problem: SetpointError, login: str) -> None:
+    if isinstance(problem, ForbiddenError):
+        problem.hint = f"{login} does not own the tables: set SETPOINT_MIGRATE_URL to a login that does"
+
+
+def _require_account(transaction: Transaction, name: str, role: str) -> None:
+    """Make an account with one role when it is missing; one that exists is left as it is."""
+    if name not in {row["name"] for row in transaction.fetch_all("read_accounts")}:
+        transaction.execute("create_account", name=name, roles=[role], remote=REMOTE)

@@ -54,7 +54,7 @@ class Application(Body):
 )
 def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
     """Approve what was read, and apply it when that was the last approval it needed. Sessions only."""
-    return _decided(plane, caller, once, change, "approve", said)
+    return _decided(plane, caller, once, change, "approve", said.words, said.proposal_hash)
 
 
 @router.post(
@@ -65,7 +65,7 @@ def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId,
 )
 def reject_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
     """Reject what was read; the change ends there. Sessions only."""
-    return _decided(plane, caller, once, change, "reject", said)
+    return _decided(plane, caller, once, change, "reject", said.words, said.proposal_hash)
 
 
 @router.post(
@@ -78,20 +78,7 @@ def comment_on_change(
     plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Comment
 ) -> Response:
     """Keep the words with the change, whatever its state."""
-
-    def work(transaction: Transaction) -> Answer:
-        found = read_change(transaction, change)
-        decide(
-            transaction,
-            plane.catalogues,
-            found,
-            "comment",
-            proposal_hash=found.proposal_hash,
-            words=said.words,
-        )
-        return told(transaction, change)
-
-    return write(plane, caller, once, work)
+    return _decided(plane, caller, once, change, "comment", said.words)
 
 
 @router.post(
@@ -135,13 +122,20 @@ def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, s
 
 
 def _decided(
-    plane: Plane, caller: Principal, once: WriteKey, change: int, decision: str, said: Decision
+    plane: Plane,
+    caller: Principal,
+    once: WriteKey,
+    change: int,
+    decision: str,
+    words: str,
+    proposal_hash: str | None = None,
 ) -> Response:
+    """Decide on the proposal that was read; a comment is on whatever stands."""
+
     def work(transaction: Transaction) -> Answer:
         found = read_change(transaction, change)
-        decide(
-            transaction, plane.catalogues, found, decision, proposal_hash=said.proposal_hash, words=said.words
-        )
+        named = proposal_hash or found.proposal_hash
+        decide(transaction, plane.catalogues, found, decision, proposal_hash=named, words=words)
         return told(transaction, change)
 
     return write(plane, caller, once, work)

@@ -14,10 +14,9 @@ from setpoint.serve.answers import Answer, Once, page, place_of, write
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.run_bodies import EventsBody
 from setpoint.serve.api.run_shapes import DeliveredShape, EventsShape
-from setpoint.serve.api.shared import LONGEST_NAME, After, Limit, PlaneOf, answers, router_of
+from setpoint.serve.api.shared import After, Filter, Limit, PlaneOf, answers, router_of
 
 router = router_of("events")
-Filter = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
 
 
 @router.post(

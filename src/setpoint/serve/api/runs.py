@@ -38,7 +38,7 @@ from setpoint.serve.api.run_shapes import (
     RunState,
     VerdictShape,
 )
-from setpoint.serve.api.shared import LONGEST_NAME, After, Limit, PlaneOf, answers, router_of
+from setpoint.serve.api.shared import LONGEST_NAME, After, Filter, Limit, PlaneOf, answers, router_of
 
 router = router_of("runs")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,7 +47,6 @@ NewRun = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="The run's id, as in its plan.")
 ]
 RunName = Annotated[str, Path(max_length=LONGEST_NAME, description="A run's id, or `latest`.")]
-Filter = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
 
 
 @router.put(

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from setpoint.errors import InvalidContext, InvalidValue
+from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import PUBLIC, judge
 from setpoint.serve.hot.bodies import MOST_BODY_BYTES, MOST_SMALL_BYTES, read_body
 from setpoint.serve.plane import Plane
@@ -61,6 +61,8 @@ Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 After = Annotated[
     str | None, Query(max_length=LONGEST_NAME, description="The `next` of the page before; opaque.")
 ]
+#: What a list is narrowed to.
+Filter = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
 IfMatch = Annotated[
     str | None, Header(description="The ETag of a GET; a write without it is refused.", max_length=200)
 ]
@@ -115,17 +117,9 @@ def context_of(request: Request, plane: Plane) -> dict[str, str]:
     """Return the context that a query names.
 
     Raises:
-        InvalidContext: an undeclared dimension, or one without a value.
+        InvalidContext: see ``SnapshotCache.context_of``.
     """
-    context = dict(request.query_params.items())
-    plane.catalogues.scopes(context)
-    for name, value in context.items():
-        if not (0 < len(value) <= LONGEST_NAME and value.isprintable()):
-            raise InvalidContext(
-                f"the value of {name} is empty, longer than {LONGEST_NAME} or not printable.",
-                hint="give a name such as BTCUSDC",
-            )
-    return context
+    return dict(plane.live.cache.context_of(request.query_params.multi_items()))
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from setpoint.errors import SetpointError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.answers import REVALIDATED
-from setpoint.serve.conditional import is_known
+from setpoint.serve.conditional import unless_known
 from setpoint.serve.hot.cache import etag_of
 from setpoint.serve.hot.flags import TYPES, document_values, value_text
 from setpoint.serve.problems import problem_of, publicly
@@ -42,14 +42,12 @@ def routes(live: Live) -> list[Route]:
         """The declared keys with their types, descriptions and global values."""
         try:
             await admitted(request, *ANYONE)
-            pinned = live.cache.current(()) or await live.cache.get(())
+            pinned = await live.cache.get(())
         except SetpointError as problem:
             return _refusal(problem)
         body = ('{"flags":[' + ",".join(_flags(pinned.snapshot, live.cache.catalogues)) + "]}").encode()
         headers = CAPABILITIES | {"ETag": etag_of(body), "Cache-Control": REVALIDATED}
-        if is_known(request.headers.getlist("if-none-match"), headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        return Response(body, 200, headers, "application/json")
+        return unless_known(request, body, headers)
 
     return [Route("/openfeature/v0/manifest", manifest, methods=["GET"])]
 

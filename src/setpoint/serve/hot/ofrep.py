@@ -18,17 +18,13 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
-from setpoint.errors import (
-    InvalidContext,
-    SetpointError,
-    UnknownRevision,
-)
+from setpoint.errors import InvalidContext, SetpointError, UnknownRevision
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
-from setpoint.serve.answers import REVALIDATED
+from setpoint.serve.answers import MEDIA_TYPE, REVALIDATED, number_in
 from setpoint.serve.conditional import is_known
 from setpoint.serve.hot.bodies import read_object
 from setpoint.serve.hot.flags import flags_of
-from setpoint.serve.hot.snapshots import context_in, revision_of
+from setpoint.serve.hot.snapshots import context_in
 from setpoint.serve.problems import flag_failure, flag_refusal
 
 if TYPE_CHECKING:
@@ -39,7 +35,6 @@ if TYPE_CHECKING:
     from setpoint.serve.hot.cache import Context, Pinned
     from setpoint.serve.hot.live import Live
 
-MEDIA_TYPE = "application/json"
 INACTIVITY_S = 120
 _LOG = logging.getLogger("setpoint.serve")
 
@@ -86,8 +81,6 @@ async def _context(live: Live, request: Request) -> Context:
 
 async def _evaluated(live: Live, request: Request, context: Context) -> Pinned:
     floor = _floor(request.query_params.get("flagConfigEtag", ""))
-    if pinned := live.cache.current(context, floor):
-        return pinned
     try:
         return await live.cache.get(context, floor)
     except UnknownRevision:  # the event was of a history that is gone: what there is now is the answer
@@ -96,7 +89,7 @@ async def _evaluated(live: Live, request: Request, context: Context) -> Pinned:
 
 def _floor(etag: str) -> int:
     """Return the revision that an event told a client of; what is none of ours asks for nothing."""
-    return revision_of(etag.removeprefix("W/").strip('"').partition("-")[0]) or 0
+    return number_in(etag.removeprefix("W/").strip('"').partition("-")[0]) or 0
 
 
 async def _event_stream(live: Live, context: Context, account: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, InvalidError, MissingError, UsageError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
-from setpoint.serve.answers import IMMUTABLE, REVALIDATED
-from setpoint.serve.conditional import is_known
+from setpoint.serve.answers import IMMUTABLE, MEDIA_TYPE, REVALIDATED, number_in
+from setpoint.serve.conditional import unless_known
 from setpoint.serve.hot.bodies import read_object
 from setpoint.serve.hot.cache import etag_of
 from setpoint.serve.hot.holders import holder_in
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from setpoint.serve.hot.cache import Context, Pinned, SnapshotCache
     from setpoint.serve.hot.live import Live
 
-MEDIA_TYPE = "application/json"
-#: Digits of a number that fits a bigint.
-LONGEST_REVISION = 19
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -43,10 +40,10 @@ def routes(live: Live) -> list[Route]:
         """The snapshot of the context that the query names."""
         caller = await admitted(request, *ANYONE)
         context, at_least = asked(cache, request.scope["query_string"])
-        pinned = cache.current(context, at_least) or await cache.get(context, at_least)
+        pinned = await cache.get(context, at_least)
         if client := request.headers.get("setpoint-client"):
             live.holders.note(holder_in(client, caller.account, pinned))
-        return answer(request, pinned)
+        return unless_known(request, pinned.body, _headers(pinned))
 
     @hot_access(*ANYONE, summary="A snapshot, for ever")
     async def snapshot_by_hash(request: Request) -> Response:
@@ -57,9 +54,7 @@ def routes(live: Live) -> list[Route]:
             raise MissingError("a snapshot is named by 64 hexadecimal digits.", hint="copy the whole hash")
         body = await cache.file(digest)
         headers = {"ETag": etag_of(body), "Cache-Control": IMMUTABLE, "Setpoint-Snapshot": digest}
-        if is_known(request.headers.getlist("if-none-match"), headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        return Response(body, 200, headers, MEDIA_TYPE)
+        return unless_known(request, body, headers)
 
     @hot_access(*ANYONE, summary="Keep a snapshot of a context")
     async def make_snapshot(request: Request) -> Response:
@@ -88,17 +83,26 @@ def asked(cache: SnapshotCache, query_string: bytes) -> tuple[Context, int]:
     """
     if not query_string:
         return (), 0
-    try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50
-        )
-    except ValueError:
-        raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
-    floors = [revision_of(value) for name, value in pairs if name == "at_least"] or [0]
+    pairs = pairs_in(query_string)
+    floors = [number_in(value) for name, value in pairs if name == "at_least"] or [0]
     if floors[0] is None:
         raise UsageError("at_least is no revision.", hint="give the number of one")
     context = cache.context_of((name, value) for name, value in pairs if name != "at_least")
     return context, floors[0]
+
+
+def pairs_in(query_string: bytes) -> list[tuple[str, str]]:
+    """Return the parameters of a query, in their order.
+
+    Raises:
+        InvalidContext: it cannot be read, or has too many.
+    """
+    try:
+        return parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50
+        )
+    except ValueError:
+        raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
 
 
 def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
@@ -107,18 +111,6 @@ def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
         if not isinstance(value, str):
             raise InvalidContext(f"the value of {name[:40]!r} is no text.", hint="quote it")
     return cache.context_of((name, str(value)) for name, value in given.items())
-
-
-def revision_of(text: str) -> int | None:
-    """Return the revision that a text is, None when it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_REVISION else None
-
-
-def answer(request: Request, pinned: Pinned) -> Response:
-    """Return a snapshot as a response, or that the client has it."""
-    if is_known(request.headers.getlist("if-none-match"), pinned.etag):
-        return Response(status_code=304, headers=_headers(pinned))
-    return Response(pinned.body, 200, _headers(pinned), MEDIA_TYPE)
 
 
 def _headers(pinned: Pinned) -> dict[str, str]:

@@ -13,16 +13,16 @@ import time
 from itertools import cycle
 from math import inf
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 import anyio
 from starlette.responses import Response
 from starlette.routing import Route
 
-from setpoint.errors import InvalidContext, SetpointError, UnavailableError
+from setpoint.errors import SetpointError, UnavailableError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
+from setpoint.serve.answers import number_in
 from setpoint.serve.hot.feed import BEAT_S, GROUPS
-from setpoint.serve.hot.snapshots import revision_of
+from setpoint.serve.hot.snapshots import pairs_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,7 +51,7 @@ def routes(live: Live) -> list[Route]:
     @hot_access(*ANYONE, summary="Revisions as they are committed")
     async def stream(request: Request) -> Response:
         """Revisions that concern the context that the query names, as they are committed."""
-        pairs = _pairs(request)
+        pairs = pairs_in(request.scope["query_string"])
         tokens = [value for name, value in pairs if name == "stream_token"]
         judge = _by_token(live, tokens[0]) if tokens else _by_credential(request)
         good_until = await judge()
@@ -67,18 +67,6 @@ def routes(live: Live) -> list[Route]:
         return EventStream(live, scopes, request.headers.get("last-event-id"), judge, good_until)
 
     return [Route("/v1/stream", stream, methods=["GET"])]
-
-
-def _pairs(request: Request) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(
-            request.scope["query_string"].decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=50,
-        )
-    except ValueError:
-        raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
 
 
 def _by_credential(request: Request) -> Judge:
@@ -174,7 +162,7 @@ class EventStream(Response):
 
 def _number(last_event_id: str) -> int:
     """Return the revision a client saw last; what cannot be read counts as a forgotten past."""
-    revision = revision_of(last_event_id.strip())
+    revision = number_in(last_event_id.strip())
     return -1 if revision is None else revision
 
 

@@ -30,7 +30,9 @@ def find(
     for place in _read(node, reading):
         name = reading.folder.text(place)
         if name.upper().startswith(reading.names.prefixes):
-            yield Remark(place, name, _key(name, reading), name, _message(name), _fix(name, reading))
+            owner = reading.names.owner(name)
+            key, address = (owner.key, owner.address) if owner else (f"{name}*", ())
+            yield Remark(place, name, key, name, _message(name), _fix(address), address)
 
 
 def _read(
@@ -62,15 +64,9 @@ def _is_env_argument(node: ast.Dict, reading: Reading) -> bool:
     return isinstance(parent, ast.keyword) and parent.arg == "env"
 
 
-def _key(name: str, reading: Reading) -> str:
-    owner = reading.names.owner(name)
-    return owner.key if owner else f"{name}*"
-
-
 def _message(name: str) -> str:
     return f"{name} is read from the environment past the resolver, without type, bounds or record"
 
 
-def _fix(name: str, reading: Reading) -> str:
-    owner = reading.names.owner(name)
-    return f"setpoint.resolve({', '.join(map(repr, owner.address))})".replace("'", '"') if owner else ""
+def _fix(address: tuple[str, ...]) -> str:
+    return f"setpoint.resolve({', '.join(map(repr, address))})".replace("'", '"') if address else ""

@@ -33,13 +33,13 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Remark]:
     for keyword in node.keywords:
         takes = keyword.arg and "params" not in signature and reading.names.is_parameter(keyword.arg, library)
         if takes and keyword.arg and reading.names.undeclared(keyword.arg, library):
-            yield _remark(keyword, keyword.arg, library)
+            yield _remark(keyword, keyword.arg, library, reading)
     for value in _params(node, signature):
         given = reading.module.expression(value)
         for key in given.keys if isinstance(given, ast.Dict) else ():
             name = key.value if isinstance(key, ast.Constant) else None
             if key is not None and isinstance(name, str) and reading.names.undeclared(name, library):
-                yield _remark(key, name, library)
+                yield _remark(key, name, library, reading)
 
 
 def _params(node: ast.Call, signature: tuple[str, ...]) -> Iterator[ast.expr]:
@@ -49,7 +49,7 @@ def _params(node: ast.Call, signature: tuple[str, ...]) -> Iterator[ast.expr]:
     yield from (keyword.value for keyword in node.keywords if keyword.arg in {None, "params"})
 
 
-def _remark(place: ast.AST, name: str, library: str) -> Remark:
+def _remark(place: ast.AST, name: str, library: str, reading: Reading) -> Remark:
     taker = LIBRARIES.get(library, library)
     said = f"{name} is passed to {taker}, but no catalogue declares it: it has no type, bounds or history"
-    return Remark(place, name, "", name, said)
+    return Remark(place, name, "", name, said, address=reading.names.open_address(name, library))

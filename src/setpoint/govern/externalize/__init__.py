@@ -1,0 +1,1 @@
+"""GOVERN: moving literals from a project's source into the control plane, its behaviour unchanged."""

@@ -1,0 +1,145 @@
+"""GOVERN: which key a finding's value goes to, when source and ``--at`` together say it.
+
+A part that the source does not say is taken from ``--at``: ``timeframe=5m``, or ``timeframe=@`` for the
+function's own parameter of that name, which reads the key of any timeframe.
+
+Guarantees: an address is declared, or the finding is left. Refuses to guess.
+"""
+
+from __future__ import annotations
+
+import ast
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.errors import UsageError
+from setpoint.govern.externalize.moves import Unmovable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.govern.gate.evidence import Reading
+    from setpoint.govern.gate.finding import Finding
+    from setpoint.govern.gate.names import Names
+    from setpoint.govern.gate.source import Module
+
+VARIABLE = "@"
+
+
+class Address(NamedTuple):
+    """Where code reads a value; a part that a variable says begins with ``@``."""
+
+    parts: tuple[str, ...]
+    parameter: str
+
+    @property
+    def arguments(self) -> str:
+        """What the call of ``resolve`` takes, as source."""
+        return ", ".join([*map(_spelled, self.parts), f'"{self.parameter}"'])
+
+    @property
+    def group(self) -> str:
+        """What the call of ``params`` takes, as source."""
+        return ", ".join(map(_spelled, self.parts))
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The parts that a variable says, by its name."""
+        return tuple(part[1:] for part in self.parts if part.startswith(VARIABLE))
+
+    def keys(self, catalogues: Catalogues) -> tuple[str, ...]:
+        """Return every key that is read there: one, or one for each value of a variable.
+
+        Raises:
+            Unmovable: no catalogue declares one.
+        """
+        spelled = [
+            _tokens(catalogues, part[1:]) if part.startswith(VARIABLE) else (part,) for part in self.parts
+        ]
+        found = [catalogues.addresses.get((*parts, self.parameter)) for parts in product(*spelled)]
+        declared = tuple(key for key in found if key is not None)
+        if not declared or len(declared) < len(found):
+            raise Unmovable(f"no catalogue declares {'/'.join((*self.parts, self.parameter))}")
+        return declared
+
+
+def parse_at(given: Iterable[str], catalogues: Catalogues) -> dict[str, str]:
+    """Read ``--at PART=VALUE``; a value is declared, or ``@``.
+
+    Raises:
+        UsageError: no such part or value, or a part twice.
+    """
+    parts = {part.name: part.tokens for member in catalogues.members for part in member.parts}
+    found: dict[str, str] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in parts:
+            raise UsageError(f"no key has a part {name!r}.", hint=f"use one of: {', '.join(parts)}")
+        if value not in parts[name] and value != VARIABLE:
+            known = ", ".join(parts[name])
+            raise UsageError(f"{name} has no value {value!r}.", hint=f"use one of: {known}, or {VARIABLE}")
+        if name in found:
+            raise UsageError(f"{name} is given twice.", hint="give each part once")
+        found[name] = value
+    return found
+
+
+def address_of(finding: Finding, reading: Reading, at: Mapping[str, str], node: ast.AST) -> Address:
+    """Return where a finding's value is read.
+
+    Raises:
+        Unmovable: source and ``at`` leave a part open, or a variable is not there.
+    """
+    address = _owned(finding, reading.names, at)
+    parts = tuple(_part(part, at, reading.module, node) for part in address[:-1])
+    return Address(parts, address[-1])
+
+
+def _owned(finding: Finding, names: Names, at: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the finding's address; ``at`` may say the library of a name that several have."""
+    address = finding.address
+    if not address:
+        raise Unmovable("no catalogue declares a key for it")
+    library = next((at[part[1:-1]] for part in address[:1] if part[1:-1] in at), "")
+    owner = names.owner(finding.name, library) if library and address[0].startswith("<") else None
+    if owner is not None:
+        address = (*owner.address[:1], *finding.address[1:-1], owner.address[-1])
+    if " or " in finding.key and owner is None:
+        part = address[0][1:-1]
+        raise Unmovable(f"it may be {finding.key}: give --at {part}=VALUE")
+    return address
+
+
+def _part(part: str, at: Mapping[str, str], module: Module, node: ast.AST) -> str:
+    if not part.startswith("<"):
+        return part
+    name = part[1:-1]
+    if name not in at:
+        raise Unmovable(f"the source does not say its {name}: give --at {name}=VALUE")
+    if at[name] != VARIABLE:
+        return at[name]
+    if not is_argument(name, module, node):
+        raise Unmovable(f"it stands in no function with a parameter {name}: give --at {name}=VALUE")
+    return f"{VARIABLE}{name}"
+
+
+def is_argument(name: str, module: Module, node: ast.AST) -> bool:
+    """Say whether a function around a node, in whose body the node stands, takes an argument."""
+    inner = node
+    for up in module.ancestors(node):
+        if isinstance(up, ast.FunctionDef | ast.AsyncFunctionDef) and inner in up.body:
+            given = (*up.args.posonlyargs, *up.args.args, *up.args.kwonlyargs)
+            if any(argument.arg == name for argument in given):
+                return True
+        inner = up
+    return False
+
+
+def _tokens(catalogues: Catalogues, name: str) -> tuple[str, ...]:
+    parts = (part for member in catalogues.members for part in member.parts if part.name == name)
+    return tuple(next(parts).tokens)
+
+
+def _spelled(part: str) -> str:
+    return part[1:] if part.startswith(VARIABLE) else f'"{part}"'

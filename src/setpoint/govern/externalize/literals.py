@@ -1,0 +1,194 @@
+"""GOVERN: one literal in the source, and the read of its key that stands there instead.
+
+A constant that reaches its use through a name gives way where it is written: every other use of the name
+then still has the value it had.
+
+Guarantees: the value that is read equals the literal. Refuses whatever is not one constant expression of
+the parameter's type within its bounds.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.errors import InvalidValue
+from setpoint.govern.externalize.addresses import address_of, is_argument
+from setpoint.govern.externalize.moves import Move, Unmovable
+from setpoint.govern.externalize.places import Lines, Place
+from setpoint.govern.gate.judge import column_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.parameters import Scalar
+    from setpoint.govern.gate.evidence import Reading
+    from setpoint.govern.gate.finding import Finding
+    from setpoint.govern.gate.folding import Literal
+    from setpoint.govern.gate.source import Module
+
+#: Calls that make a number of the text or number they are given, and that number.
+CASTS = {"float": float, "int": int}
+
+
+class Given(NamedTuple):
+    """What every consideration knows besides the finding."""
+
+    catalogues: Catalogues
+    #: Parts that the source does not say; see ``addresses``.
+    at: Mapping[str, str]
+    #: The values that keys have already.
+    values: Mapping[str, Scalar]
+    #: Files that may be rewritten, relative to the root.
+    files: frozenset[str]
+
+
+def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
+    """Return the move of a literal that stands anywhere an expression may stand.
+
+    Raises:
+        Unmovable: it is no single constant, or not a value of its parameter.
+    """
+    node = expression_at(reading.module, finding)
+    address = address_of(finding, reading, given.at, node)
+    if finding.bound:
+        raise Unmovable("it is one bound of a search: a range moves whole, with suggest_float or suggest_int")
+    keys = address.keys(given.catalogues)
+    literal = _one_literal(node, reading, given.catalogues.keys[keys[0]].parameter.choices)
+    module, place = (reading.module, node) if literal.origin is None else literal.origin
+    if module.path not in given.files:
+        raise Unmovable(f"it is written in {module.path}, which is out of scope")
+    _check_place(module, place)
+    for part in address.variables:
+        if not is_argument(part, module, place):
+            raise Unmovable(f"it is written where no {part} is known: give --at {part}=VALUE")
+    value = _number(literal.value, place, module)
+    checked, note = checked_value(value, keys[0], given.catalogues)
+    if note and isinstance(module.parents.get(place), ast.FormattedValue):
+        raise Unmovable(f"it becomes text, and {note}")
+    return Move(
+        (finding,),
+        module.path,
+        place_of(module, place),
+        source_of(module, place),
+        f"setpoint.resolve({address.arguments})",
+        address,
+        dict.fromkeys(keys, checked),
+        note,
+    )
+
+
+def expression_at(module: Module, finding: Finding) -> ast.expr:
+    """Return the expression at a finding's place, the outermost where several begin and end there.
+
+    Raises:
+        Unmovable: a finding of that kind has no expression of its own.
+    """
+    wanted = Place(finding.line, finding.column, finding.end_line, finding.end_column)
+    for node in module.nodes:
+        if isinstance(node, ast.expr) and node.lineno == wanted.line and place_of(module, node) == wanted:
+            return node
+    raise Unmovable("it stands inside a text: make it a value of its own first")
+
+
+def place_of(module: Module, node: ast.expr | ast.keyword) -> Place:
+    """Return where an expression stands, its columns counted in characters."""
+    end_line, end_offset = node.end_lineno or node.lineno, node.end_col_offset or 0
+    return Place(
+        node.lineno,
+        column_of(module, node.lineno, node.col_offset),
+        end_line,
+        column_of(module, end_line, end_offset),
+    )
+
+
+def source_of(module: Module, node: ast.expr) -> str:
+    """Return the source of an expression."""
+    start, end = Lines(module.text).span(place_of(module, node))
+    return module.text[start:end]
+
+
+def checked_value(value: Scalar, key: str, catalogues: Catalogues) -> tuple[Scalar, str]:
+    """Return a value as its key's type, and a note when the type is another one.
+
+    Raises:
+        Unmovable: the catalogue refuses the value.
+    """
+    parameter = catalogues.keys[key].parameter
+    coerced = parameter.coerce(value)
+    try:
+        checked = parameter.check(coerced, key)
+    except InvalidValue as problem:
+        raise Unmovable(f"the catalogue refuses it: {problem.message} {problem.hint}".strip()) from None
+    return checked, "" if type(checked) is type(value) else f"{value!r} becomes {checked!r}"
+
+
+def _one_literal(node: ast.expr, reading: Reading, choices: tuple[str, ...]) -> Literal:
+    found = reading.folder.literals(node, choices)
+    if not found:
+        raise Unmovable("it stands inside a text: make it a value of its own first")
+    if any(literal.whole for literal in found):
+        raise Unmovable("it is a list of candidates: declare a range, and search it with hp.suggest")
+    if len(found) > 1:
+        listed = " or ".join(str(literal.value) for literal in found)
+        raise Unmovable(f"it may be {listed}: one key has one value")
+    return found[0]
+
+
+def _check_place(module: Module, place: ast.expr) -> None:
+    if module.path.endswith(".pyi"):
+        raise Unmovable("a stub declares and runs nothing: write ... there")
+    if isinstance(module.parents.get(place), ast.AugAssign):
+        raise Unmovable("it changes a value that was there before: write the sum out first")
+    inner: ast.AST = place
+    for up in module.ancestors(place):
+        if isinstance(up, ast.FunctionDef | ast.AsyncFunctionDef) and inner in up.body:
+            compiled = [name for name in map(ast.unparse, up.decorator_list) if "jit" in name]
+            if compiled:
+                raise Unmovable(f"{up.name} is compiled by {compiled[0]}: hand the value in as an argument")
+        if isinstance(up, ast.pattern):
+            raise Unmovable("it is what a match compares with")
+        inner = up
+
+
+def _number(value: Scalar, place: ast.expr, module: Module) -> Scalar:
+    """Return the value that a literal's expression really has; the gate does not tell a cast's type."""
+    if isinstance(place, ast.Call):
+        cast = CASTS.get(module.dotted(place.func))
+        if cast is None or len(place.args) != 1:
+            raise Unmovable(f"{ast.unparse(place.func)} makes a value of another type of it")
+        return _cast(cast, value)
+    if not isinstance(value, str) or not _is_number(value):
+        return value
+    cast = _cast_around(place, module)
+    if cast is None:
+        raise Unmovable("it is a text, and a number would be read: cast it where it stands first")
+    return _cast(cast, value)
+
+
+def _cast(cast: type[float | int], value: Scalar) -> float | int:
+    try:
+        return cast(value)
+    except (ValueError, OverflowError):
+        raise Unmovable(f"{cast.__name__}({value!r}) fails where it stands") from None
+
+
+def _cast_around(place: ast.expr, module: Module) -> type[float | int] | None:
+    """Return the cast of a variable's default: ``float(os.environ.get("RATE", "0.1"))`` ; or None."""
+    reader = module.parents.get(place)
+    around = module.parents.get(reader) if isinstance(reader, ast.Call) else None
+    if not isinstance(reader, ast.Call) or not isinstance(around, ast.Call):
+        return None
+    named = module.dotted(reader.func).rpartition(".")[2]
+    if named not in {"get", "getenv"} or around.args != [reader] or around.keywords:
+        return None
+    return CASTS.get(module.dotted(around.func))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

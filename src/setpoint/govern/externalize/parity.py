@@ -1,0 +1,114 @@
+"""GOVERN: the generated test that holds what the source said against what is read now.
+
+Guarantees: the test fails when a value that left the source reads as anything else, from the seed files, or
+from the control plane when it runs under ``setpoint run``. The old values stand in it as texts, so that the
+gate finds no literal there.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from setpoint.declare.parameters import Scalar
+
+_MOVED, _END = "MOVED = [\n", "]\n"
+_TEXT = '''"""What left the source reads as the source said. Written by `setpoint externalize`.
+
+From the seed files, or from the control plane under `setpoint run -- pytest`. When a value is changed on
+purpose, drop its line; with the last one, drop this file.
+"""
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+import setpoint
+from setpoint.declare.loading import load_catalogues
+from setpoint.declare.seeds import load_seeds
+from setpoint.resolve.environment import environment_snapshot, to_text
+
+ROOT = Path(__file__).resolve().parents[{depth}]
+CATALOGUES = {catalogues}
+SEEDS = {seeds}
+SCOPES = {scopes}
+# where it stood, what it was, and the key that says it now
+{moved}
+
+@pytest.fixture(scope="module")
+def values():
+    if os.environ.get("SETPOINT_SNAPSHOT") or os.environ.get("SETPOINT_URL"):
+        return setpoint.pinned()
+    files = [str(ROOT / name) if name.endswith(".toml") else name for name in CATALOGUES]
+    catalogues = load_catalogues(",".join(files))
+    seeded = {{seed.scope: seed.values for seed in load_seeds(str(ROOT / SEEDS), catalogues)}}
+    variables = {{}}
+    for scope in SCOPES:
+        variables |= {{key: to_text(sourced.value) for key, sourced in seeded.get(scope, {{}}).items()}}
+    return setpoint.Hyperparams(environment_snapshot(variables, catalogues), catalogues)
+
+
+@pytest.mark.parametrize(("where", "old", "key"), MOVED)
+def test_a_value_reads_as_the_source_said(values, where, old, key):
+    assert values.value(key) == ast.literal_eval(old), f"{{where}} said {{old}}"
+'''
+
+
+class Row(NamedTuple):
+    """One value that left the source."""
+
+    where: str
+    old: str
+    key: str
+
+
+class Home(NamedTuple):
+    """Where the test finds the project's files; paths are relative to the root, ``depth`` counts upwards."""
+
+    depth: int
+    catalogues: tuple[str, ...]
+    seeds: str
+    scopes: tuple[str, ...]
+
+
+def row(where: str, value: Scalar, key: str) -> Row:
+    """Return the line of one value; its text is the value's literal."""
+    return Row(where, repr(value), key)
+
+
+def parity_text(rows: Iterable[Row], home: Home) -> str:
+    """Return the test's source; the same rows give the same text."""
+    listed = "".join(
+        f"    {_tuple(one)},\n" for one in sorted(set(rows), key=lambda one: (one.key, one.where))
+    )
+    return _TEXT.format(
+        depth=home.depth,
+        catalogues=_list(home.catalogues),
+        seeds=_quoted(home.seeds),
+        scopes=_list(home.scopes),
+        moved=f"{_MOVED}{listed}{_END}",
+    )
+
+
+def rows_in(text: str) -> list[Row]:
+    """Return the rows that an earlier test holds; a person may have dropped some."""
+    _, begun, rest = text.partition(_MOVED)
+    inner, ended, _ = rest.partition(_END)
+    return [Row(*each) for each in ast.literal_eval(f"[{inner}]")] if begun and ended else []
+
+
+def _tuple(one: Row) -> str:
+    return f"({', '.join(map(_quoted, one))})"
+
+
+def _list(texts: tuple[str, ...]) -> str:
+    return f"[{', '.join(map(_quoted, texts))}]"
+
+
+def _quoted(text: str) -> str:
+    return repr(text) if '"' in text or "\\" in text else f'"{text}"'

@@ -1,0 +1,198 @@
+"""GOVERN: consider every finding, and keep only the moves that hold together.
+
+Guarantees: over all files of the plan one key has one value, no value contradicts what the seeds say, and no
+invariant of the catalogue is broken that was not broken before. Each finding is in a move or is left with
+its reason; none is lost.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from setpoint.change.invariants import violations
+from setpoint.govern.externalize.groups import groups_in
+from setpoint.govern.externalize.importing import binds_setpoint
+from setpoint.govern.externalize.literals import Given, literal_move
+from setpoint.govern.externalize.moves import Left, Move, Plan, Unmovable
+from setpoint.govern.externalize.reads import fallback_move, undeclared_move, variable_move
+from setpoint.govern.externalize.rewriting import removed_comments
+from setpoint.govern.externalize.searches import search_move
+from setpoint.govern.gate.data import is_data
+from setpoint.govern.gate.rules import environment_read, fallback, suggested, undeclared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from setpoint.declare.parameters import Scalar
+    from setpoint.govern.externalize.places import Place
+    from setpoint.govern.gate.evidence import Reading
+    from setpoint.govern.gate.finding import Finding
+
+_MOVERS: dict[str, Callable[[Finding, Reading, Given], Move]] = {
+    fallback.CODE: fallback_move,
+    environment_read.CODE: variable_move,
+    suggested.CODE: search_move,
+    undeclared.CODE: undeclared_move,
+}
+
+
+def plan_moves(
+    findings: Iterable[Finding],
+    readings: Mapping[str, Reading],
+    given: Given,
+    seeded: Mapping[str, Scalar],
+) -> Plan:
+    """Decide which findings move.
+
+    Args:
+        findings: of the gate, those that stand.
+        readings: by path, of every Python file in scope with a finding or a constant that one reaches.
+        given: catalogues (the draft's included), parts, values and files.
+        seeded: what the project's own seed files say already; a move may not contradict it.
+    """
+    moves, left = _considered(findings, readings, given)
+    moves, more = _joined(moves)
+    left += more
+    moves, more = _undisturbed(moves, readings)
+    left += more
+    moves, more = _agreeing(moves, seeded)
+    left += more
+    moves, more = _lawful(moves, given)
+    left += more
+    by_path: dict[str, list[Move]] = defaultdict(list)
+    for move in moves:
+        by_path[move.path].append(move)
+    groups = {path: groups_in(readings[path], found, given.catalogues) for path, found in by_path.items()}
+    return Plan(tuple(moves), tuple(sorted(left)), groups)
+
+
+def _considered(
+    findings: Iterable[Finding], readings: Mapping[str, Reading], given: Given
+) -> tuple[list[Move], list[Left]]:
+    moves, left = [], []
+    for finding in findings:
+        try:
+            moves.append(_move(finding, readings, given))
+        except Unmovable as reason:
+            left.append(Left(finding, str(reason)))
+    return moves, left
+
+
+def _move(finding: Finding, readings: Mapping[str, Reading], given: Given) -> Move:
+    if finding.path.endswith(".ipynb"):
+        raise Unmovable("it stands in a notebook: move the code into a module first")
+    if is_data(finding.path):
+        raise Unmovable("it stands in a data file: have its reader ask for the key, then drop the line")
+    mover = _MOVERS.get(finding.rule, literal_move)
+    return mover(finding, readings[finding.path], given)
+
+
+def _joined(moves: Sequence[Move]) -> tuple[list[Move], list[Left]]:
+    """Make one move of all that touch one place; those that want different things there are left."""
+    joined: list[Move] = []
+    spoiled: set[int] = set()
+    for move in sorted(moves, key=lambda move: (move.path, *_outer_first(move.place))):
+        last = joined[-1] if joined and _contains(joined[-1], move) else None
+        if last is None:
+            joined.append(move)
+            continue
+        if move.address != last.address:
+            spoiled.add(len(joined) - 1)
+        joined[-1] = last._replace(findings=last.findings + move.findings)
+    kept = [move for index, move in enumerate(joined) if index not in spoiled]
+    left = [
+        Left(finding, f"{joined[index].old} is the value of several keys: give each a constant of its own")
+        for index in sorted(spoiled)
+        for finding in joined[index].findings
+    ]
+    return kept, left
+
+
+def _undisturbed(moves: Sequence[Move], readings: Mapping[str, Reading]) -> tuple[list[Move], list[Left]]:
+    """Leave what cannot be rewritten without touching more than the literal."""
+    taken = {move.path for move in moves if binds_setpoint(readings[move.path].module.text)}
+    kept, left = [], []
+    for move in moves:
+        if move.path in taken:
+            left += _leave(move, "this file uses the name setpoint for something else")
+        elif _loses_a_comment(move, readings[move.path].module.text):
+            left += _leave(move, "a comment inside it would be lost")
+        else:
+            kept.append(move)
+    return kept, left
+
+
+def _agreeing(moves: Sequence[Move], seeded: Mapping[str, Scalar]) -> tuple[list[Move], list[Left]]:
+    """Leave every move of a key that would need two values."""
+    wanted: dict[str, dict[Scalar, list[str]]] = defaultdict(dict)
+    for move in moves:
+        for key, value in move.sets.items():
+            wanted[key].setdefault(value, []).append(move.where)
+    for key, value in seeded.items():
+        if key in wanted:
+            wanted[key].setdefault(value, []).append("the seed files")
+    torn = {key: values for key, values in wanted.items() if len(values) > 1}
+    kept, left = [], []
+    for move in moves:
+        key = next((key for key in move.sets if key in torn), "")
+        if not key:
+            kept.append(move)
+            continue
+        said = ", ".join(f"{value} in {' and '.join(places)}" for value, places in torn[key].items())
+        left += _leave(move, f"{key} has one value, and the source says {said}")
+    return kept, left
+
+
+def _lawful(moves: Sequence[Move], given: Given) -> tuple[list[Move], list[Left]]:
+    """Leave every move that would break an invariant; the rest is judged again without it."""
+    known = {str(found) for found in violations(given.catalogues, given.values)}
+    kept = list(moves)
+    left: list[Left] = []
+    while True:
+        document = dict(given.values)
+        for move in kept:
+            document |= move.sets
+        touched = {key for move in kept for key in move.sets}
+        broken = [v for v in violations(given.catalogues, document, touched) if str(v) not in known]
+        guilty = {
+            index: str(found)
+            for found in reversed(broken)
+            for index, move in enumerate(kept)
+            if _bears_on(move, found.where, found.values, given)
+        }
+        if not guilty:
+            return kept, left
+        for index, said in guilty.items():
+            left += _leave(kept[index], f"the catalogue's invariants refuse it: {said}")
+        kept = [move for index, move in enumerate(kept) if index not in guilty]
+
+
+def _bears_on(move: Move, where: str, names: Iterable[str], given: Given) -> bool:
+    """Say whether a move sets one of the values that a broken invariant judged."""
+    for key in move.sets:
+        declared = given.catalogues.keys[key]
+        group = "/".join(declared.key.parts) or declared.catalogue
+        if where == group and declared.parameter.name in names and not declared.key.field:
+            return True
+        if key == where or key.startswith(f"{where}_RANGE_"):
+            return True
+    return False
+
+
+def _loses_a_comment(move: Move, text: str) -> bool:
+    # Only what spans lines can hold one; asking parses the whole file.
+    return move.place.line != move.place.end_line and bool(removed_comments(text, move.place))
+
+
+def _leave(move: Move, reason: str) -> list[Left]:
+    return [Left(finding, reason) for finding in move.findings]
+
+
+def _outer_first(place: Place) -> tuple[int, int, int, int]:
+    return place.line, place.column, -place.end_line, -place.end_column
+
+
+def _contains(outer: Move, inner: Move) -> bool:
+    end, inner_end = outer.place[2:], inner.place[2:]
+    return outer.path == inner.path and inner_end <= end
