@@ -43,9 +43,7 @@ def statements(host):
     """Return the statements after a module's imports, and its functions."""
     tree = ast.parse(host)
     past_imports = next(
-        i
-        for i, node in enumerate(tree.body)
-        if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)
+        i for i, node in enumerate(tree.body) if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)
     )
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.body[0].lineno > n.lineno]
     return tree.body[past_imports:], functions
