@@ -220,7 +220,7 @@ def as_(server: TestServer, clone: str, people: None, tmp_path: Path) -> Iterato
         database.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def catalogues() -> Catalogues:
     """The bundled catalogues."""
     return load_catalogues(Settings.catalogues)
