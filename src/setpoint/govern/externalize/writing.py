@@ -51,13 +51,17 @@ def write(prepared: Prepared, project: Project, test: str = "") -> None:
 
 @contextmanager
 def _taken_back(texts: Sequence[Text]) -> Iterator[None]:
-    """Restore every file when the block raises, an interruption included."""
+    """Restore every file when the block raises, an interruption included; one that cannot be is named."""
+    missing = {folder for text in texts for folder in text.path.parents if not folder.exists()}
+    made = sorted(missing, key=lambda folder: len(folder.parts), reverse=True)
     try:
         yield
     except BaseException:
         for text in texts:
-            if _content(text.path) == text.after:
-                _restore(text)
+            _restore(text)
+        for folder in made:
+            with suppress(OSError):  # what somebody else put there stays
+                folder.rmdir()
         raise
 
 
@@ -68,12 +72,18 @@ def _replace(text: Text) -> None:
 
 
 def _restore(text: Text) -> None:
-    if text.before is None:
-        text.path.unlink()
-        with suppress(OSError):
-            text.path.parent.rmdir()  # a folder that was made for it, when it is empty again
-    else:
-        _put(text.path, text.before)
+    try:
+        found = _content(text.path)
+        if found == text.before:
+            return
+        if found != text.after:
+            sys.stderr.write(f"not taken back, for it changed meanwhile: {text.path}\n")
+        elif text.before is None:
+            text.path.unlink()
+        else:
+            _put(text.path, text.before)
+    except (OSError, StorageFull) as problem:
+        sys.stderr.write(f"not taken back: {text.path}: {problem}\n")
 
 
 def _put(path: Path, content: bytes) -> None:
