@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ from setpoint.errors import EXIT_OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.change.proposals import Proposal
+    from setpoint.change.proposals import Proposal, Submitted
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.document import Edit
     from setpoint.store.database import Database
@@ -125,6 +125,17 @@ def submit_proposal(
     opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, as_json: bool
 ) -> int:
     """Show what a proposal would do, ask unless told not to, submit it and say what became of it."""
+    made = submitted(opened, system, proposal, yes=yes)
+    if as_json:
+        print_json(submitted_json(made))
+    else:
+        print_edits(made.change.edits)
+        out.print(f"{proposal.scope}: {outcome(made)}", highlight=False)
+    return EXIT_OK
+
+
+def submitted(opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool) -> Submitted:
+    """Submit a proposal; first show what it would do and ask, unless told not to."""
     from setpoint.change.documents import read_documents
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import submit
@@ -137,20 +148,17 @@ def submit_proposal(
         print_edits(diff(values, after))
         typer.confirm(f"Change {proposal.scope}?", abort=True, err=True)
     with opened.transaction(author=author_of(opened).name) as transaction:
-        made = submit(transaction, system, proposal)
-    if as_json:
-        print_json(
-            {
-                "change": made.change.id,
-                "revision": made.revision,
-                "approvals_needed": made.requirement.approvals,
-                "edits": [edit._asdict() for edit in made.change.edits],
-            }
-        )
-    else:
-        print_edits(made.change.edits)
-        out.print(f"{proposal.scope}: {outcome(made)}", highlight=False)
-    return EXIT_OK
+        return submit(transaction, system, proposal)
+
+
+def submitted_json(made: Submitted) -> dict[str, Any]:
+    """Return what became of a proposal, for scripts."""
+    return {
+        "change": made.change.id,
+        "revision": made.revision,
+        "approvals_needed": made.requirement.approvals,
+        "edits": [edit._asdict() for edit in made.change.edits],
+    }
 
 
 def print_edits(edits: Sequence[Edit], shown: int = 40) -> None:

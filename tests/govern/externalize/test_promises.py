@@ -256,7 +256,7 @@ def test_what_the_tests_changed_is_named(small, capsys):
     with pytest.raises(InvalidError):
         write(prepared, project, "sh -c 'grep -q max_depth=6 train.py || (echo >> train.py; exit 1)'")
 
-    assert "not taken back, for it changed meanwhile" in capsys.readouterr().err
+    assert "train.py was not taken back: it changed" in capsys.readouterr().err
     assert not (project.root / "hyperparameters").exists()
 
 

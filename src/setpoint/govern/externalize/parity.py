@@ -10,12 +10,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.errors import InvalidDocument
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from setpoint.declare.parameters import Scalar
 
-_MOVED, _END = "MOVED = [\n", "]\n"
 _TEXT = '''"""What left the source reads as the source said. Written by `setpoint externalize`.
 
 From the seed files, or from the control plane under `setpoint run -- pytest`. When a value is changed on
@@ -26,7 +27,6 @@ import ast
 from pathlib import Path
 
 import pytest
-
 import setpoint
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
@@ -92,15 +92,32 @@ def parity_text(rows: Iterable[Row], home: Home) -> str:
         catalogues=_list(home.catalogues),
         seeds=_quoted(home.seeds),
         scopes=_list(home.scopes),
-        moved=f"{_MOVED}{listed}{_END}",
+        moved=f"MOVED = [\n{listed}]\n",
     )
 
 
 def rows_in(text: str) -> list[Row]:
-    """Return the rows that an earlier test holds; a person may have dropped some."""
-    _, begun, rest = text.partition(_MOVED)
-    inner, ended, _ = rest.partition(_END)
-    return [Row(*each) for each in ast.literal_eval(f"[{inner}]")] if begun and ended else []
+    """Return the rows that an earlier test holds; a person may have dropped some, or formatted the file.
+
+    Raises:
+        InvalidDocument: the text is there, and is no such test.
+    """
+    if not text.strip():
+        return []
+    try:
+        (listed,) = (
+            node.value for node in ast.parse(text).body if isinstance(node, ast.Assign) and _is_moved(node)
+        )
+        return [Row(*each) for each in ast.literal_eval(listed)]
+    except (SyntaxError, TypeError, ValueError):
+        raise InvalidDocument(
+            "the generated test has no list MOVED that can be read.",
+            hint="restore or remove it; --parity FILE names another",
+        ) from None
+
+
+def _is_moved(node: ast.Assign) -> bool:
+    return [ast.unparse(target) for target in node.targets] == ["MOVED"]
 
 
 def _tuple(one: Row) -> str:

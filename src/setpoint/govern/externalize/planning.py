@@ -116,13 +116,13 @@ def _joined(moves: Sequence[Move]) -> tuple[list[Move], list[Left]]:
 
 def _undisturbed(moves: Sequence[Move], readings: Mapping[str, Reading]) -> tuple[list[Move], list[Left]]:
     """Leave what cannot be rewritten without touching more than the literal."""
-    paths = {move.path for move in moves}
-    taken = {path for path in paths if binds_setpoint(readings[path].module.text)}
+    texts = {path: readings[path].module.text for path in {move.path for move in moves}}
+    taken = {path for path, text in texts.items() if "setpoint" in text and binds_setpoint(text)}
     kept, left = [], []
     for move in moves:
         if move.path in taken:
             left += _leave(move, "this file uses the name setpoint for something else")
-        elif _loses_a_comment(move, readings[move.path].module.text):
+        elif _loses_a_comment(move, texts[move.path]):
             left += _leave(move, "a comment inside it would be lost")
         else:
             kept.append(move)

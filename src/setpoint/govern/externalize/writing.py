@@ -1,14 +1,15 @@
 """GOVERN: write a prepared project, all of it or nothing, and prove it by the project's own tests.
 
 Guarantees: every file is replaced whole; when one cannot be written, when the tests fail afterwards, or when
-somebody interrupts, each file is as it was before. Refuses to overwrite what changed since it was read, and
-to judge by tests that fail already.
+somebody interrupts, each file is as it was before and the folders made for it are gone. Refuses to overwrite
+what changed since it was read, and to judge by tests that fail already.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -18,7 +19,7 @@ from setpoint.errors import ConflictError, InvalidError, StorageFull, UsageError
 from setpoint.resolve.environment import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from setpoint.declare.parameters import Scalar
@@ -30,8 +31,16 @@ _PINNED = ("SETPOINT_SNAPSHOT", "SETPOINT_SNAPSHOT_HASH", "SETPOINT_URL")
 _SHOWN = 40
 
 
-def write(prepared: Prepared, project: Project, test: str = "") -> None:
+def write(
+    prepared: Prepared, project: Project, test: str = "", *, tell: Callable[[str], object] = str
+) -> None:
     """Write every text; with a test command, only if it passes before and after.
+
+    Args:
+        prepared: what to write.
+        project: where the tests run.
+        test: the command; empty writes without a proof.
+        tell: hears what is being done, since tests may take long.
 
     Raises:
         ConflictError: a file changed since it was read.
@@ -39,52 +48,64 @@ def write(prepared: Prepared, project: Project, test: str = "") -> None:
         StorageFull: a file cannot be written; nothing is left written.
         UsageError: the command cannot be started.
     """
-    if test:
-        _run(test, project, prepared.values, "before anything was changed")
+    if test and prepared.texts:
+        tell(f"{test!r}, before anything is changed ...")
+        _run(test, project, prepared.values, "before anything was changed: nothing was written")
     with _taken_back(prepared.texts) as begun:
         for text in prepared.texts:
             if _content(text.path) != text.before:
                 raise ConflictError(f"{text.path} changed since it was read.", hint="run the command again")
             begun.append(text)
             _put(text.path, text.after)
-        if test:
+        if test and prepared.texts:
+            tell(f"{test!r}, with the values moved ...")
             values = {**prepared.values, **prepared.plan.sets}
             _run(test, project, values, "with the values moved: everything was taken back")
 
 
 @contextmanager
 def _taken_back(texts: Sequence[Text]) -> Iterator[list[Text]]:
-    """Restore each file that was begun when the block raises, an interruption included.
-
-    One that cannot be restored, or that somebody changed meanwhile, is named.
-    """
-    missing = {folder for text in texts for folder in text.path.parents if not folder.exists()}
-    made = sorted(missing, key=lambda folder: len(folder.parts), reverse=True)
+    """Restore every file that the block began when it raises, an interruption included."""
+    made = _missing_folders(texts)
     begun: list[Text] = []
     try:
         yield begun
     except BaseException:
-        for text in begun:
-            _restore(text)
-        for folder in made:
-            with suppress(OSError):  # what somebody else put there stays
-                folder.rmdir()
+        # A second Ctrl-C waits: half taken back would be worse than either.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            kept = [text.path for text in begun if not _is_restored(text)]
+            for folder in made:
+                with suppress(OSError):  # it was never made, or somebody put something into it
+                    folder.rmdir()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+        for path in kept:
+            sys.stderr.write(f"  {path} was not taken back: it changed after it was written\n")
         raise
 
 
-def _restore(text: Text) -> None:
+def _missing_folders(texts: Sequence[Text]) -> list[Path]:
+    """Return the folders that writing will make, the innermost first."""
+    missing = {folder for text in texts for folder in text.path.parents if not folder.exists()}
+    return sorted(missing, key=lambda folder: len(folder.parts), reverse=True)
+
+
+def _is_restored(text: Text) -> bool:
+    """Restore one file; False when it is neither what was there nor what was written."""
+    content = _content(text.path)
+    if content == text.before:
+        return True
+    if content not in {text.after, None}:
+        return False
     try:
-        found = _content(text.path)
-        if found == text.before:
-            return
-        if found != text.after:
-            sys.stderr.write(f"not taken back, for it changed meanwhile: {text.path}\n")
-        elif text.before is None:
+        if text.before is None:
             text.path.unlink()
         else:
             _put(text.path, text.before)
-    except (OSError, StorageFull) as problem:
-        sys.stderr.write(f"not taken back: {text.path}: {problem}\n")
+    except (OSError, StorageFull):
+        return False
+    return True
 
 
 def _put(path: Path, content: bytes) -> None:
@@ -97,9 +118,12 @@ def _put(path: Path, content: bytes) -> None:
             partial.chmod(path.stat().st_mode & 0o7777)
         partial.replace(path)
     except OSError as problem:
+        raise StorageFull(
+            f"{path} cannot be written: {problem.strerror}.", hint="nothing was written; make room for it"
+        ) from None
+    finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise StorageFull(f"{path} cannot be written: {problem.strerror}.") from None
 
 
 def _content(path: Path) -> bytes | None:
@@ -112,19 +136,24 @@ def _run(test: str, project: Project, values: Mapping[str, Scalar], when: str) -
             shlex.split(test),
             cwd=project.root,
             env=_environment(project, values),
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             check=False,
         )
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, IndexError) as problem:
         raise UsageError(
-            f"{test!r} cannot be started: {problem}.", hint="give a command as it is, without a shell"
+            f"{test!r} cannot be started: {problem}.",
+            hint='give a command as it is, or bash -c "..." for a shell\'s',
         ) from None
     if done.returncode:
         sys.stderr.write("".join(f"  | {line}\n" for line in done.stdout.splitlines()[-_SHOWN:]))
-        raise InvalidError(f"{test!r} fails {when} (exit code {done.returncode}).")
+        raise InvalidError(
+            f"{test!r} fails {when} (exit code {done.returncode}).",
+            hint="its last lines stand above" if done.stdout else "it printed nothing",
+        )
 
 
 def _environment(project: Project, values: Mapping[str, Scalar]) -> dict[str, str]:

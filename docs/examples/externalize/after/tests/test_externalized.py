@@ -8,7 +8,6 @@ import ast
 from pathlib import Path
 
 import pytest
-
 import setpoint
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
