@@ -47,6 +47,24 @@ LEFT = [
     ("@click.option('--learning-rate', default=1)\ndef fit(learning_rate): pass", "1 becomes 1.0"),
     ("def fit():\n    learning_rate = 0.1\nf = njit(fit)", "what njit compiles"),
     ("@vectorize\ndef fit():\n    learning_rate = 0.1", "what vectorize compiles"),
+    ("reg_alpha = 2\nKFold(reg_alpha)", "2 becomes 2.0, which line 3"),
+    (
+        "p = {'reg_alpha': 2}\nargs = [f'{k}={v}' for k, v in p.items()]\nxgb.train(p, rows)",
+        "2 becomes 2.0, which line 3",
+    ),
+    ("learning_rate = max_depth = 1", "several keys"),
+    (
+        "class C:\n    def resolve(self, *a, fallback): return fallback\nC().resolve('xgb', '5m', 'gamma', fallback=0.5)",
+        "no resolver of Setpoint's",
+    ),
+    (
+        "from config import settings\nsettings.resolve('xgb', '5m', 'gamma', fallback=0.5)",
+        "no resolver of Setpoint's",
+    ),
+    (
+        "def resolve(*a, fallback): return fallback\nresolve('xgb', '5m', 'gamma', fallback=0.5)",
+        "no resolver of Setpoint's",
+    ),
     ("first, *max_depth = 1, 6, 8", "a list of candidates"),
     ("xgb.XGBClassifier(reg_alpha=-0.0)", "no document holds it"),
     ("xgb.XGBClassifier(learning_rate=1e400)", "the catalogue refuses it"),
@@ -67,6 +85,9 @@ MOVED = [
     "learning_rate = 1 / 4\nprint(f'{learning_rate}')",
     "x = f'''a\n{fit(learning_rate=0.5)} é {fit(max_depth=3)!r:>{10}}'''",
     "from setpoint import resolve\nlearning_rate = 0.5",
+    "import setpoint\nhp = setpoint.pinned()\nrate = hp.resolve('xgb', '5m', 'gamma', fallback=0.5)",
+    "from setpoint import resolve\nrate = resolve('xgb', '5m', 'gamma', fallback=0.5)",
+    "def fit(hp):\n    return hp.resolve('xgb', '5m', 'gamma', fallback=0.5)",
     "xgb.train({'scale_pos_weight': 3}, rows)\nscale_pos_weight = 3\nxgb.XGBClassifier(scale_pos_weight=scale_pos_weight)",
 ]
 

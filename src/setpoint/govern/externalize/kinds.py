@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from setpoint.govern.gate.source import Module
 
@@ -25,27 +25,51 @@ _TELLING = frozenset({
     "debug", "info", "warning", "error", "critical", "exception", "log", "log_param", "log_params",
     "dump", "dumps", "safe_dump", "zeros", "ones", "full", "empty", "arange", "linspace",
 })  # fmt: skip
+#: Calls that make the same of both.
+_DEAF = frozenset({"float", "bool", "max", "min", "sum"})
+#: Methods that hand out a dict's values without their names.
+_ITEMS = frozenset({"items", "values"})
 #: What has the kind of its parts, or holds them.
 _HANDING_ON = (ast.UnaryOp, ast.IfExp, ast.BoolOp, ast.Dict, ast.Tuple, ast.List, ast.Starred)
 _INT = re.compile(r"\bint\b")
 _FLOAT = re.compile(r"\b(float|complex|Any|object|Number)\b")
 
 
-def telling_use(module: Module, place: ast.expr, name: str) -> ast.AST | None:
+def telling_use(module: Module, place: ast.expr, said: Collection[str]) -> ast.AST | None:
     """Return the first thing in a file that would tell an int at a place from a float, or None.
 
     Args:
         module: the file that the int is written in.
         place: where.
-        name: what the finding calls it.
+        said: what findings call it.
     """
-    names = {name.lstrip("-").replace("-", "_"), *_named(module, place)}
-    uses = [place, *(node for node in module.nodes if _goes_by(node) in names)]
-    return next((use for use in sorted(uses, key=_line) if _is_told(module, use)), None)
+    names = {*(name.lstrip("-").replace("-", "_") for name in said), *_named(module, place)}
+    holders = set(_holders(module, place)) - names
+    uses = [place, *(node for node in module.nodes if _goes_by(node) in names | holders)]
+    for use in sorted(uses, key=_line):
+        if _is_told(module, use) or (_goes_by(use) in names and _is_handed_on(module, use, names)):
+            return use
+    return None
+
+
+def _is_handed_on(module: Module, use: ast.AST, names: set[str]) -> bool:
+    """Say whether a value is handed to a call as anything but itself: who knows what that takes."""
+    parent = module.parents.get(use)
+    if isinstance(parent, ast.keyword):
+        return parent.arg not in names
+    return isinstance(parent, ast.Call) and parent.func is not use and module.dotted(parent.func) not in _DEAF
+
+
+def _holders(module: Module, place: ast.AST) -> Iterator[str]:
+    """Yield the names of the dicts that hold a value."""
+    parent = module.parents.get(place)
+    if isinstance(parent, ast.Dict):
+        yield from _named(module, parent)
+        yield from _holders(module, parent)
 
 
 def _named(module: Module, place: ast.AST) -> Iterator[str]:
-    """Yield the names that a value goes by in its file, and that of the dict which holds it."""
+    """Yield the names that a value goes by in its file."""
     parent = module.parents.get(place)
     if isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr):
         targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
@@ -54,7 +78,6 @@ def _named(module: Module, place: ast.AST) -> Iterator[str]:
         key = parent.keys[parent.values.index(place)]
         if isinstance(key, ast.Constant):
             yield str(key.value)
-        yield from _named(module, parent)
     elif isinstance(parent, ast.keyword):
         yield parent.arg or ""
     elif isinstance(parent, ast.arguments):
@@ -78,7 +101,7 @@ def _goes_by(node: ast.AST) -> str:
     return node.arg if isinstance(node, ast.arg) else ""
 
 
-def _is_told(module: Module, use: ast.AST) -> bool:
+def _is_told(module: Module, use: ast.AST) -> bool:  # noqa: PLR0911 - one for each place of a value
     parent = module.parents.get(use)
     if isinstance(parent, _HANDING_ON):
         return _is_told(module, parent)
@@ -86,6 +109,8 @@ def _is_told(module: Module, use: ast.AST) -> bool:
         return _is_telling_call(module, module.parents.get(parent))
     if isinstance(parent, ast.Call):
         return parent.func is not use and _is_telling_call(module, parent)
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in _ITEMS
     if isinstance(parent, ast.Subscript):
         return parent.slice is use
     if isinstance(parent, ast.BinOp):

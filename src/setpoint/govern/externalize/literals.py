@@ -64,14 +64,12 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
     if module.path not in given.files:
         raise Unmovable(f"it is written in {module.path}, which is out of scope")
     _check_place(module, place)
+    _check_targets(module, place, reading)
     for part in address.variables:
         if not is_argument(part, module, place):
             raise Unmovable(f"it is written where no {part} is known: give --at {part}=VALUE")
     value = _number(literal.value, place, module)
     checked, note = checked_value(value, keys[0], given.catalogues)
-    if note and (told := telling_use(module, place, finding.name)) is not None:
-        line = getattr(told, "lineno", place.lineno)
-        raise Unmovable(f"{note}, which line {line} would tell from it: write {checked!r} first")
     return Move(
         (finding,),
         module.path,
@@ -82,6 +80,19 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
         dict.fromkeys(keys, checked),
         note,
     )
+
+
+def kind_told(move: Move, module: Module) -> str:
+    """Return why a move may not change an int to a float; empty when its own file cannot tell them apart."""
+    if not move.note or move.is_range:
+        return ""
+    nodes = (node for node in module.nodes if isinstance(node, ast.expr) and node.lineno == move.place.line)
+    place = next((node for node in nodes if place_of(module, node) == move.place), None)
+    if not isinstance(place, ast.Constant | ast.UnaryOp | ast.BinOp):
+        return ""
+    told = telling_use(module, place, {finding.name for finding in move.findings})
+    line = getattr(told, "lineno", place.lineno)
+    return f"{move.note}, which line {line} would tell from it: write the float first" if told else ""
 
 
 def expression_at(module: Module, finding: Finding) -> ast.expr:
@@ -161,6 +172,21 @@ def _check_place(module: Module, place: ast.expr) -> None:
         if isinstance(up, ast.pattern):
             raise Unmovable("it is what a match compares with")
         inner = up
+
+
+def _check_targets(module: Module, place: ast.expr, reading: Reading) -> None:
+    """Refuse ``learning_rate = max_depth = 1``: the gate says one name for each literal."""
+    statement = module.parents.get(place)
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    named = [target.id for target in targets if isinstance(target, ast.Name)]
+    owners = {owner.parameter for name in named if (owner := reading.names.owner(name)) is not None}
+    if len(owners) > 1:
+        raise Unmovable(several_keys(source_of(module, place)))
+
+
+def several_keys(old: str) -> str:
+    """Return the reason why a constant stays that several keys would take."""
+    return f"{old} is the value of several keys: give each a constant of its own"
 
 
 def names_in(node: ast.expr, module: Module) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from setpoint.change.invariants import violations
 from setpoint.govern.externalize.groups import groups_in
 from setpoint.govern.externalize.importing import binds_setpoint
-from setpoint.govern.externalize.literals import Given, literal_move
+from setpoint.govern.externalize.literals import Given, kind_told, literal_move, several_keys
 from setpoint.govern.externalize.moves import Left, Move, Plan, Unmovable
 from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.reads import fallback_move, undeclared_move, variable_move
@@ -107,7 +107,7 @@ def _joined(moves: Sequence[Move]) -> tuple[list[Move], list[Left]]:
         joined[-1] = last._replace(findings=last.findings + move.findings)
     kept = [move for index, move in enumerate(joined) if index not in spoiled]
     left = [
-        Left(finding, f"{joined[index].old} is the value of several keys: give each a constant of its own")
+        Left(finding, several_keys(joined[index].old))
         for index in sorted(spoiled)
         for finding in joined[index].findings
     ]
@@ -122,6 +122,8 @@ def _undisturbed(moves: Sequence[Move], readings: Mapping[str, Reading]) -> tupl
     for move in moves:
         if move.path in taken:
             left += _leave(move, "this file uses the name setpoint for something else")
+        elif told := kind_told(move, readings[move.path].module):
+            left += _leave(move, told)
         elif _loses_a_comment(move, texts[move.path]):
             left += _leave(move, "a comment inside it would be lost")
         else:

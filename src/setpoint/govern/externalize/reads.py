@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from setpoint.govern.gate.source import Module
 
 
+_SETPOINT = "setpoint."
 _NO_CONSTANT = "no catalogue declares it, and its value is no constant that one could hold"
 
 
@@ -81,6 +82,8 @@ def fallback_move(finding: Finding, reading: Reading, given: Given) -> Move:
     call = next((up for up in module.ancestors(node) if isinstance(up, ast.Call)), None)
     if call is None or any(part.startswith("<") for part in finding.address):
         raise Unmovable("which key it reads is computed: seed those keys, then leave the fallback out")
+    if foreign := _foreign(call, module):
+        raise Unmovable(f"{foreign} may be no resolver of Setpoint's: leave the fallback out by hand")
     address = Address(finding.address[:-1], finding.address[-1])
     (key,) = address.keys(given.catalogues)
     kept = [source_of(module, argument) for argument in call.args]
@@ -93,6 +96,19 @@ def fallback_move(finding: Finding, reading: Reading, given: Given) -> Move:
     sets = {} if key in given.values else {key: value}
     expression = f"{source_of(module, call.func)}({', '.join(kept)})"
     return _read(finding, module, call, address, sets)._replace(expression=expression, note=note)
+
+
+def _foreign(call: ast.Call, module: Module) -> str:
+    """Return what else than Setpoint the source shows a resolver to be of; empty when it shows nothing."""
+    holder = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+    made = module.expression(holder)
+    named = made.func if isinstance(made, ast.Call) else made
+    first = next((node.id for node in ast.walk(named) if isinstance(node, ast.Name)), "")
+    is_own = first in module.imports or bool(module.scope(call).lookup(first)) if first else False
+    is_name = isinstance(call.func, ast.Attribute) and isinstance(holder, ast.Name)
+    is_given = made is holder and is_name and first not in module.imports
+    is_setpoint = module.dotted(named).startswith(_SETPOINT)
+    return ast.unparse(holder) if is_own and not is_given and not is_setpoint else ""
 
 
 def undeclared_value(finding: Finding, reading: Reading) -> tuple[ast.expr, Scalar]:
