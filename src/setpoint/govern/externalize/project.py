@@ -135,10 +135,18 @@ def _findings(project: Project, paths: Sequence[Path], judge: Judge) -> tuple[li
     today = datetime.now(UTC).date()
     standing = apply_suppressions(found, told.suppressions, today, config.budget).standing
     files = files_in_scope(list(paths), project.root, config)
+    twice = _linked(files, project.root)
+    own = {project.draft.as_posix(), project.parity.as_posix(), *twice}
     python = frozenset(relative(file, project.root) for file in files if file.suffix in PYTHON)
-    own = {project.draft.as_posix(), project.parity.as_posix()}
     kept = [f for f in standing if not f.rule.startswith("SPG9") and f.path not in own]
     return [f for f in kept if not f.path.startswith(f"{project.seeds.as_posix()}/")], python - own
+
+
+def _linked(files: Iterable[Path], root: Path) -> set[str]:
+    """Return the links to files that are in scope themselves: what is moved there is moved here."""
+    links = {file for file in files if file.resolve() != file.absolute()}
+    targets = {file.resolve() for file in files if file not in links}
+    return {relative(file, root) for file in links if file.resolve() in targets}
 
 
 class _Readings(dict[str, "Reading"]):
