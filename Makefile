@@ -22,8 +22,10 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 demo: setup  ## seed, sweep and judge on real data where there is some; state stays in .setpoint
 	@SETPOINT_HOME=$${SETPOINT_HOME:-$(CURDIR)/.setpoint} $(BIN)/setpoint demo
 
+# First what one core serves, with a worker for each of two cores, then what keeps both busy by itself.
 test: setup  ## the whole test suite
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not whole_machine" -n auto --maxprocesses 2 --dist worksteal
+	$(BIN)/pytest -m whole_machine
 
 check: setup  ## lint, format, types, dependencies, reference docs, our own gate
 	$(BIN)/ruff check .

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -63,6 +63,12 @@ MARKET_DATA = os.environ.get("SETPOINT_MARKET_DATA", "")
 #: Tests of the room `store` also run on the oldest supported release; see tests/store/conftest.py.
 DEBIAN_15 = "/usr/lib/postgresql/15/bin"
 
+#: A slow example on a busy machine is no failure: no test asserts a time, and hypothesis shall not either.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
+
 
 @dataclass(frozen=True)
 class TestServer:
@@ -86,6 +92,21 @@ class TestServer:
             connection.execute(statement)
 
 
+def pytest_configure() -> None:
+    """Make tables 300 columns wide, for every worker and in every order of tests.
+
+    The command line measures its screen once, when it is imported; a worker's environment says 80.
+    """
+    os.environ["COLUMNS"] = "300"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse to run what keeps the whole machine busy beside another worker."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1 and item.get_closest_marker("whole_machine"):
+        pytest.fail("it keeps two cores busy by itself: run it with -m whole_machine and without -n")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the user's settings or hyperparameters, and none writes to the user's home."""
@@ -101,13 +122,6 @@ def nothing_leaks() -> Iterator[None]:
     SCAN.listen()
     yield
     assert not SCAN.findings, f"secrets were told: {SCAN.findings[:20]}"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def wide_screen() -> None:
-    """Tables are 300 columns wide in every order of tests: the command line measures its screen once."""
-    os.environ["COLUMNS"] = "300"
-    import_module("setpoint.cli.app")
 
 
 @pytest.fixture(scope="session")
@@ -206,7 +220,7 @@ def as_(server: TestServer, clone: str, people: None, tmp_path: Path) -> Iterato
         database.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def catalogues() -> Catalogues:
     """The bundled catalogues."""
     return load_catalogues(Settings.catalogues)

@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,7 +15,7 @@ import psycopg
 import uvicorn
 
 from secret_scan import SCAN
-from setpoint.serve.access.passwords import keep
+from setpoint.serve.access.passwords import Kept, keep
 from setpoint.serve.app import build_app
 from setpoint.serve.plane import Plane
 from setpoint.serve.server import PlaneProtocol
@@ -51,13 +52,19 @@ def open_accounts(owner_url: str) -> None:
 
 def set_password(owner_url: str, account: str, password: str) -> str:
     """Give an account a password, as it would be kept; it must appear in no answer and no log."""
-    kept = keep(SCAN.password(password))
+    kept = _kept(SCAN.password(password))
     with psycopg.connect(owner_url) as connection:
         connection.execute(
             "UPDATE accounts SET password_parameters = %s, password_verifier = %s WHERE name = %s",
             [kept.parameters, kept.verifier, account],
         )
     return password
+
+
+@cache
+def _kept(password: str) -> Kept:
+    """Return a password as it is kept; to make that costs what it must cost, so it is made once."""
+    return keep(password)
 
 
 def credential(owner_url: str, account: str, kind: str = "session", *, lives_s: float = 3600) -> str:

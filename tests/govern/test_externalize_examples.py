@@ -201,6 +201,7 @@ def test_the_tests_of_the_project_before_pass(tmp_path):
     assert " passed" in printed
 
 
+@pytest.mark.whole_machine
 def test_the_models_are_the_same_bytes(models):
     """What is trained with values from the control plane is what was trained with values from the source."""
     assert len(models.before) > 1000

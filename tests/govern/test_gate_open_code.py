@@ -22,6 +22,7 @@ def judge():
     return Judge(Names.load(load_catalogues(",".join(bundled_catalogues()))), {})
 
 
+@pytest.mark.whole_machine  # so many files are parsed by two processes
 def test_code_that_trains_nothing_has_no_finding(judge):
     """Over more than 800 files, no finding and no file that cannot be judged."""
     told = scan([SITE / name for name in LOOK_ALIKES if (SITE / name).is_dir()], SITE, Config(), judge)

@@ -4,6 +4,7 @@ import ast
 import random
 import sysconfig
 import textwrap
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,16 +38,22 @@ def reader():
     return Reader(STANDARD_LIBRARY, Judge(Names.load(load_catalogues(",".join(bundled_catalogues()))), {}))
 
 
-def planted(host, text, rng):
-    """Return the host with a text before one of its statements, and how many lines stand before it."""
+@cache
+def statements(host):
+    """Return the statements after a module's imports, and its functions."""
     tree = ast.parse(host)
-    body = tree.body
     past_imports = next(
-        i for i, node in enumerate(body) if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)
+        i for i, node in enumerate(tree.body) if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)
     )
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.body[0].lineno > n.lineno]
+    return tree.body[past_imports:], functions
+
+
+def planted(host, text, rng):
+    """Return the host with a text before one of its statements, and how many lines stand before it."""
+    body, functions = statements(host)
     inside = functions and '"""' not in text and rng.random() < 0.5
-    statement = rng.choice([rng.choice(functions).body[-1]] if inside else body[past_imports:])
+    statement = rng.choice([rng.choice(functions).body[-1]] if inside else body)
     first = min([statement.lineno, *(node.lineno for node in getattr(statement, "decorator_list", []))])
     lines = host.splitlines()
     written = textwrap.indent(text, " " * statement.col_offset).splitlines()

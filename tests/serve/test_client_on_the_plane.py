@@ -55,6 +55,7 @@ def test_a_pin_is_what_the_database_holds(seeded, lively, environ, write):
     first = setpoint.pin(CONTEXT, environ=environ)
     again = setpoint.pin(CONTEXT, environ=environ)
     revision = write(0.125)
+    until(lambda: lively.live.feed.newest == revision, "the plane hears of it")
     changed = setpoint.pin(CONTEXT, environ=environ)
 
     assert first.hash == again.hash != changed.hash

@@ -19,6 +19,9 @@ from setpoint.store import embedded
 from setpoint.store.migrate import migrate
 from sweep_home import wait_for
 
+#: A plane of two processes wants both cores of the smallest machine the suite runs on.
+ONE_OR_TWO = [(), pytest.param(("--workers", "2"), marks=pytest.mark.whole_machine)]
+
 
 @pytest.fixture
 def serving(server, clone, tmp_path):
@@ -79,7 +82,7 @@ def test_it_never_migrates(serving, server, clone):
     assert tables == (0,)
 
 
-@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "two"])
+@pytest.mark.parametrize("options", ONE_OR_TWO, ids=["one", "two"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["terminated", "ctrl-c"])
 def test_a_stop_is_graceful_and_ends_well(serving, options, number):
     """SIGTERM and Ctrl-C end it with exit code 0, a connection that stays open notwithstanding."""
@@ -94,7 +97,7 @@ def test_a_stop_is_graceful_and_ends_well(serving, options, number):
     assert "Traceback" not in plane.log.read_text()
 
 
-@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "two"])
+@pytest.mark.parametrize("options", ONE_OR_TWO, ids=["one", "two"])
 @pytest.mark.parametrize("signals", [1, 2], ids=["once", "twice"])
 def test_open_streams_do_not_hold_up_a_stop(serving, owner_url, options, signals):
     """With a stream open, Ctrl-C ends the plane well, and so does a second one that will not wait."""
@@ -114,7 +117,7 @@ def test_open_streams_do_not_hold_up_a_stop(serving, owner_url, options, signals
     assert code == 0, plane.log.read_text()
 
 
-@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "two"])
+@pytest.mark.parametrize("options", ONE_OR_TWO, ids=["one", "two"])
 def test_streams_are_ended_and_not_cut_by_a_stop(serving, owner_url, options):
     """SIGTERM ends every stream as a whole answer, in each process, with nothing that had to be cancelled."""
     open_accounts(owner_url)
@@ -137,6 +140,7 @@ def test_streams_are_ended_and_not_cut_by_a_stop(serving, owner_url, options):
     assert "Cancel" not in plane.log.read_text()
 
 
+@pytest.mark.whole_machine
 def test_a_killed_process_of_two_is_replaced(serving):
     """One of two is killed: the other serves on, and soon there are two again."""
     plane = serving("--workers", "2")
@@ -154,6 +158,7 @@ def test_a_killed_process_of_two_is_replaced(serving):
     plane.wait()
 
 
+@pytest.mark.whole_machine
 def test_its_processes_end_with_the_one_that_started_them(serving):
     """Killing the first process leaves nobody behind on the port."""
     plane = serving("--workers", "2")
@@ -250,6 +255,7 @@ def test_a_pipe_gets_no_secret(tmp_path):
     assert "spo_" not in out + plane.log.read_text()
 
 
+@pytest.mark.whole_machine
 def test_two_processes_share_an_embedded_database(tmp_path):
     """`serve --workers 2` without a database of its own works on the embedded one, in an empty home."""
     home = tmp_path / "home"

@@ -22,6 +22,9 @@ from setpoint.store.connect import Server
 from setpoint.store.database import Database
 from setpoint.store.notifications import Follower
 
+#: A stream whose reader has left is noticed at the next beat: a plane that a test stops need not wait for it.
+QUICK_BEAT_S = 0.2
+
 
 def eventually(found):
     """Wait until ``found()`` is true."""
@@ -107,7 +110,7 @@ def test_a_forgotten_past_is_told_by_its_newest(seeded, plane_settings, client_o
     """A reader from before what is remembered, and one from a future that is none, hear of the newest."""
     monkeypatch.setattr(feeding, "REMEMBERED", 3)
     revisions = [write(0.07 + n / 1e4) for n in range(8)]
-    with live_plane(plane_settings) as served:
+    with live_plane(plane_settings, beat_s=QUICK_BEAT_S) as served:
         client = client_of(served.url)
         for last in (0, revisions[2], 10**6, -5):
             with reading(client, last_event_id=last) as events:
@@ -119,7 +122,10 @@ def test_a_forgotten_past_is_told_by_its_newest(seeded, plane_settings, client_o
 def test_a_dropped_notification_is_found_by_the_scan(seeded, plane_settings, client_of, write, monkeypatch):
     """With nobody listening on the channel, the revision is told all the same."""
     monkeypatch.setattr(notifications, "REVISION_CHANNEL", "setpoint_silence")
-    with live_plane(plane_settings) as served, reading(client_of(served.url)) as events:
+    with (
+        live_plane(plane_settings, beat_s=QUICK_BEAT_S) as served,
+        reading(client_of(served.url)) as events,
+    ):
         revision = write(0.07)
         assert int(next(events).id) == revision
 
@@ -188,7 +194,7 @@ def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(
     """Thousands of revisions pass it by: the server holds no more than a buffer, the reader gets the last."""
     monkeypatch.setattr(feeding, "REMEMBERED", 500)
     write(0.07)
-    with live_plane(plane_settings, send_buffer_bytes=4096) as served:
+    with live_plane(plane_settings, beat_s=QUICK_BEAT_S, send_buffer_bytes=4096) as served:
         client = client_of(served.url)
         slow = stuck_reader(served, client)
         eventually(lambda: served.live.streams == 1)
@@ -212,7 +218,7 @@ def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(
 def test_a_reader_that_never_reads_is_given_up(database, plane_settings, client_of, owner_url, monkeypatch):
     """When its connection takes nothing for longer than a stream may stall, it is over; others go on."""
     monkeypatch.setattr(streaming, "STALLED_S", 4.0)
-    with live_plane(plane_settings, beat_s=0.2, send_buffer_bytes=4096) as served:
+    with live_plane(plane_settings, beat_s=QUICK_BEAT_S, send_buffer_bytes=4096) as served:
         client = client_of(served.url)
         slow = stuck_reader(served, client)
         with reading(client) as events, psycopg.connect(owner_url, autocommit=True) as owner:
@@ -305,6 +311,7 @@ def two_planes(plane_settings, tmp_path):
             process.kill()
 
 
+@pytest.mark.whole_machine
 def test_a_change_through_one_process_is_streamed_by_the_other(seeded, two_planes, client_of):
     """Two server processes on one database: written through the first, told by the second."""
     first, second = two_planes

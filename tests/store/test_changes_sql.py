@@ -777,6 +777,7 @@ def wait_for_a_waiting_session(owner_url):
             pass
 
 
+@pytest.mark.whole_machine
 def test_two_hundred_changes_of_eight_writers_lose_nothing(as_, ada):
     """Random proposals, edits and applications on three scopes: every told success is there, once."""
     scopes = ["global", "symbol=X", "profile=demo"]

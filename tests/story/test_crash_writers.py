@@ -24,6 +24,9 @@ from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.database import Database
 
+#: Eight writers keep PostgreSQL as busy as it can be.
+pytestmark = pytest.mark.whole_machine
+
 WRITERS, CHANGES, KILLS = 8, 2000, 4
 PATIENCE_S = 240.0
 KEYS = ("COUNT_M_RED", "COUNT_M_GREEN", "COUNT_M_BLUE")

@@ -23,6 +23,7 @@ def tiny_demo(database, catalogues):
     apply_seed(database, catalogues, (load_seeds("", catalogues)[0], overlay), ADA, overwrite=False)
 
 
+@pytest.mark.whole_machine  # its sweep trains in as many processes as there are cores
 def test_without_data_the_demo_invents_a_market_and_says_so(
     setpoint_command, tiny_demo, plane_login, settings, database
 ):

@@ -31,6 +31,9 @@ from setpoint.store.operate import url as address
 from sweep_home import ADA, TINY, Home, finish, wait_for
 from training_machine import make_machine, told_events
 
+#: Two plane processes, four writers, three watches and a sweep at once.
+pytestmark = pytest.mark.whole_machine
+
 #: Two writers compete for the global document, two have one of their own.
 SCOPES = ("global", "global", "symbol=BTCUSDC", "symbol=ETHUSDC")
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"

@@ -12,6 +12,9 @@ import pytest
 from setpoint.store import embedded, processes
 from sweep_home import TINY_SWEEP, Done, finish, wait_for
 
+#: Sweeps train in as many processes as there are cores.
+pytestmark = pytest.mark.whole_machine
+
 DISTURBANCES = {"ctrl-c": signal.SIGINT, "terminated": signal.SIGTERM, "killed": signal.SIGKILL}
 
 

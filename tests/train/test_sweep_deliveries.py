@@ -22,6 +22,9 @@ from setpoint.train.plan import make_plan
 from setpoint.train.sweep import begin
 from sweep_home import ADA, Home, finish, wait_for
 
+#: Sweeps train in as many processes as there are cores.
+pytestmark = pytest.mark.whole_machine
+
 #: UNIUSDC is not traded here: another dollar quote stands in.
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDT")
 COLUMNS = ("open_time", "open", "high", "low", "close", "volume")

@@ -17,6 +17,9 @@ from setpoint.store.operate import url as address
 from sweep_home import ADA, TINY, TINY_SWEEP, Home, finish, wait_for
 from training_machine import make_machine, told_events
 
+#: Sweeps train in as many processes as there are cores, beside a plane.
+pytestmark = pytest.mark.whole_machine
+
 #: Half as many units as the tiny budget, for stories that only need some.
 HALF_SCOPE = "profile=half"
 HALF_SWEEP = ("--context", HALF_SCOPE, "--data", "synthetic")

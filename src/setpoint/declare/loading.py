@@ -27,7 +27,7 @@ _TOKEN = re.compile(r"[A-Z0-9]+\Z")
 _PREFIX = re.compile(r"[A-Z][A-Z0-9_]*[A-Z0-9]\Z")
 _VERSION = re.compile(r"\d+\.\d+\.\d+\Z")
 _TYPES = ("int", "float", "bool", "categorical")
-_ROLES = ("value", "max_rounds", "early_stopping")
+_ROLES = ("value", "max_rounds", "early_stopping", "alone")
 _TOP = {"format", "name", "version", "title", "prefix", "dimensions", "parts", "parameters"} | {
     "invariants",
     "universes",

@@ -62,7 +62,8 @@ class Parameter:
     choices: tuple[str, ...] = ()
     #: True when the parameter also has a governed search range (three more keys).
     tuned: bool = False
-    #: ``"value"``, ``"max_rounds"`` or ``"early_stopping"``; rounds are no library parameters.
+    #: ``"value"``, ``"max_rounds"`` or ``"early_stopping"``; rounds are no library parameters. ``"alone"``:
+    #: read at its own address only, so that declaring it changes no group that is read whole.
     role: str = "value"
     #: Restricts the parameter to some values of a key part, such as ``{"model": ("xgb",)}``.
     applies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

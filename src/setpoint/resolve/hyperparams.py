@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar
     from setpoint.resolve.snapshot import Snapshot
 
+#: The roles that ``rounds`` reads.
+_ROUNDS = ("max_rounds", "early_stopping")
+
 
 class Hyperparams:
     """The typed values of one pinned snapshot.
@@ -91,7 +94,7 @@ class Hyperparams:
         return self._values[key]
 
     def params(self, *parts: str, chosen: Mapping[str, Scalar] | None = None) -> dict[str, Any]:
-        """Return the values for one combination of parts by library name, without rounds.
+        """Return the values for one combination of parts by library name: those of the role "value".
 
         Args:
             *parts: such as ``"lgb", "5m"``.
@@ -118,9 +121,9 @@ class Hyperparams:
         found: dict[str, Any] = {}
         for declared in self._group(parts):
             name, role = declared.parameter.name, declared.parameter.role
-            if role != "value":
+            if role in _ROUNDS:
                 found[role] = chosen[name] if name in chosen else self.resolve(*parts, name)
-        for role in ("max_rounds", "early_stopping"):
+        for role in _ROUNDS:
             if role not in found:
                 raise UnknownKey(
                     f"no parameter of {'/'.join(parts)} is declared with role = {role!r}.",

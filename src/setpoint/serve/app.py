@@ -8,6 +8,7 @@ each answer costs thirty times as much as sending bytes that are ready.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import current_default_thread_limiter
@@ -25,7 +26,7 @@ from setpoint.serve.hot import holders, manifest, ofrep, snapshots, stream
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.routing import Route
+    from starlette.routing import BaseRoute, Route
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from setpoint.serve.hot.live import Live
@@ -75,11 +76,21 @@ def build_api(plane: Plane, plain: Starlette | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     api.state.plane = plane
-    for router in (*ROUTERS, pages.router):
-        api.include_router(router)
+    api.router.routes.extend(_typed_routes())
     problems.install(api)
     describe(api, plain.routes if plain else _plain_routes(plane))
     return api
+
+
+@cache
+def _typed_routes() -> tuple[BaseRoute, ...]:
+    """Return every typed route, made once for all planes of a process: a route holds nothing of a plane."""
+    together = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, generate_unique_id_function=operation_id
+    )
+    for router in (*ROUTERS, pages.router):
+        together.include_router(router)
+    return tuple(together.routes)
 
 
 class _Doors:

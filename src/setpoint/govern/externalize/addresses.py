@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.errors import UsageError
 from setpoint.govern.externalize.moves import Unmovable
+from setpoint.govern.gate.source import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,14 +102,26 @@ def _owned(finding: Finding, names: Names, at: Mapping[str, str]) -> tuple[str, 
     address = finding.address
     if not address:
         raise Unmovable("no catalogue declares a key for it")
-    library = next((at[part[1:-1]] for part in address[:1] if part[1:-1] in at), "")
-    owner = names.owner(finding.name, library) if library and address[0].startswith("<") else None
-    if owner is not None:
-        address = (*owner.address[:1], *finding.address[1:-1], owner.address[-1])
-    if " or " in finding.key and owner is None:
-        part = address[0][1:-1]
-        raise Unmovable(f"it may be {finding.key}: give --at {part}=VALUE")
-    return address
+    if " or " not in finding.key and not address[0].startswith("<"):
+        return address
+    owners = [owner for value in at.values() if (owner := names.owner(finding.name, value)) is not None]
+    owner = next((owner for owner in owners if " or " not in owner.key), None)
+    if owner is None and " or " in finding.key:
+        raise Unmovable(f"it may be {finding.key}: give --at {_library_part(names)}=VALUE")
+    if owner is None or owner.address[0].startswith("<"):
+        return address
+    # Where the source said a part besides, such as a timeframe around the value, it stays said.
+    same = len(owner.address) == len(address)
+    said = [
+        known if same and open_.startswith("<") else open_
+        for open_, known in zip(owner.address, address, strict=False)
+    ]
+    return tuple(said) if same else owner.address
+
+
+def _library_part(names: Names) -> str:
+    parts = (part for member in names.catalogues.members for part in member.parts)
+    return next(part.name for part in parts if "xgb" in part.tokens)
 
 
 def _part(part: str, at: Mapping[str, str], module: Module, node: ast.AST) -> str:
@@ -125,15 +138,23 @@ def _part(part: str, at: Mapping[str, str], module: Module, node: ast.AST) -> st
 
 
 def is_argument(name: str, module: Module, node: ast.AST) -> bool:
-    """Say whether a function around a node, in whose body the node stands, takes an argument."""
+    """Say whether a name, read at a node, is an argument of a function around it, and nothing else ever."""
     inner = node
     for up in module.ancestors(node):
-        if isinstance(up, ast.FunctionDef | ast.AsyncFunctionDef) and inner in up.body:
+        bindings = module.scopes[up].bindings.get(name, []) if up in module.scopes else []
+        if isinstance(up, FUNCTIONS) and bindings and (inner is up.body or inner in _statements(up)):
             given = (*up.args.posonlyargs, *up.args.args, *up.args.kwonlyargs)
-            if any(argument.arg == name for argument in given):
-                return True
+            is_bound_elsewhere = any(name in scope.elsewhere for scope in module.scopes.values())
+            taken = any(argument.arg == name for argument in given)
+            return taken and len(bindings) == 1 and not is_bound_elsewhere
+        if isinstance(up, ast.ClassDef) and bindings and module.scope(node).node is up:
+            return False
         inner = up
     return False
+
+
+def _statements(function: ast.AST) -> list[ast.stmt]:
+    return [] if isinstance(function, ast.Lambda) else function.body  # type: ignore[attr-defined]
 
 
 def _tokens(catalogues: Catalogues, name: str) -> tuple[str, ...]:

@@ -71,6 +71,7 @@ def _head(home: Catalogue) -> str:
     lines = [
         "# Parameters that the source used and no catalogue declared, written by `setpoint externalize`.",
         "# Say what each is for, widen its bounds, and move it to the catalogue where it belongs.",
+        "# Its role keeps it out of `params`.",
         "format = 1",
         f'name = "{NAME}"',
         'version = "0.1.0"',
@@ -88,7 +89,8 @@ def _declaration(draft: Draft, home: Catalogue) -> str:
     part = next(part.name for part in home.parts if draft.library in part.tokens)
     kind, value = _TYPES[type(draft.value)], toml_scalar(draft.value)
     lines = ["", "[[parameters]]", f'name = "{draft.name}"', f'applies = {{ {part} = ["{draft.library}"] }}']
-    lines.append(f'type = "{kind}"')
+    # A group that is read whole gives what it gave.
+    lines += [f'type = "{kind}"', 'role = "alone"']
     if kind in {"int", "float"}:
         lines += [f"low = {value}", f"high = {value}"]
     elif kind == "categorical":

@@ -12,14 +12,16 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.errors import InvalidValue
+from setpoint.declare.document import canonical_text
+from setpoint.errors import InvalidDocument, InvalidValue
 from setpoint.govern.externalize.addresses import address_of, is_argument
+from setpoint.govern.externalize.kinds import telling_use
 from setpoint.govern.externalize.moves import Move, Unmovable
 from setpoint.govern.externalize.places import Lines, Place
 from setpoint.govern.gate.judge import column_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Calls that make a number of the text or number they are given, and that number.
 CASTS = {"float": float, "int": int}
+#: What names of compilers hold that cannot call back into Python.
+_COMPILERS = ("jit", "vectorize", "cfunc", "stencil")
 
 
 class Given(NamedTuple):
@@ -55,7 +59,7 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
     if finding.bound:
         raise Unmovable("it is one bound of a search: a range moves whole, with suggest_float or suggest_int")
     keys = address.keys(given.catalogues)
-    literal = _one_literal(node, reading, given.catalogues.keys[keys[0]].parameter.choices)
+    literal = _one_literal(finding, node, reading, given.catalogues.keys[keys[0]].parameter.choices)
     module, place = (reading.module, node) if literal.origin is None else literal.origin
     if module.path not in given.files:
         raise Unmovable(f"it is written in {module.path}, which is out of scope")
@@ -65,8 +69,9 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
             raise Unmovable(f"it is written where no {part} is known: give --at {part}=VALUE")
     value = _number(literal.value, place, module)
     checked, note = checked_value(value, keys[0], given.catalogues)
-    if note and isinstance(module.parents.get(place), ast.FormattedValue):
-        raise Unmovable(f"it becomes text, and {note}")
+    if note and (told := telling_use(module, place, finding.name)) is not None:
+        line = getattr(told, "lineno", place.lineno)
+        raise Unmovable(f"{note}, which line {line} would tell from it: write {checked!r} first")
     return Move(
         (finding,),
         module.path,
@@ -113,22 +118,26 @@ def checked_value(value: Scalar, key: str, catalogues: Catalogues) -> tuple[Scal
     """Return a value as its key's type, and a note when the type is another one.
 
     Raises:
-        Unmovable: the catalogue refuses the value.
+        Unmovable: the catalogue or a document refuses the value.
     """
     parameter = catalogues.keys[key].parameter
     coerced = parameter.coerce(value)
     try:
         checked = parameter.check(coerced, key)
+        canonical_text({key: checked})
     except InvalidValue as problem:
         raise Unmovable(f"the catalogue refuses it: {problem.message} {problem.hint}".strip()) from None
+    except InvalidDocument as problem:
+        raise Unmovable(f"no document holds it: {problem.message} {problem.hint}".strip()) from None
     return checked, "" if type(checked) is type(value) else f"{value!r} becomes {checked!r}"
 
 
-def _one_literal(node: ast.expr, reading: Reading, choices: tuple[str, ...]) -> Literal:
+def _one_literal(finding: Finding, node: ast.expr, reading: Reading, choices: tuple[str, ...]) -> Literal:
     found = reading.folder.literals(node, choices)
     if not found:
         raise Unmovable("it stands inside a text: make it a value of its own first")
-    if any(literal.whole for literal in found):
+    # A starred name takes a list that stands nowhere as an expression of its own.
+    if any(literal.whole for literal in found) or finding.value not in {one.value for one in found}:
         raise Unmovable("it is a list of candidates: declare a range, and search it with hp.suggest")
     if len(found) > 1:
         listed = " or ".join(str(literal.value) for literal in found)
@@ -141,15 +150,50 @@ def _check_place(module: Module, place: ast.expr) -> None:
         raise Unmovable("a stub declares and runs nothing: write ... there")
     if isinstance(module.parents.get(place), ast.AugAssign):
         raise Unmovable("it changes a value that was there before: write the sum out first")
+    if named := names_in(place, module):
+        raise Unmovable(f"it is computed from {named}, which may be another value when it runs")
+    if not _reads_as(place, source_of(module, place)):
+        raise Unmovable("Python does not say where in this f-string it stands: move it out first")
     inner: ast.AST = place
     for up in module.ancestors(place):
-        if isinstance(up, ast.FunctionDef | ast.AsyncFunctionDef) and inner in up.body:
-            compiled = [name for name in map(ast.unparse, up.decorator_list) if "jit" in name]
-            if compiled:
-                raise Unmovable(f"{up.name} is compiled by {compiled[0]}: hand the value in as an argument")
+        if isinstance(inner, ast.stmt) and (compiler := _compiler(up, module)):
+            raise Unmovable(f"it stands in what {compiler} compiles: hand the value in as an argument")
         if isinstance(up, ast.pattern):
             raise Unmovable("it is what a match compares with")
         inner = up
+
+
+def names_in(node: ast.expr, module: Module) -> str:
+    """Return a name that an expression reads, casts aside; empty when it is made of constants alone."""
+    called = {call.func for call in ast.walk(node) if isinstance(call, ast.Call)}
+    read = (inner for inner in ast.walk(node) if isinstance(inner, ast.Name | ast.Attribute))
+    return next(
+        (ast.unparse(inner) for inner in read if not called.intersection({inner, *_up(inner, module)})), ""
+    )
+
+
+def _up(node: ast.AST, module: Module) -> Iterator[ast.AST]:
+    """Yield the attributes that a name begins: ``np`` begins ``np.float32``."""
+    while isinstance(parent := module.parents.get(node), ast.Attribute):
+        yield parent
+        node = parent
+
+
+def _reads_as(node: ast.expr, source: str) -> bool:
+    """Say whether source is an expression; before Python 3.12 places inside f-strings may be wrong."""
+    try:
+        return ast.dump(ast.parse(f"({source}\n)", mode="eval").body) == ast.dump(node)
+    except (SyntaxError, ValueError):
+        return False
+
+
+def _compiler(function: ast.AST, module: Module) -> str:
+    """Return what compiles a function, as decorator or as a call that is handed it; or nothing."""
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return ""
+    handed = (call.func for call in module.passed.get(function.name, ()))
+    found = (ast.unparse(node) for node in (*function.decorator_list, *handed))
+    return next((name for name in found if any(word in name for word in _COMPILERS)), "")
 
 
 def _number(value: Scalar, place: ast.expr, module: Module) -> Scalar:
@@ -158,16 +202,21 @@ def _number(value: Scalar, place: ast.expr, module: Module) -> Scalar:
         cast = CASTS.get(module.dotted(place.func))
         if cast is None or len(place.args) != 1:
             raise Unmovable(f"{ast.unparse(place.func)} makes a value of another type of it")
-        return _cast(cast, value)
+        return cast_value(cast, value)
     if not isinstance(value, str) or not _is_number(value):
         return value
     cast = _cast_around(place, module)
     if cast is None:
         raise Unmovable("it is a text, and a number would be read: cast it where it stands first")
-    return _cast(cast, value)
+    return cast_value(cast, value)
 
 
-def _cast(cast: type[float | int], value: Scalar) -> float | int:
+def cast_value(cast: type[float | int], value: Scalar) -> float | int:
+    """Return what a cast makes of a value.
+
+    Raises:
+        Unmovable: it fails.
+    """
     try:
         return cast(value)
     except (ValueError, OverflowError):

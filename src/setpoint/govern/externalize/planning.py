@@ -20,6 +20,7 @@ from setpoint.govern.externalize.rewriting import removed_comments
 from setpoint.govern.externalize.searches import search_move
 from setpoint.govern.gate.data import is_data
 from setpoint.govern.gate.rules import environment_read, fallback, suggested, undeclared
+from setpoint.resolve.environment import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -84,6 +85,10 @@ def _move(finding: Finding, readings: Mapping[str, Reading], given: Given) -> Mo
         raise Unmovable("it stands in a notebook: move the code into a module first")
     if is_data(finding.path):
         raise Unmovable("it stands in a data file: have its reader ask for the key, then drop the line")
+    if finding.path not in given.files:
+        raise Unmovable("it is seen through a link: give the file itself")
+    if readings[finding.path].folder.imports.constant("setpoint.own", readings[finding.path].module):
+        raise Unmovable("the project has a module of its own that is called setpoint")
     mover = _MOVERS.get(finding.rule, literal_move)
     return mover(finding, readings[finding.path], given)
 
@@ -126,13 +131,14 @@ def _undisturbed(moves: Sequence[Move], readings: Mapping[str, Reading]) -> tupl
 
 def _agreeing(moves: Sequence[Move], seeded: Mapping[str, Scalar]) -> tuple[list[Move], list[Left]]:
     """Leave every move of a key that would need two values."""
-    wanted: dict[str, dict[Scalar, list[str]]] = defaultdict(dict)
+    # By their text: 0.0 and -0.0 are equal and not the same.
+    wanted: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for move in moves:
         for key, value in move.sets.items():
-            wanted[key].setdefault(value, []).append(move.where)
+            wanted[key].setdefault(to_text(value), []).append(move.where)
     for key, value in seeded.items():
         if key in wanted:
-            wanted[key].setdefault(value, []).append("the seed files")
+            wanted[key].setdefault(to_text(value), []).append("the seed files")
     torn = {key: values for key, values in wanted.items() if len(values) > 1}
     kept, left = [], []
     for move in moves:

@@ -6,6 +6,7 @@ key that the new source reads has the value that the old source had, and each ne
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from setpoint.change.invariants import judged_catalogues
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import InvalidDocument
+from setpoint.errors import InvalidDocument, UsageError
 from setpoint.govern.externalize.addresses import parse_at
 from setpoint.govern.externalize.drafting import Draft, draft_text, drafted
 from setpoint.govern.externalize.literals import Given
 from setpoint.govern.externalize.moves import Left, Plan, Unmovable
 from setpoint.govern.externalize.origins import Origins
+from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.planning import plan_moves
-from setpoint.govern.externalize.reads import undeclared_value
+from setpoint.govern.externalize.reads import handed_at, undeclared_value
 from setpoint.govern.externalize.texts import Text, decoded, existing, record_texts, source_texts
 from setpoint.govern.gate.config import load_config
 from setpoint.govern.gate.judge import Judge
@@ -85,27 +87,42 @@ def prepare(
     Raises:
         InvalidDocument: a file in scope cannot be read or parsed, or a seed file is wrong.
         MissingError: a path is not there, or nothing is in scope.
-        UsageError: ``at`` names no part.
+        UsageError: ``at`` names no part, or a path is outside the root.
     """
+    paths = [_below(project.root, path) for path in paths]
     catalogues = judged_catalogues(",".join(_anchored(project)))
     seeded = _seeded(project, catalogues)
     values = dict(live) if live is not None else seeded
-    judge = Judge(Names.load(catalogues), values, "seeded" if live is None else "live")
+    source = "seeded" if live is None else "live"
+    judge = Judge(Names.load(catalogues), values, source)
     findings, files = _findings(project, paths, judge)
     readings = _Readings(project.root, judge, files)
     origins = Origins(project.root)
     drafts, left = _drafts(findings, readings, origins)
     with tempfile.TemporaryDirectory() as folder:
         widened = _with_drafts(project, drafts.values(), catalogues, Path(folder))
+    if drafts:
+        # What the draft declares is known in every place now, as it will be the next time.
+        judge = Judge(Names.load(widened), values, source)
+        findings, left = _merged(_findings(project, paths, judge)[0], drafts, left, readings)
+        readings = _Readings(project.root, judge, files)
     given = Given(widened, parse_at(at, widened), values, files)
     told = {one.finding for one in left}
     plan = plan_moves([f for f in findings if f not in told], readings, given, seeded)
     plan, texts = source_texts(project.root, plan)
     plan = Plan(plan.moves, tuple(sorted((*plan.left, *left))), plan.groups)
-    moved = {finding for move in plan.moves for finding in move.findings}
-    kept = [draft for finding, draft in drafts.items() if finding in moved]
+    read = {(move.address.parts[:1], move.address.parameter) for move in plan.moves}
+    kept = [draft for draft in drafts.values() if ((draft.library,), draft.name) in read]
     texts += record_texts(project, plan, kept, widened, origins)
     return Prepared(plan, tuple(text for text in texts if text.before != text.after), widened, values)
+
+
+def _below(root: Path, path: Path) -> Path:
+    """Return a path as the root's own: one file has one name, and nothing else is written to."""
+    inside = os.path.relpath(path, root)
+    if inside == ".." or inside.startswith(f"..{os.sep}"):
+        raise UsageError(f"{path} is not below {root.resolve()}.", hint="give its folder with --root")
+    return root / inside
 
 
 def _anchored(project: Project) -> list[str]:
@@ -135,18 +152,17 @@ def _findings(project: Project, paths: Sequence[Path], judge: Judge) -> tuple[li
     today = datetime.now(UTC).date()
     standing = apply_suppressions(found, told.suppressions, today, config.budget).standing
     files = files_in_scope(list(paths), project.root, config)
-    twice = _linked(files, project.root)
-    own = {project.draft.as_posix(), project.parity.as_posix(), *twice}
-    python = frozenset(relative(file, project.root) for file in files if file.suffix in PYTHON)
-    kept = [f for f in standing if not f.rule.startswith("SPG9") and f.path not in own]
-    return [f for f in kept if not f.path.startswith(f"{project.seeds.as_posix()}/")], python - own
+    own = [file for file in files if file.suffix in PYTHON and not _is_link(file, project.root)]
+    python = frozenset(relative(file, project.root) for file in own)
+    written = {project.draft.as_posix(), project.parity.as_posix()}
+    kept = [f for f in standing if not f.rule.startswith("SPG9") and f.path not in written]
+    return [f for f in kept if not f.path.startswith(f"{project.seeds.as_posix()}/")], python - written
 
 
-def _linked(files: Iterable[Path], root: Path) -> set[str]:
-    """Return the links to files that are in scope themselves: what is moved there is moved here."""
-    links = {file for file in files if file.resolve() != file.absolute()}
-    targets = {file.resolve() for file in files if file not in links}
-    return {relative(file, root) for file in links if file.resolve() in targets}
+def _is_link(file: Path, root: Path) -> bool:
+    """Say whether a link below the root leads to a file, which has a name of its own then."""
+    below = file.absolute().relative_to(root.absolute())
+    return file.resolve() != root.resolve() / below
 
 
 class _Readings(dict[str, "Reading"]):
@@ -178,6 +194,21 @@ def _drafts(
         except Unmovable as reason:
             left.append(Left(finding, str(reason)))
     return drafts, left
+
+
+def _merged(
+    found: Iterable[Finding], drafts: Iterable[Finding], left: Iterable[Left], readings: Mapping[str, Reading]
+) -> tuple[list[Finding], list[Left]]:
+    """Join what is found with the draft and what called for it; each literal is considered once."""
+    asked = {handed_at(finding, readings[finding.path]): finding for finding in drafts}
+    fresh = [finding for finding in found if (finding.path, _place(finding)) not in asked]
+    known = {(finding.path, _place(finding)) for finding in fresh}
+    still = [one for one in left if handed_at(one.finding, readings[one.finding.path]) not in known]
+    return [*asked.values(), *fresh], still
+
+
+def _place(finding: Finding) -> Place:
+    return Place(finding.line, finding.column, finding.end_line, finding.end_column)
 
 
 def _with_drafts(

@@ -15,8 +15,10 @@ from setpoint.govern.externalize.addresses import Address, address_of
 from setpoint.govern.externalize.literals import (
     CASTS,
     Given,
+    cast_value,
     checked_value,
     expression_at,
+    names_in,
     place_of,
     source_of,
 )
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
     from setpoint.govern.gate.source import Module
+
+
+_NO_CONSTANT = "no catalogue declares it, and its value is no constant that one could hold"
 
 
 def variable_move(finding: Finding, reading: Reading, given: Given) -> Move:
@@ -58,7 +63,7 @@ def variable_move(finding: Finding, reading: Reading, given: Given) -> Move:
         folded = reading.folder.literals(default)
         if len(folded) != 1:
             raise Unmovable("its default is computed")
-        value, _ = checked_value(made(folded[0].value), finding.key, given.catalogues)
+        value, _ = checked_value(cast_value(made, folded[0].value), finding.key, given.catalogues)
         # A key that has a value is exported: then the default was never what the source read.
         sets = {} if finding.key in given.values else {finding.key: value}
     address = Address(declared.key.parts, declared.key.parameter)
@@ -101,8 +106,18 @@ def undeclared_value(finding: Finding, reading: Reading) -> tuple[ast.expr, Scal
         return value, value.value
     found = reading.folder.literals(value)
     if len(found) != 1 or found[0].whole or found[0].origin or isinstance(found[0].value, str):
-        raise Unmovable("no catalogue declares it, and its value is no constant that one could hold")
+        raise Unmovable(_NO_CONSTANT)
+    if names_in(found[0].place, reading.module):
+        raise Unmovable(_NO_CONSTANT)
     return value, found[0].value
+
+
+def handed_at(finding: Finding, reading: Reading) -> tuple[str, Place | None]:
+    """Return the file and the place of what an undeclared parameter is given; None beside no value."""
+    try:
+        return finding.path, place_of(reading.module, _handed(finding, reading.module))
+    except Unmovable:
+        return finding.path, None
 
 
 def undeclared_move(finding: Finding, reading: Reading, given: Given) -> Move:

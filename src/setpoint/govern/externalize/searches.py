@@ -17,6 +17,7 @@ from setpoint.govern.externalize.literals import (
     Given,
     checked_value,
     expression_at,
+    names_in,
     place_of,
     source_of,
 )
@@ -88,6 +89,8 @@ def _arguments(call: ast.Call) -> dict[str, ast.expr]:
 def _constant(node: ast.expr, reading: Reading) -> int | float:
     found = reading.folder.literals(node)
     if len(found) != 1 or found[0].origin or found[0].whole or isinstance(found[0].value, str):
+        raise Unmovable("a range moves whole, and one bound of it is computed")
+    if names_in(found[0].place, reading.module):
         raise Unmovable("a range moves whole, and one bound of it is computed")
     if isinstance(found[0].place, ast.Call):
         raise Unmovable("a range moves whole, and one bound of it is the result of a call")

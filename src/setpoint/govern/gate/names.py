@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from setpoint.declare.parameters import Parameter
 
 _FILE = Path(__file__).with_name("names.json")
-_KINDS = {"value": "param", "max_rounds": "rounds", "early_stopping": "early_stopping"}
+_KINDS = {"value": "param", "max_rounds": "rounds", "early_stopping": "early_stopping", "alone": "param"}
 #: What scripts call the libraries when they import them as the libraries' own guides do.
 CONVENTIONAL = {"xgb": "xgboost", "lgb": "lightgbm", "lgbm": "lightgbm", "cb": "catboost"}
 MODULES = {"xgboost": "xgb", "lightgbm": "lgb", "catboost": "cb"}

@@ -1,0 +1,80 @@
+"""Claim: only files with a finding are parsed anew, so a plan costs a fraction of a codemod over every file.
+
+The tree is the Python of installed packages up to `--lines`, with copies of the legacy example in folders of
+their own, each a module name apart, as a large repository holds a few trainings. The sides: the gate alone;
+the plan (gate, considering, rewriting of the found files by LibCST); and a codemod without a gate, which
+parses every file with LibCST and changes nothing. The last one runs once, over a share of the files, and is
+scaled by lines.
+Run: python bench/bench_externalize.py [--lines 200000] [--projects 20] [--repeats 3]
+"""
+
+import argparse
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import libcst
+
+from bench_gate import build_tree
+from ratio import table, take_turns
+from setpoint.declare.loading import load_catalogues
+from setpoint.govern.externalize.project import Project, prepare
+from setpoint.govern.gate.config import Config
+from setpoint.govern.gate.judge import Judge
+from setpoint.govern.gate.names import Names
+from setpoint.govern.gate.scan import scan
+
+EXAMPLE = Path(__file__).parents[1] / "docs/examples/externalize/before"
+CATALOGUES = "cvntrade,cvntrade-training"
+SHARE = 20
+
+
+def parse_share(tree):
+    """Parse every SHARE-th file with LibCST; returns seconds and lines."""
+    lines = 0
+    started = time.perf_counter()
+    for file in sorted(tree.rglob("*.py"))[::SHARE]:
+        content = file.read_bytes()
+        with suppress(libcst.ParserSyntaxError, libcst.CSTValidationError, RecursionError):
+            libcst.parse_module(content)
+            lines += content.count(b"\n")
+    return time.perf_counter() - started, lines
+
+
+def main():
+    """Measure in turns."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lines", type=int, default=200_000)
+    parser.add_argument("--projects", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        tree = Path(name) / "tree"
+        files, lines = build_tree(tree, options.lines)
+        for number in range(options.projects):
+            shutil.copytree(EXAMPLE, tree / f"training_{number:03d}")
+        project = Project(
+            tree, CATALOGUES, Path("seeds"), Path("draft.toml"), Path("tests/test_externalized.py")
+        )
+        judge = Judge(Names.load(load_catalogues(CATALOGUES)), {})
+        planned = prepare(project, [tree], ["timeframe=5m", "model=xgb"]).plan
+        sides = {
+            "gate": lambda: scan([tree], tree, Config(), judge),
+            "plan": lambda: prepare(project, [tree], ["timeframe=5m", "model=xgb"]),
+        }
+        seconds = {side: min(spent) for side, spent in take_turns(sides, options.repeats).items()}
+        spent, parsed = parse_share(tree)
+    seconds["LibCST over every file"] = spent * lines / parsed
+    print(f"{files} files and {options.projects} trainings, {lines} lines")
+    print(f"{len(planned.moves)} moves in {len(planned.paths)} files, {len(planned.left)} findings left")
+    rows = [
+        [side, f"{least:.2f}", f"{least / seconds['gate']:.2f}", f"{lines / least / 1000:.0f}"]
+        for side, least in seconds.items()
+    ]
+    table(["side", "least s", "x gate", "thousand lines/s"], rows)
+
+
+if __name__ == "__main__":
+    main()
