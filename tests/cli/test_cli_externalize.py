@@ -129,6 +129,8 @@ def test_a_diff_is_what_writing_does(project, setpoint_command):
         (("--root", "nowhere"), 4, "nowhere is no folder"),
         (("--parity", "../test_x.py"), 2, "lies outside"),
         (("--live", "nowhere.json"), 6, "nowhere.json"),
+        (("--scope", "month=5"), 3, "month"),
+        (("--scope", "symbol"), 3, "<dimension>=<value>"),
         (("--propose", "because"), 2, "give --write: it writes them"),
     ],
 )
@@ -151,6 +153,25 @@ def test_a_file_that_cannot_be_parsed_stops_it(project, setpoint_command):
     assert done.code == 3
     assert "broken.py:2 cannot be judged" in done.err
     assert (project / "train.py").read_text() == TRAIN
+
+
+def test_a_generated_file_that_is_broken_is_not_written_over(project, setpoint_command):
+    """What an earlier run wrote and somebody broke stops the command; it is not taken for nothing."""
+    (project / "hyperparameters").mkdir()
+    (project / "hyperparameters/test_externalized.py").write_bytes(b"\xff")
+    done = setpoint_command("externalize", *AT, "--write")
+
+    assert done.code == 3
+    assert "is not UTF-8" in done.err
+    assert (project / "train.py").read_text() == TRAIN
+
+
+def test_the_steps_of_an_overlay_run_in_its_context(project, setpoint_command):
+    """Values of an overlay are read by a run in that context, and the step says so."""
+    done = setpoint_command("externalize", *AT, "--scope", "symbol=BTCUSDC", "--write")
+
+    assert done.code == 0, done.err
+    assert "setpoint run -c symbol=BTCUSDC -- pytest" in done.err
 
 
 def test_live_values_are_compared(project, seeded):
