@@ -60,6 +60,8 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = commands(arguments, standalone_mode=False)
+        if code == EXIT_INTERRUPTED:  # typer makes this code of Ctrl-C, and says nothing
+            sys.stderr.write("interrupted\n")
         return code if isinstance(code, int) else EXIT_OK
     except typer.TyperException as problem:
         problem.show()  # type: ignore[attr-defined]  # every usage error has it; the public name hides it

@@ -148,11 +148,10 @@ def _say(prepared: Prepared, project: Project, *, written: bool, whole: bool) ->
 
     for line in telling.told_plan(prepared, written=written):
         out.print(line.text, style=line.style or None, highlight=False, soft_wrap=True, markup=False)
-    for text in prepared.texts:
-        if whole:
-            out.file.write(telling.diff_of(text, project))
-        if written:
-            out.file.write(f"  {'wrote' if text.before is None else 'rewrote'} {text.path}\n")
+    for text in prepared.texts if written else ():
+        out.file.write(f"  {'wrote' if text.before is None else 'rewrote'} {text.path}\n")
+    for text in prepared.texts if whole else ():
+        out.file.write(telling.diff_of(text, project))
     out.file.flush()
     steps = telling.next_steps(
         prepared, project, written=written, seeds=settings().seeds, named=settings().catalogues

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from setpoint.change.invariants import judged_catalogues
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import InvalidDocument, UsageError
+from setpoint.errors import InvalidContext, InvalidDocument, UsageError
 from setpoint.govern.externalize.addresses import parse_at
 from setpoint.govern.externalize.drafting import Draft, draft_text, drafted
 from setpoint.govern.externalize.literals import Given
@@ -85,12 +85,14 @@ def prepare(
         live: the values of a snapshot to compare with, instead of the seed files'.
 
     Raises:
+        InvalidContext: the scope names no dimension of the catalogues.
         InvalidDocument: a file in scope cannot be read or parsed, or a seed file is wrong.
         MissingError: a path is not there, or nothing is in scope.
         UsageError: ``at`` names no part, or a path is outside the root.
     """
     paths = [_below(project.root, path) for path in paths]
     catalogues = judged_catalogues(",".join(_anchored(project)))
+    _check_scope(project.scope, catalogues)
     seeded = _seeded(project, catalogues)
     values = dict(live) if live is not None else seeded
     source = "seeded" if live is None else "live"
@@ -125,6 +127,16 @@ def _below(root: Path, path: Path) -> Path:
     if inside == ".." or inside.startswith(f"..{os.sep}"):
         raise UsageError(f"{path} is not below {root.resolve()}.", hint="give its folder with --root")
     return root / inside
+
+
+def _check_scope(scope: str, catalogues: Catalogues) -> None:
+    dimension, _, value = scope.partition("=")
+    if scope != GLOBAL_SCOPE:
+        catalogues.scopes({dimension: value})
+        if not value:
+            raise InvalidContext(
+                f"scope {scope!r} is not 'global' or <dimension>=<value>.", hint="for example symbol=BTCUSDC"
+            )
 
 
 def _anchored(project: Project) -> list[str]:

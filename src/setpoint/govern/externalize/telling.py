@@ -12,6 +12,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -152,7 +154,8 @@ def next_steps(prepared: Prepared, project: Project, *, written: bool, seeds: st
             f'  # and in [tool.setpoint.gate]: seeds = "{project.seeds.as_posix()}"'
         )
     steps.append("setpoint seed --apply  # keeps values that were tuned; --propose REASON asks for them")
-    steps.append("setpoint run -- pytest  # or whatever reads them: setpoint run -- python train.py")
+    run = "setpoint run" if project.scope == GLOBAL_SCOPE else f"setpoint run -c {shlex.quote(project.scope)}"
+    steps.append(f"{run} -- pytest  # or whatever reads them: {run} -- python train.py")
     return steps
 
 

@@ -7,11 +7,12 @@ files, draft and test. Refuses nothing: what cannot be rewritten leaves the plan
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.seeds import Seed, Sourced, load_seed_file, seed_text
-from setpoint.errors import SetpointError
+from setpoint.errors import InvalidDocument, SetpointError
 from setpoint.govern.externalize.drafting import draft_text
 from setpoint.govern.externalize.moves import Left, Plan
 from setpoint.govern.externalize.parity import Home, parity_text, row, rows_in
@@ -42,8 +43,15 @@ def decoded(content: bytes) -> tuple[str, str]:
 
 
 def existing(path: Path) -> str:
-    """Return a file's text, nothing when there is none."""
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    """Return a file's text, nothing when there is none.
+
+    Raises:
+        InvalidDocument: it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+    except UnicodeDecodeError:
+        raise InvalidDocument(f"{path} is not UTF-8.", hint="restore or remove it") from None
 
 
 def source_texts(root: Path, plan: Plan) -> tuple[Plan, list[Text]]:
@@ -124,9 +132,12 @@ _HEAD = (
 )
 
 
+_UNSAFE = re.compile(r"[^\w.-]")
+
+
 def seed_name(member: Catalogue, scope: str) -> str:
     """Return the name of the seed file that takes a catalogue's values in a scope."""
-    overlay = "" if scope == "global" else "-" + scope.replace("=", "-")
+    overlay = "" if scope == "global" else "-" + _UNSAFE.sub("-", scope)
     return f"externalized-{member.name}{overlay}.toml"
 
 
