@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import tokenize
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -117,7 +118,10 @@ def _read(suspects: list[Path], reader: Reader) -> Iterator[Told]:
     if len(suspects) < POOL_FROM:
         yield from map(reader.read, suspects)
         return
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+    # Ctrl-C reaches the workers too; they end without a word, and the command line says it once.
+    with ProcessPoolExecutor(
+        PROCESSES, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_DFL)
+    ) as pool:
         yield from pool.map(reader.read, suspects, chunksize=len(suspects) // (4 * PROCESSES))
 
 
