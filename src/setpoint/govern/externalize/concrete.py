@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # counts no indentation there. Both leave line and column of everything else.
 _FEED = re.compile(r"[ \t\f]*\f")
 _ENDING = re.compile(r"\r\n?\Z")
+_TAIL = re.compile(r"[ \t\n]*\Z")
 
 
 class Concrete:
@@ -58,7 +59,9 @@ class Concrete:
 
     def _plain(self) -> str:
         lines = zip(self.lines.all, self._fed, strict=True)
-        return "".join(_ENDING.sub("\n", line[fed:]) for line, fed in lines)
+        plain = "".join(_ENDING.sub("\n", line[fed:]) for line, fed in lines)
+        # LibCST loses last lines that hold nothing but blanks.
+        return _TAIL.sub(lambda tail: "\n" * tail.group().count("\n"), plain, count=1)
 
     def _span(self, place: CodeRange) -> Span:
         return self._offset(place.start.line, place.start.column), self._offset(
