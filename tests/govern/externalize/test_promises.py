@@ -39,18 +39,18 @@ LEFT = [
         "no constant that one could hold",
     ),
     ("L = 0.1\ntrial.suggest_float('learning_rate', L * 0.1, 0.3)", "one bound of it is computed"),
-    ("min_child_weight = 1\nprint(f'{min_child_weight} rows')", "1 becomes 1.0, which line 3 would tell"),
-    ("reg_alpha = 2\nrows = [0] * reg_alpha", "2 becomes 2.0, which line 3"),
-    ("reg_alpha = 2\nfor _ in range(reg_alpha): pass", "2 becomes 2.0, which line 3"),
-    ("import json\np = {'reg_alpha': 2}\njson.dumps(p)", "2 becomes 2.0, which line 4"),
-    ("def fit(reg_alpha: int = 2): pass", "2 becomes 2.0, which line 2"),
+    ("min_child_weight = 1\nprint(f'{min_child_weight} rows')", "1 becomes 1.0, which train.py:3 would tell"),
+    ("reg_alpha = 2\nrows = [0] * reg_alpha", "2 becomes 2.0, which train.py:3"),
+    ("reg_alpha = 2\nfor _ in range(reg_alpha): pass", "2 becomes 2.0, which train.py:3"),
+    ("import json\np = {'reg_alpha': 2}\njson.dumps(p)", "2 becomes 2.0, which train.py:4"),
+    ("def fit(reg_alpha: int = 2): pass", "2 becomes 2.0, which train.py:2"),
     ("@click.option('--learning-rate', default=1)\ndef fit(learning_rate): pass", "1 becomes 1.0"),
     ("def fit():\n    learning_rate = 0.1\nf = njit(fit)", "what njit compiles"),
     ("@vectorize\ndef fit():\n    learning_rate = 0.1", "what vectorize compiles"),
-    ("reg_alpha = 2\nKFold(reg_alpha)", "2 becomes 2.0, which line 3"),
+    ("reg_alpha = 2\nKFold(reg_alpha)", "2 becomes 2.0, which train.py:3"),
     (
         "p = {'reg_alpha': 2}\nargs = [f'{k}={v}' for k, v in p.items()]\nxgb.train(p, rows)",
-        "2 becomes 2.0, which line 3",
+        "2 becomes 2.0, which train.py:3",
     ),
     ("learning_rate = max_depth = 1", "several keys"),
     (
@@ -208,6 +208,16 @@ def test_a_trial_is_asked_for_the_same(tmp_path, monkeypatch):
     assert (len(prepared.plan.moves), prepared.plan.left) == (4, ())
     assert "trial.suggest" not in after
     assert studied(after) == studied(source)
+
+
+def test_an_int_is_told_in_another_file(tmp_path):
+    """A constant that one file writes and another uses as a count stays an int."""
+    train = XGB + "from limits import L\nrows = [0] * L\nxgb.XGBClassifier(reg_alpha=L)\n"
+    project = placed(tmp_path, {"train.py": train, "limits.py": "L = 2\n"})
+    plan = prepare(project, [tmp_path], AT).plan
+
+    assert plan.moves == ()
+    assert "which train.py:3 would tell" in plan.left[0].reason
 
 
 def test_a_module_of_the_same_name_is_respected(tmp_path):

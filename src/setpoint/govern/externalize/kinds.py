@@ -3,8 +3,9 @@
 A catalogue says that a parameter is a float; the source may have said ``1`` for it. The two are equal and
 compute the same, but they print, index and count differently.
 
-Guarantees: an int stays where its own file says its kind, or uses it or its name as text, as an index or as
-a count. Refuses to follow a value into another file or through a library: the note at the move says it.
+Guarantees: an int stays where its own file, or one with a finding that it reaches, says its kind, or uses it
+or its name as text, as an index, as a count or as another call's argument. Refuses to follow a value through
+a dict into other calls, or through a library: the note at the move says it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from setpoint.govern.gate.source import Module
 
@@ -35,21 +36,25 @@ _INT = re.compile(r"\bint\b")
 _FLOAT = re.compile(r"\b(float|complex|Any|object|Number)\b")
 
 
-def telling_use(module: Module, place: ast.expr, said: Collection[str]) -> ast.AST | None:
-    """Return the first thing in a file that would tell an int at a place from a float, or None.
+def telling_use(
+    module: Module, place: ast.expr, said: Collection[str], readers: Iterable[Module] = ()
+) -> str:
+    """Return where something would tell an int from the float that equals it: ``train.py:14``, or nothing.
 
     Args:
         module: the file that the int is written in.
         place: where.
         said: what findings call it.
+        readers: other files that it reaches.
     """
     names = {*(name.lstrip("-").replace("-", "_") for name in said), *_named(module, place)}
     holders = set(_holders(module, place)) - names
-    uses = [place, *(node for node in module.nodes if _goes_by(node) in names | holders)]
-    for use in sorted(uses, key=_line):
-        if _is_told(module, use) or (_goes_by(use) in names and _is_handed_on(module, use, names)):
-            return use
-    return None
+    for file in (module, *readers):
+        uses = [node for node in file.nodes if _goes_by(node) in names | holders]
+        for use in sorted([place, *uses] if file is module else uses, key=_line):
+            if _is_told(file, use) or (_goes_by(use) in names and _is_handed_on(file, use, names)):
+                return f"{file.path}:{_line(use) or place.lineno}"
+    return ""
 
 
 def _is_handed_on(module: Module, use: ast.AST, names: set[str]) -> bool:

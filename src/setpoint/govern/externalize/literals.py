@@ -82,17 +82,19 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
     )
 
 
-def kind_told(move: Move, module: Module) -> str:
+def kind_told(move: Move, readings: Mapping[str, Reading]) -> str:
     """Return why a move may not change an int to a float; empty when its own file cannot tell them apart."""
     if not move.note or move.is_range:
         return ""
+    module = readings[move.path].module
     nodes = (node for node in module.nodes if isinstance(node, ast.expr) and node.lineno == move.place.line)
     place = next((node for node in nodes if place_of(module, node) == move.place), None)
     if not isinstance(place, ast.Constant | ast.UnaryOp | ast.BinOp):
         return ""
-    told = telling_use(module, place, {finding.name for finding in move.findings})
-    line = getattr(told, "lineno", place.lineno)
-    return f"{move.note}, which line {line} would tell from it: write the float first" if told else ""
+    others = {finding.path for finding in move.findings} - {move.path}
+    names = {finding.name for finding in move.findings}
+    told = telling_use(module, place, names, [readings[path].module for path in sorted(others)])
+    return f"{move.note}, which {told} would tell from it: write the float first" if told else ""
 
 
 def expression_at(module: Module, finding: Finding) -> ast.expr:

@@ -122,7 +122,7 @@ def _undisturbed(moves: Sequence[Move], readings: Mapping[str, Reading]) -> tupl
     for move in moves:
         if move.path in taken:
             left += _leave(move, "this file uses the name setpoint for something else")
-        elif told := kind_told(move, readings[move.path].module):
+        elif told := kind_told(move, readings):
             left += _leave(move, told)
         elif _loses_a_comment(move, texts[move.path]):
             left += _leave(move, "a comment inside it would be lost")
