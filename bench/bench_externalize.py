@@ -20,7 +20,8 @@ import libcst
 from bench_gate import build_tree
 from ratio import table, take_turns
 from setpoint.declare.loading import load_catalogues
-from setpoint.govern.externalize.project import Project, prepare
+from setpoint.govern.externalize.preparing import prepare
+from setpoint.govern.externalize.project import Project
 from setpoint.govern.gate.config import Config
 from setpoint.govern.gate.judge import Judge
 from setpoint.govern.gate.names import Names

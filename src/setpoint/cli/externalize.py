@@ -16,7 +16,8 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, MissingError, UsageError
 
 if TYPE_CHECKING:
-    from setpoint.govern.externalize.project import Prepared, Project
+    from setpoint.govern.externalize.preparing import Prepared
+    from setpoint.govern.externalize.project import Project
 
 FOLDER = Path("hyperparameters")
 TEST = "test_externalized.py"
@@ -81,7 +82,7 @@ def externalize(
     `setpoint externalize src --propose "values that the source had"`
     """
     _require_libcst()
-    from setpoint.govern.externalize.project import prepare
+    from setpoint.govern.externalize.preparing import prepare
     from setpoint.govern.externalize.telling import as_document
     from setpoint.govern.externalize.writing import write as write_all
     from setpoint.resolve.snapshot import read_snapshot

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from setpoint.govern.externalize.project import Project, prepare
+from setpoint.govern.externalize.preparing import prepare
+from setpoint.govern.externalize.project import Project
 from setpoint.govern.externalize.writing import write
 
 #: The project is training code: a bare name such as learning_rate counts there.

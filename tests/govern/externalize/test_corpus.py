@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from played import Played, placed, play
-from setpoint.govern.externalize.project import Prepared, prepare
+from setpoint.govern.externalize.preparing import Prepared, prepare
 from setpoint.govern.externalize.writing import write
 from setpoint.govern.gate.self_test import cases
 

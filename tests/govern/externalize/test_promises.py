@@ -12,7 +12,7 @@ import setpoint
 from played import moved, placed, play
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, InvalidError, StorageFull, UsageError
-from setpoint.govern.externalize.project import prepare
+from setpoint.govern.externalize.preparing import prepare
 from setpoint.govern.externalize.writing import write
 from setpoint.govern.gate.config import Config
 from setpoint.govern.gate.judge import Judge

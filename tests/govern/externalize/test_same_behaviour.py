@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from played import placed, play
-from setpoint.govern.externalize.project import prepare
+from setpoint.govern.externalize.preparing import prepare
 from setpoint.govern.externalize.writing import write
 
 #: A parameter and values that sources give it; with ints where the catalogue says float.

@@ -13,7 +13,7 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.errors import UsageError
-from setpoint.govern.externalize.moves import Unmovable
+from setpoint.govern.externalize.unmovable import Unmovable
 from setpoint.govern.gate.source import FUNCTIONS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.toml_text import toml_key, toml_scalar
-from setpoint.govern.externalize.moves import Unmovable
+from setpoint.govern.externalize.unmovable import Unmovable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,8 +16,9 @@ from setpoint.declare.document import canonical_text
 from setpoint.errors import InvalidDocument, InvalidValue
 from setpoint.govern.externalize.addresses import address_of, is_argument
 from setpoint.govern.externalize.kinds import telling_use
-from setpoint.govern.externalize.moves import Move, Unmovable
+from setpoint.govern.externalize.moves import Move
 from setpoint.govern.externalize.places import Lines, Place
+from setpoint.govern.externalize.unmovable import Unmovable
 from setpoint.govern.gate.judge import column_of
 
 if TYPE_CHECKING:

@@ -78,7 +78,3 @@ class Plan:
     def paths(self) -> tuple[str, ...]:
         """The files that would be rewritten, sorted."""
         return tuple(sorted({move.path for move in self.moves}))
-
-
-class Unmovable(Exception):
-    """Ends the consideration of one finding; its text is the reason."""

@@ -14,11 +14,12 @@ from setpoint.change.invariants import violations
 from setpoint.govern.externalize.groups import groups_in
 from setpoint.govern.externalize.importing import binds_setpoint
 from setpoint.govern.externalize.literals import Given, kind_told, literal_move, several_keys
-from setpoint.govern.externalize.moves import Left, Move, Plan, Unmovable
+from setpoint.govern.externalize.moves import Left, Move, Plan
 from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.reads import fallback_move, undeclared_move, variable_move
 from setpoint.govern.externalize.rewriting import removed_comments
 from setpoint.govern.externalize.searches import search_move
+from setpoint.govern.externalize.unmovable import Unmovable
 from setpoint.govern.gate.data import is_data
 from setpoint.govern.gate.rules import environment_read, fallback, suggested, undeclared
 from setpoint.resolve.environment import to_text

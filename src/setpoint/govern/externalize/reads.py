@@ -22,8 +22,9 @@ from setpoint.govern.externalize.literals import (
     place_of,
     source_of,
 )
-from setpoint.govern.externalize.moves import Move, Unmovable
+from setpoint.govern.externalize.moves import Move
 from setpoint.govern.externalize.places import Place
+from setpoint.govern.externalize.unmovable import Unmovable
 
 if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar

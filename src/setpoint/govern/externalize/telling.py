@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from setpoint.govern.externalize.moves import Left, Move, Plan
-    from setpoint.govern.externalize.project import Prepared, Project
+    from setpoint.govern.externalize.preparing import Prepared
+    from setpoint.govern.externalize.project import Project
     from setpoint.govern.externalize.texts import Text
 
 _ASKS = re.compile(r"give --at (\w+)=VALUE")

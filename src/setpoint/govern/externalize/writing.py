@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.declare.parameters import Scalar
-    from setpoint.govern.externalize.project import Prepared, Project
+    from setpoint.govern.externalize.preparing import Prepared
+    from setpoint.govern.externalize.project import Project
     from setpoint.govern.externalize.texts import Text
 
 #: What a process is pinned by; the tests read the values from their environment instead.
