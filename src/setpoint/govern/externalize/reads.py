@@ -108,7 +108,7 @@ def _foreign(call: ast.Call, module: Module) -> str:
     is_own = first in module.imports or bool(module.scope(call).lookup(first)) if first else False
     is_name = isinstance(call.func, ast.Attribute) and isinstance(holder, ast.Name)
     is_given = made is holder and is_name and first not in module.imports
-    is_setpoint = module.dotted(named).startswith(_SETPOINT)
+    is_setpoint = f"{module.dotted(named)}.".startswith(_SETPOINT)
     return ast.unparse(holder) if is_own and not is_given and not is_setpoint else ""
 
 
