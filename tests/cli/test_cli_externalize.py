@@ -244,6 +244,20 @@ def test_the_next_steps_are_true(project, setpoint_command):
     assert setpoint_command("gate").code == 0
 
 
+def test_a_baseline_shrinks_by_what_moved(project, setpoint_command):
+    """Forgiven literals move too; the last step takes their stale lines out, and the gate passes."""
+    config = '[tool.setpoint.gate]\ninclude = ["."]\nbaseline = "baseline.jsonl"\n'
+    (project / "pyproject.toml").write_text(config)
+    assert setpoint_command("gate", "--create-baseline").code == 0
+    done = setpoint_command("externalize", *AT, "--write")
+
+    assert "next: setpoint gate --update-baseline" in done.err
+    assert setpoint_command("gate").code == 1
+    assert setpoint_command("gate", "--update-baseline").code == 0
+    assert setpoint_command("gate").code == 0
+    assert (project / "baseline.jsonl").read_text() == ""
+
+
 def test_a_root_elsewhere_is_written_there(project, setpoint_command, monkeypatch):
     """From another folder everything lands below the root, and the steps name paths from here."""
     monkeypatch.chdir(project.parent)

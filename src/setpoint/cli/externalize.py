@@ -146,6 +146,7 @@ def _inside(path: Path, root: Path, option: str) -> Path:
 
 def _say(prepared: Prepared, project: Project, *, written: bool, whole: bool) -> None:
     from setpoint.govern.externalize import telling
+    from setpoint.govern.gate.config import load_config
 
     for line in telling.told_plan(prepared, written=written):
         out.print(line.text, style=line.style or None, highlight=False, soft_wrap=True, markup=False)
@@ -154,9 +155,8 @@ def _say(prepared: Prepared, project: Project, *, written: bool, whole: bool) ->
     for text in prepared.texts if whole else ():
         out.file.write(telling.diff_of(text, project))
     out.file.flush()
-    steps = telling.next_steps(
-        prepared, project, written=written, seeds=settings().seeds, named=settings().catalogues
-    )
+    baseline = load_config(project.root).baseline
+    steps = telling.next_steps(prepared, project, settings(), baseline, written=written)
     for step in steps:
         _tell(f"next: {step}")
 

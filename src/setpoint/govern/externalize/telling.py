@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from setpoint.govern.externalize.preparing import Prepared
     from setpoint.govern.externalize.project import Project
     from setpoint.govern.externalize.texts import Text
+    from setpoint.settings import Settings
 
 _ASKS = re.compile(r"give --at (\w+)=VALUE")
 
@@ -126,15 +127,17 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def next_steps(prepared: Prepared, project: Project, *, written: bool, seeds: str, named: str) -> list[str]:
+def next_steps(
+    prepared: Prepared, project: Project, settings: Settings, baseline: str, *, written: bool
+) -> list[str]:
     """Return what a person does next: commands, and behind a ``#`` what is no command.
 
     Args:
         prepared: what was planned.
         project: where things are.
+        settings: catalogues and seeds as they are set.
+        baseline: the gate's, when the project has one: what moved is in it no more.
         written: it was done.
-        seeds: SETPOINT_SEEDS, as it is set.
-        named: SETPOINT_CATALOGUES, as it is set.
     """
     if not written:
         return [*_at_steps(prepared), *_write_steps(prepared.plan)]
@@ -142,14 +145,14 @@ def next_steps(prepared: Prepared, project: Project, *, written: bool, seeds: st
         return []
     steps = []
     catalogues = ",".join(_from_here(project, name) for name in project.named)
-    if catalogues != named:
+    if catalogues != settings.catalogues:
         gate = ",".join(project.named)
         steps.append(
             f"export SETPOINT_CATALOGUES={shlex.quote(catalogues)}"
             f'  # and in [tool.setpoint.gate]: catalogues = "{gate}"'
         )
     folder = os.path.relpath(project.root / project.seeds)
-    if not seeds or os.path.relpath(seeds) != folder:
+    if not settings.seeds or os.path.relpath(settings.seeds) != folder:
         steps.append(
             f"export SETPOINT_SEEDS={shlex.quote(folder)}"
             f'  # and in [tool.setpoint.gate]: seeds = "{project.seeds.as_posix()}"'
@@ -157,6 +160,8 @@ def next_steps(prepared: Prepared, project: Project, *, written: bool, seeds: st
     steps.append("setpoint seed --apply  # keeps values that were tuned; --propose REASON asks for them")
     run = "setpoint run" if project.scope == GLOBAL_SCOPE else f"setpoint run -c {shlex.quote(project.scope)}"
     steps.append(f"{run} -- pytest  # or whatever reads them: {run} -- python train.py")
+    if baseline:
+        steps.append("setpoint gate --update-baseline  # its lines of what moved are stale")
     return steps
 
 
