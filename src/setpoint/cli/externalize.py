@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from setpoint.govern.externalize.project import Project
 
 FOLDER = Path("hyperparameters")
-TEST = "test_externalized.py"
 
 
 @app.command()
@@ -62,7 +61,10 @@ def externalize(
         ),
     ] = None,
     parity: Annotated[
-        Path | None, typer.Option("--parity", help="The generated test. Default: tests/test_externalized.py.")
+        Path | None,
+        typer.Option(
+            "--parity", help="The generated test. Default: tests/test_externalized.py, one for each scope."
+        ),
     ] = None,
     live: Annotated[
         Path | None, typer.Option("--live", metavar="SNAPSHOT", help="Compare with a snapshot file's values.")
@@ -105,6 +107,7 @@ def externalize(
 
 
 def _project(root: Path, seeds: Path | None, draft: Path | None, parity: Path | None, scope: str) -> Project:
+    from setpoint.govern.externalize.parity import parity_name
     from setpoint.govern.externalize.project import Project
     from setpoint.govern.gate.config import load_config
 
@@ -121,7 +124,7 @@ def _project(root: Path, seeds: Path | None, draft: Path | None, parity: Path | 
         catalogues=named,
         seeds=_inside(seeds or folder or FOLDER / "seeds", root, "--seeds"),
         draft=_inside(draft or FOLDER / "draft.toml", root, "--draft"),
-        parity=_inside(parity or tests / TEST, root, "--parity"),
+        parity=_inside(parity or tests / parity_name(scope), root, "--parity"),
         scope=scope,
     )
 

@@ -53,6 +53,7 @@ LEFT = [
         "2 becomes 2.0, which train.py:3",
     ),
     ("learning_rate = max_depth = 1", "several keys"),
+    ("xgb.XGBClassifier(subsample=trial.suggest_float('sub', 0.5, 1))", "drawn under another name"),
     (
         "class C:\n    def resolve(self, *a, fallback): return fallback\nC().resolve('xgb', '5m', 'gamma', fallback=0.5)",
         "no resolver of Setpoint's",
@@ -100,6 +101,19 @@ def test_what_cannot_move_is_left_with_its_reason(tmp_path, source, words):
 
     assert [move.old for move in plan.moves] == []
     assert words in " ".join(left.reason for left in plan.left)
+
+
+def test_an_int_stays_that_a_file_without_findings_counts_with(tmp_path):
+    """A constant is followed to every file that imports from its own, whether the gate says a thing there."""
+    files = {
+        "cfg.py": "PENALTY = 1\n",
+        "train.py": XGB + "from cfg import PENALTY\nxgb.XGBClassifier(reg_lambda=PENALTY)\n",
+        "report.py": "import cfg\nrows = [0] * cfg.PENALTY\n",
+    }
+    plan = prepare(placed(tmp_path, files), [tmp_path], AT).plan
+
+    assert plan.moves == ()
+    assert "which report.py:2 would tell" in plan.left[0].reason
 
 
 @pytest.mark.parametrize("source", MOVED)

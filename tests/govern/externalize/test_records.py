@@ -10,7 +10,7 @@ from setpoint.change.invariants import judged_catalogues
 from setpoint.declare.seeds import Seed, Sourced, load_seed_file, seed_text
 from setpoint.errors import InvalidDocument
 from setpoint.govern.externalize.origins import Origins
-from setpoint.govern.externalize.parity import Home, Row, parity_text, row, rows_in
+from setpoint.govern.externalize.parity import Home, Row, parity_name, parity_text, row, rows_in
 
 AT = "timeframe=5m"
 XGB = "import xgboost as xgb\n"
@@ -98,7 +98,7 @@ def test_what_was_recorded_stays_recorded(small):
     assert set(first.splitlines()) <= set(small.seeds().splitlines())
     assert "more.py:2" in small.seeds()
     assert small.text("hyperparameters/draft.toml").count("[[parameters]]") == 2
-    assert len(rows_in(small.text("tests/test_externalized.py"))) == 5
+    assert len(rows_in(small.text("tests/test_externalized.py"), GLOBAL)) == 5
 
 
 def test_an_overlay_has_a_seed_file_of_its_own(small):
@@ -108,6 +108,24 @@ def test_an_overlay_has_a_seed_file_of_its_own(small):
 
     file = small.root / "hyperparameters/seeds/externalized-cvntrade-symbol-BTCUSDC.toml"
     assert 'scope = "symbol=BTCUSDC"' in file.read_text()
+    done = generated(small)
+    assert done.returncode == 0, done.stdout
+
+
+def test_two_overlays_have_a_generated_test_each(small):
+    """One key has another value in each scope, so one test could hold only one of them: it is refused."""
+    small.put(train_py=XGB + "xgb.XGBClassifier(gamma=0.5)\n")
+    small.project = small.project._replace(scope="symbol=BTCUSDC")
+    small.write(AT)
+    small.put(other_py=XGB + "xgb.XGBClassifier(gamma=0.7)\n")
+    small.project = small.project._replace(scope="symbol=ETHUSDC")
+    with pytest.raises(InvalidDocument, match="for the scope symbol=BTCUSDC"):
+        small.write(AT)
+
+    names = [parity_name(scope) for scope in ("global", "symbol=ETHUSDC")]
+    assert names == ["test_externalized.py", "test_externalized_symbol_ETHUSDC.py"]
+    small.project = small.project._replace(parity=Path("tests", names[1]))
+    small.write(AT)
     done = generated(small)
     assert done.returncode == 0, done.stdout
 
@@ -178,13 +196,14 @@ def test_a_dropped_line_stays_dropped(small):
     file.write_text("".join(kept))
     small.put(more_py=XGB + "xgb.XGBClassifier(gamma=0.5)\n").write(AT)
 
-    assert sorted(each.key for each in rows_in(file.read_text())) == [
+    assert sorted(each.key for each in rows_in(file.read_text(), GLOBAL)) == [
         "CVN_HPO_XGB_5M_GAMMA",
         "CVN_HPO_XGB_5M_LEARNING_RATE",
         "DRAFT_HPO_XGB_5M_SCALE_POS_WEIGHT",
     ]
 
 
+GLOBAL = ("global",)
 ROWS = {row("a.py:1", 0.1, "A"), row("it's.py:2", 'say "hist"', "B"), row("c.py:3", True, "C")}
 
 
@@ -192,20 +211,23 @@ def test_rows_survive_their_file():
     """Rows read back as they were written, quotes and types included."""
     text = parity_text(ROWS, Home(1, ("cvntrade",), "seeds", ("global",)))
 
-    assert set(rows_in(text)) == ROWS
-    assert text == parity_text(rows_in(text), Home(1, ("cvntrade",), "seeds", ("global",)))
+    assert set(rows_in(text, GLOBAL)) == ROWS
+    assert text == parity_text(rows_in(text, GLOBAL), Home(1, ("cvntrade",), "seeds", ("global",)))
 
 
 def test_rows_survive_a_formatter():
     """A person's formatter may lay the list out as it likes."""
-    assert rows_in("MOVED = [('a.py:1',\n  '0.1', 'A')]") == [Row("a.py:1", "0.1", "A")]
+    text = "SCOPES = ['global']\nMOVED = [('a.py:1',\n  '0.1', 'A')]"
+    assert rows_in(text, GLOBAL) == [Row("a.py:1", "0.1", "A")]
 
 
-@pytest.mark.parametrize("text", ["x = 1\n", "MOVED = [f()]\n", "MOVED = [('a',)]\n", "MOVED = [\n"])
+@pytest.mark.parametrize(
+    "text", ["x = 1\n", "MOVED = []\n", "MOVED = [f()]\n", "MOVED = [('a',)]\n", "MOVED = [\n"]
+)
 def test_a_broken_generated_test_is_refused(text):
     """A file whose list cannot be read is not written over: it may hold what a person knows."""
-    with pytest.raises(InvalidDocument, match="no list MOVED"):
-        rows_in(text)
+    with pytest.raises(InvalidDocument, match="no lists MOVED and SCOPES"):
+        rows_in(text, GLOBAL)
 
 
 def test_a_source_names_its_commit(committed):

@@ -6,6 +6,7 @@ wrote is left out; each literal is considered once, whichever rules saw it.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,13 +27,14 @@ from setpoint.govern.gate.scan import PYTHON, Reader, files_in_scope, relative, 
 from setpoint.govern.gate.suppressions import allowed_readers, apply_suppressions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.govern.externalize.project import Project
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
     from setpoint.govern.gate.judge import Judge
+    from setpoint.govern.gate.source import Module
 
 
 class Found(NamedTuple):
@@ -110,12 +112,21 @@ class Readings(dict[str, "Reading"]):
 
     def __init__(self, root: Path, judge: Judge, files: frozenset[str]) -> None:
         super().__init__()
-        self.root, self.reader = root, Reader(root, judge, files)
+        self.root, self.files, self.reader = root, files, Reader(root, judge, files)
 
     def __missing__(self, path: str) -> Reading:
         file = self.root / path
         self[path] = self.reader.reading(decoded(file.read_bytes())[0], path, file)
         return self[path]
+
+    def naming(self, path: str) -> Iterator[Module]:
+        """Yield the other files in scope that name a file as a module: whatever imports from it does."""
+        file = self.root / path
+        stem = file.parent.name if file.stem == "__init__" else file.stem
+        word = re.compile(rb"\b%s\b" % re.escape(stem).encode())
+        for other in sorted(self.files - {path}):
+            if word.search((self.root / other).read_bytes()):
+                yield self[other].module
 
 
 def _drafts(

@@ -3,7 +3,7 @@
 A catalogue says that a parameter is a float; the source may have said ``1`` for it. The two are equal and
 compute the same, but they print, index and count differently.
 
-Guarantees: an int stays where its own file, or one with a finding that it reaches, says its kind, or uses it
+Guarantees: an int stays where its own file, or one in scope that imports from it, says its kind, or uses it
 or its name as text, as an index, as a count or as another call's argument. Refuses to follow a value through
 a dict into other calls, or through a library: the note at the move says it.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def telling_use(
     """
     names = {*(name.lstrip("-").replace("-", "_") for name in said), *_named(module, place)}
     holders = set(_holders(module, place)) - names
-    for file in (module, *readers):
+    for file in chain((module,), readers):
         uses = [node for node in file.nodes if _goes_by(node) in names | holders]
         for use in sorted([place, *uses] if file is module else uses, key=_line):
             if _is_told(file, use) or (_goes_by(use) in names and _is_handed_on(file, use, names)):

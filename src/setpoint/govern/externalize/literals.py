@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
+    from setpoint.govern.externalize.found import Readings
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
     from setpoint.govern.gate.folding import Literal
@@ -83,8 +84,8 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
     )
 
 
-def kind_told(move: Move, readings: Mapping[str, Reading]) -> str:
-    """Return why a move may not change an int to a float; empty when its own file cannot tell them apart."""
+def kind_told(move: Move, readings: Readings) -> str:
+    """Return why a move may not change an int to a float; empty when no file that it reaches shows it."""
     if not move.note or move.is_range:
         return ""
     module = readings[move.path].module
@@ -92,9 +93,8 @@ def kind_told(move: Move, readings: Mapping[str, Reading]) -> str:
     place = next((node for node in nodes if place_of(module, node) == move.place), None)
     if not isinstance(place, ast.Constant | ast.UnaryOp | ast.BinOp):
         return ""
-    others = {finding.path for finding in move.findings} - {move.path}
     names = {finding.name for finding in move.findings}
-    told = telling_use(module, place, names, [readings[path].module for path in sorted(others)])
+    told = telling_use(module, place, names, readings.naming(move.path))
     return f"{move.note}, which {told} would tell from it: write the float first" if told else ""
 
 
@@ -151,6 +151,8 @@ def _one_literal(finding: Finding, node: ast.expr, reading: Reading, choices: tu
     if not found:
         raise Unmovable("it stands inside a text: make it a value of its own first")
     # A starred name takes a list that stands nowhere as an expression of its own.
+    if any(literal.whole and "suggest_" in ast.unparse(literal.place) for literal in found):
+        raise Unmovable("it is drawn under another name: let the trial suggest it by its parameter's name")
     if any(literal.whole for literal in found) or finding.value not in {one.value for one in found}:
         raise Unmovable("it is a list of candidates: declare a range, and search it with hp.suggest")
     if len(found) > 1:

@@ -8,12 +8,14 @@ gate finds no literal there.
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import InvalidDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from setpoint.declare.parameters import Scalar
 
@@ -77,6 +79,12 @@ class Home(NamedTuple):
     scopes: tuple[str, ...]
 
 
+def parity_name(scope: str) -> str:
+    """Return the name of the generated test of a scope: under one scope, one key reads as one value."""
+    overlay = "" if scope == GLOBAL_SCOPE else "_" + re.sub(r"\W", "_", scope)
+    return f"test_externalized{overlay}.py"
+
+
 def row(where: str, value: Scalar, key: str) -> Row:
     """Return the line of one value; its text is the value's literal."""
     return Row(where, repr(value), key)
@@ -96,28 +104,34 @@ def parity_text(rows: Iterable[Row], home: Home) -> str:
     )
 
 
-def rows_in(text: str) -> list[Row]:
+def rows_in(text: str, scopes: tuple[str, ...]) -> list[Row]:
     """Return the rows that an earlier test holds; a person may have dropped some, or formatted the file.
 
     Raises:
-        InvalidDocument: the text is there, and is no such test.
+        InvalidDocument: the text is there, and is no such test, or is one of other scopes.
     """
     if not text.strip():
         return []
     try:
-        (listed,) = (
-            node.value for node in ast.parse(text).body if isinstance(node, ast.Assign) and _is_moved(node)
-        )
-        return [Row(*each) for each in ast.literal_eval(listed)]
-    except (SyntaxError, TypeError, ValueError):
+        lists = {name: ast.literal_eval(value) for name, value in _lists(text)}
+        rows, known = [Row(*each) for each in lists["MOVED"]], tuple(lists["SCOPES"])
+    except (KeyError, SyntaxError, TypeError, ValueError):
         raise InvalidDocument(
-            "the generated test has no list MOVED that can be read.",
+            "the generated test has no lists MOVED and SCOPES that can be read.",
             hint="restore or remove it; --parity FILE names another",
         ) from None
+    if known != scopes:
+        raise InvalidDocument(
+            f"the generated test is for the scope {known[-1]}, and this run for {scopes[-1]}.",
+            hint="--parity FILE names another",
+        )
+    return rows
 
 
-def _is_moved(node: ast.Assign) -> bool:
-    return [ast.unparse(target) for target in node.targets] == ["MOVED"]
+def _lists(text: str) -> Iterator[tuple[str, ast.expr]]:
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])) in {"MOVED", "SCOPES"}:
+            yield name, node.value
 
 
 def _tuple(one: Row) -> str:

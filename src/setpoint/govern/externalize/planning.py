@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from setpoint.declare.parameters import Scalar
+    from setpoint.govern.externalize.found import Readings
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
 
@@ -41,7 +42,7 @@ _MOVERS: dict[str, Callable[[Finding, Reading, Given], Move]] = {
 
 def plan_moves(
     findings: Iterable[Finding],
-    readings: Mapping[str, Reading],
+    readings: Readings,
     given: Given,
     seeded: Mapping[str, Scalar],
 ) -> Plan:
@@ -49,7 +50,7 @@ def plan_moves(
 
     Args:
         findings: of the gate, those that stand.
-        readings: by path, of every Python file in scope with a finding or a constant that one reaches.
+        readings: the Python files in scope.
         given: catalogues (the draft's included), parts, values and files.
         seeded: what the project's own seed files say already; a move may not contradict it.
     """
@@ -115,7 +116,7 @@ def _joined(moves: Sequence[Move]) -> tuple[list[Move], list[Left]]:
     return kept, left
 
 
-def _undisturbed(moves: Sequence[Move], readings: Mapping[str, Reading]) -> tuple[list[Move], list[Left]]:
+def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move], list[Left]]:
     """Leave what cannot be rewritten without touching more than the literal."""
     texts = {path: readings[path].module.text for path in {move.path for move in moves}}
     taken = {path for path, text in texts.items() if "setpoint" in text and binds_setpoint(text)}

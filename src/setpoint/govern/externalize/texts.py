@@ -11,6 +11,7 @@ import re
 import tokenize
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import Seed, Sourced, load_seed_file, seed_text
 from setpoint.errors import InvalidDocument, SetpointError
 from setpoint.govern.externalize.drafting import draft_text
@@ -97,14 +98,15 @@ def record_texts(
         texts.append(_text(path, draft_text(existing(path), drafts, catalogues)))
     rows = {row(move.where, value, key) for move in plan.moves for key, value in move.sets.items()}
     path = project.root / project.parity
-    rows |= set(rows_in(existing(path)))
+    scopes = tuple(dict.fromkeys((GLOBAL_SCOPE, project.scope)))
+    rows |= set(rows_in(existing(path), scopes))
     names = project.named
     draft = project.draft.as_posix()
     home = Home(
         depth=len(project.parity.parts) - 1,
         catalogues=(*names, draft) if drafts and draft not in names else names,
         seeds=project.seeds.as_posix(),
-        scopes=tuple(dict.fromkeys(("global", project.scope))),
+        scopes=scopes,
     )
     texts.append(_text(path, parity_text(rows, home)))
     return texts
@@ -137,7 +139,7 @@ _UNSAFE = re.compile(r"[^\w.-]")
 
 def seed_name(member: Catalogue, scope: str) -> str:
     """Return the name of the seed file that takes a catalogue's values in a scope."""
-    overlay = "" if scope == "global" else "-" + _UNSAFE.sub("-", scope)
+    overlay = "" if scope == GLOBAL_SCOPE else "-" + _UNSAFE.sub("-", scope)
     return f"externalized-{member.name}{overlay}.toml"
 
 

@@ -120,7 +120,8 @@ def _put(path: Path, content: bytes) -> None:
         partial.replace(path)
     except OSError as problem:
         raise StorageFull(
-            f"{path} cannot be written: {problem.strerror}.", hint="nothing was written; make room for it"
+            f"{path} cannot be written: {problem.strerror}.",
+            hint="nothing stays written: make room, or let it be written",
         ) from None
     finally:
         with suppress(OSError):
