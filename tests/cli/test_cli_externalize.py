@@ -182,6 +182,8 @@ def test_live_values_are_compared(project, seeded):
 
     assert done.code == 1
     assert re.search(r"XGB_5M_LEARNING_RATE = 0\.123 \(it has [\d.]+\)", done.out)
+    written = seeded("externalize", *AT, "train.py", "--live", "now.json", "--write")
+    assert "again with --propose REASON: 2 keys had another value, which seeding keeps" in written.err
 
 
 def test_a_proposal_files_the_difference(project, seeded):

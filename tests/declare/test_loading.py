@@ -72,6 +72,7 @@ def test_the_hash_is_that_of_the_file(name):
         ("tuned = true", 'choices = ["a"]', "choices belong to a categorical"),
         ("tuned = true", 'role = "speed"', "role 'speed' is not one of"),
         ("tuned = true", 'effective_when = [["x", "~", 1]]', "is not [library name, operator, value]"),
+        ("tuned = true", 'tuned = true\nrole = "alone"', "what is read alone is in no search"),
         ('name = "width"', 'name = "Width"', "needs a lower-case name"),
         ("[[parameters]]", "[parameters]", "must be an array of tables"),
     ],

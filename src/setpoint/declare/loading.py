@@ -176,6 +176,8 @@ class _Reader:
             self._complain(name, f"a {kind} has no bounds")
         if (kind == "categorical") != bool(entry.get("choices")):
             self._complain(name, "choices belong to a categorical, and a categorical needs them")
+        if entry.get("tuned") and entry.get("role") == "alone":
+            self._complain(name, "what is read alone is in no search: leave out tuned, or the role")
         if entry.get("tuned") and kind not in {"int", "float"}:
             self._complain(name, "only an int or a float can be tuned")
 

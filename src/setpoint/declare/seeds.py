@@ -86,7 +86,10 @@ def load_seed_file(file: Path, catalogues: Catalogues) -> Seed:
 def seed_text(catalogue: Catalogue, seed: Seed) -> str:
     """Write a seed file for one catalogue's keys: one entry for each parameter of each combination of parts.
 
-    A range is written where all three of its keys are seeded.
+    The source of a range is that of its MIN.
+
+    Raises:
+        InvalidDocument: a range has one or two of its three keys.
     """
     lines = [f"format = {FORMAT}", f'catalogue = "{catalogue.name}"', f"scope = {toml_scalar(seed.scope)}"]
     for name, declared in catalogue.keys.items():
@@ -95,7 +98,11 @@ def seed_text(catalogue: Catalogue, seed: Seed) -> str:
         fields = {field: seed.values.get(f"{name}_RANGE_{field.upper()}") for field in _RANGE}
         bounds = {field: sourced for field, sourced in fields.items() if sourced is not None}
         own = seed.values.get(name)
-        if own is None and len(bounds) < len(_RANGE):
+        if 0 < len(bounds) < len(_RANGE):
+            raise InvalidDocument(
+                f"{name}: a range is MIN, MAX and SCALE, and only {', '.join(bounds)} is there."
+            )
+        if own is None and not bounds:
             continue
         lines += ["", "[[values]]"]
         lines += [
@@ -105,7 +112,7 @@ def seed_text(catalogue: Catalogue, seed: Seed) -> str:
         lines.append(f"parameter = {toml_scalar(declared.key.parameter)}")
         if own is not None:
             lines += [f"value = {toml_scalar(own.value)}", f"source = {toml_scalar(own.source)}"]
-        if len(bounds) == len(_RANGE):
+        if bounds:
             inner = ", ".join(f"{field} = {toml_scalar(bounds[field].value)}" for field in _RANGE)
             lines += [f"range = {{ {inner} }}", f"range_source = {toml_scalar(bounds['min'].source)}"]
     return "\n".join(lines) + "\n"

@@ -290,6 +290,46 @@ def test_other_files_stay(small, name, text, reason):
     assert [reason in left.reason for left in plan.left] == [True]
 
 
+NAMESPACES = {
+    "its own globals": ({}, "names = [n for n in globals()]\n"),
+    "its vars elsewhere": ({"dump_py": "import train\nprint({k: v for k, v in vars(train).items()})\n"}, ""),
+    "its dict elsewhere": ({"dump_py": "import pkg.train as train\nprint(train.__dict__)\n"}, ""),
+    "a star brings the name": ({"pid_py": "setpoint = 21.5\n"}, "from pid import *\n"),
+    "a star meets the name": ({"pid_py": "setpoint = 21.5\nfrom train import *\n"}, ""),
+}
+
+
+@pytest.mark.parametrize("case", NAMESPACES)
+def test_a_module_whose_names_are_data_stays(small, case):
+    """Where a module's names are listed, or a star import meets the name, `import setpoint` would show."""
+    others, more = NAMESPACES[case]
+    plan = small.put(train_py=XGB + more + "MODEL = xgb.XGBClassifier(gamma=0.1)\n", **others).plan(AT)
+
+    assert not plan.moves
+    assert ["reads this file's names as data" in left.reason for left in plan.left] == [True]
+
+
+def test_another_modules_names_disturb_nothing(small):
+    """Arguments, other objects' names and other modules' dicts are no reason to stay."""
+    source = (
+        XGB + "def f(args):\n    return vars(args), dir(args), args.__dict__\nxgb.XGBClassifier(gamma=0.1)\n"
+    )
+    plan = small.put(train_py=source, use_py="import train, sys\nprint(vars(sys), train.f)\n").plan(AT)
+
+    assert len(plan.moves) == 1
+
+
+@pytest.mark.parametrize(
+    "field", ["reg_lambda: float = 1", "reg_lambda: float = field(default=1)", "reg_lambda = 1"]
+)
+def test_an_int_that_is_a_field_stays_an_int(small, field):
+    """A class's fields are printed, hashed and saved as they are: 1 and 1.0 are not the same there."""
+    plan = small.put(train_py=f"{XGB}class Settings:\n    max_depth: int = 5\n    {field}\n").plan(AT)
+
+    assert [move.address.parameter for move in plan.moves] == ["max_depth"]
+    assert ["write the float first" in left.reason for left in plan.left] == [True]
+
+
 def test_a_second_run_finds_nothing(small):
     """What was externalized stays so: the same command again would write nothing."""
     small.put(train_py=SUGGESTED, lgb_py=CATALOGUE_ORDER % "").write(AT)

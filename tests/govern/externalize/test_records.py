@@ -7,10 +7,12 @@ import pytest
 
 import setpoint
 from setpoint.change.invariants import judged_catalogues
+from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.seeds import Seed, Sourced, load_seed_file, seed_text
 from setpoint.errors import InvalidDocument
 from setpoint.govern.externalize.origins import Origins
 from setpoint.govern.externalize.parity import Home, Row, parity_name, parity_text, row, rows_in
+from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 
 AT = "timeframe=5m"
 XGB = "import xgboost as xgb\n"
@@ -88,6 +90,15 @@ def test_a_seed_file_reads_back_as_it_was_written(catalogues, tmp_path, case):
     assert load_seed_file(file, catalogues) == (scope, values)
 
 
+@pytest.mark.parametrize("lacking", RANGE)
+def test_a_partial_range_is_refused(catalogues, lacking):
+    """Two of a range's three keys are no range: they are refused, and not left out in silence."""
+    partial = {key: sourced for key, sourced in RANGE.items() if key != lacking}
+
+    with pytest.raises(InvalidDocument, match="a range is MIN, MAX and SCALE"):
+        seed_text(catalogues.members[0], Seed("global", partial))
+
+
 def test_what_was_recorded_stays_recorded(small):
     """A later run adds to seeds, draft and test; the first value's source stays."""
     small.put(train_py=TRAIN).write(AT)
@@ -99,6 +110,20 @@ def test_what_was_recorded_stays_recorded(small):
     assert "more.py:2" in small.seeds()
     assert small.text("hyperparameters/draft.toml").count("[[parameters]]") == 2
     assert len(rows_in(small.text("tests/test_externalized.py"), GLOBAL)) == 5
+
+
+@pytest.mark.parametrize(("symbol", "outcome"), [("BTCUSDC", "1 passed"), ("ETHUSDC", "1 skipped")])
+def test_under_a_pinned_snapshot_the_test_judges_its_own_scope(small, catalogues, tmp_path, symbol, outcome):
+    """Pinned to the overlay's context the values are the control plane's; to another, they are not judged."""
+    small.project = small.project._replace(scope="symbol=BTCUSDC")
+    small.put(train_py=XGB + "xgb.XGBClassifier(gamma=0.5)\n").write(AT)
+    text = canonical_text({GAMMA: 0.5})
+    layers = tuple(SnapshotLayer(s, 1, text_hash(text), "ada") for s in ("global", f"symbol={symbol}"))
+    pinned = Snapshot(text, text_hash(text), catalogues.identities, {"symbol": symbol}, layers)
+    file = tmp_path / "pinned.json"
+    file.write_text(pinned.to_json())
+
+    assert outcome in generated(small, SETPOINT_SNAPSHOT=str(file)).stdout
 
 
 def test_an_overlay_has_a_seed_file_of_its_own(small):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.govern.externalize.literals import place_of, source_of
+from setpoint.govern.externalize.locating import place_of, source_of
 from setpoint.govern.externalize.moves import Group
 from setpoint.govern.externalize.rewriting import Merge, removed_comments
 

@@ -3,9 +3,9 @@
 A catalogue says that a parameter is a float; the source may have said ``1`` for it. The two are equal and
 compute the same, but they print, index and count differently.
 
-Guarantees: an int stays where its own file, or one in scope that imports from it, says its kind, or uses it
-or its name as text, as an index, as a count or as another call's argument. Refuses to follow a value through
-a dict into other calls, or through a library: the note at the move says it.
+Guarantees: an int stays where it is a field of a class, and where its own file, or one in scope that imports
+from it, says its kind, or uses it or its name as text, as an index, as a count or as another call's argument.
+Refuses to follow a value through a dict into other calls, or through a library: the note at the move says it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import ast
 import re
 from itertools import chain
 from typing import TYPE_CHECKING
+
+from setpoint.govern.gate.source import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -48,6 +50,8 @@ def telling_use(
         said: what findings call it.
         readers: other files that it reaches.
     """
+    if _is_field(module, place):
+        return f"{module.path}:{place.lineno}"
     names = {*(name.lstrip("-").replace("-", "_") for name in said), *_named(module, place)}
     holders = set(_holders(module, place)) - names
     for file in chain((module,), readers):
@@ -56,6 +60,16 @@ def telling_use(
             if _is_told(file, use) or (_goes_by(use) in names and _is_handed_on(file, use, names)):
                 return f"{file.path}:{_line(use) or place.lineno}"
     return ""
+
+
+def _is_field(module: Module, place: ast.expr) -> bool:
+    """Say whether a value is a class's own: fields are printed, hashed and written as they are."""
+    for up in module.ancestors(place):
+        if isinstance(up, FUNCTIONS):
+            return False
+        if isinstance(up, ast.ClassDef):
+            return True
+    return False
 
 
 def _is_handed_on(module: Module, use: ast.AST, names: set[str]) -> bool:

@@ -16,10 +16,9 @@ from setpoint.declare.document import canonical_text
 from setpoint.errors import InvalidDocument, InvalidValue
 from setpoint.govern.externalize.addresses import address_of, is_argument
 from setpoint.govern.externalize.kinds import telling_use
+from setpoint.govern.externalize.locating import expression_at, place_of, source_of
 from setpoint.govern.externalize.moves import Move
-from setpoint.govern.externalize.places import Lines, Place
 from setpoint.govern.externalize.unmovable import Unmovable
-from setpoint.govern.gate.judge import column_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,36 +97,6 @@ def kind_told(move: Move, readings: Readings) -> str:
     return f"{move.note}, which {told} would tell from it: write the float first" if told else ""
 
 
-def expression_at(module: Module, finding: Finding) -> ast.expr:
-    """Return the expression at a finding's place, the outermost where several begin and end there.
-
-    Raises:
-        Unmovable: a finding of that kind has no expression of its own.
-    """
-    wanted = Place(finding.line, finding.column, finding.end_line, finding.end_column)
-    for node in module.nodes:
-        if isinstance(node, ast.expr) and node.lineno == wanted.line and place_of(module, node) == wanted:
-            return node
-    raise Unmovable("it stands inside a text: make it a value of its own first")
-
-
-def place_of(module: Module, node: ast.expr | ast.keyword) -> Place:
-    """Return where an expression stands, its columns counted in characters."""
-    end_line, end_offset = node.end_lineno or node.lineno, node.end_col_offset or 0
-    return Place(
-        node.lineno,
-        column_of(module, node.lineno, node.col_offset),
-        end_line,
-        column_of(module, end_line, end_offset),
-    )
-
-
-def source_of(module: Module, node: ast.expr) -> str:
-    """Return the source of an expression."""
-    start, end = Lines(module.text).span(place_of(module, node))
-    return module.text[start:end]
-
-
 def checked_value(value: Scalar, key: str, catalogues: Catalogues) -> tuple[Scalar, str]:
     """Return a value as its key's type, and a note when the type is another one.
 
@@ -154,7 +123,7 @@ def _one_literal(finding: Finding, node: ast.expr, reading: Reading, choices: tu
     if any(literal.whole and "suggest_" in ast.unparse(literal.place) for literal in found):
         raise Unmovable("it is drawn under another name: let the trial suggest it by its parameter's name")
     if any(literal.whole for literal in found) or finding.value not in {one.value for one in found}:
-        raise Unmovable("it is a list of candidates: declare a range, and search it with hp.suggest")
+        raise Unmovable("it is a list of candidates, and a key has one value or one range")
     if len(found) > 1:
         listed = " or ".join(str(literal.value) for literal in found)
         raise Unmovable(f"it may be {listed}: one key has one value")

@@ -12,16 +12,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from setpoint.govern.externalize.addresses import Address, address_of
-from setpoint.govern.externalize.literals import (
-    CASTS,
-    Given,
-    cast_value,
-    checked_value,
-    expression_at,
-    names_in,
-    place_of,
-    source_of,
-)
+from setpoint.govern.externalize.literals import CASTS, Given, cast_value, checked_value, names_in
+from setpoint.govern.externalize.locating import expression_at, place_of, source_of
 from setpoint.govern.externalize.moves import Move
 from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.unmovable import Unmovable

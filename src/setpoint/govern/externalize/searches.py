@@ -13,14 +13,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from setpoint.govern.externalize.addresses import address_of
-from setpoint.govern.externalize.literals import (
-    Given,
-    checked_value,
-    expression_at,
-    names_in,
-    place_of,
-    source_of,
-)
+from setpoint.govern.externalize.literals import Given, checked_value, names_in
+from setpoint.govern.externalize.locating import expression_at, place_of, source_of
 from setpoint.govern.externalize.moves import Move
 from setpoint.govern.externalize.unmovable import Unmovable
 

@@ -71,7 +71,7 @@ def _told_move(move: Move, prepared: Prepared, *, is_covered: bool) -> Iterator[
     yield Line(f"  {move.place.line:>4}  {old}" + ("" if is_covered else f"  ->  {move.expression}"))
     for key, (value, held) in _keys(move, prepared).items():
         said = "the value it has" if held == value else "new" if held is None else f"it has {held}"
-        yield Line(f"        {key} = {value} ({said})", "dim")
+        yield Line(f"        {key} = {value} ({said})", "yellow" if said.startswith("it has") else "dim")
     if move.note:
         yield Line(f"        note: {move.note}", "dim")
 
@@ -158,11 +158,20 @@ def next_steps(
             f'  # and in [tool.setpoint.gate]: seeds = "{project.seeds.as_posix()}"'
         )
     steps.append("setpoint seed --apply  # keeps values that were tuned; --propose REASON asks for them")
+    if held := _held_otherwise(prepared):
+        steps.append(
+            f"# again with --propose REASON: {_many(held, 'key')} had another value, which seeding keeps"
+        )
     run = "setpoint run" if project.scope == GLOBAL_SCOPE else f"setpoint run -c {shlex.quote(project.scope)}"
     steps.append(f"{run} -- pytest  # or whatever reads them: {run} -- python train.py")
     if baseline:
         steps.append("setpoint gate --update-baseline  # its lines of what moved are stale")
     return steps
+
+
+def _held_otherwise(prepared: Prepared) -> int:
+    values = prepared.values
+    return sum(key in values and values[key] != value for key, value in prepared.plan.sets.items())
 
 
 def _at_steps(prepared: Prepared) -> Iterator[str]:
