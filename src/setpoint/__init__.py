@@ -14,15 +14,16 @@ from setpoint.resolve.pinning import pin, pinned, resolve, watch
 TYPE_CHECKING = False  # see setpoint.resolve
 if TYPE_CHECKING:
     from setpoint.resolve.hyperparams import Hyperparams
+    from setpoint.resolve.seeded import seeded
 
-__all__ = ["Hyperparams", "SetpointError", "pin", "pinned", "resolve", "watch"]
+__all__ = ["Hyperparams", "SetpointError", "pin", "pinned", "resolve", "seeded", "watch"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """Import ``Hyperparams`` when it is first named: it is most of what importing would cost."""
-    if name != "Hyperparams":
+    """Import the other names when they are first named: they are most of what importing would cost."""
+    if name not in {"Hyperparams", "seeded"}:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from setpoint.resolve.hyperparams import Hyperparams  # noqa: PLC0415 - see the docstring
+    from setpoint.resolve import seeded  # noqa: PLC0415 - see the docstring
 
-    return Hyperparams
+    return getattr(seeded, name)

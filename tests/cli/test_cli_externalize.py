@@ -171,7 +171,8 @@ def test_the_steps_of_an_overlay_run_in_its_context(project, setpoint_command):
     done = setpoint_command("externalize", *AT, "--scope", "symbol=BTCUSDC", "--write")
 
     assert done.code == 0, done.err
-    assert "setpoint run -c symbol=BTCUSDC -- pytest" in done.err
+    assert "setpoint run -c symbol=BTCUSDC --seeds hyperparameters/seeds -- pytest" in done.err
+    assert "setpoint run -c symbol=BTCUSDC -- python train.py" in done.err
 
 
 def test_live_values_are_compared(project, seeded):
@@ -230,15 +231,15 @@ def test_a_draft_is_proposed_once_it_is_a_catalogue(project, setpoint_command, m
 
 
 def test_the_next_steps_are_true(project, setpoint_command):
-    """Followed literally they seed the database, and the source trains with what it had."""
+    """Followed literally they test without a database, seed one, and the source trains with what it had."""
     (project / "train.py").write_text(PRINTS)
     before = shell(f"{sys.executable} train.py")
     done = setpoint_command("externalize", *AT, "--write")
     steps = [line.removeprefix("next: ") for line in done.err.splitlines()]
 
-    assert len(steps) == 4
-    assert "setpoint run -- python train.py" in steps[-1]
-    after = shell("\n".join([*steps[:-1], "setpoint run -- python train.py"]))
+    assert len(steps) == 5
+    after = shell("\n".join(steps))
+    assert " passed" in after.stdout
     assert before.stdout.strip()
     assert after.stdout.endswith(before.stdout), after.stderr
     gate = re.findall(r"\[tool\.setpoint\.gate\]: (.+)", "\n".join(steps))

@@ -17,7 +17,7 @@ from misbehaving_plane import SmallPlane, small_plane
 from planes import credential, open_accounts
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
-from setpoint.declare.seeds import load_seeds
+from setpoint.declare.seeds import Seed, Sourced, load_seeds, seed_text
 from setpoint.errors import (
     CatalogueMismatch,
     CorruptSnapshot,
@@ -30,6 +30,7 @@ from setpoint.errors import (
     UnknownKey,
 )
 from setpoint.resolve.environment import export, strays, to_text
+from setpoint.resolve.seeded import seeded_snapshot
 from setpoint.resolve.shapes import Range, Rounds
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 
@@ -64,7 +65,8 @@ class Source:
             return environ | {"SETPOINT_URL": self.small.url, "SETPOINT_HOME": str(self.folder / "home")}
         if self.kind == "plane":
             return environ | {"SETPOINT_HOME": str(self.folder / "home")} | self.publish(document)
-        snapshot = snapshot_of(document, context)
+        made = self.seeded if self.kind == "seeds" else snapshot_of
+        snapshot = made(document, context)
         path = self.folder / "snapshot.json"
         path.write_text(snapshot.to_json())
         environ["SETPOINT_SNAPSHOT"] = str(path)
@@ -72,6 +74,13 @@ class Source:
             environ["SETPOINT_SNAPSHOT_HASH"] = snapshot.hash
             environ |= export(snapshot, CATALOGUES)
         return environ
+
+    def seeded(self, document, context):
+        seeds = self.folder / "seeds"
+        seeds.mkdir(exist_ok=True)
+        values = {key: Sourced(value, "a test") for key, value in document.items()}
+        (seeds / "seed.toml").write_text(seed_text(CATALOGUES.members[0], Seed("global", values)))
+        return seeded_snapshot(str(seeds), CATALOGUES, context or {})
 
     def pin(self, document=SEED, **changes):
         return setpoint.pin(environ=self.environ({**document, **changes}))
@@ -82,7 +91,7 @@ class Source:
 
 
 #: Every way to hand a document to a process; a new source is a name here and a branch of ``environ``.
-SOURCES = ["environment", "file", "exported", "http", "plane"]
+SOURCES = ["environment", "file", "exported", "seeds", "http", "plane"]
 
 
 @pytest.fixture(scope="module")
@@ -260,10 +269,10 @@ def test_a_range_is_one_thing(source):
 
 
 def test_a_range_with_a_missing_end_fails_fast(source):
-    """A range is whole or missing."""
+    """A range is whole or missing; a seed file with part of one is no seed file."""
     torn = {key: value for key, value in SEED.items() if key != f"{GAMMA}_RANGE_MAX"}
 
-    with pytest.raises(MissingValue, match="GAMMA_RANGE_MAX"):
+    with pytest.raises((MissingValue, InvalidDocument), match=r"GAMMA.*(RANGE_MAX|only min, scale)"):
         source.pin(torn).range("xgb", "5m", "gamma")
 
 
@@ -292,11 +301,11 @@ def test_explain_names_the_scope(source):
 
 
 def test_the_hash_names_the_document_whatever_the_source(source):
-    """The same document has the same hash from every source; only a bare environment is unverified."""
+    """The same document has the same hash from every source; what no revision holds is unverified."""
     hp = source.pin()
 
     assert hp.hash == text_hash(canonical_text(SEED))
-    assert hp.snapshot.verified is (source.kind != "environment")
+    assert hp.snapshot.verified is (source.kind not in {"environment", "seeds"})
 
 
 def test_reading_from_many_threads(source, without_gamma):

@@ -26,9 +26,10 @@ from setpoint.cli.app import (
     table,
 )
 from setpoint.errors import InvalidContext, UsageError
-from setpoint.resolve.environment import export
+from setpoint.resolve.environment import pinned_environment
 from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.plane import Plane
+from setpoint.resolve.seeded import seeded_snapshot
 from setpoint.resolve.snapshot import Snapshot, read_snapshot, write_atomically
 from setpoint.resolve.sources import plane_source
 
@@ -43,6 +44,14 @@ if TYPE_CHECKING:
 COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE = 127, 126
 SnapshotFile = Annotated[
     Path | None, typer.Option("--snapshot", help="Use this snapshot file instead of pinning.")
+]
+SeedFiles = Annotated[
+    Path | None,
+    typer.Option(
+        "--seeds",
+        metavar="FOLDER",
+        help="Take the values of these seed files: no database, no plane, and nobody's approval.",
+    ),
 ]
 
 
@@ -99,11 +108,14 @@ def plane_door(system: Catalogues, given: Settings) -> Iterator[Door]:
         yield Door("plane", pin_over_http, scopes, PlaneRecorder(reporting, given.home))
 
 
-def pinned(system: Catalogues, context: dict[str, str], file: Path | None) -> Snapshot:
-    """Pin from the plane or the database, or take a file, which must have been made for ``context``."""
+def pinned(
+    system: Catalogues, context: dict[str, str], file: Path | None, seeds: Path | None = None
+) -> Snapshot:
+    """Pin from the plane or the database, or from seed files; or take a file, made for ``context``."""
+    if file and seeds:
+        raise UsageError("--seeds and --snapshot both say the values.", hint="give one of them")
     if file is None:
-        with door(system) as opened:
-            made = opened.pin(context)
+        made = _seeded(system, context, seeds) if seeds else _pinned(system, context)
         say_unused(made)
         return made
     snapshot = read_snapshot(file)
@@ -116,10 +128,24 @@ def pinned(system: Catalogues, context: dict[str, str], file: Path | None) -> Sn
     return snapshot
 
 
+def _pinned(system: Catalogues, context: dict[str, str]) -> Snapshot:
+    with door(system) as opened:
+        return opened.pin(context)
+
+
+def _seeded(system: Catalogues, context: dict[str, str], folder: Path) -> Snapshot:
+    from setpoint.change.documents import check_new_violations, typed
+
+    made = seeded_snapshot(str(folder), system, context)
+    check_new_violations(system, {}, typed(made.document, system), str(folder))
+    return made
+
+
 @app.command()
 def pin(
     file: Annotated[Path, typer.Option("--out", "-o", help="Where to write the snapshot.")],
     context: Context = None,
+    seeds: SeedFiles = None,
     as_json: Json = False,
 ) -> None:
     """Resolve the documents for a context into a snapshot file, named by its hash.
@@ -129,7 +155,7 @@ def pin(
     Example: `setpoint pin --out snapshot.json --context symbol=BTCUSDC`
     """
     system = catalogues()
-    snapshot = pinned(system, parse_context(context), None)
+    snapshot = pinned(system, parse_context(context), None, seeds)
     Hyperparams(snapshot, system)
     write_atomically(file, snapshot.to_json())
     if as_json:
@@ -143,22 +169,18 @@ def run(
     command: Annotated[list[str], typer.Argument(help="The command, after `--`.")],
     context: Context = None,
     snapshot: SnapshotFile = None,
+    seeds: SeedFiles = None,
 ) -> None:
     """Pin a snapshot, export it, and become the command: its signals and exit code are its own.
 
-    Example: `setpoint run --context symbol=BTCUSDC -- python train.py`
+    Examples: `setpoint run --context symbol=BTCUSDC -- python train.py`,
+    `setpoint run --seeds hyperparameters/seeds -- pytest`
     """
     system = catalogues()
-    made = pinned(system, parse_context(context), snapshot)
+    made = pinned(system, parse_context(context), snapshot, seeds)
     Hyperparams(made, system)
     file = settings().home / "snapshots" / f"{made.hash}.json"
-    write_atomically(file, made.to_json())
-    variables = {
-        **os.environ,
-        **export(made, system),
-        "SETPOINT_SNAPSHOT": str(file),
-        "SETPOINT_SNAPSHOT_HASH": made.hash,
-    }
+    variables = {**os.environ, **pinned_environment(made, system, file)}
     sys.stdout.flush()
     try:
         os.execvpe(command[0], command, variables)  # noqa: S606 - becoming the command is what passes signals through

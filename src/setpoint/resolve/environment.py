@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.errors import EnvironmentDisagrees, InvalidDocument, InvalidValue
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
+from setpoint.resolve.snapshot import Snapshot, SnapshotLayer, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter, Scalar
@@ -49,6 +50,16 @@ def from_text(text: str, parameter: Parameter, key: str) -> Scalar:
         problem = "is set but empty" if not text else f"= {text!r} does not read as {parameter.type}"
         raise InvalidValue(f"{key} {problem}.", hint=parameter.expectation(key), key=key)
     return parameter.check(value, key)
+
+
+def pinned_environment(snapshot: Snapshot, catalogues: Catalogues, file: Path) -> dict[str, str]:
+    """Write a snapshot to a file; return the variables that pin a process to it."""
+    write_atomically(file, snapshot.to_json())
+    return {
+        **export(snapshot, catalogues),
+        "SETPOINT_SNAPSHOT": str(file),
+        "SETPOINT_SNAPSHOT_HASH": snapshot.hash,
+    }
 
 
 def export(snapshot: Snapshot, catalogues: Catalogues) -> dict[str, str]:
@@ -86,7 +97,7 @@ def environment_snapshot(environ: Mapping[str, str], catalogues: Catalogues) -> 
     text = canonical_text(read_environment(environ, catalogues))
     digest = text_hash(text)
     layer = SnapshotLayer(ORIGIN, None, digest, "unattributed")
-    return Snapshot(text, digest, catalogues.identities, {}, (layer,), ORIGIN, verified=False)
+    return Snapshot(text, digest, catalogues.identities, {}, (layer,), ORIGIN)
 
 
 def strays(environ: Mapping[str, str], catalogues: Catalogues) -> tuple[str, ...]:

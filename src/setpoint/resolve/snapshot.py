@@ -45,7 +45,7 @@ class SnapshotLayer:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The resolved document of one context; ``verified`` is False for a bare environment."""
+    """The resolved document of one context."""
 
     text: str
     hash: str
@@ -53,7 +53,6 @@ class Snapshot:
     context: Mapping[str, str]
     layers: tuple[SnapshotLayer, ...]
     origin: str = "memory"
-    verified: bool = True
 
     def __post_init__(self) -> None:
         found = text_hash(self.text)
@@ -64,6 +63,11 @@ class Snapshot:
                 found=found,
                 expected=self.hash,
             )
+
+    @property
+    def verified(self) -> bool:
+        """False when a layer is no revision: then nobody approved what it says, as in a bare environment."""
+        return all(layer.revision is not None for layer in self.layers)
 
     @cached_property
     def document(self) -> Mapping[str, Any]:

@@ -109,7 +109,7 @@ def test_what_was_recorded_stays_recorded(small):
     assert set(first.splitlines()) <= set(small.seeds().splitlines())
     assert "more.py:2" in small.seeds()
     assert small.text("hyperparameters/draft.toml").count("[[parameters]]") == 2
-    assert len(rows_in(small.text("tests/test_externalized.py"), GLOBAL)) == 5
+    assert len(rows_in(small.text("tests/test_externalized.py"), {})) == 5
 
 
 @pytest.mark.parametrize(("symbol", "outcome"), [("BTCUSDC", "1 passed"), ("ETHUSDC", "1 skipped")])
@@ -144,7 +144,7 @@ def test_two_overlays_have_a_generated_test_each(small):
     small.write(AT)
     small.put(other_py=XGB + "xgb.XGBClassifier(gamma=0.7)\n")
     small.project = small.project._replace(scope="symbol=ETHUSDC")
-    with pytest.raises(InvalidDocument, match="for the scope symbol=BTCUSDC"):
+    with pytest.raises(InvalidDocument, match=r"for the context .*BTCUSDC"):
         small.write(AT)
 
     names = [parity_name(scope) for scope in ("global", "symbol=ETHUSDC")]
@@ -221,29 +221,28 @@ def test_a_dropped_line_stays_dropped(small):
     file.write_text("".join(kept))
     small.put(more_py=XGB + "xgb.XGBClassifier(gamma=0.5)\n").write(AT)
 
-    assert sorted(each.key for each in rows_in(file.read_text(), GLOBAL)) == [
+    assert sorted(each.key for each in rows_in(file.read_text(), {})) == [
         "CVN_HPO_XGB_5M_GAMMA",
         "CVN_HPO_XGB_5M_LEARNING_RATE",
         "DRAFT_HPO_XGB_5M_SCALE_POS_WEIGHT",
     ]
 
 
-GLOBAL = ("global",)
 ROWS = {row("a.py:1", 0.1, "A"), row("it's.py:2", 'say "hist"', "B"), row("c.py:3", True, "C")}
 
 
 def test_rows_survive_their_file():
     """Rows read back as they were written, quotes and types included."""
-    text = parity_text(ROWS, Home(1, ("cvntrade",), "seeds", ("global",)))
+    text = parity_text(ROWS, Home(1, ("cvntrade",), "seeds", {}))
 
-    assert set(rows_in(text, GLOBAL)) == ROWS
-    assert text == parity_text(rows_in(text, GLOBAL), Home(1, ("cvntrade",), "seeds", ("global",)))
+    assert set(rows_in(text, {})) == ROWS
+    assert text == parity_text(rows_in(text, {}), Home(1, ("cvntrade",), "seeds", {}))
 
 
 def test_rows_survive_a_formatter():
     """A person's formatter may lay the list out as it likes."""
-    text = "SCOPES = ['global']\nMOVED = [('a.py:1',\n  '0.1', 'A')]"
-    assert rows_in(text, GLOBAL) == [Row("a.py:1", "0.1", "A")]
+    text = "CONTEXT = {}\nMOVED = [('a.py:1',\n  '0.1', 'A')]"
+    assert rows_in(text, {}) == [Row("a.py:1", "0.1", "A")]
 
 
 @pytest.mark.parametrize(
@@ -251,8 +250,8 @@ def test_rows_survive_a_formatter():
 )
 def test_a_broken_generated_test_is_refused(text):
     """A file whose list cannot be read is not written over: it may hold what a person knows."""
-    with pytest.raises(InvalidDocument, match="no lists MOVED and SCOPES"):
-        rows_in(text, GLOBAL)
+    with pytest.raises(InvalidDocument, match="no MOVED and CONTEXT"):
+        rows_in(text, {})
 
 
 def test_a_source_names_its_commit(committed):

@@ -69,16 +69,34 @@ def test_passing_tests_leave_it_written(trained):
     ]
 
 
-def test_the_tests_see_the_values(trained):
-    """The command runs in the project under the values that the keys have, and under no pinned snapshot."""
+def test_the_tests_see_the_values(trained, monkeypatch):
+    """The command runs in the project, pinned to the values that the keys have, as under `setpoint run`."""
     seen = (
         "import os; from pathlib import Path; "
         "rate = os.environ.get('CVN_HPO_XGB_5M_LEARNING_RATE'); "
         "assert (rate == '0.1') == ('setpoint' in Path('train.py').read_text()), rate; "
-        "assert 'SETPOINT_SNAPSHOT' not in os.environ; "
+        "assert Path(os.environ['SETPOINT_SNAPSHOT']).stem == os.environ['SETPOINT_SNAPSHOT_HASH']; "
+        "assert 'SETPOINT_URL' not in os.environ; "
         "assert rate is None or os.environ['SETPOINT_CATALOGUES'].endswith('draft.toml')"
     )
+    monkeypatch.setenv("SETPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SETPOINT_SNAPSHOT", "another.json")
     trained.write(AT, test=f'{sys.executable} -c "{seen}"')
+
+    assert "setpoint.resolve" in trained.text("train.py")
+
+
+def test_the_tests_of_an_overlay_are_pinned_to_its_context(trained):
+    """Code that pins itself to the overlay's context runs, and reads the overlay's values."""
+    trained.project = trained.project._replace(scope="symbol=BTCUSDC")
+    pins = (
+        "import setpoint; from pathlib import Path; "
+        "hp = setpoint.pin({'symbol': 'BTCUSDC'}); "
+        "assert not hp.snapshot.verified; "
+        "moved = 'setpoint' in Path('train.py').read_text(); "
+        "assert not moved or hp.resolve('xgb', '5m', 'learning_rate') == 0.1"
+    )
+    trained.write(AT, test=f'{sys.executable} -c "{pins}"')
 
     assert "setpoint.resolve" in trained.text("train.py")
 

@@ -170,6 +170,6 @@ def _with_drafts(
         return catalogues
     file = folder / "draft.toml"
     file.write_text(text, encoding="utf-8")
-    own = str(project.root / project.draft)
+    own = str(project.at(project.draft))
     named = [name for name in project.anchored.split(",") if name != own]
     return judged_catalogues(",".join([*named, str(file)]))

@@ -15,7 +15,7 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import InvalidDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from setpoint.declare.parameters import Scalar
 
@@ -26,37 +26,28 @@ purpose, drop its line; with the last one, drop this file.
 """
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
 import setpoint
-from setpoint.declare.loading import load_catalogues
-from setpoint.declare.seeds import load_seeds
-from setpoint.resolve.environment import environment_snapshot, to_text
-from setpoint.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[{depth}]
 CATALOGUES = {catalogues}
 SEEDS = {seeds}
-SCOPES = {scopes}
+CONTEXT = {context}
 # where it stood, what it was, and the key that says it now
 {moved}
 
 @pytest.fixture(scope="module")
 def values():
-    here = Settings.from_environ()
-    if here.snapshot or here.url:
+    if any(map(os.environ.get, ("SETPOINT_SNAPSHOT", "SETPOINT_URL"))):
         pinned = setpoint.pinned()
-        if set(SCOPES) - {{layer.scope for layer in pinned.snapshot.layers}}:
+        if CONTEXT.items() - pinned.snapshot.context.items():
             pytest.skip("this process is pinned to another context")
         return pinned
     files = [str(ROOT / name) if name.endswith(".toml") else name for name in CATALOGUES]
-    catalogues = load_catalogues(",".join(files))
-    seeded = {{seed.scope: seed.values for seed in load_seeds(str(ROOT / SEEDS), catalogues)}}
-    variables = {{}}
-    for scope in SCOPES:
-        variables |= {{key: to_text(sourced.value) for key, sourced in seeded.get(scope, {{}}).items()}}
-    return setpoint.Hyperparams(environment_snapshot(variables, catalogues), catalogues)
+    return setpoint.seeded(ROOT / SEEDS, CONTEXT, catalogues=",".join(files))
 
 
 @pytest.mark.parametrize(("where", "old", "key"), MOVED)
@@ -79,7 +70,7 @@ class Home(NamedTuple):
     depth: int
     catalogues: tuple[str, ...]
     seeds: str
-    scopes: tuple[str, ...]
+    context: Mapping[str, str]
 
 
 def parity_name(scope: str) -> str:
@@ -102,30 +93,30 @@ def parity_text(rows: Iterable[Row], home: Home) -> str:
         depth=home.depth,
         catalogues=_list(home.catalogues),
         seeds=_quoted(home.seeds),
-        scopes=_list(home.scopes),
+        context=_dict(home.context),
         moved=f"MOVED = [\n{listed}]\n",
     )
 
 
-def rows_in(text: str, scopes: tuple[str, ...]) -> list[Row]:
+def rows_in(text: str, context: Mapping[str, str]) -> list[Row]:
     """Return the rows that an earlier test holds; a person may have dropped some, or formatted the file.
 
     Raises:
-        InvalidDocument: the text is there, and is no such test, or is one of other scopes.
+        InvalidDocument: the text is there, and is no such test, or is one of another context.
     """
     if not text.strip():
         return []
     try:
         lists = {name: ast.literal_eval(value) for name, value in _lists(text)}
-        rows, known = [Row(*each) for each in lists["MOVED"]], tuple(lists["SCOPES"])
+        rows, known = [Row(*each) for each in lists["MOVED"]], dict(lists["CONTEXT"])
     except (KeyError, SyntaxError, TypeError, ValueError):
         raise InvalidDocument(
-            "the generated test has no lists MOVED and SCOPES that can be read.",
+            "the generated test has no MOVED and CONTEXT that can be read.",
             hint="restore or remove it; --parity FILE names another",
         ) from None
-    if known != scopes:
+    if known != context:
         raise InvalidDocument(
-            f"the generated test is for the scope {known[-1]}, and this run for {scopes[-1]}.",
+            f"the generated test is for the context {known}, and this run for {dict(context)}.",
             hint="--parity FILE names another",
         )
     return rows
@@ -133,7 +124,7 @@ def rows_in(text: str, scopes: tuple[str, ...]) -> list[Row]:
 
 def _lists(text: str) -> Iterator[tuple[str, ast.expr]]:
     for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])) in {"MOVED", "SCOPES"}:
+        if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])) in {"MOVED", "CONTEXT"}:
             yield name, node.value
 
 
@@ -143,6 +134,10 @@ def _tuple(one: Row) -> str:
 
 def _list(texts: tuple[str, ...]) -> str:
     return f"[{', '.join(map(_quoted, texts))}]"
+
+
+def _dict(context: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{_quoted(name)}: {_quoted(value)}' for name, value in context.items())}}}"
 
 
 def _quoted(text: str) -> str:

@@ -64,7 +64,7 @@ def prepare(
     """
     paths = [_below(project.root, path) for path in paths]
     catalogues = judged_catalogues(project.anchored)
-    _check_scope(project.scope, catalogues)
+    _check_scope(project, catalogues)
     seeded = _seeded(project.root / project.seeds, project.scope, catalogues)
     values, source = (seeded, "seeded") if live is None else (dict(live), "live")
     found = find(project, paths, catalogues, lambda known: Judge(Names.load(known), values, source))
@@ -114,14 +114,13 @@ def _below(root: Path, path: Path) -> Path:
     return root / inside
 
 
-def _check_scope(scope: str, catalogues: Catalogues) -> None:
-    dimension, _, value = scope.partition("=")
-    if scope != GLOBAL_SCOPE:
-        catalogues.scopes({dimension: value})
-        if not value:
-            raise InvalidContext(
-                f"scope {scope!r} is not 'global' or <dimension>=<value>.", hint="for example symbol=BTCUSDC"
-            )
+def _check_scope(project: Project, catalogues: Catalogues) -> None:
+    catalogues.scopes(project.context)
+    if not all(project.context.values()):
+        raise InvalidContext(
+            f"scope {project.scope!r} is not 'global' or <dimension>=<value>.",
+            hint="for example symbol=BTCUSDC",
+        )
 
 
 def _seeded(folder: Path, scope: str, catalogues: Catalogues) -> dict[str, Scalar]:

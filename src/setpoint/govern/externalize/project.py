@@ -23,6 +23,12 @@ class Project(NamedTuple):
     scope: str = GLOBAL_SCOPE
 
     @property
+    def context(self) -> dict[str, str]:
+        """The context in which the scope has a say."""
+        dimension, _, value = self.scope.partition("=")
+        return {} if self.scope == GLOBAL_SCOPE else {dimension: value}
+
+    @property
     def named(self) -> tuple[str, ...]:
         """The catalogues, the draft among them when there is one."""
         names = tuple(name.strip() for name in self.catalogues.split(",") if name.strip())
@@ -31,6 +37,9 @@ class Project(NamedTuple):
 
     @property
     def anchored(self) -> str:
-        """The same as a setting takes it, files by their path from here."""
-        names = (str(self.root / name) if name.endswith(".toml") else name for name in self.named)
-        return ",".join(names)
+        """The same as a setting takes it, from wherever a process runs."""
+        return ",".join(str(self.at(name)) if name.endswith(".toml") else name for name in self.named)
+
+    def at(self, path: Path | str) -> Path:
+        """Return where one of the project's files is, from anywhere."""
+        return (self.root / path).absolute()

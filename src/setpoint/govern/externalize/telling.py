@@ -157,13 +157,14 @@ def next_steps(
             f"export SETPOINT_SEEDS={shlex.quote(folder)}"
             f'  # and in [tool.setpoint.gate]: seeds = "{project.seeds.as_posix()}"'
         )
+    run = "setpoint run" if project.scope == GLOBAL_SCOPE else f"setpoint run -c {shlex.quote(project.scope)}"
+    steps.append(f"{run} --seeds {shlex.quote(folder)} -- pytest  # needs no database")
     steps.append("setpoint seed --apply  # keeps values that were tuned; --propose REASON asks for them")
     if held := _held_otherwise(prepared):
         steps.append(
             f"# again with --propose REASON: {_many(held, 'key')} had another value, which seeding keeps"
         )
-    run = "setpoint run" if project.scope == GLOBAL_SCOPE else f"setpoint run -c {shlex.quote(project.scope)}"
-    steps.append(f"{run} -- pytest  # or whatever reads them: {run} -- python train.py")
+    steps.append(f"{run} -- python train.py  # or whatever reads them")
     if baseline:
         steps.append("setpoint gate --update-baseline  # its lines of what moved are stale")
     return steps

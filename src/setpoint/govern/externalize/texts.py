@@ -98,15 +98,14 @@ def record_texts(
         texts.append(_text(path, draft_text(existing(path), drafts, catalogues)))
     rows = {row(move.where, value, key) for move in plan.moves for key, value in move.sets.items()}
     path = project.root / project.parity
-    scopes = tuple(dict.fromkeys((GLOBAL_SCOPE, project.scope)))
-    rows |= set(rows_in(existing(path), scopes))
+    rows |= set(rows_in(existing(path), project.context))
     names = project.named
     draft = project.draft.as_posix()
     home = Home(
         depth=len(project.parity.parts) - 1,
         catalogues=(*names, draft) if drafts and draft not in names else names,
         seeds=project.seeds.as_posix(),
-        scopes=scopes,
+        context=project.context,
     )
     texts.append(_text(path, parity_text(rows, home)))
     return texts

@@ -12,23 +12,25 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, InvalidError, StorageFull, UsageError
-from setpoint.resolve.environment import to_text
+from setpoint.resolve.environment import pinned_environment
+from setpoint.resolve.seeded import layered_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from setpoint.declare.parameters import Scalar
     from setpoint.govern.externalize.preparing import Prepared
     from setpoint.govern.externalize.project import Project
     from setpoint.govern.externalize.texts import Text
 
-#: What a process is pinned by; the tests read the values from their environment instead.
-_PINNED = ("SETPOINT_SNAPSHOT", "SETPOINT_SNAPSHOT_HASH", "SETPOINT_URL")
 _SHOWN = 40
 
 
@@ -134,17 +136,18 @@ def _content(path: Path) -> bytes | None:
 
 def _run(test: str, project: Project, values: Mapping[str, Scalar], when: str) -> None:
     try:
-        done = subprocess.run(
-            shlex.split(test),
-            cwd=project.root,
-            env=_environment(project, values),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        with _environment(project, values) as environment:
+            done = subprocess.run(
+                shlex.split(test),
+                cwd=project.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                check=False,
+            )
     except (OSError, ValueError, IndexError) as problem:
         raise UsageError(
             f"{test!r} cannot be started: {problem}.",
@@ -158,13 +161,17 @@ def _run(test: str, project: Project, values: Mapping[str, Scalar], when: str) -
         )
 
 
-def _environment(project: Project, values: Mapping[str, Scalar]) -> dict[str, str]:
-    """Return the environment that a process under these values has."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _PINNED}
-    files = [str((project.root / n).resolve()) if n.endswith(".toml") else n for n in project.named]
-    return {
-        **inherited,
-        **{key: to_text(value) for key, value in values.items()},
-        "SETPOINT_CATALOGUES": ",".join(files),
-        "SETPOINT_SEEDS": str((project.root / project.seeds).resolve()),
-    }
+@contextmanager
+def _environment(project: Project, values: Mapping[str, Scalar]) -> Iterator[dict[str, str]]:
+    """Yield the environment of a process that is pinned to these values."""
+    catalogues = load_catalogues(project.anchored)
+    scopes = dict.fromkeys((GLOBAL_SCOPE, project.scope), values)
+    snapshot = layered_snapshot(scopes, catalogues, project.context)
+    inherited = {name: value for name, value in os.environ.items() if name != "SETPOINT_URL"}
+    with tempfile.TemporaryDirectory() as folder:
+        yield {
+            **inherited,
+            **pinned_environment(snapshot, catalogues, Path(folder, f"{snapshot.hash}.json")),
+            "SETPOINT_CATALOGUES": project.anchored,
+            "SETPOINT_SEEDS": str(project.at(project.seeds)),
+        }

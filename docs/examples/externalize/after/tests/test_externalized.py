@@ -5,19 +5,16 @@ purpose, drop its line; with the last one, drop this file.
 """
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
 import setpoint
-from setpoint.declare.loading import load_catalogues
-from setpoint.declare.seeds import load_seeds
-from setpoint.resolve.environment import environment_snapshot, to_text
-from setpoint.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUES = ["cvntrade", "cvntrade-training", "hyperparameters/draft.toml"]
 SEEDS = "hyperparameters/seeds"
-SCOPES = ["global"]
+CONTEXT = {}
 # where it stood, what it was, and the key that says it now
 MOVED = [
     ("train_cb.py:18", "1.5", "CVN_FTF_CB_RANDOM_STRENGTH"),
@@ -94,19 +91,13 @@ MOVED = [
 
 @pytest.fixture(scope="module")
 def values():
-    here = Settings.from_environ()
-    if here.snapshot or here.url:
+    if any(map(os.environ.get, ("SETPOINT_SNAPSHOT", "SETPOINT_URL"))):
         pinned = setpoint.pinned()
-        if set(SCOPES) - {layer.scope for layer in pinned.snapshot.layers}:
+        if CONTEXT.items() - pinned.snapshot.context.items():
             pytest.skip("this process is pinned to another context")
         return pinned
     files = [str(ROOT / name) if name.endswith(".toml") else name for name in CATALOGUES]
-    catalogues = load_catalogues(",".join(files))
-    seeded = {seed.scope: seed.values for seed in load_seeds(str(ROOT / SEEDS), catalogues)}
-    variables = {}
-    for scope in SCOPES:
-        variables |= {key: to_text(sourced.value) for key, sourced in seeded.get(scope, {}).items()}
-    return setpoint.Hyperparams(environment_snapshot(variables, catalogues), catalogues)
+    return setpoint.seeded(ROOT / SEEDS, CONTEXT, catalogues=",".join(files))
 
 
 @pytest.mark.parametrize(("where", "old", "key"), MOVED)
