@@ -150,7 +150,7 @@ LEFT = {
     "the name is taken": (
         "def setpoint(): pass\nxgb.XGBClassifier(gamma=0.1)",
         (AT,),
-        "uses the name setpoint for something else",
+        "uses the name setpoint otherwise, or imports it in a function",
     ),
     "a comment inside": (
         "xgb.XGBClassifier(gamma=(0.1 +  # why\n    0.2))",

@@ -39,6 +39,7 @@ _MOVERS: dict[str, Callable[[Finding, Reading, Given], Move]] = {
     suggested.CODE: search_move,
     undeclared.CODE: undeclared_move,
 }
+_NAME_TAKEN = "this file uses the name setpoint otherwise, or imports it in a function: import it at the top"
 
 
 def plan_moves(
@@ -125,7 +126,7 @@ def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move],
     kept, left = [], []
     for move in moves:
         if move.path in taken:
-            left += _leave(move, "this file uses the name setpoint for something else")
+            left += _leave(move, _NAME_TAKEN)
         elif where := exposed[move.path]:
             left += _leave(move, f"{where} reads this file's names as data, and setpoint would be one more")
         elif told := kind_told(move, readings):
