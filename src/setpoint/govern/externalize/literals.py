@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
-    from setpoint.govern.externalize.found import Readings
+    from setpoint.govern.externalize.readings import Readings
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
     from setpoint.govern.gate.folding import Literal

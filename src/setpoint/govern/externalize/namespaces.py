@@ -8,6 +8,7 @@ module object through variables.
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from setpoint.govern.externalize.importing import binds_setpoint
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _OWN = frozenset({"globals", "vars", "locals", "dir"})
 _OTHERS = frozenset({"vars", "dir", "getmembers"})
+#: What every file holds that lists another's names.
+LISTING = re.compile(rb"\b(?:vars|dir|getmembers|__dict__)\b|import[\s\\]*\*")
 
 
 def names_read(reading: Reading, readers: Iterable[Module]) -> str:
@@ -27,7 +30,7 @@ def names_read(reading: Reading, readers: Iterable[Module]) -> str:
 
     Args:
         reading: the file that would import setpoint.
-        readers: the other files in scope that name it.
+        readers: the other files in scope that name it; what does not hold ``LISTING`` may be left out.
     """
     module = reading.module
     for node in module.nodes:

@@ -15,7 +15,7 @@ from setpoint.govern.externalize.groups import groups_in
 from setpoint.govern.externalize.importing import binds_setpoint
 from setpoint.govern.externalize.literals import Given, kind_told, literal_move, several_keys
 from setpoint.govern.externalize.moves import Left, Move, Plan
-from setpoint.govern.externalize.namespaces import names_read
+from setpoint.govern.externalize.namespaces import LISTING, names_read
 from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.reads import fallback_move, undeclared_move, variable_move
 from setpoint.govern.externalize.rewriting import removed_comments
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from setpoint.declare.parameters import Scalar
-    from setpoint.govern.externalize.found import Readings
+    from setpoint.govern.externalize.readings import Readings
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
 
@@ -122,7 +122,7 @@ def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move],
     """Leave what cannot be rewritten without touching more than the literal."""
     texts = {path: readings[path].module.text for path in {move.path for move in moves}}
     taken = {path for path, text in texts.items() if "setpoint" in text and binds_setpoint(text)}
-    exposed = {path: names_read(readings[path], readings.naming(path)) for path in texts}
+    exposed = {path: names_read(readings[path], readings.naming(path, LISTING)) for path in texts}
     kept, left = [], []
     for move in moves:
         if move.path in taken:
