@@ -21,7 +21,7 @@ from setpoint.govern.externalize.readings import Readings
 from setpoint.govern.externalize.reads import handed_at, undeclared_value
 from setpoint.govern.externalize.texts import existing
 from setpoint.govern.externalize.unmovable import Unmovable
-from setpoint.govern.gate.config import load_config
+from setpoint.govern.gate.config import Config, load_config
 from setpoint.govern.gate.rules import environment_read, undeclared
 from setpoint.govern.gate.scan import PYTHON, files_in_scope, relative, scan
 from setpoint.govern.gate.suppressions import allowed_readers, apply_suppressions
@@ -69,7 +69,8 @@ def find(
     """
     judge, origins = judging(catalogues), Origins(project.root)
     findings, files = _findings(project, paths, judge)
-    readings = Readings(project.root, judge, files)
+    everything = _python(files_in_scope([project.root], project.root, Config()), project.root)
+    readings = Readings(project.root, judge, files, everything)
     drafts, left = _drafts(findings, readings, origins)
     if not drafts:
         return Found(findings, left, readings, files, (), catalogues, origins)
@@ -78,7 +79,7 @@ def find(
     # What the draft declares is known in every place now, as it will be the next time.
     judge = judging(widened)
     findings, left = _merged(_findings(project, paths, judge)[0], drafts, left, readings)
-    readings = Readings(project.root, judge, files)
+    readings = Readings(project.root, judge, files, everything)
     return Found(findings, left, readings, files, tuple(drafts.values()), widened, origins)
 
 
@@ -92,12 +93,16 @@ def _findings(project: Project, paths: Sequence[Path], judge: Judge) -> tuple[li
     found = allowed_readers(told.findings, config.readers, environment_read.CODE)
     today = datetime.now(UTC).date()
     standing = apply_suppressions(found, told.suppressions, today, config.budget).standing
-    files = files_in_scope(list(paths), project.root, config)
-    own = [file for file in files if file.suffix in PYTHON and not _is_link(file, project.root)]
-    python = frozenset(relative(file, project.root) for file in own)
+    python = _python(files_in_scope(list(paths), project.root, config), project.root)
     written = {project.draft.as_posix(), project.parity.as_posix()}
     kept = [f for f in standing if not f.rule.startswith("SPG9") and f.path not in written]
     return [f for f in kept if not f.path.startswith(f"{project.seeds.as_posix()}/")], python - written
+
+
+def _python(files: Iterable[Path], root: Path) -> frozenset[str]:
+    return frozenset(
+        relative(file, root) for file in files if file.suffix in PYTHON and not _is_link(file, root)
+    )
 
 
 def _is_link(file: Path, root: Path) -> bool:

@@ -93,7 +93,10 @@ def kind_told(move: Move, readings: Readings) -> str:
     if not isinstance(place, ast.Constant | ast.UnaryOp | ast.BinOp):
         return ""
     names = {finding.name for finding in move.findings}
-    told = telling_use(module, place, names, readings.naming(move.path))
+    try:
+        told = telling_use(module, place, names, readings.naming(move.path))
+    except Unmovable as reason:
+        return str(reason)
     return f"{move.note}, which {told} would tell from it: write the float first" if told else ""
 
 

@@ -15,7 +15,7 @@ from setpoint.govern.externalize.groups import groups_in
 from setpoint.govern.externalize.importing import binds_setpoint
 from setpoint.govern.externalize.literals import Given, kind_told, literal_move, several_keys
 from setpoint.govern.externalize.moves import Left, Move, Plan
-from setpoint.govern.externalize.namespaces import LISTING, names_read
+from setpoint.govern.externalize.namespaces import names_read
 from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.reads import fallback_move, undeclared_move, variable_move
 from setpoint.govern.externalize.rewriting import removed_comments
@@ -122,13 +122,13 @@ def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move],
     """Leave what cannot be rewritten without touching more than the literal."""
     texts = {path: readings[path].module.text for path in {move.path for move in moves}}
     taken = {path for path, text in texts.items() if "setpoint" in text and binds_setpoint(text)}
-    exposed = {path: names_read(readings[path], readings.naming(path, LISTING)) for path in texts}
+    exposed = {path: _exposed(path, readings) for path in texts}
     kept, left = [], []
     for move in moves:
         if move.path in taken:
             left += _leave(move, _NAME_TAKEN)
-        elif where := exposed[move.path]:
-            left += _leave(move, f"{where} reads this file's names as data, and setpoint would be one more")
+        elif reason := exposed[move.path]:
+            left += _leave(move, reason)
         elif told := kind_told(move, readings):
             left += _leave(move, told)
         elif _loses_a_comment(move, texts[move.path]):
@@ -136,6 +136,15 @@ def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move],
         else:
             kept.append(move)
     return kept, left
+
+
+def _exposed(path: str, readings: Readings) -> str:
+    """Return why a file may not have one name more; empty when it may."""
+    try:
+        where = names_read(path, readings)
+    except Unmovable as reason:
+        return str(reason)
+    return f"{where} reads this file's names as data, and setpoint would be one more" if where else ""
 
 
 def _agreeing(moves: Sequence[Move], seeded: Mapping[str, Scalar]) -> tuple[list[Move], list[Left]]:
