@@ -89,7 +89,10 @@ def _findings(project: Project, paths: Sequence[Path], judge: Judge) -> tuple[li
     told = scan(paths, project.root, config, judge)
     if told.failures:
         first = told.failures[0]
-        raise InvalidDocument(f"{first.path}:{first.line} cannot be judged: {first.why}.")
+        raise InvalidDocument(
+            f"{first.path}:{first.line} cannot be judged: {first.why}.",
+            hint="correct it, or exclude it in pyproject.toml, with owner and story",
+        )
     found = allowed_readers(told.findings, config.readers, environment_read.CODE)
     today = datetime.now(UTC).date()
     standing = apply_suppressions(found, told.suppressions, today, config.budget).standing

@@ -79,7 +79,7 @@ def judged(pairs: Iterable[Pair], path: str, judge: Judge, *, rule: str, text: s
     """
     written = list(pairs)
     told = list(_told(written))
-    names, lines, seen = judge.names, text.splitlines(), set()
+    names, seen = judge.names, set()
     clear = {pair.mapping for pair in told if names.is_known(pair.name) and names.is_evidence(pair.name)}
     for before, pair in zip(written, told, strict=True):
         place = (before.mapping, before.above, before.name)
@@ -87,7 +87,7 @@ def judged(pairs: Iterable[Pair], path: str, judge: Judge, *, rule: str, text: s
         if value is None or place in seen or not _is_ours(pair, judge, text, clear):
             continue
         seen.add(place)
-        yield _finding(pair, value, path, judge, rule=rule, line=lines[pair.line - 1])
+        yield _finding(pair, value, path, judge, rule=rule)
 
 
 def _literal(pair: Pair, names: Names) -> int | float | str | None:
@@ -123,7 +123,7 @@ def _told(pairs: list[Pair]) -> Iterator[Pair]:
             yield pair
 
 
-def _finding(pair: Pair, value: float | str, path: str, judge: Judge, *, rule: str, line: str) -> Finding:
+def _finding(pair: Pair, value: float | str, path: str, judge: Judge, *, rule: str) -> Finding:
     owner = judge.names.owner(pair.name, _LIBRARIES.get(_library(pair), ""))
     return Finding(
         path=path,
@@ -138,5 +138,4 @@ def _finding(pair: Pair, value: float | str, path: str, judge: Judge, *, rule: s
         message=judge.message(pair.name, value, owner) if owner else pair.name,
         fix=replacement(owner) if owner else "",
         where=".".join(pair.above),
-        snippet=" ".join(line.split()),
     )
