@@ -225,7 +225,7 @@ def test_what_is_suppressed_and_forgiven_stays(sarif, tmp_path, capsys):
     (tmp_path / "train.py").write_text(f"learning_rate = 0.1\nnum_leaves = 31  {ALLOW}\n")
     main(["--create-baseline", "--baseline", "known.jsonl"], now=NOW, environ={})
     capsys.readouterr()
-    (tmp_path / "new.py").write_text("learning_rate = 0.5\n")
+    (tmp_path / "new.py").write_text("{'learning_rate': 0.5}\n")
     run, _ = sarif("--baseline", "known.jsonl")
     told = {
         place(result)["artifactLocation"]["uri"] + str(place(result)["region"]["startLine"]): result
@@ -233,6 +233,11 @@ def test_what_is_suppressed_and_forgiven_stays(sarif, tmp_path, capsys):
     }
 
     assert "suppressions" not in told["new.py1"]
+    assert {uri: result["ruleId"] for uri, result in told.items()} == {
+        "new.py1": "SPG104",
+        "train.py1": "SPG101",
+        "train.py2": "SPG101",
+    }
     assert [one["kind"] for one in told["train.py1"]["suppressions"]] == ["external"]
     (comment,) = told["train.py2"]["suppressions"]
     assert comment["kind"] == "inSource"
