@@ -69,6 +69,7 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
     for part in address.variables:
         if not is_argument(part, module, place):
             raise Unmovable(f"it is written where no {part} is known: give --at {part}=VALUE")
+    said_at = [part for part in given.at if f"<{part}>" in finding.address and part not in address.variables]
     value = _number(literal.value, place, module)
     checked, note = checked_value(value, keys[0], given.catalogues)
     return Move(
@@ -80,6 +81,7 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
         address,
         dict.fromkeys(keys, checked),
         note,
+        tuple(part for part in said_at if is_argument(part, module, place)),
     )
 
 
