@@ -229,7 +229,7 @@ class Folder:
         if self.names.is_distinctive(node.attr):
             return
         if isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}:
-            yield from self._of_class(self._enclosing_class(node), node, depth)
+            yield from self._of_class(self.module.class_around(node), node, depth)
             return
         dotted = self.module.dotted(node)
         head = dotted.rpartition(".")[0]
@@ -243,9 +243,6 @@ class Folder:
         while isinstance(node, ast.Attribute):
             node = node.value
         return isinstance(node, ast.Name) and node.id in self.module.imports
-
-    def _enclosing_class(self, node: ast.AST) -> ast.ClassDef | None:
-        return next((up for up in self.module.ancestors(node) if isinstance(up, ast.ClassDef)), None)
 
     def _class_named(self, name: str) -> ast.ClassDef | None:
         return next((n for n in self.module.scopes if isinstance(n, ast.ClassDef) and n.name == name), None)

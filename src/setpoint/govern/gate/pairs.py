@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.govern.gate.finding import Finding
 from setpoint.govern.gate.judge import replacement
+from setpoint.govern.gate.words import LIBRARY_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,14 +31,6 @@ _IS_NUMBER = re.compile(NUMBER)
 _IS_INTEGER = re.compile(r"[-+]?[\d_]+")
 #: Fields of a mapping that hold the value of the parameter that the mapping is about.
 _VALUE_FIELDS = frozenset({"default", "high", "low", "max", "min", "value", "values"})
-_LIBRARIES = {
-    "catboost": "cb",
-    "lgb": "lgb",
-    "lgbm": "lgb",
-    "lightgbm": "lgb",
-    "xgb": "xgb",
-    "xgboost": "xgb",
-}
 
 
 class Pair(NamedTuple):
@@ -108,7 +101,7 @@ def _is_ours(pair: Pair, judge: Judge, text: str, clear: set[int]) -> bool:
 def _library(pair: Pair) -> str:
     """Return the key above that names a library, the nearest first, or nothing."""
     words = (word for key in reversed(pair.above) for word in re.split(r"[^a-z]+", key.lower()))
-    return next((word for word in words if word in _LIBRARIES), "")
+    return next((word for word in words if word in LIBRARY_WORDS), "")
 
 
 def _told(pairs: list[Pair]) -> Iterator[Pair]:
@@ -124,7 +117,7 @@ def _told(pairs: list[Pair]) -> Iterator[Pair]:
 
 
 def _finding(pair: Pair, value: float | str, path: str, judge: Judge, *, rule: str, line: str) -> Finding:
-    owner = judge.names.owner(pair.name, _LIBRARIES.get(_library(pair), ""))
+    owner = judge.names.owner(pair.name, LIBRARY_WORDS.get(_library(pair), ""))
     return Finding(
         path=path,
         line=pair.line,
