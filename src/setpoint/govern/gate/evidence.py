@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.govern.gate.models import (
+    library_of_bases,
     library_of_callable,
     library_of_model,
     library_of_steps,
@@ -100,6 +101,13 @@ class Reading:
         known = [name for name in names if self.names.is_evidence(name)]
         return Evidence(certain=True, library=self._only_library()) if known else NONE
 
+    @cached_property
+    def beside_options(self) -> Evidence:
+        """Judge the options of the file's command line together."""
+        calls = [node for node in self.module.nodes if isinstance(node, ast.Call)]
+        texts = [arg.value for call in calls for arg in call.args[:2] if isinstance(arg, ast.Constant)]
+        return self.beside(text for text in texts if isinstance(text, str) and text.startswith("--"))
+
     def of_dict(self, node: ast.Dict | ast.Call | ast.DictComp) -> Evidence:
         """Judge a dict by what stands in it, where it goes and what it is called."""
         beside = self.beside(keys_of(node))
@@ -174,6 +182,11 @@ class Reading:
         if self.module.libraries and PARAMS_LIKE.match(name):
             return Evidence(certain=True, library=self._only_library())
         return NONE
+
+    def of_class(self, node: ast.ClassDef) -> Evidence:
+        """Judge the fields of a class by what it is a subclass of, and by its name."""
+        library = library_of_bases(node, self.module, self.names)
+        return Evidence(certain=True, library=library) if library else self.of_name(node.name)
 
     def _by_key(self, key: ast.expr) -> Evidence:
         said = key.value if isinstance(key, ast.Constant) else None

@@ -36,13 +36,21 @@ SPACES = frozenset({
     "randint", "lograndint", "qrandint", "choice", "sample", "grid_search", "FloatDistribution",
     "IntDistribution", "CategoricalDistribution", "UniformDistribution", "LogUniformDistribution", "Real",
     "Integer", "Categorical", "normal", "lognormal", "hp_choice", "reciprocal", "log_uniform", "Range",
-    "qloguniform",
+    "qloguniform", "Choice", "randn", "qrandn", "qlograndint", "lognorm", "halfnorm", "truncnorm", "expon",
+    "poisson", "geom", "binom", "slider", "number_input", "select_slider", "FloatSlider", "IntSlider",
+})  # fmt: skip
+#: Calls that span a search space when a text names it: ``hp.Float("learning_rate", 0.01, 0.3)``.
+DIMENSIONS = frozenset({"Float", "Int"})
+#: Functions of many uses, whose call is a literal when all that it is given are.
+_FUNCTIONS = frozenset({
+    "exp", "sqrt", "log", "log2", "log10", "expm1", "log1p", "power", "norm", "beta", "gamma",
 })  # fmt: skip
 #: Calls that stand for a default, with the position of that default (None: by keyword alone).
 FIELDS = {
     "Field": 0, "field": None, "ib": 0, "attrib": 0, "attr": None, "Option": 0, "Argument": 0, "Query": 0,
     "Body": 0, "Form": 0, "Header": 0, "PrivateAttr": 0, "Parameter": None, "Param": 0, "Variable": 0,
-    "FloatField": None, "IntegerField": None, "Float": 0, "Int": 0,
+    "FloatField": None, "IntegerField": None, "Float": 0, "Int": 0, "Number": 0, "FloatParameter": None,
+    "IntParameter": None,
 }  # fmt: skip
 #: Calls that look something up, with the position of the default.
 GETTERS = {
@@ -103,6 +111,14 @@ class Folder:
         """Return the constant text of an expression, or the text it certainly begins with."""
         return self._text(node, 0)
 
+    def name(self, node: ast.expr) -> str:
+        """Return the name that a text is, without what a formatted text or a sum puts in front."""
+        if isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[-1], ast.Constant):
+            return str(node.values[-1].value)
+        if isinstance(node, ast.BinOp):
+            return self.name(node.right)
+        return self.text(node)
+
     def _fold(self, node: ast.expr, depth: int) -> Iterator[Literal]:
         fold = _FOLDS.get(type(node))
         if fold is not None and depth < _DEEPEST:
@@ -122,7 +138,11 @@ class Folder:
             yield Literal(-value if isinstance(node.op, ast.USub) else value, node)
 
     def _binary(self, node: ast.BinOp, depth: int) -> Iterator[Literal]:
-        left, right = self._one(node.left, depth), self._one(node.right, depth)
+        sides = [list(self._fold(side, depth)) for side in (node.left, node.right)]
+        if all(sides) and any(literal.whole for side in sides for literal in side):
+            yield Literal(ast.unparse(node), node, whole=True)  # ``[0.1] * 50``, ``1 + hp.randint(...)``
+            return
+        left, right = (side[0].value if len(side) == 1 else None for side in sides)
         compute = _BINARY.get(type(node.op))
         if compute is None or not isinstance(left, int | float) or not isinstance(right, int | float):
             return
@@ -173,16 +193,21 @@ class Folder:
         name = self.module.dotted(node.func).rpartition(".")[2]
         if name in CASTS and node.args:
             yield from self._cast(node, depth)
-        elif name in SPACES or (name.startswith("suggest_") and not self._names_its_own(node)):
+        elif name in SPACES or name in _FUNCTIONS or self._is_dimension(node, name):
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
-            if any(not isinstance(f.value, str) for value in given for f in self._fold(value, depth)):
+            told = [any(map(_is_number, self._fold(value, depth))) for value in given]
+            if any(told) and (all(told) or name not in _FUNCTIONS):
                 yield Literal(ast.unparse(node), node, whole=True)
         else:
             for value in default_values(node, name):
                 yield from self._fold(value, depth)
 
-    def _names_its_own(self, node: ast.Call) -> bool:
-        return bool(node.args) and self.names.is_known(self.text(node.args[0]))
+    def _is_dimension(self, node: ast.Call, name: str) -> bool:
+        """Say whether a call spans a space under a name that is no parameter's, or under any for ``Float``."""
+        said = self.text(node.args[0]) if node.args else ""
+        if name.startswith("suggest_"):
+            return not self.names.is_known(said)
+        return name in DIMENSIONS and bool(said)
 
     def _cast(self, node: ast.Call, depth: int) -> Iterator[Literal]:
         folded = [list(self._fold(arg, depth)) for arg in node.args]
@@ -332,6 +357,10 @@ class Folder:
             if value is not None and (text := self._bound_text(value, depth + 1)):
                 return text
         return ""
+
+
+def _is_number(literal: Literal) -> bool:
+    return literal.whole or not isinstance(literal.value, str)
 
 
 def default_values(node: ast.Call, name: str) -> Iterator[ast.expr]:

@@ -55,8 +55,12 @@ def library_of_callable(node: ast.expr, module: Module, names: Names) -> str:
         defined = module.definitions.get(node.id)  # type: ignore[assignment]
     else:
         return ""
-    bases = defined.bases if isinstance(defined, ast.ClassDef) else []
-    return next((found for base in bases if (found := names.library_of(module.dotted(base)))), "")
+    return library_of_bases(defined, module, names) if isinstance(defined, ast.ClassDef) else ""
+
+
+def library_of_bases(node: ast.ClassDef, module: Module, names: Names) -> str:
+    """Return the library whose model a class extends, or an empty text."""
+    return next((found for base in node.bases if (found := names.library_of(module.dotted(base)))), "")
 
 
 def searched_model(call: ast.Call) -> ast.expr | None:

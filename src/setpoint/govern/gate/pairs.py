@@ -30,7 +30,9 @@ NUMBER = r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _IS_NUMBER = re.compile(NUMBER)
 _IS_INTEGER = re.compile(r"[-+]?[\d_]+")
 #: Fields of a mapping that hold the value of the parameter that the mapping is about.
-_VALUE_FIELDS = frozenset({"default", "high", "low", "max", "min", "value", "values"})
+VALUE_FIELDS = frozenset({
+    "bounds", "default", "high", "low", "max", "maxvalue", "min", "minvalue", "range", "value", "values",
+})  # fmt: skip
 
 
 class Pair(NamedTuple):
@@ -110,7 +112,7 @@ def _told(pairs: list[Pair]) -> Iterator[Pair]:
     for pair in pairs:
         if pair.name.lower() == "value" and pair.mapping in about:
             yield pair._replace(name=about[pair.mapping])
-        elif pair.name.lower() in _VALUE_FIELDS and pair.above:
+        elif pair.name.lower() in VALUE_FIELDS and pair.above:
             yield pair._replace(name=pair.above[-1], above=pair.above[:-1])
         else:
             yield pair

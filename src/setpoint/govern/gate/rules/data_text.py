@@ -25,9 +25,14 @@ CODE, NAME = "SPG406", "literal-in-text"
 NODES = (ast.Constant,)
 
 _PAIR = re.compile(
-    rf"""(?<![\w{{%$.-])(?P<name>[A-Za-z_][\w-]*)["']?\s*[=:]\s*["']?(?P<number>{NUMBER})(?![\w.%{{])"""
+    rf"""(?<![\w{{%$./-])(?:[A-Za-z_]\w*[./])*(?P<name>[A-Za-z_][\w-]*)["']?\s*[=:]\s*\[?\s*["']?"""
+    rf"""(?P<number>{NUMBER})(?![\w.%{{])"""
 )
 _ARGUMENT = re.compile(rf"(?<![\w-])--(?P<name>[A-Za-z][\w-]*)[= ]\s*(?P<number>{NUMBER})(?![\w.%{{])")
+#: A setting with another value than a number, such as ``task=train``.
+_SETTING = re.compile(r"[\w.+-]+=\S+")
+#: Arguments of commands and fields that are read by people.
+_PROSE = frozenset({"help", "description", "epilog", "title", "label", "doc"})
 _WORD = re.compile(r"[A-Za-z][\w./-]*")
 
 
@@ -41,7 +46,7 @@ def find(node: ast.Constant, reading: Reading) -> Iterator[Slot]:
     ):
         return
     pairs = list(text_pairs(text))
-    certain = any(reading.names.is_evidence(pair.name) for pair in pairs)
+    certain = any(reading.names.is_evidence(pair.name) for pair in pairs) or reading.of_place(node).certain
     for pair in pairs:
         yield Slot(pair.name, _place(pair, node, reading.module.lines), certain=certain)
 
@@ -63,8 +68,11 @@ def _place(pair: Pair, node: ast.Constant, lines: list[str]) -> ast.Constant:
 
 
 def _is_prose(node: ast.Constant, reading: Reading) -> bool:
-    """Say whether a text is a docstring, or a part of an f-string, which ``formatted`` reads."""
-    return isinstance(reading.module.parents.get(node), ast.Expr | ast.JoinedStr)
+    """Say whether a text is a docstring, a help, or a part of an f-string, which ``formatted`` reads."""
+    parent = reading.module.parents.get(node)
+    return isinstance(parent, ast.Expr | ast.JoinedStr) or (
+        isinstance(parent, ast.keyword) and parent.arg in _PROSE
+    )
 
 
 def text_pairs(text: str) -> Iterator[Pair]:
@@ -72,6 +80,6 @@ def text_pairs(text: str) -> Iterator[Pair]:
     for count, line in enumerate(text.splitlines() or [""], start=1):
         arguments = list(_ARGUMENT.finditer(line))
         pairs = list(_PAIR.finditer(line))
-        words = len(_WORD.findall(_PAIR.sub(" ", line)))
+        words = len(_WORD.findall(_SETTING.sub(" ", _PAIR.sub(" ", line))))
         for found in (*arguments, *(pairs if words <= len(pairs) else ())):
             yield Pair(found["name"], found["number"], count, found.start("number") + 1, len(found["number"]))
