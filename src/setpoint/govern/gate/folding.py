@@ -203,7 +203,7 @@ class Folder:
                 yield from self._fold(value, depth)
 
     def _is_dimension(self, node: ast.Call, name: str) -> bool:
-        """Say whether a call spans a space under a name that is no parameter's, or under any for ``Float``."""
+        """Say whether a call spans a space: it suggests what no parameter is called, or is ``Float("x")``."""
         said = self.text(node.args[0]) if node.args else ""
         if name.startswith("suggest_"):
             return not self.names.is_known(said)
@@ -258,7 +258,7 @@ class Folder:
             return
         dotted = self.module.dotted(node)
         head = dotted.rpartition(".")[0]
-        local = self._class_named(head)
+        local = self._class_of(head)
         if local is not None:
             yield from self._of_class(local, node, depth)
         elif dotted and not dotted.startswith(("os.", "sys.")) and self._is_imported(node):
@@ -269,12 +269,18 @@ class Folder:
             node = node.value
         return isinstance(node, ast.Name) and node.id in self.module.imports
 
-    def _class_named(self, name: str) -> ast.ClassDef | None:
-        return next((n for n in self.module.scopes if isinstance(n, ast.ClassDef) and n.name == name), None)
+    def _class_of(self, name: str) -> ast.ClassDef | None:
+        """Return the class of the file that a name is, or that it is a plain instance of."""
+        bound = self.module.scopes[self.module.tree].bindings.get(name, [])
+        made = bound[0].value if len(bound) == 1 else None
+        if isinstance(made, ast.Call) and not made.args and not made.keywords:
+            name = self.module.dotted(made.func)
+        found = self.module.definitions.get(name)
+        return found if isinstance(found, ast.ClassDef) else None
 
     def _of_class(self, owner: ast.ClassDef | None, node: ast.Attribute, depth: int) -> Iterator[Literal]:
-        if owner is not None:
-            yield from self._bound(self.module.scopes[owner].bindings.get(node.attr, []), node, depth)
+        if owner is not None and node.attr not in self.module.set_attributes:
+            yield from self._bound(self.module.scopes[owner].fields(node.attr), node, depth)
 
     def _imported(self, dotted: str, node: ast.expr, depth: int) -> Iterator[Literal]:
         # Two modules that import from each other end here.
@@ -288,8 +294,8 @@ class Folder:
         scope = module.scopes[module.tree]
         owner, _, attribute = name.rpartition(".")
         if owner:
-            defined = there._class_named(owner)
-            bindings = module.scopes[defined].bindings.get(attribute, []) if defined else []
+            defined = there._class_of(owner)
+            bindings = module.scopes[defined].fields(attribute) if defined else []
         elif name in module.imports:
             for literal in there._imported(module.imports[name], module.tree.body[0], depth + 1):  # type: ignore[arg-type]
                 yield literal._replace(place=node)
@@ -299,7 +305,7 @@ class Folder:
         yield from there._bound(bindings, node, depth)
 
     def _subscript(self, node: ast.Subscript, depth: int) -> Iterator[Literal]:
-        holder = self.module.expression(node.value) if isinstance(node.value, ast.Name) else node.value
+        holder, there = self._held(node.value)
         index = node.slice.value if isinstance(node.slice, ast.Constant) else None
         if isinstance(holder, ast.Tuple | ast.List) and isinstance(index, int):
             chosen = holder.elts[index : index + 1]
@@ -310,7 +316,16 @@ class Folder:
             chosen = [value for key, value in keyed if index is None or key == index]
         else:
             return
-        yield from self._bound_values(chosen, node, depth)
+        yield from there._bound_values(chosen, node, depth)
+
+    def _held(self, node: ast.expr) -> tuple[ast.expr, Folder]:
+        """Follow a name to the container it is bound to, and to the file that says so."""
+        if self._is_imported(node):
+            found = self.imports.constant(self.module.dotted(node), self.module)
+            bindings = found[0].scopes[found[0].tree].bindings.get(found[1], []) if found else []
+            if found and len(bindings) == 1 and bindings[0].value is not None:
+                return bindings[0].value, Folder(found[0], self.names, self.imports)
+        return self.module.expression(node), self
 
     def _bound_values(self, values: list[ast.expr], node: ast.expr, depth: int) -> Iterator[Literal]:
         folded = [list(self._fold(value, depth)) for value in values]

@@ -252,6 +252,7 @@ class Names:
     def _training_words(self) -> set[str]:
         words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
         words |= {name for name in CONVENTIONAL if len(name) > 2}  # `cb` is everybody's callback
+        words |= {name.lower() for name in self._library_by_class if WRAPPER_STEP.fullmatch(name.lower())}
         words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
         words |= {"suggest_loguniform", "suggest_discrete_uniform"}
         return words - COMMON

@@ -56,6 +56,10 @@ class Scope:
                 home = home.parent
         home.bindings.setdefault(name, []).append(Binding(value, each))
 
+    def fields(self, name: str) -> list[Binding]:
+        """Return what a class and its methods bind an attribute to."""
+        return self.bindings.get(name, []) + self.attributes.get(name, [])
+
     def lookup(self, name: str) -> list[Binding]:
         """Return what a name may be bound to, as Python would look it up."""
         scope: Scope | None = self
@@ -80,7 +84,7 @@ class Module:
         self.parents: dict[ast.AST, ast.AST] = {}
         self.imports: dict[str, str] = {}
         self.scopes: dict[ast.AST, Scope] = {}
-        #: Attributes that some statement sets, on whatever object.
+        #: Attributes that some statement sets on another object than its own ``self``.
         self.set_attributes: set[str] = set()
         #: Names that are handed to a call, with the calls.
         self.passed: dict[str, list[ast.Call]] = {}
@@ -158,6 +162,20 @@ class Module:
         """Return the innermost class that a node stands in."""
         return next((up for up in self.ancestors(node) if isinstance(up, ast.ClassDef)), None)
 
+    def signature(self, node: ast.expr) -> tuple[str, ...]:
+        """Return the positional parameters of a function, method or class of the file; else nothing."""
+        own = None
+        if isinstance(node, ast.Name):
+            own = self.definitions.get(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+            own = _method(self.class_around(node), node.attr)
+        if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef):
+            return _positional(own)[isinstance(node, ast.Attribute) :]
+        if made := _method(own, "__init__"):
+            return _positional(made)[1:]
+        fields = [line.target for line in own.body if isinstance(line, ast.AnnAssign)] if own else []
+        return tuple(field.id for field in fields if isinstance(field, ast.Name))
+
     @cached_property
     def definitions(self) -> dict[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
         """The classes of the file, and the functions at its top, by their names."""
@@ -167,6 +185,16 @@ class Module:
             if isinstance(node, ast.ClassDef)
             or (isinstance(node, FUNCTIONS[:2]) and self.parents[node] is self.tree)
         }
+
+
+def _method(owner: ast.ClassDef | None, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    body = owner.body if owner else []
+    methods = (node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return next((node for node in methods if node.name == name and not node.decorator_list), None)
+
+
+def _positional(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]:
+    return tuple(argument.arg for argument in (*node.args.posonlyargs, *node.args.args))
 
 
 def _survey_import(module: Module, node: ast.Import, scope: Scope) -> None:
@@ -254,10 +282,11 @@ def _bind(module: Module, scope: Scope, target: ast.expr, value: ast.expr | None
     if isinstance(target, ast.Name):
         scope.bind(target.id, value)
     elif isinstance(target, ast.Attribute):
-        module.set_attributes.add(target.attr)
         owner = scope.parent
         if owner and owner.is_class and isinstance(target.value, ast.Name) and target.value.id == "self":
             owner.attributes.setdefault(target.attr, []).append(Binding(value))
+        else:
+            module.set_attributes.add(target.attr)
     elif isinstance(target, ast.Starred):
         _bind(module, scope, target.value, None)
     elif isinstance(target, ast.Tuple | ast.List):

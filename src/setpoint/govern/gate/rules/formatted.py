@@ -1,7 +1,7 @@
 """A formatted text gives an owned name a literal: ``f"learning_rate={0.1}"``, ``"max_depth=%d" % 6``.
 
-So does a sum of texts: ``"num_leaves=" + str(31)``. Such texts become command lines, queries and configuration files. Texts without a place to fill are read
-by the rules for data in texts.
+So does a sum of texts: ``"num_leaves=" + str(31)``. Such texts become command lines, queries and
+configuration files. Texts without a place to fill are read by the rules for data in texts.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.pairs import VALUE_FIELDS
+from setpoint.govern.gate.pairs import NAMED_FIELDS
 from setpoint.govern.gate.slots import Slot
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ NODES = (ast.Dict, ast.DictComp)
 
 def find(node: ast.Dict | ast.DictComp, reading: Reading) -> Iterator[Slot]:
     """Yield a slot for each item whose key is a text."""
-    if isinstance(reading.module.parents[node], ast.Compare):
-        return  # what a value is compared with is no source of one
+    parent = reading.module.parents[node]
+    if isinstance(parent, ast.Compare) or (isinstance(parent, ast.Call) and _shows(parent)):
+        return  # what a value is compared with is no source of one, nor how many digits of it are shown
     known = reading.of_dict(node)
     if isinstance(node, ast.DictComp):
         if name := reading.folder.text(node.key):
@@ -33,10 +34,16 @@ def find(node: ast.Dict | ast.DictComp, reading: Reading) -> Iterator[Slot]:
         return
     about = ""
     for key, value in zip(node.keys, node.values, strict=True):
-        name = (reading.folder.text(key) or reading.folder.name(key)) if key is not None else ""
+        name = reading.folder.text(key) if key is not None else ""
+        if not name and isinstance(key, ast.JoinedStr):
+            name = reading.folder.name(key)
         if name:
             yield Slot(name, value, known.library, known.certain)
         if name == "name":
             about = reading.folder.text(value)
-        elif about and name in VALUE_FIELDS:
+        elif about and name in NAMED_FIELDS:
             yield Slot(about, value)
+
+
+def _shows(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "round"

@@ -36,19 +36,18 @@ def find(node: ast.Tuple | ast.List | ast.Call, reading: Reading) -> Iterator[Sl
         # Two texts are a list of names more often than a pair.
         is_pair = isinstance(first, ast.Constant) and isinstance(first.value, str)
         if is_pair and not (isinstance(last, ast.Constant) and isinstance(last.value, str)):
-            known = _beside(node, reading)
-            yield Slot(str(first.value), last, known.library, known.certain)  # type: ignore[attr-defined]
+            name = str(first.value)  # type: ignore[attr-defined]
+            known = _beside(name, node, reading)
+            yield Slot(name, last, known.library, known.certain)
 
 
-def _beside(node: ast.Tuple | ast.List, reading: Reading) -> Evidence:
+def _beside(name: str, node: ast.Tuple | ast.List, reading: Reading) -> Evidence:
     """Judge a pair by the other pairs of its list, or by where the list goes."""
     around = reading.module.parents[node]
-    if not isinstance(around, ast.Tuple | ast.List):
+    if not reading.names.is_known(name) or not isinstance(around, ast.Tuple | ast.List):
         return NONE
-    names = [
-        reading.folder.text(p.elts[0]) for p in around.elts if isinstance(p, ast.Tuple | ast.List) and p.elts
-    ]
-    known = reading.beside(names)
+    firsts = [pair.elts[0] for pair in around.elts if isinstance(pair, ast.Tuple | ast.List) and pair.elts]
+    known = reading.beside(str(first.value) for first in firsts if isinstance(first, ast.Constant))
     return known if known.certain else reading.of_place(around)
 
 
