@@ -18,7 +18,7 @@ from setpoint.govern.gate.models import (
     searched_model,
     steps_of,
 )
-from setpoint.govern.gate.words import LIBRARY_WORDS, PARAMS_LIKE
+from setpoint.govern.gate.words import LIBRARY_WORDS, PARAMS_CLASS, PARAMS_KEYWORD, PARAMS_LIKE, STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +39,7 @@ ROUNDS = {
     "lightgbm.callback.early_stopping": "stopping_rounds",
     "xgboost.callback.EarlyStopping": "rounds",
 }
+_RECEIVERS = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.BinOp, ast.AugAssign, ast.Return)
 
 
 class Evidence(NamedTuple):
@@ -110,7 +111,10 @@ class Reading:
 
     def of_dict(self, node: ast.Dict | ast.Call | ast.DictComp) -> Evidence:
         """Judge a dict by what stands in it, where it goes and what it is called."""
-        beside = self.beside(keys_of(node))
+        keys = keys_of(node)
+        if not STYLES.isdisjoint(keys):
+            return NONE  # how a line is drawn
+        beside = self.beside(keys)
         handed = self.of_place(node)
         if handed.library or not beside.certain:
             return handed
@@ -139,20 +143,27 @@ class Reading:
         """Judge a dict, or what stands for one, by where it goes."""
         parent = self.module.parents.get(node)
         if isinstance(parent, ast.keyword):
-            parent = self.module.parents.get(parent)
+            call = self.module.parents[parent]
+            found = self._of_argument(call) if isinstance(call, ast.Call) else NONE
+            return self._of_keyword(parent.arg or "") if found is None else found
         if isinstance(parent, ast.Call):
-            return self._of_argument(parent)
+            return self._of_argument(parent) or NONE
         if isinstance(parent, ast.Dict):
             keyed = [key for key, value in zip(parent.keys, parent.values, strict=True) if value is node]
             named = self._by_key(keyed[0]) if keyed and keyed[0] else NONE
             return named if named.certain else self.of_dict(parent)
         if isinstance(parent, ast.List | ast.Tuple | ast.IfExp | ast.BoolOp):
             return self.of_place(parent)
-        if isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.BinOp | ast.AugAssign):
+        if isinstance(parent, _RECEIVERS):
             return self._bound_to(parent)
         return NONE
 
-    def _of_argument(self, call: ast.Call) -> Evidence:
+    def _of_keyword(self, name: str) -> Evidence:
+        known = bool(self.module.libraries) and PARAMS_KEYWORD.fullmatch(name) is not None
+        return Evidence(certain=True, library=self._only_library()) if known else NONE
+
+    def _of_argument(self, call: ast.Call) -> Evidence | None:
+        """Judge what a call is given; None when the call says nothing of it."""
         if library := self.library(call):
             return Evidence(certain=True, library=library)
         called = (self.module.dotted(call.func) or getattr(call.func, "attr", "")).rpartition(".")[2]
@@ -160,11 +171,13 @@ class Reading:
             return self.of_holder(call.func.value)
         if called in WRAPPERS:
             return self.of_place(call)
-        return self.of_search(call) or NONE
+        return self.of_search(call)
 
     def _bound_to(self, statement: ast.AST) -> Evidence:
         if isinstance(statement, ast.BinOp):
             return self.of_place(statement)
+        if isinstance(statement, ast.Return):
+            return self.of_name(getattr(self.module.scope(statement).node, "name", ""))
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]  # type: ignore[attr-defined]
         for target in targets:
             name = target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")
@@ -185,8 +198,9 @@ class Reading:
 
     def of_class(self, node: ast.ClassDef) -> Evidence:
         """Judge the fields of a class by what it is a subclass of, and by its name."""
-        library = library_of_bases(node, self.module, self.names)
-        return Evidence(certain=True, library=library) if library else self.of_name(node.name)
+        if library := library_of_bases(node, self.module, self.names):
+            return Evidence(certain=True, library=library)
+        return self.of_name(node.name) if PARAMS_CLASS.search(node.name) else NONE
 
     def _by_key(self, key: ast.expr) -> Evidence:
         said = key.value if isinstance(key, ast.Constant) else None

@@ -41,10 +41,10 @@ SPACES = frozenset({
 })  # fmt: skip
 #: Calls that span a search space when a text names it: ``hp.Float("learning_rate", 0.01, 0.3)``.
 DIMENSIONS = frozenset({"Float", "Int"})
-#: Functions of many uses, whose call is a literal when all that it is given are.
-_FUNCTIONS = frozenset({
-    "exp", "sqrt", "log", "log2", "log10", "expm1", "log1p", "power", "norm", "beta", "gamma",
-})  # fmt: skip
+#: Functions that compute a number from numbers, and distributions whose names mean many things: such a call
+#: is a literal when all that it is given are.
+SCALES = frozenset({"exp", "sqrt", "log", "log2", "log10", "expm1", "log1p", "power"})
+_FUNCTIONS = SCALES | {"norm", "beta", "gamma"}
 #: Calls that stand for a default, with the position of that default (None: by keyword alone).
 FIELDS = {
     "Field": 0, "field": None, "ib": 0, "attrib": 0, "attr": None, "Option": 0, "Argument": 0, "Query": 0,

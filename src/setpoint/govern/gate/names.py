@@ -170,6 +170,11 @@ class Names:
         """Say whether a catalogue owns a spelling of this name."""
         return self.owner(name) is not None
 
+    def is_of_library(self, name: str) -> bool:
+        """Say whether a governed name is a parameter of a library, rather than of the training around it."""
+        found = self.owner(name)
+        return found is not None and bool(found.families)
+
     def is_distinctive(self, name: str) -> bool:
         """Say whether a name is a finding without further evidence; see ``words``."""
         known = self._distinctive_known.get(name)

@@ -42,6 +42,8 @@ _MODEL = re.compile(
     r"(?:.*\.)?(xgb|xgboost|lgb|lgbm|lightgbm|catboost)(?:(?:RF)?(?:Classifier|Regressor|Ranker))?(?:\.train)?",
     re.IGNORECASE,
 )
+#: Those of them that speak for the whole file; a package has a name and a type too.
+_NAMES_THE_MODEL = re.compile(r"model|estimator|class|algo|target|learner", re.IGNORECASE)
 #: Fields of a mapping that hold the value of the parameter that the mapping is about.
 _VALUE_FIELDS = frozenset({"default", "high", "low", "max", "min", "value", "values"})
 #: Fields that hold the value of what their own mapping names; a catalogue names its bounds too, and is none.
@@ -117,19 +119,22 @@ class _Evidence:
         #: Keys above the parameters that are mappings themselves: ``gamma: {value: 0.1}``.
         self._above = {pair.above for before, pair, speaks in lifted if speaks and pair.above != before.above}
         #: Libraries that a value names, by mapping: ``_target_: xgboost.XGBClassifier``.
-        self._named = {
-            pair.mapping: LIBRARY_WORDS[found[1].lower()]
-            for pair in written
-            if _NAMES_A_MODEL.search(pair.name) and (found := _MODEL.fullmatch(pair.text))
-        }
+        named = [pair for pair in written if _NAMES_A_MODEL.search(pair.name) and _MODEL.fullmatch(pair.text)]
+        self._named = {pair.mapping: _said(pair) for pair in named}
+        self._models = {_said(pair) for pair in named if _NAMES_THE_MODEL.search(pair.name)}
 
     def library(self, before: Pair, pair: Pair) -> str | bool:
         """Return the library that a pair is of; whether anything speaks for it, when none is known."""
         if found := LIBRARY_WORDS.get(_library(pair), "") or self._named.get(pair.mapping, ""):
             return found
-        if self._named and any(map(PARAMS_LIKE.match, pair.above[-1:])):
-            return next(iter(self._named.values())) if len({*self._named.values()}) == 1 else True
+        if self._models and any(map(PARAMS_LIKE.match, pair.above[-1:])):
+            return next(iter(self._models)) if len(self._models) == 1 else True
         return pair.mapping in self._mappings or (pair.above != before.above and pair.above in self._above)
+
+
+def _said(pair: Pair) -> str:
+    found = _MODEL.fullmatch(pair.text)
+    return LIBRARY_WORDS[found[1].lower()] if found else ""
 
 
 def _library(pair: Pair) -> str:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 NUMBER = r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 #: Arguments of commands and fields that are read by people.
-PROSE = frozenset({"help", "description", "epilog", "title", "label", "doc"})
+PROSE = frozenset({
+    "comment", "description", "doc", "epilog", "help", "label", "message", "note", "notes", "summary",
+    "title",
+})  # fmt: skip
 _PAIR = re.compile(
     rf"""(?<![\w{{%$./-])(?:[A-Za-z_]\w*[./])*(?P<name>[A-Za-z_][\w-]*)["']?\s*[=:]\s*\[?\s*["']?"""
     rf"""(?P<number>{NUMBER})(?![\w.%{{])"""

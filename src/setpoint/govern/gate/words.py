@@ -91,3 +91,11 @@ PARAMS_LIKE = re.compile(
     r"(?!.*(?:plot|scatter|style))(?:.*(?:param|hyper|space|grid|kwargs|settings|config)|hp_|.*hp$)",
     re.IGNORECASE,
 )
+#: Names of classes of parameters; settings and configurations hold too much else.
+PARAMS_CLASS = re.compile(r"param|hyper|xgb|lgb|lightgbm|catboost", re.IGNORECASE)
+#: Keys of a dict that says how something is drawn.
+STYLES = frozenset({"color", "colour", "linestyle", "linewidth", "ls", "lw", "marker", "markersize"})
+#: Keywords that hand parameters over in a file that imports a library.
+PARAMS_KEYWORD = re.compile(
+    r"h?params|hyper_?param(eter)?s|config|pbounds|(search_)?spaces?|param_(space|grid|dist|distributions)"
+)

@@ -47,4 +47,5 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
     known = reading.beside_options if defaults else NONE
     for name in texts:
         for default in defaults:
-            yield Slot(name.split("/")[0], default, known.library, known.certain)
+            certain = known.certain and reading.names.is_of_library(name)
+            yield Slot(name.split("/")[0], default, known.library, certain)

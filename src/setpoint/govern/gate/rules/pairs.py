@@ -28,6 +28,8 @@ def find(node: ast.Tuple | ast.List | ast.Call, reading: Reading) -> Iterator[Sl
     if isinstance(node, ast.Call):
         yield from _calls(node, reading)
         return
+    if isinstance(reading.module.parents[node], ast.Compare):
+        return
     for option, value in pairwise(node.elts):
         if isinstance(option, ast.Constant) and str(option.value).startswith("--"):
             yield Slot(str(option.value), value)

@@ -10,6 +10,7 @@ Spaces of other tuners that a text names count as a whole: ``hp.uniform("learnin
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.folding import DIMENSIONS, SPACES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 CODE, NAME = "SPG113", "suggested"
 NODES = (ast.Call,)
 _SPACES = SPACES | DIMENSIONS
+_TUNERS = re.compile(r"\bhp\b|skopt|ConfigSpace")
 _BOUNDS = {1: "range_min", 2: "range_max", "low": "range_min", "high": "range_max"}
 
 
@@ -38,7 +40,8 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
     if not name:
         return
     if not suggests:
-        yield Slot(name, node, certain=bool(reading.module.libraries))
+        tunes = _TUNERS.search(reading.module.dotted(node.func)) is not None
+        yield Slot(name, node, certain=tunes and bool(reading.module.libraries))
         return
     for position, value in enumerate(node.args[1:], start=1):
         yield Slot(name, value, certain=True, field=_BOUNDS.get(position, ""))
