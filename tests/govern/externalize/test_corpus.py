@@ -24,7 +24,7 @@ REASONS = """
 1 which key it reads is computed: seed those keys, then leave the fallback out
 10 KEY has one value, and the source says ...
 13 it is no call of suggest_float or suggest_int
-16 it is a text, and a number would be read: cast it where it stands first
+15 it is a text, and a number would be read: cast it where it stands first
 18 it stands inside a text: make it a value of its own first
 2 it changes a value that was there before: write the sum out first
 2 it stands in a notebook: move the code into a module first
@@ -40,7 +40,7 @@ REASONS = """
 8 it gives a text: only a read under float(...) or int(...) can be replaced
 """.strip().splitlines()
 #: Findings that move, and forms that run to their end.
-MOVED, RUN = 288, 319
+MOVED, RUN = 286, 318
 
 
 class Outcome(NamedTuple):

@@ -258,7 +258,7 @@ class Folder:
             return
         dotted = self.module.dotted(node)
         head = dotted.rpartition(".")[0]
-        local = self._class_of(head)
+        local = self._class_of(self.module.expression(node.value)) or self._class_named(head)
         if local is not None:
             yield from self._of_class(local, node, depth)
         elif dotted and not dotted.startswith(("os.", "sys.")) and self._is_imported(node):
@@ -269,14 +269,14 @@ class Folder:
             node = node.value
         return isinstance(node, ast.Name) and node.id in self.module.imports
 
-    def _class_of(self, name: str) -> ast.ClassDef | None:
-        """Return the class of the file that a name is, or that it is a plain instance of."""
-        bound = self.module.scopes[self.module.tree].bindings.get(name, [])
-        made = bound[0].value if len(bound) == 1 else None
-        if isinstance(made, ast.Call) and not made.args and not made.keywords:
-            name = self.module.dotted(made.func)
+    def _class_named(self, name: str) -> ast.ClassDef | None:
         found = self.module.definitions.get(name)
         return found if isinstance(found, ast.ClassDef) else None
+
+    def _class_of(self, made: ast.expr | None) -> ast.ClassDef | None:
+        """Return the class of the file that an expression makes a plain instance of."""
+        plain = isinstance(made, ast.Call) and not made.args and not made.keywords
+        return self._class_named(self.module.dotted(made.func)) if plain else None  # type: ignore[union-attr]
 
     def _of_class(self, owner: ast.ClassDef | None, node: ast.Attribute, depth: int) -> Iterator[Literal]:
         if owner is not None and node.attr not in self.module.set_attributes:
@@ -294,7 +294,8 @@ class Folder:
         scope = module.scopes[module.tree]
         owner, _, attribute = name.rpartition(".")
         if owner:
-            defined = there._class_of(owner)
+            made = [binding.value for binding in scope.bindings.get(owner, [])]
+            defined = there._class_named(owner) or there._class_of(made[0] if len(made) == 1 else None)
             bindings = module.scopes[defined].fields(attribute) if defined else []
         elif name in module.imports:
             for literal in there._imported(module.imports[name], module.tree.body[0], depth + 1):  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.finding import Finding
 from setpoint.govern.gate.judge import replacement
-from setpoint.govern.gate.texts import NUMBER, PROSE, text_pairs
+from setpoint.govern.gate.texts import NUMBER, text_pairs
 from setpoint.govern.gate.words import LIBRARY_WORDS, PARAMS_LIKE
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ _MODEL = re.compile(
 )
 #: Those of them that speak for the whole file; a package has a name and a type too.
 _NAMES_THE_MODEL = re.compile(r"model|estimator|class|algo|target|learner", re.IGNORECASE)
+#: Keys under which a file says what is run, and with what.
+_COMMAND = re.compile(
+    r"(?:\A|[_-])(?:arg[sv]?|cmd|command|entrypoint|env|environment|exec|flags|options|overrides|run|script)\Z",
+    re.IGNORECASE,
+)
 #: Fields of a mapping that hold the value of the parameter that the mapping is about.
 _VALUE_FIELDS = frozenset({"default", "high", "low", "max", "min", "value", "values"})
 #: Fields that hold the value of what their own mapping names; a catalogue names its bounds too, and is none.
@@ -101,18 +106,18 @@ def _spread(pairs: Iterable[Pair], lines: list[str]) -> Iterator[Pair]:
     """Yield the pairs, and after a text those that it holds: a command, an argument, a variable."""
     for count, pair in enumerate(pairs, start=1):
         yield pair
-        if ("=" in pair.text or "--" in pair.text) and pair.name.lower() not in PROSE:
+        if ("=" in pair.text or "--" in pair.text) and _COMMAND.search(pair.name) and "\n" not in pair.text:
             for inner in text_pairs(pair.text):
-                line = pair.line + inner.line - 1
-                column = lines[line - 1].find(inner.text, pair.column - 1 if line == pair.line else 0) + 1
+                column = lines[pair.line - 1].find(inner.text, pair.column - 1) + 1
                 above = (*pair.above, pair.name)
-                yield inner._replace(line=line, column=max(column, 1), above=above, mapping=-count)
+                yield inner._replace(line=pair.line, column=max(column, 1), above=above, mapping=-count)
 
 
 class _Evidence:
     """What in a file speaks for its ambiguous names, and for which library."""
 
     def __init__(self, written: list[Pair], told: list[Pair], names: Names) -> None:
+        self._names = names
         clear = [names.is_known(pair.name) and names.is_evidence(pair.name) for pair in told]
         self._mappings = {pair.mapping for pair, speaks in zip(told, clear, strict=True) if speaks}
         lifted = zip(written, told, clear, strict=True)
@@ -125,9 +130,12 @@ class _Evidence:
 
     def library(self, before: Pair, pair: Pair) -> str | bool:
         """Return the library that a pair is of; whether anything speaks for it, when none is known."""
-        if found := LIBRARY_WORDS.get(_library(pair), "") or self._named.get(pair.mapping, ""):
+        if found := LIBRARY_WORDS.get(_library(pair), ""):
             return found
-        if self._models and any(map(PARAMS_LIKE.match, pair.above[-1:])):
+        is_parameter = self._names.is_of_library(pair.name)
+        if is_parameter and (found := self._named.get(pair.mapping, "")):
+            return found
+        if is_parameter and self._models and any(map(PARAMS_LIKE.match, pair.above[-1:])):
             return next(iter(self._models)) if len(self._models) == 1 else True
         return pair.mapping in self._mappings or (pair.above != before.above and pair.above in self._above)
 

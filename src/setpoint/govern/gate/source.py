@@ -178,12 +178,12 @@ class Module:
 
     @cached_property
     def definitions(self) -> dict[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
-        """The classes of the file, and the functions at its top, by their names."""
+        """The classes and functions of the file by their names, without methods."""
         return {
             node.name: node
             for node in self.scopes
             if isinstance(node, ast.ClassDef)
-            or (isinstance(node, FUNCTIONS[:2]) and self.parents[node] is self.tree)
+            or (isinstance(node, FUNCTIONS[:2]) and not isinstance(self.parents[node], ast.ClassDef))
         }
 
 

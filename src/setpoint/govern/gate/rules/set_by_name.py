@@ -21,7 +21,7 @@ CODE, NAME = "SPG107", "set-by-name"
 NODES = (ast.Call,)
 _SETTERS = frozenset({
     "setattr", "__setattr__", "__setitem__", "setitem", "set", "set_param", "set_attr", "put", "set_value",
-    "set_option", "update_param", "add", "override", "set_parameter", "add_param", "setenv", "putenv",
+    "set_option", "update_param", "add", "override", "set_parameter", "add_param", "putenv",
     "log_param", "bind_parameter",
 })  # fmt: skip
 
