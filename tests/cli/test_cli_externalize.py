@@ -247,6 +247,19 @@ def test_the_next_steps_are_true(project, setpoint_command):
     assert setpoint_command("gate").code == 0
 
 
+def test_what_stays_in_a_rewritten_statement_stays_forgiven(project, setpoint_command):
+    """One argument of a call moves, its neighbour cannot: the baseline shrinks by the one that moved."""
+    (project / "train.py").write_text(TRAIN.replace("max_depth=5", "max_depth=5, reg_alpha=-0.0"))
+    config = '[tool.setpoint.gate]\ninclude = ["."]\nbaseline = "baseline.jsonl"\n'
+    (project / "pyproject.toml").write_text(config)
+    assert setpoint_command("gate", "--create-baseline").code == 0
+    assert setpoint_command("externalize", *AT, "--write").code == 0
+
+    assert setpoint_command("gate", "--update-baseline").code == 0
+    assert setpoint_command("gate").code == 0
+    assert (project / "baseline.jsonl").read_text().count("reg_alpha = -0.0") == 1
+
+
 def test_a_baseline_shrinks_by_what_moved(project, setpoint_command):
     """Forgiven literals move too; the last step takes their stale lines out, and the gate passes."""
     config = '[tool.setpoint.gate]\ninclude = ["."]\nbaseline = "baseline.jsonl"\n'

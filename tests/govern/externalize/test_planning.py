@@ -150,7 +150,7 @@ LEFT = {
     "the name is taken": (
         "def setpoint(): pass\nxgb.XGBClassifier(gamma=0.1)",
         (AT,),
-        "uses the name setpoint for something else",
+        "uses the name setpoint otherwise, or imports it in a function",
     ),
     "a comment inside": (
         "xgb.XGBClassifier(gamma=(0.1 +  # why\n    0.2))",
@@ -295,6 +295,14 @@ NAMESPACES = {
     "its vars elsewhere": ({"dump_py": "import train\nprint({k: v for k, v in vars(train).items()})\n"}, ""),
     "its dict elsewhere": ({"dump_py": "import pkg.train as train\nprint(train.__dict__)\n"}, ""),
     "a star brings the name": ({"pid_py": "setpoint = 21.5\n"}, "from pid import *\n"),
+    "a star brings it to one that lists its own": (
+        {"run_py": "from train import *\nprint(globals())\n"},
+        "",
+    ),
+    "two stars bring it to one that is listed": (
+        {"mid_py": "from train import *\n", "run_py": "import mid\nprint(vars(mid))\n"},
+        "",
+    ),
     "a star meets the name": ({"pid_py": "setpoint = 21.5\nfrom train import *\n"}, ""),
 }
 

@@ -151,6 +151,35 @@ def test_a_stale_entry_is_a_finding(gate, tmp_path):
     assert [finding.rule for finding in compare([], read_baseline(file), "b").new] == ["SPG905"]
 
 
+def test_a_part_of_the_tree_says_nothing_of_the_rest(gate, tmp_path):
+    """Entries of files that were not asked for are neither stale nor dropped; those below a path are."""
+    file = tmp_path / "baseline.jsonl"
+    (here,) = gate("learning_rate = 0.1").findings
+    there = [replace(here, path=path) for path in ("src/a.py", "src/deep/b.py", "srcs/c.py")]
+    write_baseline(file, there, create=True)
+
+    for paths, stale in ((["src/a.py"], 1), (["src"], 2), (["other.py"], 0), (["."], 3), ([], 3)):
+        assert len(compare([], read_baseline(file), "b", paths).new) == stale
+    assert compare([there[0]], read_baseline(file), "b", ["src/a.py"]).new == ()
+    assert write_baseline(file, [], ["src/a.py"], create=False) == 2
+    assert write_baseline(file, [], ["src"], create=False) == 1
+
+
+def test_what_stands_beside_a_forgiven_literal_may_change(gate, tmp_path):
+    """One argument of a call is taken out or changed: its neighbours are as forgiven as before."""
+    file = tmp_path / "baseline.jsonl"
+    call = "import xgboost as xgb\nxgb.XGBClassifier({})"
+    write_baseline(file, gate(call.format("gamma=0.1, max_depth=5")).findings, create=True)
+    entries = read_baseline(file)
+
+    assert compare(gate(call.format("\n  max_depth=5,\n  n_jobs=1")).findings, entries, "b", ["x"]).new == ()
+    changed = compare(gate(call.format("gamma=0.2, max_depth=5")).findings, entries, "b").new
+    assert [(finding.rule, finding.said) for finding in changed] == [
+        ("SPG905", "gamma = 0.1"),
+        ("SPG108", "gamma = 0.2"),
+    ]
+
+
 def test_a_baseline_only_shrinks(gate, tmp_path):
     """Growth is refused and leaves the file alone; a first one must be asked for."""
     file = tmp_path / "baseline.jsonl"

@@ -7,7 +7,7 @@ back line for line. What it says is where to cut; whether that is right is prove
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider, WhitespaceInclusivePositionProvider
@@ -16,6 +16,8 @@ from setpoint.errors import InvalidError
 from setpoint.govern.externalize.places import Lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from libcst.metadata import CodeRange
 
     from setpoint.govern.externalize.places import Span
@@ -38,7 +40,9 @@ class Concrete:
         self.lines = Lines(text)
         self._fed = [len(fed.group()) if (fed := _FEED.match(line)) else 0 for line in self.lines.all]
         wrapper = MetadataWrapper(_read(self._plain()), unsafe_skip_copy=True)
-        bare, wide = wrapper.resolve(PositionProvider), wrapper.resolve(WhitespaceInclusivePositionProvider)
+        # Asked for together: each question visits the whole tree.
+        found = wrapper.resolve_many([PositionProvider, WhitespaceInclusivePositionProvider])
+        bare, wide = (cast("Mapping[cst.CSTNode, CodeRange]", places) for places in found.values())
         #: Where expressions stand: with the parentheses around them, and without.
         self.expressions: set[Span] = set()
         #: Where dict displays stand, and the items of each, without their commas.

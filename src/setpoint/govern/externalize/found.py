@@ -6,7 +6,6 @@ wrote is left out; each literal is considered once, whichever rules saw it.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,23 +17,23 @@ from setpoint.govern.externalize.drafting import Draft, draft_text, drafted
 from setpoint.govern.externalize.moves import Left
 from setpoint.govern.externalize.origins import Origins
 from setpoint.govern.externalize.places import Place
+from setpoint.govern.externalize.readings import Readings
 from setpoint.govern.externalize.reads import handed_at, undeclared_value
-from setpoint.govern.externalize.texts import decoded, existing
+from setpoint.govern.externalize.texts import existing
 from setpoint.govern.externalize.unmovable import Unmovable
-from setpoint.govern.gate.config import load_config
+from setpoint.govern.gate.config import Config, load_config
 from setpoint.govern.gate.rules import environment_read, undeclared
-from setpoint.govern.gate.scan import PYTHON, Reader, files_in_scope, relative, scan
+from setpoint.govern.gate.scan import PYTHON, files_in_scope, relative, scan
 from setpoint.govern.gate.suppressions import allowed_readers, apply_suppressions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.govern.externalize.project import Project
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
     from setpoint.govern.gate.judge import Judge
-    from setpoint.govern.gate.source import Module
 
 
 class Found(NamedTuple):
@@ -70,7 +69,8 @@ def find(
     """
     judge, origins = judging(catalogues), Origins(project.root)
     findings, files = _findings(project, paths, judge)
-    readings = Readings(project.root, judge, files)
+    everything = _python(files_in_scope([project.root], project.root, Config()), project.root)
+    readings = Readings(project.root, judge, files, everything)
     drafts, left = _drafts(findings, readings, origins)
     if not drafts:
         return Found(findings, left, readings, files, (), catalogues, origins)
@@ -79,7 +79,7 @@ def find(
     # What the draft declares is known in every place now, as it will be the next time.
     judge = judging(widened)
     findings, left = _merged(_findings(project, paths, judge)[0], drafts, left, readings)
-    readings = Readings(project.root, judge, files)
+    readings = Readings(project.root, judge, files, everything)
     return Found(findings, left, readings, files, tuple(drafts.values()), widened, origins)
 
 
@@ -89,44 +89,29 @@ def _findings(project: Project, paths: Sequence[Path], judge: Judge) -> tuple[li
     told = scan(paths, project.root, config, judge)
     if told.failures:
         first = told.failures[0]
-        raise InvalidDocument(f"{first.path}:{first.line} cannot be judged: {first.why}.")
+        raise InvalidDocument(
+            f"{first.path}:{first.line} cannot be judged: {first.why}.",
+            hint="correct it, or exclude it in pyproject.toml, with owner and story",
+        )
     found = allowed_readers(told.findings, config.readers, environment_read.CODE)
     today = datetime.now(UTC).date()
     standing = apply_suppressions(found, told.suppressions, today, config.budget).standing
-    files = files_in_scope(list(paths), project.root, config)
-    own = [file for file in files if file.suffix in PYTHON and not _is_link(file, project.root)]
-    python = frozenset(relative(file, project.root) for file in own)
+    python = _python(files_in_scope(list(paths), project.root, config), project.root)
     written = {project.draft.as_posix(), project.parity.as_posix()}
     kept = [f for f in standing if not f.rule.startswith("SPG9") and f.path not in written]
     return [f for f in kept if not f.path.startswith(f"{project.seeds.as_posix()}/")], python - written
+
+
+def _python(files: Iterable[Path], root: Path) -> frozenset[str]:
+    return frozenset(
+        relative(file, root) for file in files if file.suffix in PYTHON and not _is_link(file, root)
+    )
 
 
 def _is_link(file: Path, root: Path) -> bool:
     """Say whether a link below the root leads to a file, which has a name of its own then."""
     below = file.absolute().relative_to(root.absolute())
     return file.resolve() != root.resolve() / below
-
-
-class Readings(dict[str, "Reading"]):
-    """Python files by path, each parsed when it is first asked for."""
-
-    def __init__(self, root: Path, judge: Judge, files: frozenset[str]) -> None:
-        super().__init__()
-        self.root, self.files, self.reader = root, files, Reader(root, judge, files)
-
-    def __missing__(self, path: str) -> Reading:
-        file = self.root / path
-        self[path] = self.reader.reading(decoded(file.read_bytes())[0], path, file)
-        return self[path]
-
-    def naming(self, path: str) -> Iterator[Module]:
-        """Yield the other files in scope that name a file as a module: whatever imports from it does."""
-        file = self.root / path
-        stem = file.parent.name if file.stem == "__init__" else file.stem
-        word = re.compile(rb"\b%s\b" % re.escape(stem).encode())
-        for other in sorted(self.files - {path}):
-            if word.search((self.root / other).read_bytes()):
-                yield self[other].module
 
 
 def _drafts(

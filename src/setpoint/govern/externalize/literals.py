@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
-    from setpoint.govern.externalize.found import Readings
+    from setpoint.govern.externalize.readings import Readings
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
     from setpoint.govern.gate.folding import Literal
@@ -94,7 +94,10 @@ def kind_told(move: Move, readings: Readings) -> str:
     if not isinstance(place, ast.Constant | ast.UnaryOp | ast.BinOp):
         return ""
     names = {finding.name for finding in move.findings}
-    told = telling_use(module, place, names, readings.naming(move.path))
+    try:
+        told = telling_use(module, place, names, readings.naming(move.path))
+    except Unmovable as reason:
+        return str(reason)
     return f"{move.note}, which {told} would tell from it: write the float first" if told else ""
 
 

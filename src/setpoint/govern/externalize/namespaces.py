@@ -1,43 +1,53 @@
 """GOVERN: whether somebody reads a module's names as data, so that ``import setpoint`` would be one more.
 
-Guarantees: a file stays when it, or a file in scope that names it, asks for its names (``vars``, ``dir``,
-``globals``, ``__dict__``), or when a star import and the name ``setpoint`` would meet. Refuses to follow a
-module object through variables.
+Guarantees: a file stays when it, a file that names it, or one that takes all its names by a star import asks
+for its names (``vars``, ``dir``, ``globals``, ``__dict__``), or when a star import and the name ``setpoint``
+would meet. Refuses to follow a module object through variables, and what ``exec`` or ``runpy`` run.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from setpoint.govern.externalize.importing import binds_setpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from setpoint.govern.externalize.readings import Readings
     from setpoint.govern.gate.evidence import Reading
-    from setpoint.govern.gate.source import Module
 
 _OWN = frozenset({"globals", "vars", "locals", "dir"})
 _OTHERS = frozenset({"vars", "dir", "getmembers"})
+#: What every file holds that lists another's names.
+LISTING = re.compile(rb"\b(?:vars|dir|getmembers|__dict__)\b|import[\s\\]*\*")
 
 
-def names_read(reading: Reading, readers: Iterable[Module]) -> str:
+def names_read(path: str, readings: Readings, seen: frozenset[str] = frozenset()) -> str:
     """Return where the names of a file are read as data, such as ``report.py:12``; empty when nowhere.
 
     Args:
-        reading: the file that would import setpoint.
-        readers: the other files in scope that name it.
+        path: the file that would import setpoint, or takes all names of one that would.
+        readings: the project's.
+        seen: files whose names it takes.
+
+    Raises:
+        Unmovable: a file that may read them cannot be parsed.
     """
-    module = reading.module
+    module = readings[path].module
     for node in module.nodes:
-        if _asks_for_own(node) or _takes_all(node, reading):
-            return f"{module.path}:{node.lineno}"  # type: ignore[attr-defined]
-    own = module.path.removesuffix(".py").removesuffix("/__init__").rpartition("/")[2]
-    for reader in readers:
+        if _asks_for_own(node) or _takes_all(node, readings[path]):
+            return f"{path}:{node.lineno}"  # type: ignore[attr-defined]
+    own = path.removesuffix(".py").removesuffix("/__init__").rpartition("/")[2]
+    for reader in readings.naming(path, LISTING):
         for node in reader.nodes:
-            if _asks_for(node, own) or (_is_star(node, own) and binds_setpoint(reader.text)):
+            is_star = _is_star(node, own)
+            if _asks_for(node, own) or (is_star and binds_setpoint(reader.text)):
                 return f"{reader.path}:{node.lineno}"  # type: ignore[attr-defined]
+            if is_star and reader.path not in seen:
+                where = names_read(reader.path, readings, seen | {path})
+                if where:
+                    return where
     return ""
 
 

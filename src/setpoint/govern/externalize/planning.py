@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from setpoint.declare.parameters import Scalar
-    from setpoint.govern.externalize.found import Readings
+    from setpoint.govern.externalize.readings import Readings
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
 
@@ -39,6 +39,7 @@ _MOVERS: dict[str, Callable[[Finding, Reading, Given], Move]] = {
     suggested.CODE: search_move,
     undeclared.CODE: undeclared_move,
 }
+_NAME_TAKEN = "this file uses the name setpoint otherwise, or imports it in a function: import it at the top"
 
 
 def plan_moves(
@@ -121,13 +122,13 @@ def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move],
     """Leave what cannot be rewritten without touching more than the literal."""
     texts = {path: readings[path].module.text for path in {move.path for move in moves}}
     taken = {path for path, text in texts.items() if "setpoint" in text and binds_setpoint(text)}
-    exposed = {path: names_read(readings[path], readings.naming(path)) for path in texts}
+    exposed = {path: _exposed(path, readings) for path in texts}
     kept, left = [], []
     for move in moves:
         if move.path in taken:
-            left += _leave(move, "this file uses the name setpoint for something else")
-        elif where := exposed[move.path]:
-            left += _leave(move, f"{where} reads this file's names as data, and setpoint would be one more")
+            left += _leave(move, _NAME_TAKEN)
+        elif reason := exposed[move.path]:
+            left += _leave(move, reason)
         elif told := kind_told(move, readings):
             left += _leave(move, told)
         elif _loses_a_comment(move, texts[move.path]):
@@ -135,6 +136,15 @@ def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move],
         else:
             kept.append(move)
     return kept, left
+
+
+def _exposed(path: str, readings: Readings) -> str:
+    """Return why a file may not have one name more; empty when it may."""
+    try:
+        where = names_read(path, readings)
+    except Unmovable as reason:
+        return str(reason)
+    return f"{where} reads this file's names as data, and setpoint would be one more" if where else ""
 
 
 def _agreeing(moves: Sequence[Move], seeded: Mapping[str, Scalar]) -> tuple[list[Move], list[Left]]:

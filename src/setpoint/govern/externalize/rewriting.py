@@ -9,6 +9,7 @@ gives the same text. Refuses, naming it, a place that is not exactly one express
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -69,7 +70,7 @@ def rewritten(
     """
     bare = text.removeprefix(_BOM)
     parsed(bare)
-    concrete = Concrete(bare)
+    concrete = _concrete(bare)
     cuts = [_replaced(bare, concrete, place, expression) for place, expression in replacements.items()]
     cuts += [_merged(bare, concrete, merge) for merge in merges]
     if not cuts:
@@ -92,9 +93,15 @@ def removed_comments(text: str, cut: Place | Merge) -> tuple[str, ...]:
         InvalidError: the text cannot be read, or the merge names no dict display.
         ValueError: the merge names items that the dict does not have.
     """
-    concrete = Concrete(text.removeprefix(_BOM))
+    concrete = _concrete(text.removeprefix(_BOM))
     span = _items(concrete, cut) if isinstance(cut, Merge) else concrete.lines.span(cut)
     return concrete.comments(span)
+
+
+@lru_cache(maxsize=256)
+def _concrete(text: str) -> Concrete:
+    """Read a text once, for the comments that it would lose and for its rewriting."""
+    return Concrete(text)
 
 
 def _replaced(text: str, concrete: Concrete, place: Place, expression: str) -> Cut:

@@ -22,7 +22,7 @@ from setpoint.govern.gate.judge import Judge
 from setpoint.govern.gate.names import Names
 from setpoint.govern.gate.outputs import FORMS, Outcome, summary
 from setpoint.govern.gate.rules import environment_read, fallback
-from setpoint.govern.gate.scan import Scan, scan
+from setpoint.govern.gate.scan import Scan, relative, scan
 from setpoint.govern.gate.self_test import self_test
 from setpoint.govern.gate.suppressions import allowed_readers, apply_suppressions
 from setpoint.govern.gate.window import deadline, parse_instant, warns_only
@@ -102,7 +102,7 @@ def _run(options: argparse.Namespace, now: datetime, environ: Mapping[str, str])
         return _rewrite(options, name, after.standing, told)
     standing, known = after.standing, NOTHING
     if name:
-        standing, known = compare(after.standing, read_baseline(options.root / name), name)
+        standing, known = compare(after.standing, read_baseline(options.root / name), name, _given(options))
     until = _until(options, config)
     outcome = Outcome(
         findings=standing,
@@ -156,12 +156,19 @@ def _rewrite(options: argparse.Namespace, name: str, findings: Sequence[Finding]
         raise UsageError("no baseline is named.", hint="give --baseline FILE")
     if told.failures:
         first = told.failures[0]
-        raise InvalidDocument(f"{first.path}:{first.line} cannot be judged: {first.why}.")
+        raise InvalidDocument(
+            f"{first.path}:{first.line} cannot be judged: {first.why}.",
+            hint="correct it, or exclude it in pyproject.toml, with owner and story",
+        )
     # Housekeeping is never forgiven.
     kept = [finding for finding in findings if not finding.rule.startswith("SPG9")]
-    count = write_baseline(options.root / name, kept, create=options.create_baseline)
+    count = write_baseline(options.root / name, kept, _given(options), create=options.create_baseline)
     sys.stdout.write(f"{name}: {count} finding(s)\n")
     return EXIT_OK
+
+
+def _given(options: argparse.Namespace) -> list[str]:
+    return [relative(path, options.root) for path in options.paths]
 
 
 def _changed(file: Path | None) -> frozenset[str]:

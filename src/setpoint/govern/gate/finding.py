@@ -32,9 +32,12 @@ class Finding:
     fix: str
     #: Qualified name of the enclosing function or class; empty at the top of a file.
     where: str
-    #: The literal's statement with its spaces normalised.
-    snippet: str
     #: What ``resolve`` takes, a part that the source does not say in angle brackets: ``<timeframe>``.
     address: tuple[str, ...] = field(default=(), compare=False)
     #: ``range_min`` or ``range_max`` when the literal is a bound of the search.
     bound: str = field(default="", compare=False)
+
+    @property
+    def said(self) -> str:
+        """What stands there, whatever stands around it: ``eta = 0.1``, or the name of what is read."""
+        return self.name if self.value == self.name else f"{self.name} = {self.value!r}"

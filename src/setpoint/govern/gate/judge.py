@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from setpoint.govern.gate.slots import Remark, Slot
     from setpoint.govern.gate.source import Module
 
-_SPACES = re.compile(r"\s+")
-_LONGEST_SNIPPET = 200
 _FIELD_ATTRIBUTES = {"range_min": "low", "range_max": "high"}
 
 
@@ -172,7 +170,6 @@ def finding(  # noqa: PLR0917 - the fields of a finding, in their order
         message=message,
         fix=fix,
         where=module.scope(place).qualname if place in module.parents else "",
-        snippet=_snippet(module, place),
     )
 
 
@@ -190,16 +187,6 @@ def _fix(module: Module, place: ast.expr, call: str) -> str:
     )
     first = module.lines[place.lineno - 1]
     return (first[: start - 1] + call + module.lines[last - 1][end - 1 :]).strip()
-
-
-def _snippet(module: Module, place: ast.AST) -> str:
-    statement = place
-    while not isinstance(statement, ast.stmt) and statement in module.parents:
-        statement = module.parents[statement]
-    compound = hasattr(statement, "body") or not isinstance(statement, ast.stmt)
-    shown = place if compound else statement
-    first, last = shown.lineno, shown.end_lineno  # type: ignore[attr-defined]
-    return _SPACES.sub(" ", " ".join(module.lines[first - 1 : last])).strip()[:_LONGEST_SNIPPET]
 
 
 def _keys(owner: Owner, values: Mapping[str, Any]) -> list[str]:

@@ -88,7 +88,7 @@ def judged(pairs: Iterable[Pair], path: str, judge: Judge, *, rule: str, text: s
         if library := evidence.library(before, pair) or judge.counts(pair.name, text):
             seen.add(place)
             said = library if isinstance(library, str) else ""
-            yield _finding(pair, value, path, judge, rule=rule, line=lines[pair.line - 1], library=said)
+            yield _finding(pair, value, path, judge, rule=rule, library=said)
 
 
 def _literal(pair: Pair, names: Names) -> int | float | str | None:
@@ -168,9 +168,7 @@ def _told(pairs: list[Pair], names: Names) -> Iterator[Pair]:
         last = pair
 
 
-def _finding(
-    pair: Pair, value: float | str, path: str, judge: Judge, *, rule: str, line: str, library: str
-) -> Finding:
+def _finding(pair: Pair, value: float | str, path: str, judge: Judge, *, rule: str, library: str) -> Finding:
     owner = judge.names.owner(pair.name, library)
     return Finding(
         path=path,
@@ -185,5 +183,4 @@ def _finding(
         message=judge.message(pair.name, value, owner) if owner else pair.name,
         fix=replacement(owner) if owner else "",
         where=".".join(pair.above),
-        snippet=" ".join(line.split()),
     )

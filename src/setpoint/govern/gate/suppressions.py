@@ -129,7 +129,7 @@ def _about(comment: Suppression, code: str, message: str) -> Finding:
     end = comment.column + len(comment.text)
     return Finding(
         comment.path, comment.line, comment.column, comment.line, end, code, "", comment.target,
-        comment.target, message, "", "", comment.text,
+        comment.target, message, "", "",
     )  # fmt: skip
 
 
