@@ -186,6 +186,22 @@ def test_a_constant_below_src_is_found_from_outside_it(gate):
 
 
 @pytest.mark.parametrize(
+    "read",
+    [
+        "os.environb[b'CVN_HPO_XGB_5M_GAMMA']",
+        "os.environb.get(b'CVN_HPO_XGB_5M_GAMMA')",
+        "os.getenvb(b'CVN_HPO_XGB_5M_GAMMA')",
+        "b'CVN_HPO_XGB_5M_GAMMA' in os.environb",
+    ],
+)
+def test_the_environment_in_bytes_is_the_environment(gate, read):
+    """A governed variable is read past the resolver in bytes too; another one is nobody's business."""
+    found = gate(f"import os\n{read}\n{read.replace('CVN_HPO_XGB_5M_GAMMA', 'HOME')}").findings
+
+    assert [(one.rule, one.line, one.name) for one in found] == [("SPG201", 2, "CVN_HPO_XGB_5M_GAMMA")]
+
+
+@pytest.mark.parametrize(
     ("call", "name"),
     [
         ("xgb.XGBClassifier(**{'scale_pos_weight': w})", "scale_pos_weight"),
