@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,7 @@ from setpoint.resolve.snapshot import read_snapshot
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.govern.gate.finding import Finding
@@ -66,8 +65,16 @@ def main(
         options.root = find_root(options.root)
         return _run(options, now or datetime.now(UTC), os.environ if environ is None else environ)
     except SetpointError as problem:
-        sys.stderr.write(f"setpoint gate: {problem}\n")
-        return problem.exit_code
+        return _refused(problem)
+    except OSError as problem:
+        # Whoever reads says so in words of its own: what is left is what cannot be written.
+        said = f"{problem.filename or 'the output'} cannot be written: {problem.strerror}."
+        return _refused(StorageFull(said, hint="name a file that can be written"))
+
+
+def _refused(problem: SetpointError) -> int:
+    sys.stderr.write(f"setpoint gate: {problem}\n")
+    return problem.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -187,20 +194,9 @@ def _rewrite(options: argparse.Namespace, file: Path | None, findings: Sequence[
         )
     # Housekeeping is never forgiven.
     kept = [finding for finding in findings if not finding.rule.startswith("SPG9")]
-    with _writing(file):
-        count = write_baseline(file, kept, _given(options), create=options.create_baseline)
+    count = write_baseline(file, kept, _given(options), create=options.create_baseline)
     sys.stdout.write(f"{relative(file, options.root)}: {count} finding(s)\n")
     return EXIT_OK
-
-
-@contextmanager
-def _writing(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        raise StorageFull(
-            f"{file} cannot be written: {problem.strerror}.", hint="name a file that can"
-        ) from None
 
 
 def _given(options: argparse.Namespace) -> list[str]:
@@ -222,8 +218,7 @@ def _say(options: argparse.Namespace, outcome: Outcome) -> None:
     if options.output is None:
         sys.stdout.write(text)
     else:
-        with _writing(options.output):
-            options.output.write_text(text, encoding="utf-8")
+        options.output.write_text(text, encoding="utf-8")
         sys.stdout.write(f"{summary(outcome)}\n")
 
 

@@ -99,7 +99,7 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
         try:
             content = file.read_bytes().lower()
         except OSError as problem:
-            failures.append(Failure(relative(file, root), 1, f"cannot be read: {problem.strerror}"))
+            failures.append(_failure(relative(file, root), f"cannot be read: {problem.strerror}"))
             continue
         if _is_suspect(content, judge):
             suspects.append(file)
@@ -174,7 +174,7 @@ def _divided(paths: list[Path], root: Path, config: Config) -> tuple[list[Path],
 
 def _refuse_idle(config: Config, root: Path) -> None:
     for exclusion in config.exclude:
-        named = (root / exclusion.path).exists()
+        named = os.path.lexists(root / exclusion.path)
         if not named and not any(exclusion.covers(relative(file, root)) for file in _below(root, root)):
             raise MissingError(
                 f"the exclusion {exclusion.path!r} names nothing.",
@@ -209,7 +209,7 @@ def _below(path: Path, root: Path) -> Iterator[Path]:
 
 def _is_skipped(folder: Path, root: Path) -> bool:
     if folder.name in _PACKAGING:
-        return folder.parent == root.absolute() and not (folder / "__init__.py").exists()
+        return folder.parent == root.absolute() and not os.path.lexists(folder / "__init__.py")
     return folder.name in _SKIPPED or folder.name.startswith(".")
 
 
@@ -235,6 +235,7 @@ class Reader:
         """Return what a file says, its failure included."""
         path = relative(file, self.root)
         try:
+            path.encode()
             text = _decoded(file, path)
             if is_data(path):
                 found = findings_in_data(text, path, self.judge, self.python)
@@ -315,4 +316,9 @@ def _decoded(file: Path, path: str) -> str:
 
 
 def _failed(path: str, why: str, line: int = 1) -> Told:
-    return Told(failures=(Failure(path, line, why),))
+    return Told(failures=(_failure(path, why, line),))
+
+
+def _failure(path: str, why: str, line: int = 1) -> Failure:
+    # Every output must be able to say the name, also one that is no UTF-8.
+    return Failure(path.encode(errors="backslashreplace").decode(), line, why)
