@@ -127,7 +127,7 @@ def _project(
     return Project(
         root=root,
         catalogues=named,
-        seeds=_inside(seeds or folder or FOLDER / "seeds", root, "--seeds"),
+        seeds=_inside(seeds or folder or FOLDER / "seeds", root, "--seeds" if seeds else "SETPOINT_SEEDS"),
         draft=_inside(draft or FOLDER / "draft.toml", root, "--draft"),
         parity=_inside(parity or tests / parity_name(scope), root, "--parity"),
         scope=scope,
