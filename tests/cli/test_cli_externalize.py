@@ -286,7 +286,7 @@ def test_a_root_elsewhere_is_written_there(project, setpoint_command, monkeypatc
 
 
 def test_the_root_is_found_from_below(project, setpoint_command, monkeypatch):
-    """In a folder of the project the paths are read from here, and all is written where the gate's table is."""
+    """In a folder of the project the paths are read from here, and all is written beside the gate's table."""
     (project / "src").mkdir()
     (project / "train.py").rename(project / "src/train.py")
     monkeypatch.chdir(project / "src")
