@@ -249,12 +249,3 @@ def test_a_wrong_argument_is_no_finding(tree, arguments, code, said, capsys):
 
     assert gate(*arguments) == code
     assert said in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
-def test_a_file_whose_name_cannot_be_said_fails(tree, form, capsys):
-    """A name that is no UTF-8 is told in escapes, in every form."""
-    (tree / os.fsdecode(b"\xff.py")).write_text("learning_rate = 0.1\n")
-
-    assert gate("--format", form) == 3
-    assert "udcff.py" in capsys.readouterr().out

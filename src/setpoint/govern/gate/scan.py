@@ -99,7 +99,7 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
         try:
             content = file.read_bytes().lower()
         except OSError as problem:
-            failures.append(_failure(relative(file, root), f"cannot be read: {problem.strerror}"))
+            failures.append(Failure(relative(file, root), 1, f"cannot be read: {problem.strerror}"))
             continue
         if _is_suspect(content, judge):
             suspects.append(file)
@@ -235,7 +235,6 @@ class Reader:
         """Return what a file says, its failure included."""
         path = relative(file, self.root)
         try:
-            path.encode()
             text = _decoded(file, path)
             if is_data(path):
                 found = findings_in_data(text, path, self.judge, self.python)
@@ -316,9 +315,4 @@ def _decoded(file: Path, path: str) -> str:
 
 
 def _failed(path: str, why: str, line: int = 1) -> Told:
-    return Told(failures=(_failure(path, why, line),))
-
-
-def _failure(path: str, why: str, line: int = 1) -> Failure:
-    # Every output must be able to say the name, also one that is no UTF-8.
-    return Failure(path.encode(errors="backslashreplace").decode(), line, why)
+    return Told(failures=(Failure(path, line, why),))
