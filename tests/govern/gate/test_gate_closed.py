@@ -157,9 +157,13 @@ def test_what_the_configuration_names_is_beside_it(tree, monkeypatch, capsys):
 
     assert gate("fit.py") == 1, capsys.readouterr().err
     assert "equals the seeded value" in capsys.readouterr().out
-    assert gate("fit.py", "--create-baseline", "--baseline", "known.jsonl") == 0
+    assert gate("../src/fit.py", "--create-baseline", "--baseline", "known.jsonl") == 0
+    assert capsys.readouterr().out == "src/known.jsonl: 1 finding(s)\n"
     assert (tree / "src/known.jsonl").is_file()
     assert gate("fit.py", "--baseline", "known.jsonl") == 0
+    write(tree, {"src/fit.py": "pass\n"})
+    assert gate("../src/fit.py", "--baseline", "../src/known.jsonl") == 1
+    assert "src/known.jsonl:1:1: SPG905" in capsys.readouterr().out
 
 
 def test_only_what_packaging_leaves_is_skipped(tree):
@@ -183,7 +187,8 @@ def test_each_folder_must_hold_something(tree, capsys):
 def test_an_exclusion_must_name_something(tree, capsys):
     """An exclusion that outlived its folder would wait for the next one of that name."""
     write(tree, {"src/a.py": "", "src/old_one/b.py": "", "src/gone.py": ""})
-    for path in ("src/old_one/", "src/old_*", "src/gone.py"):
+    write(tree, {"docs/a.md": ""})
+    for path in ("src/old_one/", "src/old_*", "src/gone.py", "docs"):
         write(tree, {"pyproject.toml": f"{EXCLUDE}'{path}'\n"})
         assert gate() == 0
     (tree / "src/gone.py").unlink()

@@ -148,8 +148,10 @@ def test_a_text_in_a_data_file_suppresses_nothing(gate):
     said = SPEAKS.format("SPG404").replace('"', "")
     yaml = f"learning_rate: 0.1\na: \"b\n  {said}\"\nc: ['{said}', d]\n- - '{said}'\n"
     toml = f'a = \'b {said}\'\nb = """\n{said}\n"""\n'
-    told = gate(a__yaml=yaml)
-    others = gate(**{"b.toml": toml, "c.env": f"A='b {said}'\n", "d.json": json.dumps({"#": said})})
+    told = gate(**{"a.yaml": f"{yaml}e: f{said}\n"})
+    others = gate(
+        **{"b.toml": toml, "c.env": f"A='b {said}'\nB=c{said}\n", "d.json": json.dumps({"#": said})}
+    )
 
     assert told.suppressions == others.suppressions == []
 
@@ -162,7 +164,7 @@ def test_comments_of_a_script_in_yaml_count(gate):
     assert apply_suppressions(told.findings, told.suppressions, TODAY, None).standing == ()
 
 
-def test_a_comment_in_a_cell_suppresses_there(gate):
+def test_a_comment_in_a_cell_suppresses_there(gate, tmp_path):
     """In a notebook a comment speaks of its line, or of the next one of its cell, by the file's lines."""
     comment = SPEAKS.format("SPG101")
     cells = [[f"learning_rate = 0.1  {comment}\n", f"{comment}\n", "max_depth = 5"], "num_leaves = 31"]
@@ -171,6 +173,8 @@ def test_a_comment_in_a_cell_suppresses_there(gate):
 
     assert [finding.name for finding, _ in after.suppressed] == ["learning_rate", "max_depth"]
     assert [(finding.rule, finding.name) for finding in after.standing] == [("SPG101", "num_leaves")]
+    lines = (tmp_path / "a.ipynb").read_text().splitlines()
+    assert all("# setpoint" in lines[comment.line - 1] for comment in told.suppressions)
 
 
 def test_a_comment_speaks_for_no_whole_cell(gate):
