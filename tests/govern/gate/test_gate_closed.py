@@ -188,7 +188,7 @@ def test_an_exclusion_must_name_something(tree, capsys):
     """An exclusion that outlived its folder would wait for the next one of that name."""
     write(tree, {"src/a.py": "", "src/old_one/b.py": "", "src/gone.py": ""})
     write(tree, {"docs/a.md": ""})
-    for path in ("src/old_one/", "src/old_*", "src/gone.py", "docs"):
+    for path in ("docs", "src/old_one/", "src/old_*", "src/gone.py"):
         write(tree, {"pyproject.toml": f"{EXCLUDE}'{path}'\n"})
         assert gate() == 0
     (tree / "src/gone.py").unlink()
