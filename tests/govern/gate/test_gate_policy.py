@@ -8,6 +8,7 @@ import pytest
 
 from setpoint.errors import ForbiddenError, InvalidDocument, UsageError
 from setpoint.govern.gate.baseline import compare, fingerprint, read_baseline, write_baseline
+from setpoint.govern.gate.comments import comments
 from setpoint.govern.gate.config import load_config, parse_config
 from setpoint.govern.gate.suppressions import apply_suppressions, read_suppressions
 from setpoint.govern.gate.window import deadline, parse_instant, warns_only
@@ -154,6 +155,14 @@ def test_a_text_in_a_data_file_suppresses_nothing(gate):
     )
 
     assert told.suppressions == others.suppressions == []
+
+
+@pytest.mark.parametrize("path", ["a.yaml", "a.env", "a.ini"])
+def test_an_apostrophe_begins_no_text(path):
+    """Only where a value begins a quote opens a text; behind a letter it hides no comment."""
+    (found,) = comments("a: it's # so it's said\n", path)
+
+    assert (found.line, found.column, found.text, found.about) == (1, 9, "# so it's said", (1,))
 
 
 def test_comments_of_a_script_in_yaml_count(gate):
