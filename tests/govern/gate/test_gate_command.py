@@ -38,7 +38,7 @@ def test_exit_codes(tree, capsys):
     assert gate("nowhere") == 4
     (tree / "empty").mkdir()
     assert gate("empty") == 4
-    assert "no file is in scope" in capsys.readouterr().err
+    assert "empty holds no file that the gate reads" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_the_shipped_configuration_works(tmp_path, monkeypatch, capsys):
     for path, text in {
         "pyproject.toml": (EXAMPLES / "pyproject.toml").read_text(),
         "src/training/harness/fit.py": "max_depth = 8",
-        "src/training/XGBoost/fit.py": "learning_rate = 0.1",
+        **{f"src/training/{name}/fit.py": "learning_rate = 0.1" for name in LEGACY},
         "src/commun/finetune/hyperparams.py": "os.environ['CVN_HPO_XGB_5M_GAMMA']",
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

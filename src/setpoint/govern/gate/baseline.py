@@ -50,9 +50,9 @@ def read_baseline(path: Path) -> list[dict[str, str]]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
         raise InvalidDocument(
-            f"baseline {path.name} cannot be read: {problem.strerror}.",
+            f"baseline {path.name} cannot be read: {problem}.",
             hint="begin one with --create-baseline, or correct `baseline` in pyproject.toml",
         ) from None
     return [_entry(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
@@ -63,7 +63,11 @@ def _entry(path: Path, number: int, line: str) -> dict[str, str]:
         entry = json.loads(line)
     except ValueError:
         entry = None
-    if not isinstance(entry, dict) or entry.keys() != _KEYS:
+    if (
+        not isinstance(entry, dict)
+        or entry.keys() != _KEYS
+        or not all(type(v) is str for v in entry.values())
+    ):
         raise InvalidDocument(f"{path.name} line {number} is no entry of a baseline.")
     said = _fingerprint(entry["path"], entry["where"], entry["rule"], entry["key"], entry["said"])
     if said != entry["fingerprint"]:

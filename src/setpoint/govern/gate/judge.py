@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from setpoint.govern.gate.finding import Finding
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _FIELD_ATTRIBUTES = {"range_min": "low", "range_max": "high"}
 
 
+@dataclass(frozen=True)
 class Judge:
     """Turns slots and remarks of any file into findings.
 
@@ -34,12 +35,13 @@ class Judge:
         names: every known name.
         values: the values that keys have, from the seeds or from a snapshot.
         source: what the values are called in a message: ``seeded`` or ``live``.
+        declared: the configuration names the folders, so every file in scope is declared to be training code.
     """
 
-    def __init__(self, names: Names, values: Mapping[str, Any], source: str = "seeded") -> None:
-        self.names, self.values, self.source = names, values, source
-        #: The configuration names the folders, so every file in scope is declared to be training code.
-        self.declared = False
+    names: Names
+    values: Mapping[str, Any]
+    source: str = "seeded"
+    declared: bool = False
 
     def slot(self, rule: ModuleType, slot: Slot, reading: Reading) -> Iterator[Finding]:
         """Yield the findings of one slot: one for each literal that may fill it."""

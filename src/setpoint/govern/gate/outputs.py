@@ -44,6 +44,8 @@ class Outcome(NamedTuple):
     known: tuple[Finding, ...]
     files: int
     parsed: int
+    #: Files below the given paths that the configuration leaves out.
+    outside: int
     #: Findings are only warned about, until the instant that ``until`` says.
     warns: bool
     until: str = ""
@@ -90,6 +92,8 @@ def summary(outcome: Outcome) -> str:
     """Say in one line what was found, and what that means now."""
     said = f"{_count(len(outcome.findings), 'finding')} in {_count(outcome.files, 'file')}"
     said += f", {outcome.parsed} of them parsed"
+    if outcome.outside:
+        said += f"; {_count(outcome.outside, 'file')} out of scope"
     if outcome.suppressed:
         said += f"; {len(outcome.suppressed)} suppressed"
     if outcome.known:
