@@ -123,6 +123,8 @@ def _is_suspect(content: bytes, judge: Judge) -> bool:
     """Say whether a file needs parsing; ``content`` is in lower case."""
     if _MARK in content or judge.names.prefilter.search(content) or _HIDES.search(content):
         return True
+    if judge.declared and judge.names.own_prefilter.search(content):
+        return True
     # A fallback of the resolver is a finding whatever else the file says.
     return b"fallback" in content and b"resolve" in content
 
