@@ -21,7 +21,7 @@ REASONS = """
 1 0 becomes 0, which train.py:0 would tell from it: write the float first
 1 a range moves whole, and one bound of it is computed
 1 which key it reads is computed: seed those keys, then leave the fallback out
-11 KEY is no declared key: read the keys you need with setpoint.resolve
+11 KEY* is no declared key: read the keys you need with setpoint.resolve
 13 KEY has one value, and the source says ...
 13 it is no call of suggest_float or suggest_int
 15 it is a text, and a number would be read: cast it where it stands first

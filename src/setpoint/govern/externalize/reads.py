@@ -41,7 +41,7 @@ def variable_move(finding: Finding, reading: Reading, given: Given) -> Move:
     module = reading.module
     name = expression_at(module, finding)
     if finding.key not in given.catalogues.keys:
-        raise Unmovable(f"{finding.name} is no declared key: read the keys you need with setpoint.resolve")
+        raise Unmovable(f"{finding.key} is no declared key: read the keys you need with setpoint.resolve")
     declared = given.catalogues.keys[finding.key]
     if declared.key.field:
         raise Unmovable("it is a bound of a search: read hp.range(...)")
