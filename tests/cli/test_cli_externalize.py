@@ -285,6 +285,20 @@ def test_a_root_elsewhere_is_written_there(project, setpoint_command, monkeypatc
     assert (project / "hyperparameters/seeds/externalized-cvntrade.toml").is_file()
 
 
+def test_the_root_is_found_from_below(project, setpoint_command, monkeypatch):
+    """In a folder of the project the paths are read from here, and all is written beside the gate's table."""
+    (project / "src").mkdir()
+    (project / "train.py").rename(project / "src/train.py")
+    monkeypatch.chdir(project / "src")
+    done = setpoint_command("externalize", "train.py", *AT, "--write")
+
+    assert done.code == 0, done.err
+    assert "rewrote train.py" in done.out
+    assert "wrote ../hyperparameters/seeds/externalized-cvntrade.toml" in done.out
+    assert (project / "hyperparameters/seeds/externalized-cvntrade.toml").is_file()
+    assert setpoint_command("gate").code == 0
+
+
 def test_without_libcst_it_says_what_to_install(project):
     """The rewriter is an extra: without it this command alone is missing, and says so."""
     blocked = "import sys; sys.modules['libcst'] = None; from setpoint.cli.__main__ import run; "

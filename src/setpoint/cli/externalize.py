@@ -13,7 +13,7 @@ import typer
 from setpoint.cli.app import Json, Yes, app, catalogues, database, err, out, print_json, settings
 from setpoint.cli.values import Scope, submit_proposal, submitted, submitted_json
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.errors import EXIT_FINDING, EXIT_OK, MissingError, UsageError
+from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from setpoint.govern.externalize.preparing import Prepared
@@ -48,8 +48,12 @@ def externalize(
     ] = "",
     scope: Scope = GLOBAL_SCOPE,
     root: Annotated[
-        Path, typer.Option("--root", help="Folder of pyproject.toml; what is written goes below it.")
-    ] = Path(),
+        Path | None,
+        typer.Option(
+            "--root",
+            help="Folder of pyproject.toml; what is written goes below it. Default: the nearest upward.",
+        ),
+    ] = None,
     seeds: Annotated[
         Path | None,
         typer.Option("--seeds", help="Folder of the project's seed files. Default: hyperparameters/seeds."),
@@ -106,13 +110,14 @@ def externalize(
     return EXIT_FINDING if prepared.plan.moves and not write else EXIT_OK
 
 
-def _project(root: Path, seeds: Path | None, draft: Path | None, parity: Path | None, scope: str) -> Project:
+def _project(
+    given: Path | None, seeds: Path | None, draft: Path | None, parity: Path | None, scope: str
+) -> Project:
     from setpoint.govern.externalize.parity import parity_name
     from setpoint.govern.externalize.project import Project
-    from setpoint.govern.gate.config import load_config
+    from setpoint.govern.gate.config import find_root, load_config
 
-    if not root.is_dir():
-        raise MissingError(f"{root} is no folder.", hint="--root names the folder of pyproject.toml")
+    root = find_root(given)
     config = load_config(root)
     tests = Path("tests") if (root / "tests").is_dir() else FOLDER
     here = settings()
@@ -154,7 +159,8 @@ def _say(prepared: Prepared, project: Project, *, written: bool, whole: bool) ->
     for line in telling.told_plan(prepared, written=written):
         out.print(line.text, style=line.style or None, highlight=False, soft_wrap=True, markup=False)
     for text in prepared.texts if written else ():
-        out.file.write(f"  {'wrote' if text.before is None else 'rewrote'} {text.path}\n")
+        verb = "wrote" if text.before is None else "rewrote"
+        out.file.write(f"  {verb} {os.path.relpath(text.path)}\n")
     for text in prepared.texts if whole else ():
         out.file.write(telling.diff_of(text, project))
     out.file.flush()

@@ -1,5 +1,6 @@
 """Windows, suppressions, baselines and configuration of the gate."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -7,6 +8,7 @@ import pytest
 
 from setpoint.errors import ForbiddenError, InvalidDocument, UsageError
 from setpoint.govern.gate.baseline import compare, fingerprint, read_baseline, write_baseline
+from setpoint.govern.gate.comments import comments
 from setpoint.govern.gate.config import load_config, parse_config
 from setpoint.govern.gate.suppressions import apply_suppressions, read_suppressions
 from setpoint.govern.gate.window import deadline, parse_instant, warns_only
@@ -43,10 +45,10 @@ def test_a_merge_is_given_72_hours():
     """The grace is 3 x 24 hours in UTC, over a change of summer time too; the earlier deadline holds."""
     merged = parse_instant("2026-10-24T12:00:00+02:00")
 
-    assert deadline(None, merged) == datetime(2026, 10, 27, 10, tzinfo=UTC)
-    assert deadline(INSTANT, merged) == datetime(2026, 10, 27, 10, tzinfo=UTC)
-    assert deadline(INSTANT, None) == INSTANT
-    assert deadline(None, None) is None
+    assert deadline([], [merged]) == datetime(2026, 10, 27, 10, tzinfo=UTC)
+    assert deadline([INSTANT], [merged, None]) == datetime(2026, 10, 27, 10, tzinfo=UTC)
+    assert deadline([None, INSTANT], [None]) == INSTANT
+    assert deadline([None], [None]) is None
 
 
 @pytest.mark.parametrize("text", ["2026-11-26", "2026-11-26T09:00:00", "soon"])
@@ -97,6 +99,103 @@ def test_a_text_that_looks_like_a_suppression_is_none(gate):
     told = gate("learning_rate = 0.1; s = '# setpoint: allow SPG101'")
 
     assert (len(told.findings), told.suppressions) == (1, [])
+
+
+SPEAKS = ALLOW.format("{}", "x", "ada", "2027-01-01")
+#: Two literals each, the first suppressed beside it, the second from the line above.
+DATA = {
+    "conf.yaml": ("SPG404", 'x: "a # b"\nlearning_rate: 0.1  {0}\n{0}\nnum_leaves: 31\n'),
+    "deep.yml": ("SPG404", "a:\n  - 'it''s # x': {{max_depth: 5}}  {0}\n  {0}\n  - {{num_leaves: 31}}\n"),
+    "conf.toml": ("SPG402", "x = 'a # b'\nlearning_rate = 0.1{0}\n[xgb]\n{0}\nnum_leaves = 31\n"),
+    "conf.env": ("SPG403", "X='a # b'\nLEARNING_RATE=0.1 {0}\n {0}\nexport NUM_LEAVES='31'\n"),
+    "conf.ini": ("SPG403", "[it's]\nlearning_rate: 0.1 {0}\n{0}\nnum_leaves = 31\n"),
+}
+
+
+def notebook(*cells):
+    return json.dumps({"cells": [{"cell_type": "code", "source": cell} for cell in cells]}, indent=1)
+
+
+@pytest.mark.parametrize("path", DATA)
+def test_a_comment_in_a_data_file_suppresses(gate, path):
+    """Beside the value or alone above it, behind a text with a ``#`` and near an apostrophe too."""
+    rule, text = DATA[path]
+    told = gate(**{path: text.format(SPEAKS.format(rule))})
+    after = apply_suppressions(told.findings, told.suppressions, TODAY, 1)
+
+    assert [finding.rule for finding in after.standing] == ["SPG904"]
+    assert len(after.suppressed) == 2
+
+
+@pytest.mark.parametrize("path", DATA)
+def test_a_faulty_comment_in_a_data_file_is_a_finding(gate, path):
+    """What is incomplete suppresses nothing, and is seen, in every format."""
+    rule, text = DATA[path]
+    told = gate(**{path: text.format(f"# setpoint: allow {rule}")})
+    after = apply_suppressions(told.findings, told.suppressions, TODAY, None)
+
+    assert sorted(finding.rule for finding in after.standing) == [rule, rule, "SPG901", "SPG901"]
+    assert all(finding.column == text_column(path, finding) for finding in after.standing)
+
+
+def text_column(path, finding):
+    rule, text = DATA[path]
+    line = text.format(f"# setpoint: allow {rule}").splitlines()[finding.line - 1]
+    return line.index("# setpoint" if finding.rule == "SPG901" else str(finding.value)) + 1
+
+
+def test_a_text_in_a_data_file_suppresses_nothing(gate):
+    """A ``#`` within quotes begins no comment, over several lines neither; JSON has no comments."""
+    said = SPEAKS.format("SPG404").replace('"', "")
+    yaml = f"learning_rate: 0.1\na: \"b\n  {said}\"\nc: ['{said}', d]\n- - '{said}'\n"
+    toml = f'a = \'b {said}\'\nb = """\n{said}\n"""\n'
+    told = gate(**{"a.yaml": f"{yaml}e: f{said}\n"})
+    others = gate(
+        **{"b.toml": toml, "c.env": f"A='b {said}'\nB=c{said}\n", "d.json": json.dumps({"#": said})}
+    )
+
+    assert told.suppressions == others.suppressions == []
+
+
+@pytest.mark.parametrize("path", ["a.yaml", "a.env", "a.ini"])
+def test_an_apostrophe_begins_no_text(path):
+    """Only where a value begins a quote opens a text; behind a letter it hides no comment."""
+    (found,) = comments("a: it's # so it's said\n", path)
+
+    assert (found.line, found.column, found.text, found.about) == (1, 9, "# so it's said", (1,))
+
+
+def test_comments_of_a_script_in_yaml_count(gate):
+    """A block text holds scripts, whose comments are as good as any."""
+    comment = SPEAKS.format("SPG404")
+    told = gate(**{"ci.yaml": f"run: |\n  python fit.py --learning-rate 0.1  {comment}\n"})
+
+    assert apply_suppressions(told.findings, told.suppressions, TODAY, None).standing == ()
+
+
+def test_a_comment_in_a_cell_suppresses_there(gate, tmp_path):
+    """In a notebook a comment speaks of its line, or of the next one of its cell, by the file's lines."""
+    comment = SPEAKS.format("SPG101")
+    cells = [[f"learning_rate = 0.1  {comment}\n", f"{comment}\n", "max_depth = 5"], "num_leaves = 31"]
+    told = gate(**{"a.ipynb": notebook(*cells)})
+    after = apply_suppressions(told.findings, told.suppressions, TODAY, None)
+
+    assert [finding.name for finding, _ in after.suppressed] == ["learning_rate", "max_depth"]
+    assert [(finding.rule, finding.name) for finding in after.standing] == [("SPG101", "num_leaves")]
+    lines = (tmp_path / "a.ipynb").read_text().splitlines()
+    assert all("# setpoint" in lines[comment.line - 1] for comment in told.suppressions)
+
+
+def test_a_comment_speaks_for_no_whole_cell(gate):
+    """A cell that the file writes in one line, and a cell that ends with the comment, suppress nothing."""
+    comment = SPEAKS.format("SPG101")
+    told = gate(
+        **{"a.ipynb": notebook(f"learning_rate = 0.1  {comment}\nmax_depth = 5", [comment], ["eta = 1"])}
+    )
+    after = apply_suppressions(told.findings, told.suppressions, TODAY, None)
+
+    assert after.suppressed == ()
+    assert sorted(f.rule for f in after.standing) == ["SPG101", "SPG101", "SPG902", "SPG902"]
 
 
 def test_suppressions_have_a_budget(gate):
@@ -224,7 +323,9 @@ def test_a_fingerprint_tells_files_apart(gate):
         ({"suppression-budget": -1}, "below zero"),
         ({"suppression-budget": True}, "is not int"),
         ({"enforce-from": "2026-11-26"}, "not an instant"),
-        ({"merged-at": "soon"}, "cannot be read"),
+        ({"merged-at": "soon"}, "not an instant"),
+        ({"merged-at": "9999-12-31T23:59:59Z"}, "not an instant"),
+        ("x", "is no table"),
         ({"fallback-until": "2026-13-01"}, "cannot be read"),
     ],
 )

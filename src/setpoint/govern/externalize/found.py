@@ -22,9 +22,9 @@ from setpoint.govern.externalize.reads import handed_at, undeclared_value
 from setpoint.govern.externalize.texts import existing
 from setpoint.govern.externalize.unmovable import Unmovable
 from setpoint.govern.gate.config import Config, load_config
-from setpoint.govern.gate.rules import environment_read, undeclared
+from setpoint.govern.gate.rules import undeclared
 from setpoint.govern.gate.scan import PYTHON, files_in_scope, relative, scan
-from setpoint.govern.gate.suppressions import allowed_readers, apply_suppressions
+from setpoint.govern.gate.suppressions import apply_suppressions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,9 +93,8 @@ def _findings(project: Project, paths: Sequence[Path], judge: Judge) -> tuple[li
             f"{first.path}:{first.line} cannot be judged: {first.why}.",
             hint="correct it, or exclude it in pyproject.toml, with owner and story",
         )
-    found = allowed_readers(told.findings, config.readers, environment_read.CODE)
     today = datetime.now(UTC).date()
-    standing = apply_suppressions(found, told.suppressions, today, config.budget).standing
+    standing = apply_suppressions(told.findings, told.suppressions, today, config.budget).standing
     python = _python(files_in_scope(list(paths), project.root, config), project.root)
     written = {project.draft.as_posix(), project.parity.as_posix()}
     kept = [f for f in standing if not f.rule.startswith("SPG9") and f.path not in written]

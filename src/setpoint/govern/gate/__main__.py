@@ -1,7 +1,8 @@
 """GOVERN: the gate's command: ``setpoint gate PATH...``, or ``python -m setpoint.govern.gate`` anywhere.
 
 Exit codes: 0 nothing blocks, 1 a finding blocks, 2 wrong usage, 3 a file or the configuration cannot be
-read or parsed, 4 nothing to read, 10 a baseline would grow. Only 0 passes.
+read or parsed, 4 nothing to read, 6 a snapshot cannot be read, 7 a file cannot be written, 10 a baseline
+would grow. Only 0 passes.
 """
 
 from __future__ import annotations
@@ -15,16 +16,24 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.loading import bundled_catalogues, load_catalogues
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import EXIT_FINDING, EXIT_OK, InvalidDocument, MissingError, SetpointError, UsageError
+from setpoint.errors import (
+    EXIT_FINDING,
+    EXIT_OK,
+    InvalidDocument,
+    MissingError,
+    SetpointError,
+    StorageFull,
+    UsageError,
+)
 from setpoint.govern.gate.baseline import compare, read_baseline, write_baseline
-from setpoint.govern.gate.config import Config, load_config
+from setpoint.govern.gate.config import Config, find_root, load_config
 from setpoint.govern.gate.judge import Judge
 from setpoint.govern.gate.names import Names
 from setpoint.govern.gate.outputs import FORMS, Outcome, summary
-from setpoint.govern.gate.rules import environment_read, fallback
+from setpoint.govern.gate.rules import fallback
 from setpoint.govern.gate.scan import Scan, relative, scan
 from setpoint.govern.gate.self_test import self_test
-from setpoint.govern.gate.suppressions import allowed_readers, apply_suppressions
+from setpoint.govern.gate.suppressions import apply_suppressions
 from setpoint.govern.gate.window import deadline, parse_instant, warns_only
 from setpoint.resolve.snapshot import read_snapshot
 from setpoint.settings import Settings
@@ -53,10 +62,19 @@ def main(
     """
     options = _parser().parse_args(argv)
     try:
+        options.root = find_root(options.root)
         return _run(options, now or datetime.now(UTC), os.environ if environ is None else environ)
     except SetpointError as problem:
-        sys.stderr.write(f"setpoint gate: {problem}\n")
-        return problem.exit_code
+        return _refused(problem)
+    except OSError as problem:
+        # Whoever reads says so in words of its own: what is left is what cannot be written.
+        said = f"{problem.filename or 'the output'} cannot be written: {problem.strerror}."
+        return _refused(StorageFull(said, hint="name a file that can be written"))
+
+
+def _refused(problem: SetpointError) -> int:
+    sys.stderr.write(f"setpoint gate: {problem}\n")
+    return problem.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,12 +91,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="files and folders; default: what the configuration includes",
     )
-    say("--root", type=Path, default=Path(), help="folder of pyproject.toml, which paths are relative to")
+    say("--root", type=Path, metavar="FOLDER", help="whose pyproject.toml holds; default: the nearest upward")
     say("--format", choices=sorted(FORMS), default="text", help="form of the output")
     say("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     say("--output", type=Path, metavar="FILE", help="write there, and say one line on stdout")
     say("--changed", type=Path, metavar="FILE", help="a list of changed paths: annotated first")
-    say("--baseline", metavar="FILE", help="forgive what this file lists; default: the configured one")
+    say(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="forgive what this file lists; default: the configured one",
+    )
     say("--update-baseline", action="store_true", help="drop what is no more; refuses growth")
     say("--create-baseline", action="store_true", help="write a first baseline where there is none")
     say("--enforce-from", metavar="INSTANT", help="warn only before this instant, which blocks")
@@ -97,12 +120,13 @@ def _run(options: argparse.Namespace, now: datetime, environ: Mapping[str, str])
     findings = _in_force(told, config, now)
     today = now.astimezone(UTC).date()
     after = apply_suppressions(findings, told.suppressions, today, config.budget)
-    name = options.baseline or config.baseline
+    known_in = options.baseline or (options.root / config.baseline if config.baseline else None)
     if options.update_baseline or options.create_baseline:
-        return _rewrite(options, name, after.standing, told)
+        return _rewrite(options, known_in, after.standing, told)
     standing, known = after.standing, NOTHING
-    if name:
-        standing, known = compare(after.standing, read_baseline(options.root / name), name, _given(options))
+    if known_in:
+        name = relative(known_in, options.root)
+        standing, known = compare(after.standing, read_baseline(known_in), name, _given(options))
     until = _until(options, config)
     outcome = Outcome(
         findings=standing,
@@ -111,6 +135,7 @@ def _run(options: argparse.Namespace, now: datetime, environ: Mapping[str, str])
         known=known,
         files=told.files,
         parsed=told.parsed,
+        outside=told.outside,
         warns=warns_only(now, until, environ),
         until=until.isoformat() if until else "",
         changed=_changed(options.changed),
@@ -123,11 +148,18 @@ def _run(options: argparse.Namespace, now: datetime, environ: Mapping[str, str])
 
 def _judge(options: argparse.Namespace, config: Config, environ: Mapping[str, str]) -> Judge:
     settings = Settings.from_environ(environ)
-    catalogues = load_catalogues(config.catalogues or settings.catalogues)
+    catalogues = load_catalogues(_at_root(config.catalogues, options.root) or settings.catalogues)
     names = Names.load(catalogues)
     if options.live is not None:
         return Judge(names, read_snapshot(options.live).document, "live")
-    return Judge(names, _seeded(catalogues, config.seeds or settings.seeds))
+    seeds = str(options.root / config.seeds) if config.seeds else settings.seeds
+    return Judge(names, _seeded(catalogues, seeds))
+
+
+def _at_root(catalogues: str, root: Path) -> str:
+    # What the configuration names is below its own folder, wherever the command runs.
+    names = (name.strip() for name in catalogues.split(","))
+    return ",".join(str(root / Path(name).expanduser()) if name.endswith(".toml") else name for name in names)
 
 
 def _seeded(catalogues: Catalogues, folder: str) -> dict[str, Any]:
@@ -139,20 +171,20 @@ def _seeded(catalogues: Catalogues, folder: str) -> dict[str, Any]:
 
 def _in_force(told: Scan, config: Config, now: datetime) -> list[Finding]:
     """Return the findings without what the configuration allows today."""
-    found = allowed_readers(told.findings, config.readers, environment_read.CODE)
     if config.fallback_until is not None and now.astimezone(UTC).date() < config.fallback_until:
-        found = [finding for finding in found if finding.rule != fallback.CODE]
-    return found
+        return [finding for finding in told.findings if finding.rule != fallback.CODE]
+    return told.findings
 
 
 def _until(options: argparse.Namespace, config: Config) -> datetime | None:
-    given = parse_instant(options.enforce_from) if options.enforce_from else config.enforce_from
-    merged = parse_instant(options.merged_at) if options.merged_at else config.merged_at
-    return deadline(given, merged)
+    enforce_from, merged_at = (
+        parse_instant(text) if text else None for text in (options.enforce_from, options.merged_at)
+    )
+    return deadline((config.enforce_from, enforce_from), (config.merged_at, merged_at))
 
 
-def _rewrite(options: argparse.Namespace, name: str, findings: Sequence[Finding], told: Scan) -> int:
-    if not name:
+def _rewrite(options: argparse.Namespace, file: Path | None, findings: Sequence[Finding], told: Scan) -> int:
+    if file is None:
         raise UsageError("no baseline is named.", hint="give --baseline FILE")
     if told.failures:
         first = told.failures[0]
@@ -162,8 +194,8 @@ def _rewrite(options: argparse.Namespace, name: str, findings: Sequence[Finding]
         )
     # Housekeeping is never forgiven.
     kept = [finding for finding in findings if not finding.rule.startswith("SPG9")]
-    count = write_baseline(options.root / name, kept, _given(options), create=options.create_baseline)
-    sys.stdout.write(f"{name}: {count} finding(s)\n")
+    count = write_baseline(file, kept, _given(options), create=options.create_baseline)
+    sys.stdout.write(f"{relative(file, options.root)}: {count} finding(s)\n")
     return EXIT_OK
 
 
@@ -176,8 +208,8 @@ def _changed(file: Path | None) -> frozenset[str]:
         return frozenset()
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError as problem:
-        raise MissingError(f"{file} cannot be read: {problem.strerror}.") from None
+    except (OSError, ValueError) as problem:
+        raise MissingError(f"{file} cannot be read: {problem}.") from None
     return frozenset(line.strip() for line in lines if line.strip())
 
 

@@ -39,7 +39,7 @@ def fingerprint(finding: Finding) -> str:
 
 
 def _fingerprint(*parts: str) -> str:
-    return sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def read_baseline(path: Path) -> list[dict[str, str]]:
@@ -50,9 +50,9 @@ def read_baseline(path: Path) -> list[dict[str, str]]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
         raise InvalidDocument(
-            f"baseline {path.name} cannot be read: {problem.strerror}.",
+            f"baseline {path.name} cannot be read: {problem}.",
             hint="begin one with --create-baseline, or correct `baseline` in pyproject.toml",
         ) from None
     return [_entry(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
@@ -63,7 +63,11 @@ def _entry(path: Path, number: int, line: str) -> dict[str, str]:
         entry = json.loads(line)
     except ValueError:
         entry = None
-    if not isinstance(entry, dict) or entry.keys() != _KEYS:
+    if (
+        not isinstance(entry, dict)
+        or entry.keys() != _KEYS
+        or not all(type(v) is str for v in entry.values())
+    ):
         raise InvalidDocument(f"{path.name} line {number} is no entry of a baseline.")
     said = _fingerprint(entry["path"], entry["where"], entry["rule"], entry["key"], entry["said"])
     if said != entry["fingerprint"]:
@@ -142,7 +146,7 @@ def write_baseline(
         raise ForbiddenError(f"there is no baseline {path.name}.", hint="begin one with --create-baseline")
     entries = [*kept, *map(_as_entry, gathered)]
     lines = sorted(json.dumps(entry, sort_keys=True, ensure_ascii=False) for entry in entries)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="backslashreplace")
     return len(lines)
 
 

@@ -33,13 +33,13 @@ class Borrowers:
 
     def lend(self, file: Path, content: bytes) -> None:
         """Take a file that is parsed anyway; ``content`` is in lower case."""
-        if file.suffix.startswith(".py") and any(prefix in content for prefix in self._prefixes):
+        if file.suffix.lower().startswith(".py") and any(prefix in content for prefix in self._prefixes):
             is_package = file.stem == "__init__" or (file.parent / "__init__.py").is_file()
             self._lenders |= {file.stem, *([file.parent.name] if is_package else ())}
 
     def keep(self, file: Path, content: bytes) -> None:
         """Take a file that would not be parsed; ``content`` is in lower case."""
-        if file.suffix.startswith(".py") and any(trace in content for trace in _TRACES):
+        if file.suffix.lower().startswith(".py") and any(trace in content for trace in _TRACES):
             self._readers[file] = content
 
     def found(self) -> list[Path]:

@@ -1,22 +1,22 @@
 """GOVERN: what a repository says about its gate, in ``[tool.setpoint.gate]`` of pyproject.toml.
 
-Guarantees: an unknown key, a wrong type, an exclusion without owner and story, or a date that is none
-stops the gate. A repository that says nothing is scanned whole, and blocks.
+Guarantees: it is found from every folder below it. An unknown table or key, a wrong type, an exclusion
+without owner and story, or a date that is none stops the gate. A repository that says nothing is scanned
+whole, and blocks.
 """
 
 from __future__ import annotations
 
+import os
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from setpoint.errors import InvalidDocument
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from setpoint.errors import InvalidDocument, MissingError, UsageError
+from setpoint.govern.gate.window import parse_instant
 
 _KEYS = {"include", "exclude", "catalogues", "seeds", "readers", "suppression-budget", "fallback-until"} | {
     "enforce-from",
@@ -59,14 +59,13 @@ class Config:
     #: The merge instant; it enforces 3 x 24 hours later.
     merged_at: datetime | None = None
     baseline: str = ""
-    keys: frozenset[str] = field(default=frozenset(), repr=False)
 
     def excluded(self, path: str) -> bool:
         """Say whether an exclusion covers a path."""
         return any(exclusion.covers(path) for exclusion in self.exclude)
 
     def may_read(self, path: str) -> bool:
-        """Say whether a file is one of the allowed readers."""
+        """Say whether a file is one that may read governed variables itself."""
         return any(under(path, reader) for reader in self.readers)
 
 
@@ -74,6 +73,25 @@ def under(path: str, pattern: str) -> bool:
     """Say whether a path is a file, lies in a folder, or matches a pattern with ``*``."""
     plain = pattern.strip("/")
     return path == plain or path.startswith(f"{plain}/") or fnmatch(path, plain) or plain in {"", "."}
+
+
+def find_root(given: Path | None = None) -> Path:
+    """Return the folder that paths are relative to: absolute, without ``..``.
+
+    Args:
+        given: what the command line says; None means the nearest folder upward, the current one included,
+            whose pyproject.toml has the gate's table, or the current folder when none has.
+
+    Raises:
+        InvalidDocument: a pyproject.toml on the way cannot be read.
+        MissingError: what is given is no folder.
+    """
+    if given is None:
+        here = Path.cwd()
+        return next((folder for folder in (here, *here.parents) if _table(folder) is not None), here)
+    if not given.is_dir():
+        raise MissingError(f"{given} is no folder.", hint="--root names the folder of pyproject.toml")
+    return Path(os.path.normpath(given.absolute()))
 
 
 def load_config(root: Path) -> Config:
@@ -85,20 +103,32 @@ def load_config(root: Path) -> Config:
     Raises:
         InvalidDocument: the file is not TOML, or the table is not exactly a configuration.
     """
-    file = root / "pyproject.toml"
-    if not file.is_file():
-        return Config()
-    try:
-        table = (
-            tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("setpoint", {}).get("gate")
-        )
-    except (OSError, ValueError, AttributeError) as problem:
-        raise InvalidDocument(f"pyproject.toml cannot be read: {problem}.") from None
+    table = _table(root)
     return Config() if table is None else parse_config(table)
 
 
-def parse_config(table: dict[str, Any]) -> Config:
+def _table(folder: Path) -> Any:
+    """Return ``[tool.setpoint.gate]``, or None; a misspelt neighbour of it would silently open the gate."""
+    file = folder / "pyproject.toml"
+    try:
+        tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, RecursionError) as problem:
+        raise InvalidDocument(f"{file} cannot be read: {problem}.") from None
+    ours = tool.get("setpoint", {}) if isinstance(tool, dict) else {}
+    if not isinstance(ours, dict) or ours.keys() - {"gate"}:
+        raise InvalidDocument(
+            f"{file}: [tool.setpoint] holds something else than the table gate.",
+            hint="correct its name to [tool.setpoint.gate]",
+        )
+    return ours.get("gate")
+
+
+def parse_config(table: object) -> Config:
     """Build the configuration from its table; one error names every problem."""
+    if not isinstance(table, dict):
+        raise InvalidDocument("[tool.setpoint.gate] is no table.", hint="see docs/gate.md for every key")
     reader = _Reader(table)
     config = Config(
         include=reader.texts("include"),
@@ -111,7 +141,6 @@ def parse_config(table: dict[str, Any]) -> Config:
         enforce_from=reader.instant("enforce-from"),
         merged_at=reader.instant("merged-at"),
         baseline=reader.one("baseline", str, ""),
-        keys=frozenset(table),
     )
     if reader.problems:
         listed = "\n".join(f"  - {problem}" for problem in reader.problems)
@@ -161,25 +190,23 @@ class _Reader:
         return tuple(found)
 
     def day(self, key: str) -> date | None:
-        value = self._parsed(key, date.fromisoformat)
+        value = self.table.get(key)
+        if isinstance(value, str):
+            try:
+                value = date.fromisoformat(value)
+            except ValueError:
+                self.problems.append(f"{key} = {value!r} cannot be read")
+                return None
         if value is not None and (isinstance(value, datetime) or not isinstance(value, date)):
             self.problems.append(f"{key} = {value!r} is not a date such as 2027-03-31")
             return None
         return value
 
     def instant(self, key: str) -> datetime | None:
-        value = self._parsed(key, datetime.fromisoformat)
-        if value is not None and (not isinstance(value, datetime) or value.tzinfo is None):
-            self.problems.append(f"{key} = {value!r} is not an instant with an offset: 2026-11-26T09:00:00Z")
+        if key not in self.table:
             return None
-        return value
-
-    def _parsed(self, key: str, parse: Callable[[str], Any]) -> Any:
-        value = self.table.get(key)
-        if not isinstance(value, str):
-            return value
         try:
-            return parse(value)
-        except ValueError:
-            self.problems.append(f"{key} = {value!r} cannot be read")
+            return parse_instant(str(self.table[key]))
+        except UsageError as problem:
+            self.problems.append(f"{key}: {problem.message}")
             return None

@@ -27,7 +27,7 @@ SUFFIXES = frozenset({*_FORMATS, *data_notebook.SUFFIXES})
 
 def is_data(path: str) -> bool:
     """Say whether a file is one of the formats."""
-    return _suffix(path) in SUFFIXES
+    return suffix_of(path) in SUFFIXES
 
 
 def findings_in_data(
@@ -44,12 +44,13 @@ def findings_in_data(
     Raises:
         Unjudgeable: it is not what its name says, or has a form that its scanner does not follow.
     """
-    suffix = _suffix(path)
+    suffix = suffix_of(path)
     if suffix in data_notebook.SUFFIXES:
         return data_notebook.findings(text, path, python)
     return _FORMATS[suffix](text, path, judge)
 
 
-def _suffix(path: str) -> str:
+def suffix_of(path: str) -> str:
+    """Return what tells a file's format: its ending in lower case, ``.env`` for ``.env.local`` too."""
     name = PurePosixPath(path).name
     return ".env" if name == ".env" or name.startswith(".env.") else PurePosixPath(name).suffix.lower()

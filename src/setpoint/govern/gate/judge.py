@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from setpoint.govern.gate.finding import Finding
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _FIELD_ATTRIBUTES = {"range_min": "low", "range_max": "high"}
 
 
+@dataclass(frozen=True)
 class Judge:
     """Turns slots and remarks of any file into findings.
 
@@ -34,12 +35,13 @@ class Judge:
         names: every known name.
         values: the values that keys have, from the seeds or from a snapshot.
         source: what the values are called in a message: ``seeded`` or ``live``.
+        declared: the configuration names the folders, so every file in scope is declared to be training code.
     """
 
-    def __init__(self, names: Names, values: Mapping[str, Any], source: str = "seeded") -> None:
-        self.names, self.values, self.source = names, values, source
-        #: The configuration names the folders, so every file in scope is declared to be training code.
-        self.declared = False
+    names: Names
+    values: Mapping[str, Any]
+    source: str = "seeded"
+    declared: bool = False
 
     def slot(self, rule: ModuleType, slot: Slot, reading: Reading) -> Iterator[Finding]:
         """Yield the findings of one slot: one for each literal that may fill it."""
@@ -57,7 +59,8 @@ class Judge:
             found = finding(
                 reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix
             )
-            yield replace(found, address=owner.address, bound=owner.field)
+            agrees = self.agrees(literal.value, owner)
+            yield replace(found, address=owner.address, bound=owner.field, agrees=agrees)
 
     def counts(self, name: str, text: str) -> bool:
         """Say whether a name needs no evidence of its own in a file with this text; see ``words``."""
@@ -76,6 +79,11 @@ class Judge:
         """Say what stands where, which key owns it, and whether the two agree."""
         where = f" (written in {origin})" if origin else ""
         return f"{name} = {value}{where} is a literal: {owner.key} owns it{self._compared(value, owner)}"
+
+    def agrees(self, value: float | str, owner: Owner) -> bool:
+        """Say whether a literal is the value that each key of its owner has; without any value it is not."""
+        held = [self.values[key] for key in _keys(owner, self.values)]
+        return bool(held) and all(_same(value, other) for other in held)
 
     def _compared(self, value: float | str, owner: Owner) -> str:
         held = [self.values[key] for key in _keys(owner, self.values)]

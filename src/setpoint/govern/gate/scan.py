@@ -1,17 +1,19 @@
 """GOVERN: read a tree: which files, which of them need parsing, and what each one holds.
 
-Guarantees: a file that cannot be read or parsed is a failure, and so are a path that is not there and a
-scan of nothing. A file whose bytes hold no distinctive name, library or prefix is not parsed. Refuses to
-follow links out of the tree.
+Guarantees: a file or folder that cannot be read or parsed is a failure, and so are a path that is not there,
+a folder with nothing to read, and an exclusion of nothing. A file whose bytes hold no distinctive name,
+library or prefix, and nothing that could hide one, is not parsed. Refuses to follow links out of the tree.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import tokenize
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +25,7 @@ from setpoint.govern.gate.data import findings_in_data, is_data
 from setpoint.govern.gate.evidence import Reading
 from setpoint.govern.gate.folding import Folder
 from setpoint.govern.gate.imports import Imports
-from setpoint.govern.gate.rules import RULES, TEXTS
+from setpoint.govern.gate.rules import RULES, TEXTS, environment_read
 from setpoint.govern.gate.slots import Slot
 from setpoint.govern.gate.source import Module
 from setpoint.govern.gate.suppressions import Suppression, read_suppressions
@@ -39,9 +41,13 @@ if TYPE_CHECKING:
     from setpoint.govern.gate.judge import Judge
 
 PYTHON = frozenset({".py", ".pyi", ".pyw"})
-#: Folders below a given one that hold nobody's source; a hidden folder is left out too.
-SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
+#: Folders that hold nobody's source; a hidden folder is left out too.
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
+#: What packaging leaves directly below the root; elsewhere, or with an ``__init__.py``, they are source.
+_PACKAGING = frozenset({"build", "dist"})
 _MARK = b"setpoint:"
+#: What hides a name from a search of bytes: UTF-16 and UTF-32, and the escape of an ASCII character.
+_HIDES = re.compile(rb"\0|\\u00[2-7]")
 #: From how many files to parse a second process pays for its start.
 POOL_FROM = 500
 PROCESSES = 2
@@ -64,13 +70,14 @@ class Told(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """What a tree said; ``files`` were read, ``parsed`` of them needed parsing."""
+    """What a tree said: ``files`` were read, ``parsed`` of them needed parsing, ``outside`` were left."""
 
     findings: list[Finding]
     suppressions: list[Suppression]
     failures: list[Failure]
     files: int
     parsed: int
+    outside: int
 
 
 def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Scan:
@@ -79,14 +86,15 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
     Args:
         paths: files and folders; none means what the configuration includes, or the whole root.
         root: what paths of findings are relative to.
-        config: includes and excludes.
+        config: includes, excludes and readers.
         judge: knows the names and the values they have.
 
     Raises:
-        MissingError: a path is not there, or no file is in scope.
+        MissingError: as ``files_in_scope``.
     """
-    files = files_in_scope(list(paths), root, config)
-    judge.declared = bool(config.include)
+    files, outside = _divided(list(paths), root, config)
+    # Whoever names folders declares that every file in them is training code.
+    judge = replace(judge, declared=bool(config.include))
     suspects, failures, borrowers = [], [], Borrowers(judge.names.prefixes)
     for file in files:
         try:
@@ -103,17 +111,22 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
     reader = Reader(root, judge, frozenset(relative(file, root) for file in suspects))
     told = list(_read(suspects, reader))
     return Scan(
-        sorted(finding for one in told for finding in one.findings),
+        sorted(finding for one in told for finding in one.findings if not _may_read(finding, config)),
         [comment for one in told for comment in one.suppressions],
         failures + [failure for one in told for failure in one.failures],
         len(files),
         len(suspects),
+        outside,
     )
+
+
+def _may_read(finding: Finding, config: Config) -> bool:
+    return finding.rule == environment_read.CODE and config.may_read(finding.path)
 
 
 def _is_suspect(content: bytes, judge: Judge) -> bool:
     """Say whether a file needs parsing; ``content`` is in lower case."""
-    if _MARK in content or judge.names.prefilter.search(content):
+    if _MARK in content or judge.names.prefilter.search(content) or _HIDES.search(content):
         return True
     # A fallback of the resolver is a finding whatever else the file says.
     return b"fallback" in content and b"resolve" in content
@@ -131,35 +144,78 @@ def _read(suspects: list[Path], reader: Reader) -> Iterator[Told]:
 
 
 def files_in_scope(paths: list[Path], root: Path, config: Config) -> list[Path]:
-    """Return the files to judge, sorted.
+    """Return the files to judge: absolute, sorted, each once.
+
+    A folder that cannot be listed is among them: whoever reads it learns why.
 
     Raises:
-        MissingError: a path is not there, or no file is in scope.
+        MissingError: a path is not there or holds nothing to read, an exclusion names nothing, or no file is
+            in scope; files that are named one by one may all lie outside.
     """
-    given = paths or [root / folder for folder in config.include] or [root]
-    for path in given:
-        if not path.exists():
+    return _divided(paths, root, config)[0]
+
+
+def _divided(paths: list[Path], root: Path, config: Config) -> tuple[list[Path], int]:
+    """Return the files in scope, and how many of those below the paths are not."""
+    _refuse_idle(config, root)
+    found: set[Path] = set()
+    for path in paths or [root / folder for folder in config.include] or [root]:
+        below = set(_below(_located(path), root))
+        if not below:
             raise MissingError(
-                f"{path} is not there.", hint="correct the path, or `include` in pyproject.toml"
+                f"{path} holds no file that the gate reads.",
+                hint="a gate that reads nothing would pass everything: correct the path, or `include`",
             )
-    found = sorted({file for path in given for file in _below(path)})
-    in_scope = [file for file in found if _in_scope(relative(file, root), config)]
+        found |= below
+    in_scope = sorted(file for file in found if _in_scope(relative(file, root), config))
     only_files = bool(paths) and all(path.is_file() for path in paths)
-    if not in_scope and not (found and only_files):
+    if not in_scope and not only_files:
         raise MissingError(
             "no file is in scope: a gate that reads nothing would pass everything.",
             hint="give a folder with source, or correct include and exclude",
         )
-    return in_scope
+    return in_scope, len(found) - len(in_scope)
 
 
-def _below(path: Path) -> Iterator[Path]:
+def _refuse_idle(config: Config, root: Path) -> None:
+    for exclusion in config.exclude:
+        named = os.path.lexists(root / exclusion.path)
+        if not named and not any(exclusion.covers(relative(file, root)) for file in _below(root, root)):
+            raise MissingError(
+                f"the exclusion {exclusion.path!r} names nothing.",
+                hint="take it out of pyproject.toml, or correct its path",
+            )
+
+
+def _located(path: Path) -> Path:
+    """Return a path that is there, in its one spelling."""
+    try:
+        path.stat()
+    except OSError as problem:
+        raise MissingError(
+            f"{path} is not there: {problem.strerror}.",
+            hint="correct the path, or `include` in pyproject.toml",
+        ) from None
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _below(path: Path, root: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
+    if not path.is_dir():
         return
-    for folder, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if name not in SKIPPED and not name.startswith(".")]
-        yield from (Path(folder, name) for name in names if Path(name).suffix in PYTHON or is_data(name))
+    refused: list[OSError] = []
+    for folder, folders, names in os.walk(path, onerror=refused.append):
+        here = Path(folder)
+        folders[:] = [name for name in folders if not _is_skipped(here / name, root)]
+        yield from (here / name for name in names if Path(name).suffix.lower() in PYTHON or is_data(name))
+    yield from (Path(problem.filename) for problem in refused)
+
+
+def _is_skipped(folder: Path, root: Path) -> bool:
+    if folder.name in _PACKAGING:
+        return folder.parent == root.absolute() and not os.path.lexists(folder / "__init__.py")
+    return folder.name in _SKIPPED or folder.name.startswith(".")
 
 
 def _in_scope(path: str, config: Config) -> bool:
@@ -168,11 +224,9 @@ def _in_scope(path: str, config: Config) -> bool:
 
 
 def relative(file: Path, root: Path) -> str:
-    """Return a file's POSIX path relative to the root, or as given when it lies elsewhere."""
-    try:
-        return file.absolute().relative_to(root.absolute()).as_posix()
-    except ValueError:
-        return file.as_posix()
+    """Return a file's POSIX path relative to the root, or absolute when it lies elsewhere."""
+    path, top = (Path(os.path.normpath(one.absolute())) for one in (file, root))
+    return (path.relative_to(top) if path.is_relative_to(top) else path).as_posix()
 
 
 class Reader:
@@ -186,12 +240,12 @@ class Reader:
         """Return what a file says, its failure included."""
         path = relative(file, self.root)
         try:
+            text = _decoded(file, path)
             if is_data(path):
-                text = file.read_text(encoding="utf-8-sig")
                 found = findings_in_data(text, path, self.judge, self.python)
-                return Told(tuple(sorted(found)))
-            text = _decoded(file)
-            return Told(tuple(self.python(text, path, file)), tuple(read_suppressions(path, text)))
+            else:
+                found = self.python(text, path, file)
+            return Told(tuple(sorted(found)), tuple(read_suppressions(path, text)))
         except SyntaxError as problem:
             return _failed(path, f"is no Python: {problem.msg}", problem.lineno or 1)
         except Unjudgeable as problem:
@@ -254,9 +308,14 @@ def _family(code: str) -> str:
     return "1" if code[3] == "4" else code[3]
 
 
-def _decoded(file: Path) -> str:
+def _decoded(file: Path, path: str) -> str:
     content = file.read_bytes()
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    if is_data(path):
+        if b"\0" in content:
+            raise Unjudgeable("it is no text in UTF-8")
+        encoding = "utf-8-sig"
+    else:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
     return io.TextIOWrapper(io.BytesIO(content), encoding).read()
 
 

@@ -3,24 +3,24 @@
     # setpoint: allow SPG101 reason="the library's own example" owner=ada until=2027-01-31
 
 on the line of the finding, or alone on the line above. The first word is the code of a rule or a key.
-Guarantees: read by ``tokenize``, so a text that looks like one is none; a suppression that is
-incomplete, expired or unused is a finding itself, and none of those can be suppressed.
+Guarantees: only a comment is one, never a text that looks like it; a suppression that is incomplete,
+expired or unused is a finding itself, and none of those can be suppressed.
 """
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.config import under
+from setpoint.govern.gate.comments import comments
 from setpoint.govern.gate.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from setpoint.govern.gate.comments import Comment
 
 INVALID, UNUSED, EXPIRED, BUDGET = "SPG901", "SPG902", "SPG903", "SPG904"
 _OPENS = re.compile(r"#\s*setpoint:\s*allow\b(?P<rest>.*)")
@@ -50,19 +50,17 @@ class Suppression:
 
 
 def read_suppressions(path: str, text: str) -> list[Suppression]:
-    """Return every suppression comment of a Python file, complete or not."""
+    """Return every suppression of a file, complete or not; raises as ``comments``."""
     if "setpoint:" not in text:
         return []
-    found = []
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT and (opened := _OPENS.match(token.string)):
-            alone = not token.line[: token.start[1]].strip()
-            lines = (token.start[0] + 1,) if alone else (token.start[0],)
-            found.append(_parse(path, token.start, token.string, opened["rest"].strip(), lines))
-    return found
+    return [
+        _parse(path, comment, opened["rest"].strip())
+        for comment in comments(text, path)
+        if (opened := _OPENS.match(comment.text))
+    ]
 
 
-def _parse(path: str, start: tuple[int, int], text: str, rest: str, lines: tuple[int, ...]) -> Suppression:
+def _parse(path: str, comment: Comment, rest: str) -> Suppression:
     target, _, given = rest.partition(" ")
     fields = {
         m["name"]: m["quoted"] if m["quoted"] is not None else m["plain"] for m in _FIELD.finditer(given)
@@ -79,8 +77,8 @@ def _parse(path: str, start: tuple[int, int], text: str, rest: str, lines: tuple
         if fields.get("until"):
             problems.append(f"until={fields['until']} is no date such as 2027-01-31")
     return Suppression(
-        path, start[0], start[1] + 1, text, target, fields.get("reason", ""), fields.get("owner", ""), until,
-        lines, "; ".join(problems),
+        path, comment.line, comment.column, comment.text, target, fields.get("reason", ""),
+        fields.get("owner", ""), until, comment.about, "; ".join(problems),
     )  # fmt: skip
 
 
@@ -131,8 +129,3 @@ def _about(comment: Suppression, code: str, message: str) -> Finding:
         comment.path, comment.line, comment.column, comment.line, end, code, "", comment.target,
         comment.target, message, "", "",
     )  # fmt: skip
-
-
-def allowed_readers(findings: Iterable[Finding], readers: tuple[str, ...], rule: str) -> list[Finding]:
-    """Drop what ``rule`` says about the configured readers."""
-    return [f for f in findings if f.rule != rule or not any(under(f.path, reader) for reader in readers)]

@@ -12,34 +12,40 @@ from typing import TYPE_CHECKING
 from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 #: What a merge is given until the gate blocks: three days of 24 hours in UTC, whatever the calendar.
 GRACE = timedelta(hours=72)
+#: Instants that can be told in UTC, and given the grace.
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC) - GRACE
 
 
 def parse_instant(text: str) -> datetime:
     """Read an ISO 8601 instant with an offset.
 
     Raises:
-        UsageError: it is none, or says no offset.
+        UsageError: it is none, says no offset, or lies at an end of the calendar.
     """
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         instant = datetime.min  # noqa: DTZ901 - refused below, as any instant without an offset
-    if instant.tzinfo is None:
+    if instant.tzinfo is None or not _FIRST <= instant <= _LAST:
         raise UsageError(
             f"{text!r} is not an instant with an offset.", hint="for example 2026-11-26T09:00:00Z"
         )
     return instant.astimezone(UTC)
 
 
-def deadline(enforce_from: datetime | None, merged_at: datetime | None) -> datetime | None:
-    """Return the first instant that blocks: the earlier one when both are given, None when neither is."""
-    given = [enforce_from] if enforce_from else []
-    given += [merged_at.astimezone(UTC) + GRACE] if merged_at else []
-    return min((instant.astimezone(UTC) for instant in given), default=None)
+def deadline(
+    enforce_from: Iterable[datetime | None], merged_at: Iterable[datetime | None]
+) -> datetime | None:
+    """Return the first instant that blocks: the earliest of all that are given, whoever says them.
+
+    So a flag brings the configured instant forward and never puts it off. None when none is given.
+    """
+    given = [*filter(None, enforce_from), *(merged + GRACE for merged in merged_at if merged)]
+    return min(given, default=None)
 
 
 def warns_only(now: datetime, first_blocking: datetime | None, environ: Mapping[str, str]) -> bool:

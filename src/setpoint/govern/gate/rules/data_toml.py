@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 CODE, NAME = "SPG402", "literal-in-toml"
 SUFFIXES = (".toml",)
 
-_TEXT = r'"""(?s:.*?)"""|\'\'\'(?s:.*?)\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
-_TOKEN = re.compile(rf"#[^\n]*|{_TEXT}|[\[\]{{}}=,\n]|[^\s\[\]{{}}=,#\"']+(?:\s*\.\s*[\w-]+)*")
+#: Any text, whatever its quotes.
+TEXT = r'"""(?s:.*?)"""|\'\'\'(?s:.*?)\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\''
+_TOKEN = re.compile(rf"#[^\n]*|{TEXT}|[\[\]{{}}=,\n]|[^\s\[\]{{}}=,#\"']+(?:\s*\.\s*[\w-]+)*")
 _QUOTES = ('"', "'")
 
 
