@@ -8,6 +8,8 @@ Where each name comes from:
 
 * LightGBM: `lightgbm.basic._ConfigAliases`, which asks the compiled library: 141 parameters, 308 names.
 * CatBoost: the groups in `catboost.core._process_synonyms_groups`, the signature of `CatBoostClassifier`.
+* all: `others` is what the calls that take parameters take besides, read from the libraries' Python source,
+  since dask and Spark need not be installed.
 * XGBoost: the wrapper's signature and the names in a trained booster's `save_config`. Its aliases are stated
   only in its C++ source, so the documented pairs are listed here and each is proven: the alias must move the
   field it names.
@@ -109,6 +111,9 @@ ARGUMENTS = {
     "cb": {},
 }
 
+#: Functions of the libraries that take parameters, or stand beside such in a class: see `_others`.
+TAKERS = {"__init__", "cv", "early_stopping", "fit", "set_param", "set_params", "train"}
+
 
 def names() -> dict[str, Any]:
     """Return the whole table, as the file says it."""
@@ -130,6 +135,7 @@ def _library(model: str, module: Any, aliases: dict[str, str], parameters: set[s
         "arguments": ARGUMENTS[model],
         "callables": dict(sorted(callables.items())),
         "operational": sorted(operational & own),
+        "others": sorted(_others(module) - own - aliases.keys()),
         "parameters": sorted(own),
     }
 
@@ -138,6 +144,17 @@ def _positional(call: Callable[..., Any]) -> list[str]:
     """Return the names of the arguments that a call may give by position, in order."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [name for name, value in inspect.signature(call).parameters.items() if value.kind in kinds]
+
+
+def _others(module: Any) -> set[str]:
+    """Return the argument names of every function of a package that takes parameters."""
+    found = set()
+    for file in Path(module.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in TAKERS:
+                given = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                found.update(each.arg for each in given if each.arg != "self")
+    return found
 
 
 def _wrapper_names(*classes: Callable[..., Any]) -> set[str]:

@@ -12,6 +12,7 @@ from setpoint.govern.gate.judge import Judge
 from setpoint.govern.gate.names import Names
 from setpoint.govern.gate.scan import scan
 
+STANDARD = Path(sysconfig.get_path("stdlib"))
 SITE = Path(sysconfig.get_path("purelib"))
 #: Packages full of look-alikes: opacities, recursion limits, orders of trees, seeds, budgets.
 LOOK_ALIKES = ("PIL", "graphql", "hypothesis", "joblib", "omegaconf", "schemathesis", "shellingham")
@@ -30,6 +31,16 @@ def test_code_that_trains_nothing_has_no_finding(judge):
     assert [f"{f.path}:{f.line} {f.name}" for f in told.findings] == []
     assert told.failures == []
     assert told.files > 800
+
+
+@pytest.mark.whole_machine  # so many files are parsed by two processes
+def test_the_standard_library_has_no_finding(judge):
+    """Over more than 500 files, its tests included where they are installed, nothing is found."""
+    folders = [path for path in STANDARD.iterdir() if path.is_dir() and path.name != "site-packages"]
+    told = scan([*folders, *STANDARD.glob("*.py")], STANDARD, Config(), judge)
+
+    assert [f"{f.path}:{f.line} {f.name}" for f in told.findings] == []
+    assert told.files > 500
 
 
 def test_the_boosters_own_defaults_are_found(judge):

@@ -17,8 +17,11 @@ from setpoint.govern.externalize.locating import expression_at, place_of, source
 from setpoint.govern.externalize.moves import Move
 from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.unmovable import Unmovable
+from setpoint.govern.gate.environment import is_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from setpoint.declare.parameters import Scalar
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.finding import Finding
@@ -38,11 +41,13 @@ def variable_move(finding: Finding, reading: Reading, given: Given) -> Move:
     module = reading.module
     name = expression_at(module, finding)
     if finding.key not in given.catalogues.keys:
-        raise Unmovable(f"{finding.name} is no declared key: read the keys you need with setpoint.resolve")
+        raise Unmovable(f"{finding.key} is no declared key: read the keys you need with setpoint.resolve")
     declared = given.catalogues.keys[finding.key]
     if declared.key.field:
         raise Unmovable("it is a bound of a search: read hp.range(...)")
     read = module.parents.get(name)
+    if isinstance(read, ast.Call) and not is_environment(read.func, module):
+        raise Unmovable("neither os.environ nor os.getenv reads it: replace the read by hand")
     cast = module.parents.get(read) if isinstance(read, ast.Call | ast.Subscript) else None
     made = CASTS.get(module.dotted(cast.func)) if isinstance(cast, ast.Call) else None
     if not isinstance(cast, ast.Call) or made is None or cast.args != [read]:
@@ -160,10 +165,22 @@ def _default(read: ast.Call) -> ast.expr | None:
 def _handed(finding: Finding, module: Module) -> ast.expr:
     wanted = Place(finding.line, finding.column, finding.end_line, finding.end_column)
     for node in module.nodes:
-        if isinstance(node, ast.keyword) and node.lineno == wanted.line and place_of(module, node) == wanted:
-            return node.value
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                if key is not None and key.lineno == wanted.line and place_of(module, key) == wanted:
-                    return value
+        for place, value in _named_values(node):
+            if place.lineno == wanted.line and place_of(module, place) == wanted:
+                return value
     raise Unmovable("its value does not stand beside it")
+
+
+def _named_values(node: ast.AST) -> Iterator[tuple[ast.expr | ast.keyword, ast.expr]]:
+    """Yield what a node gives a name to, with the place that a finding about the name has."""
+    if isinstance(node, ast.keyword):
+        yield node, node.value
+    elif isinstance(node, ast.Dict):
+        yield from ((key, value) for key, value in zip(node.keys, node.values, strict=True) if key)
+    elif isinstance(node, ast.Assign):
+        slices = [target.slice for target in node.targets if isinstance(target, ast.Subscript)]
+        yield from ((slice_, node.value) for slice_ in slices)
+    elif isinstance(node, ast.Tuple) and len(node.elts) == 2:
+        yield node.elts[0], node.elts[1]
+    elif isinstance(node, ast.Call) and len(node.args) == 2:
+        yield node.args[0], node.args[1]

@@ -1,4 +1,4 @@
-"""GOVERN: what in a file is the environment: ``os.environ`` under any of its names.
+"""GOVERN: what in a file is the environment: ``os.environ`` under any of its names, and what else reads it.
 
 Guarantees: a name is the environment when it is imported as such, or bound to an expression that holds it.
 """
@@ -12,13 +12,21 @@ if TYPE_CHECKING:
     from setpoint.govern.gate.source import Module
 
 _READS = frozenset({"get", "pop", "setdefault", "__getitem__", "__contains__", "items", "keys"})
-_HOLDERS = frozenset({"os.environ", "os.environb", "environ", "os.environ.copy"})
+_HOLDERS = frozenset({
+    "os.environ", "os.environb", "environ", "environb", "os.environ.copy", "dotenv.dotenv_values",
+})  # fmt: skip
+_FUNCTIONS = frozenset({"os.getenv", "getenv", "os.getenvb", "getenvb"})
+#: Functions of environs, django-environ, decouple and Starlette by their usual names, and Airflow's.
+_READERS = frozenset({"env", "config", "get_env"})
+_METHODS = frozenset({"Variable.get"})
+#: Methods of an ``env`` that read nothing; every other one does: ``env.float("NAME")``.
+_WRITES = frozenset({"set", "setdefault", "setenv", "update", "delenv", "unset"})
 
 
 def is_environment(node: ast.expr, module: Module) -> bool:
     """Say whether an expression is the environment, or a function that reads it."""
     dotted = module.dotted(node)
-    if dotted in _HOLDERS or dotted in {"os.getenv", "getenv", "os.getenvb"}:
+    if dotted in _HOLDERS or dotted in _FUNCTIONS:
         return True
     if isinstance(node, ast.Attribute):
         return node.attr in _READS and is_environment(node.value, module)
@@ -26,6 +34,16 @@ def is_environment(node: ast.expr, module: Module) -> bool:
         made = module.expression(node)
         return made is not node and mentions_environment(made, module)
     return isinstance(node, ast.Call | ast.Dict | ast.BinOp) and mentions_environment(node, module)
+
+
+def is_reader(node: ast.expr) -> bool:
+    """Say whether a callable is one of a library that reads variables: ``env.float``, ``config``."""
+    if isinstance(node, ast.Name):
+        return node.id in _READERS
+    if not isinstance(node, ast.Attribute):
+        return False
+    held = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+    return f"{held}.{node.attr}" in _METHODS or (held == "env" and node.attr not in _WRITES)
 
 
 def mentions_environment(node: ast.AST, module: Module) -> bool:

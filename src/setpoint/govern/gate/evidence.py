@@ -10,6 +10,7 @@ import ast
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.govern.gate.handed import puts_of
 from setpoint.govern.gate.models import (
     library_of_bases,
     library_of_callable,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from setpoint.govern.gate.folding import Folder
+    from setpoint.govern.gate.handed import Put
     from setpoint.govern.gate.names import Names
     from setpoint.govern.gate.source import Module
 
@@ -92,6 +94,11 @@ class Reading:
         """Judge a name such as ``clf__gamma`` by the step it begins with; None when the step is not known."""
         found = library_of_steps(name, self._steps, self.module, self.names)
         return None if found is None else Evidence(certain=bool(found), library=found)
+
+    @cached_property
+    def puts(self) -> dict[str, list[Put]]:
+        """What the file puts into dicts, by the last name of the dict."""
+        return puts_of(self.module)
 
     @cached_property
     def _steps(self) -> dict[str, list[ast.expr]]:

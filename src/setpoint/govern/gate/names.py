@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from difflib import get_close_matches
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -42,6 +43,8 @@ CONVENTIONAL = {"xgb": "xgboost", "lgb": "lightgbm", "lgbm": "lightgbm", "cb": "
 MODULES = {"xgboost": "xgb", "lightgbm": "lgb", "catboost": "cb"}
 #: What trains in any module of a library, or of another project's module for it: ``xgboost.dask.train``.
 _TRAINS = re.compile(r"(?:Classifier|Regressor|Ranker|Booster|\b(?:train|cv))\Z")
+#: How alike, 0 to 1, a misspelt name is to what was meant, and how long a name whose letters changed places.
+_CLOSE, _SHORTEST = 0.88, 5
 #: What sources say for a flag of a catalogue.
 _FLAGS = ("False", "True", "false", "true")
 #: What the libraries call a parameter that belongs to none of them.
@@ -90,6 +93,8 @@ class Names:
         self._aliases: dict[str, dict[str, str]] = {}
         self._parameters: dict[str, frozenset[str]] = {}
         self._operational: dict[str, frozenset[str]] = {}
+        #: What else the library's own calls take: data, callbacks, a cluster's client.
+        self._others: dict[str, frozenset[str]] = {}
         #: Positional parameters of each known callable, by its dotted name.
         self.signatures: dict[str, tuple[str, ...]] = {}
         self._library_of: dict[str, str] = {}
@@ -123,6 +128,7 @@ class Names:
         callables: dict[str, list[str]] = dict(told["callables"])  # type: ignore[call-overload]
         self._aliases[library] = aliases
         self._operational[library] = frozenset(told["operational"])  # type: ignore[call-overload]
+        self._others[library] = frozenset(told["others"])  # type: ignore[call-overload]
         self._parameters[library] = frozenset({*told["parameters"], *aliases})  # type: ignore[misc]
         for name, positional in callables.items():
             self.signatures[name] = tuple(positional)
@@ -243,6 +249,19 @@ class Names:
             and name not in PLUMBING
             and self._aliases[library].get(name, name) not in PLUMBING | self._operational[library]
         )
+
+    def nearest(self, name: str, library: str) -> str:
+        """Return the hyperparameter that a name is a misspelling of; empty for known and for other names."""
+        known = self._parameters[library] | self._others[library]
+        if name in known or not self.undeclared(name, library):
+            return ""
+        plain = name.lower()
+        close = get_close_matches(plain, known, 1, _CLOSE) or sorted(
+            other for other in known if len(other) >= _SHORTEST and sorted(other) == sorted(plain)
+        )
+        found = self._aliases[library].get(close[0], close[0]) if close else ""
+        is_plumbing = {found, *close[:1]} & (PLUMBING | self._operational[library] | self._others[library])
+        return "" if is_plumbing or not found else close[0]
 
     def open_address(self, name: str, library: str) -> tuple[str, ...]:
         """Return the address that an undeclared parameter of a library would have; see ``Owner.address``."""

@@ -15,6 +15,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.govern.gate.borrowers import Borrowers
 from setpoint.govern.gate.data import findings_in_data, is_data
 from setpoint.govern.gate.evidence import Reading
 from setpoint.govern.gate.folding import Folder
@@ -86,7 +87,7 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
     files, outside = divided(list(paths), root, config)
     # Whoever names folders declares that every file in them is training code.
     judge = replace(judge, declared=bool(config.include))
-    suspects, failures = [], []
+    suspects, failures, borrowers = [], [], Borrowers(judge.names.prefixes)
     for file in files:
         try:
             content = file.read_bytes().lower()
@@ -95,6 +96,10 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
             continue
         if _is_suspect(content, judge):
             suspects.append(file)
+            borrowers.lend(file, content)
+        else:
+            borrowers.keep(file, content)
+    suspects += borrowers.found()
     reader = Reader(root, judge, frozenset(relative(file, root) for file in suspects))
     told = list(_read(suspects, reader))
     return Scan(

@@ -18,11 +18,11 @@ uses for other things. It is a finding only with evidence of a library, which is
 6. a library's word is in front of it (``XGB_GAMMA``, ``xgbclassifier__gamma``), or the name of a pipeline's
    step that is a library's model (``clf__gamma`` beside ``("clf", XGBClassifier())``).
 
-**Common**: ``COMMON`` names are two words, yet code that walks anything nested says them too (a limit on
-recursion is a ``MAX_DEPTH`` in graphql, joblib and hypothesis). Such a name counts, in every form, in a file
-that shows a library or a distinctive name anywhere, in a folder that the configuration includes (which
-declares it to be training code), and behind a library's prefix (``XGB_MAX_DEPTH``). It is no evidence for an
-ambiguous name.
+**Common**: ``COMMON`` names are two words, yet ordinary code says them too: a limit on recursion is a
+``MAX_DEPTH`` in graphql, joblib and hypothesis, and Python's own tests count folded hours. Such a name
+counts, in every form, in a file that shows a library or a distinctive name anywhere, in a folder that the
+configuration includes (which declares it to be training code), and behind a library's prefix
+(``XGB_MAX_DEPTH``). It is no evidence for an ambiguous name.
 
 **Plumbing** names say how a fit runs (threads, verbosity, device) or what the harness decides for every
 model (objective, metric, seed): they are no hyperparameters, and the audit of undeclared names skips them.
@@ -35,7 +35,9 @@ import re
 #: Single words that mean a booster's parameter wherever they stand.
 DISTINCTIVE_WORDS = frozenset({"subsample"})
 
-COMMON = frozenset({"max_depth", "max_leaves"})
+COMMON = frozenset({
+    "fold_count", "max_depth", "max_leaves", "threshold_high", "threshold_low", "threshold_step",
+})  # fmt: skip
 
 AMBIGUOUS = frozenset({
     "data_seed", "extra_tree", "extra_trees", "feature_border_type", "grow_policy", "max_bins", "max_bin",

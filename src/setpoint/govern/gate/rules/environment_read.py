@@ -1,72 +1,113 @@
 """A governed variable is read past the resolver: ``os.environ["CVN_HPO_XGB_5M_GAMMA"]``.
 
-The single-reader audit. ``os.environ``, ``getenv``, the environment of a subprocess, settings classes:
-whoever reads a ``CVN_HPO_*`` variable himself gets a text without type, bounds, snapshot or record.
-Files that may do so are listed in the configuration (``readers``).
+The single-reader audit. ``os.environ``, ``getenv``, the environment of a subprocess, settings classes,
+``expandvars``, environs, decouple, Airflow's variables: whoever reads a ``CVN_HPO_*`` variable himself gets a
+text without type, bounds, snapshot or record. The name may stand in a constant of another file, in a list
+that a loop goes through, or be put together. Files that may do so are listed in the configuration
+(``readers``).
 """
 
 from __future__ import annotations
 
 import ast
+import re
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.environment import is_environment, mentions_environment
+from setpoint.govern.gate.environment import is_environment, is_reader, mentions_environment
 from setpoint.govern.gate.slots import Remark
+from setpoint.govern.gate.variables import Text, Variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.govern.gate.evidence import Reading
+    from setpoint.govern.gate.source import Module
 
 CODE, NAME = "SPG201", "environment-read"
-NODES = (ast.Subscript, ast.Call, ast.Compare, ast.keyword, ast.Dict)
-_KEYWORDS = frozenset({"env", "envvar", "env_prefix", "validation_alias", "env_var", "auto_envvar_prefix"})
+NODES = (ast.Subscript, ast.Call, ast.Compare, ast.keyword, ast.Dict, ast.ClassDef)
+_KEYWORDS = frozenset({
+    "alias", "auto_envvar_prefix", "env", "env_prefix", "env_var", "envvar", "validation_alias",
+})  # fmt: skip
+_EXPANDED = re.compile(r"\$\{?(\w+)")
+
+Node = ast.Subscript | ast.Call | ast.Compare | ast.keyword | ast.Dict | ast.ClassDef
 
 
-def find(
-    node: ast.Subscript | ast.Call | ast.Compare | ast.keyword | ast.Dict, reading: Reading
-) -> Iterator[Remark]:
+def find(node: Node, reading: Reading) -> Iterator[Remark]:
     """Yield a remark for each read of a variable under a catalogue's prefix."""
-    for place in _read(node, reading):
-        name = reading.folder.text(place) or _in_bytes(place)
-        if name.upper().startswith(reading.names.prefixes):
-            owner = reading.names.owner(name)
-            key, address = (owner.key, owner.address) if owner else (f"{name}*", ())
-            yield Remark(place, name, key, name, _message(name), _fix(address), address)
+    variables = Variables(reading.module, reading.folder.imports)
+    for place, is_beginning in _read(node, reading.module):
+        said = variables.texts(place)
+        if isinstance(node, ast.Call) and _is_expansion(node):
+            named = [Text(name) for text in said for name in _EXPANDED.findall(text.said)]
+            said = [text for text in named if _is_governed(text, reading.names.prefixes)]
+        if is_beginning:
+            said = [text._replace(whole=False) for text in said]
+        yield from _remarks(place, said, reading)
+    for field in _settings(node) if isinstance(node, ast.ClassDef) else ():
+        yield from _remarks(field, [Text(field.id)], reading)
 
 
-def _read(
-    node: ast.Subscript | ast.Call | ast.Compare | ast.keyword | ast.Dict, reading: Reading
-) -> Iterator[ast.expr]:
-    module = reading.module
+def _remarks(place: ast.expr, texts: list[Text], reading: Reading) -> Iterator[Remark]:
+    governed = [text for text in texts if _is_governed(text, reading.names.prefixes)]
+    if governed:
+        name = commonprefix([text.said for text in governed])  # noqa: RUF071 - variables are no paths
+        is_only = texts == [Text(name)]
+        owner = reading.names.owner(name) if is_only else None
+        key, address = (owner.key, owner.address) if owner else (f"{name}*", ())
+        yield Remark(place, name, key, name, _message(name), _fix(address), address)
+
+
+def _is_governed(text: Text, prefixes: tuple[str, ...]) -> bool:
+    upper = text.said.upper()
+    return upper.startswith(prefixes) or (not text.whole and f"{upper}_" in prefixes)
+
+
+def _read(node: Node, module: Module) -> Iterator[tuple[ast.expr, bool]]:
+    """Yield where a variable is named, and whether only the beginning of its name is asked for."""
     if isinstance(node, ast.Subscript):
         if isinstance(node.ctx, ast.Load) and is_environment(node.value, module):
-            yield node.slice
+            yield node.slice, False
     elif isinstance(node, ast.Call):
-        called = module.dotted(node.func) or getattr(node.func, "attr", "")
-        named = called.rpartition(".")[2]
-        in_loop = named in {"startswith", "removeprefix"} and mentions_environment(node, module)
-        if node.args and (is_environment(node.func, module) or in_loop):
-            yield from (node.args[0].elts if isinstance(node.args[0], ast.Tuple) else [node.args[0]])
+        yield from _called(node, module)
     elif isinstance(node, ast.Compare):
         if isinstance(node.ops[0], ast.In | ast.NotIn) and is_environment(node.comparators[0], module):
-            yield node.left
+            yield node.left, False
     elif isinstance(node, ast.keyword):
         if node.arg in _KEYWORDS:
-            yield node.value
-    elif _is_env_argument(node, reading):
-        yield from (key for key in node.keys if key is not None)
+            given = node.value.args if isinstance(node.value, ast.Call) else [node.value]
+            yield from ((each, False) for each in given)
+    elif isinstance(node, ast.Dict) and _is_env_argument(node, module):
+        yield from ((key, False) for key in node.keys if key is not None)
 
 
-def _in_bytes(node: ast.expr) -> str:
-    """Return the name that ``os.environb`` is asked for."""
-    given = node.value if isinstance(node, ast.Constant) else None
-    return given.decode("ascii", "replace") if isinstance(given, bytes) else ""
+def _called(node: ast.Call, module: Module) -> Iterator[tuple[ast.expr, bool]]:
+    called = module.dotted(node.func) or getattr(node.func, "attr", "")
+    named = called.rpartition(".")[2]
+    is_beginning = named in {"startswith", "removeprefix"}
+    in_loop = is_beginning and mentions_environment(node, module)
+    reads = is_environment(node.func, module) or is_reader(node.func) or _is_expansion(node)
+    if node.args and (reads or in_loop):
+        given = node.args[0].elts if isinstance(node.args[0], ast.Tuple) else [node.args[0]]
+        yield from ((each, is_beginning) for each in given)
 
 
-def _is_env_argument(node: ast.Dict, reading: Reading) -> bool:
+def _is_expansion(node: ast.Call) -> bool:
+    return getattr(node.func, "attr", getattr(node.func, "id", "")) == "expandvars"
+
+
+def _settings(node: ast.ClassDef) -> Iterator[ast.Name]:
+    """Yield the fields of a class of settings, which are read from the variables of their names."""
+    bases = {getattr(base, "attr", getattr(base, "id", "")) for base in node.bases}
+    for line in node.body if "BaseSettings" in bases else ():
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            yield line.target
+
+
+def _is_env_argument(node: ast.Dict, module: Module) -> bool:
     """Say whether a dict is the environment that a subprocess gets."""
-    parent = reading.module.parents.get(node)
+    parent = module.parents.get(node)
     return isinstance(parent, ast.keyword) and parent.arg == "env"
 
 
