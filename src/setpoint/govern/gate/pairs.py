@@ -17,7 +17,6 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.govern.gate.finding import Finding
-from setpoint.govern.gate.judge import replacement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -136,6 +135,6 @@ def _finding(pair: Pair, value: float | str, path: str, judge: Judge, *, rule: s
         name=pair.name,
         value=value,
         message=judge.message(pair.name, value, owner) if owner else pair.name,
-        fix=replacement(owner) if owner else "",
+        fix="",
         where=".".join(pair.above),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.environment import is_environment, mentions_environment
+from setpoint.govern.gate.environment import is_environment, mentions_environment, resolved
 from setpoint.govern.gate.slots import Remark
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def find(
         if name.upper().startswith(reading.names.prefixes):
             owner = reading.names.owner(name)
             key, address = (owner.key, owner.address) if owner else (f"{name}*", ())
-            yield Remark(place, name, key, name, _message(name), _fix(address), address)
+            rewrite = resolved(node, name, reading)
+            yield Remark(place, name, key, name, _message(name), rewrite, address)
 
 
 def _read(
@@ -66,7 +67,3 @@ def _is_env_argument(node: ast.Dict, reading: Reading) -> bool:
 
 def _message(name: str) -> str:
     return f"{name} is read from the environment past the resolver, without type, bounds or record"
-
-
-def _fix(address: tuple[str, ...]) -> str:
-    return f"setpoint.resolve({', '.join(map(repr, address))})".replace("'", '"') if address else ""
