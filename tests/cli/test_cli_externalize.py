@@ -93,6 +93,7 @@ def test_json_is_one_document(project, setpoint_command):
         "new": 'setpoint.resolve("xgb", "5m", "learning_rate")',
         "sets": {"CVN_HPO_XGB_5M_LEARNING_RATE": 0.1},
         "note": "",
+        "passed_over": [],
         "rules": ["SPG108"],
         "grouped": False,
     }

@@ -80,7 +80,7 @@ def test_seed_says_how_it_is_used(setpoint_command, arguments):
     [
         ("SETPOINT_CATALOGUES", "cvntrad", 3, "no bundled catalogue"),
         ("SETPOINT_CATALOGUES", "/nowhere/x.toml", 3, "cannot be read"),
-        ("SETPOINT_SEEDS", "/nowhere", 3, "holds no seed files"),
+        ("SETPOINT_SEEDS", "/nowhere", 3, "/nowhere is no folder of seed files"),
         ("SETPOINT_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/x?connect_timeout=2", 7, "refused"),
     ],
 )

@@ -162,7 +162,8 @@ def test_a_missing_value_fails_fast(source, without_gamma):
 
     with pytest.raises(MissingValue, match=GAMMA) as missing:
         hp.resolve("xgb", "5m", "gamma")
-    assert "setpoint seed --apply" in missing.value.hint
+    said = {"environment": "setpoint run -- ...", "seeds": "in the seed files"}
+    assert said.get(source.kind, "setpoint seed --apply") in missing.value.hint
     assert not source.events()
 
 

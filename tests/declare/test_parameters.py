@@ -45,6 +45,16 @@ def test_what_is_no_value(parameter, value):
     assert refused.value.hint.startswith("give THE_KEY ")
 
 
+def test_a_refusal_says_how_to_write_it():
+    """A whole number for a float is shown with its point; one allowed value is named as the one."""
+    with pytest.raises(InvalidValue, match=r"expected a float, got int: write 1\.0"):
+        RATE.check(1, "k")
+    only = Parameter(name="only", type="float", doc="d", low=7.0, high=7.0)
+    with pytest.raises(InvalidValue) as refused:
+        only.check(8.0, "k")
+    assert refused.value.hint == "give k 7.0, all that its catalogue allows, or widen its bounds there"
+
+
 @given(st.integers(1, 16), st.floats(0.0, 1.0), st.booleans(), st.sampled_from(["linear", "log"]))
 def test_bounds_are_inclusive(depth, rate, flag, scale):
     """Every value of the type within the bounds, the bounds included, comes back unchanged."""

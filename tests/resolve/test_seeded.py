@@ -119,7 +119,7 @@ def test_a_value_that_no_seed_file_has_is_missing(seeds):
     ("given", "error", "match"),
     [
         ({"context": {"planet": "mars"}}, InvalidContext, "planet"),
-        ({"folder": "nowhere"}, InvalidDocument, "nowhere holds no seed files"),
+        ({"folder": "nowhere"}, InvalidDocument, "nowhere is no folder of seed files"),
         ({"catalogues": "nowhere"}, InvalidCatalogue, "nowhere"),
         ({"catalogues": "cvntrade-training"}, InvalidDocument, "no seed file is for cvntrade-training"),
     ],
@@ -179,7 +179,7 @@ def test_a_snapshot_file_is_made_of_seed_files(seeds):
     ("given", "code", "match"),
     [
         (("--seeds", "seeds", "--snapshot", "x.json"), 2, "--seeds and --snapshot both say the values"),
-        (("--seeds", "nowhere"), 3, "nowhere holds no seed files"),
+        (("--seeds", "nowhere"), 3, "nowhere is no folder of seed files"),
         (("--seeds", "broken"), 3, "MIN must be below MAX"),
     ],
 )

@@ -122,7 +122,7 @@ def _project(root: Path, seeds: Path | None, draft: Path | None, parity: Path | 
     return Project(
         root=root,
         catalogues=named,
-        seeds=_inside(seeds or folder or FOLDER / "seeds", root, "--seeds"),
+        seeds=_inside(seeds or folder or FOLDER / "seeds", root, "--seeds" if seeds else "SETPOINT_SEEDS"),
         draft=_inside(draft or FOLDER / "draft.toml", root, "--draft"),
         parity=_inside(parity or tests / parity_name(scope), root, "--parity"),
         scope=scope,

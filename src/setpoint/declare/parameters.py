@@ -89,6 +89,8 @@ class Parameter:
         """Say in words what ``key`` accepts."""
         if self.type == "categorical":
             return f"give {key} one of {', '.join(self.choices)}"
+        if self.low is not None and self.low == self.high:
+            return f"give {key} {self.low}, all that its catalogue allows, or widen its bounds there"
         bounds = f" from {self.low} to {self.high}, inclusive" if self.low is not None else ""
         unit = f" ({self.unit})" if self.unit else ""
         return f"give {key} {_ARTICLES[self.type]}{bounds}{unit}"
@@ -103,7 +105,9 @@ class Parameter:
         if self.type == "categorical":
             return "" if value in self.choices else f"not one of {', '.join(self.choices)}"
         if type(value) is not _TYPES[self.type]:
-            return f"expected {_ARTICLES[self.type]}, got {type(value).__name__}"
+            is_whole = self.type == "float" and type(value) is int
+            written = f": write {value}.0" if is_whole else ""
+            return f"expected {_ARTICLES[self.type]}, got {type(value).__name__}{written}"
         if isinstance(value, float) and not isfinite(value):
             return "not a finite number"
         if self.low is not None and value < self.low:  # type: ignore[operator]

@@ -122,9 +122,10 @@ def _seed_files(folder: str) -> list[Traversable | Path]:
     root: Traversable | Path = Path(folder).expanduser() if folder else files("setpoint.declare") / "seeds"
     found = [entry for entry in root.iterdir() if entry.name.endswith(".toml")] if root.is_dir() else []
     if not found:
+        problem = "holds no seed files" if root.is_dir() else "is no folder of seed files"
         raise InvalidDocument(
-            f"{folder} holds no seed files.",
-            hint="set SETPOINT_SEEDS to a folder of *.toml files, or unset it",
+            f"{folder} {problem}.",
+            hint="name a folder of *.toml files where this one is named: --seeds, SETPOINT_SEEDS, pyproject",
         )
     return sorted(found, key=lambda entry: entry.name)
 
@@ -133,7 +134,10 @@ def _load(source: Traversable | Path, catalogues: Catalogues) -> Iterator[tuple[
     try:
         data = tomllib.loads(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise InvalidDocument(f"seed file {source.name} cannot be read: {problem}.") from None
+        raise InvalidDocument(
+            f"seed file {source.name} cannot be read: {problem}.",
+            hint="correct it; its format is in docs/reference/formats.md",
+        ) from None
     name = data.get("catalogue")
     member = next((m for m in catalogues.members if m.name == name), None)
     if member is not None:

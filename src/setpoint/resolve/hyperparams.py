@@ -14,6 +14,7 @@ from setpoint.errors import CatalogueMismatch, InvalidDocument, InvalidValue, Mi
 from setpoint.observe.events import EventLog, HpoFallbackApplied
 from setpoint.resolve import UNSET
 from setpoint.resolve.shapes import Layer, Range, Rounds
+from setpoint.resolve.snapshot import SEED_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 #: The roles that ``rounds`` reads.
 _ROUNDS = ("max_rounds", "early_stopping")
+#: What to do where a value is missing: in what was pinned, in a bare environment, in seed files.
+_WAYS_TO_A_VALUE = {
+    (True, False): "seed it with `setpoint seed --apply`, then pin again",
+    (
+        False,
+        False,
+    ): "start this process with `setpoint run -- ...`, tests with `setpoint run --seeds FOLDER -- ...`",
+    (False, True): "give it a value in the seed files",
+}
 
 
 class Hyperparams:
@@ -231,10 +241,10 @@ class Hyperparams:
 
     def _missing(self, declared: Declared) -> MissingValue:
         scopes = " < ".join(layer.scope for layer in self.snapshot.layers)
+        is_seeded = any(layer.author == SEED_FILES for layer in self.snapshot.layers)
         return MissingValue(
             f"{declared.name} has no value in snapshot {self.hash[:12]} (scopes: {scopes}).",
-            hint="seed it with `setpoint seed --apply`, then "
-            + ("pin again" if self.snapshot.verified else "start this process with `setpoint run -- ...`"),
+            hint=_WAYS_TO_A_VALUE[self.snapshot.verified, is_seeded],
             key=declared.name,
             scope=scopes,
         )

@@ -13,7 +13,7 @@ from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
+from setpoint.resolve.snapshot import SEED_FILES, Snapshot, SnapshotLayer
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
-
-AUTHOR = "seed files"
 
 
 def seeded(
@@ -76,6 +74,6 @@ def layered_snapshot(
     layers = []
     for scope, own in values.items():
         kept = {key: value for key, value in sorted(own.items()) if scope != base or key in overridden}
-        layers.append(SnapshotLayer(scope, None, text_hash(canonical_text(own)), AUTHOR, kept))
+        layers.append(SnapshotLayer(scope, None, text_hash(canonical_text(own)), SEED_FILES, kept))
     text = canonical_text(merged)
-    return Snapshot(text, text_hash(text), catalogues.identities, dict(context), tuple(layers), AUTHOR)
+    return Snapshot(text, text_hash(text), catalogues.identities, dict(context), tuple(layers), SEED_FILES)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar
 
 FORMAT = "setpoint-snapshot/1"
+#: Author of the layers that nobody wrote as a revision.
+SEED_FILES = "seed files"
 _FIELDS = {"format", "text", "hash", "catalogues", "context", "layers"}
 
 

@@ -22,23 +22,25 @@ REASONS = """
 1 KEY%s_5M_MAX_DEPTH is no declared key: read the keys you need with setpoint.resolve
 1 a range moves whole, and one bound of it is computed
 1 which key it reads is computed: seed those keys, then leave the fallback out
-2 ... makes a value of another type of it
-2 KEY has one value, and the source says ...
+10 KEY has one value, and the source says ...
+13 it is no call of suggest_float or suggest_int
+15 it is a text, and a number would be read: cast it where it stands first
+18 it stands inside a text: make it a value of its own first
 2 it changes a value that was there before: write the sum out first
-2 it is no call of suggest_float or suggest_int
 2 it stands in a notebook: move the code into a module first
+2 lgb_max_bin has no governed range: declare it tuned first
 2 the catalogue refuses it: ...
-36 it stands in a data file: have its reader ask for the key, then drop the line
+3 it is computed: write the number out first
 4 a governed range has no step
+5 ... makes a value of another type of it
 5 KEY is no declared key: read the keys you need with setpoint.resolve
-5 it is a text, and a number would be read: cast it where it stands first
 5 no catalogue declares it, and its value is no constant that one could hold
-7 it stands inside a text: make it a value of its own first
+64 it is a list of candidates, and a key has one value or one range
+67 it stands in a data file: have its reader ask for the key, then drop the line
 8 it gives a text: only a read under float(...) or int(...) can be replaced
-8 it is a list of candidates, and a key has one value or one range
 """.strip().splitlines()
 #: Findings that move, and forms that run to their end.
-MOVED, RUN = 208, 221
+MOVED, RUN = 286, 318
 
 
 class Outcome(NamedTuple):

@@ -338,6 +338,19 @@ def test_an_int_that_is_a_field_stays_an_int(small, field):
     assert ["write the float first" in left.reason for left in plan.left] == [True]
 
 
+@pytest.mark.parametrize(("at", "passed_over"), [("5m", ("timeframe",)), ("@", ())])
+def test_an_argument_that_at_speaks_for_is_noted(small, at, passed_over):
+    """`--at timeframe=5m` is believed where the function is given a timeframe, and the plan says so."""
+    source = (
+        XGB
+        + "def fit(timeframe):\n    return xgb.XGBClassifier(max_depth=5)\nxgb.XGBClassifier(subsample=0.5)\n"
+    )
+    plan = small.put(train_py=source).plan(f"timeframe={at}")
+
+    assert {move.address.parameter: move.passed_over for move in plan.moves}["max_depth"] == passed_over
+    assert not any(move.passed_over for move in plan.moves if move.address.parameter == "subsample")
+
+
 def test_a_second_run_finds_nothing(small):
     """What was externalized stays so: the same command again would write nothing."""
     small.put(train_py=SUGGESTED, lgb_py=CATALOGUE_ORDER % "").write(AT)

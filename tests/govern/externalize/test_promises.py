@@ -11,7 +11,7 @@ import pytest
 import setpoint
 from played import moved, placed, play
 from setpoint.declare.loading import load_catalogues
-from setpoint.errors import ConflictError, InvalidError, StorageFull, UsageError
+from setpoint.errors import ConflictError, InvalidError, MissingError, StorageFull, UsageError
 from setpoint.govern.externalize.preparing import prepare
 from setpoint.govern.externalize.writing import write
 from setpoint.govern.gate.config import Config
@@ -258,6 +258,9 @@ def test_a_file_has_one_name(tmp_path):
     assert {left.reason for left in plan.left} == {"it is seen through a link: give the file itself"}
     with pytest.raises(UsageError, match="is not below"):
         prepare(project, [tmp_path / "out.py"], AT)
+    with pytest.raises(MissingError, match="nowhere is not there") as missing:
+        prepare(project, [root / "nowhere"], AT)
+    assert "from where the command runs" in missing.value.hint
 
 
 def test_encoding_line_ends_and_first_lines_stay(tmp_path):
@@ -289,18 +292,23 @@ def test_failing_tests_take_everything_back(small):
     """The files are those that were there, the folders too."""
     project, prepared = small
     before = contents(project.root)
-    with pytest.raises(InvalidError, match="taken back"):
-        write(prepared, project, "grep -q max_depth=6 train.py")
+    said = []
+    with pytest.raises(InvalidError, match="with the values moved"):
+        write(prepared, project, "grep -q max_depth=6 train.py", tell=said.append)
 
     assert contents(project.root) == before
+    assert said[-1] == "everything was taken back"
 
 
 def test_what_the_tests_changed_is_named(small, capsys):
     """A file that somebody else wrote meanwhile is not overwritten, and does not go unsaid."""
     project, prepared = small
+    said = []
+    command = "sh -c 'grep -q max_depth=6 train.py || (echo >> train.py; exit 1)'"
     with pytest.raises(InvalidError):
-        write(prepared, project, "sh -c 'grep -q max_depth=6 train.py || (echo >> train.py; exit 1)'")
+        write(prepared, project, command, tell=said.append)
 
+    assert "everything was taken back" not in said
     assert "train.py was not taken back: it changed" in capsys.readouterr().err
     assert not (project.root / "hyperparameters").exists()
 

@@ -20,6 +20,7 @@ from setpoint.govern.externalize.locating import expression_at, place_of, source
 from setpoint.govern.externalize.moves import Move
 from setpoint.govern.externalize.unmovable import Unmovable
 from setpoint.govern.gate.fixes import is_shared, is_step
+from setpoint.govern.gate.folding import SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,6 +72,7 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
     for part in address.variables:
         if not is_argument(part, module, place):
             raise Unmovable(f"it is written where no {part} is known: give --at {part}=VALUE")
+    said_at = [part for part in given.at if f"<{part}>" in finding.address and part not in address.variables]
     value = _number(literal.value, place, module)
     checked, note = checked_value(value, keys[0], given.catalogues)
     return Move(
@@ -82,6 +84,7 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
         address,
         dict.fromkeys(keys, checked),
         note,
+        tuple(part for part in said_at if is_argument(part, module, place)),
     )
 
 
@@ -127,12 +130,18 @@ def _one_literal(finding: Finding, node: ast.expr, reading: Reading, choices: tu
     # A starred name takes a list that stands nowhere as an expression of its own.
     if any(literal.whole and "suggest_" in ast.unparse(literal.place) for literal in found):
         raise Unmovable("it is drawn under another name: let the trial suggest it by its parameter's name")
+    if any(literal.whole and _is_computed(literal.place, reading.module) for literal in found):
+        raise Unmovable("it is computed: write the number out first")
     if any(literal.whole for literal in found) or finding.value not in {one.value for one in found}:
         raise Unmovable("it is a list of candidates, and a key has one value or one range")
     if len(found) > 1:
         listed = " or ".join(str(literal.value) for literal in found)
         raise Unmovable(f"it may be {listed}: one key has one value")
     return found[0]
+
+
+def _is_computed(place: ast.expr, module: Module) -> bool:
+    return isinstance(place, ast.Call) and module.dotted(place.func).rpartition(".")[2] in SCALES
 
 
 def _check_place(module: Module, place: ast.expr) -> None:

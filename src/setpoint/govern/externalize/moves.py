@@ -36,6 +36,8 @@ class Move(NamedTuple):
     sets: dict[str, Scalar]
     #: Something to know, such as ``0 becomes 0.0``.
     note: str = ""
+    #: Parts that ``--at`` said, though an argument of the function around says them too.
+    passed_over: tuple[str, ...] = ()
     #: A search range and not a value: MIN, MAX and SCALE.
     is_range: bool = False
 

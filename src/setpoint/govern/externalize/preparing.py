@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from setpoint.change.invariants import judged_catalogues
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import InvalidContext, InvalidDocument, UsageError
+from setpoint.errors import InvalidContext, InvalidDocument, MissingError, UsageError
 from setpoint.govern.externalize.addresses import parse_at
 from setpoint.govern.externalize.found import find
 from setpoint.govern.externalize.literals import Given
@@ -108,6 +108,8 @@ def _prove(project: Project, plan: Plan, texts: Iterable[Text], catalogues: Cata
 
 def _below(root: Path, path: Path) -> Path:
     """Return a path as the root's own: one file has one name, and nothing else is written to."""
+    if not path.exists():
+        raise MissingError(f"{path} is not there.", hint="paths are read from where the command runs")
     inside = os.path.relpath(path, root)
     if inside == ".." or inside.startswith(f"..{os.sep}"):
         raise UsageError(f"{path} is not below {root.resolve()}.", hint="give its folder with --root")

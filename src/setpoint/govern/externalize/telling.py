@@ -74,6 +74,10 @@ def _told_move(move: Move, prepared: Prepared, *, is_covered: bool) -> Iterator[
         yield Line(f"        {key} = {value} ({said})", "yellow" if said.startswith("it has") else "dim")
     if move.note:
         yield Line(f"        note: {move.note}", "dim")
+    for part in move.passed_over:
+        yield Line(
+            f"        note: its function has an argument {part}, which --at {part}=@ would follow", "dim"
+        )
 
 
 def _keys(move: Move, prepared: Prepared) -> dict[str, tuple[object, object]]:
@@ -237,6 +241,7 @@ def _move_document(move: Move, plan: Plan) -> dict[str, Any]:
         "new": move.expression,
         "sets": move.sets,
         "note": move.note,
+        "passed_over": list(move.passed_over),
         "rules": sorted({finding.rule for finding in move.findings}),
         "grouped": grouped,
     }

@@ -43,7 +43,7 @@ def write(
         prepared: what to write.
         project: where the tests run.
         test: the command; empty writes without a proof.
-        tell: hears what is being done, since tests may take long.
+        tell: hears what is being done, since tests may take long, and what was taken back.
 
     Raises:
         ConflictError: a file changed since it was read.
@@ -54,7 +54,7 @@ def write(
     if test and prepared.texts:
         tell(f"{test!r}, before anything is changed ...")
         _run(test, project, prepared.values, "before anything was changed: nothing was written")
-    with _taken_back(prepared.texts) as begun:
+    with _taken_back(prepared.texts, tell) as begun:
         for text in prepared.texts:
             if _content(text.path) != text.before:
                 raise ConflictError(f"{text.path} changed since it was read.", hint="run the command again")
@@ -63,11 +63,11 @@ def write(
         if test and prepared.texts:
             tell(f"{test!r}, with the values moved ...")
             values = {**prepared.values, **prepared.plan.sets}
-            _run(test, project, values, "with the values moved: everything was taken back")
+            _run(test, project, values, "with the values moved")
 
 
 @contextmanager
-def _taken_back(texts: Sequence[Text]) -> Iterator[list[Text]]:
+def _taken_back(texts: Sequence[Text], tell: Callable[[str], object]) -> Iterator[list[Text]]:
     """Restore every file that the block began when it raises, an interruption included."""
     made = _missing_folders(texts)
     begun: list[Text] = []
@@ -84,7 +84,9 @@ def _taken_back(texts: Sequence[Text]) -> Iterator[list[Text]]:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
         for path in kept:
-            sys.stderr.write(f"  {path} was not taken back: it changed after it was written\n")
+            sys.stderr.write(f"  {path} was not taken back: it changed after it was written, see git diff\n")
+        if begun and not kept:
+            tell("everything was taken back")
         raise
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.pairs import Pair
+from setpoint.govern.gate.texts import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

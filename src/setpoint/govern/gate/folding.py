@@ -36,13 +36,21 @@ SPACES = frozenset({
     "randint", "lograndint", "qrandint", "choice", "sample", "grid_search", "FloatDistribution",
     "IntDistribution", "CategoricalDistribution", "UniformDistribution", "LogUniformDistribution", "Real",
     "Integer", "Categorical", "normal", "lognormal", "hp_choice", "reciprocal", "log_uniform", "Range",
-    "qloguniform",
+    "qloguniform", "Choice", "randn", "qrandn", "qlograndint", "lognorm", "halfnorm", "truncnorm", "expon",
+    "poisson", "geom", "binom", "slider", "number_input", "select_slider", "FloatSlider", "IntSlider",
 })  # fmt: skip
+#: Calls that span a search space when a text names it: ``hp.Float("learning_rate", 0.01, 0.3)``.
+DIMENSIONS = frozenset({"Float", "Int"})
+#: Functions that compute a number from numbers, and distributions whose names mean many things: such a call
+#: is a literal when all that it is given are.
+SCALES = frozenset({"exp", "sqrt", "log", "log2", "log10", "expm1", "log1p", "power"})
+_FUNCTIONS = SCALES | {"norm", "beta", "gamma"}
 #: Calls that stand for a default, with the position of that default (None: by keyword alone).
 FIELDS = {
     "Field": 0, "field": None, "ib": 0, "attrib": 0, "attr": None, "Option": 0, "Argument": 0, "Query": 0,
     "Body": 0, "Form": 0, "Header": 0, "PrivateAttr": 0, "Parameter": None, "Param": 0, "Variable": 0,
-    "FloatField": None, "IntegerField": None, "Float": 0, "Int": 0,
+    "FloatField": None, "IntegerField": None, "Float": 0, "Int": 0, "Number": 0, "FloatParameter": None,
+    "IntParameter": None,
 }  # fmt: skip
 #: Calls that look something up, with the position of the default.
 GETTERS = {
@@ -103,6 +111,14 @@ class Folder:
         """Return the constant text of an expression, or the text it certainly begins with."""
         return self._text(node, 0)
 
+    def name(self, node: ast.expr) -> str:
+        """Return the name that a text is, without what a formatted text or a sum puts in front."""
+        if isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[-1], ast.Constant):
+            return str(node.values[-1].value)
+        if isinstance(node, ast.BinOp):
+            return self.name(node.right)
+        return self.text(node)
+
     def _fold(self, node: ast.expr, depth: int) -> Iterator[Literal]:
         fold = _FOLDS.get(type(node))
         if fold is not None and depth < _DEEPEST:
@@ -122,7 +138,11 @@ class Folder:
             yield Literal(-value if isinstance(node.op, ast.USub) else value, node)
 
     def _binary(self, node: ast.BinOp, depth: int) -> Iterator[Literal]:
-        left, right = self._one(node.left, depth), self._one(node.right, depth)
+        sides = [list(self._fold(side, depth)) for side in (node.left, node.right)]
+        if all(sides) and any(literal.whole for side in sides for literal in side):
+            yield Literal(ast.unparse(node), node, whole=True)  # ``[0.1] * 50``, ``1 + hp.randint(...)``
+            return
+        left, right = (side[0].value if len(side) == 1 else None for side in sides)
         compute = _BINARY.get(type(node.op))
         if compute is None or not isinstance(left, int | float) or not isinstance(right, int | float):
             return
@@ -173,16 +193,21 @@ class Folder:
         name = self.module.dotted(node.func).rpartition(".")[2]
         if name in CASTS and node.args:
             yield from self._cast(node, depth)
-        elif name in SPACES or (name.startswith("suggest_") and not self._names_its_own(node)):
+        elif name in SPACES or name in _FUNCTIONS or self._is_dimension(node, name):
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
-            if any(not isinstance(f.value, str) for value in given for f in self._fold(value, depth)):
+            told = [any(map(_is_number, self._fold(value, depth))) for value in given]
+            if any(told) and (all(told) or name not in _FUNCTIONS):
                 yield Literal(ast.unparse(node), node, whole=True)
         else:
             for value in default_values(node, name):
                 yield from self._fold(value, depth)
 
-    def _names_its_own(self, node: ast.Call) -> bool:
-        return bool(node.args) and self.names.is_known(self.text(node.args[0]))
+    def _is_dimension(self, node: ast.Call, name: str) -> bool:
+        """Say whether a call spans a space: it suggests what no parameter is called, or is ``Float("x")``."""
+        said = self.text(node.args[0]) if node.args else ""
+        if name.startswith("suggest_"):
+            return not self.names.is_known(said)
+        return name in DIMENSIONS and bool(said)
 
     def _cast(self, node: ast.Call, depth: int) -> Iterator[Literal]:
         folded = [list(self._fold(arg, depth)) for arg in node.args]
@@ -229,11 +254,11 @@ class Folder:
         if self.names.is_distinctive(node.attr):
             return
         if isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}:
-            yield from self._of_class(self._enclosing_class(node), node, depth)
+            yield from self._of_class(self.module.class_around(node), node, depth)
             return
         dotted = self.module.dotted(node)
         head = dotted.rpartition(".")[0]
-        local = self._class_named(head)
+        local = self._class_of(self.module.expression(node.value)) or self._class_named(head)
         if local is not None:
             yield from self._of_class(local, node, depth)
         elif dotted and not dotted.startswith(("os.", "sys.")) and self._is_imported(node):
@@ -244,15 +269,18 @@ class Folder:
             node = node.value
         return isinstance(node, ast.Name) and node.id in self.module.imports
 
-    def _enclosing_class(self, node: ast.AST) -> ast.ClassDef | None:
-        return next((up for up in self.module.ancestors(node) if isinstance(up, ast.ClassDef)), None)
-
     def _class_named(self, name: str) -> ast.ClassDef | None:
-        return next((n for n in self.module.scopes if isinstance(n, ast.ClassDef) and n.name == name), None)
+        found = self.module.definitions.get(name)
+        return found if isinstance(found, ast.ClassDef) else None
+
+    def _class_of(self, made: ast.expr | None) -> ast.ClassDef | None:
+        """Return the class of the file that an expression makes a plain instance of."""
+        plain = isinstance(made, ast.Call) and not made.args and not made.keywords
+        return self._class_named(self.module.dotted(made.func)) if plain else None  # type: ignore[union-attr]
 
     def _of_class(self, owner: ast.ClassDef | None, node: ast.Attribute, depth: int) -> Iterator[Literal]:
-        if owner is not None:
-            yield from self._bound(self.module.scopes[owner].bindings.get(node.attr, []), node, depth)
+        if owner is not None and node.attr not in self.module.set_attributes:
+            yield from self._bound(self.module.scopes[owner].fields(node.attr), node, depth)
 
     def _imported(self, dotted: str, node: ast.expr, depth: int) -> Iterator[Literal]:
         # Two modules that import from each other end here.
@@ -266,8 +294,9 @@ class Folder:
         scope = module.scopes[module.tree]
         owner, _, attribute = name.rpartition(".")
         if owner:
-            defined = there._class_named(owner)
-            bindings = module.scopes[defined].bindings.get(attribute, []) if defined else []
+            made = [binding.value for binding in scope.bindings.get(owner, [])]
+            defined = there._class_named(owner) or there._class_of(made[0] if len(made) == 1 else None)
+            bindings = module.scopes[defined].fields(attribute) if defined else []
         elif name in module.imports:
             for literal in there._imported(module.imports[name], module.tree.body[0], depth + 1):  # type: ignore[arg-type]
                 yield literal._replace(place=node)
@@ -277,7 +306,7 @@ class Folder:
         yield from there._bound(bindings, node, depth)
 
     def _subscript(self, node: ast.Subscript, depth: int) -> Iterator[Literal]:
-        holder = self.module.expression(node.value) if isinstance(node.value, ast.Name) else node.value
+        holder, there = self._held(node.value)
         index = node.slice.value if isinstance(node.slice, ast.Constant) else None
         if isinstance(holder, ast.Tuple | ast.List) and isinstance(index, int):
             chosen = holder.elts[index : index + 1]
@@ -288,7 +317,16 @@ class Folder:
             chosen = [value for key, value in keyed if index is None or key == index]
         else:
             return
-        yield from self._bound_values(chosen, node, depth)
+        yield from there._bound_values(chosen, node, depth)
+
+    def _held(self, node: ast.expr) -> tuple[ast.expr, Folder]:
+        """Follow a name to the container it is bound to, and to the file that says so."""
+        if self._is_imported(node):
+            found = self.imports.constant(self.module.dotted(node), self.module)
+            bindings = found[0].scopes[found[0].tree].bindings.get(found[1], []) if found else []
+            if found and len(bindings) == 1 and bindings[0].value is not None:
+                return bindings[0].value, Folder(found[0], self.names, self.imports)
+        return self.module.expression(node), self
 
     def _bound_values(self, values: list[ast.expr], node: ast.expr, depth: int) -> Iterator[Literal]:
         folded = [list(self._fold(value, depth)) for value in values]
@@ -335,6 +373,10 @@ class Folder:
             if value is not None and (text := self._bound_text(value, depth + 1)):
                 return text
         return ""
+
+
+def _is_number(literal: Literal) -> bool:
+    return literal.whole or not isinstance(literal.value, str)
 
 
 def default_values(node: ast.Call, name: str) -> Iterator[ast.expr]:

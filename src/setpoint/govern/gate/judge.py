@@ -44,6 +44,9 @@ class Judge:
 
     def slot(self, rule: ModuleType, slot: Slot, reading: Reading) -> Iterator[Finding]:
         """Yield the findings of one slot: one for each literal that may fill it."""
+        step = reading.of_step(slot.name) if "__" in slot.name.strip("_") else None
+        if step is not None:
+            slot = slot._replace(library=step.library, certain=step.certain)
         if not slot.certain and not slot.address and not self.counts(slot.name, reading.module.text):
             return
         taker = "" if slot.address else stranger(slot, reading)

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.errors import InvalidDocument
-from setpoint.govern.gate.words import AMBIGUOUS, COMMON, DISTINCTIVE_WORDS, PLUMBING, PREFIXES, SUFFIXES
+from setpoint.govern.gate.words import (
+    AMBIGUOUS,
+    COMMON,
+    DISTINCTIVE_WORDS,
+    LIBRARY_WORDS,
+    PLUMBING,
+    PREFIXES,
+    SUFFIXES,
+    WRAPPER_STEP,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +39,10 @@ _KINDS = {"value": "param", "max_rounds": "rounds", "early_stopping": "early_sto
 #: What scripts call the libraries when they import them as the libraries' own guides do.
 CONVENTIONAL = {"xgb": "xgboost", "lgb": "lightgbm", "lgbm": "lightgbm", "cb": "catboost"}
 MODULES = {"xgboost": "xgb", "lightgbm": "lgb", "catboost": "cb"}
+#: What trains in any module of a library, or of another project's module for it: ``xgboost.dask.train``.
+_TRAINS = re.compile(r"(?:Classifier|Regressor|Ranker|Booster|\b(?:train|cv))\Z")
+#: What parts the steps of a name: a pipeline's, a nested configuration's.
+STEPS = re.compile(r"__|[./]")
 
 
 class Owner(NamedTuple):
@@ -157,11 +170,19 @@ class Names:
         """Say whether a catalogue owns a spelling of this name."""
         return self.owner(name) is not None
 
+    def is_of_library(self, name: str) -> bool:
+        """Say whether a governed name is a parameter of a library, rather than of the training around it."""
+        found = self.owner(name)
+        return found is not None and bool(found.families)
+
     def is_distinctive(self, name: str) -> bool:
         """Say whether a name is a finding without further evidence; see ``words``."""
         known = self._distinctive_known.get(name)
         if known is None:
-            found = (spelling.base in self._distinctive for spelling in self.spellings(name))
+            found = (
+                spelling.base in self._distinctive or self._has(spelling.library, spelling.base)
+                for spelling in self.spellings(name)
+            )
             known = self._distinctive_known[name] = self._whole_key(name) is not None or any(found)
         return known
 
@@ -182,6 +203,8 @@ class Names:
         found = self._library_of.get(callable_name)
         if found is None:
             found = self._library_by_class.get(callable_name.rpartition(".")[2], "")
+            if not found and _TRAINS.search(callable_name):
+                found = next((MODULES[part] for part in callable_name.split(".") if part in MODULES), "")
         return found
 
     def signature_of(self, callable_name: str) -> tuple[str, ...]:
@@ -234,6 +257,7 @@ class Names:
     def _training_words(self) -> set[str]:
         words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
         words |= {name for name in CONVENTIONAL if len(name) > 2}  # `cb` is everybody's callback
+        words |= {name.lower() for name in self._library_by_class if WRAPPER_STEP.fullmatch(name.lower())}
         words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
         words |= {"suggest_loguniform", "suggest_discrete_uniform"}
         return words - COMMON
@@ -264,28 +288,36 @@ class Names:
 
     def spellings(self, name: str) -> Iterator[Spelling]:
         """Yield what a name may stand for, the plainest reading first."""
-        plain = name.rpartition("__")[2].strip("_- ").replace("-", "_").lower()
-        yield Spelling(plain)
+        *steps, last = STEPS.split(name)
+        plain = last.strip("_- ").replace("-", "_").lower()
+        yield Spelling(plain, step_library(steps))
         timeframe, library = "", ""
         words = plain.split("_")
+        said = not LIBRARY_WORDS.keys().isdisjoint(words)
         while len(words) > 1 and (words[0] in PREFIXES or words[0] in self.timeframes):
             word = words.pop(0)
             library, timeframe = self._told(word, library, timeframe)
-            yield from self._stripped(words, library, timeframe)
+            yield from self._stripped(words, library, timeframe, said=said)
         words = plain.split("_")
         while len(words) > 1 and self._says_nothing(words[-1]):
             library, timeframe = self._told(words.pop(), library, timeframe)
-            yield from self._stripped(words, library, timeframe)
+            yield from self._stripped(words, library, timeframe, said=said)
 
-    def _stripped(self, words: list[str], library: str, timeframe: str) -> Iterator[Spelling]:
+    def _stripped(self, words: list[str], library: str, timeframe: str, *, said: bool) -> Iterator[Spelling]:
         rest = list(words)
-        if (base := "_".join(rest)) in self._distinctive:
+        base = "_".join(rest)
+        if base in self._distinctive or (said and self._has(library, base)):
             yield Spelling(base, library, timeframe)
         while len(rest) > 1 and self._says_nothing(rest[-1]):
             library, timeframe = self._told(rest.pop(), library, timeframe)
-            # A prefix or suffix makes a longer name of an ambiguous word another thing altogether.
-            if (base := "_".join(rest)) in self._distinctive:
+            # A prefix or suffix makes a longer name of an ambiguous word another thing altogether,
+            # unless it is a library's own word.
+            base = "_".join(rest)
+            if base in self._distinctive or (said and self._has(library, base)):
                 yield Spelling(base, library, timeframe)
+
+    def _has(self, library: str, base: str) -> bool:
+        return bool(library) and (library, base) in self._index
 
     def _says_nothing(self, word: str) -> bool:
         return word in SUFFIXES or word in self.timeframes or bool(PREFIXES.get(word))
@@ -332,6 +364,15 @@ class Names:
             choices=declared.parameter.choices,
             field=declared.key.field if declared.key.field in RANGE_FIELDS else "",
         )
+
+
+def step_library(steps: list[str]) -> str:
+    """Return the library that the steps before a name say, the nearest first; or an empty text."""
+    for step in reversed(steps):
+        named = WRAPPER_STEP.fullmatch(step.lower())
+        if found := LIBRARY_WORDS.get(named[1] if named else step.lower().strip("_- ")):
+            return found
+    return ""
 
 
 def _is_class(name: str) -> bool:

@@ -44,6 +44,8 @@ class Scope:
         self.is_class = isinstance(node, ast.ClassDef)
         self.qualname: str = f"{parent.qualname}.{name}".lstrip(".") if parent else ""
         self.bindings: dict[str, list[Binding]] = {}
+        #: What methods bind on ``self``, for a class.
+        self.attributes: dict[str, list[Binding]] = {}
         self.elsewhere: set[str] = set()
 
     def bind(self, name: str, value: ast.expr | None, *, each: bool = False) -> None:
@@ -53,6 +55,10 @@ class Scope:
             while home.parent is not None:
                 home = home.parent
         home.bindings.setdefault(name, []).append(Binding(value, each))
+
+    def fields(self, name: str) -> list[Binding]:
+        """Return what a class and its methods bind an attribute to."""
+        return self.bindings.get(name, []) + self.attributes.get(name, [])
 
     def lookup(self, name: str) -> list[Binding]:
         """Return what a name may be bound to, as Python would look it up."""
@@ -78,6 +84,8 @@ class Module:
         self.parents: dict[ast.AST, ast.AST] = {}
         self.imports: dict[str, str] = {}
         self.scopes: dict[ast.AST, Scope] = {}
+        #: Attributes that some statement sets on another object than its own ``self``.
+        self.set_attributes: set[str] = set()
         #: Names that are handed to a call, with the calls.
         self.passed: dict[str, list[ast.Call]] = {}
         self.nodes: list[ast.AST] = []
@@ -139,12 +147,54 @@ class Module:
         return frozenset(MODULES[head] for head in heads if head in MODULES)
 
     def expression(self, node: ast.expr, depth: int = 0) -> ast.expr:
-        """Follow a name that is bound exactly once to what it is bound to."""
-        if isinstance(node, ast.Name) and depth < 8:
+        """Follow a name, or an attribute of ``self``, that is bound exactly once to what it is bound to."""
+        bindings: list[Binding] = []
+        if isinstance(node, ast.Name):
             bindings = self.scope(node).lookup(node.id)
-            if len(bindings) == 1 and bindings[0].value is not None and not bindings[0].each:
-                return self.expression(bindings[0].value, depth + 1)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+            owner = self.class_around(node)
+            bindings = self.scopes[owner].attributes.get(node.attr, []) if owner else []
+        if len(bindings) == 1 and bindings[0].value is not None and not bindings[0].each and depth < 8:
+            return self.expression(bindings[0].value, depth + 1)
         return node
+
+    def class_around(self, node: ast.AST) -> ast.ClassDef | None:
+        """Return the innermost class that a node stands in."""
+        return next((up for up in self.ancestors(node) if isinstance(up, ast.ClassDef)), None)
+
+    def signature(self, node: ast.expr) -> tuple[str, ...]:
+        """Return the positional parameters of a function, method or class of the file; else nothing."""
+        own = None
+        if isinstance(node, ast.Name):
+            own = self.definitions.get(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+            own = _method(self.class_around(node), node.attr)
+        if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef):
+            return _positional(own)[isinstance(node, ast.Attribute) :]
+        if made := _method(own, "__init__"):
+            return _positional(made)[1:]
+        fields = [line.target for line in own.body if isinstance(line, ast.AnnAssign)] if own else []
+        return tuple(field.id for field in fields if isinstance(field, ast.Name))
+
+    @cached_property
+    def definitions(self) -> dict[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+        """The classes and functions of the file by their names, without methods."""
+        return {
+            node.name: node
+            for node in self.scopes
+            if isinstance(node, ast.ClassDef)
+            or (isinstance(node, FUNCTIONS[:2]) and not isinstance(self.parents[node], ast.ClassDef))
+        }
+
+
+def _method(owner: ast.ClassDef | None, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    body = owner.body if owner else []
+    methods = (node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return next((node for node in methods if node.name == name and not node.decorator_list), None)
+
+
+def _positional(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]:
+    return tuple(argument.arg for argument in (*node.args.posonlyargs, *node.args.args))
 
 
 def _survey_import(module: Module, node: ast.Import, scope: Scope) -> None:
@@ -231,6 +281,12 @@ def _survey_definition(
 def _bind(module: Module, scope: Scope, target: ast.expr, value: ast.expr | None) -> None:
     if isinstance(target, ast.Name):
         scope.bind(target.id, value)
+    elif isinstance(target, ast.Attribute):
+        owner = scope.parent
+        if owner and owner.is_class and isinstance(target.value, ast.Name) and target.value.id == "self":
+            owner.attributes.setdefault(target.attr, []).append(Binding(value))
+        else:
+            module.set_attributes.add(target.attr)
     elif isinstance(target, ast.Starred):
         _bind(module, scope, target.value, None)
     elif isinstance(target, ast.Tuple | ast.List):

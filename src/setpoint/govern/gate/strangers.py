@@ -12,68 +12,108 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from setpoint.govern.gate.evidence import WRAPPERS
+from setpoint.govern.gate.models import library_of_model, searched_model
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.slots import Slot
     from setpoint.govern.gate.source import Module
 
 _LIBRARY = re.compile(r"xgb|lgb|lightgbm|catboost", re.IGNORECASE)
-#: Packages that take any keyword and hand it on as it is.
-_HAND_ON = frozenset({"setpoint", "omegaconf", "munch", "easydict", "addict", "box", "toolz", "cytoolz"})
 
 
 def stranger(slot: Slot, reading: Reading) -> str:
     """Return the callable of another package that takes a value; empty when none does, or ours does too."""
-    if "__" in slot.name.strip("_"):
-        return ""  # it goes on to a step that the callable holds
-    taken = [_foreign(call, reading) for call in _takers(slot, reading.module)]
+    taken = [_foreign(call, reading) for call in _takers(slot, reading)]
     return taken[0] if taken and all(taken) else ""
 
 
-def _takers(slot: Slot, module: Module) -> Iterator[ast.Call]:
+def _takers(slot: Slot, reading: Reading) -> Iterator[ast.Call]:
     """Yield the calls whose own parameter a value is."""
+    module = reading.module
     parent = module.parents.get(slot.value)
-    if isinstance(parent, ast.keyword) and parent.arg == slot.name:
-        call = module.parents[parent]
-        if isinstance(call, ast.Call):
-            yield from _spread(call, module) if module.dotted(call.func) == "dict" else [_maker(call, module)]
+    if "__" in slot.name.strip("_"):
+        yield from reading.step(slot.name)
+    elif isinstance(parent, ast.keyword) and parent.arg == slot.name:
+        yield from _called(module.parents[parent], reading)
     elif isinstance(parent, ast.Dict):
-        yield from _spread(parent, module)
+        yield from _spread(parent, reading)
     elif isinstance(parent, ast.Assign | ast.AnnAssign):
-        targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
-        held = [target.value for target in targets if isinstance(target, ast.Attribute)]
-        made = [module.expression(holder) for holder in held]
-        yield from (call for call in made if isinstance(call, ast.Call))
+        held = [target.value for target in _targets(parent) if isinstance(target, ast.Attribute)]
+        yield from _calls(module.expression(holder) for holder in held)
+        yield from _handed(_names(parent), reading, spread=False)
+    elif isinstance(parent, ast.arguments):
+        yield from _handed({slot.name}, reading, spread=False)
 
 
-def _maker(call: ast.Call, module: Module) -> ast.Call:
-    """Return the call that made the model whose parameters a method sets, or the call itself."""
+def _called(call: ast.AST, reading: Reading) -> Iterator[ast.Call]:
+    """Yield the call itself, what made the model that it sets, or what its dict is spread into."""
+    if not isinstance(call, ast.Call):
+        return
+    if reading.module.dotted(call.func) == "dict":
+        yield from _spread(call, reading)
+        return
     is_setter = isinstance(call.func, ast.Attribute) and call.func.attr in {"set_params", "set_param"}
-    made = module.expression(call.func.value) if is_setter else None  # type: ignore[attr-defined]
-    return made if isinstance(made, ast.Call) else call
+    made = reading.module.expression(call.func.value) if is_setter else call  # type: ignore[attr-defined]
+    yield made if isinstance(made, ast.Call) else call
 
 
-def _spread(node: ast.Dict | ast.Call, module: Module) -> Iterator[ast.Call]:
-    """Yield the calls that a dict is spread into, by ``**``, where it stands or by its name."""
-    parent = module.parents.get(node)
+def _spread(node: ast.Dict | ast.Call, reading: Reading) -> Iterator[ast.Call]:
+    """Yield the calls that a dict is spread into or searched for, where it stands or by its name."""
+    module, parent = reading.module, reading.module.parents.get(node)
+    if isinstance(parent, ast.Assign | ast.AnnAssign):
+        yield from _handed(_names(parent), reading, spread=True)
+        return
+    call = module.parents.get(parent) if isinstance(parent, ast.keyword) else parent
     if isinstance(parent, ast.keyword) and parent.arg is None:
-        yield from (call for call in [module.parents[parent]] if isinstance(call, ast.Call))
-    elif isinstance(parent, ast.Assign | ast.AnnAssign):
-        targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
-        names = [target.id for target in targets if isinstance(target, ast.Name)]
-        yield from (call for name in names for call in module.passed.get(name, ()))
+        yield from _calls([call])
+    elif isinstance(call, ast.Call):
+        yield from _searched(call, module)
+
+
+def _searched(call: ast.Call, module: Module) -> Iterator[ast.Call]:
+    model = searched_model(call)
+    yield from _calls([module.expression(model)] if model else [])
+
+
+def _handed(names: set[str], reading: Reading, *, spread: bool) -> Iterator[ast.Call]:
+    """Yield the calls that take what a name is bound to as theirs; none when a library takes it too."""
+    given = [call for name in names for call in reading.module.passed.get(name, ())]
+    if any(map(reading.library, given)):
+        return
+    for call in given:
+        taken = [k for k in call.keywords if isinstance(k.value, ast.Name) and k.value.id in names]
+        if any((keyword.arg is None) == spread for keyword in taken):
+            yield call
+        elif spread:
+            yield from _searched(call, reading.module)
+
+
+def _names(statement: ast.Assign | ast.AnnAssign) -> set[str]:
+    return {target.id for target in _targets(statement) if isinstance(target, ast.Name)}
+
+
+def _targets(statement: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+
+
+def _calls(nodes: Iterable[ast.AST | None]) -> Iterator[ast.Call]:
+    yield from (node for node in nodes if isinstance(node, ast.Call))
 
 
 def _foreign(call: ast.Call, reading: Reading) -> str:
     """Return the dotted name of a callable that is imported from elsewhere; empty for any other."""
     module = reading.module
     dotted = module.target(call)
-    head = dotted.partition(".")[0]
+    head, last = dotted.partition(".")[0], dotted.rpartition(".")[2]
     is_imported = any(known == dotted or dotted.startswith(f"{known}.") for known in module.imports.values())
-    if not head or not is_imported or reading.library(call) or _LIBRARY.search(dotted):
+    if not head or not is_imported or _LIBRARY.search(dotted):
         return ""
-    if head in sys.stdlib_module_names or head in _HAND_ON:
+    if reading.library(call) or library_of_model(call, module, reading.names):
+        return ""
+    if head in sys.stdlib_module_names or head == "setpoint" or last in WRAPPERS:
         return ""
     return "" if reading.folder.imports.constant(dotted, module) else dotted

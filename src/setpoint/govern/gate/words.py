@@ -10,9 +10,12 @@ uses for other things. It is a finding only with evidence of a library, which is
 
 1. it is passed to a known callable (``xgb.train``, ``LGBMClassifier``), by keyword, position or ``**``;
 2. it stands in a dict that also holds a distinctive name, or that is passed to a known callable, or
-   that is bound to a name like ``params`` in a file that imports one of the libraries;
+   that is bound to a name like ``params`` in a file that imports one of the libraries, or that is searched
+   for a library's model (``GridSearchCV(XGBClassifier(), {...})``), or stands under a library's name;
 3. it is the name of a ``suggest_*`` call;
-4. it stands in a signature or a class body beside a distinctive name.
+4. it stands in a signature or a class body beside a distinctive name;
+5. a library's word is in front of it (``XGB_GAMMA``, ``xgbclassifier__gamma``), or the name of a pipeline's
+   step that is a library's model (``clf__gamma`` beside ``("clf", XGBClassifier())``).
 
 **Common**: ``COMMON`` names are two words, yet code that walks anything nested says them too (a limit on
 recursion is a ``MAX_DEPTH`` in graphql, joblib and hypothesis). Such a name counts, in every form, in a file
@@ -61,6 +64,13 @@ PREFIXES = {
     "default": "", "model": "", "base": "", "initial": "", "init": "", "hp": "", "clf": "", "best": "",
     "my": "", "tuned": "", "train": "", "training": "", "param": "", "hyper": "",
 }  # fmt: skip
+#: Words that certainly mean a library; the others of ``PREFIXES`` have further meanings.
+LIBRARY_WORDS = {
+    "xgb": "xgb", "xgboost": "xgb", "lgb": "lgb", "lgbm": "lgb", "lightgbm": "lgb", "catboost": "cb",
+}  # fmt: skip
+#: What scikit-learn's ``make_pipeline`` calls the step of a wrapper.
+WRAPPER_STEP = re.compile(r"(xgb|lgbm|catboost)(?:rf)?(?:classifier|regressor|ranker)")
+
 #: What a name may carry behind that does not change whose it is.
 SUFFIXES = (
     "default",
@@ -76,5 +86,16 @@ SUFFIXES = (
     "bounds",
 )
 
-#: Names that a dict of parameters is given in a file that imports a library.
-PARAMS_LIKE = re.compile(r"param|hyper|hp$|^hp_|space|grid|kwargs|settings|config", re.IGNORECASE)
+#: Names that a dict of parameters is given in a file that imports a library; how a plot looks is none.
+PARAMS_LIKE = re.compile(
+    r"(?!.*(?:plot|scatter|style))(?:.*(?:param|hyper|space|grid|kwargs|settings|config)|hp_|.*hp$)",
+    re.IGNORECASE,
+)
+#: Names of classes of parameters; settings and configurations hold too much else.
+PARAMS_CLASS = re.compile(r"param|hyper|xgb|lgb|lightgbm|catboost", re.IGNORECASE)
+#: Keys of a dict that says how something is drawn.
+STYLES = frozenset({"color", "colour", "linestyle", "linewidth", "ls", "lw", "marker", "markersize"})
+#: Keywords that hand parameters over in a file that imports a library.
+PARAMS_KEYWORD = re.compile(
+    r"h?params|hyper_?param(eter)?s|config|pbounds|(search_)?spaces?|param_(space|grid|dist|distributions)"
+)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from setpoint.govern.gate.finding import Finding
     from setpoint.govern.gate.judge import Judge
-    from setpoint.govern.gate.pairs import Pair
+    from setpoint.govern.gate.texts import Pair
 
 CODE, NAME = "SPG401", "literal-in-json"
 SUFFIXES = (".json", ".jsonl")

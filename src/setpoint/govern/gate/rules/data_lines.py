@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.pairs import Pair, judged
+from setpoint.govern.gate.pairs import judged
+from setpoint.govern.gate.texts import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

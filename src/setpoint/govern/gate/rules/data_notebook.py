@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from setpoint.govern.gate.finding import Finding
-    from setpoint.govern.gate.pairs import Pair
+    from setpoint.govern.gate.texts import Pair
 
 CODE, NAME = "SPG405", "unreadable-notebook"
 SUFFIXES = (".ipynb",)

@@ -13,22 +13,17 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.pairs import NUMBER, Pair
 from setpoint.govern.gate.slots import Slot
+from setpoint.govern.gate.texts import PROSE, text_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.govern.gate.evidence import Reading
+    from setpoint.govern.gate.texts import Pair
 
 CODE, NAME = "SPG406", "literal-in-text"
 NODES = (ast.Constant,)
-
-_PAIR = re.compile(
-    rf"""(?<![\w{{%$.-])(?P<name>[A-Za-z_][\w-]*)["']?\s*[=:]\s*["']?(?P<number>{NUMBER})(?![\w.%{{])"""
-)
-_ARGUMENT = re.compile(rf"(?<![\w-])--(?P<name>[A-Za-z][\w-]*)[= ]\s*(?P<number>{NUMBER})(?![\w.%{{])")
-_WORD = re.compile(r"[A-Za-z][\w./-]*")
 
 
 def find(node: ast.Constant, reading: Reading) -> Iterator[Slot]:
@@ -41,7 +36,7 @@ def find(node: ast.Constant, reading: Reading) -> Iterator[Slot]:
     ):
         return
     pairs = list(text_pairs(text))
-    certain = any(reading.names.is_evidence(pair.name) for pair in pairs)
+    certain = any(reading.names.is_evidence(pair.name) for pair in pairs) or reading.of_place(node).certain
     for pair in pairs:
         yield Slot(pair.name, _place(pair, node, reading.module.lines), certain=certain)
 
@@ -63,15 +58,8 @@ def _place(pair: Pair, node: ast.Constant, lines: list[str]) -> ast.Constant:
 
 
 def _is_prose(node: ast.Constant, reading: Reading) -> bool:
-    """Say whether a text is a docstring, or a part of an f-string, which ``formatted`` reads."""
-    return isinstance(reading.module.parents.get(node), ast.Expr | ast.JoinedStr)
-
-
-def text_pairs(text: str) -> Iterator[Pair]:
-    """Yield the pairs of a text that is not prose, line by line; one text is one mapping."""
-    for count, line in enumerate(text.splitlines() or [""], start=1):
-        arguments = list(_ARGUMENT.finditer(line))
-        pairs = list(_PAIR.finditer(line))
-        words = len(_WORD.findall(_PAIR.sub(" ", line)))
-        for found in (*arguments, *(pairs if words <= len(pairs) else ())):
-            yield Pair(found["name"], found["number"], count, found.start("number") + 1, len(found["number"]))
+    """Say whether a text is a docstring, a help, or a part of an f-string, which ``formatted`` reads."""
+    parent = reading.module.parents.get(node)
+    return isinstance(parent, ast.Expr | ast.JoinedStr) or (
+        isinstance(parent, ast.keyword) and parent.arg in PROSE
+    )

@@ -13,7 +13,8 @@ import re
 import tomllib
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.pairs import Pair, judged
+from setpoint.govern.gate.pairs import judged
+from setpoint.govern.gate.texts import Pair
 from setpoint.govern.gate.unjudgeable import Unjudgeable
 
 if TYPE_CHECKING:

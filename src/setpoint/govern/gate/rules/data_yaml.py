@@ -19,8 +19,8 @@ import re
 from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.flow import flow_pairs, scalar
-from setpoint.govern.gate.pairs import Pair, judged
-from setpoint.govern.gate.rules.data_text import text_pairs
+from setpoint.govern.gate.pairs import judged
+from setpoint.govern.gate.texts import Pair, text_pairs
 from setpoint.govern.gate.unjudgeable import Unjudgeable
 
 if TYPE_CHECKING:

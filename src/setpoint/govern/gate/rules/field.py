@@ -1,7 +1,8 @@
 """A field of a class has a literal for its default: a dataclass, NamedTuple, pydantic or attrs field.
 
 ``learning_rate: float = 0.1``, ``= field(default=0.1)``, ``= Field(0.1)``, ``= attr.ib(default=0.1)``,
-and plain class constants. An ambiguous field counts beside a distinctive one.
+and plain class constants. An ambiguous field counts beside a distinctive one, in a subclass of a library's
+model, and in a class that is called like parameters in a file that imports a library.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ def find(node: ast.ClassDef, reading: Reading) -> Iterator[Slot]:
     pairs = [pair for statement in node.body for pair in _fields(statement)]
     names = [name for name, _ in pairs]
     known = reading.beside([*names, *_annotated(node)])
+    if not known.certain:
+        known = reading.of_class(node)
     for name, value in pairs:
         yield Slot(name, value, known.library, known.certain)
 

@@ -1,7 +1,7 @@
 """A formatted text gives an owned name a literal: ``f"learning_rate={0.1}"``, ``"max_depth=%d" % 6``.
 
-Such texts become command lines, queries and configuration files. Texts without a place to fill are read
-by the rules for data in texts.
+So does a sum of texts: ``"num_leaves=" + str(31)``. Such texts become command lines, queries and
+configuration files. Texts without a place to fill are read by the rules for data in texts.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ def find(node: ast.JoinedStr | ast.BinOp | ast.Call, _reading: Reading) -> Itera
     """Yield a slot for each value that a text puts behind a name."""
     if isinstance(node, ast.JoinedStr):
         yield from _parts(node)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        before = node.left.right if isinstance(node.left, ast.BinOp) else node.left
+        if named := _ASSIGNED.search(_template(before)):
+            yield Slot(named[1], node.right)
     elif isinstance(node, ast.BinOp):
         if isinstance(node.op, ast.Mod) and (template := _template(node.left)):
             yield from _filled(

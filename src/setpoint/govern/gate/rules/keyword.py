@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.evidence import ROUNDS
+from setpoint.govern.gate.evidence import ROUNDS, WRAPPERS
 from setpoint.govern.gate.slots import Slot
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
     known = reading.of_call(node)
     if not known.certain and isinstance(node.func, ast.Attribute) and node.func.attr == "update":
         known = reading.of_holder(node.func.value)
-    elif not known.certain and target == "dict":
+    elif not known.certain and target.rpartition(".")[2] in WRAPPERS:
         known = reading.of_dict(node)
     for keyword in node.keywords:
         if keyword.arg and keyword.arg == ROUNDS.get(target):

@@ -1,6 +1,7 @@
 """An option of a command has a literal for its default: ``add_argument("--learning-rate", default=0.1)``.
 
-argparse, optparse, click, typer and absl flags. The command would train with a value that the history of
+argparse, optparse, click, typer and absl flags. An ambiguous option (``--gamma``) counts beside a distinctive
+one of the file. The command would train with a value that the history of
 the governed one never shows.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from setpoint.govern.gate.evidence import NONE
 from setpoint.govern.gate.slots import Slot
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
     defaults += [
         keyword.value for keyword in node.keywords if keyword.arg in {"default", "const", "flag_value"}
     ]
+    known = reading.beside_options if defaults else NONE
     for name in texts:
         for default in defaults:
-            yield Slot(name.split("/")[0], default)
+            certain = known.certain and reading.names.is_of_library(name)
+            yield Slot(name.split("/")[0], default, known.library, certain)

@@ -1,20 +1,23 @@
 """A literal is paired with an owned name: ``("learning_rate", 0.1)``, ``zip``, ``dict.fromkeys``.
 
 Pairs become dicts (``dict([...])``, ``params.update([...])``), fields (``make_dataclass``) or options.
-The names and the values of a ``zip`` may be constants of their own.
+The names and the values of a ``zip`` may be constants of their own. An option and what follows it in a list
+of arguments are a pair too: ``["--learning-rate", "0.1"]``.
 """
 
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from setpoint.govern.gate.evidence import NONE
 from setpoint.govern.gate.slots import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.govern.gate.evidence import Reading
+    from setpoint.govern.gate.evidence import Evidence, Reading
 
 CODE, NAME = "SPG105", "pairs"
 NODES = (ast.Tuple, ast.List, ast.Call)
@@ -24,12 +27,30 @@ def find(node: ast.Tuple | ast.List | ast.Call, reading: Reading) -> Iterator[Sl
     """Yield a slot for each pair."""
     if isinstance(node, ast.Call):
         yield from _calls(node, reading)
-    elif 2 <= len(node.elts) <= 3 and isinstance(node.ctx, ast.Load):
+        return
+    if isinstance(reading.module.parents[node], ast.Compare):
+        return
+    for option, value in pairwise(node.elts):
+        if isinstance(option, ast.Constant) and str(option.value).startswith("--"):
+            yield Slot(str(option.value), value)
+    if 2 <= len(node.elts) <= 3 and isinstance(node.ctx, ast.Load):
         first, last = node.elts[0], node.elts[-1]
         # Two texts are a list of names more often than a pair.
         is_pair = isinstance(first, ast.Constant) and isinstance(first.value, str)
         if is_pair and not (isinstance(last, ast.Constant) and isinstance(last.value, str)):
-            yield Slot(str(first.value), last)  # type: ignore[attr-defined]
+            name = str(first.value)  # type: ignore[attr-defined]
+            known = _beside(name, node, reading)
+            yield Slot(name, last, known.library, known.certain)
+
+
+def _beside(name: str, node: ast.Tuple | ast.List, reading: Reading) -> Evidence:
+    """Judge a pair by the other pairs of its list, or by where the list goes."""
+    around = reading.module.parents[node]
+    if not reading.names.is_known(name) or not isinstance(around, ast.Tuple | ast.List):
+        return NONE
+    firsts = [pair.elts[0] for pair in around.elts if isinstance(pair, ast.Tuple | ast.List) and pair.elts]
+    known = reading.beside(str(first.value) for first in firsts if isinstance(first, ast.Constant))
+    return known if known.certain else reading.of_place(around)
 
 
 def _calls(node: ast.Call, reading: Reading) -> Iterator[Slot]:

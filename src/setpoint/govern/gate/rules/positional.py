@@ -1,6 +1,7 @@
 """A literal is passed by position to a known callable: ``xgb.train(params, data, 500)``.
 
-The signatures are those of the installed libraries; ``lgb.early_stopping(50)`` counts as early stopping.
+The signatures are those of the installed libraries, and of the functions, methods and dataclasses of the
+file itself; ``lgb.early_stopping(50)`` counts as early stopping.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
         return
     target = reading.module.target(node)
     signature = reading.names.signature_of(target)
+    if not signature:
+        yield from _own(node, reading)
     rounds = ROUNDS.get(target)
     given = node.args[1:] if target != reading.module.dotted(node.func) else node.args
     if rounds and given:
@@ -35,3 +38,13 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
         if isinstance(value, ast.Starred):
             return
         yield Slot(name, value, library, certain=True)
+
+
+def _own(node: ast.Call, reading: Reading) -> Iterator[Slot]:
+    signature = reading.module.signature(node.func)
+    if any(map(reading.names.is_distinctive, signature)):
+        known = reading.beside(signature)
+        for name, value in zip(signature, node.args, strict=False):
+            if isinstance(value, ast.Starred):
+                return
+            yield Slot(name, value, known.library, known.certain)

@@ -2,14 +2,19 @@
 
 Ranges are governed objects: MIN, MAX and SCALE are edited as one thing. ``hp.suggest(trial, model,
 timeframe)`` asks for all of them; ``hp.range`` returns one. The name of a suggestion is evidence enough.
+
+Spaces of other tuners that a text names count as a whole: ``hp.uniform("learning_rate", 0.01, 0.3)``,
+``Real(0.01, 0.3, name="learning_rate")``.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.fixes import source_of
+from setpoint.govern.gate.folding import DIMENSIONS, SPACES
 from setpoint.govern.gate.slots import ADDRESS, Rewrite, Slot
 
 if TYPE_CHECKING:
@@ -19,19 +24,26 @@ if TYPE_CHECKING:
 
 CODE, NAME = "SPG113", "suggested"
 NODES = (ast.Call,)
+_SPACES = SPACES | DIMENSIONS
+_TUNERS = re.compile(r"\bhp\b|skopt|ConfigSpace")
 _BOUNDS: dict[int | str, str] = {1: "range_min", 2: "range_max", "low": "range_min", "high": "range_max"}
 _TYPES = {"suggest_float": "float", "suggest_int": "int"}
 
 
 def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
-    """Yield a slot for each bound, step and choice."""
+    """Yield a slot for each bound, step and choice of a suggestion, and for a named space as a whole."""
     called = (reading.module.dotted(node.func) or getattr(node.func, "attr", "")).rpartition(".")[2]
-    if not called.startswith("suggest_"):
+    suggests = called.startswith("suggest_")
+    if not suggests and called not in _SPACES:
         return
     keywords = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
-    named = node.args[0] if node.args else keywords.pop("name", None)
-    name = _last_text(named, reading) if named is not None else ""
+    named = keywords.pop("name", None) or next(iter(node.args), None)
+    name = reading.folder.name(named) if named is not None else ""
     if not name:
+        return
+    if not suggests:
+        tunes = _TUNERS.search(reading.module.dotted(node.func)) is not None
+        yield Slot(name, node, certain=tunes and bool(reading.module.libraries))
         return
     rewrite = _ranged(node, name, reading)
     bounds = {} if called == "suggest_categorical" else _BOUNDS
@@ -54,12 +66,3 @@ def _ranged(call: ast.Call, name: str, reading: Reading) -> Rewrite:
         return Rewrite(call, "")
     trial, named = source_of(call.func.value, reading.module), source_of(asked["name"], reading.module)
     return Rewrite(call, f"setpoint.pinned().range({ADDRESS}).suggest({trial}, {named})")
-
-
-def _last_text(named: ast.expr, reading: Reading) -> str:
-    """Return the name a suggestion has, without what a formatted text puts in front."""
-    if isinstance(named, ast.JoinedStr) and named.values and isinstance(named.values[-1], ast.Constant):
-        return str(named.values[-1].value)
-    if isinstance(named, ast.BinOp):
-        return _last_text(named.right, reading)
-    return reading.folder.text(named)

@@ -1,8 +1,8 @@
 """A literal reaches an owned name by unpacking.
 
 ``learning_rate, max_depth = 0.1, 6``, ``first, *num_leaves = 1, 31, 63``, and loops that hand literals
-to an owned name: ``for max_depth in (4, 6)``. Search ranges belong to the catalogue: read them with
-``hp.range``.
+to an owned name: ``for max_depth in (4, 6)``, also through ``zip``, ``product`` and ``enumerate``. Search
+ranges belong to the catalogue: read them with ``hp.range``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,12 @@ def find(node: ast.Assign | ast.For | ast.AsyncFor | ast.comprehension, reading:
     elif isinstance(node.iter, ast.Tuple | ast.List):
         for value in node.iter.elts:
             yield from _places(node.target, value, reading)
+    elif isinstance(node.iter, ast.Call) and isinstance(node.target, ast.Tuple):
+        called = reading.module.dotted(node.iter.func).rpartition(".")[2]
+        counted = [ast.Constant(None)] if called == "enumerate" else []
+        if counted or called in {"zip", "product"}:
+            given = ast.Tuple([*counted, *node.iter.args], ast.Load())
+            yield from _places(node.target, given, reading)
 
 
 def _places(target: ast.expr, value: ast.expr, reading: Reading) -> Iterator[Slot]:
