@@ -3,7 +3,7 @@
 Whatever its value: a parameter outside every catalogue has no type, bounds, history or approval. A name
 that not even the library knows is reported too, since most libraries ignore a misspelt parameter in
 silence. How a fit runs (threads, verbosity, device) and what the harness decides (objective, metric,
-seed) is left alone.
+seed) is left alone. There is no key to read yet, so no line would replace it: declare the parameter.
 """
 
 from __future__ import annotations
