@@ -40,7 +40,7 @@ REASONS = """
 8 it gives a text: only a read under float(...) or int(...) can be replaced
 """.strip().splitlines()
 #: Findings that move, and forms that run to their end.
-MOVED, RUN = 286, 318
+MOVED, RUN = 290, 320
 
 
 class Outcome(NamedTuple):

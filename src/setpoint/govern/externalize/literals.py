@@ -21,6 +21,7 @@ from setpoint.govern.externalize.moves import Move
 from setpoint.govern.externalize.unmovable import Unmovable
 from setpoint.govern.gate.fixes import is_shared, is_step
 from setpoint.govern.gate.folding import SCALES
+from setpoint.govern.gate.names import choices_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +63,7 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
     if finding.bound:
         raise Unmovable("it is one bound of a search: a range moves whole, with suggest_float or suggest_int")
     keys = address.keys(given.catalogues)
-    literal = _one_literal(finding, node, reading, given.catalogues.keys[keys[0]].parameter.choices)
+    literal = _one_literal(finding, node, reading, choices_of(given.catalogues.keys[keys[0]].parameter))
     module, place = (reading.module, node) if literal.origin is None else literal.origin
     if module.path not in given.files:
         raise Unmovable(f"it is written in {module.path}, which is out of scope")

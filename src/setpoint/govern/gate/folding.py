@@ -1,7 +1,7 @@
 """GOVERN: what value an expression has, as far as the source alone says it.
 
-A literal is an int, a float, a numeric string, or a text that the catalogue declares as a choice. Never
-a bool, None or a comparison. Folded: signs, constant arithmetic, both sides of a condition, ``or``
+A literal is an int, a float, a numeric string, or a text or flag that the catalogue declares as a choice.
+Never None or a comparison. Folded: signs, constant arithmetic, both sides of a condition, ``or``
 defaults, casts, defaults of ``get`` and ``getenv``, fields, containers, search spaces, names.
 
 Guarantees: nothing is executed; every fold ends. Each literal says the place, in the file at hand, that
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import TypeGuard
 
     from setpoint.govern.gate.imports import Imports
     from setpoint.govern.gate.names import Names
@@ -129,12 +130,14 @@ class Folder:
         return found[0].value if len(found) == 1 else None
 
     def _constant(self, node: ast.Constant, _depth: int) -> Iterator[Literal]:
-        if isinstance(node.value, int | float | str) and not isinstance(node.value, bool):
+        if isinstance(node.value, int | float | str):
             yield Literal(node.value, node)
 
     def _unary(self, node: ast.UnaryOp, depth: int) -> Iterator[Literal]:
         value = self._one(node.operand, depth)
-        if isinstance(value, int | float) and isinstance(node.op, ast.USub | ast.UAdd):
+        if isinstance(value, bool) and isinstance(node.op, ast.Not):
+            yield Literal(not value, node)
+        elif _is_plain_number(value) and isinstance(node.op, ast.USub | ast.UAdd):
             yield Literal(-value if isinstance(node.op, ast.USub) else value, node)
 
     def _binary(self, node: ast.BinOp, depth: int) -> Iterator[Literal]:
@@ -144,7 +147,7 @@ class Folder:
             return
         left, right = (side[0].value if len(side) == 1 else None for side in sides)
         compute = _BINARY.get(type(node.op))
-        if compute is None or not isinstance(left, int | float) or not isinstance(right, int | float):
+        if compute is None or not _is_plain_number(left) or not _is_plain_number(right):
             return
         if isinstance(node.op, ast.Pow | ast.LShift) and max(abs(left), abs(right)) > _LARGEST_POWER:
             return
@@ -376,7 +379,11 @@ class Folder:
 
 
 def _is_number(literal: Literal) -> bool:
-    return literal.whole or not isinstance(literal.value, str)
+    return literal.whole or _is_plain_number(literal.value)
+
+
+def _is_plain_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def default_values(node: ast.Call, name: str) -> Iterator[ast.expr]:
@@ -404,9 +411,10 @@ def _items(node: ast.Dict) -> Iterator[tuple[ast.expr | None, ast.expr]]:
 
 
 def _counts(literal: Literal, choices: tuple[str, ...]) -> bool:
-    if isinstance(literal.value, str) and not literal.whole:
-        return literal.value in choices or bool(NUMERIC.match(literal.value))
-    return True
+    if literal.whole or _is_plain_number(literal.value):
+        return True
+    said = str(literal.value)
+    return said in choices or (isinstance(literal.value, str) and NUMERIC.match(said) is not None)
 
 
 # ruff: noqa: SLF001 - the table of this class's own folds

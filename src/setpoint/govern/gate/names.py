@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,6 +42,10 @@ CONVENTIONAL = {"xgb": "xgboost", "lgb": "lightgbm", "lgbm": "lightgbm", "cb": "
 MODULES = {"xgboost": "xgb", "lightgbm": "lgb", "catboost": "cb"}
 #: What trains in any module of a library, or of another project's module for it: ``xgboost.dask.train``.
 _TRAINS = re.compile(r"(?:Classifier|Regressor|Ranker|Booster|\b(?:train|cv))\Z")
+#: What sources say for a flag of a catalogue.
+_FLAGS = ("False", "True", "false", "true")
+#: What the libraries call a parameter that belongs to none of them.
+_SPELLED = {"seed": ("random_seed", "random_state")}
 #: What parts the steps of a name: a pipeline's, a nested configuration's.
 STEPS = re.compile(r"__|[./]")
 
@@ -58,7 +63,7 @@ class Owner(NamedTuple):
     kind: str
     #: What ``resolve`` takes; a part that is not known yet is the part's own name in angle brackets.
     address: tuple[str, ...]
-    #: The declared texts of a categorical.
+    #: The declared texts of a categorical, those of a flag.
     choices: tuple[str, ...] = ()
     #: ``range_min`` and so on when the name is that of a range's bound.
     field: str = ""
@@ -138,6 +143,9 @@ class Names:
         if not families or parameter.passes_to:
             for name in own if not families else {parameter.name}:
                 self._index.setdefault(("", name), entry)
+        if not families:
+            for library, name in product(self._aliases, _SPELLED.get(parameter.name, ())):
+                self._index.setdefault((library, name), entry)
 
     def _families(self, entry: _Entry) -> tuple[str, ...]:
         if entry.parameter.passes_to:
@@ -347,7 +355,7 @@ class Names:
             key=" or ".join(dict.fromkeys(keys)),
             kind=_KINDS[entry.parameter.role],
             address=address,
-            choices=entry.parameter.choices,
+            choices=choices_of(entry.parameter),
         )
 
     def _whole_key(self, name: str) -> Owner | None:
@@ -361,9 +369,14 @@ class Names:
             key=upper,
             kind=_KINDS[declared.parameter.role],
             address=(*declared.key.parts, declared.key.parameter),
-            choices=declared.parameter.choices,
+            choices=choices_of(declared.parameter),
             field=declared.key.field if declared.key.field in RANGE_FIELDS else "",
         )
+
+
+def choices_of(parameter: Parameter) -> tuple[str, ...]:
+    """Return the texts that are values of a parameter."""
+    return _FLAGS if parameter.type == "bool" else parameter.choices
 
 
 def step_library(steps: list[str]) -> str:
