@@ -28,6 +28,7 @@ FIXED = [
     ("SPG101", "learning_rate = float('0.1')", [f"learning_rate = {RATE}"]),
     ("SPG101", "learning_rate = np.float32(0.1)", [f"learning_rate = np.float32({RATE})"]),
     ("SPG101", "CVN_HPO_XGB_5M_GAMMA_RANGE_MAX = 5.0", ['CVN_HPO_XGB_5M_GAMMA_RANGE_MAX = setpoint.pinned().range("xgb", "5m", "gamma").high']),
+    ("SPG101", "XGB_GAMMA_MAX = 0.5", ['XGB_GAMMA_MAX = setpoint.pinned().range("xgb", timeframe, "gamma").high']),
     ("SPG101", "learning_rate = {'5m': 0.1, '1h': rate()}[timeframe]", [f"learning_rate = {{'5m': {RATE}, '1h': rate()}}[timeframe]"]),
     ("SPG102", "first, learning_rate = 1, 0.1", [f"first, learning_rate = 1, {RATE}"]),
     ("SPG103", "params['learning_rate'] = 0.1", [f"params['learning_rate'] = {RATE}"]),
@@ -256,3 +257,12 @@ def test_choices_are_no_bound(gate):
     (found,) = gate("trial.suggest_categorical('max_depth', [4, 6])").findings
 
     assert "RANGE" not in found.key
+
+
+def test_a_name_that_says_a_bound_is_the_ranges(gate, planned):
+    """The largest gamma to try is no gamma: its key is the range's, and externalizing leaves it."""
+    (found,) = gate("XGB_GAMMA_MAX = 0.5").findings
+    (left,) = (one for _, plan in planned for one in plan.left if one.finding.name == found.name)
+
+    assert found.key == "CVN_HPO_XGB_<TIMEFRAME>_GAMMA_RANGE_MAX"
+    assert left.reason.startswith("it is one bound of a search")

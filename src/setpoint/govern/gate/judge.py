@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from setpoint.govern.gate.source import Module
 
 
+_BOUNDS = {"min": "range_min", "low": "range_min", "max": "range_max", "high": "range_max"}
+
+
 class Judge:
     """Turns slots and remarks of any file into findings.
 
@@ -114,7 +117,13 @@ class Judge:
         library = "" if taker else slot.library or self._library_around(slot.value, reading)
         timeframe = self._timeframe_around(slot.value, reading)
         owner = self.names.owner(slot.name, library, timeframe) or self.names.owner(slot.name, "", timeframe)
-        return owner and with_field(owner, slot.field, self.names)
+        return owner and with_field(owner, slot.field or self._bound_said(slot.name, owner), self.names)
+
+    def _bound_said(self, name: str, owner: Owner) -> str:
+        """Return the bound that a name says: ``GAMMA_MAX`` is one of gamma's range, and no gamma."""
+        about, _, last = name.lower().rpartition("_")
+        of = self.names.owner(about) if last in _BOUNDS else None
+        return _BOUNDS[last] if of and of.parameter == owner.parameter and not owner.field else ""
 
     def addressed(self, address: tuple[str, ...]) -> Owner:
         """Return the owner that the source names by address; a part it computes is ``<...>``."""
