@@ -108,24 +108,6 @@ def test_a_form_feed_ends_no_line(tree, capsys):
     assert "3 | learning_rate = 0.1" in capsys.readouterr().out
 
 
-def test_sarif_keeps_what_is_suppressed_and_forgiven(tree, capsys):
-    """Suppressed and baselined results stay in the log, as such, with stable fingerprints."""
-    allow = '# setpoint: allow SPG101 reason="x" owner=ada until=2027-01-01'
-    (tree / "train.py").write_text(f"learning_rate = 0.1\nnum_leaves = 31  {allow}\n")
-    gate("--create-baseline", "--baseline", "known.jsonl")
-    capsys.readouterr()
-    code = gate("--format", "sarif", "--baseline", "known.jsonl")
-    log = json.loads(capsys.readouterr().out)
-    results = log["runs"][0]["results"]
-
-    assert (code, log["version"]) == (0, "2.1.0")
-    assert sorted(result["suppressions"][0]["kind"] for result in results) == ["external", "inSource"]
-    assert all(result["partialFingerprints"] for result in results)
-    assert {result["ruleId"] for result in results} == {
-        r["id"] for r in log["runs"][0]["tool"]["driver"]["rules"]
-    }
-
-
 def test_annotations_stay_below_the_cap_and_put_the_change_first(tree, capsys):
     """Ten lines at most, changed files first, and the last one says how many are not shown."""
     for number in range(12):

@@ -39,7 +39,7 @@ def fingerprint(finding: Finding) -> str:
 
 
 def _fingerprint(*parts: str) -> str:
-    return sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def read_baseline(path: Path) -> list[dict[str, str]]:
@@ -142,7 +142,7 @@ def write_baseline(
         raise ForbiddenError(f"there is no baseline {path.name}.", hint="begin one with --create-baseline")
     entries = [*kept, *map(_as_entry, gathered)]
     lines = sorted(json.dumps(entry, sort_keys=True, ensure_ascii=False) for entry in entries)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="backslashreplace")
     return len(lines)
 
 

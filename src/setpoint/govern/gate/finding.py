@@ -38,6 +38,8 @@ class Finding:
     bound: str = field(default="", compare=False)
     #: The callable of another package whose parameter it is, such as ``sklearn.ensemble.AdaBoostClassifier``.
     stranger: str = field(default="", compare=False)
+    #: The literal is the very value that each of its keys has now.
+    agrees: bool = field(default=False, compare=False)
 
     @property
     def said(self) -> str:

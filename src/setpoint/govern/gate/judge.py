@@ -65,7 +65,8 @@ class Judge:
             found = finding(
                 reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix
             )
-            yield replace(found, address=owner.address, bound=owner.field, stranger=taker)
+            agrees = not taker and self.agrees(literal.value, owner)
+            yield replace(found, address=owner.address, bound=owner.field, stranger=taker, agrees=agrees)
 
     def counts(self, name: str, text: str) -> bool:
         """Say whether a name needs no evidence of its own in a file with this text; see ``words``."""
@@ -97,6 +98,11 @@ class Judge:
         if taker:
             return f"{said}: {owner.key} owns the name, but {taker} takes it, which is of another package"
         return f"{said}: {owner.key} owns it{self._compared(value, owner)}"
+
+    def agrees(self, value: float | str, owner: Owner) -> bool:
+        """Say whether a literal is the value that each key of its owner has; without any value it is not."""
+        held = [self.values[key] for key in _keys(owner, self.values)]
+        return bool(held) and all(_same(value, other) for other in held)
 
     def _compared(self, value: float | str, owner: Owner) -> str:
         held = [self.values[key] for key in _keys(owner, self.values)]

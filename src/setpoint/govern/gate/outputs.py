@@ -2,14 +2,18 @@
 
 Guarantees: the JSON is exactly ``{"findings": [{path, line, column, rule, key, message, fix}]}``; SARIF
 keeps what is suppressed or forgiven, as such; annotations never pass the limit of ten a step without
-saying how many there are.
+saying how many there are. What is no text in a file's name is printed as an escape, which JSON reads.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
+import setpoint
 from setpoint.govern.gate.baseline import fingerprint
 from setpoint.govern.gate.pages import pages
 from setpoint.govern.gate.source import lines_of
@@ -19,11 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.govern.gate.finding import Finding
+    from setpoint.govern.gate.pages import Page
     from setpoint.govern.gate.scan import Failure
     from setpoint.govern.gate.suppressions import Suppression
 
 #: GitHub shows ten annotations of a level for one step and drops the rest; one is kept for the summary.
 ANNOTATIONS = 10
+#: How much of a line is shown, in characters.
+_SHOWN = 160
 _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
@@ -48,17 +55,24 @@ def as_text(outcome: Outcome, root: Path) -> str:
     """Return each finding with its line of source and the line that would replace it, then a summary."""
     blocks = [_block(finding, root) for finding in outcome.findings]
     blocks += [f"{f.path}:{f.line}: cannot be judged: {f.why}" for f in outcome.failures]
-    return "\n".join([*blocks, summary(outcome)]) + "\n"
+    return _printable("\n".join([*blocks, summary(outcome)]))
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode() + "\n"
 
 
 def _block(finding: Finding, root: Path) -> str:
     lines = [f"{finding.path}:{finding.line}:{finding.column}: {finding.rule} {finding.message}"]
     source = _source_line(root / finding.path, finding.line)
     if source.strip():
-        shown = source.replace("\t", " ")
         width = finding.end_column - finding.column if finding.end_line == finding.line else 1
+        # A notebook or a JSON file may be one line: what stands around the finding is enough.
+        start = max(0, finding.column - 1 - _SHOWN // 2) if len(source) > _SHOWN else 0
+        shown = source[start : start + _SHOWN].replace("\t", " ")
+        before = finding.column - 1 - start
         lines.append(f"    {finding.line:>5} | {shown}")
-        lines.append(f"          | {' ' * (finding.column - 1)}{'^' * max(width, 1)}")
+        lines.append(f"          | {' ' * before}{'^' * max(min(width, _SHOWN - before), 1)}")
     if finding.fix:
         lines.append(f"      fix | {finding.fix}")
     return "\n".join(lines)
@@ -109,7 +123,7 @@ def as_json(outcome: Outcome, _root: Path) -> str:
         {"path": f.path, "line": f.line, "column": 1, "rule": FAILED, "key": "", "message": f.why, "fix": ""}
         for f in outcome.failures
     ]
-    return json.dumps({"findings": findings}, indent=2, ensure_ascii=False) + "\n"
+    return _printable(json.dumps({"findings": findings}, indent=2, ensure_ascii=False))
 
 
 FAILED = "SPG900"
@@ -124,21 +138,29 @@ def as_sarif(outcome: Outcome, _root: Path) -> str:
     results += [_result(f, level, forgiven) for f in outcome.known]
     results += [_failure_result(failure) for failure in outcome.failures]
     used = {result["ruleId"] for result in results}
-    rules = [
-        {
-            "id": page.code,
-            "name": page.name,
-            "shortDescription": {"text": page.title},
-            "fullDescription": {"text": page.text},
-        }
-        for page in pages()
-        if page.code in used
-    ]
-    driver = {"name": "setpoint-gate", "rules": rules}
+    told = [page for page in pages() if page.code in used]
+    index = {page.code: number for number, page in enumerate(told)}
+    results = [{**result, "ruleIndex": index[result["ruleId"]]} for result in results]
+    driver = {
+        "name": "setpoint-gate",
+        "version": setpoint.__version__,
+        "rules": [_rule(page) for page in told],
+    }
     invocation = {"executionSuccessful": not outcome.failures}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "invocations": [invocation]}
     log = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [{**run, "results": results}]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return _printable(json.dumps(log, indent=2, ensure_ascii=False))
+
+
+def _rule(page: Page) -> dict[str, Any]:
+    # No address: the pages belong to the release that is installed, and ``help`` carries them whole.
+    return {
+        "id": page.code,
+        "name": page.name,
+        "shortDescription": {"text": page.title},
+        "fullDescription": {"text": page.text},
+        "help": {"text": page.text, "markdown": page.text},
+    }
 
 
 def _result(finding: Finding, level: str, suppression: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -152,11 +174,18 @@ def _result(finding: Finding, level: str, suppression: dict[str, Any] | None = N
         "ruleId": finding.rule,
         "level": level,
         "message": {"text": finding.message},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": finding.path}, "region": region}}],
+        "locations": [{"physicalLocation": {"artifactLocation": _location(finding.path), "region": region}}],
         "partialFingerprints": {"setpointGate/v1": fingerprint(finding)},
         "properties": {"key": finding.key, "fix": finding.fix},
     }
     return result if suppression is None else {**result, "suppressions": [suppression]}
+
+
+def _location(path: str) -> dict[str, str]:
+    """Return a path as a URI reference: below the root, or absolute where the file lies elsewhere."""
+    if path.startswith("/"):
+        return {"uri": PurePosixPath(path).as_uri()}
+    return {"uri": quote(os.fsencode(path)), "uriBaseId": "%SRCROOT%"}
 
 
 def _in_source(comment: Suppression) -> dict[str, Any]:
@@ -165,7 +194,7 @@ def _in_source(comment: Suppression) -> dict[str, Any]:
 
 
 def _failure_result(failure: Failure) -> dict[str, Any]:
-    place = {"artifactLocation": {"uri": failure.path}, "region": {"startLine": failure.line}}
+    place = {"artifactLocation": _location(failure.path), "region": {"startLine": failure.line}}
     return {
         "ruleId": FAILED,
         "level": "error",
@@ -186,14 +215,14 @@ def as_annotations(outcome: Outcome, _root: Path) -> str:
         hidden = len(lines) - (ANNOTATIONS - 1)
         more = f"{hidden} more are not shown here: GitHub shows {ANNOTATIONS} a step. {summary(outcome)}"
         lines = [*lines[: ANNOTATIONS - 1], f"::{level} title=setpoint gate::{_escaped(more)}"]
-    return "\n".join([*lines, summary(outcome)]) + "\n"
+    return _printable("\n".join([*lines, summary(outcome)]))
 
 
 def _weight(finding: Finding) -> int:
     # A wrong value in the code now weighs more than one that happens to agree, housekeeping least.
     if finding.rule.startswith("SPG9"):
         return 2
-    return 1 if "equals the" in finding.message else 0
+    return 1 if finding.agrees else 0
 
 
 def _with_fix(finding: Finding) -> str:

@@ -33,7 +33,7 @@ HOUSEKEEPING = (
     Page(
         "SPG900",
         "not-judged",
-        "A file cannot be read, decoded or parsed.",
+        "A file, or a cell of a notebook, cannot be read, decoded or parsed.",
         "The gate exits with 3, before and after its instant alike: what it cannot judge it does not pass.",
     ),
     Page(
@@ -76,15 +76,10 @@ def pages() -> tuple[Page, ...]:
 
 
 def _data_rules() -> tuple[ModuleType, ...]:
-    from setpoint.govern.gate.rules import (  # noqa: PLC0415 - the data rules import the judge, which imports us
-        data_json,
-        data_lines,
-        data_notebook,
-        data_toml,
-        data_yaml,
-    )
+    # The data rules import the judge, which imports us.
+    from setpoint.govern.gate.rules import data_json, data_lines, data_toml, data_yaml  # noqa: PLC0415
 
-    return (data_json, data_lines, data_notebook, data_toml, data_yaml)
+    return (data_json, data_lines, data_toml, data_yaml)
 
 
 def _page(rule: ModuleType) -> Page:

@@ -182,4 +182,5 @@ def _finding(pair: Pair, value: float | str, path: str, judge: Judge, *, rule: s
         message=judge.message(pair.name, value, owner) if owner else pair.name,
         fix="",
         where=".".join(pair.above),
+        agrees=owner is not None and judge.agrees(value, owner),
     )

@@ -73,7 +73,7 @@ class Score:
     missed: tuple[tuple[str, str], ...]
     #: (form, what it said) of each finding that nobody expects.
     false_alarms: tuple[tuple[str, str], ...]
-    forms: int
+    cases: int
     #: Cases in which nothing was to be found, and nothing was.
     left_alone: int
 
@@ -90,7 +90,7 @@ class Score:
     def table(self) -> str:
         """Return the score as text, each mistake on a line."""
         lines = [
-            f"forms           {self.forms:6d}",
+            f"cases           {self.cases:6d}",
             f"found           {self.hits:6d}",
             f"missed          {len(self.missed):6d}",
             f"left alone      {self.left_alone:6d}",

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 SCOPES = (ast.Module, ast.ClassDef, *FUNCTIONS)
-_LINE_END = re.compile(r"\r\n|\r|\n")
+LINE_END = re.compile(r"\r\n|\r|\n")
 _PARTIAL = {"functools.partial", "partial", "functools.partialmethod"}
 
 
 def lines_of(text: str) -> list[str]:
     """Return the lines as Python counts them: a form feed ends none, as it would for ``splitlines``."""
-    return _LINE_END.split(text)
+    return LINE_END.split(text)
 
 
 class Binding(NamedTuple):

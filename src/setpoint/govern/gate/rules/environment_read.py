@@ -28,7 +28,7 @@ def find(
 ) -> Iterator[Remark]:
     """Yield a remark for each read of a variable under a catalogue's prefix."""
     for place in _read(node, reading):
-        name = reading.folder.text(place)
+        name = reading.folder.text(place) or _in_bytes(place)
         if name.upper().startswith(reading.names.prefixes):
             owner = reading.names.owner(name)
             key, address = (owner.key, owner.address) if owner else (f"{name}*", ())
@@ -57,6 +57,12 @@ def _read(
             yield node.value
     elif _is_env_argument(node, reading):
         yield from (key for key in node.keys if key is not None)
+
+
+def _in_bytes(node: ast.expr) -> str:
+    """Return the name that ``os.environb`` is asked for."""
+    given = node.value if isinstance(node, ast.Constant) else None
+    return given.decode("ascii", "replace") if isinstance(given, bytes) else ""
 
 
 def _is_env_argument(node: ast.Dict, reading: Reading) -> bool:
