@@ -22,7 +22,7 @@ REASONS = """
 1 KEY%s_5M_MAX_DEPTH is no declared key: read the keys you need with setpoint.resolve
 1 a range moves whole, and one bound of it is computed
 1 which key it reads is computed: seed those keys, then leave the fallback out
-10 KEY has one value, and the source says ...
+13 KEY has one value, and the source says ...
 13 it is no call of suggest_float or suggest_int
 15 it is a text, and a number would be read: cast it where it stands first
 18 it stands inside a text: make it a value of its own first
