@@ -121,7 +121,7 @@ def test_a_finding_in_data_says_the_key_and_compares_with_its_value(judge):
 
     assert found.key == "CVN_HPO_XGB_5M_LEARNING_RATE"
     assert "the seeded value is 0.08" in found.message
-    assert found.fix == 'setpoint.resolve("xgb", "5m", "learning_rate")'
+    assert not found.fix, "a call of Python is no line of this file"
 
 
 @pytest.mark.parametrize(

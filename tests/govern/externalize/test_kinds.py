@@ -48,7 +48,7 @@ TOLD = {
     ),
     "a dict that is walked": ("p = {'reg_alpha': 1}\nfor name in p:\n    show(p[name])\nfit(p, rows)", 5),
     "a dict's items": ("p = {'reg_alpha': 1}\nseen = [*p.items()]\nfit(p, rows)", 4),
-    "another function": ("from other import make\nmake(reg_alpha=1)", 4),
+    "another function": ("make = made()\nmake(reg_alpha=1)", 4),
     "a class of one's own": ("class Mine:\n    def __init__(self, **p): self.p = p\nMine(reg_alpha=1)", 5),
     "an attribute": (
         "class Mine:\n    def __init__(self, reg_alpha=1):\n        self.reg_alpha = reg_alpha",

@@ -14,7 +14,7 @@ import setpoint
 from setpoint.govern.gate.__main__ import main
 from setpoint.govern.gate.config import load_config
 from setpoint.govern.gate.data import SUFFIXES
-from setpoint.govern.gate.scan import PYTHON
+from setpoint.govern.gate.scope import PYTHON
 
 ROOT = Path(setpoint.__file__).parents[2]
 EXAMPLES = ROOT / "deploy/github"

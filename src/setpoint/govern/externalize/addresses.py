@@ -90,8 +90,11 @@ def address_of(finding: Finding, reading: Reading, at: Mapping[str, str], node: 
     """Return where a finding's value is read.
 
     Raises:
-        Unmovable: source and ``at`` leave a part open, or a variable is not there.
+        Unmovable: source and ``at`` leave a part open, a variable is not there, or the parameter is another
+            package's.
     """
+    if finding.stranger:
+        raise Unmovable(f"{finding.stranger} takes it, which is of another package than the libraries")
     address = _owned(finding, reading.names, at)
     parts = tuple(_part(part, at, reading.module, node) for part in address[:-1])
     return Address(parts, address[-1])

@@ -19,6 +19,7 @@ from setpoint.govern.externalize.kinds import telling_use
 from setpoint.govern.externalize.locating import expression_at, place_of, source_of
 from setpoint.govern.externalize.moves import Move
 from setpoint.govern.externalize.unmovable import Unmovable
+from setpoint.govern.gate.fixes import is_shared, is_step
 from setpoint.govern.gate.folding import SCALES
 from setpoint.govern.gate.names import choices_of
 
@@ -67,7 +68,8 @@ def literal_move(finding: Finding, reading: Reading, given: Given) -> Move:
     if module.path not in given.files:
         raise Unmovable(f"it is written in {module.path}, which is out of scope")
     _check_place(module, place)
-    _check_targets(module, place, reading)
+    if is_shared(place, module, reading.names):
+        raise Unmovable(several_keys(source_of(module, place)))
     for part in address.variables:
         if not is_argument(part, module, place):
             raise Unmovable(f"it is written where no {part} is known: give --at {part}=VALUE")
@@ -146,7 +148,7 @@ def _is_computed(place: ast.expr, module: Module) -> bool:
 def _check_place(module: Module, place: ast.expr) -> None:
     if module.path.endswith(".pyi"):
         raise Unmovable("a stub declares and runs nothing: write ... there")
-    if isinstance(module.parents.get(place), ast.AugAssign):
+    if is_step(place, module):
         raise Unmovable("it changes a value that was there before: write the sum out first")
     if named := names_in(place, module):
         raise Unmovable(f"it is computed from {named}, which may be another value when it runs")
@@ -159,16 +161,6 @@ def _check_place(module: Module, place: ast.expr) -> None:
         if isinstance(up, ast.pattern):
             raise Unmovable("it is what a match compares with")
         inner = up
-
-
-def _check_targets(module: Module, place: ast.expr, reading: Reading) -> None:
-    """Refuse ``learning_rate = max_depth = 1``: the gate says one name for each literal."""
-    statement = module.parents.get(place)
-    targets = statement.targets if isinstance(statement, ast.Assign) else []
-    named = [target.id for target in targets if isinstance(target, ast.Name)]
-    owners = {owner.parameter for name in named if (owner := reading.names.owner(name)) is not None}
-    if len(owners) > 1:
-        raise Unmovable(several_keys(source_of(module, place)))
 
 
 def several_keys(old: str) -> str:

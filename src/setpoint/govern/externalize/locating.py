@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.govern.externalize.places import Lines, Place
 from setpoint.govern.externalize.unmovable import Unmovable
-from setpoint.govern.gate.judge import column_of
+from setpoint.govern.gate.source import column_of
 
 if TYPE_CHECKING:
     from setpoint.govern.gate.finding import Finding

@@ -8,7 +8,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from setpoint.govern.gate.fixes import NUMBERS, governed
+from setpoint.govern.gate.slots import Rewrite
+
 if TYPE_CHECKING:
+    from setpoint.govern.gate.evidence import Reading
     from setpoint.govern.gate.source import Module
 
 _READS = frozenset({"get", "pop", "setdefault", "__getitem__", "__contains__", "items", "keys"})
@@ -65,3 +69,35 @@ def mentions_environment(node: ast.AST, module: Module) -> bool:
 def _holds(node: ast.AST, module: Module) -> bool:
     named = (inner for inner in ast.walk(node) if isinstance(inner, ast.Attribute | ast.Name))
     return any(module.dotted(inner) in _HOLDERS for inner in named)
+
+
+def resolved(read: ast.AST, name: str, reading: Reading) -> Rewrite | None:
+    """Return what stands for a read of a governed variable, its cast included; None when nothing safely does.
+
+    The variable is a text and the governed value has a type: so under a cast, by a reader that casts itself,
+    or where it only gets a name.
+    """
+    declared = reading.names.catalogues.keys.get(name.upper())
+    owner, module = reading.names.owner(name), reading.module
+    if declared is None or owner is None or not isinstance(read, ast.Subscript | ast.Call):
+        return None
+    kind, around = declared.parameter.type, module.parents[read]
+    reader = _last_name(read.func) if isinstance(read, ast.Call) else "get"
+    if isinstance(around, ast.Call) and module.dotted(around.func) in NUMBERS and around.args == [read]:
+        is_cast = module.dotted(around.func) == kind and not around.keywords
+        read = around if is_cast else read
+    elif reader != kind and not _is_named(around):
+        return None
+    return Rewrite(read, governed(owner)) if reader in {"get", "getenv", kind} else None
+
+
+def _is_named(around: ast.AST) -> bool:
+    """Say whether a value there only gets a name, of a variable, an attribute or an argument."""
+    targets = getattr(around, "targets", None) or [getattr(around, "target", None)]
+    is_bound = all(isinstance(target, ast.Name | ast.Attribute) for target in targets)
+    is_binding = isinstance(around, ast.Assign | ast.AnnAssign) and is_bound
+    return is_binding or isinstance(around, ast.Return | ast.keyword)
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -15,7 +15,7 @@ from setpoint.govern.gate.models import (
     library_of_bases,
     library_of_callable,
     library_of_model,
-    library_of_steps,
+    models_of_step,
     searched_model,
     steps_of,
 )
@@ -92,8 +92,13 @@ class Reading:
 
     def of_step(self, name: str) -> Evidence | None:
         """Judge a name such as ``clf__gamma`` by the step it begins with; None when the step is not known."""
-        found = library_of_steps(name, self._steps, self.module, self.names)
-        return None if found is None else Evidence(certain=bool(found), library=found)
+        found = {library_of_model(model, self.module, self.names) for model in self.step(name)}
+        library = found.pop() if len(found) == 1 else ""
+        return Evidence(certain=bool(library), library=library) if self.step(name) else None
+
+    def step(self, name: str) -> list[ast.Call]:
+        """Return the models at the step that a name begins with; see ``models``."""
+        return models_of_step(name, self._steps, self.module)
 
     @cached_property
     def puts(self) -> dict[str, list[Put]]:

@@ -36,6 +36,8 @@ class Finding:
     address: tuple[str, ...] = field(default=(), compare=False)
     #: ``range_min`` or ``range_max`` when the literal is a bound of the search.
     bound: str = field(default="", compare=False)
+    #: The callable of another package whose parameter it is, such as ``sklearn.ensemble.AdaBoostClassifier``.
+    stranger: str = field(default="", compare=False)
     #: The literal is the very value that each of its keys has now.
     agrees: bool = field(default=False, compare=False)
 

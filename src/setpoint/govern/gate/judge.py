@@ -12,19 +12,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from setpoint.govern.gate.finding import Finding
+from setpoint.govern.gate.fixes import line_of, rewrite_of
 from setpoint.govern.gate.names import Owner
+from setpoint.govern.gate.source import column_of
+from setpoint.govern.gate.strangers import stranger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import ModuleType
 
     from setpoint.govern.gate.evidence import Reading
-    from setpoint.govern.gate.folding import Written
+    from setpoint.govern.gate.folding import Literal, Written
     from setpoint.govern.gate.names import Names
     from setpoint.govern.gate.slots import Remark, Slot
     from setpoint.govern.gate.source import Module
 
-_FIELD_ATTRIBUTES = {"range_min": "low", "range_max": "high"}
+
+_BOUNDS = {"min": "range_min", "low": "range_min", "max": "range_max", "high": "range_max"}
 
 
 @dataclass(frozen=True)
@@ -50,17 +54,21 @@ class Judge:
             slot = slot._replace(library=step.library, certain=step.certain)
         if not slot.certain and not slot.address and not self.counts(slot.name, reading.module.text):
             return
-        owner = self._owner(slot, reading)
+        taker = "" if slot.address else stranger(slot, reading)
+        if taker and not self.counts(slot.name, reading.module.text):
+            return
+        owner = self._owner(slot, reading, taker)
         if owner is None:
             return
-        for literal in reading.folder.literals(slot.value, owner.choices):
-            fix = _fix(reading.module, literal.place, replacement(owner))
-            said = self.message(slot.name, literal.value, owner, literal.origin)
+        literals = reading.folder.literals(slot.value, owner.choices)
+        fix = "" if taker or not literals else _fix(slot, literals, owner, reading)
+        for literal in literals:
+            said = self.message(slot.name, literal.value, owner, literal.origin, taker)
             found = finding(
                 reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix
             )
-            agrees = self.agrees(literal.value, owner)
-            yield replace(found, address=owner.address, bound=owner.field, agrees=agrees)
+            agrees = not taker and self.agrees(literal.value, owner)
+            yield replace(found, address=owner.address, bound=owner.field, stranger=taker, agrees=agrees)
 
     def counts(self, name: str, text: str) -> bool:
         """Say whether a name needs no evidence of its own in a file with this text; see ``words``."""
@@ -70,15 +78,28 @@ class Judge:
 
     def remark(self, rule: ModuleType, remark: Remark, module: Module) -> Finding:
         """Return the finding of a remark."""
+        fix = line_of(remark.rewrite, remark.address, module)
         said = finding(
-            module, remark.place, rule.CODE, remark.key, remark.name, remark.value, remark.message, remark.fix
+            module, remark.place, rule.CODE, remark.key, remark.name, remark.value, remark.message, fix
         )
         return replace(said, address=remark.address)
 
-    def message(self, name: str, value: float | str, owner: Owner, origin: Written | None = None) -> str:
-        """Say what stands where, which key owns it, and whether the two agree."""
-        where = f" (written in {origin})" if origin else ""
-        return f"{name} = {value}{where} is a literal: {owner.key} owns it{self._compared(value, owner)}"
+    def message(
+        self, name: str, value: float | str, owner: Owner, origin: Written | None = None, taker: str = ""
+    ) -> str:
+        """Say what stands where, which key owns it, and whether the two agree.
+
+        Args:
+            name: as the source writes it.
+            value: the literal's.
+            owner: of the name.
+            origin: where it is written when not in place.
+            taker: a callable of another package, whose parameter it is.
+        """
+        said = f"{name} = {value}" + (f" (written in {origin})" if origin else "") + " is a literal"
+        if taker:
+            return f"{said}: {owner.key} owns the name, but {taker} takes it, which is of another package"
+        return f"{said}: {owner.key} owns it{self._compared(value, owner)}"
 
     def agrees(self, value: float | str, owner: Owner) -> bool:
         """Say whether a literal is the value that each key of its owner has; without any value it is not."""
@@ -95,15 +116,22 @@ class Judge:
         listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
         few = listed if len(shown) <= 5 else f"one of {len(shown)} values"
         some = any(_same(value, other) for other in held)
-        return f"; the {self.source} value is {few}" + ("" if some else ", the literal differs")
+        agrees = "the literal equals one of them" if some else "the literal differs"
+        return f"; the {self.source} value is {few}, {agrees}"
 
-    def _owner(self, slot: Slot, reading: Reading) -> Owner | None:
+    def _owner(self, slot: Slot, reading: Reading, taker: str) -> Owner | None:
         if slot.address:
             return self.addressed(slot.address)
-        library = slot.library or self._library_around(slot.value, reading)
+        library = "" if taker else slot.library or self._library_around(slot.value, reading)
         timeframe = self._timeframe_around(slot.value, reading)
         owner = self.names.owner(slot.name, library, timeframe) or self.names.owner(slot.name, "", timeframe)
-        return owner and with_field(owner, slot.field, self.names)
+        return owner and with_field(owner, slot.field or self._bound_said(slot.name, owner), self.names)
+
+    def _bound_said(self, name: str, owner: Owner) -> str:
+        """Return the bound that a name says: ``GAMMA_MAX`` is one of gamma's range, and no gamma."""
+        about, _, last = name.lower().rpartition("_")
+        of = self.names.owner(about) if last in _BOUNDS else None
+        return _BOUNDS[last] if of and of.parameter == owner.parameter and not owner.field else ""
 
     def addressed(self, address: tuple[str, ...]) -> Owner:
         """Return the owner that the source names by address; a part it computes is ``<...>``."""
@@ -147,17 +175,10 @@ def _names_around(module: Module, node: ast.AST) -> Iterator[str]:
 
 def with_field(owner: Owner, field: str, names: Names) -> Owner:
     """Return the owner of a range's bound instead of the value's, when the parameter is tuned."""
-    if not field or not names.is_tuned(owner.parameter):
+    if not field or not names.tuned_type(owner.parameter):
         return owner
     keys = " or ".join(f"{key}_{field.upper()}" for key in owner.key.split(" or "))
     return owner._replace(key=keys, field=field)
-
-
-def replacement(owner: Owner) -> str:
-    """Return the call that reads the governed value."""
-    given = ", ".join(part[1:-1] if part.startswith("<") else f'"{part}"' for part in owner.address)
-    attribute = _FIELD_ATTRIBUTES.get(owner.field)
-    return f"hp.range({given}).{attribute}" if attribute else f"setpoint.resolve({given})"
 
 
 def finding(  # noqa: PLR0917 - the fields of a finding, in their order
@@ -181,20 +202,9 @@ def finding(  # noqa: PLR0917 - the fields of a finding, in their order
     )
 
 
-def column_of(module: Module, line: int, offset: int) -> int:
-    """Return the 1-based column, in characters, of ``ast``'s offset in bytes."""
-    text = module.lines[line - 1] if line <= len(module.lines) else ""
-    return len(text.encode()[:offset].decode(errors="ignore")) + 1
-
-
-def _fix(module: Module, place: ast.expr, call: str) -> str:
-    last = place.end_lineno or place.lineno
-    start, end = (
-        column_of(module, place.lineno, place.col_offset),
-        column_of(module, last, place.end_col_offset or 0),
-    )
-    first = module.lines[place.lineno - 1]
-    return (first[: start - 1] + call + module.lines[last - 1][end - 1 :]).strip()
+def _fix(slot: Slot, literals: list[Literal], owner: Owner, reading: Reading) -> str:
+    rewrite = slot.rewrite or rewrite_of(literals, owner, reading)
+    return line_of(rewrite, owner.address, reading.module)
 
 
 def _keys(owner: Owner, values: Mapping[str, Any]) -> list[str]:

@@ -87,14 +87,14 @@ def steps_of(module: Module, names: Names) -> dict[str, list[ast.expr]]:
     return steps
 
 
-def library_of_steps(name: str, steps: dict[str, list[ast.expr]], module: Module, names: Names) -> str | None:
-    """Return the library of the nearest known step, an empty text for another's model, None for no step."""
+def models_of_step(name: str, steps: dict[str, list[ast.expr]], module: Module) -> list[ast.Call]:
+    """Return what stands at the nearest known step of ``clf__gamma``; nothing where a run decides it."""
     for step in reversed(name.split("__")[:-1]):
         made = [module.expression(model) for model in steps.get(step, ())]
-        if made and all(isinstance(model, ast.Call) for model in made):
-            found = {library_of_model(model, module, names) for model in made}
-            return found.pop() if len(found) == 1 else ""
-    return None
+        called = [model for model in made if isinstance(model, ast.Call)]
+        if called and len(called) == len(made):
+            return called
+    return []
 
 
 def _last_name(node: ast.expr) -> str:

@@ -316,9 +316,10 @@ class Names:
     def _signature_by_class(self) -> dict[str, tuple[str, ...]]:
         return {name.rpartition(".")[2]: given for name, given in self.signatures.items() if _is_class(name)}
 
-    def is_tuned(self, parameter: str) -> bool:
-        """Say whether a declared parameter has a governed search range."""
-        return any(p.tuned for m in self.catalogues.members for p in m.parameters if p.name == parameter)
+    def tuned_type(self, parameter: str) -> str:
+        """Return the type of a declared parameter that has a governed search range; else nothing."""
+        declared = (p for member in self.catalogues.members for p in member.parameters if p.tuned)
+        return next((p.type for p in declared if p.name == parameter), "")
 
     @cached_property
     def timeframes(self) -> frozenset[str]:

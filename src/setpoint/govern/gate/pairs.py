@@ -19,7 +19,6 @@ import re
 from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.finding import Finding
-from setpoint.govern.gate.judge import replacement
 from setpoint.govern.gate.texts import NUMBER, text_pairs
 from setpoint.govern.gate.words import LIBRARY_WORDS, PARAMS_LIKE
 
@@ -181,7 +180,7 @@ def _finding(pair: Pair, value: float | str, path: str, judge: Judge, *, rule: s
         name=pair.name,
         value=value,
         message=judge.message(pair.name, value, owner) if owner else pair.name,
-        fix=replacement(owner) if owner else "",
+        fix="",
         where=".".join(pair.above),
         agrees=owner is not None and judge.agrees(value, owner),
     )

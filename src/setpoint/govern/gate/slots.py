@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     import ast
 
 
+#: Where a rewrite takes the parts and the name of the key: ``setpoint.resolve(<address>)``.
+ADDRESS = "<address>"
+
+
+class Rewrite(NamedTuple):
+    """An expression that gives way as a whole, and what stands there instead."""
+
+    place: ast.expr
+    #: Source with ``ADDRESS`` in it, or without; empty when nothing that works could stand there.
+    expression: str
+
+
 class Slot(NamedTuple):
     """A named place and the expression that fills it."""
 
@@ -25,6 +37,8 @@ class Slot(NamedTuple):
     field: str = ""
     #: The address that the source itself says, such as ``("xgb", "5m", "gamma")``.
     address: tuple[str, ...] = ()
+    #: What a fix rewrites when that is more than the literal.
+    rewrite: Rewrite | None = None
 
 
 class Remark(NamedTuple):
@@ -35,6 +49,6 @@ class Remark(NamedTuple):
     key: str
     value: int | float | str
     message: str
-    fix: str = ""
+    rewrite: Rewrite | None = None
     #: What ``resolve`` would take, were the name declared; see ``Finding``.
     address: tuple[str, ...] = ()

@@ -313,6 +313,12 @@ def element_at(target: ast.Tuple | ast.List, value: ast.expr | None, position: i
     return value.elts[position + surplus] if position + surplus < len(value.elts) else None
 
 
+def column_of(module: Module, line: int, offset: int) -> int:
+    """Return the 1-based column, in characters, of ``ast``'s offset in bytes."""
+    text = module.lines[line - 1] if line <= len(module.lines) else ""
+    return len(text.encode()[:offset].decode(errors="ignore")) + 1
+
+
 _SURVEYS: dict[type[ast.AST], Any] = {
     ast.Import: _survey_import,
     ast.ImportFrom: _survey_import_from,

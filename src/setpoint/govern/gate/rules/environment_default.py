@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.environment import is_environment
+from setpoint.govern.gate.environment import is_environment, resolved
 from setpoint.govern.gate.folding import DEFAULT_KEYWORDS
-from setpoint.govern.gate.slots import Slot
+from setpoint.govern.gate.slots import Rewrite, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,5 +31,7 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
         return
     name = reading.folder.text(node.args[0])
     defaults = [*node.args[1:2], *(k.value for k in node.keywords if k.arg in DEFAULT_KEYWORDS)]
+    is_governed = name.upper().startswith(reading.names.prefixes)
+    rewrite = (resolved(node, name, reading) or Rewrite(node, "")) if is_governed else None
     for default in defaults if name else ():
-        yield Slot(name, default)
+        yield Slot(name, default, rewrite=rewrite)

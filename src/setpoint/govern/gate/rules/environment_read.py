@@ -14,7 +14,7 @@ import re
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.environment import is_environment, is_reader, mentions_environment
+from setpoint.govern.gate.environment import is_environment, is_reader, mentions_environment, resolved
 from setpoint.govern.gate.slots import Remark
 from setpoint.govern.gate.variables import Text, Variables
 
@@ -44,19 +44,20 @@ def find(node: Node, reading: Reading) -> Iterator[Remark]:
             said = [text for text in named if _is_governed(text, reading.names.prefixes)]
         if is_beginning:
             said = [text._replace(whole=False) for text in said]
-        yield from _remarks(place, said, reading)
+        yield from _remarks(node, place, said, reading)
     for field in _settings(node) if isinstance(node, ast.ClassDef) else ():
-        yield from _remarks(field, [Text(field.id)], reading)
+        yield from _remarks(node, field, [Text(field.id)], reading)
 
 
-def _remarks(place: ast.expr, texts: list[Text], reading: Reading) -> Iterator[Remark]:
+def _remarks(node: Node, place: ast.expr, texts: list[Text], reading: Reading) -> Iterator[Remark]:
     governed = [text for text in texts if _is_governed(text, reading.names.prefixes)]
     if governed:
         name = commonprefix([text.said for text in governed])  # noqa: RUF071 - variables are no paths
         is_only = texts == [Text(name)]
         owner = reading.names.owner(name) if is_only else None
         key, address = (owner.key, owner.address) if owner else (f"{name}*", ())
-        yield Remark(place, name, key, name, _message(name), _fix(address), address)
+        rewrite = resolved(node, name, reading) if is_only else None
+        yield Remark(place, name, key, name, _message(name), rewrite, address)
 
 
 def _is_governed(text: Text, prefixes: tuple[str, ...]) -> bool:
@@ -113,7 +114,3 @@ def _is_env_argument(node: ast.Dict, module: Module) -> bool:
 
 def _message(name: str) -> str:
     return f"{name} is read from the environment past the resolver, without type, bounds or record"
-
-
-def _fix(address: tuple[str, ...]) -> str:
-    return f"setpoint.resolve({', '.join(map(repr, address))})".replace("'", '"') if address else ""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.govern.gate.slots import Slot
+from setpoint.govern.gate.fixes import source_of
+from setpoint.govern.gate.slots import Rewrite, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,4 +30,17 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
     for keyword in node.keywords:
         if keyword.arg == "fallback":
             address = tuple(given) or ("fallback",)
-            yield Slot(address[-1].strip("<>"), keyword.value, address=address, certain=True)
+            rewrite = Rewrite(node, _without(node, reading))
+            name = address[-1].strip("<>")
+            yield Slot(name, keyword.value, address=address, certain=True, rewrite=rewrite)
+
+
+def _without(call: ast.Call, reading: Reading) -> str:
+    """Return the source of a call without its fallback."""
+    given = [source_of(argument, reading.module) for argument in call.args]
+    given += [
+        ("**" if keyword.arg is None else f"{keyword.arg}=") + source_of(keyword.value, reading.module)
+        for keyword in call.keywords
+        if keyword.arg != "fallback"
+    ]
+    return f"{source_of(call.func, reading.module)}({', '.join(given)})"

@@ -13,8 +13,9 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from setpoint.govern.gate.fixes import source_of
 from setpoint.govern.gate.folding import DIMENSIONS, SPACES
-from setpoint.govern.gate.slots import Slot
+from setpoint.govern.gate.slots import ADDRESS, Rewrite, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,8 @@ CODE, NAME = "SPG113", "suggested"
 NODES = (ast.Call,)
 _SPACES = SPACES | DIMENSIONS
 _TUNERS = re.compile(r"\bhp\b|skopt|ConfigSpace")
-_BOUNDS = {1: "range_min", 2: "range_max", "low": "range_min", "high": "range_max"}
+_BOUNDS: dict[int | str, str] = {1: "range_min", 2: "range_max", "low": "range_min", "high": "range_max"}
+_TYPES = {"suggest_float": "float", "suggest_int": "int"}
 
 
 def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
@@ -43,8 +45,24 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
         tunes = _TUNERS.search(reading.module.dotted(node.func)) is not None
         yield Slot(name, node, certain=tunes and bool(reading.module.libraries))
         return
+    rewrite = _ranged(node, name, reading)
+    bounds = {} if called == "suggest_categorical" else _BOUNDS
     for position, value in enumerate(node.args[1:], start=1):
-        yield Slot(name, value, certain=True, field=_BOUNDS.get(position, ""))
+        yield Slot(name, value, certain=True, field=bounds.get(position, ""), rewrite=rewrite)
     for keyword, value in keywords.items():
         if keyword not in {"name", "log"}:
-            yield Slot(name, value, certain=True, field=_BOUNDS.get(keyword, ""))
+            yield Slot(name, value, certain=True, field=bounds.get(keyword, ""), rewrite=rewrite)
+
+
+def _ranged(call: ast.Call, name: str, reading: Reading) -> Rewrite:
+    """Return the suggestion within the governed range; a step, choices and another type have none."""
+    asked = dict(zip(("name", "low", "high"), call.args, strict=False))
+    asked |= {keyword.arg or "**": keyword.value for keyword in call.keywords}
+    owner = reading.names.owner(name)
+    is_whole = len(call.args) <= 3 and asked.keys() - {"log"} == {"name", "low", "high"}
+    if not isinstance(call.func, ast.Attribute) or owner is None or not is_whole:
+        return Rewrite(call, "")
+    if reading.names.tuned_type(owner.parameter) != _TYPES.get(call.func.attr):
+        return Rewrite(call, "")
+    trial, named = source_of(call.func.value, reading.module), source_of(asked["name"], reading.module)
+    return Rewrite(call, f"setpoint.pinned().range({ADDRESS}).suggest({trial}, {named})")

@@ -7,7 +7,8 @@ in a dict of parameters count wherever the file puts them: in its display, ``dic
 So does a misspelt name, which most libraries drop without failing: ``XGBClassifier(learnin_rate=rate)`` is
 a finding that says the nearest name. Arguments of the library's own, such as callbacks and data, are none.
 How a fit runs (threads, verbosity, device) and what the harness decides (objective, metric, seed) is left
-alone, and so is a name that resembles one of these.
+alone, and so is a name that resembles one of these. There is no key to read yet, so no line would replace
+it: declare the parameter.
 """
 
 from __future__ import annotations
