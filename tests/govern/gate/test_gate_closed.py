@@ -9,7 +9,7 @@ import pytest
 from setpoint.errors import InvalidDocument, MissingError
 from setpoint.govern.gate.__main__ import main
 from setpoint.govern.gate.config import Config, Exclusion, find_root, load_config
-from setpoint.govern.gate.scan import files_in_scope
+from setpoint.govern.gate.scope import files_in_scope
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TABLE = "[tool.setpoint.gate]\n"

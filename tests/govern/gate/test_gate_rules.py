@@ -228,3 +228,19 @@ def test_modules_that_import_from_each_other_end(gate):
     )
 
     assert (told.findings, told.failures) == ([], [])
+
+
+AMBIGUOUS = """
+depth = 6
+iterations = 500
+params = {"gamma": 0.1}
+parser.add_argument("--depth", default=6)
+model.gamma = 0.1
+ax.plot(rows, alpha=0.5)
+"""
+
+
+@pytest.mark.parametrize(("declared", "lines"), [(True, [2, 3, 4, 5, 6]), (False, [])])
+def test_an_included_folder_is_training_code(gate, declared, lines):
+    """There a catalogue's own names are findings without further evidence; an alias such as alpha is none."""
+    assert [finding.line for finding in gate(AMBIGUOUS, declared=declared).findings] == lines

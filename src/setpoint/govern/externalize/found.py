@@ -23,7 +23,8 @@ from setpoint.govern.externalize.texts import existing
 from setpoint.govern.externalize.unmovable import Unmovable
 from setpoint.govern.gate.config import Config, load_config
 from setpoint.govern.gate.rules import undeclared
-from setpoint.govern.gate.scan import PYTHON, files_in_scope, relative, scan
+from setpoint.govern.gate.scan import scan
+from setpoint.govern.gate.scope import PYTHON, files_in_scope, relative
 from setpoint.govern.gate.suppressions import apply_suppressions
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ from setpoint.govern.gate.judge import Judge
 from setpoint.govern.gate.names import Names
 from setpoint.govern.gate.outputs import FORMS, Outcome, summary
 from setpoint.govern.gate.rules import fallback
-from setpoint.govern.gate.scan import Scan, relative, scan
+from setpoint.govern.gate.scan import Scan, scan
+from setpoint.govern.gate.scope import relative
 from setpoint.govern.gate.self_test import self_test
 from setpoint.govern.gate.suppressions import apply_suppressions
 from setpoint.govern.gate.window import deadline, parse_instant, warns_only

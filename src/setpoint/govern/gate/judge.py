@@ -65,7 +65,7 @@ class Judge:
     def counts(self, name: str, text: str) -> bool:
         """Say whether a name needs no evidence of its own in a file with this text; see ``words``."""
         if not self.names.is_distinctive(name):
-            return False
+            return self.declared and self.names.is_own(name)
         return self.declared or not self.names.is_common(name) or self.names.shows_training(text)
 
     def remark(self, rule: ModuleType, remark: Remark, module: Module) -> Finding:

@@ -184,6 +184,20 @@ class Names:
         """Say whether a catalogue owns a spelling of this name."""
         return self.owner(name) is not None
 
+    def is_own(self, name: str) -> bool:
+        """Say whether a catalogue calls a model's parameter just so: no alias, no prefix, no suffix."""
+        return name.strip("_-").replace("-", "_").lower() in self._own
+
+    @cached_property
+    def _own(self) -> frozenset[str]:
+        keys = self.catalogues.keys.values()
+        return frozenset(declared.parameter.name for declared in keys if declared.key.parts)
+
+    @cached_property
+    def own_prefilter(self) -> re.Pattern[bytes]:
+        """What every file holds, in lower case, that says one of the catalogues' own names."""
+        return re.compile(rb"\b_?(?:%s)\b" % "|".join(sorted(self._own)).encode())
+
     def is_of_library(self, name: str) -> bool:
         """Say whether a governed name is a parameter of a library, rather than of the training around it."""
         found = self.owner(name)

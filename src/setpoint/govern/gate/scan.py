@@ -1,31 +1,27 @@
-"""GOVERN: read a tree: which files, which of them need parsing, and what each one holds.
+"""GOVERN: judge the files of a tree: which of them need parsing, and what each one holds.
 
-Guarantees: a file or folder that cannot be read or parsed is a failure, and so are a path that is not there,
-a folder with nothing to read, and an exclusion of nothing. A file whose bytes hold no distinctive name,
-library or prefix, and nothing that could hide one, is not parsed. Refuses to follow links out of the tree.
+Guarantees: a file or folder that cannot be read or parsed is a failure. A file whose bytes hold no
+distinctive name, library or prefix, and nothing that could hide one, is not parsed.
 """
 
 from __future__ import annotations
 
 import io
-import os
 import re
 import signal
 import tokenize
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.errors import MissingError
 from setpoint.govern.gate.borrowers import Borrowers
-from setpoint.govern.gate.config import under
 from setpoint.govern.gate.data import findings_in_data, is_data
 from setpoint.govern.gate.evidence import Reading
 from setpoint.govern.gate.folding import Folder
 from setpoint.govern.gate.imports import Imports
 from setpoint.govern.gate.rules import RULES, TEXTS, environment_read
+from setpoint.govern.gate.scope import divided, relative
 from setpoint.govern.gate.slots import Slot
 from setpoint.govern.gate.source import Module
 from setpoint.govern.gate.suppressions import Suppression, read_suppressions
@@ -34,17 +30,13 @@ from setpoint.govern.gate.unjudgeable import Unjudgeable
 if TYPE_CHECKING:
     import ast
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
     from types import ModuleType
 
     from setpoint.govern.gate.config import Config
     from setpoint.govern.gate.finding import Finding
     from setpoint.govern.gate.judge import Judge
 
-PYTHON = frozenset({".py", ".pyi", ".pyw"})
-#: Folders that hold nobody's source; a hidden folder is left out too.
-_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
-#: What packaging leaves directly below the root; elsewhere, or with an ``__init__.py``, they are source.
-_PACKAGING = frozenset({"build", "dist"})
 _MARK = b"setpoint:"
 #: What hides a name from a search of bytes: UTF-16 and UTF-32, and the escape of an ASCII character.
 _HIDES = re.compile(rb"\0|\\u00[2-7]")
@@ -92,7 +84,7 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
     Raises:
         MissingError: as ``files_in_scope``.
     """
-    files, outside = _divided(list(paths), root, config)
+    files, outside = divided(list(paths), root, config)
     # Whoever names folders declares that every file in them is training code.
     judge = replace(judge, declared=bool(config.include))
     suspects, failures, borrowers = [], [], Borrowers(judge.names.prefixes)
@@ -128,6 +120,8 @@ def _is_suspect(content: bytes, judge: Judge) -> bool:
     """Say whether a file needs parsing; ``content`` is in lower case."""
     if _MARK in content or judge.names.prefilter.search(content) or _HIDES.search(content):
         return True
+    if judge.declared and judge.names.own_prefilter.search(content):
+        return True
     # A fallback of the resolver is a finding whatever else the file says.
     return b"fallback" in content and b"resolve" in content
 
@@ -141,92 +135,6 @@ def _read(suspects: list[Path], reader: Reader) -> Iterator[Told]:
         PROCESSES, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_DFL)
     ) as pool:
         yield from pool.map(reader.read, suspects, chunksize=len(suspects) // (4 * PROCESSES))
-
-
-def files_in_scope(paths: list[Path], root: Path, config: Config) -> list[Path]:
-    """Return the files to judge: absolute, sorted, each once.
-
-    A folder that cannot be listed is among them: whoever reads it learns why.
-
-    Raises:
-        MissingError: a path is not there or holds nothing to read, an exclusion names nothing, or no file is
-            in scope; files that are named one by one may all lie outside.
-    """
-    return _divided(paths, root, config)[0]
-
-
-def _divided(paths: list[Path], root: Path, config: Config) -> tuple[list[Path], int]:
-    """Return the files in scope, and how many of those below the paths are not."""
-    _refuse_idle(config, root)
-    found: set[Path] = set()
-    for path in paths or [root / folder for folder in config.include] or [root]:
-        below = set(_below(_located(path), root))
-        if not below:
-            raise MissingError(
-                f"{path} holds no file that the gate reads.",
-                hint="a gate that reads nothing would pass everything: correct the path, or `include`",
-            )
-        found |= below
-    in_scope = sorted(file for file in found if _in_scope(relative(file, root), config))
-    only_files = bool(paths) and all(path.is_file() for path in paths)
-    if not in_scope and not only_files:
-        raise MissingError(
-            "no file is in scope: a gate that reads nothing would pass everything.",
-            hint="give a folder with source, or correct include and exclude",
-        )
-    return in_scope, len(found) - len(in_scope)
-
-
-def _refuse_idle(config: Config, root: Path) -> None:
-    for exclusion in config.exclude:
-        named = os.path.lexists(root / exclusion.path)
-        if not named and not any(exclusion.covers(relative(file, root)) for file in _below(root, root)):
-            raise MissingError(
-                f"the exclusion {exclusion.path!r} names nothing.",
-                hint="take it out of pyproject.toml, or correct its path",
-            )
-
-
-def _located(path: Path) -> Path:
-    """Return a path that is there, in its one spelling."""
-    try:
-        path.stat()
-    except OSError as problem:
-        raise MissingError(
-            f"{path} is not there: {problem.strerror}.",
-            hint="correct the path, or `include` in pyproject.toml",
-        ) from None
-    return Path(os.path.normpath(path.absolute()))
-
-
-def _below(path: Path, root: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-    if not path.is_dir():
-        return
-    refused: list[OSError] = []
-    for folder, folders, names in os.walk(path, onerror=refused.append):
-        here = Path(folder)
-        folders[:] = [name for name in folders if not _is_skipped(here / name, root)]
-        yield from (here / name for name in names if Path(name).suffix.lower() in PYTHON or is_data(name))
-    yield from (Path(problem.filename) for problem in refused)
-
-
-def _is_skipped(folder: Path, root: Path) -> bool:
-    if folder.name in _PACKAGING:
-        return folder.parent == root.absolute() and not os.path.lexists(folder / "__init__.py")
-    return folder.name in _SKIPPED or folder.name.startswith(".")
-
-
-def _in_scope(path: str, config: Config) -> bool:
-    included = not config.include or any(under(path, folder) for folder in config.include)
-    return included and not config.excluded(path)
-
-
-def relative(file: Path, root: Path) -> str:
-    """Return a file's POSIX path relative to the root, or absolute when it lies elsewhere."""
-    path, top = (Path(os.path.normpath(one.absolute())) for one in (file, root))
-    return (path.relative_to(top) if path.is_relative_to(top) else path).as_posix()
 
 
 class Reader:

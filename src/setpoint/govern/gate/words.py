@@ -14,7 +14,8 @@ uses for other things. It is a finding only with evidence of a library, which is
    for a library's model (``GridSearchCV(XGBClassifier(), {...})``), or stands under a library's name;
 3. it is the name of a ``suggest_*`` call;
 4. it stands in a signature or a class body beside a distinctive name;
-5. a library's word is in front of it (``XGB_GAMMA``, ``xgbclassifier__gamma``), or the name of a pipeline's
+5. a catalogue calls a model's parameter just so, in a folder that the configuration includes;
+6. a library's word is in front of it (``XGB_GAMMA``, ``xgbclassifier__gamma``), or the name of a pipeline's
    step that is a library's model (``clf__gamma`` beside ``("clf", XGBClassifier())``).
 
 **Common**: ``COMMON`` names are two words, yet ordinary code says them too: a limit on recursion is a
