@@ -23,7 +23,7 @@ CELLS = [
     {"cell_type": "code", "source": ["%%bash\n", "learning_rate=0.9\n"]},
     {"cell_type": "code", "source": ["%%time\n", "subsample = 0.", "625\n"]},
 ]
-LITERALS = ["0.125", "37", "-3", "777", "0.625"]
+LITERALS = ["0.125", "37", "-3", "2", "777", "0.625"]
 
 
 @pytest.mark.parametrize("indent", [None, 1, 4, "\t"])

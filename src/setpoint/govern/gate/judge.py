@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _BOUNDS = {"min": "range_min", "low": "range_min", "max": "range_max", "high": "range_max"}
 
 
+#: Rules of what a file names itself: variables, items, attributes, fields, options, settings.
+_STATED = frozenset({"SPG101", "SPG103", "SPG104", "SPG107", "SPG111", "SPG112", "SPG115"})
+
+
 @dataclass(frozen=True)
 class Judge:
     """Turns slots and remarks of any file into findings.
@@ -52,10 +56,11 @@ class Judge:
         step = reading.of_step(slot.name) if "__" in slot.name.strip("_") else None
         if step is not None:
             slot = slot._replace(library=step.library, certain=step.certain)
-        if not slot.certain and not slot.address and not self.counts(slot.name, reading.module.text):
+        is_said = self.counts(slot.name, reading.module.text)
+        if not (slot.certain or slot.address or is_said or self._is_stated(rule.CODE, slot.name)):
             return
         taker = "" if slot.address else stranger(slot, reading)
-        if taker and not self.counts(slot.name, reading.module.text):
+        if taker and not is_said:
             return
         owner = self._owner(slot, reading, taker)
         if owner is None:
@@ -73,8 +78,12 @@ class Judge:
     def counts(self, name: str, text: str) -> bool:
         """Say whether a name needs no evidence of its own in a file with this text; see ``words``."""
         if not self.names.is_distinctive(name):
-            return self.declared and self.names.is_own(name)
+            return False
         return self.declared or not self.names.is_common(name) or self.names.shows_training(text)
+
+    def _is_stated(self, rule: str, name: str) -> bool:
+        """Say whether training code gives something just that name, which no call does for it."""
+        return self.declared and rule in _STATED and self.names.is_own(name)
 
     def remark(self, rule: ModuleType, remark: Remark, module: Module) -> Finding:
         """Return the finding of a remark."""
