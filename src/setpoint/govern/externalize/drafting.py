@@ -42,7 +42,7 @@ def drafted(library: str, name: str, value: Scalar, source: str, names: Names) -
     Raises:
         Unmovable: the library has no such parameter, or a catalogue could not name it.
     """
-    if not names.is_parameter(name, library):
+    if not names.libraries.is_parameter(name, library):
         raise Unmovable("neither a catalogue nor the library knows it: is it misspelt?")
     if not _PARAMETER.match(name):
         raise Unmovable("no catalogue can declare this spelling: use the library's plain name")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from setpoint.govern.gate.names import MODULES
+from setpoint.govern.gate.libraries import MODULES
 from setpoint.govern.gate.source import FUNCTIONS
 
 if TYPE_CHECKING:

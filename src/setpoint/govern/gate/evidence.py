@@ -76,7 +76,7 @@ class Reading:
         return self._libraries[call]
 
     def _library(self, call: ast.Call) -> str:
-        if library := self.names.library_of(self.module.target(call)):
+        if library := self.names.libraries.library_of(self.module.target(call)):
             return library
         if isinstance(call.func, ast.Attribute) and call.func.attr in _OF_INSTANCES:
             return library_of_model(call.func.value, self.module, self.names)

@@ -27,7 +27,9 @@ def library_of_model(node: ast.expr, module: Module, names: Names, depth: int = 
     made = module.expression(node)
     if not isinstance(made, ast.Call) or depth > _DEEPEST:
         return ""
-    if found := names.library_of(module.target(made)) or library_of_callable(made.func, module, names):
+    if found := names.libraries.library_of(module.target(made)) or library_of_callable(
+        made.func, module, names
+    ):
         return found
     called = _last_name(made.func)
     if called in _SAME and made.args:
@@ -46,12 +48,12 @@ def library_of_callable(node: ast.expr, module: Module, names: Names) -> str:
         made = module.expression(node)
         if isinstance(made, ast.Call):
             return (
-                names.library_of(module.target(made))
+                names.libraries.library_of(module.target(made))
                 if module.target(made) != module.dotted(made.func)
                 else ""
             )
         if made is not node:
-            return names.library_of(module.dotted(made))
+            return names.libraries.library_of(module.dotted(made))
         defined = module.definitions.get(node.id)  # type: ignore[assignment]
     else:
         return ""
@@ -60,7 +62,9 @@ def library_of_callable(node: ast.expr, module: Module, names: Names) -> str:
 
 def library_of_bases(node: ast.ClassDef, module: Module, names: Names) -> str:
     """Return the library whose model a class extends, or an empty text."""
-    return next((found for base in node.bases if (found := names.library_of(module.dotted(base)))), "")
+    return next(
+        (found for base in node.bases if (found := names.libraries.library_of(module.dotted(base)))), ""
+    )
 
 
 def searched_model(call: ast.Call) -> ast.expr | None:

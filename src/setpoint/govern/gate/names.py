@@ -1,50 +1,39 @@
 """GOVERN: whose name it is: every spelling of every declared parameter, over all libraries.
 
-``names.json`` holds what the installed libraries said about themselves (aliases, parameters, positional
+``libraries`` knows what the libraries say about themselves (aliases, parameters, positional
 signatures); the catalogues say which of those are governed, and by which key.
 
 Guarantees: one spelling has one owner for each library; ``words`` says which spellings need evidence.
-Refuses a names file it cannot read whole.
+Refuses to guess: what the source leaves open stays in angle brackets.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.keys import RANGE_FIELDS
-from setpoint.errors import InvalidDocument
+from setpoint.govern.gate.libraries import CONVENTIONAL, MODULES, Libraries
+from setpoint.govern.gate.patterns import pattern_of
 from setpoint.govern.gate.words import (
     AMBIGUOUS,
     COMMON,
     DISTINCTIVE_WORDS,
     LIBRARY_WORDS,
-    PLUMBING,
     PREFIXES,
     SUFFIXES,
     WRAPPER_STEP,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from setpoint.declare.catalogue import Catalogue, Catalogues
     from setpoint.declare.parameters import Parameter
 
-_FILE = Path(__file__).with_name("names.json")
 _KINDS = {"value": "param", "max_rounds": "rounds", "early_stopping": "early_stopping", "alone": "param"}
-#: What scripts call the libraries when they import them as the libraries' own guides do.
-CONVENTIONAL = {"xgb": "xgboost", "lgb": "lightgbm", "lgbm": "lightgbm", "cb": "catboost"}
-MODULES = {"xgboost": "xgb", "lightgbm": "lgb", "catboost": "cb"}
-#: What trains in any module of a library, or of another project's module for it: ``xgboost.dask.train``.
-_TRAINS = re.compile(r"(?:Classifier|Regressor|Ranker|Booster|\b(?:train|cv))\Z")
-#: How alike, 0 to 1, a misspelt name is to what was meant, and how long a name whose letters changed places.
-_CLOSE, _SHORTEST = 0.88, 5
 #: What sources say for a flag of a catalogue.
 _FLAGS = ("False", "True", "false", "true")
 #: What the libraries call a parameter that belongs to none of them.
@@ -88,51 +77,23 @@ class Spelling(NamedTuple):
 class Names:
     """Every known name; build it once per run with ``load``."""
 
-    def __init__(self, catalogues: Catalogues, libraries: Mapping[str, Mapping[str, object]]) -> None:
-        self.catalogues = catalogues
-        self._aliases: dict[str, dict[str, str]] = {}
-        self._parameters: dict[str, frozenset[str]] = {}
-        self._operational: dict[str, frozenset[str]] = {}
-        #: What else the library's own calls take: data, callbacks, a cluster's client.
-        self._others: dict[str, frozenset[str]] = {}
-        #: Positional parameters of each known callable, by its dotted name.
-        self.signatures: dict[str, tuple[str, ...]] = {}
-        self._library_of: dict[str, str] = {}
+    def __init__(self, catalogues: Catalogues, libraries: Libraries) -> None:
+        self.catalogues, self.libraries = catalogues, libraries
         # Every keyword and parameter of a parsed file is asked about, and most are asked about often.
         self._distinctive_known: dict[str, bool] = {}
-        for library, told in libraries.items():
-            self._learn(library, told)
         self._index: dict[tuple[str, str], _Entry] = {}
         for member in catalogues.members:
             for parameter in member.parameters:
                 self._declare(_Entry(member, parameter))
 
     @classmethod
-    def load(cls, catalogues: Catalogues, path: Path = _FILE) -> Names:
-        """Read the names file.
+    def load(cls, catalogues: Catalogues) -> Names:
+        """Read what the libraries said.
 
         Raises:
-            InvalidDocument: it is missing or not a names file.
+            InvalidDocument: it is missing or cannot be read.
         """
-        try:
-            libraries = json.loads(path.read_text(encoding="utf-8"))["libraries"]
-            return cls(catalogues, libraries)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-            raise InvalidDocument(
-                f"{path.name} cannot be read as a names file: {problem!r}.",
-                hint="write it again from the installed libraries",
-            ) from None
-
-    def _learn(self, library: str, told: Mapping[str, object]) -> None:
-        aliases: dict[str, str] = dict(told["aliases"])  # type: ignore[call-overload]
-        callables: dict[str, list[str]] = dict(told["callables"])  # type: ignore[call-overload]
-        self._aliases[library] = aliases
-        self._operational[library] = frozenset(told["operational"])  # type: ignore[call-overload]
-        self._others[library] = frozenset(told["others"])  # type: ignore[call-overload]
-        self._parameters[library] = frozenset({*told["parameters"], *aliases})  # type: ignore[misc]
-        for name, positional in callables.items():
-            self.signatures[name] = tuple(positional)
-            self._library_of[name] = library
+        return cls(catalogues, Libraries.load())
 
     def _declare(self, entry: _Entry) -> None:
         families = self._families(entry)
@@ -141,22 +102,22 @@ class Names:
         if parameter.passes_to:
             own.discard(parameter.name)
         for family in families:
-            aliases = self._aliases.get(family, {})
-            canonical = {aliases.get(name, name) for name in (parameter.library_name or parameter.name,)}
-            spelled = own | {alias for alias, target in aliases.items() if target in canonical} | canonical
-            for name in spelled:
+            spelled = self.libraries.spellings_of(parameter.library_name or parameter.name, family)
+            for name in own | spelled:
                 self._index.setdefault((family, name), entry)
         if not families or parameter.passes_to:
             for name in own if not families else {parameter.name}:
                 self._index.setdefault(("", name), entry)
         if not families:
-            for library, name in product(self._aliases, _SPELLED.get(parameter.name, ())):
+            for library, name in product(self.libraries.aliases, _SPELLED.get(parameter.name, ())):
                 self._index.setdefault((library, name), entry)
 
     def _families(self, entry: _Entry) -> tuple[str, ...]:
         if entry.parameter.passes_to:
             return (entry.parameter.passes_to,)
-        first = next((part for part in entry.catalogue.parts if set(part.tokens) & set(self._aliases)), None)
+        first = next(
+            (part for part in entry.catalogue.parts if set(part.tokens) & set(self.libraries.aliases)), None
+        )
         if first is None:
             return ()
         return tuple(entry.parameter.applies.get(first.name, tuple(first.tokens)))
@@ -226,42 +187,13 @@ class Names:
         """Say whether a file's text holds a library, a prefix or a distinctive name."""
         return self._training.search(text.lower().encode()) is not None
 
-    def library_of(self, callable_name: str) -> str:
-        """Return the library of a callable's dotted name, or an empty text."""
-        found = self._library_of.get(callable_name)
-        if found is None:
-            found = self._library_by_class.get(callable_name.rpartition(".")[2], "")
-            if not found and _TRAINS.search(callable_name):
-                found = next((MODULES[part] for part in callable_name.split(".") if part in MODULES), "")
-        return found
-
-    def signature_of(self, callable_name: str) -> tuple[str, ...]:
-        """Return the positional parameters of a known callable, or nothing."""
-        known = self.signatures.get(callable_name)
-        if known is None:
-            known = self._signature_by_class.get(callable_name.rpartition(".")[2], ())
-        return known
-
     def undeclared(self, name: str, library: str) -> bool:
         """Say whether a library takes this parameter and no catalogue declares it."""
-        return (
-            (library, name) not in self._index
-            and name not in PLUMBING
-            and self._aliases[library].get(name, name) not in PLUMBING | self._operational[library]
-        )
+        return (library, name) not in self._index and not self.libraries.is_plumbing(name, library)
 
     def nearest(self, name: str, library: str) -> str:
         """Return the hyperparameter that a name is a misspelling of; empty for known and for other names."""
-        known = self._parameters[library] | self._others[library]
-        if name in known or not self.undeclared(name, library):
-            return ""
-        plain = name.lower()
-        close = get_close_matches(plain, known, 1, _CLOSE) or sorted(
-            other for other in known if len(other) >= _SHORTEST and sorted(other) == sorted(plain)
-        )
-        found = self._aliases[library].get(close[0], close[0]) if close else ""
-        is_plumbing = {found, *close[:1]} & (PLUMBING | self._operational[library] | self._others[library])
-        return "" if is_plumbing or not found else close[0]
+        return self.libraries.nearest(name, library) if self.undeclared(name, library) else ""
 
     def open_address(self, name: str, library: str) -> tuple[str, ...]:
         """Return the address that an undeclared parameter of a library would have; see ``Owner.address``."""
@@ -271,10 +203,6 @@ class Names:
                     open_parts = [f"<{each.name}>" for each in member.parts]
                     return (*open_parts[:position], library, *open_parts[position + 1 :], name)
         return (library, name)
-
-    def is_parameter(self, name: str, library: str) -> bool:
-        """Say whether a library has a parameter of this name."""
-        return name in self._parameters[library]
 
     @cached_property
     def prefixes(self) -> tuple[str, ...]:
@@ -287,18 +215,18 @@ class Names:
 
         Ambiguous names are not in it: they need evidence, and every evidence is.
         """
-        return _words(self._training_words | COMMON)
+        return pattern_of(self._training_words | COMMON)
 
     @cached_property
     def _training(self) -> re.Pattern[bytes]:
         # English words are no evidence, though they may be in a finding.
-        return _words(self._training_words - DISTINCTIVE_WORDS)
+        return pattern_of(self._training_words - DISTINCTIVE_WORDS)
 
     @cached_property
     def _training_words(self) -> set[str]:
         words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
         words |= {name for name in CONVENTIONAL if len(name) > 2}  # `cb` is everybody's callback
-        words |= {name.lower() for name in self._library_by_class if WRAPPER_STEP.fullmatch(name.lower())}
+        words |= {name.lower() for name in self.libraries.classes if WRAPPER_STEP.fullmatch(name.lower())}
         words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
         words |= {"suggest_loguniform", "suggest_discrete_uniform"}
         return words - COMMON
@@ -307,14 +235,6 @@ class Names:
     def _distinctive(self) -> frozenset[str]:
         names = {name for _, name in self._index}
         return frozenset(n for n in names if ("_" in n and n not in AMBIGUOUS) or n in DISTINCTIVE_WORDS)
-
-    @cached_property
-    def _library_by_class(self) -> dict[str, str]:
-        return {name.rpartition(".")[2]: lib for name, lib in self._library_of.items() if _is_class(name)}
-
-    @cached_property
-    def _signature_by_class(self) -> dict[str, tuple[str, ...]]:
-        return {name.rpartition(".")[2]: given for name, given in self.signatures.items() if _is_class(name)}
 
     def tuned_type(self, parameter: str) -> str:
         """Return the type of a declared parameter that has a governed search range; else nothing."""
@@ -369,7 +289,9 @@ class Names:
     def _entries(self, base: str, library: str) -> list[tuple[str, _Entry]]:
         if library and (library, base) in self._index:
             return [(library, self._index[library, base])]
-        found = [(lib, self._index[lib, base]) for lib in self._aliases if (lib, base) in self._index]
+        found = [
+            (lib, self._index[lib, base]) for lib in self.libraries.aliases if (lib, base) in self._index
+        ]
         if not found and ("", base) in self._index:
             found = [("", self._index["", base])]
         return found
@@ -421,10 +343,6 @@ def step_library(steps: list[str]) -> str:
     return ""
 
 
-def _is_class(name: str) -> bool:
-    return name.rpartition(".")[2][:1].isupper()
-
-
 def _address_and_key(entry: _Entry, families: list[str], timeframe: str) -> tuple[tuple[str, ...], str]:
     """Fill in the parts of a key that are known; the others stay as their names in angle brackets."""
     address, tokens = [], []
@@ -439,28 +357,3 @@ def _address_and_key(entry: _Entry, families: list[str], timeframe: str) -> tupl
         tokens.append(part.tokens.get(value, f"<{part.name.upper()}>"))
     name = entry.parameter.name
     return (*address, name), "_".join((entry.catalogue.prefix, *tokens, name.upper()))
-
-
-def _words(words: set[str]) -> re.Pattern[bytes]:
-    """Return a pattern of names; what stands before one may be the end of an escape such as a line's."""
-    return re.compile(_trie(words).encode() + rb"(?![a-z0-9])")
-
-
-def _trie(words: set[str]) -> str:
-    """Return a pattern of all words that tests each character once, ``_`` standing for ``-`` too."""
-    root: dict[str, dict[str, object]] = {}
-    for word in words:
-        node: dict[str, object] = root  # type: ignore[assignment]
-        for character in word:
-            node = node.setdefault(character, {})  # type: ignore[assignment]
-        node[""] = {}
-    return _branch(root)
-
-
-def _branch(node: Mapping[str, object]) -> str:
-    rest = [(char, child) for char, child in sorted(node.items()) if char]
-    texts = [("[_-]" if char == "_" else re.escape(char)) + _branch(child) for char, child in rest]  # type: ignore[arg-type]
-    if not texts:
-        return ""
-    joined = texts[0] if len(texts) == 1 else f"(?:{'|'.join(texts)})"
-    return f"(?:{joined})?" if "" in node else joined

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.govern.gate.names import CONVENTIONAL, MODULES
+from setpoint.govern.gate.libraries import CONVENTIONAL, MODULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

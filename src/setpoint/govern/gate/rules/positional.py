@@ -26,7 +26,7 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
     if not node.args:
         return
     target = reading.module.target(node)
-    signature = reading.names.signature_of(target)
+    signature = reading.names.libraries.signature_of(target)
     if not signature:
         yield from _own(node, reading)
     rounds = ROUNDS.get(target)

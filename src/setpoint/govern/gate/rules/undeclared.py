@@ -39,9 +39,9 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Remark]:
     if not library or getattr(node.func, "attr", "") == _FITS:
         return
     target, positional = _called(node, reading)
-    signature = reading.names.signature_of(target)
+    signature = reading.names.libraries.signature_of(target)
     for key in _keywords(node, reading) if "params" not in signature else ():
-        known = reading.names.is_parameter(key.name, library)
+        known = reading.names.libraries.is_parameter(key.name, library)
         if known or reading.names.nearest(key.name, library):
             yield from _remarks(key, library, reading)
     handed = Handed(reading.module, reading.puts, node)
