@@ -78,3 +78,10 @@ def test_no_page_is_of_a_code_that_nothing_says():
     """A notebook that cannot be read is SPG900, as any file; it has no code of its own."""
     assert "notebook" in next(page.title for page in pages() if page.code == "SPG900")
     assert "SPG405" not in {page.code for page in pages()}
+
+
+def test_a_name_behind_an_escaped_line_end_is_found(gate):
+    """In an included folder ``depth`` alone is a finding, also behind the letters of an escape."""
+    text = json.dumps({"cells": [{"cell_type": "code", "source": "x = f()\ndepth = 6"}]})
+
+    assert [found.said for found in gate("", **{"fit.ipynb": text}).findings] == ["depth = 6"]

@@ -157,7 +157,7 @@ class Names:
     @cached_property
     def own_prefilter(self) -> re.Pattern[bytes]:
         """What every file holds, in lower case, that says one of the catalogues' own names."""
-        return re.compile(rb"\b_?(?:%s)\b" % "|".join(sorted(self._own)).encode())
+        return pattern_of(self._own)
 
     def is_of_library(self, name: str) -> bool:
         """Say whether a governed name is a parameter of a library, rather than of the training around it."""

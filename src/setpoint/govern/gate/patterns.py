@@ -9,15 +9,15 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
-def pattern_of(words: set[str]) -> re.Pattern[bytes]:
+def pattern_of(words: Collection[str]) -> re.Pattern[bytes]:
     """Return a pattern of names; what stands before one may be the end of an escape such as a line's."""
     return re.compile(_trie(words).encode() + rb"(?![a-z0-9])")
 
 
-def _trie(words: set[str]) -> str:
+def _trie(words: Collection[str]) -> str:
     root: dict[str, dict[str, object]] = {}
     for word in words:
         node: dict[str, object] = root  # type: ignore[assignment]
