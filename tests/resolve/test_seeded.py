@@ -134,12 +134,11 @@ def test_wrong_arguments_are_named(seeds, given, error, match):
 
 
 def command(cwd, *arguments, **environ):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SETPOINT_", "CVN_"))}
     return subprocess.run(
         [sys.executable, "-m", "setpoint.cli", *arguments],
         cwd=cwd,
         env={
-            **kept,
+            **os.environ,
             "PYTHONPATH": str(Path(setpoint.__file__).parents[1]),
             "SETPOINT_HOME": str(cwd / "home"),
             "SETPOINT_CATALOGUES": "cvntrade",

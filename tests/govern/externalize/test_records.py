@@ -22,13 +22,12 @@ GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 
 
 def python(*arguments, cwd, **environ):
-    """Run Python as a project would, with this Setpoint and none of its settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SETPOINT_", "CVN_"))}
+    """Run Python as a project would, with this Setpoint; ``clean_environment`` took its settings away."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,
         env={
-            **kept,
+            **os.environ,
             "PYTHONPATH": SOURCE,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
