@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from setpoint.govern.gate.judge import Judge
     from setpoint.govern.gate.source import Module
 
-_ANYTHING = re.compile(b"")
-
 
 class Readings(dict[str, "Reading"]):
     """Readings by path, relative to the root.
@@ -46,12 +44,12 @@ class Readings(dict[str, "Reading"]):
         self[path] = self.reader.reading(decoded(file.read_bytes())[0], path, file)
         return self[path]
 
-    def naming(self, path: str, holding: re.Pattern[bytes] = _ANYTHING) -> Iterator[Module]:
+    def naming(self, path: str, holding: re.Pattern[bytes] | None = None) -> Iterator[Module]:
         """Yield the other files that name a file as a module: whatever imports from it does.
 
         Args:
             path: the file.
-            holding: leave out, unparsed, what does not hold this.
+            holding: leave out, unparsed, what does not hold this; None leaves nothing out.
 
         Raises:
             Unmovable: one of them cannot be parsed.
@@ -59,7 +57,7 @@ class Readings(dict[str, "Reading"]):
         file = self.root / path
         stem = (file.parent.name if file.stem == "__init__" else file.stem).encode()
         word = re.compile(rb"\b%s\b" % re.escape(stem))
-        for other in self._files_holding(holding):
+        for other in self._files_holding(holding) if holding else sorted(self.everything):
             content = self._content(other)
             # Looking for bytes takes a tenth of the time that a pattern takes.
             if other != path and stem in content and word.search(content):
