@@ -19,7 +19,7 @@ from setpoint.govern.externalize.kinds import telling_use
 from setpoint.govern.externalize.locating import expression_at, place_of, source_of
 from setpoint.govern.externalize.moves import Move
 from setpoint.govern.externalize.unmovable import Unmovable
-from setpoint.govern.gate.fixes import is_shared, is_step
+from setpoint.govern.gate.fixes import is_shared, is_step, stands_there
 from setpoint.govern.gate.folding import SCALES
 from setpoint.govern.gate.names import choices_of
 
@@ -152,7 +152,7 @@ def _check_place(module: Module, place: ast.expr) -> None:
         raise Unmovable("it changes a value that was there before: write the sum out first")
     if named := names_in(place, module):
         raise Unmovable(f"it is computed from {named}, which may be another value when it runs")
-    if not _reads_as(place, source_of(module, place)):
+    if not stands_there(place, module):
         raise Unmovable("Python does not say where in this f-string it stands: move it out first")
     inner: ast.AST = place
     for up in module.ancestors(place):
@@ -182,14 +182,6 @@ def _up(node: ast.AST, module: Module) -> Iterator[ast.AST]:
     while isinstance(parent := module.parents.get(node), ast.Attribute):
         yield parent
         node = parent
-
-
-def _reads_as(node: ast.expr, source: str) -> bool:
-    """Say whether source is an expression; before Python 3.12 places inside f-strings may be wrong."""
-    try:
-        return ast.dump(ast.parse(f"({source}\n)", mode="eval").body) == ast.dump(node)
-    except (SyntaxError, ValueError):
-        return False
 
 
 def _compiler(function: ast.AST, module: Module) -> str:

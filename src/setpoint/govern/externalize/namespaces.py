@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from setpoint.govern.externalize.importing import binds_setpoint
+from setpoint.govern.gate.source import last_name
 
 if TYPE_CHECKING:
     from setpoint.govern.externalize.readings import Readings
@@ -71,11 +72,10 @@ def _takes_all(node: ast.AST, reading: Reading) -> bool:
 
 def _asks_for(node: ast.AST, own: str) -> bool:
     if isinstance(node, ast.Attribute):
-        return node.attr == "__dict__" and _ends_in(node.value, own)
+        return node.attr == "__dict__" and last_name(node.value) == own
     if not isinstance(node, ast.Call) or not node.args:
         return False
-    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return called in _OTHERS and _ends_in(node.args[0], own)
+    return last_name(node.func) in _OTHERS and last_name(node.args[0]) == own
 
 
 def _is_star(node: ast.AST, own: str) -> bool:
@@ -84,7 +84,3 @@ def _is_star(node: ast.AST, own: str) -> bool:
         and node.names[0].name == "*"
         and (node.module or "").rpartition(".")[2] == own
     )
-
-
-def _ends_in(node: ast.expr, own: str) -> bool:
-    return (node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")) == own

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.fixes import NUMBERS, governed
 from setpoint.govern.gate.slots import Rewrite
+from setpoint.govern.gate.source import last_name
 
 if TYPE_CHECKING:
     from setpoint.govern.gate.evidence import Reading
@@ -46,17 +47,13 @@ def is_reader(node: ast.expr) -> bool:
         return node.id in _READERS
     if not isinstance(node, ast.Attribute):
         return False
-    held = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+    held = last_name(node.value)
     return f"{held}.{node.attr}" in _METHODS or (held == "env" and node.attr not in _WRITES)
 
 
 def mentions_environment(node: ast.AST, module: Module) -> bool:
     """Say whether the environment stands anywhere in an expression or in the loop around it."""
-    if any(
-        module.dotted(inner) in _HOLDERS
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Attribute | ast.Name)
-    ):
+    if _holds(node, module):
         return True
     for up in module.ancestors(node):
         if isinstance(up, ast.stmt) and not isinstance(up, ast.For):
@@ -82,7 +79,7 @@ def resolved(read: ast.AST, name: str, reading: Reading) -> Rewrite | None:
     if declared is None or owner is None or not isinstance(read, ast.Subscript | ast.Call):
         return None
     kind, around = declared.parameter.type, module.parents[read]
-    reader = _last_name(read.func) if isinstance(read, ast.Call) else "get"
+    reader = last_name(read.func) if isinstance(read, ast.Call) else "get"
     if isinstance(around, ast.Call) and module.dotted(around.func) in NUMBERS and around.args == [read]:
         is_cast = module.dotted(around.func) == kind and not around.keywords
         read = around if is_cast else read
@@ -97,7 +94,3 @@ def _is_named(around: ast.AST) -> bool:
     is_bound = all(isinstance(target, ast.Name | ast.Attribute) for target in targets)
     is_binding = isinstance(around, ast.Assign | ast.AnnAssign) and is_bound
     return is_binding or isinstance(around, ast.Return | ast.keyword)
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -61,7 +61,7 @@ def line_of(rewrite: Rewrite | None, address: Sequence[str], module: Module) -> 
     if rewrite is None or not rewrite.expression or module.path.endswith(".pyi"):
         return ""
     place, quote = rewrite.place, _quote(rewrite.place, module)
-    if not quote or not _stands_there(place, module):
+    if not quote or not stands_there(place, module):
         return ""
     arguments = (part[1:-1] if part.startswith("<") else f"{quote}{part}{quote}" for part in address)
     expression = rewrite.expression.replace(ADDRESS, ", ".join(arguments))
@@ -138,7 +138,7 @@ def _quote(place: ast.expr, module: Module) -> str:
     return next((quote for quote in "\"'" if quote not in written), "")
 
 
-def _stands_there(place: ast.expr, module: Module) -> bool:
+def stands_there(place: ast.expr, module: Module) -> bool:
     """Say whether a place is right; before Python 3.12 those inside f-strings may not be."""
     try:
         found = ast.parse(f"({source_of(place, module)}\n)", mode="eval").body

@@ -15,6 +15,8 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.govern.gate.source import is_of_self
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeGuard
@@ -256,7 +258,7 @@ class Folder:
     def _attribute(self, node: ast.Attribute, depth: int) -> Iterator[Literal]:
         if self.names.is_distinctive(node.attr):
             return
-        if isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}:
+        if is_of_self(node):
             yield from self._of_class(self.module.class_around(node), node, depth)
             return
         dotted = self.module.dotted(node)

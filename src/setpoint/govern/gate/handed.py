@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.govern.gate.source import is_of_self, last_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -46,7 +48,7 @@ def puts_of(module: Module) -> dict[str, list[Put]]:
             holder, put = node.target, node  # type: ignore[assignment]
         else:
             continue
-        if name := _name(holder):
+        if name := last_name(holder):
             puts.setdefault(name, []).append(Put(holder, put))
     return puts
 
@@ -101,7 +103,7 @@ class Handed:
         return [value for key, value in keyed if wanted is None or _constant(key) == wanted]
 
     def _made(self, node: ast.Call, depth: int) -> Iterator[Key]:
-        called = _name(node.func)
+        called = last_name(node.func)
         if called == "copy" and isinstance(node.func, ast.Attribute) and not node.args:
             yield from self.keys(node.func.value, depth)
         elif called in _MAKES:
@@ -120,8 +122,8 @@ class Handed:
         own: ast.AST | None = None
         if isinstance(func, ast.Name):
             own = self.module.definitions.get(func.id)
-        elif _is_of_self(func) and (owner := self.module.class_around(func)):
-            own = next((each for each in owner.body if getattr(each, "name", "") == _name(func)), None)
+        elif is_of_self(func) and (owner := self.module.class_around(func)):
+            own = next((each for each in owner.body if getattr(each, "name", "") == last_name(func)), None)
         if isinstance(own, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from (node.value for node in _own_nodes(own) if isinstance(node, ast.Return) and node.value)
 
@@ -129,7 +131,7 @@ class Handed:
         for binding in self._bindings(node):
             if binding.value is not None and not binding.each:
                 yield from self.keys(binding.value, depth)
-        for put in self.puts.get(_name(node), ()):
+        for put in self.puts.get(last_name(node), ()):
             if put.node not in self._seen and self._is_same(put.holder, node) and self._is_before(put.node):
                 self._seen.add(put.node)
                 yield from self._put(put.node, depth)
@@ -137,7 +139,7 @@ class Handed:
     def _bindings(self, node: ast.Name | ast.Attribute) -> Sequence[Binding]:
         if isinstance(node, ast.Name):
             return self.module.scope(node).lookup(node.id)
-        owner = self.module.class_around(node) if _is_of_self(node) else None
+        owner = self.module.class_around(node) if is_of_self(node) else None
         return self.module.scopes[owner].fields(node.attr) if owner else []
 
     def _put(self, node: ast.expr | ast.AugAssign, depth: int) -> Iterator[Key]:
@@ -145,7 +147,7 @@ class Handed:
             yield from self.keys(node.value, depth)
         elif isinstance(node, ast.Subscript):
             yield from _named(node.slice)
-        elif isinstance(node, ast.Call) and _name(node.func) == "update":
+        elif isinstance(node, ast.Call) and last_name(node.func) == "update":
             yield from self._given(node, depth)
         elif isinstance(node, ast.Call) and node.args:
             yield from _named(node.args[0])
@@ -154,7 +156,7 @@ class Handed:
         """Say whether what is put into is what is asked for: the same name of the same scope."""
         if isinstance(holder, ast.Name) and isinstance(node, ast.Name):
             return self._bindings(holder) is self._bindings(node)
-        same = isinstance(holder, ast.Attribute) and _is_of_self(holder) and _is_of_self(node)
+        same = isinstance(holder, ast.Attribute) and is_of_self(holder) and is_of_self(node)
         return same and self.module.class_around(holder) is self.module.class_around(node)
 
     def _is_before(self, put: ast.AST) -> bool:
@@ -189,12 +191,3 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
         if not isinstance(child, _FUNCTIONS):
             yield child
             yield from _own_nodes(child)
-
-
-def _is_of_self(node: ast.expr) -> bool:
-    of = node.value if isinstance(node, ast.Attribute) else None
-    return isinstance(of, ast.Name) and of.id in {"self", "cls"}
-
-
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from setpoint.govern.gate.source import last_name
+
 if TYPE_CHECKING:
     from setpoint.govern.gate.names import Names
     from setpoint.govern.gate.source import Module
@@ -31,7 +33,7 @@ def library_of_model(node: ast.expr, module: Module, names: Names, depth: int = 
         made.func, module, names
     ):
         return found
-    called = _last_name(made.func)
+    called = last_name(made.func)
     if called in _SAME and made.args:
         return library_of_model(made.args[0], module, names, depth + 1)
     if called in _CHAINED and isinstance(made.func, ast.Attribute):
@@ -43,7 +45,7 @@ def library_of_callable(node: ast.expr, module: Module, names: Names) -> str:
     """Return the library of a callable that the file itself names: an alias, a ``partial``, a subclass."""
     if isinstance(node, ast.Attribute):
         own = node.attr == "__init__" and isinstance(node.value, ast.Call)
-        defined = module.class_around(node) if own and _last_name(node.value.func) == "super" else None  # type: ignore[attr-defined]
+        defined = module.class_around(node) if own and last_name(node.value.func) == "super" else None  # type: ignore[attr-defined]
     elif isinstance(node, ast.Name):
         made = module.expression(node)
         if isinstance(made, ast.Call):
@@ -69,7 +71,7 @@ def library_of_bases(node: ast.ClassDef, module: Module, names: Names) -> str:
 
 def searched_model(call: ast.Call) -> ast.expr | None:
     """Return the model whose parameters a call searches, such as ``GridSearchCV(model, ...)``; or None."""
-    called = _last_name(call.func)
+    called = last_name(call.func)
     if called in {"grid_search", "randomized_search"} and isinstance(call.func, ast.Attribute):
         return call.func.value
     if not called.endswith("SearchCV") and called != "validation_curve":
@@ -99,7 +101,3 @@ def models_of_step(name: str, steps: dict[str, list[ast.expr]], module: Module) 
         if called and len(called) == len(made):
             return called
     return []
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

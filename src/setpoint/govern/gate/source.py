@@ -197,6 +197,17 @@ def _positional(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]
     return tuple(argument.arg for argument in (*node.args.posonlyargs, *node.args.args))
 
 
+def last_name(node: ast.AST) -> str:
+    """Return the last part of a name: ``train`` of ``xgb.train``; empty for what is no name."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def is_of_self(node: ast.AST) -> bool:
+    """Say whether an expression is an attribute of ``self`` or ``cls``."""
+    of = node.value if isinstance(node, ast.Attribute) else None
+    return isinstance(of, ast.Name) and of.id in {"self", "cls"}
+
+
 def _survey_import(module: Module, node: ast.Import, scope: Scope) -> None:
     for alias in node.names:
         local = alias.asname or alias.name.split(".")[0]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.govern.gate.source import is_of_self, last_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -91,7 +93,7 @@ class Variables:
 
     def _call(self, node: ast.Call, depth: int) -> list[Text]:
         func = node.func
-        called = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+        called = last_name(func)
         if called in _SAME:
             of = [func.value] if isinstance(func, ast.Attribute) else []
             found = [self.texts(given, depth) for given in (*of, *node.args[:1])]
@@ -117,9 +119,8 @@ class Variables:
         return self._any([binding.value for binding in bindings], depth)
 
     def _attribute(self, node: ast.Attribute, depth: int) -> list[Text]:
-        holder = getattr(node.value, "id", "")
-        owner = self.module.class_around(node) if holder in {"self", "cls"} else None
-        owner = owner or self.module.definitions.get(holder)  # type: ignore[assignment]
+        owner = self.module.class_around(node) if is_of_self(node) else None
+        owner = owner or self.module.definitions.get(getattr(node.value, "id", ""))  # type: ignore[assignment]
         if isinstance(owner, ast.ClassDef):
             found = self._bound(self.module.scopes[owner].fields(node.attr), depth)
             return _partly(found) if node.attr in self.module.set_attributes else found

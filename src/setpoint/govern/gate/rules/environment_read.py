@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.govern.gate.environment import is_environment, is_reader, mentions_environment, resolved
 from setpoint.govern.gate.slots import Remark
+from setpoint.govern.gate.source import last_name
 from setpoint.govern.gate.variables import Text, Variables
 
 if TYPE_CHECKING:
@@ -95,12 +96,12 @@ def _called(node: ast.Call, module: Module) -> Iterator[tuple[ast.expr, bool]]:
 
 
 def _is_expansion(node: ast.Call) -> bool:
-    return getattr(node.func, "attr", getattr(node.func, "id", "")) == "expandvars"
+    return last_name(node.func) == "expandvars"
 
 
 def _settings(node: ast.ClassDef) -> Iterator[ast.Name]:
     """Yield the fields of a class of settings, which are read from the variables of their names."""
-    bases = {getattr(base, "attr", getattr(base, "id", "")) for base in node.bases}
+    bases = {last_name(base) for base in node.bases}
     for line in node.body if "BaseSettings" in bases else ():
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
             yield line.target
