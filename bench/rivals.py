@@ -6,14 +6,41 @@ Optuna's own examples write it, its datasets built anew.
 
 import time
 from contextlib import ExitStack, contextmanager
-from hashlib import sha256
 from unittest.mock import patch
 
 import catboost
 import lightgbm
 import xgboost
 
-from setpoint.train.boosters import cb, lgb, xgb
+from setpoint.train.boosters import booster
+
+#: What the harness's adapters ask of each library besides the governed values, written out here once more.
+XGB_TASK = {
+    "objective": "binary:logistic",
+    "eval_metric": "logloss",
+    "tree_method": "hist",
+    "device": "cpu",
+    "verbosity": 0,
+    "nthread": 1,
+}
+LGB_TASK = {
+    "objective": "binary",
+    "metric": "binary_logloss",
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "feature_pre_filter": False,
+    "verbosity": -1,
+}
+CB_TASK = {
+    "loss_function": "Logloss",
+    "eval_metric": "Logloss",
+    "thread_count": 1,
+    "task_type": "CPU",
+    "allow_writing_files": False,
+    "logging_level": "Silent",
+    "use_best_model": True,
+}
 
 
 def bare_xgb(train, stop, trials, seed):
@@ -21,10 +48,9 @@ def bare_xgb(train, stop, trials, seed):
     dstop = xgboost.QuantileDMatrix(
         stop[0], label=stop[1], ref=dtrain, nthread=1, max_bin=trials[0][0]["max_bin"]
     )
-    task = {**xgb._task("logloss"), "seed": seed, "nthread": 1}
     return [
         xgboost.train(
-            {**task, **params},
+            {**XGB_TASK, "seed": seed, **params},
             dtrain,
             rounds.max,
             evals=[(dstop, "val")],
@@ -36,8 +62,8 @@ def bare_xgb(train, stop, trials, seed):
 
 
 def bare_lgb(train, stop, trials, seed):
-    task = lgb._task("logloss", seed, seed, 1)
-    binning = {name: value for name, value in trials[0][0].items() if name in lgb.BINNING}
+    task = LGB_TASK | {"seed": seed, "data_random_seed": seed}
+    binning = {name: value for name, value in trials[0][0].items() if name in booster("lgb").BINNING}
     dtrain = lightgbm.Dataset(train[0], label=train[1], params=task | binning, free_raw_data=False)
     dstop = dtrain.create_valid(stop[0], label=stop[1], params=task | binning)
     return [
@@ -55,16 +81,11 @@ def bare_lgb(train, stop, trials, seed):
 
 def bare_cb(train, stop, trials, seed):
     pool = catboost.Pool(train[0], train[1], thread_count=1)
-    pool.quantize(random_seed=seed, **{n: v for n, v in trials[0][0].items() if n in cb.BINNING})
+    pool.quantize(random_seed=seed, **{n: v for n, v in trials[0][0].items() if n in booster("cb").BINNING})
     eval_pool = catboost.Pool(stop[0], stop[1], thread_count=1)
     models = []
     for params, rounds in trials:
-        task = {
-            **cb._task(seed, 1),
-            "eval_metric": "Logloss",
-            "iterations": rounds.max,
-            "use_best_model": True,
-        }
+        task = CB_TASK | {"random_seed": seed, "iterations": rounds.max}
         model = catboost.CatBoost(task | params)
         models.append(model.fit(pool, eval_set=eval_pool, early_stopping_rounds=rounds.early_stopping))
     return models
@@ -125,6 +146,12 @@ LIBRARY_CALLS = (
     (catboost.Pool, "__init__"),
     (catboost.Pool, "quantize"),
 )
+#: The probabilities of a bare loop's model, from the trees up to its best round.
+PREDICT = {
+    "xgb": lambda model, X: model.inplace_predict(X, iteration_range=(0, model.best_iteration + 1)),
+    "lgb": lambda model, X: model.predict(X, num_iteration=model.best_iteration, num_threads=1),
+    "cb": lambda model, X: model.predict(X, prediction_type="Probability", thread_count=1)[:, 1],
+}
 BARE = {"xgb": bare_xgb, "lgb": bare_lgb, "cb": bare_cb}
 SCRIPT = {"xgb": script_xgb, "lgb": script_lgb, "cb": script_cb}
 
@@ -133,19 +160,6 @@ def rounds_trained(name, model, n_rounds, early):
     """Return the rounds that were paid for: those after the best one, too, which LightGBM forgets."""
     best = model.get_best_iteration() if name == "cb" else model.best_iteration
     return min(best + (name != "lgb") + early, n_rounds)
-
-
-def tree_hash(name, model):
-    """Name a bare loop's model as the harness names its own."""
-    if name == "xgb":
-        base_score = xgb._effective(model, {"base_score": 0.0})["base_score"]
-        trees = xgb._trees(model[: model.best_iteration + 1], base_score)
-    elif name == "lgb":
-        text = model.model_to_string(num_iteration=min(model.best_iteration, model.num_trees()))
-        trees = text[text.index("\nTree=0") : text.index("\nend of trees")].encode()
-    else:
-        trees = cb._trees(model)
-    return sha256(trees).hexdigest()
 
 
 @contextmanager
