@@ -23,8 +23,8 @@ def tree(tmp_path, monkeypatch):
     return tmp_path
 
 
-def gate(*arguments):
-    return main(list(map(str, arguments)), now=NOW, environ={})
+def gate(*arguments, environ=None):
+    return main(list(map(str, arguments)), now=NOW, environ=environ or {})
 
 
 def write(folder, files):
@@ -224,13 +224,14 @@ def test_a_flag_does_not_outlive_the_configured_instant(tree, key):
         tree,
         {"train.py": "learning_rate = 0.1\n", "pyproject.toml": f"{TABLE}{key} = 2020-01-01T00:00:00Z\n"},
     )
-    assert gate("--enforce-from", "2099-01-01T00:00:00Z") == 1
-    assert gate("--merged-at", "2099-01-01T00:00:00Z") == 1
+    warn = {"WARN_ONLY": "1"}
+    assert gate("--enforce-from", "2099-01-01T00:00:00Z", environ=warn) == 1
+    assert gate("--merged-at", "2099-01-01T00:00:00Z", environ=warn) == 1
 
     write(tree, {"pyproject.toml": f"{TABLE}{key} = 2099-01-01T00:00:00Z\n"})
-    assert gate() == 0
-    assert gate("--enforce-from", "2020-01-01T00:00:00Z") == 1
-    assert gate("--merged-at", "2020-01-01T00:00:00Z") == 1
+    assert gate(environ=warn) == 0
+    assert gate("--enforce-from", "2020-01-01T00:00:00Z", environ=warn) == 1
+    assert gate("--merged-at", "2020-01-01T00:00:00Z", environ=warn) == 1
 
 
 @pytest.mark.parametrize(

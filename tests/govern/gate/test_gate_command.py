@@ -67,15 +67,28 @@ def test_an_unreadable_file_fails(tree, capsys):
     assert "cannot be read" in capsys.readouterr().out
 
 
-def test_warnings_until_the_instant(tree, capsys):
-    """Before the instant findings are printed and pass; at it they block, WARN_ONLY or not."""
+@pytest.mark.parametrize(
+    "window", [("--enforce-from", "2026-11-23T12:00:01Z"), ("--merged-at", "2026-11-20T12:00:01Z")]
+)
+def test_removing_warn_only_enforces_before_the_instant(tree, capsys, window):
+    """Before the instant findings are printed and pass while WARN_ONLY is set; removing it blocks."""
     (tree / "train.py").write_text("learning_rate = 0.1\n")
 
-    assert gate("--enforce-from", "2026-11-23T12:00:01Z", environ={"WARN_ONLY": "1"}) == 0
-    assert gate("--enforce-from", "2026-11-23T12:00:00Z", environ={"WARN_ONLY": "1"}) == 1
-    assert gate("--merged-at", "2026-11-20T12:00:01Z") == 0
-    assert gate("--merged-at", "2026-11-20T12:00:00Z") == 1
+    assert gate(*window, environ={"WARN_ONLY": "1"}) == 0
     assert "they warn until 2026-11-23T12:00:01" in capsys.readouterr().out
+    assert gate(*window) == 1
+    assert gate(*window, environ={"WARN_ONLY": ""}) == 1
+
+
+@pytest.mark.parametrize(
+    "window", [("--enforce-from", "2026-11-23T12:00:00Z"), ("--merged-at", "2026-11-20T12:00:00Z"), ()]
+)
+def test_nothing_warns_from_the_instant_on(tree, window):
+    """At the instant, and without one, findings block whatever WARN_ONLY says."""
+    (tree / "train.py").write_text("learning_rate = 0.1\n")
+
+    assert gate(*window, environ={"WARN_ONLY": "1"}) == 1
+    assert gate(*window) == 1
 
 
 def test_json_has_exactly_the_promised_fields(tree, capsys):

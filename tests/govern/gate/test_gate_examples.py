@@ -102,11 +102,12 @@ def step(tmp_path, steps):
     return run
 
 
-def test_the_step_has_the_name_and_the_variable_that_the_readiness_document_fixes(steps):
-    """Job and step are called as the document calls them, and WARN_ONLY is where it says."""
+def test_the_step_has_the_name_and_the_variable_that_the_readiness_document_fixes(workflow, steps):
+    """Job and step have the document's names; WARN_ONLY=1 stands once, for both steps that judge."""
     (gate,) = [step for step in steps if step.get("name") == GATE]
 
-    assert gate["env"] == {"WARN_ONLY": "1"}
+    assert workflow["jobs"]["pr-workflow-guardrails"]["env"] == {"WARN_ONLY": "1"}
+    assert not [step for step in steps if "WARN_ONLY" in step.get("env", {})]
     assert "if" not in gate
     assert "continue-on-error" not in gate
 
@@ -127,6 +128,24 @@ def test_a_step_fails_as_the_gate_does(step, tmp_path, text, gate_exit, sarif_ex
     written = (tmp_path / "outputs").read_text()
     assert written == (f"file={tmp_path}/runner/gate.sarif\n" if text is not None else "")
     assert (tmp_path / "runner/gate.sarif").exists() == (text is not None)
+
+
+@pytest.mark.parametrize(
+    ("merged", "removed", "code"),
+    [("2099-01-01", False, 0), ("2099-01-01", True, 1), ("2020-01-01", False, 1), ("2020-01-01", True, 1)],
+)
+def test_the_workflow_warns_until_the_instant_or_until_warn_only_is_removed(
+    step, tmp_path, workflow, merged, removed, code
+):
+    """As shipped the step warns within the window; without the line, and after the window, it blocks."""
+    (tmp_path / "runner/changed.txt").touch()
+    (tmp_path / "work/train.py").write_text("learning_rate = 0.1\n")
+    (tmp_path / "work/pyproject.toml").write_text(
+        f"[tool.setpoint.gate]\nmerged-at = {merged}T00:00:00Z\n", encoding="utf-8"
+    )
+    environ = {} if removed else workflow["jobs"]["pr-workflow-guardrails"]["env"]
+
+    assert step(GATE, **environ)[0] == code
 
 
 def test_a_pull_request_cannot_bring_its_own_gate(step, tmp_path):
@@ -215,6 +234,21 @@ def test_the_hook_runs_the_gate_over_the_changed_files(hook, tmp_path):
     assert files == ["train.py"]
     assert (done.returncode, done.stderr) == (1, "")
     assert "1 finding in 1 file" in done.stdout
+
+
+@pytest.mark.parametrize(("environ", "code"), [({"WARN_ONLY": "1"}, 0), ({}, 1)])
+def test_the_hook_warns_like_the_command(hook, tmp_path, environ, code):
+    """Before the instant a commit passes while WARN_ONLY is set, and is refused without it."""
+    (tmp_path / "python").write_text(PYTHON_STUB)
+    (tmp_path / "python").chmod(0o755)
+    (tmp_path / "train.py").write_text("learning_rate = 0.1\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.setpoint.gate]\nenforce-from = 2099-01-01T00:00:00Z\n")
+    done = subprocess.run(
+        [*shlex.split(hook["entry"]), "train.py"], cwd=tmp_path, check=False, timeout=60,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"} | environ, capture_output=True,
+    )  # fmt: skip
+
+    assert done.returncode == code
 
 
 def test_the_hook_asks_for_every_file_that_the_gate_reads(hook):

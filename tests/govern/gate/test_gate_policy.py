@@ -21,16 +21,19 @@ ALLOW = '# setpoint: allow {} reason="{}" owner={} until={}'
 @pytest.mark.parametrize(
     ("now", "variable", "warns"),
     [
-        (INSTANT - timedelta(seconds=1), None, True),
         (INSTANT - timedelta(seconds=1), "1", True),
+        (INSTANT - timedelta(seconds=1), "true", True),
+        (INSTANT - timedelta(seconds=1), None, False),
+        (INSTANT - timedelta(seconds=1), "", False),
         (INSTANT - timedelta(seconds=1), "0", False),
+        (INSTANT - timedelta(seconds=1), "False", False),
         (INSTANT, None, False),
         (INSTANT, "1", False),
         (INSTANT + timedelta(days=900), "1", False),
     ],
 )
 def test_the_first_instant_blocks(now, variable, warns):
-    """One second before the instant findings warn; from it on they block, whatever WARN_ONLY says."""
+    """Before the instant WARN_ONLY set warns and unset blocks; from the instant on nothing warns."""
     environ = {} if variable is None else {"WARN_ONLY": variable}
 
     assert warns_only(now, INSTANT, environ) is warns

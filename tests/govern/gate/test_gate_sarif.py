@@ -117,8 +117,8 @@ def sarif(tmp_path, monkeypatch, capsys):
     """Run the gate over the folder and return its one run and the exit code; the log is valid."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments, now=NOW):
-        code = main([*map(str, arguments), "--format", "sarif"], now=now, environ={})
+    def run(*arguments, now=NOW, environ=None):
+        code = main([*map(str, arguments), "--format", "sarif"], now=now, environ=environ or {})
         log = json.loads(capsys.readouterr().out)
         assert list(faults(log, "log")) == []
         (only,) = log["runs"]
@@ -191,8 +191,9 @@ def test_a_region_is_the_literal_in_characters(sarif, tmp_path):
 def test_the_level_is_what_the_gate_does_now(sarif, tmp_path):
     """Findings are warnings until the instant and errors from it on."""
     (tmp_path / "train.py").write_text("learning_rate = 0.1\n")
-    before, passes = sarif("--enforce-from", "2026-11-23T12:00:01Z")
-    after, blocks = sarif("--enforce-from", "2026-11-23T12:00:00Z")
+    warn = {"WARN_ONLY": "1"}
+    before, passes = sarif("--enforce-from", "2026-11-23T12:00:01Z", environ=warn)
+    after, blocks = sarif("--enforce-from", "2026-11-23T12:00:00Z", environ=warn)
 
     assert (before["results"][0]["level"], passes) == ("warning", 0)
     assert (after["results"][0]["level"], blocks) == ("error", 1)
@@ -201,7 +202,7 @@ def test_the_level_is_what_the_gate_does_now(sarif, tmp_path):
 def test_a_file_that_cannot_be_judged_is_in_the_log(sarif, tmp_path):
     """The run says that it failed, and the result where; an error while findings only warn."""
     (tmp_path / "train.py").write_text("x = 1\nlearning_rate = = 0.1\n")
-    run, code = sarif("--enforce-from", "2030-01-01T00:00:00Z")
+    run, code = sarif("--enforce-from", "2030-01-01T00:00:00Z", environ={"WARN_ONLY": "1"})
     (result,) = run["results"]
 
     assert (code, run["invocations"]) == (3, [{"executionSuccessful": False}])

@@ -105,8 +105,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     say("--update-baseline", action="store_true", help="drop what is no more; refuses growth")
     say("--create-baseline", action="store_true", help="write a first baseline where there is none")
-    say("--enforce-from", metavar="INSTANT", help="warn only before this instant, which blocks")
-    say("--merged-at", metavar="INSTANT", help="warn only for 3 x 24 hours from this instant")
+    say("--enforce-from", metavar="INSTANT", help="WARN_ONLY is heard before this instant, which blocks")
+    say("--merged-at", metavar="INSTANT", help="WARN_ONLY is heard for 3 x 24 hours from this instant")
     say("--live", type=Path, metavar="SNAPSHOT", help="compare with a snapshot file instead of the seeds")
     say("--self-test", action="store_true", help="examine the gate itself over its corpus")
     return parser

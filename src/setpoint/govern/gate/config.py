@@ -54,9 +54,9 @@ class Config:
     budget: int | None = None
     #: Literal fallbacks of the resolver are allowed before this date; None: never.
     fallback_until: date | None = None
-    #: The gate only warns before this instant; None: it blocks.
+    #: ``WARN_ONLY`` is heard before this instant; None: it never is.
     enforce_from: datetime | None = None
-    #: The merge instant; it enforces 3 x 24 hours later.
+    #: The merge instant; the gate enforces 3 x 24 hours later.
     merged_at: datetime | None = None
     baseline: str = ""
 

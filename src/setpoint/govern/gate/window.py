@@ -1,5 +1,6 @@
-"""GOVERN: when the gate begins to block: it warns until an instant, and blocks from that instant on.
+"""GOVERN: when the gate blocks: from an instant on always, and before it unless ``WARN_ONLY`` is set.
 
+Section 3 of the readiness document enforces by removing ``WARN_ONLY=1``, at the latest at the instant.
 Guarantees: the instant itself blocks; no variable, flag or file makes it warn after that.
 Refuses instants without an offset: a day that begins at two times is no deadline.
 """
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 GRACE = timedelta(hours=72)
 #: Instants that can be told in UTC, and given the grace.
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC) - GRACE
+
+#: Values of ``WARN_ONLY`` that mean the same as removing it.
+_UNSET = frozenset({"", "0", "false", "no", "off"})
 
 
 def parse_instant(text: str) -> datetime:
@@ -49,12 +53,10 @@ def deadline(
 
 
 def warns_only(now: datetime, first_blocking: datetime | None, environ: Mapping[str, str]) -> bool:
-    """Say whether findings only warn.
+    """Return whether findings only warn: ``WARN_ONLY`` is set, and the instant is still to come.
 
-    ``WARN_ONLY=1`` asks for what holds anyway before the instant, ``WARN_ONLY=0`` blocks at once, and
-    neither is heard from the instant on. Without an instant the gate blocks: a warning without an end
-    is no gate.
+    Without an instant the gate blocks: a warning without an end is no gate.
     """
     if first_blocking is None or now.astimezone(UTC) >= first_blocking:
         return False
-    return environ.get("WARN_ONLY", "1") != "0"
+    return environ.get("WARN_ONLY", "").strip().lower() not in _UNSET
