@@ -195,7 +195,7 @@ def test_a_fallback_for_a_set_value_is_not_used(source):
     """A value that exists wins over any fallback, silently."""
     hp = source.pin()
 
-    assert hp.resolve("xgb", "5m", "gamma", fallback=9.0) == 0.0
+    assert hp.resolve("xgb", "5m", "gamma", fallback=4.0) == 0.0
     assert not source.events()
     assert hp.fallbacks == {}
 
@@ -254,7 +254,7 @@ def test_rounds(source):
     hp = source.pin()
 
     assert hp.rounds("cb", "1h") == Rounds(max=500, early_stopping=150)
-    assert hp.rounds("cb", "1h", chosen={"iterations": 7}) == Rounds(max=7, early_stopping=150)
+    assert hp.rounds("cb", "1h", chosen={"iterations": 700}) == Rounds(max=700, early_stopping=150)
 
 
 def test_a_range_is_one_thing(source):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from setpoint.errors import CatalogueMismatch, InvalidDocument, InvalidValue, MissingValue, UnknownKey
 from setpoint.observe.events import EventLog, HpoFallbackApplied
 from setpoint.resolve import UNSET
+from setpoint.resolve.chosen import check_chosen, check_fallback, check_given
 from setpoint.resolve.shapes import Layer, Range, Rounds
 from setpoint.resolve.snapshot import SEED_FILES
 
@@ -76,8 +77,9 @@ class Hyperparams:
 
         Args:
             *address: the key's parts and the parameter, such as ``"xgb", "5m", "gamma"``.
-            fallback: used when the snapshot lacks the key, with a warning event; must be of the
-                declared type. Without it a missing value is an error.
+            fallback: used when the snapshot lacks the key, with a warning event; must be a value of this
+                parameter whether it is needed or not, which is checked at the first read of an address
+                and whenever it is used. Without it a missing value is an error.
 
         Raises:
             UnknownKey: nothing is declared at this address; names the nearest.
@@ -108,16 +110,22 @@ class Hyperparams:
 
         Args:
             *parts: such as ``"lgb", "5m"``.
-            chosen: values that override, by parameter name, such as a tuning trial's.
+            chosen: values that override, by parameter name, such as a tuning trial's, rounds and all.
+
+        Raises:
+            UnknownKey: no such group, or a chosen name that is none of its parameters; names the nearest.
+            InvalidValue: a chosen value of another type, out of bounds or outside its range.
+            MissingValue: a value, or the range of a chosen one, is not set.
         """
-        chosen = chosen or {}
+        group = self._group(parts)
+        own = check_chosen(self, parts, group, chosen or {})
         return {
             declared.parameter.library_name or declared.parameter.name: (
-                chosen[declared.parameter.name]
-                if declared.parameter.name in chosen
+                own[declared.parameter.name]
+                if declared.parameter.name in own
                 else self.resolve(*parts, declared.parameter.name)
             )
-            for declared in self._group(parts)
+            for declared in group
             if declared.parameter.role == "value"
         }
 
@@ -126,13 +134,15 @@ class Hyperparams:
 
         Raises:
             UnknownKey: the catalogue declares no parameter of one of the two roles there.
+            As ``params`` for what is chosen.
         """
-        chosen = chosen or {}
+        group = self._group(parts)
+        own = check_chosen(self, parts, group, chosen or {})
         found: dict[str, Any] = {}
-        for declared in self._group(parts):
+        for declared in group:
             name, role = declared.parameter.name, declared.parameter.role
             if role in _ROUNDS:
-                found[role] = chosen[name] if name in chosen else self.resolve(*parts, name)
+                found[role] = own[name] if name in own else self.resolve(*parts, name)
         for role in _ROUNDS:
             if role not in found:
                 raise UnknownKey(
@@ -174,7 +184,12 @@ class Hyperparams:
 
         The trial's values override the snapshot's. Rounds are chosen too and left in the trial:
         read them with ``rounds(*parts, chosen=trial.params)``.
+
+        Raises:
+            UnknownKey: the trial was given, fixed or enqueued, a name that is no tuned parameter here.
+            InvalidValue: it was given a value of another type or outside the governed range.
         """
+        check_given(self, parts, self._group(parts), trial)
         chosen = {name: governed.suggest(trial, name) for name, governed in self.ranges(*parts).items()}
         return self.params(*parts, chosen=chosen)
 
@@ -203,13 +218,14 @@ class Hyperparams:
 
     def _resolve_first(self, address: tuple[str, ...], fallback: Any) -> Any:
         key = self.catalogues.key_at(address)
+        declared = self.catalogues.keys[key]
+        if fallback is not UNSET:
+            check_fallback(self, declared, fallback)
         if key in self._values:
             self._read[address] = self._values[key]
             return self._values[key]
-        declared = self.catalogues.keys[key]
         if fallback is UNSET:
             raise self._missing(declared)
-        declared.parameter.check(fallback, f"fallback of {key}")
         self._count_fallback(declared, fallback)
         return fallback
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from setpoint.errors import InvalidValue, TrainingError
+from setpoint.resolve.shapes import python_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -148,7 +149,7 @@ def _distribution(param: str, governed: Range, kind: str) -> BaseDistribution:
     problem = _range_problem(governed, kind)
     if problem:
         raise InvalidValue(
-            f"The range of {param}, {governed.low} to {governed.high} {governed.scale}: {problem}.",
+            f"The range of {param}, {governed.text}: {problem}.",
             hint="correct the range's MIN, MAX and SCALE together",
             parameter=param,
         )
@@ -179,7 +180,7 @@ def _default_trial(ranges: Mapping[str, Range], defaults: Mapping[str, Scalar]) 
         value = defaults.get(param)
         if value is None or isinstance(value, str) or not governed.holds(value):
             raise InvalidValue(
-                f"The default of {param}, {value}, is outside its range {governed.low} to {governed.high}, "
+                f"The default of {param}, {value}, is outside its range {governed.text}, "
                 "so the first trial cannot be the default.",
                 hint="move the default or the range",
                 parameter=param,
@@ -194,7 +195,8 @@ def _trial(
     objective: Callable[[int, dict[str, Scalar]], TrialOutcome],
 ) -> TrialRecord:
     asked = study.ask(fixed_distributions=space)
-    params = {**defaults, **asked.params}
+    suggested = {name: python_number(value) for name, value in asked.params.items()}
+    params = {**defaults, **suggested}
     started = time.perf_counter()
     value, detail, error = None, None, ""
     try:
@@ -208,7 +210,7 @@ def _trial(
     return TrialRecord(
         number=asked.number,
         params=params,
-        suggested=dict(asked.params),
+        suggested=suggested,
         state="failed" if value is None else "complete",
         value=value,
         error=error,
