@@ -148,6 +148,33 @@ def test_no_page_names_a_machine(page):
     assert not re.search(r"https?://(?!www\.|github\.com|docs\.|data\.binance)[^\s)`]*", text)
 
 
+#: The bundled catalogues are what these speak of; the page on own catalogues counts those of its example.
+COUNTING = [page for page in [*PAGES, ROOT / "CHANGELOG.md"] if page.stem != "own-catalogue"]
+
+
+@pytest.mark.parametrize("page", COUNTING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_counts_of_keys_are_the_catalogues_own(page):
+    """A page that says how many keys there are says what the catalogues hold now, so that they may grow."""
+    members = load_catalogues(Settings.catalogues).members
+    sizes = {member.name: len(member.keys) for member in members}
+    text = page.read_text(encoding="utf-8")
+
+    for said in re.findall(r"(?<![\w.])(\d{2,}) (?:keys|written)\b", text):
+        assert int(said) in {*sizes.values(), sum(sizes.values())}, f"{said} keys"
+    for name, said in re.findall(r"\b(cvntrade(?:-training)?)(?: [\d.]+:|:| ) *(\d{2,})\b", text):
+        assert int(said) == sizes[name], f"{name}: {said}"
+
+
+def test_only_the_catalogue_and_one_test_count_its_keys():
+    """A new key is a line in a catalogue: no code and no other test knows how many there are."""
+    sizes = [len(member.keys) for member in load_catalogues(Settings.catalogues).members]
+    counted = re.compile(rf"(?<![\w.#-])(?:{sizes[0]}|{sum(sizes)})(?![\w.])")
+    sources = [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    known = {ROOT / "tests/declare/test_keys.py", ROOT / "tests/change/test_seed_parity.py"}
+
+    assert [path for path in sources if path not in known and counted.search(path.read_text())] == []
+
+
 #: These are paths in the source of the system that the readiness document is about.
 THEIRS = {"src/training/", "tests/unit/training_harness/test_hyperparams_seeding_parity.py"}
 

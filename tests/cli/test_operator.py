@@ -41,12 +41,13 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(setpoint_command)
     assert {"op": "add", "key": GAMMA, "old": None, "new": 0.0, "source": "library default"} in edits
 
 
-def test_apply_prints_coverage_and_a_dry_run_is_then_clean(seeded):
+def test_apply_prints_coverage_and_a_dry_run_is_then_clean(seeded, catalogues):
     """After applying, everything is covered and the dry run exits with 0."""
     done = seeded("seed", "--apply")
 
     assert "nothing to write" in done.out
-    assert "coverage cvntrade: 455 of 455 (100.0 %)" in done.out
+    n_keys = len(catalogues.members[0].keys)
+    assert f"coverage cvntrade: {n_keys} of {n_keys} (100.0 %)" in done.out
     assert seeded("seed", "--dry-run").code == 0
 
 
@@ -105,7 +106,7 @@ def test_coverage_counts_and_names(seeded, owner_url):
     assert GAMMA in done.err
     assert audit.code == 0
     assert audit.json["catalogues"][0]["unseeded"] == [GAMMA]
-    assert (audit.json["catalogues"][0]["declared"], audit.json["catalogues"][0]["seeded"]) == (455, 454)
+    assert audit.json["catalogues"][0]["seeded"] == audit.json["catalogues"][0]["declared"] - 1
     assert audit.json["undeclared"] == [{"scope": "global", "key": "CVN_HPO_OBJECTIVE"}]
 
 

@@ -8,7 +8,7 @@ from setpoint.govern.report import Axis, render
 from setpoint.govern.runs import RunView
 from setpoint.govern.verdict import Rule, judge
 
-RULE = Rule(pass_f1=0.40, pass_assets=4, rollback_f1=0.30, min_assets=5, min_skill=0.0)
+RULE = Rule(aggregation="mean", pass_f1=0.40, pass_assets=4, rollback_f1=0.30, min_assets=5, min_skill=0.0)
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
 MODELS = ("xgb", "lgb", "cb")
 UNITS = [[s, m, "5m", "ATR0.5_1.5_H4", f] for f in range(5) for s in SYMBOLS for m in MODELS]

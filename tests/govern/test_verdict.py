@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from setpoint.govern.verdict import Rule, judge
+from setpoint.declare.loading import load_catalogue
+from setpoint.govern.verdict import AGGREGATIONS, Rule, judge
 
-RULE = Rule(pass_f1=0.40, pass_assets=4, rollback_f1=0.30, min_assets=5, min_skill=0.0)
+RULE = Rule(aggregation="mean", pass_f1=0.40, pass_assets=4, rollback_f1=0.30, min_assets=5, min_skill=0.0)
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
 MODELS = ("xgb", "lgb", "cb")
 UNITS = [(s, m, "5m", "ATR0.5_1.5_H4", f) for s in SYMBOLS for m in MODELS for f in range(5)]
@@ -116,3 +117,40 @@ def test_scores_are_means_over_folds_then_assets(model):
     assert score.f1 == pytest.approx(0.40)
     assert score.always_buy == pytest.approx(0.35)
     assert score.skill == pytest.approx(0.05)
+
+
+def test_the_aggregation_is_the_runs_own():
+    """The mean of 0.30, 0.45 and 0.60 passes where their worst fold holds; the words are the catalogue's."""
+    folds = [0.30, 0.45, 0.45, 0.50, 0.60]
+    rows = [{**row, "f1_buy_val": folds[row["fold"]]} for row in results(lambda m, s: 0.0, 0.35)]
+    judged = {name: judge(UNITS, rows, RULE._replace(aggregation=name)) for name in AGGREGATIONS}
+    declared = {p.name: p for p in load_catalogue("cvntrade-training").parameters}
+
+    assert {name: v.models[0].f1 for name, v in judged.items()} == pytest.approx(
+        {"mean": 0.46, "median": 0.45, "worst": 0.30}
+    )
+    assert {name: str(v) for name, v in judged.items()} == {
+        "mean": "pass",
+        "median": "pass",
+        "worst": "hold: below_pass",
+    }
+    assert set(declared["verdict_aggregation"].choices) == set(AGGREGATIONS)
+
+
+def test_skill_is_judged_fold_by_fold():
+    """A fold that loses to always-BUY is the worst skill, though the worst score beats the worst baseline."""
+    pairs = [(0.50, 0.52), (0.42, 0.30), (0.42, 0.30), (0.42, 0.30), (0.42, 0.30)]
+    rows = [
+        {**row, "f1_buy_val": pairs[row["fold"]][0], "always_buy_f1_val": pairs[row["fold"]][1]}
+        for row in results(lambda m, s: 0.0)
+    ]
+
+    assert str(judge(UNITS, rows, RULE._replace(aggregation="worst"))) == "hold: no_skill"
+    assert str(judge(UNITS, rows, RULE)) == "pass"
+
+
+def test_a_verdict_says_what_it_rests_on():
+    """The labelling, and how many fits stand behind each score, are part of the judgement."""
+    verdict = judge(UNITS, results(lambda m, s: 0.42), RULE)
+
+    assert (verdict.variant, str(verdict.replication)) == ("ATR0.5_1.5_H4", "5 folds x 1 seed")

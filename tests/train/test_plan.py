@@ -66,7 +66,7 @@ def test_a_plan_names_every_unit_and_everything_it_rests_on(pinned, market, tiny
     assert plan.data_label == "real"
     assert plan.rule == {
         name: tiny[f"CVN_FTF_VERDICT_{name.upper()}"]
-        for name in ("pass_f1", "pass_assets", "rollback_f1", "min_assets", "min_skill")
+        for name in ("aggregation", "pass_f1", "pass_assets", "rollback_f1", "min_assets", "min_skill")
     }
     assert plan.processes * plan.threads <= cores()
     assert plan.versions["lightgbm"] != "unknown"

@@ -21,7 +21,6 @@ SETTINGS = TuningSettings(
     n_ei_candidates=24,
     multivariate=True,
     group=False,
-    constant_liar=True,
     prior_weight=1.0,
     consider_magic_clip=True,
     consider_endpoints=False,

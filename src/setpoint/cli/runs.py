@@ -180,19 +180,19 @@ def print_verdict(view: RunView) -> None:
         (symbol, *(_cell(model.assets[index], judged.rule.pass_f1) for model in judged.models))
         for index, symbol in enumerate(symbols)
     ]
+    summaries = {"f1": judged.rule.aggregation, **_SUMMARIES}
     rows.extend(
         (title, *(number(getattr(model, name)) for model in judged.models))
-        for name, title in _SUMMARIES.items()
+        for name, title in summaries.items()
     )
     table(("f1_buy_val", *(model.model for model in judged.models)), rows)
-    rule = judged.rule
     out.print(
-        f"rule: pass needs {rule.pass_f1} on {rule.pass_assets} assets for every model and skill above "
-        f"{rule.min_skill} (*: asset reaches it); "
-        f"any model below {rule.rollback_f1} rolls back; {rule.min_assets} assets needed",
+        f"variant: {judged.variant}, aggregation: {judged.rule.aggregation}, "
+        f"replication: {judged.replication} (*: asset reaches {judged.rule.pass_f1})",
         highlight=False,
         soft_wrap=True,
     )
+    out.print(f"rule: {judged.rule}", highlight=False, soft_wrap=True)
     colour = {"pass": "green", "rollback": "red"}.get(judged.outcome, "yellow")
     out.print(f"verdict: [bold {colour}]{judged}[/]", highlight=False)
     for reason in judged.reasons:
@@ -200,7 +200,6 @@ def print_verdict(view: RunView) -> None:
 
 
 _SUMMARIES = {
-    "f1": "mean",
     "always_buy": "always-BUY",
     "skill": "skill over always-BUY",
     "auc": "AUC",

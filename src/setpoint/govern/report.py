@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from setpoint.govern.verdict import aggregated
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -86,12 +88,12 @@ def _rows_of(view: RunView, model: str) -> list[dict[str, Any]]:
 
 
 class AssetLine(NamedTuple):
-    """One model on one asset; a score of the verdict beside what it is the mean of."""
+    """One model on one asset; a score of the verdict beside what it is made of."""
 
     score: AssetScore
     #: f1_buy_val of each fold that has a result, by fold.
     folds: list[float]
-    #: Mean over the folds, None while the asset has no score.
+    #: Aggregated over the folds as the score is, None while the asset has no score.
     f1_test: float | None
     always_buy_test: float | None
 
@@ -147,17 +149,17 @@ class _Model:
         return AssetLine(
             score,
             [row["f1_buy_val"] for row in rows],
-            _mean(row["f1_buy_test"] for row in whole),
-            _mean(row["always_buy_f1_test"] for row in whole),
+            aggregated(self.score.aggregation, (row["f1_buy_test"] for row in whole)),
+            aggregated(self.score.aggregation, (row["always_buy_f1_test"] for row in whole)),
         )
 
     @property
     def f1_test(self) -> float | None:
-        return _mean(line.f1_test for line in self.assets)
+        return aggregated(self.score.aggregation, (line.f1_test for line in self.assets))
 
     @property
     def always_buy_test(self) -> float | None:
-        return _mean(line.always_buy_test for line in self.assets)
+        return aggregated(self.score.aggregation, (line.always_buy_test for line in self.assets))
 
     @cached_property
     def folds(self) -> list[FoldLine]:

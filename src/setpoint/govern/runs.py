@@ -6,7 +6,7 @@ rule is the one the run recorded before it started.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.runs import read_run
@@ -55,12 +55,16 @@ def verdict_document(view: RunView) -> dict[str, Any]:
         "outcome": judged.outcome,
         "cause": judged.cause,
         "reasons": list(judged.reasons),
+        "variant": judged.variant,
+        "aggregation": judged.rule.aggregation,
+        "replication": judged.replication._asdict(),
         "rule": judged.rule._asdict(),
         "models": [
             {
-                **asdict(model),
+                "model": model.model,
                 "f1": model.f1,
                 "always_buy": model.always_buy,
+                "skill": model.skill,
                 "auc": model.auc,
                 "assets": [asset._asdict() for asset in model.assets],
             }

@@ -2,9 +2,10 @@
 
 The rule, from the readiness document, section 4, whose numbers are governed values:
 
-- the score of a model on an asset is the mean ``f1_buy_val`` over all folds of the declared variant;
-  an asset without every fold has no score;
-- a model's score is the mean over its scored assets;
+- the score of a model on an asset is the ``aggregation`` (mean, median or worst) of ``f1_buy_val`` over all
+  folds of the declared variant; an asset without every fold has no score;
+- a model's score is the same aggregation over its scored assets; its skill is the aggregation of what each
+  fold scores above always saying BUY on the same rows;
 - **rollback**, judged first: some model's score is below ``rollback_f1``;
 - **insufficient data**: some model has fewer than ``min_assets`` scored assets;
 - **hold: below_pass**: some model reaches ``pass_f1`` on fewer than ``pass_assets`` assets;
@@ -19,23 +20,46 @@ function of results, rule and declared units.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 ROLLBACK, INSUFFICIENT, HOLD, PASS = "rollback", "insufficient_data", "hold", "pass"
 
 
-class Rule(NamedTuple):
-    """The numbers of the rule; see the module."""
+#: The choices of ``CVN_FTF_VERDICT_AGGREGATION``.
+AGGREGATIONS: dict[str, Callable[[list[float]], float]] = {"mean": fmean, "median": median, "worst": min}
 
+
+class Rule(NamedTuple):
+    """The rule's values; see the module."""
+
+    #: One of ``AGGREGATIONS``.
+    aggregation: str
     pass_f1: float
     pass_assets: int
     rollback_f1: float
     min_assets: int
     min_skill: float
+
+    def __str__(self) -> str:
+        return (
+            f"pass needs {self.pass_f1} on {self.pass_assets} assets for every model "
+            f"and skill above {self.min_skill}; "
+            f"any model below {self.rollback_f1} rolls back; {self.min_assets} assets needed"
+        )
+
+
+class Replication(NamedTuple):
+    """How many fits a score of one model on one asset rests on: each fold is fitted with each seed."""
+
+    folds: int
+    seeds: int
+
+    def __str__(self) -> str:
+        return f"{self.folds} {'fold' if self.folds == 1 else 'folds'} x {self.seeds} seed"
 
 
 class AssetScore(NamedTuple):
@@ -44,6 +68,8 @@ class AssetScore(NamedTuple):
     symbol: str
     f1: float | None
     always_buy: float | None
+    #: How far the folds' scores are above always saying BUY.
+    skill: float | None
     auc: float | None
     folds_done: int
     folds: int
@@ -55,6 +81,8 @@ class ModelScore:
 
     model: str
     assets: tuple[AssetScore, ...]
+    #: One of ``AGGREGATIONS``.
+    aggregation: str
 
     @property
     def scored(self) -> tuple[AssetScore, ...]:
@@ -63,23 +91,23 @@ class ModelScore:
 
     @property
     def f1(self) -> float | None:
-        """Mean over the scored assets; None without any."""
-        return _mean(asset.f1 for asset in self.scored)
+        """The score over the scored assets; None without any."""
+        return aggregated(self.aggregation, (asset.f1 for asset in self.scored))
 
     @property
     def always_buy(self) -> float | None:
-        """The baseline's mean over the same assets."""
-        return _mean(asset.always_buy for asset in self.scored)
+        """The baseline over the same assets."""
+        return aggregated(self.aggregation, (asset.always_buy for asset in self.scored))
 
     @property
     def auc(self) -> float | None:
-        """Mean area under the ROC curve over the same assets."""
-        return _mean(asset.auc for asset in self.scored)
+        """The area under the ROC curve over the same assets."""
+        return aggregated(self.aggregation, (asset.auc for asset in self.scored))
 
     @property
     def skill(self) -> float | None:
-        """How far the score is above always saying BUY."""
-        return None if self.f1 is None or self.always_buy is None else self.f1 - self.always_buy
+        """How far the scores are above always saying BUY."""
+        return aggregated(self.aggregation, (asset.skill for asset in self.scored))
 
     def assets_at(self, floor: float) -> int:
         """Count the assets whose score reaches ``floor``, inclusive."""
@@ -95,6 +123,9 @@ class Verdict:
     cause: str
     reasons: tuple[str, ...]
     rule: Rule
+    #: How the rows were labelled, such as ``ATR0.5_1.5_H4``; of several the names with commas.
+    variant: str
+    replication: Replication
     models: tuple[ModelScore, ...]
 
     def __str__(self) -> str:
@@ -107,9 +138,17 @@ def judge(units: Iterable[Sequence[Any]], results: Iterable[Mapping[str, Any]], 
     Args:
         units: every declared unit as (symbol, model, timeframe, variant, fold).
         results: rows with symbol, model, fold, f1_buy_val, always_buy_f1_val and auc_val.
-        rule: the numbers, from the run's snapshot.
+        rule: its values, from the run's snapshot.
     """
-    models = _scores(list(units), list(results))
+    declared = [tuple(unit) for unit in units]
+    models = _scores(declared, list(results), rule.aggregation)
+    outcome, cause, reasons = _outcome(models, rule)
+    variant = ", ".join(dict.fromkeys(unit[3] for unit in declared))
+    replication = Replication(folds=len({unit[4] for unit in declared}), seeds=1)
+    return Verdict(outcome, cause, reasons, rule, variant, replication, models)
+
+
+def _outcome(models: tuple[ModelScore, ...], rule: Rule) -> tuple[str, str, tuple[str, ...]]:
     for outcome, cause, reasons in (
         (ROLLBACK, "", _below_rollback(models, rule)),
         (INSUFFICIENT, "", _too_few_assets(models, rule)),
@@ -117,9 +156,9 @@ def judge(units: Iterable[Sequence[Any]], results: Iterable[Mapping[str, Any]], 
         (HOLD, "no_skill", _no_skill(models, rule)),
     ):
         if reasons:
-            return Verdict(outcome, cause, tuple(reasons), rule, models)
+            return outcome, cause, tuple(reasons)
     reached = f"every model reaches {rule.pass_f1} on at least {rule.pass_assets} assets and beats always-BUY"
-    return Verdict(PASS, "", (reached,), rule, models)
+    return PASS, "", (reached,)
 
 
 def _below_rollback(models: Iterable[ModelScore], rule: Rule) -> list[str]:
@@ -151,41 +190,56 @@ def _below_pass(models: Iterable[ModelScore], rule: Rule) -> list[str]:
 
 def _no_skill(models: Iterable[ModelScore], rule: Rule) -> list[str]:
     return [
-        f"{model.model} scores {model.f1:.4f}, always saying BUY scores {model.always_buy:.4f}"
+        f"{model.model} scores {model.f1:.4f}, always saying BUY scores {model.always_buy:.4f}: "
+        f"skill {model.skill:.4f}"
         for model in models
         if model.skill is not None and model.skill <= rule.min_skill
     ]
 
 
-def _scores(units: list[Sequence[Any]], results: list[Mapping[str, Any]]) -> tuple[ModelScore, ...]:
+def _scores(
+    units: list[tuple[Any, ...]], results: list[Mapping[str, Any]], aggregation: str
+) -> tuple[ModelScore, ...]:
     names = list(dict.fromkeys(unit[1] for unit in units))
-    return tuple(ModelScore(name, _assets(name, units, results)) for name in names)
+    return tuple(ModelScore(name, _assets(name, units, results, aggregation), aggregation) for name in names)
 
 
 def _assets(
-    model: str, units: list[Sequence[Any]], results: list[Mapping[str, Any]]
+    model: str, units: list[tuple[Any, ...]], results: list[Mapping[str, Any]], aggregation: str
 ) -> tuple[AssetScore, ...]:
     folds: dict[str, set[int]] = {}
     for unit in units:
         if unit[1] == model:
             folds.setdefault(unit[0], set()).add(unit[4])
-    assets = []
-    for symbol, declared in folds.items():
-        rows = [row for row in results if row["model"] == model and row["symbol"] == symbol]
-        whole = {row["fold"] for row in rows} >= declared
-        assets.append(
-            AssetScore(
-                symbol,
-                _mean(row["f1_buy_val"] for row in rows) if whole else None,
-                _mean(row["always_buy_f1_val"] for row in rows) if whole else None,
-                _mean(row["auc_val"] for row in rows) if whole else None,
-                len(rows),
-                len(declared),
-            )
+    return tuple(
+        _asset(
+            symbol,
+            [row for row in results if row["model"] == model and row["symbol"] == symbol],
+            declared,
+            aggregation,
         )
-    return tuple(assets)
+        for symbol, declared in folds.items()
+    )
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def _asset(symbol: str, rows: list[Mapping[str, Any]], declared: set[int], aggregation: str) -> AssetScore:
+    scored = rows if {row["fold"] for row in rows} >= declared else []
+
+    def over_folds(value: Callable[[Mapping[str, Any]], float]) -> float | None:
+        return aggregated(aggregation, map(value, scored))
+
+    return AssetScore(
+        symbol,
+        f1=over_folds(lambda row: row["f1_buy_val"]),
+        always_buy=over_folds(lambda row: row["always_buy_f1_val"]),
+        skill=over_folds(lambda row: row["f1_buy_val"] - row["always_buy_f1_val"]),
+        auc=over_folds(lambda row: row["auc_val"]),
+        folds_done=len(rows),
+        folds=len(declared),
+    )
+
+
+def aggregated(aggregation: str, values: Iterable[float | None]) -> float | None:
+    """Return one score of several by one of ``AGGREGATIONS``, leaving out None; None of none."""
     known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+    return AGGREGATIONS[aggregation](known) if known else None

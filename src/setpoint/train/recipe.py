@@ -88,8 +88,8 @@ class Recipe:
 
     @property
     def verdict_rule(self) -> dict[str, Any]:
-        """The numbers that a canary verdict will judge the run by."""
-        names = ("pass_f1", "pass_assets", "rollback_f1", "min_assets", "min_skill")
+        """The rule that a canary verdict will judge the run by."""
+        names = ("aggregation", "pass_f1", "pass_assets", "rollback_f1", "min_assets", "min_skill")
         return {name: self.setting(f"verdict_{name}") for name in names}
 
     def tuning(self, seed: int) -> TuningSettings:
@@ -103,7 +103,6 @@ class Recipe:
             n_ei_candidates=self.setting("tpe_ei_candidates"),
             multivariate=self.setting("tpe_multivariate"),
             group=self.setting("tpe_group"),
-            constant_liar=self.setting("tpe_constant_liar"),
             prior_weight=self.setting("tpe_prior_weight"),
             consider_magic_clip=self.setting("tpe_magic_clip"),
             consider_endpoints=self.setting("tpe_endpoints"),

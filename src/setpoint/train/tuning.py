@@ -57,8 +57,6 @@ class TuningSettings:
     multivariate: bool
     #: Decompose a conditional space; needs ``multivariate``.
     group: bool
-    #: Penalise what is still running; without effect here, where trials run one by one.
-    constant_liar: bool
     prior_weight: float
     consider_magic_clip: bool
     consider_endpoints: bool
@@ -258,7 +256,8 @@ def _sampler(settings: TuningSettings) -> BaseSampler:
         n_ei_candidates=settings.n_ei_candidates,
         multivariate=settings.multivariate,
         group=settings.group,
-        constant_liar=settings.constant_liar,
+        # Trials run one by one: there is never another one under way for it to judge.
+        constant_liar=False,
         prior_weight=settings.prior_weight,
         consider_magic_clip=settings.consider_magic_clip,
         consider_endpoints=settings.consider_endpoints,

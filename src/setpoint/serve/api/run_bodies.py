@@ -26,8 +26,9 @@ MOST_UNITS = 20_000
 
 
 class Rule(Body):
-    """The numbers of the canary verdict."""
+    """The rule of the canary verdict."""
 
+    aggregation: Literal["mean", "median", "worst"]
     pass_f1: FiniteFloat
     pass_assets: Count
     rollback_f1: FiniteFloat

@@ -80,6 +80,13 @@ class RowsShape(Shape):
     next: Next
 
 
+class ReplicationShape(Shape):
+    """How many fits a score of one model on one asset rests on."""
+
+    folds: int
+    seeds: int
+
+
 class VerdictShape(Shape):
     """How the canary rule judges a run, with the scores it judged by."""
 
@@ -88,7 +95,10 @@ class VerdictShape(Shape):
     outcome: Literal["rollback", "insufficient_data", "hold", "pass"]
     cause: str
     reasons: list[str]
-    rule: dict[str, float]
+    variant: str
+    aggregation: Literal["mean", "median", "worst"]
+    replication: ReplicationShape
+    rule: dict[str, float | str]
     models: list[dict[str, Any]]
 
 
