@@ -37,6 +37,7 @@ from setpoint.store.connect import embedded_conninfo
 from setpoint.store.database import Database
 from setpoint.store.migrate import migrate
 from setpoint.store.supervisor import OWNER
+from skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401 - hooks
 from sweep_home import TINY_SWEEP, Done, Home, seed_tiny, tiny_document
 
 if TYPE_CHECKING:
