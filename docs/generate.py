@@ -19,6 +19,7 @@ import typer.main
 from setpoint import errors
 from setpoint.cli import __main__ as command_line
 from setpoint.cli.app import app
+from setpoint.cli.reach import COMMANDS
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.declare.loading import bundled_catalogues, load_catalogue
 from setpoint.govern.gate import words
@@ -132,6 +133,10 @@ def commands_page() -> Iterator[str]:
     yield root.help or ""
     yield _parameters(root)
     yield "Every command has `--help`. Exit codes are in [errors](errors.md#exit-codes)."
+    yield (
+        "Each says what it works on. While SETPOINT_URL names a plane, no command writes to a database by "
+        "accident: one that would refuses with exit code 2, and one that reads says whose data it shows."
+    )
     yield from _commands("setpoint", root)
 
 
@@ -142,7 +147,15 @@ def _commands(path: str, group: Any) -> Iterator[str]:
         if hasattr(command, "commands"):
             yield from _commands(f"{path} {name}", command)
         else:
+            yield _reach(f"{path} {name}".removeprefix("setpoint "))
             yield _parameters(command)
+
+
+def _reach(name: str) -> str:
+    work = COMMANDS[name]
+    ways = [f"Works on {work.reach.value}{f' ({work.why})' if work.why else ''}."]
+    ways += [f"With `--{option.replace('_', '-')}`: {reach.value}." for option, reach in work.given.items()]
+    return " ".join(ways)
 
 
 def _parameters(command: Any) -> str:

@@ -15,7 +15,6 @@ import pytest
 import setpoint
 from setpoint.cli.__main__ import run
 from setpoint.declare.document import text_hash
-from setpoint.errors import UsageError
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 
@@ -297,8 +296,6 @@ def embedded_home(monkeypatch, tmp_path):
 
 def test_the_database_commands_on_an_embedded_server(embedded_home, tmp_path, capfd):
     """Start, status, psql, backup, restore and stop work from a fresh home on."""
-    from setpoint.cli.__main__ import run
-
     assert run(["db", "status"]) == 0
     assert "embedded, stopped" in capfd.readouterr().out
     assert run(["seed", "--apply"]) == 0
@@ -348,12 +345,3 @@ def test_the_error_of_a_first_read_stands_alone(seeded, monkeypatch, tmp_path):
     with pytest.raises(MissingValue, match="setpoint run -- ") as missing:
         hp.resolve("xgb", "5m", "gamma")
     assert missing.value.__context__ is None
-
-
-def test_a_command_on_the_database_is_not_taken_for_one_on_the_plane(monkeypatch, tmp_path, capfd):
-    """With a plane named and no database there, nothing is started and nothing is written."""
-    monkeypatch.setenv("SETPOINT_URL", "https://plane.invalid")
-    for command in (["set", "xgb/5m/gamma=0.1", "-r", "x", "--yes"], ["accounts", "list"]):
-        assert run(command) == UsageError.exit_code
-        assert "SETPOINT_URL names a plane" in capfd.readouterr().err
-    assert not (tmp_path / "home/postgres").exists()

@@ -86,11 +86,14 @@ def _commands() -> Callable[..., object]:
     """Assemble every command; once, for a process that runs several."""
     from typer.main import get_command
 
-    from setpoint.cli.app import app
+    from setpoint.cli.app import app, note, settings
+    from setpoint.cli.reach import guard
 
     for module in MODULES:
         import_module(f"setpoint.cli.{module}")
-    return get_command(app)
+    commands = get_command(app)
+    guard(commands, settings, note)
+    return commands
 
 
 def _say(problem: SetpointError, *, as_json: bool) -> None:

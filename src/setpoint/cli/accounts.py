@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, app, out, print_json, require_meant, settings, table
+from setpoint.cli.app import Json, app, out, print_json, settings, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,7 +229,6 @@ _HERE = "database"
 def _as_owner(work: Callable[[Transaction], Any]) -> Any:
     from setpoint.serve.access.appointments import as_owner
 
-    require_meant()
     with as_owner(settings()) as transaction:
         return work(transaction)
 

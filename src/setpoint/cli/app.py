@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 import setpoint
+from setpoint.cli.reach import require_reach
 from setpoint.errors import SetpointError, UsageError
 from setpoint.settings import Settings
 
@@ -79,48 +80,28 @@ def catalogues() -> Catalogues:
 
 
 @contextmanager
-def database(*, remind: bool = True, is_own: bool = False) -> Iterator[Database]:
+def database(*, remind: bool = True) -> Iterator[Database]:
     """Open the database of these settings; at the end say on stderr what break-glass still owes.
 
-    Args:
-        remind: say what is owed.
-        is_own: the command is about this machine's database, whatever plane SETPOINT_URL names.
+    Raises:
+        UsageError: the command under way is not declared to open one; see ``cli.reach``.
     """
     from setpoint.change.break_glass import reminder
     from setpoint.store.database import Database
 
-    if not is_own:
-        require_meant()
+    require_reach(settings())
     with Database.open(settings()) as opened:
         yield opened
         if remind:
             # A command that did its work does not fail because the server went away since.
             with suppress(SetpointError):
                 if line := reminder(opened):
-                    err.print(line, style="yellow", highlight=False, soft_wrap=True, markup=False)
+                    note(line)
 
 
-def require_meant() -> None:
-    """Hold that a command which needs a database is not meant for the plane that SETPOINT_URL names.
-
-    Raises:
-        UsageError: it would start an empty embedded database that nobody has asked for.
-    """
-    from setpoint.store.embedded import layout_of
-
-    if not settings().url or settings().database_url:
-        return
-    if not layout_of(settings()).data.exists():
-        raise UsageError(
-            "SETPOINT_URL names a plane, and this command works on a database.",
-            hint="set SETPOINT_DATABASE_URL, unset SETPOINT_URL, or use the plane's HTTP API",
-        )
-    err.print(
-        f"note: this works on the embedded database of {settings().home}, not on the plane of SETPOINT_URL.",
-        style="yellow",
-        highlight=False,
-        soft_wrap=True,
-    )
+def note(line: str) -> None:
+    """Say something on stderr that a person should know and no script reads."""
+    err.print(line, style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def parse_context(pairs: list[str] | None) -> dict[str, str]:

@@ -175,7 +175,7 @@ def status(
     """
     from setpoint.change.break_glass import list_obligations
 
-    with database(remind=False, is_own=True) as opened:
+    with database(remind=False) as opened:
         rows = list_obligations(opened, incident or None)
     if as_json:
         print_json(rows)

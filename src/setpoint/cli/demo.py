@@ -62,7 +62,7 @@ def demo(
     began = time.monotonic()
     system = catalogues()
     _headline("declare", ", ".join(f"{m.name} {m.version}: {len(m.keys)} keys" for m in system.members))
-    with database(is_own=True) as opened:
+    with database() as opened:
         _headline("store and seed", str(settings().home))
         _seed(opened, system)
         with _plane() as (url, token):

@@ -32,9 +32,7 @@ def up(port: Port = DEFAULT_PORT, host: Host = LOOPBACK, as_json: Json = False) 
     require_catalogues(settings())
     with listen(host, port) as listener:
         migrate_database(settings())
-        with database(
-            remind=False, is_own=True
-        ) as opened:  # the embedded one stays up as long as this is open
+        with database(remind=False) as opened:  # the embedded one stays up as long as this is open
             _introduce(address_of(listener), as_json=as_json)
             if not opened.fetch_all("read_scopes"):
                 err.print("no value is set yet: run `setpoint seed --apply`", style="yellow", highlight=False)
@@ -66,7 +64,7 @@ def serve(
     with listen(host, port) as listener, ExitStack() as held:
         if not settings().database_url:
             # The embedded one comes to this release by itself, as with any command, and stays up with us.
-            held.enter_context(database(remind=False, is_own=True))
+            held.enter_context(database(remind=False))
         serve_plane(settings(), listener, workers, trusted_proxy)
 
 
