@@ -1,7 +1,8 @@
-"""Write docs/reference/ from the code, so that it cannot say anything else than the code does.
+"""Write docs/reference/ from the code, so that it cannot say anything else than the code does; and states.
 
 `python docs/generate.py` rewrites the pages; `--check` changes nothing and exits with 1 when a page is
-out of date. What only a person can write stands beside them in docs/reference/formats.md.
+out of date. What only a person can write stands beside them in docs/reference/formats.md. In the readiness
+map it writes the state of each row, from the row's evidence: see docs/readiness_states.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer.main
+from readiness_states import with_states
 
 from setpoint import errors
 from setpoint.cli import __main__ as command_line
@@ -371,11 +373,22 @@ def render(name: str) -> str:
     return "\n\n".join((title, NOTICE, *blocks)) + "\n"
 
 
+def pages() -> dict[Path, str]:
+    """Return the text of every page that is written here, wholly or in part."""
+    written = {DOCS / "reference" / f"{name}.md": render(name) for name in PAGES}
+    known = [
+        heading
+        for name in ("commands", "api")
+        for heading in re.findall(r"^## (.+)$", written[DOCS / "reference" / f"{name}.md"], re.MULTILINE)
+    ]
+    readiness = DOCS / "readiness-map.md"
+    return written | {readiness: with_states(readiness.read_text(encoding="utf-8"), known)}
+
+
 def main() -> int:
     """Rewrite the pages, or compare them when ``--check`` is given."""
     old = []
-    for name in PAGES:
-        page, text = DOCS / "reference" / f"{name}.md", render(name)
+    for page, text in pages().items():
         if not page.exists() or page.read_text(encoding="utf-8") != text:
             old.append(page.name)
             if "--check" not in sys.argv:

@@ -1,4 +1,4 @@
-"""The documentation is true: generated pages, headings, links, and every command of the tutorial."""
+"""The documentation is true: generated pages, headings, links, states, and every command of a page."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, fields
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def leaves(kind):
         if child.__module__ == kind.__module__:
             yield child
             yield from leaves(child)
+
+
+def readiness_states():
+    """Return the module that computes the states; docs is no package."""
+    spec = spec_from_file_location("readiness_states", DOCS / "readiness_states.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def commands(path, group):
@@ -186,13 +195,44 @@ def test_every_path_that_a_page_names_is_there(page):
         assert path in THEIRS or (ROOT / path).exists(), path
 
 
-def test_the_readiness_map_gives_every_name_a_state():
-    """Each row says built, planned or outside; half an answer is no answer."""
-    rows = [line for line in (DOCS / "readiness-map.md").read_text().splitlines() if line.startswith("| ")]
-    states = [row.strip("| ").split(" | ")[-1] for row in rows if " | state" not in row]
+HERE = "| name | here | {} | {} | ? |\n"
 
-    assert len(states) > 40
-    assert all(re.search(r"\b(built|planned|outside)\b", state) for state in states)
+
+@pytest.mark.parametrize(
+    ("row", "state"),
+    [
+        (HERE.format("`setpoint history`, `tests/test_docs.py`", "-"), "built"),
+        (
+            HERE.format("`tests/test_docs.py::test_every_setting_has_its_heading`", "a page"),
+            "partly built",
+        ),
+        (HERE.format("`make test`", "-"), "built"),
+        (HERE.format("-", "all of it"), "planned"),
+        ("| name | - | - | - | ? |\n", "outside"),
+    ],
+)
+def test_the_state_of_a_name_of_the_readiness_document_follows_from_its_evidence(row, state):
+    """What is built is shown by a test, a command or a target; what is planned says what is missing."""
+    assert readiness_states().with_states(row, ["setpoint history"]) == row.replace("?", state)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        HERE.format("`tests/test_docs.py::test_that_is_gone`", "-"),
+        HERE.format("`tests/gone.py`", "-"),
+        HERE.format("`tests/conftest.py`", "-"),
+        HERE.format("`setpoint gone`", "-"),
+        HERE.format("`make gone`", "-"),
+        HERE.format("it works", "-"),
+        HERE.format("-", "-"),
+        "| name | here | built |\n",
+    ],
+)
+def test_a_name_whose_evidence_is_not_there_has_no_state(row):
+    """A claim in the readiness map whose test or command is gone stops the page from being written."""
+    with pytest.raises(SystemExit, match="the readiness map: "):
+        readiness_states().with_states(row, ["setpoint history"])
 
 
 @dataclass(frozen=True)
