@@ -137,3 +137,38 @@ def test_modules_stay_small_and_say_their_place(path):
 
     assert text.count("\n") < 500
     assert ast.get_docstring(ast.parse(text))
+
+
+#: The doors to the terminal: what draws there.
+DOORS = {"cli/output.py", "cli/bars.py"}
+#: What writes to a terminal past a door, as `owner.name` or as a name alone.
+PAST_THE_DOOR = {"print", "typer.echo", "typer.secho", "typer.confirm", "typer.prompt", "rich.print"}
+PAST_THE_DOOR |= {
+    f"sys.{stream}.{verb}" for stream in ("stdout", "stderr") for verb in ("write", "writelines")
+}
+#: What reads markup out of a text.
+MARKUP = {"from_markup", "render_markup", "render_str"}
+
+
+def calls(path):
+    """Yield (the dotted name, the call) of every call of a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda path: path.name)
+def test_the_command_line_has_one_door_to_the_terminal(path):
+    """Only the doors import rich or write, and none of them reads markup: what people wrote stays text."""
+    here = f"cli/{path.name}"
+    if here not in DOORS:
+        assert not [module for module, _ in imports(path) if module.split(".")[0] == "rich"]
+    for name, call in calls(path):
+        assert name.rpartition(".")[2] not in MARKUP, f"{here}:{call.lineno} reads markup"
+        if here not in DOORS and name in PAST_THE_DOOR:
+            # `__main__` speaks where no door can be imported, of nothing but the module that is missing.
+            told = {ast.unparse(node) for node in ast.walk(call) if isinstance(node, ast.FormattedValue)}
+            plain = all(isinstance(said, ast.Constant | ast.JoinedStr) for said in call.args)
+            assert here == "cli/__main__.py", f"{here}:{call.lineno} writes past the door"
+            assert plain
+            assert told <= {"{missing.name}"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -73,7 +72,9 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
     except SetpointError as problem:
-        _say(problem, as_json="--json" in arguments)
+        from setpoint.cli.output import print_error
+
+        print_error(problem, as_json="--json" in arguments)
         return problem.exit_code
     except BrokenPipeError:
         # The reader of our output went away, as `setpoint runs | head` does; the work itself is done.
@@ -86,7 +87,8 @@ def _commands() -> Callable[..., object]:
     """Assemble every command; once, for a process that runs several."""
     from typer.main import get_command
 
-    from setpoint.cli.app import app, note, settings
+    from setpoint.cli.app import app, settings
+    from setpoint.cli.output import note
     from setpoint.cli.reach import guard
 
     for module in MODULES:
@@ -94,14 +96,6 @@ def _commands() -> Callable[..., object]:
     commands = get_command(app)
     guard(commands, settings, note)
     return commands
-
-
-def _say(problem: SetpointError, *, as_json: bool) -> None:
-    if as_json:
-        body = {"code": problem.code, "message": problem.message, "hint": problem.hint}
-        sys.stderr.write(json.dumps({"error": body}) + "\n")
-    else:
-        sys.stderr.write(f"setpoint: {problem}\n")
 
 
 if __name__ == "__main__":

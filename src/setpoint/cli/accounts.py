@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, app, out, print_json, settings, table
+from setpoint.cli.app import Json, app, settings
+from setpoint.cli.output import out, print_json, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +109,7 @@ def once(name: Name, as_json: Json = False) -> None:
     if as_json:
         print_json({"account": name, "once": secret, **(row or {})})
     else:
-        out.print(f"{secret}\nvalid once, for an hour, at /login", highlight=False, soft_wrap=True)
+        out.say(f"{secret}\nvalid once, for an hour, at /login")
 
 
 @accounts.command()
@@ -143,7 +144,7 @@ def provider(
     if as_json:
         print_json({"issuer": issuer, "roles": given})
     else:
-        out.print(f"{issuer} is believed; people may bring: {', '.join(given) or 'no role'}", highlight=False)
+        out.say(f"{issuer} is believed; people may bring: {', '.join(given) or 'no role'}")
 
 
 @tokens.command("list")
@@ -203,7 +204,7 @@ def create(
     if as_json:
         print_json({**(row or {}), "token": secret})
     else:
-        out.print(secret, highlight=False, soft_wrap=True)
+        out.say(secret)
 
 
 @tokens.command()
@@ -219,7 +220,7 @@ def revoke(
     if as_json:
         print_json({"id": number, "state": "revoked"})
     else:
-        out.print(f"token {number} is revoked", highlight=False)
+        out.say(f"token {number} is revoked")
 
 
 #: Where these acts came from, in the access log.
@@ -246,7 +247,7 @@ def _say_account(name: str, *, as_json: bool) -> None:
         print_json(row)
     else:
         state = ", disabled" if row["disabled_at"] else ""
-        out.print(f"{name}: {', '.join(row['roles']) or 'no role'}{state}", highlight=False)
+        out.say(f"{name}: {', '.join(row['roles']) or 'no role'}{state}")
 
 
 def _instant(at: Any) -> str:

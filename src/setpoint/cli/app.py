@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Column, Table
 
 import setpoint
+from setpoint.cli.output import note, out
 from setpoint.cli.reach import require_reach
 from setpoint.errors import SetpointError, UsageError
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from setpoint.change.proposals import Submitted
     from setpoint.declare.catalogue import Catalogues
@@ -35,21 +30,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-#: A pipe has no width of its own: a row stays one line, for grep.
-PIPE_WIDTH = 240
-
-
-class _Screen(Console):
-    """A console that leaves a broken pipe to the command line, which knows what it means."""
-
-    def on_broken_pipe(self) -> None:
-        """Rich would exit with 1, which here says that a check found something."""
-        raise BrokenPipeError
-
-
-out = _Screen(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
-err = Console(stderr=True)
-
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts.")]
 Context = Annotated[
     list[str] | None,
@@ -63,7 +43,7 @@ def _about(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
-        out.print(setpoint.__version__)
+        out.say(setpoint.__version__)
         raise typer.Exit
 
 
@@ -99,11 +79,6 @@ def database(*, remind: bool = True) -> Iterator[Database]:
                     note(line)
 
 
-def note(line: str) -> None:
-    """Say something on stderr that a person should know and no script reads."""
-    err.print(line, style="yellow", highlight=False, soft_wrap=True, markup=False)
-
-
 def parse_context(pairs: list[str] | None) -> dict[str, str]:
     """Turn ``["symbol=BTCUSDC"]`` into a context.
 
@@ -126,32 +101,7 @@ def say_unused(snapshot: Snapshot) -> None:
     layers = {layer.scope for layer in snapshot.layers}
     for name, value in snapshot.context.items():
         if (scope := f"{name}={value}") not in layers:
-            err.print(
-                f"note: no overlay is named {scope}, so it changes nothing.", style="yellow", soft_wrap=True
-            )
-
-
-def print_json(document: Any) -> None:
-    """Print one JSON document; times are ISO 8601 in UTC."""
-    out.file.write(json.dumps(document, indent=2, default=str, ensure_ascii=False) + "\n")
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """Print a table; numbers are given as text, already rounded for people."""
-    shown = Table(
-        # The first column holds what is copied, a key or an id: it stays whole, the others fold.
-        *(Column(name, overflow="fold", no_wrap=name == columns[0]) for name in columns),
-        title=title or None,
-        title_justify="left",
-        header_style="bold",
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for row in rows:
-        shown.add_row(*(str(cell) for cell in row))
-    out.print(shown)
+            note(f"note: no overlay is named {scope}, so it changes nothing.")
 
 
 def outcome(made: Submitted) -> str:
@@ -162,8 +112,3 @@ def outcome(made: Submitted) -> str:
     if needed.approved < needed.approvals:
         return f"change {made.change.id} waits for {needed.approvals} approval(s)"
     return f"change {made.change.id} is {made.change.row['state']}"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Return a number for a person, a dash where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"

@@ -9,18 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import (
-    Json,
-    Yes,
-    app,
-    catalogues,
-    database,
-    err,
-    out,
-    print_json,
-    settings,
-    table,
-)
+from setpoint.cli.app import Json, Yes, app, catalogues, database, settings
+from setpoint.cli.output import confirm, err, out, print_json, table
 from setpoint.cli.values import Scope, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import canonical_text, parse_text
@@ -148,19 +138,19 @@ def _write(
     if not as_json:
         print_edits(seen.edits)
     if not yes:
-        typer.confirm(f"Write this to {scope} without validation or policy?", abort=True, err=True)
+        confirm(f"Write this to {scope} without validation or policy?")
     with emergency_session(settings()) as session:
         made = write(session, emergency, seen)
     if as_json:
         print_json({"incident": emergency.incident, "scope": scope, **made._asdict()})
         return EXIT_OK
-    out.print(f"{scope}: revision {made.revision}, {made.hash[:12]}, unvalidated", highlight=False)
+    out.say(f"{scope}: revision {made.revision}, {made.hash[:12]}, unvalidated")
     for owed in (
         f'within 1 h, an ordinary write: setpoint set ... --reason "{emergency.reason}"',
         f"within 1 h: setpoint break-glass validate --incident {emergency.incident}",
         f"within 24 h: setpoint break-glass post-mortem --incident {emergency.incident} --url ...",
     ):
-        out.print(f"owed {owed}", highlight=False, soft_wrap=True)
+        out.say(f"owed {owed}")
     return EXIT_OK
 
 
@@ -180,7 +170,7 @@ def status(
     if as_json:
         print_json(rows)
     elif not rows:
-        out.print("nothing is owed")
+        out.say("nothing is owed")
     else:
         table(
             ("obligation", "incident", "kind", "revision", "due (UTC)", "state", "by"),
@@ -221,7 +211,7 @@ def post_mortem(
 
     with database() as opened:
         in_time = file_post_mortem(opened, author_of(opened), incident, url)
-    out.print(f"{incident}: post-mortem filed{'' if in_time else ', late'}", highlight=False)
+    out.say(f"{incident}: post-mortem filed{'' if in_time else ', late'}")
 
 
 @glass.command()
@@ -241,19 +231,19 @@ def validate(incident: Incident, as_json: Json = False) -> int:
         return EXIT_OK if found.sound else EXIT_FINDING
     for revision, problems in found.revisions.items():
         said = f"{len(problems)} problem(s)" if problems else "sound"
-        out.print(f"revision {revision}: {said}", highlight=False)
+        out.say(f"revision {revision}: {said}")
         _print_problems(problems)
     if not found.sound:
-        out.print("what stands now is not sound, so the validation stays owed:", highlight=False)
+        out.say("what stands now is not sound, so the validation stays owed:")
         _print_problems(found.standing)
     return EXIT_OK if found.sound else EXIT_FINDING
 
 
 def _print_problems(problems: Sequence[str], shown: int = 20) -> None:
     for problem in problems[:shown]:
-        out.print(f"  {problem}", highlight=False, soft_wrap=True, markup=False)
+        out.say(f"  {problem}")
     if len(problems) > shown:
-        out.print(f"  ... and {len(problems) - shown} more; --json lists all")
+        out.say(f"  ... and {len(problems) - shown} more; --json lists all")
 
 
 @glass.command()
@@ -330,17 +320,17 @@ def _print_drills(drills: Sequence[Drill]) -> None:
 
 
 def _progress(line: str) -> None:
-    err.print(line, highlight=False, soft_wrap=True, markup=False)
+    err.say(line)
 
 
 def _keep(text: str, file: Path | None) -> None:
     from setpoint.resolve.snapshot import write_atomically
 
     if file is None:
-        out.file.write(text)
+        out.lines(text)
         return
     write_atomically(file, text)
-    err.print(f"wrote {file}", highlight=False, soft_wrap=True)
+    err.say(f"wrote {file}")
 
 
 def _parse_pairs(pairs: list[str]) -> tuple[str, list[str]]:

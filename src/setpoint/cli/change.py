@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from setpoint.change.patch import Patch
-from setpoint.cli.app import Json, app, catalogues, database, out, print_json, table
+from setpoint.cli.app import Json, app, catalogues, database
+from setpoint.cli.output import out, print_json, table
 from setpoint.cli.values import ApplyAt, FromFile, future_instant, print_edits, read_wanted
 from setpoint.errors import EXIT_OK
 
@@ -73,28 +74,28 @@ def show(change: ChangeId, as_json: Json = False) -> None:
         said = {"requirement": needed._asdict(), "decisions": decisions, "impact": touched.as_json()}
         print_json({**row, **said})
         return
-    out.print(f"change {row['id']} of {row['scope']}: {row['state']} {row['state_reason']}", highlight=False)
-    out.print(f"by {row['author']} ({row['proof']}): {row['reason']}", highlight=False)
+    out.say(f"change {row['id']} of {row['scope']}: {row['state']} {row['state_reason']}")
+    out.say(f"by {row['author']} ({row['proof']}): {row['reason']}")
     base = row["base_revision"] or "none"
-    out.print(f"over revision {base}, proposal {row['proposal_hash'][:12]}", highlight=False)
+    out.say(f"over revision {base}, proposal {row['proposal_hash'][:12]}")
     if "policy" in row["kinds"]:
-        out.print(f"policy: {row['proposal']}", highlight=False, soft_wrap=True)
+        out.say(f"policy: {row['proposal']}")
     else:
         print_edits(found.edits)
         if row["state"] in OPEN:
             print_impact(touched)
     if row["apply_at"]:
-        out.print(f"scheduled: not before {row['apply_at']:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
+        out.say(f"scheduled: not before {row['apply_at']:%Y-%m-%d %H:%M:%S} UTC")
     if needed.cooling_off_s:
         free = (
             f", until {needed.free_at:%Y-%m-%d %H:%M:%S} UTC" if needed.free_at else " after it is proposed"
         )
-        out.print(f"cools off: {needed.cooling_off_s} s{free}", highlight=False)
+        out.say(f"cools off: {needed.cooling_off_s} s{free}")
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
-    out.print(f"needs: {review}", highlight=False)
+    out.say(f"needs: {review}")
     for said in decisions:
         stale = "" if said["is_current"] else " (of an earlier proposal: does not count)"
-        out.print(f"{said['decision']} by {said['person']}{stale}: {said['words']}", highlight=False)
+        out.say(f"{said['decision']} by {said['person']}{stale}: {said['words']}")
 
 
 @changes.command()
@@ -147,7 +148,7 @@ def amend(
         print_json({"change": change, "edits": [edit._asdict() for edit in made.edits]})
     else:
         print_edits(made.edits)
-        out.print(f"change {change}: {made.row['state']}, approvals start again", highlight=False)
+        out.say(f"change {change}: {made.row['state']}, approvals start again")
     return EXIT_OK
 
 
@@ -174,7 +175,7 @@ def apply_change(change: ChangeId, as_json: Json = False) -> None:
     if as_json:
         print_json({"change": change, "revision": revision})
     else:
-        out.print(f"change {change}: " + (f"revision {revision}" if revision else "policy in force"))
+        out.say(f"change {change}: " + (f"revision {revision}" if revision else "policy in force"))
 
 
 @changes.command("due")
@@ -188,7 +189,7 @@ def apply_due(as_json: Json = False) -> None:
     if as_json:
         print_json([{"change": change, "outcome": said} for change, said in ended])
     for change, said in [] if as_json else ended:
-        out.print(f"change {change}: {said}", highlight=False)
+        out.say(f"change {change}: {said}")
 
 
 def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
@@ -205,7 +206,7 @@ def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
     if as_json:
         print_json({"change": change, "decision": decision, "revision": revision})
     else:
-        out.print(f"change {change}: {done}" + (f", revision {revision}" if revision else ""))
+        out.say(f"change {change}: {done}" + (f", revision {revision}" if revision else ""))
     return EXIT_OK
 
 
@@ -214,4 +215,4 @@ def _act(query: str, change: int) -> None:
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         row: dict[str, Any] = transaction.fetch_one(query, id=change) or {}
-    out.print(f"change {change}: {row['state']}")
+    out.say(f"change {change}: {row['state']}")

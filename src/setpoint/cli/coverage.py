@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from setpoint.cli.app import Json, app, catalogues, database, err, print_json, table
+from setpoint.cli.app import Json, app, catalogues, database
+from setpoint.cli.output import err, print_json, table
 from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 SHOWN_KEYS = 10
@@ -47,8 +48,6 @@ def coverage(
 def _list(finding: str, names: tuple[str, ...]) -> None:
     if names:
         more = f", and {len(names) - SHOWN_KEYS} more (--json lists all)" if len(names) > SHOWN_KEYS else ""
-        err.print(
+        err.say(
             f"{finding} ({len(names)}): {', '.join(names[:SHOWN_KEYS])}{more}",
-            highlight=False,
-            soft_wrap=True,
         )

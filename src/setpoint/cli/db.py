@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, out, print_json, settings
+from setpoint.cli.app import Json, Yes, app, settings
+from setpoint.cli.output import confirm, out, print_json
 from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 db = typer.Typer(help="The database: PostgreSQL, embedded by default.", no_args_is_help=True)
@@ -35,13 +36,11 @@ def status(as_json: Json = False) -> int:
         kept = ", kept up by `setpoint db start`" if seen.kept else ""
         users = ", in use" if seen.in_use else ""
         version = f", PostgreSQL {seen.version}" if seen.version else ""
-        out.print(
-            f"{kind}, {seen.state}{version}{kept}{users}: {seen.where}", highlight=False, soft_wrap=True
-        )
+        out.say(f"{kind}, {seen.state}{version}{kept}{users}: {seen.where}")
         for name in seen.pending:
-            out.print(f"migration to apply: {name} (setpoint db migrate)", highlight=False)
+            out.say(f"migration to apply: {name} (setpoint db migrate)")
         if seen.problem:
-            out.print(seen.problem, highlight=False, soft_wrap=True)
+            out.say(seen.problem)
     return EXIT_FINDING if seen.problem or seen.pending or seen.state == "unreachable" else EXIT_OK
 
 
@@ -54,7 +53,7 @@ def start() -> None:
     from setpoint.store.operate import start as keep_up
 
     seen = keep_up(settings())
-    out.print(f"running, PostgreSQL {seen.version}: {seen.where}", highlight=False, soft_wrap=True)
+    out.say(f"running, PostgreSQL {seen.version}: {seen.where}")
 
 
 @db.command()
@@ -62,7 +61,7 @@ def stop(force: Force = False) -> None:
     """Stop the embedded server. Refused while other processes use it, unless forced."""
     from setpoint.store.operate import stop as shut_down
 
-    out.print("stopped" if shut_down(settings(), force=force) else "it was not running")
+    out.say("stopped" if shut_down(settings(), force=force) else "it was not running")
 
 
 @db.command()
@@ -73,7 +72,7 @@ def url(owner: Owner = False) -> None:
     """
     from setpoint.store.operate import url as address
 
-    out.file.write(address(settings(), owner=owner) + "\n")
+    out.say(address(settings(), owner=owner))
 
 
 @db.command()
@@ -83,9 +82,9 @@ def migrate() -> None:
 
     applied = migrate_database(settings())
     for migration in applied:
-        out.print(f"applied {migration.version:04}_{migration.name}", highlight=False)
+        out.say(f"applied {migration.version:04}_{migration.name}")
     if not applied:
-        out.print("nothing to apply")
+        out.say("nothing to apply")
 
 
 @db.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -114,7 +113,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> 
     from setpoint.store.backup import backup as dump
 
     dump(settings(), file)
-    out.print(f"wrote {file} ({file.stat().st_size / 1024:.0f} KiB)", highlight=False, soft_wrap=True)
+    out.say(f"wrote {file} ({file.stat().st_size / 1024:.0f} KiB)")
 
 
 @db.command("restore-backup")
@@ -132,6 +131,6 @@ def restore_backup(
     from setpoint.store.backup import restore_backup as load
 
     if replace and not yes:
-        typer.confirm("Replace the database with this backup?", abort=True, err=True)
+        confirm("Replace the database with this backup?")
     kept = load(settings(), file, replace=replace)
-    out.print("restored" + (f"; the old database is kept as {kept}" if kept else ""), highlight=False)
+    out.say("restored" + (f"; the old database is kept as {kept}" if kept else ""))

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.rule import Rule
 
-from setpoint.cli.app import app, catalogues, database, err, out, settings
+from setpoint.cli.app import app, catalogues, database, settings
+from setpoint.cli.output import err, headline, out
 from setpoint.cli.pin import plane_door
 from setpoint.cli.runs import print_verdict
 from setpoint.cli.seed import print_applied
@@ -61,22 +61,22 @@ def demo(
 
     began = time.monotonic()
     system = catalogues()
-    _headline("declare", ", ".join(f"{m.name} {m.version}: {len(m.keys)} keys" for m in system.members))
+    headline("declare", ", ".join(f"{m.name} {m.version}: {len(m.keys)} keys" for m in system.members))
     with database() as opened:
-        _headline("store and seed", str(settings().home))
+        headline("store and seed", str(settings().home))
         _seed(opened, system)
         with _plane() as (url, token):
-            _headline("resolve and train", f"through the plane at {url}; Ctrl-C leaves a run to resume")
+            headline("resolve and train", f"through the plane at {url}; Ctrl-C leaves a run to resume")
             through = replace(settings(), url=url, token=token, token_file="")
             with plane_door(system, through) as door:
                 run = start(door, system, CONTEXT, _data(data), processes)
                 require_recorded(door, run, follow(door, run))
-        _headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
+        headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = view_run(opened, run)
         print_verdict(view)
         target = report or settings().home / "runs" / run / "report.html"
         write_atomically(target, render(view))
-    _headline("done", f"{time.monotonic() - began:.0f} s")
+    headline("done", f"{time.monotonic() - began:.0f} s")
     _next_steps(target)
 
 
@@ -111,21 +111,17 @@ def _data(data: str) -> str:
     except UsageError:
         if data:
             raise
-        err.print("[bold yellow]no market data: an invented, SYNTHETIC market is used[/]")
+        err.say("no market data: an invented, SYNTHETIC market is used", style="bold yellow")
         return SYNTHETIC
     return data
 
 
-def _headline(chapter: str, what: str) -> None:
-    out.print(Rule(f"[bold]{chapter}[/] {what}", align="left", style="dim"))
-
-
 def _next_steps(report: Path) -> None:
     home = settings().home
-    out.print(f"report: {report}", highlight=False, soft_wrap=True)
-    out.print("look further:", highlight=False)
+    out.say(f"report: {report}")
+    out.say("look further:")
     found = "" if shutil.which("setpoint") else f" PATH={Path(sys.executable).parent}:$PATH"
-    out.print(f"  export SETPOINT_HOME={home}{found}", highlight=False, soft_wrap=True)
+    out.say(f"  export SETPOINT_HOME={home}{found}")
     for command, what in (
         ("setpoint show latest", "each unit, its trial, trees and attestation"),
         ("setpoint explain tuning_trials -c profile=demo", "which layer set a value"),
@@ -133,4 +129,4 @@ def _next_steps(report: Path) -> None:
         ("setpoint up", "the plane on this home: its API, flags and streams"),
         ("setpoint run -- env | grep CVN_HPO_XGB_5M", "hand the values to any program"),
     ):
-        out.print(f"  {command:<48} {what}", highlight=False, soft_wrap=True)
+        out.say(f"  {command:<48} {what}")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, err, out, settings
+from setpoint.cli.app import Json, Yes, app, catalogues, database, settings
+from setpoint.cli.output import err, out, print_error
 from setpoint.cli.values import Reason, Scope, submit_proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
@@ -56,7 +57,7 @@ def edit(
     try:
         code = _edited(system, given, path, reason, retry=not no_retry, yes=yes, as_json=as_json)
     except BaseException:
-        err.print(f"your text is kept in {path}", highlight=False, soft_wrap=True)
+        err.say(f"your text is kept in {path}")
         raise
     path.unlink(missing_ok=True)
     return code
@@ -76,7 +77,7 @@ def _edited(
         try:
             patch = _wanted(system, given, text, refused)
             if patch is None:
-                out.print("nothing changed, nothing proposed")
+                out.say("nothing changed, nothing proposed")
                 return EXIT_OK
             proposal = Proposal(
                 scope=given.scope,
@@ -90,7 +91,7 @@ def _edited(
         except (InvalidError, MissingError) as problem:
             if not retry or text == refused:
                 raise
-            err.print(f"[red]{problem}[/]", highlight=False, soft_wrap=True)
+            print_error(problem)
             refused = with_problem(text, str(problem))
             path.write_text(refused, encoding="utf-8")
 

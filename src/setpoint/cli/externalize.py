@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, err, out, print_json, settings
+from setpoint.cli.app import Json, Yes, app, catalogues, database, settings
+from setpoint.cli.output import err, out, print_json
 from setpoint.cli.values import Scope, submit_proposal, submitted, submitted_json
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
@@ -97,7 +98,7 @@ def externalize(
         raise UsageError("--test proves what was written.", hint="give --write too")
     project = _project(root, seeds, draft, parity, scope)
     values = read_snapshot(live).document if live else None
-    with err.status("reading the source ..."):
+    with err.working("reading the source ..."):
         prepared = prepare(project, paths or [], at or [], values)
     if write:
         write_all(prepared, project, test, tell=_tell)
@@ -157,13 +158,13 @@ def _say(prepared: Prepared, project: Project, *, written: bool, whole: bool) ->
     from setpoint.govern.gate.config import load_config
 
     for line in telling.told_plan(prepared, written=written):
-        out.print(line.text, style=line.style or None, highlight=False, soft_wrap=True, markup=False)
+        out.say(line.text, style=line.style)
     for text in prepared.texts if written else ():
         verb = "wrote" if text.before is None else "rewrote"
-        out.file.write(f"  {verb} {os.path.relpath(text.path)}\n")
+        out.say(f"  {verb} {os.path.relpath(text.path)}")
     for text in prepared.texts if whole else ():
-        out.file.write(telling.diff_of(text, project))
-    out.file.flush()
+        out.lines(telling.diff_of(text, project))
+    out.flush()
     baseline = load_config(project.root).baseline
     steps = telling.next_steps(prepared, project, settings(), baseline, written=written)
     for step in steps:
@@ -171,7 +172,7 @@ def _say(prepared: Prepared, project: Project, *, written: bool, whole: bool) ->
 
 
 def _tell(text: str) -> None:
-    err.print(text, highlight=False, soft_wrap=True, markup=False)
+    err.say(text)
 
 
 def _propose(project: Project, reason: str, *, yes: bool, as_json: bool) -> dict[str, Any] | None:

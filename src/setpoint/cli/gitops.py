@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, out, outcome, print_json
+from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome
+from setpoint.cli.output import confirm, out, print_json
 from setpoint.cli.values import Reason, print_edits
 from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull
 
@@ -47,10 +48,9 @@ def export(
         head = written.head
         print_json({"revision": head.revision, "chain": head.chain, "files": written.files, "git": committed})
         return
-    out.print(
+    out.say(
         f"revision {written.head.revision}, {len(written.head.documents)} document(s) in {folder}: "
         f"{written.files} file(s) written{f', {committed}' if committed else ''}",
-        highlight=False,
     )
 
 
@@ -154,27 +154,26 @@ def _shown(opened: Database, system: Catalogues, folder: Path, *, as_json: bool,
         for change in found.scopes:
             _print_change(change)
         for scope in found.absent:
-            out.print(f"{scope}: has no file in {folder}, left alone", highlight=False)
+            out.say(f"{scope}: has no file in {folder}, left alone")
         if not found.scopes:
-            out.print("nothing to change")
+            out.say("nothing to change")
     return found
 
 
 def _print_change(change: ScopeChange) -> None:
     over = f"over revision {change.step.base}" if change.step.base else "a new scope"
-    out.print(f"{change.step.scope}, {over}: {len(change.edits)} edit(s)", highlight=False)
+    out.say(f"{change.step.scope}, {over}: {len(change.edits)} edit(s)")
     print_edits(change.edits)
     if change.undoes:
-        out.print(
-            f"[red]undoes what was set since the export: {', '.join(change.undoes)}[/]",
-            highlight=False,
-            soft_wrap=True,
+        out.say(
+            f"undoes what was set since the export: {', '.join(change.undoes)}",
+            style="red",
         )
 
 
 def _confirm(shown: Plan, *, yes: bool) -> None:
     if not yes:
-        typer.confirm(f"Change {len(shown.scopes)} scope(s)?", abort=True, err=True)
+        confirm(f"Change {len(shown.scopes)} scope(s)?")
 
 
 def _apply(
@@ -195,7 +194,7 @@ def _print_applied(
         same = (equal or {}).get(change.step.scope)
         if not as_json:
             proof = ", equal to the export, byte for byte" if same else ""
-            out.print(f"{change.step.scope}: {outcome(made)}{proof}", highlight=False)
+            out.say(f"{change.step.scope}: {outcome(made)}{proof}")
         rows.append(
             {
                 "scope": change.step.scope,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from setpoint.change.patch import key_of
-from setpoint.cli.app import Json, Yes, app, catalogues, database, out, outcome, print_json, table
+from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome
+from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import Reason, Scope, instant, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull, UsageError
@@ -163,7 +164,7 @@ def restore(
         if not (dry_run or yes):
             with opened.transaction() as transaction:
                 _print_proof(bring_back(transaction, system, proposal, dry_run=True, skip_unfit=skip_unfit))
-            typer.confirm(f"Bring revision {revision} of {scope} back?", abort=True, err=True)
+            confirm(f"Bring revision {revision} of {scope} back?")
         with opened.transaction(author=author_of(opened).name) as transaction:
             proof = bring_back(transaction, system, proposal, dry_run=dry_run, skip_unfit=skip_unfit)
     if as_json:
@@ -194,11 +195,9 @@ def verify(
         print_json({"revisions": found.revisions, "head": found.head, "problems": found.problems})
     else:
         for problem in found.problems:
-            out.print(f"[red]{problem}[/]", highlight=False, soft_wrap=True)
+            out.say(problem, style="red")
         state = "broken" if found.problems else "whole"
-        out.print(
-            f"history of {found.revisions} revision(s) is {state}; head {found.head[:12]}", highlight=False
-        )
+        out.say(f"history of {found.revisions} revision(s) is {state}; head {found.head[:12]}")
     return EXIT_FINDING if found.problems else EXIT_OK
 
 
@@ -218,7 +217,7 @@ def anchor(
         written = write_anchor(opened, target)
     if git:
         _commit(target, f"Anchor revision {written.revision}: {written.chain}")
-    out.print(f"anchored revision {written.revision}, {written.chain[:12]}, in {target}", highlight=False)
+    out.say(f"anchored revision {written.revision}, {written.chain[:12]}, in {target}")
 
 
 def _commit(path: Path, message: str) -> None:
@@ -235,16 +234,16 @@ def _commit(path: Path, message: str) -> None:
 def _print_proof(proof: RestoreProof) -> None:
     print_edits(proof.edits)
     for key, problem in proof.unfit:
-        out.print(f"[red]{key} does not fit today: {problem}[/]", highlight=False, soft_wrap=True)
-    out.print(f"source: revision {proof.source_revision}, {proof.source_hash[:12]}", highlight=False)
-    out.print(f"before: {proof.hash_before[:12]}", highlight=False)
+        out.say(f"{key} does not fit today: {problem}", style="red")
+    out.say(f"source: revision {proof.source_revision}, {proof.source_hash[:12]}")
+    out.say(f"before: {proof.hash_before[:12]}")
     if proof.submitted:
-        out.print(f"{proof.scope}: {outcome(proof.submitted)}", highlight=False)
+        out.say(f"{proof.scope}: {outcome(proof.submitted)}")
     if proof.hash_after:
         equal = "equal to the source, byte for byte" if proof.equal else "not the whole source"
-        out.print(f"after:  {proof.hash_after[:12]}, {equal}", highlight=False)
+        out.say(f"after:  {proof.hash_after[:12]}, {equal}")
     if proof.runs_affected:
-        out.print(f"runs that pinned a later revision: {', '.join(proof.runs_affected)}", highlight=False)
+        out.say(f"runs that pinned a later revision: {', '.join(proof.runs_affected)}")
 
 
 def _when(row: dict[str, Any]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.cli.app import Json, catalogues, database, out, print_json
+from setpoint.cli.app import Json, catalogues, database
 from setpoint.cli.change import ChangeId, changes
+from setpoint.cli.output import out, print_json
 
 if TYPE_CHECKING:
     from setpoint.change.impact import Impact, RangeImpact
@@ -67,4 +68,4 @@ def _more(count: int) -> None:
 
 
 def _say(text: str) -> None:
-    out.print(text, highlight=False, soft_wrap=True)
+    out.say(text)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from setpoint.cli.app import Json, app, catalogues, err, out, print_json, settings, table
+from setpoint.cli.app import Json, app, catalogues, settings
+from setpoint.cli.bars import Bars
+from setpoint.cli.output import err, out, print_json, table
 from setpoint.cli.sweep import CANDLE_ENDINGS, market_folder, pulled_folder
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_FINDING, EXIT_OK, DataError, MissingData, UsageError
@@ -164,7 +165,7 @@ def _instant(milliseconds: int) -> str:
 
 
 def _print_checked(folder: str, rows: list[Checked]) -> None:
-    out.print(folder, highlight=False, soft_wrap=True)
+    out.say(folder)
     table(
         ("market", "used", "bars", "from", "to", "source", "findings"),
         (
@@ -183,7 +184,7 @@ def _print_checked(folder: str, rows: list[Checked]) -> None:
     for row in rows:
         for finding in row.findings:
             said = f"{row.symbol} {row.timeframe}: {finding}"
-            err.print(said, highlight=False, markup=False, soft_wrap=True)
+            err.say(said)
 
 
 def _universe() -> list[str]:
@@ -217,12 +218,12 @@ def _markets_in(folder: Path, timeframe: str) -> list[tuple[str, str]]:
 
 
 def _say_where(folder: Path, files: list[Path]) -> None:
-    out.print(f"{len(files)} market(s) in {folder}", highlight=False, soft_wrap=True)
+    out.say(f"{len(files)} market(s) in {folder}")
     named = settings().market_data
     if folder != pulled_folder() or (named and Path(named).absolute() != folder):
-        out.print(f"  next: export SETPOINT_MARKET_DATA={folder}", highlight=False, soft_wrap=True)
+        out.say(f"  next: export SETPOINT_MARKET_DATA={folder}")
     else:
-        out.print("  next: setpoint market check; a sweep finds this folder by itself", highlight=False)
+        out.say("  next: setpoint market check; a sweep finds this folder by itself")
 
 
 class _Months:
@@ -230,37 +231,25 @@ class _Months:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=err,
-        )
-        self._task = self._bar.add_task("months", total=None)
+        self._bars = Bars("months", tell_left=True)
         self._done = ""
 
     def __enter__(self) -> None:
-        if err.is_terminal:
-            self._bar.start()
+        self._bars.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        if err.is_terminal:
-            self._bar.stop()
+        self._bars.__exit__()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            err.print(
+            err.say(
                 f"stopped after {self._done or 'no'} months; they stay in {self._folder}, "
-                "and the same command goes on from there",
-                highlight=False,
-                soft_wrap=True,
+                "and the same command goes on from there"
             )
 
     def show(self, step: Pulled) -> None:
         """Draw the state after one more month is held."""
         self._done = f"{step.done} of {step.total}"
-        self._bar.update(
-            self._task, description=f"{step.symbol} {step.month}", completed=step.done, total=step.total
-        )
-        if not err.is_terminal:
+        if self._bars.is_drawn:
+            self._bars.show(step.done, step.total, f"{step.symbol} {step.month}")
+        else:
             how = "held" if step.was_held else "fetched"
-            err.print(f"{step.done}/{step.total} {step.symbol} {step.month} {how}", highlight=False)
+            err.say(f"{step.done}/{step.total} {step.symbol} {step.month} {how}")

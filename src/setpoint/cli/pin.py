@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from setpoint.change.patch import key_of
-from setpoint.cli.app import (
-    Context,
-    Json,
-    app,
-    catalogues,
-    database,
-    out,
-    parse_context,
-    print_json,
-    say_unused,
-    settings,
-    table,
-)
+from setpoint.cli.app import Context, Json, app, catalogues, database, parse_context, say_unused, settings
+from setpoint.cli.output import err, out, print_json, table
 from setpoint.errors import InvalidContext, UsageError
 from setpoint.resolve.environment import pinned_environment
 from setpoint.resolve.hyperparams import Hyperparams
@@ -161,7 +149,7 @@ def pin(
     if as_json:
         print_json({"hash": snapshot.hash, "file": str(file), "keys": len(snapshot.document)})
     else:
-        out.print(f"{snapshot.hash}  {file} ({len(snapshot.document)} keys)", highlight=False, soft_wrap=True)
+        out.say(f"{snapshot.hash}  {file} ({len(snapshot.document)} keys)")
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -181,7 +169,7 @@ def run(
     Hyperparams(made, system)
     file = settings().home / "snapshots" / f"{made.hash}.json"
     variables = {**os.environ, **pinned_environment(made, system, file)}
-    sys.stdout.flush()
+    out.flush()
     try:
         os.execvpe(command[0], command, variables)  # noqa: S606 - becoming the command is what passes signals through
     except FileNotFoundError:
@@ -191,7 +179,7 @@ def run(
 
 
 def _leave(command: str, problem: str, code: int) -> None:
-    sys.stderr.write(f"setpoint run: {command}: {problem}\n")
+    err.say(f"setpoint run: {command}: {problem}")
     raise typer.Exit(code)
 
 

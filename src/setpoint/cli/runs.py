@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, app, database, err, number, out, print_json, table
+from setpoint.cli.app import Json, app, database
+from setpoint.cli.output import Styled, err, number, out, print_json, table
 from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 if TYPE_CHECKING:
@@ -88,9 +89,7 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
         ),
     )
     for row in view.failures:
-        err.print(
-            f"failed: {row['symbol']} {row['model']} fold {row['fold']}: {row['code']}: {row['message']}"
-        )
+        err.say(f"failed: {row['symbol']} {row['model']} fold {row['fold']}: {row['code']}: {row['message']}")
 
 
 @app.command()
@@ -142,15 +141,15 @@ def compare(
             }
         )
         return
-    out.print(f"{found.identical} of {found.shared} shared units have identical models")
+    out.say(f"{found.identical} of {found.shared} shared units have identical models")
     for what, before, after in found.circumstances:
-        out.print(f"{what}: {before} -> {after}", highlight=False, soft_wrap=True)
+        out.say(f"{what}: {before} -> {after}")
     for edit in found.configuration:
-        out.print(str(edit), highlight=False)
+        out.say(str(edit))
     for unit, edit in found.effective[:SHOWN]:
-        out.print(f"{unit}: {edit}", highlight=False)
+        out.say(f"{unit}: {edit}")
     if len(found.effective) > SHOWN:
-        out.print(f"... and {len(found.effective) - SHOWN} more differences in effective parameters")
+        out.say(f"... and {len(found.effective) - SHOWN} more differences in effective parameters")
     table(
         ("model", "f1 val, old", "new", "change", "all BUY, old", "new", "AUC, old", "new"),
         (
@@ -186,17 +185,15 @@ def print_verdict(view: RunView) -> None:
         for name, title in summaries.items()
     )
     table(("f1_buy_val", *(model.model for model in judged.models)), rows)
-    out.print(
+    out.say(
         f"variant: {judged.variant}, aggregation: {judged.rule.aggregation}, "
         f"replication: {judged.replication} (*: asset reaches {judged.rule.pass_f1})",
-        highlight=False,
-        soft_wrap=True,
     )
-    out.print(f"rule: {judged.rule}", highlight=False, soft_wrap=True)
+    out.say(f"rule: {judged.rule}")
     colour = {"pass": "green", "rollback": "red"}.get(judged.outcome, "yellow")
-    out.print(f"verdict: [bold {colour}]{judged}[/]", highlight=False)
+    out.say("verdict: ", Styled(judged, f"bold {colour}"))
     for reason in judged.reasons:
-        out.print(f"  {reason}", highlight=False, soft_wrap=True)
+        out.say(f"  {reason}")
 
 
 _SUMMARIES = {
@@ -214,15 +211,14 @@ def _cell(asset: Any, mark: float) -> str:
 
 def _print_run(view: RunView) -> None:
     row = view.row
-    label = {
-        "synthetic": "[bold yellow]SYNTHETIC data: these numbers say nothing about a market[/]",
-        "proxy": "proxy data: another dollar quote stands in",
-    }.get(row["data_label"], f"{row['data_label']} data")
-    out.print(
+    label, style = {
+        "synthetic": ("SYNTHETIC data: these numbers say nothing about a market", "bold yellow"),
+        "proxy": ("proxy data: another dollar quote stands in", ""),
+    }.get(row["data_label"], (f"{row['data_label']} data", ""))
+    out.say(
         f"run {row['id']} ({row['state']}): snapshot {row['snapshot_hash'][:12]}, "
-        f"{len(view.results)} results, {len(view.failures)} failed; {label}",
-        highlight=False,
-        soft_wrap=True,
+        f"{len(view.results)} results, {len(view.failures)} failed; ",
+        Styled(label, style),
     )
 
 
@@ -245,4 +241,4 @@ def report(
         view = view_run(opened, run)
     target = file or Path(f"setpoint-{view.run}.html")
     write_atomically(target, render(view))
-    out.print(f"wrote {target}", highlight=False, soft_wrap=True)
+    out.say(f"wrote {target}")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, out, print_json, table
+from setpoint.cli.app import Json, Yes, app, catalogues, database
+from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import FromFile, Reason, read_wanted, submit_proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_OK
@@ -105,7 +106,7 @@ def show_policies(as_json: Json = False) -> None:
             for row in rows
         ),
     )
-    out.print(f"who can approve: {', '.join(people) or 'nobody'}", highlight=False)
+    out.say(f"who can approve: {', '.join(people) or 'nobody'}")
 
 
 @policies.command("set")
@@ -140,8 +141,8 @@ def set_policy(
     )
     said = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}"
     if not yes:
-        out.print(said, highlight=False)
-        typer.confirm("Propose this policy?", abort=True, err=True)
+        out.say(said)
+        confirm("Propose this policy?")
     with database() as opened:
         with opened.transaction(author=author_of(opened).name) as transaction:
             made = submit(transaction, catalogues(), proposal)
@@ -151,5 +152,5 @@ def set_policy(
         print_json({"change": change.id, "state": state, "approvals_needed": made.requirement.approvals})
     else:
         needed = "" if state == "applied" else f", waits for {made.requirement.approvals} approval(s)"
-        out.print(f"change {change.id} {state}: {said}{needed}", highlight=False)
+        out.say(f"change {change.id} {state}: {said}{needed}")
     return EXIT_OK

@@ -6,19 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import (
-    Json,
-    Yes,
-    app,
-    catalogues,
-    database,
-    err,
-    out,
-    outcome,
-    print_json,
-    settings,
-    table,
-)
+from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
+from setpoint.cli.output import confirm, err, out, print_json, table
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
@@ -68,7 +57,7 @@ def seed(
         overwritten = [edit for plan in plans for edit in plan.edits if edit.old is not None]
         if overwritten and not yes:
             _report(plans, as_json=False)
-            typer.confirm(f"Overwrite {len(overwritten)} tuned value(s)?", abort=True, err=True)
+            confirm(f"Overwrite {len(overwritten)} tuned value(s)?")
         plans, changes = apply_seed(opened, system, seeds, author_of(opened), overwrite=force_overwrite)
         print_applied(plans, changes, audit_console_coverage(opened, system), as_json=as_json)
     return EXIT_OK
@@ -85,9 +74,9 @@ def print_applied(
     for plan in plans:
         made = changes.get(plan.seed.scope)
         done = f"{outcome(made)}: {len(plan.edits)} written" if made else "nothing to write"
-        out.print(f"{plan.seed.scope}: {done}, {plan.unchanged} unchanged, {len(plan.kept)} tuned kept")
+        out.say(f"{plan.seed.scope}: {done}, {plan.unchanged} unchanged, {len(plan.kept)} tuned kept")
     for member in coverage.catalogues:
-        out.print(f"coverage {member.name}: {member.seeded} of {member.declared} ({member.pct:.1f} %)")
+        out.say(f"coverage {member.name}: {member.seeded} of {member.declared} ({member.pct:.1f} %)")
 
 
 def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:
@@ -106,18 +95,14 @@ def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:
 
 def _list_edits(plan: ScopePlan) -> None:
     for edit in plan.edits[:SHOWN_EDITS]:
-        err.print(
+        err.say(
             f"{plan.seed.scope}: {edit}  ({plan.seed.values[edit.key].source})",
-            highlight=False,
-            soft_wrap=True,
         )
     if len(plan.edits) > SHOWN_EDITS:
-        err.print(f"... and {len(plan.edits) - SHOWN_EDITS} more; --json lists all")
+        err.say(f"... and {len(plan.edits) - SHOWN_EDITS} more; --json lists all")
     for edit in plan.kept:
-        err.print(
+        err.say(
             f"{plan.seed.scope}: kept {edit.key} = {edit.old} (seed: {edit.new})",
-            highlight=False,
-            soft_wrap=True,
         )
 
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from setpoint.cli.app import Json, app, database, err, out, print_json, settings
+from setpoint.cli.app import Json, app, database, settings
+from setpoint.cli.output import note, out, print_json, warn
 
 DEFAULT_PORT = 8455
 LOOPBACK = "127.0.0.1"
@@ -35,7 +36,7 @@ def up(port: Port = DEFAULT_PORT, host: Host = LOOPBACK, as_json: Json = False) 
         with database(remind=False) as opened:  # the embedded one stays up as long as this is open
             _introduce(address_of(listener), as_json=as_json)
             if not opened.fetch_all("read_scopes"):
-                err.print("no value is set yet: run `setpoint seed --apply`", style="yellow", highlight=False)
+                note("no value is set yet: run `setpoint seed --apply`")
             _warn_of_network(host)
             serve_plane(settings(), listener)
 
@@ -77,19 +78,15 @@ def _introduce(address: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"url": address, "pid": os.getpid(), "login": login})
     else:
-        out.print(f"Setpoint is up: {address}", highlight=False, soft_wrap=True)
+        out.say(f"Setpoint is up: {address}")
         if login:
-            out.print(f"log in once, as admin: {login}", highlight=False, soft_wrap=True, markup=False)
+            out.say(f"log in once, as admin: {login}")
         else:
-            out.print("log in: `setpoint accounts once admin` prints a one-time login", highlight=False)
-        out.print("Ctrl-C ends it", highlight=False)
-    sys.stdout.flush()
+            out.say("log in: `setpoint accounts once admin` prints a one-time login")
+        out.say("Ctrl-C ends it")
+    out.flush()
 
 
 def _warn_of_network(host: str) -> None:
     if host not in {LOOPBACK, "::1", "localhost"}:
-        err.print(
-            "[yellow]warning:[/] this is plain HTTP on a network: credentials travel readable.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        warn("this is plain HTTP on a network: credentials travel readable.")

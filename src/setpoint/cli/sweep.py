@@ -9,22 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
-from rich.table import Table
 
-from setpoint.cli.app import (
-    Context,
-    Json,
-    app,
-    catalogues,
-    err,
-    number,
-    parse_context,
-    print_json,
-    settings,
-)
+from setpoint.cli.app import Context, Json, app, catalogues, parse_context, settings
+from setpoint.cli.bars import Bars
+from setpoint.cli.output import err, number, print_json, warn
 from setpoint.cli.pin import Door, door
 from setpoint.errors import (
     EXIT_OK,
@@ -222,11 +210,11 @@ def _warn_of_overlays(plan: Plan, snapshot: Snapshot, scopes: list[str]) -> None
     ignored = [f"symbol={symbol}" for symbol in plan.data if f"symbol={symbol}" in scopes]
     for scope in ignored:
         if scope not in {layer.scope for layer in snapshot.layers}:
-            err.print(f"[yellow]warning:[/] overlay {scope} is not applied: a run pins one snapshot.")
+            warn(f"overlay {scope} is not applied: a run pins one snapshot.")
 
 
 def _say(line: str) -> None:
-    err.print(line, highlight=False, soft_wrap=True)
+    err.say(line)
 
 
 class _Display:
@@ -236,32 +224,19 @@ class _Display:
         self._run = run
         self._recorder = recorder
         self._first_at = 0.0
-        self._bars = Bars(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=err,
-        )
-        self._task = self._bars.add_task("units", total=None, note="")
-        self._live = Live(console=err, refresh_per_second=4, transient=False) if err.is_terminal else None
+        self._bars = Bars("units")
 
     def __enter__(self) -> None:
-        if self._live:
-            self._live.start()
-            self._live.update(self._bars)
+        self._bars.__enter__()
 
-    def __exit__(self, *_exception: object) -> None:
-        if self._live:
-            self._live.stop()
+    def __exit__(self, *exception: object) -> None:
+        self._bars.__exit__(*exception)
 
     def show(self, progress: Progress) -> None:
         """Draw the state after a unit ended."""
         speed, troubles = self._speed(progress), _troubles(progress, self._recorder)
-        self._bars.update(self._task, total=progress.total, completed=progress.done, note=speed)
-        if self._live:
-            self._live.update(_screen(self._bars, progress, troubles))
+        if self._bars.is_drawn:
+            self._bars.show(progress.done, progress.total, speed, troubles, _best(progress))
         else:
             _say(", ".join(filter(None, [f"{progress.done}/{progress.total} units", speed, troubles])))
 
@@ -281,25 +256,21 @@ def _troubles(progress: Progress, recorder: str) -> str:
     return ", ".join(filter(None, [failed, waiting]))
 
 
-def _screen(bars: Bars, progress: Progress, troubles: str) -> Table:
-    best = Table("model", "units", "mean f1_buy_val", "always-BUY", "best so far", box=None)
+def _best(progress: Progress) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    rows = []
     for model in sorted({row["model"] for row in progress.results}):
-        rows = [row for row in progress.results if row["model"] == model]
-        top = max(rows, key=lambda row: float(row["f1_buy_val"]))
-        best.add_row(
-            model,
-            str(len(rows)),
-            number(_mean(rows, "f1_buy_val")),
-            number(_mean(rows, "always_buy_f1_val")),
-            f"{top['f1_buy_val']:.3f} {top['symbol']} fold {top['fold']}",
+        units = [row for row in progress.results if row["model"] == model]
+        top = max(units, key=lambda row: float(row["f1_buy_val"]))
+        rows.append(
+            (
+                model,
+                len(units),
+                number(_mean(units, "f1_buy_val")),
+                number(_mean(units, "always_buy_f1_val")),
+                f"{top['f1_buy_val']:.3f} {top['symbol']} fold {top['fold']}",
+            )
         )
-    screen = Table.grid()
-    screen.add_row(bars)
-    if troubles:
-        screen.add_row(f"[yellow]{troubles}[/]")
-    if progress.results:
-        screen.add_row(best)
-    return screen
+    return ("model", "units", "mean f1_buy_val", "always-BUY", "best so far"), rows
 
 
 def _mean(rows: list[dict[str, Any]], column: str) -> float:

@@ -9,19 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from setpoint.change.patch import RANGE, Patch, key_of, parse_pairs, read_patch
-from setpoint.cli.app import (
-    Context,
-    Json,
-    Yes,
-    app,
-    catalogues,
-    database,
-    out,
-    outcome,
-    parse_context,
-    print_json,
-    say_unused,
-)
+from setpoint.cli.app import Context, Json, Yes, app, catalogues, database, outcome, parse_context, say_unused
+from setpoint.cli.output import confirm, out, print_json
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_OK, UsageError
 
@@ -73,7 +62,7 @@ def get(
     if as_json:
         print_json({"key": name + RANGE * is_range, "value": value})
     else:
-        out.file.write(text + "\n")
+        out.say(text)
 
 
 @app.command("set")
@@ -130,7 +119,7 @@ def submit_proposal(
         print_json(submitted_json(made))
     else:
         print_edits(made.change.edits)
-        out.print(f"{proposal.scope}: {outcome(made)}", highlight=False)
+        out.say(f"{proposal.scope}: {outcome(made)}")
     return EXIT_OK
 
 
@@ -146,7 +135,7 @@ def submitted(opened: Database, system: Catalogues, proposal: Proposal, *, yes: 
         values = dict(old.values) if old else {}
         after = {k: v for k, v in values.items() if k not in proposal.remove} | dict(proposal.set)
         print_edits(diff(values, after))
-        typer.confirm(f"Change {proposal.scope}?", abort=True, err=True)
+        confirm(f"Change {proposal.scope}?")
     with opened.transaction(author=author_of(opened).name) as transaction:
         return submit(transaction, system, proposal)
 
@@ -165,11 +154,11 @@ def print_edits(edits: Sequence[Edit], shown: int = 40) -> None:
     """Print a diff, one line for each edit."""
     for edit in edits[:shown]:
         colour = {"add": "green", "remove": "red"}.get(edit.op, "yellow")
-        out.print(f"[{colour}]{edit}[/]", highlight=False, soft_wrap=True)
+        out.say(edit, style=colour)
     if len(edits) > shown:
-        out.print(f"... and {len(edits) - shown} more; --json lists all")
+        out.say(f"... and {len(edits) - shown} more; --json lists all")
     if not edits:
-        out.print("no difference")
+        out.say("no difference")
 
 
 def future_instant(text: str) -> datetime | None:

@@ -1,7 +1,8 @@
 """OBSERVE: one line of logfmt, written and read back: `name=value` pairs, values quoted where they must be.
 
 Guarantees: ``parse(write(pairs))`` gives back the pairs, values as text; a written line never holds a
-line break, whatever its values hold. Refuses a line that is not wholly pairs, and says at which column.
+line break, nor anything else that a terminal would obey, whatever its values hold. Refuses a line that is
+not wholly pairs, and says at which column.
 Standard library only, because this runs inside training processes.
 """
 
@@ -11,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from setpoint.errors import InvalidValue
+from setpoint.observe.printable import printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 _NEEDS_QUOTES = frozenset(' "=\\')
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+#: Two halves of a character beyond 16 bits belong together, so that they are read as one.
+_ESCAPE = re.compile(r"((?:\\u[0-9a-f]{4})+)|\\(.)", re.DOTALL)
 #: A name, then a bare value or a quoted one, then a space or the end.
 _PAIR = re.compile(r'([^\s="\\]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"=\\]*))(?: +|\Z)', re.DOTALL)
 
@@ -39,7 +42,7 @@ def text(value: Scalar) -> str:
     plain = repr(value) if isinstance(value, float) else str(value)
     if not (_NEEDS_QUOTES & set(plain)) and plain.isprintable():
         return plain
-    return f'"{plain.translate(_ESCAPES)}"'
+    return f'"{printable_json(plain.translate(_ESCAPES))}"'
 
 
 def parse(line: str) -> list[tuple[str, str]]:
@@ -60,4 +63,7 @@ def parse(line: str) -> list[tuple[str, str]]:
 
 
 def _unescape(found: re.Match[str]) -> str:
-    return _UNESCAPED.get(found[1], found[1])
+    named, char = found.groups()
+    if named:
+        return bytes.fromhex(named.replace("\\u", "")).decode("utf-16-be", "surrogatepass")
+    return _UNESCAPED.get(char, char)

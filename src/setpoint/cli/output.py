@@ -1,0 +1,170 @@
+"""CLI: the one door to the terminal.
+
+Guarantees: what passes is text and stays text. Square brackets and colons are shown as they are, and
+characters that a terminal would obey, or that hide or turn the text beside them, are shown as escapes; one
+call of `say` is one line, whatever it holds. Style is an argument of ours and never part of a text.
+No other module of the command line writes to the terminal or imports rich.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Column, Table
+from rich.text import Text
+
+from setpoint.observe.printable import printable, printable_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
+
+    from rich.console import RenderableType
+
+    from setpoint.errors import SetpointError
+
+#: A pipe has no width of its own: a row stays one line, for grep.
+PIPE_WIDTH = 240
+
+
+class Styled(NamedTuple):
+    """A part of a line in a style of its own."""
+
+    said: object
+    style: str
+
+
+class _Console(Console):
+    """A console that leaves a broken pipe to the command line, which knows what it means."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would exit with 1, which here says that a check found something."""
+        raise BrokenPipeError
+
+
+class Screen:
+    """Standard output or standard error, as lines of text."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads along."""
+        return self.console.is_terminal
+
+    def say(self, *parts: object, style: str = "") -> None:
+        """Print one line, which the terminal may wrap and a pipe never breaks.
+
+        Args:
+            *parts: what follows each other; what is `Styled` is set in its own style.
+            style: of the whole line.
+        """
+        self.console.print(text(*parts, style=style), soft_wrap=True)
+
+    def lines(self, whole: str, style: str = "") -> None:
+        """Print a text of our own making line by line, such as a diff or Markdown; tabs stay."""
+        for line in whole.removesuffix("\n").split("\n"):
+            self.console.print(Text(printable(line, keep="\t"), style), soft_wrap=True, overflow="ignore")
+
+    def draw(self, drawing: RenderableType) -> None:
+        """Print what was built of `text`: a table."""
+        self.console.print(drawing)
+
+    def working(self, what: str) -> AbstractContextManager[object]:
+        """Show on a terminal that something goes on, as long as the block runs."""
+        return self.console.status(text(what))
+
+    def flush(self) -> None:
+        """Hand on what is printed: another program is about to write here."""
+        self.console.file.flush()
+
+
+out = Screen(_Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH))
+err = Screen(Console(stderr=True))
+
+
+def text(*parts: object, style: str = "") -> Text:
+    """Return one line for the screen; what is `Styled` is set in its own style."""
+    line = Text(style=style)
+    for part in parts:
+        said, own = part if isinstance(part, Styled) else (part, "")
+        line.append(printable(str(said)), own or None)
+    return line
+
+
+def warn(said: str) -> None:
+    """Say on stderr what may be wrong, though the command goes on."""
+    err.say(Styled("warning:", "yellow"), f" {said}")
+
+
+def note(said: str) -> None:
+    """Say on stderr what a person may not expect."""
+    err.say(said, style="yellow")
+
+
+def confirm(question: str) -> None:
+    """Ask on stderr; anything but yes ends the command.
+
+    Raises:
+        typer.Abort: the answer is no.
+    """
+    typer.confirm(printable(question), abort=True, err=True)
+
+
+def headline(chapter: str, what: str) -> None:
+    """Print the title of a part of a long output."""
+    out.draw(Rule(text(Styled(chapter, "bold"), " ", what), align="left", style="dim"))
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document; times are ISO 8601 in UTC."""
+    written = json.dumps(document, indent=2, default=str, ensure_ascii=False)
+    out.console.file.write(printable_json(written) + "\n")
+
+
+def print_error(problem: SetpointError, *, as_json: bool = False) -> None:
+    """Print an error on stderr; only its own lines begin at the margin."""
+    if as_json:
+        body = {"code": problem.code, "message": problem.message, "hint": problem.hint}
+        err.console.file.write(json.dumps({"error": body}) + "\n")
+        return
+    first, *others = f"setpoint: {problem.message}".split("\n")
+    err.say(first)
+    for line in others:
+        err.say(line if line.startswith("  ") else f"  {line}")
+    if problem.hint:
+        err.say(f"  next: {problem.hint}")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+    """Print a table; numbers are given as text, already rounded for people."""
+    shown = Table(
+        # The first column holds what is copied, a key or an id: it stays whole, the others fold.
+        *(
+            Column(text(name), overflow="fold", no_wrap=position == 0)
+            for position, name in enumerate(columns)
+        ),
+        title=text(title) if title else None,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for row in rows:
+        shown.add_row(*(text(cell) for cell in row))
+    out.draw(shown)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number for a person, a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,47 @@
+"""OBSERVE: text from people and from the world as a screen may show it: every character seen, none obeyed.
+
+Guarantees: what comes out holds only characters that print; anything else (control characters, escape
+sequences' ESC, marks that turn the direction of text, invisible and unassigned ones, line breaks) stands
+there as the escape that names it. Text that prints already is returned as it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False  # see setpoint.resolve
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""Return a text that a terminal shows and does not obey: ESC becomes ``\x1b``, a line break ``\n``.
+
+    Args:
+        text: anything.
+        keep: characters that stay as they are, such as the tabs of source code.
+    """
+    return _replaced(text, keep, _named)
+
+
+def printable_json(text: str) -> str:
+    r"""Return a JSON document, or a part of one, with what does not print as ``\uXXXX``: it reads back equal.
+
+    Line breaks stay: in such a text they stand between values only.
+    """
+    return _replaced(text, "\n", _utf16)
+
+
+def _replaced(text: str, keep: str, name: Callable[[str], str]) -> str:
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in keep else name(char) for char in text)
+
+
+def _utf16(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(rf"\u{unit}" for unit in re.findall("....", units))
+
+
+def _named(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
