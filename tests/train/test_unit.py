@@ -15,6 +15,7 @@ from setpoint.train.market_synthetic import synthetic_candles
 from setpoint.train.recipe import Recipe, Unit
 from setpoint.train.unit import UnitTraining, prepare
 
+ROUNDS = {"N_ESTIMATORS": 60, "N_ESTIMATORS_RANGE_MAX": 80, "EARLY_STOPPING_ROUNDS": 5}
 MODELS = ("xgb", "lgb", "cb")
 
 
@@ -103,6 +104,17 @@ def test_a_value_without_effect_is_an_event_and_a_column(train):
 
     assert [(f["param"], f["finding"]) for f in result["findings"]] == [("bagging_fraction", "no_effect")]
     assert "param=bagging_fraction asked=0.8 effective=0.8 finding=no_effect" in event
+
+
+@pytest.mark.parametrize(("model", "kind"), [("lgb", "CVN_FTF_LGB_BOOSTING"), ("xgb", "CVN_FTF_XGB_BOOSTER")])
+def test_early_stopping_acts_under_dart(train, model, kind):
+    """Dart stops as the other kinds do: the rounds and the patience are no finding, and the best is kept."""
+    values = {f"CVN_HPO_{model.upper()}_5M_{name}": n for name, n in ROUNDS.items()}
+    result = train(model, CVN_FTF_TUNING_TRIALS=1, **{kind: "dart"}, **values)
+
+    assert result["stopped_early"]
+    assert result["n_trees_used"] == result["best_iteration"] + (model == "xgb")
+    assert result["findings"] == []
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -9,18 +9,22 @@ because XGBoost and CatBoost store 32 bits; nothing else is close enough. Standa
 from __future__ import annotations
 
 import struct
+from math import isclose
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from setpoint.declare.parameters import Condition
+    from setpoint.train.boosters.shapes import Stopping
 
     Scalar = int | float | bool | str
 
 #: XGBoost reads the text of a value with a parser of its own, which may miss the nearest 32-bit float by one;
 #: CatBoost prints its 32-bit floats with one digit too few.
 _LAST_BITS = 1
+#: The libraries sum a metric over rows in their own order and precision.
+_METRIC_DIGITS = 1e-6
 
 
 class Finding(NamedTuple):
@@ -56,6 +60,47 @@ def attest(
     ]
     chosen = sorted(self_chosen & (effective.keys() - asked.keys()))
     return findings + [Finding(param, None, effective[param], "library_chose") for param in chosen]
+
+
+def attest_rounds(
+    stopping: Stopping,
+    names: tuple[str, str],
+    effective: Mapping[str, Scalar],
+    *,
+    effective_when: Mapping[str, tuple[Condition, ...]],
+) -> list[Finding]:
+    """Hold how long a fit was seen to train, wait and score against what was asked.
+
+    ``names`` are those of the maximum and of early stopping. No library reports these in its model, and
+    LightGBM switches early stopping off under dart, so what happened is judged and not what is echoed.
+    """
+    rounds, patience = names
+    asked = {rounds: stopping.max_rounds, patience: stopping.patience}
+    seen = {rounds: _rounds_seen(stopping), patience: _patience_seen(stopping)}
+    findings = [
+        Finding(name, value, seen[name], finding)
+        for name, value in asked.items()
+        if (finding := _judge(name, value, {**effective, **seen}, effective_when.get(name, ())))
+    ]
+    told, kept = stopping.best_score, stopping.kept_score
+    if told is not None and kept is not None and not isclose(told, kept, rel_tol=_METRIC_DIGITS):
+        findings.append(Finding("best_score", told, kept, "differs"))
+    return findings
+
+
+def _rounds_seen(stopping: Stopping) -> int:
+    """Return the maximum that would explain how long it trained."""
+    may_stop = stopping.patience and stopping.trained < stopping.max_rounds
+    return stopping.max_rounds if may_stop else stopping.trained
+
+
+def _patience_seen(stopping: Stopping) -> int:
+    """Return the patience that would explain when it stopped; a fit that ended first shows none."""
+    if stopping.best_round is None:
+        return stopping.patience
+    waited = stopping.trained - stopping.best_round
+    never_due = stopping.trained >= stopping.max_rounds and waited <= stopping.patience
+    return stopping.patience if never_due else waited
 
 
 def _judge(

@@ -48,6 +48,16 @@ def classification_metrics(
     }
 
 
+def stopping_score(metric: str, y: ArrayLike, p: ArrayLike) -> float:
+    """Return what early stopping watches: ``"logloss"``, the less the better, or ``"auc"``.
+
+    Raises:
+        UnfitData: as ``classification_metrics``.
+    """
+    labels, scores = _checked(y, p)
+    return _auc(labels, scores) if metric == "auc" else _log_loss(labels, scores)
+
+
 def always_buy_f1(y: ArrayLike) -> float:
     """Return the F1 of calling every row BUY, 2s / (1 + s) for a share s of BUY rows: the floor to beat."""
     share = float(np.mean(np.asarray(y)))

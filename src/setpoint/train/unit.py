@@ -21,7 +21,7 @@ import numpy as np
 
 from setpoint.errors import UnfitData
 from setpoint.observe.events import EffectiveParamMismatch, TrainingComplete, TrainingStarted
-from setpoint.train.attest import Finding, attest
+from setpoint.train.attest import Finding, attest, attest_rounds
 from setpoint.train.boosters import booster
 from setpoint.train.boosters.shapes import UnitData
 from setpoint.train.features import Features, build_features, feature_hash
@@ -219,6 +219,8 @@ class UnitTraining:
             fitted.effective,
             effective_when=self._conditions,
             self_chosen=self._booster.SELF_CHOSEN,
+        ) + attest_rounds(
+            fitted.stopping, self._rounds_names, fitted.effective, effective_when=self._conditions
         )
         for finding in findings:
             self.events.emit(
@@ -233,6 +235,11 @@ class UnitTraining:
             *(d for d in self.hp.catalogues.keys.values() if d.parameter.passes_to == self.unit.model),
         ]
         return {d.parameter.library_name: d.parameter.effective_when for d in members}
+
+    @cached_property
+    def _rounds_names(self) -> tuple[str, str]:
+        named = {d.parameter.role: d.parameter.library_name for d in self.hp.catalogues.groups[self._group]}
+        return named["max_rounds"], named["early_stopping"]
 
     def _name(self, number: int, asked: dict[str, Scalar]) -> dict[str, Any]:
         neutral = {_NEUTRAL_NAMES.get(name, name): value for name, value in asked.items()}

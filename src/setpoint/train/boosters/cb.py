@@ -21,8 +21,9 @@ import numpy as np
 from catboost.core import CatBoostError, _process_synonyms_groups
 
 from setpoint.errors import ParameterRefused
-from setpoint.train.boosters.shapes import Binned, Fitted
+from setpoint.train.boosters.shapes import Binned, Fitted, Stopping
 from setpoint.train.boosters.spelling import Spelling, check_bins
+from setpoint.train.boosters.stopping import keep_best
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +98,15 @@ def bin(data: UnitData, params: Mapping[str, Scalar], *, seed: int, threads: int
         val = catboost.Pool(data.X_val, data.y_val, feature_names=names, thread_count=threads)
     except CatBoostError as error:
         raise _refused(error) from error
-    return Binned(train=train, val=val, binning=binning, seed=seed, threads=threads)
+    return Binned(
+        train=train,
+        val=val,
+        X_val=data.X_val,
+        y_val=data.y_val,
+        binning=binning,
+        seed=seed,
+        threads=threads,
+    )
 
 
 def fit(
@@ -106,30 +115,46 @@ def fit(
     """Train, and let the library drop the trees after the best round when early stopping is on."""
     _spelling().check(params)
     check_bins("CatBoost", binned, params, BINNING)
+    settings = {**_task(seed, threads), "eval_metric": _watched(metric, params), **params}
+    return keep_best(
+        lambda asked: _train(binned, settings, params, asked),
+        binned,
+        rounds,
+        metric,
+        # The library scales the leaves of a shrunk model as they were at the round it is cut to.
+        rescales=False,
+    )
+
+
+def _train(
+    binned: Binned,
+    settings: Mapping[str, Scalar],
+    params: Mapping[str, Scalar],
+    rounds: Rounds,
+) -> Fitted:
     stops = bool(rounds.early_stopping)
-    watched = _watched(metric, params)
-    settings = {
-        **_task(seed, threads),
-        "eval_metric": watched,
-        "iterations": rounds.max,
-        "use_best_model": stops,
-        **params,
-    }
     started = time.perf_counter()
     try:
-        model = catboost.CatBoost(settings)
+        model = catboost.CatBoost({**settings, "iterations": rounds.max, "use_best_model": stops})
         model.fit(
             binned.train, eval_set=binned.val, early_stopping_rounds=rounds.early_stopping if stops else None
         )
     except CatBoostError as error:
         raise _refused(error) from error
     took_s = time.perf_counter() - started
-    trained = len(model.get_evals_result()["validation"][watched])
+    scores = model.get_evals_result()["validation"][settings["eval_metric"]]
+    best = int(model.get_best_iteration()) if stops else None
     return Fitted(
-        predict=lambda X: _predict(model, X, threads),
-        best_iteration=int(model.get_best_iteration()) if stops else None,
+        predict=lambda X: _predict(model, X, int(settings["thread_count"])),
+        best_iteration=best,
         n_trees_used=int(model.tree_count_),
-        stopped_early=trained < rounds.max,
+        stopping=Stopping(
+            rounds.max,
+            rounds.early_stopping,
+            len(scores),
+            None if best is None else best + 1,
+            None if best is None else scores[best],
+        ),
         effective=_effective(model, params),
         trees=lambda: _trees(model),
         training_time_sec=took_s,

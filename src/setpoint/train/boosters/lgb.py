@@ -22,12 +22,14 @@ import numpy as np
 from lightgbm.basic import LightGBMError, _ConfigAliases
 
 from setpoint.errors import ParameterRefused, TrainingError
-from setpoint.train.boosters.shapes import Binned, Fitted
+from setpoint.train.boosters.shapes import Binned, Fitted, Stopping
 from setpoint.train.boosters.spelling import Spelling, check_bins, typed
+from setpoint.train.boosters.stopping import keep_best
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from lightgbm.callback import CallbackEnv
     from numpy.typing import NDArray
 
     from setpoint.resolve.shapes import Rounds
@@ -112,6 +114,8 @@ def bin(data: UnitData, params: Mapping[str, Scalar], *, seed: int, threads: int
     return Binned(
         train=train,
         val=val,
+        X_val=data.X_val,
+        y_val=data.y_val,
         binning=binning,
         seed=seed,
         threads=threads,
@@ -125,17 +129,31 @@ def fit(
     settings = {**_task(metric, seed, binned.seed, threads), **params}
     _try_out(params, settings)
     check_bins("LightGBM", binned, params, BINNING)
+    return keep_best(
+        lambda asked: _train(binned, settings, params, asked, threads),
+        binned,
+        rounds,
+        metric,
+        rescales=params.get("boosting") == "dart",
+    )
+
+
+def _train(
+    binned: Binned, settings: dict[str, Any], params: Mapping[str, Scalar], rounds: Rounds, threads: int
+) -> Fitted:
     evaluations: dict[str, dict[str, list[float]]] = {}
-    callbacks = [lightgbm.record_evaluation(evaluations)]
+    callbacks: list[Callable[[CallbackEnv], None]] = [lightgbm.record_evaluation(evaluations)]
     if rounds.early_stopping:
-        # No min_delta of our own: any gain counts, as in the other two libraries.
-        callbacks.append(lightgbm.early_stopping(rounds.early_stopping, verbose=False))
+        callbacks.append(_Patience(rounds.early_stopping))
     started = time.perf_counter()
     try:
-        model = lightgbm.train(settings, binned.train, rounds.max, [binned.val], ["val"], callbacks=callbacks)
+        model = lightgbm.train(
+            dict(settings), binned.train, rounds.max, [binned.val], ["val"], callbacks=callbacks
+        )
     except LightGBMError as error:
         raise TrainingError(f"LightGBM failed: {error}", hint="look at the unit's data") from error
     took_s = time.perf_counter() - started
+    (scores,) = evaluations["val"].values()
     best = model.best_iteration if rounds.early_stopping else None
     # Rounds that found no split add no tree.
     used = min(best or rounds.max, model.num_trees())
@@ -144,13 +162,42 @@ def fit(
         predict=lambda X: _predict(model, X, used, threads),
         best_iteration=best,
         n_trees_used=used,
-        stopped_early=len(evaluations["val"][_METRICS[metric]]) < rounds.max,
+        stopping=Stopping(
+            rounds.max,
+            rounds.early_stopping,
+            len(scores),
+            best,
+            float(scores[best - 1]) if best else None,
+        ),
         effective=_effective(text, params),
         trees=text[text.index("\nTree=0") : text.index("\nend of trees")].encode,
         training_time_sec=took_s,
         library_version=lightgbm.__version__,
         model=model,
     )
+
+
+class _Patience:
+    """A callback like the library's own early stopping, which switches itself off under dart.
+
+    Any gain counts, as in the other two libraries.
+    """
+
+    def __init__(self, rounds: int) -> None:
+        self._rounds = rounds
+        self._best: tuple[float, int, Any] | None = None
+        # After the evaluation was recorded. The library looks for it on the object itself.
+        self.order = 30
+
+    def __call__(self, now: CallbackEnv) -> None:
+        results = now.evaluation_result_list or []
+        score, higher_is_better = results[0][2:4]
+        rank = score if higher_is_better else -score
+        if self._best is None or rank > self._best[0]:
+            self._best = rank, now.iteration, results
+        _, best, best_results = self._best
+        if now.iteration - best >= self._rounds or now.iteration == now.end_iteration - 1:
+            raise lightgbm.EarlyStopException(best, best_results)
 
 
 def _task(metric: Metric, seed: int, data_seed: int, threads: int) -> dict[str, Scalar]:

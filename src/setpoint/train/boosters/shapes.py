@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -81,10 +81,29 @@ class Binned:
 
     train: Any
     val: Any
+    #: The rows that a fit stops on, as they came: what is kept is scored on them again.
+    X_val: NDArray[np.float32]
+    y_val: NDArray[Any]
     #: The binning parameters it was made with; a fit that asks for others is refused.
     binning: Mapping[str, Scalar]
     seed: int
     threads: int
+
+
+class Stopping(NamedTuple):
+    """How long a fit trained and what it kept, as it was seen to happen."""
+
+    max_rounds: int
+    #: Rounds without gain after which it stops; 0 never stops early.
+    patience: int
+    #: Rounds that were trained before anything was cut off.
+    trained: int
+    #: The rounds that were kept; None without early stopping, and so are the two scores.
+    best_round: int | None = None
+    #: The best score on the stopping rows, as the library told it while training.
+    best_score: float | None = None
+    #: What the kept model scores on the same rows.
+    kept_score: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +116,7 @@ class Fitted:
     #: early stopping.
     best_iteration: int | None
     n_trees_used: int
-    #: True when training ended before its maximum because the metric had stopped improving.
-    stopped_early: bool
+    stopping: Stopping
     #: Read back from the trained model, under the library's canonical names.
     effective: Mapping[str, Scalar]
     #: The bytes that decide a prediction, trees and intercept, and nothing else.
@@ -108,6 +126,11 @@ class Fitted:
     library_version: str
     #: The library's own object.
     model: Any
+
+    @property
+    def stopped_early(self) -> bool:
+        """True when training ended before its maximum because the metric had stopped improving."""
+        return self.stopping.trained < self.stopping.max_rounds
 
     @cached_property
     def model_hash(self) -> str:
@@ -142,6 +165,9 @@ class Booster(Protocol):
         metric: Metric,
     ) -> Fitted:
         """Train at most ``rounds.max`` rounds; ``rounds.early_stopping`` of 0 never stops early.
+
+        With early stopping the answer is the model of the best round, as it was scored then: where later
+        rounds rescale earlier trees (dart), it is trained again for just so many rounds.
 
         The same arguments give the same ``model_hash``. Safe to call again on the same ``binned``.
 

@@ -17,8 +17,9 @@ import numpy as np
 import xgboost
 
 from setpoint.errors import ParameterRefused
-from setpoint.train.boosters.shapes import Binned, Fitted
+from setpoint.train.boosters.shapes import Binned, Fitted, Stopping
 from setpoint.train.boosters.spelling import Spelling, check_bins, typed
+from setpoint.train.boosters.stopping import keep_best
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,6 +72,8 @@ def bin(data: UnitData, params: Mapping[str, Scalar], *, seed: int, threads: int
     return Binned(
         train=train,
         val=val,
+        X_val=data.X_val,
+        y_val=data.y_val,
         binning=binning,
         seed=seed,
         threads=threads,
@@ -80,14 +83,26 @@ def bin(data: UnitData, params: Mapping[str, Scalar], *, seed: int, threads: int
 def fit(
     binned: Binned, params: Mapping[str, Scalar], rounds: Rounds, *, seed: int, threads: int, metric: Metric
 ) -> Fitted:
-    """Train, then cut the booster to its best round when early stopping is on."""
+    """Train, and keep the best round's trees when early stopping is on."""
     _check(params)
     check_bins("XGBoost", binned, params, BINNING)
     settings = {**_task(metric), "seed": seed, "nthread": threads, **params}
+    return keep_best(
+        lambda asked: _train(binned, settings, params, asked),
+        binned,
+        rounds,
+        metric,
+        rescales=params.get("booster") == "dart",
+    )
+
+
+def _train(
+    binned: Binned, settings: Mapping[str, Scalar], params: Mapping[str, Scalar], rounds: Rounds
+) -> Fitted:
     started = time.perf_counter()
     try:
         model = xgboost.train(
-            settings,
+            dict(settings),
             binned.train,
             rounds.max,
             evals=[(binned.val, "val")],
@@ -98,7 +113,7 @@ def fit(
         raise _refused(error) from error
     took_s = time.perf_counter() - started
     trained = model.num_boosted_rounds()
-    best = model.best_iteration if rounds.early_stopping else None
+    best, score = (model.best_iteration, model.best_score) if rounds.early_stopping else (None, None)
     used = trained if best is None else best + 1
     effective = _effective(model, params)
     cut = model if used == trained else model[:used]
@@ -106,7 +121,7 @@ def fit(
         predict=lambda X: _predict(cut, X),
         best_iteration=best,
         n_trees_used=used * int(effective["num_parallel_tree"]),
-        stopped_early=trained < rounds.max,
+        stopping=Stopping(rounds.max, rounds.early_stopping, trained, None if best is None else used, score),
         effective=effective,
         trees=lambda: _trees(cut, effective["base_score"]),
         training_time_sec=took_s,
@@ -139,6 +154,12 @@ def _trees(model: xgboost.Booster, base_score: Scalar) -> bytes:
 
 def _check(params: Mapping[str, Scalar]) -> None:
     kind = params.get("booster")
+    if kind == "gblinear":
+        raise ParameterRefused(
+            "XGBoost: booster gblinear grows no trees, so it cannot be cut to its best round.",
+            hint="give gbtree or dart",
+            parameter="booster",
+        )
     try:
         spelling = _spelling(None if kind is None else str(kind))
     except xgboost.core.XGBoostError as error:
