@@ -1,9 +1,9 @@
-"""The requests of docs/api.md work, in order, with curl, as a reader would send them."""
+"""The requests of docs/api.md work, in order, with curl, as a reader would send them; so does the probe."""
 
-import re
 import subprocess
 from pathlib import Path
 
+from pages import blocks
 from planes import credential
 
 PAGE = Path(__file__).parents[2] / "docs/api.md"
@@ -12,25 +12,34 @@ ALIAS = (
 )
 
 
+def in_bash(text, plane, token):
+    return subprocess.run(
+        ["bash", "-c", text],
+        env={"PATH": "/usr/bin:/bin", "SETPOINT_URL": plane, "SETPOINT_TOKEN": token},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_probe_is_asked_as_the_page_says(seeded, plane):
+    """Each command of the restore API's page is answered with a success, without a token."""
+    (block,) = (block for block in blocks(PAGE.with_name("restore-api.md")) if block.is_typed)
+    done = in_bash(block.text, plane, "")
+
+    assert done.returncode == 0, done.stderr
+    assert "live" in done.stdout
+
+
 def test_the_requests_of_the_guide_work(seeded, http_as, plane, owner_url):
     """Each block of the page is answered with a success."""
     http_as("ada")
-    environ = {
-        "PATH": "/usr/bin:/bin",
-        "SETPOINT_URL": plane,
-        "SETPOINT_TOKEN": credential(owner_url, "ada", "token"),
-    }
-    blocks = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    token = credential(owner_url, "ada", "token")
+    asked = [block.text for block in blocks(PAGE) if block.is_typed]
 
-    assert len(blocks) >= 6
-    for block in blocks:
-        done = subprocess.run(
-            ["bash", "-c", ALIAS + block],
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    assert len(asked) >= 6
+    for block in asked:
+        done = in_bash(ALIAS + block if not block.startswith("alias") else ALIAS, plane, token)
         assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
     assert http_as("cy").get("/v1/config/global").json()["values"]["CVN_HPO_XGB_5M_GAMMA"] == 0.25

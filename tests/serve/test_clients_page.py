@@ -1,17 +1,34 @@
-"""The page on clients says what runs: each Python block, in order, on a real plane."""
+"""README and the page on clients say what runs: each Python block, in order, on a real plane."""
 
-import re
+import ast
 import shutil
 from pathlib import Path
 
+import optuna
 import pytest
 from openfeature import api
 
+import setpoint
+from pages import blocks
 from planes import credential, open_accounts
 
 PAGE = Path(__file__).parents[2] / "docs/clients.md"
 SEEDS = PAGE.parents[1] / "src/setpoint/declare/seeds"
-BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    block.text
+    for page in (PAGE.parents[1] / "README.md", PAGE)
+    for block in blocks(page)
+    if block.language == "python"
+]
+
+
+def shown_values(block):
+    """Yield each expression of a block whose comment begins with a value, and that comment."""
+    lines = block.splitlines()
+    for node in ast.parse(block).body:
+        code, _, comment = lines[node.lineno - 1].partition("  # ")
+        if isinstance(node, ast.Expr) and (comment[:1].isdigit() or comment.startswith(("Rounds", "Range"))):
+            yield code, comment
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.strip().splitlines()[-1][:30])
@@ -23,7 +40,10 @@ def test_a_block_of_the_page_runs(seeded, lively, owner_url, monkeypatch, tmp_pa
     shutil.copytree(SEEDS, tmp_path / "hyperparameters/seeds")
     monkeypatch.chdir(tmp_path)
     try:
-        exec(compile(block, str(PAGE), "exec"), {})  # noqa: S102 - our own page
+        names = {"setpoint": setpoint, "trial": optuna.create_study().ask()}
+        exec(compile(block, str(PAGE), "exec"), names)  # noqa: S102 - our own page
+        for code, comment in shown_values(block):
+            assert comment.startswith(repr(eval(code, names))), code  # noqa: S307 - our own page
     finally:
         api.clear_providers()
     if "print(strict" in block:
