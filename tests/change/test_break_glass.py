@@ -19,6 +19,7 @@ from setpoint.change.break_glass import (
     set_values,
     validate,
 )
+from setpoint.change.channels import declare_channel
 from setpoint.change.documents import read_documents
 from setpoint.change.identity import os_account
 from setpoint.change.paperwork import post_mortem
@@ -40,13 +41,15 @@ from sweep_home import ADA
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 SCALE = "CVN_HPO_XGB_5M_GAMMA_RANGE_SCALE"
-APPROVAL = "https://chat.example/incidents/p17"
+CHANNEL = "https://chat.example/incidents/"
+APPROVAL = f"{CHANNEL}p17"
 FIRE = Emergency("INC-7", APPROVAL, "data-damaged")
 
 
 @pytest.fixture
-def seeded(database, catalogues):
-    """The seeded documents: revision 1 is global, revision 2 an overlay."""
+def seeded(database, catalogues, settings):
+    """The seeded documents: revision 1 is global, revision 2 an overlay. Bo approves in the channel."""
+    declare_channel(settings, CHANNEL, "bo", "on call")
     apply_seed(database, catalogues, load_seeds("", catalogues), ADA, overwrite=False)
     return database
 
@@ -173,7 +176,8 @@ def test_stranger_is_refused_and_told_who_may(broken, settings, server):
     [
         "break_glass_restore('I', 'https://a/b', 'console-down', 'global', 1)",
         "break_glass_set('I', 'https://a/b', 'console-down', 'global', '{}')",
-        "break_glass_write('I', 'https://a/b', 'console-down', 'global', '{}', 1)",
+        "break_glass_write('I', 'https://a/b', 'console-down', '5xx', NULL, 'global', '{}', 1)",
+        "declare_channel('https://a/', 'me', true, 'mine')",
     ],
 )
 def test_application_may_not(broken, app_url, call):
@@ -187,7 +191,8 @@ def test_member_may_not_pass_the_gate_from_behind(broken, settings, login):
     """Membership gives the two functions, not what is behind them."""
     url = settings.database_url.replace("setpoint_app", login)
     for statement in (
-        "SELECT break_glass_write('I', 'x', 'console-down', 'global', '{}', 1)",
+        "SELECT break_glass_write('I', 'x', 'console-down', '5xx', NULL, 'global', '{}', 1)",
+        "SELECT declare_channel('https://a/', 'me', true, 'mine')",
         "UPDATE ftf_config SET base_env = '{}'",
         "UPDATE obligations SET met_at = now(), met_by = 'me'",
     ):

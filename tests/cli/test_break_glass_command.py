@@ -14,13 +14,18 @@ from setpoint.cli.app import app
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 RUNBOOKS = sorted((Path(__file__).parents[2] / "docs/runbooks").glob("*.md"))
-APPROVAL = "https://chat.example/incidents/p17"
+CHANNEL = "https://chat.example/incidents/"
+APPROVAL = f"{CHANNEL}p17"
 WHY = ("--incident", "INC-7", "--approved-by", APPROVAL, "--because", "data-damaged")
 
 
 @pytest.fixture
 def broken(bundled_seeds, setpoint_command, owner_url):
-    """Seeded, then broken by SQL as revision 3."""
+    """Seeded, then broken by SQL as revision 3; Bo approves in the channel."""
+    declared = setpoint_command(
+        "break-glass", "channel", "declare", CHANNEL, "--responsible", "bo", "-r", "x"
+    )
+    assert declared.code == 0, declared.err
     with psycopg.connect(owner_url) as session:
         session.execute("UPDATE ftf_config SET base_env = base_env - %s::text WHERE id = 1", [GAMMA])
     return setpoint_command

@@ -1,9 +1,10 @@
 """CHANGE: break-glass: write a document when the application is down or its data damaged, and owe for it.
 
-Guarantees: the gate is in the database (the responsible person's message, an incident, a stated
-emergency), so psql meets it too; the write makes an ordinary revision, hash and chain; no catalogue is
-needed to write. Each use opens obligations that stay open until they are met. Refuses to call a
-document validated that today's catalogues would not let anybody write.
+Guarantees: the gate is in the database (the responsible person's message in a declared channel, an
+incident, an emergency that the restore probe does not contradict), so psql meets it too; the write makes
+an ordinary revision, hash and chain; no catalogue is needed to write. Each use opens obligations that
+stay open until they are met. Refuses to call a document validated that today's catalogues would not let
+anybody write.
 Source: readiness document, section 5.
 """
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Why the ordinary way cannot be taken; one of them is stated with every use.
 CIRCUMSTANCES = ("console-down", "data-damaged")
+#: What can fail while the restore probe says that it is live.
+FAILURES = ("5xx", "network", "authentication")
 #: SQLSTATEs of a database that was never brought to this release.
 _NOT_MIGRATED = ("42883", "42P01", "42704")
 
@@ -43,6 +46,10 @@ class Emergency(NamedTuple):
     incident: str
     approved_by: str
     circumstance: str
+    #: One of FAILURES; needed for ``console-down`` while the restore probe says that it is live.
+    failed: str | None = None
+    #: What the probe answered to this person, ``live`` among it; None when nobody asked it.
+    probe: str | None = None
 
     @property
     def reason(self) -> str:
@@ -126,7 +133,7 @@ def restore(
     """Bring a revision back as a new one; with ``base``, only while the scope stands there.
 
     Raises:
-        ForbiddenError: not an emergency, no approval, or the login may not.
+        ForbiddenError: not an emergency, no approval in a declared channel, or the login may not.
         InvalidValue: the revision was altered, or is there already.
         MissingError: no such revision of this scope.
         StaleRevision: somebody wrote since ``base``.
@@ -159,8 +166,21 @@ def set_values(
 
 
 def list_obligations(database: Database, incident: str | None = None) -> list[dict[str, Any]]:
-    """Return what is or was owed, overdue first, then open, then met."""
+    """Return what is or was owed, overdue and breached first, then open, then met."""
     return database.fetch_all("list_obligations", incident=incident)
+
+
+def breaches(obligations: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return one line for each breach that no later write has made good.
+
+    Breached is what the next ordinary write by a person owed: it carried another reason.
+    """
+    return tuple(
+        f"{owed['incident']}: {owed['scope']} revision {found['revision']} by {found['person']} says"
+        f" {found['reason']!r}, not 'break-glass-{owed['incident']}'"
+        for owed in obligations
+        if (found := owed["breach"]) and owed["met_at"] is None
+    )
 
 
 def reminder(database: Database) -> str:
@@ -168,9 +188,9 @@ def reminder(database: Database) -> str:
     row = database.fetch_one("count_obligations") or {"open": 0}
     if not row["open"]:
         return ""
-    overdue = f", {row['overdue']} overdue" if row["overdue"] else ""
+    faults = "".join(f", {row[fault]} {fault}" for fault in ("overdue", "breached") if row[fault])
     return (
-        f"break-glass: {row['open']} open obligation(s){overdue} of {row['incidents']}, "
+        f"break-glass: {row['open']} open obligation(s){faults} of {row['incidents']}, "
         f"due from {row['due_at']:%Y-%m-%d %H:%M} UTC: `setpoint break-glass status`"
     )
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from setpoint.change.break_glass import Emergency, emergency_session
 from setpoint.change.break_glass import restore as break_glass_restore
+from setpoint.change.channels import declare_channel
 from setpoint.change.drill_typo import apply_typo
 from setpoint.change.history import restore as ordinary_restore
 from setpoint.change.proposals import Proposal
@@ -51,7 +52,8 @@ SCENARIOS = {
     "D": "history itself is damaged",
 }
 #: On the copy nobody approves: the top-level domain invalid is reserved for what does not exist.
-_APPROVAL = "https://drill.invalid/rehearsal"
+_CHANNEL = "https://drill.invalid/"
+_APPROVAL = f"{_CHANNEL}rehearsal"
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,9 @@ class Stage:
             self.say(f"  {took_s:6.2f} s  {name}: {note.said}")
 
     def reset(self) -> None:
-        """Bring the copy back to what was live, and forget the steps."""
+        """Bring the copy back to what was live, declare its channel, and forget the steps."""
         restore_backup(self.settings, self.dump, replace=True)
+        declare_channel(self.settings, _CHANNEL, "nobody", "a rehearsal on a throw-away copy")
         self.steps = []
 
     def open(self) -> Database:
@@ -261,7 +264,8 @@ _LIST = """
 SELECT id, updated_by, change_reason FROM ftf_config_history WHERE scope = 'global' ORDER BY id DESC LIMIT 5;
 """
 _RESTORE = """
-SELECT new_revision FROM break_glass_restore('drill-B', :'approval', 'console-down', 'global', :revision);
+SELECT new_revision
+FROM break_glass_restore('drill-B', :'approval', 'console-down', 'global', :revision, failed => 'network');
 """
 _SAME = """
 SELECT document_hash(f.base_env::text) = h.hash AND f.hash = h.hash

@@ -68,11 +68,14 @@ def drill_lines(drills: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _use(use: Mapping[str, Any]) -> Iterator[str]:
-    yield f"### Revision {use['revision']} of {use['scope'] or 'a row that history lost'}"
+    lost = "" if use["in_history"] else ", a row that history lost"
+    yield f"### Revision {use['revision']} of {use['scope']}{lost}"
     yield ""
     back = f"brought revision {use['restores']} back" if use["restores"] else "set values"
     yield f"- {use['person']} ({use['proof']}) {back} on {_when(use['used_at'])} UTC"
-    yield f"- because: {use['circumstance']}; approved by: <{use['approved_by']}>"
+    yield f"- because: {use['circumstance']}; failed: {use['failed'] or 'not stated'}"
+    yield f"- approved by: <{use['approved_by']}>, where {use['responsible']} is responsible"
+    yield f"- the restore probe said: {_probe(use['probe'])}"
     yield f"- hash before `{use['base_hash'] or '-'}` (revision {use['base_revision'] or '-'})"
     yield f"- hash after `{use['hash'] or '-'}`"
     yield ""
@@ -84,12 +87,22 @@ def _use(use: Mapping[str, Any]) -> Iterator[str]:
     yield from ("```", "")
 
 
+def _probe(probe: Mapping[str, Any]) -> str:
+    asked, noted = probe["asked"], probe["noted"]
+    told = (
+        f"{'live' if noted['is_live'] else noted['said']} at {noted['answered_at']}" if noted else "nothing"
+    )
+    return f"{asked or 'not asked'}; a plane noted: {told}"
+
+
 def _owed(database: Database, incident: str) -> Iterator[str]:
     yield from ("| obligation | revision | due (UTC) | met (UTC) | by |", "|---|---|---|---|---|")
     for owed in list_obligations(database, incident):
         met = _when(owed["met_at"]) + (", late" if owed["met_late"] else "") if owed["met_at"] else "open"
         by = owed["met_by"] or ""
         yield f"| {owed['kind']} | {owed['revision']} | {_when(owed['due_at'])} | {met} | {by} |"
+        if found := owed["breach"]:
+            yield f"| breached | {found['revision']} | - | {found['at']} | {found['person']} |"
 
 
 def _when(instant: datetime) -> str:

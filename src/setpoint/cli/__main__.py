@@ -26,6 +26,7 @@ MODULES = (
     "history",
     "gitops",
     "break_glass",
+    "channels",
     "pin",
     "sweep",
     "runs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ from setpoint.declare.document import canonical_text, parse_text
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from setpoint.change.break_glass import Emergency, Preview, Written
     from setpoint.change.drill import Drill
@@ -35,6 +35,14 @@ class Because(StrEnum):
 
     CONSOLE_DOWN = "console-down"
     DATA_DAMAGED = "data-damaged"
+
+
+class Failed(StrEnum):
+    """What failed of a Console whose restore probe says that it is live."""
+
+    SERVER_ERROR = "5xx"
+    NETWORK = "network"
+    AUTHENTICATION = "authentication"
 
 
 class Paper(StrEnum):
@@ -56,9 +64,16 @@ class Scenario(StrEnum):
 
 Incident = Annotated[str, typer.Option("--incident", help="The incident's id, as its channel names it.")]
 ApprovedBy = Annotated[
-    str, typer.Option("--approved-by", help="URL of the responsible person's own message in the channel.")
+    str, typer.Option("--approved-by", help="URL of the responsible person's message in a declared channel.")
 ]
 BecauseOf = Annotated[Because, typer.Option("--because", help="Why the ordinary way cannot be taken.")]
+PlaneAsked = Annotated[
+    str, typer.Option("--plane", help="For console-down: the plane whose restore probe to ask from here.")
+]
+WhatFailed = Annotated[
+    Failed | None,
+    typer.Option("--failed", help="What failed; needed for console-down while the probe says live."),
+]
 
 
 @glass.command()
@@ -67,6 +82,8 @@ def restore(
     incident: Incident,
     approved_by: ApprovedBy,
     because: BecauseOf,
+    failed: WhatFailed = None,
+    plane: PlaneAsked = "",
     scope: Scope = GLOBAL_SCOPE,
     yes: Yes = False,
     as_json: Json = False,
@@ -86,7 +103,7 @@ def restore(
     def look(session: Transaction) -> Preview:
         return break_glass.preview_restore(session, revision)
 
-    emergency = break_glass.Emergency(incident, approved_by, because)
+    emergency = _claim(incident, approved_by, because, failed, plane)
     return _write(emergency, scope, look, write, yes=yes, as_json=as_json)
 
 
@@ -96,6 +113,8 @@ def set_values(
     incident: Incident,
     approved_by: ApprovedBy,
     because: BecauseOf,
+    failed: WhatFailed = None,
+    plane: PlaneAsked = "",
     scope: Scope = GLOBAL_SCOPE,
     yes: Yes = False,
     as_json: Json = False,
@@ -117,8 +136,19 @@ def set_values(
     def look(session: Transaction) -> Preview:
         return break_glass.preview_set(session, scope, wanted, removed)
 
-    emergency = break_glass.Emergency(incident, approved_by, because)
+    emergency = _claim(incident, approved_by, because, failed, plane)
     return _write(emergency, scope, look, write, yes=yes, as_json=as_json)
+
+
+def _claim(incident: str, approved_by: str, because: Because, failed: Failed | None, plane: str) -> Emergency:
+    """Return the claim, with what the restore probe answers to it here."""
+    from setpoint.change.break_glass import Emergency
+    from setpoint.change.restore_probe import ask_probe
+
+    probe = ask_probe(plane) if plane and because is Because.CONSOLE_DOWN else None
+    if probe is not None:
+        err.say(f"the restore probe says: {probe}")
+    return Emergency(incident, approved_by, because, failed, probe)
 
 
 def _write(
@@ -159,43 +189,45 @@ def status(
     incident: Annotated[str, typer.Option("--incident", help="Only this incident.")] = "",
     as_json: Json = False,
 ) -> int:
-    """List obligations, overdue ones first. Exit code 1 when one is overdue.
+    """List obligations, overdue and breached ones first. Exit code 1 when one is overdue or breached.
 
     Example: `setpoint break-glass status`
     """
-    from setpoint.change.break_glass import list_obligations
+    from setpoint.change.break_glass import breaches, list_obligations
 
     with database(remind=False) as opened:
         rows = list_obligations(opened, incident or None)
+    breached = breaches(rows)
     if as_json:
         print_json(rows)
     elif not rows:
         out.say("nothing is owed")
     else:
         table(
-            ("obligation", "incident", "kind", "revision", "due (UTC)", "state", "by"),
+            ("obligation", "incident", "kind", "scope", "revision", "due (UTC)", "state", "by"),
             (
                 (
                     row["id"],
                     row["incident"],
                     row["kind"],
+                    row["scope"],
                     row["revision"],
                     f"{row['due_at']:%Y-%m-%d %H:%M}",
-                    _state(row["overdue"], row["met_at"] is not None, row["met_late"]),
+                    _state(row),
                     row["met_by"] or "",
                 )
                 for row in rows
             ),
         )
-    return EXIT_FINDING if any(row["overdue"] for row in rows) else EXIT_OK
+        for line in breached:
+            out.say(f"breached, {line}")
+    return EXIT_FINDING if breached or any(row["overdue"] for row in rows) else EXIT_OK
 
 
-def _state(overdue: bool, met: bool, late: bool) -> str:
-    if overdue:
-        return "OVERDUE"
-    if not met:
-        return "open"
-    return "met late" if late else "met"
+def _state(row: Mapping[str, Any]) -> str:
+    if row["met_at"] is not None:
+        return "met" + (" late" if row["met_late"] else "") + (" after a breach" if row["breach"] else "")
+    return " ".join(("OVERDUE",) * row["overdue"] + ("BREACHED",) * bool(row["breach"])) or "open"
 
 
 @glass.command("post-mortem")

@@ -183,21 +183,34 @@ def verify(
 ) -> int:
     """Walk the chain over history; names the first broken revision and what differs. Exit code 1 if any.
 
+    Lists breached obligations of break-glass too; `setpoint break-glass status` fails for them.
+
     Example: `setpoint verify --anchor setpoint-anchor.json`
     """
+    from setpoint.change.break_glass import breaches, list_obligations
     from setpoint.change.verification import read_anchor
     from setpoint.change.verification import verify as walk
 
     held = read_anchor(anchor) if anchor else None
     with database() as opened:
         found = walk(opened, held)
+        breached = breaches(list_obligations(opened))
     if as_json:
-        print_json({"revisions": found.revisions, "head": found.head, "problems": found.problems})
+        print_json(
+            {
+                "revisions": found.revisions,
+                "head": found.head,
+                "problems": found.problems,
+                "breaches": breached,
+            }
+        )
     else:
         for problem in found.problems:
             out.say(problem, style="red")
         state = "broken" if found.problems else "whole"
         out.say(f"history of {found.revisions} revision(s) is {state}; head {found.head[:12]}")
+        for line in breached:
+            out.say(f"breached, {line}")
     return EXIT_FINDING if found.problems else EXIT_OK
 
 

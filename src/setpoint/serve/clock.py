@@ -1,4 +1,4 @@
-"""SERVE: what happens by the clock: due changes are applied, old answers and credentials forgotten.
+"""SERVE: what happens by the clock: due changes applied, the restore probe noted, old answers forgotten.
 
 Guarantees: nothing that goes wrong ends it; the next tick tries again. Safe from several servers: one of
 them applies a change, the others find it applied. It acts as the server's own login, which names
@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from setpoint.change.proposals import apply_due
 from setpoint.errors import SetpointError
+from setpoint.serve.api.restore import note_probe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 TICK_S = 2.0
 FORGET_EVERY_S = 600.0
+#: break_glass_restore believes a note for two minutes.
+NOTE_EVERY_S = 30.0
 _LOG = logging.getLogger("setpoint.clock")
 
 
@@ -42,13 +45,16 @@ async def ticking(plane: Plane) -> AsyncIterator[None]:
 
 async def _run(plane: Plane, stop: asyncio.Event) -> None:
     said: dict[int, str] = {}
-    forgotten_at = -FORGET_EVERY_S
+    forgotten_at, noted_at = -FORGET_EVERY_S, -NOTE_EVERY_S
     while not stop.is_set():
         try:
             said = await run_in_threadpool(_apply, plane, said)
             if time.monotonic() - forgotten_at > FORGET_EVERY_S:
                 await run_in_threadpool(_forget, plane)
                 forgotten_at = time.monotonic()
+            if time.monotonic() - noted_at > NOTE_EVERY_S:
+                noted_at = time.monotonic()
+                await run_in_threadpool(note_probe, plane)
         except SetpointError as problem:
             _LOG.warning("event=clock_waits code=%s", problem.code)
         except Exception:  # noqa: BLE001 - the clock outlives whatever it meets

@@ -51,6 +51,15 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
 }
 #: Constraints that a person runs into, to what they mean and the next step.
 BY_CONSTRAINT: dict[str, tuple[str, str]] = {
+    "incident_channels_prefix_check": (
+        "a channel is declared by what links of its messages begin with, as http(s), up to a / or a =.",
+        "for example https://chat.example/archives/C042/",
+    ),
+    "incident_channels_responsible_check": (
+        "a channel needs the name of the person who approves in it.",
+        "give --responsible",
+    ),
+    "incident_channels_reason_check": ("a declaration needs a reason.", "give --reason"),
     "accounts_name_check": (
         "an account is named in lower case: letters, digits, and . _ @ - after the first, 64 at most.",
         "choose such a name",

@@ -141,7 +141,7 @@ def read_obligations(
     after: After = None,
     incident: Annotated[str | None, Query(max_length=LONGEST_NAME)] = None,
 ) -> Response:
-    """List what is overdue first, then what is open, then what was met."""
+    """List what is overdue or breached first, then what is open, then what was met."""
     return page_of(list_obligations(plane.database, incident), limit, after).response()
 
 

@@ -18,7 +18,14 @@ from starlette.responses import Response
 from setpoint.change.history import RestoreProof, restore
 from setpoint.change.proposals import Proposal, read_change
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.errors import InvalidError, PreconditionFailed, StaleRevision, UnavailableError, UnknownScope
+from setpoint.errors import (
+    InvalidError,
+    PreconditionFailed,
+    SetpointError,
+    StaleRevision,
+    UnavailableError,
+    UnknownScope,
+)
 from setpoint.serve.access.rules import WRITERS, Caller, access, public
 from setpoint.serve.answers import Answer, Once, base_revision, etag, write
 from setpoint.serve.api.history_shapes import RestoreHealthShape, RestoreShape
@@ -117,6 +124,19 @@ async def probe_restore(plane: PlaneOf) -> Response:
     """
     check = plane.checks.setdefault("restore", Check(lambda: _rehearsed(plane), PROBE_KEPT_S))
     return Answer(await to_thread.run_sync(check.answer, limiter=plane.rehearsing)).response()
+
+
+def note_probe(plane: Plane) -> None:
+    """Keep what the probe says in the database, where a claim that the Console is down is held against it.
+
+    Raises:
+        SetpointError: the database does not take it.
+    """
+    try:
+        is_live, said = True, str(_rehearsed(plane)["status"])
+    except SetpointError as problem:
+        is_live, said = False, problem.message
+    plane.database.execute("note_probe", is_live=is_live, said=said)
 
 
 def _proven(transaction: Transaction, proof: RestoreProof) -> Answer:

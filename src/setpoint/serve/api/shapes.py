@@ -163,18 +163,20 @@ class ObligationShape(Shape):
     id: int
     incident: str
     kind: str
+    scope: str
     revision: int
     opened_at: datetime
     due_at: datetime
     met_at: datetime | None
     met_by: str | None
     evidence: Any = Field(description="What met it.")
+    breach: Any = Field(description="The first ordinary write by a person here that had another reason.")
     overdue: bool
     met_late: bool
 
 
 class ObligationsShape(Shape):
-    """A page of obligations: overdue first, then open, then met."""
+    """A page of obligations: overdue and breached first, then open, then met."""
 
     items: list[ObligationShape]
     next: Next

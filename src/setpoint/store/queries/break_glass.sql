@@ -3,13 +3,14 @@
 -- name: break_glass_restore
 -- Bring a revision back without the application; run as a member of setpoint_breakglass or as the owner.
 SELECT new_revision AS revision, new_hash AS hash
-FROM break_glass_restore(%(incident)s, %(approved_by)s, %(circumstance)s, %(scope)s, %(revision)s, %(base)s);
+FROM break_glass_restore(%(incident)s, %(approved_by)s, %(circumstance)s, %(scope)s, %(revision)s, %(base)s,
+                         %(failed)s, %(probe)s);
 
 -- name: break_glass_set
 -- Set and remove values without the application; run as break_glass_restore is.
 SELECT new_revision AS revision, new_hash AS hash
 FROM break_glass_set(%(incident)s, %(approved_by)s, %(circumstance)s, %(scope)s, %(set)s::jsonb,
-                     ARRAY(SELECT jsonb_array_elements_text(%(remove)s)), %(base)s);
+                     ARRAY(SELECT jsonb_array_elements_text(%(remove)s)), %(base)s, %(failed)s, %(probe)s);
 
 -- name: preview_restore
 -- What bringing a revision back would do to its scope's document; base is null when it has none.
@@ -26,19 +27,34 @@ FROM ftf_config AS f
 WHERE f.scope = %(scope)s;
 
 -- name: list_obligations
--- What uses of break-glass owe or owed, overdue ones first, then open ones, then what was met; null incident means all.
-SELECT id, incident, kind, revision, opened_at, due_at, met_at, met_by, evidence,
+-- What uses of break-glass owe or owed, overdue and breached ones first, then open ones, then what was met; null incident means all.
+SELECT id, incident, kind, scope, revision, opened_at, due_at, met_at, met_by, evidence, breach,
        met_at IS NULL AND due_at < now() AS overdue, coalesce(met_at > due_at, false) AS met_late
 FROM obligations
 WHERE %(incident)s::text IS NULL OR incident = %(incident)s
-ORDER BY NOT (met_at IS NULL AND due_at < now()), met_at IS NOT NULL, due_at, id;
+ORDER BY NOT (met_at IS NULL AND (due_at < now() OR breach IS NOT NULL)), met_at IS NOT NULL, due_at, id;
 
 -- name: count_obligations
--- How many obligations are open and overdue, of which incidents, and when the next is due.
-SELECT count(*) AS open, count(*) FILTER (WHERE due_at < now()) AS overdue, min(due_at) AS due_at,
+-- How many obligations are open, overdue and breached, of which incidents, and when the next is due.
+SELECT count(*) AS open, count(*) FILTER (WHERE due_at < now()) AS overdue,
+       count(*) FILTER (WHERE breach IS NOT NULL) AS breached, min(due_at) AS due_at,
        string_agg(DISTINCT incident, ', ') AS incidents
 FROM obligations
 WHERE met_at IS NULL;
+
+-- name: declare_channel
+-- Open or close an incident channel, or name another responsible person; as the owner of the tables.
+SELECT prefix, responsible, is_open, declared_by, declared_at
+FROM declare_channel(%(prefix)s, %(responsible)s, %(is_open)s, %(reason)s);
+
+-- name: list_channels
+-- The incident channels in which an approval counts.
+SELECT prefix, responsible, reason, declared_by, declared_at
+FROM open_channels();
+
+-- name: note_probe
+-- Keep what the restore probe of a plane says now.
+SELECT note_probe(%(is_live)s, %(said)s);
 
 -- name: file_post_mortem
 -- Meet the post-mortem of an incident.
@@ -52,8 +68,8 @@ FROM record_validation(%(incident)s, %(heads)s, %(sound)s, %(evidence)s);
 
 -- name: list_break_glass_uses
 -- What was done for an incident, oldest first, with the revision it made.
-SELECT u.revision, u.incident, u.approved_by, u.circumstance, u.restores, u.person, u.proof, u.used_at, h.scope,
-       h.hash, h.base_revision, h.diff, b.hash AS base_hash
+SELECT u.revision, u.incident, u.scope, u.approved_by, u.channel, u.responsible, u.circumstance, u.failed, u.probe,
+       u.restores, u.person, u.proof, u.used_at, h.id IS NOT NULL AS in_history, h.hash, h.base_revision, h.diff, b.hash AS base_hash
 FROM break_glass_uses AS u
 LEFT JOIN ftf_config_history AS h ON h.id = u.revision
 LEFT JOIN ftf_config_history AS b ON b.id = h.base_revision
