@@ -84,7 +84,7 @@ MOVED = [
     "xgb.train({'max_depth': 5, **base, 'max_depth': 5}, rows)",
     "xgb.XGBClassifier(reg_alpha=2, max_depth=3)",
     "learning_rate = 1 / 4\nprint(f'{learning_rate}')",
-    "x = f'''a\n{fit(learning_rate=0.5)} é {fit(max_depth=3)!r:>{10}}'''",
+    "x = f'''a\n{xgb.XGBClassifier(learning_rate=0.5)} é {xgb.XGBClassifier(max_depth=3)!r:>{10}}'''",
     "from setpoint import resolve\nlearning_rate = 0.5",
     "import setpoint\nhp = setpoint.pinned()\nrate = hp.resolve('xgb', '5m', 'gamma', fallback=0.5)",
     "from setpoint import resolve\nrate = resolve('xgb', '5m', 'gamma', fallback=0.5)",
@@ -152,7 +152,7 @@ def test_a_part_that_is_bound_again_is_no_argument(tmp_path, source):
 
 def test_a_library_is_said_for_a_name_that_several_have(tmp_path):
     """The reason names the part that `--at` can say, and saying it is heard."""
-    project = placed(tmp_path, {"train.py": "fit(rows, max_bin=255, min_child_weight=1.0)\n"})
+    project = placed(tmp_path, {"train.py": "params = {'max_bin': 255, 'min_child_weight': 1.0}\n"})
     open_ = prepare(project, [tmp_path], ["timeframe=5m"]).plan
     said = prepare(project, [tmp_path], AT).plan
 

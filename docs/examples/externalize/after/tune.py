@@ -4,7 +4,6 @@ from pathlib import Path
 
 import lightgbm as lgb
 import optuna
-import setpoint
 import xgboost as xgb
 
 from data import FEATURES, auc, command_line, load
@@ -23,8 +22,15 @@ def parse_args(argv=None):
 
 def fit_xgb(trial, train, valid):
     suggested = {
-        **setpoint.pinned().suggest(trial, "xgb", "5m"),
-        "n_estimators": trial.params["n_estimators"],
+        "max_depth": trial.suggest_int("max_depth", 3, 8),
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
+        "n_estimators": trial.suggest_int("n_estimators", 80, 240),
+        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.5, 1.0),
+        "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 20.0, log=True),
+        "gamma": trial.suggest_float("gamma", 0.0, 2.0),
+        "reg_alpha": trial.suggest_float("reg_alpha", 0.0, 1.0),
+        "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 10.0, log=True),
     }
     fixed = {"objective": "binary:logistic", "eval_metric": "logloss", "nthread": 1, "seed": SEED}
     fixed["verbosity"] = 0  # or it complains of n_estimators, which it takes as an argument of its own
@@ -33,7 +39,7 @@ def fit_xgb(trial, train, valid):
         xgb.DMatrix(*train, feature_names=FEATURES),
         num_boost_round=trial.params["n_estimators"],
         evals=[(xgb.DMatrix(*valid, feature_names=FEATURES), "valid")],
-        early_stopping_rounds=setpoint.resolve("xgb", "5m", "early_stopping_rounds"),
+        early_stopping_rounds=20,
         verbose_eval=False,
     )
     booster = booster[: booster.best_iteration + 1]
@@ -43,17 +49,17 @@ def fit_xgb(trial, train, valid):
 
 def fit_lgb(trial, train, valid):
     """Only what mattered in the first search; the rest stays as `train_lgb` has it."""
-    params = dict(PARAMS, bagging_freq=setpoint.resolve("lgb_bagging_freq"))
-    params["num_leaves"] = setpoint.pinned().range("lgb", "5m", "num_leaves").suggest(trial, "num_leaves")
-    params["learning_rate"] = setpoint.pinned().range("lgb", "5m", "learning_rate").suggest(trial, "learning_rate")
-    params["min_data_in_leaf"] = setpoint.pinned().range("lgb", "5m", "min_child_samples").suggest(trial, "min_data_in_leaf")
-    params["lambda_l2"] = setpoint.pinned().range("lgb", "5m", "reg_lambda").suggest(trial, "lambda_l2")
+    params = dict(PARAMS, bagging_freq=5)
+    params["num_leaves"] = trial.suggest_int("num_leaves", 15, 63, log=True)
+    params["learning_rate"] = trial.suggest_float("learning_rate", 0.02, 0.15, log=True)
+    params["min_data_in_leaf"] = trial.suggest_int("min_data_in_leaf", 10, 80)
+    params["lambda_l2"] = trial.suggest_float("lambda_l2", low=0.1, high=10.0, log=True)
     booster = lgb.train(
         params,
         lgb.Dataset(*train, feature_name=FEATURES),
         num_boost_round=MAX_ROUNDS,
         valid_sets=[lgb.Dataset(*valid, feature_name=FEATURES)],
-        callbacks=[lgb.early_stopping(setpoint.resolve("lgb", "5m", "early_stopping_rounds"), verbose=False)],
+        callbacks=[lgb.early_stopping(30, verbose=False)],
     )
     return auc(valid[1], booster.predict(valid[0])), booster.model_to_string().encode()
 
@@ -63,7 +69,7 @@ FITS = {"xgb": fit_xgb, "lgb": fit_lgb}
 
 def xgb_today():
     """Where the XGBoost search starts: what we train with."""
-    return {"max_depth": setpoint.resolve("xgb", "5m", "max_depth"), "learning_rate": setpoint.resolve("xgb", "5m", "learning_rate"), "subsample": setpoint.resolve("xgb", "5m", "subsample")}
+    return {"max_depth": 5, "learning_rate": 0.08, "subsample": 0.75}
 
 
 def search(model, train, valid, trials=TRIALS):

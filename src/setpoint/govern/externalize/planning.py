@@ -7,19 +7,23 @@ its reason; none is lost.
 
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from setpoint.change.invariants import violations
 from setpoint.govern.externalize.groups import groups_in
 from setpoint.govern.externalize.importing import binds_setpoint
+from setpoint.govern.externalize.learners import second_learner
 from setpoint.govern.externalize.literals import Given, kind_told, literal_move, several_keys
+from setpoint.govern.externalize.locating import place_of
 from setpoint.govern.externalize.moves import Left, Move, Plan
 from setpoint.govern.externalize.namespaces import names_read
 from setpoint.govern.externalize.places import Place
 from setpoint.govern.externalize.reads import fallback_move, undeclared_move, variable_move
 from setpoint.govern.externalize.rewriting import removed_comments
 from setpoint.govern.externalize.searches import search_move
+from setpoint.govern.externalize.takers import taker_problem
 from setpoint.govern.externalize.unmovable import Unmovable
 from setpoint.govern.gate.data import is_data
 from setpoint.govern.gate.rules import environment_read, fallback, suggested, undeclared
@@ -39,6 +43,7 @@ _MOVERS: dict[str, Callable[[Finding, Reading, Given], Move]] = {
     suggested.CODE: search_move,
     undeclared.CODE: undeclared_move,
 }
+_NAMES_ITS_KEY = frozenset({fallback.CODE, environment_read.CODE})
 _NAME_TAKEN = "this file uses the name setpoint otherwise, or imports it in a function: import it at the top"
 
 
@@ -118,11 +123,22 @@ def _joined(moves: Sequence[Move]) -> tuple[list[Move], list[Left]]:
     return kept, left
 
 
+def _unproven(move: Move, readings: Readings) -> str:
+    """Return why the taker of a value is not proven; a read that names its key itself needs no proof."""
+    if all(found.rule in _NAMES_ITS_KEY or found.name in move.sets for found in move.findings):
+        return ""
+    module = readings[move.path].module
+    on_line = (n for n in module.nodes if isinstance(n, ast.expr) and n.lineno == move.place.line)
+    place = next(node for node in on_line if place_of(module, node) == move.place)
+    names = {finding.name for finding in move.findings} | {move.address.parameter}
+    return taker_problem(move.path, place, names, move.address, readings)
+
+
 def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move], list[Left]]:
-    """Leave what cannot be rewritten without touching more than the literal."""
+    """Leave what another learner may take, and what needs more rewritten than the literal."""
     texts = {path: readings[path].module.text for path in {move.path for move in moves}}
     taken = {path for path, text in texts.items() if "setpoint" in text and binds_setpoint(text)}
-    exposed = {path: _exposed(path, readings) for path in texts}
+    exposed = {path: second_learner(readings[path]) or _exposed(path, readings) for path in texts}
     kept, left = [], []
     for move in moves:
         if move.path in taken:
@@ -133,6 +149,8 @@ def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move],
             left += _leave(move, told)
         elif _loses_a_comment(move, texts[move.path]):
             left += _leave(move, "a comment inside it would be lost")
+        elif unproven := _unproven(move, readings):
+            left += _leave(move, unproven)
         else:
             kept.append(move)
     return kept, left

@@ -45,6 +45,7 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
         tunes = _TUNERS.search(reading.module.dotted(node.func)) is not None
         yield Slot(name, node, certain=tunes and bool(reading.module.libraries))
         return
+    name = _given_to(node, name, reading) or name
     rewrite = _ranged(node, name, reading)
     bounds = {} if called == "suggest_categorical" else _BOUNDS
     for position, value in enumerate(node.args[1:], start=1):
@@ -52,6 +53,24 @@ def find(node: ast.Call, reading: Reading) -> Iterator[Slot]:
     for keyword, value in keywords.items():
         if keyword not in {"name", "log"}:
             yield Slot(name, value, certain=True, field=bounds.get(keyword, ""), rewrite=rewrite)
+
+
+def _given_to(call: ast.Call, drawn: str, reading: Reading) -> str:
+    """Return the key or keyword that a suggestion stands under, when that is another parameter than its name.
+
+    ``{"max_depth": trial.suggest_int("depth", 3, 10)}`` tunes max_depth, whatever the trial calls it.
+    """
+    parent, names = reading.module.parents.get(call), reading.names
+    given = ""
+    if isinstance(parent, ast.keyword):
+        given = parent.arg or ""
+    elif isinstance(parent, ast.Dict):
+        given = reading.folder.name(parent.keys[parent.values.index(call)] or call)
+    elif isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Subscript):
+        given = reading.folder.name(parent.targets[0].slice)
+    library = next(iter(reading.module.libraries)) if len(reading.module.libraries) == 1 else ""
+    own, other = names.owner(given, library) if given else None, names.owner(drawn, library)
+    return given if own and (other is None or other.parameter != own.parameter) and names.owner(drawn) else ""
 
 
 def _ranged(call: ast.Call, name: str, reading: Reading) -> Rewrite:
