@@ -15,18 +15,19 @@ import psycopg
 
 from ratio import judge, table, take_turns
 from setpoint.change.coverage import audit_console_coverage
-from setpoint.change.documents import pin_snapshot
+from setpoint.change.documents import pin_snapshot, pin_snapshot_set
 from setpoint.change.identity import author_of
 from setpoint.change.runs import DatabaseRecorder
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
-from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.connect import embedded_conninfo
 from setpoint.store.database import Database
 from setpoint.train.plan import make_plan
+from setpoint.train.unit_values import pin_units
 
 REPEATS, RUNS = 51, 100
 SELECT = "SELECT base_env::text FROM ftf_config WHERE scope = 'global'"
@@ -34,12 +35,17 @@ SELECT = "SELECT base_env::text FROM ftf_config WHERE scope = 'global'"
 
 def record(database, catalogues, numbers):
     """Record runs that trained nothing but read every key."""
-    snapshot = pin_snapshot(database, catalogues, {"profile": "demo"})
-    plan = make_plan(Hyperparams(snapshot, catalogues), "", 1)
+    snapshots, _ = pin_units(
+        lambda context: pin_snapshot(database, catalogues, context),
+        lambda contexts: pin_snapshot_set(database, catalogues, contexts),
+        catalogues,
+        {"profile": "demo"},
+    )
+    plan = make_plan(HyperparamsSet(snapshots, catalogues), "", 1)
     recorder = DatabaseRecorder(database, catalogues, author_of(database))
     for number in numbers:
         run = replace(plan, run=f"bench-{number}", read_keys=sorted(catalogues.keys))
-        recorder.start(run, snapshot)
+        recorder.start(run, snapshots)
         recorder.finish(run, "complete", [])
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from setpoint.change.documents import pin_snapshot
 from setpoint.declare.loading import load_catalogues
 from setpoint.observe.events import EventLog
 from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot import parse_snapshot
+from setpoint.resolve.hyperparams_set import HyperparamsSet
+from setpoint.resolve.snapshot_set import parse_snapshot_set
 from setpoint.settings import Settings
 from setpoint.train.market_synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.recipe import Recipe, Unit
 from setpoint.train.unit import UnitTraining, prepare
-from sweep_home import seed_tiny
+from sweep_home import pinned_units, seed_tiny
 
 if TYPE_CHECKING:
     from setpoint.store.database import Database
@@ -27,14 +27,14 @@ def plan_a_run(database: Database) -> dict[str, Any]:
     """Seed the tiny budget and return the body that starts a run with it."""
     catalogues = load_catalogues(Settings.catalogues)
     seed_tiny(database)
-    snapshot = pin_snapshot(database, catalogues, {"profile": "tiny"})
-    plan = make_plan(Hyperparams(snapshot, catalogues), "", 1)
-    return wire({"plan": asdict(plan), "snapshot": json.loads(snapshot.to_json())})
+    snapshots = pinned_units(database, catalogues, {"profile": "tiny"})
+    plan = make_plan(HyperparamsSet(snapshots, catalogues), "", 1)
+    return wire({"plan": asdict(plan), "snapshots": json.loads(snapshots.to_json())})
 
 
 def entry_of(start: dict[str, Any]) -> dict[str, Any]:
     """Return the body that reports the first LightGBM unit of a run, trained once for all tests."""
-    return json.loads(_trained(json.dumps(start["snapshot"])))
+    return json.loads(_trained(json.dumps(start["snapshots"])))
 
 
 def failed_entry(start: dict[str, Any], number: int = -1) -> dict[str, Any]:
@@ -55,9 +55,9 @@ def wire(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _trained(snapshot_text: str) -> str:
+def _trained(set_text: str) -> str:
     catalogues = load_catalogues(Settings.catalogues)
-    hp = Hyperparams(replace(parse_snapshot(snapshot_text, "test")), catalogues)
+    hp = Hyperparams(parse_snapshot_set(set_text, "test").base, catalogues)
     recipe = Recipe(hp)
     candles = synthetic_candles("BTCUSDC", "5m", recipe.setting("last_bars"), recipe.setting("seed"))
     unit = Unit("BTCUSDC", "lgb", "5m", recipe.variant, 0)

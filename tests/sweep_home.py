@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import setpoint
+from setpoint.change.documents import pin_snapshot, pin_snapshot_set
 from setpoint.change.identity import Author
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
@@ -20,10 +21,13 @@ from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from setpoint.settings import Settings
 from setpoint.store.database import Database
 from setpoint.train.journal import Journal, unit_of
+from setpoint.train.unit_values import pin_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.train.recipe import Unit
 
 ADA = Author("ada", "os-account")
@@ -54,6 +58,16 @@ def tiny_document() -> dict[str, Any]:
     """Return the seeded document with the tiny budget."""
     seeds = load_seeds("", load_catalogues(Settings.catalogues))
     return {key: sourced.value for key, sourced in seeds[0].values.items()} | TINY
+
+
+def pinned_units(database: Database, catalogues: Catalogues, context: dict[str, str]) -> SnapshotSet:
+    """Pin what a sweep in a context would pin."""
+    return pin_units(
+        lambda one: pin_snapshot(database, catalogues, one),
+        lambda several: pin_snapshot_set(database, catalogues, several),
+        catalogues,
+        context,
+    )[0]
 
 
 def seed_tiny(database: Database) -> None:

@@ -9,14 +9,14 @@ What a training process needs, from the standard library alone::
 """
 
 from setpoint.errors import SetpointError
-from setpoint.resolve.pinning import pin, pinned, resolve, watch
+from setpoint.resolve.pinning import pin, pin_set, pinned, resolve, watch
 
 TYPE_CHECKING = False  # see setpoint.resolve
 if TYPE_CHECKING:
     from setpoint.resolve.hyperparams import Hyperparams
     from setpoint.resolve.seeded import seeded
 
-__all__ = ["Hyperparams", "SetpointError", "pin", "pinned", "resolve", "seeded", "watch"]
+__all__ = ["Hyperparams", "SetpointError", "pin", "pin_set", "pinned", "resolve", "seeded", "watch"]
 __version__ = "0.1.0"
 
 

@@ -9,7 +9,8 @@
     │   ├── InvalidValue                        wrong type, out of bounds, not finite
     │   ├── InvalidDocument                     a seed, patch or document file
     │   ├── InvariantViolated
-    │   └── InvalidContext                      a scope or context names no declared dimension
+    │   ├── InvalidContext                      names no declared dimension, or nothing is there
+    │   └── PlanWideValue                       an overlay of some units, of what is one for the run
     ├── MissingError                  404  4    a thing that was named is not there
     │   ├── UnknownKey                          no catalogue declares it
     │   ├── MissingValue                        declared, but the snapshot has no value
@@ -135,6 +136,12 @@ class InvariantViolated(InvalidError):
     """A document breaks a named invariant of its catalogue."""
 
     code = "invariant_violated"
+
+
+class PlanWideValue(InvalidError):
+    """An overlay sets for some units of a sweep what is one for the whole run, such as its universe."""
+
+    code = "plan_wide_value"
 
 
 class InvalidContext(InvalidError):

@@ -64,6 +64,14 @@ class Settings:
     )
     snapshot: str = _setting("SETPOINT_SNAPSHOT", "", "Path of the snapshot file this process is pinned to.")
     snapshot_hash: str = _setting("SETPOINT_SNAPSHOT_HASH", "", "Hash that the snapshot file must have.")
+    snapshot_set: str = _setting(
+        "SETPOINT_SNAPSHOT_SET",
+        "",
+        "Path of the snapshot set this process is pinned to, with several contexts.",
+    )
+    snapshot_set_hash: str = _setting(
+        "SETPOINT_SNAPSHOT_SET_HASH", "", "Hash that the file of the snapshot set must have."
+    )
     rate_per_credential_s: float = _setting(
         "SETPOINT_RATE_PER_CREDENTIAL_S",
         1000.0,

@@ -2,24 +2,24 @@
 
 import pytest
 
-from setpoint.change.documents import pin_snapshot
-from setpoint.change.runs import DatabaseRecorder, read_run
+from setpoint.change.runs import DatabaseRecorder, read_run, read_units
 from setpoint.errors import MissingError, UnknownRun
 from setpoint.govern.runs import compare_runs, view_run
 from setpoint.observe.events import EventLog
 from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.train.market_synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.recipe import Recipe, Unit
 from setpoint.train.sweep import outcome_of
 from setpoint.train.unit import UnitTraining, prepare
-from sweep_home import ADA, seed_tiny
+from sweep_home import ADA, pinned_units, seed_tiny
 
 
 @pytest.fixture
-def snapshot(database, catalogues):
+def snapshots(database, catalogues):
     seed_tiny(database)
-    return pin_snapshot(database, catalogues, {"profile": "tiny"})
+    return pinned_units(database, catalogues, {"profile": "tiny"})
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def recorder(database, catalogues):
 
 
 @pytest.fixture
-def planned(snapshot, catalogues):
-    return make_plan(Hyperparams(snapshot, catalogues), "", 1)
+def planned(snapshots, catalogues):
+    return make_plan(HyperparamsSet(snapshots, catalogues), "", 1)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,9 @@ def trained():
 
 
 @pytest.fixture
-def outcome(snapshot, catalogues, trained, tmp_path):
+def outcome(snapshots, catalogues, trained, tmp_path):
     """The journal entry of one really trained LightGBM unit."""
+    snapshot = snapshots.base
     if snapshot.hash not in trained:
         hp = Hyperparams(snapshot, catalogues)
         recipe = Recipe(hp)
@@ -65,11 +66,11 @@ def failed(unit):
     }
 
 
-def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot, outcome):
+def test_everything_may_be_delivered_twice(database, recorder, planned, snapshots, outcome):
     """A resumed sweep repeats itself; the database holds each run, result, trial and failure once."""
     broken = failed(planned.units[-1])
     for _ in range(2):
-        recorder.start(planned, snapshot)
+        recorder.start(planned, snapshots)
         recorder.deliver(planned, outcome)
         recorder.deliver(planned, broken)
         recorder.finish(planned, outcome_of(planned, "complete", [outcome, broken]))
@@ -81,23 +82,23 @@ def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot
     assert (failure["code"], failure["message"]) == ("training_error", "it broke")
 
 
-def test_a_run_that_goes_on_is_running_again(database, recorder, planned, snapshot):
+def test_a_run_that_goes_on_is_running_again(database, recorder, planned, snapshots):
     """An interrupted run that is resumed has no end until it ends."""
-    recorder.start(planned, snapshot)
+    recorder.start(planned, snapshots)
     recorder.finish(planned, outcome_of(planned, "interrupted", []))
     assert read_run(database, planned.run)["state"] == "interrupted"
     assert read_run(database, planned.run)["finished_at"] is not None
-    recorder.start(planned, snapshot)
+    recorder.start(planned, snapshots)
 
     assert read_run(database, planned.run)["state"] == "running"
     assert read_run(database, planned.run)["finished_at"] is None
 
 
 def test_a_run_says_which_keys_it_read_and_which_fallbacks_it_used(
-    database, recorder, planned, snapshot, outcome
+    database, recorder, planned, snapshots, outcome
 ):
     """What planning and all units read is one set; fallbacks are added up."""
-    recorder.start(planned, snapshot)
+    recorder.start(planned, snapshots)
     broken = [failed(unit) for unit in planned.units[:2]]
     recorder.finish(planned, outcome_of(planned, "complete", [outcome, *broken]))
     row = read_run(database, planned.run)
@@ -107,14 +108,14 @@ def test_a_run_says_which_keys_it_read_and_which_fallbacks_it_used(
 
 
 def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
-    database, recorder, planned, snapshot, outcome
+    database, recorder, planned, snapshots, outcome
 ):
     """A suggestion within its ranges may break a rule over several values: the trial says which."""
     trials = [
         {**trial, "params": {**trial["params"], "num_leaves": 63, "max_depth": 4}}
         for trial in outcome["result"]["trials"]
     ]
-    recorder.start(planned, snapshot)
+    recorder.start(planned, snapshots)
     recorder.deliver(planned, {**outcome, "result": {**outcome["result"], "trials": trials}})
     stored = database.fetch_all("list_trials", run_id=planned.run)
 
@@ -123,52 +124,52 @@ def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
     ] * 2
 
 
-def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshot, outcome):
+def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, outcome):
     """The default trial is the document itself, which was judged when it was written."""
-    recorder.start(planned, snapshot)
+    recorder.start(planned, snapshots)
     recorder.deliver(planned, outcome)
 
     assert database.fetch_all("list_trials", run_id=planned.run)[0]["violations"] == []
 
 
-def test_a_result_without_its_run_is_refused(recorder, planned, snapshot, outcome):
+def test_a_result_without_its_run_is_refused(recorder, planned, snapshots, outcome):
     """No result can exist that joins no run and no snapshot."""
     with pytest.raises(MissingError):
         recorder.deliver(planned, outcome)
 
 
-def test_a_run_is_found_by_its_name_or_as_the_latest(database, recorder, planned, snapshot):
+def test_a_run_is_found_by_its_name_or_as_the_latest(database, recorder, planned, snapshots):
     """`latest` is the newest run; an unknown name is an error of its own."""
     with pytest.raises(UnknownRun, match="no run is recorded yet"):
         read_run(database, "latest")
-    recorder.start(planned, snapshot)
+    recorder.start(planned, snapshots)
 
     assert read_run(database, "latest")["id"] == read_run(database, planned.run)["id"] == planned.run
     with pytest.raises(UnknownRun, match="there is no run nope"):
         read_run(database, "nope")
 
 
-def test_a_run_carries_what_it_rests_on(database, recorder, planned, snapshot, catalogues):
+def test_a_run_carries_what_it_rests_on(database, recorder, planned, snapshots, catalogues):
     """Layers, catalogues, versions, commit, data hash and rule are in the run's row."""
-    recorder.start(planned, snapshot)
+    recorder.start(planned, snapshots)
     row = read_run(database, planned.run)
 
     assert [layer["scope"] for layer in row["layers"]] == ["global", "profile=tiny"]
     assert row["catalogues"] == [dict(identity) for identity in catalogues.identities]
     assert row["versions"]["catboost"] == planned.versions["catboost"]
     assert row["context"] == {"profile": "tiny"}
-    assert len(row["plan"]["units"]) == 30
+    assert len(read_units(database, planned.run)) == 30
     assert row["plan"]["rule"] == planned.rule
     assert (row["started_by"], row["data_label"]) == ("ada", "synthetic")
 
 
-def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snapshot, outcome):
+def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snapshots, outcome):
     """Another value is an edit of the configuration; other models are counted as not identical."""
-    demo = pin_snapshot(database, recorder._catalogues, {"profile": "demo"})
-    other = make_plan(Hyperparams(demo, recorder._catalogues), "", 1)
+    demo = pinned_units(database, recorder._catalogues, {"profile": "demo"})
+    other = make_plan(HyperparamsSet(demo, recorder._catalogues), "", 1)
     changed = {**outcome["result"], "model_hash": "0" * 64, "snapshot_hash": other.snapshot_hash}
     effective = {**changed["effective_params"], "num_leaves": 7}
-    recorder.start(planned, snapshot)
+    recorder.start(planned, snapshots)
     recorder.deliver(planned, outcome)
     recorder.start(other, demo)
     recorder.deliver(other, {**outcome, "result": {**changed, "effective_params": effective}})
@@ -178,12 +179,12 @@ def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snap
     assert ("CVN_FTF_TUNING_TRIALS", 2, 3) in {(e.key, e.old, e.new) for e in found.configuration}
     ((unit, edit),) = found.effective
     assert (unit, edit.key, edit.new) == ("BTCUSDC lgb fold 0", "num_leaves", 7)
-    assert {what for what, _, _ in found.circumstances} == {"snapshot_hash", "data_hash"}
+    assert {what for what, _, _ in found.circumstances} == {"set_hash", "snapshot_hash", "data_hash"}
 
 
-def test_an_unfinished_run_is_judged_on_what_it_has(database, recorder, planned, snapshot, outcome):
+def test_an_unfinished_run_is_judged_on_what_it_has(database, recorder, planned, snapshots, outcome):
     """One result of thirty is too little for a verdict, and the missing folds are counted."""
-    recorder.start(planned, snapshot)
+    recorder.start(planned, snapshots)
     recorder.deliver(planned, outcome)
     view = view_run(database, planned.run)
 

@@ -133,7 +133,7 @@ def test_setting_asks_first_and_no_answer_changes_nothing(seeded, monkeypatch):
         ((f"{LR}_RANGE=0.3",), 2, "MIN..MAX"),
         ((f"{LR}_RANGE=",), 2, "MIN..MAX"),
         ((GAMMA,), 2, "is not KEY=VALUE"),
-        ((f"{GAMMA}=0.5", "--scope", "asset=BTC"), 3, "dimensions are profile, symbol"),
+        ((f"{GAMMA}=0.5", "--scope", "asset=BTC"), 3, "dimensions are profile, timeframe, symbol"),
         ((f"{GAMMA}=0.5", "--scope", "symbol="), 3, "is no scope"),
         ((f"{GAMMA}=0.5", "--apply-at", "2001-01-01T00:00Z"), 2, "lies in the past"),
         ((f"{GAMMA}=0.5", "--apply-at", "tomorrow"), 2, "not an ISO 8601 instant"),

@@ -11,12 +11,12 @@ from importlib.resources import files
 import psycopg
 import pytest
 
-from setpoint.change.documents import pin_snapshot
 from setpoint.change.identity import Author
 from setpoint.change.runs import DatabaseRecorder
 from setpoint.declare.loading import load_catalogues
-from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.train.plan import make_plan
+from sweep_home import pinned_units
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 LR = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -431,10 +431,10 @@ def test_runs_that_pinned_a_later_revision_are_named(set_value, seeded, restore,
     recorder_of = {}
     for run in ("before", "after"):
         catalogues = load_catalogues("cvntrade,cvntrade-training")
-        snapshot = pin_snapshot(database, catalogues, {})
-        plan = make_plan(Hyperparams(snapshot, catalogues), "", 1)
+        snapshots = pinned_units(database, catalogues, {})
+        plan = make_plan(HyperparamsSet(snapshots, catalogues), "", 1)
         recorder_of[run] = plan.run
-        DatabaseRecorder(database, catalogues, Author("ada", "os-account")).start(plan, snapshot)
+        DatabaseRecorder(database, catalogues, Author("ada", "os-account")).start(plan, snapshots)
         set_value(f"{GAMMA}=0.5")
     shown = seeded("restore", "1", "--dry-run")
 

@@ -4,37 +4,37 @@ from datetime import UTC, datetime
 
 import pytest
 
-from setpoint.change.documents import pin_snapshot
 from setpoint.change.impact import Bounds, lost_share
-from setpoint.change.runs import DatabaseRecorder
-from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.change.runs import DatabaseRecorder, read_units
+from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.train.plan import make_plan
-from sweep_home import ADA, seed_tiny
+from sweep_home import ADA, pinned_units, seed_tiny
 
 RATE = "CVN_HPO_LGB_5M_LEARNING_RATE"
 ROUNDS = "CVN_HPO_LGB_5M_N_ESTIMATORS"
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
-UNIT = {"symbol": "BTCUSDC", "model": "lgb", "timeframe": "5m", "variant": "base"}
+UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 
 
 @pytest.fixture
 def record(database, catalogues):
     """Record a run of a context: which keys it read, and the learning rate of each fold's best trial."""
 
-    def make(context, read_keys, rates=(), *, ended=True):
-        snapshot = pin_snapshot(database, catalogues, context)
-        plan = make_plan(Hyperparams(snapshot, catalogues), "", 1)
+    def make(context, read_keys, rates=(), *, of=("BTCUSDC", "lgb"), ended=True):
+        snapshots = pinned_units(database, catalogues, context)
+        plan = make_plan(HyperparamsSet(snapshots, catalogues), "", 1)
         recorder = DatabaseRecorder(database, catalogues, ADA)
-        recorder.start(plan, snapshot)
-        for fold, rate in enumerate(rates):
-            unit = {"run_id": plan.run, **UNIT, "fold": fold}
+        recorder.start(plan, snapshots)
+        units = [row for row in read_units(database, plan.run) if (row["symbol"], row["model"]) == of]
+        for row, rate in zip(units, rates, strict=False):
+            unit = {"run_id": plan.run} | {name: row[name] for name in UNIT}
             # The best trial is number 1; number 0 is far away and must not count.
             for trial, value in enumerate((0.149, rate)):
                 database.execute(
                     "insert_trial", **unit, trial=trial, params={"learning_rate": value}, value=0.5,
                     state="complete", n_trees_used=9, violations=[],
                 )  # fmt: skip
-            database.execute("insert_result", **unit, **RESULT, snapshot_hash=snapshot.hash)
+            database.execute("insert_result", **unit, **RESULT, snapshot_hash=row["snapshot_hash"])
         if ended:
             database.execute(
                 "update_run_state", id=plan.run, state="complete", finished_at=datetime.now(UTC),

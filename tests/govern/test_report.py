@@ -11,6 +11,7 @@ from setpoint.govern.verdict import Rule, judge
 RULE = Rule(aggregation="mean", pass_f1=0.40, pass_assets=4, rollback_f1=0.30, min_assets=5, min_skill=0.0)
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
 MODELS = ("xgb", "lgb", "cb")
+UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 UNITS = [[s, m, "5m", "ATR0.5_1.5_H4", f] for f in range(5) for s in SYMBOLS for m in MODELS]
 BEGAN = datetime(2026, 11, 23, 4, 25, 39, tzinfo=UTC)
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -58,6 +59,7 @@ def a_view(*, results=None, failures=(), units=UNITS, rule=RULE, **row):
         "finished_at": BEGAN + timedelta(minutes=4),
         "state": "complete",
         "snapshot_hash": "5a" * 32,
+        "set_hash": "6b" * 32,
         "context": {"profile": "demo"},
         "layers": [
             {"scope": "global", "revision": 17, "hash": "1a" * 32, "author": "ada"},
@@ -79,12 +81,14 @@ def a_view(*, results=None, failures=(), units=UNITS, rule=RULE, **row):
         **row,
     }
     made["plan"] = {
-        "units": units,
         "data": {symbol: {**entry, "symbol_used": symbol} for symbol in SYMBOLS},
         "rule": rule._asdict(),
     }
     scored = [{**result, "auc_val": result["metrics"]["val"]["auc"]} for result in results]
-    return RunView(made, results, list(failures), judge(units, scored, rule))
+    context = made["context"]
+    rows = [dict(zip(UNIT, unit, strict=True)) | {"context": context} for unit in units]
+    snapshots = [{"context": context, "snapshot_hash": made["snapshot_hash"], "layers": made["layers"]}]
+    return RunView(made, rows, snapshots, results, list(failures), judge(units, scored, rule))
 
 
 class Page(HTMLParser):
@@ -261,7 +265,7 @@ def test_hostile_text_is_only_text():
         versions={"<i>": hostile},
         fallbacks={hostile: 2},
     )
-    assert page.text.count(hostile) == 6
+    assert page.text.count(hostile) == 7
     assert not page.all("script")
     assert not page.all("img")
     assert '"><b>' in page.text

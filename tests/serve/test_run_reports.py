@@ -2,7 +2,9 @@
 
 import pytest
 
-from run_reports import entry_of, failed_entry, plan_a_run, wire
+from run_reports import entry_of, failed_entry, plan_a_run
+
+ZERO = "0" * 64
 
 
 @pytest.fixture
@@ -59,7 +61,10 @@ def test_a_run_is_reported_and_read_back(robot, http_as, start, run):
     assert (row["state"], row["started_by"], row["data_label"]) == ("complete", "robot", "synthetic")
     assert row["read_keys"] == ["CVN_FTF_SEED"]
     assert row["fallbacks"] == {"CVN_HPO_XGB_5M_GAMMA": 2}
-    assert wire(row["plan"]["units"]) == start["plan"]["units"]
+    units = rows(cy, f"/v1/runs/{run}/units")
+    names = ("symbol", "model", "timeframe", "variant", "fold")
+    assert [[unit[name] for name in names] for unit in units] == start["plan"]["units"]
+    assert {unit["context"]["symbol"] for unit in units} == set(start["plan"]["data"])
     trained = {name: value for name, value in entry["entry"]["result"].items() if name != "trials"}
     assert {name: result[name] for name in trained} == trained
     assert [trial["trial"] for trial in trials] == [0, 1]
@@ -71,7 +76,9 @@ def test_a_run_is_reported_and_read_back(robot, http_as, start, run):
 def test_results_are_found_by_the_snapshot_that_made_them(started, robot, start, http_as):
     """The hash of a snapshot leads to its results; another hash to none."""
     robot.post(f"/v1/runs/{started}/units", json=entry_of(start))
-    found = http_as("cy").get("/v1/results", params={"snapshot": start["snapshot"]["hash"]}).json()["items"]
+    found = (
+        http_as("cy").get("/v1/results", params={"snapshot": start["plan"]["snapshot_hash"]}).json()["items"]
+    )
 
     assert [(row["run_id"], row["model"]) for row in found] == [(started, "lgb")]
     assert not http_as("cy").get("/v1/results", params={"snapshot": "0" * 64}).json()["items"]
@@ -151,11 +158,14 @@ def test_an_unknown_run_is_missing(robot, http_as, start):
 
 
 def test_a_snapshot_that_is_not_what_it_says_is_refused(robot, http_as, start, run):
-    """A text with another hash, or another snapshot than the plan's, is a conflict and starts nothing."""
-    forged = {**start["snapshot"], "text": start["snapshot"]["text"].replace("2", "3", 1)}
-    other = {**start, "plan": {**start["plan"], "snapshot_hash": "0" * 64}}
+    """A text or a set with another hash, or others than the plan's, is a conflict and starts nothing."""
+    texts = {digest: text.replace("2", "3", 1) for digest, text in start["snapshots"]["texts"].items()}
+    forged = [
+        {**start, "snapshots": {**start["snapshots"], **part}} for part in ({"texts": texts}, {"hash": ZERO})
+    ]
+    others = [{**start, "plan": {**start["plan"], name: ZERO}} for name in ("snapshot_hash", "set_hash")]
 
-    for body in ({**start, "snapshot": forged}, other):
+    for body in (*forged, *others):
         answer = robot.put(f"/v1/runs/{run}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (409, "hash_mismatch")
     assert http_as("cy").get(f"/v1/runs/{run}").status_code == 404

@@ -279,7 +279,7 @@ RUN = {
     "processes": 1,
     "threads": 2,
     "universe": "defi_top5",
-    "plan": {"units": []},
+    "plan": {},
     "started_by": "ada",
     "host": "h",
 }
@@ -320,8 +320,15 @@ def run(database):
     text = json.dumps({"CVN_HPO_XGB_5M_MAX_DEPTH": 7})
     hash_ = hashlib.sha256(text.encode()).hexdigest()
     assert database.execute("insert_snapshot", hash=hash_, text=text) == 1
-    row = RUN | {"snapshot_hash": hash_}
+    set_hash = hashlib.sha256(b"[]").hexdigest()
+    assert database.execute("insert_snapshot_set", hash=set_hash, text="[]") == 1
+    row = RUN | {"snapshot_hash": hash_, "set_hash": set_hash}
     assert database.execute("insert_run", **row) == 1
+    context = {"context": row["context"], "snapshot_hash": hash_}
+    database.execute("insert_context", run_id="r1", layers=[], **context)
+    unit = {name: value for name, value in UNIT.items() if name != "run_id"} | context
+    units = [unit | {"fold": fold, "position": fold} for fold in (0, 1)]
+    assert database.execute("insert_units", run_id="r1", units=units) == 2
     return row
 
 
@@ -360,6 +367,7 @@ def test_ended_run_says_what_it_read(database, run):
     ("change", "expected"),
     [
         ({"snapshot_hash": "0" * 64}, MissingError),
+        ({"fold": 7}, MissingError),
         ({"run_id": "r2"}, MissingError),
         ({"model_hyperparams": None}, InvalidValue),
         ({"trial_id": None}, InvalidValue),
@@ -376,13 +384,15 @@ def test_result_that_cannot_be_joined_to_its_configuration_is_refused(database, 
     assert database.fetch_all("list_results", run_id="r1") == []
 
 
-def test_run_without_its_snapshot_is_refused(database):
-    """A run pins a snapshot that is recorded."""
+@pytest.mark.parametrize("name", ["snapshot_hash", "set_hash"])
+def test_run_without_its_snapshot_is_refused(database, run, name):
+    """A run pins a snapshot and a set that are recorded."""
     with pytest.raises(MissingError):
-        database.execute("insert_run", **RUN, snapshot_hash="0" * 64)
+        database.execute("insert_run", **{**run, "id": "r2", name: "0" * 64})
 
 
-def test_snapshot_is_named_by_its_hash(database):
+@pytest.mark.parametrize("query", ["insert_snapshot", "insert_snapshot_set"])
+def test_snapshot_is_named_by_its_hash(database, query):
     """A text under another hash is refused."""
     with pytest.raises(InvalidValue, match="named_by_its_hash"):
-        database.execute("insert_snapshot", hash="0" * 64, text="{}")
+        database.execute(query, hash="0" * 64, text="{}")

@@ -7,12 +7,14 @@ import pytest
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import CorruptSnapshot, MissingData, MissingValue, TooLittleData, UnfitData, UsageError
-from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
+from setpoint.resolve.snapshot_set import set_of, with_base
 from setpoint.settings import Settings
 from setpoint.train.market_synthetic import synthetic_candles
 from setpoint.train.plan import cores, make_plan, read_plan
 from setpoint.train.recipe import Recipe
+from setpoint.train.unit_values import pin_units
 
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
 BARS = 1500
@@ -28,7 +30,14 @@ def pinned(tiny):
         catalogues = load_catalogues(Settings.catalogues)
         text = canonical_text(document)
         layer = SnapshotLayer("global", 1, text_hash(text), "ada")
-        return Hyperparams(Snapshot(text, text_hash(text), catalogues.identities, {}, (layer,)), catalogues)
+
+        def pin_one(context):
+            return Snapshot(text, text_hash(text), catalogues.identities, context, (layer,))
+
+        def pin_set(contexts):
+            return set_of(map(pin_one, with_base(contexts)))
+
+        return HyperparamsSet(pin_units(pin_one, pin_set, catalogues, {})[0], catalogues)
 
     return pin
 
@@ -61,7 +70,7 @@ def test_a_plan_names_every_unit_and_everything_it_rests_on(pinned, market, tiny
 
     assert len(plan.units) == len(set(plan.units)) == 30
     assert [unit.fold for unit in plan.units] == [0] * 15 + [1] * 15
-    assert plan.snapshot_hash == hp.hash
+    assert (plan.snapshot_hash, plan.set_hash) == (hp.base.hash, hp.hash)
     assert set(plan.data) == set(SYMBOLS)
     assert plan.data_label == "real"
     assert plan.rule == {
@@ -144,11 +153,11 @@ def test_candles_that_changed_since_planning_are_refused(pinned, market):
     """A resumed run trains on the bars it was planned for or not at all."""
     hp = pinned()
     plan = make_plan(hp, str(market), 1)
-    assert plan.candles("BTCUSDC", Recipe(hp)).data_hash == plan.data["BTCUSDC"]["hash"]
+    assert plan.candles("BTCUSDC", Recipe(hp.base)).data_hash == plan.data["BTCUSDC"]["hash"]
     damage(market / "BTCUSDC-5m.csv", lambda rows: [[*rows[0][:5], 1.0], *rows[1:]])
 
     with pytest.raises(UnfitData, match=f"candles of BTCUSDC changed since run {plan.run}"):
-        plan.candles("BTCUSDC", Recipe(hp))
+        plan.candles("BTCUSDC", Recipe(hp.base))
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,15 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from setpoint.change.documents import pin_snapshot
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
-from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.settings import Settings
 from setpoint.train.market_synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.sweep import begin
-from sweep_home import ADA, Home, finish, wait_for
+from sweep_home import ADA, Home, finish, pinned_units, wait_for
 
 #: Sweeps train in as many processes as there are cores.
 pytestmark = pytest.mark.whole_machine
@@ -116,9 +115,9 @@ def begin_run(home, market):
     """Plan a run of this home without training anything yet."""
     catalogues = load_catalogues(home.settings.catalogues)
     with home.open() as database:
-        snapshot = pin_snapshot(database, catalogues, {})
-    plan = make_plan(Hyperparams(snapshot, catalogues), str(market), None)
-    begin(plan, snapshot, home.settings.home)
+        snapshots = pinned_units(database, catalogues, {})
+    plan = make_plan(HyperparamsSet(snapshots, catalogues), str(market), None)
+    begin(plan, snapshots, home.settings.home)
     return plan.run
 
 

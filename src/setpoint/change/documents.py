@@ -14,9 +14,10 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import diff, parse_text
 from setpoint.errors import InvariantViolated, UnknownScope
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
+from setpoint.resolve.snapshot_set import SnapshotSet, set_of, with_base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
@@ -88,13 +89,50 @@ def pin_with_head(
     reader: Database | Transaction, catalogues: Catalogues, context: Mapping[str, str]
 ) -> tuple[Snapshot, int]:
     """``pin_snapshot``, and the newest revision of any scope that the same statement saw."""
-    scopes = catalogues.scopes(context)
-    row = reader.fetch_one("resolve_snapshot", scopes=list(scopes))
-    if row is None or row["layers"][0]["scope"] != GLOBAL_SCOPE:
+    (found,) = _resolved(reader, catalogues, [context])
+    return found
+
+
+def pin_snapshot_set(
+    reader: Database | Transaction, catalogues: Catalogues, contexts: Iterable[Mapping[str, str]]
+) -> SnapshotSet:
+    """Resolve several contexts, and the one they share, at one instant; raises as ``pin_snapshot``."""
+    return pin_set_with_head(reader, catalogues, contexts)[0]
+
+
+def pin_set_with_head(
+    reader: Database | Transaction, catalogues: Catalogues, contexts: Iterable[Mapping[str, str]]
+) -> tuple[SnapshotSet, int]:
+    """``pin_snapshot_set``, and the newest revision of any scope that the same statement saw."""
+    found = _resolved(reader, catalogues, with_base(contexts))
+    return set_of((snapshot for snapshot, _head in found), "database"), found[0][1]
+
+
+def _resolved(
+    reader: Database | Transaction, catalogues: Catalogues, contexts: Sequence[Mapping[str, str]]
+) -> list[tuple[Snapshot, int]]:
+    """Return a snapshot for each context, and the head, all of one statement."""
+    asked = [list(catalogues.scopes(context)) for context in contexts]
+    rows = reader.fetch_all("resolve_snapshots", contexts=asked)
+    by_number = {number: row for row in rows for number in row["numbers"]}
+    found = [by_number.get(number) for number in range(len(asked))]
+    if any(row is None or row["layers"][0]["scope"] != GLOBAL_SCOPE for row in found):
         raise UnknownScope("there is no global document to pin.", hint="seed it with `setpoint seed --apply`")
-    layers = _layers(row["layers"])
-    snapshot = Snapshot(row["text"], row["hash"], catalogues.identities, dict(context), layers, "database")
-    return snapshot, row["head"]
+    return [
+        (
+            Snapshot(
+                row["text"],
+                row["hash"],
+                catalogues.identities,
+                dict(context),
+                _layers(row["layers"]),
+                "database",
+            ),
+            row["head"],
+        )
+        for context, row in zip(contexts, found, strict=True)
+        if row is not None
+    ]
 
 
 def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:

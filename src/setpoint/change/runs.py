@@ -1,9 +1,9 @@
 """CHANGE: runs and results in the database: recorded once, read back whole.
 
-Guarantees: every call may be repeated; a unit delivered twice is one row. Each result joins its run,
-and the run its snapshot, by foreign keys that cannot be empty. Both doors record through the same three
-functions: ``DatabaseRecorder``, which implements ``train.sweep.Recorder`` without importing it, and the
-plane's. Refuses a unit that its run does not declare, and a result made with another snapshot.
+Guarantees: every call may be repeated; a unit delivered twice is one row. Each result joins its unit, the
+unit its run, and both their snapshots, by foreign keys that cannot be empty. Both doors record through the
+same three functions: ``DatabaseRecorder``, which implements ``train.sweep.Recorder`` without importing it,
+and the plane's. Refuses a unit that its run does not declare, and a result made with another snapshot.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from setpoint.change.identity import Author
     from setpoint.declare.catalogue import Catalogues
     from setpoint.resolve.snapshot import Snapshot
+    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.store.database import Database, Transaction
 
 #: Names the newest run wherever a run is asked for.
@@ -44,10 +45,10 @@ class DatabaseRecorder:
         self._catalogues = catalogues
         self._author = author
 
-    def start(self, plan: Any, snapshot: Snapshot) -> None:
-        """Record the run and the snapshot it pins; a resumed run is running again."""
+    def start(self, plan: Any, snapshots: SnapshotSet) -> None:
+        """Record the run and the snapshots it pins; a resumed run is running again."""
         with self._database.transaction() as transaction:
-            record_start(transaction, asdict(plan), snapshot, self._author.name)
+            record_start(transaction, asdict(plan), snapshots, self._author.name)
 
     def deliver(self, plan: Any, entry: Mapping[str, Any]) -> None:
         """Record one unit: its result with its trials, or its failure, in one transaction."""
@@ -61,32 +62,41 @@ class DatabaseRecorder:
 
 
 def record_start(
-    transaction: Transaction, plan: Mapping[str, Any], snapshot: Snapshot, started_by: str
+    transaction: Transaction, plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str
 ) -> None:
-    """Record a run and the snapshot it pins, before its first unit; a run that goes on is running again.
+    """Record a run, its units and their snapshots, before the first; a run that goes on is running again.
 
     Args:
         transaction: of whoever reports.
         plan: as in the run's ``plan.json``.
-        snapshot: what it pins.
+        snapshots: the set it pins.
         started_by: who starts it; a run that is known keeps who started it.
 
     Raises:
-        HashMismatch: the plan names another snapshot.
+        HashMismatch: the plan names another set, or another base.
+        InvalidContext: the set lacks the context of a unit.
         ConflictError: the run is known, with another plan.
         ForbiddenError: it is another account's.
     """
-    if plan["snapshot_hash"] != snapshot.hash:
-        raise HashMismatch(
-            f"run {plan['run']} is planned with snapshot {plan['snapshot_hash'][:12]}, "
-            f"not {snapshot.hash[:12]}.",
-            hint="send the snapshot that the run pins",
-        )
-    transaction.execute("insert_snapshot", hash=snapshot.hash, text=snapshot.text)
-    row = _run_row(plan, snapshot, started_by)
-    if not transaction.execute("insert_run", **row):
-        _require_same(row, transaction.fetch_one("read_run", id=plan["run"]) or {})
+    _require_pinned(plan, snapshots)
+    row, units = _run_row(plan, snapshots, started_by), _unit_rows(plan, snapshots)
+    # In one order for everybody: two runs with the same snapshots must not wait for each other.
+    for digest, text in sorted({snapshot.hash: snapshot.text for snapshot in snapshots.snapshots}.items()):
+        transaction.execute("insert_snapshot", hash=digest, text=text)
+    transaction.execute("insert_snapshot_set", hash=snapshots.hash, text=snapshots.text)
+    if transaction.execute("insert_run", **row):
+        for context in _context_rows(snapshots):
+            transaction.execute("insert_context", run_id=plan["run"], **context)
+        transaction.execute("insert_units", run_id=plan["run"], units=units)
+    else:
+        known = transaction.fetch_one("read_run", id=plan["run"]) or {}
+        _require_same(row | {"units": units}, known | {"units": read_units(transaction, plan["run"])})
     _update(transaction, plan["run"], state="running", finished_at=None)
+
+
+def read_units(reader: Database | Transaction, run: str) -> list[dict[str, Any]]:
+    """Return the units that a run declares, in its order, each with its context and snapshot."""
+    return reader.fetch_all("list_units", run_id=run)
 
 
 def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entry: Mapping[str, Any]) -> None:
@@ -97,23 +107,22 @@ def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entr
     Raises:
         UnknownRun: no such run is recorded.
         InvalidValue: the run does not declare this unit, or the result tells another one.
-        HashMismatch: the result was made with another snapshot than the run pins.
+        HashMismatch: the result was made with another snapshot than the run pins for the unit.
         ForbiddenError: the run is another account's.
     """
-    row = transaction.fetch_one("read_run", id=run)
-    if row is None:
+    if transaction.fetch_one("read_run", id=run) is None:
         raise _unknown(run)
     unit = dict(zip(_UNIT, entry["unit"], strict=True))
-    if list(entry["unit"]) not in row["plan"]["units"]:
+    row = transaction.fetch_one("read_unit", run_id=run, **unit)
+    if row is None:
         raise InvalidValue(f"run {run} declares no unit {' '.join(map(str, unit.values()))}.")
     if "failure" in entry:
         transaction.execute("insert_failure", run_id=run, **unit, **entry["failure"])
         return
     result = dict(entry["result"])
-    _require_own(row, unit, result)
+    _require_own(run, row["snapshot_hash"], unit, result)
     trials = result.pop("trials")
-    text = (transaction.fetch_one("read_snapshot", hash=row["snapshot_hash"]) or {})["text"]
-    judge = partial(_broken, catalogues, parse_text(text), unit)
+    judge = partial(_broken, catalogues, parse_text(row["text"]), unit)
     transaction.execute("insert_result", run_id=run, **result)
     transaction.execute_many(
         "insert_trial",
@@ -151,23 +160,32 @@ def _update(
     )
 
 
+def _require_pinned(plan: Mapping[str, Any], snapshots: SnapshotSet) -> None:
+    for name, there in (("set_hash", snapshots.hash), ("snapshot_hash", snapshots.base.hash)):
+        if plan[name] != there:
+            raise HashMismatch(
+                f"run {plan['run']} is planned with {name} {plan[name][:12]}, not {there[:12]}.",
+                hint="send the snapshot set that the run pins",
+            )
+
+
 def _require_same(planned: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    for name in ("snapshot_hash", "plan", "data_hash", "seed"):
+    for name in ("set_hash", "units", "plan", "data_hash", "seed"):
         if planned[name] != known[name]:
             raise ConflictError(
                 f"run {planned['id']} is recorded with another {name}.", hint="start a new run"
             )
 
 
-def _require_own(row: Mapping[str, Any], unit: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+def _require_own(run: str, pinned: str, unit: Mapping[str, Any], result: Mapping[str, Any]) -> None:
     told = {name: result[name] for name in _UNIT}
     if told != unit:
         raise InvalidValue(f"the result is of {told}, its entry of {dict(unit)}.")
-    if result["snapshot_hash"] != row["snapshot_hash"]:
+    if result["snapshot_hash"] != pinned:
         raise HashMismatch(
             f"the result was made with snapshot {result['snapshot_hash'][:12]}, "
-            f"but run {row['id']} pins {row['snapshot_hash'][:12]}.",
-            hint="a run trains with one snapshot: start another run",
+            f"but run {run} pins {pinned[:12]} for this unit.",
+            hint="a unit trains with one snapshot: start another run",
         )
 
 
@@ -208,26 +226,52 @@ def _unknown(run: str) -> UnknownRun:
     return UnknownRun(f"there is no run {run}.", hint="list them with `setpoint runs`", run=run)
 
 
-def _run_row(plan: Mapping[str, Any], snapshot: Snapshot, started_by: str) -> dict[str, Any]:
+def _run_row(plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str) -> dict[str, Any]:
     hashes = "".join(f"{symbol} {entry['hash']}\n" for symbol, entry in sorted(plan["data"].items()))
+    base = snapshots.base
     return {name: plan[name] for name in _TOLD} | {
         "id": plan["run"],
-        "snapshot_hash": plan["snapshot_hash"],
-        "context": dict(snapshot.context),
-        "layers": [
-            {"scope": layer.scope, "revision": layer.revision, "hash": layer.hash, "author": layer.author}
-            for layer in snapshot.layers
-        ],
-        "catalogues": [dict(identity) for identity in snapshot.catalogues],
+        "snapshot_hash": base.hash,
+        "set_hash": snapshots.hash,
+        "context": dict(base.context),
+        "layers": _layers(base),
+        "catalogues": [dict(identity) for identity in base.catalogues],
         "data_hash": sha256(hashes.encode()).hexdigest(),
         "data_label": _weakest_source(plan["data"]),
-        "plan": {
-            "units": [list(unit) for unit in plan["units"]],
-            "data": plan["data"],
-            "rule": plan["rule"],
-        },
+        "plan": {"data": plan["data"], "rule": plan["rule"]},
         "started_by": started_by,
     }
+
+
+def _context_rows(snapshots: SnapshotSet) -> list[dict[str, Any]]:
+    return [
+        {"context": dict(one.context), "snapshot_hash": one.hash, "layers": _layers(one)}
+        for one in snapshots.snapshots
+    ]
+
+
+def _unit_rows(plan: Mapping[str, Any], snapshots: SnapshotSet) -> list[dict[str, Any]]:
+    rows = []
+    for position, fields in enumerate(plan["units"]):
+        unit = dict(zip(_UNIT, fields, strict=True))
+        own = {name: str(unit[name]) for name in plan["dimensions"]}
+        snapshot = snapshots.for_context({**snapshots.base.context, **own})
+        rows.append(
+            {
+                **unit,
+                "position": position,
+                "context": dict(snapshot.context),
+                "snapshot_hash": snapshot.hash,
+            }
+        )
+    return rows
+
+
+def _layers(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [
+        {"scope": layer.scope, "revision": layer.revision, "hash": layer.hash, "author": layer.author}
+        for layer in snapshot.layers
+    ]
 
 
 def _weakest_source(data: Mapping[str, Mapping[str, Any]]) -> str:

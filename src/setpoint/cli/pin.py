@@ -14,17 +14,20 @@ from setpoint.change.patch import key_of
 from setpoint.cli.app import Context, Json, app, catalogues, database, parse_context, say_unused, settings
 from setpoint.cli.output import err, out, print_json, table
 from setpoint.errors import InvalidContext, UsageError
-from setpoint.resolve.environment import pinned_environment
+from setpoint.resolve.environment import pinned_environment, pinned_set_environment
 from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.resolve.plane import Plane
+from setpoint.resolve.plane_sets import pin_set_from
 from setpoint.resolve.seeded import seeded_snapshot
 from setpoint.resolve.snapshot import Snapshot, read_snapshot, write_atomically
 from setpoint.resolve.sources import plane_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.settings import Settings
     from setpoint.store.database import Database
     from setpoint.train.sweep import Recorder
@@ -49,8 +52,8 @@ class Door:
 
     name: str
     pin: Callable[[dict[str, str]], Snapshot]
-    #: Every scope that has a document.
-    scopes: Callable[[], list[str]]
+    #: Pins several contexts at one instant.
+    pin_set: Callable[[Sequence[dict[str, str]]], SnapshotSet]
     recorder: Recorder
 
 
@@ -67,14 +70,14 @@ def door(system: Catalogues) -> Iterator[Door]:
 
 def database_door(opened: Database, system: Catalogues) -> Door:
     """Return the door of an open database."""
-    from setpoint.change.documents import pin_snapshot, read_documents
+    from setpoint.change.documents import pin_snapshot, pin_snapshot_set
     from setpoint.change.identity import author_of
     from setpoint.change.runs import DatabaseRecorder
 
     return Door(
         "database",
         lambda context: pin_snapshot(opened, system, context),
-        lambda: list(read_documents(opened, system)),
+        lambda contexts: pin_snapshot_set(opened, system, contexts),
         DatabaseRecorder(opened, system, author_of(opened)),
     )
 
@@ -89,11 +92,11 @@ def plane_door(system: Catalogues, given: Settings) -> Iterator[Door]:
         with source.plane:
             return source.pin().hyperparams.snapshot
 
-    def scopes() -> list[str]:
-        return [item["scope"] for item in plane.request("GET", "/v1/scopes?limit=500").json()["items"]]
+    def pin_set_over_http(contexts: Sequence[dict[str, str]]) -> SnapshotSet:
+        return pin_set_from(plane, contexts, system, given, os.environ).snapshots
 
     with Plane.from_settings(given) as plane, Plane.from_settings(given, PATIENCE) as reporting:
-        yield Door("plane", pin_over_http, scopes, PlaneRecorder(reporting, given.home))
+        yield Door("plane", pin_over_http, pin_set_over_http, PlaneRecorder(reporting, given.home))
 
 
 def pinned(
@@ -156,19 +159,28 @@ def pin(
 def run(
     command: Annotated[list[str], typer.Argument(help="The command, after `--`.")],
     context: Context = None,
+    contexts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--contexts",
+            metavar="NAME=VALUE,...",
+            help="One of several contexts that the command works in, over --context; repeat it for each.",
+        ),
+    ] = None,
     snapshot: SnapshotFile = None,
     seeds: SeedFiles = None,
 ) -> None:
     """Pin a snapshot, export it, and become the command: its signals and exit code are its own.
 
+    With --contexts a snapshot set is pinned, at one instant: `setpoint.pin_set()` reads it. The variables
+    hold the values of what all contexts share.
+
     Examples: `setpoint run --context symbol=BTCUSDC -- python train.py`,
+    `setpoint run --contexts symbol=BTCUSDC --contexts symbol=ETHUSDC -- python train.py`,
     `setpoint run --seeds hyperparameters/seeds -- pytest`
     """
     system = catalogues()
-    made = pinned(system, parse_context(context), snapshot, seeds)
-    Hyperparams(made, system)
-    file = settings().home / "snapshots" / f"{made.hash}.json"
-    variables = {**os.environ, **pinned_environment(made, system, file)}
+    variables = {**os.environ, **_exported(system, parse_context(context), contexts, snapshot, seeds)}
     out.flush()
     try:
         os.execvpe(command[0], command, variables)  # noqa: S606 - becoming the command is what passes signals through
@@ -176,6 +188,43 @@ def run(
         _leave(command[0], "no such command", COMMAND_NOT_FOUND)
     except OSError as problem:
         _leave(command[0], str(problem.strerror), COMMAND_NOT_RUNNABLE)
+
+
+def _exported(
+    system: Catalogues,
+    context: dict[str, str],
+    contexts: list[str] | None,
+    file: Path | None,
+    seeds: Path | None,
+) -> dict[str, str]:
+    """Pin, write down what was pinned, and return the variables that name it."""
+    folder = settings().home / "snapshots"
+    if contexts:
+        made = _pinned_set(system, context, contexts, file or seeds)
+        HyperparamsSet(made, system)
+        return pinned_set_environment(made, system, folder)
+    snapshot = pinned(system, context, file, seeds)
+    Hyperparams(snapshot, system)
+    # What an outer `setpoint run` exported would win over this pin.
+    unset = {"SETPOINT_SNAPSHOT_SET": "", "SETPOINT_SNAPSHOT_SET_HASH": ""}
+    return {**unset, **pinned_environment(snapshot, system, folder / f"{snapshot.hash}.json")}
+
+
+def _pinned_set(
+    system: Catalogues, context: dict[str, str], contexts: list[str], other: Path | None
+) -> SnapshotSet:
+    if other:
+        raise UsageError(
+            f"--contexts pins from the plane or the database, not from {other}.", hint="give one of the two"
+        )
+    each = [parse_context(pairs.split(",")) for pairs in contexts]
+    if repeated := next((name for one in each for name in one if name in context), None):
+        raise UsageError(f"--context and --contexts both name {repeated}.", hint="name it once")
+    with door(system) as opened:
+        made = opened.pin_set([context, *({**context, **one} for one in each)])
+    for snapshot in made.snapshots:
+        say_unused(snapshot)
+    return made
 
 
 def _leave(command: str, problem: str, code: int) -> None:

@@ -10,6 +10,7 @@ import typer
 from setpoint.cli.app import Json, app, database
 from setpoint.cli.output import Styled, err, number, out, print_json, table
 from setpoint.errors import EXIT_FINDING, EXIT_OK
+from setpoint.resolve.snapshot_set import named
 
 if TYPE_CHECKING:
     from setpoint.govern.runs import RunView
@@ -56,9 +57,11 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
     with database() as opened:
         view = view_run(opened, run)
     if as_json:
-        print_json({"run": view.row, "results": view.results, "failures": view.failures})
+        print_json({"run": view.row, "units": view.units, "results": view.results, "failures": view.failures})
         return
     _print_run(view)
+    for line in _overlays(view):
+        out.say(line)
     table(
         (
             "asset",
@@ -131,6 +134,7 @@ def compare(
                 "old": found.old.run,
                 "new": found.new.run,
                 "configuration": [edit._asdict() for edit in found.configuration],
+                "overlays": [{"context": where, **edit._asdict()} for where, edit in found.overlays],
                 "circumstances": [
                     {"what": what, "old": before, "new": after} for what, before, after in found.circumstances
                 ],
@@ -146,6 +150,8 @@ def compare(
         out.say(f"{what}: {before} -> {after}")
     for edit in found.configuration:
         out.say(str(edit))
+    for where, edit in found.overlays:
+        out.say(f"{where}: {edit}")
     for unit, edit in found.effective[:SHOWN]:
         out.say(f"{unit}: {edit}")
     if len(found.effective) > SHOWN:
@@ -196,6 +202,18 @@ def print_verdict(view: RunView) -> None:
         out.say(f"  {reason}")
 
 
+def _overlays(view: RunView) -> list[str]:
+    """Return which contexts train with other values than the base's, and by which overlays."""
+    base = {layer["scope"] for layer in view.row["layers"]}
+    lines = []
+    for one in view.contexts:
+        own = [layer for layer in one["layers"] if layer["scope"] not in base]
+        if own:
+            scopes = ", ".join(f"{layer['scope']} at revision {layer['revision']}" for layer in own)
+            lines.append(f"  {named(one['context'])}: snapshot {one['snapshot_hash'][:12]} with {scopes}")
+    return lines
+
+
 _SUMMARIES = {
     "always_buy": "always-BUY",
     "skill": "skill over always-BUY",
@@ -216,7 +234,8 @@ def _print_run(view: RunView) -> None:
         "proxy": ("proxy data: another dollar quote stands in", ""),
     }.get(row["data_label"], (f"{row['data_label']} data", ""))
     out.say(
-        f"run {row['id']} ({row['state']}): snapshot {row['snapshot_hash'][:12]}, "
+        f"run {row['id']} ({row['state']}): snapshot set {row['set_hash'][:12]}, "
+        f"base {row['snapshot_hash'][:12]}, "
         f"{len(view.results)} results, {len(view.failures)} failed; ",
         Styled(label, style),
     )

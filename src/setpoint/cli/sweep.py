@@ -1,18 +1,17 @@
-"""`setpoint sweep`: train every unit of the declared universe with one pinned snapshot."""
+"""`setpoint sweep`: train every unit of the declared universe, each with its own context's snapshot."""
 
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Context, Json, app, catalogues, parse_context, settings
+from setpoint.cli.app import Context, Json, app, catalogues, parse_context, say_unused, settings
 from setpoint.cli.bars import Bars
-from setpoint.cli.output import err, number, print_json, warn
+from setpoint.cli.output import err, number, print_json
 from setpoint.cli.pin import Door, door
 from setpoint.errors import (
     EXIT_OK,
@@ -21,14 +20,13 @@ from setpoint.errors import (
     SetpointError,
     SweepRunning,
     TrainingError,
-    UnavailableError,
     UnknownRun,
     UsageError,
 )
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.resolve.snapshot import Snapshot
+    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.train.plan import Plan
     from setpoint.train.sweep import Progress
 
@@ -57,7 +55,10 @@ def sweep(
     ] = "",
     as_json: Json = False,
 ) -> int:
-    """Tune, fit and score every model on every asset and fold, with one pinned snapshot.
+    """Tune, fit and score every model on every asset and fold, with one pinned snapshot set.
+
+    Each unit trains with the overlays of its own symbol and timeframe. A context such as profile=demo is
+    every unit's; one such as symbol=BTCUSDC leaves only that symbol's units.
 
     With SETPOINT_URL values are pinned from the plane, and results and events are reported to it; no database
     is needed here. Without, the database is used directly.
@@ -118,18 +119,18 @@ def require_recorded(opened: Door, run: str, progress: Progress) -> None:
 
 def start(opened: Door, system: Catalogues, context: dict[str, str], data: str, processes: int | None) -> str:
     """Pin, plan and check a new run; nothing is trained yet. Returns its id."""
-    from setpoint.resolve.hyperparams import Hyperparams
+    from setpoint.resolve.hyperparams_set import HyperparamsSet
     from setpoint.train.plan import make_plan
     from setpoint.train.sweep import begin, require_alone
+    from setpoint.train.unit_values import pin_units
 
     require_alone(settings().home)
     _require_harness(system)
-    snapshot = opened.pin(context)
-    plan = make_plan(Hyperparams(snapshot, system), market_folder(data), processes)
-    with suppress(UnavailableError):  # a warning is not worth a run that could start without the plane
-        _warn_of_overlays(plan, snapshot, opened.scopes())
-    begin(plan, snapshot, settings().home)
-    _introduce(plan)
+    snapshots, chosen = pin_units(opened.pin, opened.pin_set, system, context)
+    say_unused(snapshots.base)
+    plan = make_plan(HyperparamsSet(snapshots, system), market_folder(data), processes, chosen)
+    begin(plan, snapshots, settings().home)
+    _introduce(plan, snapshots)
     return plan.run
 
 
@@ -194,23 +195,30 @@ def follow(opened: Door, run: str) -> Progress:
     return progress
 
 
-def _introduce(plan: Plan) -> None:
+def _introduce(plan: Plan, snapshots: SnapshotSet) -> None:
     """Say what is about to run before it costs anything: a run must show its build before it starts."""
     commit = plan.git_commit[:12] + ("-dirty" if plan.git_commit.endswith("-dirty") else "")
     _say(
         f"run {plan.run}: {len(plan.units)} units on {plan.processes} process(es) x {plan.threads} thread(s)"
     )
-    _say(f"  snapshot {plan.snapshot_hash[:12]}, setpoint {plan.versions['setpoint']}, commit {commit}")
+    _say(f"  snapshot set {plan.set_hash[:12]}, base {plan.snapshot_hash[:12]}")
+    for scope, units in _overlays(plan, snapshots).items():
+        _say(f"  overlay {scope}: {units} units")
+    _say(f"  setpoint {plan.versions['setpoint']}, commit {commit}")
     for symbol, entry in plan.data.items():
         used = "" if entry["symbol_used"] == symbol else f" ({entry['symbol_used']} stands in)"
         _say(f"  {symbol}: {entry['bars']} bars, {entry['source']}{used}")
 
 
-def _warn_of_overlays(plan: Plan, snapshot: Snapshot, scopes: list[str]) -> None:
-    ignored = [f"symbol={symbol}" for symbol in plan.data if f"symbol={symbol}" in scopes]
-    for scope in ignored:
-        if scope not in {layer.scope for layer in snapshot.layers}:
-            warn(f"overlay {scope} is not applied: a run pins one snapshot.")
+def _overlays(plan: Plan, snapshots: SnapshotSet) -> dict[str, int]:
+    """Return how many units each overlay applies to, beyond those of the run's own context."""
+    shared = {layer.scope for layer in snapshots.base.layers}
+    found: dict[str, int] = {}
+    for unit in plan.units:
+        for layer in snapshots.for_context(plan.context_of(unit, snapshots.base.context)).layers:
+            if layer.scope not in shared:
+                found[layer.scope] = found.get(layer.scope, 0) + 1
+    return found
 
 
 def _say(line: str) -> None:

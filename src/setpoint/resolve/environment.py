@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter, Scalar
+    from setpoint.resolve.snapshot_set import SnapshotSet
 
 _INT = re.compile(r"-?(0|[1-9]\d*)\Z")
 _FLOAT = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?\Z")
@@ -59,6 +60,21 @@ def pinned_environment(snapshot: Snapshot, catalogues: Catalogues, file: Path) -
         **export(snapshot, catalogues),
         "SETPOINT_SNAPSHOT": str(file),
         "SETPOINT_SNAPSHOT_HASH": snapshot.hash,
+    }
+
+
+def pinned_set_environment(snapshots: SnapshotSet, catalogues: Catalogues, folder: Path) -> dict[str, str]:
+    """Write a set and its base into a folder; return the variables that pin a process to both.
+
+    The values in the variables are the base's: a variable has no room for a context.
+    """
+    file = folder / f"{snapshots.hash}.set.json"
+    write_atomically(file, snapshots.to_json())
+    base = snapshots.base
+    return {
+        **pinned_environment(base, catalogues, folder / f"{base.hash}.json"),
+        "SETPOINT_SNAPSHOT_SET": str(file),
+        "SETPOINT_SNAPSHOT_SET_HASH": snapshots.hash,
     }
 
 

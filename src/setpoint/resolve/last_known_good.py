@@ -1,7 +1,8 @@
 """RESOLVE: the last verified answer of a plane, kept for the day on which it does not answer.
 
-One private file (0600) for each address and context under ``SETPOINT_HOME``/planes: the body as it was
-received, with the ETag that names it. Its time of change says when the plane last confirmed it.
+One private file (0600) for each address and context, or contexts of a set, under ``SETPOINT_HOME``/planes:
+the body as it was received, with the ETag that names it. Its time of change says when the plane last
+confirmed it.
 
 Guarantees: what is read back has its hash, its ETag, its address and its context, or it is as if it were
 not there; a file is replaced whole or not at all. Refuses nothing: it is a cache, and one that cannot be
@@ -14,19 +15,23 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from setpoint.errors import IntegrityError, StorageFull
 from setpoint.resolve.snapshot import parse_snapshot, write_atomically
+from setpoint.resolve.snapshot_set import parse_snapshot_set
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from setpoint.resolve.snapshot import Snapshot
+    from setpoint.resolve.snapshot_set import SnapshotSet
 
+Pinned = TypeVar("Pinned")
 FORMAT = "setpoint-last-known-good/1"
 _ETAG_DIGITS = 32
 
@@ -48,9 +53,12 @@ def etag_of(body: str) -> str:
     return f'"{sha256(body.encode()).hexdigest()[:_ETAG_DIGITS]}"'
 
 
-def place(home: Path, url: str, context: Mapping[str, str]) -> Path:
-    """Return the path of the file for one plane and context."""
-    named = json.dumps([url, sorted(context.items())])
+def place(home: Path, url: str, asked: Mapping[str, str] | Sequence[Mapping[str, str]]) -> Path:
+    """Return the path of the file for one plane and one context, or the contexts of a set."""
+    if isinstance(asked, Mapping):
+        named = json.dumps([url, sorted(asked.items())])
+    else:
+        named = json.dumps([url, "set", [sorted(context.items()) for context in asked]])
     return home / "planes" / f"{sha256(named.encode()).hexdigest()[:_ETAG_DIGITS]}.json"
 
 
@@ -70,15 +78,30 @@ def confirm(file: Path) -> None:
 
 
 def recall(file: Path, url: str, context: Mapping[str, str]) -> Kept | None:
-    """Read and verify what is kept; None when there is nothing that can be trusted."""
+    """Read and verify what is kept of a context; None when there is nothing that can be trusted."""
+    kept = _recall(file, url, parse_snapshot)
+    return Kept(*kept) if kept and dict(kept[0].context) == dict(context) else None
+
+
+def recall_set(
+    file: Path, url: str, contexts: Sequence[Mapping[str, str]]
+) -> tuple[SnapshotSet, float] | None:
+    """Read and verify what is kept of a set, and when it was confirmed; None as ``recall``."""
+    kept = _recall(file, url, parse_snapshot_set)
+    return (kept[0], kept[3]) if kept and list(map(dict, kept[0].contexts)) == list(contexts) else None
+
+
+def _recall(
+    file: Path, url: str, parse: Callable[[str, str], Pinned]
+) -> tuple[Pinned, str, int | None, float] | None:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         body, etag, revision = content["body"], content["etag"], content["revision"]
         if content["format"] != FORMAT or content["plane"] != url or etag != etag_of(body):
             return None
-        snapshot = parse_snapshot(body, f"last known good of {url}")
-        if dict(snapshot.context) != dict(context) or not isinstance(revision, int | None):
+        if not isinstance(revision, int | None):
             return None
-        return Kept(snapshot, etag, revision, min(file.stat().st_mtime, time.time()))
+        pinned = parse(body, f"last known good of {url}")
+        return pinned, etag, revision, min(file.stat().st_mtime, time.time())
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IntegrityError):
         return None

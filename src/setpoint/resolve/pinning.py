@@ -14,10 +14,11 @@ from setpoint.resolve import UNSET
 
 TYPE_CHECKING = False  # see setpoint.resolve
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from setpoint.resolve.hyperparams import Hyperparams
+    from setpoint.resolve.hyperparams_set import HyperparamsSet
     from setpoint.resolve.watching import Watch
 
 _lock = Lock()
@@ -48,6 +49,29 @@ def pin(context: Mapping[str, str] | None = None, *, environ: Mapping[str, str] 
     with _lock:
         _pinned = hyperparams
     return hyperparams
+
+
+def pin_set(
+    contexts: Iterable[Mapping[str, str]], *, environ: Mapping[str, str] | None = None
+) -> HyperparamsSet:
+    """Return the values of several contexts, all read at one instant and named by one hash.
+
+    For a process that works for several scopes, such as one symbol after another: each takes its own
+    values, ``values.for_context({"symbol": "BTCUSDC"})``. The context that all of them share is pinned
+    too, as ``values.base``. What ``setpoint.resolve`` reads is not touched.
+
+    Args:
+        contexts: such as ``[{"symbol": "BTCUSDC"}, {"symbol": "ETHUSDC"}]``. Under ``setpoint run
+            --contexts`` they must be among those that it pinned; what those share may be left out.
+        environ: for tests; the process's environment otherwise.
+
+    Raises:
+        InvalidContext: a context names an undeclared dimension, or was not pinned.
+        As ``pin``.
+    """
+    from setpoint.resolve.sources import load_hyperparams_set  # noqa: PLC0415 - see the module
+
+    return load_hyperparams_set(contexts, os.environ if environ is None else environ)
 
 
 def watch(

@@ -166,31 +166,41 @@ def received_snapshot(answer: Answer, url: str, context: Mapping[str, str]) -> t
         InvalidContext: it was made for another context.
     """
     origin = f"plane {url}"
-    try:
-        body = answer.body.decode()
-    except UnicodeDecodeError:
-        raise CorruptSnapshot(f"{origin} answers with bytes that are no text.", hint=_WHO_ANSWERS) from None
-    kind = answer.headers.get("content-type", "no content type")
-    if kind.partition(";")[0].strip().lower() != "application/json":
-        raise CorruptSnapshot(f"{origin} answers with {kind}, no snapshot.", hint=_WHO_ANSWERS)
+    body = received_text(answer, origin)
     snapshot = parse_snapshot(body, origin)
     named = _OUR_ETAG.fullmatch(answer.headers.get("etag", ""))
     if (named and named[1] != etag_of(body)) or answer.headers.get(
         "setpoint-snapshot", snapshot.hash
     ) != snapshot.hash:
         raise HashMismatch(
-            f"{origin}: the body is not the one that its ETag and Setpoint-Snapshot name.", hint=_WHO_ANSWERS
+            f"{origin}: the body is not the one that its ETag and Setpoint-Snapshot name.", hint=WHO_ANSWERS
         )
     if dict(snapshot.context) != dict(context):
         raise InvalidContext(
             f"{origin} was asked for {dict(context) or 'no context'}, "
             f"and answers for {dict(snapshot.context) or 'no context'}.",
-            hint=_WHO_ANSWERS,
+            hint=WHO_ANSWERS,
         )
     return snapshot, body
 
 
-_WHO_ANSWERS = "check that SETPOINT_URL is the plane's own address and no proxy answers in its place"
+def received_text(answer: Answer, origin: str) -> str:
+    """Return the body of an answer that holds a snapshot or a set of them.
+
+    Raises:
+        CorruptSnapshot: it is no JSON text.
+    """
+    try:
+        body = answer.body.decode()
+    except UnicodeDecodeError:
+        raise CorruptSnapshot(f"{origin} answers with bytes that are no text.", hint=WHO_ANSWERS) from None
+    kind = answer.headers.get("content-type", "no content type")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        raise CorruptSnapshot(f"{origin} answers with {kind}, no snapshot.", hint=WHO_ANSWERS)
+    return body
+
+
+WHO_ANSWERS = "check that SETPOINT_URL is the plane's own address and no proxy answers in its place"
 
 
 def client_id() -> str:

@@ -20,7 +20,7 @@ from setpoint.declare.document import parse_text, text_hash
 from setpoint.errors import CorruptSnapshot, HashMismatch, StorageFull
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from setpoint.declare.parameters import Scalar
 
@@ -84,18 +84,28 @@ class Snapshot:
             "hash": self.hash,
             "catalogues": [dict(identity) for identity in self.catalogues],
             "context": dict(self.context),
-            "layers": [
-                {
-                    "scope": layer.scope,
-                    "revision": layer.revision,
-                    "hash": layer.hash,
-                    "author": layer.author,
-                    "keys": dict(layer.keys),
-                }
-                for layer in self.layers
-            ],
+            "layers": layers_as_json(self.layers),
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def layers_as_json(layers: Iterable[SnapshotLayer]) -> list[dict[str, Any]]:
+    """Return layers as files hold them."""
+    return [
+        {
+            "scope": layer.scope,
+            "revision": layer.revision,
+            "hash": layer.hash,
+            "author": layer.author,
+            "keys": dict(layer.keys),
+        }
+        for layer in layers
+    ]
+
+
+def layers_of(found: Iterable[Mapping[str, Any]]) -> tuple[SnapshotLayer, ...]:
+    """Return what ``layers_as_json`` wrote; raises ``TypeError`` where it did not."""
+    return tuple(SnapshotLayer(**layer) for layer in found)
 
 
 def read_snapshot(path: Path | str, expected_hash: str = "") -> Snapshot:
@@ -109,7 +119,7 @@ def read_snapshot(path: Path | str, expected_hash: str = "") -> Snapshot:
         CorruptSnapshot: missing, unreadable, torn, or of another format.
         HashMismatch: the text does not have the hash in the file, or not the expected one.
     """
-    snapshot = parse_snapshot(_read(path), str(path))
+    snapshot = parse_snapshot(read_file(path), str(path))
     if expected_hash and snapshot.hash != expected_hash:
         raise HashMismatch(
             f"snapshot {path} is {snapshot.hash[:12]}, expected {expected_hash[:12]}.",
@@ -128,7 +138,7 @@ def parse_snapshot(content: str, origin: str) -> Snapshot:
             raise CorruptSnapshot(
                 f"snapshot {origin} is not of format {FORMAT}.", hint="pin again with this release"
             )
-        layers = tuple(SnapshotLayer(**layer) for layer in data["layers"])
+        layers = layers_of(data["layers"])
         catalogues = tuple(dict(identity) for identity in data["catalogues"])
         return Snapshot(data["text"], data["hash"], catalogues, dict(data["context"]), layers, origin)
     except (ValueError, KeyError, TypeError) as problem:
@@ -167,7 +177,12 @@ def write_atomically(path: Path, content: str, mode: int = 0o666) -> None:
         ) from None
 
 
-def _read(path: Path | str) -> str:
+def read_file(path: Path | str) -> str:
+    """Return the text of a file that holds what was pinned.
+
+    Raises:
+        CorruptSnapshot: it is missing, unreadable or no text.
+    """
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:

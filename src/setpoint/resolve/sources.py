@@ -1,6 +1,7 @@
 """RESOLVE: where the values of a process come from.
 
-The file that ``SETPOINT_SNAPSHOT`` names (``setpoint run`` exports it), else the plane at ``SETPOINT_URL``,
+The file that ``SETPOINT_SNAPSHOT_SET`` or ``SETPOINT_SNAPSHOT`` names (``setpoint run`` exports it), else
+the plane at ``SETPOINT_URL``,
 else the bare environment, labelled unverified. Guarantees: what is returned was checked against the
 catalogues, the expected hash and the context. Refuses variables that disagree with the file or the plane.
 What speaks HTTP is imported by the first pin that needs it.
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import InvalidContext
 from setpoint.observe.events import EventLog
-from setpoint.resolve.environment import check_agreement, environment_snapshot
+from setpoint.resolve.environment import ORIGIN, check_agreement, environment_snapshot
 from setpoint.resolve.hyperparams import Hyperparams
+from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.resolve.snapshot import Snapshot, read_snapshot
+from setpoint.resolve.snapshot_set import SnapshotSet, read_snapshot_set, set_of
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.resolve.plane import Patience
@@ -30,17 +33,56 @@ def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> 
     """Read and check the snapshot that an environment names or is; raises as ``pin`` does."""
     settings = Settings.from_environ(environ)
     catalogues = load_catalogues(settings.catalogues)
-    if settings.url and not settings.snapshot:
+    if settings.url and not (settings.snapshot or settings.snapshot_set):
         source = plane_source(context, environ, settings, catalogues)
         with source.plane:
             return source.pin().hyperparams
-    if settings.snapshot:
-        snapshot = read_snapshot(settings.snapshot, settings.snapshot_hash)
-        check_agreement(environ, snapshot, catalogues)
-    else:
-        snapshot = environment_snapshot(environ, catalogues)
+    snapshots = _here(settings, environ, catalogues)
+    # A process that names no context takes whichever it was given; of a set, its base.
+    base = dict(snapshots.base.context)
+    snapshot = _member(snapshots, {**base, **context} if settings.snapshot_set else base)
     _check_context(context, snapshot)
     return Hyperparams(snapshot, catalogues, EventLog(settings.events))
+
+
+def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping[str, str]) -> HyperparamsSet:
+    """Read and check the snapshot set that an environment names; raises as ``pin_set`` does."""
+    settings = Settings.from_environ(environ)
+    catalogues = load_catalogues(settings.catalogues)
+    asked = [dict(context) for context in contexts] or [{}]
+    for context in asked:
+        catalogues.scopes(context)
+    if settings.url and not (settings.snapshot or settings.snapshot_set):
+        from setpoint.resolve.plane import Plane  # noqa: PLC0415 - see the module
+        from setpoint.resolve.plane_sets import pin_set_from  # noqa: PLC0415 - see the module
+
+        with Plane.from_settings(settings) as plane:
+            return pin_set_from(plane, asked, catalogues, settings, environ)
+    snapshots = _here(settings, environ, catalogues)
+    for context in asked:
+        _member(snapshots, {**snapshots.base.context, **context})
+    return HyperparamsSet(snapshots, catalogues, EventLog(settings.events))
+
+
+def _here(settings: Settings, environ: Mapping[str, str], catalogues: Catalogues) -> SnapshotSet:
+    """Return what was pinned before this process began: a set, or one snapshot as a set of one."""
+    if settings.snapshot_set:
+        found = read_snapshot_set(settings.snapshot_set, settings.snapshot_set_hash)
+    elif settings.snapshot:
+        found = set_of([read_snapshot(settings.snapshot, settings.snapshot_hash)], settings.snapshot)
+    else:
+        return set_of([environment_snapshot(environ, catalogues)], ORIGIN)
+    check_agreement(environ, found.base, catalogues)
+    return found
+
+
+def _member(snapshots: SnapshotSet, context: Mapping[str, str]) -> Snapshot:
+    try:
+        return snapshots.for_context(context)
+    except InvalidContext as problem:
+        asked = ",".join(f"{name}={value}" for name, value in context.items())
+        problem.hint = f"run it under `setpoint run --contexts {asked} -- ...`"
+        raise
 
 
 def plane_source(

@@ -23,15 +23,19 @@ from setpoint.resolve.snapshot import write_atomically
 from setpoint.train.market import Candles, load_candles
 from setpoint.train.market_check import require_fit
 from setpoint.train.market_synthetic import synthetic_candles
-from setpoint.train.recipe import Recipe, Unit
+from setpoint.train.recipe import Place, Recipe, Unit
 from setpoint.train.unit import prepare
+from setpoint.train.unit_values import context_of, places_of, require_plan_wide, unit_dimensions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-PLAN_FILE, SNAPSHOT_FILE, JOURNAL_FILE, EVENTS_FILE = (
+    from setpoint.resolve.hyperparams_set import HyperparamsSet
+
+PLAN_FILE, SNAPSHOTS_FILE, JOURNAL_FILE, EVENTS_FILE = (
     "plan.json",
-    "snapshot.json",
+    "snapshots.json",
     "results.jsonl",
     "events.log",
 )
@@ -46,7 +50,12 @@ class Plan:
 
     run: str
     started_at: str
+    #: Of the base: the snapshot that planning itself reads.
     snapshot_hash: str
+    #: Of the snapshot set, which holds each unit's own snapshot.
+    set_hash: str
+    #: The fields of a unit that are scope dimensions: with the base's context they name its snapshot.
+    dimensions: list[str]
     units: tuple[Unit, ...]
     #: Folder of candles; empty for the synthetic market.
     market_folder: str
@@ -73,6 +82,10 @@ class Plan:
     def write(self, folder: Path) -> None:
         """Write the plan into the run's folder, whole or not at all."""
         write_atomically(folder / PLAN_FILE, json.dumps(asdict(self), indent=1) + "\n")
+
+    def context_of(self, unit: Unit, shared: Mapping[str, str]) -> dict[str, str]:
+        """Return the context that a unit resolves in; ``shared`` is the base's."""
+        return context_of(unit, self.dimensions, shared)
 
     def candles(self, symbol: str, recipe: Recipe) -> Candles:
         """Load one symbol's bars and hold that they are the planned ones.
@@ -107,44 +120,64 @@ def read_plan(folder: Path) -> Plan:
         ) from None
 
 
-def make_plan(hp: Hyperparams, market_folder: str, processes: int | None) -> Plan:
+def make_plan(
+    values: HyperparamsSet,
+    market_folder: str,
+    processes: int | None,
+    chosen: Mapping[str, str] | None = None,
+) -> Plan:
     """Decide a run.
 
     Args:
-        hp: the pinned values; the plan covers their declared universe, models and folds.
+        values: what was pinned; the plan covers the base's universe, models and folds.
         market_folder: folder of candles; empty for the synthetic market.
         processes: None for as many as the cores allow.
+        chosen: leaves only the units that have this place, by dimension; None for all.
 
     Raises:
+        PlanWideValue: a unit's overlay sets what this function reads from the base.
         MissingValue: a value that the units will read is not there.
         UsageError: processes times threads exceed the cores.
         MissingData, UnfitData: a symbol's candles are missing or would train a wrong model.
         TooLittleData: the shortest market does not hold the declared folds.
     """
-    recipe = Recipe(hp)
-    _require_values(hp)
-    candles = [read_market(symbol, recipe, market_folder) for symbol in recipe.symbols]
-    data = {one.symbol: _checked(one) for one in candles}
-    _require_folds(hp, min(candles, key=len))
+    recipe = Recipe(values.base)
+    places = places_of(recipe, chosen or {})
+    own = _own_values(values, places)
+    _require_values(own)
+    symbols = dict.fromkeys(place.symbol for place in places)
+    candles = {symbol: read_market(symbol, recipe, market_folder) for symbol in symbols}
+    data = {symbol: _checked(one) for symbol, one in candles.items()}
+    _require_folds(own, candles)
     threads = recipe.setting("threads")
     now = datetime.now(UTC)
-    return Plan(
+    plan = Plan(
         run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         started_at=now.isoformat(),
-        snapshot_hash=hp.hash,
-        units=recipe.units(),
+        snapshot_hash=values.base.hash,
+        set_hash=values.hash,
+        dimensions=list(unit_dimensions(values.catalogues)),
+        units=tuple(place.unit(Recipe(_rehearsal(hp)).variant) for place, hp in own.items()),
         market_folder=market_folder,
         data=data,
         universe=recipe.setting("universe"),
         rule=recipe.verdict_rule,
-        read_keys=sorted(hp.keys_read),
         seed=recipe.setting("seed"),
         threads=threads,
         processes=_processes(processes, threads),
         versions=_versions(),
         git_commit=_git_commit(),
         host=platform.node(),
+        read_keys=sorted(values.base.keys_read),
     )
+    # Whatever planning reads, now and after any change to this function, units may not have otherwise.
+    require_plan_wide(values.base, dict.fromkeys(own.values()), plan.read_keys)
+    return plan
+
+
+def _own_values(values: HyperparamsSet, places: Iterable[Place]) -> dict[Place, Hyperparams]:
+    dimensions, shared = unit_dimensions(values.catalogues), values.base.snapshot.context
+    return {place: values.for_context(context_of(place, dimensions, shared)) for place in places}
 
 
 def read_market(symbol: str, recipe: Recipe, market_folder: str) -> Candles:
@@ -165,19 +198,26 @@ def _rehearsal(hp: Hyperparams) -> Hyperparams:
     return Hyperparams(hp.snapshot, hp.catalogues)
 
 
-def _require_values(hp: Hyperparams) -> None:
+def _require_values(own: Mapping[Place, Hyperparams]) -> None:
     """Read what the units will read, so that a missing value stops the run before it costs anything."""
-    trial = _rehearsal(hp)
-    for declared in trial.catalogues.groups[()]:
-        trial.resolve(declared.parameter.name)
-    for group in dict.fromkeys((unit.model, unit.timeframe) for unit in Recipe(trial).units()):
+    groups = {(hp.hash, place.model, place.timeframe): hp for place, hp in own.items()}
+    for hp in {hp.hash: hp for hp in own.values()}.values():
+        for declared in hp.catalogues.groups[()]:
+            _rehearsal(hp).resolve(declared.parameter.name)
+    for (_, *group), hp in groups.items():
+        trial = _rehearsal(hp)
         trial.params(*group)
         trial.rounds(*group)
         trial.ranges(*group)
 
 
-def _require_folds(hp: Hyperparams, candles: Candles) -> None:
-    prepare(candles, Recipe(_rehearsal(hp)))
+def _require_folds(own: Mapping[Place, Hyperparams], candles: Mapping[str, Candles]) -> None:
+    """Hold that the shortest market of each set of values holds the folds that they declare."""
+    markets: dict[str, tuple[Hyperparams, set[str]]] = {}
+    for place, hp in own.items():
+        markets.setdefault(hp.hash, (hp, set()))[1].add(place.symbol)
+    for hp, symbols in markets.values():
+        prepare(min((candles[symbol] for symbol in symbols), key=len), Recipe(_rehearsal(hp)))
 
 
 def _checked(candles: Candles) -> dict[str, Any]:

@@ -33,6 +33,19 @@ class Unit(NamedTuple):
         return f"{self.symbol} {self.model} {self.timeframe} {self.variant} fold {self.fold}"
 
 
+class Place(NamedTuple):
+    """What a unit is before its own values are known: those name its variant."""
+
+    symbol: str
+    model: str
+    timeframe: str
+    fold: int
+
+    def unit(self, variant: str) -> Unit:
+        """Return the unit that is trained here with one labelling."""
+        return Unit(self.symbol, self.model, self.timeframe, variant, self.fold)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Typed reading of the training settings of one snapshot."""
@@ -111,12 +124,12 @@ class Recipe:
             full_weight_trials=self.setting("tpe_full_weight_trials"),
         )
 
-    def units(self) -> tuple[Unit, ...]:
-        """Every unit of the sweep: fold by fold, so that an early stop has seen every market."""
+    def places(self) -> tuple[Place, ...]:
+        """Where units are trained: fold by fold, so that an early stop has seen every market."""
         parts = {part.name: part for member in self.hp.catalogues.members for part in member.parts}
-        timeframe, variant = self.setting("timeframe"), self.variant
+        timeframe = self.setting("timeframe")
         return tuple(
-            Unit(symbol, model, timeframe, variant, fold)
+            Place(symbol, model, timeframe, fold)
             for fold in range(self.setting("fold_count"))
             for symbol in self.symbols
             for model in parts["model"].tokens

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.resolve.plane import Plane
-    from setpoint.resolve.snapshot import Snapshot
+    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.train.plan import Plan
 
 #: A sweep does not wait for its plane: it goes on, and what waits is sent with the next unit.
@@ -44,9 +44,9 @@ class PlaneRecorder:
         self._plane = plane
         self._home = home
 
-    def start(self, plan: Plan, snapshot: Snapshot) -> None:
-        """Report the run and the snapshot it pins."""
-        body = {"plan": asdict(plan), "snapshot": json.loads(snapshot.to_json())}
+    def start(self, plan: Plan, snapshots: SnapshotSet) -> None:
+        """Report the run and the snapshot set that it pins."""
+        body = {"plan": asdict(plan), "snapshots": json.loads(snapshots.to_json())}
         self._plane.request("PUT", _address(plan), body)
 
     def deliver(self, plan: Plan, entry: Mapping[str, Any]) -> None:

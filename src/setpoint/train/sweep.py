@@ -28,9 +28,10 @@ from setpoint.errors import (
     UnavailableError,
     UnknownRun,
 )
-from setpoint.resolve.snapshot import read_snapshot, write_atomically
+from setpoint.resolve.snapshot import write_atomically
+from setpoint.resolve.snapshot_set import read_snapshot_set
 from setpoint.train.journal import Journal, unit_of
-from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOT_FILE, Plan, read_plan
+from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOTS_FILE, Plan, read_plan
 from setpoint.train.worker import start_worker, train_unit
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from setpoint.resolve.snapshot import Snapshot
+    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.train.recipe import Unit
 
 _LOCK_FILE = "sweep.lock"
@@ -53,8 +54,8 @@ class Recorder(Protocol):
         SetpointError: refused; before the first unit this ends the sweep, later it goes on, and says so.
     """
 
-    def start(self, plan: Plan, snapshot: Snapshot) -> None:
-        """Record that the run exists."""
+    def start(self, plan: Plan, snapshots: SnapshotSet) -> None:
+        """Record that the run exists, its units, and the snapshot of each."""
 
     def deliver(self, plan: Plan, entry: dict[str, Any]) -> None:
         """Record one unit's outcome."""
@@ -99,7 +100,7 @@ class _Delivery:
 
     recorder: Recorder
     plan: Plan
-    snapshot: Snapshot
+    snapshots: SnapshotSet
     waiting: list[dict[str, Any]] = field(default_factory=list)
     started: bool = False
     #: On the monotonic clock: until then a recorder that was out of reach, or refused, is left alone.
@@ -122,7 +123,7 @@ class _Delivery:
 
     def _send(self) -> None:
         if not self.started:
-            self.recorder.start(self.plan, self.snapshot)
+            self.recorder.start(self.plan, self.snapshots)
             self.started = True
         while self.waiting:
             self.recorder.deliver(self.plan, self.waiting[0])
@@ -142,16 +143,16 @@ class _Delivery:
         return True
 
 
-def begin(plan: Plan, snapshot: Snapshot, home: Path) -> Path:
-    """Create the run's folder with its plan and snapshot; returns the folder."""
+def begin(plan: Plan, snapshots: SnapshotSet, home: Path) -> Path:
+    """Create the run's folder with its plan and snapshots; returns the folder."""
     folder = run_folder(home, plan.run)
-    write_atomically(folder / SNAPSHOT_FILE, snapshot.to_json())
+    write_atomically(folder / SNAPSHOTS_FILE, snapshots.to_json())
     plan.write(folder)
     return folder
 
 
 def run_folder(home: Path, run: str) -> Path:
-    """Return where a run keeps its plan, snapshot, journal and events."""
+    """Return where a run keeps its plan, snapshots, journal and events."""
     return home / "runs" / run
 
 
@@ -183,10 +184,11 @@ def sweep(
             run=run,
         )
     with _alone(home, run):
-        plan, snapshot = read_plan(folder), read_snapshot(folder / SNAPSHOT_FILE)
+        plan = read_plan(folder)
+        snapshots = read_snapshot_set(folder / SNAPSHOTS_FILE, plan.set_hash)
         journal = Journal(folder / JOURNAL_FILE)
         progress = Progress(len(plan.units), journal.read())
-        delivery = _Delivery(recorder, plan, snapshot, waiting=list(progress.entries))
+        delivery = _Delivery(recorder, plan, snapshots, waiting=list(progress.entries))
         delivery.send()
         if delivery.refusal:
             raise delivery.refusal

@@ -2,7 +2,7 @@
 
 Guarantees: it dies with the process that started it, whatever killed that; a symbol is prepared once
 for all its units. An error of one unit is that unit's failure. Refuses to go on when the whole run is
-wrong: candles that are not the planned ones, a snapshot of other catalogues.
+wrong: candles that are not the planned ones, snapshots of other catalogues.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError
 from setpoint.observe.events import EventLog
 from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot import read_snapshot
-from setpoint.train.plan import EVENTS_FILE, SNAPSHOT_FILE, Plan, read_plan
+from setpoint.resolve.snapshot_set import read_snapshot_set
+from setpoint.train.plan import EVENTS_FILE, SNAPSHOTS_FILE, Plan, read_plan
 from setpoint.train.recipe import Recipe, Unit
 from setpoint.train.unit import Market, UnitTraining, prepare
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.resolve.snapshot import Snapshot
+    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.train.market import Candles
 
 _PR_SET_PDEATHSIG = 1
@@ -37,12 +38,28 @@ _PR_SET_PDEATHSIG = 1
 class _Worker:
     folder: Path
     plan: Plan
-    snapshot: Snapshot
+    snapshots: SnapshotSet
     catalogues: Catalogues
     events: EventLog
 
-    def hyperparams(self) -> Hyperparams:
-        return Hyperparams(self.snapshot, self.catalogues, self.events)
+    def hyperparams(self, snapshot: Snapshot) -> Hyperparams:
+        return Hyperparams(snapshot, self.catalogues, self.events)
+
+    def snapshot_of(self, unit: Unit) -> Snapshot:
+        return self.snapshots.for_context(self.plan.context_of(unit, self.snapshots.base.context))
+
+
+class _ByHash:
+    """A snapshot as the key of what depends on its values alone, whatever its context."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByHash) and self.snapshot.hash == other.snapshot.hash
+
+    def __hash__(self) -> int:
+        return hash(self.snapshot.hash)
 
 
 _worker: _Worker | None = None
@@ -57,10 +74,11 @@ def start_worker(folder: str, catalogues: str, parent: int) -> None:
         if os.getppid() != parent:
             os._exit(1)
     path = Path(folder)
+    plan = read_plan(path)
     _worker = _Worker(
         path,
-        read_plan(path),
-        read_snapshot(path / SNAPSHOT_FILE),
+        plan,
+        read_snapshot_set(path / SNAPSHOTS_FILE, plan.set_hash),
         load_catalogues(catalogues),
         EventLog(path / EVENTS_FILE),
     )
@@ -69,13 +87,13 @@ def start_worker(folder: str, catalogues: str, parent: int) -> None:
 @lru_cache(maxsize=8)
 def _candles(symbol: str) -> Candles:
     worker = _current()
-    return worker.plan.candles(symbol, Recipe(worker.hyperparams()))
+    return worker.plan.candles(symbol, Recipe(worker.hyperparams(worker.snapshots.base)))
 
 
 @lru_cache(maxsize=8)
-def _market(candles: Candles) -> tuple[Market, frozenset[str]]:
-    """Prepare a symbol once for all its units; returns the keys that preparing read, too."""
-    hp = _current().hyperparams()
+def _market(candles: Candles, snapshot: _ByHash) -> tuple[Market, frozenset[str]]:
+    """Prepare a symbol once for all its units with the same values; returns the keys that it read, too."""
+    hp = _current().hyperparams(snapshot.snapshot)
     return prepare(candles, Recipe(hp)), hp.keys_read
 
 
@@ -85,12 +103,13 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     Candles that are gone or changed are no failure of the unit: they stop the run, resumable.
     """
     worker = _current()
-    hp = worker.hyperparams()
+    snapshot = worker.snapshot_of(unit)
+    hp = worker.hyperparams(snapshot)
     entry: dict[str, Any] = {"unit": list(unit)}
     prepared: frozenset[str] = frozenset()
     candles = _candles(unit.symbol)
     try:
-        market, prepared = _market(candles)
+        market, prepared = _market(candles, _ByHash(snapshot))
         entry["result"] = UnitTraining(unit, hp, market, worker.plan.run, worker.events).train()
     except SetpointError as problem:
         entry["failure"] = {"code": problem.code, "message": problem.message}

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, FiniteFloat
 
+from setpoint.resolve.snapshot_set import MOST_CONTEXTS
 from setpoint.serve.api.shared import LONGEST_NAME, Body, Value
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
@@ -52,6 +53,8 @@ class PlanBody(Body):
     run: str
     started_at: Name
     snapshot_hash: Hash
+    set_hash: Hash
+    dimensions: list[Literal["symbol", "model", "timeframe", "fold"]] = Field(max_length=4)
     units: list[UnitName] = Field(min_length=1, max_length=MOST_UNITS)
     market_folder: Text
     data: dict[Name, Candles] = Field(min_length=1, max_length=1000)
@@ -76,22 +79,29 @@ class Layer(Body):
     keys: dict[Name, Value] = Field(max_length=10_000)
 
 
-class SnapshotBody(Body):
-    """The content of a snapshot file; `hash` names `text`."""
+class Member(Body):
+    """One context of a snapshot set; `hash` names its text."""
+
+    context: dict[Name, Name] = Field(max_length=50)
+    hash: Hash
+    layers: list[Layer] = Field(min_length=1, max_length=50)
+
+
+class SnapshotSetBody(Body):
+    """The content of a snapshot set's file; `hash` names its contexts with their snapshots."""
 
     format: Name
-    text: str
     hash: Hash
     catalogues: list[dict[Name, Name]] = Field(max_length=50)
-    context: dict[Name, Name] = Field(max_length=50)
-    layers: list[Layer] = Field(min_length=1, max_length=50)
+    texts: dict[Hash, str] = Field(max_length=MOST_CONTEXTS)
+    members: list[Member] = Field(min_length=1, max_length=MOST_CONTEXTS)
 
 
 class StartBody(Body):
     """A run that starts, or goes on."""
 
     plan: PlanBody
-    snapshot: SnapshotBody
+    snapshots: SnapshotSetBody
 
 
 class Failure(Body):

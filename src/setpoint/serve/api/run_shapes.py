@@ -19,6 +19,7 @@ class RunSummaryShape(Shape):
     finished_at: datetime | None
     state: RunState
     snapshot_hash: str
+    set_hash: str
     context: dict[str, str]
     universe: str
     data_label: str
@@ -49,6 +50,7 @@ class RunShape(Shape):
     finished_at: datetime | None
     state: RunState
     snapshot_hash: str
+    set_hash: str
     context: dict[str, str]
     layers: list[dict[str, Any]]
     catalogues: list[dict[str, str]]
@@ -65,6 +67,26 @@ class RunShape(Shape):
     fallbacks: Any
     started_by: str
     host: str
+
+
+class UnitShape(Shape):
+    """One unit that a run declares, and what it trains with."""
+
+    symbol: str
+    model: str
+    timeframe: str
+    variant: str
+    fold: int
+    position: int
+    context: dict[str, str]
+    snapshot_hash: str
+
+
+class UnitsShape(Shape):
+    """A page of units, in the plan's order."""
+
+    items: list[UnitShape]
+    next: Next
 
 
 class ReportedShape(Shape):

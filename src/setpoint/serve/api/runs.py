@@ -14,17 +14,17 @@ from fastapi import Path, Query
 from starlette.responses import Response
 
 from setpoint.change.coverage import audit_console_coverage
-from setpoint.change.runs import LATEST, read_run, record_outcome, record_start, record_unit
+from setpoint.change.runs import LATEST, read_run, read_units, record_outcome, record_start, record_unit
 from setpoint.errors import InvalidValue
 from setpoint.govern.runs import verdict_document, view_run
-from setpoint.resolve.snapshot import Snapshot, parse_snapshot
+from setpoint.resolve.snapshot_set import SnapshotSet, parse_snapshot_set
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.answers import Answer, Once, as_json, page, page_of, place_of, write
 from setpoint.serve.api.run_bodies import (
     EntryBody,
     OutcomeBody,
     PlanBody,
-    SnapshotBody,
+    SnapshotSetBody,
     StartBody,
     UnitBody,
     as_recorded,
@@ -36,6 +36,7 @@ from setpoint.serve.api.run_shapes import (
     RunShape,
     RunsShape,
     RunState,
+    UnitsShape,
     VerdictShape,
 )
 from setpoint.serve.api.shared import LONGEST_NAME, After, Filter, Limit, PlaneOf, answers, router_of
@@ -56,12 +57,12 @@ RunName = Annotated[str, Path(max_length=LONGEST_NAME, description="A run's id, 
     **access(*REPORTERS),
 )
 def start_run(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: StartBody) -> Response:
-    """Record the plan and the snapshot it pins, before the first unit; the caller is who started it."""
+    """Record the plan and the snapshots it pins, before the first unit; the caller is who started it."""
     _require_named(run, body.plan)
-    snapshot = _snapshot(body.snapshot, run)
+    snapshots = _snapshots(body.snapshots, run)
 
     def work(transaction: Any) -> Answer:
-        record_start(transaction, as_recorded(body.plan), snapshot, caller.account)
+        record_start(transaction, as_recorded(body.plan), snapshots, caller.account)
         return Answer({"run": run})
 
     return write(plane, caller, once, work)
@@ -126,6 +127,18 @@ def list_runs(
 def get_run(plane: PlaneOf, run: RunName) -> Response:
     """Return what it pinned, what it rests on, and how it stands."""
     return Answer(read_run(plane.database, run)).response()
+
+
+@router.get(
+    "/runs/{run}/units",
+    summary="The units that a run declares",
+    responses=answers(UnitsShape, 404),
+    **access(*ANYONE),
+)
+def list_run_units(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = None) -> Response:
+    """List in the plan's order: each with the context it resolves in, and the snapshot it trains with."""
+    found = read_run(plane.database, run)["id"]
+    return page_of(read_units(plane.database, found), limit, after).response()
 
 
 @router.get(
@@ -216,11 +229,11 @@ def _require_named(run: str, plan: PlanBody) -> None:
         raise InvalidValue(f"the plan is of run {plan.run[:100]!r}, the address of {run!r}.")
 
 
-def _snapshot(body: SnapshotBody, run: str) -> Snapshot:
-    snapshot = parse_snapshot(as_json(as_recorded(body)), f"of run {run}")
-    if not snapshot.document:
-        raise InvalidValue("the snapshot holds no value.", hint="pin one with `setpoint pin`")
-    return snapshot
+def _snapshots(body: SnapshotSetBody, run: str) -> SnapshotSet:
+    found = parse_snapshot_set(as_json(as_recorded(body)), f"of run {run}")
+    if not all(snapshot.document for snapshot in found.snapshots):
+        raise InvalidValue("a snapshot holds no value.", hint="pin them with `setpoint sweep`")
+    return found
 
 
 def _entry(body: EntryBody) -> dict[str, Any]:

@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from setpoint.change.documents import pin_with_head
+from setpoint.change.documents import pin_set_with_head, pin_with_head
 from setpoint.errors import DatabaseUnavailable, InvalidContext, MissingError, UnknownRevision
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Iterable, Sequence
 
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.serve.hot.feed import Feed
-    from setpoint.store.database import Database
+    from setpoint.store.database import Database, Transaction
 
     #: Dimensions and values, in the order of the catalogue's dimensions.
     Context = tuple[tuple[str, str], ...]
@@ -140,6 +141,18 @@ class SnapshotCache:
             _keep(self._files, digest, found)
         return self._files[digest]
 
+    async def set_of(self, contexts: Sequence[Context]) -> tuple[SnapshotSet, int]:
+        """Return the snapshot set of some contexts, all read at one instant, and the newest revision then.
+
+        It is not kept: what asks for a set asks once, and its parts can be fetched by their hashes.
+
+        Raises:
+            InvalidContext: there are too many.
+            UnknownScope, DatabaseUnavailable: as ``get``.
+        """
+        asked = [dict(context) for context in contexts]
+        return await self._in_time(anyio.to_thread.run_sync(self._read_set, asked, limiter=self._limiter))
+
     async def _resolved(self, context: Context) -> Pinned:
         pending = self._pending.get(context)
         if pending is None:
@@ -172,13 +185,31 @@ class SnapshotCache:
     def _read(self, context: Context) -> tuple[Snapshot, int, bytes]:
         with self._database.transaction() as transaction:
             snapshot, head = pin_with_head(transaction, self.catalogues, dict(context))
-            if snapshot.hash not in self._stored:
-                transaction.execute("insert_snapshot", hash=snapshot.hash, text=snapshot.text)
-                transaction.execute("insert_snapshot_frame", hash=snapshot.hash, frame=_frame(snapshot))
-        if len(self._stored) >= _MOST_STORED:
-            self._stored.clear()
-        self._stored.add(snapshot.hash)
+            fresh = self._store(transaction, [snapshot])
+        self._note_stored(fresh)
         return snapshot, head, snapshot.to_json().encode()
+
+    def _read_set(self, contexts: list[dict[str, str]]) -> tuple[SnapshotSet, int]:
+        with self._database.transaction() as transaction:
+            found, head = pin_set_with_head(transaction, self.catalogues, contexts)
+            fresh = self._store(transaction, found.snapshots)
+        self._note_stored(fresh)
+        return found, head
+
+    def _store(self, transaction: Transaction, snapshots: Iterable[Snapshot]) -> set[str]:
+        """Keep what is handed out, so that it can be fetched by its hash; returns what may be new."""
+        # In one order for everybody: two sets with the same snapshots must not wait for each other.
+        fresh = {one.hash: one for one in snapshots if one.hash not in self._stored}
+        for digest, snapshot in sorted(fresh.items()):
+            transaction.execute("insert_snapshot", hash=digest, text=snapshot.text)
+            transaction.execute("insert_snapshot_frame", hash=digest, frame=_frame(snapshot))
+        return set(fresh)
+
+    def _note_stored(self, hashes: set[str]) -> None:
+        """Remember, after the commit, what need not be written again."""
+        if len(self._stored) + len(hashes) > _MOST_STORED:
+            self._stored.clear()
+        self._stored |= hashes
 
     def _read_file(self, digest: str) -> bytes:
         with self._database.transaction() as transaction:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
 
-    from setpoint.serve.hot.cache import Pinned
+    from setpoint.resolve.snapshot import Snapshot
     from setpoint.serve.hot.live import Live
     from setpoint.store.database import Database
 
@@ -140,7 +140,7 @@ class Holders:
                 _LOG.warning("event=holders_wait code=%s", problem.code)
 
 
-def holder_in(header: str, account: str, pinned: Pinned) -> Holder:
+def holder_in(header: str, account: str, snapshot: Snapshot, head: int) -> Holder:
     """Return the holder that ``Setpoint-Client: <id>; host=<host>; pid=<pid>; run=<run>`` names.
 
     Raises:
@@ -154,7 +154,6 @@ def holder_in(header: str, account: str, pinned: Pinned) -> Holder:
         raise UsageError(
             "Setpoint-Client cannot be read.", hint="<client id>; host=<host>; pid=<pid>; run=<run>"
         )
-    snapshot = pinned.snapshot
     return Holder(
         client,
         account,
@@ -163,7 +162,7 @@ def holder_in(header: str, account: str, pinned: Pinned) -> Holder:
         given.get("host", ""),
         int(pid),
         given.get("run", ""),
-        pinned.head,
+        head,
     )
 
 

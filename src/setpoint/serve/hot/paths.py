@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from setpoint.resolve.snapshot_set import MOST_CONTEXTS
 from setpoint.serve.api.shared import CONTEXT
 
 _TEXT = {"type": "string"}
@@ -71,6 +72,26 @@ def plain_paths(problem: dict[str, Any]) -> dict[str, Any]:
                 {200: (json_only, _OBJECT), 304: None} | _refused(problem, 404),
                 _parameter("hash", "path", "What names it.", _HASH),
                 _parameter(*_KNOWN),
+            )
+        },
+        "/v1/snapshot-sets": {
+            "post": _operation(
+                "pin_set",
+                {200: (json_only, _OBJECT)} | _refused(problem, 400, 404, 413, 422),
+                _parameter("Setpoint-Client", "header", "`<client id>; host=<host>; pid=<pid>; run=<run>`"),
+                body={
+                    "type": "object",
+                    "required": ["contexts"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "contexts": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": MOST_CONTEXTS,
+                            "items": {"type": "object", "additionalProperties": _TEXT},
+                        }
+                    },
+                },
             )
         },
         "/v1/stream": {

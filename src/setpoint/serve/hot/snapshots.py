@@ -1,4 +1,4 @@
-"""SERVE: the hot routes: the snapshot of a context, and a snapshot by its hash.
+"""SERVE: the hot routes: the snapshot of a context, the set of several, and a snapshot by its hash.
 
 Plain Starlette beside the typed API, because the answer is bytes that are kept ready. Guarantees: the
 body is exactly a snapshot file; a 304 carries the headers of the 200 it stands for. Refuses contexts that
@@ -42,7 +42,7 @@ def routes(live: Live) -> list[Route]:
         context, at_least = asked(cache, request.scope["query_string"])
         pinned = await cache.get(context, at_least)
         if client := request.headers.get("setpoint-client"):
-            live.holders.note(holder_in(client, caller.account, pinned))
+            live.holders.note(holder_in(client, caller.account, pinned.snapshot, pinned.head))
         return unless_known(request, pinned.body, _headers(pinned))
 
     @hot_access(*ANYONE, summary="A snapshot, for ever")
@@ -67,10 +67,25 @@ def routes(live: Live) -> list[Route]:
         headers = _headers(pinned) | {"Location": f"/v1/snapshots/{pinned.snapshot.hash}"}
         return Response(pinned.body, 201, headers, MEDIA_TYPE)
 
+    @hot_access(*ANYONE, summary="The snapshots of several contexts, at one instant")
+    async def pin_set(request: Request) -> Response:
+        """The snapshot set of these contexts, and of the one that they share."""
+        caller = await admitted(request, *ANYONE)
+        given = await read_object(request)
+        contexts = given.get("contexts")
+        if set(given) != {"contexts"} or not isinstance(contexts, list) or not contexts:
+            raise InvalidError("the body is not one object with contexts.", hint='send {"contexts": [{}]}')
+        found, head = await cache.set_of([_context_of(cache, context) for context in contexts])
+        if client := request.headers.get("setpoint-client"):
+            live.holders.note(holder_in(client, caller.account, found.base, head))
+        headers = {"Setpoint-Snapshot-Set": found.hash, "Setpoint-Revision": str(head)}
+        return Response(found.to_json(), 200, headers, MEDIA_TYPE)
+
     return [
         Route("/v1/snapshot", snapshot, methods=["GET"]),
         Route("/v1/snapshots", make_snapshot, methods=["POST"]),
         Route("/v1/snapshots/{hash}", snapshot_by_hash, methods=["GET"]),
+        Route("/v1/snapshot-sets", pin_set, methods=["POST"]),
     ]
 
 
@@ -111,6 +126,12 @@ def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
         if not isinstance(value, str):
             raise InvalidContext(f"the value of {name[:40]!r} is no text.", hint="quote it")
     return cache.context_of((name, str(value)) for name, value in given.items())
+
+
+def _context_of(cache: SnapshotCache, given: object) -> Context:
+    if not isinstance(given, dict):
+        raise InvalidError("a context is no object.", hint='write it as {"symbol": "BTCUSDC"}')
+    return context_in(cache, given)
 
 
 def _headers(pinned: Pinned) -> dict[str, str]:

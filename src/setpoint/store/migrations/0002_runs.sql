@@ -11,6 +11,14 @@ CREATE TABLE public.snapshots (
 );
 COMMENT ON TABLE public.snapshots IS 'Resolved documents that runs pinned, as the text that was hashed.';
 
+CREATE TABLE public.snapshot_sets (
+    hash       text PRIMARY KEY,
+    text       text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT named_by_its_hash CHECK (hash = public.document_hash(text))
+);
+COMMENT ON TABLE public.snapshot_sets IS 'What runs pinned: context, snapshot hash and catalogues, as the text that was hashed.';
+
 CREATE TABLE public.finetune_runs (
     id            text PRIMARY KEY,
     started_at    timestamptz NOT NULL DEFAULT now(),
@@ -18,6 +26,7 @@ CREATE TABLE public.finetune_runs (
     state         text NOT NULL DEFAULT 'running'
                   CHECK (state IN ('running', 'complete', 'interrupted', 'failed')),
     snapshot_hash text NOT NULL REFERENCES public.snapshots (hash),
+    set_hash      text NOT NULL REFERENCES public.snapshot_sets (hash),
     context       jsonb NOT NULL,
     layers        jsonb NOT NULL,
     catalogues    jsonb NOT NULL,
@@ -33,12 +42,42 @@ CREATE TABLE public.finetune_runs (
     read_keys     jsonb,
     fallbacks     jsonb NOT NULL DEFAULT '[]',
     started_by    text NOT NULL,
-    host          text NOT NULL,
-    UNIQUE (id, snapshot_hash)
+    host          text NOT NULL
 );
 CREATE INDEX finetune_runs_by_start ON public.finetune_runs (started_at DESC);
-COMMENT ON COLUMN public.finetune_runs.plan IS 'The declared units, and the rule the verdict will apply.';
+CREATE INDEX finetune_runs_by_set ON public.finetune_runs (set_hash);
+COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
+COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, and the rule the verdict will apply.';
 COMMENT ON COLUMN public.finetune_runs.read_keys IS 'The keys the run really read; null until it ended.';
+
+CREATE TABLE public.finetune_contexts (
+    run_id        text NOT NULL REFERENCES public.finetune_runs (id),
+    context       jsonb NOT NULL,
+    snapshot_hash text NOT NULL REFERENCES public.snapshots (hash),
+    layers        jsonb NOT NULL,
+    PRIMARY KEY (run_id, context),
+    UNIQUE (run_id, context, snapshot_hash)
+);
+CREATE INDEX finetune_contexts_by_snapshot ON public.finetune_contexts (snapshot_hash);
+COMMENT ON TABLE public.finetune_contexts IS 'The snapshots of a run: the base, and one for each context that its units resolve in.';
+
+CREATE TABLE public.finetune_units (
+    run_id        text NOT NULL,
+    symbol        text NOT NULL,
+    model         text NOT NULL,
+    timeframe     text NOT NULL,
+    variant       text NOT NULL,
+    fold          integer NOT NULL,
+    position      integer NOT NULL,
+    context       jsonb NOT NULL,
+    snapshot_hash text NOT NULL,
+    PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold),
+    UNIQUE (run_id, symbol, model, timeframe, variant, fold, snapshot_hash),
+    UNIQUE (run_id, position),
+    FOREIGN KEY (run_id, context, snapshot_hash) REFERENCES public.finetune_contexts (run_id, context, snapshot_hash)
+);
+COMMENT ON TABLE public.finetune_units IS 'The units that a run declares, each with the snapshot it trains with.';
+COMMENT ON COLUMN public.finetune_units.position IS 'The order in which the plan lists them, from 0.';
 
 CREATE TABLE public.finetune_results (
     id                   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -71,13 +110,14 @@ CREATE TABLE public.finetune_results (
     metrics              jsonb NOT NULL,
     created_at           timestamptz NOT NULL DEFAULT now(),
     UNIQUE (run_id, symbol, model, timeframe, variant, fold),
-    FOREIGN KEY (run_id, snapshot_hash) REFERENCES public.finetune_runs (id, snapshot_hash)
+    FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold, snapshot_hash)
+        REFERENCES public.finetune_units (run_id, symbol, model, timeframe, variant, fold, snapshot_hash)
 );
 CREATE INDEX finetune_results_by_snapshot ON public.finetune_results (snapshot_hash);
 COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
 
 CREATE TABLE public.finetune_trials (
-    run_id       text NOT NULL REFERENCES public.finetune_runs (id),
+    run_id       text NOT NULL,
     symbol       text NOT NULL,
     model        text NOT NULL,
     timeframe    text NOT NULL,
@@ -89,12 +129,14 @@ CREATE TABLE public.finetune_trials (
     state        text NOT NULL,
     n_trees_used integer,
     violations   jsonb NOT NULL DEFAULT '[]',
-    PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial)
+    PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial),
+    FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold)
+        REFERENCES public.finetune_units (run_id, symbol, model, timeframe, variant, fold)
 );
 COMMENT ON COLUMN public.finetune_trials.violations IS 'Invariants the suggestion broke: recorded, not refused.';
 
 CREATE TABLE public.finetune_failures (
-    run_id     text NOT NULL REFERENCES public.finetune_runs (id),
+    run_id     text NOT NULL,
     symbol     text NOT NULL,
     model      text NOT NULL,
     timeframe  text NOT NULL,
@@ -103,12 +145,12 @@ CREATE TABLE public.finetune_failures (
     code       text NOT NULL,
     message    text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold)
+    PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold),
+    FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold)
+        REFERENCES public.finetune_units (run_id, symbol, model, timeframe, variant, fold)
 );
 COMMENT ON TABLE public.finetune_failures IS 'Units that could not be trained, with the code of the error.';
 
-GRANT SELECT ON public.snapshots, public.finetune_runs, public.finetune_results, public.finetune_trials,
-    public.finetune_failures TO setpoint_app;
-GRANT INSERT ON public.snapshots, public.finetune_runs, public.finetune_results, public.finetune_trials,
-    public.finetune_failures TO setpoint_app;
+GRANT SELECT, INSERT ON public.snapshots, public.snapshot_sets, public.finetune_runs, public.finetune_contexts,
+    public.finetune_units, public.finetune_results, public.finetune_trials, public.finetune_failures TO setpoint_app;
 GRANT UPDATE (state, finished_at, read_keys, fallbacks) ON public.finetune_runs TO setpoint_app;

@@ -58,6 +58,10 @@ COMMENT ON FUNCTION public.permit_report IS 'Refuses an account that reports on 
 -- The database's own logins present no credential and are judged by their privileges.
 CREATE TRIGGER permit_report BEFORE INSERT OR UPDATE ON public.finetune_runs
     FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_contexts
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_units
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
 CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_results
     FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
 CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials
@@ -65,6 +69,8 @@ CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials
 CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures
     FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
 ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_units ENABLE ALWAYS TRIGGER permit_report;
 ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER permit_report;
 ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER permit_report;
 ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER permit_report;

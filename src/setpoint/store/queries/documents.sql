@@ -12,31 +12,45 @@ SELECT id, scope, base_env::text AS text, hash, revision, updated_by, change_rea
 FROM ftf_config
 ORDER BY id;
 
--- name: resolve_snapshot
--- The merged document of an ordered list of scopes, with its layers and the newest revision of any scope at that instant; scopes without a document are left out, no row when all are.
-WITH layer AS MATERIALIZED (
-    SELECT position, f.scope, f.base_env, f.hash, f.revision, f.updated_by
-    FROM jsonb_array_elements_text(%(scopes)s) WITH ORDINALITY AS wanted (scope, position)
-    JOIN ftf_config AS f USING (scope)
+-- name: resolve_snapshots
+-- The merged document of each ordered list of scopes, all at one instant, with its layers and the newest revision of any scope then; `numbers` are the places of the lists with these documents. Scopes without a document are left out, and so is a list of which all are.
+WITH wanted AS (
+    -- Lists with the same documents are one: a thousand symbols of which two have overlays merge three times.
+    SELECT ids, jsonb_agg(number - 1) AS numbers
+    FROM (
+        SELECT number, array_agg(f.id ORDER BY position) AS ids
+        FROM jsonb_array_elements(%(contexts)s) WITH ORDINALITY AS asked (scopes, number)
+        CROSS JOIN jsonb_array_elements_text(scopes) WITH ORDINALITY AS named (scope, position)
+        JOIN ftf_config AS f USING (scope)
+        GROUP BY number
+    ) AS found
+    GROUP BY ids
+), layer AS MATERIALIZED (
+    SELECT ids, numbers, position, f.scope, f.base_env, f.hash, f.revision, f.updated_by
+    FROM wanted
+    CROSS JOIN unnest(ids) WITH ORDINALITY AS of_list (id, position)
+    JOIN ftf_config AS f USING (id)
 ), overridden AS (
-    SELECT DISTINCT key
+    SELECT ids, array_agg(DISTINCT key) AS keys
     FROM layer, jsonb_object_keys(base_env) AS key
     WHERE position > 1
+    GROUP BY ids
 ), merged AS (
     SELECT
+        numbers,
         document_merge(base_env ORDER BY position)::text AS text,
         jsonb_agg(jsonb_build_object(
             'scope', scope, 'revision', revision, 'hash', hash, 'author', updated_by,
             -- Of the first layer only what a later one overrides: the rest of it is the merged text.
             'keys', CASE WHEN position > 1 THEN base_env ELSE (
-                SELECT coalesce(jsonb_object_agg(key, base_env -> key), '{}') FROM overridden WHERE base_env ? key) END
-        ) ORDER BY position) AS layers,
-        count(*) AS n_layers
+                SELECT coalesce(jsonb_object_agg(key, base_env -> key), '{}') FROM unnest(keys) AS key WHERE base_env ? key) END
+        ) ORDER BY position) AS layers
     FROM layer
+    LEFT JOIN overridden USING (ids)
+    GROUP BY ids, numbers
 )
-SELECT text, document_hash(text) AS hash, layers, (SELECT id FROM chain_head) AS head
-FROM merged
-WHERE n_layers > 0;
+SELECT numbers, text, document_hash(text) AS hash, layers, (SELECT id FROM chain_head) AS head
+FROM merged;
 
 -- name: register_catalogue
 -- Remember a catalogue's text; nothing happens when it is known.

@@ -116,11 +116,13 @@ WHERE f.scope = %(scope)s
 ORDER BY e.key;
 
 -- name: runs_of_revisions
--- Runs that pinned a scope at one of the revisions after one, up to another.
+-- Runs that pinned a scope, in any of their contexts, at one of the revisions after one, up to another.
 SELECT r.id, r.started_at, r.state, r.snapshot_hash
-FROM finetune_runs AS r, jsonb_array_elements(r.layers) AS layer
-WHERE layer ->> 'scope' = %(scope)s AND (layer ->> 'revision')::bigint > %(after)s
-  AND (layer ->> 'revision')::bigint <= %(up_to)s
+FROM finetune_runs AS r
+WHERE EXISTS (
+    SELECT FROM finetune_contexts AS c, jsonb_array_elements(c.layers) AS layer
+    WHERE c.run_id = r.id AND layer ->> 'scope' = %(scope)s AND (layer ->> 'revision')::bigint > %(after)s
+      AND (layer ->> 'revision')::bigint <= %(up_to)s)
 ORDER BY r.started_at DESC;
 
 -- name: can_restore

@@ -25,10 +25,11 @@ SELECT s.text, s.hash, f.frame::text AS frame, r.context, r.layers, r.catalogues
 FROM snapshots AS s
 LEFT JOIN snapshot_frames AS f ON f.hash = s.hash
 LEFT JOIN LATERAL (
-    SELECT context, layers, catalogues
-    FROM finetune_runs
-    WHERE snapshot_hash = s.hash AND f.hash IS NULL
-    ORDER BY started_at, id
+    SELECT c.context, c.layers, o.catalogues
+    FROM finetune_contexts AS c
+    JOIN finetune_runs AS o ON o.id = c.run_id
+    WHERE c.snapshot_hash = s.hash AND f.hash IS NULL
+    ORDER BY o.started_at, o.id, c.context
     LIMIT 1
 ) AS r ON true
 WHERE s.hash = %(hash)s;

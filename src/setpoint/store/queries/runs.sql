@@ -12,14 +12,55 @@ SELECT hash, text, created_at
 FROM snapshots
 WHERE hash = %(hash)s;
 
+-- name: insert_snapshot_set
+-- Keep the text of what a run pinned; nothing happens when it is known.
+INSERT INTO snapshot_sets (hash, text)
+VALUES (%(hash)s, %(text)s)
+ON CONFLICT (hash) DO NOTHING;
+
 -- name: insert_run
 -- Declare a run before its first unit; nothing happens when it is known.
-INSERT INTO finetune_runs (id, snapshot_hash, context, layers, catalogues, versions, git_commit, data_hash,
+INSERT INTO finetune_runs (id, snapshot_hash, set_hash, context, layers, catalogues, versions, git_commit, data_hash,
                            data_label, seed, processes, threads, universe, plan, started_by, host)
-VALUES (%(id)s, %(snapshot_hash)s, %(context)s, %(layers)s, %(catalogues)s, %(versions)s, %(git_commit)s,
+VALUES (%(id)s, %(snapshot_hash)s, %(set_hash)s, %(context)s, %(layers)s, %(catalogues)s, %(versions)s, %(git_commit)s,
         %(data_hash)s, %(data_label)s, %(seed)s, %(processes)s, %(threads)s, %(universe)s, %(plan)s,
         %(started_by)s, %(host)s)
 ON CONFLICT (id) DO NOTHING;
+
+-- name: insert_context
+-- One snapshot of a run: the base's, or that of a context which its units resolve in.
+INSERT INTO finetune_contexts (run_id, context, snapshot_hash, layers)
+VALUES (%(run_id)s, %(context)s, %(snapshot_hash)s, %(layers)s);
+
+-- name: insert_units
+-- The units that a run declares, in its order.
+INSERT INTO finetune_units (run_id, symbol, model, timeframe, variant, fold, position, context, snapshot_hash)
+SELECT %(run_id)s, symbol, model, timeframe, variant, fold, position, context, snapshot_hash
+FROM jsonb_to_recordset(%(units)s) AS declared (symbol text, model text, timeframe text, variant text, fold integer,
+                                                position integer, context jsonb, snapshot_hash text);
+
+-- name: list_units
+-- The units that a run declares, in its order.
+SELECT symbol, model, timeframe, variant, fold, position, context, snapshot_hash
+FROM finetune_units
+WHERE run_id = %(run_id)s
+ORDER BY position;
+
+-- name: read_unit
+-- One unit of a run, with the text of the snapshot it trains with.
+SELECT u.snapshot_hash, u.context, s.text
+FROM finetune_units AS u
+JOIN snapshots AS s ON s.hash = u.snapshot_hash
+WHERE u.run_id = %(run_id)s AND u.symbol = %(symbol)s AND u.model = %(model)s AND u.timeframe = %(timeframe)s
+  AND u.variant = %(variant)s AND u.fold = %(fold)s;
+
+-- name: list_contexts
+-- The snapshots of a run by context, the base first, each with its text.
+SELECT c.context, c.snapshot_hash, c.layers, s.text
+FROM finetune_contexts AS c
+JOIN snapshots AS s ON s.hash = c.snapshot_hash
+WHERE c.run_id = %(run_id)s
+ORDER BY (SELECT count(*) FROM jsonb_object_keys(c.context)), c.context;
 
 -- name: update_run_state
 -- Say how a run stands; a null finished_at means that it has not ended.
@@ -58,7 +99,7 @@ ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING;
 
 -- name: list_runs
 -- Runs newest first, with how many units ended; a null state means all.
-SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.context, r.universe, r.data_label,
+SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.universe, r.data_label,
        r.git_commit, r.seed, r.processes, r.threads, r.started_by, r.host, r.fallbacks,
        (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = r.id) AS n_results,
        (SELECT count(*) FROM finetune_failures AS f WHERE f.run_id = r.id) AS n_failures
@@ -69,13 +110,14 @@ LIMIT %(limit)s;
 
 -- name: page_runs
 -- Runs newest first, from one on, with how many units ended; a null filter means all.
-SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.context, r.universe, r.data_label,
+SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.universe, r.data_label,
        r.git_commit, r.seed, r.processes, r.threads, r.started_by, r.host, r.fallbacks,
        (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = r.id) AS n_results,
        (SELECT count(*) FROM finetune_failures AS f WHERE f.run_id = r.id) AS n_failures,
-       jsonb_array_length(r.plan -> 'units') AS n_units
+       (SELECT count(*) FROM finetune_units AS u WHERE u.run_id = r.id) AS n_units
 FROM finetune_runs AS r
-WHERE (%(state)s::text IS NULL OR r.state = %(state)s) AND (%(snapshot)s::text IS NULL OR r.snapshot_hash = %(snapshot)s)
+WHERE (%(state)s::text IS NULL OR r.state = %(state)s) AND (%(snapshot)s::text IS NULL OR r.set_hash = %(snapshot)s
+       OR EXISTS (SELECT FROM finetune_contexts AS c WHERE c.run_id = r.id AND c.snapshot_hash = %(snapshot)s))
   AND (%(started_by)s::text IS NULL OR r.started_by = %(started_by)s)
   AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
 ORDER BY r.started_at DESC, r.id DESC
