@@ -248,7 +248,9 @@ def cases(asked, folder):
     for symbol in recipe.symbols[: asked.symbols]:
         market = prepare(read_market(symbol, recipe, source), recipe)
         units = [
-            unit for unit in recipe.units() if unit.symbol == symbol and unit.fold == len(market.folds) - 1
+            place.unit(recipe.variant)
+            for place in recipe.places()
+            if place.symbol == symbol and place.fold == len(market.folds) - 1
         ]
         found += [Case(unit, market, snapshot, catalogues, folder) for unit in units]
     return found
