@@ -14,6 +14,7 @@ from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
+from setpoint.resolve.snapshot_set import set_of
 
 CATALOGUES = load_catalogues("cvntrade")
 SEED = {key: sourced.value for key, sourced in load_seeds("", CATALOGUES)[0].values.items()}
@@ -77,6 +78,8 @@ class SmallPlane:
         elif parts.path == "/v1/snapshot":
             query.pop("at_least", None)
             self.snapshot(handler, query)
+        elif parts.path == "/v1/snapshot-sets":
+            self.snapshot_set(handler, json.loads(handler.sent)["contexts"])
         elif parts.path == "/v1/stream":
             self.stream(handler)
         elif parts.path.startswith("/v1/holders/"):
@@ -95,6 +98,11 @@ class SmallPlane:
         }
         same = handler.headers.get("If-None-Match") == headers["ETag"]
         reply(handler, 304 if same else 200, b"" if same else body, **headers)
+
+    def snapshot_set(self, handler, contexts):
+        made = set_of(snapshot_of(self.document, context, self.revision) for context in contexts)
+        headers = {"Content-Type": "application/json", "Setpoint-Snapshot-Set": made.hash}
+        reply(handler, 200, made.to_json().encode(), **headers)
 
     def stream(self, handler):
         handler.close_connection = True

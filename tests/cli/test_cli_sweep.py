@@ -81,15 +81,13 @@ def test_a_full_disk_is_said_before_anything_trains(setpoint_command, seeded, mo
     assert "cannot be written" in done.err
 
 
-def test_an_overlay_of_a_symbol_that_does_not_apply_is_warned_of(
-    setpoint_command, seeded, catalogues, settings, capfd
-):
-    """A run pins one snapshot: a symbol's own overlay is left out aloud, not silently."""
+def test_the_units_that_an_overlay_applies_to_are_said(setpoint_command, seeded, catalogues, settings, capfd):
+    """Before it costs anything a sweep says which overlays apply, and to how many units."""
     change(seeded, catalogues, "symbol=BTCUSDC", CVN_FTF_TUNING_TRIALS=9)
     run = start(database_door(seeded, catalogues), catalogues, {"profile": "tiny"}, "synthetic", 1)
     said = capfd.readouterr().err
 
-    assert "overlay symbol=BTCUSDC is not applied" in said
+    assert "overlay symbol=BTCUSDC: 6 units" in said
     assert f"run {run}: 30 units on 1 process(es) x 1 thread(s)" in said
     assert "BTCUSDC: 3000 bars, synthetic" in said
     assert (settings.home / "runs" / run / "plan.json").exists()
