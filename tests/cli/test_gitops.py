@@ -136,7 +136,7 @@ def test_floats_come_back_byte_for_byte_and_with_their_type(wide, setpoint_comma
     text = (folder / "documents/global.toml").read_text()
     assert all(f"\n{line}\n" in text for line in ("WIDE_A = 0.1", "WIDE_B = 1.0", "WIDE_C = 1e-05"))
     another()
-    done = setpoint_command("import", str(folder), "--yes", "--json")
+    done = setpoint_command("import", str(folder), "--documents", "--yes", "--json")
 
     assert done.code == 0, done.err
     assert [(row["scope"], row["equal"]) for row in done.json] == [("global", True)]
@@ -145,17 +145,17 @@ def test_floats_come_back_byte_for_byte_and_with_their_type(wide, setpoint_comma
         assert (back, type(back)) == (value, type(value))
 
 
-def test_an_import_fills_an_empty_database_with_the_same_documents(exported, folder, another):
-    """Every scope has the hash it had, by ordinary changes; dry run first, a second time does nothing."""
+def test_documents_alone_fill_an_empty_database_by_ordinary_changes(exported, folder, another):
+    """Every scope has the hash it had; dry run first, a second time does nothing."""
     assert exported("set", f"{GAMMA}=0.5", "-s", BTC, "-r", "btc", "--yes").code == 0
     assert exported("export", str(folder)).code == 0
     head = json.loads((folder / "head.json").read_text())
     another()
-    dry = exported("import", str(folder), "--dry-run", "--json")
+    dry = exported("import", str(folder), "--documents", "--dry-run", "--json")
     assert dry.code == 1
     assert exported("scope", "list", "--json").json == []
 
-    done = exported("import", str(folder), "--yes")
+    done = exported("import", str(folder), "--documents", "--yes")
     assert done.code == 0, done.err
     assert done.out.count("equal to the export, byte for byte") == 3
     assert {row["scope"]: row["hash"] for row in exported("scope", "list", "--json").json} == {
@@ -295,7 +295,7 @@ def test_a_folder_or_a_plan_that_is_none_is_named(exported, folder, tmp_path):
     assert "holds no documents" in exported("plan", str(tmp_path / "nowhere")).err
     assert "is no export" in exported("import", str(tmp_path / "nowhere"), "--yes").err
     done = exported("apply", str(folder), "--plan", str(folder / "head.json"), "-r", "x", "--yes")
-    assert (done.code, "setpoint-export/1" in done.err) == (3, True)
+    assert (done.code, "setpoint-export/2" in done.err) == (3, True)
 
 
 def test_an_export_does_not_overwrite_what_somebody_edited(exported, folder):

@@ -32,7 +32,11 @@ def explained(server):
 
 #: Only the owner of the tables may run these.
 EMERGENCY = {"break_glass_restore", "break_glass_set"}
-OWNERS = EMERGENCY | {"declare_channel", "believe_provider", "read_providers"}
+OWNERS = (
+    EMERGENCY
+    | {"declare_channel", "import_revision", "import_catalogue", "stand_on_history"}
+    | {"believe_provider", "read_providers"}
+)
 
 
 @pytest.mark.parametrize("name", sorted(OWNERS))

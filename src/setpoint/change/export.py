@@ -58,10 +58,10 @@ def export(database: Database, catalogues: Catalogues, folder: Path, *, force: b
         rows = transaction.fetch_all("export_state")
         if not force:
             _refuse_edited(transaction, catalogues, folder, rows)
-        head = Head(rows[0]["head_id"], rows[0]["chain"], {})
+        head = Head(rows[0]["head_id"], rows[0]["chain"], {}, {})
         written = _history(transaction, folder, head)
         kept = transaction.fetch_all("export_catalogues")
-    written += _catalogues(kept, catalogues, folder)
+    written += _catalogues(kept, catalogues, folder, head)
     for row in rows:
         if row["scope"] is not None:
             values = typed(parse_text(row["text"], row["scope"]), catalogues)
@@ -73,7 +73,7 @@ def export(database: Database, catalogues: Catalogues, folder: Path, *, force: b
 
 
 def check_untouched(folder: Path) -> Head:
-    """Hold that a folder is as it was exported: each document file, and the text its revision's hash names.
+    """Hold that a folder is as it was exported: documents, the texts their hashes name, and catalogues.
 
     Raises:
         InvalidDocument: there is no export.
@@ -82,6 +82,9 @@ def check_untouched(folder: Path) -> Head:
     head = read_head(folder)
     if head is None:
         raise InvalidDocument(f"{folder} is no export: it has no {HEAD}.", hint=f"setpoint export {folder}")
+    for name, digest in head.catalogues.items():
+        if _digest(folder / CATALOGUES / name) != digest:
+            raise HashMismatch(f"{folder / CATALOGUES / name} is not as it was exported.")
     for scope, exported in head.documents.items():
         path = folder / DOCUMENTS / document_name(scope)
         if _digest(path) != exported.file:
@@ -151,7 +154,7 @@ def _revisions(transaction: Transaction, up_to: int) -> Iterator[dict[str, Any]]
         after = rows[-1]["id"]
 
 
-def _catalogues(kept: list[dict[str, Any]], catalogues: Catalogues, folder: Path) -> int:
+def _catalogues(kept: list[dict[str, Any]], catalogues: Catalogues, folder: Path, head: Head) -> int:
     """Write each catalogue text; the first of a name and version has the plain name."""
     texts = {row["hash"]: (row["name"], row["version"], row["text"]) for row in kept}
     texts |= {m.hash: (m.name, m.version, m.text) for m in catalogues.members if m.hash not in texts}
@@ -161,6 +164,7 @@ def _catalogues(kept: list[dict[str, Any]], catalogues: Catalogues, folder: Path
         plain = f"{name}-{version}"
         named = f"{plain}-{digest[:12]}" if plain in taken else plain
         taken.add(plain)
+        head.catalogues[f"{named}.toml"] = digest
         written += _write(folder / CATALOGUES / f"{named}.toml", text)
     return written
 

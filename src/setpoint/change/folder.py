@@ -3,7 +3,7 @@
     documents/<scope>.toml            one key a line, sorted; what `plan` and `apply` read
     history/<revision>.json           each revision whole, with the text that its hash names
     catalogues/<name>-<version>.toml  what the documents were written under
-    head.json                         the chain's head, and which revision each document is
+    head.json                         the chain's head, which revision each document is, and the catalogues
 
 Guarantees: the same documents give the same bytes, and every value comes back as itself with its type.
 Refuses a file whose name is not that of its scope, and names every wrong value with its line.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar
 
 DOCUMENTS, HISTORY, CATALOGUES, HEAD = "documents", "history", "catalogues", "head.json"
-DOCUMENT_FORMAT, HEAD_FORMAT = "setpoint-document/1", "setpoint-export/1"
+DOCUMENT_FORMAT, HEAD_FORMAT = "setpoint-document/1", "setpoint-export/2"
 _TOP = {"format", "scope", "values"}
 
 
@@ -45,11 +45,13 @@ class Exported(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What ``head.json`` says: the chain's head, and the documents by scope."""
+    """What ``head.json`` says: the chain's head, the documents by scope, and the catalogues."""
 
     revision: int
     chain: str
     documents: dict[str, Exported]
+    #: The hash of each catalogue by its file's name, in the order in which the database came to know them.
+    catalogues: dict[str, str]
 
 
 def document_name(scope: str) -> str:
@@ -113,7 +115,8 @@ def read_head(folder: Path) -> Head | None:
                 f"{path} is of format {data['format']!r}, this release reads {HEAD_FORMAT}."
             )
         documents = {scope: Exported(**found) for scope, found in data["documents"].items()}
-        return Head(int(data["revision"]), str(data["chain"]), documents)
+        catalogues = {str(name): str(digest) for name, digest in data["catalogues"].items()}
+        return Head(int(data["revision"]), str(data["chain"]), documents, catalogues)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise InvalidDocument(f"{path} cannot be read as the head of an export: {problem!r}.") from None
 

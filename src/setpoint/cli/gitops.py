@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome
+from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
 from setpoint.cli.output import confirm, out, print_json
 from setpoint.cli.values import Reason, print_edits
 from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull
 
 if TYPE_CHECKING:
+    from setpoint.change.folder import Head
     from setpoint.change.gitops import Plan, ScopeChange, Step
     from setpoint.change.proposals import Submitted
     from setpoint.declare.catalogue import Catalogues
@@ -61,21 +62,27 @@ def import_folder(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change; exit code 1 if anything.")
     ] = False,
+    documents: Annotated[
+        bool, typer.Option("--documents", help="Only the documents, as changes, into an empty database too.")
+    ] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
-    """Bring the documents of an untouched export in as changes, such as into an empty database.
+    """Bring an untouched export in: into an empty database its whole history, else its documents, as changes.
 
-    History is not brought in: who wrote what, when and over what is a fact of the database it happened
-    in. A whole database moves with `setpoint db backup`.
+    History keeps every number, author, instant and hash, and needs the owner of the tables. Changes,
+    approvals and runs are in no export: a whole database moves with `setpoint db backup`.
 
     Examples: `setpoint import config --dry-run`, `setpoint import config --yes`
     """
     from setpoint.change.export import check_untouched
+    from setpoint.change.history_import import holds_nothing
 
     head = check_untouched(folder)
     system = catalogues()
     with database() as opened:
+        if not documents and head.revision and holds_nothing(opened):
+            return _bring_history(folder, head, dry_run=dry_run, yes=yes, as_json=as_json)
         shown = _shown(opened, system, folder, as_json=as_json and dry_run, quiet=as_json)
         if dry_run:
             return EXIT_FINDING if shown.scopes else EXIT_OK
@@ -89,6 +96,21 @@ def import_folder(
     equal = {scope: hashes.get(scope) == found.hash for scope, found in head.documents.items()}
     _print_applied(done, as_json=as_json, equal=equal)
     return EXIT_OK
+
+
+def _bring_history(folder: Path, head: Head, *, dry_run: bool, yes: bool, as_json: bool) -> int:
+    from setpoint.change.history_import import import_history
+
+    facts = f"{head.revision} revision(s), head {head.chain[:12]}"
+    if not dry_run:
+        if not yes:
+            confirm(f"Bring a history of {facts} into this empty database?")
+        import_history(settings(), folder)
+    if as_json:
+        print_json({"revision": head.revision, "chain": head.chain, "dry_run": dry_run})
+    else:
+        out.say(f"{'would bring in' if dry_run else 'brought in'} {facts}")
+    return EXIT_FINDING if dry_run else EXIT_OK
 
 
 @app.command()

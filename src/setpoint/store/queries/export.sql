@@ -26,6 +26,24 @@ SELECT hash, name, version, text
 FROM catalogues
 ORDER BY registered_at, hash;
 
+-- name: holds_nothing
+-- Whether no revision, change or run was ever recorded here.
+SELECT holds_nothing() AS it;
+
+-- name: import_revision
+-- Append one exported revision as it was, as the owner of the tables; says why not.
+SELECT import_revision(%(content)s::text::jsonb) AS problem;
+
+-- name: import_catalogue
+-- Remember an exported catalogue, after those before it.
+INSERT INTO catalogues (hash, name, version, text, registered_at)
+VALUES (%(hash)s, %(name)s, %(version)s, %(text)s, clock_timestamp())
+ON CONFLICT (hash) DO NOTHING;
+
+-- name: stand_on_history
+-- Make the documents what the imported history ends with, as the owner of the tables.
+SELECT stand_on_history();
+
 -- name: scope_revisions
 -- The documents of a scope's revisions after one, newest first.
 SELECT id, base_env::text AS text
