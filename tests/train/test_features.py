@@ -2,12 +2,14 @@ import hashlib
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from setpoint.errors import InvalidValue, TooLittleData
 from setpoint.train.features import FeatureSettings, build_features, feature_hash
+from setpoint.train.indicators import average_true_range
 from setpoint.train.market_files import COLUMNS
 from setpoint.train.market_synthetic import synthetic_candles
 
@@ -101,26 +103,59 @@ def test_price_level_does_not_matter():
 def test_known_values():
     """A few features equal their definitions at one bar."""
     i, close = 100, CANDLES.close
-    atr = column("atr_ratio")[i] * close[i]
+
+    def quotient(name):
+        """Undo part / (|part| + whole), the whole being 1."""
+        return column(name)[i] / (1 - abs(column(name)[i]))
+
+    atr = quotient("atr_ratio") * close[i]
     assert column("return_1")[i] == pytest.approx(np.log(close[i] / close[i - 1]))
     assert column("return_long")[i] == pytest.approx(np.log(close[i] / close[i - 40]))
     assert column("volatility_short")[i] == pytest.approx(np.diff(np.log(close[i - 6 : i + 1])).std(ddof=1))
     last = close[i - 19 : i + 1]
-    assert column("bollinger_position")[i] == pytest.approx((close[i] - last.mean()) / last.std(ddof=1))
-    assert column("below_high_medium")[i] == pytest.approx(
+    assert quotient("bollinger_position") == pytest.approx((close[i] - last.mean()) / last.std(ddof=1))
+    assert quotient("below_high_medium") == pytest.approx(
         (CANDLES.high[i - 11 : i + 1].max() - close[i]) / atr
     )
-    assert column("above_low_medium")[i] == pytest.approx(
-        (close[i] - CANDLES.low[i - 11 : i + 1].min()) / atr
-    )
+    assert quotient("above_low_medium") == pytest.approx((close[i] - CANDLES.low[i - 11 : i + 1].min()) / atr)
     seconds = CANDLES.open_time[i] // 1000 % 86_400
     assert column("day_cos")[i] == pytest.approx(np.cos(2 * np.pi * seconds / 86_400))
+
+
+def standing_still(candles, first, bars):
+    """The same market, whose price and volume stop for some bars, as an exchange's halt is filled in."""
+    held = {name: getattr(candles, name).copy() for name in COLUMNS[1:]}
+    for name in COLUMNS[1:5]:
+        held[name][first : first + bars] = held["close"][first - 1]
+    held["volume"][first : first + bars] = 0.0
+    return replace(candles, **held)
 
 
 def test_a_market_at_rest():
     """A market that does not move has finite features too."""
     rest = replace(CANDLES, **{name: np.full(300, 5.0) for name in COLUMNS[1:5]}, volume=np.zeros(300))
     assert np.isfinite(build_features(rest, SETTINGS).X[40:]).all()
+
+
+@pytest.mark.parametrize("bars", [24, 288, 2000])
+def test_a_standstill_explodes_no_feature(bars):
+    """While an average range decays towards 0, and after it, what is measured against it stays within 1."""
+    moving = synthetic_candles("BTCUSDC", "5m", 3000, seed=1)
+    features = build_features(standing_still(moving, 500, bars), SETTINGS)
+    bounded = [at for at, name in enumerate(features.names) if not name.startswith("rsi")]
+
+    assert np.isfinite(features.X[40:]).all()
+    assert np.abs(features.X[40:, bounded]).max() <= 1.0
+    assert features.X[40:].max() <= 100.0
+
+
+def test_measures_rise_with_the_quotient_they_stand_for():
+    """A bounded measure orders bars as the plain quotient does, so that a tree can split where it would."""
+    atr = average_true_range(CANDLES, SETTINGS.atr_bars)[40:]
+    plain = (pl.Series(CANDLES.high).rolling_max(12).to_numpy() - CANDLES.close)[40:] / atr
+    bounded = column("below_high_medium")[40:]
+
+    assert (np.diff(bounded[np.argsort(plain)]) >= 0).all()
 
 
 def test_too_few_bars():

@@ -101,6 +101,22 @@ def test_a_market_at_rest_is_invalid():
     assert not buy_labels(bars(*[(100, 100, 100)] * 9), **SETTINGS).valid.any()
 
 
+def test_a_standstill_has_no_labels():
+    """Bars whose ATR looks back on too few bars that moved have no label, and the bars around keep theirs."""
+    moving = synthetic_candles("BTCUSDC", "5m", 200, seed=1)
+    held = {name: getattr(moving, name).copy() for name in COLUMNS[1:5]}
+    price = held["close"][99]
+    for column in held.values():
+        column[100:120] = price
+    settings = SETTINGS | {"atr_period": 10}
+    half, all_of_them = (
+        buy_labels(replace(moving, **held), **settings, moving_share=share).valid for share in (0.5, 1.0)
+    )
+
+    assert (np.flatnonzero(~half[9:197]) + 9).tolist() == [*range(105, 124)]
+    assert (np.flatnonzero(~all_of_them[9:197]) + 9).tolist() == [*range(100, 129)]
+
+
 def test_a_label_never_spans_a_gap():
     """Bars whose horizon crosses a gap in time have no label."""
     whole = synthetic_candles("BTCUSDC", "5m", 100, seed=1)

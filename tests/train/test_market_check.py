@@ -80,6 +80,32 @@ def test_zero_volume_is_a_warning():
     assert (finding.kind, finding.severity, finding.n_bars) == ("zero_volume", "warning", 2)
 
 
+def test_a_standstill_is_found_and_counted():
+    """Bars in which nothing moves are one finding; too large a share is refused with the cause."""
+    stopped = {name: getattr(GOOD, name).copy() for name in COLUMNS[1:5]}
+    price = stopped["close"][49]
+    for column in stopped.values():
+        column[50:54] = price
+    halted = replace(GOOD, **stopped)
+
+    (found,) = require_fit(halted, max_still_share=0.04)
+    assert (found.kind, found.severity, found.n_bars, found.first_bar) == ("standstill", "warning", 4, 50)
+    assert "stood still in 4.00% of the bars" in found.message
+    assert "the longest run is 4 bars" in found.message
+    with pytest.raises(UnfitData, match=r"at most 3\.90% may") as refused:
+        require_fit(halted, max_still_share=0.039)
+    assert "train on other months" in str(refused.value)
+
+
+def test_one_still_price_is_no_standstill():
+    """A bar without a range that opened elsewhere than the last one closed has moved."""
+    jumped = {name: getattr(GOOD, name).copy() for name in COLUMNS[1:5]}
+    for column in jumped.values():
+        column[50] = GOOD.close[49] * 1.01
+
+    assert kinds(replace(GOOD, **jumped)) == []
+
+
 def test_gaps_can_be_tolerated():
     """Gaps up to the tolerated share of bars, inclusive, are a warning."""
     gappy = taken([*range(50), *range(60, 100)])

@@ -17,6 +17,7 @@ from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_FINDING, EXIT_OK, DataError, MissingData, UsageError
 
 if TYPE_CHECKING:
+    from setpoint.declare.parameters import Scalar
     from setpoint.train.market import Candles
     from setpoint.train.market_archive import Pulled
 
@@ -105,7 +106,8 @@ def check(
         markets = _markets_in(Path(where), timeframe)
     else:
         markets = [(symbol, timeframe or _seeded_timeframe()) for symbol in _universe()]
-    rows = [_check(where, symbol, each, last_bars) for symbol, each in markets]
+    still = float(_seeded("market_still_share"))
+    rows = [_check(where, symbol, each, last_bars, still) for symbol, each in markets]
     if as_json:
         print_json({"folder": where, "markets": [row._asdict() for row in rows]})
     else:
@@ -127,7 +129,9 @@ class Checked(NamedTuple):
     refused: bool
 
 
-def _check(folder: str, symbol: str, timeframe: str, last_bars: int | None) -> Checked:
+def _check(
+    folder: str, symbol: str, timeframe: str, last_bars: int | None, max_still_share: float
+) -> Checked:
     from setpoint.train.market import load_candles
     from setpoint.train.market_check import validate
 
@@ -135,7 +139,7 @@ def _check(folder: str, symbol: str, timeframe: str, last_bars: int | None) -> C
         candles = load_candles(folder, symbol, timeframe, last_bars)
     except DataError as problem:
         return Checked(symbol, timeframe, "", 0, "", "", "", [f"error: {problem.message}"], refused=True)
-    findings = validate(candles)
+    findings = validate(candles, max_still_share=max_still_share)
     return Checked(
         symbol,
         timeframe,
@@ -197,13 +201,17 @@ def _universe() -> list[str]:
 
 
 def _seeded_timeframe() -> str:
-    """Return the timeframe that a sweep starts with; a database is not opened to fetch or check files."""
+    return str(_seeded("timeframe", hint="say --timeframe"))
+
+
+def _seeded(name: str, hint: str = "give it one in the seed files") -> Scalar:
+    """Return the value that a sweep starts with; a database is not opened to fetch or check files."""
     system = catalogues()
-    key = system.key_at(("timeframe",))
+    key = system.key_at((name,))
     for seed in load_seeds(settings().seeds, system):
         if key in seed.values:
-            return str(seed.values[key].value)
-    raise UsageError(f"no seed gives {key} a value.", hint="say --timeframe")
+            return seed.values[key].value
+    raise UsageError(f"no seed gives {key} a value.", hint=hint)
 
 
 def _markets_in(folder: Path, timeframe: str) -> list[tuple[str, str]]:

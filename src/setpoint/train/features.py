@@ -2,7 +2,8 @@
 
 Guarantees: row i of ``X`` depends on bars 0 .. i alone (a property test perturbs the future), every
 price measure is relative, so markets of any price look alike, and from ``first_valid`` on all values
-are finite. Refuses: windows that are out of order, and fewer bars than the longest window.
+are finite and bounded by construction, also where a market stands still (see ``_against``). Refuses:
+windows that are out of order, and fewer bars than the longest window.
 """
 
 from __future__ import annotations
@@ -168,17 +169,17 @@ def _volatility(windows: Mapping[str, int]) -> Columns:
     spread = {name: pl.col("step").rolling_std(bars) for name, bars in windows.items()}
     return {
         **{f"volatility_{name}": expression for name, expression in spread.items()},
-        "volatility_ratio": _ratio(spread["short"], spread["long"]),
-        "atr_ratio": _ATR / _CLOSE,
-        "atr_change": _ratio(_ATR, pl.col("atr_long")),
+        "volatility_ratio": _against(spread["short"], spread["long"]),
+        "atr_ratio": _against(_ATR, _CLOSE),
+        "atr_change": _against(_ATR, pl.col("atr_long")),
     }
 
 
 def _shape_of_bar() -> Columns:
     return {
-        "range": (_HIGH - _LOW) / _CLOSE,
-        "close_location": _ratio(_CLOSE - _LOW, _HIGH - _LOW),
-        "body": _ratio(_CLOSE - pl.col("open"), _HIGH - _LOW),
+        "range": _against(_HIGH - _LOW, _CLOSE),
+        "close_location": _share(_CLOSE - _LOW, _HIGH - _LOW),
+        "body": _share(_CLOSE - pl.col("open"), _HIGH - _LOW),
     }
 
 
@@ -189,10 +190,10 @@ def _oscillators(settings: FeatureSettings) -> Columns:
     return {
         "rsi": pl.col("rsi"),
         "rsi_medium": pl.col("rsi_medium"),
-        "macd": _ratio(macd, _ATR),
-        "macd_histogram": _ratio(macd - _ewm(macd, settings.macd_signal_bars), _ATR),
-        "bollinger_position": _ratio(_CLOSE - mean, spread),
-        "bollinger_width": spread / mean,
+        "macd": _against(macd, _ATR),
+        "macd_histogram": _against(macd - _ewm(macd, settings.macd_signal_bars), _ATR),
+        "bollinger_position": _against(_CLOSE - mean, spread),
+        "bollinger_width": _against(spread, mean),
     }
 
 
@@ -200,20 +201,22 @@ def _volumes(windows: Mapping[str, int]) -> Columns:
     short, long = windows["short"], windows["long"]
     traded = pl.col("traded").rolling_sum(short)
     return {
-        "volume_z_short": _ratio(_VOLUME - _VOLUME.rolling_mean(short), _VOLUME.rolling_std(short)),
-        "volume_z_long": _ratio(_VOLUME - _VOLUME.rolling_mean(long), _VOLUME.rolling_std(long)),
-        "volume_pressure": _ratio(pl.col("signed_volume").rolling_sum(short), traded),
+        "volume_z_short": _against(_VOLUME - _VOLUME.rolling_mean(short), _VOLUME.rolling_std(short)),
+        "volume_z_long": _against(_VOLUME - _VOLUME.rolling_mean(long), _VOLUME.rolling_std(long)),
+        "volume_pressure": _share(pl.col("signed_volume").rolling_sum(short), traded),
     }
 
 
 def _extremes(windows: Mapping[str, int]) -> Columns:
-    below = {f"below_high_{n}": _ratio(_HIGH.rolling_max(bars) - _CLOSE, _ATR) for n, bars in windows.items()}
-    above = {f"above_low_{n}": _ratio(_CLOSE - _LOW.rolling_min(bars), _ATR) for n, bars in windows.items()}
+    below = {
+        f"below_high_{n}": _against(_HIGH.rolling_max(bars) - _CLOSE, _ATR) for n, bars in windows.items()
+    }
+    above = {f"above_low_{n}": _against(_CLOSE - _LOW.rolling_min(bars), _ATR) for n, bars in windows.items()}
     return {**below, **above}
 
 
 def _trends(windows: Mapping[str, int]) -> Columns:
-    return {f"trend_{name}": _ratio(_CLOSE - _ewm(_CLOSE, bars), _ATR) for name, bars in windows.items()}
+    return {f"trend_{name}": _against(_CLOSE - _ewm(_CLOSE, bars), _ATR) for name, bars in windows.items()}
 
 
 def _calendar() -> Columns:
@@ -228,6 +231,15 @@ def _ewm(values: pl.Expr, bars: int) -> pl.Expr:
     return values.ewm_mean(span=bars, adjust=False)
 
 
-def _ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
-    """Divide; 0 where the whole is 0, which a market that stands still makes it."""
-    return pl.when(whole == 0).then(0.0).otherwise(part / whole)
+def _against(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """Measure ``part`` against a ``whole`` that is not negative: ``part / (|part| + whole)``, from -1 to 1.
+
+    It rises with the quotient, so that a tree finds the same splits in it, and cannot explode where the whole
+    decays towards 0, as an average range does while a market stands still: there quotients reach 1e9.
+    """
+    return _share(part, part.abs() + whole)
+
+
+def _share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """Divide by a whole that bounds the part; 0 where it is 0. The clip is for the last bit alone."""
+    return pl.when(whole == 0).then(0.0).otherwise(part / whole).clip(-1.0, 1.0)

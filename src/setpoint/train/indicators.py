@@ -31,14 +31,20 @@ def wilder_mean(values: NDArray[np.float64], period: int) -> NDArray[np.float64]
 
 
 def average_true_range(candles: Candles, period: int) -> NDArray[np.float64]:
-    """Return Wilder's ATR in quote units, shape ``(n_bars,)``; NaN for the first ``period - 1`` bars.
+    """Return Wilder's ATR in quote units, shape ``(n_bars,)``; NaN for the first ``period - 1`` bars."""
+    return wilder_mean(true_range(candles), period)
 
-    The first bar has no close before it: its true range is its high less its low.
+
+def true_range(candles: Candles) -> NDArray[np.float64]:
+    """Return how far each bar's prices and the close before it lie apart, shape ``(n_bars,)``.
+
+    The first bar has no close before it: its true range is its high less its low. A bar whose true range is
+    0 stands still: nothing moved in it, nor since the bar before.
     """
     before = np.concatenate([candles.close[:1], candles.close[:-1]])
-    true_range = np.maximum(candles.high, before) - np.minimum(candles.low, before)
-    true_range[:1] = candles.high[:1] - candles.low[:1]
-    return wilder_mean(true_range, period)
+    spread: NDArray[np.float64] = np.maximum(candles.high, before) - np.minimum(candles.low, before)
+    spread[:1] = candles.high[:1] - candles.low[:1]
+    return spread
 
 
 def relative_strength(close: NDArray[np.float64], period: int) -> NDArray[np.float64]:

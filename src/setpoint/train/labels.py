@@ -9,8 +9,9 @@ A bar is BUY when a high of bars i+1 .. i+h reaches c[i] + target_atr * a[i] bef
 c[i] - stop_atr * a[i]; both are reached by touching. A bar that touches both counts as a fall.
 
 Guarantees: a label looks at bars i+1 .. ``end[i]`` and no other. Refuses to label a bar without a full
-horizon behind it, one whose horizon spans a gap in time, and one without a positive ATR: ``valid`` is
-False there. Source: Lopez de Prado, Advances in Financial Machine Learning (2018), section 3.4.
+horizon behind it, one whose horizon spans a gap in time, one without a positive ATR, and one whose ATR looks
+back on a market that stands still, where it decays to distances that mean nothing: ``valid`` is False
+there. Source: Lopez de Prado, Advances in Financial Machine Learning (2018), section 3.4.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from setpoint.errors import InvalidValue
-from setpoint.train.indicators import average_true_range
+from setpoint.train.indicators import average_true_range, true_range
 from setpoint.train.market import bar_ms, bars_per_hour
 
 if TYPE_CHECKING:
@@ -93,11 +94,19 @@ def horizon_bars(timeframe: str, horizon_hours: float) -> int:
 
 
 def buy_labels(
-    candles: Candles, *, atr_period: int, stop_atr: float, target_atr: float, horizon_bars: int
+    candles: Candles,
+    *,
+    atr_period: int,
+    stop_atr: float,
+    target_atr: float,
+    horizon_bars: int,
+    moving_share: float = 1.0,
 ) -> Labels:
     """Label every bar of ``candles``; ``candles`` must be fit for training.
 
     A stop or target is taken to fill at its own price, even when the market jumped over it.
+    ``moving_share`` is the least share, inclusive, of the ``atr_period`` bars up to and with a bar that must
+    have moved for it to have a label; where it is not given, none may stand still.
 
     Raises:
         InvalidValue: a period or horizon below one bar, or a barrier that is no distance.
@@ -109,7 +118,7 @@ def buy_labels(
         )
     atr = average_true_range(candles, atr_period)
     stop, target = candles.close - stop_atr * atr, candles.close + target_atr * atr
-    valid = _labelled(candles, horizon_bars) & (atr > 0)
+    valid = _labelled(candles, horizon_bars) & (atr > 0) & _moving(candles, atr_period, moving_share)
     bought, end = _first_touch(candles, stop, target, valid, horizon_bars)
     last_close = candles.close[np.minimum(np.arange(len(candles)) + horizon_bars, len(candles) - 1)]
     exit_price = np.select([bought == 1, bought == -1], [target, stop], last_close)
@@ -124,6 +133,14 @@ def _labelled(candles: Candles, horizon_bars: int) -> NDArray[np.bool_]:
         span_ms = candles.open_time[horizon_bars:] - candles.open_time[:-horizon_bars]
         labelled[:-horizon_bars] = span_ms == horizon_bars * bar_ms(candles.timeframe)
     return labelled
+
+
+def _moving(candles: Candles, period: int, share: float) -> NDArray[np.bool_]:
+    """Say which bars end ``period`` bars of which at least ``share`` moved; looks back alone."""
+    moved = np.concatenate([[0], np.cumsum(true_range(candles) > 0)])
+    first = np.maximum(np.arange(len(candles)) + 1 - period, 0)
+    moving: NDArray[np.bool_] = moved[1:] - moved[first] >= share * period
+    return moving
 
 
 def _first_touch(

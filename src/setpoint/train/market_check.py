@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from setpoint.errors import UnfitData
+from setpoint.train.indicators import true_range
 from setpoint.train.market import bar_ms
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Finding(NamedTuple):
     """One kind of defect in one set of candles."""
 
     #: Stable name: ``empty``, ``wrong_time_unit``, ``order``, ``duplicates``, ``misaligned``, ``gaps``,
-    #: ``not_finite``, ``not_positive``, ``impossible_bar`` or ``zero_volume``.
+    #: ``not_finite``, ``not_positive``, ``impossible_bar``, ``standstill`` or ``zero_volume``.
     kind: str
     #: ``"error"`` or ``"warning"``.
     severity: str
@@ -46,37 +47,51 @@ class Finding(NamedTuple):
         return f"{self.severity}: {self.message} ({self.n_bars} bars, first at bar {self.first_bar})"
 
 
-def validate(candles: Candles, max_missing_share: float = 0.0) -> list[Finding]:
+def validate(candles: Candles, max_missing_share: float = 0.0, max_still_share: float = 0.0) -> list[Finding]:
     """List what is wrong, errors first.
 
     Missing bars are an error when they are more than ``max_missing_share`` of the bars that should be
-    there, else a warning; labels never span a gap either way. Bars without volume are a warning: a
+    there, else a warning; labels never span a gap either way. Bars in which nothing moved are an error when
+    they are more than ``max_still_share`` of the bars, else a warning. Bars without volume are a warning: a
     quiet market is real.
     """
     if not len(candles):
         return [Finding("empty", "error", 0, 0, "there are no bars")]
-    found = [*_time_findings(candles, max_missing_share), *_price_findings(candles)]
+    found = [
+        *_time_findings(candles, max_missing_share),
+        *_price_findings(candles),
+        *_standstill_findings(candles, max_still_share),
+    ]
     return sorted(found, key=lambda finding: finding.severity)
 
 
-def require_fit(candles: Candles, max_missing_share: float = 0.0) -> list[Finding]:
+def require_fit(
+    candles: Candles, max_missing_share: float = 0.0, max_still_share: float = 0.0
+) -> list[Finding]:
     """Return the warnings of ``validate``.
 
     Raises:
         UnfitData: there is an error; the message is the whole report, ``where["findings"]`` its parts.
     """
-    findings = validate(candles, max_missing_share)
+    findings = validate(candles, max_missing_share, max_still_share)
     if any(finding.severity == "error" for finding in findings):
         name = f"{candles.symbol_used} {candles.timeframe}"
         raise UnfitData(
             f"the candles of {name} ({candles.source}) are unfit for training:\n"
             + "\n".join(f"  {finding}" for finding in findings),
-            hint="mend or pull the file again: setpoint market pull",
+            hint=_way_out(findings),
             symbol=candles.symbol,
             timeframe=candles.timeframe,
             findings=findings,
         )
     return findings
+
+
+def _way_out(findings: list[Finding]) -> str:
+    errors = {finding.kind for finding in findings if finding.severity == "error"}
+    if errors == {"standstill"}:
+        return "train on other months, or leave the symbol out: a market that stands still teaches nothing"
+    return "mend or pull the file again: setpoint market pull"
 
 
 def _time_findings(candles: Candles, max_missing_share: float) -> Iterator[Finding]:
@@ -119,6 +134,22 @@ def _price_findings(candles: Candles) -> Iterator[Finding]:
         "impossible_bar", "error", finite & impossible, "high or low lies inside the bar's body"
     )
     yield from _found("zero_volume", "warning", candles.volume == 0, "bars have no volume")
+
+
+def _standstill_findings(candles: Candles, max_still_share: float) -> Iterator[Finding]:
+    still = true_range(candles) == 0
+    share = float(still.mean())
+    severity = "error" if share > max_still_share else "warning"
+    message = (
+        f"the market stood still in {share:.2%} of the bars, at most {max_still_share:.2%} may; "
+        f"the longest run is {_longest_run(still)} bars"
+    )
+    yield from _found("standstill", severity, still, message)
+
+
+def _longest_run(bars: NDArray[np.bool_]) -> int:
+    edges = np.flatnonzero(np.diff(bars.astype(np.int8), prepend=0, append=0))
+    return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def _found(kind: str, severity: str, bars: NDArray[np.bool_], message: str) -> Iterator[Finding]:

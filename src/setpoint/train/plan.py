@@ -147,7 +147,8 @@ def make_plan(
     _require_values(own)
     symbols = dict.fromkeys(place.symbol for place in places)
     candles = {symbol: read_market(symbol, recipe, market_folder) for symbol in symbols}
-    data = {symbol: _checked(one) for symbol, one in candles.items()}
+    still = recipe.setting("market_still_share")
+    data = {symbol: _checked(one, still) for symbol, one in candles.items()}
     _require_folds(own, candles)
     threads = recipe.setting("threads")
     now = datetime.now(UTC)
@@ -220,8 +221,8 @@ def _require_folds(own: Mapping[Place, Hyperparams], candles: Mapping[str, Candl
         prepare(min((candles[symbol] for symbol in symbols), key=len), Recipe(_rehearsal(hp)))
 
 
-def _checked(candles: Candles) -> dict[str, Any]:
-    findings = require_fit(candles)
+def _checked(candles: Candles, max_still_share: float) -> dict[str, Any]:
+    findings = require_fit(candles, max_still_share=max_still_share)
     return {
         "hash": candles.data_hash,
         "source": candles.source,

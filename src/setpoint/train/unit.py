@@ -65,6 +65,7 @@ def prepare(candles: Candles, recipe: Recipe) -> Market:
         stop_atr=recipe.setting("label_stop_atr"),
         target_atr=recipe.setting("label_target_atr"),
         horizon_bars=horizon_bars(candles.timeframe, recipe.setting("label_horizon_hours")),
+        moving_share=recipe.setting("label_moving_share"),
     )
     features = build_features(candles, recipe.features)
     usable = labels.valid.copy()
