@@ -60,7 +60,7 @@ class Settings:
     market_data: str = _setting(
         "SETPOINT_MARKET_DATA",
         "",
-        "Folder of candles, <SYMBOL>-<TIMEFRAME>.parquet or .csv; empty means what a pull left in home.",
+        "Folder of candles, <SYMBOL>-<TIMEFRAME>.parquet, .feather or .csv; empty: what a pull left in home.",
     )
     snapshot: str = _setting("SETPOINT_SNAPSHOT", "", "Path of the snapshot file this process is pinned to.")
     snapshot_hash: str = _setting("SETPOINT_SNAPSHOT_HASH", "", "Hash that the snapshot file must have.")

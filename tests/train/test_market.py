@@ -2,12 +2,14 @@ import hashlib
 import os
 import struct
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
 from setpoint.errors import MissingData, UnfitData, UsageError
+from setpoint.train.candle_files import candle_files, market_of
 from setpoint.train.market import bar_ms, bars_per_hour, load_candles
 from setpoint.train.market_check import require_fit
 from setpoint.train.market_files import COLUMNS
@@ -40,6 +42,50 @@ def test_parquet_is_read(tmp_path):
     assert_read(candles)
     assert (candles.source, candles.symbol, candles.symbol_used) == ("real", "BTCUSDT", "BTCUSDT")
     assert candles.open_time.dtype == np.int64
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("name", ["BTC_USDT-5m", "BTCUSDT-5m"])
+def test_freqtrades_feather_files_are_read(tmp_path, name, unit):
+    """A Feather file as freqtrade writes it: its spelling of the pair, its column `date`, compressed."""
+    frame = table(lambda ms: datetime.fromtimestamp(ms / 1000, UTC)).rename({"open_time": "date"})
+    frame = frame.with_columns(pl.col("date").cast(pl.Datetime(unit, "UTC")))
+    frame.write_ipc(tmp_path / f"{name}.feather", compression="lz4")
+
+    candles = load_candles(tmp_path, "BTCUSDT", "5m")
+    assert_read(candles)
+    assert (candles.source, candles.symbol_used) == ("real", "BTCUSDT")
+    assert load_candles(tmp_path, "BTCUSDC", "5m").source == "proxy"
+
+
+def test_every_name_that_is_looked_for_is_read_as_its_market():
+    """What lists files and what loads them agree on names, in each spelling and format."""
+    found = {path.name: market_of(path.name) for _, path in candle_files(Path(), "BTCUSDT", "5m")}
+
+    assert {"BTCUSDT-5m.parquet", "BTC_USDT-5m.feather", "BTCUSDC-5m.csv"} < found.keys()
+    assert {name: f"{symbol}-{bar}" for name, (symbol, bar) in found.items()} == {
+        name: name.split(".")[0].replace("_", "") for name in found
+    }
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda folder: table(lambda ms: ms + 0.5).write_csv(folder / "BTCUSDT-5m.csv"),
+        lambda folder: table(
+            lambda ms: datetime.fromtimestamp(ms / 1000, UTC) + timedelta(microseconds=500)
+        ).write_parquet(folder / "BTCUSDT-5m.parquet"),
+        lambda folder: (folder / "BTCUSDT-5m.csv").write_text(
+            archive_csv(unit=1000).replace("000,10", "500,10")
+        ),
+    ],
+    ids=["number", "datetime", "archive's microseconds"],
+)
+def test_fractions_of_a_millisecond_are_refused(tmp_path, write):
+    """A time between two milliseconds would be cut to another time, so it is named instead."""
+    write(tmp_path)
+    with pytest.raises(UnfitData, match=r"fractions of a millisecond, first 1735689300000\.5 ms in row 0"):
+        load_candles(tmp_path, "BTCUSDT", "5m")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from setpoint.settings import Settings
 from setpoint.train.market_synthetic import synthetic_candles
 from setpoint.train.plan import cores, make_plan, read_plan
 from setpoint.train.recipe import Recipe
+from setpoint.train.sweep import begin, sweep
 from setpoint.train.unit_values import pin_units
 
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
@@ -158,6 +159,32 @@ def test_candles_that_changed_since_planning_are_refused(pinned, market):
 
     with pytest.raises(UnfitData, match=f"candles of BTCUSDC changed since run {plan.run}"):
         plan.candles("BTCUSDC", Recipe(hp.base))
+
+
+class Nowhere:
+    """A recorder that keeps nothing."""
+
+    def start(self, plan, snapshots):
+        """Accept the run."""
+
+    def deliver(self, plan, entry):
+        """Accept an outcome."""
+
+    def finish(self, plan, outcome):
+        """Accept the end."""
+
+
+def test_a_resumed_run_notices_changed_candles_before_its_first_unit(pinned, market, tmp_path):
+    """One changed file stops the run before anything trains, also when the first units do not read it."""
+    hp = pinned()
+    plan = make_plan(hp, str(market), 1)
+    begin(plan, hp.snapshots, tmp_path / "home")
+    damage(market / "UNIUSDC-5m.csv", lambda rows: [[*rows[0][:5], 1.0], *rows[1:]])
+    seen = []
+
+    with pytest.raises(UnfitData, match=f"candles of UNIUSDC changed since run {plan.run}"):
+        sweep(tmp_path / "home", plan.run, Settings.catalogues, Nowhere(), seen.append)
+    assert seen == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -12,9 +11,10 @@ import typer
 from setpoint.cli.app import Json, app, catalogues, settings
 from setpoint.cli.bars import Bars
 from setpoint.cli.output import err, out, print_json, table
-from setpoint.cli.sweep import CANDLE_ENDINGS, market_folder, pulled_folder
+from setpoint.cli.sweep import market_folder, pulled_folder
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_FINDING, EXIT_OK, DataError, MissingData, UsageError
+from setpoint.train.candle_files import ENDINGS, market_of
 
 if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar
@@ -28,7 +28,6 @@ market = typer.Typer(
 )
 app.add_typer(market)
 
-_CANDLE_FILE = re.compile(rf"([A-Z0-9]+)-([0-9]+[mh])\.({'|'.join(CANDLE_ENDINGS)})")
 #: Characters of an ISO 8601 time that are its day.
 _DAY = 10
 Timeframe = Annotated[
@@ -215,11 +214,11 @@ def _seeded(name: str, hint: str = "give it one in the seed files") -> Scalar:
 
 
 def _markets_in(folder: Path, timeframe: str) -> list[tuple[str, str]]:
-    named = (_CANDLE_FILE.fullmatch(entry.name) for entry in sorted(folder.iterdir()))
-    found = dict.fromkeys((name[1], name[2]) for name in named if name and timeframe in {"", name[2]})
+    named = (market_of(entry.name) for entry in sorted(folder.iterdir()))
+    found = dict.fromkeys(market for market in named if market and timeframe in {"", market[1]})
     if not found:
         raise MissingData(
-            f"{folder} holds no file named <SYMBOL>-<TIMEFRAME>.{' or .'.join(CANDLE_ENDINGS)}.",
+            f"{folder} holds no file named <SYMBOL>-<TIMEFRAME>.{' or .'.join(ENDINGS)}.",
             hint="setpoint market pull --help",
         )
     return list(found)

@@ -23,6 +23,7 @@ from setpoint.errors import (
     UnknownRun,
     UsageError,
 )
+from setpoint.train.candle_files import market_of
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from setpoint.train.sweep import Progress
 
 SYNTHETIC = "synthetic"
-CANDLE_ENDINGS = ("parquet", "csv")
 Data = Annotated[
     str,
     typer.Option(
@@ -172,7 +172,7 @@ def pulled_folder() -> Path:
 
 def _pulled() -> str:
     folder = pulled_folder()
-    return str(folder) if any(any(folder.glob(f"*-*.{ending}")) for ending in CANDLE_ENDINGS) else ""
+    return str(folder) if any(market_of(file.name) for file in folder.glob("*-*")) else ""
 
 
 def follow(opened: Door, run: str) -> Progress:

@@ -17,18 +17,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from setpoint.errors import MissingData, UsageError
+from setpoint.train.candle_files import candle_files
 from setpoint.train.market_files import COLUMNS, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
 _HASH_FORMAT = b"setpoint-candles-1\n"
-# Dollar stablecoins trade within a fraction of a per cent of each other, so their candles stand in for one
-# another in development. Never silently: such candles carry source "proxy".
-_DOLLAR_QUOTES = ("USDC", "USDT", "FDUSD", "BUSD")
 _SYMBOL = re.compile(r"[A-Z0-9]{2,24}")
 
 
@@ -101,7 +99,7 @@ def check_symbol(symbol: str) -> str:
 
 
 def load_candles(folder: str | Path, symbol: str, timeframe: str, last_bars: int | None = None) -> Candles:
-    """Read ``<SYMBOL>-<timeframe>.parquet`` or ``.csv`` from ``folder``.
+    """Read ``<SYMBOL>-<timeframe>`` from ``folder``, in any of the formats and spellings of ``candle_files``.
 
     When the symbol itself is absent, the same asset quoted in another dollar stablecoin is used and
     labelled ``"proxy"``. ``last_bars`` keeps only that many newest bars; 0 and None keep all.
@@ -115,7 +113,7 @@ def load_candles(folder: str | Path, symbol: str, timeframe: str, last_bars: int
     newest = last_bars or 0
     if newest < 0:
         raise UsageError(f"last_bars = {last_bars}: expected 0 (all bars) or a positive number.")
-    wanted = list(_files(Path(folder), check_symbol(symbol), timeframe))
+    wanted = list(candle_files(Path(folder), check_symbol(symbol), timeframe))
     for used, path in wanted:
         if path.is_file():
             columns = {name: values[-newest:] for name, values in read_table(path).items()}
@@ -127,20 +125,6 @@ def load_candles(folder: str | Path, symbol: str, timeframe: str, last_bars: int
         symbol=symbol,
         timeframe=timeframe,
     )
-
-
-def _files(folder: Path, symbol: str, timeframe: str) -> Iterator[tuple[str, Path]]:
-    for used in (symbol, *_proxies(symbol)):
-        for ending in ("parquet", "csv"):
-            yield used, folder / f"{used}-{timeframe}.{ending}"
-
-
-def _proxies(symbol: str) -> Iterator[str]:
-    for quote in _DOLLAR_QUOTES:
-        if symbol.endswith(quote) and symbol != quote:
-            asset = symbol.removesuffix(quote)
-            yield from (asset + other for other in _DOLLAR_QUOTES if other != quote)
-            return
 
 
 def _candles(columns: Mapping[str, NDArray[np.generic]], **names: str) -> Candles:

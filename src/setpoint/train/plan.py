@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from setpoint.declare.loading import load_catalogues
 from setpoint.errors import CorruptSnapshot, UnfitData, UsageError
 from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.snapshot import write_atomically
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.resolve.hyperparams_set import HyperparamsSet
+    from setpoint.resolve.snapshot import Snapshot
 
 PLAN_FILE, SNAPSHOTS_FILE, JOURNAL_FILE, EVENTS_FILE = (
     "plan.json",
@@ -102,6 +104,15 @@ class Plan:
                 hint="bring the old data back, or start a new sweep",
             )
         return candles
+
+    def require_candles(self, snapshot: Snapshot, catalogues: str) -> None:
+        """Hold that every symbol's bars are still the planned ones; raises as ``candles``.
+
+        Workers hold it again for what they load; here it costs no unit to learn it.
+        """
+        recipe = Recipe(Hyperparams(snapshot, load_catalogues(catalogues)))
+        for symbol in self.data:
+            self.candles(symbol, recipe)
 
 
 def read_plan(folder: Path) -> Plan:

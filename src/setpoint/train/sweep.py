@@ -171,7 +171,8 @@ def sweep(
     Raises:
         UnknownRun: no such run was begun in this home.
         SweepRunning: another sweep runs in this home.
-        MissingData, UnfitData: the planned candles are gone or changed; the run is resumable with them.
+        MissingData, UnfitData: the planned candles are gone or changed, which is noticed before the first
+            unit is trained; the run is resumable with them.
         StorageFull: the journal cannot be written; the run is resumable.
         TrainingError: a worker process died; the run is resumable.
         SetpointError: the recorder refuses the run before anything was trained.
@@ -192,6 +193,8 @@ def sweep(
         delivery.send()
         if delivery.refusal:
             raise delivery.refusal
+        if progress.done < progress.total:
+            plan.require_candles(snapshots.base, catalogues)
         on_progress(progress)
         state = "interrupted"
         try:
