@@ -1,4 +1,4 @@
-"""GOVERN: brackets, names and scalars: what JSON and the flow collections of YAML have in common.
+"""GOVERN: the brackets, names and scalars of JSON.
 
 Guarantees: positions are those of the text; a list repeats the name it stands under. Judges no grammar:
 whoever calls has done so.

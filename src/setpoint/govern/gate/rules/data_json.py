@@ -54,6 +54,7 @@ def json_pairs(text: str, line: int = 1, mapping: int = 0) -> Iterator[Pair]:
 
 
 def _lines(text: str) -> Iterator[Pair]:
-    for count, line in enumerate(text.splitlines(), start=1):
+    # A text in JSON may hold what ends a line elsewhere, such as U+2028.
+    for count, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield from json_pairs(line, line=count, mapping=count * len(text))

@@ -2,7 +2,7 @@
 
 A cell is judged as a module: what it says is reported with the rule that found it, where it stands in
 the file, escapes counted. The line that would replace it is the cell's own, in Python. Metadata, results and
-prose are never read. Lines of magics and of the shell (``%``, ``!``, ``?``) are left out.
+prose are never read. Lines of magics and of the shell (``%``, ``!``, ``?``, ``files = !ls``) are left out.
 
 Guarantees: a file that is no notebook and a cell that does not parse are failures.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".ipynb",)
 
-_MAGIC = re.compile(r"\s*(?:[%!?]|\w[\w.]*\?+\s*$)")
+_MAGIC = re.compile(r"\s*(?:[%!?]|\w[\w.]*\?+\s*$|[\w.,\[\]'\" ]+=\s*(?:!|%[A-Za-z]))")
 #: Magics of a whole cell behind which Python goes on.
 _STILL_PYTHON = ("%%time", "%%timeit", "%%capture", "%%prun")
 #: What one character of a text looks like in JSON; beyond the first plane two escapes are one.
