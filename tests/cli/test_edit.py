@@ -172,3 +172,28 @@ def test_toml_has_no_null():
     """What TOML cannot say is refused."""
     with pytest.raises(InvalidDocument):
         toml_scalar(None)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("xgb/5m/gamma", [GAMMA, *(f"{GAMMA}_RANGE_{end}" for end in ("MIN", "MAX", "SCALE"))]),
+        ("xgb/5m/gamma_range", [f"{GAMMA}_RANGE_{end}" for end in ("MIN", "MAX", "SCALE")]),
+        ("label_moving_share", ["CVN_FTF_LABEL_MOVING_SHARE"]),
+    ],
+)
+def test_an_address_is_taken_as_set_takes_it(seeded, editor, address, shown):
+    """What `set` calls a key by opens that key, with its range, and nothing else."""
+    editor("")
+    assert seeded("edit", address, "-r", "look", "--yes").code == 0
+    assert list(tomllib.loads(editor.seen())) == shown
+
+
+def test_an_address_that_is_none_opens_nothing(seeded, editor):
+    """A misspelt address names what is near, and no editor starts."""
+    editor("")
+    refused = seeded("edit", "xgb/5m/gama", "-r", "look", "--yes")
+
+    assert refused.code == 4
+    assert "did you mean xgb/5m/gamma" in refused.err
+    assert "kept in" not in refused.err

@@ -109,6 +109,15 @@ def test_coverage_counts_and_names(seeded, owner_url):
     assert audit.json["undeclared"] == [{"scope": "global", "key": "CVN_HPO_OBJECTIVE"}]
 
 
+def test_the_share_of_the_455_keys_stands_beside_the_lowest(seeded, owner_url):
+    """A missing training setting moves the lowest share, not the number of the 455 keys."""
+    edit(owner_url, '{"CVN_FTF_ECE_BINS": null}')
+    audit = seeded("coverage", "--json").json
+
+    assert (audit["coverage_of"], audit["coverage_pct"]) == ("cvntrade", 100.0)
+    assert audit["lowest_pct"] == audit["catalogues"][1]["coverage_pct"] < 100.0
+
+
 def test_a_snapshot_is_what_sha256sum_names(seeded, tmp_path, app_url):
     """psql, the snapshot file, and sha256sum agree on one hash."""
     done = seeded("pin", "--out", str(tmp_path / "s.json"), "--json")

@@ -237,5 +237,6 @@ def test_coverage_is_the_audit_of_the_command(database, http_as, start):
     """Declared, seeded and read, over HTTP as on the command line."""
     found = http_as("cy").get("/v1/coverage").json()
 
-    assert found["coverage_pct"] == 100.0
+    assert found["coverage_pct"] == found["lowest_pct"] == 100.0
+    assert found["coverage_of"] == "cvntrade"
     assert [member["name"] for member in found["catalogues"]] == ["cvntrade", "cvntrade-training"]

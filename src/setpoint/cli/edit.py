@@ -30,7 +30,9 @@ DEFAULT_EDITOR = "vi"
 @app.command()
 def edit(
     reason: Reason,
-    match: Annotated[str, typer.Argument(help="Show only keys that contain this text.")] = "",
+    match: Annotated[
+        str, typer.Argument(help="Show only keys that contain this text, or are at an address, xgb/5m/gamma.")
+    ] = "",
     scope: Scope = GLOBAL_SCOPE,
     no_retry: Annotated[
         bool, typer.Option("--no-retry", help="Do not open the file again when it is wrong; exit with 3.")
@@ -44,6 +46,7 @@ def edit(
     wrong, and its path is printed.
 
     Examples: `setpoint edit XGB_5M --reason "slower learning"`,
+    `setpoint edit xgb/5m/gamma -r "less overfitting"`,
     `setpoint edit GAMMA --scope symbol=BTCUSDC --reason "BTC overfits"`
     """
     from setpoint.change.documents import read_documents

@@ -164,8 +164,14 @@ class DeliveredShape(Shape):
 
 
 class CoverageShape(Shape):
-    """Declared, seeded, read: of each catalogue."""
+    """Declared, seeded, read: of each catalogue.
+
+    ``coverage_pct`` is the share of the catalogue ``coverage_of``, the 455 hyperparameters where they are
+    declared; ``lowest_pct`` is the lowest of all catalogues.
+    """
 
     coverage_pct: float
+    coverage_of: str
+    lowest_pct: float
     catalogues: list[dict[str, Any]]
     undeclared: list[dict[str, str]]
