@@ -109,8 +109,8 @@ def test_coverage_counts_and_names(seeded, owner_url):
     assert audit.json["undeclared"] == [{"scope": "global", "key": "CVN_HPO_OBJECTIVE"}]
 
 
-def test_the_share_of_the_455_keys_stands_beside_the_lowest(seeded, owner_url):
-    """A missing training setting moves the lowest share, not the number of the 455 keys."""
+def test_the_share_of_the_hyperparameters_stands_beside_the_lowest(seeded, owner_url):
+    """A missing training setting moves the lowest share, not that of the hyperparameters."""
     edit(owner_url, '{"CVN_FTF_ECE_BINS": null}')
     audit = seeded("coverage", "--json").json
 

@@ -3,7 +3,7 @@
 Guarantees: three different findings, never one number that hides them: a declared key without a value
 (unseeded), a stored key that no catalogue declares (undeclared), a seeded key that no recorded run read
 (unread). The share that the readiness document calls ``harness.hp_coverage_pct`` (section 1) is that of one
-catalogue, the 455 keys, whatever other catalogues the system has; the lowest share stands beside it.
+catalogue, ``cvntrade``, whatever other catalogues the system has; the lowest share stands beside it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def coverage(
 ) -> int:
     """Audit which keys are declared, seeded and really read.
 
-    With `--json`, `coverage_pct` is the share of the 455 hyperparameters, `lowest_pct` that of the catalogue
+    With `--json`, `coverage_pct` is the share of the hyperparameters, `lowest_pct` that of the catalogue
     with the lowest one.
 
     Example: `setpoint coverage --fail-under 95`

@@ -166,7 +166,7 @@ class DeliveredShape(Shape):
 class CoverageShape(Shape):
     """Declared, seeded, read: of each catalogue.
 
-    ``coverage_pct`` is the share of the catalogue ``coverage_of``, the 455 hyperparameters where they are
+    ``coverage_pct`` is the share of the catalogue ``coverage_of``, the hyperparameters where they are
     declared; ``lowest_pct`` is the lowest of all catalogues.
     """
 
