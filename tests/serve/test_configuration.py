@@ -62,10 +62,26 @@ def test_a_write_needs_the_revision_it_was_made_over(seeded, http_as):
 
     assert http_as("ada").patch("/v1/config/global", **edits).status_code == 428
     assert http_as("ada").delete("/v1/config/profile=demo?reason=x").status_code == 428
-    for stale in ('"0"', '"2"', "*", ",", "newest", f'"{2**64}"', '"-1"', '"1", "2"'):
+    for stale in ('"0"', '"2"', "*", ",", "newest", f'"{2**64}"', '"-1"', "1", '"1" "2"'):
         answer = http_as("ada").patch("/v1/config/global", headers={"If-Match": stale}, **edits)
         assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), stale
     assert seeded.fetch_one("read_chain_head") == head
+
+
+def test_an_if_match_is_a_set_of_revisions(seeded, edit, http_as):
+    """A list passes when one of its tags names what stands, and never for what its digits spell together."""
+    while (
+        revision := edit({KEY: 0.07 + seeded.fetch_one("read_chain_head")["id"] / 1e4}).json()["revision"]
+    ) < 12:
+        pass
+    write = {"json": {"set": {KEY: 0.09}, "reason": "a set"}}
+    tens, ones = divmod(revision, 10)
+    for stale in (f'"{tens}", "{ones}"', f'W/"{tens}",W/"{ones}"', f'"{revision},"', f'"{revision}'):
+        refused = http_as("ada").patch("/v1/config/global", headers={"If-Match": stale}, **write)
+        assert refused.status_code == 412, stale
+
+    given = {"If-Match": f', "{revision - 1}" ,,W/"{revision}"'}
+    assert http_as("ada").patch("/v1/config/global", headers=given, **write).status_code == 200
 
 
 def test_only_writers_write(seeded, http_as, plane):

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from documents import write_document
 from setpoint.errors import (
@@ -21,7 +22,7 @@ from setpoint.errors import (
     UsageError,
 )
 from setpoint.settings import Settings
-from setpoint.store import connect, queries
+from setpoint.store import connect, operate, queries
 from setpoint.store import database as module
 from setpoint.store.database import Database
 from setpoint.store.problems import translate
@@ -192,11 +193,36 @@ def test_unreachable_server_is_unavailable_with_a_next_step(tmp_path, url, said)
     assert "setpoint db status" in caught.value.hint
 
 
-def test_unreadable_url_is_not_repeated(tmp_path):
-    """A malformed URL may hold a password, so the error does not print it."""
-    with pytest.raises(UsageError) as caught:
-        Database.open(Settings(home=tmp_path, database_url="postgresql://u:secret@h/x?bogus=1"))
-    assert "secret" not in str(caught.value)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:secret@h/x?bogus=1",
+        "postgresql://u:hunt@secret@127.0.0.1:1/x",
+        "postgresql://u:hunt/secret@127.0.0.1:1/x",
+        "postgres://u:secret/hunt@127.0.0.1/x",
+        "postgresql://u:secret/x",
+        "postgresql://u:hu?n@secret@127.0.0.1/x",
+        "postgresql://u:p%secret@127.0.0.1:1/x",
+        "host=127.0.0.1 port=1 password=hunt secret",
+        "host=127.0.0.1 port=secret password=hunt",
+    ],
+)
+def test_unreadable_url_is_not_repeated(tmp_path, url):
+    """A URL that can be read in two ways may hold a password anywhere: it is refused, and never printed."""
+    for asked in (Database.open, operate.status, operate.migrate_database):
+        with pytest.raises(UsageError) as caught:
+            asked(Settings(home=tmp_path, database_url=url))
+        assert "secret" not in f"{caught.value}{caught.value.__cause__}"
+        assert "%25" in caught.value.hint
+        assert "%40" in caught.value.hint
+
+
+def test_an_escaped_password_is_read_whole(tmp_path):
+    """What stands escaped in a URL is the password and nothing else; several hosts may be named."""
+    held = conninfo_to_dict(connect.readable("postgresql://u:hunt%40s%2Fe%25@a:1,b:2/x"))
+    assert (held["password"], held["host"], held["port"], held["dbname"]) == ("hunt@s/e%", "a,b", "1,2", "x")
+    assert "s/e" not in connect.without_password("postgresql://u:hunt%40s%2Fe%25@a:1,b:2/x")
+    assert conninfo_to_dict(connect.readable("postgresql://u@/x?host=/run/pg"))["host"] == "/run/pg"
 
 
 def test_server_older_than_supported_is_refused(settings, monkeypatch):

@@ -19,7 +19,7 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from setpoint.errors import InvalidError, InvalidValue, PreconditionFailed, PreconditionRequired
-from setpoint.serve.conditional import is_known
+from setpoint.serve.conditional import entity_tags, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -106,13 +106,8 @@ def page_of(items: Sequence[Any], limit: int, after: str | None) -> Answer:
     return Answer({"items": items[start : start + limit], "next": following})
 
 
-def tags_in(header: str) -> list[str]:
-    """Return the entity tags of an If-Match, unquoted and without ``W/``, which some proxies add."""
-    return [tag.strip().removeprefix("W/").strip('"') for tag in header.split(",") if tag.strip()]
-
-
-def base_revision(if_match: str | None) -> int:
-    """Return the revision that a write was made over.
+def base_revisions(if_match: str | None) -> frozenset[int]:
+    """Return the revisions any of which a write was made over; `*` names none, and a write needs one.
 
     Raises:
         PreconditionRequired: If-Match is missing.
@@ -122,12 +117,12 @@ def base_revision(if_match: str | None) -> int:
         raise PreconditionRequired(
             "a write needs If-Match with the revision it was made over.", hint="GET it and send its ETag"
         )
-    revision = number_in("".join(tags_in(if_match)))
-    if revision is None:
+    numbers = (number_in(text) for text in entity_tags(if_match).texts)
+    if not (named := frozenset(number for number in numbers if number is not None)):
         raise PreconditionFailed(
             f"If-Match {if_match[:40]!r} names no revision.", hint="send the ETag of a GET"
         )
-    return revision
+    return named
 
 
 async def _write_key(

@@ -1,8 +1,9 @@
-"""SERVE: conditional requests (RFC 9110, section 13): the one reading of If-None-Match."""
+"""SERVE: conditional requests (RFC 9110, section 13): the one reading of If-Match and If-None-Match."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.responses import Response
 
@@ -10,6 +11,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from starlette.requests import Request
+
+#: What a list holds: an entity tag, weak or strong, whose text may itself hold a comma; or nothing.
+_ELEMENT = re.compile(r'[ \t]*(?:(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)")?[ \t]*(?:,|\Z)')
+
+
+class EntityTags(NamedTuple):
+    """What a header names: the texts between the quotes, or anything that there is."""
+
+    texts: frozenset[str]
+    is_any: bool = False
+
+
+def entity_tags(header: str) -> EntityTags:
+    """Return the entity tags of an If-Match or an If-None-Match; a header that is no list of them names none.
+
+    A weak tag counts as its strong one: what compresses answers on their way weakens the tags of ours, and
+    each of these names one content for ever.
+    """
+    if header.strip(" \t") == "*":
+        return EntityTags(frozenset(), is_any=True)
+    texts, at = set(), 0
+    while at < len(header):
+        found = _ELEMENT.match(header, at)
+        if found is None or found.end() == at:
+            return EntityTags(frozenset())
+        texts.add(found[1])
+        at = found.end()
+    return EntityTags(frozenset(texts - {None}))
 
 
 def unless_known(request: Request, body: bytes, headers: Mapping[str, str]) -> Response:
@@ -26,5 +55,5 @@ def is_known(if_none_match: Iterable[str], etag: str) -> bool:
         if_none_match: the header, as often as it was sent.
         etag: of the entity, quoted; strong.
     """
-    tags = (tag.strip() for header in if_none_match for tag in header.split(","))
-    return any(tag == "*" or tag.removeprefix("W/") == etag for tag in tags)
+    named = entity_tags(",".join(if_none_match))
+    return named.is_any or etag.strip('"') in named.texts

@@ -8,6 +8,7 @@ redirect the embedded server.
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
@@ -106,18 +107,41 @@ def embedded_conninfo(listening: Listening, *, login: str = APP, database: str =
     )
 
 
+#: How a password stands in a URL; nothing else of it may be printed.
+SPELLING = (
+    "write it as postgresql://user:password@host:5432/name; "
+    "in a password % is written %25, @ %40, / %2F, : %3A, ? %3F and # %23"
+)
+#: What a URL says for the database's name.
+_PATH = re.compile(r"postgres(?:ql)?://[^/]*/([^?]*)")
+_PORTS = re.compile(r"[0-9]*(?:,[0-9]*)*")
+
+
 def readable(url: str) -> str:
-    """Return a URL as a connection string.
+    """Return a URL as a connection string, of which only the password is secret.
+
+    The driver would cut a URL at the first ``@`` or ``/`` of a password that is not escaped, and take its
+    tail for a host or a database, which messages name.
 
     Raises:
         UsageError: it is none; the message does not repeat it, for it may hold a password.
     """
     try:
-        return make_conninfo(url)
+        given = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        raise UsageError(
-            "the database URL cannot be read.", hint="write it as postgresql://user@host:5432/name"
-        ) from None
+        raise UsageError("the database URL cannot be read.", hint=SPELLING) from None
+    path = _PATH.match(url)
+    is_cut = "@" in str(given.get("host", "")) or (path is not None and "@" in path[1])
+    if is_cut or not _PORTS.fullmatch(str(given.get("port", ""))):
+        raise UsageError("the database URL names no host and port that could be.", hint=SPELLING)
+    return make_conninfo(url)
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be printed; errors as ``readable``."""
+    given = conninfo_to_dict(readable(url))
+    host = f"{given.get('host', '')}:{given['port']}" if given.get("port") else str(given.get("host", ""))
+    return f"postgresql://{given.get('user', '')}@{host}/{given.get('dbname', '')}"
 
 
 def connect_app(conninfo: str, role: str = APP) -> Connection:

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from setpoint.errors import SetpointError, UsageError
 from setpoint.store import embedded, migrate, processes
-from setpoint.store.connect import Server, connect_app, embedded_conninfo, readable
+from setpoint.store.connect import Server, connect_app, embedded_conninfo, without_password
 
 if TYPE_CHECKING:
     from setpoint.settings import Settings
@@ -108,13 +108,6 @@ def migrate_database(settings: Settings) -> list[migrate.Migration]:
     """Apply what the database lacks, as the role that owns the tables; errors as ``migrate.migrate``."""
     with Server(settings) as server:
         return migrate.migrate(server.conninfo(owner=True))
-
-
-def without_password(conninfo: str) -> str:
-    """Return a connection string that may be printed; errors as ``readable``."""
-    given = conninfo_to_dict(readable(conninfo))
-    host = f"{given.get('host', '')}:{given['port']}" if given.get("port") else str(given.get("host", ""))
-    return f"postgresql://{given.get('user', '')}@{host}/{given.get('dbname', '')}"
 
 
 def _only_embedded(settings: Settings) -> None:

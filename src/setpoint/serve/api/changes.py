@@ -18,7 +18,7 @@ from setpoint.change.proposals import Proposal, amend, propose, read_change, req
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.answers import Answer, Once, etag, page, place_of, tags_in, write
+from setpoint.serve.answers import Answer, Once, etag, page, place_of, write
 from setpoint.serve.api.change_shapes import ChangeShape, ChangesShape, ImpactShape
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.shapes import State
@@ -36,6 +36,7 @@ from setpoint.serve.api.shared import (
     router_of,
 )
 from setpoint.serve.api.writing import MOST_KEYS, SOURCE, Name, Values, patch_of
+from setpoint.serve.conditional import entity_tags
 from setpoint.store.database import Database, Transaction
 
 router = router_of("changes")
@@ -157,7 +158,7 @@ def amend_change(
     plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, edits: Amendment, if_match: IfMatch = None
 ) -> Response:
     """Lay edits over the proposal in If-Match, over the document as it is now; approvals start again."""
-    known = _proposal_in(if_match)
+    known = _proposals_in(if_match)
     patch = patch_of(plane.catalogues, edits.set, edits.remove)
 
     def work(transaction: Transaction) -> Answer:
@@ -203,10 +204,10 @@ def told(
     return Answer(body, status, {**(headers or {}), "ETag": etag(change.proposal_hash)})
 
 
-def _proposal_in(if_match: str | None) -> list[str]:
+def _proposals_in(if_match: str | None) -> frozenset[str]:
     if not if_match:
         raise PreconditionRequired(
             "an amendment needs If-Match with the proposal it was made over.",
             hint="GET the change and send its ETag",
         )
-    return tags_in(if_match)
+    return entity_tags(if_match).texts

@@ -19,7 +19,7 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.answers import REVALIDATED, Answer, Once, base_revision, etag, page_of, write
+from setpoint.serve.answers import REVALIDATED, Answer, Once, base_revisions, etag, page_of, write
 from setpoint.serve.api.change_shapes import OutcomeShape
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.shapes import DocumentShape, ScopesShape
@@ -128,13 +128,13 @@ def edit_config(
     plane: PlaneOf, caller: Caller, once: Once, scope: ScopeName, edits: Edits, if_match: IfMatch = None
 ) -> Response:
     """Propose the edits as one change and apply it where policy allows; otherwise it waits (202)."""
-    base = base_revision(if_match)
+    bases = base_revisions(if_match)
     patch = patch_of(plane.catalogues, edits.set, edits.remove)
     if not patch.keys:
         raise InvalidValue("there is nothing to set or remove.", hint="give `set` or `remove`")
 
     def work(transaction: Transaction) -> Answer:
-        require_current(transaction, scope, base)
+        base = require_current(transaction, scope, bases)
         proposal = Proposal(
             scope=scope,
             reason=edits.reason,
@@ -165,11 +165,11 @@ def retire_scope(
     if_match: IfMatch = None,
 ) -> Response:
     """Empty it through a change, so that it overrides nothing; its history stays, and it can be restored."""
-    base = base_revision(if_match)
+    bases = base_revisions(if_match)
 
     def work(transaction: Transaction) -> Answer:
         proposal = retirement(transaction, plane.catalogues, scope, reason)
-        require_current(transaction, scope, base)
+        require_current(transaction, scope, bases)
         return submitted(transaction, submit_over(transaction, plane.catalogues, from_http(proposal)))
 
     return write(plane, caller, once, work)

@@ -27,7 +27,7 @@ from setpoint.errors import (
     UnknownScope,
 )
 from setpoint.serve.access.rules import WRITERS, Caller, access, public
-from setpoint.serve.answers import Answer, Once, base_revision, etag, write
+from setpoint.serve.answers import Answer, Once, base_revisions, etag, write
 from setpoint.serve.api.history_shapes import RestoreHealthShape, RestoreShape
 from setpoint.serve.api.shared import (
     Body,
@@ -80,7 +80,7 @@ def restore_revision(
 
     If-Match is optional here: a restore names what it brings back, and is judged over what stands.
     """
-    base = base_revision(if_match) if if_match else None
+    bases = base_revisions(if_match) if if_match else None
     proposal = Proposal(
         scope=scope,
         reason=wanted.reason,
@@ -90,8 +90,8 @@ def restore_revision(
     )
 
     def work(transaction: Transaction) -> Answer:
-        if base is not None:
-            require_current(transaction, scope, base)
+        if bases is not None:
+            require_current(transaction, scope, bases)
         try:
             proof = restore(
                 transaction,
@@ -101,7 +101,7 @@ def restore_revision(
                 skip_unfit=wanted.skip_unfit,
             )
         except StaleRevision as moved:
-            if base is None:
+            if bases is None:
                 raise
             raise PreconditionFailed(moved.message, hint=moved.hint) from None
         return _proven(transaction, proof)

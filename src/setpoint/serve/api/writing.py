@@ -97,8 +97,8 @@ def submitted(
     return Answer(body, status, {**(headers or {}), **named})
 
 
-def require_current(transaction: Transaction, scope: str, base: int) -> None:
-    """Hold that a scope stands where If-Match says.
+def require_current(transaction: Transaction, scope: str, bases: frozenset[int]) -> int:
+    """Hold that a scope stands at one of the revisions that If-Match names; returns it.
 
     Raises:
         UnknownScope: it has no document.
@@ -107,13 +107,15 @@ def require_current(transaction: Transaction, scope: str, base: int) -> None:
     row = transaction.fetch_one("read_scope", scope=scope)
     if row is None:
         raise no_document(scope)
-    if row["revision"] != base:
+    current: int = row["revision"]
+    if current not in bases:
         raise PreconditionFailed(
-            f"{scope} is at revision {row['revision']}, not at {base}.",
+            f"{scope} is at revision {current}, not at {' or '.join(map(str, sorted(bases)))}.",
             hint="GET it again and repeat the edit over what it says now",
             scope=scope,
-            revision=row["revision"],
+            revision=current,
         )
+    return current
 
 
 def no_document(scope: str) -> UnknownScope:
