@@ -20,6 +20,17 @@ def test_accounts_are_made_changed_and_shut_out(setpoint_command):
     assert "ada" in setpoint_command("accounts", "list").out
 
 
+def test_the_first_admin_is_made_by_asking_for_its_login(setpoint_command):
+    """On a database without accounts `accounts once admin` makes the first; shut out, it stays shut out."""
+    first = setpoint_command("accounts", "once", "admin")
+    assert (first.code, first.out.split()[0][:4]) == (0, "spo_")
+    (row,) = setpoint_command("accounts", "list", "--json").json
+    assert (row["name"], row["roles"]) == ("admin", ["admin"])
+
+    assert setpoint_command("accounts", "disable", "admin").code == 0
+    assert setpoint_command("accounts", "once", "admin").code == 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -106,7 +106,7 @@ def test_the_first_admin_administers_with_the_printed_login(plane, settings, htt
     """The one that the owner of the database printed keeps accounts and robots' tokens at once."""
     http_as("cy")
     with httpx.Client(base_url=plane) as admin:
-        session = admin.post("/v1/sessions", json={"once": one_time_login(settings)})
+        session = admin.post("/v1/sessions", json={"once": one_time_login(settings)[0]})
         admin.headers["X-CSRF-Token"] = session.json()["csrf_token"]
         made = admin.post("/v1/accounts", json={"name": "fay", "roles": ["viewer"]})
         assert made.status_code == 201, made.text

@@ -41,7 +41,7 @@ def test_a_person_logs_in_sees_who_they_are_and_logs_out(browser):
 
 def test_a_one_time_login_leaves_the_address_and_is_used_by_the_button_alone(browser, settings):
     """Opening the printed address uses nothing up; pressing the button does, and a password can be set."""
-    secret = one_time_login(settings)
+    secret, _ = one_time_login(settings)
     for _ in range(2):
         moved = browser.get("/login", params={"once": secret})
         assert (moved.status_code, moved.headers["location"]) == (303, "/login")

@@ -2,8 +2,12 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import socket
+import subprocess
+import sys
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
@@ -238,21 +242,28 @@ def test_up_starts_all_there_is(tmp_path):
 
 
 def test_a_pipe_gets_no_secret(tmp_path):
-    """Where no terminal is, `up` prints no one-time login; its log never holds one."""
+    """Where no terminal is, `up` prints no one-time login but the command for one, which works as printed."""
     home = tmp_path / "home"
     environ = plane_environ(SETPOINT_HOME=str(home), SETPOINT_LINGER_S="0.5")
     plane = PlaneProcess(environ, tmp_path / "up.log", ("up",))
     process = plane.start()
     try:
         plane.wait()
+        said = [process.stdout.readline() for _ in range(3)]
+        advised = re.search(r"`setpoint (.*?)`", said[1])[1]
+        command = [sys.executable, "-m", "setpoint.cli", *shlex.split(advised)]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=60)
+        with httpx.Client(base_url=plane.url) as browser:
+            session = browser.post("/v1/sessions", json={"once": done.stdout.split()[0]})
         plane.signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
     finally:
         plane.kill()
         embedded.stop(Settings(home=home), force=True)
 
-    assert f"Setpoint is up: {plane.url}" in out
-    assert "spo_" not in out + plane.log.read_text()
+    assert f"Setpoint is up: {plane.url}" in said[0]
+    assert "spo_" not in "".join(said) + out + plane.log.read_text()
+    assert (session.status_code, session.json()["roles"]) == (201, ["admin"])
 
 
 @pytest.mark.whole_machine

@@ -26,7 +26,7 @@ from setpoint.change.folder import (
 )
 from setpoint.declare.document import diff, parse_text, text_hash
 from setpoint.errors import ConflictError, HashMismatch, InvalidDocument, SetpointError
-from setpoint.resolve.snapshot import write_atomically
+from setpoint.resolve.snapshot import SHARED, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,7 +172,7 @@ def _catalogues(kept: list[dict[str, Any]], catalogues: Catalogues, folder: Path
 def _write(path: Path, text: str) -> int:
     if _digest(path) == text_hash(text):
         return 0
-    write_atomically(path, text)
+    write_atomically(path, text, SHARED)
     return 1
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from setpoint.errors import CorruptSnapshot
-from setpoint.resolve.snapshot import write_atomically
+from setpoint.resolve.snapshot import SHARED, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def departure(database: Database, anchor: Anchor) -> str:
 def write_anchor(database: Database, path: Path) -> Anchor:
     """Write the chain's head to a file, whole or not at all."""
     anchor = anchor_of(database)
-    write_atomically(path, json.dumps(asdict(anchor), indent=1) + "\n")
+    write_atomically(path, json.dumps(asdict(anchor), indent=1) + "\n", SHARED)
     return anchor
 
 

@@ -98,18 +98,18 @@ def enable(name: Name, as_json: Json = False) -> None:
 def once(name: Name, as_json: Json = False) -> None:
     """Print a secret that logs an account in once, within an hour. The account can then set a password.
 
-    Example: `setpoint accounts once ada`
-    """
-    from setpoint.serve.access.secret import ONCE, digest, new_secret
+    On a plane without accounts begin with `admin`: that account is made when it is missing.
 
-    secret = new_secret(ONCE)
-    row = _as_owner(
-        lambda owner: owner.fetch_one("issue_once", account=name, hash=digest(secret), remote=_HERE)
-    )
+    Examples: `setpoint accounts once admin`, `setpoint accounts once ada`
+    """
+    from setpoint.serve.access.appointments import one_time_login
+
+    secret, expires_at = one_time_login(settings(), name)
     if as_json:
-        print_json({"account": name, "once": secret, **(row or {})})
+        print_json({"account": name, "once": secret, "expires_at": expires_at})
     else:
-        out.say(f"{secret}\nvalid once, for an hour, at /login")
+        out.say(secret)
+        out.say("valid once, for an hour, at /login")
 
 
 @accounts.command()

@@ -356,12 +356,12 @@ def _progress(line: str) -> None:
 
 
 def _keep(text: str, file: Path | None) -> None:
-    from setpoint.resolve.snapshot import write_atomically
+    from setpoint.resolve.snapshot import SHARED, write_atomically
 
     if file is None:
         out.lines(text)
         return
-    write_atomically(file, text)
+    write_atomically(file, text, SHARED)
     err.say(f"wrote {file}")
 
 

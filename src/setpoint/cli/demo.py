@@ -57,7 +57,7 @@ def demo(
     """
     from setpoint.govern.report import render
     from setpoint.govern.runs import view_run
-    from setpoint.resolve.snapshot import write_atomically
+    from setpoint.resolve.snapshot import SHARED, write_atomically
 
     began = time.monotonic()
     system = catalogues()
@@ -75,7 +75,7 @@ def demo(
         view = view_run(opened, run)
         print_verdict(view)
         target = report or settings().home / "runs" / run / "report.html"
-        write_atomically(target, render(view))
+        write_atomically(target, render(view), SHARED)
     headline("done", f"{time.monotonic() - began:.0f} s")
     _next_steps(target)
 

@@ -254,10 +254,10 @@ def report(
     """
     from setpoint.govern.report import render
     from setpoint.govern.runs import view_run
-    from setpoint.resolve.snapshot import write_atomically
+    from setpoint.resolve.snapshot import SHARED, write_atomically
 
     with database() as opened:
         view = view_run(opened, run)
     target = file or Path(f"setpoint-{view.run}.html")
-    write_atomically(target, render(view))
+    write_atomically(target, render(view), SHARED)
     out.say(f"wrote {target}")

@@ -73,7 +73,7 @@ def _introduce(address: str, *, as_json: bool) -> None:
     """Print where the plane is, and how to log in where a person, or a script that asked, reads it."""
     from setpoint.serve.access.appointments import one_time_login
 
-    secret = one_time_login(settings()) if as_json or sys.stdout.isatty() else ""
+    secret = one_time_login(settings())[0] if as_json or sys.stdout.isatty() else ""
     login = f"{address}/login?once={secret}" if secret else ""
     if as_json:
         print_json({"url": address, "pid": os.getpid(), "login": login})

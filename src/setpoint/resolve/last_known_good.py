@@ -66,7 +66,7 @@ def keep(file: Path, url: str, body: str, revision: int | None) -> None:
     """Keep a verified answer in the place of the one before."""
     content = {"format": FORMAT, "plane": url, "etag": etag_of(body), "revision": revision, "body": body}
     try:
-        write_atomically(file, json.dumps(content, ensure_ascii=False) + "\n", mode=0o600)
+        write_atomically(file, json.dumps(content, ensure_ascii=False) + "\n")
     except StorageFull as problem:
         sys.stderr.write(f"setpoint: the plane's answer is not kept for later: {problem.message}\n")
 

@@ -148,13 +148,22 @@ def parse_snapshot(content: str, origin: str) -> Snapshot:
         ) from None
 
 
-def write_atomically(path: Path, content: str, mode: int = 0o666) -> None:
+#: The permissions of what holds values: nobody else's business. And of what is written to be handed on.
+PRIVATE, SHARED = 0o600, 0o666
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that only its owner reads, when this makes it: an ``opener`` for ``open``."""
+    return os.open(path, flags, PRIVATE)
+
+
+def write_atomically(path: Path, content: str, mode: int = PRIVATE) -> None:
     """Write a file whole or not at all, and on disk before returning.
 
     Args:
         path: the file; its folder is made when it is missing.
         content: the text.
-        mode: the permissions of a file that is made, less the process's umask.
+        mode: ``PRIVATE``, or ``SHARED`` less the process's umask for what is written to be handed on.
 
     Raises:
         StorageFull: the file system refuses; nothing is left behind and an old file is kept.

@@ -7,6 +7,7 @@ of pairs (`event=...`) keeps them; any other becomes `event=log`.
 from __future__ import annotations
 
 import logging
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ LOG_CONFIG: dict[str, Any] = {
 def log_to(file: Path) -> dict[str, Any]:
     """Return the same configuration with the lines appended to a file, whose folder is made."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
     handler = {"class": "logging.FileHandler", "formatter": "logfmt", "filename": str(file)}
     return {**LOG_CONFIG, "handlers": {"stderr": handler}}
 

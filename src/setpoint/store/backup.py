@@ -1,7 +1,8 @@
 """STORE: the whole database in one file, and back.
 
-Guarantees: the file appears whole or not at all, and holds one consistent moment. A restore is prepared
-beside the database and takes its place in one step; what it replaces is kept under another name.
+Guarantees: the file appears whole or not at all, is its owner's alone to read, and holds one consistent
+moment. A restore is prepared beside the database and takes its place in one step; what it replaces is kept
+under another name.
 Refuses to take the place of a database that holds revisions or runs unless told to.
 """
 
@@ -52,6 +53,8 @@ def backup(settings: Settings, path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with Server(settings) as server:
+            # Before pg_dump writes into it: nobody else ever reads what it holds.
+            os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
             dump = programs.command(settings, "pg_dump", server.conninfo(owner=True))
             programs.run(dump, "--format=custom", f"--file={partial}")
         _flush(partial)

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from setpoint.errors import CorruptSnapshot, StorageFull
+from setpoint.resolve.snapshot import private
 from setpoint.train.recipe import Unit
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Journal:
         """
         line = json.dumps(entry, allow_nan=False) + "\n"
         try:
-            with self.path.open("ab") as stream:
+            with open(self.path, "ab", opener=private) as stream:
                 stream.write(line.encode())
                 stream.flush()
                 os.fsync(stream.fileno())

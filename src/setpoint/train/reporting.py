@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from setpoint.errors import CorruptSnapshot, StorageFull
 from setpoint.resolve.plane import Patience
-from setpoint.resolve.snapshot import write_atomically
+from setpoint.resolve.snapshot import private, write_atomically
 from setpoint.train.plan import EVENTS_FILE
 from setpoint.train.sweep import run_folder
 
@@ -142,7 +142,7 @@ def _set_aside(folder: Path, refused: list[dict[str, Any]]) -> None:
         return
     path = folder / REFUSED_FILE
     try:
-        with path.open("a", encoding="utf-8") as stream:
+        with open(path, "a", encoding="utf-8", opener=private) as stream:
             stream.writelines(f"byte {one['sequence']}: {one['problem']}\n" for one in refused)
     except OSError as problem:
         raise StorageFull(

@@ -18,12 +18,15 @@ from setpoint.store.owning import owner_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from setpoint.settings import Settings
     from setpoint.store.database import Transaction
 
 #: Where an act at the database's own door came from, in the access log.
 REMOTE = "database"
+#: The account that a database without accounts is entered by.
+FIRST_ADMIN = "admin"
 
 
 @contextmanager
@@ -34,20 +37,22 @@ def as_owner(settings: Settings) -> Iterator[Transaction]:
         yield transaction
 
 
-def one_time_login(settings: Settings, account: str = "admin") -> str:
-    """Return a secret that logs an account in once, within an hour; earlier ones of it are void.
+def one_time_login(settings: Settings, account: str = FIRST_ADMIN) -> tuple[str, datetime]:
+    """Return a secret that logs an account in once, and until when; earlier ones of it are void.
 
-    The account is made, with the role admin, when it is missing; one that exists is left as it is.
+    The first admin is made when it is missing; one that exists is left as it is.
 
     Raises:
+        MissingError: there is no such account, and it is not the first admin.
         ConflictError: the account is disabled, or a robot.
         DatabaseUnavailable, ForbiddenError: see ``owner_transaction``.
     """
     secret = new_secret(ONCE)
     with as_owner(settings) as transaction:
-        _require_account(transaction, account, "admin")
-        transaction.execute("issue_once", account=account, hash=digest(secret), remote=REMOTE)
-    return secret
+        if account == FIRST_ADMIN:
+            _require_account(transaction, account, "admin")
+        row = transaction.fetch_one("issue_once", account=account, hash=digest(secret), remote=REMOTE)
+    return secret, (row or {})["expires_at"]
 
 
 def robot_token(settings: Settings, account: str, label: str) -> tuple[int, str]:
