@@ -93,6 +93,11 @@ class Settings:
         "SETPOINT_OIDC_ROLES", "", "Roles by the provider's groups: group:role pairs, separated by commas."
     )
     events: str = _setting("SETPOINT_EVENTS", "", "File that receives event lines; empty means stderr.")
+    run: str = _setting(
+        "SETPOINT_RUN",
+        "",
+        "Name under which this program's events are counted; `setpoint run` sets it for what it starts.",
+    )
     url: str = _setting(
         "SETPOINT_URL", "", "Address of the plane to pin from over HTTP; SETPOINT_SNAPSHOT wins over it."
     )

@@ -175,7 +175,7 @@ def test_a_fallback_is_used_aloud(source, without_gamma):
     (line,) = source.events()
     assert line.startswith(
         f"event=hpo_fallback_applied model=xgb timeframe=5m param=gamma key={GAMMA} "
-        "fallback=0.25 reason=env_key_missing level=warn"
+        "fallback=0.25 reason=env_key_missing run=program-"
     )
 
 

@@ -7,9 +7,11 @@ from setpoint.observe.events import (
     EffectiveParamMismatch,
     EventLog,
     HpoFallbackApplied,
+    HpoFallbackSummary,
     LastKnownGoodUsed,
     PlaneBack,
     PlaneLost,
+    ProcessPinned,
     SnapshotRefused,
     SnapshotSwitched,
     TrainingComplete,
@@ -27,9 +29,21 @@ FIT = {
     "trial": 7,
     "snapshot": "abc",
 }
+#: Who read, of events about reading.
+READ = {"run": "r1", "unit": "BTCUSDC/xgb/5m/ATR0.5_1.5_H4/2", "snapshot": "abc"}
 
 EVENTS = [
-    HpoFallbackApplied(model="xgb", timeframe="5m", param="gamma", key="CVN_HPO_XGB_5M_GAMMA", fallback=0.0),
+    HpoFallbackApplied(
+        model="xgb",
+        timeframe="5m",
+        param="gamma",
+        key="CVN_HPO_XGB_5M_GAMMA",
+        fallback=0.0,
+        **READ,
+        event_id="0" * 32,
+    ),
+    HpoFallbackSummary(**READ, keys=1, calls=25, counts={"CVN_HPO_XGB_5M_GAMMA": 25}),
+    ProcessPinned(run="program-1", snapshot="abc", event_id="0" * 32),
     TrainingStarted(**FIT, hyperparameters={"learning_rate": 0.1, "max_depth": 6}),
     TrainingComplete(
         **FIT,
@@ -80,7 +94,9 @@ def test_golden_lines():
 )
 def test_values_that_need_quotes_are_quoted(value, text):
     """Whatever a value holds, a line stays one line of name=value pairs."""
-    event = HpoFallbackApplied(model="", timeframe="", param="p", key="k", fallback=value)
+    event = HpoFallbackApplied(
+        model="", timeframe="", param="p", key="k", fallback=value, **READ, event_id="1"
+    )
 
     assert f" fallback={text} reason=" in event.line(NOW)
     assert "\n" not in event.line(NOW)

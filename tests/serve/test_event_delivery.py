@@ -169,3 +169,17 @@ def test_events_are_append_only(http_as, app_url, owner_url, statement):
     for url in (app_url, owner_url):
         with psycopg.connect(url) as psql, pytest.raises(psycopg.Error):
             psql.execute(statement)
+
+
+def test_what_happens_once_counts_once_over_http(http_as):
+    """The same id of the same run, from two spools, is one event; another run's is another."""
+    robot, line = http_as("robot"), "event=hpo_fallback_applied key=K unit=u event_id=0123 run="
+    first = robot.post("/v1/events", json=batch(f"{line}r1", f"{line}r1", "event=process_pinned run=r2"))
+    again = robot.post("/v1/events", json=batch(f"{line}r1", f"{line}r3", source="spool-0002"))
+
+    assert (first.json()["accepted"], first.json()["duplicates"]) == (2, 1)
+    assert (again.json()["accepted"], again.json()["duplicates"]) == (1, 1)
+    share = http_as("cy").get("/v1/fallbacks").json()
+    assert share == {"units_started": 3, "units_fell_back": 2, "share": 2 / 3, "keys": {"K": 2}}
+    assert http_as("cy").get("/v1/fallbacks?run=r2").json()["share"] == 0.0
+    assert http_as("cy").get("/v1/fallbacks?since=yesterday").status_code == 422

@@ -382,7 +382,7 @@ def test_ended_run_says_what_it_read(database, run):
     assert database.execute("update_run_state", state="complete", read_keys=keys, **ended) == 1
     assert database.execute("update_run_state", state="complete", read_keys=None, **ended) == 1
     row = database.fetch_one("read_run", id="r1")
-    assert (row["state"], row["read_keys"], row["fallbacks"]) == ("complete", keys, [])
+    assert (row["state"], row["read_keys"], row["fallbacks"]) == ("complete", keys, {})
     assert database.execute("insert_run", **{**run, "id": "r2"}) == 1
     ended["id"] = "r2"
     assert database.execute("update_run_state", state="complete", read_keys=["CVN_B", "CVN_C"], **ended) == 1

@@ -143,7 +143,7 @@ def test_a_fallback_names_the_catalogues_own_parts(monkeypatch, capfd):
     assert hp.resolve("mlp", "moons", "dropout", fallback=0.5) == 0.5
     assert (
         "model= timeframe= param=dropout key=TORCH_HPO_MLP_MOONS_DROPOUT fallback=0.5 "
-        "reason=env_key_missing architecture=mlp dataset=moons level=warn"
+        "reason=env_key_missing architecture=mlp dataset=moons run=program-"
     ) in capfd.readouterr().err
     with pytest.raises(MissingValue):
         hp.resolve("mlp", "moons", "dropout")

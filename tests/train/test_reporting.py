@@ -6,9 +6,10 @@ import pytest
 
 from planes import credential, open_accounts
 from setpoint.errors import CorruptSnapshot, PlaneUnavailable, UnauthenticatedError
+from setpoint.resolve import spool as spool_module
 from setpoint.resolve.plane import Plane
-from setpoint.train import reporting
-from setpoint.train.reporting import DELIVERED_FILE, PATIENCE, REFUSED_FILE, deliver_events
+from setpoint.resolve.spool import DELIVERED_FILE, REFUSED_FILE
+from setpoint.train.reporting import PATIENCE, deliver_events
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_a_run_without_events_delivers_none(connected, spool):
 
 def test_what_was_delivered_and_forgotten_is_not_doubled(connected, spool, monkeypatch):
     """Killed between the answer and the note of it, it sends the same lines again: none is doubled."""
-    monkeypatch.setattr(reporting, "BATCH_LINES", 3)
+    monkeypatch.setattr(spool_module, "BATCH_LINES", 3)
     spool("".join(f"event=e n={number}\n" for number in range(10)))
     deliver_events(connected, spool.folder)
     noted = json.loads((spool.folder / DELIVERED_FILE).read_text())

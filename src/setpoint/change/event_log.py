@@ -1,8 +1,9 @@
 """CHANGE: events in the database: each line of a spool once, whoever sends it how often.
 
 Guarantees: a batch is recorded whole or not at all; lines that were recorded before are counted, not
-repeated. Events of any name are kept, as they are. A line that is no event is refused by its place, alone,
-so that it never holds up the lines behind it. A source belongs to the account that delivered it first.
+repeated, and so are events that happen once, by their run and ``event_id``. Events of any name are kept, as
+they are. A line that is no event is refused by its place, alone, so that it never holds up the lines behind
+it. A source belongs to the account that delivered it first.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 #: Far longer than any event of ours; what is longer is no line.
 LONGEST_LINE = 64 * 1024
 _LONGEST_NAME = 200
+#: What names a unit where an event has no ``unit=``; see ``observe.events.unit_name``.
+_UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 #: Any constant will do; it must only be ours.
 _ORDER_LOCK = 0x5E7E7E
 
@@ -76,20 +79,29 @@ def _event(line: Line) -> dict[str, Any]:
     if len(line.text) > LONGEST_LINE:
         raise InvalidValue(f"the line is longer than {LONGEST_LINE} characters.")
     fields = dict(reversed(logfmt.parse(line.text)))
-    name, level, run = (fields.get(pair, "") for pair in ("event", "level", "run"))
-    if not name or max(map(len, (name, level, run))) > _LONGEST_NAME:
+    name, level, run, event_id = (fields.get(pair, "") for pair in ("event", "level", "run", "event_id"))
+    if not name or max(map(len, (name, level, run, event_id))) > _LONGEST_NAME:
         raise InvalidValue(
-            f"event=, level= and run= take {_LONGEST_NAME} characters at most, and event= one at least."
+            f"event=, level=, run= and event_id= take {_LONGEST_NAME} characters at most, "
+            "and event= one at least."
         )
     return {
         "sequence": line.sequence,
         "name": name,
         "level": level,
         "run": run,
+        "unit": _unit(fields),
+        "event_id": event_id or None,
         "at": _instant(fields.get("ts", "")),
         "fields": fields,
         "line": line.text,
     }
+
+
+def _unit(fields: dict[str, str]) -> str:
+    if "unit" not in fields and fields.keys() >= set(_UNIT):
+        return "/".join(fields[part] for part in _UNIT)
+    return fields.get("unit", "")
 
 
 def _instant(text: str) -> str | None:

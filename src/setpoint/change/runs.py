@@ -14,12 +14,15 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from setpoint.change.event_log import Line, record_events
 from setpoint.change.invariants import violations
 from setpoint.declare.document import parse_text
 from setpoint.errors import ConflictError, HashMismatch, InvalidValue, UnknownRun
+from setpoint.resolve.spool import deliver_spool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from setpoint.change.identity import Author
     from setpoint.declare.catalogue import Catalogues
@@ -40,10 +43,18 @@ class DatabaseRecorder:
     ``plan`` is a ``setpoint.train.plan.Plan`` and ``entry`` a journal entry; both are described there.
     """
 
-    def __init__(self, database: Database, catalogues: Catalogues, author: Author) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalogues: Catalogues,
+        author: Author,
+        spool_of: Callable[[str], Path] | None = None,
+    ) -> None:
         self._database = database
         self._catalogues = catalogues
         self._author = author
+        #: The folder of a run's event spool; None when its events go elsewhere.
+        self._spool_of = spool_of
 
     def start(self, plan: Any, snapshots: SnapshotSet) -> None:
         """Record the run and the snapshots it pins; a resumed run is running again."""
@@ -56,9 +67,16 @@ class DatabaseRecorder:
             record_unit(transaction, self._catalogues, plan.run, entry)
 
     def finish(self, plan: Any, outcome: Mapping[str, Any]) -> None:
-        """Record how the run ended, which keys it read and which fallbacks it used."""
+        """Record the run's events, how it ended, which keys it read and which fallbacks it used."""
+        if self._spool_of:
+            deliver_spool(self._record_events, self._spool_of(plan.run))
         with self._database.transaction() as transaction:
             record_outcome(transaction, plan.run, outcome)
+
+    def _record_events(self, source: str, events: list[dict[str, Any]]) -> dict[str, Any]:
+        lines = [Line(event["sequence"], event["line"]) for event in events]
+        with self._database.transaction() as transaction:
+            return asdict(record_events(transaction, source, lines))
 
 
 def record_start(
@@ -131,7 +149,7 @@ def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entr
 
 
 def record_outcome(transaction: Transaction, run: str, outcome: Mapping[str, Any]) -> None:
-    """Record how a run ended: ``state``, ``read_keys`` and ``fallbacks`` by key.
+    """Record how a run ended: ``state``, ``read_keys`` and ``fallbacks``, units by key.
 
     Raises:
         UnknownRun: no such run is recorded.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,12 +74,13 @@ def database_door(opened: Database, system: Catalogues) -> Door:
     from setpoint.change.documents import pin_snapshot, pin_snapshot_set
     from setpoint.change.identity import author_of
     from setpoint.change.runs import DatabaseRecorder
+    from setpoint.train.sweep import run_folder
 
     return Door(
         "database",
         lambda context: pin_snapshot(opened, system, context),
         lambda contexts: pin_snapshot_set(opened, system, contexts),
-        DatabaseRecorder(opened, system, author_of(opened)),
+        DatabaseRecorder(opened, system, author_of(opened), partial(run_folder, settings().home)),
     )
 
 

@@ -52,16 +52,20 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
 
     Example: `setpoint show latest`
     """
+    from setpoint.change.fallbacks import fallback_share
     from setpoint.govern.runs import view_run
 
     with database() as opened:
         view = view_run(opened, run)
+        fallbacks = fallback_share(opened, run=view.run)
     if as_json:
-        print_json({"run": view.row, "units": view.units, "results": view.results, "failures": view.failures})
+        told = {"run": view.row, "units": view.units, "results": view.results, "failures": view.failures}
+        print_json({**told, "fallbacks": fallbacks.as_json()})
         return
     _print_run(view)
     for line in _overlays(view):
         out.say(line)
+    out.say(f"fallbacks: {fallbacks}")
     table(
         (
             "asset",

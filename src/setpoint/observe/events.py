@@ -49,7 +49,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class HpoFallbackApplied(Event):
-    """A declared key had no value and the call site's fallback was used instead."""
+    """A declared key had no value and the call site's fallback was used instead: once for a key and unit."""
 
     name = "hpo_fallback_applied"
     level = "warn"
@@ -59,9 +59,46 @@ class HpoFallbackApplied(Event):
     param: str
     key: str
     fallback: Scalar
+    #: ``env_key_missing``, ``exercise`` for a fallback that was asked for, or an OpenFeature error code.
     reason: str = "env_key_missing"
     #: The key's parts by name; those other than model and timeframe are written after the reason.
     parts: Mapping[str, Scalar] = field(default_factory=dict)
+    #: A sweep's run, the name that ``setpoint run`` gave, or one that the process gave itself.
+    run: str
+    #: As ``unit_name`` writes it; empty for a program, which is one unit as a whole.
+    unit: str
+    snapshot: str
+    #: Made of run, unit and key: two lines with one id are one occurrence.
+    event_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HpoFallbackSummary(Event):
+    """How often calls fell back, said at the end of a unit or program that did; no rule counts this."""
+
+    name = "hpo_fallback_summary"
+
+    run: str
+    unit: str
+    snapshot: str
+    #: How many keys fell back.
+    keys: int
+    #: How many calls did.
+    calls: int
+    #: Calls by key.
+    counts: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessPinned(Event):
+    """A program pinned its first snapshot; delivered to the plane only, as the start of a program's unit."""
+
+    name = "process_pinned"
+
+    run: str
+    snapshot: str
+    #: Made of the run: a program that pins in several processes started once.
+    event_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +228,11 @@ class SnapshotSwitched(Event):
     revision: int | None
     #: How many values differ.
     changed: int
+
+
+def unit_name(symbol: str, model: str, timeframe: str, variant: str, fold: int) -> str:
+    """Return a unit's name within its run, as in ``unit=`` of an event."""
+    return f"{symbol}/{model}/{timeframe}/{variant}/{fold}"
 
 
 class EventLog:

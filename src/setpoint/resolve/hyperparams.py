@@ -7,13 +7,13 @@ of keys read is known. Nothing changes while a run reads: a snapshot is pinned, 
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from setpoint.errors import CatalogueMismatch, InvalidDocument, InvalidValue, MissingValue, UnknownKey
-from setpoint.observe.events import EventLog, HpoFallbackApplied
+from setpoint.observe.events import EventLog
 from setpoint.resolve import UNSET
 from setpoint.resolve.chosen import check_chosen, check_fallback, check_given
+from setpoint.resolve.fallbacks import Fallbacks, parts_of
 from setpoint.resolve.shapes import Layer, Range, Rounds
 from setpoint.resolve.snapshot import SEED_FILES
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues, Declared
     from setpoint.declare.parameters import Scalar
+    from setpoint.resolve.fallbacks import Reader
     from setpoint.resolve.snapshot import Snapshot
 
 #: The roles that ``rounds`` reads.
@@ -48,18 +49,23 @@ class Hyperparams:
         InvalidDocument: the snapshot holds values that their declarations refuse.
     """
 
-    def __init__(self, snapshot: Snapshot, catalogues: Catalogues, events: EventLog | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        catalogues: Catalogues,
+        events: EventLog | None = None,
+        reader: Reader | None = None,
+    ) -> None:
         _check_catalogues(snapshot, catalogues)
         self.snapshot = snapshot
         self.catalogues = catalogues
-        self._events = events or EventLog()
         self._values, self.undeclared = _typed(snapshot, catalogues)
         # One dict is both the cache of reads by address and the record of them.
         self._read: dict[tuple[str, ...], Any] = {}
         self._read_by_key: set[str] = set()
-        self._lock = Lock()
+        self._fallbacks = Fallbacks(events or EventLog(), reader, snapshot.hash)
         #: How often each key's fallback was used.
-        self.fallbacks: dict[str, int] = {}
+        self.fallbacks = self._fallbacks.counts
 
     @property
     def hash(self) -> str:
@@ -226,34 +232,18 @@ class Hyperparams:
             return self._values[key]
         if fallback is UNSET:
             raise self._missing(declared)
-        self._count_fallback(declared, fallback)
+        self._fallbacks.count(
+            key,
+            fallback,
+            "env_key_missing",
+            param=declared.parameter.name,
+            parts=parts_of(self.catalogues, declared),
+        )
         return fallback
 
-    def _count_fallback(self, declared: Declared, fallback: Scalar) -> None:
-        with self._lock:
-            count = self.fallbacks[declared.name] = self.fallbacks.get(declared.name, 0) + 1
-        if count > 1:
-            return
-        named = dict(
-            zip(
-                (part.name for part in self._catalogue(declared).parts),
-                declared.key.parts,
-                strict=True,
-            )
-        )
-        self._events.emit(
-            HpoFallbackApplied(
-                model=named.get("model", ""),
-                timeframe=named.get("timeframe", ""),
-                param=declared.parameter.name,
-                key=declared.name,
-                fallback=fallback,
-                parts=named,
-            )
-        )
-
-    def _catalogue(self, declared: Declared) -> Any:
-        return next(m for m in self.catalogues.members if m.name == declared.catalogue)
+    def sum_up_fallbacks(self) -> None:
+        """Say how often calls fell back, at the end of a unit; a program's is said when it ends."""
+        self._fallbacks.sum_up()
 
     def _missing(self, declared: Declared) -> MissingValue:
         scopes = " < ".join(layer.scope for layer in self.snapshot.layers)

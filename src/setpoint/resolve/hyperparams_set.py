@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.resolve.fallbacks import Reader
     from setpoint.resolve.snapshot_set import Pairs, SnapshotSet
 
 
@@ -28,14 +29,18 @@ class HyperparamsSet:
     """
 
     def __init__(
-        self, snapshots: SnapshotSet, catalogues: Catalogues, events: EventLog | None = None
+        self,
+        snapshots: SnapshotSet,
+        catalogues: Catalogues,
+        events: EventLog | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.snapshots = snapshots
         self.catalogues = catalogues
         log = events or EventLog()
         # All at once: a wrong value of the last context stops the process before it works on the first.
         self._made: dict[Pairs, Hyperparams] = {
-            frozen(snapshot.context): Hyperparams(snapshot, catalogues, log)
+            frozen(snapshot.context): Hyperparams(snapshot, catalogues, log, reader)
             for snapshot in snapshots.snapshots
         }
 

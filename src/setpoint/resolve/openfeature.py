@@ -17,7 +17,6 @@ raises. Use it wherever a wrong value would train a wrong model.
 from __future__ import annotations
 
 import os
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from openfeature.exception import ErrorCode, ProviderFatalError
@@ -26,7 +25,8 @@ from openfeature.hook import Hook
 from openfeature.provider import AbstractProvider, Metadata
 
 from setpoint.errors import InvalidContext, InvalidValue, MissingError, SetpointError, UnavailableError
-from setpoint.observe.events import EventLog, HpoFallbackApplied
+from setpoint.observe.events import EventLog
+from setpoint.resolve.fallbacks import Fallbacks, parts_of, this_program
 from setpoint.resolve.sources import load_hyperparams
 from setpoint.settings import Settings
 
@@ -63,10 +63,10 @@ class SetpointProvider(AbstractProvider):
         self._given, self._context = hyperparams, dict(context or {})
         self._environ = os.environ if environ is None else environ
         self._hyperparams: Hyperparams | None = None
-        self._lock = Lock()
-        self._events = EventLog(Settings.from_environ(self._environ).events)
+        given = Settings.from_environ(self._environ)
+        self._fallbacks = Fallbacks(EventLog(given.events), this_program(given.run))
         #: How often each key's default was handed out instead of a value.
-        self.fallbacks: dict[str, int] = {}
+        self.fallbacks = self._fallbacks.counts
 
     def get_metadata(self) -> Metadata:
         """Return the provider's name."""
@@ -157,22 +157,9 @@ class SetpointProvider(AbstractProvider):
 
     def count_default(self, key: str, default: Any, reason: str) -> None:
         """Count a default that was handed out; the first of each key is an event."""
-        with self._lock:
-            count = self.fallbacks[key] = self.fallbacks.get(key, 0) + 1
-        if count > 1:
-            return
         named, param = self._named(key)
-        self._events.emit(
-            HpoFallbackApplied(
-                model=named.get("model", ""),
-                timeframe=named.get("timeframe", ""),
-                param=param,
-                key=key,
-                fallback=default if isinstance(default, int | float | bool | str) else repr(default),
-                reason=reason,
-                parts=named,
-            )
-        )
+        plain = default if isinstance(default, int | float | bool | str) else repr(default)
+        self._fallbacks.count(key, plain, reason, param=param, parts=named)
 
     def _named(self, key: str) -> tuple[dict[str, str], str]:
         """Return the parts of a declared key by name, and its parameter; nothing for any other key."""
@@ -180,11 +167,7 @@ class SetpointProvider(AbstractProvider):
         declared = found.catalogues.keys.get(key) if found else None
         if found is None or declared is None:
             return {}, ""
-        member = next(m for m in found.catalogues.members if m.name == declared.catalogue)
-        return (
-            dict(zip((p.name for p in member.parts), declared.key.parts, strict=True)),
-            declared.parameter.name,
-        )
+        return parts_of(found.catalogues, declared), declared.parameter.name
 
 
 class _DefaultsAloud(Hook):

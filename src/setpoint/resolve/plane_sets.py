@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from setpoint.errors import HashMismatch, InvalidContext, UnavailableError
 from setpoint.observe.events import EventLog, LastKnownGoodUsed
 from setpoint.resolve.environment import check_agreement
+from setpoint.resolve.fallbacks import this_program
 from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.resolve.last_known_good import keep, place, recall_set
 from setpoint.resolve.plane_snapshots import WHO_ANSWERS, client_header, received_text
@@ -51,11 +52,11 @@ def pin_set_from(
         kept = recall_set(file, plane.url, asked)
         if kept is None:
             raise
-        values = _judged(kept[0], catalogues, events, environ)
+        values = _judged(kept[0], catalogues, events, environ, settings.run)
         _say(events, plane.url, values, int(time.time() - kept[1]), problem.code)
         return values
     found, body = _received(answer, plane.url, asked)
-    values = _judged(found, catalogues, events, environ)
+    values = _judged(found, catalogues, events, environ, settings.run)
     keep(file, plane.url, body, None)
     return values
 
@@ -84,8 +85,8 @@ def _received(answer: Answer, url: str, asked: Sequence[Mapping[str, str]]) -> t
 
 
 def _judged(
-    found: SnapshotSet, catalogues: Catalogues, events: EventLog, environ: Mapping[str, str]
+    found: SnapshotSet, catalogues: Catalogues, events: EventLog, environ: Mapping[str, str], run: str
 ) -> HyperparamsSet:
-    values = HyperparamsSet(found, catalogues, events)
+    values = HyperparamsSet(found, catalogues, events, this_program(run))
     check_agreement(environ, found.base, catalogues)
     return values

@@ -26,6 +26,7 @@ from urllib.parse import quote, urlencode
 from setpoint.errors import CorruptSnapshot, HashMismatch, InvalidContext, StaleRevision, UnavailableError
 from setpoint.observe.events import EventLog, LastKnownGoodUsed
 from setpoint.resolve.environment import check_agreement
+from setpoint.resolve.fallbacks import this_program
 from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.last_known_good import confirm, etag_of, keep, place, recall
 from setpoint.resolve.snapshot import parse_snapshot
@@ -71,6 +72,7 @@ class PlaneSource:
         self.plane, self.context = plane, dict(context)
         self._catalogues, self._environ = catalogues, environ
         self.events = EventLog(settings.events)
+        self._reader = this_program(settings.run)
         self._file = place(settings.home, plane.url, context)
 
     def pin(self, run: str = "") -> Held:
@@ -142,7 +144,7 @@ class PlaneSource:
         return held
 
     def _judged(self, snapshot: Snapshot) -> Hyperparams:
-        hyperparams = Hyperparams(snapshot, self._catalogues, self.events)
+        hyperparams = Hyperparams(snapshot, self._catalogues, self.events, self._reader)
         check_agreement(self._environ, snapshot, self._catalogues)
         return hyperparams
 

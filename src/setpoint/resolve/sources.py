@@ -15,6 +15,7 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.errors import InvalidContext
 from setpoint.observe.events import EventLog
 from setpoint.resolve.environment import ORIGIN, check_agreement, environment_snapshot
+from setpoint.resolve.fallbacks import this_program
 from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.resolve.snapshot import Snapshot, read_snapshot
@@ -42,7 +43,7 @@ def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> 
     base = dict(snapshots.base.context)
     snapshot = _member(snapshots, {**base, **context} if settings.snapshot_set else base)
     _check_context(context, snapshot)
-    return Hyperparams(snapshot, catalogues, EventLog(settings.events))
+    return Hyperparams(snapshot, catalogues, EventLog(settings.events), this_program(settings.run))
 
 
 def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping[str, str]) -> HyperparamsSet:
@@ -61,7 +62,7 @@ def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping
     snapshots = _here(settings, environ, catalogues)
     for context in asked:
         _member(snapshots, {**snapshots.base.context, **context})
-    return HyperparamsSet(snapshots, catalogues, EventLog(settings.events))
+    return HyperparamsSet(snapshots, catalogues, EventLog(settings.events), this_program(settings.run))
 
 
 def _here(settings: Settings, environ: Mapping[str, str], catalogues: Catalogues) -> SnapshotSet:

@@ -35,12 +35,7 @@ if TYPE_CHECKING:
     from setpoint.resolve.hyperparams_set import HyperparamsSet
     from setpoint.resolve.snapshot import Snapshot
 
-PLAN_FILE, SNAPSHOTS_FILE, JOURNAL_FILE, EVENTS_FILE = (
-    "plan.json",
-    "snapshots.json",
-    "results.jsonl",
-    "events.log",
-)
+PLAN_FILE, SNAPSHOTS_FILE, JOURNAL_FILE = "plan.json", "snapshots.json", "results.jsonl"
 #: How much market is invented when none is given and the values do not say: one year at 5 minutes.
 SYNTHETIC_BARS = 105_408
 _PACKAGES = ("setpoint", "xgboost-cpu", "lightgbm", "catboost", "optuna", "numpy", "polars", "scikit-learn")

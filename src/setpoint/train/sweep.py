@@ -13,6 +13,7 @@ import fcntl
 import os
 import signal
 import time
+from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -61,7 +62,7 @@ class Recorder(Protocol):
         """Record one unit's outcome."""
 
     def finish(self, plan: Plan, outcome: dict[str, Any]) -> None:
-        """Record how the run ended: ``state``, ``read_keys``, and ``fallbacks`` by key."""
+        """Record how the run ended: ``state``, ``read_keys``, and ``fallbacks``, units by key."""
 
 
 @dataclass
@@ -220,13 +221,10 @@ def _end(delivery: _Delivery, state: str, progress: Progress) -> None:
 
 
 def outcome_of(plan: Plan, state: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return how a run ended, which keys planning and all units read, and their fallbacks added up."""
+    """Return how a run ended, which keys were read, and in how many units each key fell back."""
     read = set(plan.read_keys).union(*(entry["read_keys"] for entry in entries))
-    fallbacks: dict[str, int] = {}
-    for entry in entries:
-        for key, count in entry["fallbacks"].items():
-            fallbacks[key] = fallbacks.get(key, 0) + count
-    return {"state": state, "read_keys": sorted(read), "fallbacks": fallbacks}
+    fallbacks = Counter(key for entry in entries for key in entry["fallbacks"])
+    return {"state": state, "read_keys": sorted(read), "fallbacks": dict(fallbacks)}
 
 
 def _train_missing(

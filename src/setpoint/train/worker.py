@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError
-from setpoint.observe.events import EventLog
+from setpoint.observe.events import EventLog, unit_name
+from setpoint.resolve.fallbacks import Reader
 from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.snapshot_set import read_snapshot_set
-from setpoint.train.plan import EVENTS_FILE, SNAPSHOTS_FILE, Plan, read_plan
+from setpoint.resolve.spool import EVENTS_FILE
+from setpoint.train.plan import SNAPSHOTS_FILE, Plan, read_plan
 from setpoint.train.recipe import Recipe, Unit
 from setpoint.train.unit import Market, UnitTraining, prepare
 
@@ -42,8 +44,9 @@ class _Worker:
     catalogues: Catalogues
     events: EventLog
 
-    def hyperparams(self, snapshot: Snapshot) -> Hyperparams:
-        return Hyperparams(snapshot, self.catalogues, self.events)
+    def hyperparams(self, snapshot: Snapshot, unit: Unit | None = None) -> Hyperparams:
+        reader = Reader(self.plan.run, unit_name(*unit)) if unit else None
+        return Hyperparams(snapshot, self.catalogues, self.events, reader)
 
     def snapshot_of(self, unit: Unit) -> Snapshot:
         return self.snapshots.for_context(self.plan.context_of(unit, self.snapshots.base.context))
@@ -104,7 +107,7 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     """
     worker = _current()
     snapshot = worker.snapshot_of(unit)
-    hp = worker.hyperparams(snapshot)
+    hp = worker.hyperparams(snapshot, unit)
     entry: dict[str, Any] = {"unit": list(unit)}
     prepared: frozenset[str] = frozenset()
     candles = _candles(unit.symbol)
@@ -115,6 +118,7 @@ def train_unit(unit: Unit) -> dict[str, Any]:
         entry["failure"] = {"code": problem.code, "message": problem.message}
     except Exception as problem:  # noqa: BLE001 - a defect in one unit must not cost the others their time
         entry["failure"] = {"code": SetpointError.code, "message": f"{type(problem).__name__}: {problem}"}
+    hp.sum_up_fallbacks()
     return {**entry, "read_keys": sorted(hp.keys_read | prepared), "fallbacks": hp.fallbacks}
 
 

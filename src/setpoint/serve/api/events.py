@@ -9,11 +9,12 @@ from fastapi import Query
 from starlette.responses import Response
 
 from setpoint.change.event_log import Line, record_events
+from setpoint.change.fallbacks import fallback_share
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.answers import Answer, Once, page, place_of, write
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.run_bodies import EventsBody
-from setpoint.serve.api.run_shapes import DeliveredShape, EventsShape
+from setpoint.serve.api.run_shapes import DeliveredShape, EventsShape, FallbackShareShape
 from setpoint.serve.api.shared import After, Filter, Limit, PlaneOf, answers, router_of
 
 router = router_of("events")
@@ -59,3 +60,19 @@ def list_events(
         limit=limit + 1,
     )
     return page(rows, limit, [row["id"] for row in rows]).response()
+
+
+@router.get(
+    "/fallbacks",
+    summary="The share of units that fell back",
+    responses=answers(FallbackShareShape),
+    **access(*ANYONE),
+)
+def get_fallback_share(
+    plane: PlaneOf,
+    run: Filter = None,
+    since: Annotated[Instant | None, Query(description="Told at this instant or later.")] = None,
+    until: Annotated[Instant | None, Query(description="Told before this instant.")] = None,
+) -> Response:
+    """Count distinct units on both sides; a program under `setpoint run` is one unit."""
+    return Answer(fallback_share(plane.database, run=run, since=since, until=until).as_json()).response()

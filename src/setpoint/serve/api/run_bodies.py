@@ -206,7 +206,7 @@ class UnitBody(Body):
 
 
 class OutcomeBody(Body):
-    """How a run ended, the keys it read, and how often it used a fallback for a key."""
+    """How a run ended, the keys it read, and in how many of its units each key fell back."""
 
     state: Literal["complete", "interrupted", "failed"]
     read_keys: list[Name] = Field(max_length=10_000)

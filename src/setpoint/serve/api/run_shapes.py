@@ -163,6 +163,15 @@ class DeliveredShape(Shape):
     refused: list[RefusedShape]
 
 
+class FallbackShareShape(Shape):
+    """Distinct units that started, those that fell back, their share from 0 to 1, and units by key."""
+
+    units_started: int
+    units_fell_back: int
+    share: float | None
+    keys: dict[str, int]
+
+
 class CoverageShape(Shape):
     """Declared, seeded, read: of each catalogue.
 

@@ -40,7 +40,7 @@ CREATE TABLE public.finetune_runs (
     universe      text NOT NULL,
     plan          jsonb NOT NULL,
     read_keys     jsonb,
-    fallbacks     jsonb NOT NULL DEFAULT '[]',
+    fallbacks     jsonb NOT NULL DEFAULT '{}',
     started_by    text NOT NULL,
     host          text NOT NULL
 );
@@ -49,6 +49,7 @@ CREATE INDEX finetune_runs_by_set ON public.finetune_runs (set_hash);
 COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
 COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, and the rule the verdict will apply.';
 COMMENT ON COLUMN public.finetune_runs.read_keys IS 'The keys the run really read; null until it ended.';
+COMMENT ON COLUMN public.finetune_runs.fallbacks IS 'By key, the number of units in which it fell back.';
 
 CREATE TABLE public.finetune_contexts (
     run_id        text NOT NULL REFERENCES public.finetune_runs (id),

@@ -14,6 +14,8 @@ CREATE TABLE public.event_log (
     name        text NOT NULL,
     level       text NOT NULL,
     run         text NOT NULL,
+    unit        text NOT NULL,
+    event_id    text,
     at          timestamptz,
     fields      jsonb NOT NULL,
     line        text NOT NULL,
@@ -21,9 +23,12 @@ CREATE TABLE public.event_log (
     UNIQUE (source, sequence)
 );
 CREATE INDEX event_log_by_run ON public.event_log (run, id);
+CREATE UNIQUE INDEX event_log_once ON public.event_log (run, event_id);
 CREATE INDEX event_log_by_name ON public.event_log (name, id);
 COMMENT ON TABLE public.event_log IS 'Events as they were written, each line of a spool once.';
 COMMENT ON COLUMN public.event_log.sequence IS 'Where the line begins in its spool, in bytes.';
+COMMENT ON COLUMN public.event_log.unit IS 'The unit of the run that it is about; empty when it names none.';
+COMMENT ON COLUMN public.event_log.event_id IS 'Of what can happen once: a second line of a run with the same id is not kept.';
 COMMENT ON COLUMN public.event_log.at IS 'The time the event itself tells; null when it tells none.';
 COMMENT ON COLUMN public.event_log.fields IS 'Every pair of the line, as text.';
 

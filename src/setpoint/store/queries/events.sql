@@ -9,13 +9,32 @@ INSERT INTO event_sources (source) VALUES (%(source)s) ON CONFLICT (source) DO N
 SELECT pg_advisory_xact_lock(%(lock)s);
 
 -- name: insert_events
--- A batch; lines that were delivered before are left out.
-INSERT INTO event_log (source, sequence, name, level, run, at, fields, line)
-SELECT %(source)s::text, e.sequence, e.name, e.level, e.run, e.at, e.fields, e.line
+-- A batch; lines that were delivered before, and ids that their run has told before, are left out.
+INSERT INTO event_log (source, sequence, name, level, run, unit, event_id, at, fields, line)
+SELECT %(source)s::text, e.sequence, e.name, e.level, e.run, e.unit, e.event_id, e.at, e.fields, e.line
 FROM jsonb_to_recordset(%(events)s::jsonb)
-    AS e (sequence bigint, name text, level text, run text, at timestamptz, fields jsonb, line text)
+    AS e (sequence bigint, name text, level text, run text, unit text, event_id text, at timestamptz, fields jsonb,
+          line text)
 ORDER BY e.sequence
-ON CONFLICT (source, sequence) DO NOTHING;
+ON CONFLICT DO NOTHING;
+
+-- name: fallback_share
+-- How many distinct units started and how many fell back, and by key; a null filter means all.
+-- A unit that fell back has started, even when the line that says so is outside the filter or not here yet.
+WITH told AS (
+    SELECT e.name, e.run, e.unit, e.fields ->> 'key' AS key
+    FROM event_log AS e
+    WHERE e.name IN ('training_started', 'process_pinned', 'hpo_fallback_applied')
+      AND (%(run)s::text IS NULL OR e.run = %(run)s)
+      AND (%(since)s::timestamptz IS NULL OR coalesce(e.at, e.received_at) >= %(since)s)
+      AND (%(until)s::timestamptz IS NULL OR coalesce(e.at, e.received_at) < %(until)s)
+), by_key AS (
+    SELECT key, count(DISTINCT (run, unit)) AS units FROM told WHERE name = 'hpo_fallback_applied' GROUP BY key
+)
+SELECT count(DISTINCT (run, unit)) AS started,
+       count(DISTINCT (run, unit)) FILTER (WHERE name = 'hpo_fallback_applied') AS fell_back,
+       coalesce((SELECT jsonb_object_agg(key, units) FROM by_key WHERE key IS NOT NULL), '{}') AS keys
+FROM told;
 
 -- name: page_events
 -- Events after an id, oldest first; a null filter means all.

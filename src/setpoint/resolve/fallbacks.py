@@ -1,0 +1,109 @@
+"""RESOLVE: fallbacks, counted so that they can be added up.
+
+An *occurrence* is one key that fell back in one unit of a run, or in one program under ``setpoint run``.
+Guarantees: each is said by one ``hpo_fallback_applied`` line for each object that reads; its event id is made
+of run, unit and key, so that lines of a retrained unit, of a second pin or of a second delivery count once.
+How often calls fell back is one ``hpo_fallback_summary`` line at the end, which no rule counts.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from functools import lru_cache
+from hashlib import sha256
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.observe.events import HpoFallbackApplied, HpoFallbackSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.declare.catalogue import Catalogues, Declared
+    from setpoint.declare.parameters import Scalar
+    from setpoint.observe.events import EventLog
+
+
+class Reader(NamedTuple):
+    """Who reads values: a unit of a run, or, without one, a program as a whole."""
+
+    run: str
+    unit: str = ""
+
+    def event_id(self, *what: str) -> str:
+        """Return the id of what can happen once to this reader: 32 hexadecimal digits."""
+        return sha256("\0".join((self.run, self.unit, *what)).encode()).hexdigest()[:32]
+
+
+def this_program(run: str = "") -> Reader:
+    """Return this process as a reader: of the run that ``setpoint run`` named, else by a name of its own."""
+    return Reader(run or _own_name(os.getpid()))
+
+
+@lru_cache(maxsize=8)
+def _own_name(pid: int) -> str:  # noqa: ARG001 - a fork is a program of its own
+    return f"program-{os.urandom(8).hex()}"
+
+
+class Fallbacks:
+    """The fallbacks that one object handed out; safe from several threads."""
+
+    def __init__(self, events: EventLog, reader: Reader | None = None, snapshot: str = "") -> None:
+        self._events, self._snapshot = events, snapshot
+        self._reader, self._lock = reader or this_program(), Lock()
+        #: How often each key's fallback was used.
+        self.counts: dict[str, int] = {}
+        if not self._reader.unit:
+            # A program has no end that we are told of: when this object goes, or the process does.
+            weakref.finalize(self, _sum_up, events, self._reader, snapshot, self.counts)
+
+    def count(
+        self, key: str, value: Scalar, reason: str, *, param: str = "", parts: Mapping[str, str] | None = None
+    ) -> None:
+        """Count one call; the first of each key is said."""
+        with self._lock:
+            count = self.counts[key] = self.counts.get(key, 0) + 1
+        if count > 1:
+            return
+        named = parts or {}
+        self._events.emit(
+            HpoFallbackApplied(
+                model=named.get("model", ""),
+                timeframe=named.get("timeframe", ""),
+                param=param,
+                key=key,
+                fallback=value,
+                reason=reason,
+                parts=named,
+                run=self._reader.run,
+                unit=self._reader.unit,
+                snapshot=self._snapshot,
+                event_id=self._reader.event_id(HpoFallbackApplied.name, key),
+            )
+        )
+
+    def sum_up(self) -> None:
+        """Say how often calls fell back, if any did."""
+        _sum_up(self._events, self._reader, self._snapshot, self.counts)
+
+
+def _sum_up(events: EventLog, reader: Reader, snapshot: str, counts: Mapping[str, int]) -> None:
+    told = dict(sorted(counts.items()))
+    if told:
+        events.emit(
+            HpoFallbackSummary(
+                run=reader.run,
+                unit=reader.unit,
+                snapshot=snapshot,
+                keys=len(told),
+                calls=sum(told.values()),
+                counts=told,
+            )
+        )
+
+
+def parts_of(catalogues: Catalogues, declared: Declared) -> dict[str, str]:
+    """Return the parts of a key by name, such as ``{"model": "xgb", "timeframe": "5m"}``."""
+    member = next(m for m in catalogues.members if m.name == declared.catalogue)
+    return dict(zip((part.name for part in member.parts), declared.key.parts, strict=True))
