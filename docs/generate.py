@@ -24,9 +24,11 @@ from setpoint.cli.app import app
 from setpoint.cli.reach import COMMANDS
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.declare.loading import bundled_catalogues, load_catalogue
+from setpoint.govern import verdict
 from setpoint.govern.gate import words
 from setpoint.govern.gate.pages import pages as gate_pages
 from setpoint.observe.events import Event
+from setpoint.observe.training_metrics import RESULT_COLUMNS, RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
 from setpoint.serve.access.rules import ACCOUNT, PUBLIC, ROLES
 from setpoint.serve.server import openapi_document
 from setpoint.settings import Settings
@@ -355,11 +357,42 @@ def gate_page() -> Iterator[str]:
     yield (words.__doc__ or "").partition("\n\n")[2].strip().replace("``", "`")
 
 
+def metrics_page() -> Iterator[str]:
+    """Yield one section for each number of a unit, of its trading and of a trial."""
+    yield "# Metrics"
+    yield (
+        "What a number means, wherever it stands: one name is one number in `finetune_results`, in events, "
+        "in the API, on pages. Rows are those of [decision 3](../decisions/0003-judge-rows.md). `y` is 1 on "
+        "a BUY row and `p` the probability of BUY; a row is a signal when `p` is at least the threshold."
+    )
+    for title, place, declared in (
+        ("Of a unit", "`training_complete` and `finetune_results`", RESULT_METRICS),
+        ("Of a unit's trading", "`finetune_results`", TRADE_METRICS),
+        ("Of a trial", "`trial_complete`", TRIAL_METRICS),
+    ):
+        yield f"## {title}"
+        yield f"In {place}."
+        for metric in declared:
+            yield f"### `{metric.name}`"
+            columns = ["`" + name + "`" for name in RESULT_COLUMNS if name == metric.name]
+            where = "`" + metric.path + "`" if declared is not TRIAL_METRICS else ""
+            rows = [
+                ("formula", metric.formula),
+                ("sample", metric.sample),
+                ("threshold", metric.threshold or "none"),
+                ("column", ", ".join(dict.fromkeys([*columns, where]))),
+            ]
+            yield _table(("", ""), [row for row in rows if row[1]])
+    yield "## Of a verdict"
+    yield _dedented((verdict.__doc__ or "").partition("\n\n")[2].replace("``", "`"))
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "settings": settings_page,
     "access": access_page,
     "errors": errors_page,
     "events": events_page,
+    "metrics": metrics_page,
     "commands": commands_page,
     "keys": keys_page,
     "api": api_page,

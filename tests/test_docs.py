@@ -18,6 +18,7 @@ from setpoint.cli import __main__ as command_line
 from setpoint.cli.app import app
 from setpoint.declare.loading import load_catalogues
 from setpoint.observe import events
+from setpoint.observe.training_metrics import RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
 from setpoint.serve.server import openapi_document
 from setpoint.settings import Settings
 
@@ -98,6 +99,15 @@ def test_every_event_has_its_heading_and_a_golden_line():
 
     assert sorted(named) == sorted(set(headings(page)) - {"Events"})
     assert all(f"\nevent={name} " in page.read_text() for name in named)
+
+
+def test_every_metric_has_its_heading():
+    """A number of a unit, of its trading or of a trial is documented once under its name."""
+    found = headings(DOCS / "reference/metrics.md")
+    declared = [*RESULT_METRICS, *TRADE_METRICS, *TRIAL_METRICS]
+
+    assert all(found.count(metric.name) == 1 for metric in declared)
+    assert len(declared) > 20
 
 
 def test_every_command_has_its_heading():

@@ -110,7 +110,7 @@ def test_a_run_says_which_keys_it_read_and_which_fallbacks_it_used(
 def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
     database, recorder, planned, snapshots, outcome
 ):
-    """A suggestion within its ranges may break a rule over several values: the trial says which."""
+    """A suggestion within its ranges may break a rule over several values: trial and unit say which."""
     trials = [
         {**trial, "params": {**trial["params"], "num_leaves": 63, "max_depth": 4}}
         for trial in outcome["result"]["trials"]
@@ -119,9 +119,18 @@ def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
     recorder.deliver(planned, {**outcome, "result": {**outcome["result"], "trials": trials}})
     stored = database.fetch_all("list_trials", run_id=planned.run)
 
+    (result,) = database.fetch_all("list_results", run_id=planned.run)
+    finding = {
+        "param": "leaves_fit_the_depth",
+        "asked": "max_depth = 4, num_leaves = 63",
+        "effective": None,
+        "finding": "breaks_invariant",
+    }
     assert [[v["invariant"] for v in trial["violations"]] for trial in stored] == [
         ["leaves_fit_the_depth"]
     ] * 2
+    assert [trial["findings"] for trial in stored] == [[finding]] * 2
+    assert result["findings"] == [finding]
 
 
 def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, outcome):
@@ -176,7 +185,8 @@ def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snap
     found = compare_runs(database, planned.run, other.run)
 
     assert (found.identical, found.shared) == (0, 1)
-    assert ("CVN_FTF_TUNING_TRIALS", 2, 3) in {(e.key, e.old, e.new) for e in found.configuration}
+    trials = "CVN_FTF_TUNING_TRIALS"
+    assert (trials, 2, demo.document[trials]) in {(e.key, e.old, e.new) for e in found.configuration}
     ((unit, edit),) = found.effective
     assert (unit, edit.key, edit.new) == ("BTCUSDC lgb fold 0", "num_leaves", 7)
     assert {what for what, _, _ in found.circumstances} == {"set_hash", "snapshot_hash", "data_hash"}

@@ -15,6 +15,7 @@ import pytest
 import setpoint
 from setpoint.cli.__main__ import run
 from setpoint.declare.document import text_hash
+from setpoint.declare.seeds import load_seeds
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 
@@ -153,7 +154,7 @@ def test_explain_shows_every_layer(seeded):
 
     assert [(layer["scope"], layer["value"], layer["wins"]) for layer in layers] == [
         ("global", 20, False),
-        ("profile=demo", 3, True),
+        ("profile=demo", 10, True),
     ]
     assert len(seeded("explain", "tuning_trials", "--json").json["layers"]) == 1
 
@@ -228,13 +229,14 @@ def setpoint_run(environment, *command, **options):
     )
 
 
-def test_run_hands_the_values_to_any_program(run_environment):
+def test_run_hands_the_values_to_any_program(run_environment, catalogues):
     """The program sees every key as a variable, and the snapshot beside them."""
     done = setpoint_run(run_environment, "-c", "profile=demo", "--", "env")
     seen = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    (demo,) = [seed.values for seed in load_seeds("", catalogues) if seed.scope == "profile=demo"]
 
     assert seen[GAMMA] == "0.0"
-    assert seen["CVN_FTF_TUNING_TRIALS"] == "3"
+    assert seen["CVN_FTF_TUNING_TRIALS"] == str(demo["CVN_FTF_TUNING_TRIALS"].value)
     assert json.loads(Path(seen["SETPOINT_SNAPSHOT"]).read_text())["hash"] == seen["SETPOINT_SNAPSHOT_HASH"]
 
 

@@ -16,6 +16,7 @@ from setpoint.observe.events import (
     SnapshotSwitched,
     TrainingComplete,
     TrainingStarted,
+    TrialComplete,
 )
 
 NOW = datetime(2026, 5, 11, 12, 0, 0, 250, tzinfo=UTC)
@@ -45,6 +46,15 @@ EVENTS = [
     HpoFallbackSummary(**READ, keys=1, calls=25, counts={"CVN_HPO_XGB_5M_GAMMA": 25}),
     ProcessPinned(run="program-1", snapshot="abc", event_id="0" * 32),
     TrainingStarted(**FIT, hyperparameters={"learning_rate": 0.1, "max_depth": 6}),
+    TrialComplete(
+        **FIT,
+        hyperparameters={"learning_rate": 0.1},
+        best_iteration=None,
+        n_trees_used=12,
+        fit_time_sec=0.25,
+        value=0.53,
+        metrics={"f1_trial_val": 0.42},
+    ),
     TrainingComplete(
         **FIT,
         hyperparameters={"learning_rate": 0.1},

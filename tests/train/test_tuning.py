@@ -8,8 +8,13 @@ from math import inf, nan
 import optuna
 import pytest
 
+from setpoint.declare.document import canonical_text, text_hash
+from setpoint.declare.seeds import load_seeds
 from setpoint.errors import InvalidValue, ParameterRefused, TrainingError
+from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.shapes import Range
+from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
+from setpoint.train.recipe import Recipe
 from setpoint.train.tuning import TrialOutcome, TuningSettings, distributions, tune
 
 SETTINGS = TuningSettings(
@@ -250,6 +255,27 @@ def test_each_sampler_setting_reaches_the_sampler(name, value):
     """Changing any one setting changes the suggestions."""
     one, other = search(trials=40), search(trials=40, **{name: value})
     assert [trial.params for trial in one.trials] != [trial.params for trial in other.trials]
+
+
+@pytest.mark.parametrize("scope", ["global", "profile=demo"])
+def test_the_seeded_budgets_let_the_sampler_model(scope, catalogues):
+    """A seeded search does not end before its random start-up does: later trials are the estimator's."""
+    seeds = {seed.scope: seed.values for seed in load_seeds("", catalogues)}
+    values = {key: sourced.value for key, sourced in (seeds["global"] | seeds[scope]).items()}
+    text = canonical_text(values)
+    layer = SnapshotLayer(scope, 1, text_hash(text), "ada")
+    snapshot = Snapshot(text, text_hash(text), catalogues.identities, {}, (layer,))
+    seeded = Recipe(Hyperparams(snapshot, catalogues)).tuning(seed=11)
+
+    def suggestions(settings):
+        return [trial.suggested for trial in tune(RANGES, TYPES, DEFAULTS, settings, score).trials]
+
+    modelled = suggestions(seeded)
+    random = suggestions(replace(seeded, n_startup_trials=seeded.trials))
+    start = seeded.n_startup_trials
+    assert len(modelled) - start >= 5
+    assert modelled[:start] == random[:start]
+    assert all(ours != theirs for ours, theirs in zip(modelled[start:], random[start:], strict=True))
 
 
 def test_grouping_is_accepted_without_a_warning():

@@ -180,14 +180,14 @@ def test_labels_of_one_class_are_refused(tiny):
 
 
 def test_every_trial_says_when_it_starts_and_ends(train):
-    """Each trial is one training_started and one training_complete line with its neutral names."""
+    """Each trial is two lines with its neutral names; one training_complete line ends the unit."""
     train("cb")
     lines = train.events()
 
     assert [line.split()[0] for line in lines if "mismatch" not in line] == [
-        "event=training_started",
+        *["event=training_started", "event=trial_complete"] * 2,
         "event=training_complete",
-    ] * 2
+    ]
     assert "max_depth=6" in lines[0]
     assert " depth=" not in lines[0]
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Names the newest run wherever a run is asked for.
 LATEST = "latest"
+#: The kind of finding that an invariant is which a trial's suggestion broke.
+BREAKS_INVARIANT = "breaks_invariant"
 _UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 #: Columns of a run that are fields of its plan.
 _TOLD = ("versions", "git_commit", "seed", "processes", "threads", "universe", "host")
@@ -141,10 +143,12 @@ def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entr
     _require_own(run, row["snapshot_hash"], unit, result)
     trials = result.pop("trials")
     judge = partial(_broken, catalogues, parse_text(row["text"]), unit)
+    broken = {trial["trial"]: judge(trial["params"]) for trial in trials}
+    result["findings"] = [*result["findings"], *_as_findings(broken.get(result["trial_id"], []))]
     transaction.execute("insert_result", run_id=run, **result)
     transaction.execute_many(
         "insert_trial",
-        [{"run_id": run, **unit, **trial, "violations": judge(trial["params"])} for trial in trials],
+        [{"run_id": run, **unit, **_judged(trial, broken[trial["trial"]])} for trial in trials],
     )
 
 
@@ -221,6 +225,24 @@ def _broken(
         elif declared.name in document:
             values[declared.name] = document[declared.name]
     return [violation._asdict() for violation in violations(catalogues, values)]
+
+
+def _judged(trial: Mapping[str, Any], broken: list[dict[str, Any]]) -> dict[str, Any]:
+    findings = [*trial["findings"], *_as_findings(broken)]
+    return {**trial, "findings": findings, "violations": broken}
+
+
+def _as_findings(broken: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return broken invariants as attestation tells what it finds: by name, with the values they judged."""
+    return [
+        {
+            "param": one["invariant"],
+            "asked": ", ".join(f"{name} = {value}" for name, value in sorted(one["values"].items())),
+            "effective": None,
+            "finding": BREAKS_INVARIANT,
+        }
+        for one in broken
+    ]
 
 
 def read_run(database: Database, run: str) -> dict[str, Any]:

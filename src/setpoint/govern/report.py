@@ -48,6 +48,7 @@ _FINDINGS = {
     "ignored": "asked, but the model does not report it",
     "no_effect": "arrived, but cannot have had an effect with the other values",
     "library_chose": "nobody asked; the library derived it from the data",
+    "breaks_invariant": "the trial's values break this rule of the catalogue together",
 }
 
 

@@ -103,7 +103,7 @@ class ProcessPinned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Event):
-    """What the two training events share: which fit this is and which values it was given."""
+    """What the training events share: which fit this is and which values it was given."""
 
     run: str
     model: str
@@ -125,14 +125,31 @@ class TrainingStarted(Training):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrialComplete(Training):
+    """A trial's fit ended and was scored, uncalibrated; it may not be the one that its unit keeps."""
+
+    name = "trial_complete"
+
+    #: As the library reports it: XGBoost and CatBoost count from 0, LightGBM from 1.
+    best_iteration: int | None
+    n_trees_used: int
+    #: Seconds in the library's training call.
+    fit_time_sec: float
+    #: The tuning objective, to be maximised.
+    value: float
+    metrics: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingComplete(Training):
-    """A fit ended; ``effective`` was read back from the fitted model, ``metrics`` are by name."""
+    """A unit ended: said once, about its best trial, with the numbers of its row in ``finetune_results``."""
 
     name = "training_complete"
 
     #: As the library reports it: XGBoost and CatBoost count from 0, LightGBM from 1.
     best_iteration: int | None
     n_trees_used: int
+    #: Seconds of all the unit's trials.
     training_time_sec: float
     metrics: Mapping[str, Scalar] = field(default_factory=dict)
     #: Names are the library's own, prefixed ``effective.`` so that they never hide a request.

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from setpoint.errors import UnfitData
-from setpoint.observe.events import EffectiveParamMismatch, TrainingComplete, TrainingStarted
 from setpoint.train.attest import Finding, attest, attest_rounds
 from setpoint.train.boosters import booster
 from setpoint.train.boosters.shapes import UnitData
@@ -30,6 +29,7 @@ from setpoint.train.labels import Labels, buy_labels, horizon_bars
 from setpoint.train.recipe import Recipe, Unit, unit_seed
 from setpoint.train.scoring import Judged, trial_metrics, unit_metrics
 from setpoint.train.tuning import TrialOutcome, Tuned, tune
+from setpoint.train.unit_events import UnitEvents
 from setpoint.train.weights import regime_weights, scale_pos_weight
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from setpoint.train.market import Candles
 
 _VOLATILITY_FEATURE = "volatility_medium"
-#: One fixed name for what two libraries call differently, so that one alert covers all.
-_NEUTRAL_NAMES = {"depth": "max_depth"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +104,9 @@ class UnitTraining:
             self.recipe.tuning(self.seed),
             self._trial,
         )
-        return self._result(tuned)
+        result = self._result(tuned)
+        self._say.complete(result)
+        return result
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -117,6 +117,10 @@ class UnitTraining:
     def seed(self) -> int:
         """The unit's own seed, for the sampler and the library."""
         return unit_seed(self.recipe.setting("seed"), self.unit)
+
+    @cached_property
+    def _say(self) -> UnitEvents:
+        return UnitEvents(self.events, self.run, self.unit, self.hp.hash)
 
     @cached_property
     def _booster(self) -> Booster:
@@ -190,7 +194,7 @@ class UnitTraining:
 
     def _trial(self, number: int, chosen: dict[str, Scalar]) -> TrialOutcome:
         asked = {**self.hp.params(*self._group, chosen=chosen), **self._fixed}
-        self.events.emit(TrainingStarted(**self._name(number, asked)))
+        self._say.started(number, asked)
         fitted = self._booster.fit(
             self._binned,
             asked,
@@ -199,13 +203,18 @@ class UnitTraining:
             threads=self._threads,
             metric=self.recipe.setting("early_stopping_metric"),
         )
-        findings = self._attest(number, asked, fitted)
+        findings = self._attest(asked, fitted)
+        self._say.mismatches(number, findings)
         metrics = trial_metrics(self.recipe, self._judged(fitted, "judge"))
-        self._say_complete(number, asked, fitted, metrics)
         value = -metrics["log_loss"] if self._objective == "log_loss" else metrics[self._objective]
+        self._say.trial_complete(number, asked, fitted, value, metrics)
         if isfinite(value) and (self.best is None or value > self.best.value):
             self.best = _Best(value, fitted, asked, findings)
-        return TrialOutcome(value, {"n_trees_used": fitted.n_trees_used, "asked": asked})
+        told = {
+            "n_trees_used": fitted.n_trees_used,
+            "findings": [finding._asdict() for finding in findings],
+        }
+        return TrialOutcome(value, told)
 
     @cached_property
     def _objective(self) -> str:
@@ -214,8 +223,8 @@ class UnitTraining:
     def _judged(self, fitted: Fitted, part: str) -> Judged:
         return Judged(self._rows[part], self._y(part), fitted.predict(self._x(part)))
 
-    def _attest(self, number: int, asked: dict[str, Scalar], fitted: Fitted) -> list[Finding]:
-        findings = attest(
+    def _attest(self, asked: dict[str, Scalar], fitted: Fitted) -> list[Finding]:
+        return attest(
             asked,
             fitted.effective,
             effective_when=self._conditions,
@@ -223,11 +232,6 @@ class UnitTraining:
         ) + attest_rounds(
             fitted.stopping, self._rounds_names, fitted.effective, effective_when=self._conditions
         )
-        for finding in findings:
-            self.events.emit(
-                EffectiveParamMismatch(run=self.run, trial=number, **self.unit._asdict(), **finding._asdict())
-            )
-        return findings
 
     @cached_property
     def _conditions(self) -> dict[str, tuple[Condition, ...]]:
@@ -241,31 +245,6 @@ class UnitTraining:
     def _rounds_names(self) -> tuple[str, str]:
         named = {d.parameter.role: d.parameter.library_name for d in self.hp.catalogues.groups[self._group]}
         return named["max_rounds"], named["early_stopping"]
-
-    def _name(self, number: int, asked: dict[str, Scalar]) -> dict[str, Any]:
-        neutral = {_NEUTRAL_NAMES.get(name, name): value for name, value in asked.items()}
-        first = {name: neutral.pop(name) for name in ("learning_rate", "max_depth") if name in neutral}
-        return {
-            "run": self.run,
-            **self.unit._asdict(),
-            "trial": number,
-            "snapshot": self.hp.hash,
-            "hyperparameters": {**first, **neutral},
-        }
-
-    def _say_complete(
-        self, number: int, asked: dict[str, Scalar], fitted: Fitted, metrics: dict[str, float]
-    ) -> None:
-        self.events.emit(
-            TrainingComplete(
-                **self._name(number, asked),
-                best_iteration=fitted.best_iteration,
-                n_trees_used=fitted.n_trees_used,
-                training_time_sec=round(fitted.training_time_sec, 6),
-                metrics={"f1_buy_val": metrics["f1_buy"], "auc_val": metrics["auc"]},
-                effective={f"effective.{name}": value for name, value in fitted.effective.items()},
-            )
-        )
 
     def _result(self, tuned: Tuned) -> dict[str, Any]:
         best = self.best
@@ -304,4 +283,5 @@ def _trial_row(record: Any) -> dict[str, Any]:
         "value": record.value,
         "state": record.state,
         "n_trees_used": record.detail["n_trees_used"] if record.detail else None,
+        "findings": record.detail["findings"] if record.detail else [],
     }

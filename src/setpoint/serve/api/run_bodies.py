@@ -155,6 +155,7 @@ class Trial(Body):
     value: FiniteFloat | None
     state: Name
     n_trees_used: Count | None
+    findings: list[Finding] = Field(max_length=2000)
 
 
 class ResultBody(Body):

@@ -129,11 +129,13 @@ CREATE TABLE public.finetune_trials (
     value        float8,
     state        text NOT NULL,
     n_trees_used integer,
+    findings     jsonb NOT NULL DEFAULT '[]',
     violations   jsonb NOT NULL DEFAULT '[]',
     PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial),
     FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold)
         REFERENCES public.finetune_units (run_id, symbol, model, timeframe, variant, fold)
 );
+COMMENT ON COLUMN public.finetune_trials.findings IS 'What attestation found, and each invariant that the suggestion broke.';
 COMMENT ON COLUMN public.finetune_trials.violations IS 'Invariants the suggestion broke: recorded, not refused.';
 
 CREATE TABLE public.finetune_failures (

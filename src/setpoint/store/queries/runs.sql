@@ -86,9 +86,9 @@ ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING;
 -- name: insert_trial
 -- One tuning trial; nothing happens when it is recorded.
 INSERT INTO finetune_trials (run_id, symbol, model, timeframe, variant, fold, trial, params, value, state,
-                             n_trees_used, violations)
+                             n_trees_used, findings, violations)
 VALUES (%(run_id)s, %(symbol)s, %(model)s, %(timeframe)s, %(variant)s, %(fold)s, %(trial)s, %(params)s,
-        %(value)s, %(state)s, %(n_trees_used)s, %(violations)s)
+        %(value)s, %(state)s, %(n_trees_used)s, %(findings)s, %(violations)s)
 ON CONFLICT (run_id, symbol, model, timeframe, variant, fold, trial) DO NOTHING;
 
 -- name: insert_failure

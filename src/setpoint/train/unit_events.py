@@ -1,0 +1,89 @@
+"""TRAIN: what one unit says while it trains: its trials as they come, and once what it came to.
+
+Guarantees: ``training_complete`` is said once, by the unit's result alone, so that no number of it can differ
+from the recorded row; a trial's own numbers have names of their own. Refuses nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from setpoint.observe.events import EffectiveParamMismatch, TrainingComplete, TrainingStarted, TrialComplete
+from setpoint.observe.training_metrics import RESULT_METRICS, TRIAL_METRICS, at_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.declare.parameters import Scalar
+    from setpoint.observe.events import EventLog
+    from setpoint.train.attest import Finding
+    from setpoint.train.boosters.shapes import Fitted
+    from setpoint.train.recipe import Unit
+
+#: One fixed name for what two libraries call differently, so that one alert covers all.
+_NEUTRAL_NAMES = {"depth": "max_depth"}
+
+
+@dataclass(frozen=True)
+class UnitEvents:
+    """The events of one unit of a run."""
+
+    log: EventLog
+    run: str
+    unit: Unit
+    #: The hash of what it trains with.
+    snapshot: str
+
+    def started(self, trial: int, asked: Mapping[str, Scalar]) -> None:
+        """Say that a trial's fit is about to start with these values."""
+        self.log.emit(TrainingStarted(**self._name(trial, asked)))
+
+    def trial_complete(
+        self,
+        trial: int,
+        asked: Mapping[str, Scalar],
+        fitted: Fitted,
+        value: float,
+        metrics: Mapping[str, float],
+    ) -> None:
+        """Say what a trial came to, as ``scoring.trial_metrics`` scored it."""
+        self.log.emit(
+            TrialComplete(
+                **self._name(trial, asked),
+                best_iteration=fitted.best_iteration,
+                n_trees_used=fitted.n_trees_used,
+                fit_time_sec=fitted.training_time_sec,
+                value=value,
+                metrics={metric.name: metrics[metric.path] for metric in TRIAL_METRICS},
+            )
+        )
+
+    def mismatches(self, trial: int, findings: list[Finding]) -> None:
+        """Say each finding of a trial's attestation."""
+        for finding in findings:
+            self.log.emit(
+                EffectiveParamMismatch(run=self.run, trial=trial, **self.unit._asdict(), **finding._asdict())
+            )
+
+    def complete(self, result: Mapping[str, Any]) -> None:
+        """Say what the unit came to: the numbers of its result."""
+        self.log.emit(
+            TrainingComplete(
+                **self._name(result["trial_id"], result["model_hyperparams"]),
+                **{name: result[name] for name in ("best_iteration", "n_trees_used", "training_time_sec")},
+                metrics={metric.name: at_path(result, metric.path) for metric in RESULT_METRICS},
+                effective={f"effective.{name}": value for name, value in result["effective_params"].items()},
+            )
+        )
+
+    def _name(self, trial: int, asked: Mapping[str, Scalar]) -> dict[str, Any]:
+        neutral = {_NEUTRAL_NAMES.get(name, name): value for name, value in asked.items()}
+        first = {name: neutral.pop(name) for name in ("learning_rate", "max_depth") if name in neutral}
+        return {
+            "run": self.run,
+            **self.unit._asdict(),
+            "trial": trial,
+            "snapshot": self.snapshot,
+            "hyperparameters": {**first, **neutral},
+        }
