@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 _MARK = b"setpoint:"
 #: What hides a name from a search of bytes: UTF-16 and UTF-32, and the escape of an ASCII character.
 _HIDES = re.compile(rb"\0|\\u00[2-7]")
-#: From how many files to parse a second process pays for its start.
-POOL_FROM = 500
+#: From how many bytes to parse a second process pays for its start.
+POOL_FROM = 3_000_000
 PROCESSES = 2
 
 
@@ -88,6 +88,7 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
     # Whoever names folders declares that every file in them is training code.
     judge = replace(judge, declared=bool(config.include))
     suspects, failures, borrowers = [], [], Borrowers(judge.names.prefixes)
+    size = 0
     for file in files:
         try:
             content = file.read_bytes().lower()
@@ -96,12 +97,13 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
             continue
         if _is_suspect(content, judge):
             suspects.append(file)
+            size += len(content)
             borrowers.lend(file, content)
         else:
             borrowers.keep(file, content)
     suspects += borrowers.found()
     reader = Reader(root, judge, frozenset(relative(file, root) for file in suspects))
-    told = list(_read(suspects, reader))
+    told = list(_read(suspects, reader, size))
     return Scan(
         sorted(finding for one in told for finding in one.findings if not _may_read(finding, config)),
         [comment for one in told for comment in one.suppressions],
@@ -126,15 +128,15 @@ def _is_suspect(content: bytes, judge: Judge) -> bool:
     return b"fallback" in content and b"resolve" in content
 
 
-def _read(suspects: list[Path], reader: Reader) -> Iterator[Told]:
-    if len(suspects) < POOL_FROM:
+def _read(suspects: list[Path], reader: Reader, size: int) -> Iterator[Told]:
+    if size < POOL_FROM:
         yield from map(reader.read, suspects)
         return
     # Ctrl-C reaches the workers too; they end without a word, and the command line says it once.
     with ProcessPoolExecutor(
         PROCESSES, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_DFL)
     ) as pool:
-        yield from pool.map(reader.read, suspects, chunksize=len(suspects) // (4 * PROCESSES))
+        yield from pool.map(reader.read, suspects, chunksize=max(1, len(suspects) // (16 * PROCESSES)))
 
 
 class Reader:
