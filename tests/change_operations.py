@@ -1,0 +1,75 @@
+"""Every public operation of change, with the rule of the state machine that plays it."""
+
+import ast
+from pathlib import Path
+
+import setpoint.change
+import setpoint.store
+from setpoint.store.queries import parse
+
+#: The rule that plays each public operation of change, and each statement that writes.
+OPERATIONS = {
+    "break_glass.restore": "break_glass",
+    "break_glass.set_values": "break_glass",
+    "channels.close_channel": "turn_the_channel",
+    "channels.declare_channel": "turn_the_channel",
+    "decisions.decide": "approve",
+    "export.export": "plan_and_apply",
+    "gitops.apply_plan": "plan_and_apply",
+    "gitops.plan": "plan_and_apply",
+    "history.restore": "restore",
+    "history_import.import_history": "import_elsewhere",
+    "overlays.creation": "create_scope",
+    "overlays.retirement": "retire_scope",
+    "policies.policy_proposal": "set_policy",
+    "proposals.amend": "amend_change",
+    "proposals.apply": "apply_change",
+    "proposals.apply_due": "apply_due_changes",
+    "proposals.propose": "open_change",
+    "proposals.submit": "set_values",
+    "seeding.apply_seed": "seed",
+    "changes.sql: amend_change": "amend_change",
+    "changes.sql: apply_change": "apply_change",
+    "changes.sql: decide_change": "reject",
+    "changes.sql: propose_change": "open_change",
+    "changes.sql: submit_change": "propose_draft",
+    "changes.sql: suspend_change": "apply_due_changes",
+    "changes.sql: withdraw_change": "withdraw",
+    "break_glass.sql: break_glass_restore": "break_glass",
+    "break_glass.sql: break_glass_set": "break_glass",
+    "break_glass.sql: declare_channel": "turn_the_channel",
+}
+#: Modules that write no document, change or policy: they read, judge, write files, or record runs and events.
+APART = {
+    "coverage", "documents", "drill", "drill_typo", "editing", "event_log", "fallbacks", "folder", "identity",
+    "impact",
+    "invariants", "paperwork", "patch", "restore_probe", "runs", "verification",
+}  # fmt: skip
+#: The same for single functions of the others, and for statements.
+READS = {
+    "break_glass.breaches", "break_glass.emergency_session", "break_glass.file_post_mortem",
+    "break_glass.list_obligations", "break_glass.preview_restore", "break_glass.preview_set",
+    "break_glass.problems_of", "break_glass.reminder", "break_glass.validate", "channels.list_channels",
+    "decisions.amended", "export.check_untouched", "gitops.read_plan", "gitops.save_plan",
+    "history.diff_revisions", "history.edits_of", "history.read_revision", "history_import.holds_nothing",
+    "policies.parse_duration", "proposals.affected_contexts", "proposals.check_scope",
+    "proposals.read_change",
+    "proposals.requirement", "proposals.resolved", "proposals.validate", "seeding.plan_seed",
+    "seeding.register_catalogues",
+    "break_glass.sql: file_post_mortem", "break_glass.sql: note_probe", "break_glass.sql: record_drill",
+    "break_glass.sql: record_validation",
+}  # fmt: skip
+
+
+def public_operations():
+    """Yield every public function of change outside APART, and every statement of its that may write."""
+    for module in Path(setpoint.change.__file__).parent.glob("*.py"):
+        if module.stem not in APART:
+            for node in ast.parse(module.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                    yield f"{module.stem}.{node.name}"
+    for name in ("changes.sql", "break_glass.sql"):
+        text = (Path(setpoint.store.__file__).parent / "queries" / name).read_text(encoding="utf-8")
+        for query, *_ in parse(text):
+            if not query.startswith(("read_", "list_", "count_", "preview_")):
+                yield f"{name}: {query}"
