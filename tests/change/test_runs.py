@@ -186,7 +186,7 @@ def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snap
 
     assert (found.identical, found.shared) == (0, 1)
     trials = "CVN_FTF_TUNING_TRIALS"
-    assert (trials, 2, demo.document[trials]) in {(e.key, e.old, e.new) for e in found.configuration}
+    assert (trials, 2, demo.base.document[trials]) in {(e.key, e.old, e.new) for e in found.configuration}
     ((unit, edit),) = found.effective
     assert (unit, edit.key, edit.new) == ("BTCUSDC lgb fold 0", "num_leaves", 7)
     assert {what for what, _, _ in found.circumstances} == {"set_hash", "snapshot_hash", "data_hash"}
