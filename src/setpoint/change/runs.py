@@ -278,7 +278,7 @@ def _run_row(plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str) -
         "catalogues": [dict(identity) for identity in base.catalogues],
         "data_hash": sha256(hashes.encode()).hexdigest(),
         "data_label": _weakest_source(plan["data"]),
-        "plan": {"data": plan["data"], "rule": plan["rule"]},
+        "plan": {name: plan[name] for name in ("data", "rule", "exercise") if plan.get(name)},
         "started_by": started_by,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +29,7 @@ from setpoint.train.candle_files import market_of
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.resolve.snapshot_set import SnapshotSet
+    from setpoint.train.exercise import Exercise
     from setpoint.train.plan import Plan
     from setpoint.train.sweep import Progress
 
@@ -53,6 +55,12 @@ def sweep(
     resume: Annotated[
         str, typer.Option("--resume", help="Go on with this run instead of starting one.")
     ] = "",
+    exercise_fallback: Annotated[
+        str, typer.Option("--exercise-fallback", metavar="KEY", help="Let units read this key by a fallback.")
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="DATE", help="The exercise's last day, in UTC, as 2026-12-31.")
+    ] = "",
     as_json: Json = False,
 ) -> int:
     """Tune, fit and score every model on every asset and fold, with one pinned snapshot set.
@@ -66,17 +74,25 @@ def sweep(
     Ctrl-C stops at once and leaves a run that `--resume` finishes; no unit is done twice. A resumed run
     follows its plan, so it takes no other options.
 
+    `--exercise-fallback KEY --until DATE` walks the path of a missing value for real: each unit reads that
+    key by a fallback of the same value, says so and is counted. Refused after its date; never a canary.
+
     Examples: `setpoint sweep`, `setpoint sweep --context profile=demo --data ../market`,
     `setpoint sweep --resume 20261123-101500-3f2a`
     """
-    if resume and (context or data or processes is not None):
+    if resume and (context or data or exercise_fallback or processes is not None):
         raise UsageError(
-            "--resume follows the run's plan: it takes no --context, --data or --processes.",
+            "--resume follows the run's plan: it takes no --context, --data, --processes or exercise.",
             hint=f"setpoint sweep --resume {resume}",
         )
-    system = catalogues()
+    from setpoint.train.exercise import declare_exercise
+
+    if bool(exercise_fallback) != bool(until):
+        raise UsageError("--exercise-fallback and --until belong together.", hint="give both, or neither")
+    system, wanted = catalogues(), parse_context(context)
+    exercise = declare_exercise(system, exercise_fallback, until, wanted) if exercise_fallback else None
     with door(system) as opened:
-        run = resume or start(opened, system, parse_context(context), data, processes)
+        run = resume or start(opened, system, wanted, data, processes, exercise)
         progress = follow(opened, run)
     if as_json:
         print_json(
@@ -117,9 +133,17 @@ def require_recorded(opened: Door, run: str, progress: Progress) -> None:
         )
 
 
-def start(opened: Door, system: Catalogues, context: dict[str, str], data: str, processes: int | None) -> str:
+def start(
+    opened: Door,
+    system: Catalogues,
+    context: dict[str, str],
+    data: str,
+    processes: int | None,
+    exercise: Exercise | None = None,
+) -> str:
     """Pin, plan and check a new run; nothing is trained yet. Returns its id."""
     from setpoint.resolve.hyperparams_set import HyperparamsSet
+    from setpoint.train.exercise import require_read
     from setpoint.train.plan import make_plan
     from setpoint.train.sweep import begin, require_alone
     from setpoint.train.unit_values import pin_units
@@ -129,6 +153,9 @@ def start(opened: Door, system: Catalogues, context: dict[str, str], data: str, 
     snapshots, chosen = pin_units(opened.pin, opened.pin_set, system, context)
     say_unused(snapshots.base)
     plan = make_plan(HyperparamsSet(snapshots, system), market_folder(data), processes, chosen)
+    if exercise:
+        require_read(system, exercise, plan.units)
+        plan = replace(plan, exercise=exercise._asdict())
     begin(plan, snapshots, settings().home)
     _introduce(plan, snapshots)
     return plan.run

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.change.runs import read_run, read_units
 from setpoint.declare.document import Edit, diff, parse_text
-from setpoint.govern.verdict import Rule, Verdict, judge
+from setpoint.govern.verdict import Rule, Verdict, judge, unjudged
 from setpoint.resolve.snapshot_set import named
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def view_run(database: Database, run: str) -> RunView:
     contexts = database.fetch_all("list_contexts", run_id=row["id"])
     declared = [tuple(unit[name] for name in _UNIT) for unit in units]
     verdict = judge(declared, scored, Rule(**row["plan"]["rule"]))
+    if exercise := row["plan"].get("exercise"):
+        verdict = unjudged(verdict, f"an exercise of the fallback of {exercise['key']} is no canary")
     return RunView(row, units, contexts, results, failures, verdict)
 
 

@@ -19,7 +19,7 @@ function of results, rule and declared units.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -130,6 +130,11 @@ class Verdict:
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.cause}" if self.cause else self.outcome
+
+
+def unjudged(verdict: Verdict, why: str) -> Verdict:
+    """Return the verdict of a run that is no evidence, whatever its scores."""
+    return replace(verdict, outcome=INSUFFICIENT, cause="", reasons=(why,))
 
 
 def judge(units: Iterable[Sequence[Any]], results: Iterable[Mapping[str, Any]], rule: Rule) -> Verdict:

@@ -63,6 +63,7 @@ class Hyperparams:
         # One dict is both the cache of reads by address and the record of them.
         self._read: dict[tuple[str, ...], Any] = {}
         self._read_by_key: set[str] = set()
+        self._exercised: dict[str, Any] = {}
         self._fallbacks = Fallbacks(events or EventLog(), reader, snapshot.hash)
         #: How often each key's fallback was used.
         self.fallbacks = self._fallbacks.counts
@@ -230,16 +231,29 @@ class Hyperparams:
         if key in self._values:
             self._read[address] = self._values[key]
             return self._values[key]
-        if fallback is UNSET:
+        reason = "env_key_missing"
+        if key in self._exercised:
+            fallback, reason = self._exercised[key], "exercise"
+        elif fallback is UNSET:
             raise self._missing(declared)
         self._fallbacks.count(
             key,
             fallback,
-            "env_key_missing",
+            reason,
             param=declared.parameter.name,
             parts=parts_of(self.catalogues, declared),
         )
         return fallback
+
+    def exercise_fallback(self, key: str) -> None:
+        """Withhold a value, so that ``resolve`` takes a fallback's whole path to it, from now on and aloud.
+
+        Raises:
+            MissingValue: the snapshot lacks it: its fallback would be nobody's.
+        """
+        if key not in self._values:
+            raise self._missing(self.catalogues.declared(key))
+        self._exercised[key] = self._values.pop(key)
 
     def sum_up_fallbacks(self) -> None:
         """Say how often calls fell back, at the end of a unit; a program's is said when it ends."""

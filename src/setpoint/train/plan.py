@@ -69,6 +69,8 @@ class Plan:
     versions: dict[str, str]
     git_commit: str
     host: str
+    #: The key whose fallback the units exercise, and the last day on which they may; see ``train.exercise``.
+    exercise: dict[str, str] | None = None
 
     @property
     def data_label(self) -> str:

@@ -31,6 +31,7 @@ from setpoint.errors import (
 )
 from setpoint.resolve.snapshot import write_atomically
 from setpoint.resolve.snapshot_set import read_snapshot_set
+from setpoint.train.exercise import Exercise, require_in_force
 from setpoint.train.journal import Journal, unit_of
 from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOTS_FILE, Plan, read_plan
 from setpoint.train.worker import start_worker, train_unit
@@ -234,6 +235,8 @@ def _train_missing(
     missing = [unit for unit in plan.units if unit not in done]
     if not missing:
         return
+    if plan.exercise:
+        require_in_force(Exercise(**plan.exercise))
     # Read when a worker imports polars, which would otherwise take every core in each process.
     os.environ["POLARS_MAX_THREADS"] = str(plan.threads)
     pool = ProcessPoolExecutor(

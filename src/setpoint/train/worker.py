@@ -46,7 +46,10 @@ class _Worker:
 
     def hyperparams(self, snapshot: Snapshot, unit: Unit | None = None) -> Hyperparams:
         reader = Reader(self.plan.run, unit_name(*unit)) if unit else None
-        return Hyperparams(snapshot, self.catalogues, self.events, reader)
+        hp = Hyperparams(snapshot, self.catalogues, self.events, reader)
+        if unit and self.plan.exercise and _reads(unit, self.catalogues, self.plan.exercise["key"]):
+            hp.exercise_fallback(self.plan.exercise["key"])
+        return hp
 
     def snapshot_of(self, unit: Unit) -> Snapshot:
         return self.snapshots.for_context(self.plan.context_of(unit, self.snapshots.base.context))
@@ -63,6 +66,10 @@ class _ByHash:
 
     def __hash__(self) -> int:
         return hash(self.snapshot.hash)
+
+
+def _reads(unit: Unit, catalogues: Catalogues, key: str) -> bool:
+    return (unit.model, unit.timeframe) == tuple(catalogues.declared(key).key.parts)
 
 
 _worker: _Worker | None = None

@@ -47,6 +47,13 @@ class Candles(Body):
     findings: list[Text] = Field(max_length=1000)
 
 
+class ExerciseBody(Body):
+    """The key whose fallback a run exercises, and the last day on which it may."""
+
+    key: Name
+    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
 class PlanBody(Body):
     """A run as it was decided before its first fit: the content of its `plan.json`."""
 
@@ -67,6 +74,7 @@ class PlanBody(Body):
     versions: dict[Name, Name] = Field(max_length=200)
     git_commit: Name
     host: Annotated[str, Field(max_length=LONGEST_NAME)]
+    exercise: ExerciseBody | None = None
 
 
 class Layer(Body):
