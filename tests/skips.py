@@ -11,7 +11,6 @@ import re
 #: Patterns of the reasons that hold everywhere, each with why no machine can be asked for more.
 MAY_SKIP = {
     r"SETPOINT_MARKET_DATA (names no folder of candles|is not set)": "real candles are not ours to hand on",
-    r"PyTorch is not installed: pip install torch": "larger than all else together",
     r"this machine has so many cores": "the test is of a plan that has more processes than cores",
     r"the stock JavaScript clients could not be installed: no package registry": "a machine may be offline",
 }

@@ -26,7 +26,7 @@ BEFORE = {
     "docs/change-control.md": "",
     "docs/gate.md": "mkdir -p src/training && echo 'import setpoint' > src/training/train.py",
     "docs/externalize.md": f"cp -r {DOCS}/examples/externalize/before src",
-    "docs/own-catalogue.md": f"cp -r {DOCS}/examples/torch/. .",
+    "docs/own-catalogue.md": f"cp -r {DOCS}/examples/sklearn/. .",
     "docs/tutorial.md": "",
 }
 #: Pages that need more than a folder and an embedded database, and the tests that run every block of theirs.

@@ -12,7 +12,7 @@ from skips import MAY_SKIP, is_declared
 
 TESTS = Path(__file__).parent
 CONFTEST = "from skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish\n"
-DECLARED = "PyTorch is not installed: pip install torch"
+DECLARED = "this machine has so many cores"
 _LITERAL = re.compile(r"""(?:skip\(|reason=|importorskip\()\s*f?(["'])(?P<reason>.*?)\1""")
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ from setpoint.errors import MissingValue, UnknownKey
 from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.snapshot import read_snapshot
 
-EXAMPLE = Path(__file__).parents[2] / "docs/examples/torch"
-BATCH = "TORCH_HPO_MLP_SPIRALS_BATCH_SIZE"
+EXAMPLE = Path(__file__).parents[2] / "docs/examples/sklearn"
+BATCH = "SKLEARN_HPO_MLP_CIRCLES_BATCH_SIZE"
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def test_every_key_of_the_catalogue_is_seeded(seeded):
     (member,) = audit.json["catalogues"]
 
     assert audit.code == 0
-    assert (member["name"], member["declared"], member["seeded"]) == ("torch-example", 118, 118)
+    assert (member["name"], member["declared"], member["seeded"]) == ("sklearn-example", 102, 102)
     assert audit.json["undeclared"] == []
 
 
@@ -64,7 +63,7 @@ def test_dimensions_override_in_the_catalogues_order(seeded):
     """An experiment wins over a cluster, whatever the order on the command line."""
     for context in (("cluster=small", "experiment=quick"), ("experiment=quick", "cluster=small")):
         pairs = [word for pair in context for word in ("--context", pair)]
-        layers = seeded("explain", "mlp/spirals/batch_size", *pairs, "--json").json["layers"]
+        layers = seeded("explain", "mlp/circles/batch_size", *pairs, "--json").json["layers"]
 
         assert [(layer["scope"], layer["value"], layer["wins"]) for layer in layers] == [
             ("global", 128, False),
@@ -81,16 +80,16 @@ def test_a_dimension_of_another_catalogue_is_refused(seeded):
     assert "use one of: cluster, experiment" in refused.err
 
 
-LINEAR = 'min = 0.0, max = 0.3, scale = "linear"'
+LINEAR = 'min = 0.0, max = 0.1, scale = "linear"'
 
 
 @pytest.mark.parametrize(
     ("edit", "invariant"),
     [
-        (("value = 2\n", "value = 40\n"), "warmup_ends_before_training"),
+        (("value = 10\n", "value = 40\n"), "patience_ends_before_training"),
         (("value = 128\n", "value = 1501\n"), "a_batch_fits"),
         (("max = 0.1, scale", "max = 0.002, scale"), "value_within_range"),
-        ((LINEAR, LINEAR.replace("0.0", "0.3")), "range_is_ordered"),
+        ((LINEAR, LINEAR.replace("0.0", "0.1")), "range_is_ordered"),
         ((LINEAR, LINEAR.replace("linear", "log")), "log_range_is_positive"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -116,13 +115,13 @@ def test_a_pinned_snapshot_gives_typed_values_at_the_catalogues_addresses(seeded
     assert seeded("pin", "--out", str(file), "--context", "experiment=quick").code == 0
     hp = Hyperparams(read_snapshot(file), load_catalogues(str(EXAMPLE / "catalogue.toml")))
 
-    assert hp.resolve("residual", "moons", "layer_norm") is True
-    assert hp.resolve("residual", "moons", "activation") == "gelu"
+    assert hp.resolve("kernel", "moons", "early_stopping") is False
+    assert hp.resolve("kernel", "moons", "activation") == "tanh"
     assert hp.resolve("mlp", "moons", "learning_rate") == 0.01
-    assert hp.range("mlp", "spirals", "hidden_units") == (8, 64, "linear")
-    assert hp.params("mlp", "moons")["lr"] == 0.01
-    assert "skip_scale" in hp.params("residual", "moons")
-    assert "skip_scale" not in hp.params("mlp", "moons")
+    assert hp.range("mlp", "circles", "hidden_units") == (8, 64, "linear")
+    assert hp.params("mlp", "moons")["learning_rate_init"] == 0.01
+    assert "kernel_gamma" in hp.params("kernel", "moons")
+    assert "kernel_gamma" not in hp.params("mlp", "moons")
 
 
 def test_a_catalogue_without_rounds_says_so(seeded, tmp_path):
@@ -140,13 +139,13 @@ def test_a_fallback_names_the_catalogues_own_parts(monkeypatch, capfd):
     monkeypatch.setenv("SETPOINT_CATALOGUES", str(EXAMPLE / "catalogue.toml"))
     hp = setpoint.pin()
 
-    assert hp.resolve("mlp", "moons", "dropout", fallback=0.5) == 0.5
+    assert hp.resolve("mlp", "moons", "weight_decay", fallback=0.5) == 0.5
     assert (
-        "model= timeframe= param=dropout key=TORCH_HPO_MLP_MOONS_DROPOUT fallback=0.5 "
+        "model= timeframe= param=weight_decay key=SKLEARN_HPO_MLP_MOONS_WEIGHT_DECAY fallback=0.5 "
         "reason=env_key_missing architecture=mlp dataset=moons run=program-"
     ) in capfd.readouterr().err
     with pytest.raises(MissingValue):
-        hp.resolve("mlp", "moons", "dropout")
+        hp.resolve("mlp", "moons", "weight_decay")
 
 
 def test_bundled_seeds_are_not_mistaken_for_this_systems(command, monkeypatch):
@@ -171,24 +170,20 @@ def test_any_program_gets_the_values_under_their_keys():
     """`setpoint run` exports the resolved values, and the pinned client reads the same."""
     program = (
         "import os, setpoint; hp = setpoint.pin({'experiment': 'quick'}); "
-        f"print(os.environ['{BATCH}'], hp.resolve('mlp', 'spirals', 'batch_size'))"
+        f"print(os.environ['{BATCH}'], hp.resolve('mlp', 'circles', 'batch_size'))"
     )
     done = run_under_setpoint("-c", program, context=("experiment=quick",))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "64 64\n", "")
 
 
-@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed: pip install torch")
-@pytest.mark.usefixtures("seeded")
-def test_the_example_trains_with_the_pinned_values():
-    """The real training runs on the overlay's budget and learns more than a coin knows."""
-    first, second = (
-        run_under_setpoint("-W", "ignore", "train.py", "residual", "moons", context=("experiment=quick",))
-        for _ in range(2)
-    )
-    result = json.loads(first.stdout)
+def test_the_example_trains_with_the_pinned_values(seeded, tmp_path):
+    """The real training runs on the overlay's budget, learns more than a coin knows, and names its values."""
+    pinned = tmp_path / "snapshot.json"
+    assert seeded("pin", "--out", str(pinned), "--context", "experiment=quick").code == 0
+    done = run_under_setpoint("-W", "ignore", "train.py", "kernel", "moons", context=("experiment=quick",))
 
-    assert first.returncode == 0, first.stderr
-    assert result["trials"] == 2
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["trials"], result["snapshot"]) == (2, read_snapshot(pinned).hash)
     assert result["accuracy"] > 0.9
-    assert first.stdout == second.stdout, "the same snapshot trains the same model"
