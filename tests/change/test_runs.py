@@ -3,6 +3,8 @@
 import pytest
 
 from setpoint.change.runs import DatabaseRecorder, read_run, read_units
+from setpoint.change.seeding import apply_seed
+from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import MissingError, UnknownRun
 from setpoint.govern.runs import compare_runs, view_run
 from setpoint.observe.events import EventLog
@@ -190,6 +192,23 @@ def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snap
     ((unit, edit),) = found.effective
     assert (unit, edit.key, edit.new) == ("BTCUSDC lgb fold 0", "num_leaves", 7)
     assert {what for what, _, _ in found.circumstances} == {"set_hash", "snapshot_hash", "data_hash"}
+
+
+def test_comparing_runs_finds_the_overlay_that_differs(database, recorder, planned, snapshots, catalogues):
+    """Two runs with one base differ in the context that has another overlay, and nowhere else."""
+    overlay = Seed("symbol=BTCUSDC", {"CVN_HPO_LGB_5M_NUM_LEAVES": Sourced(21, "test")})
+    apply_seed(database, catalogues, [overlay], ADA, overwrite=False)
+    newer = pinned_units(database, catalogues, {"profile": "tiny"})
+    other = make_plan(HyperparamsSet(newer, catalogues), "", 1)
+    recorder.start(planned, snapshots)
+    recorder.start(other, newer)
+    found = compare_runs(database, planned.run, other.run)
+
+    assert found.configuration == ()
+    ((where, edit),) = found.overlays
+    assert set(where.split(", ")) == {"profile=tiny", "timeframe=5m", "symbol=BTCUSDC"}
+    assert (edit.key, edit.old, edit.new) == ("CVN_HPO_LGB_5M_NUM_LEAVES", 31, 21)
+    assert {what for what, _, _ in found.circumstances} == {"set_hash"}
 
 
 def test_an_unfinished_run_is_judged_on_what_it_has(database, recorder, planned, snapshots, outcome):

@@ -25,6 +25,7 @@ ADDRESSES = [
     ("GET", "/v1/snapshot"),
     ("POST", "/v1/snapshots"),
     ("GET", "/v1/snapshots/{}"),
+    ("POST", "/v1/snapshot-sets"),
     ("GET", "/v1/stream"),
     ("GET", "/v1/holders"),
     ("PUT", "/v1/holders/{}"),
@@ -50,9 +51,19 @@ WORDS = st.one_of(
 NAMES = st.one_of(
     st.sampled_from(
         [
-            *("symbol", "profile", "at_least", "limit", "after", "snapshot", "stream_token", "context"),
+            *(
+                "symbol",
+                "profile",
+                "at_least",
+                "limit",
+                "after",
+                "snapshot",
+                "stream_token",
+                "context",
+                "contexts",
+            ),
             *("flagConfigEtag", "once", "account", "password", "csrf_token", "use_once", "host", "pid"),
-            *("run", "new", "again", "current", "code", "state", "error", "revision"),
+            *("run", "new", "again", "current", "code", "state", "error", "revision", "contexts"),
         ]
     ),
     WORDS,

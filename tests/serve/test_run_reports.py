@@ -3,6 +3,9 @@
 import pytest
 
 from run_reports import entry_of, failed_entry, plan_a_run
+from setpoint.change.seeding import apply_seed
+from setpoint.declare.seeds import Seed, Sourced, load_seeds
+from sweep_home import ADA
 
 ZERO = "0" * 64
 
@@ -82,6 +85,30 @@ def test_results_are_found_by_the_snapshot_that_made_them(started, robot, start,
 
     assert [(row["run_id"], row["model"]) for row in found] == [(started, "lgb")]
     assert not http_as("cy").get("/v1/results", params={"snapshot": "0" * 64}).json()["items"]
+
+
+def test_a_unit_is_held_to_its_own_snapshot(database, robot, http_as, catalogues):
+    """A result made with the base, or with another unit's values, is no result of a unit with an overlay."""
+    overlay = Seed("symbol=BTCUSDC", {"CVN_HPO_LGB_5M_NUM_LEAVES": Sourced(21, "test")})
+    apply_seed(database, catalogues, (*load_seeds("", catalogues), overlay), ADA, overwrite=False)
+    start = plan_a_run(database)
+    run, entry = start["plan"]["run"], entry_of(start)
+    lacking = {**start["snapshots"], "members": start["snapshots"]["members"][:-1]}
+    refused = robot.put(f"/v1/runs/{run}", json={**start, "snapshots": lacking})
+    started = robot.put(f"/v1/runs/{run}", json=start)
+    own = {unit["symbol"]: unit["snapshot_hash"] for unit in rows(robot, f"/v1/runs/{run}/units")}
+    answers = []
+    for symbol in ("ETHUSDC", "BTCUSDC"):
+        entry["entry"]["result"]["snapshot_hash"] = own[symbol]
+        answers.append(robot.post(f"/v1/runs/{run}/units", json=entry).json().get("code", "taken"))
+
+    assert (refused.json()["code"], started.status_code) == ("hash_mismatch", 200)
+    assert len(set(own.values())) == 2
+    assert own["ETHUSDC"] == start["plan"]["snapshot_hash"]
+    assert answers == ["hash_mismatch", "taken"]
+    for name in (start["plan"]["set_hash"], *own.values()):
+        found = http_as("cy").get("/v1/runs", params={"snapshot": name}).json()["items"]
+        assert [row["id"] for row in found] == [run]
 
 
 def test_the_plane_judges_trials_itself(started, robot, start, http_as):

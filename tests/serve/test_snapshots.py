@@ -1,14 +1,16 @@
 """The hot routes: the snapshot of a context, fresh and conditional, and a snapshot by its hash."""
 
 import hashlib
+import json
 import threading
 
 import psycopg
 import pytest
 
 from live_planes import live_plane
-from setpoint.change.documents import pin_snapshot
+from setpoint.change.documents import pin_snapshot, pin_snapshot_set
 from setpoint.resolve.snapshot import parse_snapshot
+from setpoint.resolve.snapshot_set import MOST_CONTEXTS, parse_snapshot_set
 from setpoint.serve.access.rules import ANYONE
 from setpoint.serve.app import PLAIN
 from setpoint.serve.hot import feed as feeding
@@ -243,6 +245,73 @@ def test_a_body_that_is_no_context_is_refused(seeded, cy):
     """Malformed, of another shape or too large: a problem, never a 5xx."""
     for content, status in NO_BODIES:
         refused = cy.post("/v1/snapshots", content=content)
+
+        assert refused.status_code == status, refused.text
+        assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+# --- the snapshots of several contexts
+
+
+def test_several_contexts_are_pinned_at_once(seeded, cy, write, catalogues):
+    """The body is byte for byte the file of the set, the shared context is in it, and its parts are kept."""
+    write(0.0555, scope="symbol=BTCUSDC")
+    contexts = [{"profile": "demo", "symbol": symbol} for symbol in ("BTCUSDC", "ETHUSDC")]
+    header = f"{CLIENT}; host=worker-1; pid=4711; run=r1"
+    answer = cy.post("/v1/snapshot-sets", json={"contexts": contexts}, headers={"Setpoint-Client": header})
+    found = parse_snapshot_set(answer.text, "http")
+    (holder,) = cy.get("/v1/holders").json()["items"]
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.text == pin_snapshot_set(seeded, catalogues, contexts).to_json()
+    assert answer.headers["Setpoint-Snapshot-Set"] == found.hash
+    assert found.base.context == {"profile": "demo"}
+    assert [found.for_context(one).document[KEY] for one in contexts] == [0.0555, found.base.document[KEY]]
+    assert cy.get(f"/v1/snapshots/{found.for_context(contexts[0]).hash}").status_code == 200
+    assert holder["snapshot"] == found.base.hash
+
+
+def test_a_set_is_of_one_instant(seeded, cy, write):
+    """While a value changes again and again, no set ever holds two of its values."""
+    contexts = [{"symbol": symbol} for symbol in ("BTCUSDC", "ETHUSDC", "SOLUSDC")]
+    write(0.5, scope="symbol=BTCUSDC", key="CVN_HPO_XGB_5M_SUBSAMPLE")
+    ended = threading.Event()
+
+    def keep_writing():
+        for number in range(1000):
+            write(0.05 + number / 1e5)
+            if ended.is_set():
+                return
+
+    writer = threading.Thread(target=keep_writing)
+    writer.start()
+    try:
+        answers = [cy.post("/v1/snapshot-sets", json={"contexts": contexts}) for _ in range(15)]
+    finally:
+        ended.set()
+        writer.join()
+    sets = [parse_snapshot_set(answer.text, "http") for answer in answers]
+
+    assert [len({one.document[KEY] for one in found.snapshots}) for found in sets] == [1] * 15
+    assert len({found.base.document[KEY] for found in sets}) > 1
+
+
+NO_CONTEXTS = [
+    (b"{}", 422),
+    (b'{"contexts": []}', 422),
+    (b'{"contexts": {}}', 422),
+    (b'{"contexts": ["symbol=BTCUSDC"]}', 422),
+    (b'{"contexts": [{"region": "eu"}]}', 422),
+    (b'{"contexts": [{}], "more": 1}', 422),
+    (json.dumps({"contexts": [{"symbol": f"S{n}"} for n in range(MOST_CONTEXTS)]}).encode(), 422),
+    (b'{"contexts": [{"symbol": "' + b"x" * 70_000 + b'"}]}', 413),
+]
+
+
+def test_contexts_that_are_none_are_refused(seeded, cy):
+    """Malformed, unknown or too many: a problem, never a 5xx."""
+    for content, status in NO_CONTEXTS:
+        refused = cy.post("/v1/snapshot-sets", content=content)
 
         assert refused.status_code == status, refused.text
         assert refused.headers["Content-Type"] == "application/problem+json"

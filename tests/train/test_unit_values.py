@@ -2,12 +2,15 @@
 
 import os
 import signal
+import sys
 from dataclasses import dataclass, field
 
 import pytest
 from psycopg import sql
 
 from setpoint.change.documents import pin_snapshot
+from setpoint.change.impact import impact_of
+from setpoint.change.proposals import read_change
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
@@ -57,6 +60,8 @@ class Story:
 
     home: Home
     run: str
+    #: The change that replaced a value of symbol=BTCUSDC meanwhile.
+    change: int
     #: The snapshot hash that each symbol's units had to have when the run was planned.
     hashes: dict = field(default_factory=dict)
 
@@ -83,16 +88,12 @@ def story(server, tiny, tmp_path_factory):
             symbol: pin_snapshot(database, CATALOGUES, {"timeframe": "5m", "symbol": symbol}).hash
             for symbol in CATALOGUES.members[1].universes["defi_top5"]
         }
-        change(home, "xgb/5m/max_depth=4", "symbol=BTCUSDC")
+        pair = ("xgb/5m/max_depth=4", "-s", "symbol=BTCUSDC")
+        changed = home.run("set", *pair, "-r", "another value", "--yes", "--json")
         done = home.run("sweep", "--resume", run)
     assert done.code == 0, done.err
-    yield Story(home, run, hashes)
+    yield Story(home, run, changed.json["change"], hashes)
     server.administer(sql.SQL("DROP DATABASE overlays WITH (FORCE)"))
-
-
-def change(home, pair, scope):
-    done = home.run("set", pair, "-s", scope, "-r", "another value", "--yes")
-    assert done.code == 0, done.err
 
 
 def test_every_row_is_of_its_own_context(story):
@@ -156,18 +157,52 @@ def test_people_see_which_overlay_made_what(story):
 
 
 def test_a_change_of_an_overlay_finds_the_runs_that_trained_with_it(story):
-    """Impact looks at every context of a run; BTC's old value was used, its new one by nobody yet."""
-    made = story.home.run(
-        "set", "lgb/5m/num_leaves=22", "-s", "symbol=ETHUSDC", "-r", "try", "--draft", "--yes", "--json"
-    )
-    found = story.home.run("change", "impact", str(made.json["change"]), "--json").json
-    newer = story.home.run(
-        "set", "xgb/5m/max_depth=7", "-s", "symbol=BTCUSDC", "-r", "try", "--draft", "--yes", "--json"
-    )
-    unused = story.home.run("change", "impact", str(newer.json["change"]), "--json").json
+    """Impact and restore look at every context of a run, not at its base alone."""
+    with story.home.open() as database:
+        impact = impact_of(database, CATALOGUES, read_change(database, story.change))
+        pinned_btc = database.fetch_all("runs_of_revisions", scope="symbol=BTCUSDC", after=0, up_to=10**6)
+        (revision,) = {layer["revision"] for layer in contexts_of(database, story.run)["symbol=BTCUSDC"]}
+        later = database.fetch_all("runs_of_revisions", scope="symbol=BTCUSDC", after=revision, up_to=10**6)
 
-    assert [(run["id"], run["keys"]) for run in found["runs"]] == [(story.run, ["CVN_HPO_LGB_5M_NUM_LEAVES"])]
-    assert unused["runs"] == []
+    assert [(run["id"], run["keys"]) for run in impact.runs] == [(story.run, ["CVN_HPO_XGB_5M_MAX_DEPTH"])]
+    assert [run["id"] for run in pinned_btc] == [story.run]
+    assert later == []
+
+
+def contexts_of(database, run):
+    """Return the layers of a run's contexts that are of a scope, by scope."""
+    found = {}
+    for context in database.fetch_all("list_contexts", run_id=run):
+        for layer in context["layers"]:
+            found.setdefault(layer["scope"], []).append(layer)
+    return found
+
+
+def test_a_program_is_run_with_a_set(story):
+    """`setpoint run --contexts` pins all at one instant, and `pin_set` gives each context its own values."""
+    program = """
+import setpoint
+values = setpoint.pin_set([{"symbol": "BTCUSDC"}, {"symbol": "ETHUSDC"}])
+print(*(values.for_context({"symbol": s}).resolve("xgb", "5m", "max_depth") for s in ("BTCUSDC", "ETHUSDC")))
+print(setpoint.resolve("xgb", "5m", "max_depth"), setpoint.pin({"symbol": "BTCUSDC"}).hash)
+"""
+    each = ("--contexts", "symbol=BTCUSDC", "--contexts", "symbol=ETHUSDC")
+    done = story.home.run("run", *each, "-c", "timeframe=5m", "--", sys.executable, "-c", program)
+    btc, base = done.out.splitlines()
+
+    assert done.code == 0, done.err
+    assert btc == "4 5"
+    assert base.split()[0] == "5"
+    with story.home.open() as database:
+        context = {"timeframe": "5m", "symbol": "BTCUSDC"}
+        assert base.split()[1] == pin_snapshot(database, CATALOGUES, context).hash
+
+
+def test_a_context_is_named_once(story):
+    """What all contexts share is --context's, what each has of its own --contexts'."""
+    done = story.home.run("run", "-c", "symbol=A", "--contexts", "symbol=B", "--", "true")
+
+    assert (done.code, "both name symbol" in done.err) == (2, True)
 
 
 def test_a_context_of_a_units_dimension_leaves_only_the_units_there(pinned):

@@ -96,11 +96,12 @@ def parse_context(pairs: list[str] | None) -> dict[str, str]:
     return context
 
 
-def say_unused(snapshot: Snapshot) -> None:
+def say_unused(*snapshots: Snapshot) -> None:
     """Say on stderr which part of a context has no overlay: a misspelt one looks just like that."""
-    layers = {layer.scope for layer in snapshot.layers}
-    for name, value in snapshot.context.items():
-        if (scope := f"{name}={value}") not in layers:
+    layers = {layer.scope for snapshot in snapshots for layer in snapshot.layers}
+    asked = (pair for snapshot in snapshots for pair in snapshot.context.items())
+    for scope in dict.fromkeys(f"{name}={value}" for name, value in asked):
+        if scope not in layers:
             note(f"note: no overlay is named {scope}, so it changes nothing.")
 
 

@@ -224,8 +224,7 @@ def _pinned_set(
         raise UsageError(f"--context and --contexts both name {repeated}.", hint="name it once")
     with door(system) as opened:
         made = opened.pin_set([context, *({**context, **one} for one in each)])
-    for snapshot in made.snapshots:
-        say_unused(snapshot)
+    say_unused(*made.snapshots)
     return made
 
 
