@@ -296,7 +296,7 @@ def test_a_set_is_of_one_instant(seeded, cy, write):
     assert len({found.base.document[KEY] for found in sets}) > 1
 
 
-NO_CONTEXTS = [
+NO_SETS = [
     (b"{}", 422),
     (b'{"contexts": []}', 422),
     (b'{"contexts": {}}', 422),
@@ -310,7 +310,7 @@ NO_CONTEXTS = [
 
 def test_contexts_that_are_none_are_refused(seeded, cy):
     """Malformed, unknown or too many: a problem, never a 5xx."""
-    for content, status in NO_CONTEXTS:
+    for content, status in NO_SETS:
         refused = cy.post("/v1/snapshot-sets", content=content)
 
         assert refused.status_code == status, refused.text
