@@ -118,10 +118,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_leaks() -> Iterator[None]:
+def nothing_leaks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No plane of the whole run answers or logs a secret, except the one answer that hands it over."""
     SCAN.listen()
-    yield
+    with pytest.MonkeyPatch.context() as patched:
+        SCAN.watch_clients(patched)
+        yield
+    SCAN.look_below(tmp_path_factory.getbasetemp())
     assert not SCAN.findings, f"secrets were told: {SCAN.findings[:20]}"
 
 

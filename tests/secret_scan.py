@@ -1,9 +1,22 @@
-"""Watches what planes of this test run answer and log, and remembers every secret it sees there."""
+"""Watches what planes of this test run answer and log, and remembers every secret it sees there.
+
+A plane in a thread of the tests is watched from inside: every body, header and log line. One in a process of
+its own, whoever started it, is watched from outside: every answer that an HTTP client of the tests reads
+whole, and, at the end of the run, every `*.log` file below the tests' folder, the database server's too.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 #: What we give out: tokens, sessions, one-time logins.
 GIVEN_OUT = re.compile(r"sp[tso]_[A-Za-z0-9_-]{20,}")
@@ -22,6 +35,7 @@ class Scan(logging.Handler):
         self.findings: list[str] = []
         self.bodies = 0
         self.lines = 0
+        self.answers = 0
 
     def password(self, text: str) -> str:
         """Register a secret of another form and return it."""
@@ -59,6 +73,29 @@ class Scan(logging.Handler):
             await app(scope, receive, look if scope["type"] == "http" else send)
 
         return watched
+
+    def look_below(self, folder: Path) -> int:
+        """Look at every log that a process left below a folder; returns how many there were."""
+        logs = [file for file in folder.rglob("*.log") if file.is_file()]
+        for file in logs:
+            self.look_at(f"log {file.name}", file.read_text(encoding="utf-8", errors="replace"))
+        return len(logs)
+
+    def watch_clients(self, patched: pytest.MonkeyPatch) -> None:
+        """Look at what the HTTP clients of this process are answered, from planes in whatever process."""
+        # One watcher at a time: the scan of the whole run is put aside by a test of another one.
+        send = getattr(httpx.Client.send, "unwatched", httpx.Client.send)
+
+        def sent(client, request, *, stream=False, **more):
+            answer = send(client, request, stream=stream, **more)
+            what = f"{request.method} {request.url.path} {answer.status_code}"
+            if not stream and not HANDS_OVER.fullmatch(what):
+                self.answers += 1
+                self.look_at(f"answer to {what}", answer.text)
+            return answer
+
+        sent.unwatched = send
+        patched.setattr(httpx.Client, "send", sent)
 
     def listen(self) -> None:
         """Hear every log line of the planes, also those below the level that a test listens at."""

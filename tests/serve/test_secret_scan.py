@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import httpx
 import pytest
 
 from secret_scan import LOGGERS, SCAN, Scan
@@ -69,3 +70,22 @@ def test_the_scan_of_this_run_is_connected(http_as):
     assert SCAN.bodies > bodies
     assert SCAN.lines > lines
     assert all(SCAN in logging.getLogger(name).handlers for name in LOGGERS)
+
+
+def test_a_plane_in_a_process_of_its_own_is_watched_from_outside(tmp_path, monkeypatch):
+    """What such a plane logs or answers is looked at, except the answer that hands a secret over."""
+    scan, secret = Scan(), "spt_" + "x" * 43
+    log = tmp_path / "home" / "plane.log"
+    log.parent.mkdir()
+    log.write_text(f"event=request path=/v1/{secret}\n")
+    assert scan.look_below(tmp_path) == 1
+    log.unlink()  # the scan of the whole run would find it too
+    assert scan.findings == [f"log plane.log: {secret[:8]}..."]
+
+    scan.watch_clients(monkeypatch)
+    telling = httpx.MockTransport(lambda _request: httpx.Response(201, json={"token": secret}))
+    with httpx.Client(transport=telling, base_url="http://plane.example") as client:
+        client.post("/v1/tokens")
+        assert len(scan.findings) == 1
+        client.get("/v1/runs")
+    assert scan.findings[1:] == [f"answer to GET /v1/runs 201: {secret[:8]}..."]

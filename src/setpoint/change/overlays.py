@@ -38,7 +38,7 @@ def creation(
     if old and old.values:
         raise ConflictError(
             f"{scope} is there already, at revision {old.revision}.",
-            hint=f"edit it with `setpoint set --scope {scope}`",
+            hint=f"edit it with `setpoint set KEY=VALUE --scope {scope} --reason WHY`",
             scope=scope,
         )
     base = NO_DOCUMENT if old is None or old.revision is None else old.revision

@@ -138,6 +138,6 @@ def check_agreement(environ: Mapping[str, str], snapshot: Snapshot, catalogues: 
             raise EnvironmentDisagrees(
                 f"{name}={environ[name]} in the environment, but snapshot {snapshot.hash[:12]} "
                 f"says {coerced!r}.",
-                hint=f"unset {name}, or change it with `setpoint set {name}=...` and pin again",
+                hint=f"unset {name}, or change it with `setpoint set {name}=... --reason WHY` and pin again",
                 key=name,
             )

@@ -103,7 +103,7 @@ async def _event_stream(live: Live, context: Context, account: str) -> dict[str,
 
 def _why_not_found(live: Live, key: str) -> str:
     if key in live.cache.catalogues.keys:
-        return f"{key} is declared, but no document sets it. next: `setpoint set {key}=...`"
+        return f"{key} is declared, but no document sets it. next: `setpoint set {key}=... --reason WHY`"
     return f"no catalogue declares {key[:200]}. next: GET /v1/catalogue lists the keys"
 
 
