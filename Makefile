@@ -35,8 +35,8 @@ check: setup  ## lint, format, types, dependencies, reference docs, our own gate
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m setpoint.govern.gate src
 
-bench: setup  ## every claim of speed, as a ratio against a peer
-	@for claim in bench/bench_*.py; do echo "== $$claim"; $(BIN)/python $$claim || exit 1; done
+bench: setup  ## measure every claim of speed, and write README's table of them
+	$(BIN)/python bench/table.py
 
 lock:  ## pin every dependency with its hashes (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \

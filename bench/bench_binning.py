@@ -1,17 +1,25 @@
 """Claim: trials that share one unit's binned data are faster than trials that bin it again.
 
 Both ways fit the same trials in the same run and must give the same models; only the ratio counts.
-Run: python bench/bench_binning.py [--rows 60000] [--features 40] [--trials 5] [--rounds 60]
+Run: python bench/bench_binning.py [--rows 30000] [--features 40] [--trials 5] [--rounds 30]
 """
 
-import argparse
 import time
 
 import numpy as np
 
+from claims import Claim, sizes, tell
 from setpoint.resolve.shapes import Rounds
 from setpoint.train.boosters import BOOSTERS, booster
 from setpoint.train.boosters.shapes import UnitData
+
+CLAIMS = {
+    "worst": Claim(
+        text="trials that share binned data against binning again, the library that gains least",
+        aim=1.0,
+        peer="each library",
+    )
+}
 
 
 def unit_data(n_rows, n_features):
@@ -50,20 +58,28 @@ def timed(model, data, trials, rounds, *, shared):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("rows", 60_000), ("features", 40), ("trials", 5), ("rounds", 60)):
-        parser.add_argument(f"--{name}", type=int, default=value)
-    asked = parser.parse_args()
+    asked = sizes(
+        __doc__,
+        rows=(30_000, 500),
+        features=(40, 3),
+        trials=(5, 2),
+        rounds=(30, 2),
+        models=(",".join(BOOSTERS), "lgb"),
+    )
     data = unit_data(asked.rows, asked.features)
     trials = np.geomspace(0.05, 0.15, asked.trials).tolist()
     print(f"{asked.rows} x {asked.features}, {asked.trials} trials of {asked.rounds} rounds, one thread")
     print(f"{'model':6}{'shared s':>10}{'binned again s':>16}{'shared / again':>16}")
-    for model in BOOSTERS:
+    ratios = {}
+    for model in asked.models.split(","):
         timed(model, data, trials[:1], 2, shared=True)
         shared_s, shared = timed(model, data, trials, asked.rounds, shared=True)
         again_s, again = timed(model, data, trials, asked.rounds, shared=False)
         assert shared == again, f"{model}: sharing changed a model"
         print(f"{model:6}{shared_s:10.2f}{again_s:16.2f}{shared_s / again_s:16.2f}")
+        ratios[model] = shared_s / again_s
+    beside = ", ".join(f"{model} {ratio:.2f} x" for model, ratio in ratios.items())
+    tell(__file__, CLAIMS, {"worst": (max(ratios.values()), beside)}, asked)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Claim: bringing a revision back takes the same time at 10 and at 10,000 revisions, and the past is at hand.
+"""Claim: the past is as near at 10,000 revisions as at 10: restore, history page, one key, blame, coverage.
 
-Two embedded servers with the seeded documents, one with 10 revisions and one with 10,000, made by SQL,
-each giving one of 40 keys another number. Asked in turns: restore revision 1 whole, blame the global
-document, find the revision that stood at an instant in the middle, and list every value of one key.
-Run: python bench/bench_history.py
+Two embedded servers with the seeded documents, one with few revisions and one with many, made by SQL, each
+giving one of 40 keys another number. Asked in turns, with the calls that the commands make: restore
+revision 1 whole, the newest page of history, the newest values of one key, blame of the whole global
+document, and the coverage audit.
+Run: python bench/bench_history.py [--many 10000]
 """
 
 import tempfile
@@ -13,21 +14,30 @@ from statistics import median
 
 import psycopg
 
-from ratio import judge, table, take_turns
+from claims import Claim, sizes, tell
+from plane import seeded
+from ratio import table, take_turns
+from setpoint.change.coverage import audit_console_coverage
 from setpoint.change.history import restore
 from setpoint.change.identity import author_of
 from setpoint.change.proposals import Proposal
-from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import verify
 from setpoint.declare.loading import load_catalogues
-from setpoint.declare.seeds import load_seeds
-from setpoint.settings import Settings
-from setpoint.store import embedded
-from setpoint.store.connect import embedded_conninfo
 from setpoint.store.database import Database
-from setpoint.store.supervisor import OWNER
 
-FEW, MANY, REPEATS = 10, 10_000, 15
+#: How much "the same" may differ: what two servers differ by from one call to the next.
+SAME = 1.25
+CLAIMS = {
+    name: Claim(text=f"{text} at 10,000 revisions against 10, least", aim=SAME, peer="at 10")
+    for name, text in {
+        "restore": "restore of a whole revision",
+        "page": "a page of history",
+        "key": "one key's history",
+        "blame": "blame of the global document",
+        "coverage": "coverage",
+    }.items()
+}
+FEW, PAGE = 10, 20
 KEYS = (
     "SELECT key FROM ftf_config, jsonb_object_keys(base_env) AS key"
     " WHERE id = 1 AND jsonb_typeof(base_env -> key) = 'number' ORDER BY key COLLATE \"C\" LIMIT 40"
@@ -39,89 +49,80 @@ WRITE = (
 )
 
 
-def grow(listening, revisions):
+def grow(owner, revisions):
     """Write the global document until history has that many; returns the key that was written most."""
-    with psycopg.connect(embedded_conninfo(listening, login=OWNER)) as owner:
-        owner.execute("SET synchronous_commit = off")
-        keys = [key for (key,) in owner.execute(KEYS).fetchall()]
-        (made,) = owner.execute("SELECT id FROM chain_head").fetchone()
+    with psycopg.connect(owner) as connection:
+        connection.execute("SET synchronous_commit = off")
+        keys = [key for (key,) in connection.execute(KEYS).fetchall()]
+        (made,) = connection.execute("SELECT id FROM chain_head").fetchone()
         for revision in range(made, revisions):
-            owner.execute(WRITE, {"key": keys[revision % len(keys)]})
+            connection.execute(WRITE, {"key": keys[revision % len(keys)]})
             if revision % 500 == 0:
-                owner.commit()
-    with psycopg.connect(embedded_conninfo(listening, login=OWNER), autocommit=True) as owner:
-        owner.execute("VACUUM ANALYZE")  # what autovacuum will have done to a history that grew slowly
+                connection.commit()
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")  # what autovacuum will have done to a history that grew slowly
     return keys[0]
 
 
-def questions(database, catalogues, revisions, key):
+def questions(database, catalogues, key):
     """Return what is asked of one server, by name."""
     author = author_of(database).name
-    middle = database.fetch_one("read_revision", id=revisions // 2)["created_at"]
 
     def bring_back():
         proposal = Proposal(scope="global", reason="bench", restores=1)
         with database.transaction(author=author) as transaction:
             assert restore(transaction, catalogues, proposal).equal
 
-    def at_an_instant():
-        assert database.fetch_one("revision_at", scope="global", at=middle)["id"] == revisions // 2
-
+    page = {"scope": None, "text": None, "before": None, "limit": PAGE}
     return {
         "restore": bring_back,
+        "page": lambda: database.fetch_all("search_history", **page),
+        "key": lambda: database.fetch_all("key_history", key=key, scope=None, before=None, limit=PAGE),
         "blame": lambda: database.fetch_all("blame", scope="global"),
-        "at an instant": at_an_instant,
-        "one key": lambda: database.fetch_all("key_history", key=key, scope=None, before=None, limit=20),
+        "coverage": lambda: audit_console_coverage(database, catalogues),
     }
 
 
-def opened(stack, settings, catalogues, revisions):
-    attachment = stack.enter_context(embedded.attach(settings))
+def opened(stack, folder, revisions):
+    settings, owner = stack.enter_context(seeded(folder))
     database = stack.enter_context(Database.open(settings))
-    apply_seed(database, catalogues, load_seeds("", catalogues), author_of(database), overwrite=False)
-    key = grow(attachment.listening, revisions)
-    return database, questions(database, catalogues, revisions, key)
+    return database, questions(database, load_catalogues(settings.catalogues), grow(owner, revisions))
 
 
-def measured(few, many):
+def measured(folder, many, repeats):
     """Return seconds by question and number of revisions."""
-    catalogues = load_catalogues(few.catalogues)
     with ExitStack() as stack:
-        asked = {n: opened(stack, settings, catalogues, n) for n, settings in ((FEW, few), (MANY, many))}
+        asked = {n: opened(stack, Path(folder, str(n)), n) for n in (FEW, many)}
         sides = {
             (name, n): question for n, (_, questions) in asked.items() for name, question in questions.items()
         }
-        take_turns(sides, 2)
-        seconds = take_turns(sides, REPEATS)
+        take_turns(sides, 1)
+        seconds = take_turns(sides, repeats)
         for database, _ in asked.values():
             assert verify(database).problems == ()
     return seconds
 
 
-def row(name, seconds):
-    few, many = seconds[name, FEW], seconds[name, MANY]
+def row(name, few, many):
     ms = (f"{1e3 * middle(side):.2f}" for side in (few, many) for middle in (min, median))
     return (name, *ms, f"{min(many) / min(few):.2f}")
 
 
 def main():
+    asked = sizes(__doc__, many=(10_000, 20), repeats=(15, 1))
     with tempfile.TemporaryDirectory() as folder:
-        few, many = (Settings(home=Path(folder, str(n)), linger_s=0.0) for n in (FEW, MANY))
-        try:
-            seconds = measured(few, many)
-        finally:
-            embedded.stop(few, force=True)
-            embedded.stop(many, force=True)
-    print(f"{REPEATS} alternated calls; revisions when it began: {FEW} and {MANY:,}")
+        seconds = measured(folder, asked.many, asked.repeats)
+    print(f"{asked.repeats} alternated calls; revisions when it began: {FEW} and {asked.many:,}")
+    both = {name: (seconds[name, FEW], seconds[name, asked.many]) for name in CLAIMS}
     table(
-        ("question", f"ms at {FEW}, least", "median", f"at {MANY:,}, least", "median", "many / few, least"),
-        [row(name, seconds) for name in ("restore", "blame", "at an instant", "one key")],
+        ("question", f"ms at {FEW}, least", "median", f"at {asked.many:,}, least", "median", "many / few"),
+        [row(name, *sides) for name, sides in both.items()],
     )
-    judge(
-        f"restore at {MANY:,} revisions over restore at {FEW}, least",
-        min(seconds["restore", MANY]) / min(seconds["restore", FEW]),
-        1.25,
-    )
+    found = {
+        name: (min(many) / min(few), f"{1e3 * min(few):.1f} ms, at {asked.many:,} {1e3 * min(many):.1f} ms")
+        for name, (few, many) in both.items()
+    }
+    tell(__file__, CLAIMS, found, asked)
 
 
 if __name__ == "__main__":

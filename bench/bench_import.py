@@ -14,14 +14,22 @@ from pathlib import Path
 from statistics import median
 
 import setpoint
-from ratio import SOURCE, judge, table, take_turns
+from claims import Claim, sizes, tell
+from ratio import SOURCE, table, take_turns
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 from setpoint.settings import Settings
 
-REPEATS = 21
+CLAIMS = {
+    "import": Claim(
+        text="`import setpoint` over a bare interpreter, least",
+        aim=5,
+        unit="ms",
+        peer="`import json`",
+    )
+}
 BARE = "bare interpreter"
 OURS = "import setpoint"
 PROGRAMS = {
@@ -58,6 +66,7 @@ def over_bare(seconds, middle):
 
 
 def main():
+    asked = sizes(__doc__, repeats=(21, 1))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "snapshot.json"
         keys = write_snapshot(path)
@@ -66,12 +75,14 @@ def main():
             name: text for name, text in os.environ.items() if not name.startswith(("SETPOINT_", "CVN_"))
         }
         sides = {name: interpreter(program, clean | given) for name, program in PROGRAMS.items()}
-        take_turns(sides, 1)
-        seconds = take_turns(sides, REPEATS)
-        warm = median(take_turns({"pin": lambda: setpoint.pin(environ=given)}, REPEATS)["pin"])
+        if not asked.smoke:
+            take_turns(sides, 1)
+        seconds = take_turns(sides, asked.repeats)
+        warm = median(take_turns({"pin": lambda: setpoint.pin(environ=given)}, asked.repeats)["pin"])
     typical, least = over_bare(seconds, median), over_bare(seconds, min)
     print(
-        f"{REPEATS} alternated interpreters; the bare one takes {1e3 * median(seconds[BARE]):.1f} ms (median)"
+        f"{asked.repeats} alternated interpreters; "
+        f"the bare one takes {1e3 * median(seconds[BARE]):.1f} ms (median)"
     )
     table(
         ("program", "ms over bare, least", "median", f"least x {OURS}"),
@@ -81,7 +92,8 @@ def main():
         ],
     )
     print(f"setpoint.pin() alone, warm, {keys} keys, catalogues loaded again: {1e3 * warm:.1f} ms (median)")
-    judge(f"ms of {OURS} over a bare interpreter, least", least[OURS], 15)
+    beside = f"{least['import json']:.1f} ms, `import omegaconf` {least['import omegaconf']:.1f} ms"
+    tell(__file__, CLAIMS, {"import": (least[OURS], beside)}, asked)
 
 
 if __name__ == "__main__":

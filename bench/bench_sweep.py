@@ -13,7 +13,7 @@ machine's noise.
 Then the value that matters: the harness searches with a budget that lets its sampler model, and the plain
 script searches for as long, wall time, whatever number of trials that is; both from the same default, over
 several seeds. What is compared is the best AUC on the judge rows that each had found by then.
-Run: python bench/bench_sweep.py [--bars 4000] [--repeats 3] [--trials 5] [--search 20] [--seeds 3]
+Run: python bench/bench_sweep.py [--bars 4000] [--repeats 2] [--trials 5] [--search 20] [--seeds 3]
 Real data: SETPOINT_MARKET_DATA
 """
 
@@ -302,7 +302,7 @@ def main():
     asked = sizes(
         __doc__,
         bars=(4000, 3000),
-        repeats=(3, 1),
+        repeats=(2, 1),
         trials=(5, 1),
         symbols=(2, 1),
         rounds=(0, 10),

@@ -37,9 +37,11 @@ def sizes(doc, **named):
     for name, (full, _) in named.items():
         parser.add_argument(f"--{name}", type=type(full), help=f"default: {full}")
     asked = parser.parse_args()
+    given = {name: getattr(asked, name) for name in named if getattr(asked, name) is not None}
     for name, (full, smoke) in named.items():
-        if getattr(asked, name) is None:
+        if name not in given:
             setattr(asked, name, smoke if asked.smoke else full)
+    asked.other_sizes = ", ".join(f"{name} {value}" for name, value in given.items())
     return asked
 
 
@@ -58,6 +60,7 @@ def tell(file, claims, found, asked):
         assert bool(beside) == bool(claim.peer), f"{name}: a peer is measured in the same run"
         row = {"bench": Path(file).name, "name": name, **asdict(claim), "measured": float(f"{measured:.3g}")}
         row |= {"beside": beside, "met": claim.is_met(measured), "smoke": asked.smoke, **here()}
+        row["other_sizes"] = asked.other_sizes
         print(f"{line(row)}; here {figure(measured, claim.unit)}: {'met' if row['met'] else 'MISSED'}")
         print(json.dumps(row))
 

@@ -1,37 +1,54 @@
-"""A plane to measure: a seeded embedded server, one server process on it, and bare peers of that process.
+"""A plane to measure: a seeded embedded server, `setpoint up` on it, and a bare peer."""
 
-`python bench/plane.py HOME` serves the plane of that home; `python bench/plane.py --bare FILE` serves the
-bytes of a file from a bare Starlette route, and a bare stream. Both print their port first.
-"""
-
-import asyncio
 import hashlib
+import json
 import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import psycopg
-import uvicorn
-from starlette.applications import Starlette
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from ratio import SOURCE
 from setpoint.change.identity import author_of
+from setpoint.change.proposals import Proposal, submit
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
-from setpoint.serve.app import build_app
-from setpoint.serve.plane import Plane
-from setpoint.serve.server import PlaneProtocol, listen
 from setpoint.settings import Settings
 from setpoint.store import embedded
 from setpoint.store.connect import embedded_conninfo
-from setpoint.store.database import SERVER, Database
+from setpoint.store.database import Database
 from setpoint.store.supervisor import OWNER
+
+#: What the benches change: any small number is a sound value of it.
+KEY = "CVN_HPO_XGB_5M_GAMMA"
+
+
+class Changes:
+    """Gives one key another number each time, by what `setpoint set` calls: validated, committed."""
+
+    def __init__(self, database, catalogues):
+        self._database, self._catalogues = database, catalogues
+        self._author = author_of(database).name
+        self._numbers = count(1)
+
+    def make(self):
+        """Return the value that was set."""
+        value = next(self._numbers) / 1e6
+        proposal = Proposal(scope="global", reason="bench", set={KEY: value})
+        with self._database.transaction(author=self._author) as transaction:
+            submit(transaction, self._catalogues, proposal)
+        return value
+
+
+def request(path, *headers):
+    """Return the bytes of a request, for clients that speak over raw sockets."""
+    return "\r\n".join((f"GET {path} HTTP/1.1", "Host: bench", *headers, "", "")).encode()
 
 
 @contextmanager
@@ -66,70 +83,50 @@ def token(owner):
 
 
 @contextmanager
-def serving(*arguments):
-    """Run this file as a server; gives its port and its process id."""
-    process = subprocess.Popen(
-        [sys.executable, __file__, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": SOURCE},
-    )
-    try:
-        yield int(process.stdout.readline()), process.pid
-    finally:
-        process.terminate()
-        process.wait(30)
+def up(home):
+    """Run `setpoint up` on a home, without a limit for one credential; gives its URL and its process id.
+
+    A load of one client is what the limit is against, and what this measures.
+    """
+    environ = clean_environ() | {"SETPOINT_HOME": str(home), "SETPOINT_RATE_PER_CREDENTIAL_S": "0"}
+    command = ["-m", "setpoint.cli", "up", "--json", "--port", "0"]
+    with started(command, environ) as process:
+        text = ""
+        while not text.endswith("}\n"):
+            line = process.stdout.readline()
+            assert line, f"setpoint up ended: {text}"
+            text += line
+        yield json.loads(text)["url"], process.pid
 
 
-def serve_plane(home):
-    # A load of one client is what the limit is against, and what this measures.
-    settings = Settings(home=Path(home), linger_s=1.0, rate_per_credential_s=0.0)
-    listener = listen("127.0.0.1", 0)
-    with Database.open(settings, SERVER) as database:
-        plane = Plane(settings, database, load_catalogues(settings.catalogues))
-        config = uvicorn.Config(
-            build_app(plane), log_config=None, http=PlaneProtocol, ws="none", lifespan="on"
-        )
-        print(listener.getsockname()[1], flush=True)
-        uvicorn.Server(config).run(sockets=[listener])
+@contextmanager
+def bare(file):
+    """Run the bare peer on a file; gives its URL and its process id."""
+    with started([str(Path(__file__).with_name("bare.py")), str(file)], clean_environ()) as process:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}", process.pid
 
 
-def serve_bare(file):
-    body = Path(file).read_bytes()
-    turn = asyncio.Event()
+@contextmanager
+def started(arguments, environ):
+    """Run Python; its log goes to a file, as in production."""
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=log, text=True, env=environ
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
 
-    async def document(request):
-        if request.headers.get("if-none-match") == '"1"':
-            return Response(status_code=304, headers={"ETag": '"1"'})
-        return Response(body, headers={"ETag": '"1"'}, media_type="application/json")
 
-    async def told():
-        nonlocal turn
-        yield b": hello\n\n"
-        while True:
-            await turn.wait()
-            yield b"id: 1\nevent: message\ndata: {}\n\n"
-
-    async def stream(_request):
-        return StreamingResponse(told(), media_type="text/event-stream")
-
-    async def tell(_request):
-        nonlocal turn
-        turn, told_now = asyncio.Event(), turn
-        told_now.set()
-        return Response(status_code=204)
-
-    app = Starlette(
-        routes=[
-            Route("/document", document),
-            Route("/stream", stream),
-            Route("/tell", tell, methods=["POST"]),
-        ]
-    )
-    listener = listen("127.0.0.1", 0)
-    print(listener.getsockname()[1], flush=True)
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
-    uvicorn.Server(config).run(sockets=[listener])
+def clean_environ():
+    """Return the environment without settings or values of anybody's; the package is the one measured."""
+    own = ("SETPOINT_", "CVN_")
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(own)}
+    return kept | {"PYTHONPATH": SOURCE}
 
 
 def cpu_s(process):
@@ -144,10 +141,3 @@ def pss_kb(process):
         if line.startswith("Pss:"):
             return int(line.split()[1])
     raise LookupError(process)
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "--bare":
-        serve_bare(sys.argv[2])
-    else:
-        serve_plane(sys.argv[1])

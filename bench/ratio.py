@@ -35,11 +35,3 @@ def table(head, rows):
                 [first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(others, widths[1:], strict=True))]
             )
         )
-
-
-def judge(claim, found, aim, *, at_most=True):
-    """Print whether an aim of DESIGN.md section 7 was met this time."""
-    met = found <= aim if at_most else found >= aim
-    print(
-        f"aim: {claim} {'<=' if at_most else '>='} {aim:g}; here {found:.3g}: {'met' if met else 'NOT met'}"
-    )

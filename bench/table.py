@@ -3,8 +3,8 @@
 Run: python bench/table.py [BENCH ...] [--render]
 
 With names only these are run, and the rows of the others stay as they were, with their own dates.
-``--render`` measures nothing: it writes the table of what is recorded. A row whose bench is gone, or claims
-something else by now, is left out. Exits with 1 when a bench fails; a missed aim is a result, and is marked.
+``--render`` measures nothing: it writes the table of what is recorded. A bench that fails loses its rows, and
+the exit code is 1; a missed aim is a result, and is marked.
 """
 
 import argparse
@@ -39,13 +39,15 @@ def run(bench):
 
 
 def recorded():
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    """Return the rows that were kept, without those of benches that are gone."""
+    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    return [row for row in rows if (HERE / row["bench"]).exists()]
 
 
-def keep(measured):
-    """Replace the rows of the benches that ran; in the order of the files."""
-    kept = [row for row in recorded() if row["bench"] not in measured and (HERE / row["bench"]).exists()]
-    rows = sorted(kept + [row for rows in measured.values() for row in rows], key=lambda row: row["bench"])
+def keep(bench, measured):
+    """Replace the rows of a bench; in the order of the files."""
+    kept = [row for row in recorded() if row["bench"] != bench.name]
+    rows = sorted(kept + measured, key=lambda row: row["bench"])
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
@@ -57,7 +59,7 @@ def render(rows):
         cells = (
             row["text"],
             aim(row),
-            measured if row["met"] else f"{measured}: **missed**",
+            (measured if row["met"] else f"{measured}: **missed**") + smaller(row),
             f"{row['peer']}: {row['beside']}" if row["peer"] else "-",
             f"`{row['bench']}`",
         )
@@ -65,14 +67,19 @@ def render(rows):
     return "\n".join((*lines, "", *where(rows)))
 
 
+def smaller(row):
+    """Return what a reader must know of a row that was not measured at the sizes that its bench names."""
+    return f" (only {row['other_sizes']})" if row.get("other_sizes") else ""
+
+
 def where(rows):
-    """Yield one sentence for each machine and day, and the benches that ran there."""
+    """Yield one sentence for each machine and day: the benches that ran there, and how busy it was."""
     found = {}
     for row in rows:
         found.setdefault((row["date"], row["machine"]), {})[row["bench"]] = row["load"]
     for (date, machine), loads in found.items():
         names = "all" if len(found) == 1 else ", ".join(f"`{name}`" for name in loads)
-        yield f"Measured on {date}: {names}, on {machine}."
+        yield f"Measured on {date}: {names}; {machine}, load {min(loads.values())} to {max(loads.values())}."
 
 
 def rewritten(text, rows):
@@ -101,11 +108,13 @@ def main():
     parser.add_argument("--render", action="store_true", help="write the table of what is recorded")
     asked = parser.parse_args()
     chosen = [] if asked.render else [b for b in benches() if not asked.names or b.name in asked.names]
-    measured = {bench.name: run(bench) for bench in chosen}
-    keep({name: rows for name, rows in measured.items() if rows is not None})
+    failed = []
+    for bench in chosen:
+        rows = run(bench)
+        failed += [bench.name] if rows is None else []
+        keep(bench, rows or [])
     README.write_text(rewritten(README.read_text(encoding="utf-8"), recorded()), encoding="utf-8")
     show(recorded())
-    failed = [name for name, rows in measured.items() if rows is None]
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
