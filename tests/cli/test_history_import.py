@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from setpoint.change.history_import import import_history
+from setpoint.change.identity import os_account
 from setpoint.errors import ForbiddenError, SetpointError
 from setpoint.settings import Settings
 
@@ -81,10 +82,13 @@ def test_whole_history_comes_back_as_it_was(exported, folder, empty, settings, t
     turned = empty()
     dry = exported("import", str(folder), "--dry-run")
     assert (dry.code, history(turned)) == (1, ([], []))
-    done = exported("import", str(folder), "--yes", "--json")
+    done = exported("import", str(folder), "--reason", "a new server", "--yes", "--json")
 
     assert done.code == 0, done.err
     assert history(turned) == before
+    with psycopg.connect(turned.migrate_url) as psql:
+        query = "SELECT account, detail ->> 'reason' FROM access_log WHERE event = 'history_imported'"
+        assert psql.execute(query).fetchall() == [(os_account(), "a new server")]
     assert exported("verify").code == 0
     assert exported("export", str(tmp_path / "again")).code == 0
     assert files(tmp_path / "again") == files(folder)
@@ -158,7 +162,7 @@ def test_history_is_the_owners_to_bring_in(exported, folder, empty, app_url):
         import_history(turned, folder)
     assert "--documents" in caught.value.hint
     with psycopg.connect(app_url) as psql:
-        for call in ("import_revision('{}')", "stand_on_history()"):
+        for call in ("import_revision('{}')", "stand_on_history('x')"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), psql.transaction():
                 psql.execute(f"SELECT {call}")
     assert exported("import", str(folder), "--documents", "--yes").code == 0

@@ -31,8 +31,8 @@ def holds_nothing(reader: Database | Transaction) -> bool:
     return bool((reader.fetch_one("holds_nothing") or {})["it"])
 
 
-def import_history(settings: Settings, folder: Path) -> Head:
-    """Bring in all that a folder holds; committed when it returns.
+def import_history(settings: Settings, folder: Path, reason: str = "") -> Head:
+    """Bring in all that a folder holds; committed when it returns. The access log says who did, and why.
 
     Raises:
         InvalidDocument: there is no export.
@@ -51,7 +51,7 @@ def import_history(settings: Settings, folder: Path) -> Head:
             _bring(transaction, folder / HISTORY / f"{revision}.json", revision)
         for name, digest in head.catalogues.items():
             _register(transaction, folder / CATALOGUES / name, digest)
-        transaction.fetch_one("stand_on_history")
+        transaction.fetch_one("stand_on_history", reason=reason)
         _require_same(transaction, folder, head)
     return head
 

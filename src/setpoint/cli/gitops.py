@@ -82,7 +82,7 @@ def import_folder(
     system = catalogues()
     with database() as opened:
         if not documents and head.revision and holds_nothing(opened):
-            return _bring_history(folder, head, dry_run=dry_run, yes=yes, as_json=as_json)
+            return _bring_history(folder, head, reason, dry_run=dry_run, yes=yes, as_json=as_json)
         shown = _shown(opened, system, folder, as_json=as_json and dry_run, quiet=as_json)
         if dry_run:
             return EXIT_FINDING if shown.scopes else EXIT_OK
@@ -98,14 +98,14 @@ def import_folder(
     return EXIT_OK
 
 
-def _bring_history(folder: Path, head: Head, *, dry_run: bool, yes: bool, as_json: bool) -> int:
+def _bring_history(folder: Path, head: Head, reason: str, *, dry_run: bool, yes: bool, as_json: bool) -> int:
     from setpoint.change.history_import import import_history
 
     facts = f"{head.revision} revision(s), head {head.chain[:12]}"
     if not dry_run:
         if not yes:
             confirm(f"Bring a history of {facts} into this empty database?")
-        import_history(settings(), folder)
+        import_history(settings(), folder, reason)
     if as_json:
         print_json({"revision": head.revision, "chain": head.chain, "dry_run": dry_run})
     else:

@@ -227,7 +227,7 @@ END
 $$;
 COMMENT ON FUNCTION public.import_revision IS 'Appends an exported revision as it was; says why not, empty when it did.';
 
-CREATE FUNCTION public.stand_on_history() RETURNS void
+CREATE FUNCTION public.stand_on_history(reason text) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -249,6 +249,9 @@ BEGIN
     IF used IS NOT NULL THEN
         PERFORM setval(sequence, used);
     END IF;
+    -- History itself names those who made it; who brought it here is told beside it.
+    PERFORM public.note_access('history_imported', public.owner_of_tables(), '', NULL, public.owner_of_tables(),
+        jsonb_build_object('revision', c.id, 'chain', c.chain, 'reason', reason)) FROM public.chain_head AS c;
     PERFORM pg_notify('setpoint_revision', jsonb_build_object('id', id, 'scope', scope)::text) FROM public.ftf_config_history
     ORDER BY id DESC LIMIT 1;
 END
@@ -256,7 +259,7 @@ $$;
 COMMENT ON FUNCTION public.stand_on_history IS 'Makes each document the newest revision that was imported of its scope.';
 
 REVOKE ALL ON FUNCTION public.record_revision(), public.queue_writers(), public.refuse_statement(),
-    public.import_revision(jsonb), public.stand_on_history() FROM PUBLIC;
+    public.import_revision(jsonb), public.stand_on_history(text) FROM PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO setpoint_app;
 GRANT INSERT (scope, base_env), UPDATE (base_env) ON public.ftf_config TO setpoint_app;
 GRANT INSERT (hash, name, version, text) ON public.catalogues TO setpoint_app;

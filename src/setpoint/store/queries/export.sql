@@ -41,8 +41,8 @@ VALUES (%(hash)s, %(name)s, %(version)s, %(text)s, clock_timestamp())
 ON CONFLICT (hash) DO NOTHING;
 
 -- name: stand_on_history
--- Make the documents what the imported history ends with, as the owner of the tables.
-SELECT stand_on_history();
+-- Make the documents what the imported history ends with, and log who brought it here, as the owner of the tables.
+SELECT stand_on_history(%(reason)s);
 
 -- name: scope_revisions
 -- The documents of a scope's revisions after one, newest first.
