@@ -169,7 +169,7 @@ def test_pinning_before_seeding_says_what_to_do(database, catalogues):
 
 def test_a_context_with_an_unknown_dimension_is_refused(seeded, catalogues):
     """Contexts are spelled as the catalogue declares them."""
-    with pytest.raises(InvalidContext, match="use one of: profile, symbol"):
+    with pytest.raises(InvalidContext, match="use one of: profile, timeframe, symbol"):
         pin_snapshot(seeded, catalogues, {"asset": "BTCUSDC"})
 
 
