@@ -33,7 +33,7 @@ check: setup  ## lint, format, types, dependencies, reference docs, our own gate
 	$(BIN)/mypy
 	$(BIN)/deptry .
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/python -m setpoint.govern.gate src
+	$(BIN)/python -m setpoint.gate src
 
 bench: setup  ## measure every claim of speed, and write README's table of them
 	$(BIN)/python bench/table.py

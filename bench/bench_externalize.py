@@ -20,12 +20,12 @@ from bench_gate import build_tree
 from claims import Claim, sizes, tell
 from ratio import table, take_turns
 from setpoint.declare.loading import load_catalogues
-from setpoint.govern.externalize.preparing import prepare
-from setpoint.govern.externalize.project import Project
-from setpoint.govern.gate.config import Config
-from setpoint.govern.gate.judge import Judge
-from setpoint.govern.gate.names import Names
-from setpoint.govern.gate.scan import scan
+from setpoint.externalize.preparing import prepare
+from setpoint.externalize.project import Project
+from setpoint.gate.config import Config
+from setpoint.gate.judge import Judge
+from setpoint.gate.names import Names
+from setpoint.gate.scan import scan
 
 EXAMPLE = Path(__file__).parents[1] / "docs/examples/externalize/before"
 CATALOGUES = "cvntrade,cvntrade-training"

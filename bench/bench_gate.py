@@ -19,7 +19,7 @@ from statistics import median
 
 from claims import Claim, sizes, tell
 from ratio import table, take_turns
-from setpoint.govern.gate.self_test import cases
+from setpoint.gate.self_test import cases
 
 LINES = 500_000
 CLAIMS = {
@@ -68,7 +68,7 @@ def commands(tree, semgrep, rules):
     """Return each side's command; none of them may end for a reason other than findings."""
     ruff = shutil.which("ruff", path=Path(sys.executable).parent) or shutil.which("ruff")
     sides = {
-        "setpoint gate": [sys.executable, "-m", "setpoint.govern.gate", "--root", tree, "--json", tree],
+        "setpoint gate": [sys.executable, "-m", "setpoint.gate", "--root", tree, "--json", tree],
         "grep -P": ["grep", "-rnPI", "--include=*.py", GREP, tree],
     }
     if ruff:

@@ -24,9 +24,9 @@ from setpoint.cli.app import app
 from setpoint.cli.reach import COMMANDS
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.declare.loading import bundled_catalogues, load_catalogue
+from setpoint.gate import words
+from setpoint.gate.pages import pages as gate_pages
 from setpoint.govern import verdict
-from setpoint.govern.gate import words
-from setpoint.govern.gate.pages import pages as gate_pages
 from setpoint.observe.events import Event
 from setpoint.observe.training_metrics import RESULT_COLUMNS, RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
 from setpoint.serve.access.rules import ACCOUNT, PUBLIC, ROLES

@@ -19,9 +19,9 @@ from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import setpoint
-from setpoint.govern.externalize.preparing import Prepared, prepare
-from setpoint.govern.externalize.project import Project
-from setpoint.govern.externalize.writing import write
+from setpoint.externalize.preparing import Prepared, prepare
+from setpoint.externalize.project import Project
+from setpoint.externalize.writing import write
 from setpoint.resolve import pinning
 from setpoint.resolve.environment import environment_snapshot, to_text
 

@@ -22,15 +22,16 @@ ALLOWED = {
     "change": {"store", "declare", "observe", "resolve"},
     "train": {"resolve", "declare", "observe"},
     "govern": {"declare", "change", "resolve"},
+    "gate": {"declare", "resolve"},
+    "externalize": {"gate", "declare", "change", "resolve"},
     "serve": {"declare", "observe", "resolve", "store", "change", "train", "govern"},
-    "cli": {"declare", "observe", "resolve", "store", "change", "train", "govern", "serve"},
+    "cli": {"declare", "observe", "resolve", "store", "change", "train", "govern", "serve"}
+    | {"gate", "externalize"},
 }
 #: Rooms that import each other for types only are still apart at run time.
 TYPES_ONLY = {("govern", "store")}
 #: The standard library is all that these rooms may need.
-BARE = ("declare", "observe", "resolve", "errors", "settings")
-#: Folders of other rooms that are bare too: the gate runs wherever there is a Python.
-BARE_FOLDERS = ("govern/gate/",)
+BARE = ("declare", "observe", "resolve", "errors", "settings", "gate")
 THIRD_PARTY = {
     "psycopg": {"store"},
     "cel": {"change"},
@@ -44,7 +45,7 @@ THIRD_PARTY = {
     "openfeature": {"resolve"},
 }
 #: Third-party engines of one folder alone.
-THIRD_PARTY_FOLDERS = {"libcst": "govern/externalize/"}
+THIRD_PARTY_FOLDERS = {"libcst": "externalize/"}
 #: Modules of a bare room that plug it into somebody else's package: nothing of ours may import them.
 ADAPTERS = {"resolve/openfeature.py"}
 
@@ -58,7 +59,7 @@ def room_of(path):
 def is_bare(path):
     """Say whether a module must import without site-packages."""
     room = path.split("/")[0].removesuffix(".py")
-    return path.startswith(BARE_FOLDERS) or (room in BARE and path not in ADAPTERS)
+    return room in BARE and path not in ADAPTERS
 
 
 def imports(path):

@@ -32,12 +32,12 @@ OTHERWISE = {
     "store/embedded.py": "private, in a private folder",
     "cli/edit.py": "a temporary file is private",
     "cli/__main__.py": "opens /dev/null",
-    "govern/gate/baseline.py": "source code",
-    "govern/gate/__main__.py": "findings in source code",
-    "govern/gate/self_test.py": "source code in a temporary folder",
-    "govern/externalize/writing.py": "source code, with the rights it had",
-    "govern/externalize/found.py": "source code in a temporary folder",
-    "govern/externalize/preparing.py": "source code in a temporary folder",
+    "gate/baseline.py": "source code",
+    "gate/__main__.py": "findings in source code",
+    "gate/self_test.py": "source code in a temporary folder",
+    "externalize/writing.py": "source code, with the rights it had",
+    "externalize/found.py": "source code in a temporary folder",
+    "externalize/preparing.py": "source code in a temporary folder",
 }
 
 

@@ -170,7 +170,7 @@ def parse(command):
 def test_a_command_that_a_hint_names_is_one(command):
     """What is advised exists: its command, and every option of it."""
     if command.startswith("setpoint gate"):
-        return  # the gate's own parser holds its options; tests/govern/gate runs them
+        return  # the gate's own parser holds its options; tests/gate runs them
     parse(command)
 
 

@@ -17,8 +17,8 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
-    from setpoint.govern.externalize.preparing import Prepared
-    from setpoint.govern.externalize.project import Project
+    from setpoint.externalize.preparing import Prepared
+    from setpoint.externalize.project import Project
 
 FOLDER = Path("hyperparameters")
 
@@ -89,9 +89,9 @@ def externalize(
     `setpoint externalize src --propose "values that the source had"`
     """
     _require_libcst()
-    from setpoint.govern.externalize.preparing import prepare
-    from setpoint.govern.externalize.telling import as_document
-    from setpoint.govern.externalize.writing import write as write_all
+    from setpoint.externalize.preparing import prepare
+    from setpoint.externalize.telling import as_document
+    from setpoint.externalize.writing import write as write_all
     from setpoint.resolve.snapshot import read_snapshot
 
     if test and not write:
@@ -114,9 +114,9 @@ def externalize(
 def _project(
     given: Path | None, seeds: Path | None, draft: Path | None, parity: Path | None, scope: str
 ) -> Project:
-    from setpoint.govern.externalize.parity import parity_name
-    from setpoint.govern.externalize.project import Project
-    from setpoint.govern.gate.config import find_root, load_config
+    from setpoint.externalize.parity import parity_name
+    from setpoint.externalize.project import Project
+    from setpoint.gate.config import find_root, load_config
 
     root = find_root(given)
     config = load_config(root)
@@ -154,8 +154,8 @@ def _inside(path: Path, root: Path, option: str) -> Path:
 
 
 def _say(prepared: Prepared, project: Project, *, written: bool, whole: bool) -> None:
-    from setpoint.govern.externalize import telling
-    from setpoint.govern.gate.config import load_config
+    from setpoint.externalize import telling
+    from setpoint.gate.config import load_config
 
     for line in telling.told_plan(prepared, written=written):
         out.say(line.text, style=line.style)

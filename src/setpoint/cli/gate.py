@@ -19,10 +19,10 @@ def gate(
 ) -> int:
     """Find hyperparameter literals in source, governed variables read elsewhere, and undeclared parameters.
 
-    The options are those of `python -m setpoint.govern.gate`; see the gate's page.
+    The options are those of `python -m setpoint.gate`; see the gate's page.
 
     Examples: `setpoint gate src`, `setpoint gate --json src/training`, `setpoint gate --self-test`
     """
-    from setpoint.govern.gate.__main__ import main
+    from setpoint.gate.__main__ import main
 
     return main(arguments or [])

@@ -1,0 +1,1 @@
+"""EXTERNALIZE: moving literals from a project's source into the control plane, its behaviour unchanged."""

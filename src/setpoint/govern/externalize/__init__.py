@@ -1,1 +1,0 @@
-"""GOVERN: moving literals from a project's source into the control plane, its behaviour unchanged."""

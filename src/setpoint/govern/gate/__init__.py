@@ -1,1 +1,0 @@
-"""GOVERN: the gate: no hyperparameter literal in source. Standard library only; see ``__main__``."""
