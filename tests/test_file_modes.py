@@ -21,7 +21,7 @@ HANDED_ON = {
 OTHERWISE = {
     "resolve/snapshot.py": "this is `write_atomically`",
     "train/journal.py": "appends, private",
-    "train/reporting.py": "appends, private",
+    "resolve/spool.py": "appends, private",
     "train/sweep.py": "a lock: the id of a process",
     "train/market_archive.py": "candles of a public archive",
     "observe/events.py": "collectors of logs run as somebody else; the folder's rights decide",
