@@ -16,6 +16,7 @@ from setpoint.cli.app import Context, Json, app, catalogues, database, parse_con
 from setpoint.cli.output import err, out, print_json, table
 from setpoint.errors import InvalidContext, UsageError
 from setpoint.resolve.environment import pinned_environment, pinned_set_environment
+from setpoint.resolve.fallbacks import this_program
 from setpoint.resolve.hyperparams import Hyperparams
 from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.resolve.plane import Plane
@@ -182,7 +183,8 @@ def run(
     `setpoint run --seeds hyperparameters/seeds -- pytest`
     """
     system = catalogues()
-    variables = {**os.environ, **_exported(system, parse_context(context), contexts, snapshot, seeds)}
+    exported = _exported(system, parse_context(context), contexts, snapshot, seeds)
+    variables = {"SETPOINT_RUN": this_program().run, **os.environ, **exported}
     out.flush()
     try:
         os.execvpe(command[0], command, variables)  # noqa: S606 - becoming the command is what passes signals through

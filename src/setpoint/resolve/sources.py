@@ -36,14 +36,33 @@ def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> 
     catalogues = load_catalogues(settings.catalogues)
     if settings.url and not (settings.snapshot or settings.snapshot_set):
         source = plane_source(context, environ, settings, catalogues)
+        source.events = log = _log(settings)
         with source.plane:
-            return source.pin().hyperparams
+            return _noted(source.pin().hyperparams, log, settings)
     snapshots = _here(settings, environ, catalogues)
     # A process that names no context takes whichever it was given; of a set, its base.
     base = dict(snapshots.base.context)
     snapshot = _member(snapshots, {**base, **context} if settings.snapshot_set else base)
     _check_context(context, snapshot)
-    return Hyperparams(snapshot, catalogues, EventLog(settings.events), this_program(settings.run))
+    log = _log(settings)
+    return _noted(Hyperparams(snapshot, catalogues, log, this_program(settings.run)), log, settings)
+
+
+def _log(settings: Settings) -> EventLog:
+    """Return where a program's events go: beside its own log to the plane, when one is set."""
+    if not settings.url:
+        return EventLog(settings.events)
+    from setpoint.resolve.courier import program_log  # noqa: PLC0415 - see the module
+
+    return program_log(settings)
+
+
+def _noted(hyperparams: Hyperparams, log: EventLog, settings: Settings) -> Hyperparams:
+    if settings.url:
+        from setpoint.resolve.courier import note_pinned  # noqa: PLC0415 - see the module
+
+        note_pinned(log, settings, hyperparams.hash)
+    return hyperparams
 
 
 def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping[str, str]) -> HyperparamsSet:
