@@ -22,6 +22,7 @@ OTHERWISE = {
     "resolve/snapshot.py": "this is `write_atomically`",
     "train/journal.py": "appends, private",
     "resolve/spool.py": "appends, private",
+    "resolve/courier.py": "a lock, private: empty, in a folder of its owner's alone",
     "train/sweep.py": "a lock: the id of a process",
     "train/market_archive.py": "candles of a public archive",
     "observe/events.py": "collectors of logs run as somebody else; the folder's rights decide",
@@ -79,5 +80,5 @@ def test_a_home_in_which_a_run_was_made_is_its_owner_s_alone(home, swept):
     files = [path for path in home.settings.home.rglob("*") if path.is_file() and "data" not in path.parts]
     open_to_others = {path.name for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077}
 
-    assert {"plan.json", "snapshot.json"} <= {path.name for path in files}
+    assert {"plan.json", "snapshots.json"} <= {path.name for path in files}
     assert open_to_others <= {"events.log", "sweep.lock"}

@@ -81,7 +81,10 @@ def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping
     snapshots = _here(settings, environ, catalogues)
     for context in asked:
         _member(snapshots, {**snapshots.base.context, **context})
-    return HyperparamsSet(snapshots, catalogues, EventLog(settings.events), this_program(settings.run))
+    log = _log(settings)
+    values = HyperparamsSet(snapshots, catalogues, log, this_program(settings.run))
+    _noted(values.base, log, settings)
+    return values
 
 
 def _here(settings: Settings, environ: Mapping[str, str], catalogues: Catalogues) -> SnapshotSet:
