@@ -9,9 +9,9 @@ import time
 import numpy as np
 
 from claims import Claim, sizes, tell
-from setpoint.resolve.shapes import Rounds
+from setpoint.client.ranges import Rounds
 from setpoint.train.boosters import BOOSTERS, booster
-from setpoint.train.boosters.shapes import UnitData
+from setpoint.train.boosters.shape import UnitData
 
 CLAIMS = {
     "worst": Claim(

@@ -15,12 +15,12 @@ import psycopg
 from claims import Claim, sizes, tell
 from plane import seeded
 from ratio import table, take_turns
-from setpoint.change.coverage import audit_console_coverage
 from setpoint.change.documents import pin_snapshot, pin_snapshot_set
 from setpoint.change.identity import author_of
-from setpoint.change.runs import DatabaseRecorder
+from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.declare.loading import load_catalogues
-from setpoint.resolve.hyperparams_set import HyperparamsSet
+from setpoint.record.coverage import audit_console_coverage
+from setpoint.record.runs import DatabaseRecorder
 from setpoint.store.database import Database
 from setpoint.train.plan import make_plan
 from setpoint.train.unit_values import pin_units

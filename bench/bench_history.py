@@ -17,12 +17,12 @@ import psycopg
 from claims import Claim, sizes, tell
 from plane import seeded
 from ratio import table, take_turns
-from setpoint.change.coverage import audit_console_coverage
 from setpoint.change.history import restore
 from setpoint.change.identity import author_of
 from setpoint.change.proposals import Proposal
 from setpoint.change.verification import verify
 from setpoint.declare.loading import load_catalogues
+from setpoint.record.coverage import audit_console_coverage
 from setpoint.store.database import Database
 
 #: How much "the same" may differ: what two servers differ by from one call to the next.

@@ -16,10 +16,10 @@ from statistics import median
 import setpoint
 from claims import Claim, sizes, tell
 from ratio import SOURCE, table, take_turns
+from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 from setpoint.settings import Settings
 
 CLAIMS = {

@@ -16,9 +16,9 @@ from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvid
 import setpoint
 from claims import Claim, sizes, tell
 from ratio import table, take_turns
+from setpoint.client.environment import to_text
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
-from setpoint.resolve.environment import to_text
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 READS = (

@@ -33,12 +33,12 @@ from sklearn.metrics import roc_auc_score
 from claims import Claim, sizes, tell
 from ratio import table
 from rivals import BARE, PREDICT, SCRIPT, library_clock, rounds_trained
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.observe.events import EventLog
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 from setpoint.settings import Settings
 from setpoint.train.folds import hold_out
 from setpoint.train.journal import Journal

@@ -20,10 +20,10 @@ from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.settings import Settings
-from setpoint.store import embedded
-from setpoint.store.connect import embedded_conninfo
+from setpoint.store.connections import embedded_conninfo
 from setpoint.store.database import Database
-from setpoint.store.supervisor import OWNER
+from setpoint.store.server import embedded
+from setpoint.store.server.supervisor import OWNER
 
 #: What the benches change: any small number is a sound value of it.
 KEY = "CVN_HPO_XGB_5M_GAMMA"

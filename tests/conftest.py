@@ -23,22 +23,22 @@ import hypothesis
 import psycopg
 import pytest
 
-from market_server import Archive, serving
-from planes import clients, serving_plane
-from secret_scan import SCAN
 from setpoint.change.identity import author_of
 from setpoint.change.seeding import apply_seed
 from setpoint.cli import __main__ as command_line
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.settings import Settings
-from setpoint.store import embedded
-from setpoint.store.connect import embedded_conninfo
+from setpoint.store.connections import embedded_conninfo
 from setpoint.store.database import Database
-from setpoint.store.migrate import migrate
-from setpoint.store.supervisor import OWNER
-from skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401 - hooks
-from sweep_home import TINY_SWEEP, Done, Home, seed_tiny, tiny_document
+from setpoint.store.schema import migrate
+from setpoint.store.server import embedded
+from setpoint.store.server.supervisor import OWNER
+from support.market_server import Archive, serving
+from support.planes import clients, serving_plane
+from support.secret_scan import SCAN
+from support.skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401 - hooks
+from support.sweep_home import TINY_SWEEP, Done, Home, seed_tiny, tiny_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import httpx
 
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.store.layout import Listening
+    from setpoint.store.server.layout import Listening
 
 TEMPLATE = "template_setpoint"
 SEEDED_TEMPLATE = "template_seeded"

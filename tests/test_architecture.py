@@ -17,21 +17,47 @@ ALLOWED = {
     "settings": set(),
     "declare": set(),
     "observe": set(),
-    "resolve": {"declare", "observe"},
+    "client": {"declare", "observe"},
     "store": set(),
-    "change": {"store", "declare", "observe", "resolve"},
-    "train": {"resolve", "declare", "observe"},
-    "govern": {"declare", "change", "resolve"},
-    "gate": {"declare", "resolve"},
-    "externalize": {"gate", "declare", "change", "resolve"},
-    "serve": {"declare", "observe", "resolve", "store", "change", "train", "govern"},
-    "cli": {"declare", "observe", "resolve", "store", "change", "train", "govern", "serve"}
-    | {"gate", "externalize"},
+    "change": {"store", "client", "declare", "observe"},
+    "record": {"change", "store", "client", "declare", "observe"},
+    "train": {"client", "declare", "observe"},
+    "govern": {"record", "change", "client", "declare"},
+    "gate": {"client", "declare"},  # a reader of snapshot files
+    "externalize": {"gate", "change", "client", "declare"},
+    "serve": {"govern", "record", "change", "store", "client", "declare", "observe"},
+    "cli": {
+        "serve",
+        "externalize",
+        "gate",
+        "govern",
+        "train",
+        "record",
+        "change",
+        "store",
+        "client",
+        "declare",
+        "observe",
+    },
+}
+#: What the rooms inside a room may import of it, besides themselves; a room that is not named is open.
+#: "" is what lies in the room itself.
+INSIDE = {
+    "store": {"server": set(), "": {"server"}},
+    "change": {"": set(), "exchange": {""}, "emergency": {""}},
+    "client": {"": {"plane"}, "plane": {""}, "adapters": {""}},
+    "serve": {
+        "access": {""},
+        "hot": {"", "access"},
+        "api": {"", "access"},
+        "console": {"", "access"},
+        "": {"access", "hot", "api", "console"},
+    },
 }
 #: Rooms that import each other for types only are still apart at run time.
 TYPES_ONLY = {("govern", "store")}
 #: The standard library is all that these rooms may need.
-BARE = ("declare", "observe", "resolve", "errors", "settings", "gate")
+BARE = ("declare", "observe", "client", "gate", "errors", "settings")
 THIRD_PARTY = {
     "psycopg": {"store"},
     "cel": {"change"},
@@ -42,12 +68,11 @@ THIRD_PARTY = {
     "argon2": {"serve"},
     "authlib": {"serve"},
     "joserfc": {"serve"},
-    "openfeature": {"resolve"},
+    "openfeature": {"client"},
+    "libcst": {"externalize"},
 }
-#: Third-party engines of one folder alone.
-THIRD_PARTY_FOLDERS = {"libcst": "externalize/"}
 #: Modules of a bare room that plug it into somebody else's package: nothing of ours may import them.
-ADAPTERS = {"resolve/openfeature.py"}
+ADAPTERS = {"client/adapters/openfeature.py"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -86,9 +111,6 @@ def test_imports_point_down(path):
         top, *rest = module.split(".")
         if top in THIRD_PARTY:
             assert room in THIRD_PARTY[top], f"{room} imports {module}"
-        if top in THIRD_PARTY_FOLDERS:
-            here = path.relative_to(PACKAGE).as_posix()
-            assert here.startswith(THIRD_PARTY_FOLDERS[top]), f"{here} imports {module}"
         if top != "setpoint" or room == "__init__" or not rest or rest[0] in {room, "errors", "settings"}:
             continue
         if typing_only and (room, rest[0]) in TYPES_ONLY:
@@ -99,10 +121,66 @@ def test_imports_point_down(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_settings_reads_our_variables(path):
     """Every SETPOINT_ variable is read in one place."""
-    if room_of(path) in {"settings", "resolve"}:
-        return  # resolve takes the environment as a document; it reads settings through Settings
+    if room_of(path) in {"settings", "client"}:
+        return  # client takes the environment as a document; it reads settings through Settings
     read = ('environ.get("SETPOINT', 'environ["SETPOINT', 'getenv("SETPOINT')
     assert not any(text in path.read_text(encoding="utf-8") for text in read)
+
+
+def file_of(module):
+    """Return the file that a module's name stands for, or None where it is none of ours."""
+    path = PACKAGE.parent / module.replace(".", "/")
+    found = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()]
+    return found[0] if found else None
+
+
+def imported_files(path):
+    """Yield the files of ours that a file imports, those for types only included."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from filter(None, (file_of(alias.name) for alias in node.names))
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                found = file_of(f"{node.module}.{alias.name}") or file_of(node.module)
+                if found:
+                    yield found
+
+
+def inner_room_of(path):
+    """Return (room, room inside it) of a file; the second is empty for what lies in the room itself."""
+    room, *rest = path.relative_to(PACKAGE).parts
+    return room, rest[0] if len(rest) > 1 else ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down_inside_a_room(path):
+    """The rooms inside a room have floors too, and its doors never import each other."""
+    room, inner = inner_room_of(path)
+    for other in imported_files(path):
+        their_room, theirs = inner_room_of(other)
+        if room in INSIDE and their_room == room and theirs != inner:
+            allowed = INSIDE[room][inner]
+            assert theirs in allowed, f"{room}/{inner or '.'} imports {other.relative_to(PACKAGE)}"
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """A file can be read after those that it imports: there is no circle, not even for types."""
+    below = {path: {found for found in imported_files(path) if found != path} for path in FILES}
+    circles = []
+
+    def walk(path, above):
+        if path in above:
+            circles.append([str(one.relative_to(PACKAGE)) for one in above[above.index(path) :]])
+        elif path not in seen:
+            seen.add(path)
+            for found in below[path]:
+                walk(found, [*above, path])
+
+    seen = set()
+    for path in FILES:
+        walk(path, [])
+    assert not circles
 
 
 def test_what_runs_inside_a_training_process_is_standard_library_only():

@@ -11,7 +11,7 @@ from test_architecture import FILES, PACKAGE, calls
 
 #: Calls of `write_atomically` whose file is made to be handed on, by module.
 HANDED_ON = {
-    "change/export.py": "a folder for git",
+    "change/exchange/export.py": "a folder for git",
     "change/verification.py": "an anchor, which is worth the more the more people hold it",
     "cli/break_glass.py": "the papers of an incident",
     "cli/demo.py": "a report for people",
@@ -19,18 +19,18 @@ HANDED_ON = {
 }
 #: Modules that open files for writing in another way than `write_atomically`, and why that is right.
 OTHERWISE = {
-    "resolve/snapshot.py": "this is `write_atomically`",
+    "client/snapshot.py": "this is `write_atomically`",
     "train/journal.py": "appends, private",
-    "resolve/spool.py": "appends, private",
-    "resolve/courier.py": "a lock, private: empty, in a folder of its owner's alone",
+    "client/spool.py": "appends, private",
+    "client/plane/courier.py": "a lock, private: empty, in a folder of its owner's alone",
     "train/sweep.py": "a lock: the id of a process",
-    "train/market_archive.py": "candles of a public archive",
+    "train/market/archive.py": "candles of a public archive",
     "observe/events.py": "collectors of logs run as somebody else; the folder's rights decide",
     "serve/logs.py": "makes the log private before the logger opens it",
     "store/backup.py": "makes the file private before pg_dump writes into it",
-    "store/supervisor.py": "private, in a private folder",
-    "store/layout.py": "in the server's private folder",
-    "store/embedded.py": "private, in a private folder",
+    "store/server/supervisor.py": "private, in a private folder",
+    "store/server/layout.py": "in the server's private folder",
+    "store/server/embedded.py": "private, in a private folder",
     "cli/edit.py": "a temporary file is private",
     "cli/__main__.py": "opens /dev/null",
     "gate/baseline.py": "source code",

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import setpoint
-from pages import blocks
 from setpoint.change.identity import os_account
 from setpoint.settings import Settings
-from setpoint.store import embedded
+from setpoint.store.server import embedded
+from support.pages import blocks
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

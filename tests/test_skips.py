@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from skips import MAY_SKIP, is_declared
+from support.skips import MAY_SKIP, is_declared
 
 TESTS = Path(__file__).parent
-CONFTEST = "from skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish\n"
+CONFTEST = "from support.skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish\n"
 DECLARED = "this machine has so many cores"
 _LITERAL = re.compile(r"""(?:skip\(|reason=|importorskip\()\s*f?(["'])(?P<reason>.*?)\1""")
 
@@ -40,7 +40,7 @@ def test_an_undeclared_skip_fails_a_run_where_ci_is_set(tmp_path, program, ci, w
     )
 
     assert done.returncode == code, done.stdout + done.stderr
-    assert ("a reason that tests/skips.py does not hold" in done.stdout) is bool(code)
+    assert ("a reason that tests/support/skips.py does not hold" in done.stdout) is bool(code)
 
 
 def test_what_continuous_integration_runs_sets_ci():

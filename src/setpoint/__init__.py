@@ -8,13 +8,13 @@ What a training process needs, from the standard library alone::
     hp.resolve("xgb", "5m", "learning_rate")
 """
 
+from setpoint.client.pinning import pin, pin_set, pinned, resolve, watch
 from setpoint.errors import SetpointError
-from setpoint.resolve.pinning import pin, pin_set, pinned, resolve, watch
 
-TYPE_CHECKING = False  # see setpoint.resolve
+TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
-    from setpoint.resolve.hyperparams import Hyperparams
-    from setpoint.resolve.seeded import seeded
+    from setpoint.client.hyperparams import Hyperparams
+    from setpoint.client.seeded import seeded
 
 __all__ = ["Hyperparams", "SetpointError", "pin", "pin_set", "pinned", "resolve", "seeded", "watch"]
 __version__ = "0.1.0"
@@ -24,6 +24,6 @@ def __getattr__(name: str) -> object:
     """Import the other names when they are first named: they are most of what importing would cost."""
     if name not in {"Hyperparams", "seeded"}:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from setpoint.resolve import seeded  # noqa: PLC0415 - see the docstring
+    from setpoint.client import seeded  # noqa: PLC0415 - see the docstring
 
     return getattr(seeded, name)

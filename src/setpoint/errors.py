@@ -50,7 +50,7 @@ expected and what to do next.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # see setpoint.resolve
+TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
     from typing import ClassVar
 

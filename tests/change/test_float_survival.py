@@ -16,12 +16,12 @@ import setpoint
 from setpoint.change.documents import pin_snapshot, read_documents
 from setpoint.change.history import restore
 from setpoint.change.proposals import Proposal, submit
+from setpoint.client.environment import environment_snapshot, export
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.snapshot import read_snapshot, write_atomically
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import InvalidDocument
-from setpoint.resolve.environment import environment_snapshot, export
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot import read_snapshot, write_atomically
 
 CATALOGUE = """
 format = 1

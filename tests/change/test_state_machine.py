@@ -28,18 +28,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from change_model import CHANNEL, FIRE, SCOPES, Model, Planned, document, texts
-from change_operations import OPERATIONS, READS, public_operations
-from setpoint.change.break_glass import emergency_session, set_values
-from setpoint.change.break_glass import restore as break_glass_restore
-from setpoint.change.channels import close_channel, declare_channel
 from setpoint.change.decisions import decide
 from setpoint.change.documents import read_documents
-from setpoint.change.export import export
-from setpoint.change.folder import DOCUMENTS, document_name, document_text
-from setpoint.change.gitops import apply_plan, plan
+from setpoint.change.emergency.break_glass import emergency_session, set_values
+from setpoint.change.emergency.break_glass import restore as break_glass_restore
+from setpoint.change.emergency.channels import close_channel, declare_channel
+from setpoint.change.exchange.export import export
+from setpoint.change.exchange.folder import DOCUMENTS, document_name, document_text
+from setpoint.change.exchange.history_import import import_history
+from setpoint.change.exchange.plan import apply_plan, plan
 from setpoint.change.history import restore
-from setpoint.change.history_import import import_history
 from setpoint.change.identity import Author
 from setpoint.change.overlays import creation, retirement
 from setpoint.change.patch import Patch
@@ -60,6 +58,8 @@ from setpoint.errors import (
 )
 from setpoint.settings import Settings
 from setpoint.store.database import Database
+from support.change_model import CHANNEL, FIRE, SCOPES, Model, Planned, document, texts
+from support.change_operations import OPERATIONS, READS, public_operations
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 L2 = "CVN_HPO_LGB_5M_REG_LAMBDA"

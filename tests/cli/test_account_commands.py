@@ -2,8 +2,8 @@
 
 import pytest
 
-from planes import set_password
 from setpoint.serve.access.secret import digest
+from support.planes import set_password
 
 
 def test_accounts_are_made_changed_and_shut_out(setpoint_command):

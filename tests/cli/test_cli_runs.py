@@ -3,7 +3,7 @@
 import pytest
 
 from setpoint.cli import __main__ as command_line
-from sweep_home import Done
+from support.sweep_home import Done
 
 #: The run they ask about is a sweep in as many processes as there are cores.
 pytestmark = pytest.mark.whole_machine

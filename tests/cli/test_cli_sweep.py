@@ -6,7 +6,7 @@ from setpoint.change.proposals import Proposal, submit
 from setpoint.cli.pin import database_door
 from setpoint.cli.sweep import _Display, start
 from setpoint.train.sweep import Progress
-from sweep_home import TINY_SWEEP, seed_tiny
+from support.sweep_home import TINY_SWEEP, seed_tiny
 
 
 @pytest.fixture

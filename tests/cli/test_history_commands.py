@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from setpoint.change.identity import Author
-from setpoint.change.runs import DatabaseRecorder
+from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.declare.loading import load_catalogues
-from setpoint.resolve.hyperparams_set import HyperparamsSet
+from setpoint.record.runs import DatabaseRecorder
 from setpoint.train.plan import make_plan
-from sweep_home import pinned_units
+from support.sweep_home import pinned_units
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 LR = "CVN_HPO_XGB_5M_LEARNING_RATE"

@@ -6,7 +6,7 @@ import subprocess
 import psycopg
 import pytest
 
-from setpoint.change.history_import import import_history
+from setpoint.change.exchange.history_import import import_history
 from setpoint.change.identity import os_account
 from setpoint.errors import ForbiddenError, SetpointError
 from setpoint.settings import Settings

@@ -9,12 +9,12 @@ import json
 
 import pytest
 
-from setpoint.change.runs import DatabaseRecorder
 from setpoint.cli.reach import COMMANDS
+from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.observe.printable import printable
-from setpoint.resolve.hyperparams_set import HyperparamsSet
+from setpoint.record.runs import DatabaseRecorder
 from setpoint.train.plan import make_plan
-from sweep_home import ADA, pinned_units, seed_tiny
+from support.sweep_home import ADA, pinned_units, seed_tiny
 
 HOSTILE = (
     "[/]",

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from setpoint.change.impact import Bounds, lost_share
-from setpoint.change.runs import DatabaseRecorder, read_units
-from setpoint.resolve.hyperparams_set import HyperparamsSet
+from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.record.runs import DatabaseRecorder, read_units
 from setpoint.train.plan import make_plan
-from sweep_home import ADA, pinned_units, seed_tiny
+from support.sweep_home import ADA, pinned_units, seed_tiny
 
 RATE = "CVN_HPO_LGB_5M_LEARNING_RATE"
 ROUNDS = "CVN_HPO_LGB_5M_N_ESTIMATORS"

@@ -4,13 +4,13 @@ import signal
 
 import pytest
 
-from market_server import zip_path
 from setpoint.cli.__main__ import run
 from setpoint.cli.sweep import market_folder
 from setpoint.errors import DownloadFailed, MissingData, UnfitData, UsageError
-from setpoint.train.market import load_candles
-from setpoint.train.market_files import COLUMNS
-from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.market.candles import load_candles
+from setpoint.train.market.files import COLUMNS
+from setpoint.train.market.synthetic import synthetic_candles
+from support.market_server import zip_path
 
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
 

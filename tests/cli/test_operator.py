@@ -300,7 +300,7 @@ def embedded_home(monkeypatch, tmp_path):
     monkeypatch.setenv("SETPOINT_LINGER_S", "0.2")
     yield home
     from setpoint.settings import Settings
-    from setpoint.store import embedded
+    from setpoint.store.server import embedded
 
     embedded.stop(Settings(home=home), force=True)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import setpoint
-from documents import write_document
-from live_planes import live_plane
-from misbehaving_plane import SmallPlane, small_plane
-from planes import credential, open_accounts
+from setpoint.client.environment import export, strays, to_text
+from setpoint.client.ranges import Range, Rounds
+from setpoint.client.seeded import seeded_snapshot
+from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced, load_seeds, seed_text
@@ -29,10 +29,10 @@ from setpoint.errors import (
     MissingValue,
     UnknownKey,
 )
-from setpoint.resolve.environment import export, strays, to_text
-from setpoint.resolve.seeded import seeded_snapshot
-from setpoint.resolve.shapes import Range, Rounds
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
+from support.documents import write_document
+from support.live_planes import live_plane
+from support.misbehaving_plane import SmallPlane, small_plane
+from support.planes import credential, open_accounts
 
 CATALOGUES = load_catalogues("cvntrade")
 SEED = {key: sourced.value for key, sourced in load_seeds("", CATALOGUES)[0].values.items()}
@@ -343,7 +343,7 @@ def test_the_pinned_values_are_one_object_for_the_whole_process(source, monkeypa
     """setpoint.pinned() pins at the first call and hands out what pin() returned from then on."""
     for name, value in source.environ(SEED).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys.modules["setpoint.resolve.pinning"], "_pinned", None)
+    monkeypatch.setattr(sys.modules["setpoint.client.pinning"], "_pinned", None)
     first = setpoint.pinned()
 
     assert first.range("xgb", "5m", "max_depth") == Range(4, 10, "linear")

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
-from played import Played, placed, play
 from setpoint.externalize.preparing import Prepared, prepare
 from setpoint.externalize.writing import write
 from setpoint.gate.self_test import cases
+from support.played import Played, placed, play
 
 RULES = Path(__file__).parents[1] / "gate/test_gate_rules.py"
 AT = ("timeframe=5m", "model=xgb")

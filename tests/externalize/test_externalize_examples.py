@@ -14,15 +14,15 @@ import polars as pl
 import pytest
 
 import setpoint
+from setpoint.client.environment import to_text
 from setpoint.declare.loading import bundled_catalogues, load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.gate.config import Config
 from setpoint.gate.judge import Judge
 from setpoint.gate.names import Names
 from setpoint.gate.scan import scan
-from setpoint.resolve.environment import to_text
-from setpoint.train.market_files import COLUMNS
-from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.market.files import COLUMNS
+from setpoint.train.market.synthetic import synthetic_candles
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples/externalize"
 BEFORE, AFTER = EXAMPLES / "before", EXAMPLES / "after"

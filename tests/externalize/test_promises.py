@@ -9,7 +9,8 @@ import optuna
 import pytest
 
 import setpoint
-from played import moved, placed, play
+from setpoint.client import pinning
+from setpoint.client.environment import environment_snapshot, to_text
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, InvalidError, MissingError, StorageFull, UsageError
 from setpoint.externalize.preparing import prepare
@@ -18,8 +19,7 @@ from setpoint.gate.config import Config
 from setpoint.gate.judge import Judge
 from setpoint.gate.names import Names
 from setpoint.gate.scan import scan
-from setpoint.resolve import pinning
-from setpoint.resolve.environment import environment_snapshot, to_text
+from support.played import moved, placed, play
 
 AT = ("timeframe=5m", "model=xgb")
 XGB = "import xgboost as xgb\n"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from played import placed, play
 from setpoint.externalize.preparing import prepare
 from setpoint.externalize.writing import write
+from support.played import placed, play
 
 #: A parameter and values that sources give it; with ints where the catalogue says float.
 VALUES = {

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from played import placed
 from setpoint.externalize.fitting import quoted
 from setpoint.externalize.places import Lines
 from setpoint.externalize.preparing import prepare
 from setpoint.gate.rules import RULES, data_notebook
 from setpoint.gate.self_test import cases
 from setpoint.gate.source import lines_of
+from support.played import placed
 
 RULES_TABLE = Path(__file__).with_name("test_gate_rules.py")
 #: The parts that a fix leaves open, as ``--at`` says them.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from played import placed
 from setpoint.externalize.preparing import prepare
+from support.played import placed
 
 HEAD = """import xgboost as xgb
 from collections import OrderedDict

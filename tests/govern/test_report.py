@@ -4,8 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from setpoint.govern.comparison import RunView
 from setpoint.govern.report import Axis, render
-from setpoint.govern.runs import RunView
 from setpoint.govern.verdict import Rule, judge
 
 RULE = Rule(aggregation="mean", pass_f1=0.40, pass_assets=4, rollback_f1=0.30, min_assets=5, min_skill=0.0)

@@ -6,8 +6,8 @@ import httpx
 import psycopg
 import pytest
 
-from live_planes import live_plane
-from planes import credential, open_accounts, serving_plane
+from support.live_planes import live_plane
+from support.planes import credential, open_accounts, serving_plane
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 

@@ -11,10 +11,10 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 from starlette.routing import Route
 
-from planes import ACCOUNTS, open_accounts
 from setpoint.serve.access.rules import ROLES, access
-from setpoint.serve.api.shared import router_of
-from setpoint.serve.describe import describe
+from setpoint.serve.openapi import describe
+from setpoint.serve.routes import router_of
+from support.planes import ACCOUNTS, open_accounts
 
 METHODS = ("get", "put", "post", "patch", "delete")
 #: Placeholders that let a request through to the point where it would find nothing.

@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from pages import blocks
-from planes import credential
+from support.pages import blocks
+from support.planes import credential
 
 PAGE = Path(__file__).parents[2] / "docs/api.md"
 ALIAS = (

@@ -6,15 +6,15 @@ import time
 import pytest
 
 import setpoint
-from fault_proxy import fault_proxy
-from live_planes import live_plane
-from planes import credential, open_accounts
+from setpoint.client.plane import connection
+from setpoint.client.sources import plane_source
+from setpoint.client.watch import Pace, Watch
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import UnauthenticatedError
-from setpoint.resolve import plane
-from setpoint.resolve.sources import plane_source
-from setpoint.resolve.watching import Pace, Watch
 from setpoint.settings import Settings
+from support.fault_proxy import fault_proxy
+from support.live_planes import live_plane
+from support.planes import credential, open_accounts
 
 CONTEXT = {"symbol": "BTCUSDC"}
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -24,7 +24,7 @@ BY_STREAM = Pace(poll_s=600, report_s=600, silence_s=2.0, pause_s=0.02, longest_
 @pytest.fixture
 def environ(owner_url, tmp_path, monkeypatch):
     """What a worker with a viewer's token reads, but for the address."""
-    monkeypatch.setattr(plane, "_PATIENT", plane.Patience(1.0, 1.0, 5.0, 3, 0.005, 0.05))
+    monkeypatch.setattr(connection, "_PATIENT", connection.Patience(1.0, 1.0, 5.0, 3, 0.005, 0.05))
     open_accounts(owner_url)
     return {
         "SETPOINT_TOKEN": credential(owner_url, "cy", "token"),

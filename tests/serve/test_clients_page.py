@@ -9,8 +9,8 @@ import pytest
 from openfeature import api
 
 import setpoint
-from pages import blocks
-from planes import credential, open_accounts
+from support.pages import blocks
+from support.planes import credential, open_accounts
 
 PAGE = Path(__file__).parents[2] / "docs/clients.md"
 SEEDS = PAGE.parents[1] / "src/setpoint/declare/seeds"

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from run_reports import plan_a_run
+from support.run_reports import plan_a_run
 
 SOURCE = "spool-0001"
 

@@ -8,8 +8,8 @@ import httpx
 import psycopg
 import pytest
 
-from planes import set_password
 from setpoint.serve import server
+from support.planes import set_password
 
 PASSWORD = "a long enough password"
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"

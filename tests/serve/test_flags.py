@@ -16,11 +16,11 @@ from openfeature import api
 from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 
-from live_planes import live_plane, reading
 from setpoint.change.identity import author_of
 from setpoint.change.proposals import Proposal, submit
 from setpoint.declare.loading import load_catalogues
 from setpoint.serve.hot.stream_tokens import WINDOW_S
+from support.live_planes import live_plane, reading
 
 JAVASCRIPT = Path(__file__).parent.parent / "javascript"
 BULK = "/ofrep/v1/evaluate/flags"

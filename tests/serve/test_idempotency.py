@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from planes import credential
+from support.planes import credential
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 EDIT = {"set": {KEY: 0.07}, "reason": "slower"}

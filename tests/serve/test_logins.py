@@ -7,7 +7,6 @@ import httpx
 import psycopg
 import pytest
 
-from planes import credential, serving_plane, set_password
 from setpoint.errors import ForbiddenError, TooManyRequests, UnauthenticatedError
 from setpoint.serve.access import passwords, rules
 from setpoint.serve.access.rules import SECURE_COOKIE, SESSION_COOKIE, credential_in, csrf_token
@@ -15,6 +14,7 @@ from setpoint.serve.access.secret import SESSION, digest, new_secret
 from setpoint.serve.limits import MOST_BUCKETS, Limits
 from setpoint.store.database import SERVER, Database
 from setpoint.store.notifications import SCAN_EVERY_S
+from support.planes import credential, serving_plane, set_password
 
 PASSWORD = "a long enough password"
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"

@@ -7,12 +7,12 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
-from identity_provider import CLIENT_ID, CLIENT_SECRET, serving_identities
-from planes import open_accounts, serving_plane
-from secret_scan import SCAN
 from setpoint.errors import UsageError
 from setpoint.serve.access.appointments import as_owner
 from setpoint.serve.access.oidc import LEEWAY_S, Provider, roles_by_group
+from support.identity_provider import CLIENT_ID, CLIENT_SECRET, serving_identities
+from support.planes import open_accounts, serving_plane
+from support.secret_scan import SCAN
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import httpx
 import psycopg
 import pytest
 
-from planes import credential, set_password
 from setpoint.serve.access.appointments import one_time_login
+from support.planes import credential, set_password
 
 PASSWORD = "a long enough password"
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"

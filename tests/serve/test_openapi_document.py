@@ -9,8 +9,8 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from setpoint.serve.access.rules import ROLES
 from setpoint.serve.api import ROUTERS
-from setpoint.serve.api.shared import StrictRoute
 from setpoint.serve.app import PLAIN
+from setpoint.serve.routes import StrictRoute
 
 
 @pytest.fixture

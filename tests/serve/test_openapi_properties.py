@@ -29,7 +29,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from planes import credential
+from support.planes import credential
 
 EXAMPLES = int(os.environ.get("SETPOINT_API_EXAMPLES", "12"))
 SETTINGS = settings(

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from planes import credential, open_accounts, serving_plane
+from support.planes import credential, open_accounts, serving_plane
 
 EXAMPLES = int(os.environ.get("SETPOINT_API_EXAMPLES", "12"))
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from planes import credential
+from support.planes import credential
 
 PAGE = Path(__file__).parents[2] / "docs/restore-api.md"
 RESTORE = "/v1/config/global/restore"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from run_reports import entry_of, failed_entry, plan_a_run
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
-from sweep_home import ADA
+from support.run_reports import entry_of, failed_entry, plan_a_run
+from support.sweep_home import ADA
 
 ZERO = "0" * 64
 

@@ -6,8 +6,8 @@ import logging
 import httpx
 import pytest
 
-from secret_scan import LOGGERS, SCAN, Scan
 from setpoint.serve.access.secret import ONCE, SESSION, TOKEN, new_secret
+from support.secret_scan import LOGGERS, SCAN, Scan
 
 
 def answering(body, status=200):

@@ -15,13 +15,13 @@ import httpx
 import psycopg
 import pytest
 
-from plane_process import PlaneProcess, plane_environ
-from planes import credential, open_accounts
 from setpoint.observe import logfmt
 from setpoint.settings import Settings
-from setpoint.store import embedded
-from setpoint.store.migrate import migrate
-from sweep_home import wait_for
+from setpoint.store.schema import migrate
+from setpoint.store.server import embedded
+from support.plane_process import PlaneProcess, plane_environ
+from support.planes import credential, open_accounts
+from support.sweep_home import wait_for
 
 #: A plane of two processes wants both cores of the smallest machine the suite runs on.
 ONE_OR_TWO = [(), pytest.param(("--workers", "2"), marks=pytest.mark.whole_machine)]

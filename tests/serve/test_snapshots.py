@@ -7,14 +7,14 @@ import threading
 import psycopg
 import pytest
 
-from live_planes import live_plane
 from setpoint.change.documents import pin_snapshot, pin_snapshot_set
-from setpoint.resolve.snapshot import parse_snapshot
-from setpoint.resolve.snapshot_set import MOST_CONTEXTS, parse_snapshot_set
+from setpoint.client.snapshot import parse_snapshot
+from setpoint.client.snapshot_set import MOST_CONTEXTS, parse_snapshot_set
 from setpoint.serve.access.rules import ANYONE
 from setpoint.serve.app import PLAIN
 from setpoint.serve.hot import feed as feeding
 from setpoint.store import notifications
+from support.live_planes import live_plane
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 CLIENT = "0123456789abcdef" * 2

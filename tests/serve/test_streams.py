@@ -8,8 +8,6 @@ import httpx
 import psycopg
 import pytest
 
-from live_planes import PATIENCE_S, live_plane, reading
-from plane_process import PlaneProcess, plane_environ
 from setpoint.change.identity import author_of
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
@@ -17,10 +15,13 @@ from setpoint.declare.seeds import load_seeds
 from setpoint.serve.hot import feed as feeding
 from setpoint.serve.hot import stream as streaming
 from setpoint.settings import Settings
-from setpoint.store import embedded, notifications
-from setpoint.store.connect import Server
+from setpoint.store import notifications
+from setpoint.store.connections import Server
 from setpoint.store.database import Database
 from setpoint.store.notifications import Follower
+from setpoint.store.server import embedded
+from support.live_planes import PATIENCE_S, live_plane, reading
+from support.plane_process import PlaneProcess, plane_environ
 
 #: A stream whose reader has left is noticed at the next beat: a plane that a test stops need not wait for it.
 QUICK_BEAT_S = 0.2

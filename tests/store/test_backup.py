@@ -5,13 +5,14 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from documents import write_document
 from setpoint.errors import ConflictError, DatabaseUnavailable, IntegrityError, StorageFull, UsageError
 from setpoint.settings import Settings
-from setpoint.store import embedded, operate, programs
+from setpoint.store import client_programs, operations
 from setpoint.store.backup import backup, restore_backup
-from setpoint.store.connect import Server
+from setpoint.store.connections import Server
 from setpoint.store.database import Database
+from setpoint.store.server import embedded
+from support.documents import write_document
 
 
 def write(settings, text, scope="global"):
@@ -43,7 +44,7 @@ def module_home(tmp_path_factory, programs):
 @pytest.fixture
 def home(module_home):
     """An embedded database without rows."""
-    operate.migrate_database(module_home)
+    operations.migrate_database(module_home)
     yield module_home
     with Server(module_home) as server:
         admin = psycopg.conninfo.make_conninfo(server.conninfo(owner=True), dbname="postgres")
@@ -147,7 +148,7 @@ def test_failed_backup_leaves_the_older_file(home, tmp_path, monkeypatch):
     """An older backup of the same name survives a newer one that fails."""
     file = tmp_path / "one.dump"
     file.write_bytes(b"older")
-    monkeypatch.setattr(programs, "command", lambda *_: programs.Command(["false"], {}))
+    monkeypatch.setattr(client_programs, "command", lambda *_: client_programs.Command(["false"], {}))
     with pytest.raises(DatabaseUnavailable, match="failed"):
         backup(home, file)
     assert file.read_bytes() == b"older"

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from documents import apply, over, propose, write_document
 from setpoint.errors import (
     ConflictError,
     DatabaseUnavailable,
@@ -21,6 +20,7 @@ from setpoint.errors import (
     MissingError,
     StaleRevision,
 )
+from support.documents import apply, over, propose, write_document
 
 RATE, HIGH = "CVN_HPO_XGB_5M_LEARNING_RATE", "CVN_HPO_XGB_5M_LEARNING_RATE_RANGE_MAX"
 GENESIS = "0" * 64

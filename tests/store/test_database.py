@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from documents import write_document
 from setpoint.errors import (
     ConflictError,
     DatabaseUnavailable,
@@ -22,10 +21,11 @@ from setpoint.errors import (
     UsageError,
 )
 from setpoint.settings import Settings
-from setpoint.store import connect, operate, queries
+from setpoint.store import connections, operations, queries
 from setpoint.store import database as module
 from setpoint.store.database import Database
-from setpoint.store.problems import translate
+from setpoint.store.driver_errors import translate
+from support.documents import write_document
 
 
 def add_query(monkeypatch, statement, name="probe"):
@@ -209,7 +209,7 @@ def test_unreachable_server_is_unavailable_with_a_next_step(tmp_path, url, said)
 )
 def test_unreadable_url_is_not_repeated(tmp_path, url):
     """A URL that can be read in two ways may hold a password anywhere: it is refused, and never printed."""
-    for asked in (Database.open, operate.status, operate.migrate_database):
+    for asked in (Database.open, operations.status, operations.migrate_database):
         with pytest.raises(UsageError) as caught:
             asked(Settings(home=tmp_path, database_url=url))
         assert "secret" not in f"{caught.value}{caught.value.__cause__}"
@@ -219,15 +219,15 @@ def test_unreadable_url_is_not_repeated(tmp_path, url):
 
 def test_an_escaped_password_is_read_whole(tmp_path):
     """What stands escaped in a URL is the password and nothing else; several hosts may be named."""
-    held = conninfo_to_dict(connect.readable("postgresql://u:hunt%40s%2Fe%25@a:1,b:2/x"))
+    held = conninfo_to_dict(connections.readable("postgresql://u:hunt%40s%2Fe%25@a:1,b:2/x"))
     assert (held["password"], held["host"], held["port"], held["dbname"]) == ("hunt@s/e%", "a,b", "1,2", "x")
-    assert "s/e" not in connect.without_password("postgresql://u:hunt%40s%2Fe%25@a:1,b:2/x")
-    assert conninfo_to_dict(connect.readable("postgresql://u@/x?host=/run/pg"))["host"] == "/run/pg"
+    assert "s/e" not in connections.without_password("postgresql://u:hunt%40s%2Fe%25@a:1,b:2/x")
+    assert conninfo_to_dict(connections.readable("postgresql://u@/x?host=/run/pg"))["host"] == "/run/pg"
 
 
 def test_server_older_than_supported_is_refused(settings, monkeypatch):
     """The error names the version found and the one expected."""
-    monkeypatch.setattr(connect, "OLDEST_SERVER", 990000)
+    monkeypatch.setattr(connections, "OLDEST_SERVER", 990000)
     with pytest.raises(DatabaseUnavailable, match="15 or newer"):
         Database.open(settings)
 

@@ -21,8 +21,8 @@ from setpoint.change.verification import verify
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, DatabaseUnavailable
 from setpoint.settings import Settings
-from setpoint.store import embedded
 from setpoint.store.database import Database
+from setpoint.store.server import embedded
 
 #: Eight writers keep PostgreSQL as busy as it can be.
 pytestmark = pytest.mark.whole_machine

@@ -5,7 +5,7 @@ import pytest
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from setpoint.observe import logfmt
-from sweep_home import ADA, TINY
+from support.sweep_home import ADA, TINY
 
 ALL_EVENTS = {"after": 0, "name": None, "level": None, "since": None, "until": None, "limit": 1}
 

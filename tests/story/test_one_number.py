@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from planes import serving_plane
 from setpoint.cli import __main__ as command_line
 from setpoint.declare.loading import load_catalogues
 from setpoint.observe import logfmt
 from setpoint.observe.training_metrics import RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
 from setpoint.serve.access.appointments import robot_token
 from setpoint.settings import Settings
+from support.planes import serving_plane
 
 #: The run is a sweep in as many processes as there are cores.
 pytestmark = pytest.mark.whole_machine

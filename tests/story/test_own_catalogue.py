@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import setpoint
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.snapshot import read_snapshot
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import MissingValue, UnknownKey
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot import read_snapshot
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/sklearn"
 BATCH = "SKLEARN_HPO_MLP_CIRCLES_BATCH_SIZE"

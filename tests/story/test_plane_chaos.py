@@ -15,21 +15,21 @@ from pathlib import Path
 
 import pytest
 
-from plane_process import PlaneProcess, plane_environ
-from planes import credential, open_accounts
 from setpoint.change.documents import pin_snapshot
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import verify
+from setpoint.client.plane.connection import Patience, Plane
+from setpoint.client.watch import start_watch
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from setpoint.errors import PreconditionFailed, UnavailableError
-from setpoint.resolve.plane import Patience, Plane
-from setpoint.resolve.watching import start_watch
 from setpoint.settings import Settings
-from setpoint.store import embedded
-from setpoint.store.operate import url as address
-from sweep_home import ADA, TINY, Home, finish, wait_for
-from training_machine import make_machine, told_events
+from setpoint.store.operations import url as address
+from setpoint.store.server import embedded
+from support.plane_process import PlaneProcess, plane_environ
+from support.planes import credential, open_accounts
+from support.sweep_home import ADA, TINY, Home, finish, wait_for
+from support.training_machine import make_machine, told_events
 
 #: Two plane processes, four writers, three watches and a sweep at once.
 pytestmark = pytest.mark.whole_machine

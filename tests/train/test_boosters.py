@@ -8,12 +8,12 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
+from setpoint.client.ranges import Rounds
 from setpoint.declare.parameters import Condition
 from setpoint.errors import ParameterRefused, TrainingError, UnfitData
-from setpoint.resolve.shapes import Rounds
-from setpoint.train.attest import attest, same
+from setpoint.train.attestation import attest, same
 from setpoint.train.boosters import BOOSTERS, booster
-from setpoint.train.boosters.shapes import UnitData
+from setpoint.train.boosters.shape import UnitData
 
 FEATURES = ("ret_1", "ret_12", "atr", "volume", "hour", "rsi")
 

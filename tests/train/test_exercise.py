@@ -6,7 +6,7 @@ import pytest
 
 from setpoint.errors import ConflictError, InvalidContext, UnknownKey, UsageError
 from setpoint.train.exercise import Exercise, declare_exercise, require_in_force
-from sweep_home import TINY_SWEEP
+from support.sweep_home import TINY_SWEEP
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 TODAY = datetime.now(UTC).date()

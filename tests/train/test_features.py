@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from setpoint.errors import InvalidValue, TooLittleData
 from setpoint.train.features import FeatureSettings, build_features, feature_hash
 from setpoint.train.indicators import average_true_range
-from setpoint.train.market_files import COLUMNS
-from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.market.files import COLUMNS
+from setpoint.train.market.synthetic import synthetic_candles
 
 SETTINGS = FeatureSettings(
     fast_bars=3,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from setpoint.train.indicators import average_true_range, relative_strength, wilder_mean
-from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.market.synthetic import synthetic_candles
 
 CALM = synthetic_candles("BTCUSDC", "5m", 200, seed=1)
 # Every fifth bar opens far from the close before it, above and below in turn.

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from setpoint.errors import InvalidValue
 from setpoint.train.indicators import average_true_range
 from setpoint.train.labels import Variant, buy_labels, horizon_bars, parse_variant, variant_name
-from setpoint.train.market import Candles, load_candles
-from setpoint.train.market_files import COLUMNS
-from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.market.candles import Candles, load_candles
+from setpoint.train.market.files import COLUMNS
+from setpoint.train.market.synthetic import synthetic_candles
 
 REAL = os.environ.get("SETPOINT_MARKET_DATA", "")
 SETTINGS = {"atr_period": 1, "stop_atr": 0.5, "target_atr": 1.5, "horizon_bars": 3}

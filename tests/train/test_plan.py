@@ -4,14 +4,14 @@ import math
 
 import pytest
 
+from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.snapshot import Snapshot, SnapshotLayer
+from setpoint.client.snapshot_set import set_of, with_base
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import CorruptSnapshot, MissingData, MissingValue, TooLittleData, UnfitData, UsageError
-from setpoint.resolve.hyperparams_set import HyperparamsSet
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
-from setpoint.resolve.snapshot_set import set_of, with_base
 from setpoint.settings import Settings
-from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import cores, make_plan, read_plan
 from setpoint.train.recipe import Recipe
 from setpoint.train.sweep import begin, sweep

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from planes import credential, open_accounts
+from setpoint.client import spool as spool_module
+from setpoint.client.plane.connection import Plane
+from setpoint.client.spool import DELIVERED_FILE, REFUSED_FILE
 from setpoint.errors import CorruptSnapshot, PlaneUnavailable, UnauthenticatedError
-from setpoint.resolve import spool as spool_module
-from setpoint.resolve.plane import Plane
-from setpoint.resolve.spool import DELIVERED_FILE, REFUSED_FILE
 from setpoint.train.reporting import PATIENCE, deliver_events
+from support.planes import credential, open_accounts
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from setpoint.store import embedded, processes
-from sweep_home import TINY_SWEEP, Done, finish, wait_for
+from setpoint.store.server import embedded, leftovers
+from support.sweep_home import TINY_SWEEP, Done, finish, wait_for
 
 #: Sweeps train in as many processes as there are cores.
 pytestmark = pytest.mark.whole_machine
@@ -175,7 +175,7 @@ def test_a_killed_postmaster_costs_nothing(home, disturbed):
 
     assert leg.done.code == 0, leg.done.err
     assert leg.state == "complete"
-    assert disturbed.killed_postmaster not in processes.serving(embedded.layout_of(home.settings).data)
+    assert disturbed.killed_postmaster not in leftovers.serving(embedded.layout_of(home.settings).data)
     assert len(home.results(disturbed.run)) == 30
 
 

@@ -12,14 +12,14 @@ import pytest
 from psycopg import sql
 
 from setpoint.change.seeding import apply_seed
+from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
-from setpoint.resolve.hyperparams_set import HyperparamsSet
 from setpoint.settings import Settings
-from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.sweep import begin
-from sweep_home import ADA, Home, finish, pinned_units, wait_for
+from support.sweep_home import ADA, Home, finish, pinned_units, wait_for
 
 #: Sweeps train in as many processes as there are cores.
 pytestmark = pytest.mark.whole_machine

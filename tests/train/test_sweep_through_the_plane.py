@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import psycopg
 import pytest
 
-from plane_process import PlaneProcess, plane_environ
-from planes import credential, open_accounts
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from setpoint.settings import Settings
-from setpoint.store.operate import url as address
-from sweep_home import ADA, TINY, TINY_SWEEP, Home, finish, wait_for
-from training_machine import make_machine, told_events
+from setpoint.store.operations import url as address
+from support.plane_process import PlaneProcess, plane_environ
+from support.planes import credential, open_accounts
+from support.sweep_home import ADA, TINY, TINY_SWEEP, Home, finish, wait_for
+from support.training_machine import make_machine, told_events
 
 #: Sweeps train in as many processes as there are cores, beside a plane.
 pytestmark = pytest.mark.whole_machine

@@ -8,12 +8,12 @@ from math import inf, nan
 import optuna
 import pytest
 
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.ranges import Range
+from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import InvalidValue, ParameterRefused, TrainingError
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.shapes import Range
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 from setpoint.train.recipe import Recipe
 from setpoint.train.tuning import TrialOutcome, TuningSettings, distributions, tune
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import MissingValue, TrainingError, UnfitData
 from setpoint.observe.events import EventLog
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 from setpoint.settings import Settings
-from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.recipe import Recipe, Unit
 from setpoint.train.unit import UnitTraining, prepare
 

@@ -12,17 +12,17 @@ from setpoint.change.documents import pin_snapshot
 from setpoint.change.impact import impact_of
 from setpoint.change.proposals import read_change
 from setpoint.change.seeding import apply_seed
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.seeded import layered_snapshot
+from setpoint.client.snapshot_set import read_snapshot_set, set_of, with_base
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import InvalidContext, PlanWideValue
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.hyperparams_set import HyperparamsSet
-from setpoint.resolve.seeded import layered_snapshot
-from setpoint.resolve.snapshot_set import read_snapshot_set, set_of, with_base
 from setpoint.settings import Settings
 from setpoint.train.plan import make_plan
 from setpoint.train.unit_values import pin_units
-from sweep_home import ADA, Home, finish, wait_for
+from support.sweep_home import ADA, Home, finish, wait_for
 
 CATALOGUES = load_catalogues(Settings.catalogues)
 #: Two symbol overlays and one timeframe overlay; each value is one that the fitted model says of itself.

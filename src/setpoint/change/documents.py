@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.invariants import Violation, violations
+from setpoint.client.snapshot import Snapshot, SnapshotLayer
+from setpoint.client.snapshot_set import SnapshotSet, set_of, with_base
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import diff, parse_text
 from setpoint.errors import InvariantViolated, UnknownScope
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
-from setpoint.resolve.snapshot_set import SnapshotSet, set_of, with_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -19,9 +19,9 @@ import tomllib
 from math import copysign
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.client.environment import from_text
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UsageError
-from setpoint.resolve.environment import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from setpoint.client.snapshot import SHARED, write_atomically
 from setpoint.errors import CorruptSnapshot
-from setpoint.resolve.snapshot import SHARED, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.change.proposals import Submitted
+    from setpoint.client.snapshot import Snapshot
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.resolve.snapshot import Snapshot
     from setpoint.store.database import Database
 
 app = typer.Typer(
@@ -66,7 +66,7 @@ def database(*, remind: bool = True) -> Iterator[Database]:
     Raises:
         UsageError: the command under way is not declared to open one; see ``cli.reach``.
     """
-    from setpoint.change.break_glass import reminder
+    from setpoint.change.emergency.break_glass import reminder
     from setpoint.store.database import Database
 
     require_reach(settings())

@@ -19,8 +19,8 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from setpoint.change.break_glass import Emergency, Preview, Written
-    from setpoint.change.drill import Drill
+    from setpoint.change.emergency.break_glass import Emergency, Preview, Written
+    from setpoint.change.emergency.drill import Drill
     from setpoint.store.database import Transaction
 
 glass = typer.Typer(
@@ -95,7 +95,7 @@ def restore(
     Example:
     `setpoint break-glass restore 12 --incident INC-42 --approved-by URL --because data-damaged`
     """
-    from setpoint.change import break_glass
+    from setpoint.change.emergency import break_glass
 
     def write(session: Transaction, emergency: Emergency, seen: Preview) -> Written:
         return break_glass.restore(session, emergency, scope, revision, seen.base)
@@ -126,7 +126,7 @@ def set_values(
     Example:
     `setpoint break-glass set KEY=0.1 --incident INC-42 --approved-by URL --because console-down`
     """
-    from setpoint.change import break_glass
+    from setpoint.change.emergency import break_glass
 
     wanted, removed = _parse_pairs(pairs)
 
@@ -142,8 +142,8 @@ def set_values(
 
 def _claim(incident: str, approved_by: str, because: Because, failed: Failed | None, plane: str) -> Emergency:
     """Return the claim, with what the restore probe answers to it here."""
-    from setpoint.change.break_glass import Emergency
-    from setpoint.change.restore_probe import ask_probe
+    from setpoint.change.emergency.break_glass import Emergency
+    from setpoint.change.emergency.restore_probe import ask_probe
 
     probe = ask_probe(plane) if plane and because is Because.CONSOLE_DOWN else None
     if probe is not None:
@@ -161,7 +161,7 @@ def _write(
     as_json: bool,
 ) -> int:
     """Look in one transaction and write in another, over what was seen: nobody waits for an answer."""
-    from setpoint.change.break_glass import emergency_session
+    from setpoint.change.emergency.break_glass import emergency_session
 
     with emergency_session(settings()) as session:
         seen = look(session)
@@ -193,7 +193,7 @@ def status(
 
     Example: `setpoint break-glass status`
     """
-    from setpoint.change.break_glass import breaches, list_obligations
+    from setpoint.change.emergency.break_glass import breaches, list_obligations
 
     with database(remind=False) as opened:
         rows = list_obligations(opened, incident or None)
@@ -238,7 +238,7 @@ def post_mortem(
 
     Example: `setpoint break-glass post-mortem --incident INC-42 --url URL`
     """
-    from setpoint.change.break_glass import file_post_mortem
+    from setpoint.change.emergency.break_glass import file_post_mortem
     from setpoint.change.identity import author_of
 
     with database() as opened:
@@ -252,7 +252,7 @@ def validate(incident: Incident, as_json: Json = False) -> int:
 
     Example: `setpoint break-glass validate --incident INC-42`
     """
-    from setpoint.change.break_glass import validate as judge
+    from setpoint.change.emergency.break_glass import validate as judge
     from setpoint.change.identity import author_of
 
     system = catalogues()
@@ -288,8 +288,8 @@ def template(
 
     Example: `setpoint break-glass template post-mortem --incident INC-42 --out inc-42.md`
     """
-    from setpoint.change.paperwork import drill_sheet
-    from setpoint.change.paperwork import post_mortem as write_post_mortem
+    from setpoint.change.emergency.forms import drill_sheet
+    from setpoint.change.emergency.forms import post_mortem as write_post_mortem
 
     if paper is Paper.POST_MORTEM and not incident:
         raise UsageError(
@@ -313,9 +313,9 @@ def drill(
 
     Example: `setpoint drill all --report drill.md`
     """
-    from setpoint.change.drill import SCENARIOS, record, rehearse
+    from setpoint.change.emergency.drill import SCENARIOS, record, rehearse
+    from setpoint.change.emergency.forms import drill_lines
     from setpoint.change.identity import author_of
-    from setpoint.change.paperwork import drill_lines
 
     chosen = tuple(SCENARIOS) if scenario is Scenario.ALL else (scenario.value,)
     with database() as opened:
@@ -333,7 +333,7 @@ def drill(
 
 
 def _print_drills(drills: Sequence[Drill]) -> None:
-    from setpoint.change.drill import PROMISE_S, SCENARIOS
+    from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS
 
     table(
         ("scenario", "what", "outcome", "took", "promised", "problem"),
@@ -356,7 +356,7 @@ def _progress(line: str) -> None:
 
 
 def _keep(text: str, file: Path | None) -> None:
-    from setpoint.resolve.snapshot import SHARED, write_atomically
+    from setpoint.client.snapshot import SHARED, write_atomically
 
     if file is None:
         out.lines(text)

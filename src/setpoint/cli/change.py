@@ -216,3 +216,21 @@ def _act(query: str, change: int) -> None:
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         row: dict[str, Any] = transaction.fetch_one(query, id=change) or {}
     out.say(f"change {change}: {row['state']}")
+
+
+@changes.command()
+def impact(change: ChangeId, as_json: Json = False) -> None:
+    """Show what a change would touch: runs made with the values it replaces, contexts, ranges, best trials.
+
+    Example: `setpoint change impact 12`
+    """
+    from setpoint.change.impact import impact_of
+    from setpoint.change.proposals import read_change
+    from setpoint.cli.impact import print_impact
+
+    with database() as opened:
+        found = impact_of(opened, catalogues(), read_change(opened, change))
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_impact(found)

@@ -30,7 +30,7 @@ def declare(
 
     Example: `setpoint break-glass channel declare "$CHANNEL" --responsible bo -r "on call"`
     """
-    from setpoint.change.channels import declare_channel
+    from setpoint.change.emergency.channels import declare_channel
 
     made = declare_channel(settings(), prefix, responsible, reason)
     out.say(f"{made.prefix}: {made.responsible} approves")
@@ -42,7 +42,7 @@ def close(prefix: Prefix, reason: Reason) -> None:
 
     Example: `setpoint break-glass channel close "$CHANNEL" -r "moved"`
     """
-    from setpoint.change.channels import close_channel
+    from setpoint.change.emergency.channels import close_channel
 
     made = close_channel(settings(), prefix, reason)
     out.say(f"{made.prefix}: closed")
@@ -54,7 +54,7 @@ def list_open(as_json: Json = False) -> None:
 
     Example: `setpoint break-glass channel list`
     """
-    from setpoint.change.channels import list_channels
+    from setpoint.change.emergency.channels import list_channels
 
     with database(remind=False) as opened:
         rows = list_channels(opened)

@@ -27,7 +27,7 @@ def coverage(
 
     Example: `setpoint coverage --fail-under 95`
     """
-    from setpoint.change.coverage import audit_console_coverage
+    from setpoint.record.coverage import audit_console_coverage
 
     with database() as opened:
         audit = audit_console_coverage(opened, catalogues())

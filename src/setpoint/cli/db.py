@@ -26,7 +26,7 @@ def status(as_json: Json = False) -> int:
 
     Example: `setpoint db status`
     """
-    from setpoint.store.operate import status as look
+    from setpoint.store.operations import status as look
 
     seen = look(settings())
     if as_json:
@@ -50,7 +50,7 @@ def start() -> None:
 
     Without this it starts at the first use and stops soon after the last.
     """
-    from setpoint.store.operate import start as keep_up
+    from setpoint.store.operations import start as keep_up
 
     seen = keep_up(settings())
     out.say(f"running, PostgreSQL {seen.version}: {seen.where}")
@@ -59,7 +59,7 @@ def start() -> None:
 @db.command()
 def stop(force: Force = False) -> None:
     """Stop the embedded server. Refused while other processes use it, unless forced."""
-    from setpoint.store.operate import stop as shut_down
+    from setpoint.store.operations import stop as shut_down
 
     out.say("stopped" if shut_down(settings(), force=force) else "it was not running")
 
@@ -70,7 +70,7 @@ def url(owner: Owner = False) -> None:
 
     Example: `psql "$(setpoint db url)"` (after `setpoint db start`)
     """
-    from setpoint.store.operate import url as address
+    from setpoint.store.operations import url as address
 
     out.say(address(settings(), owner=owner))
 
@@ -78,7 +78,7 @@ def url(owner: Owner = False) -> None:
 @db.command()
 def migrate() -> None:
     """Bring the tables to this release. The embedded database does so by itself."""
-    from setpoint.store.operate import migrate_database
+    from setpoint.store.operations import migrate_database
 
     applied = migrate_database(settings())
     for migration in applied:
@@ -96,7 +96,7 @@ def psql(
 
     Examples: `setpoint db psql`, `setpoint db psql -- -c "select scope, hash from ftf_config"`
     """
-    from setpoint.store.programs import psql as session
+    from setpoint.store.client_programs import psql as session
 
     with session(settings(), owner=owner) as command:
         return subprocess.run(

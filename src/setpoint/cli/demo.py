@@ -55,9 +55,9 @@ def demo(
 
     Example: `setpoint demo`
     """
+    from setpoint.client.snapshot import SHARED, write_atomically
+    from setpoint.govern.comparison import view_run
     from setpoint.govern.report import render
-    from setpoint.govern.runs import view_run
-    from setpoint.resolve.snapshot import SHARED, write_atomically
 
     began = time.monotonic()
     system = catalogues()
@@ -95,9 +95,9 @@ def _plane() -> Iterator[tuple[str, str]]:
 
 
 def _seed(opened: Database, system: Catalogues) -> None:
-    from setpoint.change.coverage import audit_console_coverage
     from setpoint.change.identity import author_of
     from setpoint.change.seeding import apply_seed
+    from setpoint.record.coverage import audit_console_coverage
 
     seeds = load_seeds(settings().seeds, system)
     plans, changes = apply_seed(opened, system, seeds, author_of(opened), overwrite=False)

@@ -20,7 +20,7 @@ from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_OK, InvalidDocument, InvalidError, MissingError, UsageError
 
 if TYPE_CHECKING:
-    from setpoint.change.editing import Sheet
+    from setpoint.change.editable_text import Sheet
     from setpoint.change.patch import Patch
     from setpoint.declare.catalogue import Catalogues
 
@@ -50,7 +50,7 @@ def edit(
     `setpoint edit GAMMA --scope symbol=BTCUSDC --reason "BTC overfits"`
     """
     from setpoint.change.documents import read_documents
-    from setpoint.change.editing import sheet
+    from setpoint.change.editable_text import sheet
 
     system = catalogues()
     with database() as opened:
@@ -70,7 +70,7 @@ def _edited(
     system: Catalogues, given: Sheet, path: Path, reason: str, *, retry: bool, yes: bool, as_json: bool
 ) -> int:
     """Open the editor until the text is right, the reader gives up, or the world moved."""
-    from setpoint.change.editing import with_problem
+    from setpoint.change.editable_text import with_problem
     from setpoint.change.proposals import NO_DOCUMENT, Proposal
 
     refused: str | None = None
@@ -101,7 +101,7 @@ def _edited(
 
 def _wanted(system: Catalogues, given: Sheet, text: str, refused: str | None) -> Patch | None:
     """Return what the text asks for; None when that is nothing."""
-    from setpoint.change.editing import read_edited, without_problem
+    from setpoint.change.editable_text import read_edited, without_problem
 
     if text == refused:
         raise InvalidDocument("the text was saved as it was refused.", hint="mend it, and propose it again")

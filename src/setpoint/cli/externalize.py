@@ -89,10 +89,10 @@ def externalize(
     `setpoint externalize src --propose "values that the source had"`
     """
     _require_libcst()
+    from setpoint.client.snapshot import read_snapshot
     from setpoint.externalize.preparing import prepare
     from setpoint.externalize.telling import as_document
     from setpoint.externalize.writing import write as write_all
-    from setpoint.resolve.snapshot import read_snapshot
 
     if test and not write:
         raise UsageError("--test proves what was written.", hint="give --write too")

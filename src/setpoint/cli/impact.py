@@ -1,34 +1,15 @@
-"""`setpoint change impact`: what a change would touch, before anybody approves it."""
+"""What a change would touch, in some lines for a person: `setpoint change impact` and `show` print it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.cli.app import Json, catalogues, database
-from setpoint.cli.change import ChangeId, changes
-from setpoint.cli.output import out, print_json
+from setpoint.cli.output import out
 
 if TYPE_CHECKING:
     from setpoint.change.impact import Impact, RangeImpact
 
 SHOWN = 10
-
-
-@changes.command()
-def impact(change: ChangeId, as_json: Json = False) -> None:
-    """Show what a change would touch: runs made with the values it replaces, contexts, ranges, best trials.
-
-    Example: `setpoint change impact 12`
-    """
-    from setpoint.change.impact import impact_of
-    from setpoint.change.proposals import read_change
-
-    with database() as opened:
-        found = impact_of(opened, catalogues(), read_change(opened, change))
-    if as_json:
-        print_json(found.as_json())
-    else:
-        print_impact(found)
 
 
 def print_impact(found: Impact) -> None:

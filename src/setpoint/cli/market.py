@@ -14,12 +14,12 @@ from setpoint.cli.output import err, out, print_json, table
 from setpoint.cli.sweep import market_folder, pulled_folder
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_FINDING, EXIT_OK, DataError, MissingData, UsageError
-from setpoint.train.candle_files import ENDINGS, market_of
+from setpoint.train.market.file_names import ENDINGS, market_of
 
 if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar
-    from setpoint.train.market import Candles
-    from setpoint.train.market_archive import Pulled
+    from setpoint.train.market.archive import Pulled
+    from setpoint.train.market.candles import Candles
 
 market = typer.Typer(
     name="market",
@@ -59,8 +59,8 @@ def pull(
 
     Example: `setpoint market pull --from 2024-01 --to 2024-12`
     """
-    from setpoint.train.market_archive import ARCHIVE_URL
-    from setpoint.train.market_archive import pull as fetch
+    from setpoint.train.market.archive import ARCHIVE_URL
+    from setpoint.train.market.archive import pull as fetch
 
     target = (folder or pulled_folder()).absolute()
     wanted = list(dict.fromkeys(symbols or _universe()))
@@ -131,8 +131,8 @@ class Checked(NamedTuple):
 def _check(
     folder: str, symbol: str, timeframe: str, last_bars: int | None, max_still_share: float
 ) -> Checked:
-    from setpoint.train.market import load_candles
-    from setpoint.train.market_check import validate
+    from setpoint.train.market.candles import load_candles
+    from setpoint.train.market.findings import validate
 
     try:
         candles = load_candles(folder, symbol, timeframe, last_bars)

@@ -14,22 +14,22 @@ import typer
 from setpoint.change.patch import key_of
 from setpoint.cli.app import Context, Json, app, catalogues, database, parse_context, say_unused, settings
 from setpoint.cli.output import err, out, print_json, table
+from setpoint.client.environment import pinned_environment, pinned_set_environment
+from setpoint.client.fallbacks import this_program
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.plane.connection import Plane
+from setpoint.client.plane.snapshot_sets import pin_set_from
+from setpoint.client.seeded import seeded_snapshot
+from setpoint.client.snapshot import Snapshot, read_snapshot, write_atomically
+from setpoint.client.sources import plane_source
 from setpoint.errors import InvalidContext, UsageError
-from setpoint.resolve.environment import pinned_environment, pinned_set_environment
-from setpoint.resolve.fallbacks import this_program
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.hyperparams_set import HyperparamsSet
-from setpoint.resolve.plane import Plane
-from setpoint.resolve.plane_sets import pin_set_from
-from setpoint.resolve.seeded import seeded_snapshot
-from setpoint.resolve.snapshot import Snapshot, read_snapshot, write_atomically
-from setpoint.resolve.sources import plane_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.settings import Settings
     from setpoint.store.database import Database
     from setpoint.train.sweep import Recorder
@@ -74,7 +74,7 @@ def database_door(opened: Database, system: Catalogues) -> Door:
     """Return the door of an open database."""
     from setpoint.change.documents import pin_snapshot, pin_snapshot_set
     from setpoint.change.identity import author_of
-    from setpoint.change.runs import DatabaseRecorder
+    from setpoint.record.runs import DatabaseRecorder
     from setpoint.train.sweep import run_folder
 
     return Door(

@@ -205,6 +205,6 @@ def _database_of(given: Settings) -> str:
 
 
 def _is_there(given: Settings) -> bool:
-    from setpoint.store.embedded import layout_of
+    from setpoint.store.server.embedded import layout_of
 
     return layout_of(given).data.exists()

@@ -9,11 +9,11 @@ import typer
 
 from setpoint.cli.app import Json, app, database
 from setpoint.cli.output import Styled, err, number, out, print_json, table
+from setpoint.client.snapshot_set import named
 from setpoint.errors import EXIT_FINDING, EXIT_OK
-from setpoint.resolve.snapshot_set import named
 
 if TYPE_CHECKING:
-    from setpoint.govern.runs import RunView
+    from setpoint.govern.comparison import RunView
 
 SHOWN = 15
 RunId = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
@@ -52,8 +52,8 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
 
     Example: `setpoint show latest`
     """
-    from setpoint.change.fallbacks import fallback_share
-    from setpoint.govern.runs import view_run
+    from setpoint.govern.comparison import view_run
+    from setpoint.record.fallbacks import fallback_share
 
     with database() as opened:
         view = view_run(opened, run)
@@ -107,7 +107,7 @@ def verdict(run: RunId = "latest", as_json: Json = False) -> int:
 
     Example: `setpoint verdict latest`
     """
-    from setpoint.govern.runs import verdict_document, view_run
+    from setpoint.govern.comparison import verdict_document, view_run
 
     with database() as opened:
         view = view_run(opened, run)
@@ -128,7 +128,7 @@ def compare(
 
     Example: `setpoint compare 20261123-101500-3f2a latest`
     """
-    from setpoint.govern.runs import compare_runs, verdict_document
+    from setpoint.govern.comparison import compare_runs, verdict_document
 
     with database() as opened:
         found = compare_runs(opened, old, new)
@@ -256,9 +256,9 @@ def report(
 
     Example: `setpoint report latest --out report.html`
     """
+    from setpoint.client.snapshot import SHARED, write_atomically
+    from setpoint.govern.comparison import view_run
     from setpoint.govern.report import render
-    from setpoint.govern.runs import view_run
-    from setpoint.resolve.snapshot import SHARED, write_atomically
 
     with database() as opened:
         view = view_run(opened, run)

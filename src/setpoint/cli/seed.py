@@ -14,9 +14,9 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.change.coverage import Coverage
     from setpoint.change.proposals import Submitted
     from setpoint.change.seeding import ScopePlan
+    from setpoint.record.coverage import Coverage
 
 SHOWN_EDITS = 12
 
@@ -44,9 +44,9 @@ def seed(
     """
     if dry_run == apply or (force_overwrite and not apply):
         raise UsageError("give either --dry-run or --apply.", hint="setpoint seed --dry-run")
-    from setpoint.change.coverage import audit_console_coverage
     from setpoint.change.identity import author_of
     from setpoint.change.seeding import apply_seed, plan_seed
+    from setpoint.record.coverage import audit_console_coverage
 
     system = catalogues()
     seeds = load_seeds(settings().seeds, system)

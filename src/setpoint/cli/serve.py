@@ -28,7 +28,7 @@ def up(port: Port = DEFAULT_PORT, host: Host = LOOPBACK, as_json: Json = False) 
     Examples: `setpoint up`, `setpoint up --port 9000`
     """
     from setpoint.serve.server import address_of, listen, require_catalogues, serve_plane
-    from setpoint.store.operate import migrate_database
+    from setpoint.store.operations import migrate_database
 
     require_catalogues(settings())
     with listen(host, port) as listener:

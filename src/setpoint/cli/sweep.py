@@ -24,11 +24,11 @@ from setpoint.errors import (
     UnknownRun,
     UsageError,
 )
-from setpoint.train.candle_files import market_of
+from setpoint.train.market.file_names import market_of
 
 if TYPE_CHECKING:
+    from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.train.exercise import Exercise
     from setpoint.train.plan import Plan
     from setpoint.train.sweep import Progress
@@ -142,7 +142,7 @@ def start(
     exercise: Exercise | None = None,
 ) -> str:
     """Pin, plan and check a new run; nothing is trained yet. Returns its id."""
-    from setpoint.resolve.hyperparams_set import HyperparamsSet
+    from setpoint.client.hyperparams_set import HyperparamsSet
     from setpoint.train.exercise import require_read
     from setpoint.train.plan import make_plan
     from setpoint.train.sweep import begin, require_alone

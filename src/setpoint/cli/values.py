@@ -43,8 +43,8 @@ def get(
     Examples: `setpoint get xgb/5m/learning_rate -c symbol=BTCUSDC`, `setpoint get cb/5m/depth_range`
     """
     from setpoint.change.documents import pin_snapshot
-    from setpoint.resolve.environment import to_text
-    from setpoint.resolve.hyperparams import Hyperparams
+    from setpoint.client.environment import to_text
+    from setpoint.client.hyperparams import Hyperparams
 
     system = catalogues()
     is_range = key.upper().endswith(RANGE)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from setpoint.change.invariants import violations
+from setpoint.client.environment import to_text
 from setpoint.externalize.groups import groups_in
 from setpoint.externalize.importing import binds_setpoint
 from setpoint.externalize.learners import second_learner
@@ -27,7 +28,6 @@ from setpoint.externalize.takers import taker_problem
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.data import is_data
 from setpoint.gate.rules import environment_read, fallback, suggested, undeclared
-from setpoint.resolve.environment import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -17,11 +17,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from setpoint.client.environment import pinned_environment
+from setpoint.client.seeded import layered_snapshot
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, InvalidError, StorageFull, UsageError
-from setpoint.resolve.environment import pinned_environment
-from setpoint.resolve.seeded import layered_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setpoint.client.snapshot import read_snapshot
 from setpoint.declare.loading import bundled_catalogues, load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import (
@@ -36,7 +37,6 @@ from setpoint.gate.scope import relative
 from setpoint.gate.self_test import self_test
 from setpoint.gate.suppressions import apply_suppressions
 from setpoint.gate.window import deadline, parse_instant, warns_only
-from setpoint.resolve.snapshot import read_snapshot
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from setpoint.govern.verdict import aggregated
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from setpoint.govern.runs import RunView
+    from setpoint.govern.comparison import RunView
     from setpoint.govern.verdict import AssetScore, ModelScore
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -42,7 +42,7 @@ _WORDS = {
         "Too few assets have a result for every declared fold. Nothing can be judged yet.",
     ),
 }
-#: What an attestation finding means, in the words of ``setpoint.train.attest``.
+#: What an attestation finding means, in the words of ``setpoint.train.attestation``.
 _FINDINGS = {
     "differs": "the model holds another value than was asked",
     "ignored": "asked, but the model does not report it",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-TYPE_CHECKING = False  # see setpoint.resolve
+TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -16,12 +16,12 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 
 import setpoint
-from setpoint.serve import pages, problems
+from setpoint.serve import console, problems
 from setpoint.serve.api import ROUTERS
 from setpoint.serve.clock import ticking
-from setpoint.serve.describe import describe, operation_id
-from setpoint.serve.guard import Guard
 from setpoint.serve.hot import holders, manifest, ofrep, snapshots, stream
+from setpoint.serve.middleware import Guard
+from setpoint.serve.openapi import describe, operation_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,7 +88,7 @@ def _typed_routes() -> tuple[BaseRoute, ...]:
     together = FastAPI(
         openapi_url=None, docs_url=None, redoc_url=None, generate_unique_id_function=operation_id
     )
-    for router in (*ROUTERS, pages.router):
+    for router in (*ROUTERS, console.router):
         together.include_router(router)
     return tuple(together.routes)
 
@@ -123,7 +123,7 @@ def _plain_routes(plane: Plane) -> list[Route]:
     return [
         *snapshots.routes(live),
         *stream.routes(live),
-        *holders.routes(live, plane.database),
+        *holders.routes(live.holders, plane.database),
         *ofrep.routes(live),
         *manifest.routes(live),
     ]

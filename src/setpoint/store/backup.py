@@ -18,11 +18,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from setpoint.errors import ConflictError, IntegrityError, StorageFull, UsageError
-from setpoint.store import programs
-from setpoint.store.connect import Server, connect_owner
-from setpoint.store.migrate import migrate
-from setpoint.store.problems import translated
-from setpoint.store.supervisor import APP, DATABASE, SERVER
+from setpoint.store import client_programs
+from setpoint.store.connections import Server, connect_owner
+from setpoint.store.driver_errors import translated
+from setpoint.store.schema import migrate
+from setpoint.store.server.supervisor import APP, DATABASE, SERVER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,8 +55,8 @@ def backup(settings: Settings, path: Path) -> Path:
         with Server(settings) as server:
             # Before pg_dump writes into it: nobody else ever reads what it holds.
             os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-            dump = programs.command(settings, "pg_dump", server.conninfo(owner=True))
-            programs.run(dump, "--format=custom", f"--file={partial}")
+            dump = client_programs.command(settings, "pg_dump", server.conninfo(owner=True))
+            client_programs.run(dump, "--format=custom", f"--file={partial}")
         _flush(partial)
         partial.replace(path)
     except OSError as error:
@@ -100,8 +100,8 @@ def restore_backup(settings: Settings, path: Path, *, replace: bool = False) -> 
         if replace:
             raise UsageError("a database on a real server is not replaced.", hint="restore into an empty one")
         _prepare_groups(conninfo)
-        restore = programs.command(settings, "pg_restore", conninfo)
-        programs.run(restore, *IN_ONE_STEP, "--clean", "--if-exists", str(path))
+        restore = client_programs.command(settings, "pg_restore", conninfo)
+        client_programs.run(restore, *IN_ONE_STEP, "--clean", "--if-exists", str(path))
         migrate(conninfo)
         return None
 
@@ -142,7 +142,7 @@ def _swap(settings: Settings, path: Path, conninfo: str, *, keep: bool) -> str |
     try:
         target = make_conninfo(conninfo, dbname=restored)
         _prepare_groups(target)
-        programs.run(programs.command(settings, "pg_restore", target), *IN_ONE_STEP, str(path))
+        client_programs.run(client_programs.command(settings, "pg_restore", target), *IN_ONE_STEP, str(path))
         migrate(target)
         rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
         with connect_owner(admin) as connection, translated():

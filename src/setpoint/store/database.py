@@ -21,11 +21,11 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from setpoint.errors import DatabaseUnavailable, InvalidValue, SetpointError
-from setpoint.store import migrate
-from setpoint.store.connect import Server, connect_app
-from setpoint.store.problems import translate, translated
+from setpoint.store import schema
+from setpoint.store.connections import Server, connect_app
+from setpoint.store.driver_errors import translate, translated
 from setpoint.store.queries import statement
-from setpoint.store.supervisor import APP, SERVER
+from setpoint.store.server.supervisor import APP, SERVER
 
 __all__ = ["SERVER", "Database", "Transaction"]
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from setpoint.settings import Settings
-    from setpoint.store.connect import Connection
+    from setpoint.store.connections import Connection
 
     Row = dict[str, Any]
 
@@ -134,13 +134,13 @@ class Database:
     def _bring_up_to_date(self) -> None:
         todo = self._pending()
         if todo and self._server.is_embedded:
-            migrate.migrate(self._server.conninfo(owner=True))
+            schema.migrate(self._server.conninfo(owner=True))
         else:
             _require_none(todo)
 
-    def _pending(self) -> list[migrate.Migration]:
+    def _pending(self) -> list[schema.Migration]:
         with self._session() as connection:
-            todo = migrate.pending(connection)
+            todo = schema.pending(connection)
             connection.rollback()
         return todo
 
@@ -270,7 +270,7 @@ class Database:
         connection.close()
 
 
-def _require_none(todo: Sequence[migrate.Migration]) -> None:
+def _require_none(todo: Sequence[schema.Migration]) -> None:
     if todo:
         raise DatabaseUnavailable(
             f"the database lacks {len(todo)} migrations of this release, from {todo[0].version:04} on.",

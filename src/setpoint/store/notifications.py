@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg
 
 from setpoint.errors import SetpointError
-from setpoint.store.connect import connect_app
+from setpoint.store.connections import connect_app
 from setpoint.store.queries import statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.store.connect import Connection, Server
+    from setpoint.store.connections import Connection, Server
 
 REVISION_CHANNEL = "setpoint_revision"
 #: Notified when an account or a credential changes: whoever remembers one must look again.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from setpoint.train.market import Candles
+    from setpoint.train.market.candles import Candles
 
     Columns = dict[str, pl.Expr]
 

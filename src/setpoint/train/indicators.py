@@ -14,7 +14,7 @@ import polars as pl
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from setpoint.train.market import Candles
+    from setpoint.train.market.candles import Candles
 
 
 def wilder_mean(values: NDArray[np.float64], period: int) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from setpoint.client.snapshot import private
 from setpoint.errors import CorruptSnapshot, StorageFull
-from setpoint.resolve.snapshot import private
 from setpoint.train.recipe import Unit
 
 if TYPE_CHECKING:

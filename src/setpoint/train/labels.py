@@ -25,12 +25,12 @@ import numpy as np
 
 from setpoint.errors import InvalidValue
 from setpoint.train.indicators import average_true_range, true_range
-from setpoint.train.market import bar_ms, bars_per_hour
+from setpoint.train.market.candles import bar_ms, bars_per_hour
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from setpoint.train.market import Candles
+    from setpoint.train.market.candles import Candles
 
 _VARIANT = re.compile(r"ATR(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)_H(\d+(?:\.\d+)?)")
 

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.snapshot import write_atomically
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import CorruptSnapshot, UnfitData, UsageError
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot import write_atomically
-from setpoint.train.market import Candles, load_candles
-from setpoint.train.market_check import require_fit
-from setpoint.train.market_synthetic import synthetic_candles
+from setpoint.train.market.candles import Candles, load_candles
+from setpoint.train.market.findings import require_fit
+from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.recipe import Place, Recipe, Unit
 from setpoint.train.unit import prepare
 from setpoint.train.unit_values import context_of, places_of, require_plan_wide, unit_dimensions
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from setpoint.resolve.hyperparams_set import HyperparamsSet
-    from setpoint.resolve.snapshot import Snapshot
+    from setpoint.client.hyperparams_set import HyperparamsSet
+    from setpoint.client.snapshot import Snapshot
 
 PLAN_FILE, SNAPSHOTS_FILE, JOURNAL_FILE = "plan.json", "snapshots.json", "results.jsonl"
 #: How much market is invented when none is given and the values do not say: one year at 5 minutes.

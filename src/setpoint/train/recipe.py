@@ -15,7 +15,7 @@ from setpoint.train.labels import variant_name
 from setpoint.train.tuning import TuningSettings
 
 if TYPE_CHECKING:
-    from setpoint.resolve.hyperparams import Hyperparams
+    from setpoint.client.hyperparams import Hyperparams
 
 _SEED_BITS = 31
 

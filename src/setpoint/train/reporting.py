@@ -11,16 +11,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from setpoint.resolve.plane import Patience
-from setpoint.resolve.spool import deliver_spool
+from setpoint.client.plane.connection import Patience
+from setpoint.client.spool import deliver_spool
 from setpoint.train.sweep import run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from setpoint.resolve.plane import Plane
-    from setpoint.resolve.snapshot_set import SnapshotSet
+    from setpoint.client.plane.connection import Plane
+    from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.train.plan import Plan
 
 #: A sweep does not wait for its plane: it goes on, and what waits is sent with the next unit.

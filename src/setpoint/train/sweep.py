@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Protocol
 
+from setpoint.client.snapshot import write_atomically
+from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.errors import (
     SetpointError,
     StorageFull,
@@ -29,8 +31,6 @@ from setpoint.errors import (
     UnavailableError,
     UnknownRun,
 )
-from setpoint.resolve.snapshot import write_atomically
-from setpoint.resolve.snapshot_set import read_snapshot_set
 from setpoint.train.exercise import Exercise, require_in_force
 from setpoint.train.journal import Journal, unit_of
 from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOTS_FILE, Plan, read_plan
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from setpoint.resolve.snapshot_set import SnapshotSet
+    from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.train.recipe import Unit
 
 _LOCK_FILE = "sweep.lock"

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from setpoint.client.ranges import python_number
 from setpoint.errors import InvalidValue, TrainingError
-from setpoint.resolve.shapes import python_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.study import Study
 
-    from setpoint.resolve.shapes import Range
+    from setpoint.client.ranges import Range
 
     Scalar = int | float | bool | str
 

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from setpoint.errors import UnfitData
-from setpoint.train.attest import Finding, attest, attest_rounds
+from setpoint.train.attestation import Finding, attest, attest_rounds
 from setpoint.train.boosters import booster
-from setpoint.train.boosters.shapes import UnitData
+from setpoint.train.boosters.shape import UnitData
 from setpoint.train.features import Features, build_features, feature_hash
 from setpoint.train.folds import Fold, hold_out, walk_forward
 from setpoint.train.labels import Labels, buy_labels, horizon_bars
 from setpoint.train.recipe import Recipe, Unit, unit_seed
-from setpoint.train.scoring import Judged, trial_metrics, unit_metrics
+from setpoint.train.scores import Judged, trial_metrics, unit_metrics
 from setpoint.train.tuning import TrialOutcome, Tuned, tune
 from setpoint.train.unit_events import UnitEvents
 from setpoint.train.weights import regime_weights, scale_pos_weight
@@ -35,11 +35,11 @@ from setpoint.train.weights import regime_weights, scale_pos_weight
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from setpoint.client.hyperparams import Hyperparams
     from setpoint.declare.parameters import Condition, Scalar
     from setpoint.observe.events import EventLog
-    from setpoint.resolve.hyperparams import Hyperparams
-    from setpoint.train.boosters.shapes import Booster, Fitted
-    from setpoint.train.market import Candles
+    from setpoint.train.boosters.shape import Booster, Fitted
+    from setpoint.train.market.candles import Candles
 
 _VOLATILITY_FEATURE = "volatility_medium"
 

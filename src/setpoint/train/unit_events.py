@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from setpoint.declare.parameters import Scalar
     from setpoint.observe.events import EventLog
-    from setpoint.train.attest import Finding
-    from setpoint.train.boosters.shapes import Fitted
+    from setpoint.train.attestation import Finding
+    from setpoint.train.boosters.shape import Fitted
     from setpoint.train.recipe import Unit
 
 #: One fixed name for what two libraries call differently, so that one alert covers all.

@@ -14,17 +14,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.snapshot_set import named
 from setpoint.errors import ConflictError, InvalidContext, PlanWideValue
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot_set import named
 from setpoint.train.recipe import Place, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from setpoint.client.snapshot import Snapshot
+    from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.resolve.snapshot import Snapshot
-    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.train.recipe import Unit
 
 #: How often documents may change the units while they are being pinned.

@@ -16,22 +16,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setpoint.client.fallbacks import Reader
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.snapshot_set import read_snapshot_set
+from setpoint.client.spool import EVENTS_FILE
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError
 from setpoint.observe.events import EventLog, unit_name
-from setpoint.resolve.fallbacks import Reader
-from setpoint.resolve.hyperparams import Hyperparams
-from setpoint.resolve.snapshot_set import read_snapshot_set
-from setpoint.resolve.spool import EVENTS_FILE
 from setpoint.train.plan import SNAPSHOTS_FILE, Plan, read_plan
 from setpoint.train.recipe import Recipe, Unit
 from setpoint.train.unit import Market, UnitTraining, prepare
 
 if TYPE_CHECKING:
+    from setpoint.client.snapshot import Snapshot
+    from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.resolve.snapshot import Snapshot
-    from setpoint.resolve.snapshot_set import SnapshotSet
-    from setpoint.train.market import Candles
+    from setpoint.train.market.candles import Candles
 
 _PR_SET_PDEATHSIG = 1
 

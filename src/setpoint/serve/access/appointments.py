@@ -14,7 +14,7 @@ from setpoint.change.identity import os_account
 from setpoint.errors import ForbiddenError, SetpointError
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.store.database import Database
-from setpoint.store.owning import owner_transaction
+from setpoint.store.ownership import owner_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

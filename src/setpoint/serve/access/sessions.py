@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from setpoint.serve.access.logins import Opened
+    from setpoint.serve.access.rules import Principal
+    from setpoint.serve.plane import Plane
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -66,3 +68,16 @@ def require_own_page(request: Request) -> None:
 def _attributes(request: Request) -> dict[str, object]:
     loopback_http = request.url.scheme == "http" and request.url.hostname in _LOOPBACK
     return {"path": "/", "httponly": True, "samesite": "lax", "secure": not loopback_http}
+
+
+def end(plane: Plane, caller: Principal, remote: str) -> None:
+    """End a session, here at once and on other servers when they hear of it.
+
+    Raises:
+        ForbiddenError: it is a token.
+    """
+    if caller.kind != "session":
+        raise ForbiddenError("a token has no session to end.", hint="DELETE /v1/tokens/{id} revokes it")
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        transaction.execute("close_session", remote=remote)
+    plane.credentials.forget()

@@ -11,11 +11,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Path, Query, Request
 from starlette.responses import Response
 
-from setpoint.errors import ForbiddenError, InvalidError, MissingError
+from setpoint.errors import InvalidError, MissingError
 from setpoint.serve.access import sessions
 from setpoint.serve.access.rules import ACCOUNT, Caller, Principal, Remote, access, csrf_token, public
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
-from setpoint.serve.answers import Answer, Once, write
 from setpoint.serve.api.access_shapes import (
     AccountChange,
     AccountShape,
@@ -33,8 +32,9 @@ from setpoint.serve.api.access_shapes import (
     SessionShape,
     TokensShape,
 )
-from setpoint.serve.api.shared import Limit, PlaneOf, answers, refusals, router_of
 from setpoint.serve.plane import Plane
+from setpoint.serve.responses import Answer, Once, write
+from setpoint.serve.routes import Limit, PlaneOf, answers, refusals, router_of
 
 router = router_of("access")
 AccountName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$")]
@@ -88,23 +88,10 @@ async def log_in(plane: PlaneOf, request: Request, remote: Remote, login: Login)
 )
 def log_out(plane: PlaneOf, caller: Caller, request: Request, remote: Remote) -> Response:
     """End the session that this request carries."""
-    end_session(plane, caller, remote)
+    sessions.end(plane, caller, remote)
     response = Answer(None, 204).response()
     sessions.drop(request, response)
     return response
-
-
-def end_session(plane: Plane, caller: Principal, remote: str) -> None:
-    """End a session, here at once and on other servers when they hear of it.
-
-    Raises:
-        ForbiddenError: it is a token.
-    """
-    if caller.kind != "session":
-        raise ForbiddenError("a token has no session to end.", hint="DELETE /v1/tokens/{id} revokes it")
-    with plane.database.transaction(credential=caller.secret) as transaction:
-        transaction.execute("close_session", remote=remote)
-    plane.credentials.forget()
 
 
 @router.get("/me", summary="Who this is", responses=answers(MeShape), **access(*ACCOUNT))

@@ -10,13 +10,12 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from setpoint.change.break_glass import list_obligations
 from setpoint.change.documents import pin_snapshot, typed
+from setpoint.change.emergency.break_glass import list_obligations
+from setpoint.client.snapshot import Snapshot
 from setpoint.declare.catalogue import Catalogues, Declared
 from setpoint.declare.document import parse_text
-from setpoint.resolve.snapshot import Snapshot
 from setpoint.serve.access.rules import ANYONE, access
-from setpoint.serve.answers import REVALIDATED, Answer, etag, page_of
 from setpoint.serve.api.shapes import (
     CataloguesShape,
     EffectiveShape,
@@ -24,7 +23,8 @@ from setpoint.serve.api.shapes import (
     KeyShape,
     ObligationsShape,
 )
-from setpoint.serve.api.shared import (
+from setpoint.serve.responses import REVALIDATED, Answer, etag, page_of
+from setpoint.serve.routes import (
     CONTEXT,
     LONGEST_NAME,
     After,

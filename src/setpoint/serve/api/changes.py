@@ -18,11 +18,13 @@ from setpoint.change.proposals import Proposal, amend, propose, read_change, req
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.answers import Answer, Once, etag, page, place_of, write
 from setpoint.serve.api.change_shapes import ChangeShape, ChangesShape, ImpactShape
+from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, Values, patch_of
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.shapes import State
-from setpoint.serve.api.shared import (
+from setpoint.serve.conditional import entity_tags
+from setpoint.serve.responses import Answer, Once, etag, page, place_of, write
+from setpoint.serve.routes import (
     LONGEST_NAME,
     After,
     Body,
@@ -35,8 +37,6 @@ from setpoint.serve.api.shared import (
     refusals,
     router_of,
 )
-from setpoint.serve.api.writing import MOST_KEYS, SOURCE, Name, Values, patch_of
-from setpoint.serve.conditional import entity_tags
 from setpoint.store.database import Database, Transaction
 
 router = router_of("changes")

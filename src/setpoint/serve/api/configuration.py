@@ -19,24 +19,8 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.answers import REVALIDATED, Answer, Once, base_revisions, etag, page_of, write
 from setpoint.serve.api.change_shapes import OutcomeShape
-from setpoint.serve.api.instants import Instant
-from setpoint.serve.api.shapes import DocumentShape, ScopesShape
-from setpoint.serve.api.shared import (
-    After,
-    Body,
-    IfMatch,
-    IfNoneMatch,
-    Limit,
-    PlaneOf,
-    Reason,
-    ScopeName,
-    answers,
-    refusals,
-    router_of,
-)
-from setpoint.serve.api.writing import (
+from setpoint.serve.api.document_writes import (
     MOST_KEYS,
     SOURCE,
     WAITS,
@@ -48,6 +32,22 @@ from setpoint.serve.api.writing import (
     require_current,
     submit_over,
     submitted,
+)
+from setpoint.serve.api.instants import Instant
+from setpoint.serve.api.shapes import DocumentShape, ScopesShape
+from setpoint.serve.responses import REVALIDATED, Answer, Once, base_revisions, etag, page_of, write
+from setpoint.serve.routes import (
+    After,
+    Body,
+    IfMatch,
+    IfNoneMatch,
+    Limit,
+    PlaneOf,
+    Reason,
+    ScopeName,
+    answers,
+    refusals,
+    router_of,
 )
 from setpoint.store.database import Transaction
 

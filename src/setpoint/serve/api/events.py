@@ -8,14 +8,14 @@ from typing import Annotated, Any
 from fastapi import Query
 from starlette.responses import Response
 
-from setpoint.change.event_log import Line, record_events
-from setpoint.change.fallbacks import fallback_share
+from setpoint.record.events import Line, record_events
+from setpoint.record.fallbacks import fallback_share
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
-from setpoint.serve.answers import Answer, Once, page, place_of, write
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.run_bodies import EventsBody
 from setpoint.serve.api.run_shapes import DeliveredShape, EventsShape, FallbackShareShape
-from setpoint.serve.api.shared import After, Filter, Limit, PlaneOf, answers, router_of
+from setpoint.serve.responses import Answer, Once, page, place_of, write
+from setpoint.serve.routes import After, Filter, Limit, PlaneOf, answers, router_of
 
 router = router_of("events")
 

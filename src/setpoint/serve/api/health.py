@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from setpoint.errors import DatabaseUnavailable, SetpointError
 from setpoint.serve.access.rules import public
-from setpoint.serve.answers import Answer
-from setpoint.serve.api.shared import PlaneOf, Shape, answers, router_of
+from setpoint.serve.responses import Answer
+from setpoint.serve.routes import PlaneOf, Shape, answers, router_of
 from setpoint.store.database import Database
 
 #: Probes wait for seconds.

@@ -20,7 +20,6 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue, UnknownRevision, UnknownScope
 from setpoint.serve.access.rules import ANYONE, access
-from setpoint.serve.answers import IMMUTABLE, Answer, etag, page, page_of, place_of
 from setpoint.serve.api.history_shapes import (
     AnchorShape,
     BlamesShape,
@@ -31,7 +30,10 @@ from setpoint.serve.api.history_shapes import (
     VerifiedShape,
 )
 from setpoint.serve.api.instants import Instant
-from setpoint.serve.api.shared import (
+from setpoint.serve.checks import Check
+from setpoint.serve.plane import Plane
+from setpoint.serve.responses import IMMUTABLE, Answer, etag, page, page_of, place_of
+from setpoint.serve.routes import (
     LONGEST_NAME,
     After,
     IfNoneMatch,
@@ -42,8 +44,6 @@ from setpoint.serve.api.shared import (
     answers,
     router_of,
 )
-from setpoint.serve.checks import Check
-from setpoint.serve.plane import Plane
 from setpoint.store.database import Transaction
 
 router = router_of("history")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from setpoint.serve.api.shapes import EditShape, Next, State
-from setpoint.serve.api.shared import Shape, Value
+from setpoint.serve.routes import Shape, Value
 
 
 class RevisionShape(Shape):

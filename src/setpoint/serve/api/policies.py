@@ -11,11 +11,11 @@ from starlette.responses import Response
 from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import submit
 from setpoint.serve.access.rules import ANYONE, Caller, access
-from setpoint.serve.answers import Answer, Once, write
 from setpoint.serve.api.change_shapes import OutcomeShape
+from setpoint.serve.api.document_writes import WAITS, from_http, submitted
 from setpoint.serve.api.shapes import PoliciesShape, PolicyKind
-from setpoint.serve.api.shared import Body, PlaneOf, Reason, answers, router_of
-from setpoint.serve.api.writing import WAITS, from_http, submitted
+from setpoint.serve.responses import Answer, Once, write
+from setpoint.serve.routes import Body, PlaneOf, Reason, answers, router_of
 from setpoint.store.database import Transaction
 
 router = router_of("policies")

@@ -27,9 +27,12 @@ from setpoint.errors import (
     UnknownScope,
 )
 from setpoint.serve.access.rules import WRITERS, Caller, access, public
-from setpoint.serve.answers import Answer, Once, base_revisions, etag, write
+from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, require_current
 from setpoint.serve.api.history_shapes import RestoreHealthShape, RestoreShape
-from setpoint.serve.api.shared import (
+from setpoint.serve.checks import Check
+from setpoint.serve.plane import Plane
+from setpoint.serve.responses import Answer, Once, base_revisions, etag, write
+from setpoint.serve.routes import (
     Body,
     IfMatch,
     Number,
@@ -39,9 +42,6 @@ from setpoint.serve.api.shared import (
     answers,
     router_of,
 )
-from setpoint.serve.api.writing import MOST_KEYS, SOURCE, Name, require_current
-from setpoint.serve.checks import Check
-from setpoint.serve.plane import Plane
 from setpoint.store.database import Transaction
 
 router = router_of("restore", prefix="")

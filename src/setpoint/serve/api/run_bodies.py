@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, FiniteFloat
 
-from setpoint.resolve.snapshot_set import MOST_CONTEXTS
-from setpoint.serve.api.shared import LONGEST_NAME, Body, Value
+from setpoint.client.snapshot_set import MOST_CONTEXTS
+from setpoint.serve.routes import LONGEST_NAME, Body, Value
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Text = Annotated[str, Field(max_length=20_000)]

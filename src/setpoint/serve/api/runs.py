@@ -13,13 +13,12 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from starlette.responses import Response
 
-from setpoint.change.coverage import audit_console_coverage
-from setpoint.change.runs import LATEST, read_run, read_units, record_outcome, record_start, record_unit
+from setpoint.client.snapshot_set import SnapshotSet, parse_snapshot_set
 from setpoint.errors import InvalidValue
-from setpoint.govern.runs import verdict_document, view_run
-from setpoint.resolve.snapshot_set import SnapshotSet, parse_snapshot_set
+from setpoint.govern.comparison import verdict_document, view_run
+from setpoint.record.coverage import audit_console_coverage
+from setpoint.record.runs import LATEST, read_run, read_units, record_outcome, record_start, record_unit
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
-from setpoint.serve.answers import Answer, Once, as_json, page, page_of, place_of, write
 from setpoint.serve.api.run_bodies import (
     EntryBody,
     OutcomeBody,
@@ -39,7 +38,8 @@ from setpoint.serve.api.run_shapes import (
     UnitsShape,
     VerdictShape,
 )
-from setpoint.serve.api.shared import LONGEST_NAME, After, Filter, Limit, PlaneOf, answers, router_of
+from setpoint.serve.responses import Answer, Once, as_json, page, page_of, place_of, write
+from setpoint.serve.routes import LONGEST_NAME, After, Filter, Limit, PlaneOf, answers, router_of
 
 router = router_of("runs")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

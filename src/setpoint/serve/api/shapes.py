@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from setpoint.serve.api.shared import Shape, Value
+from setpoint.serve.routes import Shape, Value
 
 State = Literal["draft", "proposed", "suspended", "applied", "rejected", "withdrawn"]
 Kind = Literal["value", "range", "scope", "restore", "policy"]

@@ -21,14 +21,14 @@ import anyio
 import anyio.to_thread
 
 from setpoint.change.documents import pin_set_with_head, pin_with_head
+from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.errors import DatabaseUnavailable, InvalidContext, MissingError, UnknownRevision
-from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
+    from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.resolve.snapshot_set import SnapshotSet
     from setpoint.serve.hot.feed import Feed
     from setpoint.store.database import Database, Transaction
 

@@ -23,7 +23,7 @@ from setpoint.store.notifications import Follower
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from setpoint.store.connect import Server
+    from setpoint.store.connections import Server
     from setpoint.store.notifications import News, Revision
 
 REMEMBERED = 10_000

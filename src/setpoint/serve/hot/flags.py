@@ -16,9 +16,9 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from setpoint.client.snapshot import Snapshot, SnapshotLayer
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter
-    from setpoint.resolve.snapshot import Snapshot, SnapshotLayer
     from setpoint.serve.hot.cache import Pinned
 
 #: Beyond this a JavaScript number is not the integer that was sent.

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from setpoint.errors import InvalidValue, SetpointError, UsageError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
-from setpoint.serve.hot.bodies import read_object
+from setpoint.serve.bodies import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
 
-    from setpoint.resolve.snapshot import Snapshot
-    from setpoint.serve.hot.live import Live
+    from setpoint.client.snapshot import Snapshot
     from setpoint.store.database import Database
 
 FLUSH_EVERY_S = 0.9
@@ -166,7 +165,7 @@ def holder_in(header: str, account: str, snapshot: Snapshot, head: int) -> Holde
     )
 
 
-def routes(live: Live, database: Database) -> list[Route]:
+def routes(holders: Holders, database: Database) -> list[Route]:
     """Return the routes of holders."""
 
     @hot_access(*ANYONE, summary="What a process holds")
@@ -174,7 +173,7 @@ def routes(live: Live, database: Database) -> list[Route]:
         """What a process holds now."""
         caller = await admitted(request, *ANYONE)
         given = _typed(await read_object(request))
-        live.holders.note(Holder(client=request.path_params["client"], account=caller.account, **given))
+        holders.note(Holder(client=request.path_params["client"], account=caller.account, **given))
         return Response(status_code=204)
 
     @hot_access(*ANYONE, summary="Who holds what")
@@ -182,7 +181,7 @@ def routes(live: Live, database: Database) -> list[Route]:
         """Who holds what."""
         await admitted(request, *ANYONE)
         limit, after, snapshot = _page(request.query_params)
-        await live.holders.flush()
+        await holders.flush()
         rows = await run_in_threadpool(
             database.fetch_all, "list_holders", after=after, snapshot=snapshot, limit=limit + 1
         )

@@ -12,7 +12,7 @@ from setpoint.serve.hot.cache import SnapshotCache
 from setpoint.serve.hot.feed import Feed
 from setpoint.serve.hot.holders import Holders
 from setpoint.serve.hot.stream_tokens import StreamTokens
-from setpoint.store.connect import Server
+from setpoint.store.connections import Server
 from setpoint.store.database import SERVER
 
 if TYPE_CHECKING:

@@ -16,19 +16,19 @@ from starlette.routing import Route
 
 from setpoint.errors import SetpointError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
-from setpoint.serve.answers import REVALIDATED
 from setpoint.serve.conditional import unless_known
 from setpoint.serve.hot.cache import etag_of
 from setpoint.serve.hot.flags import TYPES, document_values, value_text
 from setpoint.serve.problems import problem_of, publicly
+from setpoint.serve.responses import REVALIDATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.requests import Request
 
+    from setpoint.client.snapshot import Snapshot
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.resolve.snapshot import Snapshot
     from setpoint.serve.hot.live import Live
 
 CAPABILITIES = {"X-Manifest-Capabilities": "read"}

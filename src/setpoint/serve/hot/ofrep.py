@@ -20,12 +20,12 @@ from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, SetpointError, UnknownRevision
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
-from setpoint.serve.answers import MEDIA_TYPE, REVALIDATED, number_in
+from setpoint.serve.bodies import read_object
 from setpoint.serve.conditional import is_known
-from setpoint.serve.hot.bodies import read_object
 from setpoint.serve.hot.flags import flags_of
 from setpoint.serve.hot.snapshots import context_in
 from setpoint.serve.problems import flag_failure, flag_refusal
+from setpoint.serve.responses import MEDIA_TYPE, REVALIDATED, number_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from setpoint.resolve.snapshot_set import MOST_CONTEXTS
-from setpoint.serve.api.shared import CONTEXT
+from setpoint.client.snapshot_set import MOST_CONTEXTS
+from setpoint.serve.routes import CONTEXT
 
 _TEXT = {"type": "string"}
 _OBJECT = {"type": "object"}

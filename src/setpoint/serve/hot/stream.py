@@ -20,9 +20,9 @@ from starlette.routing import Route
 
 from setpoint.errors import SetpointError, UnavailableError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
-from setpoint.serve.answers import number_in
 from setpoint.serve.hot.feed import BEAT_S, GROUPS
 from setpoint.serve.hot.snapshots import pairs_in
+from setpoint.serve.responses import number_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from setpoint.errors import TrainingError
 
 if TYPE_CHECKING:
-    from setpoint.train.boosters.shapes import Booster
+    from setpoint.train.boosters.shape import Booster
 
 #: Model, in lower case, to the module that is its adapter.
 BOOSTERS = {

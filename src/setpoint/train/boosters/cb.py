@@ -21,17 +21,17 @@ import numpy as np
 from catboost.core import CatBoostError, _process_synonyms_groups
 
 from setpoint.errors import ParameterRefused
-from setpoint.train.boosters.shapes import Binned, Fitted, Stopping
-from setpoint.train.boosters.spelling import Spelling, check_bins
-from setpoint.train.boosters.stopping import keep_best
+from setpoint.train.boosters.early_stopping import keep_best
+from setpoint.train.boosters.names import Spelling, check_bins
+from setpoint.train.boosters.shape import Binned, Fitted, Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from setpoint.resolve.shapes import Rounds
-    from setpoint.train.boosters.shapes import Metric, UnitData
+    from setpoint.client.ranges import Rounds
+    from setpoint.train.boosters.shape import Metric, UnitData
 
     Scalar = int | float | bool | str
 

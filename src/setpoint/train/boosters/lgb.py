@@ -22,9 +22,9 @@ import numpy as np
 from lightgbm.basic import LightGBMError, _ConfigAliases
 
 from setpoint.errors import ParameterRefused, TrainingError
-from setpoint.train.boosters.shapes import Binned, Fitted, Stopping
-from setpoint.train.boosters.spelling import Spelling, check_bins, typed
-from setpoint.train.boosters.stopping import keep_best
+from setpoint.train.boosters.early_stopping import keep_best
+from setpoint.train.boosters.names import Spelling, check_bins, typed
+from setpoint.train.boosters.shape import Binned, Fitted, Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from lightgbm.callback import CallbackEnv
     from numpy.typing import NDArray
 
-    from setpoint.resolve.shapes import Rounds
-    from setpoint.train.boosters.shapes import Metric, UnitData
+    from setpoint.client.ranges import Rounds
+    from setpoint.train.boosters.shape import Metric, UnitData
 
     Scalar = int | float | bool | str
 

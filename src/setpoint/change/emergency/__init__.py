@@ -1,0 +1,1 @@
+"""CHANGE: break-glass, its drills, and the papers that both leave behind."""

@@ -1,0 +1,67 @@
+"""CHANGE: channels: in which incident channels an approval of break-glass counts, and who answers there.
+
+Guarantees: a channel is declared by the owner of the database alone, before the incident, with a reason;
+every declaration is kept, the newest of a prefix counts. The database holds each approval against them.
+Source: readiness document, section 5, gate (a).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.change.identity import os_account
+from setpoint.store.ownership import owner_transaction
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+    from setpoint.errors import SetpointError
+    from setpoint.settings import Settings
+    from setpoint.store.database import Database, Transaction
+
+
+class Channel(NamedTuple):
+    """One declaration; ``prefix`` is what the links of its messages begin with, up to ``/`` or ``=``."""
+
+    prefix: str
+    responsible: str
+    is_open: bool
+    declared_by: str
+    declared_at: datetime
+
+
+def declare_channel(settings: Settings, prefix: str, responsible: str, reason: str) -> Channel:
+    """Open a channel, or name another responsible person for it; committed when it returns.
+
+    Raises:
+        ForbiddenError: this login does not own the database.
+        InvalidValue: no such prefix, or nobody, or no reason.
+    """
+    return _declare(settings, prefix=prefix, responsible=responsible, is_open=True, reason=reason)
+
+
+def close_channel(settings: Settings, prefix: str, reason: str) -> Channel:
+    """Let no approval in this channel count from now on; raises as ``declare_channel``.
+
+    Raises:
+        MissingError: it is not open.
+    """
+    return _declare(settings, prefix=prefix, responsible=None, is_open=False, reason=reason)
+
+
+def list_channels(reader: Database | Transaction) -> list[dict[str, Any]]:
+    """Return the open channels, by prefix."""
+    return reader.fetch_all("list_channels")
+
+
+def _declare(settings: Settings, **declaration: object) -> Channel:
+    with owner_transaction(settings, author=os_account(), explain=_explain) as transaction:
+        row = transaction.fetch_one("declare_channel", **declaration) or {}
+    return Channel(**row)
+
+
+def _explain(problem: SetpointError, login: str) -> None:
+    """Say who may, and what a prefix looks like."""
+    if problem.where.get("sqlstate") == "42501":
+        problem.hint = f"{login} does not own the tables; SETPOINT_MIGRATE_URL names a login that does"

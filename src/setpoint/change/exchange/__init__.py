@@ -1,0 +1,1 @@
+"""CHANGE: documents and history as a folder: export, import, plan and apply."""

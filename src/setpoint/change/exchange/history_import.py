@@ -1,0 +1,104 @@
+"""CHANGE: bring a whole exported history into an empty database, as the owner of its tables.
+
+Guarantees: one transaction, or nothing. Every revision keeps its number, author, instant, hash and place in
+the chain, each of which the database recomputes; afterwards an export gives the same bytes, which is
+proven before anything is committed. Refuses a database that holds anything, and an export of which a
+file was altered or is missing, with the revision named. Changes, approvals and runs are not in an export.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+from setpoint.change.exchange.export import check_untouched
+from setpoint.change.exchange.folder import CATALOGUES, HISTORY, Head
+from setpoint.change.identity import os_account
+from setpoint.errors import ConflictError, HashMismatch, InvalidValue, SetpointError
+from setpoint.store.ownership import owner_transaction
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from setpoint.settings import Settings
+    from setpoint.store.database import Database, Transaction
+
+_BATCH = 500
+
+
+def holds_nothing(reader: Database | Transaction) -> bool:
+    """Say whether no revision, change or run was ever recorded: what a history can be brought into."""
+    return bool((reader.fetch_one("holds_nothing") or {})["it"])
+
+
+def import_history(settings: Settings, folder: Path, reason: str = "") -> Head:
+    """Bring in all that a folder holds; committed when it returns. The access log says who did, and why.
+
+    Raises:
+        InvalidDocument: there is no export.
+        HashMismatch: a file was altered or is missing; names the revision.
+        ConflictError: the database holds something.
+        ForbiddenError: this login does not own the tables.
+    """
+    head = check_untouched(folder)
+    with owner_transaction(settings, author=os_account(), explain=_explain) as transaction:
+        if not holds_nothing(transaction):
+            raise ConflictError(
+                "a history is brought into an empty database only.",
+                hint="bring the documents in as changes: `setpoint import DIR --documents`",
+            )
+        for revision in range(1, head.revision + 1):
+            _bring(transaction, folder / HISTORY / f"{revision}.json", revision)
+        for name, digest in head.catalogues.items():
+            _register(transaction, folder / CATALOGUES / name, digest)
+        transaction.fetch_one("stand_on_history", reason=reason)
+        _require_same(transaction, folder, head)
+    return head
+
+
+def _bring(transaction: Transaction, path: Path, revision: int) -> None:
+    try:
+        content = path.read_text(encoding="utf-8")
+        problem = (transaction.fetch_one("import_revision", content=content) or {})["problem"]
+    except (OSError, ValueError, InvalidValue) as failure:
+        problem = f"it cannot be read: {failure}"
+    if problem:
+        raise HashMismatch(
+            f"revision {revision} is not as it was exported: {problem} ({path}).",
+            hint="take the export as git has it; nothing was brought in",
+            revision=revision,
+        )
+
+
+def _register(transaction: Transaction, path: Path, digest: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    told = tomllib.loads(text)
+    transaction.execute(
+        "import_catalogue", hash=digest, name=told["name"], version=told["version"], text=text
+    )
+
+
+def _require_same(transaction: Transaction, folder: Path, head: Head) -> None:
+    """Hold that what stands now is what the folder says: head, documents, and every file of history."""
+    rows = transaction.fetch_all("export_state")
+    stands = {row["scope"]: (row["revision"], row["hash"]) for row in rows if row["scope"] is not None}
+    if rows[0]["chain"] != head.chain:
+        raise HashMismatch(f"revision {head.revision} is not the one that {folder} names as its head.")
+    if stands != {scope: (found.revision, found.hash) for scope, found in head.documents.items()}:
+        raise HashMismatch(f"the documents of {folder} are not what its history ends with.")
+    after = 0
+    while rows := transaction.fetch_all("export_history", after=after, up_to=head.revision, limit=_BATCH):
+        for row in rows:
+            path = folder / HISTORY / f"{row['id']}.json"
+            if path.read_bytes() != row["content"].encode():
+                raise HashMismatch(f"revision {row['id']} says more than it was exported with ({path}).")
+        after = rows[-1]["id"]
+
+
+def _explain(problem: SetpointError, login: str) -> None:
+    """Say who may."""
+    if problem.where.get("sqlstate") == "42501":
+        problem.hint = (
+            f"{login} does not own the tables; SETPOINT_MIGRATE_URL names a login that does,"
+            " or bring the documents alone in as changes: --documents"
+        )

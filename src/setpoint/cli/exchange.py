@@ -1,0 +1,253 @@
+"""`setpoint export`, `import`, `plan` and `apply`: documents as a folder, reviewed like source code."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
+from setpoint.cli.output import confirm, out, print_json
+from setpoint.cli.values import Reason, print_edits
+from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull
+
+if TYPE_CHECKING:
+    from setpoint.change.exchange.folder import Head
+    from setpoint.change.exchange.plan import Plan, ScopeChange, Step
+    from setpoint.change.proposals import Submitted
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.store.database import Database
+
+Folder = Annotated[Path, typer.Argument(help="The exported folder.")]
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to write; an earlier export is brought up to date.")],
+    git: Annotated[bool, typer.Option("--git", help="Commit the folder in its git repository.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite document files that were edited and not applied.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write documents, whole history and catalogues as a folder for git. Twice gives no difference.
+
+    What was exported before must still be true: a folder that knows other history is refused.
+
+    Example: `setpoint export config --git`
+    """
+    from setpoint.change.exchange.export import export as write
+
+    with database() as opened:
+        written = write(opened, catalogues(), folder, force=force)
+    committed = (
+        _commit(folder, f"Export revision {written.head.revision}: {written.head.chain}") if git else ""
+    )
+    if as_json:
+        head = written.head
+        print_json({"revision": head.revision, "chain": head.chain, "files": written.files, "git": committed})
+        return
+    out.say(
+        f"revision {written.head.revision}, {len(written.head.documents)} document(s) in {folder}: "
+        f"{written.files} file(s) written{f', {committed}' if committed else ''}",
+    )
+
+
+@app.command("import")
+def import_folder(
+    folder: Folder,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why. Default: which export it is.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change; exit code 1 if anything.")
+    ] = False,
+    documents: Annotated[
+        bool, typer.Option("--documents", help="Only the documents, as changes, into an empty database too.")
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Bring an untouched export in: into an empty database its whole history, else its documents, as changes.
+
+    History keeps every number, author, instant and hash, and needs the owner of the tables. Changes,
+    approvals and runs are in no export: a whole database moves with `setpoint db backup`.
+
+    Examples: `setpoint import config --dry-run`, `setpoint import config --yes`
+    """
+    from setpoint.change.exchange.export import check_untouched
+    from setpoint.change.exchange.history_import import holds_nothing
+
+    head = check_untouched(folder)
+    system = catalogues()
+    with database() as opened:
+        if not documents and head.revision and holds_nothing(opened):
+            return _bring_history(folder, head, reason, dry_run=dry_run, yes=yes, as_json=as_json)
+        shown = _shown(opened, system, folder, as_json=as_json and dry_run, quiet=as_json)
+        if dry_run:
+            return EXIT_FINDING if shown.scopes else EXIT_OK
+        if not shown.scopes:
+            _print_applied([], as_json=as_json)
+            return EXIT_OK
+        _confirm(shown, yes=yes)
+        why = reason or f"import of revision {head.revision}, {head.chain[:12]}"
+        done = _apply(opened, system, folder, shown.steps, why, "import")
+        hashes = {row["scope"]: row["hash"] for row in opened.fetch_all("list_scopes")}
+    equal = {scope: hashes.get(scope) == found.hash for scope, found in head.documents.items()}
+    _print_applied(done, as_json=as_json, equal=equal)
+    return EXIT_OK
+
+
+def _bring_history(folder: Path, head: Head, reason: str, *, dry_run: bool, yes: bool, as_json: bool) -> int:
+    from setpoint.change.exchange.history_import import import_history
+
+    facts = f"{head.revision} revision(s), head {head.chain[:12]}"
+    if not dry_run:
+        if not yes:
+            confirm(f"Bring a history of {facts} into this empty database?")
+        import_history(settings(), folder, reason)
+    if as_json:
+        print_json({"revision": head.revision, "chain": head.chain, "dry_run": dry_run})
+    else:
+        out.say(f"{'would bring in' if dry_run else 'brought in'} {facts}")
+    return EXIT_FINDING if dry_run else EXIT_OK
+
+
+@app.command()
+def plan(
+    folder: Folder,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Save the plan, for `apply --plan`.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Show what applying a folder would change. Exit code 0: nothing, 1: something.
+
+    Example: `setpoint plan config --out config.plan`
+    """
+    from setpoint.change.exchange.plan import save_plan
+
+    with database() as opened:
+        shown = _shown(opened, catalogues(), folder, as_json=as_json)
+    if out_file:
+        save_plan(shown, out_file)
+    return EXIT_FINDING if shown.scopes else EXIT_OK
+
+
+@app.command("apply")
+def apply_folder(
+    folder: Folder,
+    reason: Reason,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", help="A saved plan; refused when anything moved since.")
+    ] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Make the database what a folder's documents say, through changes and policy, in one transaction.
+
+    Examples: `setpoint apply config --reason "pull request 12"`,
+    `setpoint apply config --plan config.plan --reason "pull request 12" --yes`
+    """
+    from setpoint.change.exchange.plan import read_plan
+
+    system = catalogues()
+    expected = read_plan(plan_file) if plan_file else None
+    with database() as opened:
+        shown = _shown(opened, system, folder, as_json=False, quiet=as_json)
+        if not shown.scopes and not expected:
+            _print_applied([], as_json=as_json)
+            return EXIT_OK
+        _confirm(shown, yes=yes)
+        steps = shown.steps if expected is None else expected
+        done = _apply(opened, system, folder, steps, reason, "apply")
+    _print_applied(done, as_json=as_json)
+    return EXIT_OK
+
+
+def _shown(opened: Database, system: Catalogues, folder: Path, *, as_json: bool, quiet: bool = False) -> Plan:
+    """Make a plan and print it."""
+    from setpoint.change.exchange.plan import plan as make
+
+    found = make(opened, system, folder)
+    if as_json:
+        print_json(found.as_json())
+    elif not quiet:
+        for change in found.scopes:
+            _print_change(change)
+        for scope in found.absent:
+            out.say(f"{scope}: has no file in {folder}, left alone")
+        if not found.scopes:
+            out.say("nothing to change")
+    return found
+
+
+def _print_change(change: ScopeChange) -> None:
+    over = f"over revision {change.step.base}" if change.step.base else "a new scope"
+    out.say(f"{change.step.scope}, {over}: {len(change.edits)} edit(s)")
+    print_edits(change.edits)
+    if change.undoes:
+        out.say(
+            f"undoes what was set since the export: {', '.join(change.undoes)}",
+            style="red",
+        )
+
+
+def _confirm(shown: Plan, *, yes: bool) -> None:
+    if not yes:
+        confirm(f"Change {len(shown.scopes)} scope(s)?")
+
+
+def _apply(
+    opened: Database, system: Catalogues, folder: Path, steps: tuple[Step, ...], reason: str, source: str
+) -> list[tuple[ScopeChange, Submitted]]:
+    from setpoint.change.exchange.plan import apply_plan
+    from setpoint.change.identity import author_of
+
+    with opened.transaction(author=author_of(opened).name) as transaction:
+        return apply_plan(transaction, system, folder, steps, reason=reason, source=source)
+
+
+def _print_applied(
+    done: list[tuple[ScopeChange, Submitted]], *, as_json: bool, equal: dict[str, bool] | None = None
+) -> None:
+    rows: list[dict[str, Any]] = []
+    for change, made in done:
+        same = (equal or {}).get(change.step.scope)
+        if not as_json:
+            proof = ", equal to the export, byte for byte" if same else ""
+            out.say(f"{change.step.scope}: {outcome(made)}{proof}")
+        rows.append(
+            {
+                "scope": change.step.scope,
+                "change": made.change.id,
+                "revision": made.revision,
+                "approvals_needed": made.requirement.approvals,
+                "edits": [edit._asdict() for edit in made.change.edits],
+            }
+            | ({} if same is None else {"equal": same})
+        )
+    if as_json:
+        print_json(rows)
+
+
+def _commit(folder: Path, message: str) -> str:
+    """Commit all of a folder; returns what was done."""
+    _git(folder, "add", "--all", "--", ".")
+    staged = _git(folder, "diff", "--cached", "--name-only", "--", ".")
+    if not staged.strip():
+        return "nothing to commit"
+    _git(folder, "commit", "--quiet", "--message", message, "--", ".")
+    return "committed"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder.resolve()), *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise StorageFull(
+            f"git could not keep {folder}: {done.stderr.strip() or done.stdout.strip()}",
+            hint="the files are written; commit them by hand (is it in a git repository?)",
+        )
+    return done.stdout

@@ -1,0 +1,304 @@
+"""RESOLVE: the values of one snapshot, read by a training process.
+
+Guarantees: a value has its declared type; a missing value stops the run unless the call gives a
+fallback, which is then counted and said once per key; reading is safe from several threads; the set
+of keys read is known. Nothing changes while a run reads: a snapshot is pinned, not watched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from setpoint.client import UNSET
+from setpoint.client.fallbacks import Fallbacks, parts_of
+from setpoint.client.overrides import check_chosen, check_fallback, check_given
+from setpoint.client.ranges import Layer, Range, Rounds
+from setpoint.client.snapshot import SEED_FILES
+from setpoint.errors import CatalogueMismatch, InvalidDocument, InvalidValue, MissingValue, UnknownKey
+from setpoint.observe.events import EventLog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.client.fallbacks import Reader
+    from setpoint.client.snapshot import Snapshot
+    from setpoint.declare.catalogue import Catalogues, Declared
+    from setpoint.declare.parameters import Scalar
+
+#: The roles that ``rounds`` reads.
+_ROUNDS = ("max_rounds", "early_stopping")
+#: What to do where a value is missing: in what was pinned, in a bare environment, in seed files.
+_WAYS_TO_A_VALUE = {
+    (True, False): "seed it with `setpoint seed --apply`, then pin again",
+    (
+        False,
+        False,
+    ): "start this process with `setpoint run -- ...`, tests with `setpoint run --seeds FOLDER -- ...`",
+    (False, True): "give it a value in the seed files",
+}
+
+
+class Hyperparams:
+    """The typed values of one pinned snapshot.
+
+    An *address* is what code says for a key: the values of its parts and the parameter's name, such
+    as ``("xgb", "5m", "learning_rate")`` or ``("tuning_trials",)``.
+
+    Raises:
+        CatalogueMismatch: the snapshot was made under another version of a catalogue.
+        InvalidDocument: the snapshot holds values that their declarations refuse.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        catalogues: Catalogues,
+        events: EventLog | None = None,
+        reader: Reader | None = None,
+    ) -> None:
+        _check_catalogues(snapshot, catalogues)
+        self.snapshot = snapshot
+        self.catalogues = catalogues
+        self._values, self.undeclared = _typed(snapshot, catalogues)
+        # One dict is both the cache of reads by address and the record of them.
+        self._read: dict[tuple[str, ...], Any] = {}
+        self._read_by_key: set[str] = set()
+        self._exercised: dict[str, Any] = {}
+        self._fallbacks = Fallbacks(events or EventLog(), reader, snapshot.hash)
+        #: How often each key's fallback was used.
+        self.fallbacks = self._fallbacks.counts
+
+    @property
+    def hash(self) -> str:
+        """The hash that names the pinned snapshot."""
+        return self.snapshot.hash
+
+    @property
+    def keys_read(self) -> frozenset[str]:
+        """The keys whose values were handed out so far, fallbacks included."""
+        by_address = (self.catalogues.addresses[address] for address in tuple(self._read))
+        return frozenset(by_address) | self._read_by_key | self.fallbacks.keys()
+
+    def resolve(self, *address: str, fallback: Any = UNSET) -> Any:
+        """Return the value at an address.
+
+        Args:
+            *address: the key's parts and the parameter, such as ``"xgb", "5m", "gamma"``.
+            fallback: used when the snapshot lacks the key, with a warning event; must be a value of this
+                parameter whether it is needed or not, which is checked at the first read of an address
+                and whenever it is used. Without it a missing value is an error.
+
+        Raises:
+            UnknownKey: nothing is declared at this address; names the nearest.
+            MissingValue: declared, not set, and no fallback.
+            InvalidValue: the fallback is not a value of this parameter.
+        """
+        try:
+            return self._read[address]
+        except KeyError:
+            pass  # the first read, below: its errors must not drag this one along
+        return self._resolve_first(address, fallback)
+
+    def value(self, key: str) -> Any:
+        """Return the value of a key by its full name, range fields included.
+
+        Raises:
+            UnknownKey: no catalogue declares it.
+            MissingValue: the snapshot lacks it.
+        """
+        declared = self.catalogues.declared(key)
+        if key not in self._values:
+            raise self._missing(declared)
+        self._read_by_key.add(key)
+        return self._values[key]
+
+    def params(self, *parts: str, chosen: Mapping[str, Scalar] | None = None) -> dict[str, Any]:
+        """Return the values for one combination of parts by library name: those of the role "value".
+
+        Args:
+            *parts: such as ``"lgb", "5m"``.
+            chosen: values that override, by parameter name, such as a tuning trial's, rounds and all.
+
+        Raises:
+            UnknownKey: no such group, or a chosen name that is none of its parameters; names the nearest.
+            InvalidValue: a chosen value of another type, out of bounds or outside its range.
+            MissingValue: a value, or the range of a chosen one, is not set.
+        """
+        group = self._group(parts)
+        own = check_chosen(self, parts, group, chosen or {})
+        return {
+            declared.parameter.library_name or declared.parameter.name: (
+                own[declared.parameter.name]
+                if declared.parameter.name in own
+                else self.resolve(*parts, declared.parameter.name)
+            )
+            for declared in group
+            if declared.parameter.role == "value"
+        }
+
+    def rounds(self, *parts: str, chosen: Mapping[str, Scalar] | None = None) -> Rounds:
+        """Return how long to train; ``chosen`` overrides as in ``params``.
+
+        Raises:
+            UnknownKey: the catalogue declares no parameter of one of the two roles there.
+            As ``params`` for what is chosen.
+        """
+        group = self._group(parts)
+        own = check_chosen(self, parts, group, chosen or {})
+        found: dict[str, Any] = {}
+        for declared in group:
+            name, role = declared.parameter.name, declared.parameter.role
+            if role in _ROUNDS:
+                found[role] = own[name] if name in own else self.resolve(*parts, name)
+        for role in _ROUNDS:
+            if role not in found:
+                raise UnknownKey(
+                    f"no parameter of {'/'.join(parts)} is declared with role = {role!r}.",
+                    hint="read the values you need with resolve(), or declare the role in the catalogue",
+                )
+        return Rounds(found["max_rounds"], found["early_stopping"])
+
+    def passed_to(self, model: str) -> dict[str, Any]:
+        """Return the values outside a model's own keys that its adapter receives, by library name."""
+        return {
+            declared.parameter.library_name: self.resolve(*declared.key.parts, declared.parameter.name)
+            for declared in self.catalogues.keys.values()
+            if declared.parameter.passes_to == model and not declared.key.field
+        }
+
+    def range(self, *address: str) -> Range:
+        """Return the governed search range of a parameter, bounds inclusive.
+
+        Raises:
+            UnknownKey: unknown address, or the parameter is not tuned.
+            MissingValue: one of the three keys has no value.
+        """
+        key = self.catalogues.key_at(address)
+        if not self.catalogues.keys[key].parameter.tuned:
+            raise UnknownKey(f"{key} is not tuned: it has no range.", hint="read it with resolve()", key=key)
+        return Range(*(self.value(f"{key}_{field}") for field in ("RANGE_MIN", "RANGE_MAX", "RANGE_SCALE")))
+
+    def ranges(self, *parts: str) -> dict[str, Range]:
+        """Return every governed range for one combination of parts, by parameter name."""
+        return {
+            declared.parameter.name: self.range(*parts, declared.parameter.name)
+            for declared in self._group(parts)
+            if declared.parameter.tuned
+        }
+
+    def suggest(self, trial: Any, *parts: str) -> dict[str, Any]:
+        """Let an Optuna trial choose within the governed ranges; returns as ``params`` does.
+
+        The trial's values override the snapshot's. Rounds are chosen too and left in the trial:
+        read them with ``rounds(*parts, chosen=trial.params)``.
+
+        Raises:
+            UnknownKey: the trial was given, fixed or enqueued, a name that is no tuned parameter here.
+            InvalidValue: it was given a value of another type or outside the governed range.
+        """
+        check_given(self, parts, self._group(parts), trial)
+        chosen = {name: governed.suggest(trial, name) for name, governed in self.ranges(*parts).items()}
+        return self.params(*parts, chosen=chosen)
+
+    def explain(self, *address: str) -> tuple[Layer, ...]:
+        """Return what every layer says about a key, base first; the last one that sets it wins."""
+        key = self.catalogues.key_at(address)
+        said = [self._said(index, key) for index in range(len(self.snapshot.layers))]
+        winner = max((index for index, value in enumerate(said) if value is not None), default=-1)
+        return tuple(
+            Layer(layer.scope, layer.revision, layer.author, value, index == winner)
+            for index, (layer, value) in enumerate(zip(self.snapshot.layers, said, strict=True))
+        )
+
+    def _said(self, index: int, key: str) -> Any:
+        keys = self.snapshot.layers[index].keys
+        overridden = any(key in later.keys for later in self.snapshot.layers[1:])
+        value = self._values.get(key) if index == 0 and not overridden else keys.get(key)
+        return self.catalogues.keys[key].parameter.coerce(value)
+
+    def _group(self, parts: tuple[str, ...]) -> tuple[Declared, ...]:
+        group = self.catalogues.groups.get(parts)
+        if not parts or not group:
+            known = ", ".join("/".join(values) for values in self.catalogues.groups if values)
+            raise UnknownKey(f"no catalogue declares {'/'.join(parts)!r}.", hint=f"use one of: {known}")
+        return group
+
+    def _resolve_first(self, address: tuple[str, ...], fallback: Any) -> Any:
+        key = self.catalogues.key_at(address)
+        declared = self.catalogues.keys[key]
+        if fallback is not UNSET:
+            check_fallback(self, declared, fallback)
+        if key in self._values:
+            self._read[address] = self._values[key]
+            return self._values[key]
+        reason = "env_key_missing"
+        if key in self._exercised:
+            fallback, reason = self._exercised[key], "exercise"
+        elif fallback is UNSET:
+            raise self._missing(declared)
+        self._fallbacks.count(
+            key,
+            fallback,
+            reason,
+            param=declared.parameter.name,
+            parts=parts_of(self.catalogues, declared),
+        )
+        return fallback
+
+    def exercise_fallback(self, key: str) -> None:
+        """Withhold a value, so that ``resolve`` takes a fallback's whole path to it, from now on and aloud.
+
+        Raises:
+            MissingValue: the snapshot lacks it: its fallback would be nobody's.
+        """
+        if key not in self._values:
+            raise self._missing(self.catalogues.declared(key))
+        self._exercised[key] = self._values.pop(key)
+
+    def sum_up_fallbacks(self) -> None:
+        """Say how often calls fell back, at the end of a unit; a program's is said when it ends."""
+        self._fallbacks.sum_up()
+
+    def _missing(self, declared: Declared) -> MissingValue:
+        scopes = " < ".join(layer.scope for layer in self.snapshot.layers)
+        is_seeded = any(layer.author == SEED_FILES for layer in self.snapshot.layers)
+        return MissingValue(
+            f"{declared.name} has no value in snapshot {self.hash[:12]} (scopes: {scopes}).",
+            hint=_WAYS_TO_A_VALUE[self.snapshot.verified, is_seeded],
+            key=declared.name,
+            scope=scopes,
+        )
+
+
+def _check_catalogues(snapshot: Snapshot, catalogues: Catalogues) -> None:
+    made_under = {identity["name"]: identity for identity in snapshot.catalogues}
+    for here in catalogues.identities:
+        there = made_under.get(here["name"])
+        if there is None or there["hash"] != here["hash"]:
+            version = f"{there['version']} ({there['hash'][:12]})" if there else "none"
+            raise CatalogueMismatch(
+                f"snapshot {snapshot.hash[:12]} was made under {here['name']} {version}, "
+                f"here is {here['version']} ({here['hash'][:12]}).",
+                hint="pin again with this release, or run with the catalogue the snapshot names",
+            )
+
+
+def _typed(snapshot: Snapshot, catalogues: Catalogues) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the declared values, coerced and checked, and the names no catalogue declares."""
+    values: dict[str, Any] = {}
+    problems = []
+    for name, raw in snapshot.document.items():
+        declared = catalogues.keys.get(name)
+        if declared is None:
+            continue
+        try:
+            values[name] = declared.parameter.check(declared.parameter.coerce(raw), name)
+        except InvalidValue as problem:
+            problems.append(f"  - {problem.message}")
+    if problems:
+        listed = "\n".join(problems)
+        raise InvalidDocument(
+            f"snapshot {snapshot.hash[:12]} holds values its catalogues refuse:\n{listed}",
+            hint="correct them in the control plane, then pin again",
+        )
+    return values, tuple(sorted(snapshot.document.keys() - values.keys()))

@@ -1,0 +1,1 @@
+"""CLIENT: the way to the plane over HTTP: requests, snapshots, the stream, the last known good."""

@@ -1,0 +1,310 @@
+"""RESOLVE: speak to the plane over HTTP, with the standard library alone.
+
+Guarantees: an answer is whole, within its size, and from the address that was configured; a request ends
+within its time, however slowly the other side talks; what may heal (no connection, a timeout, 429, 502,
+503, 504) is tried again with exponential backoff and full jitter, and a write carries one
+``Idempotency-Key`` through all its attempts, so that the plane counts it once. A refusal is raised as the
+error of the same code.
+
+Refuses: redirects (the token would follow them), a certificate that is not trusted, credentials in the
+address, and to send the token over unencrypted http to any host but this machine and the one that
+``SETPOINT_PLAIN_HTTP_HOST`` names. The token is in no error and no repr. Proxies of the environment are not
+used. Name resolution is the one step whose time the system decides, not we.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import ssl
+import time
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from setpoint.client.plane.messages import Answer, Request
+from setpoint.client.plane.refusals import refusal, unreachable, untrusted
+from setpoint.client.plane.wire import Limit, Stream, received, send
+from setpoint.errors import IntegrityError, SetpointError, UsageError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+    from typing import Self
+
+    from setpoint.settings import Settings
+
+_AGAIN = frozenset({429, 502, 503, 504})
+_NOT_MODIFIED = 304
+_LOOPBACK = re.compile(r"localhost|::1|127(\.\d{1,3}){3}")
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_IDLE_CONNECTIONS = 4
+
+
+class Patience(NamedTuple):
+    """How long to wait for the plane, and how often to ask it."""
+
+    connect_s: float = 5.0
+    #: The longest silence within an answer.
+    read_s: float = 10.0
+    #: All attempts and pauses together.
+    total_s: float = 30.0
+    attempts: int = 5
+    #: The first pause is random up to this, the next up to twice this, and so on.
+    pause_s: float = 0.1
+    longest_pause_s: float = 5.0
+
+
+_PATIENT = Patience()
+
+
+class Plane:
+    """One plane, as one client sees it. Safe from several threads and after a fork.
+
+    Args:
+        url: such as ``https://host:8443``; a path is kept as a prefix.
+        token: the API token; empty to send none.
+        token_file: a file that holds it, read for each request, so that a rotated one is taken up.
+        plain_http_host: see ``SETPOINT_PLAIN_HTTP_HOST``.
+        patience: how long to wait, and how often to try.
+
+    Raises:
+        UsageError: the address or the token cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        *,
+        token_file: str = "",
+        plain_http_host: str = "",
+        patience: Patience = _PATIENT,
+    ) -> None:
+        self.patience = patience
+        self.url, self._host, self._port, self._prefix = _address(url)
+        self._encrypted = self.url.startswith("https:")
+        self._given, self._token_file = token, token_file
+        if token and token_file:
+            raise UsageError("SETPOINT_TOKEN and SETPOINT_TOKEN_FILE are both set.", hint="unset one of them")
+        if (token or token_file) and not self._may_send_token(plain_http_host):
+            raise UsageError(
+                f"the token may not travel to {self._host} over unencrypted http.",
+                hint=f"use https, or set SETPOINT_PLAIN_HTTP_HOST={self._host} if that way is safe",
+            )
+        self._tls = ssl.create_default_context() if self._encrypted else None
+        self._idle: list[HTTPConnection] = []
+        self._pid = os.getpid()
+
+    def __repr__(self) -> str:
+        return f"Plane({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept; the next request opens one again."""
+        while connection := self._kept():
+            connection.close()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, patience: Patience | None = None) -> Plane:
+        """Make the client that the ``SETPOINT_*`` variables describe."""
+        return cls(
+            settings.url,
+            settings.token,
+            token_file=settings.token_file,
+            plain_http_host=settings.plain_http_host,
+            patience=patience or _PATIENT._replace(total_s=settings.plane_timeout_s),
+        )
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one request and return its answer, trying again what may heal.
+
+        Args:
+            method: a write (anything but GET and HEAD) gets an ``Idempotency-Key`` unless one is given.
+            path: from ``/`` on, query included, already quoted.
+            body: sent as JSON unless None.
+            headers: such as ``If-None-Match``.
+
+        Raises:
+            PlaneUnavailable, TooManyRequests: no usable answer within the time; safe to try again later.
+            IntegrityError: the answer is too large, or the certificate is not trusted.
+            UsageError: the plane redirects, or the token file cannot be read.
+            SetpointError: the plane refused; the class is that of its code, else of its status.
+        """
+        request = self._prepared(method, path, body, headers)
+        deadline = time.monotonic() + self.patience.total_s
+        for attempt in count(1):
+            answer: Answer | None = None
+            problem: Exception | None = None
+            try:
+                answer = self._attempt(request, deadline)
+            except ssl.SSLCertVerificationError as failure:
+                raise untrusted(self.url, failure) from None
+            except (OSError, HTTPException) as failure:
+                problem = failure
+            if answer and answer.status not in _AGAIN:
+                break
+            pause_s = self._pause_s(attempt, answer)
+            if attempt >= self.patience.attempts or time.monotonic() + pause_s >= deadline:
+                break
+            time.sleep(pause_s)
+        if answer is None:
+            raise unreachable(self.url, problem, attempt)
+        if answer.status < 300 or answer.status == _NOT_MODIFIED:
+            return answer
+        raise refusal(self.url, request, answer)
+
+    def stream(self, path: str, headers: Mapping[str, str], silence_s: float) -> Stream:
+        """Open a stream of server-sent events, tried once; each silence may last ``silence_s``.
+
+        Raises:
+            As ``request``; ``IntegrityError`` also when what answers is no such stream.
+        """
+        limit = Limit(self.patience.read_s, time.monotonic() + self.patience.total_s)
+        connection = self._connection()
+        request = self._prepared("GET", path, None, headers)
+        try:
+            sock = self._connected(connection, limit)
+            response = send(connection, request, limit)
+            if response.status != 200:
+                raise refusal(self.url, request, received(response))
+            if response.headers.get_content_type() != "text/event-stream":
+                raise _no_stream(self.url, response.headers.get_content_type())
+        except (OSError, HTTPException) as failure:
+            connection.close()
+            raise unreachable(self.url, failure, 1) from None
+        except SetpointError:
+            connection.close()
+            raise
+        limit.silence_s, limit.deadline = silence_s, None
+        return Stream(self.url, connection, response, sock)
+
+    def _prepared(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> Request:
+        sent = {"User-Agent": "setpoint", "Accept": "application/json"}
+        payload = None
+        if token := self._token():
+            sent["Authorization"] = f"Bearer {token}"
+        if body is not None:
+            payload = json.dumps(body, allow_nan=False).encode()
+            sent["Content-Type"] = "application/json"
+        if method not in {"GET", "HEAD"}:
+            sent["Idempotency-Key"] = os.urandom(16).hex()
+        return Request(method, self._prefix + path, payload, sent | dict(headers or {}))
+
+    def _token(self) -> str:
+        text = self._given
+        if self._token_file:
+            try:
+                text = Path(self._token_file).read_text(encoding="ascii").strip()
+            except (OSError, ValueError) as problem:
+                said = problem.strerror if isinstance(problem, OSError) else "it is no ASCII text"
+                raise UsageError(
+                    f"SETPOINT_TOKEN_FILE={self._token_file} cannot be read: {said}.",
+                    hint="name a file that holds the token alone and that this account may read",
+                ) from None
+        if (text or self._token_file) and not _TOKEN.fullmatch(text):
+            raise UsageError("the API token is empty or holds a character that no token has.")
+        return text
+
+    def _may_send_token(self, plain_http_host: str) -> bool:
+        return self._encrypted or bool(_LOOPBACK.fullmatch(self._host)) or self._host == plain_http_host
+
+    def _attempt(self, request: Request, deadline: float) -> Answer:
+        """Ask once; a kept connection that the plane has closed meanwhile does not count as an attempt."""
+        limit = Limit(self.patience.read_s, deadline)
+        kept = self._kept()
+        if kept:
+            try:
+                return self._exchange(kept, request, limit)
+            except ConnectionError:
+                pass
+        return self._exchange(self._connection(), request, limit)
+
+    def _exchange(self, connection: HTTPConnection, request: Request, limit: Limit) -> Answer:
+        try:
+            self._connected(connection, limit)
+            answer = received(send(connection, request, limit))
+        except BaseException:
+            connection.close()  # half an answer may be in it: never to be used again
+            raise
+        if connection.sock and len(self._idle) < _IDLE_CONNECTIONS:
+            self._idle.append(connection)
+        else:
+            connection.close()
+        return answer
+
+    def _connected(self, connection: HTTPConnection, limit: Limit) -> socket.socket:
+        if connection.sock is None:
+            connection.timeout = min(self.patience.connect_s, limit())
+            connection.connect()
+        sock: socket.socket = connection.sock
+        return sock
+
+    def _connection(self) -> HTTPConnection:
+        if self._tls:
+            return HTTPSConnection(self._host, self._port, context=self._tls)
+        return HTTPConnection(self._host, self._port)
+
+    def _kept(self) -> HTTPConnection | None:
+        if self._pid != os.getpid():  # a fork shares its parent's sockets: leave them to the parent
+            self._idle, self._pid = [], os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _pause_s(self, attempt: int, answer: Answer | None) -> float:
+        ceiling = min(self.patience.longest_pause_s, self.patience.pause_s * 2.0 ** (attempt - 1))
+        jittered = random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, hides nothing
+        asked = _retry_after_s(answer.headers.get("retry-after", "")) if answer else None
+        return jittered if asked is None else asked + jittered
+
+
+def _address(url: str) -> tuple[str, str, int | None, str]:
+    """Return the address in its plain form, its host, port and path prefix; never echoes credentials."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise UsageError("SETPOINT_URL is no address.", hint="use a form such as https://HOST:PORT") from None
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("SETPOINT_URL holds credentials.", hint="give the token as SETPOINT_TOKEN_FILE")
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
+        # What is no address may hold a password anywhere.
+        said = "" if "@" in url else f"={url.partition('?')[0]}"
+        raise UsageError(
+            f"SETPOINT_URL{said} is no address of a plane.",
+            hint="use a form such as https://HOST:PORT",
+        )
+    prefix = parts.path.rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{prefix}", host, port, prefix
+
+
+def _retry_after_s(text: str) -> float | None:
+    """Return the seconds that a ``Retry-After`` asks for, from a number or an HTTP date."""
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _no_stream(url: str, kind: str) -> IntegrityError:
+    return IntegrityError(
+        f"{url} answers with {kind} where a stream of events was asked for.",
+        hint="check that SETPOINT_URL is the plane's own address",
+        plane=url,
+    )

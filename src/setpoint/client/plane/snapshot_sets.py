@@ -1,0 +1,92 @@
+"""RESOLVE: a snapshot set from the plane: several contexts, resolved there at one instant.
+
+Guarantees: what leaves here was received whole, has the hash that names it, holds exactly the contexts
+that were asked for, and fits the catalogues of this process. The last known good set is used as the last
+known good snapshot is: aloud, and only when the plane is out of reach (see ``plane_snapshots``).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from setpoint.client.environment import check_agreement
+from setpoint.client.fallbacks import this_program
+from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.plane.last_known_good import keep, place, recall_set
+from setpoint.client.plane.snapshots import WHO_ANSWERS, client_header, received_text
+from setpoint.client.snapshot_set import named, parse_snapshot_set, with_base
+from setpoint.errors import HashMismatch, InvalidContext, UnavailableError
+from setpoint.observe.events import EventLog, LastKnownGoodUsed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from setpoint.client.plane.connection import Plane
+    from setpoint.client.plane.messages import Answer
+    from setpoint.client.snapshot_set import SnapshotSet
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.settings import Settings
+
+
+def pin_set_from(
+    plane: Plane,
+    contexts: Iterable[Mapping[str, str]],
+    catalogues: Catalogues,
+    settings: Settings,
+    environ: Mapping[str, str],
+) -> HyperparamsSet:
+    """Return the newest values of several contexts, or aloud the last known good ones.
+
+    Raises:
+        PlaneUnavailable: out of reach, and nothing is kept that could be trusted.
+        IntegrityError, InvalidContext, ForbiddenError: see ``plane_snapshots``; never papered over.
+    """
+    asked, events = with_base(contexts), EventLog(settings.events)
+    file = place(settings.home, plane.url, asked)
+    try:
+        answer = plane.request(
+            "POST", "/v1/snapshot-sets", {"contexts": asked}, {"Setpoint-Client": client_header()}
+        )
+    except UnavailableError as problem:
+        kept = recall_set(file, plane.url, asked)
+        if kept is None:
+            raise
+        values = _judged(kept[0], catalogues, events, environ, settings.run)
+        _say(events, plane.url, values, int(time.time() - kept[1]), problem.code)
+        return values
+    found, body = _received(answer, plane.url, asked)
+    values = _judged(found, catalogues, events, environ, settings.run)
+    keep(file, plane.url, body, None)
+    return values
+
+
+def _say(events: EventLog, url: str, values: HyperparamsSet, age_sec: int, reason: str) -> None:
+    events.emit(
+        LastKnownGoodUsed(
+            plane=url, snapshot=values.snapshots.base.hash, age_sec=max(age_sec, 0), reason=reason
+        )
+    )
+
+
+def _received(answer: Answer, url: str, asked: Sequence[Mapping[str, str]]) -> tuple[SnapshotSet, str]:
+    origin = f"plane {url}"
+    body = received_text(answer, origin)
+    found = parse_snapshot_set(body, origin)
+    if answer.headers.get("setpoint-snapshot-set", found.hash) != found.hash:
+        raise HashMismatch(f"{origin}: the body is not the set that its header names.", hint=WHO_ANSWERS)
+    if list(map(dict, found.contexts)) != list(asked):
+        raise InvalidContext(
+            f"{origin} was asked for {'; '.join(map(named, asked))}, "
+            f"and answers for {'; '.join(map(named, found.contexts))}.",
+            hint=WHO_ANSWERS,
+        )
+    return found, body
+
+
+def _judged(
+    found: SnapshotSet, catalogues: Catalogues, events: EventLog, environ: Mapping[str, str], run: str
+) -> HyperparamsSet:
+    values = HyperparamsSet(found, catalogues, events, this_program(run))
+    check_agreement(environ, found.base, catalogues)
+    return values

@@ -1,0 +1,138 @@
+"""RESOLVE: where the values of a process come from.
+
+The file that ``SETPOINT_SNAPSHOT_SET`` or ``SETPOINT_SNAPSHOT`` names (``setpoint run`` exports it), else
+the plane at ``SETPOINT_URL``,
+else the bare environment, labelled unverified. Guarantees: what is returned was checked against the
+catalogues, the expected hash and the context. Refuses variables that disagree with the file or the plane.
+What speaks HTTP is imported by the first pin that needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.client.environment import ORIGIN, check_agreement, environment_snapshot
+from setpoint.client.fallbacks import this_program
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.snapshot import Snapshot, read_snapshot
+from setpoint.client.snapshot_set import SnapshotSet, read_snapshot_set, set_of
+from setpoint.declare.loading import load_catalogues
+from setpoint.errors import InvalidContext
+from setpoint.observe.events import EventLog
+from setpoint.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from setpoint.client.plane.connection import Patience
+    from setpoint.client.plane.snapshots import PlaneSource
+    from setpoint.declare.catalogue import Catalogues
+
+
+def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> Hyperparams:
+    """Read and check the snapshot that an environment names or is; raises as ``pin`` does."""
+    settings = Settings.from_environ(environ)
+    catalogues = load_catalogues(settings.catalogues)
+    if settings.url and not (settings.snapshot or settings.snapshot_set):
+        source = plane_source(context, environ, settings, catalogues)
+        source.events = log = _log(settings)
+        with source.plane:
+            return _noted(source.pin().hyperparams, log, settings)
+    snapshots = _here(settings, environ, catalogues)
+    # A process that names no context takes whichever it was given; of a set, its base.
+    base = dict(snapshots.base.context)
+    snapshot = _member(snapshots, {**base, **context} if settings.snapshot_set else base)
+    _check_context(context, snapshot)
+    log = _log(settings)
+    return _noted(Hyperparams(snapshot, catalogues, log, this_program(settings.run)), log, settings)
+
+
+def _log(settings: Settings) -> EventLog:
+    """Return where a program's events go: beside its own log to the plane, when one is set."""
+    if not settings.url:
+        return EventLog(settings.events)
+    from setpoint.client.plane.courier import program_log  # noqa: PLC0415 - see the module
+
+    return program_log(settings)
+
+
+def _noted(hyperparams: Hyperparams, log: EventLog, settings: Settings) -> Hyperparams:
+    if settings.url:
+        from setpoint.client.plane.courier import note_pinned  # noqa: PLC0415 - see the module
+
+        note_pinned(log, settings, hyperparams.hash)
+    return hyperparams
+
+
+def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping[str, str]) -> HyperparamsSet:
+    """Read and check the snapshot set that an environment names; raises as ``pin_set`` does."""
+    settings = Settings.from_environ(environ)
+    catalogues = load_catalogues(settings.catalogues)
+    asked = [dict(context) for context in contexts] or [{}]
+    for context in asked:
+        catalogues.scopes(context)
+    if settings.url and not (settings.snapshot or settings.snapshot_set):
+        from setpoint.client.plane.connection import Plane  # noqa: PLC0415 - see the module
+        from setpoint.client.plane.snapshot_sets import pin_set_from  # noqa: PLC0415 - see the module
+
+        with Plane.from_settings(settings) as plane:
+            return pin_set_from(plane, asked, catalogues, settings, environ)
+    snapshots = _here(settings, environ, catalogues)
+    for context in asked:
+        _member(snapshots, {**snapshots.base.context, **context})
+    log = _log(settings)
+    values = HyperparamsSet(snapshots, catalogues, log, this_program(settings.run))
+    _noted(values.base, log, settings)
+    return values
+
+
+def _here(settings: Settings, environ: Mapping[str, str], catalogues: Catalogues) -> SnapshotSet:
+    """Return what was pinned before this process began: a set, or one snapshot as a set of one."""
+    if settings.snapshot_set:
+        found = read_snapshot_set(settings.snapshot_set, settings.snapshot_set_hash)
+    elif settings.snapshot:
+        found = set_of([read_snapshot(settings.snapshot, settings.snapshot_hash)], settings.snapshot)
+    else:
+        return set_of([environment_snapshot(environ, catalogues)], ORIGIN)
+    check_agreement(environ, found.base, catalogues)
+    return found
+
+
+def _member(snapshots: SnapshotSet, context: Mapping[str, str]) -> Snapshot:
+    try:
+        return snapshots.for_context(context)
+    except InvalidContext as problem:
+        asked = ",".join(f"{name}={value}" for name, value in context.items())
+        problem.hint = f"run it under `setpoint run --contexts {asked} -- ...`"
+        raise
+
+
+def plane_source(
+    context: Mapping[str, str],
+    environ: Mapping[str, str],
+    settings: Settings,
+    catalogues: Catalogues,
+    patience: Patience | None = None,
+) -> PlaneSource:
+    """Return what fetches this context's snapshot from the plane at ``SETPOINT_URL``.
+
+    Raises:
+        InvalidContext: the catalogues declare no such dimension.
+    """
+    from setpoint.client.plane.connection import Plane  # noqa: PLC0415 - see the module
+    from setpoint.client.plane.snapshots import PlaneSource  # noqa: PLC0415 - see the module
+
+    catalogues.scopes(context)
+    return PlaneSource(Plane.from_settings(settings, patience), context, catalogues, settings, environ)
+
+
+def _check_context(context: Mapping[str, str], snapshot: Snapshot) -> None:
+    for dimension, value in context.items():
+        found = snapshot.context.get(dimension)
+        if found != value:
+            raise InvalidContext(
+                f"this process asks for {dimension}={value}, but snapshot {snapshot.origin} "
+                f"was made for {dimension}={found}.",
+                hint=f"run it under `setpoint run --context {dimension}={value} -- ...`",
+            )

@@ -1,0 +1,331 @@
+"""RESOLVE: a long-lived worker's values, which move only when the worker says so.
+
+Two daemon threads follow the plane. One holds the stream of changes open and only ever says "look again";
+the other looks: it fetches, verifies and lays ready. ``boundary()`` puts what lies ready in force.
+
+Guarantees: values change at ``boundary()`` only, all or none, and only to a snapshot that was verified as a
+pin is; no change is lost, because each look asks for the newest state: after every event (of at least that
+revision), after each reconnection, and every ``poll_s`` seconds whatever the stream does. A connection that
+says nothing for 45 s (heartbeats come each 15 s) is taken for dead. A plane that goes away, or offers what
+cannot be accepted, leaves the values as they are; that is said once and visible as ``stale()``.
+
+Refuses to watch in a process that ``setpoint run`` pinned, and to switch in a forked child, where the threads
+are not: watch again there. Safe from several threads; to read several values of one state while another
+thread may call ``boundary()``, take ``current`` once and read from that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from threading import Condition, Event, Thread
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from setpoint.client.plane.event_stream import EventParser, StreamEvent
+from setpoint.client.plane.snapshots import client_id, host
+from setpoint.client.sources import plane_source
+from setpoint.declare.loading import load_catalogues
+from setpoint.errors import SetpointError, UnavailableError, UsageError
+from setpoint.observe.events import PlaneBack, PlaneLost, SnapshotRefused, SnapshotSwitched
+from setpoint.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from setpoint.client.hyperparams import Hyperparams
+    from setpoint.client.plane.snapshots import Held, PlaneSource
+    from setpoint.client.plane.wire import Stream
+
+    _Values = Hyperparams  # what a Watch is to its reader; its values are those of `current`
+else:
+    _Values = object
+
+
+class Pace(NamedTuple):
+    """How a watch waits, in seconds."""
+
+    poll_s: float = 60.0
+    report_s: float = 60.0
+    #: The longest silence of a stream that lives.
+    silence_s: float = 45.0
+    #: Before the first reconnection, jittered; doubles with each failure.
+    pause_s: float = 1.0
+    longest_pause_s: float = 30.0
+    #: How long ``close`` waits for each thread.
+    parting_s: float = 2.0
+
+
+class Switch(NamedTuple):
+    """What a boundary changed."""
+
+    #: The hash of the snapshot that was in force.
+    before: str
+    #: The hash of the snapshot that is in force now.
+    after: str
+    #: The newest revision the plane knew; None when it did not say.
+    revision: int | None
+    #: The keys whose values differ, sorted; empty when only authors or revisions do.
+    changed: tuple[str, ...]
+
+
+class Watch(_Values):
+    """The values in force, with the whole interface of ``Hyperparams``, and the boundary that moves them.
+
+    Made by ``setpoint.watch``. It runs until ``close`` or the end of a ``with`` block.
+    """
+
+    def __init__(self, source: PlaneSource, held: Held, run: str, pace: Pace) -> None:
+        self._source, self._run, self._pace = source, run, pace
+        self._pid = os.getpid()
+        self._held = self._newest = held
+        self._changed, self._closing = Condition(), Event()
+        self._look_now = False
+        #: The newest revision that an event told of and no answer has known yet.
+        self._wanted: int | None = None
+        self._look_at = time.monotonic() + self._pause(pace.poll_s)
+        self._report_at = 0.0
+        self._failures = 0
+        self._complaint = "" if held.is_confirmed else UnavailableError.code
+        self._stream: Stream | None = None
+        self._threads = [
+            Thread(target=self._keep_listening, name="setpoint-watch-stream", daemon=True),
+            Thread(target=self._keep_looking, name="setpoint-watch-fetch", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._held.hyperparams, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def current(self) -> Hyperparams:
+        """The values in force, as an object that no boundary changes."""
+        return self._held.hyperparams
+
+    @property
+    def revision(self) -> int | None:
+        """The newest revision that the plane knew when it gave the values in force."""
+        return self._held.revision
+
+    @property
+    def stale_since(self) -> datetime | None:
+        """When the plane was last heard, if the newest attempt to hear it failed; else None."""
+        return datetime.fromtimestamp(self._newest.confirmed_at, UTC) if self._complaint else None
+
+    def stale(self) -> bool:
+        """Say whether the plane may have newer values that this process does not know of."""
+        return bool(self._complaint)
+
+    def boundary(self) -> Switch | None:
+        """Put the newest verified snapshot in force, all of it; return what changed, or None for nothing.
+
+        Never waits for the plane. After ``close`` nothing changes any more.
+
+        Raises:
+            UsageError: this process is a fork of the one that watches.
+        """
+        if os.getpid() != self._pid:
+            raise UsageError(
+                "this watch was made before the process forked.", hint="call setpoint.watch() in the child"
+            )
+        with self._changed:
+            before, self._held = self._held, self._newest
+            if before.etag == self._held.etag:
+                return None
+            after, self._report_at = self._held, 0.0
+            self._changed.notify_all()
+        switch = Switch(
+            before.hyperparams.hash, after.hyperparams.hash, after.revision, _differing(before, after)
+        )
+        self._source.events.emit(
+            SnapshotSwitched(
+                plane=self._source.plane.url,
+                before=switch.before,
+                snapshot=switch.after,
+                revision=switch.revision,
+                changed=len(switch.changed),
+            )
+        )
+        return switch
+
+    def close(self) -> None:
+        """Stop following the plane; values stay readable. May be called twice."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+            stream = self._stream
+        if stream:
+            stream.close()
+        for thread in self._threads:
+            thread.join(self._pace.parting_s)
+        self._source.plane.close()
+
+    def _keep_looking(self) -> None:
+        while True:
+            with self._changed:
+                while not self._closing.is_set() and (wait_s := self._idle_s()) > 0:
+                    self._changed.wait(wait_s)
+                if self._closing.is_set():
+                    return
+                looks = self._look_now or time.monotonic() >= self._look_at
+                self._look_now = False
+            if looks:
+                self._look()
+            if time.monotonic() >= self._report_at:
+                self._report()
+
+    def _idle_s(self) -> float:
+        return 0.0 if self._look_now else min(self._look_at, self._report_at) - time.monotonic()
+
+    def _look(self) -> None:
+        wanted = self._wanted
+        try:
+            newest = self._source.refetch(self._newest, wanted)
+        except Exception as problem:  # noqa: BLE001 - a thread that dies would end the watch in silence
+            self._failed(problem)
+            return
+        with self._changed:
+            self._newest, self._failures = newest, 0
+            if self._wanted == wanted:
+                self._wanted = None
+            self._look_at = time.monotonic() + self._pause(self._pace.poll_s)
+            was_complaining, self._complaint = bool(self._complaint), ""
+        if was_complaining:
+            plane, snapshot = self._source.plane.url, self._held.hyperparams.hash
+            self._source.events.emit(PlaneBack(plane=plane, snapshot=snapshot))
+
+    def _failed(self, problem: Exception) -> None:
+        """Keep everything as it is, try again soon, and say each new reason once."""
+        code = problem.code if isinstance(problem, SetpointError) else SetpointError.code
+        with self._changed:
+            self._failures += 1
+            self._look_at = time.monotonic() + self._backoff(self._failures, self._pace.pause_s)
+            is_new, self._complaint = code != self._complaint, code
+        if not is_new:
+            return
+        plane, snapshot = self._source.plane.url, self._held.hyperparams.hash
+        if isinstance(problem, UnavailableError):
+            self._source.events.emit(PlaneLost(plane=plane, snapshot=snapshot, reason=code))
+        else:
+            said = problem.message if isinstance(problem, SetpointError) else repr(problem)
+            self._source.events.emit(
+                SnapshotRefused(plane=plane, snapshot=snapshot, reason=code, problem=said)
+            )
+
+    def _keep_listening(self) -> None:
+        parser = EventParser("" if self._held.revision is None else str(self._held.revision))
+        failures = 0
+        while not self._closing.is_set():
+            parser = EventParser(parser.last_event_id)
+            with suppress(SetpointError):  # what it means for the values, the next look says
+                self._listen(parser)
+            self._look_again(None)  # the plane may be gone: find out now
+            failures = 0 if parser.retry_ms is not None else failures + 1
+            first_s = self._pace.pause_s if parser.retry_ms is None else parser.retry_ms / 1000
+            self._closing.wait(self._backoff(failures, first_s))
+
+    def _listen(self, parser: EventParser) -> None:
+        """Hold one stream until it ends."""
+        query = urlencode(self._source.context, quote_via=quote)
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if parser.last_event_id:
+            headers["Last-Event-ID"] = parser.last_event_id
+        path = "/v1/stream" + (f"?{query}" if query else "")
+        stream = self._source.plane.stream(path, headers, self._pace.silence_s)
+        with self._changed:
+            self._stream = stream
+        if self._closing.is_set():
+            stream.close()
+        try:
+            self._look_again(None)  # at what happened while nobody listened
+            for chunk in stream.chunks():
+                for event in parser.feed(chunk):
+                    self._look_again(_revision(event))
+        finally:
+            stream.close()
+
+    def _look_again(self, revision: int | None) -> None:
+        with self._changed:
+            if revision is not None and revision > (self._newest.revision or 0):
+                self._wanted = max(revision, self._wanted or 0)
+            self._look_now = True
+            self._changed.notify_all()
+
+    def _report(self) -> None:
+        """Tell the plane what is in force here; nobody waits for that, so no failure matters."""
+        held = self._held
+        self._report_at = time.monotonic() + self._pause(self._pace.report_s)
+        if self._complaint:
+            return
+        with suppress(SetpointError):
+            self._source.plane.request(
+                "PUT",
+                f"/v1/holders/{client_id()}",
+                {
+                    "snapshot": held.hyperparams.hash,
+                    "context": self._source.context,
+                    "host": host(),
+                    "pid": os.getpid(),
+                    "run": self._run,
+                    "revision": held.revision or 0,
+                },
+            )
+
+    @staticmethod
+    def _pause(longest_s: float) -> float:
+        return longest_s * random.uniform(0.8, 1.0)  # noqa: S311 - a thousand workers must not ask at once
+
+    def _backoff(self, failures: int, first_s: float) -> float:
+        return self._pause(min(self._pace.longest_pause_s, first_s * 2.0 ** min(failures, 16)))
+
+
+def start_watch(context: Mapping[str, str], environ: Mapping[str, str], run: str, poll_s: float) -> Watch:
+    """Pin, then follow; see ``setpoint.watch``."""
+    settings = Settings.from_environ(environ)
+    if settings.snapshot:
+        raise UsageError(
+            "this process is pinned to a file (SETPOINT_SNAPSHOT), so its values cannot move.",
+            hint="use setpoint.pin(), or start it without `setpoint run`",
+        )
+    if not settings.url:
+        raise UsageError("there is no plane to watch.", hint="set SETPOINT_URL")
+    if not poll_s > 0:
+        raise UsageError(f"poll_s={poll_s} is no positive number of seconds.")
+    source = plane_source(context, environ, settings, load_catalogues(settings.catalogues))
+    try:
+        held = source.pin(run)
+    except BaseException:
+        source.plane.close()
+        raise
+    return Watch(source, held, run, Pace(poll_s=poll_s))
+
+
+def _revision(event: StreamEvent) -> int | None:
+    """Return the revision that an event tells of; None for "something changed"."""
+    try:
+        revision = json.loads(event.data)["revision"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return revision if isinstance(revision, int) and not isinstance(revision, bool) else None
+
+
+def _differing(before: Held, after: Held) -> tuple[str, ...]:
+    old, new = before.hyperparams.snapshot.document, after.hyperparams.snapshot.document
+    return tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)))

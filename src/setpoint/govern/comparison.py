@@ -1,0 +1,170 @@
+"""GOVERN: what recorded runs say: their verdict, and how two of them differ.
+
+Guarantees: everything is read from the database, where a run, its snapshot and its results join; the
+rule is the one the run recorded before it started.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from setpoint.client.snapshot_set import named
+from setpoint.declare.document import Edit, diff, parse_text
+from setpoint.govern.verdict import Rule, Verdict, judge, unjudged
+from setpoint.record.runs import read_run, read_units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from setpoint.store.database import Database
+
+
+_UNIT = ("symbol", "model", "timeframe", "variant", "fold")
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run with everything that was recorded of it."""
+
+    row: dict[str, Any]
+    #: The declared units in their order, each with its context and the hash of its snapshot.
+    units: list[dict[str, Any]]
+    #: The snapshots of the run by context, the base first: context, hash, layers and text.
+    contexts: list[dict[str, Any]]
+    results: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+    verdict: Verdict
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return str(self.row["id"])
+
+
+def view_run(database: Database, run: str) -> RunView:
+    """Read a run and judge it; ``latest`` names the newest.
+
+    Raises:
+        UnknownRun: there is none.
+    """
+    row = read_run(database, run)
+    results = database.fetch_all("list_results", run_id=row["id"])
+    failures = database.fetch_all("list_failures", run_id=row["id"])
+    scored = [{**result, "auc_val": result["metrics"]["val"]["auc"]} for result in results]
+    units = read_units(database, row["id"])
+    contexts = database.fetch_all("list_contexts", run_id=row["id"])
+    declared = [tuple(unit[name] for name in _UNIT) for unit in units]
+    verdict = judge(declared, scored, Rule(**row["plan"]["rule"]))
+    if exercise := row["plan"].get("exercise"):
+        verdict = unjudged(verdict, f"an exercise of the fallback of {exercise['key']} is no canary")
+    return RunView(row, units, contexts, results, failures, verdict)
+
+
+def verdict_document(view: RunView) -> dict[str, Any]:
+    """Return a verdict as scripts read it."""
+    judged = view.verdict
+    return {
+        "run": view.run,
+        "data": view.row["data_label"],
+        "outcome": judged.outcome,
+        "cause": judged.cause,
+        "reasons": list(judged.reasons),
+        "variant": judged.variant,
+        "aggregation": judged.rule.aggregation,
+        "replication": judged.replication._asdict(),
+        "rule": judged.rule._asdict(),
+        "models": [
+            {
+                "model": model.model,
+                "f1": model.f1,
+                "always_buy": model.always_buy,
+                "skill": model.skill,
+                "auc": model.auc,
+                "assets": [asset._asdict() for asset in model.assets],
+            }
+            for model in judged.models
+        ],
+    }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two runs differ; the first is the old one."""
+
+    old: RunView
+    new: RunView
+    #: Of the bases: what concerns every unit, unless an overlay of its own says otherwise.
+    configuration: tuple[Edit, ...]
+    #: What differs for a context beyond that, with how people write the context.
+    overlays: tuple[tuple[str, Edit], ...]
+    #: Per unit and parameter: what the fitted models held.
+    effective: tuple[tuple[str, Edit], ...]
+    #: Facts of the runs themselves that differ: data, versions, commit, threads.
+    circumstances: tuple[tuple[str, Any, Any], ...]
+    #: Units whose models are identical, and units that both runs have.
+    identical: int
+    shared: int
+
+
+def compare_runs(database: Database, old: str, new: str) -> Comparison:
+    """Compare configuration, effective parameters and metrics of two runs."""
+    first, second = view_run(database, old), view_run(database, new)
+    pairs = _pairs(first, second)
+    base = tuple(diff(_documents(first)[0], _documents(second)[0]))
+    return Comparison(
+        first,
+        second,
+        base,
+        tuple(_overlay_edits(first, second, base)),
+        tuple(
+            (f"{a['symbol']} {a['model']} fold {a['fold']}", edit)
+            for a, b in pairs
+            for edit in diff(a["effective_params"], b["effective_params"])
+        ),
+        tuple(_circumstances(first.row, second.row)),
+        sum(a["model_hash"] == b["model_hash"] for a, b in pairs),
+        len(pairs),
+    )
+
+
+def _documents(view: RunView) -> list[dict[str, Any]]:
+    """Return the documents of a run in the order of its contexts, the base first."""
+    return [parse_text(one["text"]) for one in view.contexts]
+
+
+def _overlay_edits(first: RunView, second: RunView, base: Iterable[Edit]) -> Iterator[tuple[str, Edit]]:
+    """Yield what differs between the documents of units that both runs have, where the bases do not."""
+    everywhere = set(base)
+    olds, news = (
+        {named(one["context"]): parse_text(one["text"]) for one in view.contexts} for view in (first, second)
+    )
+    for old, new in _shared_contexts(first, second):
+        own = (edit for edit in diff(olds[old], news[new]) if edit not in everywhere)
+        yield from ((new, edit) for edit in own)
+
+
+def _shared_contexts(first: RunView, second: RunView) -> list[tuple[str, str]]:
+    """Return, each once, the contexts that the same unit has in both runs."""
+    olds, news = (
+        {tuple(unit[name] for name in _UNIT): named(unit["context"]) for unit in view.units}
+        for view in (first, second)
+    )
+    return list(dict.fromkeys((olds[unit], news[unit]) for unit in olds if unit in news))
+
+
+def _pairs(first: RunView, second: RunView) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    others = {tuple(result[name] for name in _UNIT): result for result in second.results}
+    keyed = ((tuple(result[name] for name in _UNIT), result) for result in first.results)
+    return [(result, others[key]) for key, result in keyed if key in others]
+
+
+def _circumstances(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    names = ("set_hash", "snapshot_hash", "data_hash", "data_label", "git_commit", "seed", "threads", "host")
+    changed = [(name, old[name], new[name]) for name in names if old[name] != new[name]]
+    packages = sorted(old["versions"].keys() | new["versions"].keys())
+    return changed + [
+        (f"version of {package}", old["versions"].get(package), new["versions"].get(package))
+        for package in packages
+        if old["versions"].get(package) != new["versions"].get(package)
+    ]

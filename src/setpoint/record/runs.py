@@ -1,0 +1,319 @@
+"""CHANGE: runs and results in the database: recorded once, read back whole.
+
+Guarantees: every call may be repeated; a unit delivered twice is one row. Each result joins its unit, the
+unit its run, and both their snapshots, by foreign keys that cannot be empty. Both doors record through the
+same three functions: ``DatabaseRecorder``, which implements ``train.sweep.Recorder`` without importing it,
+and the plane's. Refuses a unit that its run does not declare, and a result made with another snapshot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from setpoint.change.invariants import violations
+from setpoint.client.spool import deliver_spool
+from setpoint.declare.document import parse_text
+from setpoint.errors import ConflictError, HashMismatch, InvalidValue, UnknownRun
+from setpoint.record.events import Line, record_events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from setpoint.change.identity import Author
+    from setpoint.client.snapshot import Snapshot
+    from setpoint.client.snapshot_set import SnapshotSet
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.store.database import Database, Transaction
+
+#: Names the newest run wherever a run is asked for.
+LATEST = "latest"
+#: The kind of finding that an invariant is which a trial's suggestion broke.
+BREAKS_INVARIANT = "breaks_invariant"
+_UNIT = ("symbol", "model", "timeframe", "variant", "fold")
+#: Columns of a run that are fields of its plan.
+_TOLD = ("versions", "git_commit", "seed", "processes", "threads", "universe", "host")
+
+
+class DatabaseRecorder:
+    """Records a sweep straight into PostgreSQL.
+
+    ``plan`` is a ``setpoint.train.plan.Plan`` and ``entry`` a journal entry; both are described there.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        catalogues: Catalogues,
+        author: Author,
+        spool_of: Callable[[str], Path] | None = None,
+    ) -> None:
+        self._database = database
+        self._catalogues = catalogues
+        self._author = author
+        #: The folder of a run's event spool; None when its events go elsewhere.
+        self._spool_of = spool_of
+
+    def start(self, plan: Any, snapshots: SnapshotSet) -> None:
+        """Record the run and the snapshots it pins; a resumed run is running again."""
+        with self._database.transaction() as transaction:
+            record_start(transaction, asdict(plan), snapshots, self._author.name)
+
+    def deliver(self, plan: Any, entry: Mapping[str, Any]) -> None:
+        """Record one unit: its result with its trials, or its failure, in one transaction."""
+        with self._database.transaction() as transaction:
+            record_unit(transaction, self._catalogues, plan.run, entry)
+
+    def finish(self, plan: Any, outcome: Mapping[str, Any]) -> None:
+        """Record the run's events, how it ended, which keys it read and which fallbacks it used."""
+        if self._spool_of:
+            deliver_spool(self._record_events, self._spool_of(plan.run))
+        with self._database.transaction() as transaction:
+            record_outcome(transaction, plan.run, outcome)
+
+    def _record_events(self, source: str, events: list[dict[str, Any]]) -> dict[str, Any]:
+        lines = [Line(event["sequence"], event["line"]) for event in events]
+        with self._database.transaction() as transaction:
+            return asdict(record_events(transaction, source, lines))
+
+
+def record_start(
+    transaction: Transaction, plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str
+) -> None:
+    """Record a run, its units and their snapshots, before the first; a run that goes on is running again.
+
+    Args:
+        transaction: of whoever reports.
+        plan: as in the run's ``plan.json``.
+        snapshots: the set it pins.
+        started_by: who starts it; a run that is known keeps who started it.
+
+    Raises:
+        HashMismatch: the plan names another set, or another base.
+        InvalidContext: the set lacks the context of a unit.
+        ConflictError: the run is known, with another plan.
+        ForbiddenError: it is another account's.
+    """
+    _require_pinned(plan, snapshots)
+    row, units = _run_row(plan, snapshots, started_by), _unit_rows(plan, snapshots)
+    # In one order for everybody: two runs with the same snapshots must not wait for each other.
+    for digest, text in sorted({snapshot.hash: snapshot.text for snapshot in snapshots.snapshots}.items()):
+        transaction.execute("insert_snapshot", hash=digest, text=text)
+    transaction.execute("insert_snapshot_set", hash=snapshots.hash, text=snapshots.text)
+    if transaction.execute("insert_run", **row):
+        for context in _context_rows(snapshots):
+            transaction.execute("insert_context", run_id=plan["run"], **context)
+        transaction.execute("insert_units", run_id=plan["run"], units=units)
+    else:
+        known = transaction.fetch_one("read_run", id=plan["run"]) or {}
+        _require_same(row | {"units": units}, known | {"units": read_units(transaction, plan["run"])})
+    _update(transaction, plan["run"], state="running", finished_at=None)
+
+
+def read_units(reader: Database | Transaction, run: str) -> list[dict[str, Any]]:
+    """Return the units that a run declares, in its order, each with its context and snapshot."""
+    return reader.fetch_all("list_units", run_id=run)
+
+
+def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entry: Mapping[str, Any]) -> None:
+    """Record one unit of a recorded run: its result with its trials, or its failure.
+
+    Trials are judged here, by the invariants in force: a broken one is recorded, not refused.
+
+    Raises:
+        UnknownRun: no such run is recorded.
+        InvalidValue: the run does not declare this unit, or the result tells another one.
+        HashMismatch: the result was made with another snapshot than the run pins for the unit.
+        ForbiddenError: the run is another account's.
+    """
+    if transaction.fetch_one("read_run", id=run) is None:
+        raise _unknown(run)
+    unit = dict(zip(_UNIT, entry["unit"], strict=True))
+    row = transaction.fetch_one("read_unit", run_id=run, **unit)
+    if row is None:
+        raise InvalidValue(f"run {run} declares no unit {' '.join(map(str, unit.values()))}.")
+    if "failure" in entry:
+        transaction.execute("insert_failure", run_id=run, **unit, **entry["failure"])
+        return
+    result = dict(entry["result"])
+    _require_own(run, row["snapshot_hash"], unit, result)
+    trials = result.pop("trials")
+    judge = partial(_broken, catalogues, parse_text(row["text"]), unit)
+    broken = {trial["trial"]: judge(trial["params"]) for trial in trials}
+    result["findings"] = [*result["findings"], *_as_findings(broken.get(result["trial_id"], []))]
+    transaction.execute("insert_result", run_id=run, **result)
+    transaction.execute_many(
+        "insert_trial",
+        [{"run_id": run, **unit, **_judged(trial, broken[trial["trial"]])} for trial in trials],
+    )
+
+
+def record_outcome(transaction: Transaction, run: str, outcome: Mapping[str, Any]) -> None:
+    """Record how a run ended: ``state``, ``read_keys`` and ``fallbacks``, units by key.
+
+    Raises:
+        UnknownRun: no such run is recorded.
+        ForbiddenError: the run is another account's.
+    """
+    if not _update(transaction, run, **outcome, finished_at=datetime.now(UTC)):
+        raise _unknown(run)
+
+
+def _update(
+    transaction: Transaction,
+    run: str,
+    *,
+    state: str,
+    finished_at: datetime | None,
+    read_keys: list[str] | None = None,
+    fallbacks: dict[str, int] | None = None,
+) -> int:
+    return transaction.execute(
+        "update_run_state",
+        id=run,
+        state=state,
+        finished_at=finished_at,
+        read_keys=read_keys,
+        fallbacks=fallbacks,
+    )
+
+
+def _require_pinned(plan: Mapping[str, Any], snapshots: SnapshotSet) -> None:
+    for name, there in (("set_hash", snapshots.hash), ("snapshot_hash", snapshots.base.hash)):
+        if plan[name] != there:
+            raise HashMismatch(
+                f"run {plan['run']} is planned with {name} {plan[name][:12]}, not {there[:12]}.",
+                hint="send the snapshot set that the run pins",
+            )
+
+
+def _require_same(planned: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for name in ("set_hash", "units", "plan", "data_hash", "seed"):
+        if planned[name] != known[name]:
+            raise ConflictError(
+                f"run {planned['id']} is recorded with another {name}.", hint="start a new run"
+            )
+
+
+def _require_own(run: str, pinned: str, unit: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    told = {name: result[name] for name in _UNIT}
+    if told != unit:
+        raise InvalidValue(f"the result is of {told}, its entry of {dict(unit)}.")
+    if result["snapshot_hash"] != pinned:
+        raise HashMismatch(
+            f"the result was made with snapshot {result['snapshot_hash'][:12]}, "
+            f"but run {run} pins {pinned[:12]} for this unit.",
+            hint="a unit trains with one snapshot: start another run",
+        )
+
+
+def _broken(
+    catalogues: Catalogues,
+    document: Mapping[str, Any],
+    unit: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Judge a trial's suggestion as if it were the document."""
+    values = {}
+    for declared in catalogues.groups.get((unit["model"], unit["timeframe"]), ()):
+        if declared.parameter.name in params:
+            values[declared.name] = params[declared.parameter.name]
+        elif declared.name in document:
+            values[declared.name] = document[declared.name]
+    return [violation._asdict() for violation in violations(catalogues, values)]
+
+
+def _judged(trial: Mapping[str, Any], broken: list[dict[str, Any]]) -> dict[str, Any]:
+    findings = [*trial["findings"], *_as_findings(broken)]
+    return {**trial, "findings": findings, "violations": broken}
+
+
+def _as_findings(broken: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return broken invariants as attestation tells what it finds: by name, with the values they judged."""
+    return [
+        {
+            "param": one["invariant"],
+            "asked": ", ".join(f"{name} = {value}" for name, value in sorted(one["values"].items())),
+            "effective": None,
+            "finding": BREAKS_INVARIANT,
+        }
+        for one in broken
+    ]
+
+
+def read_run(database: Database, run: str) -> dict[str, Any]:
+    """Return one run's row.
+
+    Raises:
+        UnknownRun: none has this id; ``latest`` names the newest.
+    """
+    if run == LATEST:
+        newest = database.fetch_all("list_runs", state=None, limit=1)
+        if not newest:
+            raise UnknownRun("no run is recorded yet.", hint="start one with `setpoint sweep`", run=run)
+        run = newest[0]["id"]
+    row = database.fetch_one("read_run", id=run)
+    if row is None:
+        raise _unknown(run)
+    return row
+
+
+def _unknown(run: str) -> UnknownRun:
+    return UnknownRun(f"there is no run {run}.", hint="list them with `setpoint runs`", run=run)
+
+
+def _run_row(plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str) -> dict[str, Any]:
+    hashes = "".join(f"{symbol} {entry['hash']}\n" for symbol, entry in sorted(plan["data"].items()))
+    base = snapshots.base
+    return {name: plan[name] for name in _TOLD} | {
+        "id": plan["run"],
+        "snapshot_hash": base.hash,
+        "set_hash": snapshots.hash,
+        "context": dict(base.context),
+        "layers": _layers(base),
+        "catalogues": [dict(identity) for identity in base.catalogues],
+        "data_hash": sha256(hashes.encode()).hexdigest(),
+        "data_label": _weakest_source(plan["data"]),
+        "plan": {name: plan[name] for name in ("data", "rule", "exercise") if plan.get(name)},
+        "started_by": started_by,
+    }
+
+
+def _context_rows(snapshots: SnapshotSet) -> list[dict[str, Any]]:
+    return [
+        {"context": dict(one.context), "snapshot_hash": one.hash, "layers": _layers(one)}
+        for one in snapshots.snapshots
+    ]
+
+
+def _unit_rows(plan: Mapping[str, Any], snapshots: SnapshotSet) -> list[dict[str, Any]]:
+    rows = []
+    for position, fields in enumerate(plan["units"]):
+        unit = dict(zip(_UNIT, fields, strict=True))
+        own = {name: str(unit[name]) for name in plan["dimensions"]}
+        snapshot = snapshots.for_context({**snapshots.base.context, **own})
+        rows.append(
+            {
+                **unit,
+                "position": position,
+                "context": dict(snapshot.context),
+                "snapshot_hash": snapshot.hash,
+            }
+        )
+    return rows
+
+
+def _layers(snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [
+        {"scope": layer.scope, "revision": layer.revision, "hash": layer.hash, "author": layer.author}
+        for layer in snapshot.layers
+    ]
+
+
+def _weakest_source(data: Mapping[str, Mapping[str, Any]]) -> str:
+    sources = {entry["source"] for entry in data.values()}
+    return next(label for label in ("synthetic", "proxy", "real") if label in sources)

@@ -1,0 +1,156 @@
+"""SERVE: deciding on changes: approve, reject, comment, propose, withdraw, apply.
+
+Guarantees: an approval, a rejection and an application name the proposal that was read; an edit makes
+another. Who may do what to whose change is decided by the database from the request's credential.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from starlette.responses import Response
+
+from setpoint.change.decisions import decide
+from setpoint.change.proposals import Change, apply, read_change
+from setpoint.errors import StaleRevision
+from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
+from setpoint.serve.api.change_shapes import ChangeShape
+from setpoint.serve.api.changes import ChangeId, told
+from setpoint.serve.plane import Plane
+from setpoint.serve.responses import Answer, Once, WriteKey, write
+from setpoint.serve.routes import Body, PlaneOf, answers, router_of
+from setpoint.store.database import Transaction
+
+router = router_of("changes")
+ProposalHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="The proposal that was read.")]
+Words = Annotated[str, Field(default="", max_length=2000)]
+
+
+class Decision(Body):
+    """An approval or a rejection of one proposal."""
+
+    proposal_hash: ProposalHash
+    words: Words
+
+
+class Comment(Body):
+    """Something to say about a change."""
+
+    words: str = Field(min_length=1, max_length=2000, pattern=r"\S")
+
+
+class Application(Body):
+    """Which proposal to apply."""
+
+    proposal_hash: ProposalHash
+
+
+@router.post(
+    "/changes/{change}/approve",
+    summary="Approve a proposal",
+    responses=answers(ChangeShape, 404, 409),
+    **access("approver"),
+)
+def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
+    """Approve what was read, and apply it when that was the last approval it needed. Sessions only."""
+    return _decided(plane, caller, once, change, "approve", said.words, said.proposal_hash)
+
+
+@router.post(
+    "/changes/{change}/reject",
+    summary="Reject a proposal",
+    responses=answers(ChangeShape, 404, 409),
+    **access("approver"),
+)
+def reject_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
+    """Reject what was read; the change ends there. Sessions only."""
+    return _decided(plane, caller, once, change, "reject", said.words, said.proposal_hash)
+
+
+@router.post(
+    "/changes/{change}/comment",
+    summary="Say something about a change",
+    responses=answers(ChangeShape, 404),
+    **access(*ANYONE),
+)
+def comment_on_change(
+    plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Comment
+) -> Response:
+    """Keep the words with the change, whatever its state."""
+    return _decided(plane, caller, once, change, "comment", said.words)
+
+
+@router.post(
+    "/changes/{change}/propose",
+    summary="Propose a draft of yours",
+    responses=answers(ChangeShape, 404, 409),
+    **access(*WRITERS),
+)
+def propose_draft(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId) -> Response:
+    """Lay a draft before others; it takes no body."""
+    return _moved(plane, caller, once, change, "submit_change")
+
+
+@router.post(
+    "/changes/{change}/withdraw",
+    summary="Take a change of yours back",
+    responses=answers(ChangeShape, 404, 409),
+    **access(*WRITERS),
+)
+def withdraw_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId) -> Response:
+    """End it; it takes no body."""
+    return _moved(plane, caller, once, change, "withdraw_change")
+
+
+@router.post(
+    "/changes/{change}/apply",
+    summary="Apply a proposal that may be applied",
+    responses=answers(ChangeShape, 404, 409),
+    **access("config_write", "admin", "approver"),
+)
+def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Application) -> Response:
+    """Write its document, when it is approved, due, and over a base that stands."""
+
+    def work(transaction: Transaction) -> Answer:
+        found = read_change(transaction, change)
+        _require_read(found, said.proposal_hash)
+        apply(transaction, plane.catalogues, found)
+        return told(transaction, change)
+
+    return write(plane, caller, once, work)
+
+
+def _decided(
+    plane: Plane,
+    caller: Principal,
+    once: WriteKey,
+    change: int,
+    decision: str,
+    words: str,
+    proposal_hash: str | None = None,
+) -> Response:
+    """Decide on the proposal that was read; a comment is on whatever stands."""
+
+    def work(transaction: Transaction) -> Answer:
+        found = read_change(transaction, change)
+        named = proposal_hash or found.proposal_hash
+        decide(transaction, plane.catalogues, found, decision, proposal_hash=named, words=words)
+        return told(transaction, change)
+
+    return write(plane, caller, once, work)
+
+
+def _moved(plane: Plane, caller: Principal, once: WriteKey, change: int, query: str) -> Response:
+    def work(transaction: Transaction) -> Answer:
+        transaction.fetch_one(query, id=change)
+        return told(transaction, change)
+
+    return write(plane, caller, once, work)
+
+
+def _require_read(change: Change, proposal_hash: str) -> None:
+    if change.proposal_hash != proposal_hash:
+        raise StaleRevision(
+            f"change {change.id} was edited since you read it.", hint="GET it again", change=change.id
+        )

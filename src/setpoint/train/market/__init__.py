@@ -1,0 +1,1 @@
+"""TRAIN: candles: files, archive, synthetic market, and what is wrong with them."""

@@ -1,0 +1,83 @@
+"""A program's events reach its plane: sent while it runs or when it ends, else by the next process."""
+
+import subprocess
+import sys
+
+import pytest
+
+from setpoint.record.fallbacks import fallback_share
+from support.planes import credential, open_accounts
+
+PROGRAM = """
+import setpoint
+hp = setpoint.pin()
+for _ in range(7):
+    hp.resolve("xgb", "5m", "gamma", fallback=0.5)
+print("done")
+"""
+GAMMA = "CVN_HPO_XGB_5M_GAMMA"
+
+
+@pytest.fixture
+def program(plane, seeded, owner_url, tmp_path):
+    """Run a program that pins from a file without gamma, with a plane set; each time a process of its own."""
+    open_accounts(owner_url)
+    token = credential(owner_url, "robot", "token")
+
+    def run(url=plane, text=PROGRAM, **more):
+        environ = {
+            "PATH": "/usr/bin:/bin",
+            "SETPOINT_HOME": str(tmp_path / "home"),
+            "SETPOINT_SNAPSHOT": str(tmp_path / "snapshot.json"),
+            "SETPOINT_URL": url,
+            "SETPOINT_TOKEN": token,
+            **more,
+        }
+        return subprocess.run(
+            [sys.executable, "-c", text], env=environ, capture_output=True, text=True, timeout=120, check=True
+        )
+
+    run.spools = lambda: sorted((tmp_path / "home/spool").glob("*"))
+    return run
+
+
+@pytest.fixture(autouse=True)
+def snapshot_without_gamma(catalogues, tiny, tmp_path):
+    from setpoint.client.environment import environment_snapshot, to_text
+
+    environ = {key: to_text(value) for key, value in tiny.items() if key != GAMMA}
+    (tmp_path / "snapshot.json").write_text(environment_snapshot(environ, catalogues).to_json())
+
+
+def test_a_program_delivers_what_it_said_and_that_it_began(program, seeded):
+    """One occurrence of one unit, seven calls in its summary, the same lines on stderr, and no spool left."""
+    done = program(SETPOINT_RUN="nightly-1")
+    rows = seeded.fetch_all(
+        "page_events", after=0, run="nightly-1", name=None, level=None, since=None, until=None, limit=9
+    )
+    assert [row["name"] for row in rows] == ["process_pinned", "hpo_fallback_applied", "hpo_fallback_summary"]
+    assert rows[2]["fields"]["calls"] == "7"
+    assert f" event_id={rows[1]['fields']['event_id']} " in done.stderr
+    assert fallback_share(seeded, run="nightly-1").as_json()["keys"] == {GAMMA: 1}
+    assert program.spools() == []
+
+
+def test_several_processes_of_one_run_are_one_unit(program, seeded):
+    """What `setpoint run` starts may pin in many processes: it began once and fell back once."""
+    program(SETPOINT_RUN="nightly-1")
+    program(SETPOINT_RUN="nightly-1")
+    share = fallback_share(seeded)
+
+    assert (share.started, share.fell_back) == (1, 1)
+
+
+def test_what_is_left_is_delivered_by_the_next_process(program, seeded):
+    """A plane out of reach costs the program nothing but its parting; the next one brings both."""
+    assert "done" in program(url="http://127.0.0.1:9", SETPOINT_RUN="nightly-1").stdout
+    assert len(program.spools()) == 1
+    assert fallback_share(seeded).started == 0
+    program(SETPOINT_RUN="nightly-2")
+    share = fallback_share(seeded)
+
+    assert (share.started, share.fell_back) == (2, 2)
+    assert program.spools() == []

@@ -1,0 +1,221 @@
+"""Recording runs in the database: every call may be repeated, and nothing is lost or doubled."""
+
+import pytest
+
+from setpoint.change.seeding import apply_seed
+from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.declare.seeds import Seed, Sourced
+from setpoint.errors import MissingError, UnknownRun
+from setpoint.govern.comparison import compare_runs, view_run
+from setpoint.observe.events import EventLog
+from setpoint.record.runs import DatabaseRecorder, read_run, read_units
+from setpoint.train.market.synthetic import synthetic_candles
+from setpoint.train.plan import make_plan
+from setpoint.train.recipe import Recipe, Unit
+from setpoint.train.sweep import outcome_of
+from setpoint.train.unit import UnitTraining, prepare
+from support.sweep_home import ADA, pinned_units, seed_tiny
+
+
+@pytest.fixture
+def snapshots(database, catalogues):
+    seed_tiny(database)
+    return pinned_units(database, catalogues, {"profile": "tiny"})
+
+
+@pytest.fixture
+def recorder(database, catalogues):
+    return DatabaseRecorder(database, catalogues, ADA)
+
+
+@pytest.fixture
+def planned(snapshots, catalogues):
+    return make_plan(HyperparamsSet(snapshots, catalogues), "", 1)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Results by (model, snapshot), because a result does not depend on the database."""
+    return {}
+
+
+@pytest.fixture
+def outcome(snapshots, catalogues, trained, tmp_path):
+    """The journal entry of one really trained LightGBM unit."""
+    snapshot = snapshots.base
+    if snapshot.hash not in trained:
+        hp = Hyperparams(snapshot, catalogues)
+        recipe = Recipe(hp)
+        candles = synthetic_candles("BTCUSDC", "5m", recipe.setting("last_bars"), recipe.setting("seed"))
+        unit = Unit("BTCUSDC", "lgb", "5m", recipe.variant, 0)
+        training = UnitTraining(unit, hp, prepare(candles, recipe), "run-1", EventLog(tmp_path / "e.log"))
+        trained[snapshot.hash] = {
+            "unit": list(unit),
+            "result": training.train(),
+            "read_keys": sorted(hp.keys_read),
+            "fallbacks": {},
+        }
+    return trained[snapshot.hash]
+
+
+def failed(unit):
+    return {
+        "unit": list(unit),
+        "failure": {"code": "training_error", "message": "it broke"},
+        "read_keys": ["CVN_FTF_SEED"],
+        "fallbacks": {"CVN_HPO_XGB_5M_GAMMA": 2},
+    }
+
+
+def test_everything_may_be_delivered_twice(database, recorder, planned, snapshots, outcome):
+    """A resumed sweep repeats itself; the database holds each run, result, trial and failure once."""
+    broken = failed(planned.units[-1])
+    for _ in range(2):
+        recorder.start(planned, snapshots)
+        recorder.deliver(planned, outcome)
+        recorder.deliver(planned, broken)
+        recorder.finish(planned, outcome_of(planned, "complete", [outcome, broken]))
+
+    assert len(database.fetch_all("list_runs", state=None, limit=9)) == 1
+    assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
+    assert len(database.fetch_all("list_trials", run_id=planned.run)) == 2
+    (failure,) = database.fetch_all("list_failures", run_id=planned.run)
+    assert (failure["code"], failure["message"]) == ("training_error", "it broke")
+
+
+def test_a_run_that_goes_on_is_running_again(database, recorder, planned, snapshots):
+    """An interrupted run that is resumed has no end until it ends."""
+    recorder.start(planned, snapshots)
+    recorder.finish(planned, outcome_of(planned, "interrupted", []))
+    assert read_run(database, planned.run)["state"] == "interrupted"
+    assert read_run(database, planned.run)["finished_at"] is not None
+    recorder.start(planned, snapshots)
+
+    assert read_run(database, planned.run)["state"] == "running"
+    assert read_run(database, planned.run)["finished_at"] is None
+
+
+def test_a_run_says_which_keys_it_read_and_which_fallbacks_it_used(
+    database, recorder, planned, snapshots, outcome
+):
+    """What planning and all units read is one set; a key's fallbacks are the units in which it fell back."""
+    recorder.start(planned, snapshots)
+    broken = [failed(unit) for unit in planned.units[:2]]
+    recorder.finish(planned, outcome_of(planned, "complete", [outcome, *broken]))
+    row = read_run(database, planned.run)
+
+    assert set(row["read_keys"]) == {*planned.read_keys, *outcome["read_keys"], "CVN_FTF_SEED"}
+    assert row["fallbacks"] == {"CVN_HPO_XGB_5M_GAMMA": 2}
+
+
+def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
+    database, recorder, planned, snapshots, outcome
+):
+    """A suggestion within its ranges may break a rule over several values: trial and unit say which."""
+    trials = [
+        {**trial, "params": {**trial["params"], "num_leaves": 63, "max_depth": 4}}
+        for trial in outcome["result"]["trials"]
+    ]
+    recorder.start(planned, snapshots)
+    recorder.deliver(planned, {**outcome, "result": {**outcome["result"], "trials": trials}})
+    stored = database.fetch_all("list_trials", run_id=planned.run)
+
+    (result,) = database.fetch_all("list_results", run_id=planned.run)
+    finding = {
+        "param": "leaves_fit_the_depth",
+        "asked": "max_depth = 4, num_leaves = 63",
+        "effective": None,
+        "finding": "breaks_invariant",
+    }
+    assert [[v["invariant"] for v in trial["violations"]] for trial in stored] == [
+        ["leaves_fit_the_depth"]
+    ] * 2
+    assert [trial["findings"] for trial in stored] == [[finding]] * 2
+    assert result["findings"] == [finding]
+
+
+def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, outcome):
+    """The default trial is the document itself, which was judged when it was written."""
+    recorder.start(planned, snapshots)
+    recorder.deliver(planned, outcome)
+
+    assert database.fetch_all("list_trials", run_id=planned.run)[0]["violations"] == []
+
+
+def test_a_result_without_its_run_is_refused(recorder, planned, snapshots, outcome):
+    """No result can exist that joins no run and no snapshot."""
+    with pytest.raises(MissingError):
+        recorder.deliver(planned, outcome)
+
+
+def test_a_run_is_found_by_its_name_or_as_the_latest(database, recorder, planned, snapshots):
+    """`latest` is the newest run; an unknown name is an error of its own."""
+    with pytest.raises(UnknownRun, match="no run is recorded yet"):
+        read_run(database, "latest")
+    recorder.start(planned, snapshots)
+
+    assert read_run(database, "latest")["id"] == read_run(database, planned.run)["id"] == planned.run
+    with pytest.raises(UnknownRun, match="there is no run nope"):
+        read_run(database, "nope")
+
+
+def test_a_run_carries_what_it_rests_on(database, recorder, planned, snapshots, catalogues):
+    """Layers, catalogues, versions, commit, data hash and rule are in the run's row."""
+    recorder.start(planned, snapshots)
+    row = read_run(database, planned.run)
+
+    assert [layer["scope"] for layer in row["layers"]] == ["global", "profile=tiny"]
+    assert row["catalogues"] == [dict(identity) for identity in catalogues.identities]
+    assert row["versions"]["catboost"] == planned.versions["catboost"]
+    assert row["context"] == {"profile": "tiny"}
+    assert len(read_units(database, planned.run)) == 30
+    assert row["plan"]["rule"] == planned.rule
+    assert (row["started_by"], row["data_label"]) == ("ada", "synthetic")
+
+
+def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snapshots, outcome):
+    """Another value is an edit of the configuration; other models are counted as not identical."""
+    demo = pinned_units(database, recorder._catalogues, {"profile": "demo"})
+    other = make_plan(HyperparamsSet(demo, recorder._catalogues), "", 1)
+    changed = {**outcome["result"], "model_hash": "0" * 64, "snapshot_hash": other.snapshot_hash}
+    effective = {**changed["effective_params"], "num_leaves": 7}
+    recorder.start(planned, snapshots)
+    recorder.deliver(planned, outcome)
+    recorder.start(other, demo)
+    recorder.deliver(other, {**outcome, "result": {**changed, "effective_params": effective}})
+    found = compare_runs(database, planned.run, other.run)
+
+    assert (found.identical, found.shared) == (0, 1)
+    trials = "CVN_FTF_TUNING_TRIALS"
+    assert (trials, 2, demo.base.document[trials]) in {(e.key, e.old, e.new) for e in found.configuration}
+    ((unit, edit),) = found.effective
+    assert (unit, edit.key, edit.new) == ("BTCUSDC lgb fold 0", "num_leaves", 7)
+    assert {what for what, _, _ in found.circumstances} == {"set_hash", "snapshot_hash", "data_hash"}
+
+
+def test_comparing_runs_finds_the_overlay_that_differs(database, recorder, planned, snapshots, catalogues):
+    """Two runs with one base differ in the context that has another overlay, and nowhere else."""
+    overlay = Seed("symbol=BTCUSDC", {"CVN_HPO_LGB_5M_NUM_LEAVES": Sourced(21, "test")})
+    apply_seed(database, catalogues, [overlay], ADA, overwrite=False)
+    newer = pinned_units(database, catalogues, {"profile": "tiny"})
+    other = make_plan(HyperparamsSet(newer, catalogues), "", 1)
+    recorder.start(planned, snapshots)
+    recorder.start(other, newer)
+    found = compare_runs(database, planned.run, other.run)
+
+    assert found.configuration == ()
+    ((where, edit),) = found.overlays
+    assert set(where.split(", ")) == {"profile=tiny", "timeframe=5m", "symbol=BTCUSDC"}
+    assert (edit.key, edit.old, edit.new) == ("CVN_HPO_LGB_5M_NUM_LEAVES", 31, 21)
+    assert {what for what, _, _ in found.circumstances} == {"set_hash"}
+
+
+def test_an_unfinished_run_is_judged_on_what_it_has(database, recorder, planned, snapshots, outcome):
+    """One result of thirty is too little for a verdict, and the missing folds are counted."""
+    recorder.start(planned, snapshots)
+    recorder.deliver(planned, outcome)
+    view = view_run(database, planned.run)
+
+    assert view.verdict.outcome == "insufficient_data"
+    assert [asset.folds_done for model in view.verdict.models for asset in model.assets].count(1) == 1

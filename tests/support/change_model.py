@@ -1,0 +1,118 @@
+"""What the state machine of change control believes: documents, changes, policies, and what is owed.
+
+It predicts the outcome of each step in its own words, from the rules that the pages state; nothing of it
+asks the package what would happen.
+"""
+
+from dataclasses import dataclass, field
+
+from setpoint.change.emergency.break_glass import Emergency
+from setpoint.declare.document import canonical_text
+from setpoint.errors import ConflictError, ForbiddenError
+
+SCOPES = ("global", "symbol=BTCUSDC", "profile=night")
+CHANNEL = "https://chat.example/incidents/"
+FIRE = Emergency("INC-1", f"{CHANNEL}p1", "data-damaged")
+
+
+def texts(values):
+    """Return each value as the text that a document holds."""
+    return {key: canonical_text({key: value}).partition(": ")[2][:-1] for key, value in values.items()}
+
+
+def document(values):
+    """Return the document of these texts, as PostgreSQL orders it."""
+    ordered = sorted(values.items(), key=lambda item: (len(item[0]), item[0]))
+    return "{" + ", ".join(f'"{key}": {text}' for key, text in ordered) + "}"
+
+
+def kinds_of(old, new, *, restores):
+    """Return the kinds of a change from one document (None for none) to another."""
+    differing = {key for key, _ in (old or {}).items() ^ new.items()}
+    ranged = {key for key in differing if key.rpartition("_RANGE_")[2] in {"MIN", "MAX", "SCALE"}}
+    emptied = bool(differing) and not new
+    kinds = {"value": differing - ranged, "range": ranged, "scope": not old or emptied, "restore": restores}
+    return [kind for kind, it in kinds.items() if it] or ["value"]
+
+
+@dataclass
+class Planned:
+    """What a change would make of its scope, the heads it was judged over, and what became of it."""
+
+    scope: str
+    values: dict
+    heads: dict
+    author: str = "ada"
+    reason: str = "a step"
+    kinds: list = field(default_factory=list)
+    state: str = "proposed"
+    #: None, ``later`` or ``past``.
+    scheduled: str | None = None
+    #: Kind and approvals, of a policy.
+    policy: tuple | None = None
+    approved_by: set = field(default_factory=set)
+    is_restore: bool = False
+
+
+@dataclass
+class Model:
+    """What the database should hold."""
+
+    values: dict = field(default_factory=dict)
+    heads: dict = field(default_factory=dict)
+    history: list = field(default_factory=list)
+    changes: dict = field(default_factory=dict)
+    policies: dict = field(default_factory=lambda: {("*", "*"): 0})
+    #: Scope, whether met, whether breached: of each use of break-glass.
+    owed: list = field(default_factory=list)
+
+    def write(self, scope, values):
+        self.history.append((scope, values))
+        self.values[scope] = values
+        self.heads[scope] = len(self.history)
+
+    def plan(self, scope, values, *, restores=False, **facts):
+        kinds = kinds_of(self.values.get(scope), values, restores=restores)
+        return Planned(scope, values, self.judged_over(scope), kinds=kinds, is_restore=restores, **facts)
+
+    def judged_over(self, scope):
+        """The heads that validation reads: not those of other scopes of the same dimension."""
+        return {
+            name: self.heads.get(name)
+            for name in SCOPES
+            if name in {scope, "global"} or name.split("=")[0] != scope.split("=")[0]
+        }
+
+    def required(self, planned):
+        return max(self.policy_for(planned.scope, kind) for kind in planned.kinds)
+
+    def policy_for(self, scope, kind):
+        named = [(s, k) for s in (scope, "*") for k in (kind, "*") if (s, k) in self.policies]
+        return self.policies[named[0]]
+
+    def is_stale(self, planned):
+        return planned.policy is None and planned.heads != self.judged_over(planned.scope)
+
+    def refusal(self, planned):
+        """Return the error of applying a change now, None when it is applied."""
+        if planned.state not in {"proposed", "suspended"} or planned.scheduled == "later":
+            return ConflictError
+        if len(planned.approved_by) < self.required(planned):
+            return ForbiddenError
+        return ConflictError if self.is_stale(planned) else None
+
+    def land(self, planned):
+        """A change was applied: with the approvals that policy asks for, none of them the author's."""
+        assert planned.author not in planned.approved_by
+        assert len(planned.approved_by) >= self.required(planned)
+        planned.state = "applied"
+        if planned.policy:
+            self.policies[planned.scope, planned.policy[0]] = planned.policy[1]
+            return
+        self.write(planned.scope, planned.values)
+        if planned.author == "robot" or planned.scheduled:
+            return
+        for owed in self.owed:
+            if owed["scope"] == planned.scope and not owed["met"]:
+                owed["met"] = planned.reason == FIRE.reason
+                owed["breached"] |= not owed["met"]
