@@ -15,7 +15,7 @@ import psycopg
 
 from ratio import SOURCE
 from setpoint.change.identity import author_of
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
@@ -42,7 +42,7 @@ class Changes:
         value = next(self._numbers) / 1e6
         proposal = Proposal(scope="global", reason="bench", set={KEY: value})
         with self._database.transaction(author=self._author) as transaction:
-            submit(transaction, self._catalogues, proposal)
+            open_and_apply(transaction, self._catalogues, proposal)
         return value
 
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from setpoint.change.documents import read_documents
-from setpoint.change.proposals import Proposal, apply, apply_due, propose, read_change, submit
+from setpoint.change.proposals import Proposal, apply, apply_due, open_and_apply, open_change, read_change
 from setpoint.declare.catalogue import Catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import InvalidValue, UnknownKey
@@ -19,7 +19,7 @@ GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 def seeded(database, catalogues):
     values = {key: sourced.value for key, sourced in load_seeds("", catalogues)[0].values.items()}
     with database.transaction(author="ada") as transaction:
-        submit(transaction, catalogues, Proposal(scope="global", reason="seed", set=values))
+        open_and_apply(transaction, catalogues, Proposal(scope="global", reason="seed", set=values))
     return database
 
 
@@ -38,7 +38,7 @@ def narrowed(catalogues, high):
 def test_what_todays_catalogue_refuses_is_not_applied(seeded, catalogues, high, error):
     """A value that was fine when proposed and is not any more leaves the document as it is."""
     with seeded.transaction(author="ada") as transaction:
-        change = propose(transaction, catalogues, Proposal(scope="global", reason="r", set={GAMMA: 0.9}))
+        change = open_change(transaction, catalogues, Proposal(scope="global", reason="r", set={GAMMA: 0.9}))
 
     with pytest.raises(error, match=GAMMA), seeded.transaction(author="ada") as transaction:
         apply(transaction, narrowed(catalogues, high), read_change(transaction, change.id))
@@ -54,7 +54,7 @@ def test_a_scheduled_change_is_judged_again_too(seeded, catalogues, owner_url):
     later = datetime.now(UTC) + timedelta(hours=1)
     proposal = Proposal(scope="global", reason="r", set={GAMMA: 0.9}, apply_at=later)
     with seeded.transaction(author="ada") as transaction:
-        change = propose(transaction, catalogues, proposal)
+        change = open_change(transaction, catalogues, proposal)
     with psycopg.connect(owner_url) as owner:
         owner.execute("UPDATE changes SET apply_at = now() - interval '1 minute' WHERE id = %s", [change.id])
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import setpoint
 from setpoint.change.documents import pin_snapshot, read_documents
 from setpoint.change.history import restore
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.client.environment import environment_snapshot, export
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.snapshot import read_snapshot, write_atomically
@@ -65,7 +65,9 @@ def bits(value):
 
 def write(database, catalogues, value):
     with database.transaction(author="ada") as transaction:
-        return submit(transaction, catalogues, Proposal(scope="global", reason="a float", set={KEY: value}))
+        return open_and_apply(
+            transaction, catalogues, Proposal(scope="global", reason="a float", set={KEY: value})
+        )
 
 
 @pytest.mark.parametrize("value", FLOATS)

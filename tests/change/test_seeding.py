@@ -3,7 +3,7 @@ import pytest
 
 from setpoint.change.documents import pin_snapshot, read_documents
 from setpoint.change.identity import Author
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed, plan_seed
 from setpoint.declare.document import canonical_text, parse_text, text_hash
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
@@ -34,7 +34,7 @@ def seeded(database, catalogues, seeds):
 def tune(database, catalogues, remove=(), **values):
     """Ada tunes values of the global document."""
     with database.transaction(author="ada") as transaction:
-        return submit(
+        return open_and_apply(
             transaction, catalogues, Proposal(scope="global", reason="tuned", set=values, remove=remove)
         )
 

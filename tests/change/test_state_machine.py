@@ -42,7 +42,15 @@ from setpoint.change.identity import Author
 from setpoint.change.overlays import creation, retirement
 from setpoint.change.patch import Patch
 from setpoint.change.policies import KINDS, policy_proposal
-from setpoint.change.proposals import Proposal, amend, apply, apply_due, propose, read_change, submit
+from setpoint.change.proposals import (
+    Proposal,
+    amend,
+    apply,
+    apply_due,
+    open_and_apply,
+    open_change,
+    read_change,
+)
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import verify
 from setpoint.declare.loading import load_catalogues
@@ -138,10 +146,10 @@ class Story(RuleBasedStateMachine):
     def database(self):
         return self.as_("ada")
 
-    def submit(self, person, proposal, planned):
+    def open_and_apply(self, person, proposal, planned):
         """Open a change, which lands at once where policy asks for nobody, and let the model know."""
         with self.as_(person).transaction() as transaction:
-            made = submit(transaction, CATALOGUES, proposal)
+            made = open_and_apply(transaction, CATALOGUES, proposal)
         planned.author, planned.reason = person, proposal.reason
         self.took(made, planned)
 
@@ -160,7 +168,7 @@ class Story(RuleBasedStateMachine):
 
     def set(self, person, scope, wanted, reason="a step"):
         planned = self.model.plan(scope, self.model.values.get(scope, {}) | texts(wanted))
-        self.submit(person, Proposal(scope=scope, reason=reason, set=wanted), planned)
+        self.open_and_apply(person, Proposal(scope=scope, reason=reason, set=wanted), planned)
 
     @initialize(approvals=st.integers(0, 2))
     def first_seed(self, approvals):
@@ -180,7 +188,7 @@ class Story(RuleBasedStateMachine):
         """Removing what is not there is a revision without a difference."""
         values = {name: text for name, text in self.model.values.get(scope, {}).items() if name != key}
         proposal = Proposal(scope=scope, reason="a step", remove=(key,))
-        self.submit(person, proposal, self.model.plan(scope, values))
+        self.open_and_apply(person, proposal, self.model.plan(scope, values))
 
     @rule(person=people, scope=scopes, high=st.floats(10.0, 20.0))
     def edit_range(self, person, scope, high):
@@ -223,7 +231,7 @@ class Story(RuleBasedStateMachine):
         with refused(ConflictError if old else None) as goes:
             proposal = creation(self.database, CATALOGUES, scope, Patch(set=wanted), "a scope")
         if goes:
-            self.submit(person, proposal, self.model.plan(scope, texts(wanted)))
+            self.open_and_apply(person, proposal, self.model.plan(scope, texts(wanted)))
 
     @rule(person=people, scope=scopes)
     def retire_scope(self, person, scope):
@@ -241,7 +249,7 @@ class Story(RuleBasedStateMachine):
         with refused(error) as goes:
             proposal = retirement(self.database, CATALOGUES, scope, "over")
         if goes:
-            self.submit(person, proposal, self.model.plan(scope, {}))
+            self.open_and_apply(person, proposal, self.model.plan(scope, {}))
 
     @rule(
         person=people,
@@ -256,7 +264,7 @@ class Story(RuleBasedStateMachine):
         )
         planned = Planned(scope, {}, {}, kinds=["policy"], policy=(kind, approvals))
         with refused(InvalidValue if approvals > len(APPROVERS) else None):
-            self.submit(person, proposal, planned)
+            self.open_and_apply(person, proposal, planned)
 
     # --- changes that wait
 
@@ -268,7 +276,7 @@ class Story(RuleBasedStateMachine):
         apply_at = datetime.now(UTC) + timedelta(hours=1) if how == "later" else None
         proposal = Proposal(scope=scope, reason=reason, set=wanted, draft=how == "draft", apply_at=apply_at)
         with self.as_(person).transaction() as transaction:
-            change = propose(transaction, CATALOGUES, proposal)
+            change = open_change(transaction, CATALOGUES, proposal)
         values = self.model.values.get(scope, {}) | texts(wanted)
         state = "draft" if how == "draft" else "proposed"
         planned = self.model.plan(scope, values, author=person, reason=reason, state=state)
@@ -314,7 +322,7 @@ class Story(RuleBasedStateMachine):
 
     @precondition(has_change)
     @rule(data=st.data(), person=people)
-    def propose_draft(self, data, person):
+    def propose_change(self, data, person):
         """Only a draft can be proposed, by its author."""
         number, planned = self.one(data)
         person = self.its_author_or(data, planned, person)
@@ -326,7 +334,7 @@ class Story(RuleBasedStateMachine):
             else ConflictError
         )
         with refused(ConflictError if planned.state in ENDED else error) as goes:
-            self.act(person, "submit_change", number)
+            self.act(person, "propose_change", number)
         if goes:
             planned.state = "proposed"
 
@@ -450,7 +458,7 @@ class Story(RuleBasedStateMachine):
         planned = self.model.plan(scope, values, restores=True, author=person, reason="undo")
         with self.as_(person).transaction() as transaction:
             proof = restore(transaction, CATALOGUES, wanted)
-        self.took(proof.submitted, planned)
+        self.took(proof.made, planned)
         assert proof.equal == (values == source and planned.state == "applied")
         assert {edit.key for edit in proof.edits} == {k for k, _ in current.items() ^ values.items()}
 

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from setpoint.change.identity import Author
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import read_anchor, verify, write_anchor
 from setpoint.declare.seeds import load_seeds
@@ -20,7 +20,9 @@ def told(database, catalogues):
     apply_seed(database, catalogues, seeds, Author("ada", "os-account"), overwrite=False)
     for scope, gamma in (("global", 0.25), ("global", 0.5), ("global", 0.75), ("symbol=BTCUSDC", 1.0)):
         with database.transaction(author="ada") as transaction:
-            submit(transaction, catalogues, Proposal(scope=scope, reason=f"try {gamma}", set={GAMMA: gamma}))
+            open_and_apply(
+                transaction, catalogues, Proposal(scope=scope, reason=f"try {gamma}", set={GAMMA: gamma})
+            )
     assert verify(database).problems == ()
     assert verify(database).revisions == NEWEST
     return database
@@ -140,7 +142,7 @@ def test_a_cut_that_grew_again_is_found_by_the_anchor(told, tamper, catalogues, 
     write_anchor(told, tmp_path / "anchor.json")
     tamper(*CUT_OFF)
     with told.transaction(author="mallory") as transaction:
-        submit(transaction, catalogues, Proposal(scope="global", reason="mine", set={GAMMA: 0.5}))
+        open_and_apply(transaction, catalogues, Proposal(scope="global", reason="mine", set={GAMMA: 0.5}))
 
     assert verify(told).problems == ()
     (found,) = verify(told, read_anchor(tmp_path / "anchor.json")).problems

@@ -2,7 +2,7 @@
 
 import pytest
 
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.cli.pin import database_door
 from setpoint.cli.sweep import _Display, start
 from setpoint.train.sweep import Progress
@@ -21,7 +21,7 @@ def change(database, catalogues, scope="global", **values):
     removed = tuple(key for key, value in values.items() if value is None)
     proposal = Proposal(scope=scope, reason="test", set=wanted, remove=removed)
     with database.transaction(author="ada") as transaction:
-        submit(transaction, catalogues, proposal)
+        open_and_apply(transaction, catalogues, proposal)
 
 
 @pytest.mark.parametrize("key", ["CVN_HPO_LGB_5M_NUM_LEAVES", "CVN_FTF_SEED"])

@@ -5,7 +5,7 @@ import time
 import psycopg
 import pytest
 
-from setpoint.change.proposals import Proposal, propose
+from setpoint.change.proposals import Proposal, open_change
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 
@@ -15,8 +15,8 @@ def due(seeded, catalogues, owner_url):
     """A change of global that was scheduled and is due."""
     with seeded.transaction(author="ada") as transaction:
         proposal = Proposal(scope="global", reason="later", set={KEY: 0.07}, draft=True)
-        change = propose(transaction, catalogues, proposal)
-        transaction.fetch_one("submit_change", id=change.id)
+        change = open_change(transaction, catalogues, proposal)
+        transaction.fetch_one("propose_change", id=change.id)
     with psycopg.connect(owner_url) as connection:
         connection.execute("UPDATE changes SET apply_at = now() - interval '1 s' WHERE id = %s", [change.id])
     return change.id

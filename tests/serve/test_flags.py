@@ -17,7 +17,7 @@ from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 
 from setpoint.change.identity import author_of
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.declare.loading import load_catalogues
 from setpoint.serve.hot.stream_tokens import WINDOW_S
 from support.live_planes import live_plane, reading
@@ -84,9 +84,11 @@ def wide(tmp_path, plane_settings, settings, database):
     catalogues = load_catalogues(str(path))
     author = author_of(database).name
     with database.transaction(author=author) as transaction:
-        submit(transaction, catalogues, Proposal(scope="global", reason="wide", set=FLOATS | OTHERS))
+        open_and_apply(transaction, catalogues, Proposal(scope="global", reason="wide", set=FLOATS | OTHERS))
     with database.transaction(author=author) as transaction:
-        submit(transaction, catalogues, Proposal(scope="symbol=ETH", reason="own", set={"WIDE_A_RATE": 0.5}))
+        open_and_apply(
+            transaction, catalogues, Proposal(scope="symbol=ETH", reason="own", set={"WIDE_A_RATE": 0.5})
+        )
     with live_plane(replace(plane_settings, catalogues=str(path)), beat_s=0.2) as served:
         yield served
 

@@ -112,7 +112,7 @@ FORBIDDEN = [
     "UPDATE change_decisions SET person = 'bo'",
     "UPDATE policies SET approvals = 0, solo = true",
     "SELECT write_proposal(c, '{}', '{}', NULL) FROM changes AS c",
-    "SELECT open_change(1)",
+    "SELECT lock_change(1)",
     "SELECT FROM chain_head FOR UPDATE",
     "SET ROLE setpoint_owner",
     "SET SESSION AUTHORIZATION bo",
@@ -541,7 +541,7 @@ def test_what_ended_stays_ended(ada, bo, change, ending):
         lambda: decide(bo, change, "reject"),
         lambda: amend(ada, change, set=text(a=7)),
         lambda: ada.fetch_one("withdraw_change", id=change["id"]),
-        lambda: ada.fetch_one("submit_change", id=change["id"]),
+        lambda: ada.fetch_one("propose_change", id=change["id"]),
     ):
         with pytest.raises(ConflictError, match=f"is {ending} already"):
             attempt()
@@ -557,17 +557,17 @@ def test_draft_is_neither_decided_nor_applied(ada, bo):
         apply(ada, draft)
     amended = amend(ada, draft, set=text(a=3))
     assert (amended["state"], amended["proposed_at"]) == ("draft", None)
-    ada.fetch_one("submit_change", id=draft["id"])
+    ada.fetch_one("propose_change", id=draft["id"])
     apply(ada, amended)
     assert document(ada) == {"a": 3}
 
 
-def test_only_the_author_amends_submits_and_withdraws(ada, bo):
+def test_only_the_author_amends_proposes_and_withdraws(ada, bo):
     """Nobody else speaks for an author, not even an approver."""
     draft = propose(ada, set=text(a=2), draft=True)
     for attempt in (
         lambda: amend(bo, draft, set=text(a=7)),
-        lambda: bo.fetch_one("submit_change", id=draft["id"]),
+        lambda: bo.fetch_one("propose_change", id=draft["id"]),
         lambda: bo.fetch_one("withdraw_change", id=draft["id"]),
     ):
         with pytest.raises(ForbiddenError, match="is ada's"):

@@ -142,11 +142,14 @@ def test_missing_role_is_created_without_login(server, empty_url, monkeypatch):
 
 #: Triggers and the doors of the application: whatever else runs, runs with its caller's rights.
 DEFINERS = {
+    "declare_channel",
+    "judge_ordinary_write",
+    "note_probe",
     "record_revision",
     "queue_writers",
-    "propose_change",
+    "open_change",
     "amend_change",
-    "submit_change",
+    "propose_change",
     "decide_change",
     "withdraw_change",
     "apply_change",
@@ -155,7 +158,6 @@ DEFINERS = {
     "break_glass_restore",
     "break_glass_set",
     "file_post_mortem",
-    "meet_ordinary_write",
     "record_drill",
     "record_validation",
     "accounts_seen",

@@ -16,7 +16,7 @@ from itertools import count
 
 import pytest
 
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.verification import verify
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, DatabaseUnavailable
@@ -86,7 +86,7 @@ def attempt(database, catalogues, proposal):
     """Return the revision, ``unknown`` when the server went away, or None: refused, so try again."""
     try:
         with database.transaction(author="ada") as transaction:
-            made = submit(transaction, catalogues, proposal)
+            made = open_and_apply(transaction, catalogues, proposal)
     except ConflictError:
         return None
     except DatabaseUnavailable:

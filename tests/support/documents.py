@@ -2,7 +2,7 @@
 
 import json
 
-#: Arguments of the query propose_change that most tests do not care about.
+#: Arguments of the query open_change that most tests do not care about.
 PLAIN = {
     "is_policy": False,
     "set": "{}",
@@ -19,7 +19,7 @@ PLAIN = {
 
 def propose(reader, scope="global", **given):
     """Open a change over the documents as they are now, or over what is given; returns its row."""
-    return reader.fetch_one("propose_change", **(over(reader, scope) | PLAIN | {"scope": scope} | given))
+    return reader.fetch_one("open_change", **(over(reader, scope) | PLAIN | {"scope": scope} | given))
 
 
 def over(reader, scope):

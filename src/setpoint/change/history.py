@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import read_documents, typed
-from setpoint.change.proposals import Proposal, Submitted, submit, validate
+from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply, validate
 from setpoint.declare.document import Edit, parse_text
 from setpoint.errors import InvalidValue, StaleRevision, UnknownKey, UnknownRevision
 
@@ -40,7 +40,7 @@ class RestoreProof:
     unfit: tuple[tuple[str, str], ...]
     #: Runs that pinned the scope after the source revision: their values are not the restored ones.
     runs_affected: tuple[str, ...]
-    submitted: Submitted | None
+    made: OpenedChange | None
 
     @property
     def equal(self) -> bool:
@@ -49,7 +49,7 @@ class RestoreProof:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as one JSON document; ``revision`` and ``change`` are null where none was made."""
-        made = self.submitted
+        made = self.made
         return {
             "scope": self.scope,
             "source_revision": self.source_revision,
@@ -110,7 +110,7 @@ def restore(
         UnknownRevision: no such revision of this scope.
         UnknownKey: one of ``proposal.keys`` is in neither document.
         InvalidValue: today's catalogues refuse some of the values; names each.
-        As ``submit``: the restored document would be wrong today, or somebody wrote meanwhile.
+        As ``open_and_apply``: the restored document would be wrong today, or somebody wrote meanwhile.
     """
     source = _source(transaction, proposal)
     documents = read_documents(transaction, catalogues)
@@ -123,10 +123,10 @@ def restore(
     if blocked and skip_unfit:
         edits = tuple(edit for edit in edits if edit.key not in blocked)
         proposal = replace(proposal, keys=tuple(edit.key for edit in edits))
-    submitted = None
+    made = None
     if not dry_run:
         _check_fit(source["id"], () if skip_unfit else [found for found in unfit if found[0] in blocked])
-        submitted = _submit(transaction, catalogues, proposal, before)
+        made = _open_restore(transaction, catalogues, proposal, before)
     elif skip_unfit or not blocked:
         validate(catalogues, documents, proposal.scope, _edited(before.values, edits, values))
     return RestoreProof(
@@ -134,32 +134,32 @@ def restore(
         source_revision=source["id"],
         source_hash=source["hash"],
         hash_before=before.hash,
-        hash_after=_hash_made(transaction, submitted),
+        hash_after=_hash_made(transaction, made),
         edits=edits,
         unfit=unfit,
         runs_affected=_runs_between(transaction, proposal.scope, source["id"], before.revision),
-        submitted=submitted,
+        made=made,
     )
 
 
-def _submit(
+def _open_restore(
     transaction: Transaction, catalogues: Catalogues, proposal: Proposal, before: Document
-) -> Submitted:
-    submitted = submit(transaction, catalogues, proposal)
+) -> OpenedChange:
+    made = open_and_apply(transaction, catalogues, proposal)
     # The proof, and the keys left out, were judged over ``before``: another base makes them untrue.
-    base = submitted.change.row["base_revision"]
+    base = made.change.row["base_revision"]
     if base != before.revision:
         raise StaleRevision(
             f"{proposal.scope} moved from revision {before.revision} to {base} meanwhile.",
             hint="read it again and repeat the restore",
         )
-    return submitted
+    return made
 
 
-def _hash_made(transaction: Transaction, submitted: Submitted | None) -> str:
-    if submitted is None or submitted.revision is None:
+def _hash_made(transaction: Transaction, made: OpenedChange | None) -> str:
+    if made is None or made.revision is None:
         return ""
-    return str(read_revision(transaction, submitted.revision)["hash"])
+    return str(read_revision(transaction, made.revision)["hash"])
 
 
 def _runs_between(transaction: Transaction, scope: str, after: int, up_to: int | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""CHANGE: changes: propose, decide, apply. The only way in which Setpoint writes a document.
+"""CHANGE: changes: open, amend, apply. The only way in which Setpoint writes a document.
 
     draft -> proposed -> applied | rejected | withdrawn          (suspended: its base moved while it waited)
 
@@ -104,7 +104,7 @@ class Requirement(NamedTuple):
         return self.approved >= self.approvals and self.cooling_off_s == 0
 
 
-class Submitted(NamedTuple):
+class OpenedChange(NamedTuple):
     """A change that was opened, and the revision it made when it could be applied at once."""
 
     change: Change
@@ -112,15 +112,15 @@ class Submitted(NamedTuple):
     requirement: Requirement
 
 
-def submit(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> Submitted:
+def open_and_apply(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> OpenedChange:
     """Open a change and apply it where policy allows; otherwise it stays open. Raises as both do."""
-    change = propose(transaction, catalogues, proposal)
+    change = open_change(transaction, catalogues, proposal)
     needed = requirement(transaction, change)
     waits = proposal.draft or proposal.apply_at is not None or not needed.met
-    return Submitted(change, None if waits else _write(transaction, change), needed)
+    return OpenedChange(change, None if waits else _write(transaction, change), needed)
 
 
-def propose(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> Change:
+def open_change(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> Change:
     """Validate and open a change over the scope's current revision; committed by the caller.
 
     Raises:
@@ -129,7 +129,7 @@ def propose(transaction: Transaction, catalogues: Catalogues, proposal: Proposal
         StaleRevision: somebody wrote the scope meanwhile.
     """
     documents = read_documents(transaction, catalogues)
-    row = transaction.fetch_one("propose_change", **_arguments(catalogues, documents, proposal))
+    row = transaction.fetch_one("open_change", **_arguments(catalogues, documents, proposal))
     change = Change(row or {})
     if proposal.is_policy:
         return change
@@ -142,7 +142,7 @@ def propose(transaction: Transaction, catalogues: Catalogues, proposal: Proposal
 def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, proposal: Proposal) -> Change:
     """Replace what an open change proposes; approvals given so far no longer count.
 
-    Raises as ``propose``, and:
+    Raises as ``open_change``, and:
         UsageError: a change stays in its scope and restores what it restores.
     """
     stays = read_change(transaction, change_id).row

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import Document, read_documents
-from setpoint.change.proposals import Proposal, Submitted, submit
+from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply
 from setpoint.declare.document import Edit, diff
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def plan_seed(
 
 def apply_seed(
     database: Database, catalogues: Catalogues, seeds: Sequence[Seed], author: Author, *, overwrite: bool
-) -> tuple[tuple[ScopePlan, ...], dict[str, Submitted]]:
+) -> tuple[tuple[ScopePlan, ...], dict[str, OpenedChange]]:
     """Bring the seeds in, in one transaction; returns the plan and, by scope, the change it made.
 
     Where policy asks for approvals the change stays open, like any other.
@@ -66,12 +66,12 @@ def apply_seed(
         register_catalogues(transaction, catalogues)
         plans = plan_seed(transaction, catalogues, seeds, overwrite=overwrite)
         reason = f"{REASON}: overwrite tuned values" if overwrite else REASON
-        submitted = {
-            plan.seed.scope: submit(transaction, catalogues, _proposal(plan, reason))
+        made = {
+            plan.seed.scope: open_and_apply(transaction, catalogues, _proposal(plan, reason))
             for plan in plans
             if plan.edits
         }
-    return plans, submitted
+    return plans, made
 
 
 def register_catalogues(transaction: Transaction, catalogues: Catalogues) -> None:

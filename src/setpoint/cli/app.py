@@ -16,7 +16,7 @@ from setpoint.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.change.proposals import Submitted
+    from setpoint.change.proposals import OpenedChange
     from setpoint.client.snapshot import Snapshot
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
@@ -105,7 +105,7 @@ def say_unused(*snapshots: Snapshot) -> None:
             note(f"note: no overlay is named {scope}, so it changes nothing.")
 
 
-def outcome(made: Submitted) -> str:
+def outcome(made: OpenedChange) -> str:
     """Say what became of a change: the revision it made, or what it waits for."""
     if made.revision is not None:
         return f"revision {made.revision}"

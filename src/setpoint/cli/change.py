@@ -155,7 +155,7 @@ def amend(
 @changes.command()
 def propose(change: ChangeId) -> None:
     """Propose a draft of yours."""
-    _act("submit_change", change)
+    _act("propose_change", change)
 
 
 @changes.command()

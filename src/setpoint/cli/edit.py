@@ -14,7 +14,7 @@ import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, settings
 from setpoint.cli.output import err, out, print_error
-from setpoint.cli.values import Reason, Scope, submit_proposal
+from setpoint.cli.values import Reason, Scope, open_proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_OK, InvalidDocument, InvalidError, MissingError, UsageError
@@ -90,7 +90,7 @@ def _edited(
                 base=given.base or NO_DOCUMENT,
             )
             with database() as opened:
-                return submit_proposal(opened, system, proposal, yes=yes, as_json=as_json)
+                return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
         except (InvalidError, MissingError) as problem:
             if not retry or text == refused:
                 raise

@@ -16,7 +16,7 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull
 if TYPE_CHECKING:
     from setpoint.change.exchange.folder import Head
     from setpoint.change.exchange.plan import Plan, ScopeChange, Step
-    from setpoint.change.proposals import Submitted
+    from setpoint.change.proposals import OpenedChange
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
 
@@ -200,7 +200,7 @@ def _confirm(shown: Plan, *, yes: bool) -> None:
 
 def _apply(
     opened: Database, system: Catalogues, folder: Path, steps: tuple[Step, ...], reason: str, source: str
-) -> list[tuple[ScopeChange, Submitted]]:
+) -> list[tuple[ScopeChange, OpenedChange]]:
     from setpoint.change.exchange.plan import apply_plan
     from setpoint.change.identity import author_of
 
@@ -209,7 +209,7 @@ def _apply(
 
 
 def _print_applied(
-    done: list[tuple[ScopeChange, Submitted]], *, as_json: bool, equal: dict[str, bool] | None = None
+    done: list[tuple[ScopeChange, OpenedChange]], *, as_json: bool, equal: dict[str, bool] | None = None
 ) -> None:
     rows: list[dict[str, Any]] = []
     for change, made in done:

@@ -12,7 +12,7 @@ import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, settings
 from setpoint.cli.output import err, out, print_json
-from setpoint.cli.values import Scope, submit_proposal, submitted, submitted_json
+from setpoint.cli.values import Scope, open_proposal, opened_change, opened_json
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
@@ -197,8 +197,8 @@ def _propose(project: Project, reason: str, *, yes: bool, as_json: bool) -> dict
             return None
         proposal = Proposal(scope=project.scope, reason=reason, set=edits, source="externalize")
         if as_json:
-            return submitted_json(submitted(opened, system, proposal, yes=yes))
-        submit_proposal(opened, system, proposal, yes=yes, as_json=False)
+            return opened_json(opened_change(opened, system, proposal, yes=yes))
+        open_proposal(opened, system, proposal, yes=yes, as_json=False)
         return None
 
 

@@ -250,8 +250,8 @@ def _print_proof(proof: RestoreProof) -> None:
         out.say(f"{key} does not fit today: {problem}", style="red")
     out.say(f"source: revision {proof.source_revision}, {proof.source_hash[:12]}")
     out.say(f"before: {proof.hash_before[:12]}")
-    if proof.submitted:
-        out.say(f"{proof.scope}: {outcome(proof.submitted)}")
+    if proof.made:
+        out.say(f"{proof.scope}: {outcome(proof.made)}")
     if proof.hash_after:
         equal = "equal to the source, byte for byte" if proof.equal else "not the whole source"
         out.say(f"after:  {proof.hash_after[:12]}, {equal}")

@@ -8,7 +8,7 @@ import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database
 from setpoint.cli.output import confirm, out, print_json, table
-from setpoint.cli.values import FromFile, Reason, read_wanted, submit_proposal
+from setpoint.cli.values import FromFile, Reason, open_proposal, read_wanted
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_OK
 
@@ -68,7 +68,7 @@ def create(
     patch = read_wanted(system, pairs, from_file)
     with database() as opened:
         proposal = creation(opened, system, scope, patch, reason)
-        return submit_proposal(opened, system, proposal, yes=yes, as_json=as_json)
+        return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
 
 @scopes.command()
@@ -82,7 +82,7 @@ def retire(scope: ScopeName, reason: Reason, yes: Yes = False, as_json: Json = F
     system = catalogues()
     with database() as opened:
         proposal = retirement(opened, system, scope, reason)
-        return submit_proposal(opened, system, proposal, yes=yes, as_json=as_json)
+        return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
 
 @policies.command("show")
@@ -129,7 +129,7 @@ def set_policy(
     """
     from setpoint.change.identity import author_of
     from setpoint.change.policies import parse_duration, policy_proposal
-    from setpoint.change.proposals import read_change, submit
+    from setpoint.change.proposals import open_and_apply, read_change
 
     proposal = policy_proposal(
         catalogues(),
@@ -145,7 +145,7 @@ def set_policy(
         confirm("Propose this policy?")
     with database() as opened:
         with opened.transaction(author=author_of(opened).name) as transaction:
-            made = submit(transaction, catalogues(), proposal)
+            made = open_and_apply(transaction, catalogues(), proposal)
         change = read_change(opened, made.change.id)
     state = change.row["state"]
     if as_json:

@@ -14,7 +14,7 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.change.proposals import Submitted
+    from setpoint.change.proposals import OpenedChange
     from setpoint.change.seeding import ScopePlan
     from setpoint.record.coverage import Coverage
 
@@ -64,7 +64,7 @@ def seed(
 
 
 def print_applied(
-    plans: Sequence[ScopePlan], changes: dict[str, Submitted], coverage: Coverage, *, as_json: bool
+    plans: Sequence[ScopePlan], changes: dict[str, OpenedChange], coverage: Coverage, *, as_json: bool
 ) -> None:
     """Say what was written and what is covered now."""
     if as_json:

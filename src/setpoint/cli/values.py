@@ -17,7 +17,7 @@ from setpoint.errors import EXIT_OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.change.proposals import Proposal, Submitted
+    from setpoint.change.proposals import OpenedChange, Proposal
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.document import Edit
     from setpoint.store.database import Database
@@ -99,7 +99,7 @@ def set_values(
         draft=draft,
     )
     with database() as opened:
-        return submit_proposal(opened, system, proposal, yes=yes, as_json=as_json)
+        return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
 
 def read_wanted(system: Catalogues, pairs: list[str] | None, from_file: Path | None) -> Patch:
@@ -110,24 +110,24 @@ def read_wanted(system: Catalogues, pairs: list[str] | None, from_file: Path | N
     return patch.joined(read_patch(from_file, system)) if from_file else patch
 
 
-def submit_proposal(
+def open_proposal(
     opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, as_json: bool
 ) -> int:
-    """Show what a proposal would do, ask unless told not to, submit it and say what became of it."""
-    made = submitted(opened, system, proposal, yes=yes)
+    """Show what a proposal would do, ask unless told not to, open it and say what became of it."""
+    made = opened_change(opened, system, proposal, yes=yes)
     if as_json:
-        print_json(submitted_json(made))
+        print_json(opened_json(made))
     else:
         print_edits(made.change.edits)
         out.say(f"{proposal.scope}: {outcome(made)}")
     return EXIT_OK
 
 
-def submitted(opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool) -> Submitted:
-    """Submit a proposal; first show what it would do and ask, unless told not to."""
+def opened_change(opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool) -> OpenedChange:
+    """Open a change; first show what it would do and ask, unless told not to."""
     from setpoint.change.documents import read_documents
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import submit
+    from setpoint.change.proposals import open_and_apply
     from setpoint.declare.document import diff
 
     if not yes:
@@ -137,10 +137,10 @@ def submitted(opened: Database, system: Catalogues, proposal: Proposal, *, yes: 
         print_edits(diff(values, after))
         confirm(f"Change {proposal.scope}?")
     with opened.transaction(author=author_of(opened).name) as transaction:
-        return submit(transaction, system, proposal)
+        return open_and_apply(transaction, system, proposal)
 
 
-def submitted_json(made: Submitted) -> dict[str, Any]:
+def opened_json(made: OpenedChange) -> dict[str, Any]:
     """Return what became of a proposal, for scripts."""
     return {
         "change": made.change.id,

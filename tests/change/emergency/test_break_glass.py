@@ -23,7 +23,7 @@ from setpoint.change.emergency.break_glass import (
 from setpoint.change.emergency.channels import declare_channel
 from setpoint.change.emergency.forms import post_mortem
 from setpoint.change.identity import os_account
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import verify
 from setpoint.declare.seeds import load_seeds
@@ -88,7 +88,7 @@ def assign(settings, values, remove=(), emergency=FIRE, base=None):
 def ordinary(database, catalogues, reason, value=0.5):
     proposal = Proposal(scope="global", reason=reason, set={GAMMA: value})
     with database.transaction(author="ada") as transaction:
-        return submit(transaction, catalogues, proposal)
+        return open_and_apply(transaction, catalogues, proposal)
 
 
 def revision_of(database, number):
@@ -497,7 +497,7 @@ def test_unsound_write_stays_owed_until_it_is_mended(seeded, settings, catalogue
     wrong = {key: value for key, value in seed.items() if mended[key] != value}
     proposal = Proposal(scope="global", reason=FIRE.reason, set={k: float(v) for k, v in wrong.items()})
     with seeded.transaction(author="ada") as transaction:
-        submit(transaction, catalogues, proposal)
+        open_and_apply(transaction, catalogues, proposal)
     again = validate(seeded, catalogues, ADA, "INC-7")
 
     assert again.sound
@@ -509,7 +509,7 @@ def test_overlays_are_judged_with_what_they_resolve_to(seeded, settings, catalog
     """A global write that only an overlay's context breaks is found in that context."""
     overlay = Proposal(scope="symbol=BTCUSDC", reason="deeper", set={GAMMA: 2.0})
     with seeded.transaction(author="ada") as transaction:
-        submit(transaction, catalogues, overlay)
+        open_and_apply(transaction, catalogues, overlay)
     assign(settings, f'{{"{GAMMA}_RANGE_MAX": 1.0}}')
     found = validate(seeded, catalogues, ADA, "INC-7")
 

@@ -19,7 +19,7 @@ from setpoint.change.emergency.break_glass import (
 from setpoint.change.emergency.channels import close_channel, declare_channel, list_channels
 from setpoint.change.emergency.forms import post_mortem
 from setpoint.change.emergency.restore_probe import LIVE, ask_probe
-from setpoint.change.proposals import Proposal, apply_due, submit
+from setpoint.change.proposals import Proposal, apply_due, open_and_apply
 from setpoint.errors import ForbiddenError, InvalidValue, MissingError
 from support.planes import serving_plane
 
@@ -44,7 +44,7 @@ def glass(seeded, settings):
 def write(database, catalogues, reason, *, scope="global", value=0.25, apply_at=None, author="ada"):
     proposal = Proposal(scope=scope, reason=reason, set={GAMMA: value}, apply_at=apply_at)
     with database.transaction(author=author) as transaction:
-        return submit(transaction, catalogues, proposal)
+        return open_and_apply(transaction, catalogues, proposal)
 
 
 def owed(database, incident="INC-7"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import read_documents
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import InvalidError, MissingError
 
@@ -35,7 +35,7 @@ def apply_typo(database: Database, catalogues: Catalogues) -> Edit:
             proposal = Proposal(scope=GLOBAL_SCOPE, reason="drill: a typo", set={key: wrong})
             try:
                 with database.transaction(author="drill") as transaction:
-                    return submit(transaction, catalogues, proposal).change.edits[0]
+                    return open_and_apply(transaction, catalogues, proposal).change.edits[0]
             except InvalidError:
                 continue
     raise MissingError("no key of the global document has another value that passes every rule.")

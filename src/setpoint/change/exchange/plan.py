@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.documents import Document, read_documents, typed
 from setpoint.change.exchange.folder import read_head, read_wanted, sayable
-from setpoint.change.proposals import NO_DOCUMENT, Proposal, Submitted, submit, validate
+from setpoint.change.proposals import NO_DOCUMENT, OpenedChange, Proposal, open_and_apply, validate
 from setpoint.change.seeding import register_catalogues
 from setpoint.client.snapshot import write_atomically
 from setpoint.declare.document import Edit, diff, parse_text, text_hash
@@ -128,12 +128,12 @@ def apply_plan(
     *,
     reason: str,
     source: str = "apply",
-) -> list[tuple[ScopeChange, Submitted]]:
+) -> list[tuple[ScopeChange, OpenedChange]]:
     """Open and, where policy allows, apply the changes of a plan; committed by the caller.
 
     Raises:
         StaleRevision: today's plan is not the expected one; names the scopes. Nothing is written.
-        As ``submit``.
+        As ``open_and_apply``.
     """
     found = plan(transaction, catalogues, folder)
     if found.steps != expected:
@@ -145,7 +145,7 @@ def apply_plan(
         )
     register_catalogues(transaction, catalogues)
     return [
-        (change, submit(transaction, catalogues, _proposal(change, reason, source)))
+        (change, open_and_apply(transaction, catalogues, _proposal(change, reason, source)))
         for change in found.scopes
     ]
 

@@ -12,9 +12,10 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from setpoint.change import proposals
 from setpoint.change.decisions import amended
 from setpoint.change.impact import impact_of
-from setpoint.change.proposals import Proposal, amend, propose, read_change, requirement
+from setpoint.change.proposals import Proposal, amend, read_change, requirement
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
@@ -135,7 +136,7 @@ def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -
     )
 
     def work(transaction: Transaction) -> Answer:
-        made = propose(transaction, plane.catalogues, proposal)
+        made = proposals.open_change(transaction, plane.catalogues, proposal)
         return told(transaction, made.id, 201, {"Location": f"/v1/changes/{made.id}"})
 
     return write(plane, caller, once, work)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from setpoint.change.documents import typed
 from setpoint.change.overlays import creation, retirement
-from setpoint.change.proposals import Proposal, submit
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 from setpoint.errors import InvalidValue
@@ -28,10 +28,10 @@ from setpoint.serve.api.document_writes import (
     Values,
     from_http,
     no_document,
+    open_over,
+    opened_answer,
     patch_of,
     require_current,
-    submit_over,
-    submitted,
 )
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.shapes import DocumentShape, ScopesShape
@@ -95,8 +95,10 @@ def create_scope(plane: PlaneOf, caller: Caller, once: Once, wanted: NewScope) -
 
     def work(transaction: Transaction) -> Answer:
         proposal = creation(transaction, plane.catalogues, wanted.scope, patch, wanted.reason)
-        made = submit(transaction, plane.catalogues, from_http(proposal))
-        return submitted(transaction, made, 201, {"Location": f"/v1/config/{quote(wanted.scope, safe='=')}"})
+        made = open_and_apply(transaction, plane.catalogues, from_http(proposal))
+        return opened_answer(
+            transaction, made, 201, {"Location": f"/v1/config/{quote(wanted.scope, safe='=')}"}
+        )
 
     return write(plane, caller, once, work)
 
@@ -145,7 +147,7 @@ def edit_config(
             draft=edits.draft,
             source=SOURCE,
         )
-        return submitted(transaction, submit_over(transaction, plane.catalogues, proposal))
+        return opened_answer(transaction, open_over(transaction, plane.catalogues, proposal))
 
     return write(plane, caller, once, work)
 
@@ -170,6 +172,6 @@ def retire_scope(
     def work(transaction: Transaction) -> Answer:
         proposal = retirement(transaction, plane.catalogues, scope, reason)
         require_current(transaction, scope, bases)
-        return submitted(transaction, submit_over(transaction, plane.catalogues, from_http(proposal)))
+        return opened_answer(transaction, open_over(transaction, plane.catalogues, from_http(proposal)))
 
     return write(plane, caller, once, work)

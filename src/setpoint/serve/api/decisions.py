@@ -87,9 +87,9 @@ def comment_on_change(
     responses=answers(ChangeShape, 404, 409),
     **access(*WRITERS),
 )
-def propose_draft(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId) -> Response:
+def propose_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId) -> Response:
     """Lay a draft before others; it takes no body."""
-    return _moved(plane, caller, once, change, "submit_change")
+    return _moved(plane, caller, once, change, "propose_change")
 
 
 @router.post(

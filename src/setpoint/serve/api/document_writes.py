@@ -1,4 +1,4 @@
-"""SERVE: what every write of documents shares: how values are given, submitted and answered.
+"""SERVE: what every write of documents shares: how values are given, opened and answered.
 
 Guarantees: JSON has one kind of number, and a JavaScript client cannot write `1.0`: an integer is taken
 for a float where that loses nothing, as patch files do. Everything else that JSON tells apart stays
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from setpoint.change.patch import Patch, read_values
-from setpoint.change.proposals import Proposal, Submitted, read_change, submit
+from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply, read_change
 from setpoint.declare.catalogue import Catalogues
 from setpoint.errors import InvalidValue, PreconditionFailed, StaleRevision, UnknownScope
 from setpoint.serve.api.change_shapes import OutcomeShape
@@ -70,16 +70,16 @@ def from_http(proposal: Proposal) -> Proposal:
     return replace(proposal, source=SOURCE)
 
 
-def submit_over(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> Submitted:
-    """Submit what If-Match was sent with: whoever was faster makes the precondition fail."""
+def open_over(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> OpenedChange:
+    """Open what If-Match was sent with: whoever was faster makes the precondition fail."""
     try:
-        return submit(transaction, catalogues, proposal)
+        return open_and_apply(transaction, catalogues, proposal)
     except StaleRevision as moved:
         raise PreconditionFailed(moved.message, hint=moved.hint, **moved.where) from None
 
 
-def submitted(
-    transaction: Transaction, made: Submitted, status: int = 200, headers: dict[str, str] | None = None
+def opened_answer(
+    transaction: Transaction, made: OpenedChange, status: int = 200, headers: dict[str, str] | None = None
 ) -> Answer:
     """Return what became of a change: ``status`` with its revision, or 202 while it waits."""
     state = read_change(transaction, made.change.id).row["state"]

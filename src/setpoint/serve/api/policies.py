@@ -9,10 +9,10 @@ from pydantic import Field
 from starlette.responses import Response
 
 from setpoint.change.policies import policy_proposal
-from setpoint.change.proposals import submit
+from setpoint.change.proposals import open_and_apply
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.api.change_shapes import OutcomeShape
-from setpoint.serve.api.document_writes import WAITS, from_http, submitted
+from setpoint.serve.api.document_writes import WAITS, from_http, opened_answer
 from setpoint.serve.api.shapes import PoliciesShape, PolicyKind
 from setpoint.serve.responses import Answer, Once, write
 from setpoint.serve.routes import Body, PlaneOf, Reason, answers, router_of
@@ -68,6 +68,6 @@ def set_policy(
     )
 
     def work(transaction: Transaction) -> Answer:
-        return submitted(transaction, submit(transaction, plane.catalogues, from_http(proposal)))
+        return opened_answer(transaction, open_and_apply(transaction, plane.catalogues, from_http(proposal)))
 
     return write(plane, caller, once, work)

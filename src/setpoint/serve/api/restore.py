@@ -140,7 +140,7 @@ def note_probe(plane: Plane) -> None:
 
 
 def _proven(transaction: Transaction, proof: RestoreProof) -> Answer:
-    made = proof.submitted
+    made = proof.made
     state = read_change(transaction, made.change.id).row["state"] if made else "dry_run"
     body = {**proof.as_json(), "dry_run": made is None, "state": state}
     if made is None:

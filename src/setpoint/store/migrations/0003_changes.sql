@@ -243,7 +243,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.propose_change(
+CREATE FUNCTION public.open_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
     p_draft boolean
@@ -277,7 +277,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.open_change(p_id bigint) RETURNS public.changes
+CREATE FUNCTION public.lock_change(p_id bigint) RETURNS public.changes
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -305,7 +305,7 @@ CREATE FUNCTION public.amend_change(
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    change public.changes := public.open_change(p_id);
+    change public.changes := public.lock_change(p_id);
     writer record;
 BEGIN
     SELECT * INTO writer FROM public.who();
@@ -330,12 +330,12 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.submit_change(p_id bigint) RETURNS public.changes
+CREATE FUNCTION public.propose_change(p_id bigint) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    change public.changes := public.open_change(p_id);
+    change public.changes := public.lock_change(p_id);
 BEGIN
     IF (SELECT person FROM public.who()) <> change.author THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to propose', p_id, change.author);
@@ -363,7 +363,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
         END IF;
     ELSE
-        change := public.open_change(p_id);
+        change := public.lock_change(p_id);
     END IF;
     SELECT * INTO writer FROM public.who();
     IF p_decision <> 'comment' THEN
@@ -402,7 +402,7 @@ CREATE FUNCTION public.withdraw_change(p_id bigint) RETURNS public.changes
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    change public.changes := public.open_change(p_id);
+    change public.changes := public.lock_change(p_id);
 BEGIN
     IF (SELECT person FROM public.who()) <> change.author THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to withdraw', p_id, change.author);
@@ -449,7 +449,7 @@ DECLARE
     policy   public.policies;
     free_at  timestamptz;
 BEGIN
-    change := public.open_change(p_id);
+    change := public.lock_change(p_id);
     IF change.proposal_hash IS DISTINCT FROM p_hash THEN
         RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since it was read', p_id);
     END IF;
@@ -522,14 +522,14 @@ $$;
 
 REVOKE ALL ON FUNCTION public.suspend_change(bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.suspend_change(bigint, text) TO setpoint_app;
-REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.open_change(bigint),
-    public.propose_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
-    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.submit_change(bigint),
+REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.lock_change(bigint),
+    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    public.propose_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
-    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.submit_change(bigint),
+    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     TO setpoint_app;
 GRANT SELECT ON public.policies, public.changes, public.change_decisions TO setpoint_app;

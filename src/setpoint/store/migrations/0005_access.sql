@@ -212,7 +212,7 @@ BEGIN
         END IF;
     ELSE
         PERFORM public.require_role('approver');
-        change := public.open_change(p_id);
+        change := public.lock_change(p_id);
     END IF;
     SELECT * INTO writer FROM public.who();
     IF p_decision <> 'comment' THEN

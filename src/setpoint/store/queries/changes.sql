@@ -1,11 +1,11 @@
 -- Changes: each statement is a function of 0003_changes.sql, where the rules are.
 
--- name: propose_change
+-- name: open_change
 -- Open a change; the function puts the document together and judges base, kinds and hash.
 SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash, c.heads,
        c.restores, c.author, c.proof, c.reason, c.source, c.state, c.state_reason, c.apply_at, c.created_at,
        c.proposed_at, c.applied_revision
-FROM propose_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
+FROM open_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                     %(restores)s, CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
                     %(heads)s, %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s) AS c;
 
@@ -18,9 +18,9 @@ FROM amend_change(%(id)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_
                   CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
                   %(heads)s, %(reason)s, %(catalogues)s, %(apply_at)s) AS c;
 
--- name: submit_change
+-- name: propose_change
 -- Propose a draft.
-SELECT id, state FROM submit_change(%(id)s);
+SELECT id, state FROM propose_change(%(id)s);
 
 -- name: decide_change
 -- Approve, reject or comment, as the person of this session.

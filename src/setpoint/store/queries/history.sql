@@ -130,4 +130,4 @@ ORDER BY r.started_at DESC;
 SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off' AS writable,
        bool_and(has_function_privilege(p.oid, 'EXECUTE')) AND count(*) = 2 AS allowed
 FROM pg_proc AS p
-WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('propose_change', 'apply_change');
+WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('open_change', 'apply_change');
