@@ -46,6 +46,7 @@ INSIDE = {
     "store": {"server": set(), "": {"server"}},
     "change": {"": set(), "exchange": {""}, "emergency": {""}},
     "client": {"": {"plane"}, "plane": {""}, "adapters": {""}},
+    "train": {"": {"boosters", "engines", "market"}, "boosters": set(), "engines": {""}, "market": {""}},
     "serve": {
         "access": {""},
         "hot": {"", "access"},

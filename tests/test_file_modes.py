@@ -23,7 +23,7 @@ OTHERWISE = {
     "train/journal.py": "appends, private",
     "client/spool.py": "appends, private",
     "client/plane/courier.py": "a lock, private: empty, in a folder of its owner's alone",
-    "train/sweep.py": "a lock: the id of a process",
+    "train/home_lock.py": "a lock: the id of a process",
     "train/market/archive.py": "candles of a public archive",
     "observe/events.py": "collectors of logs run as somebody else; the folder's rights decide",
     "serve/logs.py": "makes the log private before the logger opens it",

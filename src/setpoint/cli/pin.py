@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.settings import Settings
     from setpoint.store.database import Database
-    from setpoint.train.sweep import Recorder
+    from setpoint.train.delivery import Recorder
 
 COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE = 127, 126
 SnapshotFile = Annotated[

@@ -144,8 +144,9 @@ def start(
     """Pin, plan and check a new run; nothing is trained yet. Returns its id."""
     from setpoint.client.hyperparams_set import HyperparamsSet
     from setpoint.train.exercise import require_read
+    from setpoint.train.home_lock import require_alone
     from setpoint.train.plan import make_plan
-    from setpoint.train.sweep import begin, require_alone
+    from setpoint.train.sweep import begin
     from setpoint.train.unit_values import pin_units
 
     require_alone(settings().home)

@@ -1,7 +1,7 @@
 """TRAIN: a run's results and events, reported to the plane over HTTP: no database is needed here.
 
 Guarantees: every report may be repeated and counts once; each line of the run's event spool arrives
-exactly once: see ``resolve.spool``. A plane out of reach costs nothing but time: what waits stays on disk.
+exactly once: see ``client.spool``. A plane out of reach costs nothing but time: what waits stays on disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PATIENCE = Patience(connect_s=2.0, read_s=10.0, total_s=15.0, attempts=2)
 
 
 class PlaneRecorder:
-    """Reports a sweep whose folder is in ``home``; implements ``train.sweep.Recorder``."""
+    """Reports a sweep whose folder is in ``home``; implements ``train.delivery.Recorder``."""
 
     def __init__(self, plane: Plane, home: Path) -> None:
         self._plane = plane

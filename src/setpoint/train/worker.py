@@ -1,16 +1,12 @@
-"""TRAIN: a worker of a sweep: one spawned process that trains the units it is handed.
+"""TRAIN: a worker of a sweep: a process that trains the units that an engine hands it.
 
-Guarantees: it dies with the process that started it, whatever killed that; a symbol is prepared once
-for all its units. An error of one unit is that unit's failure. Refuses to go on when the whole run is
-wrong: candles that are not the planned ones, snapshots of other catalogues.
+Guarantees: a symbol is prepared once for all its units. An error of one unit is that unit's failure.
+Refuses to go on when the whole run is wrong: candles that are not the planned ones, snapshots of other
+catalogues.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,8 +28,6 @@ if TYPE_CHECKING:
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.train.market.candles import Candles
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -75,14 +69,9 @@ def _reads(unit: Unit, catalogues: Catalogues, key: str) -> bool:
 _worker: _Worker | None = None
 
 
-def start_worker(folder: str, catalogues: str, parent: int) -> None:
-    """Make this process a worker: it dies with its parent and leaves Ctrl-C to it."""
-    global _worker  # noqa: PLW0603 - the pool's initializer has no other way to hand state to its tasks
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+def start_worker(folder: str, catalogues: str) -> None:
+    """Let this process train units of the run in a folder: an engine calls it before the first one."""
+    global _worker  # noqa: PLW0603 - an engine has no other way to hand state to its tasks
     path = Path(folder)
     plan = read_plan(path)
     _worker = _Worker(

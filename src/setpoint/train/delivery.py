@@ -1,0 +1,88 @@
+"""TRAIN: outcomes of units on their way to whatever records them.
+
+Guarantees: they are sent in the order in which they ended, and none before the run itself; what cannot be
+sent waits, and is tried again with the next one. Whoever makes a delivery has journalled them first.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from setpoint.errors import SetpointError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from setpoint.client.snapshot_set import SnapshotSet
+    from setpoint.train.plan import Plan
+
+_QUIET_S = 5.0
+
+
+class Recorder(Protocol):
+    """Where results go; every call may be repeated and has effect once.
+
+    Raises:
+        UnavailableError: out of reach; the sweep goes on and tries again later.
+        SetpointError: refused; before the first unit this ends the sweep, later it goes on, and says so.
+    """
+
+    def start(self, plan: Plan, snapshots: SnapshotSet) -> None:
+        """Record that the run exists, its units, and the snapshot of each."""
+
+    def deliver(self, plan: Plan, entry: dict[str, Any]) -> None:
+        """Record one unit's outcome."""
+
+    def finish(self, plan: Plan, outcome: dict[str, Any]) -> None:
+        """Record how the run ended: ``state``, ``read_keys``, and ``fallbacks``, units by key."""
+
+
+@dataclass
+class Delivery:
+    """Sends entries in order; what cannot be sent waits in the journal."""
+
+    recorder: Recorder
+    plan: Plan
+    snapshots: SnapshotSet
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    started: bool = False
+    #: On the monotonic clock: until then a recorder that was out of reach, or refused, is left alone.
+    quiet_until: float = 0.0
+    refusal: SetpointError | None = None
+
+    def send(self, *, insist: bool = False) -> bool:
+        """Deliver everything that waits; False when the recorder is out of reach or refuses.
+
+        One that just did is tried again only when the caller insists: a try may take long. A refusal may
+        heal, too: a token that expired is replaced.
+        """
+        if time.monotonic() < self.quiet_until and not insist:
+            return False
+        return self._tried(self._send)
+
+    def finish(self, outcome: dict[str, Any]) -> bool:
+        """Deliver everything and how the run ended; False as ``send``."""
+        return self.send(insist=True) and self._tried(lambda: self.recorder.finish(self.plan, outcome))
+
+    def _send(self) -> None:
+        if not self.started:
+            self.recorder.start(self.plan, self.snapshots)
+            self.started = True
+        while self.waiting:
+            self.recorder.deliver(self.plan, self.waiting[0])
+            del self.waiting[0]
+
+    def _tried(self, report: Callable[[], None]) -> bool:
+        self.refusal = None
+        try:
+            report()
+        except UnavailableError:
+            self.quiet_until = time.monotonic() + _QUIET_S
+            return False
+        except SetpointError as problem:
+            self.refusal = problem
+            self.quiet_until = time.monotonic() + _QUIET_S
+            return False
+        return True

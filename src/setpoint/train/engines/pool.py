@@ -1,0 +1,97 @@
+"""ENGINES: one machine: a pool of spawned processes, as many as the plan says.
+
+Guarantees: a worker dies with the process that started it, whatever killed that; Ctrl-C is the parent's to
+act on; no worker outlives the generator. Workers are spawned: LightGBM and XGBoost hang in forked children.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+from setpoint.errors import TrainingError
+from setpoint.train.worker import start_worker, train_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from setpoint.train.plan import Plan
+    from setpoint.train.recipe import Unit
+
+_PR_SET_PDEATHSIG = 1
+
+
+def train_in_pool(
+    plan: Plan, folder: Path, catalogues: str, units: Sequence[Unit]
+) -> Generator[dict[str, Any], None, None]:
+    """Train units on this machine; yields each one's outcome as it ends.
+
+    Raises:
+        TrainingError: a worker process died; its unit is lost, those that ended before are not.
+        SetpointError: what concerns the whole run, such as candles that are not the planned ones.
+    """
+    # Read when a worker imports polars, which would otherwise take every core in each process.
+    os.environ["POLARS_MAX_THREADS"] = str(plan.threads)
+    pool = ProcessPoolExecutor(
+        plan.processes,
+        mp_context=get_context("spawn"),
+        initializer=_start_process,
+        initargs=(str(folder), catalogues, os.getpid()),
+    )
+    try:
+        yield from _completed(pool, units)
+    except BrokenProcessPool:
+        raise TrainingError(
+            f"a worker process of run {plan.run} died, perhaps for want of memory.",
+            hint=f"resume with `setpoint sweep --resume {plan.run}`; finished units are kept",
+        ) from None
+    finally:
+        _stop(pool)
+
+
+def _completed(pool: ProcessPoolExecutor, units: Sequence[Unit]) -> Iterator[dict[str, Any]]:
+    with _ctrl_c_held_back():
+        pending: set[Future[dict[str, Any]]] = {pool.submit(train_unit, unit) for unit in units}
+    while pending:
+        ended, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in ended:
+            yield future.result()
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Start workers without Ctrl-C, which a terminal sends to all, and which is the parent's to act on."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """End the pool at once; a unit under way is lost, which costs its time and nothing else."""
+    workers = list((pool._processes or {}).values())  # noqa: SLF001 - the pool offers no way to end its workers
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join()
+
+
+def _start_process(folder: str, catalogues: str, parent: int) -> None:
+    """Make this process a worker that dies with its parent and leaves Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    start_worker(folder, catalogues)
