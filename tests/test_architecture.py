@@ -23,6 +23,7 @@ ALLOWED = {
     "record": {"change", "store", "client", "declare", "observe"},
     "train": {"client", "declare", "observe"},
     "govern": {"record", "change", "client", "declare"},
+    "orchestrate": {"train", "client", "declare", "observe"},  # and govern's pure parts: none is needed yet
     "gate": {"client", "declare"},  # a reader of snapshot files
     "externalize": {"gate", "change", "client", "declare"},
     "serve": {"govern", "record", "change", "store", "client", "declare", "observe"},
@@ -31,6 +32,7 @@ ALLOWED = {
         "externalize",
         "gate",
         "govern",
+        "orchestrate",
         "train",
         "record",
         "change",
@@ -46,7 +48,7 @@ INSIDE = {
     "store": {"server": set(), "": {"server"}},
     "change": {"": set(), "exchange": {""}, "emergency": {""}},
     "client": {"": {"plane"}, "plane": {""}, "adapters": {""}},
-    "train": {"": {"boosters", "engines", "market"}, "boosters": set(), "engines": {""}, "market": {""}},
+    "train": {"": {"boosters", "engines", "market"}, "boosters": {""}, "engines": {""}, "market": {""}},
     "serve": {
         "access": {""},
         "hot": {"", "access"},

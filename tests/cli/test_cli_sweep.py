@@ -3,8 +3,9 @@
 import pytest
 
 from setpoint.change.proposals import Proposal, open_and_apply
-from setpoint.cli.pin import database_door
-from setpoint.cli.sweep import _Display, start
+from setpoint.cli.doors import database_door
+from setpoint.cli.sweep import start
+from setpoint.cli.sweep_display import SweepDisplay
 from setpoint.train.sweep import Progress
 from support.sweep_home import TINY_SWEEP, seed_tiny
 
@@ -100,7 +101,7 @@ def progress(done, trained_here, **more):
 
 def test_without_a_terminal_each_unit_is_a_line(capfd):
     """A log gets plain lines: how far, how fast once that is known, and what is wrong."""
-    display = _Display("run-1")
+    display = SweepDisplay("run-1")
     with display:
         display.show(progress(10, 0))
         display.show(progress(11, 1))

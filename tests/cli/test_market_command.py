@@ -5,8 +5,9 @@ import signal
 import pytest
 
 from setpoint.cli.__main__ import run
-from setpoint.cli.sweep import market_folder
 from setpoint.errors import DownloadFailed, MissingData, UnfitData, UsageError
+from setpoint.orchestrate.market_folder import market_folder
+from setpoint.settings import Settings
 from setpoint.train.market.candles import load_candles
 from setpoint.train.market.files import COLUMNS
 from setpoint.train.market.synthetic import synthetic_candles
@@ -50,7 +51,7 @@ def test_a_pull_lands_where_a_sweep_looks(archive, tmp_path, capsys):
         "3/3 BTCUSDT 2025-01 fetched",
     ]
     assert "a sweep finds this folder by itself" in said.out
-    assert market_folder("") == str(folder)
+    assert market_folder("", Settings.from_environ()) == str(folder)
 
 
 def test_a_second_pull_fetches_nothing(archive, capsys):
@@ -183,20 +184,3 @@ def test_nothing_to_check_is_no_success(tmp_path):
     assert run(["market", "check", str(tmp_path / "nowhere")]) == UsageError.exit_code
     assert run(["market", "check"]) == UsageError.exit_code
     assert run(["market", "check", "synthetic"]) == UsageError.exit_code
-
-
-def test_pulled_candles_give_way(universe, tmp_path, monkeypatch):
-    """What is asked for wins over the variable, and that over pulled candles; no market is invented."""
-    with pytest.raises(UsageError, match="no market data is named"):
-        market_folder("")
-    pulled = tmp_path / "home" / "market"
-    pulled.mkdir(parents=True)
-    with pytest.raises(UsageError, match="no market data is named"):
-        market_folder("")
-    write_csv(pulled / "BTCUSDC-5m.csv", synthetic_candles("BTCUSDC", "5m", 3, seed=1))
-
-    assert market_folder("") == str(pulled)
-    monkeypatch.setenv("SETPOINT_MARKET_DATA", str(universe))
-    assert market_folder("") == str(universe)
-    assert market_folder(str(tmp_path)) == str(tmp_path)
-    assert not market_folder("synthetic")

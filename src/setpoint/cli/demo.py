@@ -14,20 +14,12 @@ import typer
 
 from setpoint.cli.app import app, catalogues, database, settings
 from setpoint.cli.output import err, headline, out
-from setpoint.cli.pin import plane_door
 from setpoint.cli.runs import print_verdict
 from setpoint.cli.seed import print_applied
-from setpoint.cli.sweep import (
-    SYNTHETIC,
-    Data,
-    Processes,
-    follow,
-    market_folder,
-    require_recorded,
-    start,
-)
+from setpoint.cli.sweep import Data, Processes, follow, start
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import UsageError
+from setpoint.orchestrate.market_folder import SYNTHETIC, market_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +50,8 @@ def demo(
     from setpoint.client.snapshot import SHARED, write_atomically
     from setpoint.govern.comparison import view_run
     from setpoint.govern.report import render
+    from setpoint.orchestrate.doors import plane_door
+    from setpoint.orchestrate.sweep import require_recorded
 
     began = time.monotonic()
     system = catalogues()
@@ -70,7 +64,7 @@ def demo(
             through = replace(settings(), url=url, token=token, token_file="")
             with plane_door(system, through) as door:
                 run = start(door, system, CONTEXT, _data(data), processes)
-                require_recorded(door, run, follow(door, run))
+                require_recorded(follow(door, run))
         headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = view_run(opened, run)
         print_verdict(view)
@@ -107,7 +101,7 @@ def _seed(opened: Database, system: Catalogues) -> None:
 def _data(data: str) -> str:
     """Return what to train on: what was asked for, else the user's own candles, else an invented market."""
     try:
-        market_folder(data)
+        market_folder(data, settings())
     except UsageError:
         if data:
             raise

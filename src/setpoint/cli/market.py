@@ -11,9 +11,9 @@ import typer
 from setpoint.cli.app import Json, app, catalogues, settings
 from setpoint.cli.bars import Bars
 from setpoint.cli.output import err, out, print_json, table
-from setpoint.cli.sweep import market_folder, pulled_folder
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_FINDING, EXIT_OK, DataError, MissingData, UsageError
+from setpoint.orchestrate.market_folder import market_folder, pulled_folder
 from setpoint.train.market.file_names import ENDINGS, market_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def pull(
     from setpoint.train.market.archive import ARCHIVE_URL
     from setpoint.train.market.archive import pull as fetch
 
-    target = (folder or pulled_folder()).absolute()
+    target = (folder or pulled_folder(settings())).absolute()
     wanted = list(dict.fromkeys(symbols or _universe()))
     display = _Months(target)
     with display:
@@ -98,7 +98,7 @@ def check(
 
     Examples: `setpoint market check`, `setpoint market check ../market --all`
     """
-    where = market_folder(str(folder or ""))
+    where = market_folder(str(folder or ""), settings())
     if not where:
         raise UsageError("the synthetic market has no candle files to check.", hint="name a folder")
     if every_file:
@@ -227,7 +227,7 @@ def _markets_in(folder: Path, timeframe: str) -> list[tuple[str, str]]:
 def _say_where(folder: Path, files: list[Path]) -> None:
     out.say(f"{len(files)} market(s) in {folder}")
     named = settings().market_data
-    if folder != pulled_folder() or (named and Path(named).absolute() != folder):
+    if folder != pulled_folder(settings()) or (named and Path(named).absolute() != folder):
         out.say(f"  next: export SETPOINT_MARKET_DATA={folder}")
     else:
         out.say("  next: setpoint market check; a sweep finds this folder by itself")

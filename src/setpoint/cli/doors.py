@@ -1,0 +1,109 @@
+"""CLI: what commands pin from: the plane that SETPOINT_URL names, else the database, or files.
+
+Guarantees: while a plane is named nothing of the database is opened or imported for it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from setpoint.cli.app import database, parse_context, say_unused, settings
+from setpoint.client.seeded import seeded_snapshot
+from setpoint.client.snapshot import read_snapshot
+from setpoint.errors import InvalidContext, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from setpoint.client.snapshot import Snapshot
+    from setpoint.client.snapshot_set import SnapshotSet
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.orchestrate.doors import Door
+    from setpoint.store.database import Database
+
+
+def open_door(system: Catalogues) -> AbstractContextManager[Door]:
+    """Open the door of this process's settings, as long as the block runs."""
+    from setpoint.orchestrate.doors import open_door as choose
+
+    return choose(system, settings(), partial(_open_database_door, system))
+
+
+@contextmanager
+def _open_database_door(system: Catalogues) -> Iterator[Door]:
+    with database() as opened:
+        yield database_door(opened, system)
+
+
+def database_door(opened: Database, system: Catalogues) -> Door:
+    """Return the door of an open database."""
+    from setpoint.change.documents import pin_snapshot, pin_snapshot_set
+    from setpoint.change.identity import author_of
+    from setpoint.orchestrate.doors import Door
+    from setpoint.record.runs import DatabaseRecorder
+    from setpoint.train.sweep import run_folder
+
+    return Door(
+        "database",
+        lambda context: pin_snapshot(opened, system, context),
+        lambda contexts: pin_snapshot_set(opened, system, contexts),
+        DatabaseRecorder(opened, system, author_of(opened), partial(run_folder, settings().home)),
+    )
+
+
+def pinned(
+    system: Catalogues, context: dict[str, str], file: Path | None, seeds: Path | None = None
+) -> Snapshot:
+    """Pin from the plane or the database, or from seed files; or take a file, made for ``context``."""
+    if file and seeds:
+        raise UsageError("--seeds and --snapshot both say the values.", hint="give one of them")
+    if file is None:
+        made = _seeded(system, context, seeds) if seeds else _pinned(system, context)
+        say_unused(made)
+        return made
+    snapshot = read_snapshot(file)
+    for dimension, value in context.items():
+        if snapshot.context.get(dimension) != value:
+            raise InvalidContext(
+                f"{file} was made for {dict(snapshot.context) or 'no context'}, not {dimension}={value}.",
+                hint="leave --context out, or pin again",
+            )
+    return snapshot
+
+
+def _pinned(system: Catalogues, context: dict[str, str]) -> Snapshot:
+    with open_door(system) as door:
+        return door.pin(context)
+
+
+def _seeded(system: Catalogues, context: dict[str, str], folder: Path) -> Snapshot:
+    from setpoint.change.documents import check_new_violations, typed
+
+    made = seeded_snapshot(str(folder), system, context)
+    check_new_violations(system, {}, typed(made.document, system), str(folder))
+    return made
+
+
+def pinned_set(
+    system: Catalogues, context: dict[str, str], contexts: list[str], other: Path | None
+) -> SnapshotSet:
+    """Pin a set from the plane or the database: what all share, and each context over that.
+
+    Raises:
+        UsageError: values were to come from a file or folder; or one dimension is named by both.
+    """
+    if other:
+        raise UsageError(
+            f"--contexts pins from the plane or the database, not from {other}.", hint="give one of the two"
+        )
+    each = [parse_context(pairs.split(",")) for pairs in contexts]
+    if repeated := next((name for one in each for name in one if name in context), None):
+        raise UsageError(f"--context and --contexts both name {repeated}.", hint="name it once")
+    with open_door(system) as door:
+        made = door.pin_set([context, *({**context, **one} for one in each)])
+    say_unused(*made.snapshots)
+    return made

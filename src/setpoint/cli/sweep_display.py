@@ -1,0 +1,90 @@
+"""CLI: how a sweep is shown: what is about to run, and how far it is."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from setpoint.cli.bars import Bars
+from setpoint.cli.output import err, number
+
+if TYPE_CHECKING:
+    from setpoint.orchestrate.sweep import PlannedSweep
+    from setpoint.train.sweep import Progress
+
+
+def introduce(planned: PlannedSweep) -> None:
+    """Say what is about to run before it costs anything: a run must show its build before it starts."""
+    plan = planned.plan
+    commit = plan.git_commit[:12] + ("-dirty" if plan.git_commit.endswith("-dirty") else "")
+    err.say(
+        f"run {plan.run}: {len(plan.units)} units on {plan.processes} process(es) x {plan.threads} thread(s)"
+    )
+    err.say(f"  snapshot set {plan.set_hash[:12]}, base {plan.snapshot_hash[:12]}")
+    for scope, units in planned.overlays().items():
+        err.say(f"  overlay {scope}: {units} units")
+    err.say(f"  setpoint {plan.versions['setpoint']}, commit {commit}")
+    for symbol, entry in plan.data.items():
+        used = "" if entry["symbol_used"] == symbol else f" ({entry['symbol_used']} stands in)"
+        err.say(f"  {symbol}: {entry['bars']} bars, {entry['source']}{used}")
+
+
+class SweepDisplay:
+    """Units done, rate, time left and the best so far; one line for each unit without a terminal."""
+
+    def __init__(self, run: str, recorder: str = "database") -> None:
+        self._run = run
+        self._recorder = recorder
+        self._first_at = 0.0
+        self._bars = Bars("units")
+
+    def __enter__(self) -> None:
+        self._bars.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        self._bars.__exit__(*exception)
+
+    def show(self, progress: Progress) -> None:
+        """Draw the state after a unit ended."""
+        speed, troubles = self._speed(progress), _troubles(progress, self._recorder)
+        if self._bars.is_drawn:
+            self._bars.show(progress.done, progress.total, speed, troubles, _best(progress))
+        else:
+            err.say(", ".join(filter(None, [f"{progress.done}/{progress.total} units", speed, troubles])))
+
+    def _speed(self, progress: Progress) -> str:
+        # Counted from the first unit on: before it, the workers were starting.
+        if progress.trained_here < 2:
+            self._first_at = time.monotonic()
+            return ""
+        rate_per_s = (progress.trained_here - 1) / (time.monotonic() - self._first_at)
+        left = timedelta(seconds=round((progress.total - progress.done) / rate_per_s))
+        return f"{60 * rate_per_s:.1f} units/min, {left} left"
+
+
+def _troubles(progress: Progress, recorder: str) -> str:
+    failed = f"{len(progress.failed)} failed" if progress.failed else ""
+    waiting = f"{progress.undelivered} waiting for the {recorder}" if progress.undelivered else ""
+    return ", ".join(filter(None, [failed, waiting]))
+
+
+def _best(progress: Progress) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    rows = []
+    for model in sorted({row["model"] for row in progress.results}):
+        units = [row for row in progress.results if row["model"] == model]
+        top = max(units, key=lambda row: float(row["f1_buy_val"]))
+        rows.append(
+            (
+                model,
+                len(units),
+                number(_mean(units, "f1_buy_val")),
+                number(_mean(units, "always_buy_f1_val")),
+                f"{top['f1_buy_val']:.3f} {top['symbol']} fold {top['fold']}",
+            )
+        )
+    return ("model", "units", "mean f1_buy_val", "always-BUY", "best so far"), rows
+
+
+def _mean(rows: list[dict[str, Any]], column: str) -> float:
+    return sum(float(row[column]) for row in rows) / len(rows)

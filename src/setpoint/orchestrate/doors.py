@@ -1,0 +1,73 @@
+"""ORCHESTRATE: the door that a run goes through: where its values come from and its reports go to.
+
+Guarantees: through the plane nothing of the database is needed or imported. The database's door is made by
+whoever may import it, and handed in.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from setpoint.client.plane.connection import Plane
+from setpoint.client.plane.snapshot_sets import pin_set_from
+from setpoint.client.sources import plane_source
+from setpoint.train.reporting import PATIENCE, PlaneRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from setpoint.client.snapshot import Snapshot
+    from setpoint.client.snapshot_set import SnapshotSet
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.settings import Settings
+    from setpoint.train.delivery import Recorder
+
+
+@dataclass(frozen=True)
+class Door:
+    """What a run needs of the plane or of the database, and nothing else of either."""
+
+    name: Literal["plane", "database"]
+    #: Pins one context.
+    pin: Callable[[dict[str, str]], Snapshot]
+    #: Pins several contexts at one instant.
+    pin_set: Callable[[Sequence[dict[str, str]]], SnapshotSet]
+    recorder: Recorder
+
+
+@contextmanager
+def open_door(
+    catalogues: Catalogues, settings: Settings, open_database: Callable[[], AbstractContextManager[Door]]
+) -> Iterator[Door]:
+    """Open the plane's door where the settings name a plane, else the database's, as long as the block runs.
+
+    Args:
+        catalogues: what the values are declared by.
+        settings: ``url`` decides.
+        open_database: opens the database's door; not called while a plane is named.
+
+    Raises:
+        As what is opened does; a plane is only spoken to when the door is used.
+    """
+    with plane_door(catalogues, settings) if settings.url else open_database() as door:
+        yield door
+
+
+@contextmanager
+def plane_door(catalogues: Catalogues, settings: Settings) -> Iterator[Door]:
+    """Open the door of the plane that the settings name; pinning is safe to retry, and reports count once."""
+
+    def pin_over_http(context: dict[str, str]) -> Snapshot:
+        source = plane_source(context, os.environ, settings, catalogues)
+        with source.plane:
+            return source.pin().hyperparams.snapshot
+
+    def pin_set_over_http(contexts: Sequence[dict[str, str]]) -> SnapshotSet:
+        return pin_set_from(plane, contexts, catalogues, settings, os.environ).snapshots
+
+    with Plane.from_settings(settings) as plane, Plane.from_settings(settings, PATIENCE) as reporting:
+        yield Door("plane", pin_over_http, pin_set_over_http, PlaneRecorder(reporting, settings.home))
