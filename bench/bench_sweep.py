@@ -20,7 +20,7 @@ Real data: SETPOINT_MARKET_DATA
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from claims import Claim, sizes, tell
 from ratio import table
 from rivals import BARE, PREDICT, SCRIPT, library_clock, rounds_trained
 from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.results import UnitResult
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
@@ -101,7 +102,7 @@ class Case:
     catalogues: object
     folder: Path
     #: What the harness found: its trials are those that all sides are asked for.
-    result: dict = field(default_factory=dict)
+    result: UnitResult | None = None
     rounds: dict = field(default_factory=dict)
     seconds: dict = field(default_factory=lambda: {side: [] for side in SIDES})
 
@@ -117,7 +118,7 @@ class Case:
         training = self.training()
         result = training.train()
         self.fitted = training.best.fitted
-        Journal(self.folder / "results.jsonl").append({"unit": list(self.unit), "result": result})
+        Journal(self.folder / "results.jsonl").append({"unit": list(self.unit), "result": asdict(result)})
         return result
 
     @cached_property
@@ -140,7 +141,7 @@ class Case:
     @cached_property
     def fixed(self):
         """What every trial passes besides its own values, by library name."""
-        asked = self.result["model_hyperparams"]
+        asked = self.result.model_hyperparams
         own = self.hp.params(self.unit.model, self.unit.timeframe)
         return {name: value for name, value in asked.items() if name not in own}
 
@@ -150,10 +151,10 @@ class Case:
         group = (self.unit.model, self.unit.timeframe)
         return [
             (
-                {**self.hp.params(*group, chosen=t["params"]), **self.fixed},
-                self.hp.rounds(*group, chosen=t["params"]),
+                {**self.hp.params(*group, chosen=t.params), **self.fixed},
+                self.hp.rounds(*group, chosen=t.params),
             )
-            for t in self.result["trials"]
+            for t in self.result.trials
         ]
 
     def bare(self):
@@ -208,10 +209,10 @@ def measure(case, repeats):
 
 def prove_equal(case, found):
     """Hold that the sides did the same work."""
-    best, judged = found["bare loop"][case.result["trial_id"]], case.rows["judge"][0]
+    best, judged = found["bare loop"][case.result.trial_id], case.rows["judge"][0]
     told = PREDICT[case.unit.model](best, judged)
     assert np.array_equal(told, case.fitted.predict(judged)), f"{case.unit}: models differ"
-    asked = [trial["params"] for trial in case.result["trials"]]
+    asked = [trial.params for trial in case.result.trials]
     for side in ("same values", "plain"):
         got = [trial.params for trial in found[side].trials]
         assert got == asked, f"{case.unit}: {side} was given other trials"
@@ -241,12 +242,12 @@ def searched(case):
     started = time.perf_counter()
     result = case.harness()
     took_s = time.perf_counter() - started
-    ours = max(trial["value"] for trial in result["trials"])
+    ours = max(trial.value for trial in result.trials)
     began = datetime.now()  # noqa: DTZ005 - Optuna's own clock has no zone
     study = case.script(same_values=False, within_s=took_s)
     # The trial that was under way when time was up is not in time; the default counts in any case.
     ended = [t.value for t in study.trials if t.datetime_complete - began <= timedelta(seconds=took_s)]
-    return ours, max(ended or [study.trials[0].value]), len(result["trials"]), len(ended)
+    return ours, max(ended or [study.trials[0].value]), len(result.trials), len(ended)
 
 
 def value_found(cases, asked):
@@ -319,7 +320,7 @@ def main():
             count_rounds(case, sides)
         whole, outside = map(sum, zip(*map(share_outside, found), strict=True))
         value = value_found(found, asked)
-    rows, features = found[0].result["n_train"], len(found[0].market.features.names)
+    rows, features = found[0].result.n_train, len(found[0].market.features.names)
     print(
         f"{len(found)} units of {asked.trials} trials, {rows} rows x {features}; least of {asked.repeats} "
         "repeats per unit; the bare loop's models predict what the harness's do"

@@ -30,11 +30,11 @@ def record(database, catalogues):
             unit = {"run_id": plan.run} | {name: row[name] for name in UNIT}
             # The best trial is number 1; number 0 is far away and must not count.
             for trial, value in enumerate((0.149, rate)):
-                database.execute(
-                    "insert_trial", **unit, trial=trial, params={"learning_rate": value}, value=0.5,
-                    state="complete", n_trees_used=9, violations=[],
-                )  # fmt: skip
-            database.execute("insert_result", **unit, **RESULT, snapshot_hash=row["snapshot_hash"])
+                told = {"trial": trial, "params": {"learning_rate": value}, "value": 0.5, "state": "complete"}
+                judged = {"n_trees_used": 9, "findings": [], "violations": []}
+                database.execute("insert_trials", trials=[unit | told | judged])
+            result = unit | RESULT | {"snapshot_hash": row["snapshot_hash"]}
+            database.execute("insert_result", result=result)
         if ended:
             database.execute(
                 "update_run_state", id=plan.run, state="complete", finished_at=datetime.now(UTC),

@@ -1,5 +1,7 @@
 """Recording runs in the database: every call may be repeated, and nothing is lost or doubled."""
 
+from dataclasses import asdict
+
 import pytest
 
 from setpoint.change.seeding import apply_seed
@@ -52,7 +54,7 @@ def outcome(snapshots, catalogues, trained, tmp_path):
         training = UnitTraining(unit, hp, prepare(candles, recipe), "run-1", EventLog(tmp_path / "e.log"))
         trained[snapshot.hash] = {
             "unit": list(unit),
-            "result": training.train(),
+            "result": asdict(training.train()),
             "read_keys": sorted(hp.keys_read),
             "fallbacks": {},
         }

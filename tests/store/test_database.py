@@ -336,6 +336,7 @@ TRIAL = UNIT | {
     "value": None,
     "state": "pruned",
     "n_trees_used": None,
+    "findings": [],
     "violations": [],
 }
 
@@ -364,8 +365,8 @@ def test_run_and_its_results_are_recorded_once(database, run):
     failure = UNIT | {"fold": 1, "code": "unfit_data", "message": "one class"}
     assert database.execute("insert_run", **run) == 0
     for expected in (1, 0):
-        assert database.execute("insert_result", **result) == expected
-        assert database.execute_many("insert_trial", [TRIAL]) == expected
+        assert database.execute("insert_result", result=result) == expected
+        assert database.execute("insert_trials", trials=[TRIAL]) == expected
         assert database.execute("insert_failure", **failure) == expected
     [row] = database.fetch_all("list_results", run_id="r1")
     assert {name: row[name] for name in result} == result
@@ -406,7 +407,7 @@ def test_ended_run_says_what_it_read(database, run):
 def test_result_that_cannot_be_joined_to_its_configuration_is_refused(database, run, change, expected):
     """No result exists without its run, its snapshot, its hyperparameters and its trial."""
     with pytest.raises(expected):
-        database.execute("insert_result", **(RESULT | {"snapshot_hash": run["snapshot_hash"]} | change))
+        database.execute("insert_result", result=RESULT | {"snapshot_hash": run["snapshot_hash"]} | change)
     assert database.fetch_all("list_results", run_id="r1") == []
 
 

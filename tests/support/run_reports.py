@@ -62,5 +62,5 @@ def _trained(set_text: str) -> str:
     candles = synthetic_candles("BTCUSDC", "5m", recipe.setting("last_bars"), recipe.setting("seed"))
     unit = Unit("BTCUSDC", "lgb", "5m", recipe.variant, 0)
     training = UnitTraining(unit, hp, prepare(candles, recipe), "run-1", EventLog("/dev/null"))
-    entry = {"unit": list(unit), "result": training.train(), "read_keys": [], "fallbacks": {}}
+    entry = {"unit": list(unit), "result": asdict(training.train()), "read_keys": [], "fallbacks": {}}
     return json.dumps({"entry": entry})

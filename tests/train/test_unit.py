@@ -1,5 +1,6 @@
 """One unit, trained in this process on the invented market."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def train(tiny, market, tmp_path):
 
 
 def without_times(result):
-    return {name: value for name, value in result.items() if name != "training_time_sec"}
+    return replace(result, training_time_sec=0.0)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -69,9 +70,9 @@ def test_another_run_seed_gives_another_model(train, model):
     """The run's seed reaches the sampler and the library."""
     first, second = train(model), train(model, CVN_FTF_SEED=7)
 
-    assert first["seed"] != second["seed"]
-    assert first["model_hash"] != second["model_hash"]
-    assert first["trials"][1]["params"] != second["trials"][1]["params"]
+    assert first.seed != second.seed
+    assert first.model_hash != second.model_hash
+    assert first.trials[1].params != second.trials[1].params
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -80,9 +81,9 @@ def test_trials_with_other_suggestions_have_other_trees(train, model):
     first_only = train(model, CVN_FTF_TUNING_TRIALS=1)
     second_only = train(model, CVN_FTF_TUNING_TRIALS=1, CVN_FTF_TUNING_FIRST_IS_DEFAULT=False)
 
-    assert first_only["trials"][0]["params"] != second_only["trials"][0]["params"]
-    assert first_only["model_hash"] != second_only["model_hash"]
-    assert first_only["metrics"]["test"] != second_only["metrics"]["test"]
+    assert first_only.trials[0].params != second_only.trials[0].params
+    assert first_only.model_hash != second_only.model_hash
+    assert first_only.metrics["test"] != second_only.metrics["test"]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -91,9 +92,9 @@ def test_every_seeded_value_arrives(train, tiny, model):
     result = train(model, CVN_FTF_TUNING_TRIALS=1)
     rate = tiny[f"CVN_HPO_{model.upper()}_5M_LEARNING_RATE"]
 
-    assert result["findings"] == []
-    assert result["model_hyperparams"]["learning_rate"] == rate
-    assert result["effective_params"]["learning_rate"] == pytest.approx(rate, rel=1e-7)
+    assert result.findings == ()
+    assert result.model_hyperparams["learning_rate"] == rate
+    assert result.effective_params["learning_rate"] == pytest.approx(rate, rel=1e-7)
     assert not [line for line in train.events() if "effective_param_mismatch" in line]
 
 
@@ -102,7 +103,7 @@ def test_a_value_without_effect_is_an_event_and_a_column(train):
     result = train("lgb", CVN_FTF_TUNING_TRIALS=1, CVN_FTF_LGB_BAGGING_FREQ=0)
     (event,) = [line for line in train.events() if "effective_param_mismatch" in line]
 
-    assert [(f["param"], f["finding"]) for f in result["findings"]] == [("bagging_fraction", "no_effect")]
+    assert [(f.param, f.finding) for f in result.findings] == [("bagging_fraction", "no_effect")]
     assert "param=bagging_fraction asked=0.8 effective=0.8 finding=no_effect" in event
 
 
@@ -112,9 +113,9 @@ def test_early_stopping_acts_under_dart(train, model, kind):
     values = {f"CVN_HPO_{model.upper()}_5M_{name}": n for name, n in ROUNDS.items()}
     result = train(model, CVN_FTF_TUNING_TRIALS=1, **{kind: "dart"}, **values)
 
-    assert result["stopped_early"]
-    assert result["n_trees_used"] == result["best_iteration"] + (model == "xgb")
-    assert result["findings"] == []
+    assert result.stopped_early
+    assert result.n_trees_used == result.best_iteration + (model == "xgb")
+    assert result.findings == ()
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -122,8 +123,8 @@ def test_no_class_weight_is_injected(train, model):
     """Policy none asks every library for a BUY weight of exactly 1, and gets it."""
     result = train(model, CVN_FTF_TUNING_TRIALS=1)
 
-    assert result["model_hyperparams"]["scale_pos_weight"] == 1.0
-    assert result["effective_params"]["scale_pos_weight"] == 1.0
+    assert result.model_hyperparams["scale_pos_weight"] == 1.0
+    assert result.effective_params["scale_pos_weight"] == 1.0
 
 
 def test_a_fixed_class_weight_reaches_the_library(train):
@@ -135,7 +136,7 @@ def test_a_fixed_class_weight_reaches_the_library(train):
         CVN_FTF_CLASS_WEIGHT_FIXED=2.5,
     )
 
-    assert result["effective_params"]["scale_pos_weight"] == 2.5
+    assert result.effective_params["scale_pos_weight"] == 2.5
 
 
 def test_a_name_that_the_library_does_not_know_fails_the_unit(train, tmp_path):
@@ -196,8 +197,8 @@ def test_a_result_carries_its_proof(train, market):
     """A result names snapshot, features, trial and model, and stands beside the always-BUY baseline."""
     result = train("lgb")
 
-    assert len(result["snapshot_hash"]) == len(result["model_hash"]) == 64
-    assert result["feature_hash"] == market.feature_hash
-    assert result["trial_id"] in {trial["trial"] for trial in result["trials"]}
-    assert result["metrics"]["val"]["always_buy_f1"] == result["always_buy_f1_val"]
-    assert set(result["metrics"]["trades"]) == {"low", "mid", "high"}
+    assert len(result.snapshot_hash) == len(result.model_hash) == 64
+    assert result.feature_hash == market.feature_hash
+    assert result.trial_id in {trial.trial for trial in result.trials}
+    assert result.metrics["val"]["always_buy_f1"] == result.always_buy_f1_val
+    assert set(result.metrics["trades"]) == {"low", "mid", "high"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from setpoint.cli.bars import Bars
@@ -71,20 +72,17 @@ def _troubles(progress: Progress, recorder: str) -> str:
 
 def _best(progress: Progress) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     rows = []
-    for model in sorted({row["model"] for row in progress.results}):
-        units = [row for row in progress.results if row["model"] == model]
-        top = max(units, key=lambda row: float(row["f1_buy_val"]))
+    results = progress.results
+    for model in sorted({result.model for result in results}):
+        units = [result for result in results if result.model == model]
+        top = max(units, key=lambda result: result.f1_buy_val)
         rows.append(
             (
                 model,
                 len(units),
-                number(_mean(units, "f1_buy_val")),
-                number(_mean(units, "always_buy_f1_val")),
-                f"{top['f1_buy_val']:.3f} {top['symbol']} fold {top['fold']}",
+                number(fmean(result.f1_buy_val for result in units)),
+                number(fmean(result.always_buy_f1_val for result in units)),
+                f"{top.f1_buy_val:.3f} {top.symbol} fold {top.fold}",
             )
         )
     return ("model", "units", "mean f1_buy_val", "always-BUY", "best so far"), rows
-
-
-def _mean(rows: list[dict[str, Any]], column: str) -> float:
-    return sum(float(row[column]) for row in rows) / len(rows)

@@ -8,13 +8,14 @@ and the plane's. Refuses a unit that its run does not declare, and a result made
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.invariants import violations
+from setpoint.client.results import BREAKS_INVARIANT, Finding, parse_unit_result
 from setpoint.client.spool import deliver_spool
 from setpoint.declare.document import parse_text
 from setpoint.errors import ConflictError, HashMismatch, InvalidValue, UnknownRun
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.change.identity import Author
+    from setpoint.client.results import TrialResult, UnitResult
     from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 
 #: Names the newest run wherever a run is asked for.
 LATEST = "latest"
-#: The kind of finding that an invariant is which a trial's suggestion broke.
-BREAKS_INVARIANT = "breaks_invariant"
 _UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 #: Columns of a run that are fields of its plan.
 _TOLD = ("versions", "git_commit", "seed", "processes", "threads", "universe", "host")
@@ -139,17 +139,16 @@ def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entr
     if "failure" in entry:
         transaction.execute("insert_failure", run_id=run, **unit, **entry["failure"])
         return
-    result = dict(entry["result"])
+    result = parse_unit_result(entry["result"])
     _require_own(run, row["snapshot_hash"], unit, result)
-    trials = result.pop("trials")
     judge = partial(_broken, catalogues, parse_text(row["text"]), unit)
-    broken = {trial["trial"]: judge(trial["params"]) for trial in trials}
-    result["findings"] = [*result["findings"], *_as_findings(broken.get(result["trial_id"], []))]
-    transaction.execute("insert_result", run_id=run, **result)
-    transaction.execute_many(
-        "insert_trial",
-        [{"run_id": run, **unit, **_judged(trial, broken[trial["trial"]])} for trial in trials],
-    )
+    broken = {trial.trial: judge(trial.params) for trial in result.trials}
+    columns = {name: value for name, value in asdict(result).items() if name != "trials"}
+    columns["findings"] = [*columns["findings"], *map(asdict, _as_findings(broken.get(result.trial_id, [])))]
+    transaction.execute("insert_result", result={"run_id": run, **columns})
+    named = {"run_id": run, **unit}
+    trials = [named | _judged(trial, broken[trial.trial]) for trial in result.trials]
+    transaction.execute("insert_trials", trials=trials)
 
 
 def record_outcome(transaction: Transaction, run: str, outcome: Mapping[str, Any]) -> None:
@@ -199,13 +198,13 @@ def _require_same(planned: Mapping[str, Any], known: Mapping[str, Any]) -> None:
             )
 
 
-def _require_own(run: str, pinned: str, unit: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-    told = {name: result[name] for name in _UNIT}
+def _require_own(run: str, pinned: str, unit: Mapping[str, Any], result: UnitResult) -> None:
+    told = {name: getattr(result, name) for name in _UNIT}
     if told != unit:
         raise InvalidValue(f"the result is of {told}, its entry of {dict(unit)}.")
-    if result["snapshot_hash"] != pinned:
+    if result.snapshot_hash != pinned:
         raise HashMismatch(
-            f"the result was made with snapshot {result['snapshot_hash'][:12]}, "
+            f"the result was made with snapshot {result.snapshot_hash[:12]}, "
             f"but run {run} pins {pinned[:12]} for this unit.",
             hint="a unit trains with one snapshot: start another run",
         )
@@ -227,20 +226,20 @@ def _broken(
     return [violation._asdict() for violation in violations(catalogues, values)]
 
 
-def _judged(trial: Mapping[str, Any], broken: list[dict[str, Any]]) -> dict[str, Any]:
-    findings = [*trial["findings"], *_as_findings(broken)]
-    return {**trial, "findings": findings, "violations": broken}
+def _judged(trial: TrialResult, broken: list[dict[str, Any]]) -> dict[str, Any]:
+    told = replace(trial, findings=(*trial.findings, *_as_findings(broken)))
+    return {**asdict(told), "violations": broken}
 
 
-def _as_findings(broken: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _as_findings(broken: list[dict[str, Any]]) -> list[Finding]:
     """Return broken invariants as attestation tells what it finds: by name, with the values they judged."""
     return [
-        {
-            "param": one["invariant"],
-            "asked": ", ".join(f"{name} = {value}" for name, value in sorted(one["values"].items())),
-            "effective": None,
-            "finding": BREAKS_INVARIANT,
-        }
+        Finding(
+            param=one["invariant"],
+            asked=", ".join(f"{name} = {value}" for name, value in sorted(one["values"].items())),
+            effective=None,
+            finding=BREAKS_INVARIANT,
+        )
         for one in broken
     ]
 

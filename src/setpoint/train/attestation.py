@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import struct
 from math import isclose
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from setpoint.client.results import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from setpoint.client.results import Attested
     from setpoint.declare.parameters import Condition
     from setpoint.train.boosters.shape import Stopping
 
@@ -25,19 +28,6 @@ if TYPE_CHECKING:
 _LAST_BITS = 1
 #: The libraries sum a metric over rows in their own order and precision.
 _METRIC_DIGITS = 1e-6
-
-
-class Finding(NamedTuple):
-    """One parameter whose asked value and fitted model do not tell the same story."""
-
-    param: str
-    #: None when nobody asked.
-    asked: Scalar | None
-    #: None when the model does not report it.
-    effective: Scalar | None
-    #: ``differs``, ``ignored`` (asked, not reported), ``no_effect`` (a declared condition does not
-    #: hold) or ``library_chose`` (derived by the library, nobody asked).
-    finding: str
 
 
 def attest(
@@ -105,12 +95,12 @@ def _patience_seen(stopping: Stopping) -> int:
 
 def _judge(
     param: str, asked: Scalar, effective: Mapping[str, Scalar], conditions: tuple[Condition, ...]
-) -> str:
+) -> Attested | None:
     if param not in effective:
         return "ignored"
     if not all(condition.holds(effective) for condition in conditions):
         return "no_effect"
-    return "" if same(asked, effective[param]) else "differs"
+    return None if same(asked, effective[param]) else "differs"
 
 
 def same(asked: Scalar, effective: Scalar) -> bool:

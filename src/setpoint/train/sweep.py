@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from setpoint.client.results import UnitResult, parse_unit_result
 from setpoint.client.snapshot import write_atomically
 from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.errors import UnknownRun
@@ -57,9 +58,9 @@ class Progress:
         return [entry for entry in self.entries if "failure" in entry]
 
     @property
-    def results(self) -> list[dict[str, Any]]:
+    def results(self) -> list[UnitResult]:
         """The results so far."""
-        return [entry["result"] for entry in self.entries if "result" in entry]
+        return [parse_unit_result(entry["result"]) for entry in self.entries if "result" in entry]
 
 
 def begin(plan: Plan, snapshots: SnapshotSet, home: Path) -> Path:

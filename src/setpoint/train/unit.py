@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from setpoint.client.results import Finding, TrialResult, UnitResult
 from setpoint.errors import UnfitData
-from setpoint.train.attestation import Finding, attest, attest_rounds
+from setpoint.train.attestation import attest, attest_rounds
 from setpoint.train.boosters import booster
 from setpoint.train.boosters.shape import UnitData
 from setpoint.train.features import Features, build_features, feature_hash
@@ -90,8 +91,8 @@ class UnitTraining:
     events: EventLog
     best: _Best | None = field(default=None, init=False)
 
-    def train(self) -> dict[str, Any]:
-        """Tune, fit and score; returns the unit's result by column, with its trials under ``trials``.
+    def train(self) -> UnitResult:
+        """Tune, fit and score; returns the unit's result with its trials.
 
         Raises:
             UnfitData: a part of the fold holds one class only.
@@ -212,7 +213,7 @@ class UnitTraining:
             self.best = _Best(value, fitted, asked, findings)
         told = {
             "n_trees_used": fitted.n_trees_used,
-            "findings": [finding._asdict() for finding in findings],
+            "findings": tuple(findings),
         }
         return TrialOutcome(value, told)
 
@@ -246,42 +247,42 @@ class UnitTraining:
         named = {d.parameter.role: d.parameter.library_name for d in self.hp.catalogues.groups[self._group]}
         return named["max_rounds"], named["early_stopping"]
 
-    def _result(self, tuned: Tuned) -> dict[str, Any]:
+    def _result(self, tuned: Tuned) -> UnitResult:
         best = self.best
         assert best is not None  # noqa: S101 - tune() raises when no trial completed
-        return {
+        return UnitResult(
             **self.unit._asdict(),
-            "trial_id": tuned.best_trial.number,
-            "snapshot_hash": self.hp.hash,
-            "model_hyperparams": best.asked,
-            "effective_params": dict(best.fitted.effective),
-            "findings": [finding._asdict() for finding in best.findings],
-            "feature_hash": self.market.feature_hash,
-            "model_hash": best.fitted.model_hash,
-            "seed": self.seed,
-            "best_iteration": best.fitted.best_iteration,
-            "n_trees_used": best.fitted.n_trees_used,
-            "stopped_early": best.fitted.stopped_early,
-            "training_time_sec": sum(record.duration_s for record in tuned.trials),
-            "n_train": len(self._rows["train"]),
-            "n_val": len(self._rows["judge"]),
-            "n_test": len(self._rows["test"]),
+            trial_id=tuned.best_trial.number,
+            snapshot_hash=self.hp.hash,
+            model_hyperparams=dict(best.asked),
+            effective_params=dict(best.fitted.effective),
+            findings=tuple(best.findings),
+            feature_hash=self.market.feature_hash,
+            model_hash=best.fitted.model_hash,
+            seed=self.seed,
+            best_iteration=best.fitted.best_iteration,
+            n_trees_used=best.fitted.n_trees_used,
+            stopped_early=best.fitted.stopped_early,
+            training_time_sec=sum(record.duration_s for record in tuned.trials),
+            n_train=len(self._rows["train"]),
+            n_val=len(self._rows["judge"]),
+            n_test=len(self._rows["test"]),
             **unit_metrics(
                 self.recipe,
                 self._judged(best.fitted, "judge"),
                 self._judged(best.fitted, "test"),
                 self.market.labels,
             ),
-            "trials": [_trial_row(record) for record in tuned.trials],
-        }
+            trials=tuple(_trial_result(record) for record in tuned.trials),
+        )
 
 
-def _trial_row(record: Any) -> dict[str, Any]:
-    return {
-        "trial": record.number,
-        "params": dict(record.params),
-        "value": record.value,
-        "state": record.state,
-        "n_trees_used": record.detail["n_trees_used"] if record.detail else None,
-        "findings": record.detail["findings"] if record.detail else [],
-    }
+def _trial_result(record: Any) -> TrialResult:
+    return TrialResult(
+        trial=record.number,
+        params=dict(record.params),
+        value=record.value,
+        state=record.state,
+        n_trees_used=record.detail["n_trees_used"] if record.detail else None,
+        findings=record.detail["findings"] if record.detail else (),
+    )

@@ -6,7 +6,7 @@ from the recorded row; a trial's own numbers have names of their own. Refuses no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from setpoint.observe.events import EffectiveParamMismatch, TrainingComplete, TrainingStarted, TrialComplete
@@ -15,9 +15,9 @@ from setpoint.observe.training_metrics import RESULT_METRICS, TRIAL_METRICS, at_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from setpoint.client.results import Finding, UnitResult
     from setpoint.declare.parameters import Scalar
     from setpoint.observe.events import EventLog
-    from setpoint.train.attestation import Finding
     from setpoint.train.boosters.shape import Fitted
     from setpoint.train.recipe import Unit
 
@@ -63,21 +63,23 @@ class UnitEvents:
         """Say each finding of a trial's attestation."""
         for finding in findings:
             self.log.emit(
-                EffectiveParamMismatch(run=self.run, trial=trial, **self.unit._asdict(), **finding._asdict())
+                EffectiveParamMismatch(run=self.run, trial=trial, **self.unit._asdict(), **asdict(finding))
             )
 
-    def complete(self, result: Mapping[str, Any]) -> None:
+    def complete(self, result: UnitResult) -> None:
         """Say what the unit came to: the numbers of its result."""
         self.log.emit(
             TrainingComplete(
-                **self._name(result["trial_id"], result["model_hyperparams"]),
-                **{name: result[name] for name in ("best_iteration", "n_trees_used", "training_time_sec")},
-                metrics={metric.name: at_path(result, metric.path) for metric in RESULT_METRICS},
-                effective={f"effective.{name}": value for name, value in result["effective_params"].items()},
+                **self._name(result.trial_id, result.model_hyperparams),
+                best_iteration=result.best_iteration,
+                n_trees_used=result.n_trees_used,
+                training_time_sec=result.training_time_sec,
+                metrics={metric.name: at_path(vars(result), metric.path) for metric in RESULT_METRICS},
+                effective={f"effective.{name}": value for name, value in result.effective_params.items()},
             )
         )
 
-    def _name(self, trial: int, asked: Mapping[str, Scalar]) -> dict[str, Any]:
+    def _name(self, trial: int, asked: Mapping[str, Scalar | None]) -> dict[str, Any]:
         neutral = {_NEUTRAL_NAMES.get(name, name): value for name, value in asked.items()}
         first = {name: neutral.pop(name) for name in ("learning_rate", "max_depth") if name in neutral}
         return {

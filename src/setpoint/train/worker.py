@@ -7,7 +7,7 @@ catalogues.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,7 +109,8 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     candles = _candles(unit.symbol)
     try:
         market, prepared = _market(candles, _ByHash(snapshot))
-        entry["result"] = UnitTraining(unit, hp, market, worker.plan.run, worker.events).train()
+        training = UnitTraining(unit, hp, market, worker.plan.run, worker.events)
+        entry["result"] = asdict(training.train())
     except SetpointError as problem:
         entry["failure"] = {"code": problem.code, "message": problem.message}
     except Exception as problem:  # noqa: BLE001 - a defect in one unit must not cost the others their time

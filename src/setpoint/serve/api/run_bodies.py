@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, FiniteFloat
 
+from setpoint.client.results import Attested, UnitResult
 from setpoint.client.snapshot_set import MOST_CONTEXTS
+from setpoint.serve.models import Models
 from setpoint.serve.routes import LONGEST_NAME, Body, Value
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
@@ -22,7 +24,6 @@ Wide = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 #: A unit by the order of its fields: symbol, model, timeframe, variant, fold.
 UnitName = Annotated[tuple[Name, Name, Name, Name, Count], Field(strict=False)]  # JSON has lists, no tuples
-Params = Annotated[dict[Name, Value | None], Field(max_length=2000)]
 MOST_UNITS = 20_000
 
 
@@ -119,15 +120,6 @@ class Failure(Body):
     message: Text
 
 
-class Finding(Body):
-    """An asked value that the fitted model does not hold, or that had no effect."""
-
-    param: Name
-    asked: Value | None
-    effective: Value | None
-    finding: Literal["differs", "ignored", "no_effect", "library_chose"]
-
-
 class Scores(Body):
     """Metrics on one part of a fold, by name; `auc` is what verdicts read."""
 
@@ -155,54 +147,16 @@ class Metrics(Body):
     trades: dict[Name, Trades] = Field(max_length=50)
 
 
-class Trial(Body):
-    """One tuning trial."""
-
-    trial: Count
-    params: Params
-    value: FiniteFloat | None
-    state: Name
-    n_trees_used: Count | None
-    findings: list[Finding] = Field(max_length=2000)
-
-
-class ResultBody(Body):
-    """The result of one unit."""
-
-    symbol: Name
-    model: Name
-    timeframe: Name
-    variant: Name
-    fold: Count
-    trial_id: Count
-    snapshot_hash: Hash
-    model_hyperparams: Params
-    effective_params: Params
-    findings: list[Finding] = Field(max_length=2000)
-    feature_hash: Name
-    model_hash: Name
-    seed: Wide
-    best_iteration: Count | None
-    n_trees_used: Count
-    stopped_early: bool
-    training_time_sec: Annotated[FiniteFloat, Field(ge=0)]
-    n_train: Count
-    n_val: Count
-    n_test: Count
-    threshold: FiniteFloat
-    f1_buy_val: Share
-    f1_buy_test: Share
-    always_buy_f1_val: Share
-    always_buy_f1_test: Share
-    metrics: Metrics
-    trials: list[Trial] = Field(max_length=20_000)
+#: Metrics have a model of their own, for their names are open; who reports does not judge invariants.
+bodies = Models(Body, {"UnitResult.metrics": Metrics, "Finding.finding": Attested})
+ResultBody = bodies.of(UnitResult)
 
 
 class EntryBody(Body):
     """The journal entry of one unit that ended: a result or a failure."""
 
     unit: UnitName
-    result: ResultBody | None = None
+    result: ResultBody | None = None  # type: ignore[valid-type]  # made of UnitResult at run time
     failure: Failure | None = None
     read_keys: list[Name] = Field(max_length=10_000)
     fallbacks: dict[Name, Count] = Field(max_length=10_000)

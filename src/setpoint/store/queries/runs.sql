@@ -70,25 +70,17 @@ SET state = %(state)s, finished_at = %(finished_at)s, read_keys = coalesce(%(rea
 WHERE id = %(id)s;
 
 -- name: insert_result
--- One unit's result; nothing happens when it is recorded.
-INSERT INTO finetune_results (run_id, symbol, model, timeframe, variant, fold, trial_id, snapshot_hash,
-                              model_hyperparams, effective_params, findings, feature_hash, model_hash, seed,
-                              best_iteration, n_trees_used, stopped_early, threshold, training_time_sec,
-                              n_train, n_val, n_test, f1_buy_val, f1_buy_test, always_buy_f1_val,
-                              always_buy_f1_test, metrics)
-VALUES (%(run_id)s, %(symbol)s, %(model)s, %(timeframe)s, %(variant)s, %(fold)s, %(trial_id)s,
-        %(snapshot_hash)s, %(model_hyperparams)s, %(effective_params)s, %(findings)s, %(feature_hash)s,
-        %(model_hash)s, %(seed)s, %(best_iteration)s, %(n_trees_used)s, %(stopped_early)s, %(threshold)s,
-        %(training_time_sec)s, %(n_train)s, %(n_val)s, %(n_test)s, %(f1_buy_val)s, %(f1_buy_test)s,
-        %(always_buy_f1_val)s, %(always_buy_f1_test)s, %(metrics)s)
+-- One unit's result, its columns by name; nothing happens when it is recorded.
+INSERT INTO finetune_results OVERRIDING USER VALUE
+SELECT made.*
+FROM jsonb_populate_record(NULL::finetune_results, %(result)s::jsonb || jsonb_build_object('created_at', now())) AS made
 ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING;
 
--- name: insert_trial
--- One tuning trial; nothing happens when it is recorded.
-INSERT INTO finetune_trials (run_id, symbol, model, timeframe, variant, fold, trial, params, value, state,
-                             n_trees_used, findings, violations)
-VALUES (%(run_id)s, %(symbol)s, %(model)s, %(timeframe)s, %(variant)s, %(fold)s, %(trial)s, %(params)s,
-        %(value)s, %(state)s, %(n_trees_used)s, %(findings)s, %(violations)s)
+-- name: insert_trials
+-- The tuning trials of one unit, their columns by name; nothing happens to those that are recorded.
+INSERT INTO finetune_trials
+SELECT made.*
+FROM jsonb_populate_recordset(NULL::finetune_trials, %(trials)s::jsonb) AS made
 ON CONFLICT (run_id, symbol, model, timeframe, variant, fold, trial) DO NOTHING;
 
 -- name: insert_failure
