@@ -17,9 +17,10 @@ import psycopg
 from claims import Claim, sizes, tell
 from plane import seeded
 from ratio import table, take_turns
-from setpoint.change.history import restore
+from setpoint.change.history import blame, key_history, list_revisions
 from setpoint.change.identity import author_of
 from setpoint.change.proposals import Proposal
+from setpoint.change.restore import restore
 from setpoint.change.verification import verify
 from setpoint.declare.loading import load_catalogues
 from setpoint.record.coverage import audit_console_coverage
@@ -73,12 +74,11 @@ def questions(database, catalogues, key):
         with database.transaction(author=author) as transaction:
             assert restore(transaction, catalogues, proposal).equal
 
-    page = {"scope": None, "text": None, "before": None, "limit": PAGE}
     return {
         "restore": bring_back,
-        "page": lambda: database.fetch_all("search_history", **page),
-        "key": lambda: database.fetch_all("key_history", key=key, scope=None, before=None, limit=PAGE),
-        "blame": lambda: database.fetch_all("blame", scope="global"),
+        "page": lambda: list_revisions(database, limit=PAGE),
+        "key": lambda: key_history(database, catalogues, key, limit=PAGE),
+        "blame": lambda: blame(database, "global"),
         "coverage": lambda: audit_console_coverage(database, catalogues),
     }
 

@@ -254,3 +254,52 @@ def test_the_command_line_has_one_door_to_the_terminal(path):
             assert here == "cli/__main__.py", f"{here}:{call.lineno} writes past the door"
             assert plain
             assert told <= {"{missing.name}"}
+
+
+#: What sends a named query to the database.
+QUERIES = {"fetch_one", "fetch_all", "execute", "execute_many"}
+#: Files of the doors that still do, with how often and whose they are; it may only shrink.
+STILL_ASKING = {
+    "cli/accounts.py": (9, "access"),
+    "cli/change.py": (3, "changes"),
+    "cli/exchange.py": (1, "changes"),
+    "cli/runs.py": (1, "runs"),
+    "cli/scopes.py": (3, "changes"),
+    "cli/serve.py": (1, "changes"),
+    "serve/api/accounts.py": (10, "access"),
+    "serve/api/catalogue.py": (1, "changes"),
+    "serve/api/changes.py": (2, "changes"),
+    "serve/api/configuration.py": (2, "changes"),
+    "serve/api/decisions.py": (1, "changes"),
+    "serve/api/document_writes.py": (1, "changes"),
+    "serve/api/events.py": (1, "runs"),
+    "serve/api/health.py": (1, "changes"),
+    "serve/api/policies.py": (2, "changes"),
+    "serve/api/restore.py": (2, "changes"),
+    "serve/api/runs.py": (4, "runs"),
+    "serve/clock.py": (2, "access"),
+    "serve/responses.py": (3, "access"),
+}
+
+
+def queries_sent(path):
+    """Count where a file sends a named query."""
+    sent = [
+        call
+        for name, call in calls(path)
+        if name.rpartition(".")[2] in QUERIES and call.args and not name.startswith(("psql.", "cursor."))
+    ]
+    return len(sent)
+
+
+def test_doors_ask_rooms_and_never_the_database():
+    """Neither commands nor routes call a named query: the room that owns the data has a function for it."""
+    doors = [path for path in FILES if room_of(path) in {"cli", "serve"}]
+    here = {path.relative_to(PACKAGE).as_posix(): queries_sent(path) for path in doors}
+    asking = {
+        path: sent
+        for path, sent in here.items()
+        if sent and not path.startswith(("serve/access/", "serve/hot/"))
+    }
+
+    assert asking == {path: sent for path, (sent, _owner) in STILL_ASKING.items()}

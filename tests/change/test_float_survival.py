@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import setpoint
 from setpoint.change.documents import pin_snapshot, read_documents
-from setpoint.change.history import restore
 from setpoint.change.proposals import Proposal, open_and_apply
+from setpoint.change.restore import restore
 from setpoint.client.environment import environment_snapshot, export
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.snapshot import read_snapshot, write_atomically

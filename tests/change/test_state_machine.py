@@ -37,7 +37,6 @@ from setpoint.change.exchange.export import export
 from setpoint.change.exchange.folder import DOCUMENTS, document_name, document_text
 from setpoint.change.exchange.history_import import import_history
 from setpoint.change.exchange.plan import apply_plan, plan
-from setpoint.change.history import restore
 from setpoint.change.identity import Author
 from setpoint.change.overlays import creation, retirement
 from setpoint.change.patch import Patch
@@ -51,6 +50,7 @@ from setpoint.change.proposals import (
     open_change,
     read_change,
 )
+from setpoint.change.restore import restore
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import verify
 from setpoint.declare.loading import load_catalogues
@@ -164,7 +164,7 @@ class Story(RuleBasedStateMachine):
             assert made.revision == len(self.model.history)
             # What was proposed and what the trigger recorded are two comparisons of the same documents.
             row = self.database.fetch_one("read_revision", id=made.revision)
-            assert row["diff"] == made.change.row["edits"]
+            assert row["edits"] == made.change.row["edits"]
 
     def set(self, person, scope, wanted, reason="a step"):
         planned = self.model.plan(scope, self.model.values.get(scope, {}) | texts(wanted))

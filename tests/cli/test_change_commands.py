@@ -52,7 +52,7 @@ def test_a_value_that_was_set_is_read_back_and_recorded(set_value, seeded):
     assert value(seeded, GAMMA) == 0.5
     assert seeded("get", GAMMA).out == "0.5\n"
     row = newest(seeded)
-    assert (row["id"], row["change_reason"], row["review"], row["change_id"]) == (
+    assert (row["revision"], row["change_reason"], row["review"], row["change"]) == (
         3,
         "tuned",
         "unreviewed",
@@ -111,10 +111,10 @@ def test_setting_asks_first_and_no_answer_changes_nothing(seeded, monkeypatch):
 
     assert refused.code == 130
     assert f"~ {GAMMA} = 0.0 -> 0.5" in refused.out
-    assert newest(seeded)["id"] == 2
+    assert newest(seeded)["revision"] == 2
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert seeded("set", f"{GAMMA}=0.5", "--reason", "tuned").code == 0
-    assert newest(seeded)["id"] == 3
+    assert newest(seeded)["revision"] == 3
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_wrong_change_names_its_fault_and_opens_nothing(seeded, set_value, arg
     assert done.code == code
     assert complaint in json.loads(done.err)["error"]["message"] + json.loads(done.err)["error"]["hint"]
     assert seeded("change", "list", "--state", "all", "--json").json[0]["id"] == 2
-    assert newest(seeded)["id"] == 2
+    assert newest(seeded)["revision"] == 2
 
 
 def test_one_wrong_value_stops_the_whole_change(seeded, set_value):
@@ -164,7 +164,7 @@ def test_a_change_needs_a_reason(seeded, reason):
 
     assert done.code == 3
     assert "needs a reason" in done.err
-    assert newest(seeded)["id"] == 2
+    assert newest(seeded)["revision"] == 2
 
 
 def test_an_overlay_that_breaks_an_invariant_with_the_global_document_names_the_context(set_value):
@@ -200,7 +200,7 @@ def test_a_draft_waits_until_it_is_proposed_and_applied(set_value, seeded):
     assert seeded("change", "apply", str(change["change"]), "--json").json["revision"] == 3
     assert state(seeded, change["change"]) == "applied"
     assert seeded("change", "apply", str(change["change"])).code == 5
-    assert newest(seeded)["id"] == 3
+    assert newest(seeded)["revision"] == 3
 
 
 def test_a_withdrawn_change_has_ended(set_value, seeded):

@@ -83,15 +83,15 @@ def test_revisions_are_listed_newest_first_with_who_and_why(set_value, seeded):
     set_value(f"{GAMMA}=0.75", "--scope", BTC)
 
     rows = seeded("history", "--json").json
-    assert [(row["id"], row["scope"]) for row in rows] == [
+    assert [(row["revision"], row["scope"]) for row in rows] == [
         (4, BTC),
         (3, "global"),
         (2, "profile=demo"),
         (1, "global"),
     ]
     assert "less overfitting" in seeded("history").out
-    assert [row["id"] for row in seeded("history", "--limit", "1", "--json").json] == [4]
-    assert [row["id"] for row in seeded("history", "--scope", "global", "--json").json] == [3, 1]
+    assert [row["revision"] for row in seeded("history", "--limit", "1", "--json").json] == [4]
+    assert [row["revision"] for row in seeded("history", "--scope", "global", "--json").json] == [3, 1]
 
 
 def test_history_of_a_key_is_every_value_it_had(set_value, seeded):
@@ -101,13 +101,13 @@ def test_history_of_a_key_is_every_value_it_had(set_value, seeded):
     set_value(f"{GAMMA}=0.75", "--scope", BTC)
 
     rows = seeded("history", "xgb/5m/gamma", "--json").json
-    assert [(row["id"], row["op"], row["old"], row["new"]) for row in rows] == [
+    assert [(row["revision"], row["op"], row["old"], row["new"]) for row in rows] == [
         (5, "add", None, 0.75),
         (4, "remove", 0.5, None),
         (3, "replace", 0.0, 0.5),
         (1, "add", None, 0.0),
     ]
-    assert [row["id"] for row in seeded("history", GAMMA, "--scope", BTC, "--json").json] == [5]
+    assert [row["revision"] for row in seeded("history", GAMMA, "--scope", BTC, "--json").json] == [5]
     assert "0.75" in seeded("history", GAMMA).out
 
 
@@ -117,9 +117,9 @@ def test_history_at_an_instant_is_the_revision_that_stood_then(set_value, seeded
     set_value(f"{GAMMA}=0.5")
 
     at = between.isoformat()
-    assert [row["id"] for row in seeded("history", "--at", at, "--json").json] == [1]
+    assert [row["revision"] for row in seeded("history", "--at", at, "--json").json] == [1]
     later = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
-    assert [row["id"] for row in seeded("history", "--at", later, "--json").json] == [3]
+    assert [row["revision"] for row in seeded("history", "--at", later, "--json").json] == [3]
     assert seeded("history", "--at", "2001-01-01", "--json").json == []
     assert seeded("history", "--at", "noon").code == 2
 
@@ -128,9 +128,9 @@ def test_search_finds_author_reason_and_key(set_value, seeded):
     """A text is looked for in author, reason and the keys that were touched."""
     set_value(f"{GAMMA}=0.5", reason="less overfitting")
 
-    found = [row["id"] for row in seeded("history", "--search", "OVERFIT", "--json").json]
+    found = [row["revision"] for row in seeded("history", "--search", "OVERFIT", "--json").json]
     assert found == [3]
-    assert [row["id"] for row in seeded("history", "--search", "5m_gamma", "--json").json] == [3, 1]
+    assert [row["revision"] for row in seeded("history", "--search", "5m_gamma", "--json").json] == [3, 1]
     assert seeded("history", "--search", "nobody", "--json").json == []
 
 
@@ -166,9 +166,9 @@ def test_blame_names_the_last_revision_of_each_key(set_value, seeded, restore, o
     restore(1, "--key", LR)
 
     rows = {row["key"]: row for row in seeded("blame", "--json").json}
-    assert (rows[GAMMA]["id"], rows[GAMMA]["value"]) == (3, 0.5)
-    assert (rows[LR]["id"], rows[LR]["value"]) == (5, 0.08)
-    assert {row["id"] for key, row in rows.items() if key not in {GAMMA, LR}} == {1}
+    assert (rows[GAMMA]["revision"], rows[GAMMA]["value"]) == (3, 0.5)
+    assert (rows[LR]["revision"], rows[LR]["value"]) == (5, 0.08)
+    assert {row["revision"] for key, row in rows.items() if key not in {GAMMA, LR}} == {1}
     assert set(rows) == set(json.loads(stored(owner_url)))
     assert seeded("blame", "xgb_5m_gamma", "--json").json[0]["key"] == GAMMA
     assert "tuned" in seeded("blame", "XGB_5M_GAMMA").out
@@ -235,7 +235,7 @@ def test_a_key_that_neither_document_holds_cannot_come_back(restore, seeded):
 
     assert done.code == 4
     assert "CVN_HPO_XGB_5M_GAMA" in done.err
-    assert newest(seeded)["id"] == 2
+    assert newest(seeded)["revision"] == 2
 
 
 def test_a_dry_run_shows_the_proof_and_writes_nothing(set_value, seeded):
@@ -249,7 +249,7 @@ def test_a_dry_run_shows_the_proof_and_writes_nothing(set_value, seeded):
     assert "source: revision 1" in done.out
     assert (told.json["revision"], told.json["change"], told.json["hash_after"]) == (None, None, "")
     assert [edit["key"] for edit in told.json["edits"]] == [GAMMA]
-    assert newest(seeded)["id"] == 3
+    assert newest(seeded)["revision"] == 3
     assert len(seeded("change", "list", "--state", "all", "--json").json) == 3
 
 
@@ -262,7 +262,7 @@ def test_a_restore_asks_first_and_needs_a_reason(set_value, seeded, monkeypatch)
     assert done.code == 130
     assert f"~ {GAMMA} = 0.5 -> 0.0" in done.out
     assert seeded("restore", "1", "--yes").code == 2
-    assert newest(seeded)["id"] == 3
+    assert newest(seeded)["revision"] == 3
 
 
 def test_numbers_typed_by_hand_come_back_byte_for_byte(set_value, seeded, restore, owner_url):
@@ -292,7 +292,7 @@ def test_a_revision_that_is_none_of_the_scope_is_refused(seeded, arguments, comp
         done = seeded("restore", *arguments, *way)
         assert done.code == 4
         assert complaint in done.err
-    assert newest(seeded)["id"] == 2
+    assert newest(seeded)["revision"] == 2
 
 
 def test_an_overlay_is_restored_in_its_own_scope(set_value, restore, owner_url):
@@ -317,7 +317,7 @@ def test_a_restore_that_would_break_an_overlays_context_is_refused(set_value, se
         assert refused.code == 3
         assert "leaves_fit_the_depth" in refused.err
         assert "symbol=BTCUSDC" in refused.err
-    assert newest(seeded)["id"] == now
+    assert newest(seeded)["revision"] == now
 
 
 @pytest.fixture
@@ -363,7 +363,7 @@ def test_a_newer_catalogue_refuses_by_name_and_the_rest_can_come_back(
     assert GAMMA in message["message"]
     assert f"{LR} = 0.14: above the hard bound 0.12" in message["message"]
     assert "--skip-unfit" in message["hint"]
-    assert newest(seeded)["id"] == added
+    assert newest(seeded)["revision"] == added
 
     proof = restore(source, "--skip-unfit").json
     document = json.loads(stored(owner_url))

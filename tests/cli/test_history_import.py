@@ -103,8 +103,8 @@ def test_what_is_written_next_continues_the_chain(exported, folder, empty):
     newest = exported("history", "--json").json[0]
 
     assert done.code == 0, done.err
-    assert newest["id"] == rows[0]["id"] + 1
-    assert newest["change_id"] > max(row["change_id"] or 0 for row in rows)
+    assert newest["revision"] == rows[0]["revision"] + 1
+    assert newest["change"] > max(row["change"] or 0 for row in rows)
     assert exported("verify").code == 0
     with psycopg.connect(turned.migrate_url) as psql:
         psql.execute("UPDATE ftf_config SET base_env = base_env - %s::text WHERE id = 1", [GAMMA])

@@ -17,7 +17,6 @@ OPERATIONS = {
     "export.export": "plan_and_apply",
     "gitops.apply_plan": "plan_and_apply",
     "gitops.plan": "plan_and_apply",
-    "history.restore": "restore",
     "history_import.import_history": "import_elsewhere",
     "overlays.creation": "create_scope",
     "overlays.retirement": "retire_scope",
@@ -27,6 +26,7 @@ OPERATIONS = {
     "proposals.apply_due": "apply_due_changes",
     "proposals.open_change": "open_change",
     "proposals.open_and_apply": "set_values",
+    "restore.restore": "restore",
     "seeding.apply_seed": "seed",
     "changes.sql: amend_change": "amend_change",
     "changes.sql: apply_change": "apply_change",
@@ -41,7 +41,7 @@ OPERATIONS = {
 }
 #: Modules that write no document, change or policy: they read, judge, write files, or record runs and events.
 APART = {
-    "coverage", "documents", "drill", "drill_typo", "editing", "event_log", "fallbacks", "folder", "identity",
+    "coverage", "documents", "drill", "drill_typo", "editing", "event_log", "fallbacks", "folder", "history", "identity",
     "impact",
     "invariants", "paperwork", "patch", "restore_probe", "runs", "verification",
 }  # fmt: skip
@@ -51,7 +51,7 @@ READS = {
     "break_glass.list_obligations", "break_glass.preview_restore", "break_glass.preview_set",
     "break_glass.problems_of", "break_glass.reminder", "break_glass.validate", "channels.list_channels",
     "decisions.amended", "export.check_untouched", "gitops.read_plan", "gitops.save_plan",
-    "history.diff_revisions", "history.edits_of", "history.read_revision", "history_import.holds_nothing",
+    "history_import.holds_nothing",
     "policies.parse_duration", "proposals.affected_contexts", "proposals.check_scope",
     "proposals.read_change",
     "proposals.requirement", "proposals.resolved", "proposals.validate", "seeding.plan_seed",

@@ -6,6 +6,7 @@ their declarations refuse, and every invariant that a new document would newly b
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - the API's models are made of these annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,13 @@ from setpoint.change.invariants import Violation, violations
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.client.snapshot_set import SnapshotSet, set_of, with_base
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import diff, parse_text
+from setpoint.declare.document import Scalar, diff, parse_text
 from setpoint.errors import InvariantViolated, UnknownScope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.declare.parameters import Scalar
     from setpoint.store.database import Database, Transaction
 
 
@@ -32,6 +32,39 @@ class Document:
     revision: int | None
     hash: str
     values: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True)
+class StandingDocument(Document):
+    """The document of one scope."""
+
+    revision: int
+
+
+def read_document(reader: Database | Transaction, catalogues: Catalogues, scope: str) -> StandingDocument:
+    """Return one scope's document.
+
+    Raises:
+        UnknownScope: it has none.
+    """
+    row = require_document(reader, scope)
+    values = typed(parse_text(row["text"]), catalogues)
+    return StandingDocument(row["scope"], row["revision"], row["hash"], values)
+
+
+def revision_of(reader: Database | Transaction, scope: str) -> int:
+    """Return the revision at which a scope stands; raises as ``read_document``."""
+    return int(require_document(reader, scope)["revision"])
+
+
+def require_document(reader: Database | Transaction, scope: str) -> Mapping[str, Any]:
+    """Return the row of a scope's document; raises as ``read_document``."""
+    row = reader.fetch_one("read_scope", scope=scope)
+    if row is None:
+        raise UnknownScope(
+            f"there is no document of {scope}.", hint="list them with `setpoint scope list`", scope=scope
+        )
+    return row
 
 
 def read_documents(reader: Database | Transaction, catalogues: Catalogues) -> dict[str, Document]:

@@ -1,71 +1,164 @@
-"""CHANGE: history: what was, who made it and why; and bringing a revision back.
+"""CHANGE: history: what was, who made it and why; what differs between two revisions.
 
-Guarantees: restoring is a change like any other, judged by today's catalogue and policy, and makes a new
-revision whose bytes are those of the old one; nothing is ever deleted. What a restore did is proven by
-hashes that the database computed. Refuses a revision of another scope.
+Guarantees: every door reads history through these functions and gets the same records. Changes nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping  # noqa: TC003 - the API's models are made of these annotations
+from dataclasses import dataclass, field, fields
+from datetime import datetime  # noqa: TC003 - as above
 from typing import TYPE_CHECKING, Any
 
-from setpoint.change.documents import read_documents, typed
-from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply, validate
-from setpoint.declare.document import Edit, parse_text
-from setpoint.errors import InvalidValue, StaleRevision, UnknownKey, UnknownRevision
+from setpoint.change.documents import require_document, typed
+from setpoint.declare.document import Edit, Op, Scalar, parse_text
+from setpoint.errors import UnknownRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
-    from setpoint.change.documents import Document
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.declare.parameters import Scalar
     from setpoint.store.database import Database, Transaction
 
 
+@dataclass(frozen=True, kw_only=True)
+class WrittenRevision:
+    """What every record of a revision says: what was written, by whom, why, and through which door."""
+
+    revision: int
+    scope: str
+    hash: str
+    edits: tuple[Edit, ...]
+    updated_by: str
+    proof: str
+    db_user: str
+    change_reason: str
+    source: str
+    base_revision: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision(WrittenRevision):
+    """A revision without its document; `review` is the policy that it was made under."""
+
+    change: int | None
+    review: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainedRevision(WrittenRevision):
+    """A revision with its place in the chain and the catalogues it was judged by."""
+
+    catalogues: tuple[Mapping[str, str], ...]
+    previous_chain: str
+    chain: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRevision(ChainedRevision):
+    """A revision with its document's text, which is what was hashed."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullRevision(ChainedRevision):
+    """A revision with its document, its place in the chain and the catalogues it was judged by."""
+
+    values: Mapping[str, Scalar]
+
+
 @dataclass(frozen=True)
-class RestoreProof:
-    """What bringing a revision back did, or would do."""
+class KeyValue:
+    """A value that a key was given by a revision; `new` is null where it was removed."""
+
+    revision: int
+    scope: str
+    op: Op
+    old: Scalar | None
+    new: Scalar | None
+    updated_by: str
+    change_reason: str
+    review: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Blame:
+    """A key with the revision that set it last."""
+
+    key: str
+    value: Scalar
+    revision: int
+    updated_by: str
+    change_reason: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class RevisionDiff:
+    """What turns one revision's document into another's."""
 
     scope: str
-    source_revision: int
-    source_hash: str
-    hash_before: str
-    #: The hash of the scope's document afterwards; empty while the change waits.
-    hash_after: str
+    old: int
+    new: int
     edits: tuple[Edit, ...]
-    #: Keys of the source that today's catalogues do not declare or would refuse, with the reason; they
-    #: stand in the way only where they differ from the document.
-    unfit: tuple[tuple[str, str], ...]
-    #: Runs that pinned the scope after the source revision: their values are not the restored ones.
-    runs_affected: tuple[str, ...]
-    made: OpenedChange | None
-
-    @property
-    def equal(self) -> bool:
-        """True when the document is again, byte for byte, the source's."""
-        return self.hash_after == self.source_hash
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as one JSON document; ``revision`` and ``change`` are null where none was made."""
-        made = self.made
-        return {
-            "scope": self.scope,
-            "source_revision": self.source_revision,
-            "source_hash": self.source_hash,
-            "hash_before": self.hash_before,
-            "hash_after": self.hash_after,
-            "equal": self.equal,
-            "revision": made.revision if made else None,
-            "change": made.change.id if made else None,
-            "edits": [edit._asdict() for edit in self.edits],
-            "unfit": [{"key": key, "problem": problem} for key, problem in self.unfit],
-            "runs_affected": list(self.runs_affected),
-        }
 
 
-def read_revision(reader: Database | Transaction, revision: int) -> dict[str, Any]:
+def list_revisions(
+    reader: Database | Transaction,
+    *,
+    scope: str | None = None,
+    text: str | None = None,
+    before: int | None = None,
+    limit: int,
+) -> tuple[Revision, ...]:
+    """Return revisions newest first, before a number; ``text`` is looked for in author, reason and edits."""
+    rows = reader.fetch_all("search_history", scope=scope, text=text, before=before, limit=limit)
+    return tuple(_revision(row) for row in rows)
+
+
+def revision_at(reader: Database | Transaction, scope: str, at: datetime) -> Revision | None:
+    """Return the revision of a scope that stood at an instant; None when it had none yet."""
+    row = reader.fetch_one("revision_at", scope=scope, at=at)
+    return None if row is None else _revision(row)
+
+
+def key_history(
+    reader: Database | Transaction,
+    catalogues: Catalogues,
+    key: str,
+    *,
+    scope: str | None = None,
+    before: int | None = None,
+    limit: int,
+) -> tuple[KeyValue, ...]:
+    """Return every value that a key ever had, newest first, before a revision.
+
+    A key that is declared no longer keeps its history; one that never was is a slip.
+
+    Raises:
+        UnknownKey: it has no history and is not declared.
+    """
+    rows = reader.fetch_all("key_history", key=key, scope=scope, before=before, limit=limit)
+    if not rows:
+        catalogues.declared(key)
+    return tuple(KeyValue(**row) for row in rows)
+
+
+def blame(reader: Database | Transaction, scope: str, match: str = "") -> tuple[Blame, ...]:
+    """Return which revision set each value of a document last, of the keys that contain ``match``.
+
+    Raises:
+        UnknownScope: it has no document.
+    """
+    require_document(reader, scope)
+    found = (Blame(**row) for row in reader.fetch_all("blame", scope=scope))
+    return tuple(one for one in found if match.upper() in one.key)
+
+
+def read_revision(reader: Database | Transaction, revision: int) -> StoredRevision:
     """Return one revision with its document's text.
 
     Raises:
@@ -76,7 +169,29 @@ def read_revision(reader: Database | Transaction, revision: int) -> dict[str, An
         raise UnknownRevision(
             f"there is no revision {revision}.", hint="list them with `setpoint history`", revision=revision
         )
-    return row
+    return StoredRevision(**_written(row), **_chained(row), text=row["text"])
+
+
+def read_revision_of(reader: Database | Transaction, revision: int, scope: str) -> StoredRevision:
+    """Return one revision of a scope.
+
+    Raises:
+        UnknownRevision: there is none, or it is another scope's.
+    """
+    found = read_revision(reader, revision)
+    if found.scope != scope:
+        raise UnknownRevision(
+            f"revision {revision} is one of {found.scope}, not of {scope}.",
+            hint=f"say that it is of {found.scope}, or list others with `setpoint history --scope {scope}`",
+            revision=revision,
+        )
+    return found
+
+
+def read_full_revision(reader: Database | Transaction, catalogues: Catalogues, revision: int) -> FullRevision:
+    """Return one revision with its values; raises as ``read_revision``."""
+    found = vars(read_revision(reader, revision)).copy()
+    return FullRevision(values=typed(parse_text(found.pop("text")), catalogues), **found)
 
 
 def diff_revisions(reader: Database | Transaction, old: int, new: int) -> tuple[Edit, ...]:
@@ -87,142 +202,30 @@ def diff_revisions(reader: Database | Transaction, old: int, new: int) -> tuple[
     return edits_of(row["edits"])
 
 
+def diff_of_scope(reader: Database | Transaction, scope: str, old: int, new: int) -> RevisionDiff:
+    """Return what turns one revision of a scope into another; raises as ``read_revision_of``."""
+    for revision in (old, new):
+        read_revision_of(reader, revision, scope)
+    return RevisionDiff(scope, old, new, diff_revisions(reader, old, new))
+
+
 def edits_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Edit, ...]:
     """Return a diff as the database wrote it, as edits."""
     return tuple(Edit(row["op"], row["key"], row.get("old"), row.get("new")) for row in rows)
 
 
-def restore(
-    transaction: Transaction,
-    catalogues: Catalogues,
-    proposal: Proposal,
-    *,
-    dry_run: bool = False,
-    skip_unfit: bool = False,
-) -> RestoreProof:
-    """Bring back ``proposal.restores``, whole or only ``proposal.keys``; returns what it did.
-
-    With ``skip_unfit``, keys that today's catalogues refuse stay as they are now, and all else comes back.
-    A dry run writes nothing, and raises where the restore itself would, unfit keys aside: it lists them.
-    Committed by the caller.
-
-    Raises:
-        UnknownRevision: no such revision of this scope.
-        UnknownKey: one of ``proposal.keys`` is in neither document.
-        InvalidValue: today's catalogues refuse some of the values; names each.
-        As ``open_and_apply``: the restored document would be wrong today, or somebody wrote meanwhile.
-    """
-    source = _source(transaction, proposal)
-    documents = read_documents(transaction, catalogues)
-    before = documents[proposal.scope]
-    values = typed(parse_text(source["text"]), catalogues)
-    _check_named(proposal.keys, {*values, *before.values})
-    unfit = _unfit(catalogues, values, proposal.keys)
-    edits = _edits(transaction, before, source["id"], proposal.keys)
-    blocked = {edit.key for edit in edits if edit.new is not None} & {key for key, _ in unfit}
-    if blocked and skip_unfit:
-        edits = tuple(edit for edit in edits if edit.key not in blocked)
-        proposal = replace(proposal, keys=tuple(edit.key for edit in edits))
-    made = None
-    if not dry_run:
-        _check_fit(source["id"], () if skip_unfit else [found for found in unfit if found[0] in blocked])
-        made = _open_restore(transaction, catalogues, proposal, before)
-    elif skip_unfit or not blocked:
-        validate(catalogues, documents, proposal.scope, _edited(before.values, edits, values))
-    return RestoreProof(
-        scope=proposal.scope,
-        source_revision=source["id"],
-        source_hash=source["hash"],
-        hash_before=before.hash,
-        hash_after=_hash_made(transaction, made),
-        edits=edits,
-        unfit=unfit,
-        runs_affected=_runs_between(transaction, proposal.scope, source["id"], before.revision),
-        made=made,
-    )
+def _revision(row: Mapping[str, Any]) -> Revision:
+    return Revision(**_written(row), change=row["change"], review=row["review"])
 
 
-def _open_restore(
-    transaction: Transaction, catalogues: Catalogues, proposal: Proposal, before: Document
-) -> OpenedChange:
-    made = open_and_apply(transaction, catalogues, proposal)
-    # The proof, and the keys left out, were judged over ``before``: another base makes them untrue.
-    base = made.change.row["base_revision"]
-    if base != before.revision:
-        raise StaleRevision(
-            f"{proposal.scope} moved from revision {before.revision} to {base} meanwhile.",
-            hint="read it again and repeat the restore",
-        )
-    return made
+def _written(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = (one.name for one in fields(WrittenRevision))
+    return {name: edits_of(row[name]) if name == "edits" else row[name] for name in names}
 
 
-def _hash_made(transaction: Transaction, made: OpenedChange | None) -> str:
-    if made is None or made.revision is None:
-        return ""
-    return str(read_revision(transaction, made.revision)["hash"])
-
-
-def _runs_between(transaction: Transaction, scope: str, after: int, up_to: int | None) -> tuple[str, ...]:
-    rows = transaction.fetch_all("runs_of_revisions", scope=scope, after=after, up_to=up_to)
-    return tuple(row["id"] for row in rows)
-
-
-def _source(transaction: Transaction, proposal: Proposal) -> dict[str, Any]:
-    source = read_revision(transaction, proposal.restores or 0)
-    if source["scope"] != proposal.scope:
-        raise UnknownRevision(
-            f"revision {source['id']} is one of {source['scope']}, not of {proposal.scope}.",
-            hint=f"restore it with --scope {source['scope']}",
-        )
-    return source
-
-
-def _edits(
-    transaction: Transaction, before: Document, source: int, keys: tuple[str, ...] | None
-) -> tuple[Edit, ...]:
-    # The database compares texts: 0.10 coming back as 0.1 is an edit, though the numbers are equal.
-    found = diff_revisions(transaction, before.revision or 0, source)
-    return tuple(edit for edit in found if keys is None or edit.key in keys)
-
-
-def _edited(
-    current: Mapping[str, Scalar], edits: Iterable[Edit], values: Mapping[str, Scalar]
-) -> dict[str, Scalar]:
-    touched = {edit.key: edit.new for edit in edits}
-    kept = {key: value for key, value in current.items() if key not in touched}
-    return kept | {key: values[key] for key, new in touched.items() if new is not None}
-
-
-def _check_named(keys: tuple[str, ...] | None, known: set[str]) -> None:
-    for key in keys or ():
-        if key not in known:
-            raise UnknownKey(
-                f"{key} is neither in that revision nor in the document of today.",
-                hint=f"`setpoint history {key}` shows every value it had",
-                key=key,
-            )
-
-
-def _check_fit(revision: int, unfit: Sequence[tuple[str, str]]) -> None:
-    if unfit:
-        listed = "\n".join(f"  - {problem}" for _, problem in unfit)
-        raise InvalidValue(
-            f"revision {revision} holds {len(unfit)} value(s) that today's catalogues refuse:\n{listed}",
-            hint="`--skip-unfit` leaves these as they are and restores the rest",
-            keys=[key for key, _ in unfit],
-        )
-
-
-def _unfit(
-    catalogues: Catalogues, values: Mapping[str, Scalar], keys: tuple[str, ...] | None
-) -> tuple[tuple[str, str], ...]:
-    judged = ((key, _problem(catalogues, key, values[key])) for key in values if keys is None or key in keys)
-    return tuple((key, problem) for key, problem in judged if problem)
-
-
-def _problem(catalogues: Catalogues, name: str, value: object) -> str:
-    try:
-        catalogues.declared(name).parameter.check(value, name)
-    except (UnknownKey, InvalidValue) as problem:
-        return problem.message
-    return ""
+def _chained(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "catalogues": tuple(row["catalogues"]),
+        "previous_chain": row["previous_chain"],
+        "chain": row["chain"],
+    }

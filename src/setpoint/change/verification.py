@@ -8,7 +8,7 @@ everything in the database consistently, newest rows included: that is what an a
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +40,19 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Verified:
-    """The outcome of a walk; no ``problems`` means that history is what was recorded."""
+    """The outcome of a walk over the chain; whole when there are no problems."""
 
+    whole: bool
     revisions: int
     head: str
     problems: tuple[str, ...]
+    checked_at: datetime
+
+    def held_against(self, database: Database, anchor: Anchor) -> Verified:
+        """Return it with what ``departure`` finds of an anchor that was kept elsewhere."""
+        lost = departure(database, anchor)
+        problems = (*self.problems, lost) if lost else self.problems
+        return replace(self, whole=not problems, problems=problems)
 
 
 def verify(database: Database, anchor: Anchor | None = None) -> Verified:
@@ -64,7 +72,7 @@ def verify(database: Database, anchor: Anchor | None = None) -> Verified:
     problems += [_behind(row) for row in database.fetch_all("verify_documents")]
     if anchor and chains.get(anchor.revision) != anchor.chain:
         problems.append(_anchor_problem(anchor, newest))
-    return Verified(len(chains) - 1, chains[newest], tuple(problems))
+    return Verified(not problems, len(chains) - 1, chains[newest], tuple(problems), datetime.now(UTC))
 
 
 def anchor_of(database: Database) -> Anchor:

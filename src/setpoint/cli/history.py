@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,10 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull, UsageError
 
 if TYPE_CHECKING:
-    from setpoint.change.history import RestoreProof
+    from collections.abc import Sequence
+
+    from setpoint.change.history import KeyValue, Revision
+    from setpoint.change.restore import RestoreProof
 
 ANCHOR_FILE = "setpoint-anchor.json"
 
@@ -36,52 +39,54 @@ def history(
 
     Examples: `setpoint history`, `setpoint history xgb/5m/gamma`, `setpoint history --at 2026-05-11T12:00Z`
     """
+    from setpoint.change.history import key_history, list_revisions, revision_at
+
     with database() as opened:
         if key:
             name = key if key.isupper() else key_of(catalogues(), key)
-            rows = opened.fetch_all("key_history", key=name, scope=scope or None, before=None, limit=limit)
-            # A key that is declared no longer keeps its history; one that never was is a slip.
-            name = name if rows else key_of(catalogues(), key)
-        elif at:
-            rows = opened.fetch_all("revision_at", scope=scope or GLOBAL_SCOPE, at=instant(at, "--at"))
-        else:
-            rows = opened.fetch_all(
-                "search_history", scope=scope or None, text=search or None, before=None, limit=limit
+            _print_values(
+                key_history(opened, catalogues(), name, scope=scope or None, limit=limit), as_json=as_json
             )
+        elif at:
+            found = revision_at(opened, scope or GLOBAL_SCOPE, instant(at, "--at"))
+            _print_revisions((found,) if found else (), as_json=as_json)
+        else:
+            revisions = list_revisions(opened, scope=scope or None, text=search or None, limit=limit)
+            _print_revisions(revisions, as_json=as_json)
+
+
+def _print_values(values: Sequence[KeyValue], *, as_json: bool) -> None:
     if as_json:
-        print_json(rows)
-    elif key:
-        table(
-            ("revision", "scope", "value", "before", "by", "reason", "when (UTC)"),
+        print_json(values)
+        return
+    table(
+        ("revision", "scope", "value", "before", "by", "reason", "when (UTC)"),
+        (
+            (one.revision, one.scope, one.new, one.old, one.updated_by, one.change_reason, _when(one))
+            for one in values
+        ),
+    )
+
+
+def _print_revisions(revisions: Sequence[Revision], *, as_json: bool) -> None:
+    if as_json:
+        print_json(revisions)
+        return
+    table(
+        ("revision", "scope", "edits", "by", "review", "reason", "when (UTC)"),
+        (
             (
-                (
-                    row["id"],
-                    row["scope"],
-                    row["new"],
-                    row["old"],
-                    row["updated_by"],
-                    row["change_reason"],
-                    _when(row),
-                )
-                for row in rows
-            ),
-        )
-    else:
-        table(
-            ("revision", "scope", "edits", "by", "review", "reason", "when (UTC)"),
-            (
-                (
-                    row["id"],
-                    row["scope"],
-                    len(row.get("diff", [])),
-                    row["updated_by"],
-                    row.get("review", ""),
-                    row["change_reason"],
-                    _when(row),
-                )
-                for row in rows
-            ),
-        )
+                one.revision,
+                one.scope,
+                len(one.edits),
+                one.updated_by,
+                one.review,
+                one.change_reason,
+                _when(one),
+            )
+            for one in revisions
+        ),
+    )
 
 
 @app.command()
@@ -99,7 +104,7 @@ def diff(
     with database() as opened:
         edits = diff_revisions(opened, old, new)
     if as_json:
-        print_json([edit._asdict() for edit in edits])
+        print_json(edits)
     else:
         print_edits(edits)
 
@@ -116,15 +121,17 @@ def blame(
 
     Example: `setpoint blame XGB_5M`
     """
-    wanted = key_of(catalogues(), match) if "/" in match else match.upper()
+    from setpoint.change.history import blame as blamed
+
+    wanted = key_of(catalogues(), match) if "/" in match else match
     with database() as opened:
-        rows = [row for row in opened.fetch_all("blame", scope=scope) if wanted in row["key"]]
+        found = blamed(opened, scope, wanted)
     if as_json:
-        print_json(rows)
+        print_json(found)
         return
     table(
         ("key", "value", "revision", "by", "reason"),
-        ((row["key"], row["value"], row["id"], row["updated_by"], row["change_reason"]) for row in rows),
+        ((one.key, one.value, one.revision, one.updated_by, one.change_reason) for one in found),
     )
 
 
@@ -151,9 +158,9 @@ def restore(
 
     Examples: `setpoint restore 1 --dry-run`, `setpoint restore 1 --reason "back to the seed" --yes`
     """
-    from setpoint.change.history import restore as bring_back
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import Proposal
+    from setpoint.change.restore import restore as bring_back
 
     if not dry_run and not reason.strip():
         raise UsageError("a restore needs --reason.", hint=f'setpoint restore {revision} --reason "..."')
@@ -259,5 +266,5 @@ def _print_proof(proof: RestoreProof) -> None:
         out.say(f"runs that pinned a later revision: {', '.join(proof.runs_affected)}")
 
 
-def _when(row: dict[str, Any]) -> str:
-    return f"{row['created_at']:%Y-%m-%d %H:%M:%S}"
+def _when(one: Revision | KeyValue) -> str:
+    return f"{one.created_at:%Y-%m-%d %H:%M:%S}"

@@ -20,6 +20,7 @@ from rich.rule import Rule
 from rich.table import Column, Table
 from rich.text import Text
 
+from setpoint.declare.plain_data import plain
 from setpoint.observe.printable import printable, printable_json
 
 if TYPE_CHECKING:
@@ -125,8 +126,8 @@ def headline(chapter: str, what: str) -> None:
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document; times are ISO 8601 in UTC."""
-    written = json.dumps(document, indent=2, default=str, ensure_ascii=False)
+    """Print one JSON document, records by the names of their fields; times are ISO 8601 in UTC."""
+    written = json.dumps(plain(document), indent=2, default=str, ensure_ascii=False)
     out.console.file.write(printable_json(written) + "\n")
 
 

@@ -11,23 +11,27 @@ import json
 from decimal import Decimal
 from hashlib import sha256
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from setpoint.errors import InvalidDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    Scalar = int | float | bool | str
 
-#: ``op`` of an edit.
-ADD, REPLACE, REMOVE = "add", "replace", "remove"
+#: A value of a document.
+Scalar = int | float | bool | str
+#: What an edit does.
+Op = Literal["add", "replace", "remove"]
+ADD: Final = "add"
+REPLACE: Final = "replace"
+REMOVE: Final = "remove"
 
 
 class Edit(NamedTuple):
     """One difference between two documents; ``old`` or ``new`` is None where there is none."""
 
-    op: str
+    op: Op
     key: str
     old: Scalar | None
     new: Scalar | None

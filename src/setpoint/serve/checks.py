@@ -26,14 +26,14 @@ class Check:
         kept_s: for how long.
     """
 
-    def __init__(self, ask: Callable[[], dict[str, Any]], kept_s: float) -> None:
+    def __init__(self, ask: Callable[[], Any], kept_s: float) -> None:
         self._ask = ask
         self._kept_s = kept_s
         self._lock = threading.Lock()
         self._asked_at = float("-inf")
-        self._answer: dict[str, Any] | SetpointError = {}
+        self._answer: Any = None
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> Any:
         """Return the answer.
 
         Raises:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
+from setpoint.declare.plain_data import plain
 from setpoint.errors import InvalidError, InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.conditional import entity_tags, is_known
 
@@ -39,7 +40,7 @@ IMMUTABLE = "private, max-age=31536000, immutable"
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, a JSON body (None for an empty one) and headers."""
+    """A status, a body (a record or JSON; None for an empty one) and headers."""
 
     body: Any = None
     status: int = 200
@@ -55,7 +56,7 @@ class Answer:
 
 def as_json(body: Any) -> str:
     """Return a body as JSON text; NaN and infinities are refused, for they are none."""
-    return json.dumps(body, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(plain(body), default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def etag(version: object) -> str:

@@ -21,6 +21,7 @@ from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import PUBLIC, judge
 from setpoint.serve.bodies import MOST_BODY_BYTES, MOST_SMALL_BYTES, read_body
 from setpoint.serve.plane import Plane
+from setpoint.serve.shapes import shape_of
 from setpoint.serve.strict_json import parse_body
 
 #: `openapi_extra` of a route whose query is a context.
@@ -75,12 +76,6 @@ class Body(BaseModel):
     """A request's body: unknown fields are refused, and nothing is converted that JSON tells apart."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Shape(BaseModel):
-    """A response's body, for its documentation: it says all that is there."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class StrictRoute(APIRoute):
@@ -172,13 +167,13 @@ def refusals(*statuses: int) -> Responses:
     }
 
 
-def answers(shape: type[BaseModel], *statuses: int, **more: dict[str, Any]) -> Responses:
+def answers(shape: type, *statuses: int, **more: dict[str, Any]) -> Responses:
     """Return the documentation of an operation that answers 200 with a shape, and of its errors.
 
     Args:
-        shape: the body of a 200.
+        shape: the body of a 200: the record that is sent, or a model.
         *statuses: of errors, besides those of every operation.
         **more: other answers, such as ``s202={"model": ...}``.
     """
     others: Responses = {int(name.removeprefix("s")): said for name, said in more.items()}
-    return {200: {"model": shape}, **others, **refusals(*statuses)}
+    return {200: {"model": shape_of(shape)}, **others, **refusals(*statuses)}

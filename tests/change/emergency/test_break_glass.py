@@ -111,14 +111,14 @@ def test_restore_makes_an_ordinary_revision_that_says_what_it_is(broken, setting
     made = write(settings)
     row = revision_of(broken, 4)
 
-    assert made.revision == row["id"] == 4
+    assert made.revision == row["revision"] == 4
     assert made.hash == row["hash"] == revision_of(broken, 1)["hash"]
     assert (row["change_reason"], row["source"], row["review"]) == (
         "break-glass-INC-7",
         "break-glass",
         "break-glass",
     )
-    assert (row["updated_by"], row["proof"], row["change_id"]) == (os_account(), "os-account", None)
+    assert (row["updated_by"], row["proof"], row["change"]) == (os_account(), "os-account", None)
     assert verify(broken).problems == ()
 
 
@@ -210,7 +210,7 @@ def test_session_cannot_pass_its_write_off_as_an_ordinary_one(broken, settings, 
         session.execute(call, [APPROVAL])
     row = revision_of(broken, 4)
 
-    assert (row["change_id"], row["updated_by"], row["proof"], row["review"]) == (
+    assert (row["change"], row["updated_by"], row["proof"], row["review"]) == (
         None,
         login,
         "database-login",

@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.change.documents import Document, read_documents, typed
-from setpoint.change.history import edits_of, read_revision
+from setpoint.change.documents import Document, read_documents
+from setpoint.change.history import edits_of, read_full_revision
 from setpoint.change.identity import os_account
 from setpoint.change.invariants import violations
 from setpoint.change.proposals import affected_contexts, resolved
-from setpoint.declare.document import parse_text
 from setpoint.errors import SetpointError, UnknownRevision, UnknownScope
 from setpoint.store.ownership import owner_transaction
 
@@ -264,9 +263,8 @@ def _unvalidated(transaction: Transaction, catalogues: Catalogues, incident: str
     written = {}
     for owed in transaction.fetch_all("list_obligations", incident=incident):
         if owed["kind"] == "validation" and owed["met_at"] is None:
-            row = read_revision(transaction, owed["revision"])
-            values = typed(parse_text(row["text"]), catalogues)
-            written[owed["revision"]] = Document(row["scope"], row["id"], row["hash"], values)
+            found = read_full_revision(transaction, catalogues, owed["revision"])
+            written[found.revision] = Document(found.scope, found.revision, found.hash, found.values)
     return written
 
 

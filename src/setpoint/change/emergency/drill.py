@@ -27,8 +27,9 @@ from setpoint.change.emergency.break_glass import Emergency, emergency_session
 from setpoint.change.emergency.break_glass import restore as break_glass_restore
 from setpoint.change.emergency.channels import declare_channel
 from setpoint.change.emergency.drill_typo import apply_typo
-from setpoint.change.history import restore as ordinary_restore
+from setpoint.change.history import list_revisions
 from setpoint.change.proposals import Proposal
+from setpoint.change.restore import restore as ordinary_restore
 from setpoint.change.verification import Anchor, read_anchor, verify, write_anchor
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import DatabaseUnavailable, IntegrityError, SetpointError, UnknownScope
@@ -249,14 +250,14 @@ WHERE scope = 'global';
 def _corrupted_document(stage: Stage, good: int, digest: str) -> None:
     stage.psql(_CORRUPT)
     with stage.step("look at history") as found, stage.open() as database:
-        newest = database.fetch_all("search_history", scope=GLOBAL_SCOPE, text=None, before=None, limit=1)[0]
+        (newest,) = list_revisions(database, scope=GLOBAL_SCOPE, limit=1)
         found.said = (
-            f"revision {newest['id']} by {newest['updated_by']}, "
-            f"{len(newest['diff'])} edits, review {newest['review']}"
+            f"revision {newest.revision} by {newest.updated_by}, "
+            f"{len(newest.edits)} edits, review {newest.review}"
         )
     with stage.step("restore by break-glass") as found, emergency_session(stage.settings) as session:
         emergency = Emergency("drill-A", _APPROVAL, "data-damaged")
-        made = break_glass_restore(session, emergency, GLOBAL_SCOPE, good, newest["id"])
+        made = break_glass_restore(session, emergency, GLOBAL_SCOPE, good, newest.revision)
         found.said = f"revision {good} is back as {made.revision}"
     _prove(stage, good, digest)
 
@@ -305,10 +306,8 @@ def _typo(stage: Stage, good: int, digest: str) -> None:
     with stage.open() as database:
         edit = apply_typo(database, catalogues)
         with stage.step("look at history") as found:
-            newest = database.fetch_all(
-                "search_history", scope=GLOBAL_SCOPE, text=None, before=None, limit=1
-            )[0]
-            found.said = f"revision {newest['id']}: {edit}"
+            (newest,) = list_revisions(database, scope=GLOBAL_SCOPE, limit=1)
+            found.said = f"revision {newest.revision}: {edit}"
         with stage.step("restore the ordinary way") as found:
             proposal = Proposal(scope=GLOBAL_SCOPE, reason="drill: undo a typo", restores=good)
             with database.transaction(author="drill") as transaction:

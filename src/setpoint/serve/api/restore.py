@@ -15,8 +15,9 @@ from anyio import to_thread
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.history import RestoreProof, restore
+from setpoint.change.history import list_revisions
 from setpoint.change.proposals import Proposal, read_change
+from setpoint.change.restore import RestoreProof, restore
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import (
     InvalidError,
@@ -158,12 +159,12 @@ def _rehearsed(plane: Plane) -> dict[str, Any]:
                 "the role of the plane may not make changes" if may.get("writable") else "it takes no writes"
             )
             raise UnavailableError(f"the database cannot restore: {why}.", hint="tell an operator")
-        newest = transaction.fetch_all("search_history", scope=GLOBAL_SCOPE, text=None, before=None, limit=2)
+        newest = list_revisions(transaction, scope=GLOBAL_SCOPE, limit=2)
         if not newest:
             raise UnavailableError(
                 "there is no revision to restore yet.", hint="seed it with `setpoint seed --apply`"
             )
-        source = newest[-1]["id"]
+        source = newest[-1].revision
         proposal = Proposal(scope=GLOBAL_SCOPE, reason="rehearsal", restores=source)
         try:
             restore(transaction, plane.catalogues, proposal, dry_run=True, skip_unfit=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from setpoint.serve.routes import Shape
+from setpoint.serve.shapes import Shape
 
 Next = str | None
 RunState = Literal["running", "complete", "interrupted", "failed"]

@@ -11,8 +11,8 @@ LIMIT %(limit)s;
 
 -- name: read_revision
 -- One revision with its document.
-SELECT id, scope, base_env::text AS text, hash, diff, updated_by, proof, db_user, change_reason, source,
-       base_revision, catalogues, created_at, previous_chain, chain
+SELECT id AS revision, scope, base_env::text AS text, hash, diff AS edits, updated_by, proof, db_user, change_reason,
+       source, base_revision, catalogues, created_at, previous_chain, chain
 FROM ftf_config_history
 WHERE id = %(id)s;
 
@@ -66,8 +66,8 @@ ORDER BY scope;
 
 -- name: search_history
 -- Revisions newest first, before a number, whose author, reason or touched keys contain a text; null means any.
-SELECT id, scope, hash, diff, updated_by, proof, db_user, change_reason, source, base_revision, change_id, review,
-       created_at
+SELECT id AS revision, scope, hash, diff AS edits, updated_by, proof, db_user, change_reason, source, base_revision,
+       change_id AS change, review, created_at
 FROM ftf_config_history
 WHERE (%(scope)s::text IS NULL OR scope = %(scope)s)
   AND (%(text)s::text IS NULL OR strpos(lower(updated_by || ' ' || change_reason || ' ' || diff::text), lower(%(text)s)) > 0)
@@ -77,7 +77,7 @@ LIMIT %(limit)s;
 
 -- name: key_history
 -- Every value a key ever had, newest first, before a revision; new is null where it was removed.
-SELECT h.id, h.scope, h.updated_by, h.change_reason, h.review, h.created_at, d ->> 'op' AS op,
+SELECT h.id AS revision, h.scope, h.updated_by, h.change_reason, h.review, h.created_at, d ->> 'op' AS op,
        d -> 'old' AS old, d -> 'new' AS new
 FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS d
 WHERE d ->> 'key' = %(key)s AND (%(scope)s::text IS NULL OR h.scope = %(scope)s)
@@ -87,7 +87,8 @@ LIMIT %(limit)s;
 
 -- name: revision_at
 -- The revision of a scope that stood at an instant; no row when it had none yet.
-SELECT id, scope, base_env::text AS text, hash, updated_by, change_reason, created_at
+SELECT id AS revision, scope, hash, diff AS edits, updated_by, proof, db_user, change_reason, source, base_revision,
+       change_id AS change, review, created_at
 FROM ftf_config_history
 WHERE scope = %(scope)s AND created_at <= %(at)s
 ORDER BY id DESC
@@ -108,7 +109,7 @@ WITH last AS (
     WHERE h.scope = %(scope)s
     GROUP BY d ->> 'key'
 )
-SELECT e.key, h.id, h.updated_by, h.change_reason, h.created_at, e.value
+SELECT e.key, h.id AS revision, h.updated_by, h.change_reason, h.created_at, e.value
 FROM ftf_config AS f, jsonb_each(f.base_env) AS e
 JOIN last ON last.key = e.key
 JOIN ftf_config_history AS h ON h.id = last.id

@@ -1,0 +1,192 @@
+"""CHANGE: restore: bringing a revision back.
+
+Guarantees: restoring is a change like any other, judged by today's catalogue and policy, and makes a new
+revision whose bytes are those of the old one; nothing is ever deleted. What a restore did is proven by
+hashes that the database computed. Refuses a revision of another scope.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from setpoint.change.documents import read_documents, typed
+from setpoint.change.history import diff_revisions, read_revision, read_revision_of
+from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply, validate
+from setpoint.declare.document import Edit, parse_text
+from setpoint.errors import InvalidValue, StaleRevision, UnknownKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from setpoint.change.documents import Document
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.parameters import Scalar
+    from setpoint.store.database import Transaction
+
+
+@dataclass(frozen=True)
+class RestoreProof:
+    """What bringing a revision back did, or would do."""
+
+    scope: str
+    source_revision: int
+    source_hash: str
+    hash_before: str
+    #: The hash of the scope's document afterwards; empty while the change waits.
+    hash_after: str
+    edits: tuple[Edit, ...]
+    #: Keys of the source that today's catalogues do not declare or would refuse, with the reason; they
+    #: stand in the way only where they differ from the document.
+    unfit: tuple[tuple[str, str], ...]
+    #: Runs that pinned the scope after the source revision: their values are not the restored ones.
+    runs_affected: tuple[str, ...]
+    made: OpenedChange | None
+
+    @property
+    def equal(self) -> bool:
+        """True when the document is again, byte for byte, the source's."""
+        return self.hash_after == self.source_hash
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as one JSON document; ``revision`` and ``change`` are null where none was made."""
+        made = self.made
+        return {
+            "scope": self.scope,
+            "source_revision": self.source_revision,
+            "source_hash": self.source_hash,
+            "hash_before": self.hash_before,
+            "hash_after": self.hash_after,
+            "equal": self.equal,
+            "revision": made.revision if made else None,
+            "change": made.change.id if made else None,
+            "edits": [edit._asdict() for edit in self.edits],
+            "unfit": [{"key": key, "problem": problem} for key, problem in self.unfit],
+            "runs_affected": list(self.runs_affected),
+        }
+
+
+def restore(
+    transaction: Transaction,
+    catalogues: Catalogues,
+    proposal: Proposal,
+    *,
+    dry_run: bool = False,
+    skip_unfit: bool = False,
+) -> RestoreProof:
+    """Bring back ``proposal.restores``, whole or only ``proposal.keys``; returns what it did.
+
+    With ``skip_unfit``, keys that today's catalogues refuse stay as they are now, and all else comes back.
+    A dry run writes nothing, and raises where the restore itself would, unfit keys aside: it lists them.
+    Committed by the caller.
+
+    Raises:
+        UnknownRevision: no such revision of this scope.
+        UnknownKey: one of ``proposal.keys`` is in neither document.
+        InvalidValue: today's catalogues refuse some of the values; names each.
+        As ``open_and_apply``: the restored document would be wrong today, or somebody wrote meanwhile.
+    """
+    source = read_revision_of(transaction, proposal.restores or 0, proposal.scope)
+    documents = read_documents(transaction, catalogues)
+    before = documents[proposal.scope]
+    values = typed(parse_text(source.text), catalogues)
+    _check_named(proposal.keys, {*values, *before.values})
+    unfit = _unfit(catalogues, values, proposal.keys)
+    edits = _edits(transaction, before, source.revision, proposal.keys)
+    blocked = {edit.key for edit in edits if edit.new is not None} & {key for key, _ in unfit}
+    if blocked and skip_unfit:
+        edits = tuple(edit for edit in edits if edit.key not in blocked)
+        proposal = replace(proposal, keys=tuple(edit.key for edit in edits))
+    made = None
+    if not dry_run:
+        _check_fit(source.revision, () if skip_unfit else [found for found in unfit if found[0] in blocked])
+        made = _open_restore(transaction, catalogues, proposal, before)
+    elif skip_unfit or not blocked:
+        validate(catalogues, documents, proposal.scope, _edited(before.values, edits, values))
+    return RestoreProof(
+        scope=proposal.scope,
+        source_revision=source.revision,
+        source_hash=source.hash,
+        hash_before=before.hash,
+        hash_after=_hash_made(transaction, made),
+        edits=edits,
+        unfit=unfit,
+        runs_affected=_runs_between(transaction, proposal.scope, source.revision, before.revision),
+        made=made,
+    )
+
+
+def _open_restore(
+    transaction: Transaction, catalogues: Catalogues, proposal: Proposal, before: Document
+) -> OpenedChange:
+    made = open_and_apply(transaction, catalogues, proposal)
+    # The proof, and the keys left out, were judged over ``before``: another base makes them untrue.
+    base = made.change.row["base_revision"]
+    if base != before.revision:
+        raise StaleRevision(
+            f"{proposal.scope} moved from revision {before.revision} to {base} meanwhile.",
+            hint="read it again and repeat the restore",
+        )
+    return made
+
+
+def _hash_made(transaction: Transaction, made: OpenedChange | None) -> str:
+    if made is None or made.revision is None:
+        return ""
+    return read_revision(transaction, made.revision).hash
+
+
+def _runs_between(transaction: Transaction, scope: str, after: int, up_to: int | None) -> tuple[str, ...]:
+    rows = transaction.fetch_all("runs_of_revisions", scope=scope, after=after, up_to=up_to)
+    return tuple(row["id"] for row in rows)
+
+
+def _edits(
+    transaction: Transaction, before: Document, source: int, keys: tuple[str, ...] | None
+) -> tuple[Edit, ...]:
+    # The database compares texts: 0.10 coming back as 0.1 is an edit, though the numbers are equal.
+    found = diff_revisions(transaction, before.revision or 0, source)
+    return tuple(edit for edit in found if keys is None or edit.key in keys)
+
+
+def _edited(
+    current: Mapping[str, Scalar], edits: Iterable[Edit], values: Mapping[str, Scalar]
+) -> dict[str, Scalar]:
+    touched = {edit.key: edit.new for edit in edits}
+    kept = {key: value for key, value in current.items() if key not in touched}
+    return kept | {key: values[key] for key, new in touched.items() if new is not None}
+
+
+def _check_named(keys: tuple[str, ...] | None, known: set[str]) -> None:
+    for key in keys or ():
+        if key not in known:
+            raise UnknownKey(
+                f"{key} is neither in that revision nor in the document of today.",
+                hint=f"`setpoint history {key}` shows every value it had",
+                key=key,
+            )
+
+
+def _check_fit(revision: int, unfit: Sequence[tuple[str, str]]) -> None:
+    if unfit:
+        listed = "\n".join(f"  - {problem}" for _, problem in unfit)
+        raise InvalidValue(
+            f"revision {revision} holds {len(unfit)} value(s) that today's catalogues refuse:\n{listed}",
+            hint="`--skip-unfit` leaves these as they are and restores the rest",
+            keys=[key for key, _ in unfit],
+        )
+
+
+def _unfit(
+    catalogues: Catalogues, values: Mapping[str, Scalar], keys: tuple[str, ...] | None
+) -> tuple[tuple[str, str], ...]:
+    judged = ((key, _problem(catalogues, key, values[key])) for key in values if keys is None or key in keys)
+    return tuple((key, problem) for key, problem in judged if problem)
+
+
+def _problem(catalogues: Catalogues, name: str, value: object) -> str:
+    try:
+        catalogues.declared(name).parameter.check(value, name)
+    except (UnknownKey, InvalidValue) as problem:
+        return problem.message
+    return ""
