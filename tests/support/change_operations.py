@@ -15,11 +15,11 @@ OPERATIONS = {
     "channels.declare_channel": "turn_the_channel",
     "decisions.decide": "approve",
     "export.export": "plan_and_apply",
-    "gitops.apply_plan": "plan_and_apply",
-    "gitops.plan": "plan_and_apply",
     "history_import.import_history": "import_elsewhere",
     "overlays.creation": "create_scope",
     "overlays.retirement": "retire_scope",
+    "plan.apply_plan": "plan_and_apply",
+    "plan.plan": "plan_and_apply",
     "policies.policy_proposal": "set_policy",
     "proposals.amend": "amend_change",
     "proposals.apply": "apply_change",
@@ -39,18 +39,17 @@ OPERATIONS = {
     "break_glass.sql: break_glass_set": "break_glass",
     "break_glass.sql: declare_channel": "turn_the_channel",
 }
-#: Modules that write no document, change or policy: they read, judge, write files, or record runs and events.
+#: Modules that write no document, change or policy: they read, judge, or write files.
 APART = {
-    "coverage", "documents", "drill", "drill_typo", "editing", "event_log", "fallbacks", "folder", "history", "identity",
-    "impact",
-    "invariants", "paperwork", "patch", "restore_probe", "runs", "verification",
+    "documents", "drill", "drill_typo", "editable_text", "folder", "forms", "history", "identity", "impact",
+    "invariants", "patch", "restore_probe", "verification",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
 READS = {
     "break_glass.breaches", "break_glass.emergency_session", "break_glass.file_post_mortem",
     "break_glass.list_obligations", "break_glass.preview_restore", "break_glass.preview_set",
     "break_glass.problems_of", "break_glass.reminder", "break_glass.validate", "channels.list_channels",
-    "decisions.amended", "export.check_untouched", "gitops.read_plan", "gitops.save_plan",
+    "decisions.amended", "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
     "policies.parse_duration", "proposals.affected_contexts", "proposals.check_scope",
     "proposals.read_change",
@@ -63,7 +62,7 @@ READS = {
 
 def public_operations():
     """Yield every public function of change outside APART, and every statement of its that may write."""
-    for module in Path(setpoint.change.__file__).parent.glob("*.py"):
+    for module in Path(setpoint.change.__file__).parent.rglob("*.py"):
         if module.stem not in APART:
             for node in ast.parse(module.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
