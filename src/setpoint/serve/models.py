@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel, Field, FiniteFloat, create_model
 
 from setpoint.client.results import Sized, Spelled, Within
-from setpoint.serve.routes import Shape
+from setpoint.serve.shapes import Shape
 
 #: What a generic type is in a model: JSON has lists, no tuples.
 _FORMS: dict[Any, Any] = {list: list, tuple: list, dict: dict, UnionType: Union, Union: Union}
