@@ -10,8 +10,9 @@ import pytest
 
 import setpoint
 from setpoint.client.plane import connection
+from setpoint.client.plane.pace import Pace
 from setpoint.client.sources import plane_source
-from setpoint.client.watch import Pace, Watch
+from setpoint.client.watch import Watch
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import PlaneUnavailable, UsageError
 from setpoint.settings import Settings

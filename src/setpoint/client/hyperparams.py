@@ -14,7 +14,8 @@ from setpoint.client.fallbacks import Fallbacks, parts_of
 from setpoint.client.overrides import check_chosen, check_fallback, check_given
 from setpoint.client.ranges import Layer, Range, Rounds
 from setpoint.client.snapshot import SEED_FILES
-from setpoint.errors import CatalogueMismatch, InvalidDocument, InvalidValue, MissingValue, UnknownKey
+from setpoint.client.typed_values import check_catalogues, typed_values
+from setpoint.errors import MissingValue, UnknownKey
 from setpoint.observe.events import EventLog
 
 if TYPE_CHECKING:
@@ -56,10 +57,10 @@ class Hyperparams:
         events: EventLog | None = None,
         reader: Reader | None = None,
     ) -> None:
-        _check_catalogues(snapshot, catalogues)
+        check_catalogues(snapshot, catalogues)
         self.snapshot = snapshot
         self.catalogues = catalogues
-        self._values, self.undeclared = _typed(snapshot, catalogues)
+        self._values, self.undeclared = typed_values(snapshot, catalogues)
         # One dict is both the cache of reads by address and the record of them.
         self._read: dict[tuple[str, ...], Any] = {}
         self._read_by_key: set[str] = set()
@@ -268,37 +269,3 @@ class Hyperparams:
             key=declared.name,
             scope=scopes,
         )
-
-
-def _check_catalogues(snapshot: Snapshot, catalogues: Catalogues) -> None:
-    made_under = {identity["name"]: identity for identity in snapshot.catalogues}
-    for here in catalogues.identities:
-        there = made_under.get(here["name"])
-        if there is None or there["hash"] != here["hash"]:
-            version = f"{there['version']} ({there['hash'][:12]})" if there else "none"
-            raise CatalogueMismatch(
-                f"snapshot {snapshot.hash[:12]} was made under {here['name']} {version}, "
-                f"here is {here['version']} ({here['hash'][:12]}).",
-                hint="pin again with this release, or run with the catalogue the snapshot names",
-            )
-
-
-def _typed(snapshot: Snapshot, catalogues: Catalogues) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the declared values, coerced and checked, and the names no catalogue declares."""
-    values: dict[str, Any] = {}
-    problems = []
-    for name, raw in snapshot.document.items():
-        declared = catalogues.keys.get(name)
-        if declared is None:
-            continue
-        try:
-            values[name] = declared.parameter.check(declared.parameter.coerce(raw), name)
-        except InvalidValue as problem:
-            problems.append(f"  - {problem.message}")
-    if problems:
-        listed = "\n".join(problems)
-        raise InvalidDocument(
-            f"snapshot {snapshot.hash[:12]} holds values its catalogues refuse:\n{listed}",
-            hint="correct them in the control plane, then pin again",
-        )
-    return values, tuple(sorted(snapshot.document.keys() - values.keys()))

@@ -16,17 +16,15 @@ thread may call ``boundary()``, take ``current`` once and read from that.
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urlencode
 
-from setpoint.client.plane.event_stream import EventParser, StreamEvent
+from setpoint.client.plane.change_listener import ChangeListener
+from setpoint.client.plane.pace import Pace, jittered_s
 from setpoint.client.plane.snapshots import client_id, host
 from setpoint.client.sources import plane_source
 from setpoint.declare.loading import load_catalogues
@@ -41,25 +39,10 @@ if TYPE_CHECKING:
 
     from setpoint.client.hyperparams import Hyperparams
     from setpoint.client.plane.snapshots import Held, PlaneSource
-    from setpoint.client.plane.wire import Stream
 
     _Values = Hyperparams  # what a Watch is to its reader; its values are those of `current`
 else:
     _Values = object
-
-
-class Pace(NamedTuple):
-    """How a watch waits, in seconds."""
-
-    poll_s: float = 60.0
-    report_s: float = 60.0
-    #: The longest silence of a stream that lives.
-    silence_s: float = 45.0
-    #: Before the first reconnection, jittered; doubles with each failure.
-    pause_s: float = 1.0
-    longest_pause_s: float = 30.0
-    #: How long ``close`` waits for each thread.
-    parting_s: float = 2.0
 
 
 class Switch(NamedTuple):
@@ -89,17 +72,14 @@ class Watch(_Values):
         self._look_now = False
         #: The newest revision that an event told of and no answer has known yet.
         self._wanted: int | None = None
-        self._look_at = time.monotonic() + self._pause(pace.poll_s)
+        self._look_at = time.monotonic() + jittered_s(pace.poll_s)
         self._report_at = 0.0
         self._failures = 0
         self._complaint = "" if held.is_confirmed else UnavailableError.code
-        self._stream: Stream | None = None
-        self._threads = [
-            Thread(target=self._keep_listening, name="setpoint-watch-stream", daemon=True),
-            Thread(target=self._keep_looking, name="setpoint-watch-fetch", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._listener = ChangeListener(source.plane, source.context, pace, held.revision, self._look_again)
+        self._fetcher = Thread(target=self._keep_looking, name="setpoint-watch-fetch", daemon=True)
+        self._listener.start()
+        self._fetcher.start()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -170,11 +150,8 @@ class Watch(_Values):
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
-            stream = self._stream
-        if stream:
-            stream.close()
-        for thread in self._threads:
-            thread.join(self._pace.parting_s)
+        self._listener.close()
+        self._fetcher.join(self._pace.parting_s)
         self._source.plane.close()
 
     def _keep_looking(self) -> None:
@@ -205,7 +182,7 @@ class Watch(_Values):
             self._newest, self._failures = newest, 0
             if self._wanted == wanted:
                 self._wanted = None
-            self._look_at = time.monotonic() + self._pause(self._pace.poll_s)
+            self._look_at = time.monotonic() + jittered_s(self._pace.poll_s)
             was_complaining, self._complaint = bool(self._complaint), ""
         if was_complaining:
             plane, snapshot = self._source.plane.url, self._held.hyperparams.hash
@@ -216,7 +193,7 @@ class Watch(_Values):
         code = problem.code if isinstance(problem, SetpointError) else SetpointError.code
         with self._changed:
             self._failures += 1
-            self._look_at = time.monotonic() + self._backoff(self._failures, self._pace.pause_s)
+            self._look_at = time.monotonic() + self._pace.backoff_s(self._failures, self._pace.pause_s)
             is_new, self._complaint = code != self._complaint, code
         if not is_new:
             return
@@ -229,38 +206,6 @@ class Watch(_Values):
                 SnapshotRefused(plane=plane, snapshot=snapshot, reason=code, problem=said)
             )
 
-    def _keep_listening(self) -> None:
-        parser = EventParser("" if self._held.revision is None else str(self._held.revision))
-        failures = 0
-        while not self._closing.is_set():
-            parser = EventParser(parser.last_event_id)
-            with suppress(SetpointError):  # what it means for the values, the next look says
-                self._listen(parser)
-            self._look_again(None)  # the plane may be gone: find out now
-            failures = 0 if parser.retry_ms is not None else failures + 1
-            first_s = self._pace.pause_s if parser.retry_ms is None else parser.retry_ms / 1000
-            self._closing.wait(self._backoff(failures, first_s))
-
-    def _listen(self, parser: EventParser) -> None:
-        """Hold one stream until it ends."""
-        query = urlencode(self._source.context, quote_via=quote)
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        if parser.last_event_id:
-            headers["Last-Event-ID"] = parser.last_event_id
-        path = "/v1/stream" + (f"?{query}" if query else "")
-        stream = self._source.plane.stream(path, headers, self._pace.silence_s)
-        with self._changed:
-            self._stream = stream
-        if self._closing.is_set():
-            stream.close()
-        try:
-            self._look_again(None)  # at what happened while nobody listened
-            for chunk in stream.chunks():
-                for event in parser.feed(chunk):
-                    self._look_again(_revision(event))
-        finally:
-            stream.close()
-
     def _look_again(self, revision: int | None) -> None:
         with self._changed:
             if revision is not None and revision > (self._newest.revision or 0):
@@ -271,7 +216,7 @@ class Watch(_Values):
     def _report(self) -> None:
         """Tell the plane what is in force here; nobody waits for that, so no failure matters."""
         held = self._held
-        self._report_at = time.monotonic() + self._pause(self._pace.report_s)
+        self._report_at = time.monotonic() + jittered_s(self._pace.report_s)
         if self._complaint:
             return
         with suppress(SetpointError):
@@ -287,13 +232,6 @@ class Watch(_Values):
                     "revision": held.revision or 0,
                 },
             )
-
-    @staticmethod
-    def _pause(longest_s: float) -> float:
-        return longest_s * random.uniform(0.8, 1.0)  # noqa: S311 - a thousand workers must not ask at once
-
-    def _backoff(self, failures: int, first_s: float) -> float:
-        return self._pause(min(self._pace.longest_pause_s, first_s * 2.0 ** min(failures, 16)))
 
 
 def start_watch(context: Mapping[str, str], environ: Mapping[str, str], run: str, poll_s: float) -> Watch:
@@ -315,15 +253,6 @@ def start_watch(context: Mapping[str, str], environ: Mapping[str, str], run: str
         source.plane.close()
         raise
     return Watch(source, held, run, Pace(poll_s=poll_s))
-
-
-def _revision(event: StreamEvent) -> int | None:
-    """Return the revision that an event tells of; None for "something changed"."""
-    try:
-        revision = json.loads(event.data)["revision"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return revision if isinstance(revision, int) and not isinstance(revision, bool) else None
 
 
 def _differing(before: Held, after: Held) -> tuple[str, ...]:

@@ -25,8 +25,8 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
+from setpoint.client.plane.address import plane_address
 from setpoint.client.plane.messages import Answer, Request
 from setpoint.client.plane.refusals import refusal, unreachable, untrusted
 from setpoint.client.plane.wire import Limit, Stream, received, send
@@ -87,7 +87,7 @@ class Plane:
         patience: Patience = _PATIENT,
     ) -> None:
         self.patience = patience
-        self.url, self._host, self._port, self._prefix = _address(url)
+        self.url, self._host, self._port, self._prefix = plane_address(url)
         self._encrypted = self.url.startswith("https:")
         self._given, self._token_file = token, token_file
         if token and token_file:
@@ -272,24 +272,12 @@ class Plane:
         return jittered if asked is None else asked + jittered
 
 
-def _address(url: str) -> tuple[str, str, int | None, str]:
-    """Return the address in its plain form, its host, port and path prefix; never echoes credentials."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise UsageError("SETPOINT_URL is no address.", hint="use a form such as https://HOST:PORT") from None
-    if parts.username is not None or parts.password is not None:
-        raise UsageError("SETPOINT_URL holds credentials.", hint="give the token as SETPOINT_TOKEN_FILE")
-    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
-        # What is no address may hold a password anywhere.
-        said = "" if "@" in url else f"={url.partition('?')[0]}"
-        raise UsageError(
-            f"SETPOINT_URL{said} is no address of a plane.",
-            hint="use a form such as https://HOST:PORT",
-        )
-    prefix = parts.path.rstrip("/")
-    return f"{parts.scheme}://{parts.netloc}{prefix}", host, port, prefix
+def _no_stream(url: str, kind: str) -> IntegrityError:
+    return IntegrityError(
+        f"{url} answers with {kind} where a stream of events was asked for.",
+        hint="check that SETPOINT_URL is the plane's own address",
+        plane=url,
+    )
 
 
 def _retry_after_s(text: str) -> float | None:
@@ -300,11 +288,3 @@ def _retry_after_s(text: str) -> float | None:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
-
-
-def _no_stream(url: str, kind: str) -> IntegrityError:
-    return IntegrityError(
-        f"{url} answers with {kind} where a stream of events was asked for.",
-        hint="check that SETPOINT_URL is the plane's own address",
-        plane=url,
-    )

@@ -1,0 +1,32 @@
+"""RESOLVE: how long what follows a plane waits between its attempts.
+
+Guarantees: no pause is exactly as long as another client's: a thousand workers must not ask at once.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+
+class Pace(NamedTuple):
+    """How a watch waits, in seconds."""
+
+    poll_s: float = 60.0
+    report_s: float = 60.0
+    #: The longest silence of a stream that lives.
+    silence_s: float = 45.0
+    #: Before the first reconnection, jittered; doubles with each failure.
+    pause_s: float = 1.0
+    longest_pause_s: float = 30.0
+    #: How long ``close`` waits for each thread.
+    parting_s: float = 2.0
+
+    def backoff_s(self, failures: int, first_s: float) -> float:
+        """Return the pause after this many failures: it doubles with each, up to the longest."""
+        return jittered_s(min(self.longest_pause_s, first_s * 2.0 ** min(failures, 16)))
+
+
+def jittered_s(longest_s: float) -> float:
+    """Return a pause of at most this length."""
+    return longest_s * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, hides nothing

@@ -1,0 +1,58 @@
+"""RESOLVE: from the text of a snapshot to the values that its catalogues declare.
+
+Guarantees: each value has its declared type and lies within its bounds. Refuses a snapshot that was made
+under other catalogues than those it is read by.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from setpoint.errors import CatalogueMismatch, InvalidDocument, InvalidValue
+
+if TYPE_CHECKING:
+    from setpoint.client.snapshot import Snapshot
+    from setpoint.declare.catalogue import Catalogues
+
+
+def check_catalogues(snapshot: Snapshot, catalogues: Catalogues) -> None:
+    """Hold that a snapshot was made under the catalogues that it is read by.
+
+    Raises:
+        CatalogueMismatch: it was made under another version of one, or without it.
+    """
+    made_under = {identity["name"]: identity for identity in snapshot.catalogues}
+    for here in catalogues.identities:
+        there = made_under.get(here["name"])
+        if there is None or there["hash"] != here["hash"]:
+            version = f"{there['version']} ({there['hash'][:12]})" if there else "none"
+            raise CatalogueMismatch(
+                f"snapshot {snapshot.hash[:12]} was made under {here['name']} {version}, "
+                f"here is {here['version']} ({here['hash'][:12]}).",
+                hint="pin again with this release, or run with the catalogue the snapshot names",
+            )
+
+
+def typed_values(snapshot: Snapshot, catalogues: Catalogues) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the declared values, coerced and checked, and the names no catalogue declares.
+
+    Raises:
+        InvalidDocument: a declaration refuses a value; names each.
+    """
+    values: dict[str, Any] = {}
+    problems = []
+    for name, raw in snapshot.document.items():
+        declared = catalogues.keys.get(name)
+        if declared is None:
+            continue
+        try:
+            values[name] = declared.parameter.check(declared.parameter.coerce(raw), name)
+        except InvalidValue as problem:
+            problems.append(f"  - {problem.message}")
+    if problems:
+        listed = "\n".join(problems)
+        raise InvalidDocument(
+            f"snapshot {snapshot.hash[:12]} holds values its catalogues refuse:\n{listed}",
+            hint="correct them in the control plane, then pin again",
+        )
+    return values, tuple(sorted(snapshot.document.keys() - values.keys()))
