@@ -1,27 +1,43 @@
-"""SERVE: pydantic models made of the dataclasses of other rooms, so that no shape is written twice.
+"""SERVE: pydantic models made of the records of other rooms, so that no shape is written twice.
 
-Guarantees: a model has the fields of its dataclass, with their types and the bounds that
-``client.results`` marks; what is nested is made likewise. Refuses, when it is built, a mark it does not know.
+Guarantees: a model has the fields of its record, a dataclass or a named tuple, with their types and the
+bounds that ``client.results`` marks; what is nested is made likewise.
+Refuses, when it is built, a mark it does not know.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from functools import reduce
+from functools import cache, reduce
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, Field, FiniteFloat, create_model
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, create_model
 
 from setpoint.client.results import Sized, Spelled, Within
-from setpoint.serve.shapes import Shape
 
 #: What a generic type is in a model: JSON has lists, no tuples.
-_FORMS: dict[Any, Any] = {list: list, tuple: list, dict: dict, UnionType: Union, Union: Union}
+_FORMS: dict[Any, Any] = {
+    list: list,
+    tuple: list,
+    Sequence: list,
+    dict: dict,
+    Mapping: dict,
+    UnionType: Union,
+    Union: Union,
+}
+_PAGE = "A page of a list; `next` asks for the one after it, null when this was the last."
+
+
+class Shape(BaseModel):
+    """A response's body, for its documentation: it says all that is there."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Models:
-    """Models of one family: all have the same base, and each dataclass has one."""
+    """Models of one family: all have the same base, and each record has one."""
 
     def __init__(self, base: type[BaseModel], replaced: dict[str, Any] | None = None) -> None:
         """Make a family.
@@ -35,7 +51,7 @@ class Models:
         self._made: dict[type, Any] = {}
 
     def of(self, kind: type) -> Any:
-        """Return the model of a dataclass."""
+        """Return the model of a record."""
         if kind not in self._made:
             self._made[kind] = self._model(kind)
         return self._made[kind]
@@ -43,15 +59,25 @@ class Models:
     def _model(self, kind: type) -> type[BaseModel]:
         hints = get_type_hints(kind, include_extras=True)
         declared: dict[str, Any] = {}
-        for field in fields(kind):
-            hint = self._replaced.get(f"{kind.__name__}.{field.name}") or self._type(hints[field.name])
-            declared[field.name] = (hint, ... if field.default is MISSING else field.default)
+        for name, default in self._fields(kind):
+            hint = self._replaced.get(f"{kind.__name__}.{name}") or self._type(hints[name])
+            declared[name] = (hint, default)
         name = f"{kind.__name__}{self._base.__name__}"
         return create_model(name, __base__=self._base, __doc__=kind.__doc__, **declared)
 
+    def _fields(self, kind: type) -> list[tuple[str, Any]]:
+        """Return the names of a record's fields with their defaults; an answer holds every field."""
+        if not is_dataclass(kind):
+            return [(name, ...) for name in kind.__annotations__]
+        needed = issubclass(self._base, Shape)
+        return [
+            (field.name, ... if needed or field.default is MISSING else field.default)
+            for field in fields(kind)
+        ]
+
     def _type(self, hint: Any) -> Any:
         origin, arguments = get_origin(hint), get_args(hint)
-        if is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
             return self.of(hint)
         if hint is float:
             return FiniteFloat
@@ -76,7 +102,16 @@ def _marked(hint: Any, mark: object) -> Any:
 shapes = Models(Shape)
 
 
-def page_shape(name: str, item: type, doc: str) -> Any:
-    """Return the model of a page of a dataclass."""
-    declared: dict[str, Any] = {"items": (_FORMS[list][shapes.of(item)], ...), "next": (str | None, ...)}
-    return create_model(name, __base__=Shape, __doc__=doc, **declared)
+def shape_of(record: type) -> type[BaseModel]:
+    """Return the model of a record; a model is its own."""
+    made: type[BaseModel] = record if issubclass(record, BaseModel) else shapes.of(record)
+    return made
+
+
+@cache
+def page_shape(*records: type) -> type[BaseModel]:
+    """Return the model of a page of one kind of record, or of one of several kinds."""
+    lists = tuple(_FORMS[list][shape_of(record)] for record in records)
+    declared: dict[str, Any] = {"items": (Union[lists], ...), "next": (str | None, ...)}  # noqa: UP007 - made at run time
+    name = "Or".join(record.__name__.removesuffix("Shape") for record in records)
+    return create_model(f"{name}PageShape", __base__=Shape, __doc__=_PAGE, **declared)

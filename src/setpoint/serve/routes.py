@@ -20,8 +20,8 @@ from starlette.responses import Response
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import PUBLIC, judge
 from setpoint.serve.bodies import MOST_BODY_BYTES, MOST_SMALL_BYTES, read_body
+from setpoint.serve.models import shape_of
 from setpoint.serve.plane import Plane
-from setpoint.serve.shapes import shape_of
 from setpoint.serve.strict_json import parse_body
 
 #: `openapi_extra` of a route whose query is a context.

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from setpoint.serve.access.passwords import LONGEST
+from setpoint.serve.models import Shape
 from setpoint.serve.routes import Body
-from setpoint.serve.shapes import Shape
 
 Role = Literal["viewer", "config_write", "approver", "admin", "robot"]
 NewName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$", description="Lower case.")]

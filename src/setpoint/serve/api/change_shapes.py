@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from setpoint.serve.api.shapes import EditShape, Kind, Next, PolicyShape, RequirementShape, State
-from setpoint.serve.shapes import Shape
+from setpoint.serve.models import Shape
 
 
 class OutcomeShape(Shape):

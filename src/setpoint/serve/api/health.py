@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from setpoint.errors import DatabaseUnavailable, SetpointError
 from setpoint.serve.access.rules import public
+from setpoint.serve.models import Shape
 from setpoint.serve.responses import Answer
 from setpoint.serve.routes import PlaneOf, answers, router_of
-from setpoint.serve.shapes import Shape
 from setpoint.store.database import Database
 
 #: Probes wait for seconds.

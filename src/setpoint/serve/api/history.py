@@ -31,6 +31,7 @@ from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.checks import Check
+from setpoint.serve.models import page_shape
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import IMMUTABLE, Answer, etag, page, page_of, place_of
 from setpoint.serve.routes import (
@@ -44,7 +45,6 @@ from setpoint.serve.routes import (
     answers,
     router_of,
 )
-from setpoint.serve.shapes import page_shape
 
 router = router_of("history")
 #: How long the outcome of a walk is kept: it reads all of history.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from setpoint.serve.api.shapes import EditShape, State
-from setpoint.serve.shapes import Shape
+from setpoint.serve.models import Shape
 
 
 class UnfitShape(Shape):

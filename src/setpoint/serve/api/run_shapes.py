@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from setpoint.serve.shapes import Shape
+from setpoint.serve.models import Shape
 
 Next = str | None
 RunState = Literal["running", "complete", "interrupted", "failed"]

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from setpoint.serve.models import Shape
 from setpoint.serve.routes import Value
-from setpoint.serve.shapes import Shape
 
 State = Literal["draft", "proposed", "suspended", "applied", "rejected", "withdrawn"]
 Kind = Literal["value", "range", "scope", "restore", "policy"]
