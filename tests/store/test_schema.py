@@ -84,7 +84,7 @@ def test_changed_migration_stops_the_application_too(owner_url, settings):
     """Opening such a database fails the same way."""
     with psycopg.connect(owner_url) as connection:
         connection.execute("UPDATE schema_migrations SET checksum = 'other' WHERE version = 2")
-    with pytest.raises(MigrationChanged, match="0002_runs"):
+    with pytest.raises(MigrationChanged, match="0002_history"):
         Database.open(settings)
 
 

@@ -38,7 +38,7 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "42501": (ForbiddenError, ""),
     "53100": (StorageFull, "free space where the database lives, then try again"),
     "55006": (ConflictError, "end the other sessions, then try again"),
-    # Raised by our own functions, from 0003_changes.sql on.
+    # Raised by our own functions, from 0003_access.sql on.
     "SP401": (UnauthenticatedError, "log in again, or ask an admin for another token"),
     "SP403": (ForbiddenError, "`setpoint change show` says what is missing"),
     "SP404": (MissingError, "look it up with `setpoint history` or `setpoint change list`"),

@@ -2,7 +2,8 @@
 
 Guarantees: migrations are numbered and run forward only, each in one transaction together with its row
 in ``schema_migrations``, under an advisory lock, so that two migrators at once apply each of them once.
-Refuses a migration whose text is no longer the applied one, and a database newer than this release.
+Refuses a migration whose text is no longer the applied one, a database newer than this release, and one
+that was made before the migrations were squashed, with the way out.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from setpoint.store.driver_errors import translated
 from setpoint.store.server.supervisor import APP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from importlib.resources.abc import Traversable
 
     from setpoint.store.connections import Connection
 
 #: Any constant will do; it must only be ours.
 ADVISORY_LOCK = 0x5E7B017
+#: The second migration before they were squashed by subject: no release shipped it, yet databases have it.
+UNSQUASHED = (2, "runs")
 FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 
@@ -60,7 +63,7 @@ def migrate(conninfo: str, migrations: Sequence[Migration] | None = None) -> lis
         migrations: for tests; default: the ones of this release.
 
     Raises:
-        MigrationChanged: an applied migration has another text here.
+        MigrationChanged: an applied migration has another text here, or was squashed.
         DatabaseUnavailable: unreachable, or newer than this release.
         ForbiddenError: the role may not create what is missing; the hint has the SQL.
     """
@@ -77,6 +80,7 @@ def pending(connection: Connection, migrations: Sequence[Migration] | None = Non
     migrations = shipped() if migrations is None else migrations
     with translated():
         ledger = {row["version"]: row for row in _ledger(connection)}
+    _refuse_unsquashed(ledger.items())
     _refuse_newer(ledger.keys(), migrations)
     for migration in migrations:
         row = ledger.get(migration.version)
@@ -88,6 +92,17 @@ def pending(connection: Connection, migrations: Sequence[Migration] | None = Non
                 version=migration.version,
             )
     return [migration for migration in migrations if migration.version not in ledger]
+
+
+def _refuse_unsquashed(ledger: Iterable[tuple[object, dict[str, object]]]) -> None:
+    version, name = UNSQUASHED
+    if any(held == version and row["name"] == name for held, row in ledger):
+        raise MigrationChanged(
+            f"a build before the first release made this database: its migration {version:04} is {name}.",
+            hint="with that build run `setpoint export FOLDER`, then with this one and an empty database"
+            " `setpoint import FOLDER`: documents and their whole history come along, all else stays behind",
+            version=version,
+        )
 
 
 def _refuse_newer(applied: object, migrations: Sequence[Migration]) -> None:
@@ -105,7 +120,9 @@ def _ledger(connection: Connection) -> list[dict[str, object]]:
     exists = connection.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL AS it").fetchone()
     if not (exists and exists["it"]):
         return []
-    return connection.execute("SELECT version, checksum, applied_at FROM public.schema_migrations").fetchall()
+    return connection.execute(
+        "SELECT version, name, checksum, applied_at FROM public.schema_migrations"
+    ).fetchall()
 
 
 def _apply_next(connection: Connection, migrations: Sequence[Migration]) -> Migration | None:

@@ -1,4 +1,4 @@
--- Events that were delivered, and who may report: a run is reported on by the account that started it.
+-- Events that were delivered, and who may deliver them.
 
 CREATE TABLE public.event_sources (
     source     text PRIMARY KEY CHECK (length(source) BETWEEN 1 AND 200),
@@ -31,54 +31,6 @@ COMMENT ON COLUMN public.event_log.unit IS 'The unit of the run that it is about
 COMMENT ON COLUMN public.event_log.event_id IS 'Of what can happen once: a second line of a run with the same id is not kept.';
 COMMENT ON COLUMN public.event_log.at IS 'The time the event itself tells; null when it tells none.';
 COMMENT ON COLUMN public.event_log.fields IS 'Every pair of the line, as text.';
-
-CREATE FUNCTION public.permit_report() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-DECLARE
-    s record;
-    reported text;
-    starter text;
-BEGIN
-    SELECT * INTO s FROM public.speaker();
-    PERFORM public.require_role('robot', 'config_write', 'admin');
-    IF TG_TABLE_NAME = 'finetune_runs' THEN
-        reported := NEW.id;
-        starter := NEW.started_by;
-    ELSE
-        reported := NEW.run_id;
-        SELECT started_by INTO starter FROM public.finetune_runs WHERE id = reported;
-    END IF;
-    IF starter <> s.account AND NOT 'admin' = ANY (s.roles) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403',
-            MESSAGE = format('run %s was started by %s, not by %s', reported, starter, s.account),
-            HINT = 'report with a token of the account that started it';
-    END IF;
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION public.permit_report IS 'Refuses an account that reports on a run of another; without a credential, privileges decide.';
-
--- The database's own logins present no credential and are judged by their privileges.
-CREATE TRIGGER permit_report BEFORE INSERT OR UPDATE ON public.finetune_runs
-    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_contexts
-    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_units
-    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_results
-    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials
-    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures
-    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
-ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_report;
-ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER permit_report;
-ALTER TABLE public.finetune_units ENABLE ALWAYS TRIGGER permit_report;
-ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER permit_report;
-ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER permit_report;
-ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER permit_report;
 
 CREATE FUNCTION public.permit_events() RETURNS trigger
     LANGUAGE plpgsql
@@ -120,8 +72,6 @@ ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER permit_events;
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE public.event_sources ENABLE ALWAYS TRIGGER append_only;
 
-CREATE INDEX finetune_runs_by_snapshot ON public.finetune_runs (snapshot_hash);
-
-REVOKE ALL ON FUNCTION public.permit_report(), public.permit_events() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.permit_events() FROM PUBLIC;
 GRANT SELECT, INSERT ON public.event_log TO setpoint_app;
 GRANT SELECT, INSERT (source) ON public.event_sources TO setpoint_app;

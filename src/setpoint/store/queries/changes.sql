@@ -1,4 +1,4 @@
--- Changes: each statement is a function of 0003_changes.sql, where the rules are.
+-- Changes: each statement is a function of 0004_changes.sql, where the rules are.
 
 -- name: open_change
 -- Open a change; the function puts the document together and judges base, kinds and hash.

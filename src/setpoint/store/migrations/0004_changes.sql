@@ -1,10 +1,9 @@
--- Changes: the one way in which the application writes a document.
+-- Changes and policy: the one way in which the application writes a document.
 --
 -- A change is a proposal over a base revision. Its hash covers what would be written, over what, where
 -- and as what kind of change; an approval names that hash, so any edit leaves it behind. apply_change
 -- decides in one place and in one transaction, under the lock that makes all writers queue: policy,
--- approvals, base, and the heads of every scope that validation read. The application's role can no
--- longer write documents in any other way.
+-- approvals, base, and the heads of every scope that validation read.
 
 CREATE TABLE public.policies (
     scope         text NOT NULL CHECK (scope <> ''),
@@ -71,46 +70,6 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.change_
 ALTER TABLE public.policies ENABLE ALWAYS TRIGGER never_removed;
 ALTER TABLE public.changes ENABLE ALWAYS TRIGGER never_removed;
 ALTER TABLE public.change_decisions ENABLE ALWAYS TRIGGER append_only;
-
--- Roles are PostgreSQL's: who is a member of what is proven by the login. None of them owns anything.
-DO $$
-DECLARE
-    name text;
-BEGIN
-    FOREACH name IN ARRAY ARRAY['setpoint_approver', 'setpoint_robot'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
-        END IF;
-    END LOOP;
-END
-$$;
-
-CREATE FUNCTION public.who(OUT person text, OUT proof text)
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-    -- setpoint_app logs in only on the embedded server, whose socket one operating system account can
-    -- reach: that account is the proof, and its name is told by the process. Any other login is itself;
-    -- so is setpoint_app on a server that listens to a network, where anybody may be behind it.
-    SELECT CASE WHEN local THEN coalesce(nullif(current_setting('setpoint.author', true), ''), 'unattributed')
-                ELSE session_user::text END,
-           CASE WHEN local THEN 'os-account' ELSE 'database-login' END
-    FROM (SELECT session_user = 'setpoint_app' AND current_setting('listen_addresses') = '') AS session (local)
-$$;
-COMMENT ON FUNCTION public.who IS 'The person of this session and how that is proven.';
-
-CREATE FUNCTION public.approvers() RETURNS SETOF text
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-    -- A superuser is a member of every role by nature, which is no appointment; a robot never approves.
-    -- Roles are looked up by name: on a cluster without them (a restored backup) nobody approves.
-    SELECT r.rolname::text FROM pg_roles AS r
-    WHERE r.rolcanlogin AND NOT r.rolsuper
-      AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_approver' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
-      AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_robot' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
-$$;
-COMMENT ON FUNCTION public.approvers IS 'The people whose approval counts.';
 
 CREATE FUNCTION public.policy_for(change_scope text, change_kind text) RETURNS public.policies
     LANGUAGE sql STABLE
@@ -358,11 +317,13 @@ DECLARE
     writer record;
 BEGIN
     IF p_decision = 'comment' THEN
+        PERFORM public.require_role('viewer', 'config_write', 'approver', 'admin', 'robot');
         SELECT * INTO change FROM public.changes WHERE id = p_id;
         IF NOT FOUND THEN
             RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
         END IF;
     ELSE
+        PERFORM public.require_role('approver');
         change := public.lock_change(p_id);
     END IF;
     SELECT * INTO writer FROM public.who();
@@ -377,10 +338,18 @@ BEGIN
         IF writer.person = change.author THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an author does not decide on their own change';
         END IF;
-        -- An approver is a login of their own; a name that a process merely tells approves nothing.
-        IF writer.proof <> 'database-login' OR writer.person NOT IN (SELECT public.approvers()) THEN
+        -- An approver has logged in, as an account or at the database. A name that a process merely tells
+        -- approves nothing, and neither does a token, which a machine may hold, nor a one-time login, which
+        -- an admin may have printed for somebody else and used.
+        IF writer.proof = 'one-time-login' THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
-                MESSAGE = format('%s may not approve: no member of setpoint_approver, or a robot', writer.person);
+                MESSAGE = format('%s came in by a one-time login, which decides nothing', writer.person),
+                HINT = 'set a password, log in with it, and decide then';
+        END IF;
+        IF writer.proof NOT IN ('database-login', 'account-session')
+                OR writer.person NOT IN (SELECT public.approvers()) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403',
+                MESSAGE = format('%s may not approve: no approver who logged in, or a robot', writer.person);
         END IF;
         IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
                    AND d.person = writer.person AND d.decision = p_decision) THEN
@@ -520,20 +489,36 @@ AS $$
             SELECT revision FROM public.ftf_config WHERE scope = c.scope))
 $$;
 
+CREATE FUNCTION public.permit_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    -- Rejecting is judged where it is decided; suspending anybody may whose change is due.
+    IF 'policy' = ANY (NEW.kinds) AND NEW.state NOT IN ('rejected', 'applied') THEN
+        PERFORM public.require_role('admin');
+    ELSIF NEW.state = 'applied' THEN
+        PERFORM public.require_role('config_write', 'admin', 'approver');
+    ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
+        PERFORM public.require_role('config_write', 'admin');
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER permit_change BEFORE INSERT OR UPDATE ON public.changes
+    FOR EACH ROW EXECUTE FUNCTION public.permit_change();
+ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
+
 REVOKE ALL ON FUNCTION public.suspend_change(bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.suspend_change(bigint, text) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.lock_change(bigint),
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
-    public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
-    FROM PUBLIC;
+    public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
+    public.permit_change() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     TO setpoint_app;
 GRANT SELECT ON public.policies, public.changes, public.change_decisions TO setpoint_app;
-
--- From here on the application writes documents through apply_change alone.
-REVOKE INSERT, UPDATE ON public.ftf_config FROM setpoint_app;
-REVOKE INSERT (scope, base_env), UPDATE (base_env) ON public.ftf_config FROM setpoint_app;

@@ -344,17 +344,6 @@ END
 $$;
 COMMENT ON FUNCTION public.break_glass_set IS 'Emergency: set and remove values without the application; opens obligations.';
 
-CREATE FUNCTION public.is_robot(name text) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM public.accounts AS a WHERE a.name = is_robot.name AND 'robot' = ANY (a.roles))
-        OR EXISTS (SELECT FROM pg_roles AS r JOIN pg_roles AS g ON g.rolname = 'setpoint_robot'
-                   WHERE r.rolname = is_robot.name AND NOT r.rolsuper AND pg_has_role(r.oid, g.oid, 'MEMBER'));
-END
-$$;
-
 CREATE FUNCTION public.judge_ordinary_write() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -454,7 +443,7 @@ AS $$
 $$;
 
 REVOKE ALL ON FUNCTION public.open_channels(), public.declare_channel(text, text, boolean, text), public.channel_of(text),
-    public.restore_probe_noted(), public.refuse_unless_emergency(text, text, text, text, text), public.is_robot(text),
+    public.restore_probe_noted(), public.refuse_unless_emergency(text, text, text, text, text),
     public.break_glass_write(text, text, text, text, text, text, jsonb, bigint), public.judge_ordinary_write(),
     public.break_glass_restore(text, text, text, text, bigint, bigint, text, text),
     public.break_glass_set(text, text, text, text, jsonb, text[], bigint, text, text), public.note_probe(boolean, text),

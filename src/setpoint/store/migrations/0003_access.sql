@@ -1,9 +1,22 @@
--- Accounts and credentials: who speaks through the plane.
+-- Access: who speaks, as a login or through the plane, and accounts and their credentials.
 --
 -- The server holds no power to name a person. It hands each request's secret to the database, which looks
 -- it up; who() gives the account behind it, and roles are judged there, in the transaction that writes.
 -- The role setpoint_server may do what the application may, and keep accounts; it owns nothing, so it can
 -- no more change history than any other login.
+
+-- Roles are PostgreSQL's: who is a member of what is proven by the login. None of them owns anything.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['setpoint_approver', 'setpoint_robot'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+        END IF;
+    END LOOP;
+END
+$$;
 
 DO $$
 BEGIN
@@ -79,19 +92,6 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.access_
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the access log is append-only');
 ALTER TABLE public.access_log ENABLE ALWAYS TRIGGER append_only;
 
-CREATE TABLE public.idempotency (
-    account      text NOT NULL,
-    key          text NOT NULL CHECK (length(key) BETWEEN 1 AND 200),
-    request_hash text NOT NULL,
-    status       integer,
-    headers      jsonb,
-    body         text,
-    created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (account, key)
-);
-CREATE INDEX idempotency_by_age ON public.idempotency (created_at);
-COMMENT ON TABLE public.idempotency IS 'Answers to writes, committed with them, so that a repeated request is answered and not repeated; kept a day.';
-
 CREATE FUNCTION public.announce_access() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
@@ -148,7 +148,7 @@ END
 $$;
 COMMENT ON FUNCTION public.speaker IS 'The account whose secret this transaction presented; nulls when it presented none.';
 
-CREATE OR REPLACE FUNCTION public.who(OUT person text, OUT proof text)
+CREATE FUNCTION public.who(OUT person text, OUT proof text)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -164,6 +164,7 @@ AS $$
     FROM public.speaker() AS speaker,
          (SELECT session_user = 'setpoint_app' AND current_setting('listen_addresses') = '') AS session (local)
 $$;
+COMMENT ON FUNCTION public.who IS 'The person of this session and how that is proven.';
 
 CREATE FUNCTION public.require_role(VARIADIC wanted text[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -182,7 +183,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION public.approvers() RETURNS SETOF text
+CREATE FUNCTION public.approvers() RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -195,85 +196,18 @@ AS $$
     UNION
     SELECT name FROM public.accounts WHERE 'approver' = ANY (roles) AND disabled_at IS NULL
 $$;
+COMMENT ON FUNCTION public.approvers IS 'The people whose approval counts.';
 
-CREATE OR REPLACE FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) RETURNS public.changes
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-DECLARE
-    change public.changes;
-    writer record;
-BEGIN
-    IF p_decision = 'comment' THEN
-        PERFORM public.require_role('viewer', 'config_write', 'approver', 'admin', 'robot');
-        SELECT * INTO change FROM public.changes WHERE id = p_id;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
-        END IF;
-    ELSE
-        PERFORM public.require_role('approver');
-        change := public.lock_change(p_id);
-    END IF;
-    SELECT * INTO writer FROM public.who();
-    IF p_decision <> 'comment' THEN
-        IF change.proposal_hash IS DISTINCT FROM p_hash THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP409',
-                MESSAGE = format('change %s was edited since you read it', p_id);
-        END IF;
-        IF change.state = 'draft' THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id);
-        END IF;
-        IF writer.person = change.author THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an author does not decide on their own change';
-        END IF;
-        -- An approver has logged in, as an account or at the database. A name that a process merely tells
-        -- approves nothing, and neither does a token, which a machine may hold, nor a one-time login, which
-        -- an admin may have printed for somebody else and used.
-        IF writer.proof = 'one-time-login' THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP403',
-                MESSAGE = format('%s came in by a one-time login, which decides nothing', writer.person),
-                HINT = 'set a password, log in with it, and decide then';
-        END IF;
-        IF writer.proof NOT IN ('database-login', 'account-session')
-                OR writer.person NOT IN (SELECT public.approvers()) THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP403',
-                MESSAGE = format('%s may not approve: no approver who logged in, or a robot', writer.person);
-        END IF;
-        IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
-                   AND d.person = writer.person AND d.decision = p_decision) THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP423',
-                MESSAGE = format('%s decided on this proposal already', writer.person);
-        END IF;
-    END IF;
-    INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
-    VALUES (p_id, p_decision, change.proposal_hash, writer.person, writer.proof, p_words);
-    IF p_decision = 'reject' THEN
-        UPDATE public.changes SET state = 'rejected', state_reason = p_words WHERE id = p_id RETURNING * INTO change;
-    END IF;
-    RETURN change;
-END
-$$;
-
-CREATE FUNCTION public.permit_change() RETURNS trigger
-    LANGUAGE plpgsql
+CREATE FUNCTION public.is_robot(name text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-    -- Rejecting is judged where it is decided; suspending anybody may whose change is due.
-    IF 'policy' = ANY (NEW.kinds) AND NEW.state NOT IN ('rejected', 'applied') THEN
-        PERFORM public.require_role('admin');
-    ELSIF NEW.state = 'applied' THEN
-        PERFORM public.require_role('config_write', 'admin', 'approver');
-    ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
-        PERFORM public.require_role('config_write', 'admin');
-    END IF;
-    RETURN NEW;
+    RETURN EXISTS (SELECT FROM public.accounts AS a WHERE a.name = is_robot.name AND 'robot' = ANY (a.roles))
+        OR EXISTS (SELECT FROM pg_roles AS r JOIN pg_roles AS g ON g.rolname = 'setpoint_robot'
+                   WHERE r.rolname = is_robot.name AND NOT r.rolsuper AND pg_has_role(r.oid, g.oid, 'MEMBER'));
 END
 $$;
-CREATE TRIGGER permit_change BEFORE INSERT OR UPDATE ON public.changes
-    FOR EACH ROW EXECUTE FUNCTION public.permit_change();
-ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
-
 
 -- Keeping accounts. A function that acts for a person asks the database who that is; without a credential
 -- only the owner of the tables may, so a server that was taken over cannot appoint anybody.
@@ -896,7 +830,6 @@ COMMENT ON FUNCTION public.touch_credential IS 'Notes a use, once a minute for e
 REVOKE ALL ON FUNCTION
     public.announce_access(),
     public.credential_holder(bytea),
-    public.permit_change(),
     public.network_of(text),
     public.note_access(text, text, text, bigint, text, jsonb),
     public.owner_of_tables(),
@@ -922,6 +855,7 @@ REVOKE ALL ON FUNCTION
     public.issue_once(text, bytea, text),
     public.revoke_token(bigint, text),
     public.tokens_seen(),
+    public.is_robot(text),
     public.is_long_over(public.credentials),
     public.forget_credentials(),
     public.touch_credential(bytea, text)
@@ -947,6 +881,4 @@ GRANT EXECUTE ON FUNCTION
     public.forget_credentials(),
     public.touch_credential(bytea, text)
     TO setpoint_server;
-GRANT SELECT, INSERT, DELETE ON public.idempotency TO setpoint_server;
-GRANT UPDATE (status, headers, body) ON public.idempotency TO setpoint_server;
 GRANT SELECT ON public.access_log TO setpoint_server;

@@ -1,4 +1,4 @@
--- What the plane keeps beside documents: the frames of snapshots, who holds them, and one secret.
+-- What the plane keeps beside documents: the frames of snapshots, who holds them, answers, and one secret.
 
 CREATE TABLE public.snapshot_frames (
     hash       text PRIMARY KEY REFERENCES public.snapshots (hash),
@@ -32,6 +32,21 @@ COMMENT ON TABLE public.stream_secret IS 'Signs tokens that open a stream of rev
 INSERT INTO public.stream_secret (secret)
 SELECT sha256(convert_to(string_agg(gen_random_uuid()::text, ''), 'UTF8')) FROM generate_series(1, 4);
 
+CREATE TABLE public.idempotency (
+    account      text NOT NULL,
+    key          text NOT NULL CHECK (length(key) BETWEEN 1 AND 200),
+    request_hash text NOT NULL,
+    status       integer,
+    headers      jsonb,
+    body         text,
+    created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (account, key)
+);
+CREATE INDEX idempotency_by_age ON public.idempotency (created_at);
+COMMENT ON TABLE public.idempotency IS 'Answers to writes, committed with them, so that a repeated request is answered and not repeated; kept a day.';
+
 GRANT SELECT, INSERT ON public.snapshot_frames TO setpoint_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.snapshot_holders TO setpoint_server;
 GRANT SELECT ON public.stream_secret TO setpoint_server;
+GRANT SELECT, INSERT, DELETE ON public.idempotency TO setpoint_server;
+GRANT UPDATE (status, headers, body) ON public.idempotency TO setpoint_server;

@@ -46,6 +46,7 @@ CREATE TABLE public.finetune_runs (
 );
 CREATE INDEX finetune_runs_by_start ON public.finetune_runs (started_at DESC);
 CREATE INDEX finetune_runs_by_set ON public.finetune_runs (set_hash);
+CREATE INDEX finetune_runs_by_snapshot ON public.finetune_runs (snapshot_hash);
 COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
 COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, and the rule the verdict will apply.';
 COMMENT ON COLUMN public.finetune_runs.read_keys IS 'The keys the run really read; null until it ended.';
@@ -154,6 +155,55 @@ CREATE TABLE public.finetune_failures (
 );
 COMMENT ON TABLE public.finetune_failures IS 'Units that could not be trained, with the code of the error.';
 
+CREATE FUNCTION public.permit_report() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record;
+    reported text;
+    starter text;
+BEGIN
+    SELECT * INTO s FROM public.speaker();
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    IF TG_TABLE_NAME = 'finetune_runs' THEN
+        reported := NEW.id;
+        starter := NEW.started_by;
+    ELSE
+        reported := NEW.run_id;
+        SELECT started_by INTO starter FROM public.finetune_runs WHERE id = reported;
+    END IF;
+    IF starter <> s.account AND NOT 'admin' = ANY (s.roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('run %s was started by %s, not by %s', reported, starter, s.account),
+            HINT = 'report with a token of the account that started it';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.permit_report IS 'Refuses an account that reports on a run of another; without a credential, privileges decide.';
+
+-- The database's own logins present no credential and are judged by their privileges.
+CREATE TRIGGER permit_report BEFORE INSERT OR UPDATE ON public.finetune_runs
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_contexts
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_units
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_results
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures
+    FOR EACH ROW WHEN (current_setting('setpoint.credential', true) <> '') EXECUTE FUNCTION public.permit_report();
+ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_units ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER permit_report;
+
+REVOKE ALL ON FUNCTION public.permit_report() FROM PUBLIC;
 GRANT SELECT, INSERT ON public.snapshots, public.snapshot_sets, public.finetune_runs, public.finetune_contexts,
     public.finetune_units, public.finetune_results, public.finetune_trials, public.finetune_failures TO setpoint_app;
 GRANT UPDATE (state, finished_at, read_keys, fallbacks) ON public.finetune_runs TO setpoint_app;

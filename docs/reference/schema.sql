@@ -1,0 +1,2869 @@
+-- Written by docs/generate_schema.py from a migrated database. Do not edit it here.
+
+CREATE TABLE public.accounts (
+    name text NOT NULL,
+    roles text[] NOT NULL,
+    password_parameters text,
+    password_verifier bytea,
+    issuer text,
+    subject text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text NOT NULL,
+    disabled_at timestamp with time zone,
+    CONSTRAINT a_password_is_whole CHECK (((password_parameters IS NULL) = (password_verifier IS NULL))),
+    CONSTRAINT accounts_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._@-]{0,63}$'::text)),
+    CONSTRAINT accounts_password_verifier_check CHECK ((length(password_verifier) = 32)),
+    CONSTRAINT accounts_roles_check CHECK ((roles <@ ARRAY['viewer'::text, 'config_write'::text, 'approver'::text, 'admin'::text, 'robot'::text])),
+    CONSTRAINT robots_do_not_approve CHECK ((NOT (roles @> ARRAY['robot'::text, 'approver'::text]))),
+    CONSTRAINT robots_have_no_password CHECK (((password_verifier IS NULL) OR (NOT ('robot'::text = ANY (roles)))))
+);
+
+COMMENT ON TABLE public.accounts IS 'People and robots of the plane; one with the name of a database login is the same person.';
+
+COMMENT ON COLUMN public.accounts.password_parameters IS 'Argon2id: version, cost and salt in its text form; what it makes of the password is not kept.';
+
+COMMENT ON COLUMN public.accounts.password_verifier IS 'SHA-256 of what Argon2id makes of the password: whoever reads it cannot log in with it.';
+
+CREATE FUNCTION public.account_named(p_name text) RETURNS public.accounts
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    held public.accounts;
+BEGIN
+    SELECT * INTO held FROM public.accounts WHERE name = p_name FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no account %L', left(p_name, 64)),
+            HINT = 'look it up with `setpoint accounts list`';
+    END IF;
+    RETURN held;
+END
+$$;
+
+CREATE FUNCTION public.accounts_seen() RETURNS TABLE(name text, roles text[], has_password boolean, issuer text, subject text, created_at timestamp with time zone, created_by text, disabled_at timestamp with time zone, last_login_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    IF public.owner_of_tables() IS NULL THEN
+        PERFORM public.presented();
+        PERFORM public.require_role('admin');
+    END IF;
+    RETURN QUERY
+        SELECT a.name, a.roles, a.password_verifier IS NOT NULL, a.issuer, a.subject, a.created_at, a.created_by,
+               a.disabled_at,
+               (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok')
+        FROM public.accounts AS a ORDER BY a.name;
+END
+$$;
+
+CREATE TABLE public.changes (
+    id bigint NOT NULL,
+    scope text NOT NULL,
+    kinds text[] NOT NULL,
+    base_revision bigint,
+    proposal jsonb NOT NULL,
+    edits jsonb NOT NULL,
+    edition integer NOT NULL,
+    proposal_hash text NOT NULL,
+    heads jsonb NOT NULL,
+    restores bigint,
+    author text NOT NULL,
+    proof text NOT NULL,
+    reason text NOT NULL,
+    source text NOT NULL,
+    catalogues jsonb NOT NULL,
+    state text NOT NULL,
+    state_reason text DEFAULT ''::text NOT NULL,
+    apply_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    proposed_at timestamp with time zone,
+    applied_revision bigint,
+    CONSTRAINT changes_catalogues_check CHECK ((jsonb_typeof(catalogues) = 'array'::text)),
+    CONSTRAINT changes_heads_check CHECK ((jsonb_typeof(heads) = 'object'::text)),
+    CONSTRAINT changes_proposal_check CHECK ((jsonb_typeof(proposal) = 'object'::text)),
+    CONSTRAINT changes_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT changes_scope_check CHECK ((scope <> ''::text)),
+    CONSTRAINT changes_source_check CHECK ((source <> ''::text)),
+    CONSTRAINT changes_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'proposed'::text, 'suspended'::text, 'applied'::text, 'rejected'::text, 'withdrawn'::text]))),
+    CONSTRAINT only_applied_changes_made_a_revision CHECK (((state = 'applied'::text) OR (applied_revision IS NULL)))
+);
+
+COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy.';
+
+COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
+
+COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null base means a new scope.';
+
+COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
+
+CREATE FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_heads jsonb, p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+    writer record;
+BEGIN
+    SELECT * INTO writer FROM public.who();
+    IF writer.person <> change.author THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to edit', p_id, change.author);
+    END IF;
+    change.base_revision := p_base;
+    change.edition := change.edition + 1;
+    change.heads := p_heads;
+    change.reason := p_reason;
+    change.catalogues := p_catalogues;
+    change.apply_at := p_apply_at;
+    change := public.write_proposal(change, p_set, p_remove, p_keys);
+    UPDATE public.changes SET base_revision = change.base_revision, proposal = change.proposal,
+        edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
+        catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
+        proposal_hash = change.proposal_hash,
+        proposed_at = CASE WHEN change.state <> 'draft' THEN clock_timestamp() END,
+        state = CASE WHEN change.state = 'draft' THEN 'draft' ELSE 'proposed' END, state_reason = ''
+    WHERE id = p_id RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.announce_access() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    NOTIFY setpoint_access;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.apply_change(p_id bigint, p_hash text) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "setpoint.author" TO ''
+    SET "setpoint.proof" TO ''
+    SET "setpoint.reason" TO ''
+    SET "setpoint.source" TO ''
+    SET "setpoint.catalogues" TO ''
+    SET "setpoint.change" TO ''
+    SET "setpoint.review" TO ''
+    AS $$
+DECLARE
+    change   public.changes;
+    need     record;
+    have     bigint;
+    revision bigint;
+    policy   public.policies;
+    free_at  timestamptz;
+BEGIN
+    change := public.lock_change(p_id);
+    IF change.proposal_hash IS DISTINCT FROM p_hash THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since it was read', p_id);
+    END IF;
+    IF change.state = 'draft' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id);
+    END IF;
+    IF change.apply_at > clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,
+            public.utc_text(change.apply_at));
+    END IF;
+    SELECT * INTO need FROM public.required_of(change);
+    SELECT count(*) INTO have FROM public.approvals_of(change);
+    IF (have >= need.approvals) IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s has %s of %s approvals', p_id, have, need.approvals);
+    END IF;
+    free_at := change.proposed_at + make_interval(secs => need.cooling_off_s);
+    IF (clock_timestamp() >= free_at) IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
+            public.utc_text(free_at));
+    END IF;
+    IF 'policy' = ANY (change.kinds) THEN
+        policy := public.checked_policy(change.scope, change.proposal);
+        INSERT INTO public.policies SELECT policy.*
+        ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
+            cooling_off_s = EXCLUDED.cooling_off_s;
+        -- A transaction that still sees the old policy (REPEATABLE READ) fails on the head, as after a revision.
+        UPDATE public.chain_head SET id = id;
+    ELSE
+        SELECT f.revision INTO revision FROM public.ftf_config AS f WHERE f.scope = change.scope;
+        IF revision IS DISTINCT FROM change.base_revision THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s is over revision %s of %s, which is at %s',
+                p_id, coalesce(change.base_revision::text, 'none'), change.scope, coalesce(revision::text, 'none'));
+        END IF;
+        IF public.moved_heads(change) IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format(
+                'change %s was validated before %s moved', p_id, public.moved_heads(change));
+        END IF;
+        PERFORM set_config('setpoint.author', change.author, true), set_config('setpoint.proof', change.proof, true),
+                set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
+                set_config('setpoint.catalogues', change.catalogues::text, true),
+                set_config('setpoint.change', change.id::text, true),
+                set_config('setpoint.review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END, true);
+        IF change.base_revision IS NULL THEN
+            INSERT INTO public.ftf_config (scope, base_env) VALUES (change.scope, change.proposal)
+            RETURNING ftf_config.revision INTO revision;
+        ELSE
+            UPDATE public.ftf_config SET base_env = change.proposal
+            WHERE scope = change.scope AND ftf_config.revision = change.base_revision
+            RETURNING ftf_config.revision INTO STRICT revision;
+        END IF;
+    END IF;
+    UPDATE public.changes SET state = 'applied', applied_revision = revision WHERE id = p_id RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+
+COMMENT ON FUNCTION public.apply_change(p_id bigint, p_hash text) IS 'The one decision: policy, approvals, base and heads, under the lock of the chain head.';
+
+CREATE FUNCTION public.approvals_of(change public.changes) RETURNS TABLE(person text, proof text, decided_at timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Judged when applying: whoever lost the role since does not count any more.
+    SELECT DISTINCT ON (d.person) d.person, d.proof, d.decided_at
+    FROM public.change_decisions AS d
+    WHERE d.change_id = change.id AND d.decision = 'approve' AND d.proposal_hash = change.proposal_hash
+      AND d.person <> change.author AND d.person IN (SELECT public.approvers())
+    ORDER BY d.person, d.decided_at
+$$;
+
+CREATE FUNCTION public.approvers() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- A superuser is a member of every role by nature, which is no appointment; a robot never approves.
+    -- Roles are looked up by name: on a cluster without them (a restored backup) nobody approves.
+    SELECT r.rolname::text FROM pg_roles AS r
+    WHERE r.rolcanlogin AND NOT r.rolsuper
+      AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_approver' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
+      AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_robot' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
+    UNION
+    SELECT name FROM public.accounts WHERE 'approver' = ANY (roles) AND disabled_at IS NULL
+$$;
+
+COMMENT ON FUNCTION public.approvers() IS 'The people whose approval counts.';
+
+CREATE FUNCTION public.break_glass_person(OUT person text, OUT proof text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- The embedded server listens on nothing but a socket that one operating system account can open:
+    -- there the account is the proof, and its name is told by the process. Any other login is itself.
+    SELECT coalesce(account.name, session_user::text),
+           CASE WHEN account.name IS NULL THEN 'database-login' ELSE 'os-account' END
+    FROM (SELECT CASE WHEN session_user = 'setpoint_owner' AND current_setting('listen_addresses') = ''
+                      THEN nullif(current_setting('setpoint.author', true), '') END AS name) AS account
+$$;
+
+CREATE FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint DEFAULT NULL::bigint, failed text DEFAULT NULL::text, probe text DEFAULT NULL::text, OUT new_revision bigint, OUT new_hash text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    old    public.ftf_config;
+    source public.ftf_config_history;
+BEGIN
+    PERFORM public.refuse_unless_emergency(break_glass_restore.incident, break_glass_restore.approved_by, break_glass_restore.circumstance,
+                                           break_glass_restore.failed, break_glass_restore.probe);
+    PERFORM FROM public.chain_head FOR UPDATE;
+    SELECT * INTO old FROM public.ftf_config AS f WHERE f.scope = p_scope;
+    SELECT * INTO source FROM public.ftf_config_history AS h WHERE h.id = break_glass_restore.revision AND h.scope = p_scope;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404',
+            MESSAGE = format('revision %s is none of scope %s', break_glass_restore.revision, p_scope),
+            HINT = 'SELECT id, scope, updated_by, change_reason, created_at FROM ftf_config_history ORDER BY id DESC LIMIT 20';
+    END IF;
+    IF source.hash <> public.document_hash(source.base_env::text) OR source.chain <> public.history_chain_v1(source) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('revision %s was altered: it is not what its hash and chain say', source.id),
+            HINT = 'history itself is damaged: bring a backup back, scenario D of the runbook break-glass-hyperparams';
+    END IF;
+    IF base IS NOT NULL AND base IS DISTINCT FROM old.revision THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409',
+            MESSAGE = format('%s is at revision %s, not at %s', p_scope, coalesce(old.revision::text, 'none'), base),
+            HINT = 'look at what was written meanwhile';
+    END IF;
+    IF old.base_env::text = source.base_env::text AND old.hash = source.hash THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('%s holds the document of revision %s already', p_scope, source.id),
+            HINT = 'nothing needs to be restored; compare with another revision';
+    END IF;
+    SELECT w.new_revision, w.new_hash INTO new_revision, new_hash FROM public.break_glass_write(
+        break_glass_restore.incident, break_glass_restore.approved_by, break_glass_restore.circumstance,
+        break_glass_restore.failed, break_glass_restore.probe, p_scope, source.base_env, source.id) AS w;
+END
+$$;
+
+COMMENT ON FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) IS 'Emergency: bring a revision back as a new one, without the application; opens obligations.';
+
+CREATE FUNCTION public.break_glass_set(incident text, approved_by text, circumstance text, p_scope text, p_set jsonb, p_remove text[] DEFAULT '{}'::text[], base bigint DEFAULT NULL::bigint, failed text DEFAULT NULL::text, probe text DEFAULT NULL::text, OUT new_revision bigint, OUT new_hash text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    old      public.ftf_config;
+    document jsonb;
+    wrong    text;
+BEGIN
+    PERFORM public.refuse_unless_emergency(break_glass_set.incident, break_glass_set.approved_by, break_glass_set.circumstance,
+                                           break_glass_set.failed, break_glass_set.probe);
+    IF jsonb_typeof(p_set) IS DISTINCT FROM 'object' OR p_remove IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the values to set are no JSON object, or the keys to remove no array';
+    END IF;
+    PERFORM FROM public.chain_head FOR UPDATE;
+    SELECT * INTO old FROM public.ftf_config AS f WHERE f.scope = p_scope;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('scope %s has no document', p_scope),
+            HINT = 'SELECT scope, revision FROM ftf_config';
+    END IF;
+    IF base IS NOT NULL AND base <> old.revision THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('%s is at revision %s, not at %s', p_scope, old.revision, base),
+            HINT = 'look at what was written meanwhile';
+    END IF;
+    SELECT string_agg(gone, ', ') INTO wrong FROM unnest(p_remove) AS gone WHERE NOT old.base_env ? gone;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%s does not hold %s', p_scope, wrong);
+    END IF;
+    -- No catalogue here: history says which keys there are and of which type, so that a slip of the finger is refused.
+    SELECT string_agg(format('%s = %s', wanted.key, wanted.value), ', ') INTO wrong
+    FROM jsonb_each(p_set) AS wanted
+    WHERE jsonb_typeof(wanted.value) NOT IN ('number', 'string', 'boolean') OR NOT EXISTS (
+        SELECT FROM public.ftf_config_history AS h
+        WHERE jsonb_typeof(h.base_env -> wanted.key) = jsonb_typeof(wanted.value));
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('no revision ever held such a key with a value of that type: %s', wrong),
+            HINT = 'look the key up with SELECT base_env FROM ftf_config';
+    END IF;
+    document := (old.base_env - p_remove) || p_set;
+    IF document::text = old.base_env::text THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s holds these values already', p_scope);
+    END IF;
+    SELECT w.new_revision, w.new_hash INTO new_revision, new_hash FROM public.break_glass_write(
+        break_glass_set.incident, break_glass_set.approved_by, break_glass_set.circumstance,
+        break_glass_set.failed, break_glass_set.probe, p_scope, document, NULL) AS w;
+END
+$$;
+
+COMMENT ON FUNCTION public.break_glass_set(incident text, approved_by text, circumstance text, p_scope text, p_set jsonb, p_remove text[], base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) IS 'Emergency: set and remove values without the application; opens obligations.';
+
+CREATE FUNCTION public.break_glass_write(p_incident text, p_approved_by text, p_circumstance text, p_failed text, p_probe text, p_scope text, p_document jsonb, p_restores bigint, OUT new_revision bigint, OUT new_hash text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "setpoint.proof" TO ''
+    SET "setpoint.reason" TO ''
+    SET "setpoint.source" TO ''
+    SET "setpoint.catalogues" TO ''
+    SET "setpoint.change" TO ''
+    SET "setpoint.review" TO ''
+    AS $$
+DECLARE
+    writer  record;
+    channel public.incident_channels := public.channel_of(p_approved_by);
+    told    text := coalesce(current_setting('setpoint.author', true), '');
+BEGIN
+    SELECT * INTO writer FROM public.break_glass_person();
+    PERFORM set_config('setpoint.author', writer.person, true), set_config('setpoint.proof', writer.proof, true),
+            set_config('setpoint.reason', 'break-glass-' || p_incident, true),
+            set_config('setpoint.source', 'break-glass', true), set_config('setpoint.review', 'break-glass', true);
+    UPDATE public.ftf_config SET base_env = p_document WHERE scope = p_scope RETURNING revision, hash INTO new_revision, new_hash;
+    IF NOT FOUND THEN
+        INSERT INTO public.ftf_config (scope, base_env) VALUES (p_scope, p_document)
+        RETURNING revision, hash INTO new_revision, new_hash;
+    END IF;
+    PERFORM set_config('setpoint.author', told, true);
+    INSERT INTO public.break_glass_uses (revision, incident, scope, approved_by, channel, responsible, circumstance,
+                                         failed, probe, restores, person, proof, used_at)
+    VALUES (new_revision, p_incident, p_scope, p_approved_by, channel.prefix, channel.responsible, p_circumstance,
+            p_failed, jsonb_build_object('asked', p_probe, 'noted', public.restore_probe_noted()), p_restores,
+            writer.person, writer.proof, clock_timestamp());
+    INSERT INTO public.obligations (incident, kind, scope, revision, opened_at, due_at)
+    SELECT p_incident, owed.kind, p_scope, new_revision, clock_timestamp(), clock_timestamp() + owed.within
+    FROM (VALUES ('ordinary-write', interval '1 hour'), ('validation', interval '1 hour'),
+                 ('post-mortem', interval '24 hours')) AS owed (kind, within)
+    ON CONFLICT (incident) WHERE kind = 'post-mortem' AND met_at IS NULL DO NOTHING;
+END
+$$;
+
+CREATE FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor text := public.require_admin();
+    old public.accounts := public.account_named(p_name);
+    new public.accounts;
+BEGIN
+    UPDATE public.accounts
+    SET roles = CASE WHEN p_roles IS NULL THEN roles ELSE ARRAY(SELECT DISTINCT unnest(p_roles) ORDER BY 1) END,
+        disabled_at = CASE WHEN p_disabled IS NULL THEN disabled_at
+                           WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END
+    WHERE name = p_name RETURNING * INTO new;
+    -- Enabled again, an account begins with no session and no token.
+    IF new.disabled_at IS NOT NULL THEN
+        UPDATE public.credentials SET revoked_at = clock_timestamp() WHERE account = p_name AND revoked_at IS NULL;
+    END IF;
+    IF public.owner_of_tables() IS NULL AND NOT EXISTS
+            (SELECT FROM public.accounts WHERE 'admin' = ANY (roles) AND disabled_at IS NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = 'this would leave no admin',
+            HINT = 'appoint another first';
+    END IF;
+    PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor, jsonb_build_object(
+        'roles', new.roles, 'before', old.roles, 'disabled', new.disabled_at IS NOT NULL));
+END
+$$;
+
+CREATE TABLE public.incident_channels (
+    id bigint NOT NULL,
+    prefix text NOT NULL,
+    responsible text NOT NULL,
+    is_open boolean NOT NULL,
+    reason text NOT NULL,
+    declared_by text NOT NULL,
+    declared_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT incident_channels_prefix_check CHECK ((prefix ~ '^https?://[][A-Za-z0-9.:-]+/([^[:space:]\\]*[/=])?$'::text)),
+    CONSTRAINT incident_channels_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT incident_channels_responsible_check CHECK ((btrim(responsible) <> ''::text))
+);
+
+COMMENT ON TABLE public.incident_channels IS 'Where approvals of break-glass are written and who answers there; the newest row of a prefix counts.';
+
+CREATE FUNCTION public.channel_of(url text) RETURNS public.incident_channels
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+    -- Dots and backslashes lead a browser out of the channel that the text seems to be in.
+    SELECT c FROM public.open_channels() AS c
+    WHERE starts_with(url, c.prefix) AND substr(url, length(c.prefix) + 1) ~ '^[^[:space:]\\]+$'
+      AND substr(url, length(c.prefix) + 1) !~* '(^|/)(\.|%2e){1,2}(/|%2f|[?#]|$)'
+    ORDER BY length(c.prefix) DESC LIMIT 1
+$_$;
+
+CREATE TABLE public.policies (
+    scope text NOT NULL,
+    kind text NOT NULL,
+    approvals integer NOT NULL,
+    solo boolean NOT NULL,
+    cooling_off_s integer NOT NULL,
+    CONSTRAINT policies_approvals_check CHECK ((approvals >= 0)),
+    CONSTRAINT policies_cooling_off_s_check CHECK ((cooling_off_s >= 0)),
+    CONSTRAINT policies_kind_check CHECK ((kind = ANY (ARRAY['*'::text, 'value'::text, 'range'::text, 'scope'::text, 'restore'::text, 'policy'::text]))),
+    CONSTRAINT policies_scope_check CHECK ((scope <> ''::text)),
+    CONSTRAINT solo_means_no_approval CHECK ((solo = (approvals = 0)))
+);
+
+COMMENT ON TABLE public.policies IS 'How many approvals a change needs; * is any scope or kind, the most specific row decides.';
+
+COMMENT ON COLUMN public.policies.solo IS 'Declares that one person decides alone: recorded on each revision as unreviewed.';
+
+CREATE FUNCTION public.checked_policy(change_scope text, wanted jsonb) RETURNS public.policies
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    policy public.policies := jsonb_populate_record(NULL::public.policies, wanted);
+    people bigint := (SELECT count(*) FROM public.approvers());
+BEGIN
+    -- The scope decides which policy the change itself obeys, so it is not said twice.
+    policy.scope := change_scope;
+    IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
+            OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.solo <> (policy.approvals = 0) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a policy needs kind (value, range, scope, restore,'
+            || ' policy or *), approvals, cooling_off_s (neither negative) and solo (true for no approvals)';
+    END IF;
+    IF policy.approvals > people THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('a policy cannot require %s approvals: %s people can approve', policy.approvals, people);
+    END IF;
+    RETURN policy;
+END
+$$;
+
+CREATE FUNCTION public.close_session(p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    held record;
+BEGIN
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE hash = sha256(convert_to(current_setting('setpoint.credential', true), 'UTF8'))
+      AND kind = 'session' AND revoked_at IS NULL
+    RETURNING id, account INTO held;
+    IF held.id IS NOT NULL THEN
+        PERFORM public.note_access('logout', held.account, p_remote, held.id, held.account, '{}');
+    END IF;
+END
+$$;
+
+CREATE FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor text := public.require_admin();
+BEGIN
+    INSERT INTO public.accounts (name, roles, created_by)
+    VALUES (p_name, ARRAY(SELECT DISTINCT unnest(p_roles) ORDER BY 1), actor)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the account %s exists already', p_name),
+            HINT = 'change its roles instead';
+    END IF;
+    PERFORM public.note_access('account_created', p_name, p_remote, NULL, actor, jsonb_build_object('roles', p_roles));
+END
+$$;
+
+CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) RETURNS record
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT c.id, c.kind, c.account,
+           ARRAY(SELECT role FROM unnest(a.roles) AS role WHERE c.roles IS NULL OR role = ANY (c.roles)),
+           c.expires_at,
+           -- Whoever printed a one-time login may have used it: its session never proves the person.
+           CASE WHEN c.kind = 'token' THEN 'api-token'
+                WHEN c.label IN ('once', 'once, password set') THEN 'one-time-login'
+                ELSE 'account-session' END
+    FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+    WHERE c.hash = secret_hash AND c.kind <> 'once' AND c.revoked_at IS NULL
+      AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
+$$;
+
+COMMENT ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) IS 'Who holds a live credential, and what it allows; nulls for any other.';
+
+CREATE FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes;
+    writer record;
+BEGIN
+    IF p_decision = 'comment' THEN
+        PERFORM public.require_role('viewer', 'config_write', 'approver', 'admin', 'robot');
+        SELECT * INTO change FROM public.changes WHERE id = p_id;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
+        END IF;
+    ELSE
+        PERFORM public.require_role('approver');
+        change := public.lock_change(p_id);
+    END IF;
+    SELECT * INTO writer FROM public.who();
+    IF p_decision <> 'comment' THEN
+        IF change.proposal_hash IS DISTINCT FROM p_hash THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409',
+                MESSAGE = format('change %s was edited since you read it', p_id);
+        END IF;
+        IF change.state = 'draft' THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id);
+        END IF;
+        IF writer.person = change.author THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an author does not decide on their own change';
+        END IF;
+        -- An approver has logged in, as an account or at the database. A name that a process merely tells
+        -- approves nothing, and neither does a token, which a machine may hold, nor a one-time login, which
+        -- an admin may have printed for somebody else and used.
+        IF writer.proof = 'one-time-login' THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403',
+                MESSAGE = format('%s came in by a one-time login, which decides nothing', writer.person),
+                HINT = 'set a password, log in with it, and decide then';
+        END IF;
+        IF writer.proof NOT IN ('database-login', 'account-session')
+                OR writer.person NOT IN (SELECT public.approvers()) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403',
+                MESSAGE = format('%s may not approve: no approver who logged in, or a robot', writer.person);
+        END IF;
+        IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
+                   AND d.person = writer.person AND d.decision = p_decision) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP423',
+                MESSAGE = format('%s decided on this proposal already', writer.person);
+        END IF;
+    END IF;
+    INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
+    VALUES (p_id, p_decision, change.proposal_hash, writer.person, writer.proof, p_words);
+    IF p_decision = 'reject' THEN
+        UPDATE public.changes SET state = 'rejected', state_reason = p_words WHERE id = p_id RETURNING * INTO change;
+    END IF;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) RETURNS public.incident_channels
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    owner    text := public.owner_of_tables();
+    held     public.incident_channels;
+    declared public.incident_channels;
+BEGIN
+    -- Whose word opens the glass is not for the people who may break it to say, nor for a plane.
+    IF owner IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'only the owner of the database declares an incident channel',
+            HINT = 'as the owner: `setpoint break-glass channel declare`';
+    END IF;
+    SELECT * INTO held FROM public.open_channels() WHERE prefix = p_prefix;
+    IF NOT p_is_open AND held.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%L is no open incident channel', p_prefix),
+            HINT = '`setpoint break-glass channel list` names them';
+    END IF;
+    INSERT INTO public.incident_channels (prefix, responsible, is_open, reason, declared_by)
+    VALUES (p_prefix, coalesce(p_responsible, held.responsible), p_is_open, p_reason, owner) RETURNING * INTO declared;
+    RETURN declared;
+END
+$$;
+
+COMMENT ON FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) IS 'Says that approvals of break-glass are written under a prefix, and who is responsible there.';
+
+CREATE FUNCTION public.document_diff(before jsonb, after jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE STRICT
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN (SELECT COALESCE(jsonb_agg(CASE WHEN (o.key IS NULL) THEN jsonb_build_object('key', n.key, 'op', 'add', 'new', n.value) WHEN (n.key IS NULL) THEN jsonb_build_object('key', o.key, 'op', 'remove', 'old', o.value) ELSE jsonb_build_object('key', n.key, 'op', 'replace', 'old', o.value, 'new', n.value) END ORDER BY (COALESCE(n.key, o.key) COLLATE "C")), '[]'::jsonb) AS "coalesce" FROM (jsonb_each(document_diff.before) o(key, value) FULL JOIN jsonb_each(document_diff.after) n(key, value) ON ((n.key = o.key))) WHERE ((o.value)::text IS DISTINCT FROM (n.value)::text));
+
+CREATE FUNCTION public.document_hash(document text) RETURNS text
+    LANGUAGE sql STABLE STRICT
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN encode(sha256(convert_to(document, 'UTF8'::name)), 'hex'::text);
+
+COMMENT ON FUNCTION public.document_hash(document text) IS 'The one hash: of a document''s text, never of a re-serialisation.';
+
+CREATE TABLE public.obligations (
+    id bigint NOT NULL,
+    incident text NOT NULL,
+    kind text NOT NULL,
+    scope text NOT NULL,
+    revision bigint NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    met_at timestamp with time zone,
+    met_by text,
+    evidence jsonb,
+    breach jsonb,
+    CONSTRAINT met_by_somebody CHECK (((met_at IS NULL) = (met_by IS NULL))),
+    CONSTRAINT obligations_kind_check CHECK ((kind = ANY (ARRAY['ordinary-write'::text, 'post-mortem'::text, 'validation'::text])))
+);
+
+COMMENT ON TABLE public.obligations IS 'What a use of break-glass owes, until when, and what met it; met late is met_at after due_at.';
+
+COMMENT ON COLUMN public.obligations.breach IS 'The first ordinary write by a person in this scope that carried another reason; stays when it is met later.';
+
+CREATE FUNCTION public.file_post_mortem(p_incident text, p_url text) RETURNS public.obligations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    owed public.obligations;
+BEGIN
+    IF p_url IS NULL OR p_url !~* '^https?://[^[:space:]/]+/[^[:space:]]+$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is no http(s) URL of a post-mortem', p_url),
+            HINT = 'file it where the team keeps its post-mortems, and give its link';
+    END IF;
+    UPDATE public.obligations AS o
+    SET met_at = clock_timestamp(), met_by = (SELECT person FROM public.who()), evidence = jsonb_build_object('url', p_url)
+    WHERE o.incident = p_incident AND o.kind = 'post-mortem' AND o.met_at IS NULL
+    RETURNING * INTO owed;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('incident %s owes no post-mortem', p_incident),
+            HINT = '`setpoint break-glass status` lists what is owed';
+    END IF;
+    RETURN owed;
+END
+$_$;
+
+CREATE FUNCTION public.forget_credentials() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    gone bigint := 0;
+BEGIN
+    -- Servers are told of a deletion as of a revocation, so there is none without something to delete.
+    IF EXISTS (SELECT FROM public.credentials AS c WHERE public.is_long_over(c)) THEN
+        DELETE FROM public.credentials AS c WHERE public.is_long_over(c);
+        GET DIAGNOSTICS gone = ROW_COUNT;
+    END IF;
+    RETURN gone;
+END
+$$;
+
+COMMENT ON FUNCTION public.forget_credentials() IS 'Removes credentials that are long over, which is all it can remove; the access log keeps what they did.';
+
+CREATE TABLE public.ftf_config_history (
+    id bigint NOT NULL,
+    scope text NOT NULL,
+    base_env jsonb NOT NULL,
+    hash text NOT NULL,
+    diff jsonb NOT NULL,
+    updated_by text NOT NULL,
+    proof text NOT NULL,
+    db_user text NOT NULL,
+    change_reason text NOT NULL,
+    source text NOT NULL,
+    base_revision bigint,
+    change_id bigint,
+    review text NOT NULL,
+    catalogues jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    previous_chain text NOT NULL,
+    chain text NOT NULL
+);
+
+COMMENT ON TABLE public.ftf_config_history IS 'Every revision of every document, whole; append-only, gapless, chained.';
+
+COMMENT ON COLUMN public.ftf_config_history.proof IS 'How updated_by was proven; database-login means only db_user was.';
+
+COMMENT ON COLUMN public.ftf_config_history.base_revision IS 'The revision this one replaced; null for the first of a scope.';
+
+COMMENT ON COLUMN public.ftf_config_history.change_id IS 'The change that was applied; null for SQL written by hand.';
+
+COMMENT ON COLUMN public.ftf_config_history.review IS 'approved, unreviewed (a declared solo policy), break-glass, or none (SQL written by hand).';
+
+CREATE FUNCTION public.history_chain_v1(h public.ftf_config_history) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN public.document_hash((jsonb_build_array('setpoint-chain-v1', (h).id, (h).scope, (h).hash, (h).diff, (h).updated_by, (h).proof, (h).db_user, (h).change_reason, (h).source, (h).base_revision, (h).change_id, (h).review, (h).catalogues, to_char(((h).created_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text), (h).previous_chain))::text);
+
+CREATE FUNCTION public.holds_nothing() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN (SELECT id = 0 FROM public.chain_head) AND NOT EXISTS (SELECT FROM public.changes)
+        AND NOT EXISTS (SELECT FROM public.finetune_runs);
+END
+$$;
+
+COMMENT ON FUNCTION public.holds_nothing() IS 'Whether no revision, change or run was ever recorded here.';
+
+CREATE FUNCTION public.import_revision(revision jsonb) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    head public.chain_head;
+    h    public.ftf_config_history := jsonb_populate_record(NULL::public.ftf_config_history, revision);
+BEGIN
+    SELECT * INTO STRICT head FROM public.chain_head FOR UPDATE;
+    h.base_env := (revision ->> 'text')::jsonb;
+    IF h.id IS DISTINCT FROM head.id + 1 THEN
+        RETURN format('it is revision %s, expected %s', h.id, head.id + 1);
+    ELSIF h.base_env::text IS DISTINCT FROM revision ->> 'text' OR h.hash IS DISTINCT FROM public.document_hash(h.base_env::text) THEN
+        RETURN 'its document is not what was hashed';
+    ELSIF h.previous_chain IS DISTINCT FROM head.chain THEN
+        RETURN 'it does not follow the revision before it';
+    ELSIF h.chain IS DISTINCT FROM public.history_chain_v1(h) THEN
+        RETURN 'a recorded column was altered';
+    END IF;
+    INSERT INTO public.ftf_config_history SELECT h.*;
+    UPDATE public.chain_head SET id = h.id, chain = h.chain;
+    RETURN '';
+END
+$$;
+
+COMMENT ON FUNCTION public.import_revision(revision jsonb) IS 'Appends an exported revision as it was; says why not, empty when it did.';
+
+CREATE TABLE public.credentials (
+    id bigint NOT NULL,
+    hash bytea NOT NULL,
+    kind text NOT NULL,
+    account text NOT NULL,
+    label text NOT NULL,
+    roles text[],
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    last_used_from text,
+    CONSTRAINT credentials_hash_check CHECK ((length(hash) = 32)),
+    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'token'::text, 'once'::text])))
+);
+
+COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 random bits, so nothing slower is needed.';
+
+COMMENT ON COLUMN public.credentials.roles IS 'What a token is limited to; null is all of its account. Roles taken from the account are gone from its tokens.';
+
+CREATE FUNCTION public.is_long_over(held public.credentials) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Tokens are listed for a month after their end, so that their maker sees what became of them.
+    SELECT least(held.expires_at, held.revoked_at)
+         < clock_timestamp() - CASE held.kind WHEN 'token' THEN interval '30 days' ELSE interval '1 day' END
+$$;
+
+CREATE FUNCTION public.is_robot(name text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM public.accounts AS a WHERE a.name = is_robot.name AND 'robot' = ANY (a.roles))
+        OR EXISTS (SELECT FROM pg_roles AS r JOIN pg_roles AS g ON g.rolname = 'setpoint_robot'
+                   WHERE r.rolname = is_robot.name AND NOT r.rolsuper AND pg_has_role(r.oid, g.oid, 'MEMBER'));
+END
+$$;
+
+CREATE FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote text, OUT expires_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor text := public.require_admin();
+    held public.accounts := public.account_named(p_account);
+    made bigint;
+BEGIN
+    IF held.disabled_at IS NOT NULL OR 'robot' = ANY (held.roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s does not log in: disabled, or a robot', p_account),
+            HINT = 'robots use tokens';
+    END IF;
+    expires_at := clock_timestamp() + interval '1 hour';
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE account = p_account AND kind = 'once' AND revoked_at IS NULL;
+    INSERT INTO public.credentials (hash, kind, account, label, created_by, expires_at)
+    VALUES (p_hash, 'once', p_account, 'one-time login', actor, expires_at) RETURNING id INTO made;
+    PERFORM public.note_access('once_issued', p_account, p_remote, made, actor, '{}');
+END
+$$;
+
+CREATE FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor text := public.owner_of_tables();
+    s record;
+    held public.accounts;
+BEGIN
+    IF actor IS NULL THEN
+        s := public.presented();
+        actor := s.account;
+        IF s.kind <> 'session' THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a token does not make tokens',
+                HINT = 'log in and make it in a session';
+        END IF;
+        IF p_account = s.account AND s.proof = 'one-time-login' THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a one-time login makes no token of its account',
+                HINT = 'set a password, log in with it, and make it then';
+        END IF;
+        -- A token of a person is that person's to make: an admin who made one could write in their name.
+        IF p_account <> s.account AND NOT ('admin' = ANY (s.roles) AND EXISTS
+                (SELECT FROM public.accounts AS a WHERE a.name = p_account AND 'robot' = ANY (a.roles))) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403',
+                MESSAGE = 'a token is made by its own account, or by an admin for a robot',
+                HINT = 'log in as that account';
+        END IF;
+    END IF;
+    held := public.account_named(p_account);
+    IF held.disabled_at IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the account %s is disabled', p_account),
+            HINT = 'enable it first';
+    END IF;
+    IF NOT coalesce(p_roles, '{}') <@ held.roles OR cardinality(p_roles) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('%s has the roles %s', p_account, coalesce(nullif(array_to_string(held.roles, ', '), ''), 'none')),
+            HINT = 'a token is limited to some of the roles of its account';
+    END IF;
+    IF p_days IS NULL OR p_days NOT BETWEEN 1 AND 366 OR btrim(p_label) = '' OR length(p_label) > 200 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token lives 1 to 366 days and has a label',
+            HINT = 'say what it is for, in 200 characters at most';
+    END IF;
+    expires_at := clock_timestamp() + make_interval(days => p_days);
+    account := p_account;
+    roles := coalesce(p_roles, held.roles);
+    INSERT INTO public.credentials (hash, kind, account, label, roles, created_by, expires_at)
+    VALUES (p_hash, 'token', p_account, p_label, p_roles, actor, expires_at)
+    RETURNING credentials.id INTO id;
+    PERFORM public.note_access('token_issued', p_account, p_remote, id, actor,
+        jsonb_build_object('label', p_label, 'roles', roles, 'expires_at', expires_at));
+END
+$$;
+
+CREATE FUNCTION public.judge_ordinary_write() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.obligations AS o
+                   WHERE o.met_at IS NULL AND o.kind = 'ordinary-write' AND o.scope = NEW.scope) THEN
+        RETURN NULL;
+    END IF;
+    -- Owed is the next write by a person: what was scheduled earlier, or comes from a robot, says nothing of it.
+    IF public.is_robot(NEW.updated_by) OR (SELECT apply_at FROM public.changes WHERE id = NEW.change_id) IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    UPDATE public.obligations AS o
+    SET met_at = clock_timestamp(), met_by = NEW.updated_by,
+        evidence = jsonb_build_object('change', NEW.change_id, 'revision', NEW.id)
+    WHERE o.kind = 'ordinary-write' AND o.met_at IS NULL AND o.scope = NEW.scope
+      AND NEW.change_reason = 'break-glass-' || o.incident;
+    -- A write that another incident owed in this scope breaches none: each can be met by its own write alone.
+    IF NOT FOUND THEN
+        UPDATE public.obligations AS o
+        SET breach = jsonb_build_object('revision', NEW.id, 'change', NEW.change_id, 'person', NEW.updated_by,
+                                        'reason', NEW.change_reason, 'at', NEW.created_at)
+        WHERE o.kind = 'ordinary-write' AND o.met_at IS NULL AND o.scope = NEW.scope AND o.breach IS NULL;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    UPDATE public.accounts SET password_parameters = p_parameters, password_verifier = p_verifier
+    WHERE name = p_name AND password_verifier = sha256(p_key)
+$$;
+
+COMMENT ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) IS 'The same password under newer costs; for whoever has just proven it.';
+
+CREATE FUNCTION public.kinds_of(old jsonb, edits jsonb, restores bigint, is_policy boolean) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+    -- Judged here and not told by the caller: a range cannot pass as a value.
+    SELECT CASE WHEN is_policy THEN ARRAY['policy'] ELSE array_remove(ARRAY[
+        CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(edits) AS e
+                          WHERE e ->> 'key' !~ '_RANGE_(MIN|MAX|SCALE)$') THEN 'value' END,
+        CASE WHEN EXISTS (SELECT FROM jsonb_array_elements(edits) AS e
+                          WHERE e ->> 'key' ~ '_RANGE_(MIN|MAX|SCALE)$') THEN 'range' END,
+        -- Making an overlay, emptying it (retiring it) and filling an emptied one again.
+        CASE WHEN old IS NULL OR old = '{}' OR (
+            SELECT bool_and(e ->> 'op' = 'remove') AND count(*) = (SELECT count(*) FROM jsonb_object_keys(old))
+            FROM jsonb_array_elements(edits) AS e) THEN 'scope' END,
+        CASE WHEN restores IS NOT NULL THEN 'restore' END], NULL) END
+$_$;
+
+CREATE FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor text := public.require_admin();
+BEGIN
+    IF 'robot' = ANY ((public.account_named(p_name)).roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s does not log in: a robot', p_name),
+            HINT = 'robots use tokens';
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.identity_providers WHERE issuer = p_issuer) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%L is no provider that is believed', p_issuer),
+            HINT = 'the owner of the database says so with `setpoint accounts provider`';
+    END IF;
+    UPDATE public.accounts SET issuer = p_issuer, subject = p_subject WHERE name = p_name;
+    -- A link says anew who the person is: whoever came in as this account before notices, being out.
+    IF p_name <> actor THEN
+        UPDATE public.accounts SET password_parameters = NULL, password_verifier = NULL WHERE name = p_name;
+        UPDATE public.credentials SET revoked_at = clock_timestamp()
+        WHERE account = p_name AND kind IN ('session', 'once') AND revoked_at IS NULL;
+    END IF;
+    PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor,
+        jsonb_build_object('issuer', p_issuer, 'subject', p_subject));
+END
+$$;
+
+CREATE FUNCTION public.lock_change(p_id bigint) RETURNS public.changes
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes;
+BEGIN
+    -- The head first, as every writer does: transactions that do several of these things cannot deadlock.
+    PERFORM FROM public.chain_head FOR UPDATE;
+    SELECT * INTO change FROM public.changes WHERE id = p_id FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
+    END IF;
+    IF change.state NOT IN ('draft', 'proposed', 'suspended') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is %s already', p_id, change.state);
+    END IF;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.login_facts(p_name text, p_remote text, OUT parameters text, OUT wait_s integer) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    tried text := public.login_name(p_name);
+BEGIN
+    wait_s := public.login_wait(tried, p_remote);
+    IF wait_s > 0 THEN
+        -- Once a minute: whoever is refused does not fill the log.
+        IF NOT EXISTS (SELECT FROM public.access_log WHERE event = 'login_throttled'
+                       AND network = public.network_of(left(p_remote, 64))
+                       AND account = tried AND at > clock_timestamp() - interval '1 minute') THEN
+            PERFORM public.note_access('login_throttled', tried, p_remote, NULL, '', jsonb_build_object('wait_s', wait_s));
+        END IF;
+        RETURN;
+    END IF;
+    SELECT a.password_parameters INTO parameters FROM public.accounts AS a WHERE a.name = p_name AND a.disabled_at IS NULL;
+END
+$$;
+
+COMMENT ON FUNCTION public.login_facts(p_name text, p_remote text, OUT parameters text, OUT wait_s integer) IS 'How an account''s password is to be hashed, null when it has none; or how many seconds to wait.';
+
+CREATE FUNCTION public.login_name(p_name text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- A password typed into the wrong field must not be readable in the log: 16 bits tell names apart.
+    SELECT coalesce((SELECT name FROM public.accounts WHERE name = p_name),
+                    'unknown:' || left(encode(sha256(convert_to(p_name, 'UTF8')), 'hex'), 4))
+$$;
+
+CREATE FUNCTION public.login_wait(p_account text, p_remote text) RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- After 5 failures of an account from an address, or 30 from an address, each one more doubles the wait.
+    -- Nobody can lock an account for other addresses.
+    WITH tried AS (
+        SELECT id, at, event, account FROM public.access_log
+        WHERE network = public.network_of(left(p_remote, 64)) AND event IN ('login_failed', 'login_ok')
+          AND at > clock_timestamp() - interval '15 minutes'
+    ), failed AS (
+        SELECT max(at) AS last,
+               count(*) FILTER (WHERE account = p_account AND id > coalesce(
+                   (SELECT max(id) FROM tried WHERE event = 'login_ok' AND account = p_account), 0)) AS here,
+               count(*) AS address
+        FROM tried WHERE event = 'login_failed'
+    ), beyond AS (
+        SELECT last, greatest(here - 4, address - 29)::integer AS n FROM failed
+    )
+    SELECT CASE WHEN n <= 0 THEN 0 ELSE greatest(0, ceil(extract(epoch FROM
+        last + make_interval(secs => least(900, 2 ^ least(n, 10))) - clock_timestamp())))::integer END
+    FROM beyond
+$$;
+
+CREATE FUNCTION public.moved_heads(change public.changes) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Validation read every scope that can resolve together with this one: all but the other scopes of its
+    -- own dimension. One that moved, or appeared, since then makes the validation worthless.
+    SELECT string_agg(coalesce(f.scope, h.key), ', ' ORDER BY coalesce(f.scope, h.key))
+    FROM public.ftf_config AS f FULL JOIN jsonb_each(change.heads) AS h ON h.key = f.scope
+    WHERE to_jsonb(f.revision) IS DISTINCT FROM h.value
+      AND (h.key IS NOT NULL OR change.scope = 'global'
+           OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
+$$;
+
+CREATE FUNCTION public.network_of(address text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF address NOT LIKE '%:%' THEN
+        RETURN address;
+    END IF;
+    RETURN host(network(set_masklen(address::inet, 64)));
+EXCEPTION WHEN data_exception THEN
+    RETURN address;
+END
+$$;
+
+CREATE FUNCTION public.note_access(p_event text, p_account text, p_remote text, p_credential bigint, p_actor text, p_detail jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    INSERT INTO public.access_log (event, account, remote, network, credential, actor, detail)
+    SELECT p_event, p_account, seen, public.network_of(seen), p_credential, coalesce(p_actor, ''), p_detail
+    FROM left(coalesce(p_remote, ''), 64) AS seen
+$$;
+
+CREATE FUNCTION public.note_probe(p_is_live boolean, p_said text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    INSERT INTO public.restore_probe (is_live, said) VALUES (p_is_live, left(p_said, 1000))
+    ON CONFLICT (one) DO UPDATE SET is_live = EXCLUDED.is_live, said = EXCLUDED.said, answered_at = EXCLUDED.answered_at
+$$;
+
+CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes;
+BEGIN
+    change.scope := p_scope;
+    change.kinds := CASE WHEN p_is_policy THEN ARRAY['policy'] ELSE '{}' END;
+    change.base_revision := p_base;
+    change.edition := 1;
+    change.heads := p_heads;
+    change.restores := p_restores;
+    change.reason := p_reason;
+    change.source := p_source;
+    change.catalogues := p_catalogues;
+    change.apply_at := p_apply_at;
+    SELECT person, proof INTO change.author, change.proof FROM public.who();
+    change := public.write_proposal(change, p_set, p_remove, p_keys);
+    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, heads,
+                                restores, author, proof, reason, source, catalogues, state, apply_at, proposed_at)
+    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
+            change.proposal_hash, change.heads, change.restores, change.author, change.proof, change.reason,
+            change.source, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
+            change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
+    RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.open_channels() RETURNS SETOF public.incident_channels
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT * FROM (SELECT DISTINCT ON (prefix) * FROM public.incident_channels ORDER BY prefix, id DESC) AS newest
+    WHERE is_open
+$$;
+
+CREATE FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    brought text[];
+    linked public.accounts;
+    by_provider constant text := 'identity provider';
+BEGIN
+    SELECT ARRAY(SELECT DISTINCT role FROM unnest(p_roles) AS role WHERE role = ANY (p.roles) ORDER BY 1) INTO brought
+    FROM public.identity_providers AS p WHERE p.issuer = p_issuer;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%L is no provider that is believed', p_issuer),
+            HINT = 'the owner of the database says so with `setpoint accounts provider`';
+    END IF;
+    SELECT * INTO linked FROM public.accounts AS a WHERE a.issuer = p_issuer AND a.subject = p_subject;
+    -- An account of that name which nobody linked is somebody else's.
+    -- One with the name of a database login would be the same person, which only an admin may say.
+    IF linked.name IS NULL AND brought <> '{}' AND p_name <> 'unattributed'
+            AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = p_name) THEN
+        INSERT INTO public.accounts (name, roles, issuer, subject, created_by)
+        VALUES (p_name, brought, p_issuer, p_subject, by_provider)
+        ON CONFLICT DO NOTHING RETURNING * INTO linked;
+        IF linked.name IS NOT NULL THEN
+            PERFORM public.note_access('account_created', p_name, p_remote, NULL, by_provider, jsonb_build_object('roles', brought));
+        END IF;
+    ELSIF linked.created_by = by_provider AND linked.roles <> brought THEN
+        UPDATE public.accounts AS a SET roles = brought WHERE a.name = linked.name;
+        PERFORM public.note_access('account_changed', linked.name, p_remote, NULL, by_provider,
+            jsonb_build_object('roles', brought, 'before', linked.roles));
+        linked.roles := brought;
+    END IF;
+    IF linked.name IS NULL OR linked.disabled_at IS NOT NULL
+            OR (linked.created_by = by_provider AND brought = '{}') THEN
+        PERFORM public.note_access('login_failed', coalesce(linked.name, public.login_name(p_name)), p_remote, NULL, '',
+            '{"how": "oidc"}');
+        RETURN;
+    END IF;
+    SELECT s.* INTO account, roles, expires_at
+    FROM public.start_session(linked.name, p_hash, 'oidc', p_remote, by_provider) AS s;
+END
+$$;
+
+COMMENT ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) IS 'Roles of accounts that the provider brought follow it; those an admin linked keep theirs.';
+
+CREATE FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    tried text := public.login_name(p_name);
+BEGIN
+    IF public.login_wait(tried, p_remote) > 0 THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.accounts AS a
+                   WHERE a.name = p_name AND a.disabled_at IS NULL AND a.password_verifier = sha256(p_key)) THEN
+        PERFORM public.note_access('login_failed', tried, p_remote, NULL, '', '{"how": "password"}');
+        RETURN;
+    END IF;
+    SELECT s.* INTO account, roles, expires_at
+    FROM public.start_session(p_name, p_hash, 'password', p_remote, p_name) AS s;
+END
+$$;
+
+COMMENT ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) IS 'Nulls when the key is wrong.';
+
+CREATE FUNCTION public.open_session_once(p_secret text, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT wait_s integer) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    used record;
+BEGIN
+    wait_s := public.login_wait('once', p_remote);
+    IF wait_s > 0 THEN
+        RETURN;
+    END IF;
+    -- Two that present it at once wait for each other here, and one finds it revoked.
+    UPDATE public.credentials AS c SET revoked_at = clock_timestamp()
+    FROM public.accounts AS a
+    WHERE c.hash = sha256(convert_to(p_secret, 'UTF8')) AND c.kind = 'once' AND c.revoked_at IS NULL
+      AND c.expires_at > clock_timestamp() AND a.name = c.account AND a.disabled_at IS NULL
+    RETURNING c.account, c.created_by INTO used;
+    IF used.account IS NULL THEN
+        PERFORM public.note_access('login_failed', 'once', p_remote, NULL, '', '{"how": "once"}');
+        RETURN;
+    END IF;
+    SELECT s.* INTO account, roles, expires_at
+    FROM public.start_session(used.account, p_hash, 'once', p_remote, used.created_by) AS s;
+END
+$$;
+
+CREATE FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record := public.presented();
+BEGIN
+    wait_s := public.login_wait(s.account, p_remote);
+    -- Whoever came in by a one-time login has forgotten the old one, or never had one.
+    SELECT a.password_parameters, a.password_verifier IS NOT NULL AND c.label <> 'once' INTO parameters, must_prove
+    FROM public.accounts AS a JOIN public.credentials AS c ON c.account = a.name
+    WHERE a.name = s.account AND c.id = s.id;
+END
+$$;
+
+CREATE FUNCTION public.owner_of_tables() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce(nullif(current_setting('setpoint.author', true), ''), session_user::text)
+    FROM pg_class WHERE oid = 'public.accounts'::regclass AND pg_has_role(session_user, relowner, 'MEMBER')
+      AND coalesce(current_setting('setpoint.credential', true), '') = ''
+$$;
+
+COMMENT ON FUNCTION public.owner_of_tables() IS 'Who this is, when it is a login that owns the tables and presents no credential; else null.';
+
+CREATE FUNCTION public.permit_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- Rejecting is judged where it is decided; suspending anybody may whose change is due.
+    IF 'policy' = ANY (NEW.kinds) AND NEW.state NOT IN ('rejected', 'applied') THEN
+        PERFORM public.require_role('admin');
+    ELSIF NEW.state = 'applied' THEN
+        PERFORM public.require_role('config_write', 'admin', 'approver');
+    ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
+        PERFORM public.require_role('config_write', 'admin');
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.permit_events() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record;
+    foreign_run text;
+BEGIN
+    SELECT * INTO s FROM public.speaker();
+    IF s.account IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    IF 'admin' = ANY (s.roles) THEN
+        RETURN NULL;
+    END IF;
+    IF EXISTS (SELECT FROM fresh JOIN public.event_sources AS e USING (source) WHERE e.account <> s.account) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'another account delivers the events of this source',
+            HINT = 'give each spool a source of its own';
+    END IF;
+    SELECT r.id INTO foreign_run FROM fresh JOIN public.finetune_runs AS r ON r.id = fresh.run
+    WHERE r.started_by <> s.account LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was started by another account', foreign_run),
+            HINT = 'report with a token of the account that started it';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION public.permit_events() IS 'Refuses events of a source or a run that belongs to another account.';
+
+CREATE FUNCTION public.permit_report() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record;
+    reported text;
+    starter text;
+BEGIN
+    SELECT * INTO s FROM public.speaker();
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    IF TG_TABLE_NAME = 'finetune_runs' THEN
+        reported := NEW.id;
+        starter := NEW.started_by;
+    ELSE
+        reported := NEW.run_id;
+        SELECT started_by INTO starter FROM public.finetune_runs WHERE id = reported;
+    END IF;
+    IF starter <> s.account AND NOT 'admin' = ANY (s.roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('run %s was started by %s, not by %s', reported, starter, s.account),
+            HINT = 'report with a token of the account that started it';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION public.permit_report() IS 'Refuses an account that reports on a run of another; without a credential, privileges decide.';
+
+CREATE FUNCTION public.policy_for(change_scope text, change_kind text) RETURNS public.policies
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- The scope is more specific than the kind.
+    SELECT p FROM public.policies AS p
+    WHERE p.scope IN (change_scope, '*') AND p.kind IN (change_kind, '*')
+    ORDER BY p.scope = '*', p.kind = '*'
+    LIMIT 1
+$$;
+
+CREATE FUNCTION public.presented() RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record;
+BEGIN
+    SELECT h.* INTO s FROM public.credential_holder(
+        sha256(convert_to(coalesce(current_setting('setpoint.credential', true), ''), 'UTF8'))) AS h;
+    IF s.account IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
+    END IF;
+    RETURN s;
+END
+$$;
+
+COMMENT ON FUNCTION public.presented() IS 'The holder of this transaction''s credential, for what no login may do by its own privileges.';
+
+CREATE FUNCTION public.propose_change(p_id bigint) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+BEGIN
+    IF (SELECT person FROM public.who()) <> change.author THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to propose', p_id, change.author);
+    END IF;
+    UPDATE public.changes SET state = 'proposed', proposed_at = clock_timestamp()
+    WHERE id = p_id AND state = 'draft' RETURNING * INTO change;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is no draft', p_id);
+    END IF;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.queue_writers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- Before any row is locked: every writer takes the head first, so that two of them cannot deadlock.
+    PERFORM FROM public.chain_head FOR UPDATE;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    INSERT INTO public.drills (scenario, started_at, took_s, outcome, steps, person)
+    SELECT p_scenario, p_started_at, p_took_s, p_outcome, p_steps, person FROM public.who()
+    RETURNING id
+$$;
+
+CREATE FUNCTION public.record_revision() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    head public.chain_head;
+    h    public.ftf_config_history;
+BEGIN
+    SELECT * INTO STRICT head FROM public.chain_head FOR UPDATE;
+    IF TG_OP = 'INSERT' THEN
+        -- Refused here, before history is written: INSERT ... ON CONFLICT would fire this and insert nothing.
+        IF EXISTS (SELECT FROM public.ftf_config WHERE scope = NEW.scope) THEN
+            RAISE unique_violation USING MESSAGE = format('scope %L has a document already: update it', NEW.scope);
+        END IF;
+        NEW.id := CASE WHEN NEW.scope = 'global' THEN 1 ELSE nextval('public.ftf_config_id') END;
+        h.diff := public.document_diff('{}', NEW.base_env);
+    ELSE
+        IF NEW.scope <> OLD.scope OR NEW.id <> OLD.id THEN
+            RAISE insufficient_privilege USING MESSAGE = 'the id and the scope of a document never change';
+        END IF;
+        h.diff := public.document_diff(OLD.base_env, NEW.base_env);
+        h.base_revision := OLD.revision;
+    END IF;
+
+    h.id := head.id + 1;
+    h.scope := NEW.scope;
+    h.base_env := NEW.base_env;
+    h.hash := public.document_hash(NEW.base_env::text);
+    h.updated_by := coalesce(nullif(current_setting('setpoint.author', true), ''), 'unattributed');
+    h.proof := coalesce(nullif(current_setting('setpoint.proof', true), ''), 'database-login');
+    h.db_user := session_user;
+    h.change_reason := coalesce(nullif(current_setting('setpoint.reason', true), ''), '(none given)');
+    h.source := coalesce(nullif(current_setting('setpoint.source', true), ''), 'sql');
+    h.change_id := nullif(current_setting('setpoint.change', true), '')::bigint;
+    h.review := coalesce(nullif(current_setting('setpoint.review', true), ''), 'none');
+    h.catalogues := coalesce(nullif(current_setting('setpoint.catalogues', true), ''), '[]')::jsonb;
+    h.created_at := clock_timestamp();
+    h.previous_chain := head.chain;
+    h.chain := public.history_chain_v1(h);
+    INSERT INTO public.ftf_config_history SELECT h.*;
+    UPDATE public.chain_head SET id = h.id, chain = h.chain;
+
+    NEW.hash := h.hash;
+    NEW.revision := h.id;
+    NEW.updated_by := h.updated_by;
+    NEW.change_reason := h.change_reason;
+    NEW.updated_at := h.created_at;
+    PERFORM pg_notify('setpoint_revision', jsonb_build_object('id', h.id, 'scope', h.scope)::text);
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.record_validation(p_incident text, p_heads jsonb, p_sound boolean, p_evidence jsonb) RETURNS SETOF public.obligations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- What was judged must be what stands: nobody writes between the two.
+    PERFORM FROM public.chain_head FOR UPDATE;
+    IF p_heads IS DISTINCT FROM (SELECT jsonb_object_agg(f.scope, f.revision) FROM public.ftf_config AS f) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = 'a document moved while it was validated', HINT = 'validate again';
+    END IF;
+    RETURN QUERY UPDATE public.obligations AS o
+    SET met_at = CASE WHEN p_sound THEN clock_timestamp() END,
+        met_by = CASE WHEN p_sound THEN (SELECT person FROM public.who()) END, evidence = p_evidence
+    WHERE o.incident = p_incident AND o.kind = 'validation' AND o.met_at IS NULL
+    RETURNING *;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('incident %s owes no validation', p_incident),
+            HINT = '`setpoint break-glass status` lists what is owed';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION public.refuse_statement() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE insufficient_privilege USING
+        MESSAGE = format('%s on %s is refused: %s', TG_OP, TG_TABLE_NAME, TG_ARGV[0]);
+END
+$$;
+
+CREATE FUNCTION public.refuse_unless_emergency(incident text, approved_by text, circumstance text, failed text, probe text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    noted    jsonb := public.restore_probe_noted();
+    channels text;
+BEGIN
+    IF incident IS NULL OR incident !~ '^[A-Za-z0-9._-]+$' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('%L is no incident id: letters, digits, dot, dash and underscore', incident),
+            HINT = 'name the incident as the incident channel does, for example INC-42';
+    END IF;
+    IF circumstance IS NULL OR circumstance NOT IN ('console-down', 'data-damaged') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('break-glass is for emergencies only: console-down or data-damaged, not %L', circumstance),
+            HINT = 'otherwise use `setpoint restore` or `setpoint set`';
+    END IF;
+    IF failed NOT IN ('5xx', 'network', 'authentication') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('what failed is 5xx, network or authentication, not %L', failed),
+            HINT = 'say how the Console or its restore could not be used';
+    END IF;
+    IF circumstance = 'console-down' AND failed IS NULL AND (probe = 'live' OR (noted ->> 'is_live')::boolean) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('console-down is claimed, and the restore probe says live%s',
+                CASE WHEN (noted ->> 'is_live')::boolean THEN ', noted at ' || (noted ->> 'answered_at') END),
+            HINT = 'restore the ordinary way; if you cannot, state what failed: 5xx, network or authentication';
+    END IF;
+    IF approved_by IS NULL OR (public.channel_of(approved_by)).id IS NULL THEN
+        SELECT string_agg(format('%s (%s)', c.prefix, c.responsible), ', ') INTO channels FROM public.open_channels() AS c;
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('break-glass needs the responsible person''s own message in a declared incident channel: %L is in none', approved_by),
+            HINT = coalesce('ask for a written approval in ' || channels || ' and give the link of that message',
+                            'no channel is declared; the owner of the database does it: `setpoint break-glass channel declare`');
+    END IF;
+    IF EXISTS (SELECT FROM public.break_glass_uses AS u
+               WHERE u.approved_by = refuse_unless_emergency.approved_by AND u.incident <> refuse_unless_emergency.incident) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = 'this message approved another incident', HINT = 'each incident has an approval of its own';
+    END IF;
+END
+$_$;
+
+CREATE FUNCTION public.require_admin() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record;
+    owner text := public.owner_of_tables();
+BEGIN
+    IF owner IS NOT NULL THEN
+        RETURN owner;
+    END IF;
+    SELECT * INTO s FROM public.speaker();
+    -- A token that could make accounts or tokens would outlive its own revocation.
+    IF s.account IS NULL OR s.kind <> 'session' OR NOT 'admin' = ANY (s.roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = 'keeping accounts needs the session of an admin',
+            HINT = 'log in as one; a token does not suffice';
+    END IF;
+    RETURN s.account;
+END
+$$;
+
+CREATE FUNCTION public.require_role(VARIADIC wanted text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record;
+BEGIN
+    -- Without a credential it is PostgreSQL's own privileges that decide.
+    SELECT * INTO s FROM public.speaker();
+    IF s.account IS NOT NULL AND NOT s.roles && wanted THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('%s needs the role %s for this', s.account, array_to_string(wanted, ' or ')),
+            HINT = 'an admin grants roles with `setpoint accounts`';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION public.required_of(change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- A change of several kinds needs the strictest of their policies.
+    SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s)
+    FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS kind,
+         public.policy_for(change.scope, kind) AS p
+$$;
+
+CREATE FUNCTION public.restore_probe_noted() RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- A plane notes its answer twice a minute. An older one says nothing of now.
+    SELECT jsonb_build_object('is_live', is_live, 'said', said, 'answered_at', answered_at) FROM public.restore_probe
+    WHERE answered_at > clock_timestamp() - interval '2 minutes'
+$$;
+
+CREATE FUNCTION public.revoke_token(p_id bigint, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor text := public.owner_of_tables();
+    everything boolean := actor IS NOT NULL;
+    holder text;
+    s record;
+BEGIN
+    IF actor IS NULL THEN
+        s := public.presented();
+        actor := s.account;
+        everything := 'admin' = ANY (s.roles);
+    END IF;
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE id = p_id AND kind = 'token' AND revoked_at IS NULL
+      AND (everything OR account = actor)
+    RETURNING account INTO holder;
+    IF holder IS NULL THEN
+        -- Somebody else's is as missing as none.
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no live token %s', p_id),
+            HINT = 'look it up with `setpoint tokens list`';
+    END IF;
+    PERFORM public.note_access('token_revoked', holder, p_remote, p_id, actor, '{}');
+END
+$$;
+
+CREATE FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record := public.presented();
+    old record;
+BEGIN
+    IF s.kind <> 'session' OR 'robot' = ANY (s.roles) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a password is set in a session of a person',
+            HINT = 'log in; robots use tokens';
+    END IF;
+    SELECT * INTO old FROM public.own_password(p_remote);
+    IF old.wait_s > 0 THEN
+        RETURN false;
+    END IF;
+    IF old.must_prove AND NOT EXISTS (SELECT FROM public.accounts AS a WHERE a.name = s.account
+                                      AND a.password_verifier = sha256(coalesce(p_key, ''))) THEN
+        PERFORM public.note_access('login_failed', s.account, p_remote, s.id, s.account, '{"how": "own password"}');
+        RETURN false;
+    END IF;
+    UPDATE public.accounts SET password_parameters = p_parameters, password_verifier = p_verifier WHERE name = s.account;
+    -- Whoever else is in by the old password is out; a one-time login proves itself once only, and stays one.
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE account = s.account AND kind IN ('session', 'once') AND id <> s.id AND revoked_at IS NULL;
+    UPDATE public.credentials SET label = 'once, password set' WHERE id = s.id AND label = 'once';
+    PERFORM public.note_access('password_set', s.account, p_remote, s.id, s.account, jsonb_build_object('proof', s.proof));
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) IS 'False when the old one was not proven; the account''s other sessions end.';
+
+CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    secret text := nullif(current_setting('setpoint.credential', true), '');
+BEGIN
+    IF secret IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT h.kind, h.account, h.roles, h.proof INTO kind, account, roles, proof
+    FROM public.credential_holder(sha256(convert_to(secret, 'UTF8'))) AS h;
+    IF account IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text) IS 'The account whose secret this transaction presented; nulls when it presented none.';
+
+CREATE FUNCTION public.stand_on_history(reason text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    sequence text := pg_get_serial_sequence('public.changes', 'id');
+    used     bigint := (SELECT max(change_id) FROM public.ftf_config_history);
+BEGIN
+    -- These revisions are recorded: the trigger would record them again. It is off for this transaction
+    -- alone, whose lock on the table keeps every other writer out until it is on again.
+    ALTER TABLE public.ftf_config DISABLE TRIGGER record_revision;
+    INSERT INTO public.ftf_config (id, scope, base_env, hash, revision, updated_by, change_reason, updated_at)
+    SELECT CASE WHEN scope = 'global' THEN 1 ELSE nextval('public.ftf_config_id') END,
+           scope, base_env, hash, id, updated_by, change_reason, created_at
+    FROM (SELECT DISTINCT ON (scope) h.*, min(id) OVER (PARTITION BY scope) AS first
+          FROM public.ftf_config_history AS h ORDER BY scope, id DESC) AS newest
+    ORDER BY first;
+    ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER record_revision;
+    -- History names changes by number, and new ones must not take theirs.
+    IF used IS NOT NULL THEN
+        PERFORM setval(sequence, used);
+    END IF;
+    -- History itself names those who made it; who brought it here is told beside it.
+    PERFORM public.note_access('history_imported', public.owner_of_tables(), '', NULL, public.owner_of_tables(),
+        jsonb_build_object('revision', c.id, 'chain', c.chain, 'reason', reason)) FROM public.chain_head AS c;
+    PERFORM pg_notify('setpoint_revision', jsonb_build_object('id', id, 'scope', scope)::text) FROM public.ftf_config_history
+    ORDER BY id DESC LIMIT 1;
+END
+$$;
+
+COMMENT ON FUNCTION public.stand_on_history(reason text) IS 'Makes each document the newest revision that was imported of its scope.';
+
+CREATE FUNCTION public.start_session(p_account text, p_hash bytea, p_how text, p_remote text, p_actor text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    made bigint;
+BEGIN
+    SELECT a.name, a.roles INTO account, roles FROM public.accounts AS a
+    WHERE a.name = p_account AND a.disabled_at IS NULL;
+    expires_at := clock_timestamp() + interval '12 hours';
+    INSERT INTO public.credentials (hash, kind, account, label, created_by, expires_at, last_used_at, last_used_from)
+    VALUES (p_hash, 'session', account, p_how, p_actor, expires_at, clock_timestamp(), left(p_remote, 64))
+    RETURNING id INTO made;
+    PERFORM public.note_access('login_ok', account, p_remote, made, p_actor, jsonb_build_object('how', p_how));
+END
+$$;
+
+CREATE FUNCTION public.suspend_change(p_id bigint, p_why text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT FROM public.chain_head FOR UPDATE;
+    -- Only a change that is due and cannot be applied any more: anybody may say so, nobody may invent it.
+    UPDATE public.changes AS c SET state = 'suspended', state_reason = p_why
+    WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= clock_timestamp()
+      AND NOT 'policy' = ANY (c.kinds) AND (
+        public.moved_heads(c) IS NOT NULL OR c.base_revision IS DISTINCT FROM (
+            SELECT revision FROM public.ftf_config WHERE scope = c.scope))
+$$;
+
+CREATE FUNCTION public.tokens_seen() RETURNS TABLE(id bigint, account text, label text, roles text[], created_at timestamp with time zone, created_by text, expires_at timestamp with time zone, revoked_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    everything boolean := public.owner_of_tables() IS NOT NULL;
+    mine text := '';
+    s record;
+BEGIN
+    IF NOT everything THEN
+        s := public.presented();
+        everything := 'admin' = ANY (s.roles);
+        mine := s.account;
+    END IF;
+    RETURN QUERY
+        SELECT c.id, c.account,
+               c.label, ARRAY(SELECT r FROM unnest(a.roles) AS r WHERE c.roles IS NULL OR r = ANY (c.roles)),
+               c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, c.last_used_from
+        FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+        WHERE c.kind = 'token' AND (everything OR c.account = mine)
+        ORDER BY c.id DESC;
+END
+$$;
+
+CREATE FUNCTION public.touch_credential(p_hash bytea, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    held record;
+    seen text := left(coalesce(p_remote, ''), 64);
+BEGIN
+    UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen
+    WHERE c.hash = p_hash AND c.kind <> 'once' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
+      AND (c.last_used_at IS NULL OR c.last_used_at < clock_timestamp() - interval '1 minute'
+           OR c.last_used_from IS DISTINCT FROM seen)
+    RETURNING c.id, c.account, c.kind INTO held;
+    IF held.id IS NOT NULL AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = held.id
+            AND l.remote = seen AND l.event IN ('credential_used', 'login_ok')) THEN
+        PERFORM public.note_access('credential_used', held.account, seen, held.id, held.account,
+            jsonb_build_object('kind', held.kind));
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) IS 'Notes a use, once a minute for each address; the first from an address is in the access log.';
+
+CREATE FUNCTION public.utc_text(moment timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE STRICT
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text);
+
+CREATE FUNCTION public.who(OUT person text, OUT proof text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- A presented credential first. Then the login: setpoint_app logs in only on the embedded server, whose
+    -- socket one operating system account can reach: that account is the proof, and its name is told by the
+    -- process. Any other login is itself; so is setpoint_app on a server that listens to a network, where
+    -- anybody may be behind it.
+    SELECT CASE WHEN account IS NOT NULL THEN account
+                WHEN local THEN coalesce(nullif(current_setting('setpoint.author', true), ''), 'unattributed')
+                ELSE session_user::text END,
+           CASE WHEN account IS NOT NULL THEN speaker.proof
+                WHEN local THEN 'os-account' ELSE 'database-login' END
+    FROM public.speaker() AS speaker,
+         (SELECT session_user = 'setpoint_app' AND current_setting('listen_addresses') = '') AS session (local)
+$$;
+
+COMMENT ON FUNCTION public.who(OUT person text, OUT proof text) IS 'The person of this session and how that is proven.';
+
+CREATE FUNCTION public.withdraw_change(p_id bigint) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+BEGIN
+    IF (SELECT person FROM public.who()) <> change.author THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to withdraw', p_id, change.author);
+    END IF;
+    UPDATE public.changes SET state = 'withdrawn' WHERE id = p_id RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[]) RETURNS public.changes
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    old     public.ftf_config;
+    source  jsonb;
+    policy  public.policies;
+    touched text[];
+BEGIN
+    -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
+    IF btrim(change.reason) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
+    END IF;
+    IF change.apply_at <= clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(change.apply_at));
+    END IF;
+    IF change.restores IS NOT NULL AND (p_set <> '{}' OR cardinality(p_remove) > 0) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a restore sets and removes nothing itself';
+    END IF;
+    IF 'policy' = ANY (change.kinds) THEN
+        policy := public.checked_policy(change.scope, p_set);
+        change.proposal := to_jsonb(policy);
+        change.edits := '[]';
+    ELSE
+        SELECT * INTO old FROM public.ftf_config WHERE scope = change.scope;
+        IF old.revision IS DISTINCT FROM change.base_revision THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('%s is at revision %s, not at %s',
+                change.scope, coalesce(old.revision::text, 'none'), coalesce(change.base_revision::text, 'none'));
+        END IF;
+        -- Documents are put together here, from what is stored: a number keeps the text somebody gave it.
+        IF change.restores IS NULL THEN
+            change.proposal := (coalesce(old.base_env, '{}') - p_remove) || p_set;
+        ELSE
+            SELECT base_env INTO source FROM public.ftf_config_history
+            WHERE id = change.restores AND scope = change.scope;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('revision %s is none of scope %s',
+                    change.restores, change.scope);
+            END IF;
+            change.proposal := CASE WHEN p_keys IS NULL THEN source ELSE (coalesce(old.base_env, '{}') - p_keys) || (
+                SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(source) WHERE key = ANY (p_keys)) END;
+        END IF;
+        touched := p_remove || ARRAY(SELECT jsonb_object_keys(p_set));
+        IF change.restores IS NULL AND cardinality(touched) <= 8 THEN
+            -- Only named keys can differ: a change of a few need not compare all of the document.
+            change.edits := public.document_diff((
+                SELECT coalesce(jsonb_object_agg(DISTINCT key, old.base_env -> key), '{}')
+                FROM unnest(touched) AS key WHERE old.base_env ? key), p_set);
+        ELSE
+            change.edits := public.document_diff(coalesce(old.base_env, '{}'), change.proposal);
+        END IF;
+        change.kinds := public.kinds_of(old.base_env, change.edits, change.restores, false);
+    END IF;
+    change.proposal_hash := public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.edition,
+        change.scope, change.kinds, change.base_revision, change.restores, change.reason,
+        public.utc_text(change.apply_at), change.proposal)::text);
+    RETURN change;
+END
+$$;
+
+CREATE AGGREGATE public.document_merge(jsonb) (
+    SFUNC = jsonb_concat,
+    STYPE = jsonb,
+    INITCOND = '{}'
+);
+
+COMMENT ON AGGREGATE public.document_merge(jsonb) IS 'Documents laid over each other, later wins; give it an ORDER BY.';
+
+CREATE TABLE public.access_log (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    event text NOT NULL,
+    account text NOT NULL,
+    remote text DEFAULT ''::text NOT NULL,
+    network text DEFAULT ''::text NOT NULL,
+    credential bigint,
+    actor text DEFAULT ''::text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+COMMENT ON COLUMN public.access_log.network IS 'What throttling goes by: the address, or of IPv6 its /64, for that is what one caller is given.';
+
+ALTER TABLE public.access_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.access_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.break_glass_uses (
+    revision bigint NOT NULL,
+    incident text NOT NULL,
+    scope text NOT NULL,
+    approved_by text NOT NULL,
+    channel text NOT NULL,
+    responsible text NOT NULL,
+    circumstance text NOT NULL,
+    failed text,
+    probe jsonb NOT NULL,
+    restores bigint,
+    person text NOT NULL,
+    proof text NOT NULL,
+    used_at timestamp with time zone NOT NULL,
+    CONSTRAINT break_glass_uses_circumstance_check CHECK ((circumstance = ANY (ARRAY['console-down'::text, 'data-damaged'::text]))),
+    CONSTRAINT break_glass_uses_failed_check CHECK ((failed = ANY (ARRAY['5xx'::text, 'network'::text, 'authentication'::text])))
+);
+
+COMMENT ON TABLE public.break_glass_uses IS 'Who used break-glass, for which incident, on whose word, and why the application could not be used.';
+
+COMMENT ON COLUMN public.break_glass_uses.failed IS 'What failed, as the person states it.';
+
+COMMENT ON COLUMN public.break_glass_uses.probe IS 'Beside it what the restore probe said: asked, to the person; noted, by a plane to this database.';
+
+CREATE TABLE public.catalogues (
+    hash text NOT NULL,
+    name text NOT NULL,
+    version text NOT NULL,
+    text text NOT NULL,
+    registered_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.catalogues IS 'Every catalogue text that a revision or a run was made under.';
+
+CREATE TABLE public.chain_head (
+    one boolean DEFAULT true NOT NULL,
+    id bigint NOT NULL,
+    chain text NOT NULL,
+    CONSTRAINT chain_head_one_check CHECK (one)
+);
+
+COMMENT ON TABLE public.chain_head IS 'The newest revision; locking its row makes writers queue, so that the chain cannot fork.';
+
+CREATE TABLE public.change_decisions (
+    id bigint NOT NULL,
+    change_id bigint NOT NULL,
+    decision text NOT NULL,
+    proposal_hash text NOT NULL,
+    person text NOT NULL,
+    proof text NOT NULL,
+    words text NOT NULL,
+    decided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT change_decisions_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'reject'::text, 'comment'::text])))
+);
+
+ALTER TABLE public.change_decisions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.change_decisions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.changes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.credentials ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.credentials_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.drills (
+    id bigint NOT NULL,
+    scenario text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    took_s double precision NOT NULL,
+    outcome text NOT NULL,
+    steps jsonb NOT NULL,
+    person text NOT NULL,
+    CONSTRAINT drills_outcome_check CHECK ((outcome = ANY (ARRAY['restored'::text, 'late'::text, 'failed'::text]))),
+    CONSTRAINT drills_scenario_check CHECK ((scenario = ANY (ARRAY['A'::text, 'B'::text, 'C'::text, 'D'::text]))),
+    CONSTRAINT drills_took_s_check CHECK ((took_s >= (0)::double precision))
+);
+
+COMMENT ON TABLE public.drills IS 'Rehearsals of the four break-glass scenarios on throw-away copies; late: over the promised time.';
+
+ALTER TABLE public.drills ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.drills_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.event_log (
+    id bigint NOT NULL,
+    source text NOT NULL,
+    sequence bigint NOT NULL,
+    name text NOT NULL,
+    level text NOT NULL,
+    run text NOT NULL,
+    unit text NOT NULL,
+    event_id text,
+    at timestamp with time zone,
+    fields jsonb NOT NULL,
+    line text NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT event_log_sequence_check CHECK ((sequence >= 0))
+);
+
+COMMENT ON TABLE public.event_log IS 'Events as they were written, each line of a spool once.';
+
+COMMENT ON COLUMN public.event_log.sequence IS 'Where the line begins in its spool, in bytes.';
+
+COMMENT ON COLUMN public.event_log.unit IS 'The unit of the run that it is about; empty when it names none.';
+
+COMMENT ON COLUMN public.event_log.event_id IS 'Of what can happen once: a second line of a run with the same id is not kept.';
+
+COMMENT ON COLUMN public.event_log.at IS 'The time the event itself tells; null when it tells none.';
+
+COMMENT ON COLUMN public.event_log.fields IS 'Every pair of the line, as text.';
+
+ALTER TABLE public.event_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.event_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.event_sources (
+    source text NOT NULL,
+    account text DEFAULT (public.who()).person NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT event_sources_source_check CHECK (((length(source) >= 1) AND (length(source) <= 200)))
+);
+
+COMMENT ON TABLE public.event_sources IS 'Spools that events were delivered from; the account that delivered first is the one that may.';
+
+CREATE TABLE public.finetune_contexts (
+    run_id text NOT NULL,
+    context jsonb NOT NULL,
+    snapshot_hash text NOT NULL,
+    layers jsonb NOT NULL
+);
+
+COMMENT ON TABLE public.finetune_contexts IS 'The snapshots of a run: the base, and one for each context that its units resolve in.';
+
+CREATE TABLE public.finetune_failures (
+    run_id text NOT NULL,
+    symbol text NOT NULL,
+    model text NOT NULL,
+    timeframe text NOT NULL,
+    variant text NOT NULL,
+    fold integer NOT NULL,
+    code text NOT NULL,
+    message text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.finetune_failures IS 'Units that could not be trained, with the code of the error.';
+
+CREATE TABLE public.finetune_results (
+    id bigint NOT NULL,
+    run_id text NOT NULL,
+    symbol text NOT NULL,
+    model text NOT NULL,
+    timeframe text NOT NULL,
+    variant text NOT NULL,
+    fold integer NOT NULL,
+    trial_id integer NOT NULL,
+    snapshot_hash text NOT NULL,
+    model_hyperparams jsonb NOT NULL,
+    effective_params jsonb NOT NULL,
+    findings jsonb NOT NULL,
+    feature_hash text NOT NULL,
+    model_hash text NOT NULL,
+    seed bigint NOT NULL,
+    best_iteration integer,
+    n_trees_used integer NOT NULL,
+    stopped_early boolean NOT NULL,
+    threshold double precision NOT NULL,
+    training_time_sec double precision NOT NULL,
+    n_train integer NOT NULL,
+    n_val integer NOT NULL,
+    n_test integer NOT NULL,
+    f1_buy_val double precision NOT NULL,
+    f1_buy_test double precision NOT NULL,
+    always_buy_f1_val double precision NOT NULL,
+    always_buy_f1_test double precision NOT NULL,
+    metrics jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT finetune_results_always_buy_f1_test_check CHECK (((always_buy_f1_test >= (0)::double precision) AND (always_buy_f1_test <= (1)::double precision))),
+    CONSTRAINT finetune_results_always_buy_f1_val_check CHECK (((always_buy_f1_val >= (0)::double precision) AND (always_buy_f1_val <= (1)::double precision))),
+    CONSTRAINT finetune_results_f1_buy_test_check CHECK (((f1_buy_test >= (0)::double precision) AND (f1_buy_test <= (1)::double precision))),
+    CONSTRAINT finetune_results_f1_buy_val_check CHECK (((f1_buy_val >= (0)::double precision) AND (f1_buy_val <= (1)::double precision)))
+);
+
+COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
+
+ALTER TABLE public.finetune_results ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.finetune_results_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.finetune_runs (
+    id text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    state text DEFAULT 'running'::text NOT NULL,
+    snapshot_hash text NOT NULL,
+    set_hash text NOT NULL,
+    context jsonb NOT NULL,
+    layers jsonb NOT NULL,
+    catalogues jsonb NOT NULL,
+    versions jsonb NOT NULL,
+    git_commit text NOT NULL,
+    data_hash text NOT NULL,
+    data_label text NOT NULL,
+    seed bigint NOT NULL,
+    processes integer NOT NULL,
+    threads integer NOT NULL,
+    universe text NOT NULL,
+    plan jsonb NOT NULL,
+    read_keys jsonb,
+    fallbacks jsonb DEFAULT '{}'::jsonb NOT NULL,
+    started_by text NOT NULL,
+    host text NOT NULL,
+    CONSTRAINT finetune_runs_processes_check CHECK ((processes > 0)),
+    CONSTRAINT finetune_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'complete'::text, 'interrupted'::text, 'failed'::text]))),
+    CONSTRAINT finetune_runs_threads_check CHECK ((threads > 0))
+);
+
+COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
+
+COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, and the rule the verdict will apply.';
+
+COMMENT ON COLUMN public.finetune_runs.read_keys IS 'The keys the run really read; null until it ended.';
+
+COMMENT ON COLUMN public.finetune_runs.fallbacks IS 'By key, the number of units in which it fell back.';
+
+CREATE TABLE public.finetune_trials (
+    run_id text NOT NULL,
+    symbol text NOT NULL,
+    model text NOT NULL,
+    timeframe text NOT NULL,
+    variant text NOT NULL,
+    fold integer NOT NULL,
+    trial integer NOT NULL,
+    params jsonb NOT NULL,
+    value double precision,
+    state text NOT NULL,
+    n_trees_used integer,
+    findings jsonb DEFAULT '[]'::jsonb NOT NULL,
+    violations jsonb DEFAULT '[]'::jsonb NOT NULL
+);
+
+COMMENT ON COLUMN public.finetune_trials.findings IS 'What attestation found, and each invariant that the suggestion broke.';
+
+COMMENT ON COLUMN public.finetune_trials.violations IS 'Invariants the suggestion broke: recorded, not refused.';
+
+CREATE TABLE public.finetune_units (
+    run_id text NOT NULL,
+    symbol text NOT NULL,
+    model text NOT NULL,
+    timeframe text NOT NULL,
+    variant text NOT NULL,
+    fold integer NOT NULL,
+    "position" integer NOT NULL,
+    context jsonb NOT NULL,
+    snapshot_hash text NOT NULL
+);
+
+COMMENT ON TABLE public.finetune_units IS 'The units that a run declares, each with the snapshot it trains with.';
+
+COMMENT ON COLUMN public.finetune_units."position" IS 'The order in which the plan lists them, from 0.';
+
+CREATE TABLE public.ftf_config (
+    id integer NOT NULL,
+    scope text NOT NULL,
+    base_env jsonb NOT NULL,
+    hash text NOT NULL,
+    revision bigint NOT NULL,
+    updated_by text NOT NULL,
+    change_reason text NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ftf_config_base_env_check CHECK ((jsonb_typeof(base_env) = 'object'::text)),
+    CONSTRAINT ftf_config_scope_check CHECK ((scope <> ''::text)),
+    CONSTRAINT row_1_is_global CHECK (((id = 1) = (scope = 'global'::text)))
+);
+
+COMMENT ON TABLE public.ftf_config IS 'One document for each scope; a caller sets scope and base_env, a trigger the rest.';
+
+COMMENT ON COLUMN public.ftf_config.hash IS 'sha256 of base_env::text in UTF-8, in hexadecimal.';
+
+COMMENT ON COLUMN public.ftf_config.revision IS 'The row of ftf_config_history that this document is.';
+
+CREATE SEQUENCE public.ftf_config_id
+    START WITH 2
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE public.idempotency (
+    account text NOT NULL,
+    key text NOT NULL,
+    request_hash text NOT NULL,
+    status integer,
+    headers jsonb,
+    body text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT idempotency_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200)))
+);
+
+COMMENT ON TABLE public.idempotency IS 'Answers to writes, committed with them, so that a repeated request is answered and not repeated; kept a day.';
+
+CREATE TABLE public.identity_providers (
+    issuer text NOT NULL,
+    roles text[] NOT NULL,
+    CONSTRAINT identity_providers_issuer_check CHECK ((issuer ~ '^https?://'::text)),
+    CONSTRAINT identity_providers_roles_check CHECK ((roles <@ ARRAY['viewer'::text, 'config_write'::text, 'approver'::text, 'admin'::text]))
+);
+
+COMMENT ON TABLE public.identity_providers IS 'Whom the owner of the database believes about people, and the roles they may bring at most.';
+
+ALTER TABLE public.incident_channels ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.incident_channels_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.obligations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.obligations_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.restore_probe (
+    one boolean DEFAULT true NOT NULL,
+    is_live boolean NOT NULL,
+    said text NOT NULL,
+    answered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT restore_probe_one_check CHECK (one)
+);
+
+COMMENT ON TABLE public.restore_probe IS 'What a serving plane last found when it rehearsed a restore; kept fresh while one serves.';
+
+CREATE TABLE public.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.snapshot_frames (
+    hash text NOT NULL,
+    frame json NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.snapshot_frames IS 'Catalogues, context and layers of a snapshot as it was first handed out; json, not jsonb, keeps its bytes.';
+
+CREATE TABLE public.snapshot_holders (
+    client text NOT NULL,
+    account text NOT NULL,
+    snapshot text NOT NULL,
+    context jsonb NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    run text NOT NULL,
+    revision bigint NOT NULL,
+    since timestamp with time zone NOT NULL,
+    seen timestamp with time zone NOT NULL,
+    CONSTRAINT snapshot_holders_client_check CHECK ((client ~ '^[0-9a-f]{32}$'::text)),
+    CONSTRAINT snapshot_holders_host_check CHECK ((length(host) <= 200)),
+    CONSTRAINT snapshot_holders_run_check CHECK ((length(run) <= 200)),
+    CONSTRAINT snapshot_holders_snapshot_check CHECK ((snapshot ~ '^[0-9a-f]{64}$'::text))
+);
+
+COMMENT ON TABLE public.snapshot_holders IS 'Which process held which snapshot when it was last seen; a process that is silent for an hour is forgotten.';
+
+CREATE TABLE public.snapshot_sets (
+    hash text NOT NULL,
+    text text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT named_by_its_hash CHECK ((hash = public.document_hash(text)))
+);
+
+COMMENT ON TABLE public.snapshot_sets IS 'What runs pinned: context, snapshot hash and catalogues, as the text that was hashed.';
+
+CREATE TABLE public.snapshots (
+    hash text NOT NULL,
+    text text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT named_by_its_hash CHECK ((hash = public.document_hash(text)))
+);
+
+COMMENT ON TABLE public.snapshots IS 'Resolved documents that runs pinned, as the text that was hashed.';
+
+CREATE TABLE public.stream_secret (
+    one boolean DEFAULT true NOT NULL,
+    secret bytea NOT NULL,
+    CONSTRAINT stream_secret_one_check CHECK (one),
+    CONSTRAINT stream_secret_secret_check CHECK ((length(secret) = 32))
+);
+
+COMMENT ON TABLE public.stream_secret IS 'Signs tokens that open a stream of revision numbers for minutes; nothing else can be done with it.';
+
+ALTER TABLE ONLY public.access_log
+    ADD CONSTRAINT access_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_issuer_subject_key UNIQUE (issuer, subject);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.break_glass_uses
+    ADD CONSTRAINT break_glass_uses_pkey PRIMARY KEY (revision);
+
+ALTER TABLE ONLY public.catalogues
+    ADD CONSTRAINT catalogues_pkey PRIMARY KEY (hash);
+
+ALTER TABLE ONLY public.chain_head
+    ADD CONSTRAINT chain_head_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY public.change_decisions
+    ADD CONSTRAINT change_decisions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.changes
+    ADD CONSTRAINT changes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.drills
+    ADD CONSTRAINT drills_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.event_log
+    ADD CONSTRAINT event_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.event_log
+    ADD CONSTRAINT event_log_source_sequence_key UNIQUE (source, sequence);
+
+ALTER TABLE ONLY public.event_sources
+    ADD CONSTRAINT event_sources_pkey PRIMARY KEY (source);
+
+ALTER TABLE ONLY public.finetune_contexts
+    ADD CONSTRAINT finetune_contexts_pkey PRIMARY KEY (run_id, context);
+
+ALTER TABLE ONLY public.finetune_contexts
+    ADD CONSTRAINT finetune_contexts_run_id_context_snapshot_hash_key UNIQUE (run_id, context, snapshot_hash);
+
+ALTER TABLE ONLY public.finetune_failures
+    ADD CONSTRAINT finetune_failures_pkey PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold);
+
+ALTER TABLE ONLY public.finetune_results
+    ADD CONSTRAINT finetune_results_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.finetune_results
+    ADD CONSTRAINT finetune_results_run_id_symbol_model_timeframe_variant_fold_key UNIQUE (run_id, symbol, model, timeframe, variant, fold);
+
+ALTER TABLE ONLY public.finetune_runs
+    ADD CONSTRAINT finetune_runs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.finetune_trials
+    ADD CONSTRAINT finetune_trials_pkey PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial);
+
+ALTER TABLE ONLY public.finetune_units
+    ADD CONSTRAINT finetune_units_pkey PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold);
+
+ALTER TABLE ONLY public.finetune_units
+    ADD CONSTRAINT finetune_units_run_id_position_key UNIQUE (run_id, "position");
+
+ALTER TABLE ONLY public.finetune_units
+    ADD CONSTRAINT finetune_units_run_id_symbol_model_timeframe_variant_fold_s_key UNIQUE (run_id, symbol, model, timeframe, variant, fold, snapshot_hash);
+
+ALTER TABLE ONLY public.ftf_config_history
+    ADD CONSTRAINT ftf_config_history_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.ftf_config
+    ADD CONSTRAINT ftf_config_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.ftf_config
+    ADD CONSTRAINT ftf_config_revision_key UNIQUE (revision);
+
+ALTER TABLE ONLY public.ftf_config
+    ADD CONSTRAINT ftf_config_scope_key UNIQUE (scope);
+
+ALTER TABLE ONLY public.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (account, key);
+
+ALTER TABLE ONLY public.identity_providers
+    ADD CONSTRAINT identity_providers_pkey PRIMARY KEY (issuer);
+
+ALTER TABLE ONLY public.incident_channels
+    ADD CONSTRAINT incident_channels_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.obligations
+    ADD CONSTRAINT obligations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.policies
+    ADD CONSTRAINT policies_pkey PRIMARY KEY (scope, kind);
+
+ALTER TABLE ONLY public.restore_probe
+    ADD CONSTRAINT restore_probe_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.snapshot_frames
+    ADD CONSTRAINT snapshot_frames_pkey PRIMARY KEY (hash);
+
+ALTER TABLE ONLY public.snapshot_holders
+    ADD CONSTRAINT snapshot_holders_pkey PRIMARY KEY (client);
+
+ALTER TABLE ONLY public.snapshot_sets
+    ADD CONSTRAINT snapshot_sets_pkey PRIMARY KEY (hash);
+
+ALTER TABLE ONLY public.snapshots
+    ADD CONSTRAINT snapshots_pkey PRIMARY KEY (hash);
+
+ALTER TABLE ONLY public.stream_secret
+    ADD CONSTRAINT stream_secret_pkey PRIMARY KEY (one);
+
+CREATE INDEX access_log_by_account ON public.access_log USING btree (account, at DESC);
+
+CREATE INDEX access_log_by_credential ON public.access_log USING btree (credential, remote) WHERE (credential IS NOT NULL);
+
+CREATE INDEX access_log_by_network ON public.access_log USING btree (network, at DESC);
+
+CREATE INDEX changes_open ON public.changes USING btree (scope, id) WHERE (state = ANY (ARRAY['draft'::text, 'proposed'::text, 'suspended'::text]));
+
+CREATE INDEX credentials_by_account ON public.credentials USING btree (account, id);
+
+CREATE INDEX event_log_by_name ON public.event_log USING btree (name, id);
+
+CREATE INDEX event_log_by_run ON public.event_log USING btree (run, id);
+
+CREATE UNIQUE INDEX event_log_once ON public.event_log USING btree (run, event_id);
+
+CREATE INDEX finetune_contexts_by_snapshot ON public.finetune_contexts USING btree (snapshot_hash);
+
+CREATE INDEX finetune_results_by_snapshot ON public.finetune_results USING btree (snapshot_hash);
+
+CREATE INDEX finetune_runs_by_set ON public.finetune_runs USING btree (set_hash);
+
+CREATE INDEX finetune_runs_by_snapshot ON public.finetune_runs USING btree (snapshot_hash);
+
+CREATE INDEX finetune_runs_by_start ON public.finetune_runs USING btree (started_at DESC);
+
+CREATE INDEX ftf_config_history_by_scope ON public.ftf_config_history USING btree (scope, id DESC);
+
+CREATE INDEX idempotency_by_age ON public.idempotency USING btree (created_at);
+
+CREATE INDEX obligations_open ON public.obligations USING btree (due_at) WHERE (met_at IS NULL);
+
+CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions USING btree (change_id, proposal_hash, person, decision) WHERE (decision <> 'comment'::text);
+
+CREATE UNIQUE INDEX one_open_post_mortem ON public.obligations USING btree (incident) WHERE ((kind = 'post-mortem'::text) AND (met_at IS NULL));
+
+CREATE INDEX snapshot_holders_by_seen ON public.snapshot_holders USING btree (seen);
+
+CREATE INDEX snapshot_holders_by_snapshot ON public.snapshot_holders USING btree (snapshot);
+
+CREATE TRIGGER announce_access AFTER DELETE OR UPDATE OF roles, disabled_at ON public.accounts FOR EACH STATEMENT EXECUTE FUNCTION public.announce_access();
+
+ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER announce_access;
+
+CREATE TRIGGER announce_access AFTER DELETE OR UPDATE OF revoked_at, expires_at ON public.credentials FOR EACH STATEMENT EXECUTE FUNCTION public.announce_access();
+
+ALTER TABLE public.credentials ENABLE ALWAYS TRIGGER announce_access;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.access_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the access log is append-only');
+
+ALTER TABLE public.access_log ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.break_glass_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the record of break-glass is append-only');
+
+ALTER TABLE public.break_glass_uses ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_decisions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('decisions are append-only');
+
+ALTER TABLE public.change_decisions ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.event_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('events are append-only');
+
+ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.event_sources FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('sources of events are append-only');
+
+ALTER TABLE public.event_sources ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ftf_config_history FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('history is append-only');
+
+ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.incident_channels FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a channel is closed by another declaration, never removed');
+
+ALTER TABLE public.incident_channels ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER judge_ordinary_write AFTER INSERT ON public.ftf_config_history FOR EACH ROW WHEN ((new.change_id IS NOT NULL)) EXECUTE FUNCTION public.judge_ordinary_write();
+
+ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER judge_ordinary_write;
+
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.changes FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a change is withdrawn, never removed');
+
+ALTER TABLE public.changes ENABLE ALWAYS TRIGGER never_removed;
+
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.ftf_config FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a document is changed by a new revision, never removed');
+
+ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER never_removed;
+
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.obligations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('an obligation is met, never removed');
+
+ALTER TABLE public.obligations ENABLE ALWAYS TRIGGER never_removed;
+
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.policies FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a policy is changed by another change, never removed');
+
+ALTER TABLE public.policies ENABLE ALWAYS TRIGGER never_removed;
+
+CREATE TRIGGER permit_change BEFORE INSERT OR UPDATE ON public.changes FOR EACH ROW EXECUTE FUNCTION public.permit_change();
+
+ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
+
+CREATE TRIGGER permit_events AFTER INSERT ON public.event_log REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.permit_events();
+
+ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER permit_events;
+
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_contexts FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER permit_report;
+
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+
+ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER permit_report;
+
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_results FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+
+ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER permit_report;
+
+CREATE TRIGGER permit_report BEFORE INSERT OR UPDATE ON public.finetune_runs FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+
+ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_report;
+
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+
+ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER permit_report;
+
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_units FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+
+ALTER TABLE public.finetune_units ENABLE ALWAYS TRIGGER permit_report;
+
+CREATE TRIGGER queue_writers BEFORE INSERT OR UPDATE ON public.ftf_config FOR EACH STATEMENT EXECUTE FUNCTION public.queue_writers();
+
+ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER queue_writers;
+
+CREATE TRIGGER record_revision BEFORE INSERT OR UPDATE ON public.ftf_config FOR EACH ROW EXECUTE FUNCTION public.record_revision();
+
+ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER record_revision;
+
+ALTER TABLE ONLY public.change_decisions
+    ADD CONSTRAINT change_decisions_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
+
+ALTER TABLE ONLY public.event_log
+    ADD CONSTRAINT event_log_source_fkey FOREIGN KEY (source) REFERENCES public.event_sources(source);
+
+ALTER TABLE ONLY public.finetune_contexts
+    ADD CONSTRAINT finetune_contexts_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.finetune_runs(id);
+
+ALTER TABLE ONLY public.finetune_contexts
+    ADD CONSTRAINT finetune_contexts_snapshot_hash_fkey FOREIGN KEY (snapshot_hash) REFERENCES public.snapshots(hash);
+
+ALTER TABLE ONLY public.finetune_failures
+    ADD CONSTRAINT finetune_failures_run_id_symbol_model_timeframe_variant_fo_fkey FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold) REFERENCES public.finetune_units(run_id, symbol, model, timeframe, variant, fold);
+
+ALTER TABLE ONLY public.finetune_results
+    ADD CONSTRAINT finetune_results_run_id_symbol_model_timeframe_variant_fol_fkey FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold, snapshot_hash) REFERENCES public.finetune_units(run_id, symbol, model, timeframe, variant, fold, snapshot_hash);
+
+ALTER TABLE ONLY public.finetune_runs
+    ADD CONSTRAINT finetune_runs_set_hash_fkey FOREIGN KEY (set_hash) REFERENCES public.snapshot_sets(hash);
+
+ALTER TABLE ONLY public.finetune_runs
+    ADD CONSTRAINT finetune_runs_snapshot_hash_fkey FOREIGN KEY (snapshot_hash) REFERENCES public.snapshots(hash);
+
+ALTER TABLE ONLY public.finetune_trials
+    ADD CONSTRAINT finetune_trials_run_id_symbol_model_timeframe_variant_fold_fkey FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold) REFERENCES public.finetune_units(run_id, symbol, model, timeframe, variant, fold);
+
+ALTER TABLE ONLY public.finetune_units
+    ADD CONSTRAINT finetune_units_run_id_context_snapshot_hash_fkey FOREIGN KEY (run_id, context, snapshot_hash) REFERENCES public.finetune_contexts(run_id, context, snapshot_hash);
+
+ALTER TABLE ONLY public.snapshot_frames
+    ADD CONSTRAINT snapshot_frames_hash_fkey FOREIGN KEY (hash) REFERENCES public.snapshots(hash);
+
+GRANT USAGE ON SCHEMA public TO setpoint_app;
+GRANT USAGE ON SCHEMA public TO setpoint_breakglass;
+
+REVOKE ALL ON FUNCTION public.account_named(p_name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.accounts_seen() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.accounts_seen() TO setpoint_server;
+
+GRANT SELECT ON TABLE public.changes TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_heads jsonb, p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_heads jsonb, p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.announce_access() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.apply_change(p_id bigint, p_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.apply_change(p_id bigint, p_hash text) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) TO setpoint_breakglass;
+
+REVOKE ALL ON FUNCTION public.break_glass_set(incident text, approved_by text, circumstance text, p_scope text, p_set jsonb, p_remove text[], base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.break_glass_set(incident text, approved_by text, circumstance text, p_scope text, p_set jsonb, p_remove text[], base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) TO setpoint_breakglass;
+
+REVOKE ALL ON FUNCTION public.break_glass_write(p_incident text, p_approved_by text, p_circumstance text, p_failed text, p_probe text, p_scope text, p_document jsonb, p_restores bigint, OUT new_revision bigint, OUT new_hash text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) TO setpoint_server;
+
+GRANT SELECT ON TABLE public.incident_channels TO setpoint_app;
+GRANT SELECT ON TABLE public.incident_channels TO setpoint_breakglass;
+
+REVOKE ALL ON FUNCTION public.channel_of(url text) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.policies TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.close_session(p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.close_session(p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.obligations TO setpoint_app;
+GRANT SELECT ON TABLE public.obligations TO setpoint_breakglass;
+
+REVOKE ALL ON FUNCTION public.file_post_mortem(p_incident text, p_url text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.file_post_mortem(p_incident text, p_url text) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.forget_credentials() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_credentials() TO setpoint_server;
+
+GRANT SELECT ON TABLE public.ftf_config_history TO setpoint_app;
+GRANT SELECT ON TABLE public.ftf_config_history TO setpoint_breakglass;
+
+REVOKE ALL ON FUNCTION public.import_revision(revision jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.is_long_over(held public.credentials) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.is_robot(name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote text, OUT expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote text, OUT expires_at timestamp with time zone) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.lock_change(p_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.login_facts(p_name text, p_remote text, OUT parameters text, OUT wait_s integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.login_facts(p_name text, p_remote text, OUT parameters text, OUT wait_s integer) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.login_name(p_name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.login_wait(p_account text, p_remote text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.network_of(address text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.note_access(p_event text, p_account text, p_remote text, p_credential bigint, p_actor text, p_detail jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.open_channels() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_channels() TO setpoint_breakglass;
+GRANT ALL ON FUNCTION public.open_channels() TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.open_session_once(p_secret text, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT wait_s integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_session_once(p_secret text, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT wait_s integer) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.owner_of_tables() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.permit_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.permit_events() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.permit_report() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.presented() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.propose_change(p_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.propose_change(p_id bigint) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.queue_writers() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.record_revision() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.record_validation(p_incident text, p_heads jsonb, p_sound boolean, p_evidence jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.record_validation(p_incident text, p_heads jsonb, p_sound boolean, p_evidence jsonb) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.refuse_statement() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_unless_emergency(incident text, approved_by text, circumstance text, failed text, probe text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.require_admin() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.restore_probe_noted() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.stand_on_history(reason text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.start_session(p_account text, p_hash bytea, p_how text, p_remote text, p_actor text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.suspend_change(p_id bigint, p_why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.suspend_change(p_id bigint, p_why text) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.tokens_seen() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tokens_seen() TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.withdraw_change(p_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.withdraw_change(p_id bigint) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[]) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.access_log TO setpoint_server;
+
+GRANT SELECT ON TABLE public.break_glass_uses TO setpoint_app;
+GRANT SELECT ON TABLE public.break_glass_uses TO setpoint_breakglass;
+
+GRANT SELECT ON TABLE public.catalogues TO setpoint_app;
+
+GRANT INSERT(hash) ON TABLE public.catalogues TO setpoint_app;
+
+GRANT INSERT(name) ON TABLE public.catalogues TO setpoint_app;
+
+GRANT INSERT(version) ON TABLE public.catalogues TO setpoint_app;
+
+GRANT INSERT(text) ON TABLE public.catalogues TO setpoint_app;
+
+GRANT SELECT ON TABLE public.chain_head TO setpoint_app;
+GRANT SELECT ON TABLE public.chain_head TO setpoint_breakglass;
+
+GRANT SELECT ON TABLE public.change_decisions TO setpoint_app;
+
+GRANT SELECT ON TABLE public.drills TO setpoint_app;
+
+GRANT SELECT,INSERT ON TABLE public.event_log TO setpoint_app;
+
+GRANT SELECT ON TABLE public.event_sources TO setpoint_app;
+
+GRANT INSERT(source) ON TABLE public.event_sources TO setpoint_app;
+
+GRANT SELECT,INSERT ON TABLE public.finetune_contexts TO setpoint_app;
+
+GRANT SELECT,INSERT ON TABLE public.finetune_failures TO setpoint_app;
+
+GRANT SELECT,INSERT ON TABLE public.finetune_results TO setpoint_app;
+
+GRANT SELECT,INSERT ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT UPDATE(finished_at) ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT UPDATE(state) ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT UPDATE(read_keys) ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT UPDATE(fallbacks) ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT SELECT,INSERT ON TABLE public.finetune_trials TO setpoint_app;
+
+GRANT SELECT,INSERT ON TABLE public.finetune_units TO setpoint_app;
+
+GRANT SELECT ON TABLE public.ftf_config TO setpoint_app;
+GRANT SELECT ON TABLE public.ftf_config TO setpoint_breakglass;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.idempotency TO setpoint_server;
+
+GRANT UPDATE(status) ON TABLE public.idempotency TO setpoint_server;
+
+GRANT UPDATE(headers) ON TABLE public.idempotency TO setpoint_server;
+
+GRANT UPDATE(body) ON TABLE public.idempotency TO setpoint_server;
+
+GRANT SELECT ON TABLE public.restore_probe TO setpoint_app;
+GRANT SELECT ON TABLE public.restore_probe TO setpoint_breakglass;
+
+GRANT SELECT ON TABLE public.schema_migrations TO setpoint_app;
+
+GRANT SELECT,INSERT ON TABLE public.snapshot_frames TO setpoint_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_holders TO setpoint_server;
+
+GRANT SELECT,INSERT ON TABLE public.snapshot_sets TO setpoint_app;
+
+GRANT SELECT,INSERT ON TABLE public.snapshots TO setpoint_app;
+
+GRANT SELECT ON TABLE public.stream_secret TO setpoint_server;
+
