@@ -13,7 +13,7 @@ from test_architecture import FILES, PACKAGE, calls
 HANDED_ON = {
     "change/exchange/export.py": "a folder for git",
     "change/verification.py": "an anchor, which is worth the more the more people hold it",
-    "cli/break_glass.py": "the papers of an incident",
+    "cli/drill.py": "the papers of an incident",
     "cli/demo.py": "a report for people",
     "cli/runs.py": "a report for people",
 }

@@ -25,6 +25,7 @@ MODULES = (
     "history",
     "exchange",
     "break_glass",
+    "drill",
     "channels",
     "pin",
     "sweep",

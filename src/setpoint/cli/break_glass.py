@@ -1,10 +1,9 @@
-"""`setpoint break-glass` and `setpoint drill`: write when the application is down, owe for it, rehearse."""
+"""`setpoint break-glass`: write when the application is down, and owe for it."""
 
 from __future__ import annotations
 
 import json
 from enum import StrEnum
-from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from setpoint.change.emergency.break_glass import Emergency, Preview, Written
-    from setpoint.change.emergency.drill import Drill
     from setpoint.store.database import Transaction
 
 glass = typer.Typer(
@@ -43,23 +41,6 @@ class Failed(StrEnum):
     SERVER_ERROR = "5xx"
     NETWORK = "network"
     AUTHENTICATION = "authentication"
-
-
-class Paper(StrEnum):
-    """What there is a template for."""
-
-    DRILL = "drill"
-    POST_MORTEM = "post-mortem"
-
-
-class Scenario(StrEnum):
-    """What can be rehearsed."""
-
-    A = "A"
-    B = "B"
-    C = "C"
-    D = "D"
-    ALL = "all"
 
 
 Incident = Annotated[str, typer.Option("--incident", help="The incident's id, as its channel names it.")]
@@ -276,93 +257,6 @@ def _print_problems(problems: Sequence[str], shown: int = 20) -> None:
         out.say(f"  {problem}")
     if len(problems) > shown:
         out.say(f"  ... and {len(problems) - shown} more; --json lists all")
-
-
-@glass.command()
-def template(
-    paper: Annotated[Paper, typer.Argument(help="What to write.")],
-    incident: Annotated[str, typer.Option("--incident", help="The incident, or the drill's name.")] = "",
-    file: Annotated[Path | None, typer.Option("--out", "-o", help="Default: print it.")] = None,
-) -> None:
-    """Write the Markdown of a post-mortem or a drill, with what is known filled in.
-
-    Example: `setpoint break-glass template post-mortem --incident INC-42 --out inc-42.md`
-    """
-    from setpoint.change.emergency.forms import drill_sheet
-    from setpoint.change.emergency.forms import post_mortem as write_post_mortem
-
-    if paper is Paper.POST_MORTEM and not incident:
-        raise UsageError(
-            "a post-mortem is of one --incident.", hint="`setpoint break-glass status` names them"
-        )
-    with database() as opened:
-        make = write_post_mortem if paper is Paper.POST_MORTEM else drill_sheet
-        _keep(make(opened, incident), file)
-
-
-@app.command()
-def drill(
-    scenario: Annotated[Scenario, typer.Argument(help="Which scenario of the runbook.")],
-    report: Annotated[Path | None, typer.Option("--report", help="Also write it as Markdown.")] = None,
-    as_json: Json = False,
-) -> int:
-    """Rehearse break-glass on a throw-away copy, and time it. The live database is only read.
-
-    A: a corrupted document. B: the Console is down, psql alone. C: an operator's typo. D: history itself
-    is damaged. Exit code 1 when something could not be restored within ten minutes.
-
-    Example: `setpoint drill all --report drill.md`
-    """
-    from setpoint.change.emergency.drill import SCENARIOS, record, rehearse
-    from setpoint.change.emergency.forms import drill_lines
-    from setpoint.change.identity import author_of
-
-    chosen = tuple(SCENARIOS) if scenario is Scenario.ALL else (scenario.value,)
-    with database() as opened:
-        drills = rehearse(settings(), chosen, catalogues, _progress)
-        for played in drills:
-            record(opened, author_of(opened), played)
-    shown = [played.as_json() for played in drills]
-    if report:
-        _keep("\n".join(("# Break-glass drill", "", *drill_lines(shown))), report)
-    if as_json:
-        print_json(shown)
-    else:
-        _print_drills(drills)
-    return EXIT_OK if all(played.outcome == "restored" for played in drills) else EXIT_FINDING
-
-
-def _print_drills(drills: Sequence[Drill]) -> None:
-    from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS
-
-    table(
-        ("scenario", "what", "outcome", "took", "promised", "problem"),
-        (
-            (
-                played.scenario,
-                SCENARIOS[played.scenario],
-                played.outcome,
-                f"{played.took_s:.1f} s",
-                f"< {PROMISE_S:.0f} s",
-                played.problem,
-            )
-            for played in drills
-        ),
-    )
-
-
-def _progress(line: str) -> None:
-    err.say(line)
-
-
-def _keep(text: str, file: Path | None) -> None:
-    from setpoint.client.snapshot import SHARED, write_atomically
-
-    if file is None:
-        out.lines(text)
-        return
-    write_atomically(file, text, SHARED)
-    err.say(f"wrote {file}")
 
 
 def _parse_pairs(pairs: list[str]) -> tuple[str, list[str]]:
