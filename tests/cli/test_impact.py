@@ -6,7 +6,8 @@ import pytest
 
 from setpoint.change.impact import Bounds, lost_share
 from setpoint.client.hyperparams_set import HyperparamsSet
-from setpoint.record.runs import DatabaseRecorder, read_units
+from setpoint.record.run_rows import read_units
+from setpoint.record.runs import DatabaseRecorder
 from setpoint.train.plan import make_plan
 from support.sweep_home import ADA, pinned_units, seed_tiny
 
@@ -25,15 +26,15 @@ def record(database, catalogues):
         plan = make_plan(HyperparamsSet(snapshots, catalogues), "", 1)
         recorder = DatabaseRecorder(database, catalogues, ADA)
         recorder.start(plan, snapshots)
-        units = [row for row in read_units(database, plan.run) if (row["symbol"], row["model"]) == of]
+        units = [row for row in read_units(database, plan.run) if (row.symbol, row.model) == of]
         for row, rate in zip(units, rates, strict=False):
-            unit = {"run_id": plan.run} | {name: row[name] for name in UNIT}
+            unit = {"run_id": plan.run} | {name: getattr(row, name) for name in UNIT}
             # The best trial is number 1; number 0 is far away and must not count.
             for trial, value in enumerate((0.149, rate)):
                 told = {"trial": trial, "params": {"learning_rate": value}, "value": 0.5, "state": "complete"}
                 judged = {"n_trees_used": 9, "findings": [], "violations": []}
                 database.execute("insert_trials", trials=[unit | told | judged])
-            result = unit | RESULT | {"snapshot_hash": row["snapshot_hash"]}
+            result = unit | RESULT | {"snapshot_hash": row.snapshot_hash}
             database.execute("insert_result", result=result)
         if ended:
             database.execute(

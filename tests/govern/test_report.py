@@ -1,12 +1,16 @@
 import re
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
 
+from setpoint.client.results import Finding
 from setpoint.govern.comparison import RunView
 from setpoint.govern.report import Axis, render
 from setpoint.govern.verdict import Rule, judge
+from setpoint.record.result_rows import RecordedFailure, RecordedResult
+from setpoint.record.run_rows import DeclaredUnit, PinnedContext, Run
 
 RULE = Rule(aggregation="mean", pass_f1=0.40, pass_assets=4, rollback_f1=0.30, min_assets=5, min_skill=0.0)
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
@@ -86,9 +90,17 @@ def a_view(*, results=None, failures=(), units=UNITS, rule=RULE, **row):
     }
     scored = [{**result, "auc_val": result["metrics"]["val"]["auc"]} for result in results]
     context = made["context"]
-    rows = [dict(zip(UNIT, unit, strict=True)) | {"context": context} for unit in units]
-    snapshots = [{"context": context, "snapshot_hash": made["snapshot_hash"], "layers": made["layers"]}]
-    return RunView(made, rows, snapshots, results, list(failures), judge(units, scored, rule))
+    rows = [DeclaredUnit(*unit, at, context, made["snapshot_hash"]) for at, unit in enumerate(units)]
+    snapshots = [PinnedContext(context, made["snapshot_hash"], made["layers"], "")]
+    recorded = [as_recorded(result) for result in results]
+    return RunView(Run(**made), rows, snapshots, recorded, list(failures), judge(units, scored, rule))
+
+
+def as_recorded(result):
+    """Return a result as it is read back; what no page shows of it is empty."""
+    unseen = dict.fromkeys(field.name for field in fields(RecordedResult))
+    findings = tuple(Finding(**found) for found in result["findings"])
+    return RecordedResult(**{**unseen, **result, "findings": findings})
 
 
 class Page(HTMLParser):
@@ -124,10 +136,7 @@ def page_of(**given):
 
 
 def failure(message, code="unfit_data"):
-    return {"symbol": "BTCUSDC", "model": "cb", "timeframe": "5m", "variant": "v", "fold": 2} | {
-        "code": code,
-        "message": message,
-    }
+    return RecordedFailure("run", "BTCUSDC", "cb", "5m", "v", 2, code, message, BEGAN)
 
 
 def test_the_page_needs_nothing_else():
@@ -227,7 +236,7 @@ def test_what_made_it_is_named():
     text = Page(render(view)).text
     row = view.row
 
-    for said in (row["snapshot_hash"], row["data_hash"], row["git_commit"], "20260511", "profile=demo"):
+    for said in (row.snapshot_hash, row.data_hash, row.git_commit, "20260511", "profile=demo"):
         assert said in text
     assert "global17ada1a1a1a1a1a1a" in text.replace(" ", "")
     assert "cvntrade1.0.03c3c3c3c3c3c" in text.replace(" ", "")
@@ -241,12 +250,12 @@ def test_each_unit_is_a_line():
     lines = re.findall(r"<tr[^>]*>(?:(?!</tr>).)*</tr>", render(view).partition('id="unit-table"')[2])
 
     for row in view.results:
-        (line,) = [line for line in lines if row["model_hash"][:12] in line]
+        (line,) = [line for line in lines if row.model_hash[:12] in line]
         for said in (
-            row["symbol"],
-            row["model"],
-            f"{row['f1_buy_val']:.3f}",
-            f"{row['f1_buy_test']:.3f}",
+            row.symbol,
+            row.model,
+            f"{row.f1_buy_val:.3f}",
+            f"{row.f1_buy_test:.3f}",
             "53",
         ):
             assert f">{said}<" in line

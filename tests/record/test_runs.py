@@ -11,7 +11,8 @@ from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import MissingError, UnknownRun
 from setpoint.govern.comparison import compare_runs, view_run
 from setpoint.observe.events import EventLog
-from setpoint.record.runs import DatabaseRecorder, read_run, read_units
+from setpoint.record.run_rows import list_runs, read_run, read_units
+from setpoint.record.runs import DatabaseRecorder
 from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.recipe import Recipe, Unit
@@ -79,7 +80,7 @@ def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot
         recorder.deliver(planned, broken)
         recorder.finish(planned, outcome_of(planned, "complete", [outcome, broken]))
 
-    assert len(database.fetch_all("list_runs", state=None, limit=9)) == 1
+    assert len(list_runs(database, limit=9)) == 1
     assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
     assert len(database.fetch_all("list_trials", run_id=planned.run)) == 2
     (failure,) = database.fetch_all("list_failures", run_id=planned.run)
@@ -90,12 +91,12 @@ def test_a_run_that_goes_on_is_running_again(database, recorder, planned, snapsh
     """An interrupted run that is resumed has no end until it ends."""
     recorder.start(planned, snapshots)
     recorder.finish(planned, outcome_of(planned, "interrupted", []))
-    assert read_run(database, planned.run)["state"] == "interrupted"
-    assert read_run(database, planned.run)["finished_at"] is not None
+    assert read_run(database, planned.run).state == "interrupted"
+    assert read_run(database, planned.run).finished_at is not None
     recorder.start(planned, snapshots)
 
-    assert read_run(database, planned.run)["state"] == "running"
-    assert read_run(database, planned.run)["finished_at"] is None
+    assert read_run(database, planned.run).state == "running"
+    assert read_run(database, planned.run).finished_at is None
 
 
 def test_a_run_says_which_keys_it_read_and_which_fallbacks_it_used(
@@ -107,8 +108,8 @@ def test_a_run_says_which_keys_it_read_and_which_fallbacks_it_used(
     recorder.finish(planned, outcome_of(planned, "complete", [outcome, *broken]))
     row = read_run(database, planned.run)
 
-    assert set(row["read_keys"]) == {*planned.read_keys, *outcome["read_keys"], "CVN_FTF_SEED"}
-    assert row["fallbacks"] == {"CVN_HPO_XGB_5M_GAMMA": 2}
+    assert set(row.read_keys) == {*planned.read_keys, *outcome["read_keys"], "CVN_FTF_SEED"}
+    assert row.fallbacks == {"CVN_HPO_XGB_5M_GAMMA": 2}
 
 
 def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
@@ -157,7 +158,7 @@ def test_a_run_is_found_by_its_name_or_as_the_latest(database, recorder, planned
         read_run(database, "latest")
     recorder.start(planned, snapshots)
 
-    assert read_run(database, "latest")["id"] == read_run(database, planned.run)["id"] == planned.run
+    assert read_run(database, "latest").id == read_run(database, planned.run).id == planned.run
     with pytest.raises(UnknownRun, match="there is no run nope"):
         read_run(database, "nope")
 
@@ -167,13 +168,13 @@ def test_a_run_carries_what_it_rests_on(database, recorder, planned, snapshots, 
     recorder.start(planned, snapshots)
     row = read_run(database, planned.run)
 
-    assert [layer["scope"] for layer in row["layers"]] == ["global", "profile=tiny"]
-    assert row["catalogues"] == [dict(identity) for identity in catalogues.identities]
-    assert row["versions"]["catboost"] == planned.versions["catboost"]
-    assert row["context"] == {"profile": "tiny"}
+    assert [layer["scope"] for layer in row.layers] == ["global", "profile=tiny"]
+    assert row.catalogues == [dict(identity) for identity in catalogues.identities]
+    assert row.versions["catboost"] == planned.versions["catboost"]
+    assert row.context == {"profile": "tiny"}
     assert len(read_units(database, planned.run)) == 30
-    assert row["plan"]["rule"] == planned.rule
-    assert (row["started_by"], row["data_label"]) == ("ada", "synthetic")
+    assert row.plan["rule"] == planned.rule
+    assert (row.started_by, row.data_label) == ("ada", "synthetic")
 
 
 def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snapshots, outcome):

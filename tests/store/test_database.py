@@ -372,7 +372,8 @@ def test_run_and_its_results_are_recorded_once(database, run):
     assert {name: row[name] for name in result} == result
     assert len(database.fetch_all("list_trials", run_id="r1")) == 1
     assert database.fetch_all("list_failures", run_id="r1")[0]["code"] == "unfit_data"
-    [listed] = database.fetch_all("list_runs", state=None, limit=10)
+    every = dict.fromkeys(["state", "snapshot", "started_by", "before"])
+    [listed] = database.fetch_all("page_runs", **every, limit=10)
     assert (listed["n_results"], listed["n_failures"], listed["seed"]) == (1, 1, 2**40)
 
 

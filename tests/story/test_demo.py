@@ -5,9 +5,9 @@ import pytest
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from setpoint.observe import logfmt
+from setpoint.record.events import list_events
+from setpoint.record.run_rows import list_runs
 from support.sweep_home import ADA, TINY
-
-ALL_EVENTS = {"after": 0, "name": None, "level": None, "since": None, "until": None, "limit": 1}
 
 
 @pytest.fixture
@@ -38,13 +38,11 @@ def test_without_data_the_demo_invents_a_market_and_says_so(
     assert "30 results, 0 failed; SYNTHETIC data" in done.out
     assert "verdict: " in done.out
     # It really went through the plane: another account recorded it, by requests that were logged.
-    row = database.fetch_all("list_runs", state=None, limit=1)[0]
+    (run,) = list_runs(database, limit=1)
     log = [dict(logfmt.parse(line)) for line in (settings.home / "plane.log").read_text().splitlines()]
-    assert row["started_by"] == "demo-robot"
-    assert {line.get("status") for line in log if line.get("path") == f"/v1/runs/{row['id']}/units"} == {
-        "200"
-    }
-    assert database.fetch_all("page_events", **ALL_EVENTS, run=row["id"])
+    assert run.started_by == "demo-robot"
+    assert {line.get("status") for line in log if line.get("path") == f"/v1/runs/{run.id}/units"} == {"200"}
+    assert list_events(database, run=run.id, limit=1)
     assert "synthetic" in report.read_text(encoding="utf-8").lower()
 
 

@@ -24,8 +24,10 @@ def runs(
     limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: Json = False
 ) -> None:
     """List recorded runs, newest first."""
+    from setpoint.record.run_rows import list_runs
+
     with database() as opened:
-        rows = opened.fetch_all("list_runs", state=None, limit=limit)
+        rows = list_runs(opened, limit=limit)
     if as_json:
         print_json(rows)
         return
@@ -33,13 +35,13 @@ def runs(
         ("run", "state", "results", "failed", "data", "snapshot", "by"),
         (
             (
-                row["id"],
-                row["state"],
-                row["n_results"],
-                row["n_failures"],
-                row["data_label"],
-                row["snapshot_hash"][:12],
-                row["started_by"],
+                row.id,
+                row.state,
+                row.n_results,
+                row.n_failures,
+                row.data_label,
+                row.snapshot_hash[:12],
+                row.started_by,
             )
             for row in rows
         ),
@@ -81,22 +83,22 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
         ),
         (
             (
-                row["symbol"],
-                row["model"],
-                row["fold"],
-                number(row["f1_buy_val"]),
-                number(row["always_buy_f1_val"]),
-                number(row["f1_buy_test"]),
-                number(row["metrics"]["val"]["auc"]),
-                row["n_trees_used"],
-                number(row["threshold"], 2),
-                ", ".join(f"{f['param']}: {f['finding']}" for f in row["findings"]) or "none",
+                row.symbol,
+                row.model,
+                row.fold,
+                number(row.f1_buy_val),
+                number(row.always_buy_f1_val),
+                number(row.f1_buy_test),
+                number(row.metrics["val"]["auc"]),
+                row.n_trees_used,
+                number(row.threshold, 2),
+                ", ".join(f"{f.param}: {f.finding}" for f in row.findings) or "none",
             )
             for row in view.results
         ),
     )
     for row in view.failures:
-        err.say(f"failed: {row['symbol']} {row['model']} fold {row['fold']}: {row['code']}: {row['message']}")
+        err.say(f"failed: {row.symbol} {row.model} fold {row.fold}: {row.code}: {row.message}")
 
 
 @app.command()
@@ -208,13 +210,13 @@ def print_verdict(view: RunView) -> None:
 
 def _overlays(view: RunView) -> list[str]:
     """Return which contexts train with other values than the base's, and by which overlays."""
-    base = {layer["scope"] for layer in view.row["layers"]}
+    base = {layer["scope"] for layer in view.row.layers}
     lines = []
     for one in view.contexts:
-        own = [layer for layer in one["layers"] if layer["scope"] not in base]
+        own = [layer for layer in one.layers if layer["scope"] not in base]
         if own:
             scopes = ", ".join(f"{layer['scope']} at revision {layer['revision']}" for layer in own)
-            lines.append(f"  {named(one['context'])}: snapshot {one['snapshot_hash'][:12]} with {scopes}")
+            lines.append(f"  {named(one.context)}: snapshot {one.snapshot_hash[:12]} with {scopes}")
     return lines
 
 
@@ -236,10 +238,10 @@ def _print_run(view: RunView) -> None:
     label, style = {
         "synthetic": ("SYNTHETIC data: these numbers say nothing about a market", "bold yellow"),
         "proxy": ("proxy data: another dollar quote stands in", ""),
-    }.get(row["data_label"], (f"{row['data_label']} data", ""))
+    }.get(row.data_label, (f"{row.data_label} data", ""))
     out.say(
-        f"run {row['id']} ({row['state']}): snapshot set {row['set_hash'][:12]}, "
-        f"base {row['snapshot_hash'][:12]}, "
+        f"run {row.id} ({row.state}): snapshot set {row.set_hash[:12]}, "
+        f"base {row.snapshot_hash[:12]}, "
         f"{len(view.results)} results, {len(view.failures)} failed; ",
         Styled(label, style),
     )

@@ -12,34 +12,34 @@ from typing import TYPE_CHECKING, Any
 from setpoint.client.snapshot_set import named
 from setpoint.declare.document import Edit, diff, parse_text
 from setpoint.govern.verdict import Rule, Verdict, judge, unjudged
-from setpoint.record.runs import read_run, read_units
+from setpoint.record.result_rows import read_failures, read_results
+from setpoint.record.run_rows import read_contexts, read_run, read_units, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from setpoint.record.result_rows import RecordedFailure, RecordedResult
+    from setpoint.record.run_rows import DeclaredUnit, PinnedContext, Run
     from setpoint.store.database import Database
-
-
-_UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 
 
 @dataclass(frozen=True)
 class RunView:
     """One run with everything that was recorded of it."""
 
-    row: dict[str, Any]
+    row: Run
     #: The declared units in their order, each with its context and the hash of its snapshot.
-    units: list[dict[str, Any]]
-    #: The snapshots of the run by context, the base first: context, hash, layers and text.
-    contexts: list[dict[str, Any]]
-    results: list[dict[str, Any]]
-    failures: list[dict[str, Any]]
+    units: list[DeclaredUnit]
+    #: The snapshots of the run by context, the base first.
+    contexts: list[PinnedContext]
+    results: list[RecordedResult]
+    failures: list[RecordedFailure]
     verdict: Verdict
 
     @property
     def run(self) -> str:
         """The run's id."""
-        return str(self.row["id"])
+        return self.row.id
 
 
 def view_run(database: Database, run: str) -> RunView:
@@ -49,15 +49,13 @@ def view_run(database: Database, run: str) -> RunView:
         UnknownRun: there is none.
     """
     row = read_run(database, run)
-    results = database.fetch_all("list_results", run_id=row["id"])
-    failures = database.fetch_all("list_failures", run_id=row["id"])
-    scored = [{**result, "auc_val": result["metrics"]["val"]["auc"]} for result in results]
-    units = read_units(database, row["id"])
-    contexts = database.fetch_all("list_contexts", run_id=row["id"])
-    declared = [tuple(unit[name] for name in _UNIT) for unit in units]
-    verdict = judge(declared, scored, Rule(**row["plan"]["rule"]))
-    if exercise := row["plan"].get("exercise"):
+    results = read_results(database, row.id)
+    scored = [{**vars(result), "auc_val": result.metrics["val"]["auc"]} for result in results]
+    units = read_units(database, row.id)
+    verdict = judge([unit.name for unit in units], scored, Rule(**row.plan["rule"]))
+    if exercise := row.plan.get("exercise"):
         verdict = unjudged(verdict, f"an exercise of the fallback of {exercise['key']} is no canary")
+    contexts, failures = read_contexts(database, row.id), read_failures(database, row.id)
     return RunView(row, units, contexts, results, failures, verdict)
 
 
@@ -66,7 +64,7 @@ def verdict_document(view: RunView) -> dict[str, Any]:
     judged = view.verdict
     return {
         "run": view.run,
-        "data": view.row["data_label"],
+        "data": view.row.data_label,
         "outcome": judged.outcome,
         "cause": judged.cause,
         "reasons": list(judged.reasons),
@@ -118,26 +116,26 @@ def compare_runs(database: Database, old: str, new: str) -> Comparison:
         base,
         tuple(_overlay_edits(first, second, base)),
         tuple(
-            (f"{a['symbol']} {a['model']} fold {a['fold']}", edit)
+            (f"{a.symbol} {a.model} fold {a.fold}", edit)
             for a, b in pairs
-            for edit in diff(a["effective_params"], b["effective_params"])
+            for edit in diff(_effective(a), _effective(b))
         ),
         tuple(_circumstances(first.row, second.row)),
-        sum(a["model_hash"] == b["model_hash"] for a, b in pairs),
+        sum(a.model_hash == b.model_hash for a, b in pairs),
         len(pairs),
     )
 
 
 def _documents(view: RunView) -> list[dict[str, Any]]:
     """Return the documents of a run in the order of its contexts, the base first."""
-    return [parse_text(one["text"]) for one in view.contexts]
+    return [parse_text(one.text) for one in view.contexts]
 
 
 def _overlay_edits(first: RunView, second: RunView, base: Iterable[Edit]) -> Iterator[tuple[str, Edit]]:
     """Yield what differs between the documents of units that both runs have, where the bases do not."""
     everywhere = set(base)
     olds, news = (
-        {named(one["context"]): parse_text(one["text"]) for one in view.contexts} for view in (first, second)
+        {named(one.context): parse_text(one.text) for one in view.contexts} for view in (first, second)
     )
     for old, new in _shared_contexts(first, second):
         own = (edit for edit in diff(olds[old], news[new]) if edit not in everywhere)
@@ -146,25 +144,24 @@ def _overlay_edits(first: RunView, second: RunView, base: Iterable[Edit]) -> Ite
 
 def _shared_contexts(first: RunView, second: RunView) -> list[tuple[str, str]]:
     """Return, each once, the contexts that the same unit has in both runs."""
-    olds, news = (
-        {tuple(unit[name] for name in _UNIT): named(unit["context"]) for unit in view.units}
-        for view in (first, second)
-    )
+    olds, news = ({unit.name: named(unit.context) for unit in view.units} for view in (first, second))
     return list(dict.fromkeys((olds[unit], news[unit]) for unit in olds if unit in news))
 
 
-def _pairs(first: RunView, second: RunView) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    others = {tuple(result[name] for name in _UNIT): result for result in second.results}
-    keyed = ((tuple(result[name] for name in _UNIT), result) for result in first.results)
-    return [(result, others[key]) for key, result in keyed if key in others]
+def _pairs(first: RunView, second: RunView) -> list[tuple[RecordedResult, RecordedResult]]:
+    others = {unit_name(result): result for result in second.results}
+    return [(one, others[unit_name(one)]) for one in first.results if unit_name(one) in others]
 
 
-def _circumstances(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+def _effective(result: RecordedResult) -> dict[str, Any]:
+    return dict(result.effective_params)
+
+
+def _circumstances(old: Run, new: Run) -> list[tuple[str, Any, Any]]:
     names = ("set_hash", "snapshot_hash", "data_hash", "data_label", "git_commit", "seed", "threads", "host")
-    changed = [(name, old[name], new[name]) for name in names if old[name] != new[name]]
-    packages = sorted(old["versions"].keys() | new["versions"].keys())
-    return changed + [
-        (f"version of {package}", old["versions"].get(package), new["versions"].get(package))
-        for package in packages
-        if old["versions"].get(package) != new["versions"].get(package)
+    facts = [(name, getattr(old, name), getattr(new, name)) for name in names]
+    facts += [
+        (f"version of {package}", old.versions.get(package), new.versions.get(package))
+        for package in sorted(old.versions.keys() | new.versions.keys())
     ]
+    return [fact for fact in facts if fact[1] != fact[2]]

@@ -21,8 +21,10 @@ from setpoint.govern.verdict import aggregated
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from setpoint.client.results import Finding
     from setpoint.govern.comparison import RunView
     from setpoint.govern.verdict import AssetScore, ModelScore
+    from setpoint.record.result_rows import RecordedResult
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 #: Outcome and cause, as a heading and as one sentence.
@@ -59,8 +61,8 @@ def render(view: RunView) -> str:
     rule = view.verdict.rule
     scores = [*(fold for model in models for line in model.assets for fold in line.folds)]
     baselines = [a.always_buy for m in view.verdict.models for a in m.scored if a.always_buy is not None]
-    both = [row[name] for row in view.results for name in ("f1_buy_val", "f1_buy_test")]
-    aucs = [row["metrics"]["val"]["auc"] for row in view.results]
+    both = [score for row in view.results for score in (row.f1_buy_val, row.f1_buy_test)]
+    aucs = [row.metrics["val"]["auc"] for row in view.results]
     return (
         _environment()
         .get_template("report.html")
@@ -75,18 +77,18 @@ def render(view: RunView) -> str:
             score_axis=Axis.over([*scores, *baselines, rule.pass_f1, rule.rollback_f1]),
             test_axis=Axis.over(both or [rule.pass_f1]),
             auc_axis=Axis.over([*aucs, 0.5]),
-            results=sorted(view.results, key=lambda row: (row["symbol"], row["model"], row["fold"])),
+            results=sorted(view.results, key=lambda row: (row.symbol, row.model, row.fold)),
             units=view.units,
             contexts=view.contexts,
-            data=view.row["plan"]["data"],
-            fallbacks=dict(view.row["fallbacks"] or {}),
+            data=view.row.plan["data"],
+            fallbacks=dict(view.row.fallbacks or {}),
             finding_words=_FINDINGS,
         )
     )
 
 
-def _rows_of(view: RunView, model: str) -> list[dict[str, Any]]:
-    return [row for row in view.results if row["model"] == model]
+def _rows_of(view: RunView, model: str) -> list[RecordedResult]:
+    return [row for row in view.results if row.model == model]
 
 
 class AssetLine(NamedTuple):
@@ -135,7 +137,7 @@ class _Model:
     """One model as the page shows it: its score with every result behind it."""
 
     score: ModelScore
-    rows: list[dict[str, Any]]
+    rows: list[RecordedResult]
 
     @property
     def name(self) -> str:
@@ -146,13 +148,13 @@ class _Model:
         return [self._asset(score) for score in self.score.assets]
 
     def _asset(self, score: AssetScore) -> AssetLine:
-        rows = [row for row in self.rows if row["symbol"] == score.symbol]
+        rows = [row for row in self.rows if row.symbol == score.symbol]
         whole = rows if score.f1 is not None else []
         return AssetLine(
             score,
-            [row["f1_buy_val"] for row in rows],
-            aggregated(self.score.aggregation, (row["f1_buy_test"] for row in whole)),
-            aggregated(self.score.aggregation, (row["always_buy_f1_test"] for row in whole)),
+            [row.f1_buy_val for row in rows],
+            aggregated(self.score.aggregation, (row.f1_buy_test for row in whole)),
+            aggregated(self.score.aggregation, (row.always_buy_f1_test for row in whole)),
         )
 
     @property
@@ -166,25 +168,25 @@ class _Model:
     @cached_property
     def folds(self) -> list[FoldLine]:
         lines = []
-        for fold in sorted({row["fold"] for row in self.rows}):
-            rows = [row for row in self.rows if row["fold"] == fold]
-            points = [(row["symbol"], row["metrics"]["val"]["auc"]) for row in rows]
+        for fold in sorted({row.fold for row in self.rows}):
+            rows = [row for row in self.rows if row.fold == fold]
+            points = [(row.symbol, row.metrics["val"]["auc"]) for row in rows]
             lines.append(FoldLine(fold, points, fmean(auc for _, auc in points)))
         return lines
 
     @property
     def trades(self) -> list[TradeLine]:
-        costs = self.rows[0]["metrics"]["trades"] if self.rows else {}
-        return [_trade_line(cost, [row["metrics"]["trades"][cost] for row in self.rows]) for cost in costs]
+        costs = self.rows[0].metrics["trades"] if self.rows else {}
+        return [_trade_line(cost, [row.metrics["trades"][cost] for row in self.rows]) for cost in costs]
 
     @property
     def findings(self) -> list[FindingLine]:
-        kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        kinds: dict[tuple[str, str], list[Finding]] = {}
         for row in self.rows:
-            for found in row["findings"]:
-                kinds.setdefault((found["param"], found["finding"]), []).append(found)
+            for found in row.findings:
+                kinds.setdefault((found.param, found.finding), []).append(found)
         return [
-            FindingLine(param, finding, len(found), found[0]["asked"], found[0]["effective"])
+            FindingLine(param, finding, len(found), found[0].asked, found[0].effective)
             for (param, finding), found in sorted(kinds.items())
         ]
 

@@ -1,4 +1,4 @@
-"""CHANGE: events in the database: each line of a spool once, whoever sends it how often.
+"""RECORD: events in the database: each line of a spool once, whoever sends it how often.
 
 Guarantees: a batch is recorded whole or not at all; lines that were recorded before are counted, not
 repeated, and so are events that happen once, by their run and ``event_id``. Events of any name are kept, as
@@ -19,7 +19,7 @@ from setpoint.observe import logfmt
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from setpoint.store.database import Transaction
+    from setpoint.store.database import Database, Transaction
 
 #: Far longer than any event of ours; what is longer is no line.
 LONGEST_LINE = 64 * 1024
@@ -53,6 +53,45 @@ class Delivered:
     accepted: int
     duplicates: int
     refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event, with its line as it was written."""
+
+    id: int
+    source: str
+    sequence: int
+    name: str
+    level: str
+    run: str
+    #: The time that the event itself tells.
+    at: datetime | None
+    received_at: datetime
+    account: str
+    fields: dict[str, str]
+    line: str
+
+
+def list_events(
+    reader: Database | Transaction,
+    *,
+    limit: int,
+    after: int = 0,
+    run: str | None = None,
+    name: str | None = None,
+    level: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Event]:
+    """Return events in the order in which they arrived, after an id; a filter that is None means all.
+
+    Only what was told in ``since`` <= t < ``until`` counts.
+    """
+    rows = reader.fetch_all(
+        "page_events", after=after, run=run, name=name, level=level, since=since, until=until, limit=limit
+    )
+    return [Event(**row) for row in rows]
 
 
 def record_events(transaction: Transaction, source: str, lines: Iterable[Line]) -> Delivered:

@@ -1,4 +1,4 @@
-"""CHANGE: the share of units that fell back, computed from recorded events.
+"""RECORD: the share of units that fell back, computed from recorded events.
 
 Guarantees: both sides count distinct units, whatever is delivered, retrained or read how often; so the share
 lies between 0 and 1, and lines of trials and summaries never count. Source: readiness document, section 1.

@@ -1,4 +1,4 @@
-"""CHANGE: runs and results in the database: recorded once, read back whole.
+"""RECORD: runs and results, written to the database once.
 
 Guarantees: every call may be repeated; a unit delivered twice is one row. Each result joins its unit, the
 unit its run, and both their snapshots, by foreign keys that cannot be empty. Both doors record through the
@@ -18,8 +18,9 @@ from setpoint.change.invariants import violations
 from setpoint.client.results import BREAKS_INVARIANT, Finding, parse_unit_result
 from setpoint.client.spool import deliver_spool
 from setpoint.declare.document import parse_text
-from setpoint.errors import ConflictError, HashMismatch, InvalidValue, UnknownRun
+from setpoint.errors import ConflictError, HashMismatch, InvalidValue
 from setpoint.record.events import Line, record_events
+from setpoint.record.run_rows import read_run, read_units, unknown_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction
 
-#: Names the newest run wherever a run is asked for.
-LATEST = "latest"
 _UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 #: Columns of a run that are fields of its plan.
 _TOLD = ("versions", "git_commit", "seed", "processes", "threads", "universe", "host")
@@ -109,14 +108,10 @@ def record_start(
             transaction.execute("insert_context", run_id=plan["run"], **context)
         transaction.execute("insert_units", run_id=plan["run"], units=units)
     else:
-        known = transaction.fetch_one("read_run", id=plan["run"]) or {}
-        _require_same(row | {"units": units}, known | {"units": read_units(transaction, plan["run"])})
+        known = vars(read_run(transaction, plan["run"]))
+        kept = [vars(unit) for unit in read_units(transaction, plan["run"])]
+        _require_same(row | {"units": units}, known | {"units": kept})
     _update(transaction, plan["run"], state="running", finished_at=None)
-
-
-def read_units(reader: Database | Transaction, run: str) -> list[dict[str, Any]]:
-    """Return the units that a run declares, in its order, each with its context and snapshot."""
-    return reader.fetch_all("list_units", run_id=run)
 
 
 def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entry: Mapping[str, Any]) -> None:
@@ -131,7 +126,7 @@ def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entr
         ForbiddenError: the run is another account's.
     """
     if transaction.fetch_one("read_run", id=run) is None:
-        raise _unknown(run)
+        raise unknown_run(run)
     unit = dict(zip(_UNIT, entry["unit"], strict=True))
     row = transaction.fetch_one("read_unit", run_id=run, **unit)
     if row is None:
@@ -159,7 +154,7 @@ def record_outcome(transaction: Transaction, run: str, outcome: Mapping[str, Any
         ForbiddenError: the run is another account's.
     """
     if not _update(transaction, run, **outcome, finished_at=datetime.now(UTC)):
-        raise _unknown(run)
+        raise unknown_run(run)
 
 
 def _update(
@@ -242,27 +237,6 @@ def _as_findings(broken: list[dict[str, Any]]) -> list[Finding]:
         )
         for one in broken
     ]
-
-
-def read_run(database: Database, run: str) -> dict[str, Any]:
-    """Return one run's row.
-
-    Raises:
-        UnknownRun: none has this id; ``latest`` names the newest.
-    """
-    if run == LATEST:
-        newest = database.fetch_all("list_runs", state=None, limit=1)
-        if not newest:
-            raise UnknownRun("no run is recorded yet.", hint="start one with `setpoint sweep`", run=run)
-        run = newest[0]["id"]
-    row = database.fetch_one("read_run", id=run)
-    if row is None:
-        raise _unknown(run)
-    return row
-
-
-def _unknown(run: str) -> UnknownRun:
-    return UnknownRun(f"there is no run {run}.", hint="list them with `setpoint runs`", run=run)
 
 
 def _run_row(plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str) -> dict[str, Any]:

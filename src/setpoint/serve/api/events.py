@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Query
 from starlette.responses import Response
 
-from setpoint.record.events import Line, record_events
+from setpoint.record.events import Delivered, Event, Line, record_events
+from setpoint.record.events import list_events as read_events
 from setpoint.record.fallbacks import fallback_share
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.run_bodies import EventsBody
-from setpoint.serve.api.run_shapes import DeliveredShape, EventsShape, FallbackShareShape
+from setpoint.serve.api.run_shapes import FallbackShareShape
+from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, page, place_of, write
 from setpoint.serve.routes import After, Filter, Limit, PlaneOf, answers, router_of
 
 router = router_of("events")
+DELIVERED = shape_of(Delivered)
+EVENTS = page_shape(Event)
 
 
 @router.post(
-    "/events", summary="Deliver lines of a spool", responses=answers(DeliveredShape), **access(*REPORTERS)
+    "/events",
+    summary="Deliver lines of a spool",
+    responses=answers(DELIVERED),
+    **access(*REPORTERS),
 )
 def deliver_events(plane: PlaneOf, caller: Caller, once: Once, body: EventsBody) -> Response:
     """Record each line once, by its source and sequence, however often it is sent.
@@ -32,12 +38,12 @@ def deliver_events(plane: PlaneOf, caller: Caller, once: Once, body: EventsBody)
 
     def work(transaction: Any) -> Answer:
         lines = [Line(event.sequence, event.line) for event in body.events]
-        return Answer(asdict(record_events(transaction, body.source, lines)))
+        return Answer(record_events(transaction, body.source, lines))
 
     return write(plane, caller, once, work)
 
 
-@router.get("/events", summary="Events as they arrived", responses=answers(EventsShape), **access(*ANYONE))
+@router.get("/events", summary="Events as they arrived", responses=answers(EVENTS), **access(*ANYONE))
 def list_events(
     plane: PlaneOf,
     limit: Limit = 50,
@@ -49,8 +55,8 @@ def list_events(
     until: Annotated[Instant | None, Query(description="Told before this instant.")] = None,
 ) -> Response:
     """List oldest first; whoever goes on from `next` misses none that arrives meanwhile."""
-    rows = plane.database.fetch_all(
-        "page_events",
+    rows = read_events(
+        plane.database,
         after=place_of(after) or 0,
         run=run,
         name=name,
@@ -59,7 +65,7 @@ def list_events(
         until=until,
         limit=limit + 1,
     )
-    return page(rows, limit, [row["id"] for row in rows]).response()
+    return page(rows, limit, [row.id for row in rows]).response()
 
 
 @router.get(

@@ -16,8 +16,10 @@ from starlette.responses import Response
 from setpoint.client.snapshot_set import SnapshotSet, parse_snapshot_set
 from setpoint.errors import InvalidValue
 from setpoint.govern.comparison import verdict_document, view_run
+from setpoint.record import result_rows, run_rows
 from setpoint.record.coverage import audit_console_coverage
-from setpoint.record.runs import LATEST, read_run, read_units, record_outcome, record_start, record_unit
+from setpoint.record.run_rows import LATEST, read_run, read_units
+from setpoint.record.runs import record_outcome, record_start, record_unit
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.api.run_bodies import (
     EntryBody,
@@ -28,20 +30,18 @@ from setpoint.serve.api.run_bodies import (
     UnitBody,
     as_recorded,
 )
-from setpoint.serve.api.run_shapes import (
-    CoverageShape,
-    ReportedShape,
-    RowsShape,
-    RunShape,
-    RunsShape,
-    RunState,
-    UnitsShape,
-    VerdictShape,
-)
+from setpoint.serve.api.run_shapes import CoverageShape, ReportedShape, VerdictShape
+from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, as_json, page, page_of, place_of, write
 from setpoint.serve.routes import LONGEST_NAME, After, Filter, Limit, PlaneOf, answers, router_of
 
 router = router_of("runs")
+RUNS = page_shape(run_rows.RunSummary)
+RUN = shape_of(run_rows.Run)
+UNITS = page_shape(run_rows.DeclaredUnit)
+RESULTS = page_shape(result_rows.RecordedResult)
+TRIALS = page_shape(result_rows.RecordedTrial)
+FAILURES = page_shape(result_rows.RecordedFailure)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 NewRun = Annotated[
@@ -101,29 +101,29 @@ def end_run(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: Outco
     return write(plane, caller, once, work)
 
 
-@router.get("/runs", summary="Recorded runs", responses=answers(RunsShape), **access(*ANYONE))
+@router.get("/runs", summary="Recorded runs", responses=answers(RUNS), **access(*ANYONE))
 def list_runs(
     plane: PlaneOf,
     limit: Limit = 50,
     after: After = None,
-    state: RunState | None = None,
+    state: run_rows.RunState | None = None,
     snapshot: Filter = None,
     started_by: Filter = None,
 ) -> Response:
     """List newest first, with how many of their units ended."""
     place = place_of(after)
-    rows = plane.database.fetch_all(
-        "page_runs",
+    rows = run_rows.list_runs(
+        plane.database,
         state=state,
         snapshot=snapshot,
         started_by=started_by,
         before=None if place is None else _instant(place),
         limit=limit + 1,
     )
-    return page(rows, limit, [(row["started_at"] - _EPOCH) // _MICROSECOND for row in rows]).response()
+    return page(rows, limit, [(row.started_at - _EPOCH) // _MICROSECOND for row in rows]).response()
 
 
-@router.get("/runs/{run}", summary="One run", responses=answers(RunShape, 404), **access(*ANYONE))
+@router.get("/runs/{run}", summary="One run", responses=answers(RUN, 404), **access(*ANYONE))
 def get_run(plane: PlaneOf, run: RunName) -> Response:
     """Return what it pinned, what it rests on, and how it stands."""
     return Answer(read_run(plane.database, run)).response()
@@ -132,17 +132,17 @@ def get_run(plane: PlaneOf, run: RunName) -> Response:
 @router.get(
     "/runs/{run}/units",
     summary="The units that a run declares",
-    responses=answers(UnitsShape, 404),
+    responses=answers(UNITS, 404),
     **access(*ANYONE),
 )
 def list_run_units(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = None) -> Response:
     """List in the plan's order: each with the context it resolves in, and the snapshot it trains with."""
-    found = read_run(plane.database, run)["id"]
+    found = read_run(plane.database, run).id
     return page_of(read_units(plane.database, found), limit, after).response()
 
 
 @router.get(
-    "/runs/{run}/results", summary="A run's results", responses=answers(RowsShape, 404), **access(*ANYONE)
+    "/runs/{run}/results", summary="A run's results", responses=answers(RESULTS, 404), **access(*ANYONE)
 )
 def list_run_results(
     plane: PlaneOf,
@@ -153,11 +153,11 @@ def list_run_results(
     model: Filter = None,
 ) -> Response:
     """List in the order in which units ended."""
-    found = read_run(plane.database, run)["id"]
-    return _results(plane, limit, after, run_id=found, symbol=symbol, model=model)
+    found = read_run(plane.database, run).id
+    return _results(plane, limit, after, run=found, symbol=symbol, model=model)
 
 
-@router.get("/results", summary="Results of every run", responses=answers(RowsShape), **access(*ANYONE))
+@router.get("/results", summary="Results of every run", responses=answers(RESULTS), **access(*ANYONE))
 def list_results(
     plane: PlaneOf,
     limit: Limit = 50,
@@ -170,26 +170,24 @@ def list_results(
     return _results(plane, limit, after, snapshot=snapshot, symbol=symbol, model=model)
 
 
-@router.get(
-    "/runs/{run}/trials", summary="A run's trials", responses=answers(RowsShape, 404), **access(*ANYONE)
-)
+@router.get("/runs/{run}/trials", summary="A run's trials", responses=answers(TRIALS, 404), **access(*ANYONE))
 def list_trials(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = None) -> Response:
     """List in the order of units, with the invariants each broke; a run that trains may repeat some."""
-    found, start = read_run(plane.database, run)["id"], place_of(after) or 0
-    rows = plane.database.fetch_all("page_trials", run_id=found, start=start, limit=limit + 1)
+    found, start = read_run(plane.database, run).id, place_of(after) or 0
+    rows = result_rows.list_trials(plane.database, found, start=start, limit=limit + 1)
     return page(rows, limit, range(start + 1, start + len(rows) + 1)).response()
 
 
 @router.get(
     "/runs/{run}/failures",
     summary="Units that could not be trained",
-    responses=answers(RowsShape, 404),
+    responses=answers(FAILURES, 404),
     **access(*ANYONE),
 )
 def list_failures(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = None) -> Response:
     """List in the order of units."""
-    found = read_run(plane.database, run)["id"]
-    return page_of(plane.database.fetch_all("list_failures", run_id=found), limit, after).response()
+    found = read_run(plane.database, run).id
+    return page_of(result_rows.read_failures(plane.database, found), limit, after).response()
 
 
 @router.get(
@@ -212,9 +210,8 @@ def get_coverage(plane: PlaneOf) -> Response:
 
 
 def _results(plane: Any, limit: int, after: str | None, **filters: str | None) -> Response:
-    wanted = {"run_id": None, "snapshot": None, **filters}
-    rows = plane.database.fetch_all("page_results", after=place_of(after) or 0, limit=limit + 1, **wanted)
-    return page(rows, limit, [row["id"] for row in rows]).response()
+    rows = result_rows.list_results(plane.database, after=place_of(after) or 0, limit=limit + 1, **filters)
+    return page(rows, limit, [row.id for row in rows]).response()
 
 
 def _instant(microseconds: int) -> datetime:

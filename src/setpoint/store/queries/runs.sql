@@ -89,17 +89,6 @@ INSERT INTO finetune_failures (run_id, symbol, model, timeframe, variant, fold, 
 VALUES (%(run_id)s, %(symbol)s, %(model)s, %(timeframe)s, %(variant)s, %(fold)s, %(code)s, %(message)s)
 ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING;
 
--- name: list_runs
--- Runs newest first, with how many units ended; a null state means all.
-SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.universe, r.data_label,
-       r.git_commit, r.seed, r.processes, r.threads, r.started_by, r.host, r.fallbacks,
-       (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = r.id) AS n_results,
-       (SELECT count(*) FROM finetune_failures AS f WHERE f.run_id = r.id) AS n_failures
-FROM finetune_runs AS r
-WHERE %(state)s::text IS NULL OR r.state = %(state)s
-ORDER BY r.started_at DESC, r.id
-LIMIT %(limit)s;
-
 -- name: page_runs
 -- Runs newest first, from one on, with how many units ended; a null filter means all.
 SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.universe, r.data_label,

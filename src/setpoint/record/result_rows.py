@@ -1,0 +1,98 @@
+"""RECORD: recorded results, trials and failures, read back typed.
+
+Guarantees: a row has the fields that its unit reported, and those that recording added. Refuses nothing:
+what nobody recorded is an empty list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - models of the plane are made of these annotations
+from typing import TYPE_CHECKING, Any
+
+from setpoint.client.results import Finding, Result, TrialResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.store.database import Database, Transaction
+
+
+@dataclass(frozen=True)
+class RecordedResult(Result):
+    """A row of ``finetune_results``."""
+
+    id: int
+    run_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class RecordedTrial(TrialResult):
+    """A row of ``finetune_trials``: a trial with its unit, and the invariants that its suggestion broke."""
+
+    run_id: str
+    symbol: str
+    model: str
+    timeframe: str
+    variant: str
+    fold: int
+    violations: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class RecordedFailure:
+    """A row of ``finetune_failures``: a unit that could not be trained, with the code of the error."""
+
+    run_id: str
+    symbol: str
+    model: str
+    timeframe: str
+    variant: str
+    fold: int
+    code: str
+    message: str
+    created_at: datetime
+
+
+def list_results(
+    reader: Database | Transaction,
+    *,
+    limit: int,
+    after: int = 0,
+    run: str | None = None,
+    snapshot: str | None = None,
+    symbol: str | None = None,
+    model: str | None = None,
+) -> list[RecordedResult]:
+    """Return results in the order in which they were recorded, after an id; None means all."""
+    rows = reader.fetch_all(
+        "page_results", after=after, limit=limit, run_id=run, snapshot=snapshot, symbol=symbol, model=model
+    )
+    return [_result(row) for row in rows]
+
+
+def read_results(reader: Database | Transaction, run: str) -> list[RecordedResult]:
+    """Return the results of a run, in the order of its units' names."""
+    return [_result(row) for row in reader.fetch_all("list_results", run_id=run)]
+
+
+def list_trials(
+    reader: Database | Transaction, run: str, *, limit: int, start: int = 0
+) -> list[RecordedTrial]:
+    """Return the tuning trials of a run in the order of its units' names, without the first ``start``."""
+    rows = reader.fetch_all("page_trials", run_id=run, start=start, limit=limit)
+    return [RecordedTrial(**row | {"findings": _findings(row)}) for row in rows]
+
+
+def read_failures(reader: Database | Transaction, run: str) -> list[RecordedFailure]:
+    """Return the units of a run that could not be trained, by name."""
+    return [RecordedFailure(**row) for row in reader.fetch_all("list_failures", run_id=run)]
+
+
+def _result(row: Mapping[str, Any]) -> RecordedResult:
+    return RecordedResult(**{**row, "findings": _findings(row)})
+
+
+def _findings(row: Mapping[str, Any]) -> tuple[Finding, ...]:
+    return tuple(Finding(**finding) for finding in row["findings"])

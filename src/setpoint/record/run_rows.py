@@ -1,0 +1,165 @@
+"""RECORD: recorded runs, read back typed: what they pinned, what they declare, how they stand.
+
+Guarantees: a run that is named is found or is an error; ``latest`` names the newest. The dataclasses are
+what the command line prints and the plane answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - models of the plane are made of these annotations
+from typing import TYPE_CHECKING, Any, Literal
+
+from setpoint.errors import UnknownRun
+
+if TYPE_CHECKING:
+    from setpoint.store.database import Database, Transaction
+
+#: Names the newest run wherever a run is asked for.
+LATEST = "latest"
+RunState = Literal["running", "complete", "interrupted", "failed"]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in a list, with how many of its units ended."""
+
+    id: str
+    started_at: datetime
+    finished_at: datetime | None
+    state: RunState
+    snapshot_hash: str
+    set_hash: str
+    context: dict[str, str]
+    universe: str
+    data_label: str
+    git_commit: str
+    seed: int
+    processes: int
+    threads: int
+    started_by: str
+    host: str
+    fallbacks: dict[str, int]
+    n_results: int
+    n_failures: int
+    n_units: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, whole: a row of ``finetune_runs``."""
+
+    id: str
+    started_at: datetime
+    finished_at: datetime | None
+    state: RunState
+    snapshot_hash: str
+    set_hash: str
+    context: dict[str, str]
+    layers: list[dict[str, Any]]
+    catalogues: list[dict[str, str]]
+    versions: dict[str, str]
+    git_commit: str
+    data_hash: str
+    data_label: str
+    seed: int
+    processes: int
+    threads: int
+    universe: str
+    plan: dict[str, Any]
+    #: The keys that it really read; None until it ended.
+    read_keys: list[str] | None
+    #: By key, the number of units in which it fell back.
+    fallbacks: dict[str, int]
+    started_by: str
+    host: str
+
+
+@dataclass(frozen=True)
+class DeclaredUnit:
+    """One unit that a run declares, and what it trains with."""
+
+    symbol: str
+    model: str
+    timeframe: str
+    variant: str
+    fold: int
+    position: int
+    context: dict[str, str]
+    snapshot_hash: str
+
+    @property
+    def name(self) -> UnitName:
+        """What tells it from the run's other units."""
+        return unit_name(self)
+
+
+@dataclass(frozen=True)
+class PinnedContext:
+    """The snapshot that a run pinned for one context."""
+
+    context: dict[str, str]
+    snapshot_hash: str
+    layers: list[dict[str, Any]]
+    #: Of the snapshot, as it was hashed.
+    text: str
+
+
+#: Symbol, model, timeframe, variant, fold.
+UnitName = tuple[str, str, str, str, int]
+
+
+def unit_name(row: Any) -> UnitName:
+    """Return the name of the unit that a recorded row is about."""
+    return (row.symbol, row.model, row.timeframe, row.variant, row.fold)
+
+
+def list_runs(
+    reader: Database | Transaction,
+    *,
+    limit: int,
+    before: datetime | None = None,
+    state: RunState | None = None,
+    snapshot: str | None = None,
+    started_by: str | None = None,
+) -> list[RunSummary]:
+    """Return runs newest first, those that started before an instant; a filter that is None means all.
+
+    ``snapshot`` is the hash of a set, or of the snapshot of one of its contexts.
+    """
+    rows = reader.fetch_all(
+        "page_runs", state=state, snapshot=snapshot, started_by=started_by, before=before, limit=limit
+    )
+    return [RunSummary(**row) for row in rows]
+
+
+def read_run(reader: Database | Transaction, run: str) -> Run:
+    """Return one run.
+
+    Raises:
+        UnknownRun: none has this id; ``latest`` names the newest.
+    """
+    if run == LATEST:
+        newest = list_runs(reader, limit=1)
+        if not newest:
+            raise UnknownRun("no run is recorded yet.", hint="start one with `setpoint sweep`", run=run)
+        run = newest[0].id
+    row = reader.fetch_one("read_run", id=run)
+    if row is None:
+        raise unknown_run(run)
+    return Run(**row)
+
+
+def unknown_run(run: str) -> UnknownRun:
+    """Return the error that says so."""
+    return UnknownRun(f"there is no run {run}.", hint="list them with `setpoint runs`", run=run)
+
+
+def read_units(reader: Database | Transaction, run: str) -> list[DeclaredUnit]:
+    """Return the units that a run declares, in its order."""
+    return [DeclaredUnit(**row) for row in reader.fetch_all("list_units", run_id=run)]
+
+
+def read_contexts(reader: Database | Transaction, run: str) -> list[PinnedContext]:
+    """Return the snapshots of a run by context, the base first."""
+    return [PinnedContext(**row) for row in reader.fetch_all("list_contexts", run_id=run)]
