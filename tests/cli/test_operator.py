@@ -165,7 +165,7 @@ def test_explain_shows_every_layer(seeded):
         (("explain", "xgb/5m/gama"), 4, "did you mean xgb/5m/gamma"),
         (("explain", "CVN_HPO_XGB_5M_GAMA"), 4, "did you mean CVN_HPO_XGB_5M_GAMMA"),
         (("explain", f"{GAMMA}_RANGE_MIN"), 2, "explain gamma itself"),
-        (("explain", GAMMA, "-c", "asset=BTC"), 3, "use one of: profile, symbol"),
+        (("explain", GAMMA, "-c", "asset=BTC"), 3, "use one of: profile, timeframe, symbol"),
         (("explain", GAMMA, "-c", "symbol"), 2, "is not <dimension>=<value>"),
         (("explain", GAMMA, "--snapshot", "/nowhere.json"), 6, "cannot be read"),
         (("pin", "--out", "/proc/nowhere/s.json"), 7, "cannot be written"),

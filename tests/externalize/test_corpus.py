@@ -41,7 +41,7 @@ REASONS = """
 5 ... makes a value of another type of it
 5 neither os.environ nor os.getenv reads it: replace the read by hand
 64 it is a list of candidates, and a key has one value or one range
-67 it stands in a data file: have its reader ask for the key, then drop the line
+68 it stands in a data file: have its reader ask for the key, then drop the line
 7 ... may be a learner with parameters of the same names: the file stays whole
 """.strip().splitlines()
 #: Findings that move, and forms that run to their end. 33 findings stay that once moved: in 13 the file has

@@ -287,7 +287,9 @@ def test_driver_is_imported_by_this_room_only():
 
     package = Path(setpoint.__file__).parent
     users = {
-        path.relative_to(package).parts[0] for path in package.rglob("*.py") if "psycopg" in path.read_text()
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if "import psycopg" in path.read_text() or "from psycopg" in path.read_text()
     }
     assert users == {"store"}
 

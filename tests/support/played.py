@@ -86,6 +86,8 @@ class StandIn:
         self._record.append(f"{self._name}({', '.join(map(str, said))})")
         if len(args) == 1 and not kwargs and isinstance(args[0], FunctionType | type):
             return args[0]  # a decorator
+        if isinstance(kwargs.get("low"), int | float):
+            return kwargs["low"]  # a suggestion lies within its range, as Optuna's does
         return StandIn(f"{self._name}()", self._record)
 
     def __setitem__(self, key: object, value: object) -> None:
