@@ -25,7 +25,7 @@ from setpoint.settings import Settings
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PACKAGE = Path(setpoint.__file__).parents[1]
-PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"]
+PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 EXAMPLES = sorted(path for path in (DOCS / "examples").rglob("*") if path.suffix in {".toml", ".py"})
 
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")

@@ -32,6 +32,7 @@ _TRIAL = "judge rows, the newest part of the fold's validation; the model's own 
 _CHOSEN = "`threshold`"
 _F1 = "2 x hits / (signals + BUY rows); a hit is a signal on a BUY row"
 _AUC = "share of pairs of a BUY row and another in the right order, ties counting half"
+_LOG_LOSS = "-mean(y ln p + (1 - y) ln(1 - p)), with p kept one float64 epsilon off 0 and 1"
 _ALWAYS = "2s / (1 + s) for a share s of BUY rows: the F1 of calling every row BUY"
 
 #: Name, formula, and whether it depends on the threshold.
@@ -42,7 +43,7 @@ _SCORES = (
     ("auc", _AUC, ""),
     ("brier", "mean of (p - y)^2", ""),
     ("ece", "sum over `CVN_FTF_ECE_BINS` bins of equal width of abs(sum p - sum y), divided by rows", ""),
-    ("log_loss", "-mean(y ln p + (1 - y) ln(1 - p)), with p kept one float64 epsilon off 0 and 1", ""),
+    ("log_loss", _LOG_LOSS, ""),
     ("always_buy_f1", _ALWAYS, ""),
 )
 _PARTS = (("val", _VAL), ("test", _TEST))
@@ -71,7 +72,7 @@ TRIAL_METRICS = tuple(
     for name, path, formula, threshold in (
         ("f1", "f1_buy", _F1, "the trial's own best, searched as `threshold` is"),
         ("auc", "auc", _AUC, ""),
-        ("log_loss", "log_loss", _SCORES[6][1], ""),
+        ("log_loss", "log_loss", _LOG_LOSS, ""),
     )
 )
 
