@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from setpoint.change.changes import read_change
 from setpoint.change.documents import read_documents
-from setpoint.change.proposals import Proposal, apply, apply_due, open_and_apply, open_change, read_change
+from setpoint.change.proposals import Proposal, apply, apply_due, open_and_apply, open_change
 from setpoint.declare.catalogue import Catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import InvalidValue, UnknownKey
@@ -44,7 +45,7 @@ def test_what_todays_catalogue_refuses_is_not_applied(seeded, catalogues, high, 
         apply(transaction, narrowed(catalogues, high), read_change(transaction, change.id))
 
     assert read_documents(seeded, catalogues)["global"].values[GAMMA] == 0.0
-    assert read_change(seeded, change.id).row["state"] == "proposed"
+    assert read_change(seeded, change.id).state == "proposed"
     with seeded.transaction(author="ada") as transaction:
         assert apply(transaction, catalogues, read_change(transaction, change.id)) == 2
 

@@ -28,6 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from setpoint.change.changes import read_change
 from setpoint.change.decisions import decide
 from setpoint.change.documents import read_documents
 from setpoint.change.emergency.break_glass import emergency_session, set_values
@@ -37,6 +38,7 @@ from setpoint.change.exchange.export import export
 from setpoint.change.exchange.folder import DOCUMENTS, document_name, document_text
 from setpoint.change.exchange.history_import import import_history
 from setpoint.change.exchange.plan import apply_plan, plan
+from setpoint.change.history import edits_of
 from setpoint.change.identity import Author
 from setpoint.change.overlays import creation, retirement
 from setpoint.change.patch import Patch
@@ -48,7 +50,6 @@ from setpoint.change.proposals import (
     apply_due,
     open_and_apply,
     open_change,
-    read_change,
 )
 from setpoint.change.restore import restore
 from setpoint.change.seeding import apply_seed
@@ -155,7 +156,7 @@ class Story(RuleBasedStateMachine):
 
     def took(self, made, planned):
         self.model.changes[made.change.id] = planned
-        assert made.change.row["kinds"] in (planned.kinds, [])
+        assert list(made.change.kinds) in (planned.kinds, [])
         if self.model.required(planned):
             assert made.revision is None
             return
@@ -164,7 +165,7 @@ class Story(RuleBasedStateMachine):
             assert made.revision == len(self.model.history)
             # What was proposed and what the trigger recorded are two comparisons of the same documents.
             row = self.database.fetch_one("read_revision", id=made.revision)
-            assert row["edits"] == made.change.row["edits"]
+            assert edits_of(row["edits"]) == made.change.edits
 
     def set(self, person, scope, wanted, reason="a step"):
         planned = self.model.plan(scope, self.model.values.get(scope, {}) | texts(wanted))

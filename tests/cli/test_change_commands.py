@@ -47,7 +47,7 @@ def test_a_value_that_was_set_is_read_back_and_recorded(set_value, seeded):
     """A change under a solo policy is one revision with its author's reason, and `get` gives its value."""
     made = set_value(f"{GAMMA}=0.5").json
 
-    assert (made["revision"], made["approvals_needed"]) == (3, 0)
+    assert (made["revision"], made["requirement"]["approvals"]) == (3, 0)
     assert made["edits"] == [{"op": "replace", "key": GAMMA, "old": 0.0, "new": 0.5}]
     assert value(seeded, GAMMA) == 0.5
     assert seeded("get", GAMMA).out == "0.5\n"

@@ -213,7 +213,7 @@ def test_a_proposal_waits_where_policy_asks_for_approval(project, seeded, server
         server.administer("DROP ROLE bo_of_externalize")
     proposed = json.loads(done.out)["proposed"]
 
-    assert (proposed["revision"], proposed["approvals_needed"]) == (None, 1)
+    assert (proposed["revision"], proposed["requirement"]["approvals"]) == (None, 1)
     assert seeded("get", "xgb/5m/learning_rate").out == before
 
 

@@ -38,13 +38,13 @@ def test_an_overlay_is_made_edited_retired_and_comes_back(seeded):
 
     assert seeded("scope", "retire", BTC, "-r", "not traded", "--yes").code == 0
     assert "scope" in newest_change(seeded)["kinds"]
-    assert scope_of(seeded, BTC)["state"] == "retired"
+    assert scope_of(seeded, BTC)["retired"] is True
     assert "retired" in seeded("scope", "list").out
     assert seeded("get", GAMMA, "-c", BTC).out == "0.0\n"
 
     assert seeded("scope", "create", BTC, "xgb/5m/gamma=0.6", "-r", "back", "--yes").code == 0
     assert "scope" in newest_change(seeded)["kinds"]
-    assert scope_of(seeded, BTC)["state"] == "in force"
+    assert scope_of(seeded, BTC)["retired"] is False
     assert seeded("verify").code == 0
 
 
@@ -118,7 +118,7 @@ def test_a_policy_of_ranges_holds_ranges_and_leaves_values_alone(seeded, approve
     assert set(approvers) <= set(seeded("policy", "show", "--json").json["approvers"])
 
     waits = seeded("set", "xgb/5m/gamma_range=0.0..4.0", "-r", "narrower", "--yes", "--json").json
-    assert (waits["revision"], waits["approvals_needed"]) == (None, 2)
+    assert (waits["revision"], waits["requirement"]["approvals"]) == (None, 2)
     assert seeded("set", "xgb/5m/gamma=0.5", "-r", "value", "--yes", "--json").json["revision"]
 
 

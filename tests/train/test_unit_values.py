@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 from psycopg import sql
 
+from setpoint.change.changes import read_change
 from setpoint.change.documents import pin_snapshot
 from setpoint.change.impact import impact_of
-from setpoint.change.proposals import read_change
 from setpoint.change.seeding import apply_seed
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.hyperparams_set import HyperparamsSet

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.change.proposals import Change, Proposal, apply, read_change, requirement
+from setpoint.change.changes import Change, read_change, requirement
+from setpoint.change.proposals import Proposal, apply
 from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def decide(
         "decide_change", id=change.id, decision=decision, proposal_hash=proposal_hash, words=words
     )
     revision = None
-    unscheduled = change.row["apply_at"] is None
+    unscheduled = change.apply_at is None
     if decision == "approve" and unscheduled and requirement(transaction, change).met:
         revision = apply(transaction, catalogues, change)
     return Decided(read_change(transaction, change.id), revision)
@@ -66,15 +67,15 @@ def amended(found: Change, patch: Patch, reason: str, apply_at: datetime | None)
     Raises:
         UsageError: it restores a revision or sets a policy, which stay whole.
     """
-    if found.row["restores"] or "policy" in found.row["kinds"]:
+    if found.restores or found.is_policy:
         raise UsageError(
             f"change {found.id} restores a revision or sets a policy, whole.",
             hint="withdraw it and open another",
         )
     kept = [edit for edit in found.edits if edit.key not in patch.keys]
     return Proposal(
-        scope=found.row["scope"],
-        reason=reason or found.row["reason"],
+        scope=found.scope,
+        reason=reason or found.reason,
         set={edit.key: edit.new for edit in kept if edit.new is not None} | dict(patch.set),
         remove=(*(edit.key for edit in kept if edit.new is None), *patch.remove),
         apply_at=apply_at,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - the API's models are made of these annotations
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - as above
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.invariants import Violation, violations
@@ -65,6 +66,28 @@ def require_document(reader: Database | Transaction, scope: str) -> Mapping[str,
             f"there is no document of {scope}.", hint="list them with `setpoint scope list`", scope=scope
         )
     return row
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A scope; an overlay that sets no key is retired."""
+
+    scope: str
+    revision: int | None
+    hash: str
+    keys: int
+    retired: bool
+    updated_by: str
+    change_reason: str
+    updated_at: datetime
+
+
+def read_scopes(reader: Database | Transaction) -> tuple[Scope, ...]:
+    """Return every scope that has a document, global first."""
+    return tuple(
+        Scope(**row, retired=not row["keys"] and row["scope"] != GLOBAL_SCOPE)
+        for row in reader.fetch_all("list_scopes")
+    )
 
 
 def read_documents(reader: Database | Transaction, catalogues: Catalogues) -> dict[str, Document]:

@@ -19,7 +19,7 @@ from setpoint.declare.document import parse_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from setpoint.change.proposals import Change
+    from setpoint.change.changes import Change
     from setpoint.declare.catalogue import Catalogues, Declared
     from setpoint.declare.parameters import Scalar
     from setpoint.store.database import Database, Transaction
@@ -105,7 +105,7 @@ class Impact:
 
 def impact_of(reader: Database | Transaction, catalogues: Catalogues, change: Change) -> Impact:
     """Return what a change would touch: its proposal beside its base, other scopes as they are now."""
-    if "policy" in change.row["kinds"]:
+    if change.is_policy:
         return Impact((), (), ())
     before, after = _documents(reader, catalogues, change)
     return Impact(
@@ -118,10 +118,10 @@ def impact_of(reader: Database | Transaction, catalogues: Catalogues, change: Ch
 def _documents(
     reader: Database | Transaction, catalogues: Catalogues, change: Change
 ) -> tuple[dict[str, Document], dict[str, Document]]:
-    scope, base = change.row["scope"], change.row["base_revision"]
+    scope, base = change.scope, change.base_revision
     documents = read_documents(reader, catalogues)
     source = reader.fetch_one("read_revision", id=base) if base else None
-    texts = (source["text"] if source else "{}", change.row["proposal"])
+    texts = (source["text"] if source else "{}", change.proposal)
     old, new = (
         Document(scope, base, "", typed(parse_text(text, f"change {change.id}"), catalogues))
         for text in texts
@@ -137,7 +137,7 @@ def _contexts(
 ) -> list[ContextImpact]:
     edited = [edit.key for edit in change.edits]
     found = []
-    for context in affected_contexts(catalogues, after, change.row["scope"]):
+    for context in affected_contexts(catalogues, after, change.scope):
         old, new = resolved(catalogues, before, context), resolved(catalogues, after, context)
         keys = tuple(key for key in edited if old.get(key) != new.get(key))
         found.append(ContextImpact(context, keys))
@@ -151,7 +151,7 @@ def _ranges(
     after: Mapping[str, Document],
     change: Change,
 ) -> list[RangeImpact]:
-    scope = change.row["scope"]
+    scope = change.scope
     dimension, _, value = scope.partition("=")
     context = {} if scope == GLOBAL_SCOPE else {dimension: value}
     old, new = resolved(catalogues, before, context), resolved(catalogues, after, context)

@@ -8,8 +8,9 @@ can approve. Zero approvals declares a solo policy, which each revision made und
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from setpoint.change.changes import PolicyKind
 from setpoint.change.proposals import Proposal, check_scope
 from setpoint.errors import InvalidValue, UsageError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Any scope, or any kind of change; the most specific policy decides, the scope before the kind.
 ANY = "*"
-KINDS = (ANY, "value", "range", "scope", "restore", "policy")
+KINDS = get_args(PolicyKind)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+)([smhd])\Z")
 

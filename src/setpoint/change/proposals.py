@@ -10,9 +10,10 @@ may do is decided by the database from their login; there is no way to name some
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.change.changes import Change, Requirement, State, change_of, read_change, requirement
 from setpoint.change.documents import Document, check_new_violations, check_values, read_documents, typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff, parse_text
@@ -22,7 +23,6 @@ from setpoint.errors import (
     InvalidContext,
     InvalidError,
     StaleRevision,
-    UnknownChange,
     UnknownKey,
     UsageError,
 )
@@ -65,51 +65,35 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Change:
-    """A change as recorded; ``row`` holds every column."""
+class Outcome:
+    """What became of a write: applied with its revision, or a change that waits."""
 
-    row: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def id(self) -> int:
-        """The change's number."""
-        return int(self.row["id"])
-
-    @property
-    def proposal_hash(self) -> str:
-        """What an approval and an application name: any edit of the change makes another."""
-        return str(self.row["proposal_hash"])
-
-    @property
-    def edits(self) -> tuple[Edit, ...]:
-        """What it would do to the document, as the database compared the two."""
-        return tuple(
-            Edit(edit["op"], edit["key"], edit.get("old"), edit.get("new")) for edit in self.row["edits"]
-        )
-
-
-class Requirement(NamedTuple):
-    """What today's policy asks of a change, and what it has."""
-
-    approvals: int
-    approved: int
-    solo: bool
-    cooling_off_s: int
-    #: When it has cooled off; None for a draft, which has not begun to.
-    free_at: datetime | None = None
-
-    @property
-    def met(self) -> bool:
-        """True when it may be applied at once."""
-        return self.approved >= self.approvals and self.cooling_off_s == 0
+    change: int
+    state: State
+    revision: int | None
+    proposal_hash: str
+    edits: tuple[Edit, ...]
+    requirement: Requirement
 
 
 class OpenedChange(NamedTuple):
-    """A change that was opened, and the revision it made when it could be applied at once."""
+    """A change that was opened, as it stands now, and the revision it made when it could be applied."""
 
     change: Change
     revision: int | None
     requirement: Requirement
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it, for whoever asked for it."""
+        return Outcome(
+            change=self.change.id,
+            state=self.change.state,
+            revision=self.revision,
+            proposal_hash=self.change.proposal_hash,
+            edits=self.change.edits,
+            requirement=self.requirement,
+        )
 
 
 def open_and_apply(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> OpenedChange:
@@ -117,7 +101,10 @@ def open_and_apply(transaction: Transaction, catalogues: Catalogues, proposal: P
     change = open_change(transaction, catalogues, proposal)
     needed = requirement(transaction, change)
     waits = proposal.draft or proposal.apply_at is not None or not needed.met
-    return OpenedChange(change, None if waits else _write(transaction, change), needed)
+    if waits:
+        return OpenedChange(change, None, needed)
+    revision = _write(transaction, change)
+    return OpenedChange(replace(change, state="applied", applied_revision=revision), revision, needed)
 
 
 def open_change(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> Change:
@@ -130,7 +117,7 @@ def open_change(transaction: Transaction, catalogues: Catalogues, proposal: Prop
     """
     documents = read_documents(transaction, catalogues)
     row = transaction.fetch_one("open_change", **_arguments(catalogues, documents, proposal))
-    change = Change(row or {})
+    change = change_of(row or {})
     if proposal.is_policy:
         return change
     # The database has put the document together, exactly; judged is what it would write. A refusal
@@ -145,17 +132,17 @@ def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, prop
     Raises as ``open_change``, and:
         UsageError: a change stays in its scope and restores what it restores.
     """
-    stays = read_change(transaction, change_id).row
-    if (stays["scope"], stays["restores"]) != (proposal.scope, proposal.restores):
+    stays = read_change(transaction, change_id)
+    if (stays.scope, stays.restores) != (proposal.scope, proposal.restores):
         raise UsageError(
-            f"change {change_id} is one of {stays['scope']}, restoring {stays['restores'] or 'nothing'}.",
+            f"change {change_id} is one of {stays.scope}, restoring {stays.restores or 'nothing'}.",
             hint="withdraw it and propose another",
         )
     documents = read_documents(transaction, catalogues)
     arguments = _arguments(catalogues, documents, proposal)
     names = ("base_revision", "set", "remove", "keys", "heads", "reason", "catalogues", "apply_at")
     named = {name: arguments[name] for name in names}
-    change = Change(transaction.fetch_one("amend_change", id=change_id, **named) or {})
+    change = change_of(transaction.fetch_one("amend_change", id=change_id, **named) or {})
     validate(catalogues, documents, proposal.scope, _proposed(change, catalogues))
     return change
 
@@ -174,8 +161,8 @@ def apply(transaction: Transaction, catalogues: Catalogues, change: Change) -> i
     """
     documents = read_documents(transaction, catalogues)
     revision = _write(transaction, change)
-    if "policy" not in change.row["kinds"]:
-        validate(catalogues, documents, change.row["scope"], _proposed(change, catalogues))
+    if not change.is_policy:
+        validate(catalogues, documents, change.scope, _proposed(change, catalogues))
     return revision
 
 
@@ -183,6 +170,30 @@ def _write(transaction: Transaction, change: Change) -> int | None:
     row = transaction.fetch_one("apply_change", id=change.id, proposal_hash=change.proposal_hash) or {}
     revision = row.get("applied_revision")
     return None if revision is None else int(revision)
+
+
+def propose(transaction: Transaction, change_id: int) -> Change:
+    """Hand a draft of this transaction's person over for decision; committed by the caller.
+
+    Raises:
+        MissingError: there is none.
+        ForbiddenError: it is somebody else's.
+        ConflictError: it is no draft.
+    """
+    transaction.fetch_one("propose_change", id=change_id)
+    return read_change(transaction, change_id)
+
+
+def withdraw(transaction: Transaction, change_id: int) -> Change:
+    """Take an open change of this transaction's person back; committed by the caller.
+
+    Raises:
+        MissingError: there is none.
+        ForbiddenError: it is somebody else's.
+        ConflictError: it ended already.
+    """
+    transaction.fetch_one("withdraw_change", id=change_id)
+    return read_change(transaction, change_id)
 
 
 def apply_due(database: Database, catalogues: Catalogues, author: str) -> list[tuple[int, str]]:
@@ -204,25 +215,6 @@ def apply_due(database: Database, catalogues: Catalogues, author: str) -> list[t
         except (ForbiddenError, ConflictError, InvalidError, UnknownKey) as problem:
             ended.append((row["id"], f"not applied: {problem.message}"))
     return ended
-
-
-def requirement(reader: Database | Transaction, change: Change) -> Requirement:
-    """Return what today's policy asks of a change."""
-    return Requirement(**(reader.fetch_one("read_requirement", id=change.id) or {}))
-
-
-def read_change(reader: Database | Transaction, change_id: int) -> Change:
-    """Return one change.
-
-    Raises:
-        UnknownChange: there is none.
-    """
-    row = reader.fetch_one("read_change", id=change_id)
-    if row is None:
-        raise UnknownChange(
-            f"there is no change {change_id}.", hint="list them with `setpoint change list`", change=change_id
-        )
-    return Change(row)
 
 
 def validate(
@@ -330,7 +322,7 @@ def _base(documents: Mapping[str, Document], proposal: Proposal) -> int | None:
 
 
 def _proposed(change: Change, catalogues: Catalogues) -> dict[str, Scalar]:
-    return typed(parse_text(change.row["proposal"], f"change {change.id}"), catalogues)
+    return typed(parse_text(change.proposal, f"change {change.id}"), catalogues)
 
 
 def _heads_read(documents: Mapping[str, Document], scope: str) -> dict[str, int | None]:

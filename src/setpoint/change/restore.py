@@ -121,7 +121,7 @@ def _open_restore(
 ) -> OpenedChange:
     made = open_and_apply(transaction, catalogues, proposal)
     # The proof, and the keys left out, were judged over ``before``: another base makes them untrue.
-    base = made.change.row["base_revision"]
+    base = made.change.base_revision
     if base != before.revision:
         raise StaleRevision(
             f"{proposal.scope} moved from revision {before.revision} to {base} meanwhile.",

@@ -112,4 +112,4 @@ def outcome(made: OpenedChange) -> str:
     needed = made.requirement
     if needed.approved < needed.approvals:
         return f"change {made.change.id} waits for {needed.approvals} approval(s)"
-    return f"change {made.change.id} is {made.change.row['state']}"
+    return f"change {made.change.id} is {made.change.state}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +10,14 @@ from setpoint.change.patch import Patch
 from setpoint.cli.app import Json, app, catalogues, database
 from setpoint.cli.output import out, print_json, table
 from setpoint.cli.values import ApplyAt, FromFile, future_instant, print_edits, read_wanted
+from setpoint.declare.document import canonical_text
 from setpoint.errors import EXIT_OK
 
-#: States in which a change can still be decided.
-OPEN = ("draft", "proposed", "suspended")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from setpoint.change.changes import Change, Requirement
+    from setpoint.store.database import Transaction
 
 changes = typer.Typer(help="Changes: what was proposed, by whom, and how it stands.", no_args_is_help=True)
 app.add_typer(changes, name="change")
@@ -31,28 +35,27 @@ def list_changes(
     as_json: Json = False,
 ) -> None:
     """List changes, newest first; the open ones unless asked otherwise."""
+    from setpoint.change.changes import list_changes as read_changes
+
     with database() as opened:
-        wanted = None if state == "all" else state
-        rows = opened.fetch_all(
-            "list_changes", state=wanted, scope=None, author=None, before=None, limit=limit
-        )
+        found = read_changes(opened, state=state, limit=limit)
     if as_json:
-        print_json(rows)
+        print_json(found)
         return
     table(
         ("change", "scope", "kinds", "edits", "state", "author", "reason", "revision"),
         (
             (
-                row["id"],
-                row["scope"],
-                ", ".join(row["kinds"]),
-                row["n_edits"],
-                row["state"],
-                row["author"],
-                row["reason"],
-                row["applied_revision"] or "",
+                one.id,
+                one.scope,
+                ", ".join(one.kinds),
+                one.n_edits,
+                one.state,
+                one.author,
+                one.reason,
+                one.applied_revision or "",
             )
-            for row in rows
+            for one in found
         ),
     )
 
@@ -60,32 +63,34 @@ def list_changes(
 @changes.command()
 def show(change: ChangeId, as_json: Json = False) -> None:
     """Show one change: what it would do, what it needs, and what people said."""
+    from setpoint.change.changes import OPEN, read_change, read_full_change
     from setpoint.change.impact import impact_of
-    from setpoint.change.proposals import read_change, requirement
     from setpoint.cli.impact import print_impact
 
     with database() as opened:
-        found = read_change(opened, change)
-        touched = impact_of(opened, catalogues(), found)
-        needed = requirement(opened, found)
-        decisions = opened.fetch_all("list_decisions", id=change)
-    row = found.row
+        found = read_full_change(opened, change)
+        touched = impact_of(opened, catalogues(), read_change(opened, change))
     if as_json:
-        said = {"requirement": needed._asdict(), "decisions": decisions, "impact": touched.as_json()}
-        print_json({**row, **said})
+        print_json({**vars(found), "impact": touched.as_json()})
         return
-    out.say(f"change {row['id']} of {row['scope']}: {row['state']} {row['state_reason']}")
-    out.say(f"by {row['author']} ({row['proof']}): {row['reason']}")
-    base = row["base_revision"] or "none"
-    out.say(f"over revision {base}, proposal {row['proposal_hash'][:12]}")
-    if "policy" in row["kinds"]:
-        out.say(f"policy: {row['proposal']}")
+    out.say(f"change {found.id} of {found.scope}: {found.state} {found.state_reason}")
+    out.say(f"by {found.author} ({found.proof}): {found.reason}")
+    out.say(f"over revision {found.base_revision or 'none'}, proposal {found.proposal_hash[:12]}")
+    if found.policy:
+        out.say(f"policy: {canonical_text(vars(found.policy))}")
     else:
         print_edits(found.edits)
-        if row["state"] in OPEN:
+        if found.state in OPEN:
             print_impact(touched)
-    if row["apply_at"]:
-        out.say(f"scheduled: not before {row['apply_at']:%Y-%m-%d %H:%M:%S} UTC")
+    if found.apply_at:
+        out.say(f"scheduled: not before {found.apply_at:%Y-%m-%d %H:%M:%S} UTC")
+    _print_requirement(found.requirement)
+    for said in found.decisions:
+        stale = "" if said.is_current else " (of an earlier proposal: does not count)"
+        out.say(f"{said.decision} by {said.person}{stale}: {said.words}")
+
+
+def _print_requirement(needed: Requirement) -> None:
     if needed.cooling_off_s:
         free = (
             f", until {needed.free_at:%Y-%m-%d %H:%M:%S} UTC" if needed.free_at else " after it is proposed"
@@ -93,9 +98,6 @@ def show(change: ChangeId, as_json: Json = False) -> None:
         out.say(f"cools off: {needed.cooling_off_s} s{free}")
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
     out.say(f"needs: {review}")
-    for said in decisions:
-        stale = "" if said["is_current"] else " (of an earlier proposal: does not count)"
-        out.say(f"{said['decision']} by {said['person']}{stale}: {said['words']}")
 
 
 @changes.command()
@@ -134,10 +136,10 @@ def amend(
 
     Examples: `setpoint change amend 7 xgb/5m/gamma=0.25`, `setpoint change amend 7` (when its base moved)
     """
+    from setpoint.change.changes import read_change
     from setpoint.change.decisions import amended
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import amend as replace
-    from setpoint.change.proposals import read_change
 
     system = catalogues()
     patch = read_wanted(system, pairs, from_file) if pairs or from_file else Patch({}, ())
@@ -145,30 +147,35 @@ def amend(
         proposal = amended(read_change(transaction, change), patch, reason, future_instant(apply_at))
         made = replace(transaction, system, change, proposal)
     if as_json:
-        print_json({"change": change, "edits": [edit._asdict() for edit in made.edits]})
+        print_json({"change": change, "edits": made.edits})
     else:
         print_edits(made.edits)
-        out.say(f"change {change}: {made.row['state']}, approvals start again")
+        out.say(f"change {change}: {made.state}, approvals start again")
     return EXIT_OK
 
 
 @changes.command()
 def propose(change: ChangeId) -> None:
     """Propose a draft of yours."""
-    _act("propose_change", change)
+    from setpoint.change.proposals import propose as hand_over
+
+    _move(change, hand_over)
 
 
 @changes.command()
 def withdraw(change: ChangeId) -> None:
     """Take a change of yours back."""
-    _act("withdraw_change", change)
+    from setpoint.change.proposals import withdraw as take_back
+
+    _move(change, take_back)
 
 
 @changes.command("apply")
 def apply_change(change: ChangeId, as_json: Json = False) -> None:
     """Apply a change that is allowed to be: approved, due, and over a base that stands."""
+    from setpoint.change.changes import read_change
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import apply, read_change
+    from setpoint.change.proposals import apply
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         revision = apply(transaction, catalogues(), read_change(transaction, change))
@@ -193,9 +200,9 @@ def apply_due(as_json: Json = False) -> None:
 
 
 def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
+    from setpoint.change.changes import read_change
     from setpoint.change.decisions import decide
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import read_change
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         found = read_change(transaction, change)
@@ -210,12 +217,12 @@ def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _act(query: str, change: int) -> None:
+def _move(change: int, move: Callable[[Transaction, int], Change]) -> None:
     from setpoint.change.identity import author_of
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
-        row: dict[str, Any] = transaction.fetch_one(query, id=change) or {}
-    out.say(f"change {change}: {row['state']}")
+        moved = move(transaction, change)
+    out.say(f"change {change}: {moved.state}")
 
 
 @changes.command()
@@ -224,8 +231,8 @@ def impact(change: ChangeId, as_json: Json = False) -> None:
 
     Example: `setpoint change impact 12`
     """
+    from setpoint.change.changes import read_change
     from setpoint.change.impact import impact_of
-    from setpoint.change.proposals import read_change
     from setpoint.cli.impact import print_impact
 
     with database() as opened:

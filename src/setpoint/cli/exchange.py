@@ -75,6 +75,7 @@ def import_folder(
 
     Examples: `setpoint import config --dry-run`, `setpoint import config --yes`
     """
+    from setpoint.change.documents import read_scopes
     from setpoint.change.exchange.export import check_untouched
     from setpoint.change.exchange.history_import import holds_nothing
 
@@ -92,7 +93,7 @@ def import_folder(
         _confirm(shown, yes=yes)
         why = reason or f"import of revision {head.revision}, {head.chain[:12]}"
         done = _apply(opened, system, folder, shown.steps, why, "import")
-        hashes = {row["scope"]: row["hash"] for row in opened.fetch_all("list_scopes")}
+        hashes = {one.scope: one.hash for one in read_scopes(opened)}
     equal = {scope: hashes.get(scope) == found.hash for scope, found in head.documents.items()}
     _print_applied(done, as_json=as_json, equal=equal)
     return EXIT_OK
@@ -218,14 +219,7 @@ def _print_applied(
             proof = ", equal to the export, byte for byte" if same else ""
             out.say(f"{change.step.scope}: {outcome(made)}{proof}")
         rows.append(
-            {
-                "scope": change.step.scope,
-                "change": made.change.id,
-                "revision": made.revision,
-                "approvals_needed": made.requirement.approvals,
-                "edits": [edit._asdict() for edit in made.change.edits],
-            }
-            | ({} if same is None else {"equal": same})
+            {"scope": change.step.scope, **vars(made.outcome)} | ({} if same is None else {"equal": same})
         )
     if as_json:
         print_json(rows)

@@ -12,7 +12,7 @@ import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, settings
 from setpoint.cli.output import err, out, print_json
-from setpoint.cli.values import Scope, open_proposal, opened_change, opened_json
+from setpoint.cli.values import Scope, open_proposal, opened_change
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
@@ -197,7 +197,7 @@ def _propose(project: Project, reason: str, *, yes: bool, as_json: bool) -> dict
             return None
         proposal = Proposal(scope=project.scope, reason=reason, set=edits, source="externalize")
         if as_json:
-            return opened_json(opened_change(opened, system, proposal, yes=yes))
+            return vars(opened_change(opened, system, proposal, yes=yes).outcome)
         open_proposal(opened, system, proposal, yes=yes, as_json=False)
         return None
 

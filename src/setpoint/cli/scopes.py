@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database
 from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import FromFile, Reason, open_proposal, read_wanted
-from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_OK
 
 scopes = typer.Typer(help="Scopes: the global document and the overlays over it.", no_args_is_help=True)
@@ -23,30 +22,27 @@ ScopeName = Annotated[str, typer.Argument(help="DIMENSION=VALUE, such as symbol=
 @scopes.command("list")
 def list_scopes(as_json: Json = False) -> None:
     """List every scope with its revision, how many keys it sets, and who wrote it last."""
+    from setpoint.change.documents import read_scopes
+
     with database() as opened:
-        documents = opened.fetch_all("list_scopes")
-    rows = [{**row, "state": _state(row)} for row in documents]
+        found = read_scopes(opened)
     if as_json:
-        print_json(rows)
+        print_json(found)
         return
     table(
         ("scope", "revision", "keys", "state", "by", "reason"),
         (
             (
-                row["scope"],
-                row["revision"],
-                row["keys"],
-                row["state"],
-                row["updated_by"],
-                row["change_reason"],
+                one.scope,
+                one.revision,
+                one.keys,
+                "retired" if one.retired else "in force",
+                one.updated_by,
+                one.change_reason,
             )
-            for row in rows
+            for one in found
         ),
     )
-
-
-def _state(row: dict[str, Any]) -> str:
-    return "in force" if row["keys"] or row["scope"] == GLOBAL_SCOPE else "retired"
 
 
 @scopes.command()
@@ -88,25 +84,26 @@ def retire(scope: ScopeName, reason: Reason, yes: Yes = False, as_json: Json = F
 @policies.command("show")
 def show_policies(as_json: Json = False) -> None:
     """Show every policy, the most specific of which decides, and the people whose approval counts."""
+    from setpoint.change.changes import read_policies
+
     with database() as opened:
-        rows = opened.fetch_all("list_policies")
-        people = [row["person"] for row in opened.fetch_all("list_approvers")]
+        found = read_policies(opened)
     if as_json:
-        print_json({"policies": rows, "approvers": people})
+        print_json({"policies": found.items, "approvers": found.approvers})
         return
     table(
         ("scope", "kind", "approvals", "cooling off"),
         (
             (
-                row["scope"],
-                row["kind"],
-                "none: one person decides" if row["solo"] else row["approvals"],
-                f"{row['cooling_off_s']} s",
+                one.scope,
+                one.kind,
+                "none: one person decides" if one.solo else one.approvals,
+                f"{one.cooling_off_s} s",
             )
-            for row in rows
+            for one in found.items
         ),
     )
-    out.say(f"who can approve: {', '.join(people) or 'nobody'}")
+    out.say(f"who can approve: {', '.join(found.approvers) or 'nobody'}")
 
 
 @policies.command("set")
@@ -129,7 +126,7 @@ def set_policy(
     """
     from setpoint.change.identity import author_of
     from setpoint.change.policies import parse_duration, policy_proposal
-    from setpoint.change.proposals import open_and_apply, read_change
+    from setpoint.change.proposals import open_and_apply
 
     proposal = policy_proposal(
         catalogues(),
@@ -143,14 +140,12 @@ def set_policy(
     if not yes:
         out.say(said)
         confirm("Propose this policy?")
-    with database() as opened:
-        with opened.transaction(author=author_of(opened).name) as transaction:
-            made = open_and_apply(transaction, catalogues(), proposal)
-        change = read_change(opened, made.change.id)
-    state = change.row["state"]
+    with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
+        made = open_and_apply(transaction, catalogues(), proposal)
+    change = made.change
     if as_json:
-        print_json({"change": change.id, "state": state, "approvals_needed": made.requirement.approvals})
+        print_json(made.outcome)
     else:
-        needed = "" if state == "applied" else f", waits for {made.requirement.approvals} approval(s)"
-        out.say(f"change {change.id} {state}: {said}{needed}")
+        needed = "" if change.state == "applied" else f", waits for {made.requirement.approvals} approval(s)"
+        out.say(f"change {change.id} {change.state}: {said}{needed}")
     return EXIT_OK

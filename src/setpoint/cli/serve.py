@@ -27,6 +27,7 @@ def up(port: Port = DEFAULT_PORT, host: Host = LOOPBACK, as_json: Json = False) 
 
     Examples: `setpoint up`, `setpoint up --port 9000`
     """
+    from setpoint.change.documents import read_scopes
     from setpoint.serve.server import address_of, listen, require_catalogues, serve_plane
     from setpoint.store.operations import migrate_database
 
@@ -35,7 +36,7 @@ def up(port: Port = DEFAULT_PORT, host: Host = LOOPBACK, as_json: Json = False) 
         migrate_database(settings())
         with database(remind=False) as opened:  # the embedded one stays up as long as this is open
             _introduce(address_of(listener), as_json=as_json)
-            if not opened.fetch_all("read_scopes"):
+            if not read_scopes(opened):
                 note("no value is set yet: run `setpoint seed --apply`")
             _warn_of_network(host)
             serve_plane(settings(), listener)

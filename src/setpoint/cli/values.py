@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -116,7 +116,7 @@ def open_proposal(
     """Show what a proposal would do, ask unless told not to, open it and say what became of it."""
     made = opened_change(opened, system, proposal, yes=yes)
     if as_json:
-        print_json(opened_json(made))
+        print_json(made.outcome)
     else:
         print_edits(made.change.edits)
         out.say(f"{proposal.scope}: {outcome(made)}")
@@ -138,16 +138,6 @@ def opened_change(opened: Database, system: Catalogues, proposal: Proposal, *, y
         confirm(f"Change {proposal.scope}?")
     with opened.transaction(author=author_of(opened).name) as transaction:
         return open_and_apply(transaction, system, proposal)
-
-
-def opened_json(made: OpenedChange) -> dict[str, Any]:
-    """Return what became of a proposal, for scripts."""
-    return {
-        "change": made.change.id,
-        "revision": made.revision,
-        "approvals_needed": made.requirement.approvals,
-        "edits": [edit._asdict() for edit in made.change.edits],
-    }
 
 
 def print_edits(edits: Sequence[Edit], shown: int = 40) -> None:

@@ -13,17 +13,18 @@ from pydantic import Field
 from starlette.responses import Response
 
 from setpoint.change import proposals
+from setpoint.change.changes import ChangeSummary, FullChange, State, read_change, read_full_change
+from setpoint.change.changes import list_changes as read_changes
 from setpoint.change.decisions import amended
 from setpoint.change.impact import impact_of
-from setpoint.change.proposals import Proposal, amend, read_change, requirement
-from setpoint.declare.document import parse_text
+from setpoint.change.proposals import Proposal, amend
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.api.change_shapes import ChangeShape, ChangesShape, ImpactShape
+from setpoint.serve.api.change_shapes import ImpactShape
 from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, Values, patch_of
 from setpoint.serve.api.instants import Instant
-from setpoint.serve.api.shapes import State
 from setpoint.serve.conditional import entity_tags
+from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, etag, page, place_of, write
 from setpoint.serve.routes import (
     LONGEST_NAME,
@@ -42,24 +43,6 @@ from setpoint.store.database import Database, Transaction
 
 router = router_of("changes")
 ChangeId = Annotated[Number, Path(description="A change's number.")]
-_TOLD = (
-    "id",
-    "scope",
-    "kinds",
-    "base_revision",
-    "proposal_hash",
-    "restores",
-    "author",
-    "proof",
-    "reason",
-    "source",
-    "state",
-    "state_reason",
-    "apply_at",
-    "created_at",
-    "proposed_at",
-    "applied_revision",
-)
 
 
 class NewChange(Body):
@@ -87,7 +70,12 @@ class Amendment(Body):
     apply_at: Instant | None = Field(default=None, description="Without it the change is not scheduled.")
 
 
-@router.get("/changes", summary="Changes, newest first", responses=answers(ChangesShape), **access(*ANYONE))
+@router.get(
+    "/changes",
+    summary="Changes, newest first",
+    responses=answers(page_shape(ChangeSummary)),
+    **access(*ANYONE),
+)
 def list_changes(
     plane: PlaneOf,
     limit: Limit = 50,
@@ -99,22 +87,17 @@ def list_changes(
     author: Annotated[str | None, Query(max_length=LONGEST_NAME)] = None,
 ) -> Response:
     """List the open ones unless asked otherwise."""
-    rows = plane.database.fetch_all(
-        "list_changes",
-        state=None if state == "all" else state,
-        scope=scope,
-        author=author,
-        before=place_of(after),
-        limit=limit + 1,
+    found = read_changes(
+        plane.database, state=state, scope=scope, author=author, before=place_of(after), limit=limit + 1
     )
-    return page(rows, limit, [row["id"] for row in rows]).response()
+    return page(found, limit, [one.id for one in found]).response()
 
 
 @router.post(
     "/changes",
     summary="Open a change",
     status_code=201,
-    responses={201: {"model": ChangeShape}, **refusals(404, 409)},
+    responses={201: {"model": shape_of(FullChange)}, **refusals(404, 409)},
     **access(*WRITERS),
 )
 def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -> Response:
@@ -142,7 +125,7 @@ def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -
     return write(plane, caller, once, work)
 
 
-@router.get("/changes/{change}", summary="One change", responses=answers(ChangeShape, 404), **access(*ANYONE))
+@router.get("/changes/{change}", summary="One change", responses=answers(FullChange, 404), **access(*ANYONE))
 def get_change(plane: PlaneOf, change: ChangeId) -> Response:
     """Return what it would do, what it needs, and what people said; its ETag is the proposal's hash."""
     with plane.database.transaction() as transaction:
@@ -152,7 +135,7 @@ def get_change(plane: PlaneOf, change: ChangeId) -> Response:
 @router.patch(
     "/changes/{change}",
     summary="Amend a change of yours",
-    responses=answers(ChangeShape, 404, 409, 412, 428),
+    responses=answers(FullChange, 404, 409, 412, 428),
     **access(*WRITERS),
 )
 def amend_change(
@@ -192,17 +175,8 @@ def told(
     reader: Database | Transaction, number: int, status: int = 200, headers: dict[str, str] | None = None
 ) -> Answer:
     """Return a change as it stands, with its proposal's hash as ETag."""
-    change = read_change(reader, number)
-    needed = requirement(reader, change)
-    is_policy = "policy" in change.row["kinds"]
-    body = {
-        **{name: change.row[name] for name in _TOLD},
-        "edits": [edit._asdict() for edit in change.edits],
-        "policy": parse_text(change.row["proposal"]) if is_policy else None,
-        "requirement": needed._asdict(),
-        "decisions": reader.fetch_all("list_decisions", id=number),
-    }
-    return Answer(body, status, {**(headers or {}), "ETag": etag(change.proposal_hash)})
+    found = read_full_change(reader, number)
+    return Answer(found, status, {**(headers or {}), "ETag": etag(found.proposal_hash)})
 
 
 def _proposals_in(if_match: str | None) -> frozenset[str]:

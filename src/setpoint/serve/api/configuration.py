@@ -12,14 +12,11 @@ from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.documents import typed
+from setpoint.change.documents import Scope, StandingDocument, read_document, read_scopes
 from setpoint.change.overlays import creation, retirement
-from setpoint.change.proposals import Proposal, open_and_apply
-from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import parse_text
+from setpoint.change.proposals import Outcome, Proposal, open_and_apply
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.api.change_shapes import OutcomeShape
 from setpoint.serve.api.document_writes import (
     MOST_KEYS,
     SOURCE,
@@ -27,14 +24,13 @@ from setpoint.serve.api.document_writes import (
     Name,
     Values,
     from_http,
-    no_document,
     open_over,
     opened_answer,
     patch_of,
     require_current,
 )
 from setpoint.serve.api.instants import Instant
-from setpoint.serve.api.shapes import DocumentShape, ScopesShape
+from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import REVALIDATED, Answer, Once, base_revisions, etag, page_of, write
 from setpoint.serve.routes import (
     After,
@@ -73,20 +69,21 @@ class NewScope(Body):
 
 
 @router.get(
-    "/scopes", summary="Every scope that has a document", responses=answers(ScopesShape), **access(*ANYONE)
+    "/scopes",
+    summary="Every scope that has a document",
+    responses=answers(page_shape(Scope)),
+    **access(*ANYONE),
 )
 def list_scopes(plane: PlaneOf, limit: Limit = 50, after: After = None) -> Response:
     """List the scopes, the global one first; an overlay without keys is retired."""
-    rows = plane.database.fetch_all("list_scopes")
-    items = [{**row, "retired": not row["keys"] and row["scope"] != GLOBAL_SCOPE} for row in rows]
-    return page_of(items, limit, after).response()
+    return page_of(read_scopes(plane.database), limit, after).response()
 
 
 @router.post(
     "/scopes",
     summary="Make an overlay with its first values",
     status_code=201,
-    responses={201: {"model": OutcomeShape}, 202: WAITS, **refusals(409)},
+    responses={201: {"model": shape_of(Outcome)}, 202: WAITS, **refusals(409)},
     **access(*WRITERS),
 )
 def create_scope(plane: PlaneOf, caller: Caller, once: Once, wanted: NewScope) -> Response:
@@ -96,9 +93,7 @@ def create_scope(plane: PlaneOf, caller: Caller, once: Once, wanted: NewScope) -
     def work(transaction: Transaction) -> Answer:
         proposal = creation(transaction, plane.catalogues, wanted.scope, patch, wanted.reason)
         made = open_and_apply(transaction, plane.catalogues, from_http(proposal))
-        return opened_answer(
-            transaction, made, 201, {"Location": f"/v1/config/{quote(wanted.scope, safe='=')}"}
-        )
+        return opened_answer(made, 201, {"Location": f"/v1/config/{quote(wanted.scope, safe='=')}"})
 
     return write(plane, caller, once, work)
 
@@ -106,24 +101,20 @@ def create_scope(plane: PlaneOf, caller: Caller, once: Once, wanted: NewScope) -
 @router.get(
     "/config/{scope}",
     summary="One scope's document",
-    responses={**answers(DocumentShape, 404), 304: {"description": "The revision still stands."}},
+    responses={**answers(StandingDocument, 404), 304: {"description": "The revision still stands."}},
     **access(*ANYONE),
 )
 def read_config(plane: PlaneOf, scope: ScopeName, if_none_match: IfNoneMatch = None) -> Response:
     """Return the values of one scope, typed, with its revision as ETag."""
-    row = plane.database.fetch_one("read_scope", scope=scope)
-    if row is None:
-        raise no_document(scope)
-    body = {name: row[name] for name in ("scope", "revision", "hash")}
-    body["values"] = typed(parse_text(row["text"]), plane.catalogues)
-    headers = {"ETag": etag(row["revision"]), "Cache-Control": REVALIDATED}
-    return Answer(body, headers=headers).response(if_none_match)
+    found = read_document(plane.database, plane.catalogues, scope)
+    headers = {"ETag": etag(found.revision), "Cache-Control": REVALIDATED}
+    return Answer(found, headers=headers).response(if_none_match)
 
 
 @router.patch(
     "/config/{scope}",
     summary="Edit a scope over the revision in If-Match",
-    responses={**answers(OutcomeShape, 404, 409, 412, 428), 202: WAITS},
+    responses={**answers(Outcome, 404, 409, 412, 428), 202: WAITS},
     **access(*WRITERS),
 )
 def edit_config(
@@ -147,7 +138,7 @@ def edit_config(
             draft=edits.draft,
             source=SOURCE,
         )
-        return opened_answer(transaction, open_over(transaction, plane.catalogues, proposal))
+        return opened_answer(open_over(transaction, plane.catalogues, proposal))
 
     return write(plane, caller, once, work)
 
@@ -155,7 +146,7 @@ def edit_config(
 @router.delete(
     "/config/{scope}",
     summary="Retire an overlay",
-    responses={**answers(OutcomeShape, 404, 409, 412, 428), 202: WAITS},
+    responses={**answers(Outcome, 404, 409, 412, 428), 202: WAITS},
     **access(*WRITERS),
 )
 def retire_scope(
@@ -172,6 +163,6 @@ def retire_scope(
     def work(transaction: Transaction) -> Answer:
         proposal = retirement(transaction, plane.catalogues, scope, reason)
         require_current(transaction, scope, bases)
-        return opened_answer(transaction, open_over(transaction, plane.catalogues, from_http(proposal)))
+        return opened_answer(open_over(transaction, plane.catalogues, from_http(proposal)))
 
     return write(plane, caller, once, work)

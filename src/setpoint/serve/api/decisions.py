@@ -6,16 +6,17 @@ another. Who may do what to whose change is decided by the database from the req
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import Field
 from starlette.responses import Response
 
+from setpoint.change.changes import Change, FullChange, read_change
 from setpoint.change.decisions import decide
-from setpoint.change.proposals import Change, apply, read_change
+from setpoint.change.proposals import apply, propose, withdraw
 from setpoint.errors import StaleRevision
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
-from setpoint.serve.api.change_shapes import ChangeShape
 from setpoint.serve.api.changes import ChangeId, told
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import Answer, Once, WriteKey, write
@@ -49,7 +50,7 @@ class Application(Body):
 @router.post(
     "/changes/{change}/approve",
     summary="Approve a proposal",
-    responses=answers(ChangeShape, 404, 409),
+    responses=answers(FullChange, 404, 409),
     **access("approver"),
 )
 def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
@@ -60,7 +61,7 @@ def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId,
 @router.post(
     "/changes/{change}/reject",
     summary="Reject a proposal",
-    responses=answers(ChangeShape, 404, 409),
+    responses=answers(FullChange, 404, 409),
     **access("approver"),
 )
 def reject_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
@@ -71,7 +72,7 @@ def reject_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, 
 @router.post(
     "/changes/{change}/comment",
     summary="Say something about a change",
-    responses=answers(ChangeShape, 404),
+    responses=answers(FullChange, 404),
     **access(*ANYONE),
 )
 def comment_on_change(
@@ -84,29 +85,29 @@ def comment_on_change(
 @router.post(
     "/changes/{change}/propose",
     summary="Propose a draft of yours",
-    responses=answers(ChangeShape, 404, 409),
+    responses=answers(FullChange, 404, 409),
     **access(*WRITERS),
 )
 def propose_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId) -> Response:
     """Lay a draft before others; it takes no body."""
-    return _moved(plane, caller, once, change, "propose_change")
+    return _moved(plane, caller, once, change, propose)
 
 
 @router.post(
     "/changes/{change}/withdraw",
     summary="Take a change of yours back",
-    responses=answers(ChangeShape, 404, 409),
+    responses=answers(FullChange, 404, 409),
     **access(*WRITERS),
 )
 def withdraw_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId) -> Response:
     """End it; it takes no body."""
-    return _moved(plane, caller, once, change, "withdraw_change")
+    return _moved(plane, caller, once, change, withdraw)
 
 
 @router.post(
     "/changes/{change}/apply",
     summary="Apply a proposal that may be applied",
-    responses=answers(ChangeShape, 404, 409),
+    responses=answers(FullChange, 404, 409),
     **access("config_write", "admin", "approver"),
 )
 def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Application) -> Response:
@@ -141,9 +142,15 @@ def _decided(
     return write(plane, caller, once, work)
 
 
-def _moved(plane: Plane, caller: Principal, once: WriteKey, change: int, query: str) -> Response:
+def _moved(
+    plane: Plane,
+    caller: Principal,
+    once: WriteKey,
+    change: int,
+    move: Callable[[Transaction, int], Change],
+) -> Response:
     def work(transaction: Transaction) -> Answer:
-        transaction.fetch_one(query, id=change)
+        move(transaction, change)
         return told(transaction, change)
 
     return write(plane, caller, once, work)

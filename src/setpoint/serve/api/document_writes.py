@@ -12,11 +12,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from setpoint.change.documents import revision_of
 from setpoint.change.patch import Patch, read_values
-from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply, read_change
+from setpoint.change.proposals import OpenedChange, Outcome, Proposal, open_and_apply
 from setpoint.declare.catalogue import Catalogues
-from setpoint.errors import InvalidValue, PreconditionFailed, StaleRevision, UnknownScope
-from setpoint.serve.api.change_shapes import OutcomeShape
+from setpoint.errors import InvalidValue, PreconditionFailed, StaleRevision
+from setpoint.serve.models import shape_of
 from setpoint.serve.responses import Answer, etag
 from setpoint.serve.routes import Body
 from setpoint.store.database import Transaction
@@ -47,7 +48,7 @@ Values = Annotated[
     ),
 ]
 
-WAITS: dict[str, Any] = {"model": OutcomeShape, "description": "The change waits; see `/v1/changes`."}
+WAITS: dict[str, Any] = {"model": shape_of(Outcome), "description": "The change waits; see `/v1/changes`."}
 
 
 def patch_of(catalogues: Catalogues, values: dict[str, Any], removed: list[str] | None = None) -> Patch:
@@ -78,23 +79,12 @@ def open_over(transaction: Transaction, catalogues: Catalogues, proposal: Propos
         raise PreconditionFailed(moved.message, hint=moved.hint, **moved.where) from None
 
 
-def opened_answer(
-    transaction: Transaction, made: OpenedChange, status: int = 200, headers: dict[str, str] | None = None
-) -> Answer:
+def opened_answer(made: OpenedChange, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """Return what became of a change: ``status`` with its revision, or 202 while it waits."""
-    state = read_change(transaction, made.change.id).row["state"]
-    body = {
-        "change": made.change.id,
-        "state": state,
-        "revision": made.revision,
-        "proposal_hash": made.change.proposal_hash,
-        "edits": [edit._asdict() for edit in made.change.edits],
-        "requirement": made.requirement._asdict(),
-    }
-    if state != "applied":
-        return Answer(body, 202, {"Location": f"/v1/changes/{made.change.id}"})
+    if made.change.state != "applied":
+        return Answer(made.outcome, 202, {"Location": f"/v1/changes/{made.change.id}"})
     named = {} if made.revision is None else {"ETag": etag(made.revision)}
-    return Answer(body, status, {**(headers or {}), **named})
+    return Answer(made.outcome, status, {**(headers or {}), **named})
 
 
 def require_current(transaction: Transaction, scope: str, bases: frozenset[int]) -> int:
@@ -104,10 +94,7 @@ def require_current(transaction: Transaction, scope: str, bases: frozenset[int])
         UnknownScope: it has no document.
         PreconditionFailed: it moved.
     """
-    row = transaction.fetch_one("read_scope", scope=scope)
-    if row is None:
-        raise no_document(scope)
-    current: int = row["revision"]
+    current = revision_of(transaction, scope)
     if current not in bases:
         raise PreconditionFailed(
             f"{scope} is at revision {current}, not at {' or '.join(map(str, sorted(bases)))}.",
@@ -116,13 +103,6 @@ def require_current(transaction: Transaction, scope: str, bases: frozenset[int])
             revision=current,
         )
     return current
-
-
-def no_document(scope: str) -> UnknownScope:
-    """Return the error that a scope has no document."""
-    return UnknownScope(
-        f"there is no document of {scope}.", hint="GET /v1/scopes lists them, POST makes one", scope=scope
-    )
 
 
 def _range_keys(names: list[str]) -> list[str]:

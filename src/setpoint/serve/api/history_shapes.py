@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from setpoint.serve.api.shapes import EditShape, State
+from setpoint.change.changes import State
+from setpoint.serve.api.shapes import EditShape
 from setpoint.serve.models import Shape
 
 

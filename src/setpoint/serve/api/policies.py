@@ -8,12 +8,11 @@ from fastapi import Path
 from pydantic import Field
 from starlette.responses import Response
 
+from setpoint.change.changes import Policies, PolicyKind, read_policies
 from setpoint.change.policies import policy_proposal
-from setpoint.change.proposals import open_and_apply
+from setpoint.change.proposals import Outcome, open_and_apply
 from setpoint.serve.access.rules import ANYONE, Caller, access
-from setpoint.serve.api.change_shapes import OutcomeShape
 from setpoint.serve.api.document_writes import WAITS, from_http, opened_answer
-from setpoint.serve.api.shapes import PoliciesShape, PolicyKind
 from setpoint.serve.responses import Answer, Once, write
 from setpoint.serve.routes import Body, PlaneOf, Reason, answers, router_of
 from setpoint.store.database import Transaction
@@ -32,21 +31,19 @@ class PolicyBody(Body):
 @router.get(
     "/policies",
     summary="Who must approve what",
-    responses=answers(PoliciesShape),
+    responses=answers(Policies),
     **access(*ANYONE),
 )
 def list_policies(plane: PlaneOf) -> Response:
     """List every policy, the most general first, and the people whose approval counts."""
     with plane.database.transaction() as transaction:
-        rows = transaction.fetch_all("list_policies")
-        people = [row["person"] for row in transaction.fetch_all("list_approvers")]
-    return Answer({"items": rows, "approvers": people, "next": None}).response()
+        return Answer(read_policies(transaction)).response()
 
 
 @router.put(
     "/policies/{scope}/{kind}",
     summary="Change a policy, under the policy that stands",
-    responses={**answers(OutcomeShape), 202: WAITS},
+    responses={**answers(Outcome), 202: WAITS},
     **access("admin"),
 )
 def set_policy(
@@ -68,6 +65,6 @@ def set_policy(
     )
 
     def work(transaction: Transaction) -> Answer:
-        return opened_answer(transaction, open_and_apply(transaction, plane.catalogues, from_http(proposal)))
+        return opened_answer(open_and_apply(transaction, plane.catalogues, from_http(proposal)))
 
     return write(plane, caller, once, work)

@@ -16,7 +16,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from setpoint.change.history import list_revisions
-from setpoint.change.proposals import Proposal, read_change
+from setpoint.change.proposals import Proposal
 from setpoint.change.restore import RestoreProof, restore
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import (
@@ -105,7 +105,7 @@ def restore_revision(
             if bases is None:
                 raise
             raise PreconditionFailed(moved.message, hint=moved.hint) from None
-        return _proven(transaction, proof)
+        return _proven(proof)
 
     return write(plane, caller, once, work)
 
@@ -140,9 +140,9 @@ def note_probe(plane: Plane) -> None:
     plane.database.execute("note_probe", is_live=is_live, said=said)
 
 
-def _proven(transaction: Transaction, proof: RestoreProof) -> Answer:
+def _proven(proof: RestoreProof) -> Answer:
     made = proof.made
-    state = read_change(transaction, made.change.id).row["state"] if made else "dry_run"
+    state = made.change.state if made else "dry_run"
     body = {**proof.as_json(), "dry_run": made is None, "state": state}
     if made is None:
         return Answer(body)

@@ -13,9 +13,6 @@ from pydantic import Field
 from setpoint.serve.models import Shape
 from setpoint.serve.routes import Value
 
-State = Literal["draft", "proposed", "suspended", "applied", "rejected", "withdrawn"]
-Kind = Literal["value", "range", "scope", "restore", "policy"]
-PolicyKind = Literal["*", "value", "range", "scope", "restore", "policy"]
 Next = str | None
 
 
@@ -26,63 +23,6 @@ class EditShape(Shape):
     key: str
     old: Value | None
     new: Value | None
-
-
-class RequirementShape(Shape):
-    """What today's policy asks of a change, and what it has; `free_at` is when it has cooled off."""
-
-    approvals: int
-    approved: int
-    solo: bool
-    cooling_off_s: int
-    free_at: datetime | None
-
-
-class ScopeShape(Shape):
-    """A scope; an overlay that sets no key is retired."""
-
-    scope: str
-    revision: int | None
-    hash: str
-    keys: int
-    retired: bool
-    updated_by: str
-    change_reason: str
-    updated_at: datetime
-
-
-class ScopesShape(Shape):
-    """A page of scopes, the global one first."""
-
-    items: list[ScopeShape]
-    next: Next
-
-
-class DocumentShape(Shape):
-    """The document of one scope."""
-
-    scope: str
-    revision: int
-    hash: str
-    values: dict[str, Value]
-
-
-class PolicyShape(Shape):
-    """How many people must approve; `*` is any scope or kind, the most specific policy decides."""
-
-    scope: str
-    kind: PolicyKind
-    approvals: int
-    solo: bool
-    cooling_off_s: int
-
-
-class PoliciesShape(Shape):
-    """Every policy, the most general first, and the people whose approval counts."""
-
-    items: list[PolicyShape]
-    approvers: list[str]
-    next: None
 
 
 class KeyShape(Shape):

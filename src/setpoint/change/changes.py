@@ -1,0 +1,211 @@
+"""CHANGE: changes as they stand: what is proposed, what it needs, and what people said.
+
+Guarantees: every door reads changes through these functions and gets the same records. Changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
+from typing import TYPE_CHECKING, Any, Literal
+
+from setpoint.change.history import edits_of
+from setpoint.declare.document import Edit, parse_text
+from setpoint.errors import UnknownChange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.store.database import Database, Transaction
+
+State = Literal["draft", "proposed", "suspended", "applied", "rejected", "withdrawn"]
+#: States in which a change can still be decided.
+OPEN = ("draft", "proposed", "suspended")
+Kind = Literal["value", "range", "scope", "restore", "policy"]
+PolicyKind = Literal["*", "value", "range", "scope", "restore", "policy"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How many people must approve; `*` is any scope or kind, the most specific policy decides."""
+
+    scope: str
+    kind: PolicyKind
+    approvals: int
+    solo: bool
+    cooling_off_s: int
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Every policy, the most general first, and the people whose approval counts."""
+
+    items: tuple[Policy, ...]
+    approvers: tuple[str, ...]
+    #: All are there: a page without another.
+    next: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeFacts:
+    """What every record of one change says."""
+
+    id: int
+    scope: str
+    kinds: tuple[Kind, ...]
+    base_revision: int | None
+    #: What it would do to the document, as the database compared the two.
+    edits: tuple[Edit, ...]
+    #: What an approval and an application name: any edit of the change makes another.
+    proposal_hash: str
+    restores: int | None
+    author: str
+    proof: str
+    reason: str
+    source: str
+    state: State
+    state_reason: str
+    apply_at: datetime | None
+    created_at: datetime
+    proposed_at: datetime | None
+    applied_revision: int | None
+
+    @property
+    def is_policy(self) -> bool:
+        """True when it sets a policy, and no document."""
+        return "policy" in self.kinds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(ChangeFacts):
+    """A change as recorded, with the text of the document or policy that it proposes."""
+
+    proposal: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What today's policy asks of a change, and what it has; `free_at` is when it has cooled off."""
+
+    approvals: int
+    approved: int
+    solo: bool
+    cooling_off_s: int
+    #: None for a draft, which has not begun to cool off.
+    free_at: datetime | None
+
+    @property
+    def met(self) -> bool:
+        """True when it may be applied at once."""
+        return self.approved >= self.approvals and self.cooling_off_s == 0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What somebody said of a change; `is_current` when it is about the proposal as it is now."""
+
+    decision: Literal["approve", "reject", "comment"]
+    person: str
+    proof: str
+    words: str
+    decided_at: datetime
+    is_current: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullChange(ChangeFacts):
+    """A change: what it would do, what it needs, and what people said."""
+
+    policy: Policy | None
+    requirement: Requirement
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
+class ChangeSummary:
+    """A change in a list."""
+
+    id: int
+    scope: str
+    kinds: tuple[Kind, ...]
+    base_revision: int | None
+    n_edits: int
+    proposal_hash: str
+    author: str
+    reason: str
+    state: State
+    state_reason: str
+    apply_at: datetime | None
+    created_at: datetime
+    applied_revision: int | None
+
+
+def list_changes(
+    reader: Database | Transaction,
+    *,
+    state: str = "open",
+    scope: str | None = None,
+    author: str | None = None,
+    before: int | None = None,
+    limit: int,
+) -> tuple[ChangeSummary, ...]:
+    """Return changes newest first, before a number.
+
+    Args:
+        reader: of the database.
+        state: one of `State`, ``open`` for those that can still be decided, or ``all``.
+        scope: only of this scope.
+        author: only of this person.
+        before: only older ones than this change.
+        limit: how many at most.
+    """
+    wanted = None if state == "all" else state
+    rows = reader.fetch_all(
+        "list_changes", state=wanted, scope=scope, author=author, before=before, limit=limit
+    )
+    return tuple(ChangeSummary(**{**row, "kinds": tuple(row["kinds"])}) for row in rows)
+
+
+def read_change(reader: Database | Transaction, change_id: int) -> Change:
+    """Return one change.
+
+    Raises:
+        UnknownChange: there is none.
+    """
+    row = reader.fetch_one("read_change", id=change_id)
+    if row is None:
+        raise UnknownChange(
+            f"there is no change {change_id}.", hint="list them with `setpoint change list`", change=change_id
+        )
+    return change_of(row)
+
+
+def read_full_change(reader: Database | Transaction, change_id: int) -> FullChange:
+    """Return one change with what it needs and what people said; raises as ``read_change``."""
+    found = read_change(reader, change_id)
+    facts = {one.name: getattr(found, one.name) for one in fields(ChangeFacts)}
+    return FullChange(
+        **facts,
+        policy=Policy(**parse_text(found.proposal)) if found.is_policy else None,
+        requirement=requirement(reader, found),
+        decisions=tuple(Decision(**row) for row in reader.fetch_all("list_decisions", id=change_id)),
+    )
+
+
+def requirement(reader: Database | Transaction, change: ChangeFacts) -> Requirement:
+    """Return what today's policy asks of a change."""
+    return Requirement(**(reader.fetch_one("read_requirement", id=change.id) or {}))
+
+
+def read_policies(reader: Database | Transaction) -> Policies:
+    """Return every policy and the people who can approve."""
+    return Policies(
+        items=tuple(Policy(**row) for row in reader.fetch_all("list_policies")),
+        approvers=tuple(row["person"] for row in reader.fetch_all("list_approvers")),
+    )
+
+
+def change_of(row: Mapping[str, Any]) -> Change:
+    """Return a row of a change as a record."""
+    facts = {one.name: row[one.name] for one in fields(Change)}
+    return Change(**{**facts, "kinds": tuple(row["kinds"]), "edits": edits_of(row["edits"])})
