@@ -1,5 +1,6 @@
 """The share of units that fell back, from recorded events: distinct units on both sides."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
@@ -66,7 +67,7 @@ def test_distinct_units_are_counted_on_both_sides(database, told):
     share = fallback_share(database, run="r1")
 
     assert (again.accepted, again.duplicates) == (0, 2)
-    assert (share.started, share.fell_back, share.share) == (4, 1, 0.25)
+    assert (share.units_started, share.units_fell_back, share.share) == (4, 1, 0.25)
     assert share.keys == {GAMMA: 1, ALPHA: 1}
     assert str(share) == f"1 of 4 units fell back (25.0%): {GAMMA} in 1, {ALPHA} in 1"
 
@@ -79,7 +80,7 @@ def test_how_often_calls_fell_back_counts_nowhere(database, told):
     )
     told("spool-0001", started(0, 0), started(1, 0), summary)
 
-    assert fallback_share(database).as_json() == {
+    assert asdict(fallback_share(database)) == {
         "units_started": 2,
         "units_fell_back": 0,
         "share": 0.0,
@@ -95,7 +96,7 @@ def test_a_program_is_one_unit(database, told):
     told("spool-0009", ProcessPinned(run="p2", snapshot="abc", event_id="1"))
     share = fallback_share(database)
 
-    assert (share.started, share.fell_back) == (2, 1)
+    assert (share.units_started, share.units_fell_back) == (2, 1)
 
 
 def test_a_unit_that_fell_back_has_started(database, told):
@@ -105,7 +106,7 @@ def test_a_unit_that_fell_back_has_started(database, told):
 
     assert fallback_share(database).share == 1.0
     since = fallback_share(database, since=LATE)
-    assert (since.started, since.fell_back) == (2, 2)
+    assert (since.units_started, since.units_fell_back) == (2, 2)
     assert fallback_share(database, until=LATE).share == 0.0
 
 

@@ -32,19 +32,28 @@ def coverage(
     with database() as opened:
         audit = audit_console_coverage(opened, catalogues())
     if as_json:
-        print_json(audit.as_json())
+        print_json(audit)
     else:
         table(
             ("catalogue", "declared", "seeded", "coverage", "read by runs"),
             (
-                (m.name, m.declared, m.seeded, f"{m.pct:.1f} %", "no run yet" if m.read is None else m.read)
+                (
+                    m.name,
+                    m.declared,
+                    m.seeded,
+                    f"{m.coverage_pct:.1f} %",
+                    "no run yet" if m.read is None else m.read,
+                )
                 for m in audit.catalogues
             ),
         )
         for member in audit.catalogues:
             _list(f"{member.name}: declared, but without a value", member.unseeded)
             _list(f"{member.name}: seeded, but read by no recorded run", member.unread)
-        _list("stored, but declared by no catalogue", tuple(f"{s}: {key}" for s, key in audit.undeclared))
+        _list(
+            "stored, but declared by no catalogue",
+            tuple(f"{one.scope}: {one.key}" for one in audit.undeclared),
+        )
     return EXIT_FINDING if audit.lowest_pct < fail_under else EXIT_OK
 
 

@@ -62,7 +62,7 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
         fallbacks = fallback_share(opened, run=view.run)
     if as_json:
         told = {"run": view.row, "units": view.units, "results": view.results, "failures": view.failures}
-        print_json({**told, "fallbacks": fallbacks.as_json()})
+        print_json({**told, "fallbacks": fallbacks})
         return
     _print_run(view)
     for line in _overlays(view):

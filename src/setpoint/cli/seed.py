@@ -69,14 +69,14 @@ def print_applied(
     """Say what was written and what is covered now."""
     if as_json:
         revisions = {scope: made.revision for scope, made in changes.items()}
-        print_json({**_as_json(plans), "revisions": revisions, "coverage": coverage.as_json()})
+        print_json({**_as_json(plans), "revisions": revisions, "coverage": coverage})
         return
     for plan in plans:
         made = changes.get(plan.seed.scope)
         done = f"{outcome(made)}: {len(plan.edits)} written" if made else "nothing to write"
         out.say(f"{plan.seed.scope}: {done}, {plan.unchanged} unchanged, {len(plan.kept)} tuned kept")
     for member in coverage.catalogues:
-        out.say(f"coverage {member.name}: {member.seeded} of {member.declared} ({member.pct:.1f} %)")
+        out.say(f"coverage {member.name}: {member.seeded} of {member.declared} ({member.coverage_pct:.1f} %)")
 
 
 def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""CHANGE: coverage: which keys are declared, which are seeded, which are really read.
+"""RECORD: coverage: which keys are declared, which are seeded, which are really read.
 
 Guarantees: three different findings, never one number that hides them: a declared key without a value
 (unseeded), a stored key that no catalogue declares (undeclared), a seeded key that no recorded run read
@@ -8,8 +8,8 @@ catalogue, ``cvntrade``, whatever other catalogues the system has; the lowest sh
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from setpoint.change.documents import read_documents
 from setpoint.declare.catalogue import GLOBAL_SCOPE
@@ -25,49 +25,42 @@ HYPERPARAMETERS = "cvntrade"
 
 @dataclass(frozen=True)
 class CatalogueCoverage:
-    """Coverage of one catalogue; ``read`` is None while no run has reported what it read."""
+    """Coverage of one catalogue."""
 
     name: str
     version: str
     declared: int
     seeded: int
+    #: None while no run has reported what it read.
     read: int | None
     unseeded: tuple[str, ...]
     unread: tuple[str, ...]
+    #: Seeded keys per hundred declared ones.
+    coverage_pct: float
 
-    @property
-    def pct(self) -> float:
-        """Seeded keys per hundred declared ones."""
-        return 100.0 * self.seeded / self.declared
+
+@dataclass(frozen=True)
+class UndeclaredKey:
+    """A stored key that no catalogue declares."""
+
+    scope: str
+    key: str
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Coverage of every catalogue of the system."""
+    """Declared, seeded, read: of each catalogue.
 
+    ``coverage_pct`` is the share of the catalogue ``coverage_of``, the hyperparameters where they are
+    declared; ``lowest_pct`` is the lowest of all catalogues.
+    """
+
+    #: This is ``harness.hp_coverage_pct``.
+    coverage_pct: float
+    coverage_of: str
+    lowest_pct: float
     catalogues: tuple[CatalogueCoverage, ...]
-    #: Stored keys that no catalogue declares, as (scope, key).
-    undeclared: tuple[tuple[str, str], ...]
-
-    @property
-    def lowest_pct(self) -> float:
-        """The lowest of the catalogues' percentages."""
-        return min(catalogue.pct for catalogue in self.catalogues)
-
-    @property
-    def hyperparameters(self) -> CatalogueCoverage:
-        """The catalogue whose percentage is ``harness.hp_coverage_pct``."""
-        return next((one for one in self.catalogues if one.name == HYPERPARAMETERS), self.catalogues[0])
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the audit as scripts read it."""
-        return {
-            "coverage_pct": self.hyperparameters.pct,
-            "coverage_of": self.hyperparameters.name,
-            "lowest_pct": self.lowest_pct,
-            "catalogues": [{**asdict(member), "coverage_pct": member.pct} for member in self.catalogues],
-            "undeclared": [{"scope": scope, "key": key} for scope, key in self.undeclared],
-        }
+    undeclared: tuple[UndeclaredKey, ...]
 
 
 def audit_console_coverage(database: Database, catalogues: Catalogues) -> Coverage:
@@ -79,13 +72,20 @@ def audit_console_coverage(database: Database, catalogues: Catalogues) -> Covera
     seeded = frozenset(base.values) if base else frozenset()
     read = frozenset(row["key"] for row in rows) if rows else None
     undeclared = (
-        (document.scope, key)
+        UndeclaredKey(document.scope, key)
         for document in documents.values()
         for key in sorted(document.values)
         if key not in catalogues.keys
     )
     members = tuple(_member(member, seeded, read) for member in catalogues.members)
-    return Coverage(members, tuple(undeclared))
+    reported = next((one for one in members if one.name == HYPERPARAMETERS), members[0])
+    return Coverage(
+        coverage_pct=reported.coverage_pct,
+        coverage_of=reported.name,
+        lowest_pct=min(member.coverage_pct for member in members),
+        catalogues=members,
+        undeclared=tuple(undeclared),
+    )
 
 
 def _member(member: Catalogue, seeded: frozenset[str], read: frozenset[str] | None) -> CatalogueCoverage:
@@ -99,4 +99,5 @@ def _member(member: Catalogue, seeded: frozenset[str], read: frozenset[str] | No
         read=None if read is None else len(here & read),
         unseeded=tuple(key for key in member.keys if key not in seeded),
         unread=() if read is None else tuple(key for key in member.keys if key in here and key not in read),
+        coverage_pct=100.0 * len(here) / len(declared),
     )

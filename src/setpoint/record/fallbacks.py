@@ -7,10 +7,9 @@ lies between 0 and 1, and lines of trials and summaries never count. Source: rea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from setpoint.store.database import Database
@@ -18,31 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FallbackShare:
-    """Units that started, units in which at least one key fell back, and units by key."""
+    """Distinct units that started, those that fell back, their share, and units by key."""
 
-    started: int
-    fell_back: int
-    keys: Mapping[str, int]
-
-    @property
-    def share(self) -> float | None:
-        """How many of the units that started fell back, from 0 to 1; None when none started."""
-        return self.fell_back / self.started if self.started else None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as scripts read it."""
-        return {
-            "units_started": self.started,
-            "units_fell_back": self.fell_back,
-            "share": self.share,
-            "keys": dict(sorted(self.keys.items())),
-        }
+    units_started: int
+    units_fell_back: int
+    #: From 0 to 1; None when no unit started.
+    share: float | None
+    keys: dict[str, int]
 
     def __str__(self) -> str:
         if self.share is None:
             return "no unit's start was recorded"
         listed = ", ".join(f"{key} in {units}" for key, units in sorted(self.keys.items()))
-        told = f"{self.fell_back} of {self.started} units fell back ({self.share:.1%})"
+        told = f"{self.units_fell_back} of {self.units_started} units fell back ({self.share:.1%})"
         return f"{told}: {listed}" if listed else told
 
 
@@ -58,4 +45,6 @@ def fallback_share(
     Only what was told in ``since`` <= t < ``until`` counts.
     """
     row = database.fetch_one("fallback_share", run=run, since=since, until=until) or {}
-    return FallbackShare(row["started"], row["fell_back"], row["keys"])
+    started, fell_back = row["started"], row["fell_back"]
+    share = fell_back / started if started else None
+    return FallbackShare(started, fell_back, share, dict(sorted(row["keys"].items())))

@@ -58,7 +58,7 @@ def test_a_program_delivers_what_it_said_and_that_it_began(program, seeded):
     assert [row["name"] for row in rows] == ["process_pinned", "hpo_fallback_applied", "hpo_fallback_summary"]
     assert rows[2]["fields"]["calls"] == "7"
     assert f" event_id={rows[1]['fields']['event_id']} " in done.stderr
-    assert fallback_share(seeded, run="nightly-1").as_json()["keys"] == {GAMMA: 1}
+    assert fallback_share(seeded, run="nightly-1").keys == {GAMMA: 1}
     assert program.spools() == []
 
 
@@ -68,16 +68,16 @@ def test_several_processes_of_one_run_are_one_unit(program, seeded):
     program(SETPOINT_RUN="nightly-1")
     share = fallback_share(seeded)
 
-    assert (share.started, share.fell_back) == (1, 1)
+    assert (share.units_started, share.units_fell_back) == (1, 1)
 
 
 def test_what_is_left_is_delivered_by_the_next_process(program, seeded):
     """A plane out of reach costs the program nothing but its parting; the next one brings both."""
     assert "done" in program(url="http://127.0.0.1:9", SETPOINT_RUN="nightly-1").stdout
     assert len(program.spools()) == 1
-    assert fallback_share(seeded).started == 0
+    assert fallback_share(seeded).units_started == 0
     program(SETPOINT_RUN="nightly-2")
     share = fallback_share(seeded)
 
-    assert (share.started, share.fell_back) == (2, 2)
+    assert (share.units_started, share.units_fell_back) == (2, 2)
     assert program.spools() == []

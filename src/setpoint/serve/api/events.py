@@ -9,11 +9,10 @@ from starlette.responses import Response
 
 from setpoint.record.events import Delivered, Event, Line, record_events
 from setpoint.record.events import list_events as read_events
-from setpoint.record.fallbacks import fallback_share
+from setpoint.record.fallbacks import FallbackShare, fallback_share
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.api.run_bodies import EventsBody
-from setpoint.serve.api.run_shapes import FallbackShareShape
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, page, place_of, write
 from setpoint.serve.routes import After, Filter, Limit, PlaneOf, answers, router_of
@@ -71,7 +70,7 @@ def list_events(
 @router.get(
     "/fallbacks",
     summary="The share of units that fell back",
-    responses=answers(FallbackShareShape),
+    responses=answers(shape_of(FallbackShare)),
     **access(*ANYONE),
 )
 def get_fallback_share(
@@ -81,4 +80,4 @@ def get_fallback_share(
     until: Annotated[Instant | None, Query(description="Told before this instant.")] = None,
 ) -> Response:
     """Count distinct units on both sides; a program under `setpoint run` is one unit."""
-    return Answer(fallback_share(plane.database, run=run, since=since, until=until).as_json()).response()
+    return Answer(fallback_share(plane.database, run=run, since=since, until=until)).response()

@@ -1,4 +1,4 @@
-"""SERVE: what answers about runs, events and coverage look like: models of the OpenAPI document."""
+"""SERVE: what answers about runs look like: models of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -33,26 +33,3 @@ class VerdictShape(Shape):
     replication: ReplicationShape
     rule: dict[str, float | str]
     models: list[dict[str, Any]]
-
-
-class FallbackShareShape(Shape):
-    """Distinct units that started, those that fell back, their share from 0 to 1, and units by key."""
-
-    units_started: int
-    units_fell_back: int
-    share: float | None
-    keys: dict[str, int]
-
-
-class CoverageShape(Shape):
-    """Declared, seeded, read: of each catalogue.
-
-    ``coverage_pct`` is the share of the catalogue ``coverage_of``, the hyperparameters where they are
-    declared; ``lowest_pct`` is the lowest of all catalogues.
-    """
-
-    coverage_pct: float
-    coverage_of: str
-    lowest_pct: float
-    catalogues: list[dict[str, Any]]
-    undeclared: list[dict[str, str]]

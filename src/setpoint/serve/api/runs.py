@@ -17,7 +17,7 @@ from setpoint.client.snapshot_set import SnapshotSet, parse_snapshot_set
 from setpoint.errors import InvalidValue
 from setpoint.govern.comparison import verdict_document, view_run
 from setpoint.record import result_rows, run_rows
-from setpoint.record.coverage import audit_console_coverage
+from setpoint.record.coverage import Coverage, audit_console_coverage
 from setpoint.record.run_rows import LATEST, read_run, read_units
 from setpoint.record.runs import record_outcome, record_start, record_unit
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
@@ -30,7 +30,7 @@ from setpoint.serve.api.run_bodies import (
     UnitBody,
     as_recorded,
 )
-from setpoint.serve.api.run_shapes import CoverageShape, ReportedShape, VerdictShape
+from setpoint.serve.api.run_shapes import ReportedShape, VerdictShape
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, as_json, page, page_of, place_of, write
 from setpoint.serve.routes import LONGEST_NAME, After, Filter, Limit, PlaneOf, answers, router_of
@@ -202,11 +202,11 @@ def get_verdict(plane: PlaneOf, run: RunName) -> Response:
 
 
 @router.get(
-    "/coverage", summary="Declared, seeded, read", responses=answers(CoverageShape), **access(*ANYONE)
+    "/coverage", summary="Declared, seeded, read", responses=answers(shape_of(Coverage)), **access(*ANYONE)
 )
 def get_coverage(plane: PlaneOf) -> Response:
     """Audit the documents against the catalogues and against what runs read."""
-    return Answer(audit_console_coverage(plane.database, plane.catalogues).as_json()).response()
+    return Answer(audit_console_coverage(plane.database, plane.catalogues)).response()
 
 
 def _results(plane: Any, limit: int, after: str | None, **filters: str | None) -> Response:
