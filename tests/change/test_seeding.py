@@ -15,6 +15,7 @@ from setpoint.errors import (
     UnknownKey,
     UnknownScope,
 )
+from support.documents import revisions
 
 ADA = Author("ada", "os-account")
 LR = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -40,7 +41,7 @@ def tune(database, catalogues, remove=(), **values):
 
 
 def history(database):
-    return database.fetch_all("list_history", scope=None, before=None, limit=100)
+    return revisions(database)[::-1]
 
 
 def test_the_first_seed_makes_revision_1_with_author_reason_and_catalogues(seeded, catalogues):
@@ -114,7 +115,7 @@ def test_a_wrong_seed_changes_nothing(database, catalogues, seeds, values, error
     with pytest.raises(error):
         apply_seed(database, catalogues, (Seed("global", wrong), seeds[1]), ADA, overwrite=False)
     assert history(database) == []
-    assert database.fetch_all("list_catalogues") == []
+    assert database.fetch_all("export_catalogues") == []
 
 
 def test_an_overlay_is_judged_over_the_global_document(seeded, catalogues):

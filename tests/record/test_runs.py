@@ -82,7 +82,7 @@ def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot
 
     assert len(list_runs(database, limit=9)) == 1
     assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
-    assert len(database.fetch_all("list_trials", run_id=planned.run)) == 2
+    assert len(database.fetch_all("page_trials", run_id=planned.run, start=0, limit=None)) == 2
     (failure,) = database.fetch_all("list_failures", run_id=planned.run)
     assert (failure["code"], failure["message"]) == ("training_error", "it broke")
 
@@ -122,7 +122,7 @@ def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
     ]
     recorder.start(planned, snapshots)
     recorder.deliver(planned, {**outcome, "result": {**outcome["result"], "trials": trials}})
-    stored = database.fetch_all("list_trials", run_id=planned.run)
+    stored = database.fetch_all("page_trials", run_id=planned.run, start=0, limit=None)
 
     (result,) = database.fetch_all("list_results", run_id=planned.run)
     finding = {
@@ -143,7 +143,7 @@ def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, ou
     recorder.start(planned, snapshots)
     recorder.deliver(planned, outcome)
 
-    assert database.fetch_all("list_trials", run_id=planned.run)[0]["violations"] == []
+    assert database.fetch_all("page_trials", run_id=planned.run, start=0, limit=None)[0]["violations"] == []
 
 
 def test_a_result_without_its_run_is_refused(recorder, planned, snapshots, outcome):

@@ -20,7 +20,7 @@ from setpoint.errors import (
     MissingError,
     StaleRevision,
 )
-from support.documents import apply, over, propose, write_document
+from support.documents import apply, over, propose, revisions, write_document
 
 RATE, HIGH = "CVN_HPO_XGB_5M_LEARNING_RATE", "CVN_HPO_XGB_5M_LEARNING_RATE_RANGE_MAX"
 GENESIS = "0" * 64
@@ -56,7 +56,7 @@ def document(database, scope="global"):
 
 
 def newest(database):
-    return database.fetch_all("list_history", scope=None, before=None, limit=1)[0]
+    return revisions(database)[-1]
 
 
 def assert_chain_holds(database):

@@ -78,7 +78,8 @@ def test_parameters_are_bound_not_pasted(database):
     row = {"hash": hostile, "name": "n", "version": "1", "text": "%s {}"}
     assert database.execute("register_catalogue", **row) == 1
     assert database.execute("register_catalogue", **row) == 0
-    assert database.fetch_one("read_catalogue", hash=hostile)["text"] == "%s {}"
+    [held] = database.fetch_all("export_catalogues")
+    assert (held["hash"], held["text"]) == (hostile, "%s {}")
 
 
 def test_execute_many_counts_what_it_touched(database):
@@ -372,7 +373,7 @@ def test_run_and_its_results_are_recorded_once(database, run):
         assert database.execute("insert_failure", **failure) == expected
     [row] = database.fetch_all("list_results", run_id="r1")
     assert {name: row[name] for name in result} == result
-    assert len(database.fetch_all("list_trials", run_id="r1")) == 1
+    assert len(database.fetch_all("page_trials", run_id="r1", start=0, limit=None)) == 1
     assert database.fetch_all("list_failures", run_id="r1")[0]["code"] == "unfit_data"
     every = dict.fromkeys(["state", "snapshot", "started_by", "before"])
     [listed] = database.fetch_all("page_runs", **every, limit=10)

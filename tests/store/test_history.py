@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from setpoint.errors import ConflictError, ForbiddenError, InvalidValue
 from setpoint.store import queries
+from support.documents import revisions
 
 GENESIS = "0" * 64
 DIRECTLY = {
@@ -54,7 +55,7 @@ def write_then_fail(database, query, **params):
 
 
 def history(database):
-    return database.fetch_all("list_history", scope=None, before=None, limit=1000)[::-1]
+    return revisions(database)
 
 
 def assert_chain_holds(database):

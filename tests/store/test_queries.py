@@ -1,10 +1,12 @@
 """The query files: named once, described, and each of them valid SQL on every supported server."""
 
 import re
+from pathlib import Path
 
 import psycopg
 import pytest
 
+import setpoint
 from setpoint.errors import UsageError
 from setpoint.store.queries import QUERIES, parse
 
@@ -22,6 +24,14 @@ def test_parsed_query_has_name_description_and_statement():
     assert list(parse(text)) == [("a", "What it does.", "SELECT 1"), ("b", "More.", "SELECT\n2")]
 
 
+def test_every_query_is_used():
+    """A query that no module names is kept for nobody."""
+    modules = Path(setpoint.__file__).parent.rglob("*.py")
+    texts = "\n".join(module.read_text(encoding="utf-8") for module in modules)
+
+    assert sorted(name for name in QUERIES if f'"{name}"' not in texts) == []
+
+
 @pytest.fixture(scope="module")
 def explained(server):
     """The name of a database in which queries are explained and none is run: one serves them all."""
@@ -35,7 +45,7 @@ EMERGENCY = {"break_glass_restore", "break_glass_set"}
 OWNERS = (
     EMERGENCY
     | {"declare_channel", "import_revision", "import_catalogue", "stand_on_history"}
-    | {"believe_provider", "read_providers"}
+    | {"believe_provider"}
 )
 
 

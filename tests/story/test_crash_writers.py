@@ -23,6 +23,7 @@ from setpoint.errors import ConflictError, DatabaseUnavailable
 from setpoint.settings import Settings
 from setpoint.store.database import Database
 from setpoint.store.server import embedded
+from support.documents import revisions
 
 #: Eight writers keep PostgreSQL as busy as it can be.
 pytestmark = pytest.mark.whole_machine
@@ -154,18 +155,10 @@ def survived(own_server, counting):
         yield notes, database
 
 
-def read_history(database):
-    rows, before = [], None
-    while page := database.fetch_all("list_history", scope=None, before=before, limit=500):
-        rows += page
-        before = page[-1]["id"]
-    return rows[::-1]
-
-
 def test_every_acknowledged_change_is_in_history_exactly_once(survived):
     """None is lost, none doubled, none overwritten unseen; the chain holds and documents are its end."""
     notes, database = survived
-    rows = read_history(database)
+    rows = revisions(database)
     times = Counter(row["change_reason"] for row in rows)
     by_revision = {row["id"]: row for row in rows}
 

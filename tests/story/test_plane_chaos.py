@@ -26,6 +26,7 @@ from setpoint.errors import PreconditionFailed, UnavailableError
 from setpoint.settings import Settings
 from setpoint.store.operations import url as address
 from setpoint.store.server import embedded
+from support.documents import revisions
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
 from support.sweep_home import ADA, TINY, Home, finish, wait_for
@@ -214,20 +215,12 @@ def watching(site, folder, symbol):
     return start_watch({"symbol": symbol} if symbol else {}, environ, "", poll_s=600.0)
 
 
-def read_history(database):
-    rows, before = [], None
-    while page := database.fetch_all("list_history", scope=None, before=before, limit=500):
-        rows += page
-        before = page[-1]["id"]
-    return rows
-
-
 def test_every_acknowledged_write_is_in_history_exactly_once(survived):
     """None is lost, none is doubled, and since each was repeated until it was told, there is no other."""
     notes = survived.site.notes
     assert notes.failures == []
     with survived.site.home.open() as database:
-        rows, verified = read_history(database), verify(database)
+        rows, verified = revisions(database), verify(database)
     written = [row for row in rows if row["change_reason"].startswith("writer ")]
     by_revision = {row["id"]: row for row in rows}
 

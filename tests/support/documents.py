@@ -22,6 +22,12 @@ def propose(reader, scope="global", **given):
     return reader.fetch_one("open_change", **(over(reader, scope) | PLAIN | {"scope": scope} | given))
 
 
+def revisions(reader):
+    """Return every revision as an export tells it, oldest first."""
+    rows = reader.fetch_all("export_history", after=0, up_to=2**62, limit=None)
+    return [json.loads(row["content"]) for row in rows]
+
+
 def over(reader, scope):
     """The base and the heads that an honest client would send for a change of ``scope``."""
     revisions = {row["scope"]: row["revision"] for row in reader.fetch_all("read_scopes")}

@@ -51,10 +51,6 @@ INSERT INTO identity_providers (issuer, roles) VALUES (%(issuer)s,
         CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END)
 ON CONFLICT (issuer) DO UPDATE SET roles = excluded.roles;
 
--- name: read_providers
--- The providers that are believed; for the owner of the tables.
-SELECT issuer, roles FROM identity_providers ORDER BY issuer;
-
 -- name: login_facts
 -- How to hash this account's password, or how long to wait.
 SELECT parameters, wait_s FROM login_facts(%(name)s, %(remote)s);

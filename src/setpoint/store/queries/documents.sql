@@ -58,18 +58,6 @@ INSERT INTO catalogues (hash, name, version, text)
 VALUES (%(hash)s, %(name)s, %(version)s, %(text)s)
 ON CONFLICT (hash) DO NOTHING;
 
--- name: read_catalogue
--- One catalogue's text.
-SELECT hash, name, version, text, registered_at
-FROM catalogues
-WHERE hash = %(hash)s;
-
--- name: list_catalogues
--- Every catalogue this database has seen, oldest first.
-SELECT hash, name, version, registered_at
-FROM catalogues
-ORDER BY registered_at, hash;
-
 -- name: list_scopes
 -- Every scope with how many keys it sets, global first; an overlay without keys is retired.
 SELECT scope, revision, hash, updated_by, change_reason, updated_at,

@@ -1,14 +1,5 @@
 -- Revisions: what was, who made it, and whether the chain over it holds.
 
--- name: list_history
--- Revisions newest first, without documents; a null scope means all, a null before starts at the newest.
-SELECT id, scope, hash, diff, updated_by, proof, db_user, change_reason, source, base_revision, catalogues,
-       created_at, chain
-FROM ftf_config_history
-WHERE (%(scope)s::text IS NULL OR scope = %(scope)s) AND (%(before)s::bigint IS NULL OR id < %(before)s)
-ORDER BY id DESC
-LIMIT %(limit)s;
-
 -- name: read_revision
 -- One revision with its document.
 SELECT id AS revision, scope, base_env::text AS text, hash, diff AS edits, updated_by, proof, db_user, change_reason,

@@ -6,12 +6,6 @@ INSERT INTO snapshots (hash, text)
 VALUES (%(hash)s, %(text)s)
 ON CONFLICT (hash) DO NOTHING;
 
--- name: read_snapshot
--- One pinned snapshot's text.
-SELECT hash, text, created_at
-FROM snapshots
-WHERE hash = %(hash)s;
-
 -- name: insert_snapshot_set
 -- Keep the text of what a run pinned; nothing happens when it is known.
 INSERT INTO snapshot_sets (hash, text)
@@ -134,13 +128,6 @@ SELECT *
 FROM finetune_results
 WHERE run_id = %(run_id)s
 ORDER BY symbol, model, timeframe, variant, fold;
-
--- name: list_trials
--- The tuning trials of a run, in the order of its units.
-SELECT *
-FROM finetune_trials
-WHERE run_id = %(run_id)s
-ORDER BY symbol, model, timeframe, variant, fold, trial;
 
 -- name: list_failures
 -- The units of a run that could not be trained.
