@@ -106,7 +106,7 @@ def test_a_plane_that_stops_and_another_that_starts(seeded, plane_settings, envi
     with live_plane(plane_settings) as first, fault_proxy(int(first.url.rpartition(":")[2])) as proxy:
         hp = watching(environ, proxy.url)
         with hp:
-            until(lambda: hp._stream, "a stream")
+            until(lambda: hp._listener._stream, "a stream")
             first.stop()
             until(hp.stale, "a plane that is missed")
             write(0.125)
