@@ -20,11 +20,11 @@ from bench_gate import build_tree
 from claims import Claim, sizes, tell
 from ratio import table, take_turns
 from setpoint.declare.loading import load_catalogues
-from setpoint.externalize.preparing import prepare
+from setpoint.externalize.preparation import prepare
 from setpoint.externalize.project import Project
-from setpoint.gate.config import Config
-from setpoint.gate.judge import Judge
-from setpoint.gate.names import Names
+from setpoint.gate.judgement import Judge
+from setpoint.gate.names.spellings import Names
+from setpoint.gate.policy.config import Config
 from setpoint.gate.scan import scan
 
 EXAMPLE = Path(__file__).parents[1] / "docs/examples/externalize/before"

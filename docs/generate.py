@@ -24,8 +24,8 @@ from setpoint.cli.app import app
 from setpoint.cli.reach import COMMANDS
 from setpoint.declare.keys import RANGE_FIELDS
 from setpoint.declare.loading import bundled_catalogues, load_catalogue
-from setpoint.gate import words
-from setpoint.gate.pages import pages as gate_pages
+from setpoint.gate.names import common_words
+from setpoint.gate.rule_pages import pages as gate_pages
 from setpoint.govern import verdict
 from setpoint.observe.events import Event
 from setpoint.observe.training_metrics import RESULT_COLUMNS, RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
@@ -354,7 +354,7 @@ def gate_page() -> Iterator[str]:
         if page.text:
             yield page.text.replace("``", "`")
     yield "## Which names count where"
-    yield (words.__doc__ or "").partition("\n\n")[2].strip().replace("``", "`")
+    yield (common_words.__doc__ or "").partition("\n\n")[2].strip().replace("``", "`")
 
 
 def metrics_page() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Write src/setpoint/gate/names.json from the installed boosters: what their parameters are called.
+"""Write src/setpoint/gate/names/names.json from the installed boosters: what their parameters are called.
 
 `python docs/generate_gate_names.py` rewrites the file; `--check` changes nothing and exits with 1 when the
 committed file says anything else than the installed libraries do. The file is sorted, one name on a line, so
@@ -33,7 +33,7 @@ from lightgbm.basic import _ConfigAliases
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-NAMES = Path(__file__).parents[1] / "src/setpoint/gate/names.json"
+NAMES = Path(__file__).parents[1] / "src/setpoint/gate/names/names.json"
 
 #: XGBoost's documented aliases (its parameter page, "alias:" in each entry): alias, the name of the wrapper,
 #: and the field of `save_config` that both must move, with a value that is no default.

@@ -33,12 +33,11 @@ OTHERWISE = {
     "store/server/embedded.py": "private, in a private folder",
     "cli/edit.py": "a temporary file is private",
     "cli/__main__.py": "opens /dev/null",
-    "gate/baseline.py": "source code",
+    "gate/policy/baseline.py": "source code",
     "gate/__main__.py": "findings in source code",
-    "gate/self_test.py": "source code in a temporary folder",
-    "externalize/writing.py": "source code, with the rights it had",
-    "externalize/found.py": "source code in a temporary folder",
-    "externalize/preparing.py": "source code in a temporary folder",
+    "externalize/project_write.py": "source code, with the rights it had",
+    "externalize/gate_findings.py": "source code in a temporary folder",
+    "externalize/preparation.py": "source code in a temporary folder",
 }
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import pytest
 
-from setpoint.externalize.preparing import Prepared, prepare
-from setpoint.externalize.writing import write
-from setpoint.gate.self_test import cases
+from setpoint.externalize.preparation import Prepared, prepare
+from setpoint.externalize.project_write import write
+from support.gate_examination import cases
 from support.played import Played, placed, play
 
 RULES = Path(__file__).parents[1] / "gate/test_gate_rules.py"

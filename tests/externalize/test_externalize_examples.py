@@ -17,9 +17,9 @@ import setpoint
 from setpoint.client.environment import to_text
 from setpoint.declare.loading import bundled_catalogues, load_catalogues
 from setpoint.declare.seeds import load_seeds
-from setpoint.gate.config import Config
-from setpoint.gate.judge import Judge
-from setpoint.gate.names import Names
+from setpoint.gate.judgement import Judge
+from setpoint.gate.names.spellings import Names
+from setpoint.gate.policy.config import Config
 from setpoint.gate.scan import scan
 from setpoint.train.market.files import COLUMNS
 from setpoint.train.market.synthetic import synthetic_candles

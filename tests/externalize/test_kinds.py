@@ -2,7 +2,7 @@
 
 import pytest
 
-from setpoint.externalize.preparing import prepare
+from setpoint.externalize.preparation import prepare
 
 AT = ("timeframe=5m", "model=xgb")
 XGB = "import xgboost as xgb\nfrom xgboost import XGBClassifier as Model, train as fit\n"

@@ -13,11 +13,11 @@ from setpoint.client import pinning
 from setpoint.client.environment import environment_snapshot, to_text
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, InvalidError, MissingError, StorageFull, UsageError
-from setpoint.externalize.preparing import prepare
-from setpoint.externalize.writing import write
-from setpoint.gate.config import Config
-from setpoint.gate.judge import Judge
-from setpoint.gate.names import Names
+from setpoint.externalize.preparation import prepare
+from setpoint.externalize.project_write import write
+from setpoint.gate.judgement import Judge
+from setpoint.gate.names.spellings import Names
+from setpoint.gate.policy.config import Config
 from setpoint.gate.scan import scan
 from support.played import moved, placed, play
 

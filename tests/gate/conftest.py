@@ -4,9 +4,9 @@ import pytest
 
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
-from setpoint.gate.config import Config
-from setpoint.gate.judge import Judge
-from setpoint.gate.names import Names
+from setpoint.gate.judgement import Judge
+from setpoint.gate.names.spellings import Names
+from setpoint.gate.policy.config import Config
 from setpoint.gate.scan import scan
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from setpoint.errors import InvalidDocument, MissingError
 from setpoint.gate.__main__ import main
-from setpoint.gate.config import Config, Exclusion, find_root, load_config
-from setpoint.gate.scope import files_in_scope
+from setpoint.gate.policy.config import Config, Exclusion, find_root, load_config
+from setpoint.gate.policy.file_selection import files_in_scope
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TABLE = "[tool.setpoint.gate]\n"

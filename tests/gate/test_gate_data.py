@@ -8,9 +8,9 @@ import pytest
 
 from setpoint.declare.loading import bundled_catalogues, load_catalogues
 from setpoint.errors import SetpointError
-from setpoint.gate.data import findings_in_data, is_data
-from setpoint.gate.judge import Judge
-from setpoint.gate.names import Names
+from setpoint.gate.formats.data_files import findings_in_data, is_data
+from setpoint.gate.judgement import Judge
+from setpoint.gate.names.spellings import Names
 from setpoint.gate.scan import Reader
 from setpoint.gate.unjudgeable import Unjudgeable
 

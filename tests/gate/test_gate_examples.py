@@ -12,9 +12,9 @@ import yaml
 
 import setpoint
 from setpoint.gate.__main__ import main
-from setpoint.gate.config import load_config
-from setpoint.gate.data import SUFFIXES
-from setpoint.gate.scope import PYTHON
+from setpoint.gate.formats.data_files import SUFFIXES
+from setpoint.gate.policy.config import load_config
+from setpoint.gate.policy.file_selection import PYTHON
 
 ROOT = Path(setpoint.__file__).parents[2]
 EXAMPLES = ROOT / "deploy/github"

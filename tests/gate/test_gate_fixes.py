@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from setpoint.externalize.fitting import quoted
-from setpoint.externalize.places import Lines
-from setpoint.externalize.preparing import prepare
+from setpoint.externalize.expression_text import quoted
+from setpoint.externalize.preparation import prepare
+from setpoint.externalize.text_positions import Lines
+from setpoint.gate.flow.python_source import lines_of
 from setpoint.gate.rules import RULES, data_notebook
-from setpoint.gate.self_test import cases
-from setpoint.gate.source import lines_of
+from support.gate_examination import cases
 from support.played import placed
 
 RULES_TABLE = Path(__file__).with_name("test_gate_rules.py")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import setpoint
 
-NAMES = Path(setpoint.__file__).parent / "gate/names.json"
+NAMES = Path(setpoint.__file__).parent / "gate/names/names.json"
 GENERATOR = Path(__file__).parents[2] / "docs/generate_gate_names.py"
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from setpoint.gate.pages import pages
+from setpoint.gate.rule_pages import pages
 
 CELLS = [
     {"cell_type": "markdown", "source": ["learning_rate = 0.9\n"]},

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from setpoint.declare.loading import bundled_catalogues, load_catalogues
-from setpoint.gate.config import Config
-from setpoint.gate.judge import Judge
-from setpoint.gate.names import Names
+from setpoint.gate.judgement import Judge
+from setpoint.gate.names.spellings import Names
+from setpoint.gate.policy.config import Config
 from setpoint.gate.scan import scan
 
 STANDARD = Path(sysconfig.get_path("stdlib"))

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from setpoint.declare.loading import bundled_catalogues, load_catalogues
-from setpoint.gate.judge import Judge
-from setpoint.gate.names import Names
+from setpoint.gate.judgement import Judge
+from setpoint.gate.names.spellings import Names
 from setpoint.gate.scan import Reader
-from setpoint.gate.self_test import cases
+from support.gate_examination import cases
 
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 #: Real modules of every kind; none of them trains anything.

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from setpoint.errors import ForbiddenError, InvalidDocument, UsageError
-from setpoint.gate.baseline import compare, fingerprint, read_baseline, write_baseline
-from setpoint.gate.comments import comments
-from setpoint.gate.config import load_config, parse_config
-from setpoint.gate.suppressions import apply_suppressions, read_suppressions
-from setpoint.gate.window import deadline, parse_instant, warns_only
+from setpoint.gate.formats.comments import comments
+from setpoint.gate.policy.baseline import compare, fingerprint, read_baseline, write_baseline
+from setpoint.gate.policy.config import load_config, parse_config
+from setpoint.gate.policy.suppressions import apply_suppressions, read_suppressions
+from setpoint.gate.policy.window import deadline, parse_instant, warns_only
 
 TODAY = date(2026, 11, 23)
 INSTANT = datetime(2026, 11, 26, 9, tzinfo=UTC)

@@ -3,7 +3,7 @@
 # ruff: noqa: E501 - one case is one line, so that the tables read as tables
 import pytest
 
-from setpoint.gate.pages import pages
+from setpoint.gate.rule_pages import pages
 from setpoint.gate.rules import RULES
 
 #: (rule, source, names found); the source is a whole file.

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from setpoint.gate.__main__ import main
-from setpoint.gate.config import Config, Exclusion, under
-from setpoint.gate.judge import Judge
+from setpoint.gate.judgement import Judge
+from setpoint.gate.policy.config import Config, Exclusion, under
 from setpoint.gate.scan import scan
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

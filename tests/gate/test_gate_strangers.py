@@ -2,7 +2,7 @@
 
 import pytest
 
-from setpoint.externalize.preparing import prepare
+from setpoint.externalize.preparation import prepare
 from support.played import placed
 
 HEAD = """import xgboost as xgb

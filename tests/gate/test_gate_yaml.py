@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setpoint.declare.loading import bundled_catalogues, load_catalogues
-from setpoint.gate.data import findings_in_data
-from setpoint.gate.judge import Judge
-from setpoint.gate.names import Names
+from setpoint.gate.formats.data_files import findings_in_data
+from setpoint.gate.judgement import Judge
+from setpoint.gate.names.spellings import Names
 from setpoint.gate.scan import Reader
 from setpoint.gate.unjudgeable import Unjudgeable
 

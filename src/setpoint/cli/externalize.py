@@ -17,7 +17,7 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
-    from setpoint.externalize.preparing import Prepared
+    from setpoint.externalize.preparation import Prepared
     from setpoint.externalize.project import Project
 
 FOLDER = Path("hyperparameters")
@@ -90,9 +90,9 @@ def externalize(
     """
     _require_libcst()
     from setpoint.client.snapshot import read_snapshot
-    from setpoint.externalize.preparing import prepare
-    from setpoint.externalize.telling import as_document
-    from setpoint.externalize.writing import write as write_all
+    from setpoint.externalize.plan_report import as_document
+    from setpoint.externalize.preparation import prepare
+    from setpoint.externalize.project_write import write as write_all
 
     if test and not write:
         raise UsageError("--test proves what was written.", hint="give --write too")
@@ -116,7 +116,7 @@ def _project(
 ) -> Project:
     from setpoint.externalize.parity import parity_name
     from setpoint.externalize.project import Project
-    from setpoint.gate.config import find_root, load_config
+    from setpoint.gate.policy.config import find_root, load_config
 
     root = find_root(given)
     config = load_config(root)
@@ -154,19 +154,19 @@ def _inside(path: Path, root: Path, option: str) -> Path:
 
 
 def _say(prepared: Prepared, project: Project, *, written: bool, whole: bool) -> None:
-    from setpoint.externalize import telling
-    from setpoint.gate.config import load_config
+    from setpoint.externalize import plan_report
+    from setpoint.gate.policy.config import load_config
 
-    for line in telling.told_plan(prepared, written=written):
+    for line in plan_report.told_plan(prepared, written=written):
         out.say(line.text, style=line.style)
     for text in prepared.texts if written else ():
         verb = "wrote" if text.before is None else "rewrote"
         out.say(f"  {verb} {os.path.relpath(text.path)}")
     for text in prepared.texts if whole else ():
-        out.lines(telling.diff_of(text, project))
+        out.lines(plan_report.diff_of(text, project))
     out.flush()
     baseline = load_config(project.root).baseline
-    steps = telling.next_steps(prepared, project, settings(), baseline, written=written)
+    steps = plan_report.next_steps(prepared, project, settings(), baseline, written=written)
     for step in steps:
         _tell(f"next: {step}")
 

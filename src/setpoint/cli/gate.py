@@ -21,7 +21,7 @@ def gate(
 
     The options are those of `python -m setpoint.gate`; see the gate's page.
 
-    Examples: `setpoint gate src`, `setpoint gate --json src/training`, `setpoint gate --self-test`
+    Examples: `setpoint gate src`, `setpoint gate --json src/training`
     """
     from setpoint.gate.__main__ import main
 

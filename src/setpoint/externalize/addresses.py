@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.errors import UsageError
 from setpoint.externalize.unmovable import Unmovable
-from setpoint.gate.source import FUNCTIONS
+from setpoint.gate.flow.python_source import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.gate.evidence import Reading
     from setpoint.gate.finding import Finding
-    from setpoint.gate.names import Names
-    from setpoint.gate.source import Module
+    from setpoint.gate.flow.library_evidence import Reading
+    from setpoint.gate.flow.python_source import Module
+    from setpoint.gate.names.spellings import Names
 
 VARIABLE = "@"
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.externalize.locating import place_of, source_of
+from setpoint.externalize.finding_location import place_of, source_of
 from setpoint.externalize.moves import Group
-from setpoint.externalize.rewriting import Merge, removed_comments
+from setpoint.externalize.rewrite import Merge, removed_comments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter
     from setpoint.externalize.moves import Move
-    from setpoint.externalize.places import Place
-    from setpoint.gate.evidence import Reading
-    from setpoint.gate.source import Module
+    from setpoint.externalize.text_positions import Place
+    from setpoint.gate.flow.library_evidence import Reading
+    from setpoint.gate.flow.python_source import Module
 
 
 class _Item(NamedTuple):

@@ -10,14 +10,14 @@ import ast
 import sys
 from typing import TYPE_CHECKING
 
-from setpoint.gate.libraries import MODULES
+from setpoint.gate.names.installed_libraries import MODULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.externalize.readings import Readings
-    from setpoint.gate.evidence import Reading
-    from setpoint.gate.source import Module
+    from setpoint.externalize.parsed_files import Readings
+    from setpoint.gate.flow.library_evidence import Reading
+    from setpoint.gate.flow.python_source import Module
 
 #: Packages that train nothing, or only what they are handed: a search, a recorder, a reader of files.
 _TRAINS_NOTHING = frozenset({

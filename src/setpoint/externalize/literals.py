@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING, NamedTuple
 from setpoint.declare.document import canonical_text
 from setpoint.errors import InvalidDocument, InvalidValue
 from setpoint.externalize.addresses import address_of, is_argument
-from setpoint.externalize.kinds import telling_use
-from setpoint.externalize.locating import expression_at, place_of, source_of
+from setpoint.externalize.finding_location import expression_at, place_of, source_of
 from setpoint.externalize.moves import Move
+from setpoint.externalize.number_kinds import telling_use
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.fixes import is_shared, is_step, stands_there
-from setpoint.gate.folding import SCALES
-from setpoint.gate.names import choices_of
+from setpoint.gate.flow.constant_folding import SCALES
+from setpoint.gate.names.spellings import choices_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
-    from setpoint.externalize.readings import Readings
-    from setpoint.gate.evidence import Reading
+    from setpoint.externalize.parsed_files import Readings
     from setpoint.gate.finding import Finding
-    from setpoint.gate.folding import Literal
-    from setpoint.gate.source import Module
+    from setpoint.gate.flow.constant_folding import Literal
+    from setpoint.gate.flow.library_evidence import Reading
+    from setpoint.gate.flow.python_source import Module
 
 #: Calls that make a number of the text or number they are given, and that number.
 CASTS = {"float": float, "int": int}

@@ -11,12 +11,12 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.externalize.importing import binds_setpoint
-from setpoint.gate.source import last_name
+from setpoint.externalize.import_insertion import binds_setpoint
+from setpoint.gate.flow.python_source import last_name
 
 if TYPE_CHECKING:
-    from setpoint.externalize.readings import Readings
-    from setpoint.gate.evidence import Reading
+    from setpoint.externalize.parsed_files import Readings
+    from setpoint.gate.flow.library_evidence import Reading
 
 _OWN = frozenset({"globals", "vars", "locals", "dir"})
 _OTHERS = frozenset({"vars", "dir", "getmembers"})

@@ -12,20 +12,20 @@ import ast
 from typing import TYPE_CHECKING
 
 from setpoint.externalize.addresses import Address, address_of
+from setpoint.externalize.finding_location import expression_at, place_of, source_of
 from setpoint.externalize.literals import CASTS, Given, cast_value, checked_value, names_in
-from setpoint.externalize.locating import expression_at, place_of, source_of
 from setpoint.externalize.moves import Move
-from setpoint.externalize.places import Place
+from setpoint.externalize.text_positions import Place
 from setpoint.externalize.unmovable import Unmovable
-from setpoint.gate.environment import is_environment
+from setpoint.gate.flow.environment_access import is_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.declare.parameters import Scalar
-    from setpoint.gate.evidence import Reading
     from setpoint.gate.finding import Finding
-    from setpoint.gate.source import Module
+    from setpoint.gate.flow.library_evidence import Reading
+    from setpoint.gate.flow.python_source import Module
 
 
 _SETPOINT = "setpoint."

@@ -13,15 +13,15 @@ import ast
 from typing import TYPE_CHECKING
 
 from setpoint.externalize.addresses import address_of
+from setpoint.externalize.finding_location import expression_at, place_of, source_of
 from setpoint.externalize.literals import Given, checked_value, names_in
-from setpoint.externalize.locating import expression_at, place_of, source_of
 from setpoint.externalize.moves import Move
 from setpoint.externalize.unmovable import Unmovable
 
 if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar
-    from setpoint.gate.evidence import Reading
     from setpoint.gate.finding import Finding
+    from setpoint.gate.flow.library_evidence import Reading
 
 _TYPES = {"suggest_float": "float", "suggest_int": "int"}
 _POSITIONS = ("name", "low", "high")

@@ -26,17 +26,16 @@ from setpoint.errors import (
     StorageFull,
     UsageError,
 )
-from setpoint.gate.baseline import compare, read_baseline, write_baseline
-from setpoint.gate.config import Config, find_root, load_config
-from setpoint.gate.judge import Judge
-from setpoint.gate.names import Names
-from setpoint.gate.outputs import FORMS, Outcome, summary
+from setpoint.gate.judgement import Judge
+from setpoint.gate.names.spellings import Names
+from setpoint.gate.output_formats import FORMS, Outcome, summary
+from setpoint.gate.policy.baseline import compare, read_baseline, write_baseline
+from setpoint.gate.policy.config import Config, find_root, load_config
+from setpoint.gate.policy.file_selection import relative
+from setpoint.gate.policy.suppressions import apply_suppressions
+from setpoint.gate.policy.window import deadline, parse_instant, warns_only
 from setpoint.gate.rules import fallback
 from setpoint.gate.scan import Scan, scan
-from setpoint.gate.scope import relative
-from setpoint.gate.self_test import self_test
-from setpoint.gate.suppressions import apply_suppressions
-from setpoint.gate.window import deadline, parse_instant, warns_only
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,15 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     say("--enforce-from", metavar="INSTANT", help="WARN_ONLY is heard before this instant, which blocks")
     say("--merged-at", metavar="INSTANT", help="WARN_ONLY is heard for 3 x 24 hours from this instant")
     say("--live", type=Path, metavar="SNAPSHOT", help="compare with a snapshot file instead of the seeds")
-    say("--self-test", action="store_true", help="examine the gate itself over its corpus")
     return parser
 
 
 def _run(options: argparse.Namespace, now: datetime, environ: Mapping[str, str]) -> int:
     config = load_config(options.root)
     judge = _judge(options, config, environ)
-    if options.self_test:
-        return _examine(judge)
     told = scan(options.paths, options.root, config, judge)
     findings = _in_force(told, config, now)
     today = now.astimezone(UTC).date()
@@ -221,12 +217,6 @@ def _say(options: argparse.Namespace, outcome: Outcome) -> None:
     else:
         options.output.write_text(text, encoding="utf-8")
         sys.stdout.write(f"{summary(outcome)}\n")
-
-
-def _examine(judge: Judge) -> int:
-    score = self_test(judge)
-    sys.stdout.write(f"{score.table()}\n")
-    return EXIT_FINDING if score.missed or score.false_alarms else EXIT_OK
 
 
 if __name__ == "__main__":

@@ -11,17 +11,17 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.gate.folding import NUMERIC
-from setpoint.gate.slots import ADDRESS, Rewrite
-from setpoint.gate.source import column_of
+from setpoint.gate.flow.constant_folding import NUMERIC
+from setpoint.gate.flow.python_source import column_of
+from setpoint.gate.value_sites import ADDRESS, Rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.gate.evidence import Reading
-    from setpoint.gate.folding import Literal
-    from setpoint.gate.names import Names, Owner
-    from setpoint.gate.source import Module
+    from setpoint.gate.flow.constant_folding import Literal
+    from setpoint.gate.flow.library_evidence import Reading
+    from setpoint.gate.flow.python_source import Module
+    from setpoint.gate.names.spellings import Names, Owner
 
 _FIELD_ATTRIBUTES = {"range_min": "low", "range_max": "high", "range_scale": "scale"}
 #: Casts that a governed number needs no more.

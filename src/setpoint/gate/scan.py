@@ -15,17 +15,17 @@ from dataclasses import replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.gate.borrowers import Borrowers
-from setpoint.gate.data import findings_in_data, is_data
-from setpoint.gate.evidence import Reading
-from setpoint.gate.folding import Folder
-from setpoint.gate.imports import Imports
+from setpoint.gate.flow.constant_folding import Folder
+from setpoint.gate.flow.cross_file_readers import Borrowers
+from setpoint.gate.flow.imported_constants import Imports
+from setpoint.gate.flow.library_evidence import Reading
+from setpoint.gate.flow.python_source import Module
+from setpoint.gate.formats.data_files import findings_in_data, is_data
+from setpoint.gate.policy.file_selection import divided, relative
+from setpoint.gate.policy.suppressions import Suppression, read_suppressions
 from setpoint.gate.rules import RULES, TEXTS, environment_read
-from setpoint.gate.scope import divided, relative
-from setpoint.gate.slots import Slot
-from setpoint.gate.source import Module
-from setpoint.gate.suppressions import Suppression, read_suppressions
 from setpoint.gate.unjudgeable import Unjudgeable
+from setpoint.gate.value_sites import Slot
 
 if TYPE_CHECKING:
     import ast
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from setpoint.gate.config import Config
     from setpoint.gate.finding import Finding
-    from setpoint.gate.judge import Judge
+    from setpoint.gate.judgement import Judge
+    from setpoint.gate.policy.config import Config
 
 _MARK = b"setpoint:"
 #: What hides a name from a search of bytes: UTF-16 and UTF-32, and the escape of an ASCII character.

@@ -15,16 +15,16 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.gate.flow import flow_pairs
-from setpoint.gate.pairs import judged
+from setpoint.gate.formats.json_tokens import flow_pairs
+from setpoint.gate.formats.name_value_pairs import judged
 from setpoint.gate.unjudgeable import Unjudgeable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.gate.finding import Finding
-    from setpoint.gate.judge import Judge
-    from setpoint.gate.texts import Pair
+    from setpoint.gate.formats.embedded_texts import Pair
+    from setpoint.gate.judgement import Judge
 
 CODE, NAME = "SPG401", "literal-in-json"
 SUFFIXES = (".json", ".jsonl")

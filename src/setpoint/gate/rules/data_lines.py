@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.gate.pairs import judged
-from setpoint.gate.texts import Pair
+from setpoint.gate.formats.embedded_texts import Pair
+from setpoint.gate.formats.name_value_pairs import judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.gate.finding import Finding
-    from setpoint.gate.judge import Judge
+    from setpoint.gate.judgement import Judge
 
 CODE, NAME = "SPG403", "literal-in-settings"
 SUFFIXES = (".env", ".ini", ".cfg", ".conf", ".properties")

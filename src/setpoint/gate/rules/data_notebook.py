@@ -16,15 +16,15 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.gate.flow.python_source import LINE_END, lines_of
 from setpoint.gate.rules.data_json import json_pairs
-from setpoint.gate.source import LINE_END, lines_of
 from setpoint.gate.unjudgeable import Unjudgeable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from setpoint.gate.finding import Finding
-    from setpoint.gate.texts import Pair
+    from setpoint.gate.formats.embedded_texts import Pair
 
 SUFFIXES = (".ipynb",)
 

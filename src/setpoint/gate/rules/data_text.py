@@ -13,14 +13,14 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.gate.slots import Slot
-from setpoint.gate.texts import PROSE, text_pairs
+from setpoint.gate.formats.embedded_texts import PROSE, text_pairs
+from setpoint.gate.value_sites import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
-    from setpoint.gate.texts import Pair
+    from setpoint.gate.flow.library_evidence import Reading
+    from setpoint.gate.formats.embedded_texts import Pair
 
 CODE, NAME = "SPG406", "literal-in-text"
 NODES = (ast.Constant,)

@@ -13,15 +13,15 @@ import re
 import tomllib
 from typing import TYPE_CHECKING
 
-from setpoint.gate.pairs import judged
-from setpoint.gate.texts import Pair
+from setpoint.gate.formats.embedded_texts import Pair
+from setpoint.gate.formats.name_value_pairs import judged
 from setpoint.gate.unjudgeable import Unjudgeable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.gate.finding import Finding
-    from setpoint.gate.judge import Judge
+    from setpoint.gate.judgement import Judge
 
 CODE, NAME = "SPG402", "literal-in-toml"
 SUFFIXES = (".toml",)

@@ -21,17 +21,17 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.gate.pairs import judged
-from setpoint.gate.pairs import number as number_of
-from setpoint.gate.texts import Pair, text_pairs
+from setpoint.gate.formats.embedded_texts import Pair, text_pairs
+from setpoint.gate.formats.name_value_pairs import judged
+from setpoint.gate.formats.name_value_pairs import number as number_of
+from setpoint.gate.formats.yaml_scalars import FLOW, QUOTED, folded, plain_end, scalar
 from setpoint.gate.unjudgeable import Unjudgeable
-from setpoint.gate.yaml_scalars import FLOW, QUOTED, folded, plain_end, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.gate.finding import Finding
-    from setpoint.gate.judge import Judge
+    from setpoint.gate.judgement import Judge
 
 CODE, NAME = "SPG404", "literal-in-yaml"
 SUFFIXES = (".yaml", ".yml")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.gate.environment import is_environment, resolved
-from setpoint.gate.folding import DEFAULT_KEYWORDS
-from setpoint.gate.slots import Rewrite, Slot
+from setpoint.gate.flow.constant_folding import DEFAULT_KEYWORDS
+from setpoint.gate.flow.environment_access import is_environment, resolved
+from setpoint.gate.value_sites import Rewrite, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
+    from setpoint.gate.flow.library_evidence import Reading
 
 CODE, NAME = "SPG115", "environment-default"
 NODES = (ast.Call,)

@@ -14,16 +14,16 @@ import re
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
-from setpoint.gate.environment import is_environment, is_reader, mentions_environment, resolved
-from setpoint.gate.slots import Remark
-from setpoint.gate.source import last_name
-from setpoint.gate.variables import Text, Variables
+from setpoint.gate.flow.environment_access import is_environment, is_reader, mentions_environment, resolved
+from setpoint.gate.flow.python_source import last_name
+from setpoint.gate.flow.variable_names import Text, Variables
+from setpoint.gate.value_sites import Remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
-    from setpoint.gate.source import Module
+    from setpoint.gate.flow.library_evidence import Reading
+    from setpoint.gate.flow.python_source import Module
 
 CODE, NAME = "SPG201", "environment-read"
 NODES = (ast.Subscript, ast.Call, ast.Compare, ast.keyword, ast.Dict, ast.ClassDef)

@@ -10,12 +10,12 @@ import ast
 from typing import TYPE_CHECKING
 
 from setpoint.gate.fixes import source_of
-from setpoint.gate.slots import Rewrite, Slot
+from setpoint.gate.value_sites import Rewrite, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
+    from setpoint.gate.flow.library_evidence import Reading
 
 CODE, NAME = "SPG114", "fallback"
 NODES = (ast.Call,)

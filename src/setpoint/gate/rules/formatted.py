@@ -10,12 +10,12 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.gate.slots import Slot
+from setpoint.gate.value_sites import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
+    from setpoint.gate.flow.library_evidence import Reading
 
 CODE, NAME = "SPG116", "formatted"
 NODES = (ast.JoinedStr, ast.BinOp, ast.Call)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.gate.evidence import ROUNDS, WRAPPERS
-from setpoint.gate.slots import Slot
+from setpoint.gate.flow.library_evidence import ROUNDS, WRAPPERS
+from setpoint.gate.value_sites import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
+    from setpoint.gate.flow.library_evidence import Reading
 
 CODE, NAME = "SPG108", "keyword"
 NODES = (ast.Call,)

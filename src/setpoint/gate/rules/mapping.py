@@ -10,13 +10,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.gate.pairs import NAMED_FIELDS
-from setpoint.gate.slots import Slot
+from setpoint.gate.formats.name_value_pairs import NAMED_FIELDS
+from setpoint.gate.value_sites import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
+    from setpoint.gate.flow.library_evidence import Reading
 
 CODE, NAME = "SPG104", "mapping"
 NODES = (ast.Dict, ast.DictComp)

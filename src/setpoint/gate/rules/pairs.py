@@ -11,13 +11,13 @@ import ast
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from setpoint.gate.evidence import NONE
-from setpoint.gate.slots import Slot
+from setpoint.gate.flow.library_evidence import NONE
+from setpoint.gate.value_sites import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Evidence, Reading
+    from setpoint.gate.flow.library_evidence import Evidence, Reading
 
 CODE, NAME = "SPG105", "pairs"
 NODES = (ast.Tuple, ast.List, ast.Call)

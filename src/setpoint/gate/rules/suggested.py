@@ -14,13 +14,13 @@ import re
 from typing import TYPE_CHECKING
 
 from setpoint.gate.fixes import source_of
-from setpoint.gate.folding import DIMENSIONS, SPACES
-from setpoint.gate.slots import ADDRESS, Rewrite, Slot
+from setpoint.gate.flow.constant_folding import DIMENSIONS, SPACES
+from setpoint.gate.value_sites import ADDRESS, Rewrite, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
+    from setpoint.gate.flow.library_evidence import Reading
 
 CODE, NAME = "SPG113", "suggested"
 NODES = (ast.Call,)

@@ -16,13 +16,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.gate.handed import Handed, Key
-from setpoint.gate.slots import Remark
+from setpoint.gate.flow.call_arguments import Handed, Key
+from setpoint.gate.value_sites import Remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
+    from setpoint.gate.flow.library_evidence import Reading
 
 CODE, NAME = "SPG301", "undeclared"
 NODES = (ast.Call,)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.gate.slots import Slot
-from setpoint.gate.source import element_at
+from setpoint.gate.flow.python_source import element_at
+from setpoint.gate.value_sites import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.gate.evidence import Reading
+    from setpoint.gate.flow.library_evidence import Reading
 
 CODE, NAME = "SPG102", "unpacked"
 NODES = (ast.Assign, ast.For, ast.AsyncFor, ast.comprehension)

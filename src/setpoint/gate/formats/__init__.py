@@ -1,0 +1,1 @@
+"""GATE: files that are no Python: how JSON, YAML, TOML, settings and notebooks are read."""
