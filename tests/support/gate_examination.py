@@ -1,7 +1,7 @@
 """The examination of the gate: a corpus of forms, and how many of them the gate judges rightly.
 
-The corpus (``tests/gate/corpus/*.toml``) was written from the forms, not from the rules. Each case is a small file that
-the gate is really run over, with what a person would expect it to say:
+The corpus (``tests/gate/corpus/*.toml``) was written from the forms, not from the rules. Each case is a
+small file that the gate is really run over, with what a person would expect it to say:
 
 * ``finds`` lists ``LINE NAME``: the gate must say it; ``|`` parts spellings of the name, ``*`` is any name,
   `` / `` parts places of which one is enough; an empty list means that it must say nothing;
