@@ -35,7 +35,9 @@ def list_accounts(as_json: Json = False) -> None:
 
     Example: `setpoint accounts list`
     """
-    rows = _as_owner(lambda owner: owner.fetch_all("read_accounts"))
+    from setpoint.serve.access.accounts import list_accounts as read_accounts
+
+    rows = _as_owner(read_accounts)
     if as_json:
         print_json(rows)
         return
@@ -43,11 +45,11 @@ def list_accounts(as_json: Json = False) -> None:
         ("account", "roles", "logs in with", "last login", "state"),
         (
             (
-                row["name"],
-                ", ".join(row["roles"]) or "none",
-                "password" if row["has_password"] else "a provider" if row["issuer"] else "-",
-                _instant(row["last_login_at"]),
-                "disabled" if row["disabled_at"] else "",
+                row.name,
+                ", ".join(row.roles) or "none",
+                "password" if row.has_password else "a provider" if row.issuer else "-",
+                _instant(row.last_login_at),
+                "disabled" if row.disabled_at else "",
             )
             for row in rows
         ),
@@ -60,7 +62,9 @@ def add(name: Name, role: Roles = None, as_json: Json = False) -> None:
 
     Example: `setpoint accounts add ada --role config_write`
     """
-    _as_owner(lambda owner: owner.execute("create_account", name=name, roles=list(role or []), remote=_HERE))
+    from setpoint.serve.access.accounts import create_account
+
+    _as_owner(lambda owner: create_account(owner, name, role or [], remote=_HERE))
     _say_account(name, as_json=as_json)
 
 
@@ -123,9 +127,9 @@ def link(
 
     Example: `setpoint accounts link ada --issuer "$SETPOINT_OIDC_ISSUER" --subject 248289761001`
     """
-    _as_owner(
-        lambda owner: owner.execute("link_identity", name=name, issuer=issuer, subject=subject, remote=_HERE)
-    )
+    from setpoint.serve.access.accounts import link_identity
+
+    _as_owner(lambda owner: link_identity(owner, name, issuer=issuer, subject=subject, remote=_HERE))
     _say_account(name, as_json=as_json)
 
 
@@ -139,8 +143,10 @@ def provider(
 
     Example: `setpoint accounts provider "$SETPOINT_OIDC_ISSUER" --role viewer --role config_write`
     """
+    from setpoint.serve.access.accounts import believe_provider
+
     given = sorted(set(role or []))
-    _as_owner(lambda owner: owner.execute("believe_provider", issuer=issuer, roles=given))
+    _as_owner(lambda owner: believe_provider(owner, issuer, given))
     if as_json:
         print_json({"issuer": issuer, "roles": given})
     else:
@@ -153,7 +159,9 @@ def list_tokens(as_json: Json = False) -> None:
 
     Example: `setpoint tokens list`
     """
-    rows = _as_owner(lambda owner: owner.fetch_all("read_tokens", after=None, limit=None))
+    from setpoint.serve.access.accounts import list_tokens as read_tokens
+
+    rows = _as_owner(read_tokens)
     if as_json:
         print_json(rows)
         return
@@ -161,14 +169,14 @@ def list_tokens(as_json: Json = False) -> None:
         ("id", "account", "label", "roles", "expires", "last used", "from", "state"),
         (
             (
-                row["id"],
-                row["account"],
-                row["label"],
-                ", ".join(row["roles"]) or "none",
-                _instant(row["expires_at"]),
-                _instant(row["last_used_at"]),
-                row["last_used_from"] or "",
-                "revoked" if row["revoked_at"] else "",
+                row.id,
+                row.account,
+                row.label,
+                ", ".join(row.roles) or "none",
+                _instant(row.expires_at),
+                _instant(row.last_used_at),
+                row.last_used_from or "",
+                "revoked" if row.revoked_at else "",
             )
             for row in rows
         ),
@@ -187,22 +195,17 @@ def create(
 
     Example: `setpoint tokens create trainer --role robot --days 30 --label "nightly sweep"`
     """
+    from setpoint.serve.access.accounts import issue_token
     from setpoint.serve.access.secret import TOKEN, digest, new_secret
 
     secret = new_secret(TOKEN)
-    row = _as_owner(
-        lambda owner: owner.fetch_one(
-            "issue_token",
-            account=account,
-            hash=digest(secret),
-            label=label,
-            roles=role or None,
-            days=days,
-            remote=_HERE,
+    made = _as_owner(
+        lambda owner: issue_token(
+            owner, account, digest(secret), label=label, roles=role or None, days=days, remote=_HERE
         )
     )
     if as_json:
-        print_json({**(row or {}), "token": secret})
+        print_json({**vars(made), "token": secret})
     else:
         out.say(secret)
 
@@ -216,7 +219,9 @@ def revoke(
 
     Example: `setpoint tokens revoke 7`
     """
-    _as_owner(lambda owner: owner.execute("revoke_token", id=number, remote=_HERE))
+    from setpoint.serve.access.accounts import revoke_token
+
+    _as_owner(lambda owner: revoke_token(owner, number, remote=_HERE))
     if as_json:
         print_json({"id": number, "state": "revoked"})
     else:
@@ -235,19 +240,20 @@ def _as_owner(work: Callable[[Transaction], Any]) -> Any:
 
 
 def _change(name: str, *, roles: list[str] | None = None, disabled: bool | None = None) -> None:
-    _as_owner(
-        lambda owner: owner.execute("change_account", name=name, roles=roles, disabled=disabled, remote=_HERE)
-    )
+    from setpoint.serve.access.accounts import change_account
+
+    _as_owner(lambda owner: change_account(owner, name, roles=roles, disabled=disabled, remote=_HERE))
 
 
 def _say_account(name: str, *, as_json: bool) -> None:
-    rows = _as_owner(lambda owner: owner.fetch_all("read_accounts"))
-    row = next(row for row in rows if row["name"] == name)
+    from setpoint.serve.access.accounts import read_account
+
+    row = _as_owner(lambda owner: read_account(owner, name))
     if as_json:
         print_json(row)
     else:
-        state = ", disabled" if row["disabled_at"] else ""
-        out.say(f"{name}: {', '.join(row['roles']) or 'no role'}{state}")
+        state = ", disabled" if row.disabled_at else ""
+        out.say(f"{name}: {', '.join(row.roles) or 'no role'}{state}")
 
 
 def _instant(at: Any) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.change.identity import os_account
 from setpoint.errors import ForbiddenError, SetpointError
+from setpoint.serve.access import accounts
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.store.database import Database
 from setpoint.store.ownership import owner_transaction
@@ -51,8 +52,8 @@ def one_time_login(settings: Settings, account: str = FIRST_ADMIN) -> tuple[str,
     with as_owner(settings) as transaction:
         if account == FIRST_ADMIN:
             _require_account(transaction, account, "admin")
-        row = transaction.fetch_one("issue_once", account=account, hash=digest(secret), remote=REMOTE)
-    return secret, (row or {})["expires_at"]
+        expires_at = accounts.issue_once(transaction, account, digest(secret), remote=REMOTE)
+    return secret, expires_at
 
 
 def robot_token(settings: Settings, account: str, label: str) -> tuple[int, str]:
@@ -64,22 +65,16 @@ def robot_token(settings: Settings, account: str, label: str) -> tuple[int, str]
     secret = new_secret(TOKEN)
     with as_owner(settings) as transaction:
         _require_account(transaction, account, "robot")
-        row = transaction.fetch_one(
-            "issue_token",
-            account=account,
-            hash=digest(secret),
-            label=label,
-            roles=None,
-            days=1,
-            remote=REMOTE,
+        token = accounts.issue_token(
+            transaction, account, digest(secret), label=label, roles=None, days=1, remote=REMOTE
         )
-    return (row or {})["id"], secret
+    return token.id, secret
 
 
 def revoke_token(settings: Settings, number: int) -> None:
     """End a token at once; errors as ``owner_transaction``."""
     with as_owner(settings) as transaction:
-        transaction.execute("revoke_token", id=number, remote=REMOTE)
+        accounts.revoke_token(transaction, number, remote=REMOTE)
 
 
 def _explain(problem: SetpointError, login: str) -> None:
@@ -89,5 +84,5 @@ def _explain(problem: SetpointError, login: str) -> None:
 
 def _require_account(transaction: Transaction, name: str, role: str) -> None:
     """Make an account with one role when it is missing; one that exists is left as it is."""
-    if name not in {row["name"] for row in transaction.fetch_all("read_accounts")}:
-        transaction.execute("create_account", name=name, roles=[role], remote=REMOTE)
+    if name not in {account.name for account in accounts.list_accounts(transaction)}:
+        accounts.create_account(transaction, name, [role], remote=REMOTE)

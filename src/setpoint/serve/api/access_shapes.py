@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from setpoint.serve.access.accounts import Role
 from setpoint.serve.access.passwords import LONGEST
 from setpoint.serve.models import Shape
 from setpoint.serve.routes import Body
 
-Role = Literal["viewer", "config_write", "approver", "admin", "robot"]
 NewName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$", description="Lower case.")]
 Password = Annotated[str, Field(max_length=LONGEST)]
 
@@ -95,25 +95,6 @@ class CreatedShape(Shape):
     roles: list[Role]
 
 
-class AccountShape(CreatedShape):
-    """An account, without its password."""
-
-    has_password: bool
-    issuer: str | None
-    subject: str | None
-    created_at: datetime
-    created_by: str
-    disabled_at: datetime | None
-    last_login_at: datetime | None
-
-
-class AccountsShape(Shape):
-    """Every account, by name."""
-
-    items: list[AccountShape]
-    next: str | None
-
-
 class OnceShape(Shape):
     """A one-time login; told here and never again."""
 
@@ -130,45 +111,3 @@ class IssuedShape(Shape):
     label: str
     expires_at: datetime
     token: str
-
-
-class TokenShape(Shape):
-    """A token, without its secret."""
-
-    id: int
-    account: str
-    label: str
-    roles: list[Role]
-    created_at: datetime
-    created_by: str
-    expires_at: datetime
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-    last_used_from: str | None
-
-
-class TokensShape(Shape):
-    """A page of tokens, the newest first."""
-
-    items: list[TokenShape]
-    next: str | None
-
-
-class NoteShape(Shape):
-    """One line of the access log."""
-
-    id: int
-    at: datetime
-    event: str
-    account: str
-    remote: str
-    credential: int | None
-    actor: str
-    detail: dict[str, Any]
-
-
-class AuditShape(Shape):
-    """A page of the access log, the newest first."""
-
-    items: list[NoteShape]
-    next: str | None

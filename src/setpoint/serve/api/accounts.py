@@ -6,20 +6,19 @@ idempotency key. Who may do what is judged again in the database, by the caller'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
 from starlette.responses import Response
 
-from setpoint.errors import InvalidError, MissingError
-from setpoint.serve.access import sessions
-from setpoint.serve.access.rules import ACCOUNT, Caller, Principal, Remote, access, csrf_token, public
+from setpoint.errors import InvalidError
+from setpoint.serve.access import accounts, sessions
+from setpoint.serve.access.accounts import AccessNote, Account, Token
+from setpoint.serve.access.rules import ACCOUNT, Caller, Remote, access, csrf_token, public
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.serve.api.access_shapes import (
     AccountChange,
-    AccountShape,
-    AccountsShape,
-    AuditShape,
     CreatedShape,
     Identity,
     IssuedShape,
@@ -30,9 +29,8 @@ from setpoint.serve.api.access_shapes import (
     NewToken,
     OnceShape,
     SessionShape,
-    TokensShape,
 )
-from setpoint.serve.plane import Plane
+from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, write
 from setpoint.serve.routes import Limit, PlaneOf, answers, refusals, router_of
 
@@ -117,10 +115,11 @@ async def set_password(plane: PlaneOf, caller: Caller, remote: Remote, password:
     return Answer(None, 204).response()
 
 
-@router.get("/accounts", summary="Every account", responses=answers(AccountsShape), **access("admin"))
+@router.get("/accounts", summary="Every account", responses=answers(page_shape(Account)), **access("admin"))
 def list_accounts(plane: PlaneOf, caller: Caller) -> Response:
     """List accounts by name."""
-    return Answer({"items": _accounts(plane, caller), "next": None}).response()
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        return Answer({"items": accounts.list_accounts(transaction), "next": None}).response()
 
 
 @router.post(
@@ -136,7 +135,7 @@ def create_account(
     """Make an account; give it a one-time login, link it, or, for a robot, make it a token."""
 
     def work(transaction: Any) -> Answer:
-        transaction.execute("create_account", name=account.name, roles=list(account.roles), remote=remote)
+        accounts.create_account(transaction, account.name, account.roles, remote=remote)
         headers = {"Location": f"/v1/accounts/{account.name}"}
         return Answer({"name": account.name, "roles": sorted(set(account.roles))}, 201, headers)
 
@@ -144,17 +143,18 @@ def create_account(
 
 
 @router.get(
-    "/accounts/{name}", summary="One account", responses=answers(AccountShape, 404), **access("admin")
+    "/accounts/{name}", summary="One account", responses=answers(shape_of(Account), 404), **access("admin")
 )
 def read_account(plane: PlaneOf, caller: Caller, name: AccountName) -> Response:
     """Return an account, without its password."""
-    return Answer(_account(plane, caller, name)).response()
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        return Answer(accounts.read_account(transaction, name)).response()
 
 
 @router.patch(
     "/accounts/{name}",
     summary="Other roles, or disabled",
-    responses=answers(AccountShape, 404, 409),
+    responses=answers(shape_of(Account), 404, 409),
     **access("admin"),
 )
 def change_account(
@@ -163,10 +163,10 @@ def change_account(
     """Change it; what a role or a disabled account allowed is over at once, in sessions and tokens too."""
 
     def work(transaction: Any) -> Answer:
-        roles = None if change.roles is None else list(change.roles)
-        transaction.execute("change_account", name=name, roles=roles, disabled=change.disabled, remote=remote)
-        found = [row for row in transaction.fetch_all("read_accounts") if row["name"] == name]
-        return Answer(found[0])
+        accounts.change_account(
+            transaction, name, roles=change.roles, disabled=change.disabled, remote=remote
+        )
+        return Answer(accounts.read_account(transaction, name))
 
     answer = write(plane, caller, once, work)
     plane.credentials.forget()
@@ -186,7 +186,7 @@ def link_identity(
     """Let that person in as this account; the password and the sessions of another's end."""
 
     def work(transaction: Any) -> Answer:
-        transaction.execute("link_identity", name=name, remote=remote, **identity.model_dump())
+        accounts.link_identity(transaction, name, remote=remote, **identity.model_dump())
         return Answer(None, 204)
 
     answer = write(plane, caller, once, work)
@@ -205,21 +205,21 @@ def give_once(plane: PlaneOf, caller: Caller, remote: Remote, name: AccountName)
     """Return a secret that logs this account in once, within an hour; an earlier one is void."""
     secret = new_secret(ONCE)
     with plane.database.transaction(credential=caller.secret) as transaction:
-        row = transaction.fetch_one("issue_once", account=name, hash=digest(secret), remote=remote) or {}
-    body = {"once": secret, "expires_at": row["expires_at"]}
+        expires_at = accounts.issue_once(transaction, name, digest(secret), remote=remote)
+    body = {"once": secret, "expires_at": expires_at}
     return Answer(body, 201, {"Cache-Control": "no-store"}).response()
 
 
 @router.get(
     "/tokens",
     summary="One's own tokens; an admin sees all",
-    responses=answers(TokensShape),
+    responses=answers(page_shape(Token)),
     **access(*ACCOUNT),
 )
 def list_tokens(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After = None) -> Response:
     """List tokens, the newest first, without their secrets."""
     with plane.database.transaction(credential=caller.secret) as transaction:
-        rows = transaction.fetch_all("read_tokens", after=_number(after), limit=limit + 1)
+        rows = accounts.list_tokens(transaction, after=_number(after), limit=limit + 1)
     return _page(rows, limit)
 
 
@@ -234,16 +234,16 @@ def issue_token(plane: PlaneOf, caller: Caller, remote: Remote, token: NewToken)
     """Return the secret of a new token, once; it expires, and may do no more than its account."""
     secret = new_secret(TOKEN)
     with plane.database.transaction(credential=caller.secret) as transaction:
-        row = transaction.fetch_one(
-            "issue_token",
-            account=token.account or caller.account,
-            hash=digest(secret),
+        made = accounts.issue_token(
+            transaction,
+            token.account or caller.account,
+            digest(secret),
             label=token.label,
-            roles=None if token.roles is None else list(token.roles),
+            roles=token.roles,
             days=token.days,
             remote=remote,
         )
-    body = {**(row or {}), "label": token.label, "token": secret}
+    body = {**vars(made), "label": token.label, "token": secret}
     return Answer(body, 201, {"Cache-Control": "no-store"}).response()
 
 
@@ -253,13 +253,16 @@ def issue_token(plane: PlaneOf, caller: Caller, remote: Remote, token: NewToken)
 def revoke_token(plane: PlaneOf, caller: Caller, remote: Remote, number: Number) -> Response:
     """Revoke one's own, or, as an admin, anybody's; it is refused everywhere at once."""
     with plane.database.transaction(credential=caller.secret) as transaction:
-        transaction.execute("revoke_token", id=number, remote=remote)
+        accounts.revoke_token(transaction, number, remote=remote)
     plane.credentials.forget()
     return Answer(None, 204).response()
 
 
 @router.get(
-    "/audit", summary="Who came in, and who let them", responses=answers(AuditShape), **access("admin")
+    "/audit",
+    summary="Who came in, and who let them",
+    responses=answers(page_shape(AccessNote)),
+    **access("admin"),
 )
 def read_audit(
     plane: PlaneOf,
@@ -269,28 +272,16 @@ def read_audit(
     event: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
     """List logins, uses from new addresses, and what was done to accounts and tokens, newest first."""
-    rows = plane.database.fetch_all(
-        "read_access_log", after=_number(after), account=account, event=event, limit=limit + 1
+    rows = accounts.read_access_log(
+        plane.database, after=_number(after), account=account, event=event, limit=limit + 1
     )
     return _page(rows, limit)
-
-
-def _accounts(plane: Plane, caller: Principal) -> list[dict[str, Any]]:
-    with plane.database.transaction(credential=caller.secret) as transaction:
-        return transaction.fetch_all("read_accounts")
-
-
-def _account(plane: Plane, caller: Principal, name: str) -> dict[str, Any]:
-    for account in _accounts(plane, caller):
-        if account["name"] == name:
-            return account
-    raise MissingError(f"there is no account {name}.", hint="GET /v1/accounts lists them")
 
 
 def _number(after: str | None) -> int | None:
     return None if after is None else int(after)
 
 
-def _page(rows: list[dict[str, Any]], limit: int) -> Response:
+def _page(rows: Sequence[Token | AccessNote], limit: int) -> Response:
     items = rows[:limit]
-    return Answer({"items": items, "next": str(items[-1]["id"]) if len(rows) > limit else None}).response()
+    return Answer({"items": items, "next": str(items[-1].id) if len(rows) > limit else None}).response()

@@ -1,0 +1,168 @@
+"""SERVE: accounts, tokens and the access log: the records that doors show, and what doors do to them.
+
+Guarantees: who may see or do what is judged in the database, by the credential of the transaction, or
+because it is the owner's. A secret is never read back, for only its hash is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from setpoint.errors import MissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from setpoint.store.database import Database, Transaction
+
+Role = Literal["viewer", "config_write", "approver", "admin", "robot"]
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account, without its password."""
+
+    name: str
+    roles: list[Role]
+    has_password: bool
+    issuer: str | None
+    subject: str | None
+    created_at: datetime
+    created_by: str
+    disabled_at: datetime | None
+    last_login_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token, without its secret."""
+
+    id: int
+    account: str
+    label: str
+    roles: list[Role]
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    last_used_from: str | None
+
+
+@dataclass(frozen=True)
+class AccessNote:
+    """One line of the access log."""
+
+    id: int
+    at: datetime
+    event: str
+    account: str
+    remote: str
+    credential: int | None
+    actor: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """A token that was just made."""
+
+    id: int
+    account: str
+    roles: list[Role]
+    expires_at: datetime
+
+
+def list_accounts(reader: Transaction) -> list[Account]:
+    """Return every account, by name; for an admin or the owner of the tables."""
+    return [Account(**row) for row in reader.fetch_all("read_accounts")]
+
+
+def read_account(reader: Transaction, name: str) -> Account:
+    """Return one account.
+
+    Raises:
+        MissingError: there is none of this name.
+    """
+    for account in list_accounts(reader):
+        if account.name == name:
+            return account
+    raise MissingError(f"there is no account {name}.", hint="GET /v1/accounts lists them")
+
+
+def create_account(writer: Transaction, name: str, roles: Iterable[str], *, remote: str) -> None:
+    """Make an account; it cannot log in yet."""
+    writer.execute("create_account", name=name, roles=list(roles), remote=remote)
+
+
+def change_account(
+    writer: Transaction,
+    name: str,
+    *,
+    roles: Iterable[str] | None = None,
+    disabled: bool | None = None,
+    remote: str,
+) -> None:
+    """Give an account other roles, disable or enable it; None leaves it as it is."""
+    given = None if roles is None else list(roles)
+    writer.execute("change_account", name=name, roles=given, disabled=disabled, remote=remote)
+
+
+def link_identity(writer: Transaction, name: str, *, issuer: str, subject: str, remote: str) -> None:
+    """Let a person of an identity provider in as this account."""
+    writer.execute("link_identity", name=name, issuer=issuer, subject=subject, remote=remote)
+
+
+def believe_provider(writer: Transaction, issuer: str, roles: list[str]) -> None:
+    """Believe a provider about people, who may bring these roles; for the owner of the tables."""
+    writer.execute("believe_provider", issuer=issuer, roles=roles)
+
+
+def issue_once(writer: Transaction, account: str, secret_hash: bytes, *, remote: str) -> datetime:
+    """Keep a one-time login by its hash, and return until when it holds; an earlier one is void."""
+    row = writer.fetch_one("issue_once", account=account, hash=secret_hash, remote=remote) or {}
+    until: datetime = row["expires_at"]
+    return until
+
+
+def issue_token(
+    writer: Transaction,
+    account: str,
+    secret_hash: bytes,
+    *,
+    label: str,
+    roles: Iterable[str] | None,
+    days: int,
+    remote: str,
+) -> IssuedToken:
+    """Keep a token by its hash; roles that are None are all of the account."""
+    row = writer.fetch_one(
+        "issue_token",
+        account=account,
+        hash=secret_hash,
+        label=label,
+        roles=None if roles is None else list(roles),
+        days=days,
+        remote=remote,
+    )
+    return IssuedToken(**(row or {}))
+
+
+def revoke_token(writer: Transaction, number: int, *, remote: str) -> None:
+    """End a token at once."""
+    writer.execute("revoke_token", id=number, remote=remote)
+
+
+def list_tokens(reader: Transaction, *, limit: int | None = None, after: int | None = None) -> list[Token]:
+    """Return the caller's tokens, or all for an admin or the owner, newest first, below an id."""
+    return [Token(**row) for row in reader.fetch_all("read_tokens", after=after, limit=limit)]
+
+
+def read_access_log(
+    reader: Database, *, limit: int, after: int | None, account: str | None, event: str | None
+) -> list[AccessNote]:
+    """Return what happened at the doors, newest first, below an id; a filter that is None means all."""
+    rows = reader.fetch_all("read_access_log", after=after, account=account, event=event, limit=limit)
+    return [AccessNote(**row) for row in rows]
