@@ -43,8 +43,8 @@ OPERATIONS = {
 }
 #: Modules that write no document, change or policy: they read, judge, or write files.
 APART = {
-    "changes", "documents", "drill", "drill_typo", "editable_text", "folder", "forms", "history", "identity",
-    "impact", "invariants", "patch", "restore_probe", "verification",
+    "changes", "documents", "drill", "drill_typo", "editable_text", "explanation", "folder", "forms",
+    "history", "identity", "impact", "invariants", "patch", "restore_probe", "verification",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
 READS = {
@@ -54,7 +54,7 @@ READS = {
     "decisions.amended", "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
     "policies.parse_duration", "proposals.affected_contexts", "proposals.check_scope",
-    "proposals.resolved", "proposals.validate", "seeding.plan_seed",
+    "proposals.resolved", "restore.rehearse", "proposals.validate", "seeding.plan_seed",
     "seeding.register_catalogues",
     "break_glass.sql: file_post_mortem", "break_glass.sql: note_probe", "break_glass.sql: record_drill",
     "break_glass.sql: record_validation",

@@ -164,7 +164,7 @@ def test_a_change_of_an_overlay_finds_the_runs_that_trained_with_it(story):
         (revision,) = {layer["revision"] for layer in contexts_of(database, story.run)["symbol=BTCUSDC"]}
         later = database.fetch_all("runs_of_revisions", scope="symbol=BTCUSDC", after=revision, up_to=10**6)
 
-    assert [(run["id"], run["keys"]) for run in impact.runs] == [(story.run, ["CVN_HPO_XGB_5M_MAX_DEPTH"])]
+    assert [(run.id, run.keys) for run in impact.runs] == [(story.run, ("CVN_HPO_XGB_5M_MAX_DEPTH",))]
     assert [run["id"] for run in pinned_btc] == [story.run]
     assert later == []
 

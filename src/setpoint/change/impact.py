@@ -7,9 +7,11 @@ trials that became results. Changes nothing; says nothing about runs that pinned
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping  # noqa: TC003 - the API's models are made of these annotations
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - as above
 from math import log
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.change.documents import Document, read_documents, typed
 from setpoint.change.proposals import affected_contexts, resolved
@@ -17,8 +19,6 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from setpoint.change.changes import Change
     from setpoint.declare.catalogue import Catalogues, Declared
     from setpoint.declare.parameters import Scalar
@@ -60,11 +60,8 @@ class RangeImpact:
     #: Best trials of past results, and how many of them the new range does not contain.
     best_trials: int
     outside: int
-
-    @property
-    def outside_share(self) -> float | None:
-        """The share of past best trials outside; None when there are none."""
-        return self.outside / self.best_trials if self.best_trials else None
+    #: The share of past best trials outside; None when there are none.
+    outside_share: float | None
 
 
 @dataclass(frozen=True)
@@ -76,31 +73,24 @@ class ContextImpact:
 
 
 @dataclass(frozen=True)
+class RunImpact:
+    """A run that used values a change replaces, with their keys."""
+
+    id: str
+    started_at: datetime
+    state: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Impact:
     """What a change would touch."""
 
-    #: ``id``, ``state``, ``started_at`` and ``keys`` of each run, newest first.
-    runs: tuple[dict[str, Any], ...]
+    #: Newest first.
+    runs: tuple[RunImpact, ...]
     #: Every context that the scope takes part in, as far as documents tell them apart.
     contexts: tuple[ContextImpact, ...]
     ranges: tuple[RangeImpact, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as one JSON document."""
-        ranges = [
-            {
-                **asdict(found),
-                "old": found.old._asdict() if found.old else None,
-                "new": found.new._asdict() if found.new else None,
-                "outside_share": found.outside_share,
-            }
-            for found in self.ranges
-        ]
-        return {
-            "runs": list(self.runs),
-            "contexts": [asdict(found) for found in self.contexts],
-            "ranges": ranges,
-        }
 
 
 def impact_of(reader: Database | Transaction, catalogues: Catalogues, change: Change) -> Impact:
@@ -109,7 +99,10 @@ def impact_of(reader: Database | Transaction, catalogues: Catalogues, change: Ch
         return Impact((), (), ())
     before, after = _documents(reader, catalogues, change)
     return Impact(
-        runs=tuple(reader.fetch_all("runs_that_used", id=change.id)),
+        runs=tuple(
+            RunImpact(**{**row, "keys": tuple(row["keys"])})
+            for row in reader.fetch_all("runs_that_used", id=change.id)
+        ),
         contexts=tuple(_contexts(catalogues, before, after, change)),
         ranges=tuple(_ranges(reader, catalogues, before, after, change)),
     )
@@ -174,7 +167,9 @@ def _range(
     place = _place(catalogues, catalogues.keys[key])
     rows = reader.fetch_all("best_trial_values", **place, scope=scope) if place else []
     outside = sum(row["trials"] for row in rows if new is None or not new.contains(row["value"]))
-    return RangeImpact(key, old, new, lost_share(old, new), sum(row["trials"] for row in rows), outside)
+    trials = sum(row["trials"] for row in rows)
+    share = outside / trials if trials else None
+    return RangeImpact(key, old, new, lost_share(old, new), trials, outside, share)
 
 
 def bounds_of(values: Mapping[str, Scalar], key: str) -> Bounds | None:

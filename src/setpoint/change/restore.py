@@ -8,13 +8,22 @@ hashes that the database computed. Refuses a revision of another scope.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
+from setpoint.change.changes import State  # noqa: TC001 - the API's models are made of these annotations
 from setpoint.change.documents import read_documents, typed
-from setpoint.change.history import diff_revisions, read_revision, read_revision_of
+from setpoint.change.history import diff_revisions, list_revisions, read_revision, read_revision_of
 from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply, validate
+from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, parse_text
-from setpoint.errors import InvalidValue, StaleRevision, UnknownKey
+from setpoint.errors import (
+    InvalidError,
+    InvalidValue,
+    StaleRevision,
+    UnavailableError,
+    UnknownKey,
+    UnknownScope,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +32,33 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
     from setpoint.store.database import Transaction
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """A key of the source that today's catalogues do not declare, or whose value they refuse."""
+
+    key: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class RestoreOutcome:
+    """The proof of a restore: what was brought back, what stood before, and whether both are equal."""
+
+    scope: str
+    dry_run: bool
+    source_revision: int
+    source_hash: str
+    hash_before: str
+    hash_after: str
+    equal: bool
+    revision: int | None
+    change: int | None
+    state: State | Literal["dry_run"]
+    edits: tuple[Edit, ...]
+    unfit: tuple[Unfit, ...]
+    runs_affected: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -48,22 +84,51 @@ class RestoreProof:
         """True when the document is again, byte for byte, the source's."""
         return self.hash_after == self.source_hash
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as one JSON document; ``revision`` and ``change`` are null where none was made."""
+    @property
+    def outcome(self) -> RestoreOutcome:
+        """What was proven, for whoever asked; ``revision`` and ``change`` are None where none was made."""
         made = self.made
-        return {
-            "scope": self.scope,
-            "source_revision": self.source_revision,
-            "source_hash": self.source_hash,
-            "hash_before": self.hash_before,
-            "hash_after": self.hash_after,
-            "equal": self.equal,
-            "revision": made.revision if made else None,
-            "change": made.change.id if made else None,
-            "edits": [edit._asdict() for edit in self.edits],
-            "unfit": [{"key": key, "problem": problem} for key, problem in self.unfit],
-            "runs_affected": list(self.runs_affected),
-        }
+        return RestoreOutcome(
+            scope=self.scope,
+            dry_run=made is None,
+            source_revision=self.source_revision,
+            source_hash=self.source_hash,
+            hash_before=self.hash_before,
+            hash_after=self.hash_after,
+            equal=self.equal,
+            revision=made.revision if made else None,
+            change=made.change.id if made else None,
+            state=made.change.state if made else "dry_run",
+            edits=self.edits,
+            unfit=tuple(Unfit(key, problem) for key, problem in self.unfit),
+            runs_affected=self.runs_affected,
+        )
+
+
+def rehearse(transaction: Transaction, catalogues: Catalogues) -> int:
+    """Rehearse bringing the newest revision's predecessor back, without writing; returns which one.
+
+    Raises:
+        UnavailableError: a restore could not be judged and written now; says why.
+    """
+    may = transaction.fetch_one("can_restore") or {}
+    if not (may.get("writable") and may.get("allowed")):
+        why = "the role of the plane may not make changes" if may.get("writable") else "it takes no writes"
+        raise UnavailableError(f"the database cannot restore: {why}.", hint="tell an operator")
+    newest = list_revisions(transaction, scope=GLOBAL_SCOPE, limit=2)
+    if not newest:
+        raise UnavailableError(
+            "there is no revision to restore yet.", hint="seed it with `setpoint seed --apply`"
+        )
+    source = newest[-1].revision
+    proposal = Proposal(scope=GLOBAL_SCOPE, reason="rehearsal", restores=source)
+    try:
+        restore(transaction, catalogues, proposal, dry_run=True, skip_unfit=True)
+    except InvalidError:
+        pass  # it is judged, and would be refused: that is restore at work
+    except UnknownScope as lost:
+        raise UnavailableError("the global document is missing.", hint=lost.hint) from None
+    return source
 
 
 def restore(

@@ -81,6 +81,11 @@ def anchor_of(database: Database) -> Anchor:
     return Anchor(head["id"], head["chain"], datetime.now(UTC).isoformat(timespec="seconds"))
 
 
+def newest_revision(database: Database) -> int:
+    """Return the newest revision of any scope; 0 before the first."""
+    return int(_head(database)["id"])
+
+
 def departure(database: Database, anchor: Anchor) -> str:
     """Say how history departed from an anchor; empty when the anchored head is still part of it.
 

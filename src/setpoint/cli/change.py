@@ -71,7 +71,7 @@ def show(change: ChangeId, as_json: Json = False) -> None:
         found = read_full_change(opened, change)
         touched = impact_of(opened, catalogues(), read_change(opened, change))
     if as_json:
-        print_json({**vars(found), "impact": touched.as_json()})
+        print_json({**vars(found), "impact": touched})
         return
     out.say(f"change {found.id} of {found.scope}: {found.state} {found.state_reason}")
     out.say(f"by {found.author} ({found.proof}): {found.reason}")
@@ -238,6 +238,6 @@ def impact(change: ChangeId, as_json: Json = False) -> None:
     with database() as opened:
         found = impact_of(opened, catalogues(), read_change(opened, change))
     if as_json:
-        print_json(found.as_json())
+        print_json(found)
     else:
         print_impact(found)

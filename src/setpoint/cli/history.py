@@ -175,7 +175,7 @@ def restore(
         with opened.transaction(author=author_of(opened).name) as transaction:
             proof = bring_back(transaction, system, proposal, dry_run=dry_run, skip_unfit=skip_unfit)
     if as_json:
-        print_json(proof.as_json())
+        print_json(proof.outcome)
     else:
         _print_proof(proof)
     return EXIT_FINDING if dry_run and proof.unfit else EXIT_OK

@@ -22,7 +22,7 @@ def print_impact(found: Impact) -> None:
     _more(len(touched))
     _say(f"runs that used the values: {len(found.runs)}")
     for run in found.runs[:SHOWN]:
-        _say(f"  {run['id']} ({run['state']}): {_listed(run['keys'])}")
+        _say(f"  {run.id} ({run.state}): {_listed(run.keys)}")
     _more(len(found.runs))
     for changed in found.ranges:
         _say(_range(changed))

@@ -7,8 +7,13 @@ Whether a claim stands is judged by the database.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from setpoint.client.plane.connection import Patience, Plane
 from setpoint.errors import SetpointError
+
+if TYPE_CHECKING:
+    from setpoint.store.database import Database
 
 PATH = "/health/restore"
 LIVE = "live"
@@ -25,3 +30,8 @@ def ask_probe(url: str) -> str:
         return f"{problem.code}: {problem.message}"
     is_live = isinstance(answer, dict) and answer.get("status") == LIVE
     return LIVE if is_live else "an answer that is not the probe's"
+
+
+def note_probe(database: Database, *, is_live: bool, said: str) -> None:
+    """Keep what the probe of a plane says, against which a claim that the Console is down is held."""
+    database.execute("note_probe", is_live=is_live, said=said)

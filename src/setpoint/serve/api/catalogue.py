@@ -12,14 +12,13 @@ from starlette.responses import Response
 
 from setpoint.change.documents import pin_snapshot, typed
 from setpoint.change.emergency.break_glass import list_obligations
+from setpoint.change.explanation import Explanation, explain
 from setpoint.client.snapshot import Snapshot
 from setpoint.declare.catalogue import Catalogues, Declared
-from setpoint.declare.document import parse_text
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.api.shapes import (
     CataloguesShape,
     EffectiveShape,
-    ExplainShape,
     KeyShape,
     ObligationsShape,
 )
@@ -88,25 +87,13 @@ def read_key(plane: PlaneOf, key: KeyName, if_none_match: IfNoneMatch = None) ->
 @router.get(
     "/explain/{key}",
     summary="Every layer that has a say in a value",
-    responses=answers(ExplainShape, 404),
+    responses=answers(Explanation, 404),
     **_with_context(access(*ANYONE)),
 )
 def explain_key(request: Request, plane: PlaneOf, key: KeyName) -> Response:
     """Return what each scope of the context says of a key, base first; the last that sets it wins."""
-    plane.catalogues.declared(key)
-    context = context_of(request, plane)
-    rows = {row["scope"]: row for row in plane.database.fetch_all("read_scopes")}
-    layers = []
-    for scope in plane.catalogues.scopes(context):
-        if row := rows.get(scope):
-            value = typed(parse_text(row["text"]), plane.catalogues).get(key)
-            said = {"scope": scope, "revision": row["revision"], "author": row["updated_by"], "value": value}
-            layers.append({**said, "wins": False})
-    setting = [layer for layer in layers if layer["value"] is not None]
-    if setting:
-        setting[-1]["wins"] = True
-    value = setting[-1]["value"] if setting else None
-    return Answer({"key": key, "context": context, "value": value, "layers": layers}).response()
+    found = explain(plane.database, plane.catalogues, context_of(request, plane), key)
+    return Answer(found).response()
 
 
 @router.get(

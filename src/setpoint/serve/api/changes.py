@@ -16,11 +16,10 @@ from setpoint.change import proposals
 from setpoint.change.changes import ChangeSummary, FullChange, State, read_change, read_full_change
 from setpoint.change.changes import list_changes as read_changes
 from setpoint.change.decisions import amended
-from setpoint.change.impact import impact_of
+from setpoint.change.impact import Impact, impact_of
 from setpoint.change.proposals import Proposal, amend
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.api.change_shapes import ImpactShape
 from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, Values, patch_of
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.conditional import entity_tags
@@ -161,14 +160,14 @@ def amend_change(
 @router.get(
     "/changes/{change}/impact",
     summary="What a change would touch",
-    responses=answers(ImpactShape, 404),
+    responses=answers(Impact, 404),
     **access(*ANYONE),
 )
 def read_impact(plane: PlaneOf, change: ChangeId) -> Response:
     """Return the runs that used what it replaces, the contexts it concerns, and the ranges it cuts."""
     with plane.database.transaction() as transaction:
         found = impact_of(transaction, plane.catalogues, read_change(transaction, change))
-    return Answer(found.as_json()).response()
+    return Answer(found).response()
 
 
 def told(

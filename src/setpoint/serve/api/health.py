@@ -8,6 +8,7 @@ from typing import Literal
 from anyio import to_thread
 from starlette.responses import Response
 
+from setpoint.change.verification import newest_revision
 from setpoint.errors import DatabaseUnavailable, SetpointError
 from setpoint.serve.access.rules import public
 from setpoint.serve.models import Shape
@@ -58,5 +59,4 @@ async def ready(plane: PlaneOf) -> Response:
 
 def _newest(database: Database) -> int:
     database.require_current()
-    head = database.fetch_one("read_chain_head") or {}
-    return int(head.get("id", 0))
+    return newest_revision(database)

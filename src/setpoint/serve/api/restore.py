@@ -9,28 +9,24 @@ Source: readiness document, sections 5 and 6; docs/restore-api.md is the specifi
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from anyio import to_thread
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.history import list_revisions
+from setpoint.change.emergency.restore_probe import note_probe as keep_note
 from setpoint.change.proposals import Proposal
-from setpoint.change.restore import RestoreProof, restore
-from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.change.restore import RestoreOutcome, RestoreProof, rehearse, restore
 from setpoint.errors import (
-    InvalidError,
     PreconditionFailed,
     SetpointError,
     StaleRevision,
-    UnavailableError,
-    UnknownScope,
 )
 from setpoint.serve.access.rules import WRITERS, Caller, access, public
 from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, require_current
-from setpoint.serve.api.history_shapes import RestoreHealthShape, RestoreShape
 from setpoint.serve.checks import Check
+from setpoint.serve.models import Shape, shape_of
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import Answer, Once, base_revisions, etag, write
 from setpoint.serve.routes import (
@@ -65,12 +61,21 @@ class Wanted(Body):
     dry_run: bool = Field(default=False, description="Prove what it would do, and write nothing.")
 
 
+class RestoreHealthShape(Shape):
+    """Restore is live: it was rehearsed without writing."""
+
+    status: Literal["live"]
+    restore: str
+    source_revision: int
+    checked_at: datetime
+
+
 @router.post(
     PATH,
     summary="Bring a revision back as a new one",
     responses={
-        **answers(RestoreShape, 404, 409, 412),
-        202: {"model": RestoreShape, "description": "The change waits for approval or its time."},
+        **answers(RestoreOutcome, 404, 409, 412),
+        202: {"model": shape_of(RestoreOutcome), "description": "The change waits for approval or its time."},
     },
     **access(*WRITERS),
 )
@@ -137,41 +142,21 @@ def note_probe(plane: Plane) -> None:
         is_live, said = True, str(_rehearsed(plane)["status"])
     except SetpointError as problem:
         is_live, said = False, problem.message
-    plane.database.execute("note_probe", is_live=is_live, said=said)
+    keep_note(plane.database, is_live=is_live, said=said)
 
 
 def _proven(proof: RestoreProof) -> Answer:
     made = proof.made
-    state = made.change.state if made else "dry_run"
-    body = {**proof.as_json(), "dry_run": made is None, "state": state}
     if made is None:
-        return Answer(body)
+        return Answer(proof.outcome)
     if made.revision is None:
-        return Answer(body, 202, {"Location": f"/v1/changes/{made.change.id}"})
-    return Answer(body, headers={"ETag": etag(made.revision)})
+        return Answer(proof.outcome, 202, {"Location": f"/v1/changes/{made.change.id}"})
+    return Answer(proof.outcome, headers={"ETag": etag(made.revision)})
 
 
 def _rehearsed(plane: Plane) -> dict[str, Any]:
     with plane.database.transaction() as transaction:
-        may = transaction.fetch_one("can_restore") or {}
-        if not (may.get("writable") and may.get("allowed")):
-            why = (
-                "the role of the plane may not make changes" if may.get("writable") else "it takes no writes"
-            )
-            raise UnavailableError(f"the database cannot restore: {why}.", hint="tell an operator")
-        newest = list_revisions(transaction, scope=GLOBAL_SCOPE, limit=2)
-        if not newest:
-            raise UnavailableError(
-                "there is no revision to restore yet.", hint="seed it with `setpoint seed --apply`"
-            )
-        source = newest[-1].revision
-        proposal = Proposal(scope=GLOBAL_SCOPE, reason="rehearsal", restores=source)
-        try:
-            restore(transaction, plane.catalogues, proposal, dry_run=True, skip_unfit=True)
-        except InvalidError:
-            pass  # it is judged, and would be refused: that is restore at work
-        except UnknownScope as lost:
-            raise UnavailableError("the global document is missing.", hint=lost.hint) from None
+        source = rehearse(transaction, plane.catalogues)
     return {
         "status": "live",
         "restore": f"POST {PATH}",

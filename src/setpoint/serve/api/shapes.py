@@ -1,6 +1,6 @@
-"""SERVE: what answers about documents, history and changes look like: the models of the OpenAPI document.
+"""SERVE: what answers about catalogues, effective values and obligations look like.
 
-They describe; the answers are made from rows and sent as our own bytes, so that `1.0` keeps its point.
+All else that is answered is a record of the room that owns the data: see `serve.models`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,6 @@ from setpoint.serve.models import Shape
 from setpoint.serve.routes import Value
 
 Next = str | None
-
-
-class EditShape(Shape):
-    """One difference: `old` is null where nothing was, `new` where nothing is."""
-
-    op: Literal["add", "replace", "remove"]
-    key: str
-    old: Value | None
-    new: Value | None
 
 
 class KeyShape(Shape):
@@ -59,25 +50,6 @@ class CataloguesShape(Shape):
     dimensions: list[str]
     items: list[KeyShape]
     next: Next
-
-
-class LayerShape(Shape):
-    """What one scope says of a key; the last that sets it wins."""
-
-    scope: str
-    revision: int | None
-    author: str
-    value: Value | None
-    wins: bool
-
-
-class ExplainShape(Shape):
-    """Every layer that has a say in one value, base first."""
-
-    key: str
-    context: dict[str, str]
-    value: Value | None
-    layers: list[LayerShape]
 
 
 class EffectiveValueShape(Shape):
