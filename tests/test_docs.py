@@ -244,7 +244,17 @@ def test_a_name_whose_evidence_is_not_there_has_no_state(row):
 def test_module_names_of_the_commands_are_all_assembled():
     """The command line has a module for each name it assembles, so no page misses a command."""
     folder = PACKAGE / "setpoint/cli"
-    shared = {"__init__", "__main__", "app", "reach", "output", "bars", "impact", "doors", "sweep_display"}
+    shared = {
+        "__init__",
+        "__main__",
+        "app",
+        "reach",
+        "output",
+        "bars",
+        "impact",
+        "value_sources",
+        "sweep_display",
+    }
     modules = {path.stem for path in folder.glob("*.py")} - shared
 
     assert modules == set(command_line.MODULES)

@@ -3,9 +3,9 @@
 import pytest
 
 from setpoint.change.proposals import Proposal, open_and_apply
-from setpoint.cli.doors import database_door
 from setpoint.cli.sweep import start
 from setpoint.cli.sweep_display import SweepDisplay
+from setpoint.cli.value_sources import database_door
 from setpoint.train.sweep import Progress
 from support.sweep_home import TINY_SWEEP, seed_tiny
 

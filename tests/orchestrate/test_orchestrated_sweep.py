@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import setpoint
-from setpoint.cli.doors import database_door
+from setpoint.cli.value_sources import database_door
 from setpoint.errors import TrainingError
 from setpoint.orchestrate.sweep import SweepEnd, SweepRequest, plan, require_recorded, start
 from support.sweep_home import seed_tiny, tiny_document

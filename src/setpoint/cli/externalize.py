@@ -114,7 +114,7 @@ def externalize(
 def _project(
     given: Path | None, seeds: Path | None, draft: Path | None, parity: Path | None, scope: str
 ) -> Project:
-    from setpoint.externalize.parity import parity_name
+    from setpoint.externalize.parity_test import parity_name
     from setpoint.externalize.project import Project
     from setpoint.gate.policy.config import find_root, load_config
 

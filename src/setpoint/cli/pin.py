@@ -10,8 +10,8 @@ import typer
 
 from setpoint.change.patch import key_of
 from setpoint.cli.app import Context, Json, app, catalogues, parse_context, settings
-from setpoint.cli.doors import pinned, pinned_set
 from setpoint.cli.output import err, out, print_json, table
+from setpoint.cli.value_sources import pinned, pinned_set
 from setpoint.client.environment import pinned_environment, pinned_set_environment
 from setpoint.client.fallbacks import this_program
 from setpoint.client.hyperparams import Hyperparams

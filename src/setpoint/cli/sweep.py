@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from setpoint.cli.app import Context, Json, app, catalogues, parse_context, say_unused, settings
-from setpoint.cli.doors import open_door
 from setpoint.cli.output import err, print_json
 from setpoint.cli.sweep_display import SweepDisplay, introduce
+from setpoint.cli.value_sources import open_door
 from setpoint.errors import EXIT_OK, SetpointError, SweepRunning, UnknownRun, UsageError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from setpoint.declare.seeds import Seed, Sourced, load_seed_file, seed_text
 from setpoint.errors import InvalidDocument, SetpointError
 from setpoint.externalize.draft_catalogue import draft_text
 from setpoint.externalize.moves import Left, Plan
-from setpoint.externalize.parity import Home, parity_text, row, rows_in
+from setpoint.externalize.parity_test import Home, parity_text, row, rows_in
 from setpoint.externalize.rewrite import rewritten
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from setpoint.change.identity import os_account
 from setpoint.change.invariants import violations
 from setpoint.change.proposals import affected_contexts, resolved
 from setpoint.errors import SetpointError, UnknownRevision, UnknownScope
-from setpoint.store.ownership import owner_transaction
+from setpoint.store.owner_transaction import owner_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

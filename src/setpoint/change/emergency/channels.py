@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.change.identity import os_account
-from setpoint.store.ownership import owner_transaction
+from setpoint.store.owner_transaction import owner_transaction
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -15,7 +15,7 @@ from setpoint.change.exchange.export import check_untouched
 from setpoint.change.exchange.folder import CATALOGUES, HISTORY, Head
 from setpoint.change.identity import os_account
 from setpoint.errors import ConflictError, HashMismatch, InvalidValue, SetpointError
-from setpoint.store.ownership import owner_transaction
+from setpoint.store.owner_transaction import owner_transaction
 
 if TYPE_CHECKING:
     from pathlib import Path

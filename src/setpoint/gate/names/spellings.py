@@ -25,7 +25,7 @@ from setpoint.gate.names.common_words import (
     WRAPPER_STEP,
 )
 from setpoint.gate.names.installed_libraries import CONVENTIONAL, MODULES, Libraries
-from setpoint.gate.names.name_patterns import pattern_of
+from setpoint.gate.names.prefilter import pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from setpoint.errors import ForbiddenError, SetpointError
 from setpoint.serve.access import accounts
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.store.database import Database
-from setpoint.store.ownership import owner_transaction
+from setpoint.store.owner_transaction import owner_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
