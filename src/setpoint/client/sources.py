@@ -36,19 +36,18 @@ def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> 
     catalogues = load_catalogues(settings.catalogues)
     if settings.url and not (settings.snapshot or settings.snapshot_set):
         source = plane_source(context, environ, settings, catalogues)
-        source.events = log = _log(settings)
         with source.plane:
-            return _noted(source.pin().hyperparams, log, settings)
+            return noted(source.pin().hyperparams, source.events, settings)
     snapshots = _here(settings, environ, catalogues)
     # A process that names no context takes whichever it was given; of a set, its base.
     base = dict(snapshots.base.context)
     snapshot = _member(snapshots, {**base, **context} if settings.snapshot_set else base)
     _check_context(context, snapshot)
-    log = _log(settings)
-    return _noted(Hyperparams(snapshot, catalogues, log, this_program(settings.run)), log, settings)
+    log = program_events(settings)
+    return noted(Hyperparams(snapshot, catalogues, log, this_program(settings.run)), log, settings)
 
 
-def _log(settings: Settings) -> EventLog:
+def program_events(settings: Settings) -> EventLog:
     """Return where a program's events go: beside its own log to the plane, when one is set."""
     if not settings.url:
         return EventLog(settings.events)
@@ -57,7 +56,8 @@ def _log(settings: Settings) -> EventLog:
     return program_log(settings)
 
 
-def _noted(hyperparams: Hyperparams, log: EventLog, settings: Settings) -> Hyperparams:
+def noted(hyperparams: Hyperparams, log: EventLog, settings: Settings) -> Hyperparams:
+    """Return the values, having noted for the plane, when one is set, that this program pinned them."""
     if settings.url:
         from setpoint.client.plane.courier import note_pinned  # noqa: PLC0415 - see the module
 
@@ -76,14 +76,17 @@ def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping
         from setpoint.client.plane.connection import Plane  # noqa: PLC0415 - see the module
         from setpoint.client.plane.snapshot_sets import pin_set_from  # noqa: PLC0415 - see the module
 
+        log = program_events(settings)
         with Plane.from_settings(settings) as plane:
-            return pin_set_from(plane, asked, catalogues, settings, environ)
+            values = pin_set_from(plane, asked, catalogues, settings, environ, events=log)
+        noted(values.base, log, settings)
+        return values
     snapshots = _here(settings, environ, catalogues)
     for context in asked:
         _member(snapshots, {**snapshots.base.context, **context})
-    log = _log(settings)
+    log = program_events(settings)
     values = HyperparamsSet(snapshots, catalogues, log, this_program(settings.run))
-    _noted(values.base, log, settings)
+    noted(values.base, log, settings)
     return values
 
 
@@ -124,7 +127,9 @@ def plane_source(
     from setpoint.client.plane.snapshots import PlaneSource  # noqa: PLC0415 - see the module
 
     catalogues.scopes(context)
-    return PlaneSource(Plane.from_settings(settings, patience), context, catalogues, settings, environ)
+    plane = Plane.from_settings(settings, patience)
+    events = program_events(settings)
+    return PlaneSource(plane, context, catalogues, settings, environ, events=events)
 
 
 def _check_context(context: Mapping[str, str], snapshot: Snapshot) -> None:

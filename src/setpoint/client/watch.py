@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.client.plane.change_listener import ChangeListener
 from setpoint.client.plane.pace import Pace, jittered_s
 from setpoint.client.plane.snapshots import client_id, host
-from setpoint.client.sources import plane_source
+from setpoint.client.sources import noted, plane_source
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError, UnavailableError, UsageError
 from setpoint.observe.events import PlaneBack, PlaneLost, SnapshotRefused, SnapshotSwitched
@@ -252,6 +252,7 @@ def start_watch(context: Mapping[str, str], environ: Mapping[str, str], run: str
     except BaseException:
         source.plane.close()
         raise
+    noted(held.hyperparams, source.events, settings)
     return Watch(source, held, run, Pace(poll_s=poll_s))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from setpoint.client.plane.connection import Plane
 from setpoint.client.plane.snapshot_sets import pin_set_from
-from setpoint.client.sources import plane_source
+from setpoint.client.sources import plane_source, program_events
 from setpoint.train.reporting import PATIENCE, PlaneRecorder
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def plane_door(catalogues: Catalogues, settings: Settings) -> Iterator[Door]:
             return source.pin().hyperparams.snapshot
 
     def pin_set_over_http(contexts: Sequence[dict[str, str]]) -> SnapshotSet:
-        return pin_set_from(plane, contexts, catalogues, settings, os.environ).snapshots
+        return pin_set_from(
+            plane, contexts, catalogues, settings, os.environ, events=program_events(settings)
+        ).snapshots
 
     with Plane.from_settings(settings) as plane, Plane.from_settings(settings, PATIENCE) as reporting:
         yield Door("plane", pin_over_http, pin_set_over_http, PlaneRecorder(reporting, settings.home))

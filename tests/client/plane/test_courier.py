@@ -1,11 +1,13 @@
 """A program's events reach its plane: sent while it runs or when it ends, else by the next process."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
 from setpoint.record.fallbacks import fallback_share
+from support.documents import write_document
 from support.planes import credential, open_accounts
 
 PROGRAM = """
@@ -16,6 +18,18 @@ for _ in range(7):
 print("done")
 """
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
+READ = 'hp.resolve("xgb", "5m", "gamma", fallback=0.5)'
+#: How a program may come to values of a plane that lacks a key, and fall back; each says so to the plane.
+DOORS = {
+    "pin": f"hp = setpoint.pin()\n{READ}",
+    "pin_set": f"hp = setpoint.pin_set([{{'symbol': 'BTCUSDC'}}]).base\n{READ}",
+    "watch": f"hp = setpoint.watch()\n{READ}\nhp.close()",
+    "openfeature": """\
+from openfeature import api
+from setpoint.client.adapters.openfeature import SetpointProvider
+api.set_provider_and_wait(SetpointProvider())
+api.get_client().get_float_value("CVN_HPO_XGB_5M_GAMMA", 0.5)""",
+}
 
 
 @pytest.fixture
@@ -58,6 +72,18 @@ def test_a_program_delivers_what_it_said_and_that_it_began(program, seeded):
     assert [row["name"] for row in rows] == ["process_pinned", "hpo_fallback_applied", "hpo_fallback_summary"]
     assert rows[2]["fields"]["calls"] == "7"
     assert f" event_id={rows[1]['fields']['event_id']} " in done.stderr
+    assert fallback_share(seeded, run="nightly-1").keys == {GAMMA: 1}
+    assert program.spools() == []
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_of_the_client_tells_the_plane(program, seeded, door):
+    """Whichever call gives a program its values: that it began, and that it fell back, reach the plane."""
+    document = json.loads(seeded.fetch_one("read_scope", scope="global")["text"])
+    del document[GAMMA]
+    write_document(seeded, json.dumps(document))
+    program(text=f"import setpoint\n{DOORS[door]}\n", SETPOINT_SNAPSHOT="", SETPOINT_RUN="nightly-1")
+
     assert fallback_share(seeded, run="nightly-1").keys == {GAMMA: 1}
     assert program.spools() == []
 

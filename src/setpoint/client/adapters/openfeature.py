@@ -25,9 +25,8 @@ from openfeature.hook import Hook
 from openfeature.provider import AbstractProvider, Metadata
 
 from setpoint.client.fallbacks import Fallbacks, parts_of, this_program
-from setpoint.client.sources import load_hyperparams
+from setpoint.client.sources import load_hyperparams, program_events
 from setpoint.errors import InvalidContext, InvalidValue, MissingError, SetpointError, UnavailableError
-from setpoint.observe.events import EventLog
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class SetpointProvider(AbstractProvider):
         self._environ = os.environ if environ is None else environ
         self._hyperparams: Hyperparams | None = None
         given = Settings.from_environ(self._environ)
-        self._fallbacks = Fallbacks(EventLog(given.events), this_program(given.run))
+        self._fallbacks = Fallbacks(program_events(given), this_program(given.run))
         #: How often each key's default was handed out instead of a value.
         self.fallbacks = self._fallbacks.counts
 

@@ -35,6 +35,8 @@ def pin_set_from(
     catalogues: Catalogues,
     settings: Settings,
     environ: Mapping[str, str],
+    *,
+    events: EventLog,
 ) -> HyperparamsSet:
     """Return the newest values of several contexts, or aloud the last known good ones.
 
@@ -42,7 +44,7 @@ def pin_set_from(
         PlaneUnavailable: out of reach, and nothing is kept that could be trusted.
         IntegrityError, InvalidContext, ForbiddenError: see ``plane_snapshots``; never papered over.
     """
-    asked, events = with_base(contexts), EventLog(settings.events)
+    asked = with_base(contexts)
     file = place(settings.home, plane.url, asked)
     try:
         answer = plane.request(

@@ -68,10 +68,12 @@ class PlaneSource:
         catalogues: Catalogues,
         settings: Settings,
         environ: Mapping[str, str],
+        *,
+        events: EventLog,
     ) -> None:
         self.plane, self.context = plane, dict(context)
         self._catalogues, self._environ = catalogues, environ
-        self.events = EventLog(settings.events)
+        self.events = events
         self._reader = this_program(settings.run)
         self._file = place(settings.home, plane.url, context)
 
