@@ -6,10 +6,10 @@ MARKET := $(firstword $(SETPOINT_MARKET_DATA) $(wildcard ../shared/market))
 export SETPOINT_MARKET_DATA := $(MARKET)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean lock
+.PHONY: help setup demo test test-long check bench clean lock
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed  ## create the virtual environment .venv with pinned dependencies
 
@@ -26,6 +26,9 @@ demo: setup  ## seed, sweep and judge on real data where there is some; state st
 test: setup  ## the whole test suite
 	$(BIN)/pytest -m "not whole_machine" -n auto --maxprocesses 2 --dist worksteal
 	$(BIN)/pytest -m whole_machine
+
+test-long: setup  ## the long matrices: change control played by hundreds of long random stories
+	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/change/test_state_machine.py
 
 check: setup  ## lint, format, types, dependencies, reference docs, our own gate
 	$(BIN)/ruff check .
