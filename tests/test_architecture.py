@@ -130,6 +130,17 @@ def test_only_settings_reads_our_variables(path):
     assert not any(text in path.read_text(encoding="utf-8") for text in read)
 
 
+def test_what_pins_and_reports_needs_no_engine_of_the_harness():
+    """`pin`, `run` and `explain` work, and start fast, where nothing that trains is installed."""
+    program = (
+        "import sys, setpoint.orchestrate.doors, setpoint.cli.pin, setpoint.cli.value_sources;"
+        "print(sorted({'numpy', 'polars', 'sklearn', 'optuna', 'xgboost'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
+
+
 def file_of(module):
     """Return the file that a module's name stands for, or None where it is none of ours."""
     path = PACKAGE.parent / module.replace(".", "/")

@@ -45,7 +45,7 @@ def database_door(opened: Database, system: Catalogues) -> Door:
     from setpoint.change.identity import author_of
     from setpoint.orchestrate.doors import Door
     from setpoint.record.runs import DatabaseRecorder
-    from setpoint.train.sweep import run_folder
+    from setpoint.train.run_folder import run_folder
 
     return Door(
         "database",

@@ -16,7 +16,8 @@ from setpoint.orchestrate.market_folder import market_folder
 from setpoint.train.exercise import require_read
 from setpoint.train.home_lock import require_alone
 from setpoint.train.plan import make_plan
-from setpoint.train.sweep import begin, run_folder
+from setpoint.train.run_folder import run_folder
+from setpoint.train.sweep import begin
 from setpoint.train.sweep import sweep as train
 from setpoint.train.unit_values import pin_units
 

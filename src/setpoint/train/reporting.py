@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from setpoint.client.plane.connection import Patience
 from setpoint.client.spool import deliver_spool
-from setpoint.train.sweep import run_folder
+from setpoint.train.run_folder import run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

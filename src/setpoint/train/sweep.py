@@ -23,6 +23,7 @@ from setpoint.train.exercise import Exercise, require_in_force
 from setpoint.train.home_lock import hold_home
 from setpoint.train.journal import Journal, unit_of
 from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOTS_FILE, Plan, read_plan
+from setpoint.train.run_folder import run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -69,11 +70,6 @@ def begin(plan: Plan, snapshots: SnapshotSet, home: Path) -> Path:
     write_atomically(folder / SNAPSHOTS_FILE, snapshots.to_json())
     plan.write(folder)
     return folder
-
-
-def run_folder(home: Path, run: str) -> Path:
-    """Return where a run keeps its plan, snapshots, journal and events."""
-    return home / "runs" / run
 
 
 def sweep(

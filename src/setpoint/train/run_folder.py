@@ -1,0 +1,13 @@
+"""TRAIN: where a run lies in a home. Light: what pins and reports asks this too, where nothing trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run_folder(home: Path, run: str) -> Path:
+    """Return where a run keeps its plan, snapshots, journal and events."""
+    return home / "runs" / run
