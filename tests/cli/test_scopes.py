@@ -86,8 +86,8 @@ def test_retiring_twice_is_a_conflict(seeded):
     assert seeded("scope", "retire", "profile=demo", "-r", "no demo", "--yes").code == 5
 
 
-def test_the_policy_that_stands_is_shown(seeded):
-    """A fresh database declares that one person decides, and names those who can approve."""
+def test_the_policy_that_stands_is_shown(seeded, request):
+    """A fresh database declares that one person decides, and names exactly those who can approve."""
     shown = seeded("policy", "show", "--json").json
 
     assert shown["policies"] == [
@@ -95,6 +95,9 @@ def test_the_policy_that_stands_is_shown(seeded):
     ]
     # Roles belong to the whole server: another test of this worker may have made its approvers already.
     assert shown["approvers"] in ([], ["bo", "eve"])
+    names = request.getfixturevalue("approvers")
+    now = seeded("policy", "show", "--json").json["approvers"]
+    assert now == sorted([*shown["approvers"], *names])
     assert "one person decides" in seeded("policy", "show").out
 
 
