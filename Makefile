@@ -6,7 +6,7 @@ MARKET := $(firstword $(SETPOINT_MARKET_DATA) $(wildcard ../shared/market))
 export SETPOINT_MARKET_DATA := $(MARKET)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check bench clean lock
+.PHONY: help setup demo test test-real test-long check bench clean lock
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,9 +23,13 @@ demo: setup  ## seed, sweep and judge on real data where there is some; state st
 	@SETPOINT_HOME=$${SETPOINT_HOME:-$(CURDIR)/.setpoint} $(BIN)/setpoint demo
 
 # First what one core serves, with a worker for each of two cores, then what keeps both busy by itself.
-test: setup  ## the whole test suite
-	$(BIN)/pytest -m "not whole_machine" -n auto --maxprocesses 2 --dist worksteal
-	$(BIN)/pytest -m whole_machine
+# What needs a program that is not ours is a part of its own, which may take longer.
+test: setup  ## every test that needs no program but ours, PostgreSQL and Python
+	$(BIN)/pytest -m "not whole_machine and not real" -n auto --maxprocesses 2 --dist worksteal
+	$(BIN)/pytest -m "whole_machine and not real"
+
+test-real: setup  ## the tests with programs that are not ours: npm's clients, proxies, browsers
+	$(BIN)/pytest -m real
 
 test-long: setup  ## the long matrices: change control played by hundreds of long random stories
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/change/test_state_machine.py

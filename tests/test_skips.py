@@ -4,13 +4,17 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from support.skips import MAY_SKIP, is_declared
 
 TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 CONFTEST = "from support.skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish\n"
 DECLARED = "this machine has so many cores"
 _LITERAL = re.compile(r"""(?:skip\(|reason=|importorskip\()\s*f?(["'])(?P<reason>.*?)\1""")
@@ -45,7 +49,23 @@ def test_an_undeclared_skip_fails_a_run_where_ci_is_set(tmp_path, program, ci, w
 
 def test_what_continuous_integration_runs_sets_ci():
     """`.ci/run` is where the rule holds."""
-    assert "\nexport CI=1\n" in (TESTS.parent / ".ci/run").read_text()
+    assert "\nexport CI=1\n" in (ROOT / ".ci/run").read_text()
+
+
+def test_continuous_integration_runs_each_test_once():
+    """Whatever markers a test carries, exactly one of the parts that `.ci/run` makes selects it."""
+    targets = re.findall(r"^make (test[a-z-]*)$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    rules = re.split(r"\n(?=\S+:)", (ROOT / "Makefile").read_text())
+    lines = [line for rule in rules if rule.partition(":")[0] in targets for line in rule.splitlines()]
+    asked = [re.search(r'-m (?:"(.+?)"|(\S+))', line) for line in lines if "/pytest" in line]
+    parts = [Expression.compile(part[1] or part[2]) for part in asked]
+    pytest_settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    ours = [marker.partition(":")[0] for marker in pytest_settings["markers"]]
+
+    assert {"whole_machine", "real"} <= set(ours)
+    for markers in chain.from_iterable(combinations(ours, size) for size in range(len(ours) + 1)):
+        chosen = [part.evaluate(lambda name, markers=markers, **_: name in markers) for part in parts]
+        assert sum(chosen) == 1, markers
 
 
 def test_every_declared_reason_is_one_that_a_test_gives():

@@ -168,6 +168,7 @@ def javascript(tmp_path_factory):
     return folder
 
 
+@pytest.mark.real
 def test_the_stock_javascript_clients_read_the_same_numbers(javascript, wide, reader):
     """Object.is-equal through the raw client and the web SDK; another context is never answered with 304."""
     asked = {
