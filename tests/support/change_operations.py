@@ -43,14 +43,14 @@ OPERATIONS = {
 }
 #: Modules that write no document, change or policy: they read, judge, or write files.
 APART = {
-    "changes", "documents", "drill", "drill_typo", "editable_text", "explanation", "folder", "forms",
-    "history", "identity", "impact", "invariants", "patch", "restore_probe", "verification",
+    "changes", "documents", "drill", "drill_scenarios", "drill_stage", "drill_typo", "editable_text",
+    "explanation", "folder", "forms", "history", "identity", "impact", "invariants", "obligations", "patch",
+    "restore_probe", "verification",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
 READS = {
-    "break_glass.breaches", "break_glass.emergency_session", "break_glass.file_post_mortem",
-    "break_glass.list_obligations", "break_glass.preview_restore", "break_glass.preview_set",
-    "break_glass.problems_of", "break_glass.reminder", "break_glass.validate", "channels.list_channels",
+    "break_glass.emergency_session", "break_glass.preview_restore", "break_glass.preview_set",
+    "break_glass.problems_of", "break_glass.validate", "channels.list_channels",
     "decisions.amended", "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
     "policies.parse_duration", "proposals.affected_contexts", "proposals.check_scope",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,9 +16,10 @@ from setpoint.declare.document import canonical_text, parse_text
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from setpoint.change.emergency.break_glass import Emergency, Preview, Written
+    from setpoint.change.emergency.obligations import Obligation
     from setpoint.store.database import Transaction
 
 glass = typer.Typer(
@@ -174,7 +175,7 @@ def status(
 
     Example: `setpoint break-glass status`
     """
-    from setpoint.change.emergency.break_glass import breaches, list_obligations
+    from setpoint.change.emergency.obligations import breaches, list_obligations
 
     with database(remind=False) as opened:
         rows = list_obligations(opened, incident or None)
@@ -188,27 +189,27 @@ def status(
             ("obligation", "incident", "kind", "scope", "revision", "due (UTC)", "state", "by"),
             (
                 (
-                    row["id"],
-                    row["incident"],
-                    row["kind"],
-                    row["scope"],
-                    row["revision"],
-                    f"{row['due_at']:%Y-%m-%d %H:%M}",
+                    row.id,
+                    row.incident,
+                    row.kind,
+                    row.scope,
+                    row.revision,
+                    f"{row.due_at:%Y-%m-%d %H:%M}",
                     _state(row),
-                    row["met_by"] or "",
+                    row.met_by or "",
                 )
                 for row in rows
             ),
         )
         for line in breached:
             out.say(f"breached, {line}")
-    return EXIT_FINDING if breached or any(row["overdue"] for row in rows) else EXIT_OK
+    return EXIT_FINDING if breached or any(row.overdue for row in rows) else EXIT_OK
 
 
-def _state(row: Mapping[str, Any]) -> str:
-    if row["met_at"] is not None:
-        return "met" + (" late" if row["met_late"] else "") + (" after a breach" if row["breach"] else "")
-    return " ".join(("OVERDUE",) * row["overdue"] + ("BREACHED",) * bool(row["breach"])) or "open"
+def _state(row: Obligation) -> str:
+    if row.met_at is not None:
+        return "met" + (" late" if row.met_late else "") + (" after a breach" if row.breach else "")
+    return " ".join(("OVERDUE",) * row.overdue + ("BREACHED",) * bool(row.breach)) or "open"
 
 
 @glass.command("post-mortem")
@@ -219,7 +220,7 @@ def post_mortem(
 
     Example: `setpoint break-glass post-mortem --incident INC-42 --url URL`
     """
-    from setpoint.change.emergency.break_glass import file_post_mortem
+    from setpoint.change.emergency.obligations import file_post_mortem
     from setpoint.change.identity import author_of
 
     with database() as opened:

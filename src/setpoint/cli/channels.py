@@ -63,8 +63,7 @@ def list_open(as_json: Json = False) -> None:
     elif not rows:
         out.say("no channel is declared: break-glass is refused until the owner declares one")
     else:
-        table(("channel", "responsible", "declared by", "reason"), (_shown(row) for row in rows))
-
-
-def _shown(row: dict[str, str]) -> tuple[str, str, str, str]:
-    return row["prefix"], row["responsible"], row["declared_by"], row["reason"]
+        table(
+            ("channel", "responsible", "declared by", "reason"),
+            ((row.prefix, row.responsible, row.declared_by, row.reason) for row in rows),
+        )

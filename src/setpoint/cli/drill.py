@@ -78,16 +78,15 @@ def drill(
     chosen = tuple(SCENARIOS) if scenario is Scenario.ALL else (scenario.value,)
     with database() as opened:
         drills = rehearse(settings(), chosen, catalogues, _progress)
-        for played in drills:
-            record(opened, author_of(opened), played)
-    shown = [played.as_json() for played in drills]
+        for one in drills:
+            record(opened, author_of(opened), one)
     if report:
-        _keep("\n".join(("# Break-glass drill", "", *drill_lines(shown))), report)
+        _keep("\n".join(("# Break-glass drill", "", *drill_lines(drills))), report)
     if as_json:
-        print_json(shown)
+        print_json([one.as_json() for one in drills])
     else:
         _print_drills(drills)
-    return EXIT_OK if all(played.outcome == "restored" for played in drills) else EXIT_FINDING
+    return EXIT_OK if all(one.outcome == "restored" for one in drills) else EXIT_FINDING
 
 
 def _print_drills(drills: Sequence[Drill]) -> None:
@@ -97,14 +96,14 @@ def _print_drills(drills: Sequence[Drill]) -> None:
         ("scenario", "what", "outcome", "took", "promised", "problem"),
         (
             (
-                played.scenario,
-                SCENARIOS[played.scenario],
-                played.outcome,
-                f"{played.took_s:.1f} s",
+                one.scenario,
+                SCENARIOS[one.scenario],
+                one.outcome,
+                f"{one.took_s:.1f} s",
                 f"< {PROMISE_S:.0f} s",
-                played.problem,
+                one.problem,
             )
-            for played in drills
+            for one in drills
         ),
     )
 

@@ -194,7 +194,7 @@ def verify(
 
     Example: `setpoint verify --anchor setpoint-anchor.json`
     """
-    from setpoint.change.emergency.break_glass import breaches, list_obligations
+    from setpoint.change.emergency.obligations import breaches, list_obligations
     from setpoint.change.verification import read_anchor
     from setpoint.change.verification import verify as walk
 

@@ -17,6 +17,8 @@ from starlette.concurrency import run_in_threadpool
 
 from setpoint.change.proposals import apply_due
 from setpoint.errors import SetpointError
+from setpoint.serve.access.accounts import forget_credentials
+from setpoint.serve.access.stored_answers import forget_answers
 from setpoint.serve.api.restore import note_probe
 
 if TYPE_CHECKING:
@@ -44,11 +46,11 @@ async def ticking(plane: Plane) -> AsyncIterator[None]:
 
 
 async def _run(plane: Plane, stop: asyncio.Event) -> None:
-    said: dict[int, str] = {}
+    logged: dict[int, str] = {}
     forgotten_at, noted_at = -FORGET_EVERY_S, -NOTE_EVERY_S
     while not stop.is_set():
         try:
-            said = await run_in_threadpool(_apply, plane, said)
+            logged = await run_in_threadpool(_apply, plane, logged)
             if time.monotonic() - forgotten_at > FORGET_EVERY_S:
                 await run_in_threadpool(_forget, plane)
                 forgotten_at = time.monotonic()
@@ -64,14 +66,14 @@ async def _run(plane: Plane, stop: asyncio.Event) -> None:
 
 
 def _forget(plane: Plane) -> None:
-    plane.database.execute("forget_answers")
-    plane.database.execute("forget_credentials")
+    forget_answers(plane.database)
+    forget_credentials(plane.database)
 
 
-def _apply(plane: Plane, said: dict[int, str]) -> dict[int, str]:
+def _apply(plane: Plane, logged: dict[int, str]) -> dict[int, str]:
     """Apply what is due; log an outcome once, for a change that still lacks approvals is due each time."""
     outcomes = dict(apply_due(plane.database, plane.catalogues, ""))
     for change, outcome in outcomes.items():
-        if said.get(change) != outcome:
+        if logged.get(change) != outcome:
             _LOG.info('event=due_change change=%d outcome="%s"', change, outcome.replace('"', "'"))
     return outcomes

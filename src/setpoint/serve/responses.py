@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from setpoint.declare.plain_data import plain
 from setpoint.errors import InvalidError, InvalidValue, PreconditionFailed, PreconditionRequired
+from setpoint.serve.access.stored_answers import StoredAnswer, claim_key, read_answer, store_answer
 from setpoint.serve.conditional import entity_tags, is_known
 
 if TYPE_CHECKING:
@@ -164,30 +165,22 @@ def write(plane: Plane, caller: Principal, once: WriteKey, work: Callable[[Trans
         UnauthenticatedError, ForbiddenError: the database does not know or allow the caller.
     """
     with plane.database.transaction(credential=caller.secret) as transaction:
-        if once.key and (stored := _remembered(transaction, caller, once)):
-            return _response(
-                stored["status"], stored["body"], {**stored["headers"], "Idempotency-Replayed": "true"}
-            )
+        if once.key and (stored := _repeated(transaction, caller, once)):
+            return _response(stored.status, stored.body, {**stored.headers, "Idempotency-Replayed": "true"})
         answer = work(transaction)
         body = "" if answer.body is None else as_json(answer.body)
         if once.key:
-            transaction.execute(
-                "store_answer",
-                account=caller.account,
-                key=once.key,
-                status=answer.status,
-                headers=dict(answer.headers),
-                body=body,
-            )
+            stored = StoredAnswer(once.request_hash, answer.status, answer.headers, body)
+            store_answer(transaction, caller.account, once.key, stored)
     return _response(answer.status, body, answer.headers)
 
 
-def _remembered(transaction: Transaction, caller: Principal, once: WriteKey) -> dict[str, Any] | None:
-    # Waits for a twin that is under way: the primary key lets one of them in.
-    if transaction.execute("claim_key", account=caller.account, key=once.key, request_hash=once.request_hash):
+def _repeated(transaction: Transaction, caller: Principal, once: WriteKey) -> StoredAnswer | None:
+    """Return what was answered to this write before; None when its key is new."""
+    if claim_key(transaction, caller.account, once.key, once.request_hash):
         return None
-    stored = transaction.fetch_one("read_answer", account=caller.account, key=once.key) or {}
-    if stored.get("request_hash") != once.request_hash:
+    stored = read_answer(transaction, caller.account, once.key)
+    if stored is None or stored.request_hash != once.request_hash:
         raise InvalidError(
             "this Idempotency-Key was used for another request.", hint="make a new key for each write"
         )

@@ -11,17 +11,20 @@ from setpoint.change.documents import read_documents
 from setpoint.change.emergency.break_glass import (
     Emergency,
     emergency_session,
-    file_post_mortem,
-    list_obligations,
     preview_restore,
     preview_set,
-    reminder,
     restore,
     set_values,
     validate,
 )
 from setpoint.change.emergency.channels import declare_channel
 from setpoint.change.emergency.forms import post_mortem
+from setpoint.change.emergency.obligations import (
+    file_post_mortem,
+    list_obligations,
+    list_uses,
+    reminder,
+)
 from setpoint.change.identity import os_account
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed
@@ -96,7 +99,7 @@ def revision_of(database, number):
 
 
 def owed(database, kind, incident="INC-7"):
-    return [row for row in list_obligations(database, incident) if row["kind"] == kind]
+    return [row for row in list_obligations(database, incident) if row.kind == kind]
 
 
 def head(database):
@@ -125,10 +128,10 @@ def test_restore_makes_an_ordinary_revision_that_says_what_it_is(broken, setting
 def test_the_use_is_recorded_with_the_approval_and_the_circumstance(broken, settings):
     """Who, on whose word and why the ordinary way could not be taken is kept."""
     write(settings)
-    (use,) = broken.fetch_all("list_break_glass_uses", incident="INC-7")
+    (use,) = list_uses(broken, "INC-7")
 
-    assert (use["approved_by"], use["circumstance"], use["restores"]) == (APPROVAL, "data-damaged", 1)
-    assert (use["person"], use["proof"]) == (os_account(), "os-account")
+    assert (use.approved_by, use.circumstance, use.restores) == (APPROVAL, "data-damaged", 1)
+    assert (use.person, use.proof) == (os_account(), "os-account")
 
 
 def test_psql_takes_the_same_arguments(broken, settings):
@@ -216,7 +219,7 @@ def test_session_cannot_pass_its_write_off_as_an_ordinary_one(broken, settings, 
         "database-login",
         "break-glass",
     )
-    assert owed(broken, "ordinary-write")[0]["met_at"] is None
+    assert owed(broken, "ordinary-write")[0].met_at is None
 
 
 # --- the gate
@@ -387,8 +390,7 @@ def test_use_opens_three_obligations_with_their_deadlines(broken, settings):
     """An ordinary write and a validation within an hour, a post-mortem within a day."""
     write(settings)
     hours = {
-        row["kind"]: (row["due_at"] - row["opened_at"]).total_seconds() / 3600
-        for row in list_obligations(broken)
+        row.kind: (row.due_at - row.opened_at).total_seconds() / 3600 for row in list_obligations(broken)
     }
 
     assert {kind: round(value, 3) for kind, value in hours.items()} == {
@@ -414,13 +416,13 @@ def test_ordinary_write_with_exactly_the_reason_meets_it(broken, settings, catal
         ("tidy up", "break-glass-INC-7 ", "break-glass-INC-77", "Break-glass-INC-7")
     ):
         ordinary(broken, catalogues, reason, value=0.5 + index / 10)
-        assert owed(broken, "ordinary-write")[0]["met_at"] is None
+        assert owed(broken, "ordinary-write")[0].met_at is None
     made = ordinary(broken, catalogues, FIRE.reason, value=1.5)
     (met,) = owed(broken, "ordinary-write")
 
-    assert met["evidence"] == {"change": made.change.id, "revision": made.revision}
-    assert met["met_by"] == "ada"
-    assert not met["met_late"]
+    assert met.evidence == {"change": made.change.id, "revision": made.revision}
+    assert met.met_by == "ada"
+    assert not met.met_late
 
 
 def test_sql_by_hand_is_no_ordinary_write(broken, settings, owner_url):
@@ -431,7 +433,7 @@ def test_sql_by_hand_is_no_ordinary_write(broken, settings, owner_url):
         session.execute("UPDATE ftf_config SET base_env = base_env - %s::text WHERE id = 1", [GAMMA])
 
     assert revision_of(broken, 5)["change_reason"] == FIRE.reason
-    assert owed(broken, "ordinary-write")[0]["met_at"] is None
+    assert owed(broken, "ordinary-write")[0].met_at is None
 
 
 def test_post_mortem_is_filed_by_its_url(broken, settings):
@@ -449,7 +451,7 @@ def test_post_mortem_is_filed_by_its_url(broken, settings):
         file_post_mortem(broken, ADA, "INC-7", "https://wiki.example/again")
 
     (met,) = owed(broken, "post-mortem")
-    assert (met["met_by"], met["evidence"]) == ("ada", {"url": "https://wiki.example/pm"})
+    assert (met.met_by, met.evidence) == ("ada", {"url": "https://wiki.example/pm"})
 
 
 def test_late_is_met_and_stays_visible(broken, settings, owner_url):
@@ -458,7 +460,7 @@ def test_late_is_met_and_stays_visible(broken, settings, owner_url):
     by_hand(owner_url, "UPDATE obligations SET due_at = due_at - interval '2 days'")
 
     assert not file_post_mortem(broken, ADA, "INC-7", "https://wiki.example/pm")
-    assert owed(broken, "post-mortem")[0]["met_late"]
+    assert owed(broken, "post-mortem")[0].met_late
 
 
 def test_validation_of_what_is_sound_meets_the_obligation(broken, settings, catalogues):
@@ -469,8 +471,8 @@ def test_validation_of_what_is_sound_meets_the_obligation(broken, settings, cata
 
     assert found.sound
     assert found.revisions == {4: ()}
-    assert (met["met_by"], met["evidence"]["sound"]) == ("ada", True)
-    assert [row["name"] for row in met["evidence"]["catalogues"]] == ["cvntrade", "cvntrade-training"]
+    assert (met.met_by, met.evidence["sound"]) == ("ada", True)
+    assert [row["name"] for row in met.evidence["catalogues"]] == ["cvntrade", "cvntrade-training"]
     with pytest.raises(MissingError, match="owes no validation"):
         validate(broken, catalogues, ADA, "INC-7")
 
@@ -489,8 +491,8 @@ def test_unsound_write_stays_owed_until_it_is_mended(seeded, settings, catalogue
     (row,) = owed(seeded, "validation")
     assert not found.sound
     assert complaint in found.standing[0]
-    assert row["met_at"] is None
-    assert row["evidence"]["standing"] == list(found.standing)
+    assert row.met_at is None
+    assert row.evidence["standing"] == list(found.standing)
 
     mended = read_documents(seeded, catalogues)["global"].values
     seed = json.loads(revision_text(seeded, 1))
@@ -502,7 +504,7 @@ def test_unsound_write_stays_owed_until_it_is_mended(seeded, settings, catalogue
 
     assert again.sound
     assert again.revisions[3]
-    assert owed(seeded, "validation")[0]["met_at"] is not None
+    assert owed(seeded, "validation")[0].met_at is not None
 
 
 def test_overlays_are_judged_with_what_they_resolve_to(seeded, settings, catalogues):
@@ -525,7 +527,7 @@ def test_validation_over_documents_that_moved_is_not_recorded(broken, settings):
         transaction.fetch_all(
             "record_validation", incident="INC-7", heads={"global": 3}, sound=True, evidence={}
         )
-    assert owed(broken, "validation")[0]["met_at"] is None
+    assert owed(broken, "validation")[0].met_at is None
 
 
 def test_obligations_are_never_removed(broken, settings, owner_url, app_url):
@@ -552,7 +554,7 @@ def test_reminder_counts_what_is_open_and_overdue(broken, settings, owner_url):
         owner_url, "UPDATE obligations SET due_at = now() - interval '1 minute' WHERE kind = 'validation'"
     )
     assert "3 open obligation(s), 1 overdue of INC-7" in reminder(broken)
-    assert list_obligations(broken)[0]["kind"] == "validation"
+    assert list_obligations(broken)[0].kind == "validation"
 
 
 def test_post_mortem_is_filled_in(broken, settings):

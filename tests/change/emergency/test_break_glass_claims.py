@@ -10,14 +10,17 @@ import pytest
 
 from setpoint.change.emergency.break_glass import (
     Emergency,
-    breaches,
     emergency_session,
-    list_obligations,
-    reminder,
     set_values,
 )
 from setpoint.change.emergency.channels import close_channel, declare_channel, list_channels
 from setpoint.change.emergency.forms import post_mortem
+from setpoint.change.emergency.obligations import (
+    breaches,
+    list_obligations,
+    list_uses,
+    reminder,
+)
 from setpoint.change.emergency.restore_probe import LIVE, ask_probe
 from setpoint.change.proposals import Proposal, apply_due, open_and_apply
 from setpoint.errors import ForbiddenError, InvalidValue, MissingError
@@ -48,7 +51,7 @@ def write(database, catalogues, reason, *, scope="global", value=0.25, apply_at=
 
 
 def owed(database, incident="INC-7"):
-    (row,) = [row for row in list_obligations(database, incident) if row["kind"] == "ordinary-write"]
+    (row,) = [row for row in list_obligations(database, incident) if row.kind == "ordinary-write"]
     return row
 
 
@@ -98,8 +101,8 @@ def test_use_records_the_channel_and_whose_word_counts_there(glass, seeded, sett
     with pytest.raises(ForbiddenError):
         glass(value="1.0")
 
-    uses = seeded.fetch_all("list_break_glass_uses", incident="INC-7")
-    assert [(use["channel"], use["responsible"]) for use in uses] == [(CHANNEL, "bo"), (CHANNEL, "eve")]
+    uses = list_uses(seeded, "INC-7")
+    assert [(use.channel, use.responsible) for use in uses] == [(CHANNEL, "bo"), (CHANNEL, "eve")]
     assert list_channels(seeded) == []
 
 
@@ -160,9 +163,9 @@ def test_console_is_not_down_while_a_plane_says_it_restores(glass, seeded, owner
     assert head(seeded) == 2
 
     glass(DOWN._replace(failed="authentication"))
-    (use,) = seeded.fetch_all("list_break_glass_uses", incident="INC-7")
-    assert use["failed"] == "authentication"
-    assert (use["probe"]["asked"], use["probe"]["noted"]["is_live"]) == (None, True)
+    (use,) = list_uses(seeded, "INC-7")
+    assert use.failed == "authentication"
+    assert (use.probe.asked, use.probe.noted.is_live) == (None, True)
     assert "failed: authentication" in post_mortem(seeded, "INC-7")
 
 
@@ -204,9 +207,9 @@ def test_another_reason_breaches_visibly_until_the_right_one_comes(
     made = write(seeded, catalogues, "tidy up")
     status = setpoint_command("break-glass", "status")
 
-    assert owed(seeded)["breach"].items() >= {
-        "revision": made.revision, "change": made.change.id, "person": "ada", "reason": "tidy up",
-    }.items()  # fmt: skip
+    breach = owed(seeded).breach
+    assert (breach.revision, breach.change) == (made.revision, made.change.id)
+    assert (breach.person, breach.reason) == ("ada", "tidy up")
     assert status.code == 1
     assert "BREACHED" in status.out
     said = f"INC-7: global revision {made.revision} by ada says 'tidy up', not 'break-glass-INC-7'"
@@ -217,8 +220,8 @@ def test_another_reason_breaches_visibly_until_the_right_one_comes(
     assert "| breached | 4 |" in post_mortem(seeded, "INC-7")
 
     write(seeded, catalogues, FIRE.reason, value=0.75)
-    assert owed(seeded)["met_by"] == "ada"
-    assert owed(seeded)["breach"]["reason"] == "tidy up", "what happened stays on record"
+    assert owed(seeded).met_by == "ada"
+    assert owed(seeded).breach.reason == "tidy up", "what happened stays on record"
     assert breaches(list_obligations(seeded)) == ()
     done = setpoint_command("break-glass", "status")
     assert (done.code, "met after a breach" in done.out) == (0, True)
@@ -230,7 +233,7 @@ def test_other_scopes_neither_breach_nor_meet(glass, seeded, catalogues):
     write(seeded, catalogues, "an overlay", scope="symbol=BTCUSDC")
     write(seeded, catalogues, FIRE.reason, scope="symbol=BTCUSDC", value=0.75)
 
-    assert (owed(seeded)["breach"], owed(seeded)["met_at"]) == (None, None)
+    assert (owed(seeded).breach, owed(seeded).met_at) == (None, None)
 
 
 def test_scheduled_change_neither_breaches_nor_meets(glass, seeded, catalogues, owner_url):
@@ -244,7 +247,7 @@ def test_scheduled_change_neither_breaches_nor_meets(glass, seeded, catalogues, 
         ((_, outcome),) = apply_due(seeded, catalogues, "clock")
         assert outcome.startswith("revision ")
 
-    assert (owed(seeded)["breach"], owed(seeded)["met_at"]) == (None, None)
+    assert (owed(seeded).breach, owed(seeded).met_at) == (None, None)
 
 
 def test_robot_neither_breaches_nor_meets(glass, seeded, catalogues, as_, owner_url):
@@ -256,10 +259,10 @@ def test_robot_neither_breaches_nor_meets(glass, seeded, catalogues, as_, owner_
             "INSERT INTO accounts (name, roles, created_by) VALUES ('ci', ARRAY['robot'], 'owner')"
         )
     write(seeded, catalogues, FIRE.reason, author="ci", value=0.75)
-    assert (owed(seeded)["breach"], owed(seeded)["met_at"]) == (None, None)
+    assert (owed(seeded).breach, owed(seeded).met_at) == (None, None)
 
     write(as_("cy"), catalogues, "by hand", value=1.0)
-    assert owed(seeded)["breach"]["person"] == "cy"
+    assert owed(seeded).breach.person == "cy"
 
 
 def test_write_that_another_incident_owes_breaches_none(glass, seeded, catalogues):
@@ -268,6 +271,6 @@ def test_write_that_another_incident_owes_breaches_none(glass, seeded, catalogue
     glass(FIRE._replace(incident="INC-8", approved_by=f"{CHANNEL}p18"), value="0.75")
     for incident in ("INC-7", "INC-8"):
         write(seeded, catalogues, f"break-glass-{incident}", value=0.25 if incident == "INC-7" else 1.0)
-        assert owed(seeded, incident)["met_at"]
+        assert owed(seeded, incident).met_at
 
-    assert [owed(seeded, incident)["breach"] for incident in ("INC-7", "INC-8")] == [None, None]
+    assert [owed(seeded, incident).breach for incident in ("INC-7", "INC-8")] == [None, None]

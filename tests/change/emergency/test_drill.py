@@ -8,7 +8,8 @@ from itertools import count
 import psycopg
 import pytest
 
-from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS, Drill, Step, record, rehearse
+from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS, Drill, list_drills, record, rehearse
+from setpoint.change.emergency.drill_stage import Step
 from setpoint.change.emergency.forms import drill_sheet
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
@@ -87,7 +88,7 @@ def test_each_scenario_is_restored(rehearsed, scenario):
     assert (drill.outcome, drill.problem) == ("restored", "")
     assert len(drill.steps) >= 3
     assert drill.steps[-1].name == "prove it"
-    assert "as before, chain whole" in drill.steps[-1].said
+    assert "as before, chain whole" in drill.steps[-1].note
     assert any(line.startswith(f"{scenario}: ") for line in rehearsed[1])
 
 
@@ -107,7 +108,7 @@ def test_the_copy_is_thrown_away(rehearsed):
 
 def test_damage_is_found_by_name(rehearsed):
     """The anchor sees the cut-off row, and verify names the altered one."""
-    said = [step.said for step in rehearsed[0][3].steps]
+    said = [step.note for step in rehearsed[0][3].steps]
 
     assert any("history was cut off: it ends at revision 1, but 2 was anchored" in text for text in said)
     assert any("revision 1 of global: a recorded column was altered" in text for text in said)
@@ -116,13 +117,13 @@ def test_damage_is_found_by_name(rehearsed):
 def test_outcomes_are_recorded_and_written_up(rehearsed, live):
     """The live database keeps who rehearsed what and how long it took, and the sheet shows it."""
     with Database.open(live) as database:
-        rows = database.fetch_all("list_drills")
+        rows = list_drills(database)
         sheet = drill_sheet(database, "2026-Q4")
 
-    assert [(row["scenario"], row["outcome"], row["person"]) for row in rows] == [
+    assert [(row.scenario, row.outcome, row.person) for row in rows] == [
         (scenario, "restored", "ada") for scenario in SCENARIOS
     ]
-    assert [len(row["steps"]) for row in rows] == [len(drill.steps) for drill in rehearsed[0]]
+    assert [len(row.steps) for row in rows] == [len(drill.steps) for drill in rehearsed[0]]
     assert sheet.startswith("# Break-glass drill 2026-Q4\n")
     assert sheet.count("| restored |") == 4
 
@@ -157,9 +158,9 @@ def test_drill_that_cannot_restore_says_so(settings, database, owner_url):
     assert "revision 1 was altered" in drills[1].problem
     assert "does not parse" in drills[2].problem
     assert "history is still damaged" in drills[3].problem
-    assert drills[0].steps[-1].said.startswith("failed: ")
+    assert drills[0].steps[-1].note.startswith("failed: ")
     assert "B could not be restored" in " ".join(lines)
-    assert {row["outcome"] for row in database.fetch_all("list_drills")} == {"failed"}
+    assert {row.outcome for row in list_drills(database)} == {"failed"}
 
 
 def test_policy_is_waived_aloud_on_the_copy_alone(settings, database, owner_url):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.documents import Document, read_documents
+from setpoint.change.emergency.obligations import list_obligations
 from setpoint.change.history import edits_of, read_full_revision
 from setpoint.change.identity import os_account
 from setpoint.change.invariants import violations
@@ -164,48 +165,6 @@ def set_values(
     return Written(**(row or {}))
 
 
-def list_obligations(database: Database, incident: str | None = None) -> list[dict[str, Any]]:
-    """Return what is or was owed, overdue and breached first, then open, then met."""
-    return database.fetch_all("list_obligations", incident=incident)
-
-
-def breaches(obligations: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return one line for each breach that no later write has made good.
-
-    Breached is what the next ordinary write by a person owed: it carried another reason.
-    """
-    return tuple(
-        f"{owed['incident']}: {owed['scope']} revision {found['revision']} by {found['person']} says"
-        f" {found['reason']!r}, not 'break-glass-{owed['incident']}'"
-        for owed in obligations
-        if (found := owed["breach"]) and owed["met_at"] is None
-    )
-
-
-def reminder(database: Database) -> str:
-    """Return one line about open obligations, empty when there is none."""
-    row = database.fetch_one("count_obligations") or {"open": 0}
-    if not row["open"]:
-        return ""
-    faults = "".join(f", {row[fault]} {fault}" for fault in ("overdue", "breached") if row[fault])
-    return (
-        f"break-glass: {row['open']} open obligation(s){faults} of {row['incidents']}, "
-        f"due from {row['due_at']:%Y-%m-%d %H:%M} UTC: `setpoint break-glass status`"
-    )
-
-
-def file_post_mortem(database: Database, author: Author, incident: str, url: str) -> bool:
-    """Meet the post-mortem of an incident; returns whether it was filed in time.
-
-    Raises:
-        InvalidValue: ``url`` is none.
-        MissingError: the incident owes none.
-    """
-    with database.transaction(author=author.name) as transaction:
-        row = transaction.fetch_one("file_post_mortem", incident=incident, url=url) or {}
-    return bool(row["met_at"] <= row["due_at"])
-
-
 def validate(database: Database, catalogues: Catalogues, author: Author, incident: str) -> Validation:
     """Judge what break-glass wrote by today's catalogues, and record the outcome.
 
@@ -261,9 +220,9 @@ def problems_of(
 
 def _unvalidated(transaction: Transaction, catalogues: Catalogues, incident: str) -> dict[int, Document]:
     written = {}
-    for owed in transaction.fetch_all("list_obligations", incident=incident):
-        if owed["kind"] == "validation" and owed["met_at"] is None:
-            found = read_full_revision(transaction, catalogues, owed["revision"])
+    for owed in list_obligations(transaction, incident):
+        if owed.kind == "validation" and owed.met_at is None:
+            found = read_full_revision(transaction, catalogues, owed.revision)
             written[found.revision] = Document(found.scope, found.revision, found.hash, found.values)
     return written
 

@@ -7,26 +7,27 @@ Source: readiness document, section 5, gate (a).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from setpoint.change.identity import os_account
 from setpoint.store.owner_transaction import owner_transaction
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any
 
     from setpoint.errors import SetpointError
     from setpoint.settings import Settings
     from setpoint.store.database import Database, Transaction
 
 
-class Channel(NamedTuple):
+@dataclass(frozen=True)
+class Channel:
     """One declaration; ``prefix`` is what the links of its messages begin with, up to ``/`` or ``=``."""
 
     prefix: str
     responsible: str
-    is_open: bool
+    reason: str
     declared_by: str
     declared_at: datetime
 
@@ -50,9 +51,9 @@ def close_channel(settings: Settings, prefix: str, reason: str) -> Channel:
     return _declare(settings, prefix=prefix, responsible=None, is_open=False, reason=reason)
 
 
-def list_channels(reader: Database | Transaction) -> list[dict[str, Any]]:
+def list_channels(reader: Database | Transaction) -> list[Channel]:
     """Return the open channels, by prefix."""
-    return reader.fetch_all("list_channels")
+    return [Channel(**row) for row in reader.fetch_all("list_channels")]
 
 
 def _declare(settings: Settings, **declaration: object) -> Channel:

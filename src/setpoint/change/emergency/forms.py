@@ -1,4 +1,4 @@
-"""CHANGE: paperwork: the Markdown of a post-mortem or a drill, with what the database knows filled in.
+"""CHANGE: the Markdown of a post-mortem or a drill, with what the database knows filled in.
 
 Guarantees: who, when, which revisions with their hashes, what changed, on whose word, what is still
 owed. What only people know is left open, as a line that starts with ``TODO``.
@@ -6,17 +6,17 @@ owed. What only people know is left open, as a line that starts with ``TODO``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from setpoint.change.emergency.break_glass import list_obligations
-from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS
-from setpoint.change.history import edits_of
-from setpoint.errors import MissingError
+from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS, list_drills
+from setpoint.change.emergency.obligations import list_obligations, list_uses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from setpoint.change.emergency.drill import Drill, RecordedDrill
+    from setpoint.change.emergency.obligations import ProbeAnswers, Use
     from setpoint.store.database import Database
 
 _SHOWN_EDITS = 50
@@ -28,81 +28,75 @@ def post_mortem(database: Database, incident: str) -> str:
     Raises:
         MissingError: break-glass was never used for it.
     """
-    uses = database.fetch_all("list_break_glass_uses", incident=incident)
-    if not uses:
-        raise MissingError(
-            f"break-glass was never used for incident {incident}.",
-            hint="`setpoint break-glass status` names the incidents",
-        )
+    uses = list_uses(database, incident)
     lines = [f"# Post-mortem {incident}", "", "## What happened", "", "TODO: symptoms, impact, cause.", ""]
     lines += ["## What break-glass did", ""]
     for use in uses:
         lines += _use(use)
     lines += ["## What is owed", "", *_owed(database, incident), ""]
     lines += ["## Times", "", "| what | when (UTC) |", "|---|---|", "| noticed | TODO |"]
-    lines += [f"| revision {use['revision']} written | {_when(use['used_at'])} |" for use in uses]
+    lines += [f"| revision {use.revision} written | {_when(use.used_at)} |" for use in uses]
     lines += ["", "## What we change so that it does not happen again", "", "TODO", ""]
     return "\n".join(lines)
 
 
 def drill_sheet(database: Database, incident: str) -> str:
     """Return the record of the newest drill of each scenario, to be discussed and filed."""
-    rows = database.fetch_all("list_drills")
+    drills = list_drills(database)
     title = f"# Break-glass drill {incident}".rstrip()
-    return "\n".join((title, "", *drill_lines(rows), "## Discussed", "", "TODO: who, what was slow.", ""))
+    return "\n".join((title, "", *drill_lines(drills), "## Discussed", "", "TODO: who, what was slow.", ""))
 
 
-def drill_lines(drills: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the Markdown of drills, each as ``Drill.as_json`` or a row of ``drills`` gives it."""
-    known = {drill["scenario"]: drill for drill in drills}
+def drill_lines(drills: Iterable[Drill | RecordedDrill]) -> Iterator[str]:
+    """Yield the Markdown of drills."""
+    known = {drill.scenario: drill for drill in drills}
     yield from ("| scenario | outcome | took | promised |", "|---|---|---|---|")
     for scenario, meaning in SCENARIOS.items():
         drill = known.get(scenario)
-        said = f"{drill['outcome']} | {drill['took_s']:.1f} s" if drill else "never rehearsed | -"
-        yield f"| {scenario}: {meaning} | {said} | under {PROMISE_S / 60:.0f} min |"
+        cells = f"{drill.outcome} | {drill.took_s:.1f} s" if drill else "never rehearsed | -"
+        yield f"| {scenario}: {meaning} | {cells} | under {PROMISE_S / 60:.0f} min |"
     yield from ("", "Times are the machine's; reading, deciding and asking for approval come on top.", "")
     for scenario, drill in known.items():
-        yield from (f"## {scenario}: {SCENARIOS[scenario]}, {_when(drill['started_at'])} UTC", "")
-        yield from (f"- {step['took_s']:.2f} s: {step['name']}: {step['said']}" for step in drill["steps"])
+        yield from (f"## {scenario}: {SCENARIOS[scenario]}, {_when(drill.started_at)} UTC", "")
+        yield from (f"- {step.took_s:.2f} s: {step.name}: {step.note}" for step in drill.steps)
         yield ""
 
 
-def _use(use: Mapping[str, Any]) -> Iterator[str]:
-    lost = "" if use["in_history"] else ", a row that history lost"
-    yield f"### Revision {use['revision']} of {use['scope']}{lost}"
+def _use(use: Use) -> Iterator[str]:
+    lost = "" if use.in_history else ", a row that history lost"
+    yield f"### Revision {use.revision} of {use.scope}{lost}"
     yield ""
-    back = f"brought revision {use['restores']} back" if use["restores"] else "set values"
-    yield f"- {use['person']} ({use['proof']}) {back} on {_when(use['used_at'])} UTC"
-    yield f"- because: {use['circumstance']}; failed: {use['failed'] or 'not stated'}"
-    yield f"- approved by: <{use['approved_by']}>, where {use['responsible']} is responsible"
-    yield f"- the restore probe said: {_probe(use['probe'])}"
-    yield f"- hash before `{use['base_hash'] or '-'}` (revision {use['base_revision'] or '-'})"
-    yield f"- hash after `{use['hash'] or '-'}`"
+    back = f"brought revision {use.restores} back" if use.restores else "set values"
+    yield f"- {use.person} ({use.proof}) {back} on {_when(use.used_at)} UTC"
+    yield f"- because: {use.circumstance}; failed: {use.failed or 'not stated'}"
+    yield f"- approved by: <{use.approved_by}>, where {use.responsible} is responsible"
+    yield f"- the restore probe said: {_probe(use.probe)}"
+    yield f"- hash before `{use.base_hash or '-'}` (revision {use.base_revision or '-'})"
+    yield f"- hash after `{use.hash or '-'}`"
     yield ""
-    edits = edits_of(use["diff"] or [])
     yield "```diff"
-    yield from (str(edit) for edit in edits[:_SHOWN_EDITS])
-    if len(edits) > _SHOWN_EDITS:
-        yield f"... {len(edits) - _SHOWN_EDITS} more: setpoint diff {use['base_revision']} {use['revision']}"
+    yield from (str(edit) for edit in use.edits[:_SHOWN_EDITS])
+    if len(use.edits) > _SHOWN_EDITS:
+        yield f"... {len(use.edits) - _SHOWN_EDITS} more: setpoint diff {use.base_revision} {use.revision}"
     yield from ("```", "")
 
 
-def _probe(probe: Mapping[str, Any]) -> str:
-    asked, noted = probe["asked"], probe["noted"]
-    told = (
-        f"{'live' if noted['is_live'] else noted['said']} at {noted['answered_at']}" if noted else "nothing"
+def _probe(probe: ProbeAnswers) -> str:
+    noted = probe.noted
+    answer = (
+        f"{'live' if noted.is_live else noted.said} at {_when(noted.answered_at)} UTC" if noted else "nothing"
     )
-    return f"{asked or 'not asked'}; a plane noted: {told}"
+    return f"{probe.asked or 'not asked'}; a plane noted: {answer}"
 
 
 def _owed(database: Database, incident: str) -> Iterator[str]:
     yield from ("| obligation | revision | due (UTC) | met (UTC) | by |", "|---|---|---|---|---|")
     for owed in list_obligations(database, incident):
-        met = _when(owed["met_at"]) + (", late" if owed["met_late"] else "") if owed["met_at"] else "open"
-        by = owed["met_by"] or ""
-        yield f"| {owed['kind']} | {owed['revision']} | {_when(owed['due_at'])} | {met} | {by} |"
-        if found := owed["breach"]:
-            yield f"| breached | {found['revision']} | - | {found['at']} | {found['person']} |"
+        met = _when(owed.met_at) + (", late" if owed.met_late else "") if owed.met_at else "open"
+        by = owed.met_by or ""
+        yield f"| {owed.kind} | {owed.revision} | {_when(owed.due_at)} | {met} | {by} |"
+        if breach := owed.breach:
+            yield f"| breached | {breach.revision} | - | {_when(breach.at)} | {breach.person} |"
 
 
 def _when(instant: datetime) -> str:

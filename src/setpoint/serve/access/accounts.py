@@ -160,6 +160,11 @@ def list_tokens(reader: Transaction, *, limit: int | None = None, after: int | N
     return [Token(**row) for row in reader.fetch_all("read_tokens", after=after, limit=limit)]
 
 
+def forget_credentials(database: Database) -> None:
+    """Remove sessions and one-time logins that ended a day ago, and tokens that ended a month ago."""
+    database.execute("forget_credentials")
+
+
 def read_access_log(
     reader: Database, *, limit: int, after: int | None, account: str | None, event: str | None
 ) -> list[AccessNote]:

@@ -11,7 +11,7 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from setpoint.change.documents import pin_snapshot, typed
-from setpoint.change.emergency.break_glass import list_obligations
+from setpoint.change.emergency.obligations import Obligation, list_obligations
 from setpoint.change.explanation import Explanation, explain
 from setpoint.client.snapshot import Snapshot
 from setpoint.declare.catalogue import Catalogues, Declared
@@ -20,8 +20,8 @@ from setpoint.serve.api.shapes import (
     CataloguesShape,
     EffectiveShape,
     KeyShape,
-    ObligationsShape,
 )
+from setpoint.serve.models import page_shape
 from setpoint.serve.responses import REVALIDATED, Answer, etag, page_of
 from setpoint.serve.routes import (
     CONTEXT,
@@ -119,7 +119,7 @@ def read_effective(request: Request, plane: PlaneOf) -> Response:
 @router.get(
     "/obligations",
     summary="What uses of break-glass owe",
-    responses=answers(ObligationsShape),
+    responses=answers(page_shape(Obligation)),
     **access(*ANYONE),
 )
 def read_obligations(

@@ -1,14 +1,11 @@
-"""SERVE: what answers about catalogues, effective values and obligations look like.
+"""SERVE: what answers about catalogues and effective values look like.
 
 All else that is answered is a record of the room that owns the data: see `serve.models`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from setpoint.serve.models import Shape
 from setpoint.serve.routes import Value
@@ -67,29 +64,4 @@ class EffectiveShape(Shape):
     context: dict[str, str]
     hash: str
     items: list[EffectiveValueShape]
-    next: Next
-
-
-class ObligationShape(Shape):
-    """What a use of break-glass owes or owed."""
-
-    id: int
-    incident: str
-    kind: str
-    scope: str
-    revision: int
-    opened_at: datetime
-    due_at: datetime
-    met_at: datetime | None
-    met_by: str | None
-    evidence: Any = Field(description="What met it.")
-    breach: Any = Field(description="The first ordinary write by a person here that had another reason.")
-    overdue: bool
-    met_late: bool
-
-
-class ObligationsShape(Shape):
-    """A page of obligations: overdue and breached first, then open, then met."""
-
-    items: list[ObligationShape]
     next: Next

@@ -44,7 +44,7 @@ WHERE met_at IS NULL;
 
 -- name: declare_channel
 -- Open or close an incident channel, or name another responsible person; as the owner of the tables.
-SELECT prefix, responsible, is_open, declared_by, declared_at
+SELECT prefix, responsible, reason, declared_by, declared_at
 FROM declare_channel(%(prefix)s, %(responsible)s, %(is_open)s, %(reason)s);
 
 -- name: list_channels
@@ -69,7 +69,7 @@ FROM record_validation(%(incident)s, %(heads)s, %(sound)s, %(evidence)s);
 -- name: list_break_glass_uses
 -- What was done for an incident, oldest first, with the revision it made.
 SELECT u.revision, u.incident, u.scope, u.approved_by, u.channel, u.responsible, u.circumstance, u.failed, u.probe,
-       u.restores, u.person, u.proof, u.used_at, h.id IS NOT NULL AS in_history, h.hash, h.base_revision, h.diff, b.hash AS base_hash
+       u.restores, u.person, u.proof, u.used_at, h.id IS NOT NULL AS in_history, h.hash, h.base_revision, h.diff AS edits, b.hash AS base_hash
 FROM break_glass_uses AS u
 LEFT JOIN ftf_config_history AS h ON h.id = u.revision
 LEFT JOIN ftf_config_history AS b ON b.id = h.base_revision
