@@ -77,6 +77,19 @@ THIRD_PARTY = {
 #: Modules of a bare room that plug it into somebody else's package: nothing of ours may import them.
 ADAPTERS = {"client/adapters/openfeature.py"}
 
+#: Modules that parse JSON or TOML themselves, and why. All others go through `declare/foreign_text.py`:
+#: what somebody else wrote may be nested so deep that the parser raises what nobody catches.
+OWN_PARSERS = {
+    "declare/foreign_text.py": "the one door",
+    "gate": "reads any tree's files, and answers for what cannot be judged in `unjudgeable`",
+    "externalize": "reads the source that it rewrites, see its parsed_files",
+    "train/boosters/xgb.py": "what the library itself just wrote",
+    "serve/hot/cache.py": "what this process or the database wrote",
+    "serve/hot/flags.py": "the text of a snapshot that was parsed before",
+    "train/reporting.py": "what this process just wrote",
+    "store/server/layout.py": "its own folder's state; catches it there",
+}
+
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -288,3 +301,22 @@ def test_doors_ask_rooms_and_never_the_database():
     owners = ("serve/access/", "serve/hot/")
 
     assert not {path: sent for path, sent in here.items() if sent and not path.startswith(owners)}
+
+
+def test_foreign_text_is_parsed_at_one_door():
+    """No module parses JSON or TOML itself, unless its reason is written down; no reason is left over."""
+    own = set()
+    for path in FILES:
+        called = {
+            f"{node.func.value.id}.{node.func.attr}"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+        }
+        if called & {"json.loads", "json.load", "tomllib.loads", "tomllib.load"}:
+            inner = str(path.relative_to(PACKAGE))
+            own.add(room_of(path) if room_of(path) in OWN_PARSERS else inner)
+
+    assert own <= OWN_PARSERS.keys(), sorted(own - OWN_PARSERS.keys())
+    assert {name for name in OWN_PARSERS if "/" in name} <= own

@@ -517,6 +517,19 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.credential_ends(credential bigint) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT c.expires_at
+    FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+    WHERE c.id = credential AND c.kind <> 'once' AND c.revoked_at IS NULL
+      AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
+      AND a.roles <> '{}' AND (c.roles IS NULL OR c.roles && a.roles)
+$$;
+
+COMMENT ON FUNCTION public.credential_ends(credential bigint) IS 'Until when a credential lets anybody in; null when it does not. By it servers judge streams that a token opened.';
+
 CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) RETURNS record
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2662,6 +2675,9 @@ GRANT ALL ON FUNCTION public.close_session(p_remote text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.credential_ends(credential bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.credential_ends(credential bigint) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) TO setpoint_server;

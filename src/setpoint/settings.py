@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_NUMBERS = {"linger_s", "plane_timeout_s", "rate_per_credential_s", "rate_per_address_s"}
+_NUMBERS = {
+    "linger_s",
+    "plane_timeout_s",
+    "last_known_good_age_s",
+    "rate_per_credential_s",
+    "rate_per_address_s",
+}
 
 
 def _default_home(environ: Mapping[str, str]) -> Path:
@@ -114,6 +120,11 @@ class Settings:
     )
     plane_timeout_s: float = _setting(
         "SETPOINT_PLANE_TIMEOUT_S", 30.0, "Seconds one request to the plane may take, its retries included."
+    )
+    last_known_good_age_s: float = _setting(
+        "SETPOINT_LAST_KNOWN_GOOD_AGE_S",
+        604_800.0,
+        "Seconds since a plane confirmed values after which they stand in for it no more; 0: never at all.",
     )
 
     @classmethod

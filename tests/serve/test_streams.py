@@ -253,21 +253,40 @@ def test_open_streams_do_not_hold_up_a_stop(seeded, plane_settings, client_of):
             stream.__exit__(None, None, None)
 
 
-def test_a_revoked_credential_ends_its_stream(seeded, lively, cy, owner_url):
-    """At the next beat after the revocation the stream is over, and it cannot be opened again."""
-    with reading(cy) as events:
-        with psycopg.connect(owner_url) as owner:
-            owner.execute("UPDATE credentials SET revoked_at = clock_timestamp()")
-        assert list(events) == []
-    assert cy.get("/v1/stream").status_code == 401
-
-
 def test_a_stream_does_not_outlive_its_credential(seeded, lively, owner_url, client_of):
     """A session that runs out ends its stream at the next beat, though nobody revoked anything."""
     client = client_of(lively.url, "cy", lives_s=1.5)
     with reading(client) as events:
         assert list(events) == []
     assert client.get("/v1/stream").status_code == 401
+
+
+@pytest.mark.parametrize("door", ["credential", "stream_token"])
+@pytest.mark.parametrize(
+    "over",
+    [
+        "UPDATE accounts SET disabled_at = clock_timestamp()",
+        "UPDATE accounts SET roles = '{}'",
+        "UPDATE credentials SET revoked_at = clock_timestamp()",
+        "UPDATE credentials SET expires_at = clock_timestamp()",
+    ],
+)
+def test_a_stream_ends_with_what_its_reader_was_let_in_by(seeded, lively, cy, owner_url, door, over):
+    """However it was opened: a disabled account, no role, a revoked or ended credential end it for good."""
+    told = cy.post("/ofrep/v1/evaluate/flags", json={"context": {}}).json()["eventStreams"][0]
+    path = told["endpoint"]["requestUri"] if door == "stream_token" else "/v1/stream"
+    with httpx.Client(base_url=lively.url, timeout=20) as anonymous:
+        client = anonymous if door == "stream_token" else cy
+        with reading(client, path) as events:
+            with psycopg.connect(owner_url) as owner:
+                owner.execute(over)
+            assert list(events) == []
+        assert client.get(path).status_code in {401, 403}
+
+
+def test_a_stream_is_judged_as_often_as_is_documented():
+    """What stands in docs/access.md for every server: five seconds at most."""
+    assert feeding.BEAT_S / feeding.ROUNDS <= 5
 
 
 @pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer spt_none"}])

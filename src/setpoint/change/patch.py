@@ -15,12 +15,12 @@ import csv
 import io
 import json
 import re
-import tomllib
 from math import copysign
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.environment import from_text
 from setpoint.declare.document import parse_text
+from setpoint.declare.foreign_text import read_toml
 from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UsageError
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _range_texts(name: str, text: object) -> dict[str, Any]:
 
 def _toml(text: str, where: str) -> list[_Entry]:
     try:
-        data = tomllib.loads(text)
+        data = read_toml(text)
     except ValueError as problem:
         raise InvalidDocument(f"{where} is not TOML: {problem}.") from None
     return _located(data, text)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from setpoint.client.snapshot import SHARED, write_atomically
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def read_anchor(path: Path) -> Anchor:
         CorruptSnapshot: missing, torn or of another format.
     """
     try:
-        anchor = Anchor(**json.loads(path.read_text(encoding="utf-8")))
+        anchor = Anchor(**read_json(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as problem:
         raise CorruptSnapshot(
             f"anchor {path} cannot be read: {problem}.", hint="write one with `setpoint anchor`"

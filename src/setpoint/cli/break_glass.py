@@ -13,6 +13,7 @@ from setpoint.cli.output import confirm, err, out, print_json, table
 from setpoint.cli.values import Scope, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import canonical_text, parse_text
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def _parse_pairs(pairs: list[str]) -> tuple[str, list[str]]:
 def _json_scalar(text: str) -> str:
     """Return a text as JSON: a number or a truth value as it is, anything else as a string."""
     try:
-        value = json.loads(text)
+        value = read_json(text)
     except ValueError:
         return json.dumps(text)
     return text if isinstance(value, int | float) else json.dumps(text)

@@ -17,6 +17,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.document import parse_text, text_hash
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot, HashMismatch, StorageFull
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FORMAT = "setpoint-snapshot/1"
 #: Author of the layers that nobody wrote as a revision.
 SEED_FILES = "seed files"
+_SCALARS = (bool, int, float, str)
 _FIELDS = {"format", "text", "hash", "catalogues", "context", "layers"}
 
 
@@ -105,7 +107,21 @@ def layers_as_json(layers: Iterable[SnapshotLayer]) -> list[dict[str, Any]]:
 
 def layers_of(found: Iterable[Mapping[str, Any]]) -> tuple[SnapshotLayer, ...]:
     """Return what ``layers_as_json`` wrote; raises ``TypeError`` where it did not."""
-    return tuple(SnapshotLayer(**layer) for layer in found)
+    layers = tuple(SnapshotLayer(**layer) for layer in found)
+    for layer in layers:
+        texts_of({"scope": layer.scope, "hash": layer.hash, "author": layer.author})
+        revision = 0 if layer.revision is None else layer.revision
+        if type(revision) is not int or not all(isinstance(one, _SCALARS) for one in layer.keys.values()):
+            raise TypeError(f"the layer of {layer.scope} holds what no revision has")
+    return layers
+
+
+def texts_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return texts by name as they were read; raises ``TypeError`` where one is none."""
+    texts = dict(found)
+    if wrong := [name for name, text in texts.items() if not isinstance(text, str)]:
+        raise TypeError(f"{wrong[0]} is no text")
+    return texts
 
 
 def read_snapshot(path: Path | str, expected_hash: str = "") -> Snapshot:
@@ -133,15 +149,16 @@ def read_snapshot(path: Path | str, expected_hash: str = "") -> Snapshot:
 def parse_snapshot(content: str, origin: str) -> Snapshot:
     """Build a snapshot from a file's content; raises as ``read_snapshot`` does."""
     try:
-        data = json.loads(content)
+        data = read_json(content)
         if data["format"] != FORMAT or set(data) != _FIELDS:
             raise CorruptSnapshot(
                 f"snapshot {origin} is not of format {FORMAT}.", hint="pin again with this release"
             )
+        named = texts_of({"text": data["text"], "hash": data["hash"]})
+        catalogues = tuple(map(texts_of, data["catalogues"]))
         layers = layers_of(data["layers"])
-        catalogues = tuple(dict(identity) for identity in data["catalogues"])
-        return Snapshot(data["text"], data["hash"], catalogues, dict(data["context"]), layers, origin)
-    except (ValueError, KeyError, TypeError) as problem:
+        return Snapshot(named["text"], named["hash"], catalogues, texts_of(data["context"]), layers, origin)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise CorruptSnapshot(
             f"snapshot {origin} cannot be read: {problem}.",
             hint="pin again with `setpoint pin --out FILE`",

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from setpoint.client.snapshot import Snapshot, layers_as_json, layers_of, read_file
+from setpoint.client.snapshot import Snapshot, layers_as_json, layers_of, read_file, texts_of
 from setpoint.declare.document import text_hash
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot, HashMismatch, InvalidContext
 
 if TYPE_CHECKING:
@@ -178,12 +179,13 @@ def read_snapshot_set(path: Path | str, expected_hash: str = "") -> SnapshotSet:
 def parse_snapshot_set(content: str, origin: str) -> SnapshotSet:
     """Build a set from a file's content; raises as ``read_snapshot_set`` does."""
     try:
-        data = json.loads(content)
+        data = read_json(content)
         if data["format"] != FORMAT or set(data) != _FIELDS:
             raise CorruptSnapshot(
                 f"snapshot set {origin} is not of format {FORMAT}.", hint="pin again with this release"
             )
-        catalogues = tuple(dict(identity) for identity in data["catalogues"])
+        catalogues = tuple(map(texts_of, data["catalogues"]))
+        texts_of({"hash": data["hash"], **data["texts"]})
         members = (_member(member, data["texts"], catalogues, origin) for member in data["members"])
         return SnapshotSet(tuple(members), data["hash"], origin)
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
@@ -195,7 +197,7 @@ def parse_snapshot_set(content: str, origin: str) -> SnapshotSet:
 def _member(
     member: dict[str, Any], texts: Mapping[str, str], catalogues: tuple[Mapping[str, str], ...], origin: str
 ) -> Snapshot:
-    context, digest = dict(member["context"]), member["hash"]
+    context, digest = texts_of(member["context"]), member["hash"]
     return Snapshot(
         texts[digest], digest, catalogues, context, layers_of(member["layers"]), f"{origin}, {named(context)}"
     )

@@ -13,6 +13,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.snapshot import private, write_atomically
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot, StorageFull
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _delivered(folder: Path) -> _Delivered:
         fresh.write(folder)
         return fresh
     try:
-        return _Delivered(**json.loads(path.read_text(encoding="utf-8")))
+        return _Delivered(**read_json(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as problem:
         raise CorruptSnapshot(
             f"{path} cannot be read: {problem}.",

@@ -13,6 +13,7 @@ from hashlib import sha256
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import InvalidDocument
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def parse_text(text: str, where: str = "document") -> dict[str, Any]:
         InvalidDocument: no JSON object, a repeated key, or a number that is not finite.
     """
     try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as problem:
+        document = read_json(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except ValueError as problem:
         raise InvalidDocument(f"{where} is not a JSON document: {problem}.") from None
     if not isinstance(document, dict):
         raise InvalidDocument(f"{where} is {type(document).__name__}, expected one JSON object.")

@@ -8,12 +8,12 @@ their parameter, references to undeclared parts, and repeated names. One error n
 from __future__ import annotations
 
 import re
-import tomllib
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
+from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.keys import Part
 from setpoint.declare.parameters import OPERATORS, Condition, Parameter
 from setpoint.errors import InvalidCatalogue
@@ -63,7 +63,7 @@ def load_catalogue(name: str) -> Catalogue:
     """Load one catalogue by its bundled name or the path of a TOML file."""
     content = _read(name)
     try:
-        data = tomllib.loads(content.decode())
+        data = read_toml(content.decode())
     except ValueError as problem:
         raise InvalidCatalogue(f"catalogue {name} is not TOML: {problem}.") from None
     return _Reader(name, content, data).catalogue()

@@ -9,12 +9,12 @@ Refuses the whole file when one entry is wrong: half a seed is no seed.
 
 from __future__ import annotations
 
-import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.loading import bundled_catalogues
 from setpoint.declare.toml_text import toml_scalar
 from setpoint.errors import InvalidDocument, InvalidValue
@@ -132,7 +132,7 @@ def _seed_files(folder: str) -> list[Traversable | Path]:
 
 def _load(source: Traversable | Path, catalogues: Catalogues) -> Iterator[tuple[str, dict[str, Sourced]]]:
     try:
-        data = tomllib.loads(source.read_text(encoding="utf-8"))
+        data = read_toml(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise InvalidDocument(
             f"seed file {source.name} cannot be read: {problem}.",

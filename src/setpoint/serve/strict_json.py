@@ -7,10 +7,10 @@ integer of ours reads, and nesting that no document of ours has.
 
 from __future__ import annotations
 
-import json
 from math import isfinite
 from typing import Any
 
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import InvalidDocument, UsageError
 
 _DEEPEST = 64
@@ -24,10 +24,10 @@ def parse_body(body: bytes) -> Any:
         InvalidDocument: it is, and means nothing that could be stored.
     """
     try:
-        found = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
-    except (ValueError, RecursionError) as problem:
-        # The decoder's messages name positions, not content.
-        said = str(problem) if isinstance(problem, json.JSONDecodeError) else type(problem).__name__
+        found = read_json(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+    except ValueError as problem:
+        # Messages name positions, not content; of bytes that are no text they would name these.
+        said = type(problem).__name__ if isinstance(problem, UnicodeError) else str(problem)
         raise UsageError(f"the body is not JSON: {said}.", hint="send one JSON document, UTF-8") from None
     _check(found, _DEEPEST)
     return found

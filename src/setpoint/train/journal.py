@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from setpoint.client.snapshot import private
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot, StorageFull
 from setpoint.train.recipe import Unit
 
@@ -47,7 +48,7 @@ class Journal:
 
     def _entry(self, number: int, line: bytes) -> dict[str, Any]:
         try:
-            entry: dict[str, Any] = json.loads(line)
+            entry: dict[str, Any] = read_json(line)
             unit_of(entry)
         except (ValueError, TypeError, KeyError) as problem:
             raise CorruptSnapshot(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.snapshot import write_atomically
+from setpoint.declare.foreign_text import read_json
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import CorruptSnapshot, UnfitData, UsageError
 from setpoint.train.market.candles import Candles, load_candles
@@ -119,7 +120,7 @@ def read_plan(folder: Path) -> Plan:
         CorruptSnapshot: the file is missing or torn.
     """
     try:
-        data = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+        data = read_json((folder / PLAN_FILE).read_text(encoding="utf-8"))
         data["units"] = tuple(Unit(*unit) for unit in data["units"])
         return Plan(**data)
     except (OSError, ValueError, TypeError, KeyError) as problem:

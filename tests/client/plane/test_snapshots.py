@@ -46,6 +46,13 @@ from support.misbehaving_plane import (
 )
 
 CONTEXT = {"symbol": "BTCUSDC"}
+DEEP = "[" * 200_000 + "]" * 200_000
+
+
+def rekept(text, body):
+    """Return the text of a kept answer with another body, named as that body is."""
+    named = {"body": body, "etag": last_known_good.etag_of(body)}
+    return json.dumps(json.loads(text) | named)
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +171,27 @@ def test_a_confirmation_makes_what_is_kept_younger(small, environ, events):
     assert int(events()[0].partition("age_sec=")[2].split()[0]) < 600
 
 
+def pin_both(context, environ):
+    return setpoint.pin_set([context], environ=environ)
+
+
+@pytest.mark.parametrize("pin", [setpoint.pin, pin_both])
+def test_what_was_confirmed_too_long_ago_stands_in_no_more(small, environ, events, pin):
+    """Older than SETPOINT_LAST_KNOWN_GOOD_AGE_S, a week unless said otherwise, it is refused with its age."""
+    pin(CONTEXT, environ=environ)
+    os.utime(kept(environ)[0], (time.time() - 8 * 86400,) * 2)
+    for path in ("/v1/snapshot", "/v1/snapshot-sets"):
+        small.faults[path] = [for_ever(hang_up)]
+
+    with pytest.raises(PlaneUnavailable) as problem:
+        pin(CONTEXT, environ=environ)
+    assert "691200 s ago is older than SETPOINT_LAST_KNOWN_GOOD_AGE_S=604800" in problem.value.hint
+    assert events() == []
+    assert pin(CONTEXT, environ=environ | {"SETPOINT_LAST_KNOWN_GOOD_AGE_S": "1e6"})
+    with pytest.raises(PlaneUnavailable):
+        pin(CONTEXT, environ=environ | {"SETPOINT_LAST_KNOWN_GOOD_AGE_S": "0"})
+
+
 def test_nothing_kept_means_no_values(small, environ):
     """Without a plane and without anything it confirmed, a pin fails and says what to do."""
     small.faults["/v1/snapshot"] = [for_ever(hang_up)]
@@ -209,6 +237,8 @@ WRONG = {
         "application/json",
         CatalogueMismatch,
     ),
+    "too deep": (lambda _: DEEP, "application/json", CorruptSnapshot),
+    "a number for a text": (rewritten(text=5), "application/json", CorruptSnapshot),
     "refused value": (
         lambda _: snapshot_of({**SEED, GAMMA: -1.0}, CONTEXT).to_json(),
         "application/json",
@@ -308,6 +338,9 @@ def test_a_refusal_never_falls_back(small, environ, events, refused, error):
         lambda _: "[]",
         lambda _: "",
         lambda text: text.replace(last_known_good.FORMAT, "other/1"),
+        lambda _: DEEP,
+        lambda text: rekept(text, DEEP),
+        lambda text: rekept(text, json.loads(text)["body"].replace('"layers": [', f'"layers": [{DEEP},')),
     ],
 )
 def test_what_is_kept_is_verified_when_it_is_used(small, environ, damage):

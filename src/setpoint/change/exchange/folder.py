@@ -12,13 +12,13 @@ Refuses a file whose name is not that of its scope, and names every wrong value 
 from __future__ import annotations
 
 import json
-import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from setpoint.change.patch import read_values
 from setpoint.change.proposals import check_scope
 from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.foreign_text import read_json, read_toml
 from setpoint.declare.toml_text import toml_key, toml_scalar
 from setpoint.errors import InvalidDocument
 
@@ -109,7 +109,7 @@ def read_head(folder: Path) -> Head | None:
     if not path.exists():
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path.read_text(encoding="utf-8"))
         if data["format"] != HEAD_FORMAT:
             raise InvalidDocument(
                 f"{path} is of format {data['format']!r}, this release reads {HEAD_FORMAT}."
@@ -133,7 +133,7 @@ def _document(
 ) -> tuple[str, dict[str, Scalar]]:
     try:
         text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
+        data = read_toml(text)
     except (OSError, ValueError) as problem:
         raise InvalidDocument(f"{path} cannot be read: {problem}.") from None
     scope, values = data.get("scope"), data.get("values", {})

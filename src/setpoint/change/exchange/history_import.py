@@ -8,12 +8,12 @@ file was altered or is missing, with the revision named. Changes, approvals and 
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 from setpoint.change.exchange.export import check_untouched
 from setpoint.change.exchange.folder import CATALOGUES, HISTORY, Head
 from setpoint.change.identity import os_account
+from setpoint.declare.foreign_text import read_toml
 from setpoint.errors import ConflictError, HashMismatch, InvalidValue, SetpointError
 from setpoint.store.owner_transaction import owner_transaction
 
@@ -72,7 +72,7 @@ def _bring(transaction: Transaction, path: Path, revision: int) -> None:
 
 def _register(transaction: Transaction, path: Path, digest: str) -> None:
     text = path.read_text(encoding="utf-8")
-    told = tomllib.loads(text)
+    told = read_toml(text)
     transaction.execute(
         "import_catalogue", hash=digest, name=told["name"], version=told["version"], text=text
     )

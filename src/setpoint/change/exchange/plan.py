@@ -18,6 +18,7 @@ from setpoint.change.proposals import NO_DOCUMENT, OpenedChange, Proposal, open_
 from setpoint.change.seeding import register_catalogues
 from setpoint.client.snapshot import write_atomically
 from setpoint.declare.document import Edit, diff, parse_text, text_hash
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import InvalidDocument, StaleRevision
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def read_plan(path: Path) -> tuple[Step, ...]:
         InvalidDocument: the file is none.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT:
             raise InvalidDocument(f"{path} is of format {data['format']!r}, this release reads {FORMAT}.")
         return tuple(Step(**{name: row[name] for name in Step._fields}) for row in data["scopes"])

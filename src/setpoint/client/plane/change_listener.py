@@ -7,13 +7,13 @@ heartbeats allow is taken for dead.
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from setpoint.client.plane.event_stream import EventParser, StreamEvent
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import SetpointError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class ChangeListener:
 def revision_of(event: StreamEvent) -> int | None:
     """Return the revision that an event tells of; None for "something changed"."""
     try:
-        revision = json.loads(event.data)["revision"]
+        revision = read_json(event.data)["revision"]
     except (ValueError, KeyError, TypeError):
         return None
     return revision if isinstance(revision, int) and not isinstance(revision, bool) else None

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from setpoint.client.snapshot import parse_snapshot, write_atomically
 from setpoint.client.snapshot_set import parse_snapshot_set
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import IntegrityError, StorageFull
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
+    from setpoint.errors import UnavailableError
 
 Pinned = TypeVar("Pinned")
 FORMAT = "setpoint-last-known-good/1"
@@ -77,6 +79,21 @@ def confirm(file: Path) -> None:
         os.utime(file)
 
 
+def require_young(age_s: float, oldest_s: float, problem: UnavailableError) -> None:
+    """Hold that what a plane confirmed so long ago may still stand in for it.
+
+    Args:
+        age_s: seconds since then.
+        oldest_s: see ``SETPOINT_LAST_KNOWN_GOOD_AGE_S``.
+        problem: why the plane is out of reach; raised with its hint when the answer is too old.
+    """
+    if age_s < oldest_s:
+        return
+    said = f"what it confirmed {age_s:.0f} s ago is older than SETPOINT_LAST_KNOWN_GOOD_AGE_S={oldest_s:g}"
+    problem.hint = f"{problem.hint}; {said}".removeprefix("; ")
+    raise problem
+
+
 def recall(file: Path, url: str, context: Mapping[str, str]) -> Kept | None:
     """Read and verify what is kept of a context; None when there is nothing that can be trusted."""
     kept = _recall(file, url, parse_snapshot)
@@ -95,7 +112,7 @@ def _recall(
     file: Path, url: str, parse: Callable[[str, str], Pinned]
 ) -> tuple[Pinned, str, int | None, float] | None:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file.read_text(encoding="utf-8"))
         body, etag, revision = content["body"], content["etag"], content["revision"]
         if content["format"] != FORMAT or content["plane"] != url or etag != etag_of(body):
             return None

@@ -5,9 +5,9 @@ Guarantees: a request's headers, which hold the token, are in no text that anybo
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
             IntegrityError: it is no JSON, which a captive portal or a proxy may have sent instead.
         """
         try:
-            return json.loads(self.body)
+            return read_json(self.body)
         except ValueError as problem:
             kind = self.headers.get("content-type", "no content type")
             raise IntegrityError(

@@ -7,10 +7,10 @@ Refuses to repeat what it does not know: the text of a page that some proxy sent
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import (
     ConflictError,
     ForbiddenError,
@@ -102,7 +102,7 @@ def _problem(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/problem+json":
         return {}
     try:
-        problem = json.loads(body)
+        problem = read_json(body)
     except ValueError:
         return {}
     return problem if isinstance(problem, dict) else {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from setpoint.client.environment import check_agreement
 from setpoint.client.fallbacks import this_program
 from setpoint.client.hyperparams_set import HyperparamsSet
-from setpoint.client.plane.last_known_good import keep, place, recall_set
+from setpoint.client.plane.last_known_good import keep, place, recall_set, require_young
 from setpoint.client.plane.snapshots import WHO_ANSWERS, client_header, received_text
 from setpoint.client.snapshot_set import named, parse_snapshot_set, with_base
 from setpoint.errors import HashMismatch, InvalidContext, UnavailableError
@@ -54,8 +54,10 @@ def pin_set_from(
         kept = recall_set(file, plane.url, asked)
         if kept is None:
             raise
+        age_sec = max(int(time.time() - kept[1]), 0)
+        require_young(age_sec, settings.last_known_good_age_s, problem)
         values = _judged(kept[0], catalogues, events, environ, settings.run)
-        _say(events, plane.url, values, int(time.time() - kept[1]), problem.code)
+        _say(events, plane.url, values, age_sec, problem.code)
         return values
     found, body = _received(answer, plane.url, asked)
     values = _judged(found, catalogues, events, environ, settings.run)
@@ -65,9 +67,7 @@ def pin_set_from(
 
 def _say(events: EventLog, url: str, values: HyperparamsSet, age_sec: int, reason: str) -> None:
     events.emit(
-        LastKnownGoodUsed(
-            plane=url, snapshot=values.snapshots.base.hash, age_sec=max(age_sec, 0), reason=reason
-        )
+        LastKnownGoodUsed(plane=url, snapshot=values.snapshots.base.hash, age_sec=age_sec, reason=reason)
     )
 
 

@@ -26,7 +26,7 @@ from urllib.parse import quote, urlencode
 from setpoint.client.environment import check_agreement
 from setpoint.client.fallbacks import this_program
 from setpoint.client.hyperparams import Hyperparams
-from setpoint.client.plane.last_known_good import confirm, etag_of, keep, place, recall
+from setpoint.client.plane.last_known_good import confirm, etag_of, keep, place, recall, require_young
 from setpoint.client.snapshot import parse_snapshot
 from setpoint.errors import CorruptSnapshot, HashMismatch, InvalidContext, StaleRevision, UnavailableError
 from setpoint.observe.events import EventLog, LastKnownGoodUsed
@@ -76,6 +76,7 @@ class PlaneSource:
         self.events = events
         self._reader = this_program(settings.run)
         self._file = place(settings.home, plane.url, context)
+        self._oldest_s = settings.last_known_good_age_s
 
     def pin(self, run: str = "") -> Held:
         """Return the newest values, or aloud the last known good ones when the plane is out of reach.
@@ -152,6 +153,7 @@ class PlaneSource:
 
     def _instead(self, kept: Kept, problem: UnavailableError) -> Held:
         age_sec = int(time.time() - kept.confirmed_at)
+        require_young(age_sec, self._oldest_s, problem)
         origin = f"last known good of {self.plane.url}, confirmed {age_sec} s ago"
         held = Held(self._judged(replace(kept.snapshot, origin=origin)), *kept[1:], is_confirmed=False)
         self.events.emit(

@@ -14,6 +14,7 @@ from collections import Counter
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import ForbiddenError, InvalidDocument
 from setpoint.gate.finding import Finding
 from setpoint.gate.policy.config import under
@@ -60,7 +61,7 @@ def read_baseline(path: Path) -> list[dict[str, str]]:
 
 def _entry(path: Path, number: int, line: str) -> dict[str, str]:
     try:
-        entry = json.loads(line)
+        entry = read_json(line)
     except ValueError:
         entry = None
     if (

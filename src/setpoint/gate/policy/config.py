@@ -8,13 +8,13 @@ whole, and blocks.
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from setpoint.declare.foreign_text import read_toml
 from setpoint.errors import InvalidDocument, MissingError, UsageError
 from setpoint.gate.policy.window import parse_instant
 
@@ -111,10 +111,10 @@ def _table(folder: Path) -> Any:
     """Return ``[tool.setpoint.gate]``, or None; a misspelt neighbour of it would silently open the gate."""
     file = folder / "pyproject.toml"
     try:
-        tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+        tool = read_toml(file.read_text(encoding="utf-8")).get("tool", {})
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, RecursionError) as problem:
+    except (OSError, ValueError) as problem:
         raise InvalidDocument(f"{file} cannot be read: {problem}.") from None
     ours = tool.get("setpoint", {}) if isinstance(tool, dict) else {}
     if not isinstance(ours, dict) or ours.keys() - {"gate"}:

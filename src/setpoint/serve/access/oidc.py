@@ -28,6 +28,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from setpoint.declare.foreign_text import read_json
 from setpoint.errors import ForbiddenError, MissingError, UnauthenticatedError, UnavailableError, UsageError
 from setpoint.serve.access.rules import ROLES
 
@@ -67,9 +68,9 @@ class Begun(NamedTuple):
             UsageError: it is none; the login was begun elsewhere, or too long ago.
         """
         try:
-            parts = json.loads(base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4)))
+            parts = read_json(base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4)))
             state, nonce, verifier = map(str, parts)
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError):
             raise _not_begun() from None
         return cls(state, nonce, verifier)
 

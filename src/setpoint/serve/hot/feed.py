@@ -34,6 +34,8 @@ HUNG_S = 8.0
 BEAT_S = 15.0
 #: Streams beat in groups, one after the other, so that a heartbeat of thousands never delays news.
 GROUPS = 15
+#: Rounds of a heartbeat: at each a stream is judged again when its credential ended or accounts changed.
+ROUNDS = 3
 #: Events sent in one piece, so that a stream that lags far never builds up a large answer.
 MOST_AT_ONCE = 64
 
@@ -51,11 +53,13 @@ class Feed:
         #: Grows when accounts or credentials may have changed.
         self.access_changes = 0
         self.beat_s = BEAT_S
-        #: How many heartbeats have passed, by group.
-        self.beats = [0] * GROUPS
+        #: How many rounds have passed, by group.
+        self.rounds = [0] * GROUPS
         self.closed = False
         self._on_access_changed = on_access_changed
         self._looked_at = float("-inf")
+        #: When the session was cut last, or following began.
+        self._severed_at = time.monotonic()
         self._known: dict[int, tuple[str, bytes]] = {}
         self._turns = [asyncio.Event() for _ in range(GROUPS)]
         self._first = asyncio.Event()
@@ -66,6 +70,7 @@ class Feed:
     def start(self) -> None:
         """Begin to follow; returns at once, before anything is known."""
         loop = asyncio.get_running_loop()
+        self._severed_at = time.monotonic()
         self._thread = threading.Thread(
             target=self._follow, args=(loop,), name="setpoint-follower", daemon=True
         )
@@ -134,7 +139,7 @@ class Feed:
             raise DatabaseUnavailable("the database was not reached yet.", hint="try again") from None
 
     async def turn(self, group: int) -> None:
-        """Wait until there may be something new, the group's heartbeat is due, or streams are to end."""
+        """Wait until there may be something new, the group's next round, or streams are to end."""
         if not self.closed:
             await self._turns[group].wait()
 
@@ -172,12 +177,18 @@ class Feed:
             except RuntimeError:  # the loop was closed without stop()
                 return
 
+    def _sever_what_hangs(self) -> None:
+        """Cut a session whose look hangs; the next one has as long before it is cut, too."""
+        now = time.monotonic()
+        if now - max(self._looked_at, self._severed_at) > HUNG_S:
+            self._severed_at = now
+            self._follower.sever()
+
     async def _tick(self) -> None:
         for group in cycle(range(GROUPS)):
-            await asyncio.sleep(self.beat_s / GROUPS)
-            if self.out_of_touch_s > HUNG_S:
-                self._follower.sever()
-            self.beats[group] += 1
+            await asyncio.sleep(self.beat_s / ROUNDS / GROUPS)
+            self._sever_what_hangs()
+            self.rounds[group] += 1
             self._wake(group)
 
 

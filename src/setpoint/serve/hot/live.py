@@ -34,10 +34,15 @@ class Live:
         on_access_changed: Callable[[], None],
     ) -> None:
         self._server = Server(settings, role=SERVER)
-        self.feed = Feed(self._server, on_access_changed)
+        self.tokens = StreamTokens(database)
+
+        def forget() -> None:
+            on_access_changed()
+            self.tokens.forget()
+
+        self.feed = Feed(self._server, forget)
         self.cache = SnapshotCache(database, catalogues, self.feed)
         self.holders = Holders(database)
-        self.tokens = StreamTokens(database)
         #: Streams that are open.
         self.streams = 0
 

@@ -62,7 +62,9 @@ def routes(live: Live) -> list[Route]:
         headers = {"ETag": flags.etag, "Cache-Control": REVALIDATED}
         if is_known(request.headers.getlist("if-none-match"), flags.etag):
             return Response(status_code=304, headers=headers)
-        streams = json.dumps([await _event_stream(live, context, caller.account)], separators=(",", ":"))
+        streams = json.dumps(
+            [await _event_stream(live, context, caller.credential_id)], separators=(",", ":")
+        )
         return Response(f'{{{flags.bulk},"eventStreams":{streams}}}', 200, headers, MEDIA_TYPE)
 
     return [
@@ -92,8 +94,8 @@ def _floor(etag: str) -> int:
     return number_in(etag.removeprefix("W/").strip('"').partition("-")[0]) or 0
 
 
-async def _event_stream(live: Live, context: Context, account: str) -> dict[str, Any]:
-    query = urlencode([*context, ("stream_token", await live.tokens.token(account))])
+async def _event_stream(live: Live, context: Context, credential: int) -> dict[str, Any]:
+    query = urlencode([*context, ("stream_token", await live.tokens.token(credential))])
     return {
         "type": "sse",
         "endpoint": {"requestUri": f"/v1/stream?{query}"},

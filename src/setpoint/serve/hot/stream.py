@@ -3,15 +3,16 @@
 Guarantees: after ``Last-Event-ID: n`` every revision later than n that concerns the context is told, in
 order; of a past that is not remembered any more, the newest revision is. A stream keeps one number and
 nothing that accumulates. It ends when the server stops, when its client is gone (noticed at a heartbeat),
-when its client does not read, and when its credential is no longer good.
+when its client does not read, and when its credential is no longer good: it is judged again within five
+seconds after that ends or anything about accounts is heard to change.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from itertools import cycle
-from math import inf
 from typing import TYPE_CHECKING
 
 import anyio
@@ -20,7 +21,7 @@ from starlette.routing import Route
 
 from setpoint.errors import SetpointError, UnavailableError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
-from setpoint.serve.hot.feed import BEAT_S, GROUPS
+from setpoint.serve.hot.feed import BEAT_S, GROUPS, ROUNDS
 from setpoint.serve.hot.snapshots import pairs_in
 from setpoint.serve.responses import number_in
 
@@ -53,7 +54,7 @@ def routes(live: Live) -> list[Route]:
         """Revisions that concern the context that the query names, as they are committed."""
         pairs = pairs_in(request.scope["query_string"])
         tokens = [value for name, value in pairs if name == "stream_token"]
-        judge = _by_token(live, tokens[0]) if tokens else _by_credential(request)
+        judge = await _by_token(live, tokens[0]) if tokens else _by_credential(request)
         good_until = await judge()
         context = live.cache.context_of(pair for pair in pairs if pair[0] != "stream_token")
         scopes = frozenset(live.cache.catalogues.scopes(dict(context))) if context else None
@@ -77,17 +78,10 @@ def _by_credential(request: Request) -> Judge:
     return judge
 
 
-def _by_token(live: Live, token: str) -> Judge:
-    opened = False
-
-    async def judge() -> float:
-        nonlocal opened
-        if not opened:  # a token opens a stream; one that is open may outlive it
-            await live.tokens.account_of(token)
-            opened = True
-        return inf
-
-    return judge
+async def _by_token(live: Live, token: str) -> Judge:
+    # A token opens a stream; one that is open may outlive it, and never the credential behind it.
+    credential = await live.tokens.credential_of(token)
+    return partial(live.tokens.good_until, credential)
 
 
 class EventStream(Response):
@@ -131,15 +125,20 @@ class EventStream(Response):
         greeting = f"id: {last}\n: from here on\n\n".encode() if self._last_event_id is None else b""
         await _send(send, OPENING + greeting)
         group = next(_GROUPS)
-        beats, self._access_changes = feed.beats[group], feed.access_changes
+        rounds, self._access_changes = feed.rounds[group], feed.access_changes
         due = b""
         while not feed.closed:
             # First, so that a stream that always has something to tell is judged all the same.
-            if beats != feed.beats[group]:
-                beats, due = feed.beats[group], BEAT
-                patience.reschedule(asyncio.get_running_loop().time() + STALLED_S)
-                if await _is_gone(receive) or not await self._is_welcome():
+            if rounds != feed.rounds[group]:
+                is_beat = rounds // ROUNDS != feed.rounds[group] // ROUNDS
+                rounds = feed.rounds[group]
+                if not await self._is_welcome():
                     return
+                if is_beat:
+                    due = BEAT
+                    patience.reschedule(asyncio.get_running_loop().time() + STALLED_S)
+                    if await _is_gone(receive):
+                        return
             piece, last = feed.after(last, self._scopes)
             if piece or due:
                 await _send(send, piece or due)

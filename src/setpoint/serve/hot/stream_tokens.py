@@ -1,9 +1,10 @@
 """SERVE: tokens that open a stream, for clients that cannot send a header (a browser's EventSource).
 
-A token names an account and an instant, signed with the one secret of this database, so every server
+A token names a credential and an instant, signed with the one secret of this database, so every server
 takes it. It opens a stream of revision numbers and nothing else. Guarantees: it is the same text within
 a window of time, because a client that sees another address opens its stream anew; it lives one to two
-windows. Refuses what is expired, changed or signed elsewhere. Must never be logged.
+windows, and never longer than the credential that asked for it, nor than that account has a role. Refuses
+what is expired, changed or signed elsewhere. Must never be logged.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import base64
 import hmac
 import time
+from math import inf
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 WINDOW_S = 900
 _LONGEST = 400
+#: As long as any credential is believed; see ``Credentials``.
+BELIEVED_S = 5.0
+_MOST_KNOWN = 10_000
 
 
 class StreamTokens:
@@ -30,15 +35,42 @@ class StreamTokens:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._secret = b""
+        #: When it was asked how long a credential stands, and the answer.
+        self._known: dict[int, tuple[float, float]] = {}
 
-    async def token(self, account: str, now: float | None = None) -> str:
-        """Return a token for an account; ``now`` is for tests, in seconds since the epoch."""
+    async def token(self, credential: int, now: float | None = None) -> str:
+        """Return a token by a credential's number; ``now`` is for tests, in seconds since the epoch."""
         expires = (int(time.time() if now is None else now) // WINDOW_S + 2) * WINDOW_S
-        claim = base64.urlsafe_b64encode(f"{expires} {account}".encode()).rstrip(b"=").decode()
+        claim = base64.urlsafe_b64encode(f"{expires} {credential}".encode()).rstrip(b"=").decode()
         return f"{claim}.{self._signature(await self._known_secret(), claim)}"
 
-    async def account_of(self, token: str, now: float | None = None) -> str:
-        """Return the account a token was made for.
+    async def good_until(self, credential: int) -> float:
+        """Return when a credential ends, in seconds since the epoch, from memory or from the database.
+
+        Raises:
+            UnauthenticatedError: it is over already: expired, revoked, or its account lost its roles.
+        """
+        known = self._known  # what is read while `forget` is called is kept by nobody
+        asked_at, ends = known.get(credential, (-inf, 0.0))
+        if time.monotonic() - asked_at > BELIEVED_S:
+            asked_at = time.monotonic()
+            row = await run_in_threadpool(self._database.fetch_one, "credential_ends", id=credential)
+            ends = row["at"].timestamp() if row and row["at"] else 0.0
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[credential] = (asked_at, ends)
+        if ends <= time.time():
+            raise UnauthenticatedError(
+                "the credential behind the stream token is over.", hint="evaluate the flags again"
+            )
+        return ends
+
+    def forget(self) -> None:
+        """Believe nothing any more: accounts or credentials have changed."""
+        self._known = {}
+
+    async def credential_of(self, token: str, now: float | None = None) -> int:
+        """Return the number of the credential that a token was made for.
 
         Raises:
             UnauthenticatedError: it is expired, or none of ours.
@@ -50,10 +82,10 @@ class StreamTokens:
                 "the stream token is none of this plane.", hint="evaluate the flags again"
             )
         padded = claim + "=" * (-len(claim) % 4)
-        expires, _, account = base64.urlsafe_b64decode(padded).decode().partition(" ")
+        expires, _, credential = base64.urlsafe_b64decode(padded).decode().partition(" ")
         if int(expires) < (time.time() if now is None else now):
             raise UnauthenticatedError("the stream token has expired.", hint="evaluate the flags again")
-        return account
+        return int(credential)
 
     async def _known_secret(self) -> bytes:
         if not self._secret:

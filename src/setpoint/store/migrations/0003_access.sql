@@ -129,6 +129,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.credential_holder IS 'Who holds a live credential, and what it allows; nulls for any other.';
 
+CREATE FUNCTION public.credential_ends(credential bigint) RETURNS timestamptz
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT c.expires_at
+    FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+    WHERE c.id = credential AND c.kind <> 'once' AND c.revoked_at IS NULL
+      AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
+      AND a.roles <> '{}' AND (c.roles IS NULL OR c.roles && a.roles)
+$$;
+COMMENT ON FUNCTION public.credential_ends IS 'Until when a credential lets anybody in; null when it does not. By it servers judge streams that a token opened.';
+
 CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -839,6 +851,7 @@ REVOKE ALL ON FUNCTION
     public.login_name(text),
     public.login_wait(text, text),
     public.start_session(text, bytea, text, text, text),
+    public.credential_ends(bigint),
     public.accounts_seen(),
     public.create_account(text, text[], text),
     public.change_account(text, text[], boolean, text),
@@ -862,6 +875,7 @@ REVOKE ALL ON FUNCTION
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.credential_holder(bytea),
+    public.credential_ends(bigint),
     public.accounts_seen(),
     public.create_account(text, text[], text),
     public.change_account(text, text[], boolean, text),

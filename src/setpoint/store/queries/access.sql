@@ -4,6 +4,10 @@
 -- Nulls when nobody holds a live credential of this hash.
 SELECT id, kind, account, roles, expires_at FROM credential_holder(%(secret_hash)s);
 
+-- name: credential_ends
+-- Null when the credential lets nobody in any more.
+SELECT credential_ends(%(id)s) AS at;
+
 -- name: claim_key
 -- One row when the key is new; none when it was used. Waits for a transaction that is using it.
 INSERT INTO idempotency (account, key, request_hash) VALUES (%(account)s, %(key)s, %(request_hash)s)

@@ -51,7 +51,7 @@ class Listening:
         """Parse ``server.json``; None when it is half-written or not ours."""
         try:
             return cls(**json.loads(text))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
 
 
