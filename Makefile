@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 MARKET := $(firstword $(SETPOINT_MARKET_DATA) $(wildcard ../shared/market))
 export SETPOINT_MARKET_DATA := $(MARKET)
+# Tests start hundreds of processes: what each imports is compiled once, wherever that is switched off.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-real test-long check bench clean lock

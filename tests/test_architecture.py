@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -103,16 +104,21 @@ def is_bare(path):
     return room in BARE and path not in ADAPTERS
 
 
+@cache
+def nodes_of(path):
+    """Return every node of a file's syntax tree; most tests here ask each file."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path):
     """Yield (module, for types only) of every import statement of a file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     typing_only = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes_of(path)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, id(node) in typing_only) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -163,8 +169,7 @@ def file_of(module):
 
 def imported_files(path):
     """Yield the files of ours that a file imports, those for types only included."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from filter(None, (file_of(alias.name) for alias in node.names))
         elif isinstance(node, ast.ImportFrom):
@@ -242,7 +247,7 @@ def test_modules_stay_small_and_say_their_place(path):
     text = path.read_text(encoding="utf-8")
 
     assert text.count("\n") < 500
-    assert ast.get_docstring(ast.parse(text))
+    assert ast.get_docstring(nodes_of(path)[0])
 
 
 #: The doors to the terminal: what draws there.
@@ -258,7 +263,7 @@ MARKUP = {"from_markup", "render_markup", "render_str"}
 
 def calls(path):
     """Yield (the dotted name, the call) of every call of a file."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func), node
 
@@ -309,7 +314,7 @@ def test_foreign_text_is_parsed_at_one_door():
     for path in FILES:
         called = {
             f"{node.func.value.id}.{node.func.attr}"
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in nodes_of(path)
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and isinstance(node.func.value, ast.Name)

@@ -56,7 +56,7 @@ PARSED = {
     "setpoint db start",
     "setpoint db status",
     "setpoint demo",
-    "setpoint diff {use['base_revision']} {use['revision']}",
+    "setpoint diff {use.base_revision} {use.revision}",
     "setpoint explain tuning_trials -c profile=demo",
     "setpoint export FOLDER",
     "setpoint externalize",
@@ -102,10 +102,10 @@ PARSED = {
 }
 
 
-def documented(tree):
+def documented(nodes):
     """Return the ids of docstrings, and of texts that are an argument `help`."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node, clean=False
         ):
@@ -137,13 +137,14 @@ def hints():
     """Return each command that a text of the product names, with the places where it does."""
     found = {}
     for path in FILES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        inner = {
-            id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values
-        }
-        skipped = documented(tree) | inner
-        for node in ast.walk(tree):
-            if id(node) not in skipped:
+        source = path.read_text(encoding="utf-8")
+        if "setpoint " not in source:
+            continue  # every worker of a run reads these files before its first test
+        nodes = list(ast.walk(ast.parse(source)))
+        inner = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+        skipped = documented(nodes) | inner
+        for node in nodes:
+            if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in skipped:
                 for command in commands_in(rendered(node)):
                     found.setdefault(command, []).append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
     return found
