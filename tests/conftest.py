@@ -57,6 +57,7 @@ PEOPLE = {
     "eve": ("setpoint_app", "setpoint_approver"),
     "cy": ("setpoint_app",),
     "robot": ("setpoint_app", "setpoint_approver", "setpoint_robot"),
+    "plane": ("setpoint_server",),
     "stranger": (),
 }
 #: Read before any test starts, because the variables are removed from every test.

@@ -487,11 +487,11 @@ CREATE FUNCTION public.close_session(p_remote text) RETURNS void
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
+    s    record := public.presented();
     held record;
 BEGIN
     UPDATE public.credentials SET revoked_at = clock_timestamp()
-    WHERE hash = sha256(convert_to(current_setting('setpoint.credential', true), 'UTF8'))
-      AND kind = 'session' AND revoked_at IS NULL
+    WHERE credentials.id = s.id AND credentials.kind = 'session' AND revoked_at IS NULL
     RETURNING id, account INTO held;
     IF held.id IS NOT NULL THEN
         PERFORM public.note_access('logout', held.account, p_remote, held.id, held.account, '{}');
@@ -672,6 +672,7 @@ CREATE FUNCTION public.file_post_mortem(p_incident text, p_url text) RETURNS pub
 DECLARE
     owed public.obligations;
 BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
     IF p_url IS NULL OR p_url !~* '^https?://[^[:space:]/]+/[^[:space:]]+$' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is no http(s) URL of a post-mortem', p_url),
             HINT = 'file it where the team keeps its post-mortems, and give its link';
@@ -687,6 +688,18 @@ BEGIN
     RETURN owed;
 END
 $_$;
+
+CREATE FUNCTION public.forget_answers() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    WITH gone AS (
+        DELETE FROM public.idempotency WHERE created_at < clock_timestamp() - interval '1 day' RETURNING 1
+    )
+    SELECT count(*) FROM gone
+$$;
+
+COMMENT ON FUNCTION public.forget_answers() IS 'Removes answers that are a day old, which is all it can remove.';
 
 CREATE FUNCTION public.forget_credentials() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -809,6 +822,19 @@ CREATE FUNCTION public.is_long_over(held public.credentials) RETURNS boolean
     SELECT least(held.expires_at, held.revoked_at)
          < clock_timestamp() - CASE held.kind WHEN 'token' THEN interval '30 days' ELSE interval '1 day' END
 $$;
+
+CREATE FUNCTION public.is_plane() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- By the login, for a plane that was taken over could leave its role. The owner of the tables is no plane,
+    -- though PostgreSQL counts it (and a superuser) as a member of every role.
+    SELECT current_setting('role') = 'setpoint_server'
+        OR (EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_server' AND pg_has_role(session_user, g.oid, 'MEMBER'))
+            AND NOT (SELECT pg_has_role(session_user, relowner, 'MEMBER') FROM pg_class WHERE oid = 'public.accounts'::regclass))
+$$;
+
+COMMENT ON FUNCTION public.is_plane() IS 'Whether this session is a plane''s, which speaks for nobody by itself.';
 
 CREATE FUNCTION public.is_robot(name text) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -934,6 +960,41 @@ CREATE FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters
 $$;
 
 COMMENT ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) IS 'The same password under newer costs; for whoever has just proven it.';
+
+CREATE FUNCTION public.keep_snapshot(p_frame json) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    named text;
+BEGIN
+    -- What a plane hands out is put together here again, from the revisions that the frame names, so that it
+    -- can be kept on nobody's word: a scope, hash, author or value that history does not say is refused.
+    WITH told AS (
+        SELECT position, layer ->> 'scope' AS scope, h.base_env, (layer -> 'keys')::jsonb AS keys
+        FROM json_array_elements(p_frame -> 'layers') WITH ORDINALITY AS of_frame (layer, position)
+        LEFT JOIN public.ftf_config_history AS h ON h.id = (layer ->> 'revision')::bigint AND h.scope = layer ->> 'scope'
+            AND h.hash = layer ->> 'hash' AND h.updated_by = layer ->> 'author'
+    ), overridden AS (
+        SELECT DISTINCT key FROM told, jsonb_object_keys(base_env) AS key WHERE position > 1
+    )
+    SELECT public.document_merge(base_env ORDER BY position)::text INTO named
+    FROM told
+    HAVING bool_and(base_env IS NOT NULL
+        AND (scope = 'global' OR p_frame -> 'context' ->> split_part(scope, '=', 1) = substr(scope, strpos(scope, '=') + 1))
+        AND keys = CASE WHEN position > 1 THEN base_env ELSE (
+            SELECT coalesce(jsonb_object_agg(key, base_env -> key), '{}') FROM overridden WHERE base_env ? key) END);
+    IF named IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a snapshot is kept only as revisions of its context make it',
+            HINT = 'run `setpoint verify`: a document may not be what its history says';
+    END IF;
+    INSERT INTO public.snapshots (hash, text) VALUES (public.document_hash(named), named) ON CONFLICT (hash) DO NOTHING;
+    INSERT INTO public.snapshot_frames (hash, frame) VALUES (public.document_hash(named), p_frame) ON CONFLICT (hash) DO NOTHING;
+    RETURN public.document_hash(named);
+END
+$$;
+
+COMMENT ON FUNCTION public.keep_snapshot(p_frame json) IS 'Keeps what was handed out, and returns its hash: made of revisions here, whatever the frame tells.';
 
 CREATE FUNCTION public.kinds_of(old jsonb, edits jsonb, restores bigint, is_policy boolean) RETURNS text[]
     LANGUAGE sql IMMUTABLE
@@ -1089,6 +1150,23 @@ CREATE FUNCTION public.note_access(p_event text, p_account text, p_remote text, 
     INSERT INTO public.access_log (event, account, remote, network, credential, actor, detail)
     SELECT p_event, p_account, seen, public.network_of(seen), p_credential, coalesce(p_actor, ''), p_detail
     FROM left(coalesce(p_remote, ''), 64) AS seen
+$$;
+
+CREATE FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- In batches, after the requests: whose word it is says the credential, by its hash. One that has ended
+    -- meanwhile says nothing; an older word than the known one changes nothing, nor does another account's.
+    INSERT INTO public.snapshot_holders AS h (client, account, snapshot, context, host, pid, run, revision, since, seen)
+    SELECT p_client, c.account, p_snapshot, p_context, p_host, p_pid, p_run, p_revision,
+           statement_timestamp() - make_interval(secs => p_age_s), statement_timestamp() - make_interval(secs => p_age_s)
+    FROM public.credential_holder(p_credential) AS c WHERE c.account IS NOT NULL
+    ON CONFLICT (client) DO UPDATE
+    SET snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
+        pid = excluded.pid, run = excluded.run, revision = excluded.revision, seen = excluded.seen,
+        since = CASE WHEN h.snapshot = excluded.snapshot THEN h.since ELSE excluded.since END
+    WHERE h.seen <= excluded.seen AND h.account = excluded.account
 $$;
 
 CREATE FUNCTION public.note_probe(p_is_live boolean, p_said text) RETURNS void
@@ -1256,6 +1334,18 @@ $$;
 
 COMMENT ON FUNCTION public.owner_of_tables() IS 'Who this is, when it is a login that owns the tables and presents no credential; else null.';
 
+CREATE FUNCTION public.permit_answer() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF public.owner_of_tables() IS NULL AND NEW.account IS DISTINCT FROM (SELECT account FROM public.speaker()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an answer is kept for whoever asked';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.permit_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1265,7 +1355,11 @@ BEGIN
     IF 'policy' = ANY (NEW.kinds) AND NEW.state NOT IN ('rejected', 'applied') THEN
         PERFORM public.require_role('admin');
     ELSIF NEW.state = 'applied' THEN
-        PERFORM public.require_role('config_write', 'admin', 'approver');
+        -- What was scheduled by its author, and approved where policy asks for it, is carried out by a plane's
+        -- clock, which speaks for nobody; apply_change has judged that its time has come.
+        IF NEW.apply_at IS NULL OR coalesce(current_setting('setpoint.credential', true), '') <> '' THEN
+            PERFORM public.require_role('config_write', 'admin', 'approver');
+        END IF;
     ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
         PERFORM public.require_role('config_write', 'admin');
     END IF;
@@ -1274,30 +1368,28 @@ END
 $$;
 
 CREATE FUNCTION public.permit_events() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     s record;
+    writer text := (SELECT person FROM public.who());
     foreign_run text;
 BEGIN
     SELECT * INTO s FROM public.speaker();
-    IF s.account IS NULL THEN
-        RETURN NULL;
-    END IF;
     PERFORM public.require_role('robot', 'config_write', 'admin');
-    IF 'admin' = ANY (s.roles) THEN
+    IF 'admin' = ANY (s.roles) OR public.owner_of_tables() IS NOT NULL THEN
         RETURN NULL;
     END IF;
-    IF EXISTS (SELECT FROM fresh JOIN public.event_sources AS e USING (source) WHERE e.account <> s.account) THEN
+    IF EXISTS (SELECT FROM fresh JOIN public.event_sources AS e USING (source) WHERE e.account <> writer) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'another account delivers the events of this source',
             HINT = 'give each spool a source of its own';
     END IF;
     SELECT r.id INTO foreign_run FROM fresh JOIN public.finetune_runs AS r ON r.id = fresh.run
-    WHERE r.started_by <> s.account LIMIT 1;
+    WHERE r.started_by <> writer LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was started by another account', foreign_run),
-            HINT = 'report with a token of the account that started it';
+            HINT = 'report as whoever started it';
     END IF;
     RETURN NULL;
 END
@@ -1306,14 +1398,18 @@ $$;
 COMMENT ON FUNCTION public.permit_events() IS 'Refuses events of a source or a run that belongs to another account.';
 
 CREATE FUNCTION public.permit_report() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    s record;
+    s        record;
+    writer   text := (SELECT person FROM public.who());
     reported text;
-    starter text;
+    starter  text;
 BEGIN
+    IF public.owner_of_tables() IS NOT NULL THEN
+        RETURN NEW;
+    END IF;
     SELECT * INTO s FROM public.speaker();
     PERFORM public.require_role('robot', 'config_write', 'admin');
     IF TG_TABLE_NAME = 'finetune_runs' THEN
@@ -1323,16 +1419,18 @@ BEGIN
         reported := NEW.run_id;
         SELECT started_by INTO starter FROM public.finetune_runs WHERE id = reported;
     END IF;
-    IF starter <> s.account AND NOT 'admin' = ANY (s.roles) THEN
+    -- An admin may report on anybody's run, and start none in another's name.
+    IF starter <> writer AND NOT (coalesce('admin' = ANY (s.roles), false)
+                                  AND NOT (TG_TABLE_NAME = 'finetune_runs' AND TG_OP = 'INSERT')) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
-            MESSAGE = format('run %s was started by %s, not by %s', reported, starter, s.account),
-            HINT = 'report with a token of the account that started it';
+            MESSAGE = format('run %s was started by %s, not by %s', reported, starter, writer),
+            HINT = 'report as whoever started it';
     END IF;
     RETURN NEW;
 END
 $$;
 
-COMMENT ON FUNCTION public.permit_report() IS 'Refuses an account that reports on a run of another; without a credential, privileges decide.';
+COMMENT ON FUNCTION public.permit_report() IS 'Refuses whoever reports on a run of another, or starts one in another''s name.';
 
 CREATE FUNCTION public.policy_for(change_scope text, change_kind text) RETURNS public.policies
     LANGUAGE sql STABLE
@@ -1382,6 +1480,21 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.prune_holders() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    WITH gone AS (
+        DELETE FROM public.snapshot_holders
+        WHERE seen < clock_timestamp() - interval '1 hour'
+           OR client IN (SELECT client FROM public.snapshot_holders ORDER BY seen DESC, client OFFSET 50000)
+        RETURNING 1
+    )
+    SELECT count(*) FROM gone
+$$;
+
+COMMENT ON FUNCTION public.prune_holders() IS 'Forgets who was silent for an hour, and the longest silent beyond 50000; that is all it can remove.';
+
 CREATE FUNCTION public.queue_writers() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1394,12 +1507,18 @@ END
 $$;
 
 CREATE FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
+DECLARE
+    made bigint;
+BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
     INSERT INTO public.drills (scenario, started_at, took_s, outcome, steps, person)
     SELECT p_scenario, p_started_at, p_took_s, p_outcome, p_steps, person FROM public.who()
-    RETURNING id
+    RETURNING id INTO made;
+    RETURN made;
+END
 $$;
 
 CREATE FUNCTION public.record_revision() RETURNS trigger
@@ -1459,6 +1578,7 @@ CREATE FUNCTION public.record_validation(p_incident text, p_heads jsonb, p_sound
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
     -- What was judged must be what stands: nobody writes between the two.
     PERFORM FROM public.chain_head FOR UPDATE;
     IF p_heads IS DISTINCT FROM (SELECT jsonb_object_agg(f.scope, f.revision) FROM public.ftf_config AS f) THEN
@@ -1559,7 +1679,7 @@ CREATE FUNCTION public.require_role(VARIADIC wanted text[]) RETURNS void
 DECLARE
     s record;
 BEGIN
-    -- Without a credential it is PostgreSQL's own privileges that decide.
+    -- Of a login that speaks for itself it is PostgreSQL's own privileges that decide.
     SELECT * INTO s FROM public.speaker();
     IF s.account IS NOT NULL AND NOT s.roles && wanted THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
@@ -1568,6 +1688,21 @@ BEGIN
     END IF;
 END
 $$;
+
+CREATE FUNCTION public.require_speaker() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- Not within a function that runs as the owner: that has judged by itself.
+    IF NOT (SELECT pg_has_role(current_user, relowner, 'MEMBER') FROM pg_class WHERE oid = TG_RELID) THEN
+        PERFORM public.speaker();
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION public.require_speaker() IS 'On every table that a login may write itself: a plane without a credential writes nothing there.';
 
 CREATE FUNCTION public.required_of(change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer) RETURNS record
     LANGUAGE sql STABLE
@@ -1657,6 +1792,10 @@ DECLARE
     secret text := nullif(current_setting('setpoint.credential', true), '');
 BEGIN
     IF secret IS NULL THEN
+        IF public.is_plane() THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'a plane''s login speaks for nobody: no credential was presented',
+                HINT = 'present the credential of an account, or use a login that is no member of setpoint_server';
+        END IF;
         RETURN;
     END IF;
     SELECT h.kind, h.account, h.roles, h.proof INTO kind, account, roles, proof
@@ -1667,7 +1806,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text) IS 'The account whose secret this transaction presented; nulls when it presented none.';
+COMMENT ON FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text) IS 'The account whose secret this transaction presented; nulls for a login that speaks for itself.';
 
 CREATE FUNCTION public.stand_on_history(reason text) RETURNS void
     LANGUAGE plpgsql
@@ -1718,13 +1857,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.suspend_change(p_id bigint, p_why text) RETURNS void
+CREATE FUNCTION public.suspend_change(p_id bigint) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
     SELECT FROM public.chain_head FOR UPDATE;
     -- Only a change that is due and cannot be applied any more: anybody may say so, nobody may invent it.
-    UPDATE public.changes AS c SET state = 'suspended', state_reason = p_why
+    UPDATE public.changes AS c
+    SET state = 'suspended', state_reason = format('it was validated before %s moved', coalesce(public.moved_heads(c), c.scope))
     WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= clock_timestamp()
       AND NOT 'policy' = ANY (c.kinds) AND (
         public.moved_heads(c) IS NOT NULL OR c.base_revision IS DISTINCT FROM (
@@ -1939,7 +2079,8 @@ CREATE TABLE public.catalogues (
     name text NOT NULL,
     version text NOT NULL,
     text text NOT NULL,
-    registered_at timestamp with time zone DEFAULT now() NOT NULL
+    registered_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT named_by_its_hash CHECK ((hash = encode(sha256(convert_to(text, 'UTF8'::name)), 'hex'::text)))
 );
 
 COMMENT ON TABLE public.catalogues IS 'Every catalogue text that a revision or a run was made under.';
@@ -2522,6 +2663,10 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_
 
 ALTER TABLE public.change_decisions ENABLE ALWAYS TRIGGER append_only;
 
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.drills FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('drills are append-only');
+
+ALTER TABLE public.drills ENABLE ALWAYS TRIGGER append_only;
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.event_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('events are append-only');
 
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER append_only;
@@ -2558,6 +2703,10 @@ CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.policies FOR EA
 
 ALTER TABLE public.policies ENABLE ALWAYS TRIGGER never_removed;
 
+CREATE TRIGGER permit_answer BEFORE INSERT OR UPDATE ON public.idempotency FOR EACH ROW EXECUTE FUNCTION public.permit_answer();
+
+ALTER TABLE public.idempotency ENABLE ALWAYS TRIGGER permit_answer;
+
 CREATE TRIGGER permit_change BEFORE INSERT OR UPDATE ON public.changes FOR EACH ROW EXECUTE FUNCTION public.permit_change();
 
 ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
@@ -2566,27 +2715,27 @@ CREATE TRIGGER permit_events AFTER INSERT ON public.event_log REFERENCING NEW TA
 
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER permit_events;
 
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_contexts FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_contexts FOR EACH ROW EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER permit_report;
 
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures FOR EACH ROW EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER permit_report;
 
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_results FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_results FOR EACH ROW EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER permit_report;
 
-CREATE TRIGGER permit_report BEFORE INSERT OR UPDATE ON public.finetune_runs FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT OR UPDATE ON public.finetune_runs FOR EACH ROW EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_report;
 
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials FOR EACH ROW EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER permit_report;
 
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_units FOR EACH ROW WHEN ((current_setting('setpoint.credential'::text, true) <> ''::text)) EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_units FOR EACH ROW EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_units ENABLE ALWAYS TRIGGER permit_report;
 
@@ -2597,6 +2746,54 @@ ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER queue_writers;
 CREATE TRIGGER record_revision BEFORE INSERT OR UPDATE ON public.ftf_config FOR EACH ROW EXECUTE FUNCTION public.record_revision();
 
 ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER record_revision;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.catalogues FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.catalogues ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT ON public.event_log FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT ON public.event_sources FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.event_sources ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.finetune_contexts FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.finetune_failures FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.finetune_results FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.finetune_runs FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.finetune_trials FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.finetune_units FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.finetune_units ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.idempotency FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.idempotency ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.snapshot_sets FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.snapshot_sets ENABLE ALWAYS TRIGGER require_speaker;
+
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.snapshots FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.snapshots ENABLE ALWAYS TRIGGER require_speaker;
 
 ALTER TABLE ONLY public.change_decisions
     ADD CONSTRAINT change_decisions_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
@@ -2693,6 +2890,9 @@ GRANT SELECT ON TABLE public.obligations TO setpoint_breakglass;
 REVOKE ALL ON FUNCTION public.file_post_mortem(p_incident text, p_url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.file_post_mortem(p_incident text, p_url text) TO setpoint_app;
 
+REVOKE ALL ON FUNCTION public.forget_answers() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_answers() TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.forget_credentials() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_credentials() TO setpoint_server;
 
@@ -2716,6 +2916,9 @@ REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.keep_snapshot(p_frame json) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.keep_snapshot(p_frame json) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) TO setpoint_server;
 
@@ -2732,8 +2935,11 @@ REVOKE ALL ON FUNCTION public.network_of(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_access(p_event text, p_account text, p_remote text, p_credential bigint, p_actor text, p_detail jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpoint_app;
+GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) TO setpoint_app;
@@ -2756,6 +2962,8 @@ GRANT ALL ON FUNCTION public.own_password(p_remote text, OUT parameters text, OU
 
 REVOKE ALL ON FUNCTION public.owner_of_tables() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.permit_answer() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.permit_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.permit_events() FROM PUBLIC;
@@ -2766,6 +2974,9 @@ REVOKE ALL ON FUNCTION public.presented() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.propose_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.propose_change(p_id bigint) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.prune_holders() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.prune_holders() TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.queue_writers() FROM PUBLIC;
 
@@ -2795,8 +3006,8 @@ REVOKE ALL ON FUNCTION public.stand_on_history(reason text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.start_session(p_account text, p_hash bytea, p_how text, p_remote text, p_actor text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.suspend_change(p_id bigint, p_why text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.suspend_change(p_id bigint, p_why text) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.suspend_change(p_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.suspend_change(p_id bigint) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.tokens_seen() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tokens_seen() TO setpoint_server;
@@ -2831,7 +3042,27 @@ GRANT SELECT ON TABLE public.change_decisions TO setpoint_app;
 
 GRANT SELECT ON TABLE public.drills TO setpoint_app;
 
-GRANT SELECT,INSERT ON TABLE public.event_log TO setpoint_app;
+GRANT SELECT ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(source) ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(sequence) ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(name) ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(level) ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(run) ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(unit) ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(event_id) ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(at) ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(fields) ON TABLE public.event_log TO setpoint_app;
+
+GRANT INSERT(line) ON TABLE public.event_log TO setpoint_app;
 
 GRANT SELECT ON TABLE public.event_sources TO setpoint_app;
 
@@ -2860,7 +3091,13 @@ GRANT SELECT,INSERT ON TABLE public.finetune_units TO setpoint_app;
 GRANT SELECT ON TABLE public.ftf_config TO setpoint_app;
 GRANT SELECT ON TABLE public.ftf_config TO setpoint_breakglass;
 
-GRANT SELECT,INSERT,DELETE ON TABLE public.idempotency TO setpoint_server;
+GRANT SELECT ON TABLE public.idempotency TO setpoint_server;
+
+GRANT INSERT(account) ON TABLE public.idempotency TO setpoint_server;
+
+GRANT INSERT(key) ON TABLE public.idempotency TO setpoint_server;
+
+GRANT INSERT(request_hash) ON TABLE public.idempotency TO setpoint_server;
 
 GRANT UPDATE(status) ON TABLE public.idempotency TO setpoint_server;
 
@@ -2873,13 +3110,21 @@ GRANT SELECT ON TABLE public.restore_probe TO setpoint_breakglass;
 
 GRANT SELECT ON TABLE public.schema_migrations TO setpoint_app;
 
-GRANT SELECT,INSERT ON TABLE public.snapshot_frames TO setpoint_app;
+GRANT SELECT ON TABLE public.snapshot_frames TO setpoint_app;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_holders TO setpoint_server;
+GRANT SELECT ON TABLE public.snapshot_holders TO setpoint_server;
 
-GRANT SELECT,INSERT ON TABLE public.snapshot_sets TO setpoint_app;
+GRANT SELECT ON TABLE public.snapshot_sets TO setpoint_app;
 
-GRANT SELECT,INSERT ON TABLE public.snapshots TO setpoint_app;
+GRANT INSERT(hash) ON TABLE public.snapshot_sets TO setpoint_app;
+
+GRANT INSERT(text) ON TABLE public.snapshot_sets TO setpoint_app;
+
+GRANT SELECT ON TABLE public.snapshots TO setpoint_app;
+
+GRANT INSERT(hash) ON TABLE public.snapshots TO setpoint_app;
+
+GRANT INSERT(text) ON TABLE public.snapshots TO setpoint_app;
 
 GRANT SELECT ON TABLE public.stream_secret TO setpoint_server;
 

@@ -420,7 +420,20 @@ def test_who_was_silent_for_an_hour_is_forgotten(seeded, lively, cy, owner_url):
         )
 
     assert len(cy.get("/v1/holders").json()["items"]) == 3
-    assert lively.live.cache._database.execute("prune_holders", most=2) == 2
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(
+            "INSERT INTO snapshot_holders SELECT md5(n::text), account, snapshot, context, host, pid, run,"
+            " revision, since, seen - interval '1 minute'"
+            " FROM snapshot_holders, generate_series(1, 49998) AS n WHERE client = %s",
+            [f"{1:032x}"],
+        )
+    lively.live.cache._database.execute("prune_holders")
+    with psycopg.connect(owner_url) as owner:
+        assert owner.execute("SELECT count(*) FROM snapshot_holders").fetchone() == (50_000,)
+        left = owner.execute(
+            "SELECT count(*) FROM snapshot_holders WHERE client < %s", [f"{4:032x}"]
+        ).fetchone()
+        assert left == (3,)
 
 
 NO_CLIENTS = [

@@ -491,13 +491,13 @@ def test_scheduled_change_waits_for_its_time(ada, owner_url):
 def test_scheduled_change_is_not_applied_over_a_base_that_moved(ada, owner_url):
     """Its time has come, but it was about another document: it is suspended until somebody edits it."""
     change = propose(ada, set=text(a=2), apply_at=datetime.now(UTC) + timedelta(hours=1))
-    ada.execute("suspend_change", id=change["id"], why="too early")
+    ada.execute("suspend_change", id=change["id"])
     write_document(ada, text(a=9))
     turn_back(owner_url, "apply_at")
     with pytest.raises(StaleRevision):
         apply(ada, change)
     assert state(ada, change) == "proposed"
-    ada.execute("suspend_change", id=change["id"], why="moved")
+    ada.execute("suspend_change", id=change["id"])
     assert state(ada, change) == "suspended"
     assert document(ada) == {"a": 9}
     apply(ada, amend(ada, change, set=text(a=2)))
@@ -512,7 +512,7 @@ def test_sound_change_cannot_be_suspended(ada, owner_url):
     strict = propose(ada, is_policy=True, set=json.dumps(sound), base_revision=None, heads={}, apply_at=soon)
     turn_back(owner_url, "apply_at")
     for one in (change, strict):
-        ada.execute("suspend_change", id=one["id"], why="I do not like it")
+        ada.execute("suspend_change", id=one["id"])
         assert state(ada, one) == "proposed"
         apply(ada, one)
 

@@ -210,7 +210,7 @@ def apply_due(database: Database, catalogues: Catalogues, author: str) -> list[t
                 revision = apply(transaction, catalogues, read_change(transaction, row["id"]))
             ended.append((row["id"], f"revision {revision}"))
         except StaleRevision as problem:
-            database.execute("suspend_change", id=row["id"], why=problem.message)
+            database.execute("suspend_change", id=row["id"])
             ended.append((row["id"], f"suspended: {problem.message}"))
         except (ForbiddenError, ConflictError, InvalidError, UnknownKey) as problem:
             ended.append((row["id"], f"not applied: {problem.message}"))

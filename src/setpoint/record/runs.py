@@ -59,24 +59,24 @@ class DatabaseRecorder:
 
     def start(self, plan: Any, snapshots: SnapshotSet) -> None:
         """Record the run and the snapshots it pins; a resumed run is running again."""
-        with self._database.transaction() as transaction:
+        with self._database.transaction(author=self._author.name) as transaction:
             record_start(transaction, asdict(plan), snapshots, self._author.name)
 
     def deliver(self, plan: Any, entry: Mapping[str, Any]) -> None:
         """Record one unit: its result with its trials, or its failure, in one transaction."""
-        with self._database.transaction() as transaction:
+        with self._database.transaction(author=self._author.name) as transaction:
             record_unit(transaction, self._catalogues, plan.run, entry)
 
     def finish(self, plan: Any, outcome: Mapping[str, Any]) -> None:
         """Record the run's events, how it ended, which keys it read and which fallbacks it used."""
         if self._spool_of:
             deliver_spool(self._record_events, self._spool_of(plan.run))
-        with self._database.transaction() as transaction:
+        with self._database.transaction(author=self._author.name) as transaction:
             record_outcome(transaction, plan.run, outcome)
 
     def _record_events(self, source: str, events: list[dict[str, Any]]) -> dict[str, Any]:
         lines = [Line(event["sequence"], event["line"]) for event in events]
-        with self._database.transaction() as transaction:
+        with self._database.transaction(author=self._author.name) as transaction:
             return asdict(record_events(transaction, source, lines))
 
 

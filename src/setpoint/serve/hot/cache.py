@@ -200,9 +200,8 @@ class SnapshotCache:
         """Keep what is handed out, so that it can be fetched by its hash; returns what may be new."""
         # In one order for everybody: two sets with the same snapshots must not wait for each other.
         fresh = {one.hash: one for one in snapshots if one.hash not in self._stored}
-        for digest, snapshot in sorted(fresh.items()):
-            transaction.execute("insert_snapshot", hash=digest, text=snapshot.text)
-            transaction.execute("insert_snapshot_frame", hash=digest, frame=_frame(snapshot))
+        for _digest, snapshot in sorted(fresh.items()):
+            transaction.execute("keep_snapshot", frame=_frame(snapshot))
         return set(fresh)
 
     def _note_stored(self, hashes: set[str]) -> None:
@@ -219,10 +218,7 @@ class SnapshotCache:
                     f"no snapshot {digest[:12]} was handed out or pinned.",
                     hint="GET /v1/snapshot resolves one, POST /v1/snapshots makes one",
                 )
-            snapshot = _snapshot_of(row)
-            if row["frame"] is None:  # a run pinned it elsewhere; from now on it stays as it is told here
-                transaction.execute("insert_snapshot_frame", hash=digest, frame=_frame(snapshot))
-        return snapshot.to_json().encode()
+        return _snapshot_of(row).to_json().encode()
 
 
 def _looked_at(done: asyncio.Task[Pinned]) -> None:

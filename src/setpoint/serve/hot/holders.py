@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from setpoint.errors import InvalidValue, SetpointError, UsageError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
+from setpoint.serve.access.secret import digest
 from setpoint.serve.bodies import read_object
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from setpoint.client.snapshot import Snapshot
+    from setpoint.serve.access.rules import Principal
     from setpoint.store.database import Database
 
 FLUSH_EVERY_S = 0.9
 PRUNE_EVERY_S = 60.0
 MOST_PENDING = 10_000
-MOST_KEPT = 50_000
 LONGEST = 200
 PAGE, LARGEST_PAGE = 50, 500
 _CLIENT = re.compile(r"[0-9a-f]{32}")
@@ -48,7 +49,8 @@ class Holder:
     """One process and the snapshot it was last seen with; ``client`` is new for each process."""
 
     client: str
-    account: str
+    #: Of the credential that said so, by which the database knows whose process it is.
+    credential: bytes
     snapshot: str
     context: Mapping[str, str]
     host: str
@@ -74,7 +76,7 @@ class Holder:
     def row(self, now: float) -> dict[str, Any]:
         """Return it as the query ``note_holder`` takes it; ages, because clocks of hosts differ."""
         given = {
-            name: getattr(self, name) for name in ("client", "account", "host", "pid", "run", "revision")
+            name: getattr(self, name) for name in ("client", "credential", "host", "pid", "run", "revision")
         }
         age_s = max(now - self.seen_at, 0.0)
         return given | {"snapshot": self.snapshot, "context": dict(self.context), "age_s": age_s}
@@ -85,7 +87,7 @@ class Holders:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pending: dict[tuple[str, str], Holder] = {}
+        self._pending: dict[tuple[str, bytes], Holder] = {}
         self._flushing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -104,8 +106,8 @@ class Holders:
 
     def note(self, holder: Holder) -> None:
         """Remember what a client holds now; never waits."""
-        # By account too: clients are listed, and nobody speaks for another's process.
-        named = (holder.client, holder.account)
+        # By credential too: clients are listed, and nobody speaks for another's process.
+        named = (holder.client, holder.credential)
         self._pending.pop(named, None)
         if len(self._pending) >= MOST_PENDING:
             del self._pending[next(iter(self._pending))]
@@ -134,12 +136,12 @@ class Holders:
                 await self.flush()
                 if time.monotonic() >= prune_at:
                     prune_at = time.monotonic() + PRUNE_EVERY_S
-                    await run_in_threadpool(self._database.execute, "prune_holders", most=MOST_KEPT)
+                    await run_in_threadpool(self._database.execute, "prune_holders")
             except SetpointError as problem:
                 _LOG.warning("event=holders_wait code=%s", problem.code)
 
 
-def holder_in(header: str, account: str, snapshot: Snapshot, head: int) -> Holder:
+def holder_in(header: str, caller: Principal, snapshot: Snapshot, head: int) -> Holder:
     """Return the holder that ``Setpoint-Client: <id>; host=<host>; pid=<pid>; run=<run>`` names.
 
     Raises:
@@ -155,7 +157,7 @@ def holder_in(header: str, account: str, snapshot: Snapshot, head: int) -> Holde
         )
     return Holder(
         client,
-        account,
+        digest(caller.secret),
         snapshot.hash,
         snapshot.context,
         given.get("host", ""),
@@ -173,7 +175,7 @@ def routes(holders: Holders, database: Database) -> list[Route]:
         """What a process holds now."""
         caller = await admitted(request, *ANYONE)
         given = _typed(await read_object(request))
-        holders.note(Holder(client=request.path_params["client"], account=caller.account, **given))
+        holders.note(Holder(client=request.path_params["client"], credential=digest(caller.secret), **given))
         return Response(status_code=204)
 
     @hot_access(*ANYONE, summary="Who holds what")

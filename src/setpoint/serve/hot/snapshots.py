@@ -42,7 +42,7 @@ def routes(live: Live) -> list[Route]:
         context, at_least = asked(cache, request.scope["query_string"])
         pinned = await cache.get(context, at_least)
         if client := request.headers.get("setpoint-client"):
-            live.holders.note(holder_in(client, caller.account, pinned.snapshot, pinned.head))
+            live.holders.note(holder_in(client, caller, pinned.snapshot, pinned.head))
         return unless_known(request, pinned.body, _headers(pinned))
 
     @hot_access(*ANYONE, summary="A snapshot, for ever")
@@ -77,7 +77,7 @@ def routes(live: Live) -> list[Route]:
             raise InvalidError("the body is not one object with contexts.", hint='send {"contexts": [{}]}')
         found, head = await cache.set_of([_context_of(cache, context) for context in contexts])
         if client := request.headers.get("setpoint-client"):
-            live.holders.note(holder_in(client, caller.account, found.base, head))
+            live.holders.note(holder_in(client, caller, found.base, head))
         headers = {"Setpoint-Snapshot-Set": found.hash, "Setpoint-Revision": str(head)}
         return Response(found.to_json(), 200, headers, MEDIA_TYPE)
 

@@ -11,7 +11,9 @@ CREATE TABLE public.catalogues (
     name          text NOT NULL,
     version       text NOT NULL,
     text          text NOT NULL,
-    registered_at timestamptz NOT NULL DEFAULT now()
+    registered_at timestamptz NOT NULL DEFAULT now(),
+    -- As document_hash(text), which is made below.
+    CONSTRAINT named_by_its_hash CHECK (hash = encode(sha256(convert_to(text, 'UTF8')), 'hex'))
 );
 COMMENT ON TABLE public.catalogues IS 'Every catalogue text that a revision or a run was made under.';
 

@@ -141,6 +141,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.credential_ends IS 'Until when a credential lets anybody in; null when it does not. By it servers judge streams that a token opened.';
 
+CREATE FUNCTION public.is_plane() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- By the login, for a plane that was taken over could leave its role. The owner of the tables is no plane,
+    -- though PostgreSQL counts it (and a superuser) as a member of every role.
+    SELECT current_setting('role') = 'setpoint_server'
+        OR (EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_server' AND pg_has_role(session_user, g.oid, 'MEMBER'))
+            AND NOT (SELECT pg_has_role(session_user, relowner, 'MEMBER') FROM pg_class WHERE oid = 'public.accounts'::regclass))
+$$;
+COMMENT ON FUNCTION public.is_plane IS 'Whether this session is a plane''s, which speaks for nobody by itself.';
+
 CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -149,6 +161,10 @@ DECLARE
     secret text := nullif(current_setting('setpoint.credential', true), '');
 BEGIN
     IF secret IS NULL THEN
+        IF public.is_plane() THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'a plane''s login speaks for nobody: no credential was presented',
+                HINT = 'present the credential of an account, or use a login that is no member of setpoint_server';
+        END IF;
         RETURN;
     END IF;
     SELECT h.kind, h.account, h.roles, h.proof INTO kind, account, roles, proof
@@ -158,7 +174,24 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION public.speaker IS 'The account whose secret this transaction presented; nulls when it presented none.';
+COMMENT ON FUNCTION public.speaker IS 'The account whose secret this transaction presented; nulls for a login that speaks for itself.';
+
+CREATE FUNCTION public.require_speaker() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    -- Not within a function that runs as the owner: that has judged by itself.
+    IF NOT (SELECT pg_has_role(current_user, relowner, 'MEMBER') FROM pg_class WHERE oid = TG_RELID) THEN
+        PERFORM public.speaker();
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.require_speaker IS 'On every table that a login may write itself: a plane without a credential writes nothing there.';
+CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.catalogues
+    FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+ALTER TABLE public.catalogues ENABLE ALWAYS TRIGGER require_speaker;
 
 CREATE FUNCTION public.who(OUT person text, OUT proof text)
     LANGUAGE sql STABLE
@@ -185,7 +218,7 @@ AS $$
 DECLARE
     s record;
 BEGIN
-    -- Without a credential it is PostgreSQL's own privileges that decide.
+    -- Of a login that speaks for itself it is PostgreSQL's own privileges that decide.
     SELECT * INTO s FROM public.speaker();
     IF s.account IS NOT NULL AND NOT s.roles && wanted THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
@@ -599,11 +632,11 @@ CREATE FUNCTION public.close_session(p_remote text) RETURNS void
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
+    s    record := public.presented();
     held record;
 BEGIN
     UPDATE public.credentials SET revoked_at = clock_timestamp()
-    WHERE hash = sha256(convert_to(current_setting('setpoint.credential', true), 'UTF8'))
-      AND kind = 'session' AND revoked_at IS NULL
+    WHERE credentials.id = s.id AND credentials.kind = 'session' AND revoked_at IS NULL
     RETURNING id, account INTO held;
     IF held.id IS NOT NULL THEN
         PERFORM public.note_access('logout', held.account, p_remote, held.id, held.account, '{}');

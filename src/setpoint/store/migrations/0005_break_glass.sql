@@ -90,6 +90,9 @@ CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.obligations
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('an obligation is met, never removed');
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.incident_channels
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a channel is closed by another declaration, never removed');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.drills
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('drills are append-only');
+ALTER TABLE public.drills ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE public.incident_channels ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE public.break_glass_uses ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE public.obligations ENABLE ALWAYS TRIGGER never_removed;
@@ -393,6 +396,7 @@ AS $$
 DECLARE
     owed public.obligations;
 BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
     IF p_url IS NULL OR p_url !~* '^https?://[^[:space:]/]+/[^[:space:]]+$' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is no http(s) URL of a post-mortem', p_url),
             HINT = 'file it where the team keeps its post-mortems, and give its link';
@@ -415,6 +419,7 @@ CREATE FUNCTION public.record_validation(p_incident text, p_heads jsonb, p_sound
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
     -- What was judged must be what stands: nobody writes between the two.
     PERFORM FROM public.chain_head FOR UPDATE;
     IF p_heads IS DISTINCT FROM (SELECT jsonb_object_agg(f.scope, f.revision) FROM public.ftf_config AS f) THEN
@@ -434,12 +439,18 @@ $$;
 
 CREATE FUNCTION public.record_drill(p_scenario text, p_started_at timestamptz, p_took_s float8, p_outcome text, p_steps jsonb)
     RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
+DECLARE
+    made bigint;
+BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
     INSERT INTO public.drills (scenario, started_at, took_s, outcome, steps, person)
     SELECT p_scenario, p_started_at, p_took_s, p_outcome, p_steps, person FROM public.who()
-    RETURNING id
+    RETURNING id INTO made;
+    RETURN made;
+END
 $$;
 
 REVOKE ALL ON FUNCTION public.open_channels(), public.declare_channel(text, text, boolean, text), public.channel_of(text),
@@ -452,8 +463,10 @@ REVOKE ALL ON FUNCTION public.open_channels(), public.declare_channel(text, text
 GRANT EXECUTE ON FUNCTION public.break_glass_restore(text, text, text, text, bigint, bigint, text, text),
     public.break_glass_set(text, text, text, text, jsonb, text[], bigint, text, text), public.open_channels() TO setpoint_breakglass;
 GRANT EXECUTE ON FUNCTION public.file_post_mortem(text, text), public.record_validation(text, jsonb, boolean, jsonb),
-    public.record_drill(text, timestamptz, float8, text, jsonb), public.open_channels(), public.note_probe(boolean, text)
+    public.record_drill(text, timestamptz, float8, text, jsonb), public.open_channels()
     TO setpoint_app;
+-- What a plane says of itself, and nobody else; it names no person.
+GRANT EXECUTE ON FUNCTION public.note_probe(boolean, text) TO setpoint_server;
 GRANT SELECT ON public.break_glass_uses, public.obligations, public.drills, public.incident_channels, public.restore_probe
     TO setpoint_app;
 -- What somebody needs to see, to choose what to bring back with nothing but psql.

@@ -45,8 +45,107 @@ CREATE TABLE public.idempotency (
 CREATE INDEX idempotency_by_age ON public.idempotency (created_at);
 COMMENT ON TABLE public.idempotency IS 'Answers to writes, committed with them, so that a repeated request is answered and not repeated; kept a day.';
 
-GRANT SELECT, INSERT ON public.snapshot_frames TO setpoint_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.snapshot_holders TO setpoint_server;
-GRANT SELECT ON public.stream_secret TO setpoint_server;
-GRANT SELECT, INSERT, DELETE ON public.idempotency TO setpoint_server;
-GRANT UPDATE (status, headers, body) ON public.idempotency TO setpoint_server;
+CREATE FUNCTION public.keep_snapshot(p_frame json) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    named text;
+BEGIN
+    -- What a plane hands out is put together here again, from the revisions that the frame names, so that it
+    -- can be kept on nobody's word: a scope, hash, author or value that history does not say is refused.
+    WITH told AS (
+        SELECT position, layer ->> 'scope' AS scope, h.base_env, (layer -> 'keys')::jsonb AS keys
+        FROM json_array_elements(p_frame -> 'layers') WITH ORDINALITY AS of_frame (layer, position)
+        LEFT JOIN public.ftf_config_history AS h ON h.id = (layer ->> 'revision')::bigint AND h.scope = layer ->> 'scope'
+            AND h.hash = layer ->> 'hash' AND h.updated_by = layer ->> 'author'
+    ), overridden AS (
+        SELECT DISTINCT key FROM told, jsonb_object_keys(base_env) AS key WHERE position > 1
+    )
+    SELECT public.document_merge(base_env ORDER BY position)::text INTO named
+    FROM told
+    HAVING bool_and(base_env IS NOT NULL
+        AND (scope = 'global' OR p_frame -> 'context' ->> split_part(scope, '=', 1) = substr(scope, strpos(scope, '=') + 1))
+        AND keys = CASE WHEN position > 1 THEN base_env ELSE (
+            SELECT coalesce(jsonb_object_agg(key, base_env -> key), '{}') FROM overridden WHERE base_env ? key) END);
+    IF named IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a snapshot is kept only as revisions of its context make it',
+            HINT = 'run `setpoint verify`: a document may not be what its history says';
+    END IF;
+    INSERT INTO public.snapshots (hash, text) VALUES (public.document_hash(named), named) ON CONFLICT (hash) DO NOTHING;
+    INSERT INTO public.snapshot_frames (hash, frame) VALUES (public.document_hash(named), p_frame) ON CONFLICT (hash) DO NOTHING;
+    RETURN public.document_hash(named);
+END
+$$;
+COMMENT ON FUNCTION public.keep_snapshot IS 'Keeps what was handed out, and returns its hash: made of revisions here, whatever the frame tells.';
+
+CREATE FUNCTION public.note_holder(
+    p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text,
+    p_revision bigint, p_age_s float8
+) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- In batches, after the requests: whose word it is says the credential, by its hash. One that has ended
+    -- meanwhile says nothing; an older word than the known one changes nothing, nor does another account's.
+    INSERT INTO public.snapshot_holders AS h (client, account, snapshot, context, host, pid, run, revision, since, seen)
+    SELECT p_client, c.account, p_snapshot, p_context, p_host, p_pid, p_run, p_revision,
+           statement_timestamp() - make_interval(secs => p_age_s), statement_timestamp() - make_interval(secs => p_age_s)
+    FROM public.credential_holder(p_credential) AS c WHERE c.account IS NOT NULL
+    ON CONFLICT (client) DO UPDATE
+    SET snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
+        pid = excluded.pid, run = excluded.run, revision = excluded.revision, seen = excluded.seen,
+        since = CASE WHEN h.snapshot = excluded.snapshot THEN h.since ELSE excluded.since END
+    WHERE h.seen <= excluded.seen AND h.account = excluded.account
+$$;
+
+CREATE FUNCTION public.prune_holders() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    WITH gone AS (
+        DELETE FROM public.snapshot_holders
+        WHERE seen < clock_timestamp() - interval '1 hour'
+           OR client IN (SELECT client FROM public.snapshot_holders ORDER BY seen DESC, client OFFSET 50000)
+        RETURNING 1
+    )
+    SELECT count(*) FROM gone
+$$;
+COMMENT ON FUNCTION public.prune_holders IS 'Forgets who was silent for an hour, and the longest silent beyond 50000; that is all it can remove.';
+
+CREATE FUNCTION public.forget_answers() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    WITH gone AS (
+        DELETE FROM public.idempotency WHERE created_at < clock_timestamp() - interval '1 day' RETURNING 1
+    )
+    SELECT count(*) FROM gone
+$$;
+COMMENT ON FUNCTION public.forget_answers IS 'Removes answers that are a day old, which is all it can remove.';
+
+CREATE FUNCTION public.permit_answer() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF public.owner_of_tables() IS NULL AND NEW.account IS DISTINCT FROM (SELECT account FROM public.speaker()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an answer is kept for whoever asked';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER permit_answer BEFORE INSERT OR UPDATE ON public.idempotency
+    FOR EACH ROW EXECUTE FUNCTION public.permit_answer();
+CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.idempotency
+    FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+ALTER TABLE public.idempotency ENABLE ALWAYS TRIGGER permit_answer;
+ALTER TABLE public.idempotency ENABLE ALWAYS TRIGGER require_speaker;
+
+REVOKE ALL ON FUNCTION public.keep_snapshot(json), public.prune_holders(), public.forget_answers(), public.permit_answer(),
+    public.note_holder(bytea, text, text, jsonb, text, integer, text, bigint, float8) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.keep_snapshot(json), public.prune_holders(), public.forget_answers(),
+    public.note_holder(bytea, text, text, jsonb, text, integer, text, bigint, float8) TO setpoint_server;
+GRANT SELECT ON public.snapshot_frames TO setpoint_app;
+GRANT SELECT ON public.snapshot_holders, public.stream_secret, public.idempotency TO setpoint_server;
+GRANT INSERT (account, key, request_hash), UPDATE (status, headers, body) ON public.idempotency TO setpoint_server;

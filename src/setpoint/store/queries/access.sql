@@ -24,7 +24,7 @@ WHERE account = %(account)s AND key = %(key)s;
 
 -- name: forget_answers
 -- Answers older than a day.
-DELETE FROM idempotency WHERE created_at < clock_timestamp() - interval '1 day';
+SELECT forget_answers();
 
 -- name: forget_credentials
 -- Sessions and one-time logins that ended a day ago, tokens that ended a month ago.

@@ -89,4 +89,4 @@ ORDER BY apply_at, id;
 
 -- name: suspend_change
 -- Set a due change aside because what it was judged against moved; nothing happens when it still stands.
-SELECT suspend_change(%(id)s, %(why)s);
+SELECT suspend_change(%(id)s);

@@ -13,11 +13,9 @@ WHERE id > %(after)s
 ORDER BY id
 LIMIT %(limit)s;
 
--- name: insert_snapshot_frame
--- Keep what surrounded a text when it was first handed out; nothing happens when that is known.
-INSERT INTO snapshot_frames (hash, frame)
-VALUES (%(hash)s, %(frame)s::json)
-ON CONFLICT (hash) DO NOTHING;
+-- name: keep_snapshot
+-- Keep what was handed out, made again of the revisions that its frame names; nothing happens when it is known.
+SELECT keep_snapshot(%(frame)s::json);
 
 -- name: read_snapshot_frame
 -- One snapshot's text with its frame, or with what the first run that pinned it recorded.
@@ -35,22 +33,12 @@ LEFT JOIN LATERAL (
 WHERE s.hash = %(hash)s;
 
 -- name: note_holder
--- A process holds a snapshot; an older word than the known one changes nothing, nor does another account's.
-INSERT INTO snapshot_holders AS h (client, account, snapshot, context, host, pid, run, revision, since, seen)
-VALUES (%(client)s, %(account)s, %(snapshot)s, %(context)s, %(host)s, %(pid)s, %(run)s, %(revision)s,
-        statement_timestamp() - make_interval(secs => %(age_s)s),
-        statement_timestamp() - make_interval(secs => %(age_s)s))
-ON CONFLICT (client) DO UPDATE
-SET snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
-    pid = excluded.pid, run = excluded.run, revision = excluded.revision, seen = excluded.seen,
-    since = CASE WHEN h.snapshot = excluded.snapshot THEN h.since ELSE excluded.since END
-WHERE h.seen <= excluded.seen AND h.account = excluded.account;
+-- The process of whoever holds a credential, named by its hash, holds a snapshot.
+SELECT note_holder(%(credential)s, %(client)s, %(snapshot)s, %(context)s, %(host)s, %(pid)s, %(run)s, %(revision)s, %(age_s)s);
 
 -- name: prune_holders
 -- Forget the processes that were not seen for an hour, and the longest unseen ones beyond a number.
-DELETE FROM snapshot_holders
-WHERE seen < clock_timestamp() - interval '1 hour'
-   OR client IN (SELECT client FROM snapshot_holders ORDER BY seen DESC, client OFFSET %(most)s);
+SELECT prune_holders();
 
 -- name: list_holders
 -- Who holds what, seen within the hour, by client; a null snapshot means any.
