@@ -78,7 +78,7 @@ def questions(database, catalogues, key):
         "restore": bring_back,
         "page": lambda: list_revisions(database, limit=PAGE),
         "key": lambda: key_history(database, catalogues, key, limit=PAGE),
-        "blame": lambda: blame(database, "global"),
+        "blame": lambda: blame(database, catalogues, "global"),
         "coverage": lambda: audit_console_coverage(database, catalogues),
     }
 

@@ -1,9 +1,6 @@
 """A user's own catalogue, from its files to a trained model, as docs/own-catalogue.md tells it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.snapshot import read_snapshot
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import MissingValue, UnknownKey
+from support.example_training import run_under_setpoint
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/sklearn"
 BATCH = "SKLEARN_HPO_MLP_CIRCLES_BATCH_SIZE"
@@ -30,23 +28,6 @@ def command(setpoint_command, monkeypatch):
 def seeded(command):
     assert command("seed", "--apply").code == 0
     return command
-
-
-def run_under_setpoint(*arguments, context=()):
-    """Start `setpoint run -- ARGUMENTS` as a process of its own, in the example's folder."""
-    pairs = [word for pair in context for word in ("--context", pair)]
-    package = str(Path(setpoint.__file__).parents[1])
-    paths = [package, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    return subprocess.run(
-        [sys.executable, "-m", "setpoint.cli", "run", *pairs, "--", sys.executable, *arguments],
-        cwd=EXAMPLE,
-        # One thread: a network this small is slower on two, and the machine is shared.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def test_every_key_of_the_catalogue_is_seeded(seeded):
@@ -172,7 +153,7 @@ def test_any_program_gets_the_values_under_their_keys():
         "import os, setpoint; hp = setpoint.pin({'experiment': 'quick'}); "
         f"print(os.environ['{BATCH}'], hp.resolve('mlp', 'circles', 'batch_size'))"
     )
-    done = run_under_setpoint("-c", program, context=("experiment=quick",))
+    done = run_under_setpoint(EXAMPLE, "-c", program, context=("experiment=quick",))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "64 64\n", "")
 
@@ -181,7 +162,9 @@ def test_the_example_trains_with_the_pinned_values(seeded, tmp_path):
     """The real training runs on the overlay's budget, learns more than a coin knows, and names its values."""
     pinned = tmp_path / "snapshot.json"
     assert seeded("pin", "--out", str(pinned), "--context", "experiment=quick").code == 0
-    done = run_under_setpoint("-W", "ignore", "train.py", "kernel", "moons", context=("experiment=quick",))
+    done = run_under_setpoint(
+        EXAMPLE, "-W", "ignore", "train.py", "kernel", "moons", context=("experiment=quick",)
+    )
 
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

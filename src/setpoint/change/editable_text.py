@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import Document
-from setpoint.change.patch import RANGE, Patch, key_of, parse_patch
+from setpoint.change.patch import Patch, parse_patch
+from setpoint.declare.addresses import declared_like
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.toml_text import toml_key, toml_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from setpoint.declare.catalogue import Catalogues, Declared
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
 
 _PROBLEM = "#! "
@@ -42,9 +44,8 @@ def sheet(
 ) -> Sheet:
     """Write the declared keys that ``match`` means, in the order of the catalogues.
 
-    It is a text that they contain, in any case, or an address such as ``xgb/5m/gamma``, or the beginning of
-    one; ``xgb/5m/gamma_range`` is the range alone. Keys that the scope does not set are there as comments,
-    with what they inherit from ``global``.
+    What it means says ``addresses.matching``. Keys that the scope does not set are there as comments, with
+    what they inherit from ``global``.
     ``sources`` says where each key's starting value came from.
 
     Raises:
@@ -52,9 +53,7 @@ def sheet(
     """
     document = documents.get(scope, Document(scope, None, "", {}))
     below = documents[GLOBAL_SCOPE].values if GLOBAL_SCOPE in documents else {}
-    chosen = [declared for declared in catalogues.keys.values() if _means(match, declared)]
-    if not chosen:
-        key_of(catalogues, match)  # which says what is near
+    chosen = declared_like(catalogues, match)
     lines = [
         f"# {scope}, {f'revision {document.revision}' if document.revision else 'not there yet'}.",
         "# Save to propose what you changed; unchanged or emptied, nothing happens.",
@@ -87,15 +86,6 @@ def with_problem(text: str, problem: str) -> str:
 def without_problem(text: str) -> str:
     """Return the text without the problem that was written above it."""
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_PROBLEM))
-
-
-def _means(match: str, declared: Declared) -> bool:
-    if "/" not in match:
-        return match.upper() in declared.name
-    is_range = match.upper().endswith(RANGE)
-    wanted = tuple(match[: -len(RANGE) if is_range else None].split("/"))
-    is_there = (*declared.key.parts, declared.key.parameter)[: len(wanted)] == wanted
-    return is_there and (bool(declared.key.field) or not is_range)
 
 
 def _differs(old: Scalar | None, new: Scalar) -> bool:

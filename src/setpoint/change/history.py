@@ -11,8 +11,9 @@ from datetime import datetime  # noqa: TC003 - as above
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import require_document, typed
+from setpoint.declare.addresses import declared_like, matching, past_keys_of
 from setpoint.declare.document import Edit, Op, Scalar, parse_text
-from setpoint.errors import UnknownRevision
+from setpoint.errors import UnknownRevision, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,22 +141,36 @@ def key_history(
 
     Raises:
         UnknownKey: it has no history and is not declared.
+        UsageError: it names a range, which is three keys.
     """
+    key, *others = past_keys_of(catalogues, key)
+    if others:
+        raise UsageError(
+            "a range is three keys, and each has a history of its own.",
+            hint=f"ask for one of {', '.join((key, *others))}",
+        )
     rows = reader.fetch_all("key_history", key=key, scope=scope, before=before, limit=limit)
     if not rows:
         catalogues.declared(key)
     return tuple(KeyValue(**row) for row in rows)
 
 
-def blame(reader: Database | Transaction, scope: str, match: str = "") -> tuple[Blame, ...]:
-    """Return which revision set each value of a document last, of the keys that contain ``match``.
+def blame(
+    reader: Database | Transaction, catalogues: Catalogues, scope: str, match: str = ""
+) -> tuple[Blame, ...]:
+    """Return which revision set each value of a document last, of the keys that ``match`` means.
 
     Raises:
         UnknownScope: it has no document.
+        UnknownKey: it means no key of the document, and none that is declared.
     """
     require_document(reader, scope)
     found = (Blame(**row) for row in reader.fetch_all("blame", scope=scope))
-    return tuple(one for one in found if match.upper() in one.key)
+    is_meant = matching(catalogues, match)
+    meant = tuple(one for one in found if is_meant(one.key))
+    if not meant:
+        declared_like(catalogues, match)
+    return meant
 
 
 def read_revision(reader: Database | Transaction, revision: int) -> StoredRevision:

@@ -17,10 +17,12 @@ from setpoint.change.documents import Document, read_documents, typed
 from setpoint.change.proposals import affected_contexts, resolved
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
+from setpoint.declare.keys import range_keys
 
 if TYPE_CHECKING:
     from setpoint.change.changes import Change
-    from setpoint.declare.catalogue import Catalogues, Declared
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
     from setpoint.store.database import Database, Transaction
 
@@ -174,7 +176,7 @@ def _range(
 
 def bounds_of(values: Mapping[str, Scalar], key: str) -> Bounds | None:
     """Return the search range of a value's key; None when it is not whole."""
-    fields = [values.get(f"{key}_RANGE_{field}") for field in ("MIN", "MAX", "SCALE")]
+    fields = [values.get(name) for name in range_keys(key)]
     return None if None in fields else Bounds(*fields)  # type: ignore[arg-type]  # typed by the catalogue
 
 

@@ -19,9 +19,10 @@ from math import copysign
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.environment import from_text
+from setpoint.declare.addresses import RANGE, named
 from setpoint.declare.document import parse_text
 from setpoint.declare.foreign_text import read_toml
-from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UsageError
+from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UnknownKey, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter, Scalar
 
-#: What stands for the three keys of a range, after the key of its parameter.
-RANGE = "_RANGE"
 #: Looking for what a misspelt key might have been costs milliseconds each time.
 MOST_PROBLEMS = 50
 _FIELDS = ("min", "max", "scale")
@@ -70,17 +69,6 @@ class _Entry(NamedTuple):
     name: str
     value: Any
     line: int | None
-
-
-def key_of(catalogues: Catalogues, text: str) -> str:
-    """Return the key that a person named, by name or by address such as ``xgb/5m/gamma``.
-
-    Raises:
-        UnknownKey: nothing is declared under that name; names the nearest.
-    """
-    if "/" in text or text.islower():
-        return catalogues.key_at(tuple(text.split("/")))
-    return catalogues.declared(text).name
 
 
 def parse_pairs(catalogues: Catalogues, pairs: Iterable[str]) -> Patch:
@@ -158,9 +146,9 @@ def _read(catalogues: Catalogues, name: str, value: Any) -> Patch:
     """Read one entry, which is three keys where it is a range."""
     if isinstance(value, InvalidDocument):
         raise value
-    if name.upper().endswith(RANGE):
-        return _range(catalogues, name, value)
-    key = key_of(catalogues, name)
+    key, is_range = named(catalogues, name)
+    if is_range:
+        return _range(catalogues, name, key, value)
     if value is None or value == "":
         return Patch({}, (key,))
     return Patch({key: _scalar(catalogues, key, value)})
@@ -188,13 +176,14 @@ def _widened(parameter: Parameter, value: object, key: str) -> object:
     return found
 
 
-def _range(catalogues: Catalogues, name: str, value: Any) -> Patch:
+def _range(catalogues: Catalogues, name: str, key: str, value: Any) -> Patch:
     """Read ``MIN..MAX[:SCALE]`` or a table: a range is edited as one thing."""
     fields = value if isinstance(value, dict) else _range_texts(name, value)
     unknown = sorted(fields.keys() - set(_FIELDS))
     if unknown or not {"min", "max"} <= fields.keys():
         raise InvalidDocument(f"{name}: a range has min, max and maybe scale, not {', '.join(fields)}.")
-    key = key_of(catalogues, name[: -len(RANGE)])
+    if not catalogues.declared(key).parameter.tuned:
+        raise UnknownKey(f"{key} is not tuned: it has no range.", hint=f"give {key} itself a value", key=key)
     keys = {f"{key}{RANGE}_{field.upper()}": given for field, given in fields.items()}
     return Patch({name: _scalar(catalogues, name, given) for name, given in keys.items()})
 

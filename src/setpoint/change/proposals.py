@@ -249,7 +249,11 @@ def check_scope(catalogues: Catalogues, scope: str) -> None:
     if scope != GLOBAL_SCOPE and not (value.strip() and dimension in catalogues.dimensions):
         raise InvalidContext(
             f"{scope!r} is no scope: neither global nor <dimension>=<value>.",
-            hint=f"dimensions are {', '.join(catalogues.dimensions) or 'none'}",
+            hint=(
+                f"dimensions are {', '.join(catalogues.dimensions)}"
+                if catalogues.dimensions
+                else "no catalogue of this system declares dimensions: global is the only scope"
+            ),
         )
     # It becomes a part of addresses, logs and tables.
     if len(value) > LONGEST_VALUE or "/" in value or not value.isprintable():

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.change.patch import key_of
 from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome
 from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import Reason, Scope, instant, print_edits
+from setpoint.declare.addresses import past_keys_of
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull, UsageError
 
@@ -43,10 +43,8 @@ def history(
 
     with database() as opened:
         if key:
-            name = key if key.isupper() else key_of(catalogues(), key)
-            _print_values(
-                key_history(opened, catalogues(), name, scope=scope or None, limit=limit), as_json=as_json
-            )
+            values = key_history(opened, catalogues(), key, scope=scope or None, limit=limit)
+            _print_values(values, as_json=as_json)
         elif at:
             found = revision_at(opened, scope or GLOBAL_SCOPE, instant(at, "--at"))
             _print_revisions((found,) if found else (), as_json=as_json)
@@ -123,9 +121,8 @@ def blame(
     """
     from setpoint.change.history import blame as blamed
 
-    wanted = key_of(catalogues(), match) if "/" in match else match
     with database() as opened:
-        found = blamed(opened, scope, wanted)
+        found = blamed(opened, catalogues(), scope, match)
     if as_json:
         print_json(found)
         return
@@ -165,7 +162,7 @@ def restore(
     if not dry_run and not reason.strip():
         raise UsageError("a restore needs --reason.", hint=f'setpoint restore {revision} --reason "..."')
     system = catalogues()
-    keys = tuple(key_of(system, name) if "/" in name else name for name in key) if key else None
+    keys = tuple(found for name in key for found in past_keys_of(system, name)) if key else None
     with database() as opened:
         proposal = Proposal(scope=scope, reason=reason or "dry run", restores=revision, keys=keys)
         if not (dry_run or yes):

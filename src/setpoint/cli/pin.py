@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.change.patch import key_of
 from setpoint.cli.app import Context, Json, app, catalogues, parse_context, settings
 from setpoint.cli.output import err, out, print_json, table
 from setpoint.cli.value_sources import pinned, pinned_set
@@ -17,6 +16,7 @@ from setpoint.client.fallbacks import this_program
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.snapshot import write_atomically
+from setpoint.declare.addresses import named
 from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
@@ -132,12 +132,12 @@ def explain(
     Example: `setpoint explain xgb/5m/learning_rate --context profile=demo`
     """
     system = catalogues()
-    key = key_of(system, key)
+    key, is_range = named(system, key)
     declared = system.declared(key)
-    if declared.key.field:
-        raise UsageError(f"{key} is part of a range.", hint=f"explain {declared.parameter.name} itself")
+    if is_range or declared.key.field:
+        raise UsageError("a range is read as one thing.", hint=f"explain {declared.address} itself")
     hp = Hyperparams(pinned(system, parse_context(context), snapshot), system)
-    layers = hp.explain(*declared.key.parts, declared.parameter.name)
+    layers = hp.explain(key)
     if as_json:
         print_json({"key": key, "snapshot": hp.hash, "layers": [layer._asdict() for layer in layers]})
         return

@@ -8,6 +8,7 @@ import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
 from setpoint.cli.output import confirm, err, out, print_json, table
+from setpoint.declare.addresses import declared_like
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
@@ -124,14 +125,17 @@ def _as_json(plans: Sequence[ScopePlan]) -> dict[str, object]:
 
 @app.command()
 def keys(
-    match: Annotated[str, typer.Argument(help="Show only keys that contain this text.")] = "",
+    match: Annotated[
+        str,
+        typer.Argument(help="Show only keys that contain this text, or are at an address, xgb/5m."),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """List the declared keys with their types and bounds.
 
     Example: `setpoint keys LGB_5M`
     """
-    found = [declared for name, declared in catalogues().keys.items() if match.upper() in name]
+    found = declared_like(catalogues(), match)
     if as_json:
         print_json(
             [

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.change.patch import RANGE, Patch, key_of, parse_pairs, read_patch
+from setpoint.change.patch import Patch, parse_pairs, read_patch
 from setpoint.cli.app import Context, Json, Yes, app, catalogues, database, outcome, parse_context, say_unused
 from setpoint.cli.output import confirm, out, print_json
+from setpoint.declare.addresses import RANGE, named
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_OK, UsageError
 
@@ -47,15 +48,13 @@ def get(
     from setpoint.client.hyperparams import Hyperparams
 
     system = catalogues()
-    is_range = key.upper().endswith(RANGE)
-    name = key_of(system, key[: -len(RANGE)] if is_range else key)
+    name, is_range = named(system, key)
     with database() as opened:
         snapshot = pin_snapshot(opened, system, parse_context(context))
     say_unused(snapshot)
     hp = Hyperparams(snapshot, system)
     if is_range:
-        declared = system.declared(name)
-        low, high, scale = hp.range(*declared.key.parts, declared.parameter.name)
+        low, high, scale = hp.range(name)
         value, text = {"min": low, "max": high, "scale": scale}, f"{to_text(low)}..{to_text(high)}:{scale}"
     else:
         value, text = hp.value(name), to_text(hp.value(name))

@@ -20,7 +20,8 @@ from setpoint.observe.events import HpoFallbackApplied, HpoFallbackSummary
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from setpoint.declare.catalogue import Catalogues, Declared
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
     from setpoint.observe.events import EventLog
 

@@ -15,6 +15,8 @@ from setpoint.client.overrides import check_chosen, check_fallback, check_given
 from setpoint.client.ranges import Layer, Range, Rounds
 from setpoint.client.snapshot import SEED_FILES
 from setpoint.client.typed_values import check_catalogues, typed_values
+from setpoint.declare.addresses import unknown_group
+from setpoint.declare.keys import SEPARATOR, range_keys
 from setpoint.errors import MissingValue, UnknownKey
 from setpoint.observe.events import EventLog
 
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
     from setpoint.client.fallbacks import Reader
     from setpoint.client.snapshot import Snapshot
-    from setpoint.declare.catalogue import Catalogues, Declared
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
 
 #: The roles that ``rounds`` reads.
@@ -77,7 +80,7 @@ class Hyperparams:
     @property
     def keys_read(self) -> frozenset[str]:
         """The keys whose values were handed out so far, fallbacks included."""
-        by_address = (self.catalogues.addresses[address] for address in tuple(self._read))
+        by_address = (self.catalogues.key_at(address) for address in tuple(self._read))
         return frozenset(by_address) | self._read_by_key | self.fallbacks.keys()
 
     def resolve(self, *address: str, fallback: Any = UNSET) -> Any:
@@ -154,7 +157,7 @@ class Hyperparams:
         for role in _ROUNDS:
             if role not in found:
                 raise UnknownKey(
-                    f"no parameter of {'/'.join(parts)} is declared with role = {role!r}.",
+                    f"no parameter of {'/'.join(parts) or 'the catalogue'} is declared with role = {role!r}.",
                     hint="read the values you need with resolve(), or declare the role in the catalogue",
                 )
         return Rounds(found["max_rounds"], found["early_stopping"])
@@ -177,7 +180,7 @@ class Hyperparams:
         key = self.catalogues.key_at(address)
         if not self.catalogues.keys[key].parameter.tuned:
             raise UnknownKey(f"{key} is not tuned: it has no range.", hint="read it with resolve()", key=key)
-        return Range(*(self.value(f"{key}_{field}") for field in ("RANGE_MIN", "RANGE_MAX", "RANGE_SCALE")))
+        return Range(*(self.value(name) for name in range_keys(key)))
 
     def ranges(self, *parts: str) -> dict[str, Range]:
         """Return every governed range for one combination of parts, by parameter name."""
@@ -218,10 +221,10 @@ class Hyperparams:
         return self.catalogues.keys[key].parameter.coerce(value)
 
     def _group(self, parts: tuple[str, ...]) -> tuple[Declared, ...]:
-        group = self.catalogues.groups.get(parts)
-        if not parts or not group:
-            known = ", ".join("/".join(values) for values in self.catalogues.groups if values)
-            raise UnknownKey(f"no catalogue declares {'/'.join(parts)!r}.", hint=f"use one of: {known}")
+        words = tuple(parts[0].split(SEPARATOR)) if len(parts) == 1 else parts
+        group = self.catalogues.groups.get(words)
+        if not group:
+            raise unknown_group(self.catalogues, parts)
         return group
 
     def _resolve_first(self, address: tuple[str, ...], fallback: Any) -> Any:

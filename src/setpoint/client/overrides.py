@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from setpoint.client.ranges import given_values, python_number
-from setpoint.declare.keys import RANGE_FIELDS
+from setpoint.declare.keys import range_keys
 from setpoint.errors import UnknownKey
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from setpoint.client.ranges import Range
     from setpoint.client.snapshot import Snapshot
-    from setpoint.declare.catalogue import Declared
+    from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
 
     class Governed(Protocol):
@@ -79,7 +79,7 @@ def check_fallback(hp: Governed, declared: Declared, fallback: Any) -> None:
     """
     name = f"fallback of {declared.name}"
     declared.parameter.check(fallback, name)
-    ends = (f"{declared.name}_{field.upper()}" for field in RANGE_FIELDS)
+    ends = range_keys(declared.name)
     if declared.parameter.tuned and all(end in hp.snapshot.document for end in ends):
         _require_within(hp, declared, fallback, name)
 
@@ -117,6 +117,5 @@ def _checked(hp: Governed, declared: Declared, chosen: Any) -> Scalar:
 
 
 def _require_within(hp: Governed, declared: Declared, value: Any, name: str) -> None:
-    address = (*declared.key.parts, declared.parameter.name)
-    way = f"setpoint set {'/'.join(address)}_range=MIN..MAX --reason WHY"
-    hp.range(*address).require(value, name, f"choose within it, or move it: {way}")
+    way = f"setpoint set {declared.address}_range=MIN..MAX --reason WHY"
+    hp.range(declared.name).require(value, name, f"choose within it, or move it: {way}")

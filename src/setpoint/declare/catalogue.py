@@ -11,28 +11,19 @@ Standard library only: training processes read it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.declare.keys import RANGE_FIELDS, SCALES, Key, Part, format_key, parse_key
+from setpoint.declare.addresses import find_key, meant_by, unknown_address
+from setpoint.declare.keys import RANGE_FIELDS, SCALES, SEPARATOR, Declared, Key, Part, format_key, parse_key
 from setpoint.declare.parameters import Parameter
 from setpoint.errors import InvalidCatalogue, InvalidContext, UnknownKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 GLOBAL_SCOPE = "global"
-
-
-class Declared(NamedTuple):
-    """One declared key: its name, its reading, and the parameter its values must be of."""
-
-    name: str
-    key: Key
-    parameter: Parameter
-    catalogue: str
 
 
 class Invariant(NamedTuple):
@@ -159,7 +150,7 @@ class Catalogues:
         for member in self.members:
             repeated = addresses.keys() & member.addresses.keys()
             if repeated:
-                raise InvalidCatalogue(f"two catalogues use the address {'/'.join(min(repeated))}.")
+                raise InvalidCatalogue(f"two catalogues use the address {SEPARATOR.join(min(repeated))}.")
             addresses.update(member.addresses)
         return addresses
 
@@ -195,22 +186,18 @@ class Catalogues:
         try:
             return self.keys[name]
         except KeyError:
-            raise UnknownKey(self._unknown(name), hint=_nearest(name, self.keys), key=name) from None
+            raise UnknownKey(self._unknown(name), hint=meant_by(self, name), key=name) from None
 
     def key_at(self, address: tuple[str, ...]) -> str:
-        """Return the key's name at an address such as ``("xgb", "5m", "gamma")``.
+        """Return the key's name at an address: ``("xgb", "5m", "gamma")``, or one text as people type it.
 
         Raises:
             UnknownKey: nothing is declared there; names the nearest addresses.
         """
-        try:
-            return self.addresses[address]
-        except KeyError:
-            spelled = "/".join(map(str, address))
-            known = ["/".join(known) for known in self.addresses]
-            raise UnknownKey(
-                f"no catalogue declares {spelled}.", hint=_nearest(spelled, known), key=spelled
-            ) from None
+        found = find_key(self, address)
+        if found is None:
+            raise unknown_address(self, address)
+        return found
 
     def scopes(self, context: Mapping[str, str]) -> tuple[str, ...]:
         """Return the scopes that apply in ``context``, base first, later wins.
@@ -222,7 +209,11 @@ class Catalogues:
             if dimension not in self.dimensions:
                 raise InvalidContext(
                     f"context names the dimension {dimension!r}, which no catalogue declares.",
-                    hint=f"use one of: {', '.join(self.dimensions) or 'none is declared'}",
+                    hint=(
+                        f"use one of: {', '.join(self.dimensions)}"
+                        if self.dimensions
+                        else "no catalogue of this system declares dimensions: leave the context out"
+                    ),
                 )
         overlays = (f"{name}={context[name]}" for name in self.dimensions if name in context)
         return (GLOBAL_SCOPE, *overlays)
@@ -236,8 +227,3 @@ class Catalogues:
         if member:
             return f"{name} shares the prefix {member.prefix}_ but is no key of catalogue {member.name}."
         return f"no catalogue declares {name}."
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    found = get_close_matches(name, known, n=3, cutoff=0.6)
-    return f"did you mean {', '.join(found)}?" if found else "list the declared keys with `setpoint keys`"

@@ -6,11 +6,16 @@ Refuses to guess: a name that only shares the prefix is no key, and says so to w
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from setpoint.declare.parameters import Parameter
 
 #: What a tuned parameter adds to its own key: the governed search range.
 RANGE_FIELDS = ("range_min", "range_max", "range_scale")
 SCALES = ("linear", "log")
+#: Between the words of an address.
+SEPARATOR = "/"
 
 
 class Key(NamedTuple):
@@ -25,6 +30,20 @@ class Key(NamedTuple):
     field: str = ""
 
 
+class Declared(NamedTuple):
+    """One declared key: its name, its reading, and the parameter its values must be of."""
+
+    name: str
+    key: Key
+    parameter: Parameter
+    catalogue: str
+
+    @property
+    def address(self) -> str:
+        """The address of its value, also where it is a field of the range: ``xgb/5m/gamma``."""
+        return SEPARATOR.join((*self.key.parts, self.key.parameter))
+
+
 class Part(NamedTuple):
     """One part of a catalogue's keys: what code says, mapped to what a key says (``5m`` to ``5M``)."""
 
@@ -37,6 +56,11 @@ def format_key(prefix: str, parts: tuple[Part, ...], key: Key) -> str:
     tokens = [part.tokens[value] for part, value in zip(parts, key.parts, strict=True)]
     field = [key.field.upper()] if key.field else []
     return "_".join([prefix, *tokens, key.parameter.upper(), *field])
+
+
+def range_keys(key: str) -> tuple[str, ...]:
+    """Return the three keys of a parameter's range: of its minimum, its maximum and its scale."""
+    return tuple(f"{key}_{field.upper()}" for field in RANGE_FIELDS)
 
 
 def parse_key(prefix: str, parts: tuple[Part, ...], parameters: frozenset[str], text: str) -> Key | None:

@@ -24,6 +24,8 @@ _BUNDLED = Path(__file__).with_name("catalogues")
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _CATALOGUE_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 _TOKEN = re.compile(r"[A-Z0-9]+\Z")
+#: What code says for a part: an address is split at slashes.
+_PART_VALUE = re.compile(r"[^\s/=]+\Z")
 _PREFIX = re.compile(r"[A-Z][A-Z0-9_]*[A-Z0-9]\Z")
 _VERSION = re.compile(r"\d+\.\d+\.\d+\Z")
 _TYPES = ("int", "float", "bool", "categorical")
@@ -139,6 +141,8 @@ class _Reader:
             self._unknown("a part", entry, {"name", "values"})
             if not all(_TOKEN.match(str(token)) for token in tokens.values()):
                 self.problems.append(f"part {entry.get('name')}: tokens must match {_TOKEN.pattern}")
+            if not all(_PART_VALUE.match(value) for value in tokens):
+                self.problems.append(f"part {entry.get('name')}: values hold no space, / or =")
             if not tokens or len(set(tokens.values())) != len(tokens):
                 self.problems.append(f"part {entry.get('name')}: needs values with distinct tokens")
             parts.append(Part(str(entry.get("name")), dict(tokens)))

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.resources.abc import Traversable
 
-    from setpoint.declare.catalogue import Catalogue, Catalogues, Declared
+    from setpoint.declare.catalogue import Catalogue, Catalogues
+    from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
 
 FORMAT = 1

@@ -76,7 +76,8 @@ def parse_at(given: Iterable[str], catalogues: Catalogues) -> dict[str, str]:
     for text in given:
         name, _, value = text.partition("=")
         if name not in parts:
-            raise UsageError(f"no key has a part {name!r}.", hint=f"use one of: {', '.join(parts)}")
+            known = f"use one of: {', '.join(parts)}" if parts else "keys have no parts here: leave --at out"
+            raise UsageError(f"no key has a part {name!r}.", hint=known)
         if value not in parts[name] and value != VARIABLE:
             known = ", ".join(parts[name])
             raise UsageError(f"{name} has no value {value!r}.", hint=f"use one of: {known}, or {VARIABLE}")
@@ -124,7 +125,7 @@ def _owned(finding: Finding, names: Names, at: Mapping[str, str]) -> tuple[str, 
 
 def _library_part(names: Names) -> str:
     parts = (part for member in names.catalogues.members for part in member.parts)
-    return next(part.name for part in parts if "xgb" in part.tokens)
+    return next((part.name for part in parts if "xgb" in part.tokens), "PART")
 
 
 def _part(part: str, at: Mapping[str, str], module: Module, node: ast.AST) -> str:

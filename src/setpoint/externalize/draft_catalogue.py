@@ -40,12 +40,13 @@ def drafted(library: str, name: str, value: Scalar, source: str, names: Names) -
     """Return the declaration that a use calls for.
 
     Raises:
-        Unmovable: the library has no such parameter, or a catalogue could not name it.
+        Unmovable: the library has no such parameter, or no catalogue could name it or has room for it.
     """
     if not names.libraries.is_parameter(name, library):
         raise Unmovable("neither a catalogue nor the library knows it: is it misspelt?")
     if not _PARAMETER.match(name):
         raise Unmovable("no catalogue can declare this spelling: use the library's plain name")
+    home_of(library, names.catalogues)
     return Draft(library, name, value, source)
 
 
@@ -63,8 +64,17 @@ def draft_text(existing: str, drafts: Iterable[Draft], catalogues: Catalogues) -
 
 
 def home_of(library: str, catalogues: Catalogues) -> Catalogue:
-    """Return the catalogue whose parts a library's own parameters have."""
-    return next(m for m in catalogues.members if any(library in part.tokens for part in m.parts))
+    """Return the catalogue whose parts a library's own parameters have.
+
+    Raises:
+        Unmovable: none has a part of that library.
+    """
+    for member in catalogues.members:
+        if any(library in part.tokens for part in member.parts):
+            return member
+    raise Unmovable(
+        f"no catalogue declares it, and none has a key part with the value {library} to draft it in"
+    )
 
 
 def _head(home: Catalogue) -> str:

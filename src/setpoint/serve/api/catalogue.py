@@ -14,7 +14,9 @@ from setpoint.change.documents import pin_snapshot, typed
 from setpoint.change.emergency.obligations import Obligation, list_obligations
 from setpoint.change.explanation import Explanation, explain
 from setpoint.client.snapshot import Snapshot
-from setpoint.declare.catalogue import Catalogues, Declared
+from setpoint.declare.addresses import key_of, matching
+from setpoint.declare.catalogue import Catalogues
+from setpoint.declare.keys import Declared
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.api.shapes import (
     CataloguesShape,
@@ -57,7 +59,8 @@ def read_catalogue(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return the catalogues in force and their keys: types, inclusive bounds, meanings; never a value."""
-    found = [key for name, key in plane.catalogues.keys.items() if match.upper() in name]
+    is_meant = matching(plane.catalogues, match)
+    found = [key for name, key in plane.catalogues.keys.items() if is_meant(name)]
     listed = page_of(found, limit, after).body
     body = {
         "catalogues": [
@@ -79,7 +82,7 @@ def read_catalogue(
 )
 def read_key(plane: PlaneOf, key: KeyName, if_none_match: IfNoneMatch = None) -> Response:
     """Return what a value of it must be."""
-    declared = plane.catalogues.declared(key)
+    declared = plane.catalogues.declared(key_of(plane.catalogues, key))
     answer = Answer(_key(declared), headers=_named(plane.catalogues))
     return answer.response(if_none_match)
 
@@ -92,7 +95,8 @@ def read_key(plane: PlaneOf, key: KeyName, if_none_match: IfNoneMatch = None) ->
 )
 def explain_key(request: Request, plane: PlaneOf, key: KeyName) -> Response:
     """Return what each scope of the context says of a key, base first; the last that sets it wins."""
-    found = explain(plane.database, plane.catalogues, context_of(request, plane), key)
+    system = plane.catalogues
+    found = explain(plane.database, system, context_of(request, plane), key_of(system, key))
     return Answer(found).response()
 
 
@@ -141,7 +145,7 @@ def _key(declared: Declared) -> dict[str, Any]:
     parameter = declared.parameter
     return {
         "key": declared.name,
-        "address": "/".join((*declared.key.parts, parameter.name)),
+        "address": declared.address,
         "catalogue": declared.catalogue,
         "parameter": parameter.name,
         "field": declared.key.field,

@@ -107,7 +107,7 @@ def blame_scope(
     plane: PlaneOf, scope: ScopeName, limit: Limit = 50, after: After = None, match: Words = None
 ) -> Response:
     """List the keys of a scope's document with the revision, author and reason behind each value."""
-    return page_of(blame(plane.database, scope, match or ""), limit, after).response()
+    return page_of(blame(plane.database, plane.catalogues, scope, match or ""), limit, after).response()
 
 
 @router.get(

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from setpoint.change.emergency.restore_probe import note_probe as keep_note
 from setpoint.change.proposals import Proposal
 from setpoint.change.restore import RestoreOutcome, RestoreProof, rehearse, restore
+from setpoint.declare.addresses import past_keys_of
 from setpoint.errors import (
     PreconditionFailed,
     SetpointError,
@@ -70,6 +71,12 @@ class RestoreHealthShape(Shape):
     checked_at: datetime
 
 
+def _keys(plane: Plane, given: list[str] | None) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    return tuple(key for name in given for key in past_keys_of(plane.catalogues, name))
+
+
 @router.post(
     PATH,
     summary="Bring a revision back as a new one",
@@ -91,7 +98,7 @@ def restore_revision(
         scope=scope,
         reason=wanted.reason,
         restores=wanted.revision,
-        keys=None if wanted.keys is None else tuple(wanted.keys),
+        keys=_keys(plane, wanted.keys),
         source=SOURCE,
     )
 
