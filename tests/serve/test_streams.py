@@ -82,9 +82,10 @@ def test_a_reader_that_comes_back_misses_nothing(seeded, cy, write):
         assert int(next(events).id) == last
 
 
-def test_a_new_reader_is_told_where_it_stands(seeded, cy, write):
+def test_a_new_reader_is_told_where_it_stands(seeded, lively, cy, write):
     """It gets the newest revision as an id without an event, so that it can come back from there."""
     revision = write(0.07)
+    eventually(lambda: lively.live.feed.newest == revision)
     with cy.stream("GET", "/v1/stream") as response:
         text = ""
         for piece in response.iter_text():
