@@ -23,9 +23,13 @@ ALLOWED = {
     "change": {"store", "client", "declare", "observe"},
     "record": {"change", "store", "client", "declare", "observe"},
     "train": {"client", "declare", "observe"},
-    "govern": {"record", "change", "client", "declare"},
+    "govern": {"record", "change", "client", "declare", "observe"},
     "orchestrate": {"train", "client", "declare", "observe"},  # and govern's pure parts: none is needed yet
-    "gate": {"client", "declare"},  # a reader of snapshot files
+    "gate": {
+        "client",
+        "declare",
+        "observe",
+    },  # a reader of snapshot files; observe: text as a screen may show it
     "externalize": {"gate", "change", "client", "declare"},
     "serve": {"govern", "record", "change", "store", "client", "declare", "observe"},
     "cli": {

@@ -416,6 +416,13 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.is_name(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    RETURN (name !~ '[\u0001-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]'::text);
+
+COMMENT ON FUNCTION public.is_name(name text) IS 'True of a text without control characters, turns of direction, and characters that nobody sees.';
+
 CREATE TABLE public.incident_channels (
     id bigint NOT NULL,
     prefix text NOT NULL,
@@ -424,6 +431,7 @@ CREATE TABLE public.incident_channels (
     reason text NOT NULL,
     declared_by text NOT NULL,
     declared_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_person_is_a_name CHECK (public.is_name(responsible)),
     CONSTRAINT incident_channels_prefix_check CHECK ((prefix ~ '^https?://[][A-Za-z0-9.:-]+/([^[:space:]\\]*[/=])?$'::text)),
     CONSTRAINT incident_channels_reason_check CHECK ((btrim(reason) <> ''::text)),
     CONSTRAINT incident_channels_responsible_check CHECK ((btrim(responsible) <> ''::text))
@@ -806,6 +814,7 @@ CREATE TABLE public.credentials (
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,
     last_used_from text,
+    CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
     CONSTRAINT credentials_hash_check CHECK ((length(hash) = 32)),
     CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'token'::text, 'once'::text])))
 );
@@ -2064,6 +2073,7 @@ CREATE TABLE public.break_glass_uses (
     person text NOT NULL,
     proof text NOT NULL,
     used_at timestamp with time zone NOT NULL,
+    CONSTRAINT an_incident_is_a_name CHECK (public.is_name(incident)),
     CONSTRAINT break_glass_uses_circumstance_check CHECK ((circumstance = ANY (ARRAY['console-down'::text, 'data-damaged'::text]))),
     CONSTRAINT break_glass_uses_failed_check CHECK ((failed = ANY (ARRAY['5xx'::text, 'network'::text, 'authentication'::text])))
 );
@@ -2198,6 +2208,7 @@ CREATE TABLE public.event_sources (
     source text NOT NULL,
     account text DEFAULT (public.who()).person NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_source_is_a_name CHECK (public.is_name(source)),
     CONSTRAINT event_sources_source_check CHECK (((length(source) >= 1) AND (length(source) <= 200)))
 );
 
@@ -2296,6 +2307,7 @@ CREATE TABLE public.finetune_runs (
     fallbacks jsonb DEFAULT '{}'::jsonb NOT NULL,
     started_by text NOT NULL,
     host text NOT NULL,
+    CONSTRAINT a_run_is_a_name CHECK (public.is_name(concat(id, host, git_commit, data_label, universe))),
     CONSTRAINT finetune_runs_processes_check CHECK ((processes > 0)),
     CONSTRAINT finetune_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'complete'::text, 'interrupted'::text, 'failed'::text]))),
     CONSTRAINT finetune_runs_threads_check CHECK ((threads > 0))
@@ -2354,6 +2366,7 @@ CREATE TABLE public.ftf_config (
     updated_by text NOT NULL,
     change_reason text NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT a_scope_is_a_name CHECK (public.is_name(scope)),
     CONSTRAINT ftf_config_base_env_check CHECK ((jsonb_typeof(base_env) = 'object'::text)),
     CONSTRAINT ftf_config_scope_check CHECK ((scope <> ''::text)),
     CONSTRAINT row_1_is_global CHECK (((id = 1) = (scope = 'global'::text)))

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from setpoint.gate.__main__ import main
+from setpoint.gate.output_formats import FORMS, Outcome
+from setpoint.gate.scan import Failure
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 #: A name whose bytes are no text in UTF-8.
@@ -151,3 +153,25 @@ def test_the_summary_says_what_it_means(say, tmp_path, names, said):
     (tmp_path / "c.py").write_text("learning_rate = = 0.1\n")
 
     assert say(*names.split()).endswith(said)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_holds_what_a_terminal_obeys(say, tmp_path, form):
+    """Names of files and lines of source are somebody's text: an escape of a screen is shown, never sent."""
+    (tmp_path / "a\x1b[2J\u202eb.py").write_text("learning_rate = 0.1  # \x1b]0;title\x07 \u202egnp.exe\n")
+    said = say("--format", form)
+
+    assert "0.1" in said or "0%2E1" in said or "learning_rate" in said
+    assert said.replace("\n", "").isprintable()
+
+
+def test_a_message_is_no_link_of_sarif(tmp_path):
+    """Brackets of source code that would read as an embedded link are escaped, as section 3.11.6 says."""
+    failures = (Failure("a.py", 1, "list[int](https://evil.example)"), Failure("b.py", 2, "rates[0] = 1"))
+    outcome = Outcome((), failures, (), (), files=2, parsed=0, outside=0, warns=False)
+    results = json.loads(FORMS["sarif"](outcome, tmp_path))["runs"][0]["results"]
+
+    assert [result["message"]["text"] for result in results] == [
+        "cannot be judged: list\\[int\\](https://evil.example)",
+        "cannot be judged: rates[0] = 1",
+    ]

@@ -53,6 +53,35 @@ def lines(plane):
     return [dict(logfmt.parse(line)) for line in plane.log.read_text().splitlines()]
 
 
+#: What no client of ours sends: in paths, methods, versions and headers, and as no HTTP at all.
+HOSTILE = (
+    b"GET /%00%1b[2J%e2%80%ae%0aevent=forged HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /\x1b[2J HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /v1/me HTTP/1.1\r\nHost: x\r\nX-Request-ID: \x1b]0;x\x07abcdefgh\r\n\r\n",
+    b"GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe level=error\r\n\r\n",
+    b"F\x1bOO / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+    b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03" + bytes(range(32)),
+)
+
+
+def test_every_line_on_stderr_is_logfmt_that_prints(serving):
+    """From start to stop, whatever is sent: each line reads back as pairs, and none is forged."""
+    plane = serving()
+    plane.wait("/health/live")
+    for request in HOSTILE:
+        with socket.create_connection(("127.0.0.1", plane.port), timeout=20) as connection:
+            connection.sendall(request)
+            connection.recv(65536)
+    plane.signal(signal.SIGTERM)
+    plane.ended()
+    written = plane.log.read_text()
+
+    assert written.replace("\n", "").isprintable(), ascii(written)
+    assert {"event", "level", "ts", "pid"} <= set.intersection(*(set(line) for line in lines(plane)))
+    assert not [line for line in lines(plane) if line["event"] == "forged"]
+
+
 def test_it_lives_before_its_database_and_is_ready_with_it(serving, server, clone):
     """Without its tables the plane answers, but is not ready; when they are made it is, untouched."""
     empty = f"{clone}_empty"

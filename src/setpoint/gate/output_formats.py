@@ -2,13 +2,15 @@
 
 Guarantees: the JSON is exactly ``{"findings": [{path, line, column, rule, key, message, fix}]}``; SARIF
 keeps what is suppressed or forgiven, as such; annotations never pass the limit of ten a step without
-saying how many there are. What is no text in a file's name is printed as an escape, which JSON reads.
+saying how many there are. What does not print, in a file's name or its source, is printed as an escape, which
+JSON reads; nothing in a message is a link of SARIF's.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -17,6 +19,7 @@ import setpoint
 from setpoint.gate.flow.python_source import lines_of
 from setpoint.gate.policy.baseline import fingerprint
 from setpoint.gate.rule_pages import pages
+from setpoint.observe.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,11 +60,7 @@ def as_text(outcome: Outcome, root: Path) -> str:
     """Return each finding with its line of source and the line that would replace it, then a summary."""
     blocks = [_block(finding, root) for finding in outcome.findings]
     blocks += [f"{f.path}:{f.line}: cannot be judged: {f.why}" for f in outcome.failures]
-    return _printable("\n".join([*blocks, summary(outcome)]))
-
-
-def _printable(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode() + "\n"
+    return printable("\n".join([*blocks, summary(outcome)]), keep="\n") + "\n"
 
 
 def _block(finding: Finding, root: Path) -> str:
@@ -127,7 +126,7 @@ def as_json(outcome: Outcome, _root: Path) -> str:
         {"path": f.path, "line": f.line, "column": 1, "rule": FAILED, "key": "", "message": f.why, "fix": ""}
         for f in outcome.failures
     ]
-    return _printable(json.dumps({"findings": findings}, indent=2, ensure_ascii=False))
+    return printable_json(json.dumps({"findings": findings}, indent=2, ensure_ascii=False)) + "\n"
 
 
 FAILED = "SPG900"
@@ -153,7 +152,7 @@ def as_sarif(outcome: Outcome, _root: Path) -> str:
     invocation = {"executionSuccessful": not outcome.failures}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "invocations": [invocation]}
     log = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [{**run, "results": results}]}
-    return _printable(json.dumps(log, indent=2, ensure_ascii=False))
+    return printable_json(json.dumps(log, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _rule(page: Page) -> dict[str, Any]:
@@ -177,7 +176,7 @@ def _result(finding: Finding, level: str, suppression: dict[str, Any] | None = N
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "level": level,
-        "message": {"text": finding.message},
+        "message": {"text": _plain(finding.message)},
         "locations": [{"physicalLocation": {"artifactLocation": _location(finding.path), "region": region}}],
         "partialFingerprints": {"setpointGate/v1": fingerprint(finding)},
         "properties": {"key": finding.key, "fix": finding.fix},
@@ -192,6 +191,11 @@ def _location(path: str) -> dict[str, str]:
     return {"uri": quote(os.fsencode(path)), "uriBaseId": "%SRCROOT%"}
 
 
+def _plain(message: str) -> str:
+    """Return a message that holds no link of SARIF's (section 3.11.6): source code is full of brackets."""
+    return re.sub(r"[\\\[\]]", r"\\\g<0>", message) if "](" in message else message
+
+
 def _in_source(comment: Suppression) -> dict[str, Any]:
     said = f"{comment.reason} (owner {comment.owner}, until {comment.until})"
     return {"kind": "inSource", "status": "accepted", "justification": said}
@@ -202,7 +206,7 @@ def _failure_result(failure: Failure) -> dict[str, Any]:
     return {
         "ruleId": FAILED,
         "level": "error",
-        "message": {"text": f"cannot be judged: {failure.why}"},
+        "message": {"text": _plain(f"cannot be judged: {failure.why}")},
         "locations": [{"physicalLocation": place}],
     }
 
@@ -219,7 +223,7 @@ def as_annotations(outcome: Outcome, _root: Path) -> str:
         hidden = len(lines) - (ANNOTATIONS - 1)
         more = f"{hidden} more are not shown here: GitHub shows {ANNOTATIONS} a step. {summary(outcome)}"
         lines = [*lines[: ANNOTATIONS - 1], f"::{level} title=setpoint gate::{_escaped(more)}"]
-    return _printable("\n".join([*lines, summary(outcome)]))
+    return printable("\n".join([*lines, summary(outcome)]), keep="\n") + "\n"
 
 
 def _weight(finding: Finding) -> int:

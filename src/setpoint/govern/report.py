@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from setpoint.govern.verdict import aggregated
+from setpoint.observe.printable import printable_markup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -238,6 +239,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("setpoint.govern", "templates"),
         autoescape=True,
+        finalize=printable_markup,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -13,6 +13,9 @@ TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: What begins something in Markdown, also where no space stands around it.
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&!#]|(?<![^\W_])_|_(?![^\W_])")
+
 
 def printable(text: str, keep: str = "") -> str:
     r"""Return a text that a terminal shows and does not obey: ESC becomes ``\x1b``, a line break ``\n``.
@@ -30,6 +33,19 @@ def printable_json(text: str) -> str:
     Line breaks stay: in such a text they stand between values only.
     """
     return _replaced(text, "\n", _utf16)
+
+
+def printable_markup(value: object) -> object:
+    """Return what a template is to show: text as a page may show it, with its line breaks; markup as it is.
+
+    For ``jinja2.Environment(finalize=...)``: no page or report has another way to show a text.
+    """
+    return printable(value, keep="\n") if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def printable_markdown(text: object) -> str:
+    """Return a text that Markdown shows as it is, on one line: no markup, no address, no HTML of its own."""
+    return _MARKUP.sub(r"\\\g<0>", printable(str(text)))
 
 
 def _replaced(text: str, keep: str, name: Callable[[str], str]) -> str:

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from setpoint.declare.plain_data import plain
 from setpoint.errors import InvalidError, InvalidValue, PreconditionFailed, PreconditionRequired
+from setpoint.observe.printable import printable_json
 from setpoint.serve.access.stored_answers import StoredAnswer, claim_key, read_answer, store_answer
 from setpoint.serve.conditional import entity_tags, is_known
 
@@ -56,8 +57,10 @@ class Answer:
 
 
 def as_json(body: Any) -> str:
-    """Return a body as JSON text; NaN and infinities are refused, for they are none."""
-    return json.dumps(plain(body), default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    """Return a body as JSON text that a terminal shows and does not obey; NaN and infinities are refused."""
+    return printable_json(
+        json.dumps(plain(body), default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    )
 
 
 def etag(version: object) -> str:

@@ -49,8 +49,23 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "58": (StorageFull, "look at the disk of the database server"),
     "53": (DatabaseUnavailable, "the server lacks a resource: try again, or raise its limits"),
 }
+_NO_NAME = (
+    "a {} may not hold control characters, or any that are invisible or turn the text beside them.",
+    "type it anew, in letters that everybody sees",
+)
 #: Constraints that a person runs into, to what they mean and the next step.
 BY_CONSTRAINT: dict[str, tuple[str, str]] = {
+    **{
+        f"{article}_{what}_is_a_name": (_NO_NAME[0].format(what), _NO_NAME[1])
+        for article, what in (
+            ("a", "scope"),
+            ("a", "label"),
+            ("a", "person"),
+            ("an", "incident"),
+            ("a", "run"),
+            ("a", "source"),
+        )
+    },
     "incident_channels_prefix_check": (
         "a channel is declared by what links of its messages begin with, as http(s), up to a / or a =.",
         "for example https://chat.example/archives/C042/",

@@ -1,7 +1,8 @@
 """CHANGE: the Markdown of a post-mortem or a drill, with what the database knows filled in.
 
 Guarantees: who, when, which revisions with their hashes, what changed, on whose word, what is still
-owed. What only people know is left open, as a line that starts with ``TODO``.
+owed. What only people know is left open, as a line that starts with ``TODO``. What people wrote stands
+there as text, never as Markdown.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS, list_drills
 from setpoint.change.emergency.obligations import list_obligations, list_uses
+from setpoint.observe.printable import printable
+from setpoint.observe.printable import printable_markdown as _shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +32,14 @@ def post_mortem(database: Database, incident: str) -> str:
         MissingError: break-glass was never used for it.
     """
     uses = list_uses(database, incident)
-    lines = [f"# Post-mortem {incident}", "", "## What happened", "", "TODO: symptoms, impact, cause.", ""]
+    lines = [
+        f"# Post-mortem {_shown(incident)}",
+        "",
+        "## What happened",
+        "",
+        "TODO: symptoms, impact, cause.",
+        "",
+    ]
     lines += ["## What break-glass did", ""]
     for use in uses:
         lines += _use(use)
@@ -43,7 +53,7 @@ def post_mortem(database: Database, incident: str) -> str:
 def drill_sheet(database: Database, incident: str) -> str:
     """Return the record of the newest drill of each scenario, to be discussed and filed."""
     drills = list_drills(database)
-    title = f"# Break-glass drill {incident}".rstrip()
+    title = f"# Break-glass drill {_shown(incident)}".rstrip()
     return "\n".join((title, "", *drill_lines(drills), "## Discussed", "", "TODO: who, what was slow.", ""))
 
 
@@ -58,24 +68,24 @@ def drill_lines(drills: Iterable[Drill | RecordedDrill]) -> Iterator[str]:
     yield from ("", "Times are the machine's; reading, deciding and asking for approval come on top.", "")
     for scenario, drill in known.items():
         yield from (f"## {scenario}: {SCENARIOS[scenario]}, {_when(drill.started_at)} UTC", "")
-        yield from (f"- {step.took_s:.2f} s: {step.name}: {step.note}" for step in drill.steps)
+        yield from (f"- {step.took_s:.2f} s: {step.name}: {_shown(step.note)}" for step in drill.steps)
         yield ""
 
 
 def _use(use: Use) -> Iterator[str]:
     lost = "" if use.in_history else ", a row that history lost"
-    yield f"### Revision {use.revision} of {use.scope}{lost}"
+    yield f"### Revision {use.revision} of {_shown(use.scope)}{lost}"
     yield ""
     back = f"brought revision {use.restores} back" if use.restores else "set values"
-    yield f"- {use.person} ({use.proof}) {back} on {_when(use.used_at)} UTC"
+    yield f"- {_shown(use.person)} ({use.proof}) {back} on {_when(use.used_at)} UTC"
     yield f"- because: {use.circumstance}; failed: {use.failed or 'not stated'}"
-    yield f"- approved by: <{use.approved_by}>, where {use.responsible} is responsible"
+    yield f"- approved by: <{_address(use.approved_by)}>, where {_shown(use.responsible)} is responsible"
     yield f"- the restore probe said: {_probe(use.probe)}"
     yield f"- hash before `{use.base_hash or '-'}` (revision {use.base_revision or '-'})"
     yield f"- hash after `{use.hash or '-'}`"
     yield ""
     yield "```diff"
-    yield from (str(edit) for edit in use.edits[:_SHOWN_EDITS])
+    yield from (printable(str(edit)) for edit in use.edits[:_SHOWN_EDITS])
     if len(use.edits) > _SHOWN_EDITS:
         yield f"... {len(use.edits) - _SHOWN_EDITS} more: setpoint diff {use.base_revision} {use.revision}"
     yield from ("```", "")
@@ -84,19 +94,26 @@ def _use(use: Use) -> Iterator[str]:
 def _probe(probe: ProbeAnswers) -> str:
     noted = probe.noted
     answer = (
-        f"{'live' if noted.is_live else noted.said} at {_when(noted.answered_at)} UTC" if noted else "nothing"
+        f"{'live' if noted.is_live else _shown(noted.said)} at {_when(noted.answered_at)} UTC"
+        if noted
+        else "nothing"
     )
-    return f"{probe.asked or 'not asked'}; a plane noted: {answer}"
+    return f"{_shown(probe.asked or 'not asked')}; a plane noted: {answer}"
 
 
 def _owed(database: Database, incident: str) -> Iterator[str]:
     yield from ("| obligation | revision | due (UTC) | met (UTC) | by |", "|---|---|---|---|---|")
     for owed in list_obligations(database, incident):
         met = _when(owed.met_at) + (", late" if owed.met_late else "") if owed.met_at else "open"
-        by = owed.met_by or ""
+        by = _shown(owed.met_by or "")
         yield f"| {owed.kind} | {owed.revision} | {_when(owed.due_at)} | {met} | {by} |"
         if breach := owed.breach:
-            yield f"| breached | {breach.revision} | - | {_when(breach.at)} | {breach.person} |"
+            yield f"| breached | {breach.revision} | - | {_when(breach.at)} | {_shown(breach.person)} |"
+
+
+def _address(url: str) -> str:
+    """Return an address that ends where the brackets around it end."""
+    return printable(url).replace("<", "%3C").replace(">", "%3E")
 
 
 def _when(instant: datetime) -> str:

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 import setpoint
 from setpoint.errors import InvalidError, SetpointError, TooManyRequests, UnauthenticatedError
+from setpoint.observe.printable import printable_markup
 from setpoint.serve.access import sessions
 from setpoint.serve.access.oidc import LOGIN_LIVES_S, Begun
 from setpoint.serve.access.passwords import LONGEST, SHORTEST
@@ -38,6 +39,7 @@ _STYLE = files(__package__).joinpath("static/setpoint.css").read_bytes()
 _PAGES = Environment(
     loader=PackageLoader("setpoint.serve", "console"),
     autoescape=True,
+    finalize=printable_markup,
     undefined=StrictUndefined,
     trim_blocks=True,
 )

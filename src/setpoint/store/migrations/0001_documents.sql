@@ -6,6 +6,13 @@
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO setpoint_app;
 
+-- Text in reasons is kept as it is and shown with care; a name is read aloud, compared and copied.
+CREATE FUNCTION public.is_name(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+    RETURN name !~ '[\u0001-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]';
+COMMENT ON FUNCTION public.is_name IS 'True of a text without control characters, turns of direction, and characters that nobody sees.';
+
 CREATE TABLE public.catalogues (
     hash          text PRIMARY KEY,
     name          text NOT NULL,
@@ -28,7 +35,8 @@ CREATE TABLE public.ftf_config (
     updated_by    text NOT NULL,
     change_reason text NOT NULL,
     updated_at    timestamptz NOT NULL,
-    CONSTRAINT row_1_is_global CHECK ((id = 1) = (scope = 'global'))
+    CONSTRAINT row_1_is_global CHECK ((id = 1) = (scope = 'global')),
+    CONSTRAINT a_scope_is_a_name CHECK (public.is_name(scope))
 );
 COMMENT ON TABLE public.ftf_config IS 'One document for each scope; a caller sets scope and base_env, a trigger the rest.';
 COMMENT ON COLUMN public.ftf_config.hash IS 'sha256 of base_env::text in UTF-8, in hexadecimal.';

@@ -67,7 +67,8 @@ CREATE TABLE public.credentials (
     expires_at     timestamptz NOT NULL,
     revoked_at     timestamptz,
     last_used_at   timestamptz,
-    last_used_from text
+    last_used_from text,
+    CONSTRAINT a_label_is_a_name CHECK (public.is_name(label))
 );
 CREATE INDEX credentials_by_account ON public.credentials (account, id);
 COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 random bits, so nothing slower is needed.';

@@ -18,7 +18,7 @@ CREATE TABLE public.incident_channels (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     -- Whole up to a delimiter: https://chat.example/inc must not let https://chat.example/incinerator in.
     prefix      text NOT NULL CHECK (prefix ~ '^https?://[][A-Za-z0-9.:-]+/([^[:space:]\\]*[/=])?$'),
-    responsible text NOT NULL CHECK (btrim(responsible) <> ''),
+    responsible text NOT NULL CHECK (btrim(responsible) <> '') CONSTRAINT a_person_is_a_name CHECK (public.is_name(responsible)),
     is_open     boolean NOT NULL,
     reason      text NOT NULL CHECK (btrim(reason) <> ''),
     declared_by text NOT NULL,
@@ -37,7 +37,7 @@ COMMENT ON TABLE public.restore_probe IS 'What a serving plane last found when i
 -- No foreign key to history: what was done must stay to be seen when history itself is damaged.
 CREATE TABLE public.break_glass_uses (
     revision     bigint PRIMARY KEY,
-    incident     text NOT NULL,
+    incident     text NOT NULL CONSTRAINT an_incident_is_a_name CHECK (public.is_name(incident)),
     scope        text NOT NULL,
     approved_by  text NOT NULL,
     channel      text NOT NULL,

@@ -42,7 +42,8 @@ CREATE TABLE public.finetune_runs (
     read_keys     jsonb,
     fallbacks     jsonb NOT NULL DEFAULT '{}',
     started_by    text NOT NULL,
-    host          text NOT NULL
+    host          text NOT NULL,
+    CONSTRAINT a_run_is_a_name CHECK (public.is_name(concat(id, host, git_commit, data_label, universe)))
 );
 CREATE INDEX finetune_runs_by_start ON public.finetune_runs (started_at DESC);
 CREATE INDEX finetune_runs_by_set ON public.finetune_runs (set_hash);

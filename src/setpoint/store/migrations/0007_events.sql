@@ -1,7 +1,8 @@
 -- Events that were delivered, and who may deliver them.
 
 CREATE TABLE public.event_sources (
-    source     text PRIMARY KEY CHECK (length(source) BETWEEN 1 AND 200),
+    source     text PRIMARY KEY CHECK (length(source) BETWEEN 1 AND 200)
+               CONSTRAINT a_source_is_a_name CHECK (public.is_name(source)),
     account    text NOT NULL DEFAULT (public.who()).person,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
