@@ -312,6 +312,30 @@ def test_doors_ask_rooms_and_never_the_database():
     assert not {path: sent for path, sent in here.items() if sent and not path.startswith(owners)}
 
 
+#: What of the shared generators is no draw from them: classes with a state of their own.
+OWN_STATE = {"random.SystemRandom", "random.Random"} | {
+    f"np.random.{name}" for name in ("default_rng", "Generator", "SeedSequence", "PCG64")
+}
+
+
+def test_nobody_draws_from_the_generators_that_belong_to_the_program():
+    """A training that seeded ``random`` or NumPy draws the same numbers with us beside it as without us."""
+    draws = {
+        f"{path.relative_to(PACKAGE).as_posix()}:{call.lineno} {name}"
+        for path in FILES
+        for name, call in calls(path)
+        if name.startswith(("random.", "np.random.", "numpy.random.")) and name.split("(")[0] not in OWN_STATE
+    }
+    by_name = {
+        path.name
+        for path in FILES
+        for node in nodes_of(path)
+        if isinstance(node, ast.ImportFrom) and node.module in {"random", "numpy.random"}
+    }
+
+    assert not draws | by_name
+
+
 def test_foreign_text_is_parsed_at_one_door():
     """No module parses JSON or TOML itself, unless its reason is written down; no reason is left over."""
     own = set()

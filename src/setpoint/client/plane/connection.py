@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import ssl
 import time
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.plane.address import plane_address
 from setpoint.client.plane.messages import Answer, Request
+from setpoint.client.plane.pace import CHANCE
 from setpoint.client.plane.refusals import refusal, unreachable, untrusted
 from setpoint.client.plane.wire import Limit, Stream, received, send
 from setpoint.errors import IntegrityError, SetpointError, UsageError
@@ -267,7 +267,7 @@ class Plane:
 
     def _pause_s(self, attempt: int, answer: Answer | None) -> float:
         ceiling = min(self.patience.longest_pause_s, self.patience.pause_s * 2.0 ** (attempt - 1))
-        jittered = random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, hides nothing
+        jittered = CHANCE.uniform(0.0, ceiling)
         asked = _retry_after_s(answer.headers.get("retry-after", "")) if answer else None
         return jittered if asked is None else asked + jittered
 

@@ -1,12 +1,16 @@
 """RESOLVE: how long what follows a plane waits between its attempts.
 
-Guarantees: no pause is exactly as long as another client's: a thousand workers must not ask at once.
+Guarantees: no pause is exactly as long as another client's (a thousand workers must not ask at once), and a
+program that seeded ``random`` draws what it would draw without us.
 """
 
 from __future__ import annotations
 
 import random
 from typing import NamedTuple
+
+#: Not the shared generator of ``random``: that one belongs to the program, which may have seeded it.
+CHANCE = random.SystemRandom()
 
 
 class Pace(NamedTuple):
@@ -29,4 +33,4 @@ class Pace(NamedTuple):
 
 def jittered_s(longest_s: float) -> float:
     """Return a pause of at most this length."""
-    return longest_s * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, hides nothing
+    return longest_s * CHANCE.uniform(0.8, 1.0)
