@@ -49,6 +49,7 @@ PARSED = {
     "setpoint break-glass validate --incident {emergency.incident}",
     "setpoint change amend",
     "setpoint change show",
+    "setpoint change show {one.id}",
     "setpoint coverage",
     "setpoint db backup",
     "setpoint db migrate",

@@ -39,6 +39,7 @@ SHOWN = {
     "set": [["set", f"{GAMMA}=0.9", "-r", HOSTILE[0], "--yes"]],
     "change list": [["change", "list", "--state", "all"]],
     "change show": [["change", "show", "OPEN"], ["change", "show", "1"]],
+    "change diff": [["change", "diff", "1", "OPEN"]],
     "change impact": [["change", "impact", "OPEN"]],
     "change comment": [["change", "comment", "OPEN", "-m", text] for text in HOSTILE],
     "change amend": [["change", "amend", "OPEN", f"{GAMMA}=0.8"]],

@@ -40,7 +40,12 @@ def test_an_approved_change_is_applied_with_its_last_approval(reviewed, opened, 
     """Ada opens, Bo approves what he read, and the document is the proposal's; the author stays Ada."""
     change = opened()
     assert (change["state"], change["requirement"]["approvals"]) == ("proposed", 1)
+    step = change["next_step"]
+    assert (step["waits_for"], step["who"]) == ("approval", ["bo", "eve"])
+    way = f"bo, eve: POST /v1/changes/{change['id']}/approve in a session of the plane"
+    assert step["how"] == way
     early = act(http_as("ada"), change, "apply")
+    assert early.json()["hint"] == way
     approved = act(http_as("bo"), change, "approve", words="fine")
 
     assert early.status_code == 403
@@ -171,6 +176,12 @@ def test_a_due_change_is_applied_by_the_plane(opened, http_as):
     """A change scheduled for the next instant becomes a revision without anybody asking."""
     due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
     change = opened(apply_at=due)
+    listed = http_as("cy").get("/v1/changes").json()["items"][0]
+    assert listed["next_step"] == change["next_step"]
+    assert (change["next_step"]["waits_for"], change["next_step"]["until"]) == (
+        "schedule",
+        change["apply_at"],
+    )
     assert act(http_as("ada"), change, "apply").status_code == 409
 
     deadline = time.monotonic() + 30

@@ -169,6 +169,7 @@ DEFINERS = {
     "record_validation",
     "accounts_seen",
     "approvers",
+    "may_approve",
     "change_account",
     "close_session",
     "create_account",

@@ -10,8 +10,8 @@ from datetime import datetime  # noqa: TC003 - the API's models are made of thes
 from typing import TYPE_CHECKING, Any, Literal
 
 from setpoint.change.history import edits_of
-from setpoint.declare.document import Edit, parse_text
-from setpoint.errors import UnknownChange
+from setpoint.declare.document import Edit, diff, parse_text
+from setpoint.errors import UnknownChange, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +101,24 @@ class Requirement:
 
 
 @dataclass(frozen=True)
+class NextStep:
+    """What an open change waits for: the first thing that stands between it and its revision.
+
+    A change with ``moved`` cannot be applied as it is; it says what moved since it was made.
+    """
+
+    waits_for: Literal["amendment", "proposal", "approval", "cooling_off", "schedule", "application"]
+    #: Whose move it is; nobody's while only time has to pass.
+    who: tuple[str, ...]
+    #: How many approvals, when it waits for these.
+    missing: int | None
+    until: datetime | None
+    moved: str | None
+    #: Where and with which command.
+    how: str
+
+
+@dataclass(frozen=True)
 class Decision:
     """What somebody said of a change; `is_current` when it is about the proposal as it is now."""
 
@@ -118,6 +136,8 @@ class FullChange(ChangeFacts):
 
     policy: Policy | None
     requirement: Requirement
+    #: None when it ended.
+    next_step: NextStep | None
     decisions: tuple[Decision, ...]
 
 
@@ -138,6 +158,7 @@ class ChangeSummary:
     apply_at: datetime | None
     created_at: datetime
     applied_revision: int | None
+    next_step: NextStep | None
 
 
 def list_changes(
@@ -163,7 +184,7 @@ def list_changes(
     rows = reader.fetch_all(
         "list_changes", state=wanted, scope=scope, author=author, before=before, limit=limit
     )
-    return tuple(ChangeSummary(**{**row, "kinds": tuple(row["kinds"])}) for row in rows)
+    return tuple(_summary_of(row) for row in rows)
 
 
 def read_change(reader: Database | Transaction, change_id: int) -> Change:
@@ -188,13 +209,42 @@ def read_full_change(reader: Database | Transaction, change_id: int) -> FullChan
         **facts,
         policy=Policy(**parse_text(found.proposal)) if found.is_policy else None,
         requirement=requirement(reader, found),
+        next_step=next_step(reader, change_id),
         decisions=tuple(Decision(**row) for row in reader.fetch_all("list_decisions", id=change_id)),
     )
+
+
+def diff_changes(reader: Database | Transaction, old: int, new: int) -> tuple[Edit, ...]:
+    """Return what one change asks for and another does not, of the keys that either touches.
+
+    ``old`` of an edit is the key's value if the first were applied, ``new`` if the second were.
+
+    Raises:
+        UnknownChange: one is not there.
+        UsageError: one sets a policy.
+    """
+    found = [read_change(reader, number) for number in (old, new)]
+    for one in found:
+        if one.is_policy:
+            raise UsageError(
+                f"change {one.id} sets a policy, and no document.",
+                hint=f"look at it with `setpoint change show {one.id}`",
+            )
+    touched = {edit.key for one in found for edit in one.edits}
+    first, second = (
+        {key: value for key, value in parse_text(one.proposal).items() if key in touched} for one in found
+    )
+    return tuple(diff(first, second))
 
 
 def requirement(reader: Database | Transaction, change: ChangeFacts) -> Requirement:
     """Return what today's policy asks of a change."""
     return Requirement(**(reader.fetch_one("read_requirement", id=change.id) or {}))
+
+
+def next_step(reader: Database | Transaction, change_id: int) -> NextStep | None:
+    """Return what a change waits for; None when it ended."""
+    return _next_step_of(reader.fetch_one("read_next_step", id=change_id) or {"waits_for": None})
 
 
 def read_policies(reader: Database | Transaction) -> Policies:
@@ -209,3 +259,15 @@ def change_of(row: Mapping[str, Any]) -> Change:
     """Return a row of a change as a record."""
     facts = {one.name: row[one.name] for one in fields(Change)}
     return Change(**{**facts, "kinds": tuple(row["kinds"]), "edits": edits_of(row["edits"])})
+
+
+def _next_step_of(row: Mapping[str, Any]) -> NextStep | None:
+    if row["waits_for"] is None:
+        return None
+    facts = {one.name: row[one.name] for one in fields(NextStep)}
+    return NextStep(**{**facts, "who": tuple(row["who"])})
+
+
+def _summary_of(row: Mapping[str, Any]) -> ChangeSummary:
+    facts = {one.name: row[one.name] for one in fields(ChangeSummary) if one.name in row}
+    return ChangeSummary(**{**facts, "kinds": tuple(row["kinds"]), "next_step": _next_step_of(row)})

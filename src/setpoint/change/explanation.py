@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import typed
+from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Scalar, parse_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction
 
@@ -47,13 +50,34 @@ def explain(
         UnknownKey: it is not declared.
         InvalidContext: the context names an undeclared dimension.
     """
+    asked = catalogues.scopes(context)
+    found = {layer.scope: layer for layer in explain_everywhere(reader, catalogues, context, key)}
+    layers = tuple(found[scope] for scope in asked if scope in found)
+    return Explanation(key, context, next((one.value for one in layers if one.wins), None), layers)
+
+
+def explain_everywhere(
+    reader: Database | Transaction, catalogues: Catalogues, context: Mapping[str, str], key: str
+) -> tuple[Layer, ...]:
+    """Return what every scope says of a key, those of one dimension by name; raises as ``explain``.
+
+    Which one wins is told for ``context``, in which scopes of other contexts have no part.
+    """
     catalogues.declared(key)
-    rows = {row["scope"]: row for row in reader.fetch_all("read_scopes")}
-    found = [rows[scope] for scope in catalogues.scopes(context) if scope in rows]
-    values = [typed(parse_text(row["text"]), catalogues).get(key) for row in found]
-    winner = max((place for place, value in enumerate(values) if value is not None), default=None)
-    layers = tuple(
-        Layer(row["scope"], row["revision"], row["updated_by"], value, place == winner)
-        for place, (row, value) in enumerate(zip(found, values, strict=True))
+    asked = catalogues.scopes(context)
+    rows = reader.fetch_all("read_scopes")
+    values = {row["scope"]: typed(parse_text(row["text"]), catalogues).get(key) for row in rows}
+    winner = next((scope for scope in reversed(asked) if values.get(scope) is not None), None)
+    rows.sort(key=lambda row: _place(catalogues.dimensions, row["scope"]))
+    return tuple(
+        Layer(row["scope"], row["revision"], row["updated_by"], values[row["scope"]], row["scope"] == winner)
+        for row in rows
     )
-    return Explanation(key, context, None if winner is None else values[winner], layers)
+
+
+def _place(dimensions: Sequence[str], scope: str) -> tuple[int, str]:
+    """Where a scope stands in the order of overriding; those of undeclared dimensions stand last."""
+    dimension = scope.partition("=")[0]
+    if scope == GLOBAL_SCOPE:
+        return -1, scope
+    return dimensions.index(dimension) if dimension in dimensions else len(dimensions), scope

@@ -11,9 +11,19 @@ may do is decided by the database from their login; there is no way to name some
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.change.changes import Change, Requirement, State, change_of, read_change, requirement
+from setpoint.change.changes import (
+    Change,
+    NextStep,
+    Requirement,
+    State,
+    change_of,
+    next_step,
+    read_change,
+    requirement,
+)
 from setpoint.change.documents import Document, check_new_violations, check_values, read_documents, typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff, parse_text
@@ -29,7 +39,6 @@ from setpoint.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
@@ -74,6 +83,9 @@ class Outcome:
     proposal_hash: str
     edits: tuple[Edit, ...]
     requirement: Requirement
+    apply_at: datetime | None
+    #: What it waits for; None when it was applied.
+    next_step: NextStep | None
 
 
 class OpenedChange(NamedTuple):
@@ -82,6 +94,7 @@ class OpenedChange(NamedTuple):
     change: Change
     revision: int | None
     requirement: Requirement
+    next_step: NextStep | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -93,6 +106,8 @@ class OpenedChange(NamedTuple):
             proposal_hash=self.change.proposal_hash,
             edits=self.change.edits,
             requirement=self.requirement,
+            apply_at=self.change.apply_at,
+            next_step=self.next_step,
         )
 
 
@@ -102,7 +117,7 @@ def open_and_apply(transaction: Transaction, catalogues: Catalogues, proposal: P
     needed = requirement(transaction, change)
     waits = proposal.draft or proposal.apply_at is not None or not needed.met
     if waits:
-        return OpenedChange(change, None, needed)
+        return OpenedChange(change, None, needed, next_step(transaction, change.id))
     revision = _write(transaction, change)
     return OpenedChange(replace(change, state="applied", applied_revision=revision), revision, needed)
 

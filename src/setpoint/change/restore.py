@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from setpoint.change.changes import State  # noqa: TC001 - the API's models are made of these annotations
+from setpoint.change.changes import NextStep, State  # noqa: TC001 - the API's models are made of these annotations
 from setpoint.change.documents import read_documents, typed
 from setpoint.change.history import diff_revisions, list_revisions, read_revision, read_revision_of
 from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply, validate
@@ -59,6 +59,8 @@ class RestoreOutcome:
     edits: tuple[Edit, ...]
     unfit: tuple[Unfit, ...]
     runs_affected: tuple[str, ...]
+    #: What the change waits for; None when it was applied, or nothing was written.
+    next_step: NextStep | None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class RestoreProof:
             edits=self.edits,
             unfit=tuple(Unfit(key, problem) for key, problem in self.unfit),
             runs_affected=self.runs_affected,
+            next_step=made.next_step if made else None,
         )
 
 

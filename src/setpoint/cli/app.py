@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import setpoint
+from setpoint.cli.next_step import waiting_and_how
 from setpoint.cli.output import note, out
 from setpoint.cli.reach import require_reach
 from setpoint.errors import SetpointError, UsageError
@@ -109,7 +110,6 @@ def outcome(made: OpenedChange) -> str:
     """Say what became of a change: the revision it made, or what it waits for."""
     if made.revision is not None:
         return f"revision {made.revision}"
-    needed = made.requirement
-    if needed.approved < needed.approvals:
-        return f"change {made.change.id} waits for {needed.approvals} approval(s)"
-    return f"change {made.change.id} is {made.change.state}"
+    if made.next_step is None:
+        return f"change {made.change.id} is {made.change.state}"
+    return f"change {made.change.id} {waiting_and_how(made.next_step)}"

@@ -8,7 +8,8 @@ import typer
 
 from setpoint.change.patch import Patch
 from setpoint.cli.app import Json, app, catalogues, database
-from setpoint.cli.output import out, print_json, table
+from setpoint.cli.next_step import instant_text, over, waiting, waiting_and_how
+from setpoint.cli.output import note, out, print_json, table
 from setpoint.cli.values import ApplyAt, FromFile, future_instant, print_edits, read_wanted
 from setpoint.declare.document import canonical_text
 from setpoint.errors import EXIT_OK
@@ -16,7 +17,7 @@ from setpoint.errors import EXIT_OK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from setpoint.change.changes import Change, Requirement
+    from setpoint.change.changes import Change, ChangeSummary, NextStep, Requirement
     from setpoint.store.database import Transaction
 
 changes = typer.Typer(help="Changes: what was proposed, by whom, and how it stands.", no_args_is_help=True)
@@ -43,7 +44,7 @@ def list_changes(
         print_json(found)
         return
     table(
-        ("change", "scope", "kinds", "edits", "state", "author", "reason", "revision"),
+        ("change", "scope", "kinds", "edits", "state", "author", "reason", "revision", "waits for"),
         (
             (
                 one.id,
@@ -54,10 +55,18 @@ def list_changes(
                 one.author,
                 one.reason,
                 one.applied_revision or "",
+                _waiting_and_time(one),
             )
             for one in found
         ),
     )
+
+
+def _waiting_and_time(one: ChangeSummary) -> str:
+    waits = waiting(one.next_step)
+    if one.next_step is None or one.apply_at is None or one.next_step.waits_for == "schedule":
+        return waits
+    return f"{waits}; not before {instant_text(one.apply_at)}"
 
 
 @changes.command()
@@ -75,7 +84,7 @@ def show(change: ChangeId, as_json: Json = False) -> None:
         return
     out.say(f"change {found.id} of {found.scope}: {found.state} {found.state_reason}")
     out.say(f"by {found.author} ({found.proof}): {found.reason}")
-    out.say(f"over revision {found.base_revision or 'none'}, proposal {found.proposal_hash[:12]}")
+    out.say(f"over {over(found)}, proposal {found.proposal_hash[:12]}")
     if found.policy:
         out.say(f"policy: {canonical_text(vars(found.policy))}")
     else:
@@ -83,21 +92,54 @@ def show(change: ChangeId, as_json: Json = False) -> None:
         if found.state in OPEN:
             print_impact(touched)
     if found.apply_at:
-        out.say(f"scheduled: not before {found.apply_at:%Y-%m-%d %H:%M:%S} UTC")
+        out.say(f"scheduled: not before {instant_text(found.apply_at)}")
     _print_requirement(found.requirement)
+    if found.next_step:
+        _print_next_step(found.next_step)
     for said in found.decisions:
         stale = "" if said.is_current else " (of an earlier proposal: does not count)"
         out.say(f"{said.decision} by {said.person}{stale}: {said.words}")
 
 
+@changes.command("diff")
+def diff_changes(
+    old: Annotated[int, typer.Argument(help="A change.")],
+    new: Annotated[int, typer.Argument(help="Another change.")],
+    as_json: Json = False,
+) -> None:
+    """Show what another change asks for that this one does not, of the keys that either touches.
+
+    Example: `setpoint change diff 7 9`
+    """
+    from setpoint.change.changes import diff_changes as compare
+    from setpoint.change.changes import read_change
+
+    with database() as opened:
+        edits = compare(opened, old, new)
+        first, second = read_change(opened, old), read_change(opened, new)
+    if as_json:
+        print_json(edits)
+        return
+    print_edits(edits)
+    if first.scope != second.scope:
+        note(f"note: change {old} is one of {first.scope}, change {new} of {second.scope}.")
+    elif first.base_revision != second.base_revision:
+        note(f"note: change {old} is over {over(first)}, change {new} over {over(second)}.")
+
+
 def _print_requirement(needed: Requirement) -> None:
     if needed.cooling_off_s:
-        free = (
-            f", until {needed.free_at:%Y-%m-%d %H:%M:%S} UTC" if needed.free_at else " after it is proposed"
-        )
+        free = f", until {instant_text(needed.free_at)}" if needed.free_at else " after it is proposed"
         out.say(f"cools off: {needed.cooling_off_s} s{free}")
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
     out.say(f"needs: {review}")
+
+
+def _print_next_step(step: NextStep) -> None:
+    if step.moved:
+        out.say(f"its base moved: {step.moved}", style="yellow")
+    out.say(f"waits for: {waiting(step)}")
+    out.say(f"next: {step.how}")
 
 
 @changes.command()
@@ -136,7 +178,7 @@ def amend(
 
     Examples: `setpoint change amend 7 xgb/5m/gamma=0.25`, `setpoint change amend 7` (when its base moved)
     """
-    from setpoint.change.changes import read_change
+    from setpoint.change.changes import next_step, read_change
     from setpoint.change.decisions import amended
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import amend as replace
@@ -146,11 +188,13 @@ def amend(
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         proposal = amended(read_change(transaction, change), patch, reason, future_instant(apply_at))
         made = replace(transaction, system, change, proposal)
+        step = next_step(transaction, change)
     if as_json:
-        print_json({"change": change, "edits": made.edits})
+        print_json({"change": change, "edits": made.edits, "next_step": step})
     else:
         print_edits(made.edits)
-        out.say(f"change {change}: {made.state}, approvals start again")
+        waits = f"; {waiting_and_how(step)}" if step else ""
+        out.say(f"change {change}: {made.state}, approvals start again{waits}")
     return EXIT_OK
 
 
@@ -200,7 +244,7 @@ def apply_due(as_json: Json = False) -> None:
 
 
 def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
-    from setpoint.change.changes import read_change
+    from setpoint.change.changes import next_step, read_change
     from setpoint.change.decisions import decide
     from setpoint.change.identity import author_of
 
@@ -209,20 +253,24 @@ def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
         revision = decide(
             transaction, catalogues(), found, decision, proposal_hash=found.proposal_hash, words=words
         ).revision
+        step = next_step(transaction, change)
     done = {"approve": "approved", "reject": "rejected", "comment": "noted"}[decision]
     if as_json:
-        print_json({"change": change, "decision": decision, "revision": revision})
-    else:
-        out.say(f"change {change}: {done}" + (f", revision {revision}" if revision else ""))
+        print_json({"change": change, "decision": decision, "revision": revision, "next_step": step})
+        return EXIT_OK
+    became = f", revision {revision}" if revision else f", {waiting_and_how(step)}" if step else ""
+    out.say(f"change {change}: {done}{became}")
     return EXIT_OK
 
 
 def _move(change: int, move: Callable[[Transaction, int], Change]) -> None:
+    from setpoint.change.changes import next_step
     from setpoint.change.identity import author_of
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         moved = move(transaction, change)
-    out.say(f"change {change}: {moved.state}")
+        step = next_step(transaction, change)
+    out.say(f"change {change}: {moved.state}" + (f", {waiting_and_how(step)}" if step else ""))
 
 
 @changes.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import Context, Json, app, catalogues, parse_context, settings
+from setpoint.cli.app import Context, Json, app, catalogues, database, parse_context, settings
 from setpoint.cli.output import err, out, print_json, table
 from setpoint.cli.value_sources import pinned, pinned_set
 from setpoint.client.environment import pinned_environment, pinned_set_environment
@@ -20,7 +20,13 @@ from setpoint.declare.addresses import named
 from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from setpoint.change import explanation
+    from setpoint.client import ranges
     from setpoint.declare.catalogue import Catalogues
+
+    AnyLayer = explanation.Layer | ranges.Layer
 
 COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE = 127, 126
 SnapshotFile = Annotated[
@@ -125,22 +131,38 @@ def explain(
     key: Annotated[str, typer.Argument(help="A key, such as CVN_HPO_XGB_5M_GAMMA, or xgb/5m/gamma.")],
     context: Context = None,
     snapshot: SnapshotFile = None,
+    all_scopes: Annotated[
+        bool,
+        typer.Option("--all-scopes", help="Every scope of the database that sets it, of other contexts too."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show every layer that has a say in one value: scope, revision, author, value, and who wins.
 
-    Example: `setpoint explain xgb/5m/learning_rate --context profile=demo`
+    Examples: `setpoint explain xgb/5m/learning_rate --context profile=demo`,
+    `setpoint explain xgb/5m/learning_rate --all-scopes`
     """
     system = catalogues()
     key, is_range = named(system, key)
     declared = system.declared(key)
     if is_range or declared.key.field:
         raise UsageError("a range is read as one thing.", hint=f"explain {declared.address} itself")
+    if all_scopes:
+        if snapshot:
+            raise UsageError(
+                "a snapshot holds one context alone.", hint="leave --snapshot or --all-scopes out"
+            )
+        _explain_everywhere(system, key, parse_context(context), as_json=as_json)
+        return
     hp = Hyperparams(pinned(system, parse_context(context), snapshot), system)
     layers = hp.explain(key)
     if as_json:
         print_json({"key": key, "snapshot": hp.hash, "layers": [layer._asdict() for layer in layers]})
         return
+    _print_layers(f"{key} in snapshot {hp.hash[:12]}", layers, lambda layer: "wins" if layer.wins else "")
+
+
+def _print_layers(title: str, layers: Iterable[AnyLayer], place: Callable[[AnyLayer], str]) -> None:
     table(
         ("scope", "revision", "author", "value", ""),
         (
@@ -149,9 +171,25 @@ def explain(
                 layer.revision,
                 layer.author,
                 "not set" if layer.value is None else layer.value,
-                "wins" if layer.wins else "",
+                place(layer),
             )
             for layer in layers
         ),
-        title=f"{key} in snapshot {hp.hash[:12]}",
+        title=title,
+    )
+
+
+def _explain_everywhere(system: Catalogues, key: str, context: dict[str, str], *, as_json: bool) -> None:
+    from setpoint.change.explanation import explain_everywhere
+
+    with database() as opened:
+        layers = explain_everywhere(opened, system, context, key)
+    if as_json:
+        print_json({"key": key, "context": context, "scopes": layers})
+        return
+    asked = system.scopes(context)
+    _print_layers(
+        f"{key} in every scope",
+        (layer for layer in layers if layer.value is not None or layer.scope in asked),
+        lambda layer: "wins" if layer.wins else "" if layer.scope in asked else "in other contexts",
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database
+from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome
 from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import FromFile, Reason, open_proposal, read_wanted
 from setpoint.errors import EXIT_OK
@@ -142,10 +142,10 @@ def set_policy(
         confirm("Propose this policy?")
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         made = open_and_apply(transaction, catalogues(), proposal)
-    change = made.change
     if as_json:
         print_json(made.outcome)
     else:
-        needed = "" if change.state == "applied" else f", waits for {made.requirement.approvals} approval(s)"
-        out.say(f"change {change.id} {change.state}: {said}{needed}")
+        out.say(f"change {made.change.id} {made.change.state}: {said}")
+        if made.next_step:
+            out.say(outcome(made))
     return EXIT_OK

@@ -112,6 +112,23 @@ AS $$
            OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
 $$;
 
+CREATE FUNCTION public.moved_since(change public.changes) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Why a change cannot be applied any more as it is, null while it can: applying, suspending and showing
+    -- it judge alike.
+    SELECT CASE
+        WHEN 'policy' = ANY (change.kinds) THEN NULL
+        WHEN head.revision IS DISTINCT FROM change.base_revision THEN
+            format('change %s is over revision %s of %s, which is at %s', change.id,
+                coalesce(change.base_revision::text, 'none'), change.scope, coalesce(head.revision::text, 'none'))
+        WHEN moved.scopes IS NOT NULL THEN
+            format('change %s was validated before %s moved', change.id, moved.scopes) END
+    FROM (SELECT (SELECT f.revision FROM public.ftf_config AS f WHERE f.scope = change.scope)) AS head (revision),
+         (SELECT public.moved_heads(change)) AS moved (scopes)
+$$;
+
 CREATE FUNCTION public.checked_policy(change_scope text, wanted jsonb) RETURNS public.policies
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, public, pg_temp
@@ -247,10 +264,12 @@ BEGIN
     PERFORM FROM public.chain_head FOR UPDATE;
     SELECT * INTO change FROM public.changes WHERE id = p_id FOR UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id),
+            HINT = 'list them with `setpoint change list`';
     END IF;
     IF change.state NOT IN ('draft', 'proposed', 'suspended') THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is %s already', p_id, change.state);
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is %s already', p_id, change.state),
+            HINT = format('`setpoint change show %s` says who decided and why', p_id);
     END IF;
     RETURN change;
 END
@@ -269,7 +288,8 @@ DECLARE
 BEGIN
     SELECT * INTO writer FROM public.who();
     IF writer.person <> change.author THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to edit', p_id, change.author);
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to edit', p_id, change.author),
+            HINT = format('ask %s, or tell them with `setpoint change comment %s -m "..."`', change.author, p_id);
     END IF;
     change.base_revision := p_base;
     change.edition := change.edition + 1;
@@ -297,13 +317,15 @@ DECLARE
     change public.changes := public.lock_change(p_id);
 BEGIN
     IF (SELECT person FROM public.who()) <> change.author THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to propose', p_id, change.author);
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to propose', p_id, change.author),
+            HINT = format('ask %s, or tell them with `setpoint change comment %s -m "..."`', change.author, p_id);
+    END IF;
+    IF change.state <> 'draft' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is no draft', p_id),
+            HINT = (public.next_step(change)).how;
     END IF;
     UPDATE public.changes SET state = 'proposed', proposed_at = clock_timestamp()
-    WHERE id = p_id AND state = 'draft' RETURNING * INTO change;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is no draft', p_id);
-    END IF;
+    WHERE id = p_id RETURNING * INTO change;
     RETURN change;
 END
 $$;
@@ -320,7 +342,8 @@ BEGIN
         PERFORM public.require_role('viewer', 'config_write', 'approver', 'admin', 'robot');
         SELECT * INTO change FROM public.changes WHERE id = p_id;
         IF NOT FOUND THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id);
+            RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id),
+            HINT = 'list them with `setpoint change list`';
         END IF;
     ELSE
         PERFORM public.require_role('approver');
@@ -333,10 +356,12 @@ BEGIN
                 MESSAGE = format('change %s was edited since you read it', p_id);
         END IF;
         IF change.state = 'draft' THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id);
+            RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id),
+            HINT = (public.next_step(change)).how;
         END IF;
         IF writer.person = change.author THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an author does not decide on their own change';
+            RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'an author does not decide on their own change',
+                HINT = public.how_to_approve(change);
         END IF;
         -- An approver has logged in, as an account or at the database. A name that a process merely tells
         -- approves nothing, and neither does a token, which a machine may hold, nor a one-time login, which
@@ -349,12 +374,14 @@ BEGIN
         IF writer.proof NOT IN ('database-login', 'account-session')
                 OR writer.person NOT IN (SELECT public.approvers()) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
-                MESSAGE = format('%s may not approve: no approver who logged in, or a robot', writer.person);
+                MESSAGE = format('%s may not approve: no approver who logged in, or a robot', writer.person),
+                HINT = public.how_to_approve(change);
         END IF;
         IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
                    AND d.person = writer.person AND d.decision = p_decision) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP423',
-                MESSAGE = format('%s decided on this proposal already', writer.person);
+                MESSAGE = format('%s decided on this proposal already', writer.person),
+                HINT = (public.next_step(change)).how;
         END IF;
     END IF;
     INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
@@ -374,7 +401,8 @@ DECLARE
     change public.changes := public.lock_change(p_id);
 BEGIN
     IF (SELECT person FROM public.who()) <> change.author THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to withdraw', p_id, change.author);
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to withdraw', p_id, change.author),
+            HINT = format('ask %s, or tell them with `setpoint change comment %s -m "..."`', change.author, p_id);
     END IF;
     UPDATE public.changes SET state = 'withdrawn' WHERE id = p_id RETURNING * INTO change;
     RETURN change;
@@ -391,6 +419,18 @@ AS $$
          public.policy_for(change.scope, kind) AS p
 $$;
 
+CREATE FUNCTION public.may_approve(change public.changes) RETURNS TABLE (person text, door text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- The people whose approval counts on this change, and where they give it: an account has a session of
+    -- the plane, a login of the database has the command line.
+    SELECT a.person, CASE WHEN EXISTS (SELECT FROM public.accounts AS c WHERE c.name = a.person AND c.disabled_at IS NULL)
+                          THEN 'plane' ELSE 'database' END
+    FROM public.approvers() AS a (person)
+    WHERE a.person <> change.author
+$$;
+
 CREATE FUNCTION public.approvals_of(change public.changes) RETURNS TABLE (person text, proof text, decided_at timestamptz)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
@@ -399,9 +439,78 @@ AS $$
     SELECT DISTINCT ON (d.person) d.person, d.proof, d.decided_at
     FROM public.change_decisions AS d
     WHERE d.change_id = change.id AND d.decision = 'approve' AND d.proposal_hash = change.proposal_hash
-      AND d.person <> change.author AND d.person IN (SELECT public.approvers())
+      AND d.person IN (SELECT m.person FROM public.may_approve(change) AS m)
     ORDER BY d.person, d.decided_at
 $$;
+
+CREATE FUNCTION public.how_to_approve(change public.changes) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT coalesce(string_agg(format(CASE door
+            WHEN 'plane' THEN '%s: POST /v1/changes/%s/approve in a session of the plane'
+            ELSE '%s: `setpoint change approve %s` with a database login of their own' END, names, change.id),
+            '; ' ORDER BY door),
+        'nobody who may is left: an admin appoints an approver with `setpoint accounts add NAME --role approver`')
+    FROM (SELECT m.door, array_to_string((array_agg(m.person ORDER BY m.person))[:5], ', ')
+                 || CASE WHEN count(*) > 5 THEN format(' and %s more', count(*) - 5) ELSE '' END AS names
+          FROM public.may_approve(change) AS m
+          WHERE m.person NOT IN (SELECT a.person FROM public.approvals_of(change) AS a)
+          GROUP BY m.door) AS asked
+$$;
+
+CREATE FUNCTION public.next_step(
+    change public.changes, OUT moved text, OUT waits_for text, OUT who text[], OUT missing bigint,
+    OUT until timestamptz, OUT how text
+)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    need record;
+    have bigint;
+BEGIN
+    -- The first thing that stands between an open change and its revision, as apply_change would refuse it.
+    IF change.state NOT IN ('draft', 'proposed', 'suspended') THEN
+        RETURN;
+    END IF;
+    moved := public.moved_since(change);
+    who := ARRAY[change.author];
+    IF moved IS NOT NULL THEN
+        waits_for := 'amendment';
+        how := CASE WHEN change.restores IS NULL THEN format('`setpoint change amend %s` puts it over what stands now', change.id)
+            ELSE format('`setpoint change withdraw %s`, then restore again', change.id) END;
+        RETURN;
+    ELSIF change.state = 'draft' THEN
+        waits_for := 'proposal';
+        how := format('`setpoint change propose %s`', change.id);
+        RETURN;
+    END IF;
+    SELECT * INTO need FROM public.required_of(change);
+    SELECT count(*) INTO have FROM public.approvals_of(change);
+    IF have < need.approvals THEN
+        waits_for := 'approval';
+        missing := need.approvals - have;
+        who := ARRAY(SELECT m.person FROM public.may_approve(change) AS m
+                     EXCEPT SELECT a.person FROM public.approvals_of(change) AS a ORDER BY 1);
+        how := public.how_to_approve(change);
+        RETURN;
+    END IF;
+    until := greatest(change.apply_at, change.proposed_at + make_interval(secs => need.cooling_off_s));
+    how := format('`setpoint change apply %s`', change.id);
+    IF until > clock_timestamp() THEN
+        waits_for := CASE WHEN until = change.apply_at THEN 'schedule' ELSE 'cooling_off' END;
+        who := '{}';
+        IF change.apply_at IS NOT NULL THEN
+            how := 'the clock of a running plane applies it then; without one, `setpoint change due`';
+        END IF;
+    ELSE
+        waits_for := 'application';
+        until := NULL;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.next_step IS 'What an open change waits for, of whom, until when and how that is done; nulls for one that ended.';
 
 CREATE FUNCTION public.apply_change(p_id bigint, p_hash text) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -417,27 +526,30 @@ DECLARE
     revision bigint;
     policy   public.policies;
     free_at  timestamptz;
+    moved    text;
 BEGIN
     change := public.lock_change(p_id);
     IF change.proposal_hash IS DISTINCT FROM p_hash THEN
         RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since it was read', p_id);
     END IF;
     IF change.state = 'draft' THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id);
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id),
+            HINT = (public.next_step(change)).how;
     END IF;
     IF change.apply_at > clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,
-            public.utc_text(change.apply_at));
+            public.utc_text(change.apply_at)), HINT = (public.next_step(change)).how;
     END IF;
     SELECT * INTO need FROM public.required_of(change);
     SELECT count(*) INTO have FROM public.approvals_of(change);
     IF (have >= need.approvals) IS NOT TRUE THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s has %s of %s approvals', p_id, have, need.approvals);
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s has %s of %s approvals', p_id, have, need.approvals),
+            HINT = public.how_to_approve(change);
     END IF;
     free_at := change.proposed_at + make_interval(secs => need.cooling_off_s);
     IF (clock_timestamp() >= free_at) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
-            public.utc_text(free_at));
+            public.utc_text(free_at)), HINT = (public.next_step(change)).how;
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
         policy := public.checked_policy(change.scope, change.proposal);
@@ -447,14 +559,9 @@ BEGIN
         -- A transaction that still sees the old policy (REPEATABLE READ) fails on the head, as after a revision.
         UPDATE public.chain_head SET id = id;
     ELSE
-        SELECT f.revision INTO revision FROM public.ftf_config AS f WHERE f.scope = change.scope;
-        IF revision IS DISTINCT FROM change.base_revision THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s is over revision %s of %s, which is at %s',
-                p_id, coalesce(change.base_revision::text, 'none'), change.scope, coalesce(revision::text, 'none'));
-        END IF;
-        IF public.moved_heads(change) IS NOT NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format(
-                'change %s was validated before %s moved', p_id, public.moved_heads(change));
+        moved := public.moved_since(change);
+        IF moved IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = moved, HINT = (public.next_step(change)).how;
         END IF;
         PERFORM set_config('setpoint.author', change.author, true), set_config('setpoint.proof', change.proof, true),
                 set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
@@ -485,9 +592,7 @@ AS $$
     UPDATE public.changes AS c
     SET state = 'suspended', state_reason = format('it was validated before %s moved', coalesce(public.moved_heads(c), c.scope))
     WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= clock_timestamp()
-      AND NOT 'policy' = ANY (c.kinds) AND (
-        public.moved_heads(c) IS NOT NULL OR c.base_revision IS DISTINCT FROM (
-            SELECT revision FROM public.ftf_config WHERE scope = c.scope))
+      AND public.moved_since(c) IS NOT NULL
 $$;
 
 CREATE FUNCTION public.permit_change() RETURNS trigger

@@ -43,9 +43,10 @@ WHERE id = %(id)s;
 
 -- name: list_changes
 -- Changes newest first before a number; a null state means all, 'open' those that can still be decided.
-SELECT id, scope, kinds, base_revision, jsonb_array_length(edits) AS n_edits, proposal_hash, author, reason,
-       state, state_reason, apply_at, created_at, applied_revision
-FROM changes
+SELECT c.id, c.scope, c.kinds, c.base_revision, jsonb_array_length(c.edits) AS n_edits, c.proposal_hash, c.author,
+       c.reason, c.state, c.state_reason, c.apply_at, c.created_at, c.applied_revision,
+       n.moved, n.waits_for, n.who, n.missing, n.until, n.how
+FROM changes AS c, next_step(c) AS n
 WHERE (%(state)s::text IS NULL OR state = %(state)s
        OR (%(state)s = 'open' AND state IN ('draft', 'proposed', 'suspended')))
   AND (%(scope)s::text IS NULL OR scope = %(scope)s)
@@ -67,6 +68,12 @@ ORDER BY d.id;
 SELECT r.approvals, r.solo, r.cooling_off_s, (SELECT count(*) FROM approvals_of(c)) AS approved,
        c.proposed_at + make_interval(secs => r.cooling_off_s) AS free_at
 FROM changes AS c, required_of(c) AS r
+WHERE c.id = %(id)s;
+
+-- name: read_next_step
+-- What a change waits for; nulls for one that ended.
+SELECT n.moved, n.waits_for, n.who, n.missing, n.until, n.how
+FROM changes AS c, next_step(c) AS n
 WHERE c.id = %(id)s;
 
 -- name: list_policies
