@@ -137,8 +137,8 @@ def test_out_of_touch_the_database_itself_is_asked(seeded, plane_settings, clien
         client = client_of(served.url)
         assert value_in(client.get("/v1/snapshot")) != 0.0701
         monkeypatch.setattr(notifications.Follower, "_session", lambda _: iter(()))
-        served.live.feed._follower.sever()
         while served.live.feed.in_touch:
+            served.live.feed._follower.sever()
             threading.Event().wait(0.05)
         write(0.0701)
         assert value_in(client.get("/v1/snapshot")) == 0.0701

@@ -174,7 +174,7 @@ def test_a_follower_survives_the_servers_restart(tmp_path):
     assert told == list(range(first + 1, second + 1))
 
 
-def test_a_history_that_was_replaced_by_an_older_one_is_told_afresh(database, settings, write):
+def test_a_history_that_was_replaced_by_an_older_one_is_told_afresh(database, settings, write, owner_url):
     """After a shorter history took its place (a restored backup), the follower says so and starts over."""
     write(0.07)
     with Server(settings) as server:
@@ -182,7 +182,11 @@ def test_a_history_that_was_replaced_by_an_older_one_is_told_afresh(database, se
         news = follower.news()
         next(news)
         follower._last = 50
-        follower.sever()
+        with psycopg.connect(owner_url) as owner:
+            owner.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
         found = next(news)
         follower.close()
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
+from setpoint.cli.git_commits import run_git
 from setpoint.cli.output import confirm, out, print_json
 from setpoint.cli.values import Reason, print_edits
-from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull
+from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 if TYPE_CHECKING:
     from setpoint.change.exchange.folder import Head
@@ -227,21 +227,9 @@ def _print_applied(
 
 def _commit(folder: Path, message: str) -> str:
     """Commit all of a folder; returns what was done."""
-    _git(folder, "add", "--all", "--", ".")
-    staged = _git(folder, "diff", "--cached", "--name-only", "--", ".")
+    run_git(folder, folder, "add", "--all", "--", ".")
+    staged = run_git(folder, folder, "diff", "--cached", "--name-only", "--", ".")
     if not staged.strip():
         return "nothing to commit"
-    _git(folder, "commit", "--quiet", "--message", message, "--", ".")
+    run_git(folder, folder, "commit", "--quiet", "--message", message, "--", ".")
     return "committed"
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder.resolve()), *arguments], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise StorageFull(
-            f"git could not keep {folder}: {done.stderr.strip() or done.stdout.strip()}",
-            hint="the files are written; commit them by hand (is it in a git repository?)",
-        )
-    return done.stdout

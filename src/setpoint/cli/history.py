@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome
+from setpoint.cli.git_commits import run_git
 from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import Reason, Scope, instant, print_edits
 from setpoint.declare.addresses import past_keys_of
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.errors import EXIT_FINDING, EXIT_OK, StorageFull, UsageError
+from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -238,14 +238,8 @@ def anchor(
 
 
 def _commit(path: Path, message: str) -> None:
-    folder = ["git", "-C", str(path.parent.resolve())]
-    for step in (["add", "--", path.name], ["commit", "-qm", message, "--", path.name]):
-        done = subprocess.run([*folder, *step], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise StorageFull(
-                f"git could not keep {path}: {done.stderr.strip() or done.stdout.strip()}",
-                hint="the file itself is written; commit it by hand",
-            )
+    run_git(path.parent, path, "add", "--", path.name)
+    run_git(path.parent, path, "commit", "-qm", message, "--", path.name)
 
 
 def _print_proof(proof: RestoreProof) -> None:

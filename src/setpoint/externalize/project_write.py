@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from setpoint.externalize.project import Project
 
 _SHOWN = 40
+#: A test of a project is a person's own, and may train.
+TESTED_WITHIN_S = 6 * 3600.0
 
 
 def write(
@@ -149,7 +151,13 @@ def _run(test: str, project: Project, values: Mapping[str, Scalar], when: str) -
                 text=True,
                 errors="replace",
                 check=False,
+                timeout=TESTED_WITHIN_S,
             )
+    except subprocess.TimeoutExpired:
+        raise InvalidError(
+            f"{test!r} did not end within {TESTED_WITHIN_S / 3600:g} hours {when}.",
+            hint="give a shorter test",
+        ) from None
     except (OSError, ValueError, IndexError) as problem:
         raise UsageError(
             f"{test!r} cannot be started: {problem}.",

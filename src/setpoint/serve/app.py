@@ -22,6 +22,7 @@ from setpoint.serve.clock import ticking
 from setpoint.serve.hot import holders, manifest, ofrep, snapshots, stream
 from setpoint.serve.middleware import Guard
 from setpoint.serve.openapi import describe, operation_id
+from setpoint.serve.plane import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 
 #: What the server of this application calls when it is to stop; in the state that its lifespan begins with.
 END_STREAMS = "end_streams"
-#: Threads, and so sessions of the database, of the typed API and the clock. Resolving has 4 of its own,
-#: logins and the looking up of credentials 2 each, and the two probes 1 each: together the pool's, so that
-#: requests which all wait for one lock never keep a pin, a login or a probe waiting.
-THREADS = 6
 #: What the paths of the plain routes begin with.
 PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\
@@ -116,6 +113,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[dict[str, Any]]:
             yield {END_STREAMS: live.feed.end_streams}
     finally:
         await live.stop()
+        api.state.plane.close()
 
 
 def _plain_routes(plane: Plane) -> list[Route]:

@@ -13,8 +13,6 @@ import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
-
 from setpoint.change.proposals import apply_due
 from setpoint.errors import SetpointError
 from setpoint.serve.access.accounts import forget_credentials
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from setpoint.serve.plane import Plane
 
 TICK_S = 2.0
+PARTING_S = 0.3
 FORGET_EVERY_S = 600.0
 #: break_glass_restore believes a note for two minutes.
 NOTE_EVERY_S = 30.0
@@ -35,14 +34,15 @@ _LOG = logging.getLogger("setpoint.clock")
 
 @asynccontextmanager
 async def ticking(plane: Plane) -> AsyncIterator[None]:
-    """Run the clock while the block does; what is under way at the end is waited for."""
+    """Run the clock while the block does; what is under way at the end is waited for, but not for long."""
     stop = asyncio.Event()
     task = asyncio.create_task(_run(plane, stop))
     try:
         yield
     finally:
         stop.set()
-        await task
+        await asyncio.wait([task], timeout=PARTING_S)
+        task.cancel()
 
 
 async def _run(plane: Plane, stop: asyncio.Event) -> None:
@@ -50,13 +50,13 @@ async def _run(plane: Plane, stop: asyncio.Event) -> None:
     forgotten_at, noted_at = -FORGET_EVERY_S, -NOTE_EVERY_S
     while not stop.is_set():
         try:
-            logged = await run_in_threadpool(_apply, plane, logged)
+            logged = await plane.ticking.run(_apply, plane, logged)
             if time.monotonic() - forgotten_at > FORGET_EVERY_S:
-                await run_in_threadpool(_forget, plane)
+                await plane.ticking.run(_forget, plane)
                 forgotten_at = time.monotonic()
             if time.monotonic() - noted_at > NOTE_EVERY_S:
                 noted_at = time.monotonic()
-                await run_in_threadpool(note_probe, plane)
+                await plane.ticking.run(note_probe, plane)
         except SetpointError as problem:
             _LOG.warning("event=clock_waits code=%s", problem.code)
         except Exception:  # noqa: BLE001 - the clock outlives whatever it meets

@@ -9,18 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from anyio import CapacityLimiter
-
 from setpoint.serve.access.logins import Logins
 from setpoint.serve.access.oidc import Provider
 from setpoint.serve.access.rules import Credentials
 from setpoint.serve.checks import Check
 from setpoint.serve.hot.live import Live
+from setpoint.serve.turns import Line, Turns
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.settings import Settings
     from setpoint.store.database import Database
+
+
+#: Threads, and so sessions of the database, of the typed API. Resolving has 4 of its own, logins and the
+#: looking up of credentials 2 each, probes, rehearsals, the clock and the holders 1 each: together the
+#: pool's, so that requests which all wait for one lock never keep a pin, a login or a probe waiting.
+THREADS = 6
+#: Probes wait for seconds.
+PROBED_WITHIN_S = 5.0
+REHEARSED_WITHIN_S = 10.0
+TICKED_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -34,9 +43,12 @@ class Plane:
     live: Live = field(init=False)
     logins: Logins = field(init=False)
     provider: Provider = field(init=False)
+    #: Who of the typed API has a thread.
+    typed: Line = field(init=False, default_factory=lambda: Line("the plane", THREADS))
     #: Anybody may probe, so one at a time asks the database whether it is ready, and one whether it restores.
-    probing: CapacityLimiter = field(init=False, default_factory=lambda: CapacityLimiter(1))
-    rehearsing: CapacityLimiter = field(init=False, default_factory=lambda: CapacityLimiter(1))
+    probing: Turns = field(init=False, default_factory=lambda: Turns("the database", 1, PROBED_WITHIN_S))
+    rehearsing: Turns = field(init=False, default_factory=lambda: Turns("a rehearsal", 1, REHEARSED_WITHIN_S))
+    ticking: Turns = field(init=False, default_factory=lambda: Turns("the clock", 1, TICKED_WITHIN_S))
     #: Dear questions by name, with their last answers.
     checks: dict[str, Check] = field(init=False, default_factory=dict)
 
@@ -47,3 +59,16 @@ class Plane:
         object.__setattr__(self, "live", live)
         object.__setattr__(self, "logins", Logins(self.database))
         object.__setattr__(self, "provider", Provider(self.settings))
+
+    def close(self) -> None:
+        """End every wait: sessions of the database are cut, and what waits for a thread is forgotten."""
+        self.database.close()
+        for turns in (
+            self.probing,
+            self.rehearsing,
+            self.ticking,
+            self.credentials.turns,
+            self.logins.turns,
+            self.provider.turns,
+        ):
+            turns.close()

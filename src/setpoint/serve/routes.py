@@ -8,6 +8,7 @@ sent as our own bytes; their models document them.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from inspect import iscoroutinefunction
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
@@ -78,7 +79,23 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class StrictRoute(APIRoute):
+class QueuedRoute(APIRoute):
+    """A route whose endpoint, when it needs a thread, stands in line for one; see ``turns``."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler behind the line."""
+        handle = super().get_route_handler()
+        if iscoroutinefunction(self.endpoint):
+            return handle
+
+        async def queued(request: Request) -> Response:
+            async with request.app.state.plane.typed.turn():
+                return await handle(request)
+
+        return queued
+
+
+class StrictRoute(QueuedRoute):
     """A route that takes whom its rule names, and what it documents, and nothing else."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

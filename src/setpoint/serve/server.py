@@ -2,7 +2,8 @@
 
 Guarantees: a process serves before the database is there, and says at ``/health/ready`` that it is not
 ready; it never migrates. On SIGTERM or Ctrl-C no new connection is taken, streams are ended, and requests
-under way have ``GRACE_S`` to end; a second Ctrl-C ends at once.
+under way have ``GRACE_S`` to end; a second Ctrl-C ends at once. The process is gone within about two seconds
+in any state of the database: sessions are cut, and a thread that waits all the same is left behind.
 A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``, one whose request
 does not arrive after ``ARRIVES_WITHIN_S``. Of several
 processes one that dies is replaced, and all end with the one that started them. Refuses a port that is
@@ -41,11 +42,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 #: How long requests under way may go on after a stop was asked for, in seconds.
-GRACE_S = 2
+GRACE_S = 1.0
+#: How long a process may live on when it serves no more; threads that still connect would keep it.
+LINGER_S = 0.5
+#: How long one of several processes may be silent before it is replaced.
+WORKER_PATIENCE_S = 30
 #: Connections the kernel keeps for us while all processes are busy.
 BACKLOG = 4096
 PEER_TIMEOUT_S = 45
@@ -126,6 +131,21 @@ class PlaneProtocol(HttpToolsProtocol):
         super().shutdown()
 
 
+class _Ending:
+    """An application with whose end its process ends."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; the lifespan returns after all else has ended."""
+        await self._inner(scope, receive, send)
+        if scope["type"] == "lifespan":
+            last = threading.Timer(LINGER_S, os._exit, [0])
+            last.daemon = True
+            last.start()
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Take a port, with connections that notice dead peers; 0 takes a free one.
 
@@ -191,7 +211,7 @@ def serve_plane(
 def _serve_here(settings: Settings, listener: socket.socket, trusted_proxy: str) -> None:
     plane = open_plane(settings)
     with plane.database:
-        server = uvicorn.Server(_config(build_app(plane), 1, trusted_proxy))
+        server = uvicorn.Server(_config(_Ending(build_app(plane)), 1, trusted_proxy))
         # uvicorn raises the signal that ended it again, for whoever would want to die of it.
         with suppress(KeyboardInterrupt):
             server.run([listener])
@@ -227,7 +247,7 @@ def worker_app() -> ASGIApp:
         starter = multiprocessing.parent_process()
         if starter is not None and os.getppid() != starter.pid:  # it died before we asked
             signal.raise_signal(signal.SIGTERM)
-    return build_app(open_plane(Settings.from_environ()))
+    return _Ending(build_app(open_plane(Settings.from_environ())))
 
 
 def open_plane(settings: Settings) -> Plane:
@@ -255,7 +275,9 @@ def _config(
         access_log=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=GRACE_S,  # type: ignore[arg-type]  # it is slept, any fraction of it
+        # A process that comes up slowly on a busy machine is not to be replaced by another.
+        timeout_worker_healthcheck=WORKER_PATIENCE_S,
         server_header=False,
         # Without one it is the peer's own address that is logged and throttled, whatever it claims.
         proxy_headers=bool(trusted_proxy),

@@ -13,7 +13,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -172,7 +171,7 @@ def _prepare_groups(conninfo: str) -> None:
 
 
 def _administer(conninfo: str, statement: sql.Composed) -> None:
-    with translated(), psycopg.connect(conninfo, autocommit=True) as connection:
+    with connect_owner(conninfo, autocommit=True) as connection, translated():
         connection.execute(statement)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from setpoint.errors import DatabaseUnavailable, StorageFull
-from setpoint.store.connections import Server
+from setpoint.store.connections import Server, bounded
 from setpoint.store.server.binaries import bin_folder, clean_environment
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from setpoint.settings import Settings
 
 
+#: A dump of a large database takes its time.
+PROGRAM_S = 4 * 3600.0
 NOTHING_CHANGED = (
     "nothing was changed; a server of another release needs its own programs: set SETPOINT_POSTGRES_BIN"
 )
@@ -52,7 +54,7 @@ def psql(settings: Settings, *, owner: bool = False) -> Iterator[Command]:
 
 def command(settings: Settings, program: str, conninfo: str) -> Command:
     """Return the command that runs ``program`` on one database; errors as ``psql``."""
-    given = conninfo_to_dict(conninfo)
+    given = bounded(conninfo_to_dict(conninfo))
     environ = clean_environment()
     if (password := given.pop("password", None)) is not None:
         environ["PGPASSWORD"] = str(password)
@@ -66,15 +68,21 @@ def run(command: Command, *arguments: str) -> None:
         StorageFull: the disk is full.
         DatabaseUnavailable: the program failed; carries what it said.
     """
-    done = subprocess.run(
-        [*command.argv, *arguments],
-        check=False,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=command.environ,
-    )
+    try:
+        done = subprocess.run(
+            [*command.argv, *arguments],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=command.environ,
+            timeout=PROGRAM_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise DatabaseUnavailable(
+            f"{command.argv[0]} did not end within {PROGRAM_S:g} s.", hint=NOTHING_CHANGED
+        ) from None
     if done.returncode:
         kind = StorageFull if "No space left" in done.stderr else DatabaseUnavailable
         raise kind(f"{command.argv[0]} failed:\n{done.stderr.strip()}", hint=NOTHING_CHANGED)

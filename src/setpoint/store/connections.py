@@ -3,13 +3,15 @@
 Guarantees: a session acts as a role that owns nothing, ``setpoint_app`` or the plane's
 ``setpoint_server``, whoever logged in; its time
 zone is UTC and its search path ``public``. Connecting is bounded in time. ``PG*`` variables do not
-redirect the embedded server.
+redirect the embedded server. What is done in a session has an end on our side, see ``deadlines``; a peer that
+vanished is given up by the kernel of either side.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
@@ -17,12 +19,13 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from setpoint.errors import DatabaseUnavailable, UsageError
+from setpoint.store.deadlines import within
 from setpoint.store.driver_errors import translated
 from setpoint.store.server import embedded
 from setpoint.store.server.supervisor import APP, DATABASE, OWNER, SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from setpoint.settings import Settings
     from setpoint.store.server.layout import Listening
@@ -30,9 +33,23 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[dict[str, Any]]
 
 CONNECT_TIMEOUT_S = 5
-#: How long a session waits for a lock, and for a statement (0: for ever). Those who ask a plane have
-#: clients that wait less, and a thread of it is held meanwhile.
-TIMEOUTS = {APP: ("30s", "0"), SERVER: ("10s", "60s")}
+#: How long a transaction may take before its session is cut. Those who ask a plane have clients that wait
+#: less, and a thread of it is held meanwhile; a command's longest reads a whole history.
+TRANSACTION_S = {APP: 900.0, SERVER: 25.0}
+#: The same for all that is done in a session as the owner: migrations, a restore.
+OWNER_S = 3600.0
+#: How long the server lets a session wait for a lock, and for a statement (0: for ever): sooner than we
+#: cut it, for its own word says more.
+TIMEOUTS = {APP: ("30s", "0"), SERVER: ("10s", "20s")}
+#: After this many milliseconds without an acknowledgement the kernel takes a peer for gone.
+PEER_TIMEOUT_MS = 20_000
+_KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": PEER_TIMEOUT_MS,
+}
 OLDEST_SERVER = 150000
 NOT_PREPARED = (
     psycopg.errors.UndefinedTable,
@@ -152,7 +169,7 @@ def connect_app(conninfo: str, role: str = APP) -> Connection:
     """
     connection = _connect(conninfo)
     try:
-        with translated():
+        with translated(), within(connection, CONNECT_TIMEOUT_S):
             _become(connection, role)
             connection.commit()
     except BaseException:
@@ -161,17 +178,28 @@ def connect_app(conninfo: str, role: str = APP) -> Connection:
     return connection
 
 
-def connect_owner(conninfo: str) -> Connection:
-    """Open a session as whoever the connection string names, for migrations; errors as ``connect_app``."""
-    return _connect(conninfo)
+@contextmanager
+def connect_owner(conninfo: str, *, autocommit: bool = False) -> Iterator[Connection]:
+    """Open a session as whoever the connection string names, for migrations; errors as ``connect_app``.
+
+    It is committed and closed when the block ends, and rolled back when the block raises.
+    """
+    connection = _connect(conninfo)
+    with within(connection, OWNER_S), connection:
+        connection.autocommit = autocommit
+        yield connection
+
+
+def bounded(given: dict[str, Any]) -> dict[str, Any]:
+    """Return a connection's parameters with an end for connecting and for a peer that is gone."""
+    return {"connect_timeout": CONNECT_TIMEOUT_S, **_KEEPALIVE, **given}
 
 
 def _connect(conninfo: str) -> Connection:
     with translated():
-        given = conninfo_to_dict(conninfo)
-        given.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
+        given = bounded(conninfo_to_dict(conninfo))
         given.setdefault("application_name", "setpoint")
-        connection = psycopg.Connection[dict[str, Any]].connect(**given, row_factory=dict_row)  # type: ignore[arg-type]
+        connection = psycopg.Connection[dict[str, Any]].connect(**given, row_factory=dict_row)
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
         connection.close()
@@ -187,8 +215,12 @@ def _become(connection: Connection, role: str) -> None:
         connection.execute(
             "SELECT set_config('role', %s, false), set_config('TimeZone', 'UTC', false),"
             " set_config('search_path', 'public', false), set_config('lock_timeout', %s, false),"
-            " set_config('statement_timeout', %s, false)",
-            [role, *TIMEOUTS[role]],
+            " set_config('statement_timeout', %s, false),"
+            # For when it is we who vanish: what we hold is let go of.
+            " set_config('client_connection_check_interval', '5s', false),"
+            " set_config('idle_in_transaction_session_timeout', %s, false),"
+            " set_config('tcp_user_timeout', %s, false)",
+            [role, *TIMEOUTS[role], f"{TRANSACTION_S[role]:.0f}s", str(PEER_TIMEOUT_MS)],
         )
     except NOT_PREPARED:
         raise DatabaseUnavailable(

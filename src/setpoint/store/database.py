@@ -3,7 +3,9 @@
 Guarantees: every statement runs in a transaction, and a transaction that raised changed nothing. A
 session lost between two transactions is replaced without the caller noticing; one lost within a
 transaction raises ``DatabaseUnavailable``, and the next transaction starts (or restarts the embedded
-server) afresh. Safe across threads; not across a fork. Refuses SQL that is not in ``store/queries``.
+server) afresh. A transaction ends within ``TRANSACTION_S`` of its role, whatever the server does, and at
+once when the database is closed. Safe across threads; not across a fork. Refuses SQL that is not in
+``store/queries``.
 
 In parameters and rows a dict or a list is JSON. Texts that carry a hash are ``text`` columns of the
 queries, never parsed here.
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -22,7 +25,8 @@ from psycopg.types.json import Jsonb
 
 from setpoint.errors import DatabaseUnavailable, InvalidValue, SetpointError
 from setpoint.store import schema
-from setpoint.store.connections import Server, connect_app
+from setpoint.store.connections import TRANSACTION_S, Server, connect_app
+from setpoint.store.deadlines import Use
 from setpoint.store.driver_errors import translate, translated
 from setpoint.store.queries import statement
 from setpoint.store.server.supervisor import APP, SERVER
@@ -37,9 +41,9 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-#: What the plane's doors may take together, each within a bound of its own: see `serve.app`.
-POOL_SIZE = 16
-POOL_TIMEOUT_S = 30.0
+#: What the plane's doors may take together, each within a bound of its own: see `serve.plane`.
+POOL_SIZE = 18
+POOL_TIMEOUT_S = 10.0
 BEGIN = (
     "SELECT set_config('setpoint.author', %(author)s, true), set_config('setpoint.proof', %(proof)s, true),"
     " set_config('setpoint.reason', %(reason)s, true), set_config('setpoint.source', %(source)s, true),"
@@ -89,6 +93,7 @@ class Database:
         self._server = server
         self._role = role
         self._idle: list[Connection] = []
+        self._lent: set[Use] = set()
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(POOL_SIZE)
         self._closed = False
@@ -145,10 +150,16 @@ class Database:
         return todo
 
     def close(self) -> None:
-        """Close idle sessions and give up the claim on the embedded server; safe to call twice."""
+        """Close all sessions and give up the claim on the embedded server; safe to call twice.
+
+        A transaction that is under way in another thread is cut, and raises ``DatabaseUnavailable``.
+        """
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
+            lent = list(self._lent)
+        for use in lent:
+            use.sever()
         for connection in idle:
             connection.close()
         self._server.close()
@@ -229,45 +240,74 @@ class Database:
                 f"all {POOL_SIZE} sessions were busy for {POOL_TIMEOUT_S:g} s.", hint="try again"
             )
         try:
-            connection = self._begin(facts or {})
+            connection, use = self._begin(facts or {})
             try:
                 yield connection
+            except DatabaseUnavailable as lost:
+                if use.is_severed:
+                    _say_who_cut(lost)
+                raise
             finally:
-                self._give_back(connection)
+                self._give_back(connection, use)
         finally:
             self._slots.release()
 
-    def _begin(self, facts: Mapping[str, str]) -> Connection:
+    def _begin(self, facts: Mapping[str, str]) -> tuple[Connection, Use]:
         """Return a session in which the first statement has worked: nothing of the caller's was sent yet."""
+        ends_at = time.monotonic() + TRANSACTION_S[self._role]
         while (connection := self._take_idle()) is not None:
+            use = self._lend(connection, ends_at)
             try:
                 _state_facts(connection, facts)
-            except psycopg.OperationalError:  # it died while it was idle
-                connection.close()
+            except psycopg.OperationalError as died:  # while it was idle, or it hung until it was cut
+                self._give_back(connection, use)
+                if use.is_severed:
+                    raise _say_who_cut(translate(died)) from died
             else:
-                return connection
+                return connection, use
         connection = connect_app(self._server.conninfo(), self._role)
+        use = self._lend(connection, ends_at)
         try:
             with translated():
                 _state_facts(connection, facts)
         except BaseException:
-            connection.close()
+            self._give_back(connection, use)
             raise
-        return connection
+        return connection, use
 
     def _take_idle(self) -> Connection | None:
         with self._lock:
-            if self._closed:
-                raise DatabaseUnavailable("this database object is closed.", hint="open another")
+            self._require_open()
             return self._idle.pop() if self._idle else None
 
-    def _give_back(self, connection: Connection) -> None:
-        idle = psycopg.pq.TransactionStatus.IDLE
+    def _lend(self, connection: Connection, ends_at: float) -> Use:
+        use = Use.until(connection, ends_at)
         with self._lock:
-            if not self._closed and not connection.closed and connection.info.transaction_status == idle:
+            self._lent.add(use)
+            if self._closed:
+                use.sever()
+        return use
+
+    def _give_back(self, connection: Connection, use: Use) -> None:
+        idle = psycopg.pq.TransactionStatus.IDLE
+        use.end()
+        with self._lock:
+            self._lent.discard(use)
+            is_sound = not connection.closed and connection.info.transaction_status == idle
+            if is_sound and not use.is_severed and not self._closed:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise DatabaseUnavailable("this database object is closed.", hint="open another")
+
+
+def _say_who_cut(lost: SetpointError) -> SetpointError:
+    """Say that it was we who lost patience; what is known of a commit stays said."""
+    lost.message = f"the database did not answer in time. {lost.message}"
+    return lost
 
 
 def _require_none(todo: Sequence[schema.Migration]) -> None:

@@ -4,36 +4,38 @@ A notification is only a hint that makes the next look sooner; what is told come
 by revision number, which has no gaps. So a dropped notification, a lost session or a restarted server
 (the embedded one is started again) delays a revision, and never loses one.
 
-Guarantees: revisions are told once, in order. While the database is in reach something is told at least
-every second, be it that there is nothing new. Refuses nothing: an error is a reason to try again.
+Guarantees: revisions are told once, in order; a look that hangs is ended, and the next one connects anew.
+While the database is in reach something is told at least every second, be it that there is nothing new.
+Refuses nothing: an error is a reason to try again.
 """
 
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
-from contextlib import suppress
 from math import inf
-from os import dup
 from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
 from setpoint.errors import SetpointError
 from setpoint.store.connections import connect_app
+from setpoint.store.deadlines import within
 from setpoint.store.queries import statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.store.connections import Connection, Server
+    from setpoint.store.deadlines import Use
 
 REVISION_CHANNEL = "setpoint_revision"
 #: Notified when an account or a credential changes: whoever remembers one must look again.
 ACCESS_CHANNEL = "setpoint_access"
 SCAN_EVERY_S = 1.0
+#: A look that takes this long hangs: its session is cut.
+HUNG_S = 8.0
 PAGE = 2_000
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 _LOG = logging.getLogger("setpoint.store")
@@ -67,7 +69,7 @@ class Follower:
         self._server = server
         self._remember = remember
         self._last: int | None = None
-        self._connection: Connection | None = None
+        self._look: Use | None = None
         self._closed = threading.Event()
 
     def news(self) -> Iterator[News]:
@@ -85,12 +87,9 @@ class Follower:
                 failures += 1
 
     def sever(self) -> None:
-        """Cut the session, from any thread: a look that hangs fails, and the next one connects anew."""
-        connection = self._connection
-        if connection is None:
-            return
-        with suppress(psycopg.Error, OSError), socket.socket(fileno=dup(connection.fileno())) as cut:
-            cut.shutdown(socket.SHUT_RDWR)
+        """Cut the session, from any thread: a look under way fails, and the next one connects anew."""
+        if (look := self._look) is not None:
+            look.sever()
 
     def close(self) -> None:
         """End ``news``, from any thread; safe to call twice."""
@@ -99,11 +98,12 @@ class Follower:
 
     def _session(self) -> Iterator[News]:
         with connect_app(self._server.conninfo()) as connection:
-            self._connection = connection
-            try:
-                yield from self._looks(connection)
-            finally:
-                self._connection = None
+            looks = self._looks(connection)
+            while True:
+                with within(connection, SCAN_EVERY_S + HUNG_S) as self._look:
+                    if self._closed.is_set() or (found := next(looks, None)) is None:
+                        return
+                yield found
 
     def _looks(self, connection: Connection) -> Iterator[News]:
         connection.autocommit = True

@@ -11,10 +11,14 @@ from psycopg.conninfo import conninfo_to_dict
 from setpoint.errors import SetpointError, UsageError
 from setpoint.store import schema
 from setpoint.store.connections import Server, connect_app, embedded_conninfo, without_password
+from setpoint.store.deadlines import within
 from setpoint.store.server import embedded, leftovers
 
 if TYPE_CHECKING:
     from setpoint.settings import Settings
+
+#: A server that takes longer to say what it is counts as unreachable.
+ANSWER_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ def _looked_at(seen: Status, conninfo: str) -> Status:
         connection = connect_app(conninfo)
     except SetpointError as problem:
         return replace(seen, problem=str(problem))
-    with connection:
+    with within(connection, ANSWER_WITHIN_S), connection:
         version = connection.info.parameter_status("server_version") or ""
         seen = replace(seen, state="running", version=version)
         try:

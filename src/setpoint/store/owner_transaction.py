@@ -43,8 +43,7 @@ def owner_transaction(
         DatabaseUnavailable: out of reach, or never brought to this release.
         ForbiddenError: this login does not own the tables.
     """
-    with Server(settings) as server:
-        connection = connect_owner(server.conninfo(owner=True))
+    with Server(settings) as server, connect_owner(server.conninfo(owner=True)) as connection:
         try:
             with translated():
                 connection.execute(_FACTS, [author])
@@ -53,5 +52,3 @@ def owner_transaction(
         except SetpointError as problem:
             explain(problem, connection.info.user)
             raise
-        finally:
-            connection.close()

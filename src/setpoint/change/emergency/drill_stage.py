@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _CHANNEL = "https://drill.invalid/"
 APPROVAL = f"{_CHANNEL}rehearsal"
 
+#: A step of a drill takes a second.
+PSQL_S = 300.0
+
 
 @dataclass(frozen=True)
 class Step:
@@ -92,14 +95,18 @@ class Stage:
         """
         given = [part for name, value in variables.items() for part in ("-v", f"{name}={value}")]
         with client_programs.psql(self.settings, owner=True) as command:
-            done = subprocess.run(
-                [*command.argv, "-XqAt", "-v", "ON_ERROR_STOP=1", *given],
-                env=command.environ,
-                input=text,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            try:
+                done = subprocess.run(
+                    [*command.argv, "-XqAt", "-v", "ON_ERROR_STOP=1", *given],
+                    env=command.environ,
+                    input=text,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=PSQL_S,
+                )
+            except subprocess.TimeoutExpired:
+                raise DatabaseUnavailable(f"psql did not end within {PSQL_S:g} s.") from None
         if done.returncode:
             raise DatabaseUnavailable(f"psql: {done.stderr.strip()}.")
         return done.stdout.strip()

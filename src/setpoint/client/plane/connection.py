@@ -9,7 +9,7 @@ error of the same code.
 Refuses: redirects (the token would follow them), a certificate that is not trusted, credentials in the
 address, and to send the token over unencrypted http to any host but this machine and the one that
 ``SETPOINT_PLAIN_HTTP_HOST`` names. The token is in no error and no repr. Proxies of the environment are not
-used. Name resolution is the one step whose time the system decides, not we.
+used.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.plane.address import plane_address
 from setpoint.client.plane.messages import Answer, Request
+from setpoint.client.plane.names import connect
 from setpoint.client.plane.pace import CHANCE
 from setpoint.client.plane.refusals import refusal, unreachable, untrusted
 from setpoint.client.plane.wire import Limit, Stream, received, send
@@ -253,9 +254,13 @@ class Plane:
         return sock
 
     def _connection(self) -> HTTPConnection:
-        if self._tls:
-            return HTTPSConnection(self._host, self._port, context=self._tls)
-        return HTTPConnection(self._host, self._port)
+        connection = (
+            HTTPSConnection(self._host, self._port, context=self._tls)
+            if self._tls
+            else HTTPConnection(self._host, self._port)
+        )
+        connection._create_connection = connect  # type: ignore[attr-defined]  # noqa: SLF001 - its one way in
+        return connection
 
     def _kept(self) -> HTTPConnection | None:
         if self._pid != os.getpid():  # a fork shares its parent's sockets: leave them to the parent

@@ -52,21 +52,25 @@ def send(connection: HTTPConnection, request: Request, limit: Limit) -> HTTPResp
     """Send a request on an open connection and return its answer as far as the headers."""
     connection.sock.settimeout(limit())
     connection.request(request.method, request.path, body=request.payload, headers=dict(request.headers))
-    timed = _TimedSocket(connection.sock, limit)
+    return timed(connection, limit).getresponse()
+
+
+def timed(connection: HTTPConnection, limit: Limit) -> HTTPConnection:
+    """Make every read of the connection's answers keep to a limit; returns it."""
     make = HTTPConnection.response_class
-    connection.response_class = lambda _, method: make(timed, method=method)  # type: ignore[assignment, arg-type]
-    return connection.getresponse()
+    connection.response_class = lambda sock, method: make(_TimedSocket(sock, limit), method=method)  # type: ignore[assignment, arg-type]
+    return connection
 
 
-def received(response: HTTPResponse) -> Answer:
+def received(response: HTTPResponse, largest_bytes: int = LARGEST_ANSWER_BYTES) -> Answer:
     """Read a whole answer, or raise."""
     chunks, size = [], 0
     while chunk := response.read1(_CHUNK_BYTES):
         chunks.append(chunk)
         size += len(chunk)
-        if size > LARGEST_ANSWER_BYTES:
+        if size > largest_bytes:
             raise IntegrityError(
-                f"the plane's answer is larger than {LARGEST_ANSWER_BYTES} bytes.",
+                f"the answer is larger than {largest_bytes} bytes.",
                 hint="check that SETPOINT_URL is the plane's own address",
             )
     if response.length:

@@ -11,11 +11,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from anyio import CapacityLimiter, to_thread
-
 from setpoint.errors import ForbiddenError, TooManyRequests, UnauthenticatedError
 from setpoint.serve.access import passwords
 from setpoint.serve.access.secret import SESSION, digest, new_secret
+from setpoint.serve.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database
 
 HASHED_AT_A_TIME = 2
+_OPENED_WITHIN_S = 20.0
 
 
 class Opened(NamedTuple):
@@ -43,7 +43,7 @@ class Logins:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._limiter = CapacityLimiter(HASHED_AT_A_TIME)
+        self.turns = Turns("a login", HASHED_AT_A_TIME, _OPENED_WITHIN_S)
 
     async def by_password(self, account: str, password: str, remote: str) -> Opened:
         """Open a session for whoever knows the password.
@@ -52,11 +52,11 @@ class Logins:
             UnauthenticatedError: account or password is wrong, or it is disabled: not said which.
             TooManyRequests: too many failed; ``retry_after_s`` says for how long.
         """
-        return await to_thread.run_sync(self._by_password, account, password, remote, limiter=self._limiter)
+        return await self.turns.run(self._by_password, account, password, remote)
 
     async def once(self, secret: str, remote: str) -> Opened:
         """Open a session for a one-time login, which is used up; raises as ``by_password`` does."""
-        return await to_thread.run_sync(self._once, secret, remote, limiter=self._limiter)
+        return await self.turns.run(self._once, secret, remote)
 
     async def by_identity(
         self, issuer: str, subject: str, name: str, roles: Sequence[str], remote: str
@@ -66,9 +66,7 @@ class Logins:
         Raises:
             ForbiddenError: the account is neither linked nor given a role, or it is disabled.
         """
-        return await to_thread.run_sync(
-            self._by_identity, issuer, subject, name, roles, remote, limiter=self._limiter
-        )
+        return await self.turns.run(self._by_identity, issuer, subject, name, roles, remote)
 
     async def set_password(self, caller: Principal, current: str, new: str, remote: str) -> None:
         """Set the caller's password; their other sessions end.
@@ -78,7 +76,7 @@ class Logins:
             InvalidError: the new one is too short or too long.
             TooManyRequests: as ``by_password``.
         """
-        await to_thread.run_sync(self._set_password, caller, current, new, remote, limiter=self._limiter)
+        await self.turns.run(self._set_password, caller, current, new, remote)
 
     def _by_password(self, account: str, password: str, remote: str) -> Opened:
         facts = self._database.fetch_one("login_facts", name=account, remote=remote) or {}

@@ -16,21 +16,29 @@ import json
 import re
 import secrets
 import time
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-import httpx
-from anyio import CapacityLimiter, to_thread
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from setpoint.client.plane.openings import ask
 from setpoint.declare.foreign_text import read_json
-from setpoint.errors import ForbiddenError, MissingError, UnauthenticatedError, UnavailableError, UsageError
+from setpoint.errors import (
+    ForbiddenError,
+    IntegrityError,
+    MissingError,
+    UnauthenticatedError,
+    UnavailableError,
+    UsageError,
+)
 from setpoint.serve.access.rules import ROLES
+from setpoint.serve.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +48,10 @@ if TYPE_CHECKING:
 LEEWAY_S = 30
 LOGIN_LIVES_S = 600
 _TIMEOUT_S = 5.0
+#: Keys and tokens are a few KiB; a megabyte is none of them.
+_LARGEST_BYTES = 2**20
+#: A login asks up to three times: for the provider's addresses, the token and the keys.
+_LOGIN_WITHIN_S = 20.0
 #: Whoever waits for a provider that hangs holds a thread.
 _ASKED_AT_A_TIME = 2
 _SCOPE = "openid profile email"
@@ -99,7 +111,7 @@ class Provider:
         self._roles = roles_by_group(settings.oidc_roles)
         self._found: tuple[float, dict[str, Any]] | None = None
         self._keys: KeySet | None = None
-        self._limiter = CapacityLimiter(_ASKED_AT_A_TIME)
+        self.turns = Turns("the identity provider", _ASKED_AT_A_TIME, _LOGIN_WITHIN_S)
         if self.issuer and not self._client_id:
             raise UsageError(
                 "SETPOINT_OIDC_ISSUER needs SETPOINT_OIDC_CLIENT_ID.", hint="the provider gave you one"
@@ -116,7 +128,7 @@ class Provider:
         Raises:
             UnavailableError: the provider cannot be reached.
         """
-        return await to_thread.run_sync(self._begin, redirect_uri, limiter=self._limiter)
+        return await self.turns.run(self._begin, redirect_uri)
 
     async def finish(self, redirect_uri: str, begun: Begun, query: Mapping[str, str]) -> Person:
         """Return the person whom the provider sent back.
@@ -127,7 +139,7 @@ class Provider:
             UnauthenticatedError: the provider refuses the code, or its id token does not hold.
             UnavailableError: the provider cannot be reached.
         """
-        return await to_thread.run_sync(self._finish, redirect_uri, begun, query, limiter=self._limiter)
+        return await self.turns.run(self._finish, redirect_uri, begun, query)
 
     def _begin(self, redirect_uri: str) -> tuple[str, Begun]:
         begun = Begun(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
@@ -159,28 +171,29 @@ class Provider:
             "client_id": self._client_id,
             "code_verifier": begun.verifier,
         }
-        address, auth = self._endpoint("token_endpoint"), self._authentication()
+        address, headers = self._endpoint("token_endpoint"), self._authentication()
         try:
-            answer = httpx.post(address, data=form, auth=auth, timeout=_TIMEOUT_S)
-            given = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+            answer = ask(address, _TIMEOUT_S, form=form, headers=headers, largest_bytes=_LARGEST_BYTES)
+            given = read_json(answer.body)
+        except (OSError, HTTPException, IntegrityError, ValueError) as error:
             raise _unreachable(self.issuer) from error
-        token = given.get("id_token") if answer.is_success and isinstance(given, dict) else None
+        token = given.get("id_token") if answer.status < 300 and isinstance(given, dict) else None
         if not isinstance(token, str):
             raise UnauthenticatedError("the identity provider refused the code.", hint="log in again")
         return token
 
-    def _authentication(self) -> tuple[str, str] | None:
-        """Return this client's name and secret as RFC 6749 section 2.3.1 writes them; None without one."""
+    def _authentication(self) -> dict[str, str]:
+        """Return the header of this client's name and secret, as RFC 6749 section 2.3.1 has it, or none."""
         if not self._secret_file:
-            return None
+            return {}
         try:
             secret = Path(self._secret_file).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise UnavailableError(
                 f"SETPOINT_OIDC_CLIENT_SECRET_FILE cannot be read: {error.strerror}.", hint="mend the file"
             ) from error
-        return quote(self._client_id, safe=""), quote(secret, safe="")
+        pair = f"{quote(self._client_id, safe='')}:{quote(secret, safe='')}"
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
     def _claims(self, id_token: str, nonce: str) -> dict[str, Any]:
         registry = jwt.JWTClaimsRegistry(
@@ -238,12 +251,11 @@ class Provider:
 
     def _read(self, address: str) -> dict[str, Any]:
         try:
-            answer = httpx.get(address, timeout=_TIMEOUT_S)
-            answer.raise_for_status()
-            document = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+            answer = ask(address, _TIMEOUT_S, largest_bytes=_LARGEST_BYTES)
+            document = read_json(answer.body)
+        except (OSError, HTTPException, IntegrityError, ValueError) as error:
             raise _unreachable(self.issuer) from error
-        if not isinstance(document, dict):
+        if answer.status >= 300 or not isinstance(document, dict):
             raise _unreachable(self.issuer)
         return document
 

@@ -12,14 +12,15 @@ import hashlib
 import hmac
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
-from setpoint.errors import ForbiddenError, SetpointError, UnauthenticatedError
+from setpoint.errors import ForbiddenError, SetpointError, UnauthenticatedError, UnavailableError
 from setpoint.serve.access.secret import digest
+from setpoint.serve.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -51,6 +52,7 @@ _MOST_KNOWN = 10_000
 _NOTED_EVERY_S = 60.0
 #: Sessions of the database that looking credentials up may take; what requests then do takes others.
 _ASKED_AT_A_TIME = 2
+_ANSWERED_WITHIN_S = 10.0
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}, {"session": []}]
 _LOG = logging.getLogger("setpoint.serve")
 
@@ -83,18 +85,19 @@ class Credentials:
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._noted: dict[tuple[int, str], float] = {}
         self._generation = 0
-        self._limiter = CapacityLimiter(_ASKED_AT_A_TIME)
+        self.turns = Turns("looking up a credential", _ASKED_AT_A_TIME, _ANSWERED_WITHIN_S)
 
     async def found(self, secret: str) -> Principal:
         """Return who holds a secret, from memory or from the database; raises as ``holder``."""
         if known := self.known(secret):
             return known
-        return await to_thread.run_sync(self.holder, secret, limiter=self._limiter)
+        return await self.turns.run(self.holder, secret)
 
     async def noted(self, principal: Principal, remote: str) -> None:
         """Note a use, unless the last one from this address is not a minute old."""
         if not self._is_noted(principal, remote):
-            await to_thread.run_sync(self._note, principal, remote, limiter=self._limiter)
+            with suppress(UnavailableError):  # what is not noted now is with the next use
+                await self.turns.run(self._note, principal, remote)
 
     def holder(self, secret: str) -> Principal:
         """Return who holds a secret.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Literal
 
-from anyio import to_thread
 from starlette.responses import Response
 
 from setpoint.change.verification import newest_revision
@@ -16,8 +14,6 @@ from setpoint.serve.responses import Answer
 from setpoint.serve.routes import PlaneOf, answers, router_of
 from setpoint.store.database import Database
 
-#: Probes wait for seconds.
-READY_WITHIN_S = 5.0
 router = router_of("health", prefix="/health")
 
 
@@ -44,14 +40,7 @@ async def live() -> Response:
 async def ready(plane: PlaneOf) -> Response:
     """Answer 200 when the database answers within seconds and its tables are this release's, else 503."""
     try:
-        async with asyncio.timeout(READY_WITHIN_S):
-            revision = await to_thread.run_sync(
-                _newest, plane.database, limiter=plane.probing, abandon_on_cancel=True
-            )
-    except TimeoutError:
-        raise DatabaseUnavailable(
-            f"the database did not answer within {READY_WITHIN_S:g} s.", hint="`setpoint db status` says more"
-        ) from None
+        revision = await plane.probing.run(_newest, plane.database)
     except SetpointError as problem:  # of another release, or it refuses us: not ready either way
         raise DatabaseUnavailable(problem.message, hint=problem.hint, **problem.where) from None
     return Answer({"status": "ready", "revision": revision}).response()

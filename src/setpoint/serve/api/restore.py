@@ -11,7 +11,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from anyio import to_thread
 from pydantic import Field
 from starlette.responses import Response
 
@@ -136,7 +135,7 @@ async def probe_restore(plane: PlaneOf) -> Response:
     is kept for some seconds, and it needs no credential.
     """
     check = plane.checks.setdefault("restore", Check(lambda: _rehearsed(plane), PROBE_KEPT_S))
-    return Answer(await to_thread.run_sync(check.answer, limiter=plane.rehearsing)).response()
+    return Answer(await plane.rehearsing.run(check.answer)).response()
 
 
 def note_probe(plane: Plane) -> None:

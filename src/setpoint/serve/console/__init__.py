@@ -12,7 +12,6 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl
 
-from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,9 +27,9 @@ from setpoint.serve.access.rules import Principal, Remote, csrf_token, holder_of
 from setpoint.serve.bodies import MOST_SMALL_BYTES, read_body
 from setpoint.serve.plane import Plane
 from setpoint.serve.problems import publicly
-from setpoint.serve.routes import PlaneOf
+from setpoint.serve.routes import PlaneOf, QueuedRoute
 
-router = APIRouter(tags=["pages"], default_response_class=HTMLResponse)
+router = APIRouter(tags=["pages"], default_response_class=HTMLResponse, route_class=QueuedRoute)
 ONCE_COOKIE = "setpoint_once"
 OIDC_COOKIE = "setpoint_oidc"
 _ONCE = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -99,7 +98,7 @@ async def send_logout(plane: PlaneOf, request: Request, remote: Remote) -> Respo
     response = RedirectResponse("/", 303)
     try:
         caller = await _session(request, await form_of(request))
-        await to_thread.run_sync(sessions.end, plane, caller, remote)
+        await plane.logins.turns.run(sessions.end, plane, caller, remote)
     except UnauthenticatedError:
         pass  # it had ended already
     sessions.drop(request, response)

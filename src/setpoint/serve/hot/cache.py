@@ -15,27 +15,24 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import anyio
-import anyio.to_thread
+from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import pin_set_with_head, pin_with_head
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.errors import DatabaseUnavailable, InvalidContext, MissingError, UnknownRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.serve.hot.feed import Feed
+    from setpoint.serve.turns import Turns
     from setpoint.store.database import Database, Transaction
 
     #: Dimensions and values, in the order of the catalogue's dimensions.
     Context = tuple[tuple[str, str], ...]
 
-Answer = TypeVar("Answer")
 KEPT = 256
 LONGEST_VALUE = 200
 ANSWER_WITHIN_S = 10.0
@@ -67,14 +64,14 @@ class Pinned:
 class SnapshotCache:
     """The snapshots of one server process; belongs to one event loop."""
 
-    def __init__(self, database: Database, catalogues: Catalogues, feed: Feed) -> None:
+    def __init__(self, database: Database, catalogues: Catalogues, feed: Feed, turns: Turns) -> None:
         self.catalogues = catalogues
         self._database = database
         self._feed = feed
         self._entries: OrderedDict[Context, Pinned] = OrderedDict()
         self._files: OrderedDict[str, bytes] = OrderedDict()
         self._pending: dict[Context, asyncio.Task[Pinned]] = {}
-        self._limiter = anyio.CapacityLimiter(THREADS)
+        self.turns = turns
         self._stored: set[str] = set()
 
     def context_of(self, pairs: Iterable[tuple[str, str]]) -> Context:
@@ -135,10 +132,7 @@ class SnapshotCache:
             MissingError: no snapshot of this hash was ever handed out or pinned.
         """
         if digest not in self._files:
-            found = await self._in_time(
-                anyio.to_thread.run_sync(self._read_file, digest, limiter=self._limiter)
-            )
-            _keep(self._files, digest, found)
+            _keep(self._files, digest, await self.turns.run(self._read_file, digest))
         return self._files[digest]
 
     async def set_of(self, contexts: Sequence[Context]) -> tuple[SnapshotSet, int]:
@@ -151,19 +145,25 @@ class SnapshotCache:
             UnknownScope, DatabaseUnavailable: as ``get``.
         """
         asked = [dict(context) for context in contexts]
-        return await self._in_time(anyio.to_thread.run_sync(self._read_set, asked, limiter=self._limiter))
+        return await self.turns.run(self._read_set, asked)
 
     async def _resolved(self, context: Context) -> Pinned:
         pending = self._pending.get(context)
         if pending is None:
             pending = self._pending[context] = asyncio.create_task(self._resolve(context))
             pending.add_done_callback(_looked_at)
-        return await self._in_time(asyncio.shield(pending))
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await asyncio.shield(pending)
+        except TimeoutError:
+            raise DatabaseUnavailable(
+                f"the database did not answer within {ANSWER_WITHIN_S:g} s.", hint="try again"
+            ) from None
 
     async def _resolve(self, context: Context) -> Pinned:
         asked_at, era = time.monotonic(), self._feed.era
         try:
-            snapshot, head, body = await anyio.to_thread.run_sync(self._read, context, limiter=self._limiter)
+            snapshot, head, body = await self.turns.run(self._read, context)
             scopes = self.catalogues.scopes(dict(context))
             pinned = Pinned(snapshot, body, etag_of(body), head, era, asked_at, scopes)
             # Here and not in a callback: between the end of a task and its callbacks others may run, and
@@ -172,15 +172,6 @@ class SnapshotCache:
             return pinned
         finally:
             del self._pending[context]
-
-    async def _in_time(self, work: Awaitable[Answer]) -> Answer:
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                return await work
-        except TimeoutError:
-            raise DatabaseUnavailable(
-                f"the database did not answer within {ANSWER_WITHIN_S:g} s.", hint="try again"
-            ) from None
 
     def _read(self, context: Context) -> tuple[Snapshot, int, bytes]:
         with self._database.transaction() as transaction:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 REMEMBERED = 10_000
 #: Longer than two looks of the follower; older knowledge is not relied on.
 TOUCH_S = 3.0
-#: A look that takes this long hangs: its session is cut.
-HUNG_S = 8.0
+#: How long the end waits for the thread, which connects anew just then in the worst case.
+PARTING_S = 0.3
 BEAT_S = 15.0
 #: Streams beat in groups, one after the other, so that a heartbeat of thousands never delays news.
 GROUPS = 15
@@ -59,7 +59,6 @@ class Feed:
         self._on_access_changed = on_access_changed
         self._looked_at = float("-inf")
         #: When the session was cut last, or following began.
-        self._severed_at = time.monotonic()
         self._known: dict[int, tuple[str, bytes]] = {}
         self._turns = [asyncio.Event() for _ in range(GROUPS)]
         self._first = asyncio.Event()
@@ -70,7 +69,6 @@ class Feed:
     def start(self) -> None:
         """Begin to follow; returns at once, before anything is known."""
         loop = asyncio.get_running_loop()
-        self._severed_at = time.monotonic()
         self._thread = threading.Thread(
             target=self._follow, args=(loop,), name="setpoint-follower", daemon=True
         )
@@ -84,7 +82,7 @@ class Feed:
         if self._ticking is not None:
             self._ticking.cancel()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, HUNG_S)
+            await asyncio.to_thread(self._thread.join, PARTING_S)
 
     def end_streams(self) -> None:
         """Tell every stream to end; a new one ends at once."""
@@ -95,11 +93,6 @@ class Feed:
     def in_touch(self) -> bool:
         """True when all that was committed a moment ago is known."""
         return time.monotonic() - self._looked_at < TOUCH_S
-
-    @property
-    def out_of_touch_s(self) -> float:
-        """Seconds since the database was last looked at; infinite before the first time."""
-        return time.monotonic() - self._looked_at
 
     def concerns(self, after: int, scopes: Iterable[str]) -> bool:
         """True when a revision later than ``after`` is, or may be, of one of these scopes."""
@@ -177,17 +170,9 @@ class Feed:
             except RuntimeError:  # the loop was closed without stop()
                 return
 
-    def _sever_what_hangs(self) -> None:
-        """Cut a session whose look hangs; the next one has as long before it is cut, too."""
-        now = time.monotonic()
-        if now - max(self._looked_at, self._severed_at) > HUNG_S:
-            self._severed_at = now
-            self._follower.sever()
-
     async def _tick(self) -> None:
         for group in cycle(range(GROUPS)):
             await asyncio.sleep(self.beat_s / ROUNDS / GROUPS)
-            self._sever_what_hangs()
             self.rounds[group] += 1
             self._wake(group)
 

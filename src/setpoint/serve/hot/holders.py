@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -22,6 +21,7 @@ from setpoint.errors import InvalidValue, SetpointError, UsageError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.access.secret import digest
 from setpoint.serve.bodies import read_object
+from setpoint.serve.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 FLUSH_EVERY_S = 0.9
 PRUNE_EVERY_S = 60.0
+WRITTEN_WITHIN_S = 30.0
+#: How long the end waits for the last words to be written.
+PARTING_S = 0.3
 MOST_PENDING = 10_000
 LONGEST = 200
 PAGE, LARGEST_PAGE = 50, 500
@@ -89,6 +92,7 @@ class Holders:
         self._database = database
         self._pending: dict[tuple[str, bytes], Holder] = {}
         self._flushing = asyncio.Lock()
+        self.turns = Turns("the list of holders", 1, WRITTEN_WITHIN_S)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -100,9 +104,11 @@ class Holders:
         if self._task is not None:
             self._task.cancel()
         try:
-            await self.flush()
-        except SetpointError as problem:
-            _LOG.warning("event=holders_not_written code=%s", problem.code)
+            async with asyncio.timeout(PARTING_S):
+                await self.flush()
+        except (SetpointError, TimeoutError) as problem:
+            _LOG.warning("event=holders_not_written problem=%s", type(problem).__name__)
+        self.turns.close()
 
     def note(self, holder: Holder) -> None:
         """Remember what a client holds now; never waits."""
@@ -123,7 +129,7 @@ class Holders:
             # In one order everywhere, so that two servers never wait for each other.
             rows = [taken[named].row(now) for named in sorted(taken)]
             try:
-                await run_in_threadpool(self._database.execute_many, "note_holder", rows)
+                await self.turns.run(self._database.execute_many, "note_holder", rows)
             except BaseException:
                 self._pending = taken | self._pending
                 raise
@@ -136,7 +142,7 @@ class Holders:
                 await self.flush()
                 if time.monotonic() >= prune_at:
                     prune_at = time.monotonic() + PRUNE_EVERY_S
-                    await run_in_threadpool(self._database.execute, "prune_holders")
+                    await self.turns.run(self._database.execute, "prune_holders")
             except SetpointError as problem:
                 _LOG.warning("event=holders_wait code=%s", problem.code)
 
@@ -184,7 +190,7 @@ def routes(holders: Holders, database: Database) -> list[Route]:
         await admitted(request, *ANYONE)
         limit, after, snapshot = _page(request.query_params)
         await holders.flush()
-        rows = await run_in_threadpool(
+        rows = await holders.turns.run(
             database.fetch_all, "list_holders", after=after, snapshot=snapshot, limit=limit + 1
         )
         items = [row | {name: row[name].isoformat() for name in ("since", "seen")} for row in rows[:limit]]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.serve.hot.cache import SnapshotCache
+from setpoint.serve.hot.cache import ANSWER_WITHIN_S, THREADS, SnapshotCache
 from setpoint.serve.hot.feed import Feed
 from setpoint.serve.hot.holders import Holders
 from setpoint.serve.hot.stream_tokens import StreamTokens
+from setpoint.serve.turns import Turns
 from setpoint.store.connections import Server
 from setpoint.store.database import SERVER
 
@@ -34,14 +35,16 @@ class Live:
         on_access_changed: Callable[[], None],
     ) -> None:
         self._server = Server(settings, role=SERVER)
-        self.tokens = StreamTokens(database)
+        #: Threads that the hot routes share.
+        turns = Turns("resolving a snapshot", THREADS, ANSWER_WITHIN_S)
+        self.tokens = StreamTokens(database, turns)
 
         def forget() -> None:
             on_access_changed()
             self.tokens.forget()
 
         self.feed = Feed(self._server, forget)
-        self.cache = SnapshotCache(database, catalogues, self.feed)
+        self.cache = SnapshotCache(database, catalogues, self.feed, turns)
         self.holders = Holders(database)
         #: Streams that are open.
         self.streams = 0
@@ -55,4 +58,5 @@ class Live:
         """End the streams, write down what is pending, and let go of the database."""
         await self.feed.stop()
         await self.holders.stop()
+        self.cache.turns.close()
         self._server.close()

@@ -15,11 +15,10 @@ import time
 from math import inf
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
-
 from setpoint.errors import DatabaseUnavailable, UnauthenticatedError
 
 if TYPE_CHECKING:
+    from setpoint.serve.turns import Turns
     from setpoint.store.database import Database
 
 WINDOW_S = 900
@@ -32,8 +31,9 @@ _MOST_KNOWN = 10_000
 class StreamTokens:
     """Makes and reads tokens; the secret is read from the database once."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, turns: Turns) -> None:
         self._database = database
+        self._turns = turns
         self._secret = b""
         #: When it was asked how long a credential stands, and the answer.
         self._known: dict[int, tuple[float, float]] = {}
@@ -54,7 +54,7 @@ class StreamTokens:
         asked_at, ends = known.get(credential, (-inf, 0.0))
         if time.monotonic() - asked_at > BELIEVED_S:
             asked_at = time.monotonic()
-            row = await run_in_threadpool(self._database.fetch_one, "credential_ends", id=credential)
+            row = await self._turns.run(self._database.fetch_one, "credential_ends", id=credential)
             ends = row["at"].timestamp() if row and row["at"] else 0.0
             if len(known) >= _MOST_KNOWN:
                 known.clear()
@@ -89,7 +89,7 @@ class StreamTokens:
 
     async def _known_secret(self) -> bytes:
         if not self._secret:
-            row = await run_in_threadpool(self._database.fetch_one, "stream_secret")
+            row = await self._turns.run(self._database.fetch_one, "stream_secret")
             if row is None:
                 raise DatabaseUnavailable(
                     "the database has no secret for streams.", hint="run `setpoint db migrate`"

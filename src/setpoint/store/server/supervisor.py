@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -40,6 +41,8 @@ DATABASE = "setpoint"
 PORT = 5432
 POLL_S = 0.1
 FAST_SHUTDOWN_S = 60.0
+#: Less than the one who started us waits.
+CREATED_WITHIN_S = 100.0
 LOG_LIMIT_BYTES = 4_000_000
 #: ``sockaddr_un.sun_path`` holds 107 bytes and a terminator.
 SOCKET_PATH_LIMIT = 107
@@ -79,14 +82,21 @@ class Cluster:
         unfinished.rename(self.layout.data)
 
     def _run(self, program: str, *arguments: str, statements: str = "") -> None:
-        done = subprocess.run(
-            [*self.prefix, str(self.programs / program), *arguments],
-            check=False,
-            input=statements,
-            capture_output=True,
-            text=True,
-            env=clean_environment(),
-        )
+        try:
+            done = subprocess.run(
+                [*self.prefix, str(self.programs / program), *arguments],
+                check=False,
+                input=statements,
+                capture_output=True,
+                text=True,
+                env=clean_environment(),
+                timeout=CREATED_WITHIN_S,
+            )
+        except subprocess.TimeoutExpired:
+            raise DatabaseUnavailable(
+                f"{program} did not create {self.layout.data} within {CREATED_WITHIN_S:g} s.",
+                hint="look whether the folder's disk answers, then try again",
+            ) from None
         if done.returncode:
             raise DatabaseUnavailable(
                 f"{program} could not create {self.layout.data}:\n{(done.stderr or done.stdout).strip()}",
@@ -223,7 +233,8 @@ class Supervisor:
                 continue
             return
         server.kill()
-        server.wait()
+        with suppress(subprocess.TimeoutExpired):  # the kernel itself may wait for a disk
+            server.wait(5.0)
 
 
 def _new_socket_folder() -> Path:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from setpoint.train.recipe import Unit
 
 _PR_SET_PDEATHSIG = 1
+#: How long a worker that was told to end may take.
+_PARTING_S = 5.0
 
 
 def train_in_pool(
@@ -84,7 +86,8 @@ def _stop(pool: ProcessPoolExecutor) -> None:
     for worker in workers:
         worker.terminate()
     for worker in workers:
-        worker.join()
+        worker.join(_PARTING_S)
+        worker.kill()  # nothing happens to one that has ended
 
 
 def _start_process(folder: str, catalogues: str, parent: int) -> None:

@@ -21,11 +21,10 @@ from http.client import HTTPException
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 import polars as pl
 
+from setpoint.client.plane.openings import ask
 from setpoint.errors import DownloadFailed, StorageFull, UsageError
 from setpoint.train.market.candles import bar_ms, check_symbol
 from setpoint.train.market.files import read_archive_csv
@@ -38,13 +37,16 @@ _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 #: Marks a Parquet file as ours to replace.
 _WRITTEN_BY = {"written_by": "setpoint market pull"}
+#: A month of one-minute candles is about 4 MB.
+LARGEST_FILE_BYTES = 256 * 2**20
 _AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
 
 
 class Patience(NamedTuple):
-    """How long to wait for the archive: per request, how often, and between attempts (doubling)."""
+    """How long to wait for the archive: per silence and file, how often, and between attempts (doubling)."""
 
     timeout_s: float = 30.0
+    file_s: float = 600.0
     attempts: int = 4
     pause_s: float = 1.0
 
@@ -174,27 +176,31 @@ def _hold(address: str, archive: Path, patience: Patience) -> bool:
 
 def _download(url: str, patience: Patience) -> bytes:
     """Return the whole body of ``url``; what may heal is tried again."""
-    problem: Exception | None = None
+    problem: Exception | str = ""
     for attempt in range(patience.attempts):
         if attempt:
             time.sleep(patience.pause_s * 2 ** (attempt - 1))
         try:
-            request = Request(url, headers={"User-Agent": "setpoint"})  # noqa: S310 - scheme checked by pull
-            with urlopen(request, timeout=patience.timeout_s) as response:  # noqa: S310 - as above
-                body: bytes = response.read()
-                return body
-        except HTTPError as refusal:
-            refusal.close()
-            if refusal.code < HTTPStatus.INTERNAL_SERVER_ERROR and refusal.code not in _AGAIN:
-                raise _refused(url, refusal.code) from refusal
-            problem = refusal
-        except (URLError, HTTPException, OSError) as failure:
+            answer = ask(
+                url,
+                patience.file_s,
+                silence_s=patience.timeout_s,
+                follow=True,
+                largest_bytes=LARGEST_FILE_BYTES,
+            )
+        except (HTTPException, OSError) as failure:
             problem = failure
+            continue
+        if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            return answer.body
+        if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _AGAIN:
+            raise _refused(url, answer.status)
+        problem = f"HTTP {answer.status}"
     raise DownloadFailed(
         f"{url} could not be fetched in {patience.attempts} attempts: {problem}.",
         hint="check the network and run the same command again; months already fetched are kept",
         url=url,
-    ) from problem
+    )
 
 
 def _refused(url: str, status: int) -> DownloadFailed:

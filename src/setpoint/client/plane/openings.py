@@ -1,0 +1,98 @@
+"""RESOLVE: one request to a server that is not the plane: an identity provider, an archive of files.
+
+``urlopen`` waits anew with each byte, and so for ever where an answer drips. Guarantees: all of it, from the
+lookup of the name to the last byte, ends within the time given; an answer is whole, and within its size.
+The environment's proxies are used, as the standard library does. Refuses an address that is not http or
+https; which of these may be asked is the caller's to say.
+"""
+
+from __future__ import annotations
+
+import time
+from http.client import HTTPConnection, HTTPSConnection
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+
+from setpoint.client.plane.names import connect
+from setpoint.client.plane.wire import LARGEST_ANSWER_BYTES, Limit, received, timed
+from setpoint.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from http.client import HTTPResponse
+
+    from setpoint.client.plane.messages import Answer
+
+
+def ask(
+    url: str,
+    within_s: float,
+    *,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    silence_s: float | None = None,
+    follow: bool = False,
+    largest_bytes: int = LARGEST_ANSWER_BYTES,
+) -> Answer:
+    """Send one request and return the whole answer, of whatever status.
+
+    Args:
+        url: where.
+        within_s: for all of it, redirects included.
+        form: sent as a POST; without it this is a GET.
+        headers: besides the usual ones.
+        silence_s: for one silence within it; default: no less.
+        follow: go where a redirect sends; otherwise it is the answer.
+        largest_bytes: the longest body that is read.
+
+    Raises:
+        OSError, HTTPException: no whole answer in time; safe to repeat where the request is.
+        IntegrityError: the answer is larger.
+        UsageError: the address is no http or https.
+    """
+    if not url.startswith(("https://", "http://")):
+        raise UsageError(f"{url!r} is no http or https address.")
+    payload = None if form is None else urlencode(form).encode()
+    request = Request(url, payload, {"User-Agent": "setpoint", **(headers or {})})  # noqa: S310 - judged above
+    limit = Limit(silence_s or within_s, time.monotonic() + within_s)
+    opener = build_opener(_Timed(limit), _TimedTls(limit), *(() if follow else (_NoRedirect(),)))
+    try:
+        response = opener.open(request, timeout=limit())
+    except HTTPError as refused:  # an answer, too
+        response = refused.fp
+    with response:
+        return received(response, largest_bytes)
+
+
+class _Timed(HTTPHandler):
+    def __init__(self, limit: Limit) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_maker(HTTPConnection, self._limit), req)
+
+
+class _TimedTls(HTTPSHandler):
+    def __init__(self, limit: Limit) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_maker(HTTPSConnection, self._limit), req)
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *_given: Any) -> None:
+        return None
+
+
+def _maker(kind: type[HTTPConnection], limit: Limit) -> Any:
+    def make(host: str, timeout: float, **given: Any) -> HTTPConnection:
+        connection = kind(host, timeout=timeout, **given)
+        connection._create_connection = connect  # type: ignore[attr-defined]  # noqa: SLF001 - its one way in
+        return timed(connection, limit)
+
+    return make
