@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from setpoint.client.plane.names import connect
-from setpoint.client.plane.wire import LARGEST_ANSWER_BYTES, Limit, received, timed
+from setpoint.client.plane.wire import Limit, received, timed
 from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def ask(
     headers: Mapping[str, str] | None = None,
     silence_s: float | None = None,
     follow: bool = False,
-    largest_bytes: int = LARGEST_ANSWER_BYTES,
+    largest_bytes: int | None = None,
 ) -> Answer:
     """Send one request and return the whole answer, of whatever status.
 
@@ -45,7 +45,7 @@ def ask(
         headers: besides the usual ones.
         silence_s: for one silence within it; default: no less.
         follow: go where a redirect sends; otherwise it is the answer.
-        largest_bytes: the longest body that is read.
+        largest_bytes: the longest body that is read; default: that of a plane.
 
     Raises:
         OSError, HTTPException: no whole answer in time; safe to repeat where the request is.
@@ -59,11 +59,11 @@ def ask(
     limit = Limit(silence_s or within_s, time.monotonic() + within_s)
     opener = build_opener(_Timed(limit), _TimedTls(limit), *(() if follow else (_NoRedirect(),)))
     try:
-        response = opener.open(request, timeout=limit())
+        with opener.open(request, timeout=limit()) as response:
+            return received(response, largest_bytes)
     except HTTPError as refused:  # an answer, too
-        response = refused.fp
-    with response:
-        return received(response, largest_bytes)
+        with refused:
+            return received(refused.fp, largest_bytes)  # type: ignore[arg-type]
 
 
 class _Timed(HTTPHandler):

@@ -62,15 +62,15 @@ def timed(connection: HTTPConnection, limit: Limit) -> HTTPConnection:
     return connection
 
 
-def received(response: HTTPResponse, largest_bytes: int = LARGEST_ANSWER_BYTES) -> Answer:
+def received(response: HTTPResponse, largest_bytes: int | None = None) -> Answer:
     """Read a whole answer, or raise."""
     chunks, size = [], 0
     while chunk := response.read1(_CHUNK_BYTES):
         chunks.append(chunk)
         size += len(chunk)
-        if size > largest_bytes:
+        if size > (largest := largest_bytes or LARGEST_ANSWER_BYTES):
             raise IntegrityError(
-                f"the answer is larger than {largest_bytes} bytes.",
+                f"the answer is larger than {largest} bytes.",
                 hint="check that SETPOINT_URL is the plane's own address",
             )
     if response.length:
