@@ -20,7 +20,7 @@ Real data: SETPOINT_MARKET_DATA
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -34,7 +34,7 @@ from claims import Claim, sizes, tell
 from ratio import table
 from rivals import BARE, PREDICT, SCRIPT, library_clock, rounds_trained
 from setpoint.client.hyperparams import Hyperparams
-from setpoint.client.results import UnitResult
+from setpoint.client.results import Unit, UnitEntry, UnitResult
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
@@ -44,7 +44,7 @@ from setpoint.settings import Settings
 from setpoint.train.folds import hold_out
 from setpoint.train.journal import Journal
 from setpoint.train.plan import read_market
-from setpoint.train.recipe import Recipe, Unit, unit_seed
+from setpoint.train.recipe import Recipe, unit_seed
 from setpoint.train.unit import Market, UnitTraining, prepare
 
 SIDES = ("harness", "bare loop", "same values", "plain")
@@ -118,7 +118,7 @@ class Case:
         training = self.training()
         result = training.train()
         self.fitted = training.best.fitted
-        Journal(self.folder / "results.jsonl").append({"unit": list(self.unit), "result": asdict(result)})
+        Journal(self.folder / "results.jsonl").append(UnitEntry(self.unit, [], {}, result))
         return result
 
     @cached_property

@@ -6,6 +6,7 @@ from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.cli.sweep import start
 from setpoint.cli.sweep_display import SweepDisplay
 from setpoint.cli.value_sources import database_door
+from setpoint.client.results import Unit, UnitEntry
 from setpoint.train.sweep import Progress
 from support.sweep_home import TINY_SWEEP, seed_tiny
 
@@ -95,8 +96,8 @@ def test_the_units_that_an_overlay_applies_to_are_said(setpoint_command, seeded,
 
 
 def progress(done, trained_here, **more):
-    row = {"symbol": "BTCUSDC", "model": "xgb", "fold": 0, "f1_buy_val": 0.41, "always_buy_f1_val": 0.4}
-    return Progress(30, [{"result": row}] * done, trained_here, **more)
+    entry = UnitEntry(Unit("BTCUSDC", "xgb", "5m", "ATR0.5_1.5_H4", 0), [], {})
+    return Progress(30, [entry] * done, trained_here, **more)
 
 
 def test_without_a_terminal_each_unit_is_a_line(capfd):

@@ -14,6 +14,7 @@ import pytest
 
 from setpoint.cli.reach import COMMANDS
 from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.results import UnitEntry, UnitFailure
 from setpoint.observe.printable import printable
 from setpoint.record.runs import DatabaseRecorder
 from setpoint.train.plan import make_plan
@@ -125,8 +126,8 @@ def recorded(database, catalogues):
     recorder = DatabaseRecorder(database, catalogues, ADA)
     recorder.start(plan, snapshots)
     for unit, text in zip(plan.units, HOSTILE, strict=False):
-        failure = {"code": "training_error", "message": text}
-        recorder.deliver(plan, {"unit": list(unit), "failure": failure, "read_keys": [], "fallbacks": {}})
+        failure = UnitFailure("training_error", text)
+        recorder.deliver(plan, UnitEntry(unit, [], {}, failure=failure))
     return plan.run
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import setpoint
 from setpoint.cli.value_sources import database_door
+from setpoint.client.results import Unit, UnitEntry, UnitFailure
 from setpoint.errors import TrainingError
 from setpoint.orchestrate.sweep import SweepEnd, SweepRequest, plan, require_recorded, start
 from support.sweep_home import seed_tiny, tiny_document
@@ -40,10 +41,10 @@ class Recorder:
         self.said.append("start")
 
     def deliver(self, plan, entry):
-        self.said.append(entry["result"]["symbol"])
+        self.said.append(entry.result.symbol)
 
     def finish(self, plan, outcome):
-        self.said.append(outcome["state"])
+        self.said.append(outcome.state)
 
 
 def pin(context):
@@ -113,7 +114,8 @@ def test_planning_leaves_nothing_behind_and_starting_can_be_repeated(database, c
 
 def test_a_unit_that_failed_makes_the_run_an_error_that_names_it(tmp_path):
     """What a caller holds a run to: each unit trained."""
-    failed = ({"unit": ["BTCUSDC", "xgb", "5m", 0, "plain"], "failure": {"message": "no such bin"}},)
+    unit = Unit("BTCUSDC", "xgb", "5m", "plain", 0)
+    failed = (UnitEntry(unit, [], {}, failure=UnitFailure("training_error", "no such bin")),)
     end = SweepEnd("run-1", tmp_path, "plane", 30, 30, failed, 0, recorded=True, refusal=None)
 
     with pytest.raises(TrainingError, match=r"1 of 30 units of run run-1 .* BTCUSDC xgb .* no such bin"):

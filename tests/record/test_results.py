@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 import psycopg
 import pytest
 
-from setpoint.client.results import Finding, Result, TrialResult, UnitResult, parse_unit_result
+from setpoint.client.results import Finding, Metrics, Result, TrialResult, UnitResult, parse_unit_result
 from setpoint.errors import InvalidValue
 from setpoint.serve.api.run_bodies import bodies
 
@@ -18,7 +18,14 @@ TABLES = {
     TrialResult: ("finetune_trials", {*UNIT, "violations"}),
 }
 #: What PostgreSQL calls the type of a field; what JSON calls an object or a list is jsonb.
-SQL_TYPES = {"bool": "boolean", "float": "double precision", "str": "text", "tuple": "jsonb", "dict": "jsonb"}
+SQL_TYPES = {
+    "bool": "boolean",
+    "float": "double precision",
+    "str": "text",
+    "tuple": "jsonb",
+    "dict": "jsonb",
+    "Metrics": "jsonb",
+}
 INTEGERS = {(0, 2**31 - 1): "integer", (-(2**63), 2**63 - 1): "bigint"}
 A_TRIAL = TrialResult(0, {"max_depth": 7}, 0.5, "complete", 9, (Finding("gamma", 1.0, None, "ignored"),))
 
@@ -50,7 +57,7 @@ def test_each_field_of_a_result_is_a_column(kind, owner_url):
     assert filled < {name for name, _, _ in columns}
 
 
-@pytest.mark.parametrize("kind", [UnitResult, TrialResult, Finding])
+@pytest.mark.parametrize("kind", [UnitResult, TrialResult, Finding, Metrics])
 def test_each_field_of_a_result_is_reported_over_http(kind):
     """The plane takes every field, asks for every field, and takes no other."""
     schema = bodies.of(kind).model_json_schema()
@@ -63,10 +70,10 @@ def test_each_field_of_a_result_is_reported_over_http(kind):
 def test_a_result_with_other_fields_is_refused(change):
     """What another release reported is refused by the name of the field, not recorded without it."""
     trial = asdict(A_TRIAL) | change
-    told = {name: value for name, value in trial.items() if value is not None or name == "value"}
+    reported = {name: value for name, value in trial.items() if value is not None or name == "value"}
 
     with pytest.raises(InvalidValue, match=next(iter(change))):
-        parse_unit_result({"trials": [told]})
+        parse_unit_result({"trials": [reported]})
 
 
 def test_bounds_reach_the_model_of_the_wire():

@@ -1,12 +1,13 @@
 """Recording runs in the database: every call may be repeated, and nothing is lost or doubled."""
 
-from dataclasses import asdict
+from dataclasses import replace
 
 import pytest
 
 from setpoint.change.seeding import apply_seed
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.results import Unit, UnitEntry, UnitFailure
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import MissingError, UnknownRun
 from setpoint.govern.comparison import compare_runs, view_run
@@ -15,7 +16,7 @@ from setpoint.record.run_rows import list_runs, read_run, read_units
 from setpoint.record.runs import DatabaseRecorder
 from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
-from setpoint.train.recipe import Recipe, Unit
+from setpoint.train.recipe import Recipe
 from setpoint.train.sweep import outcome_of
 from setpoint.train.unit import UnitTraining, prepare
 from support.sweep_home import ADA, pinned_units, seed_tiny
@@ -44,7 +45,7 @@ def trained():
 
 
 @pytest.fixture
-def outcome(snapshots, catalogues, trained, tmp_path):
+def entry(snapshots, catalogues, trained, tmp_path):
     """The journal entry of one really trained LightGBM unit."""
     snapshot = snapshots.base
     if snapshot.hash not in trained:
@@ -53,32 +54,24 @@ def outcome(snapshots, catalogues, trained, tmp_path):
         candles = synthetic_candles("BTCUSDC", "5m", recipe.setting("last_bars"), recipe.setting("seed"))
         unit = Unit("BTCUSDC", "lgb", "5m", recipe.variant, 0)
         training = UnitTraining(unit, hp, prepare(candles, recipe), "run-1", EventLog(tmp_path / "e.log"))
-        trained[snapshot.hash] = {
-            "unit": list(unit),
-            "result": asdict(training.train()),
-            "read_keys": sorted(hp.keys_read),
-            "fallbacks": {},
-        }
+        result = training.train()
+        trained[snapshot.hash] = UnitEntry(unit, sorted(hp.keys_read), {}, result=result)
     return trained[snapshot.hash]
 
 
 def failed(unit):
-    return {
-        "unit": list(unit),
-        "failure": {"code": "training_error", "message": "it broke"},
-        "read_keys": ["CVN_FTF_SEED"],
-        "fallbacks": {"CVN_HPO_XGB_5M_GAMMA": 2},
-    }
+    failure = UnitFailure("training_error", "it broke")
+    return UnitEntry(unit, ["CVN_FTF_SEED"], {"CVN_HPO_XGB_5M_GAMMA": 2}, failure=failure)
 
 
-def test_everything_may_be_delivered_twice(database, recorder, planned, snapshots, outcome):
+def test_everything_may_be_delivered_twice(database, recorder, planned, snapshots, entry):
     """A resumed sweep repeats itself; the database holds each run, result, trial and failure once."""
     broken = failed(planned.units[-1])
     for _ in range(2):
         recorder.start(planned, snapshots)
-        recorder.deliver(planned, outcome)
+        recorder.deliver(planned, entry)
         recorder.deliver(planned, broken)
-        recorder.finish(planned, outcome_of(planned, "complete", [outcome, broken]))
+        recorder.finish(planned, outcome_of(planned, "complete", [entry, broken]))
 
     assert len(list_runs(database, limit=9)) == 1
     assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
@@ -100,28 +93,28 @@ def test_a_run_that_goes_on_is_running_again(database, recorder, planned, snapsh
 
 
 def test_a_run_says_which_keys_it_read_and_which_fallbacks_it_used(
-    database, recorder, planned, snapshots, outcome
+    database, recorder, planned, snapshots, entry
 ):
     """What planning and all units read is one set; a key's fallbacks are the units in which it fell back."""
     recorder.start(planned, snapshots)
     broken = [failed(unit) for unit in planned.units[:2]]
-    recorder.finish(planned, outcome_of(planned, "complete", [outcome, *broken]))
+    recorder.finish(planned, outcome_of(planned, "complete", [entry, *broken]))
     row = read_run(database, planned.run)
 
-    assert set(row.read_keys) == {*planned.read_keys, *outcome["read_keys"], "CVN_FTF_SEED"}
+    assert set(row.read_keys) == {*planned.read_keys, *entry.read_keys, "CVN_FTF_SEED"}
     assert row.fallbacks == {"CVN_HPO_XGB_5M_GAMMA": 2}
 
 
 def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
-    database, recorder, planned, snapshots, outcome
+    database, recorder, planned, snapshots, entry
 ):
     """A suggestion within its ranges may break a rule over several values: trial and unit say which."""
-    trials = [
-        {**trial, "params": {**trial["params"], "num_leaves": 63, "max_depth": 4}}
-        for trial in outcome["result"]["trials"]
-    ]
+    trials = tuple(
+        replace(trial, params={**trial.params, "num_leaves": 63, "max_depth": 4})
+        for trial in entry.result.trials
+    )
     recorder.start(planned, snapshots)
-    recorder.deliver(planned, {**outcome, "result": {**outcome["result"], "trials": trials}})
+    recorder.deliver(planned, replace(entry, result=replace(entry.result, trials=trials)))
     stored = database.fetch_all("page_trials", run_id=planned.run, start=0, limit=None)
 
     (result,) = database.fetch_all("list_results", run_id=planned.run)
@@ -138,18 +131,18 @@ def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
     assert result["findings"] == [finding]
 
 
-def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, outcome):
+def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, entry):
     """The default trial is the document itself, which was judged when it was written."""
     recorder.start(planned, snapshots)
-    recorder.deliver(planned, outcome)
+    recorder.deliver(planned, entry)
 
     assert database.fetch_all("page_trials", run_id=planned.run, start=0, limit=None)[0]["violations"] == []
 
 
-def test_a_result_without_its_run_is_refused(recorder, planned, snapshots, outcome):
+def test_a_result_without_its_run_is_refused(recorder, planned, snapshots, entry):
     """No result can exist that joins no run and no snapshot."""
     with pytest.raises(MissingError):
-        recorder.deliver(planned, outcome)
+        recorder.deliver(planned, entry)
 
 
 def test_a_run_is_found_by_its_name_or_as_the_latest(database, recorder, planned, snapshots):
@@ -177,16 +170,20 @@ def test_a_run_carries_what_it_rests_on(database, recorder, planned, snapshots, 
     assert (row.started_by, row.data_label) == ("ada", "synthetic")
 
 
-def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snapshots, outcome):
+def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snapshots, entry):
     """Another value is an edit of the configuration; other models are counted as not identical."""
     demo = pinned_units(database, recorder._catalogues, {"profile": "demo"})
     other = make_plan(HyperparamsSet(demo, recorder._catalogues), "", 1)
-    changed = {**outcome["result"], "model_hash": "0" * 64, "snapshot_hash": other.snapshot_hash}
-    effective = {**changed["effective_params"], "num_leaves": 7}
+    changed = replace(
+        entry.result,
+        model_hash="0" * 64,
+        snapshot_hash=other.snapshot_hash,
+        effective_params={**entry.result.effective_params, "num_leaves": 7},
+    )
     recorder.start(planned, snapshots)
-    recorder.deliver(planned, outcome)
+    recorder.deliver(planned, entry)
     recorder.start(other, demo)
-    recorder.deliver(other, {**outcome, "result": {**changed, "effective_params": effective}})
+    recorder.deliver(other, replace(entry, result=changed))
     found = compare_runs(database, planned.run, other.run)
 
     assert (found.identical, found.shared) == (0, 1)
@@ -214,10 +211,10 @@ def test_comparing_runs_finds_the_overlay_that_differs(database, recorder, plann
     assert {what for what, _, _ in found.circumstances} == {"set_hash"}
 
 
-def test_an_unfinished_run_is_judged_on_what_it_has(database, recorder, planned, snapshots, outcome):
+def test_an_unfinished_run_is_judged_on_what_it_has(database, recorder, planned, snapshots, entry):
     """One result of thirty is too little for a verdict, and the missing folds are counted."""
     recorder.start(planned, snapshots)
-    recorder.deliver(planned, outcome)
+    recorder.deliver(planned, entry)
     view = view_run(database, planned.run)
 
     assert view.verdict.outcome == "insufficient_data"

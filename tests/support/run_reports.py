@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.results import Unit, UnitEntry
 from setpoint.client.snapshot_set import parse_snapshot_set
 from setpoint.declare.loading import load_catalogues
 from setpoint.observe.events import EventLog
 from setpoint.settings import Settings
 from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
-from setpoint.train.recipe import Recipe, Unit
+from setpoint.train.recipe import Recipe
 from setpoint.train.unit import UnitTraining, prepare
 from support.sweep_home import pinned_units, seed_tiny
 
@@ -62,5 +63,5 @@ def _trained(set_text: str) -> str:
     candles = synthetic_candles("BTCUSDC", "5m", recipe.setting("last_bars"), recipe.setting("seed"))
     unit = Unit("BTCUSDC", "lgb", "5m", recipe.variant, 0)
     training = UnitTraining(unit, hp, prepare(candles, recipe), "run-1", EventLog("/dev/null"))
-    entry = {"unit": list(unit), "result": asdict(training.train()), "read_keys": [], "fallbacks": {}}
-    return json.dumps({"entry": entry})
+    entry = asdict(UnitEntry(unit, [], {}, result=training.train()))
+    return json.dumps({"entry": {name: value for name, value in entry.items() if value is not None}})

@@ -20,15 +20,15 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from setpoint.settings import Settings
 from setpoint.store.database import Database
-from setpoint.train.journal import Journal, unit_of
+from setpoint.train.journal import Journal
 from setpoint.train.unit_values import pin_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from setpoint.client.results import Unit
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.train.recipe import Unit
 
 ADA = Author("ada", "os-account")
 TINY_SCOPE = "profile=tiny"
@@ -108,7 +108,7 @@ class Home:
 
     def units(self, run: str) -> list[Unit]:
         """Return the units in a run's journal, in the order they ended."""
-        return [unit_of(entry) for entry in Journal(self.folder(run) / "results.jsonl").read()]
+        return [entry.unit for entry in Journal(self.folder(run) / "results.jsonl").read()]
 
     def environ(self) -> dict[str, str]:
         """Return what a process of this home sees; its package is the one under test."""

@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from setpoint.client.run_plan import Exercise
 from setpoint.errors import ConflictError, InvalidContext, UnknownKey, UsageError
-from setpoint.train.exercise import Exercise, declare_exercise, require_in_force
+from setpoint.train.exercise import declare_exercise, require_in_force
 from support.sweep_home import TINY_SWEEP
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
+from setpoint.client.results import Unit, UnitEntry, UnitFailure
 from setpoint.errors import CorruptSnapshot
-from setpoint.train.journal import Journal, unit_of
-from setpoint.train.recipe import Unit
+from setpoint.train.journal import Journal
 
 UNIT = Unit("BTCUSDC", "xgb", "5m", "ATR0.5_1.5_H4", 0)
 
@@ -17,7 +17,7 @@ def journal(tmp_path):
 
 
 def entry(fold):
-    return {"unit": list(UNIT._replace(fold=fold)), "result": {"f1_buy_val": 0.4}}
+    return UnitEntry(UNIT._replace(fold=fold), [], {}, failure=UnitFailure("training_error", "it broke"))
 
 
 def test_what_was_appended_is_read_back_in_order(journal):
@@ -26,7 +26,7 @@ def test_what_was_appended_is_read_back_in_order(journal):
         journal.append(entry(fold))
 
     assert journal.read() == [entry(0), entry(1), entry(2)]
-    assert [unit_of(read) for read in journal.read()] == [UNIT._replace(fold=fold) for fold in range(3)]
+    assert [read.unit for read in journal.read()] == [UNIT._replace(fold=fold) for fold in range(3)]
 
 
 def test_a_run_without_a_finished_unit_has_an_empty_journal(journal):
@@ -64,6 +64,7 @@ def test_a_full_disk_is_said_and_what_was_written_stays(journal):
     program = f"""
 import resource, signal
 from pathlib import Path
+from setpoint.client.results import Unit, UnitEntry, UnitFailure
 from setpoint.errors import StorageFull
 from setpoint.train.journal import Journal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -71,7 +72,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 journal = Journal(Path({str(journal.path)!r}))
 try:
     for fold in range(1000):
-        journal.append({{"unit": [*{tuple(UNIT[:4])!r}, fold], "result": {{}}}})
+        failure = UnitFailure("training_error", "it broke")
+        journal.append(UnitEntry(Unit(*{UNIT[:4]!r}, fold), [], {{}}, failure=failure))
 except StorageFull as problem:
     print(problem)
 """
@@ -82,7 +84,7 @@ except StorageFull as problem:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != limit
     assert "results.jsonl cannot be written: File too large" in done.stdout
     assert "then resume the sweep: finished units are kept" in done.stdout
-    folds = [unit_of(read).fold for read in journal.read()]
+    folds = [read.unit.fold for read in journal.read()]
     assert folds == list(range(len(folds)))
     assert len(folds) > 5
     journal.append(entry(len(folds)))

@@ -87,7 +87,7 @@ def test_the_invented_market_is_labelled(pinned):
     plan = make_plan(pinned(), "", 1)
 
     assert plan.data_label == "synthetic"
-    assert {entry["source"] for entry in plan.data.values()} == {"synthetic"}
+    assert {candles.source for candles in plan.data.values()} == {"synthetic"}
 
 
 def test_a_stand_in_makes_the_run_a_proxy(pinned, market):
@@ -96,7 +96,7 @@ def test_a_stand_in_makes_the_run_a_proxy(pinned, market):
     plan = make_plan(pinned(), str(market), 1)
 
     assert plan.data_label == "proxy"
-    assert plan.data["SOLUSDC"]["symbol_used"] == "SOLUSDT"
+    assert plan.data["SOLUSDC"].symbol_used == "SOLUSDT"
 
 
 def test_a_written_plan_is_read_back_whole(pinned, market, tmp_path):
@@ -154,7 +154,7 @@ def test_candles_that_changed_since_planning_are_refused(pinned, market):
     """A resumed run trains on the bars it was planned for or not at all."""
     hp = pinned()
     plan = make_plan(hp, str(market), 1)
-    assert plan.candles("BTCUSDC", Recipe(hp.base)).data_hash == plan.data["BTCUSDC"]["hash"]
+    assert plan.candles("BTCUSDC", Recipe(hp.base)).data_hash == plan.data["BTCUSDC"].hash
     damage(market / "BTCUSDC-5m.csv", lambda rows: [[*rows[0][:5], 1.0], *rows[1:]])
 
     with pytest.raises(UnfitData, match=f"candles of BTCUSDC changed since run {plan.run}"):

@@ -1,4 +1,5 @@
-from setpoint.train.recipe import Unit, unit_seed
+from setpoint.client.results import Unit
+from setpoint.train.recipe import unit_seed
 
 UNIT = Unit("BTCUSDC", "xgb", "5m", "ATR0.5_1.5_H4", 0)
 

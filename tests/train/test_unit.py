@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.results import Unit
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
@@ -13,7 +14,7 @@ from setpoint.errors import MissingValue, TrainingError, UnfitData
 from setpoint.observe.events import EventLog
 from setpoint.settings import Settings
 from setpoint.train.market.synthetic import synthetic_candles
-from setpoint.train.recipe import Recipe, Unit
+from setpoint.train.recipe import Recipe
 from setpoint.train.unit import UnitTraining, prepare
 
 ROUNDS = {"N_ESTIMATORS": 60, "N_ESTIMATORS_RANGE_MAX": 80, "EARLY_STOPPING_ROUNDS": 5}
@@ -83,7 +84,7 @@ def test_trials_with_other_suggestions_have_other_trees(train, model):
 
     assert first_only.trials[0].params != second_only.trials[0].params
     assert first_only.model_hash != second_only.model_hash
-    assert first_only.metrics["test"] != second_only.metrics["test"]
+    assert first_only.metrics.test != second_only.metrics.test
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -200,5 +201,5 @@ def test_a_result_carries_its_proof(train, market):
     assert len(result.snapshot_hash) == len(result.model_hash) == 64
     assert result.feature_hash == market.feature_hash
     assert result.trial_id in {trial.trial for trial in result.trials}
-    assert result.metrics["val"]["always_buy_f1"] == result.always_buy_f1_val
-    assert set(result.metrics["trades"]) == {"low", "mid", "high"}
+    assert result.metrics.val["always_buy_f1"] == result.always_buy_f1_val
+    assert set(result.metrics.trades) == {"low", "mid", "high"}

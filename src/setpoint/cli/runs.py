@@ -89,7 +89,7 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
                 number(row.f1_buy_val),
                 number(row.always_buy_f1_val),
                 number(row.f1_buy_test),
-                number(row.metrics["val"]["auc"]),
+                number(row.metrics.val["auc"]),
                 row.n_trees_used,
                 number(row.threshold, 2),
                 ", ".join(f"{f.param}: {f.finding}" for f in row.findings) or "none",
@@ -109,12 +109,12 @@ def verdict(run: RunId = "latest", as_json: Json = False) -> int:
 
     Example: `setpoint verdict latest`
     """
-    from setpoint.govern.comparison import verdict_document, view_run
+    from setpoint.govern.comparison import run_verdict, view_run
 
     with database() as opened:
         view = view_run(opened, run)
     if as_json:
-        print_json(verdict_document(view))
+        print_json(run_verdict(view))
     else:
         print_verdict(view)
     return EXIT_OK if view.verdict.outcome == "pass" else EXIT_FINDING
@@ -130,7 +130,7 @@ def compare(
 
     Example: `setpoint compare 20261123-101500-3f2a latest`
     """
-    from setpoint.govern.comparison import compare_runs, verdict_document
+    from setpoint.govern.comparison import compare_runs, run_verdict
 
     with database() as opened:
         found = compare_runs(opened, old, new)
@@ -147,7 +147,7 @@ def compare(
                 "effective": [{"unit": unit, **edit._asdict()} for unit, edit in found.effective],
                 "identical_models": found.identical,
                 "shared_units": found.shared,
-                "verdicts": {"old": verdict_document(found.old), "new": verdict_document(found.new)},
+                "verdicts": {"old": run_verdict(found.old), "new": run_verdict(found.new)},
             }
         )
         return

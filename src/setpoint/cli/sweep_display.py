@@ -26,9 +26,9 @@ def introduce(planned: PlannedSweep) -> None:
     for scope, units in planned.overlays().items():
         err.say(f"  overlay {scope}: {units} units")
     err.say(f"  setpoint {plan.versions['setpoint']}, commit {commit}")
-    for symbol, entry in plan.data.items():
-        used = "" if entry["symbol_used"] == symbol else f" ({entry['symbol_used']} stands in)"
-        err.say(f"  {symbol}: {entry['bars']} bars, {entry['source']}{used}")
+    for symbol, candles in plan.data.items():
+        used = "" if candles.symbol_used == symbol else f" ({candles.symbol_used} stands in)"
+        err.say(f"  {symbol}: {candles.bars} bars, {candles.source}{used}")
 
 
 class SweepDisplay:

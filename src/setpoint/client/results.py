@@ -38,9 +38,18 @@ class Spelled(NamedTuple):
     pattern: str
 
 
+class Holding(NamedTuple):
+    """The entries that an object has at least, by name, with their types; others have its own."""
+
+    #: Of the object.
+    name: str
+    entries: dict[str, Any]
+
+
 LONGEST_NAME = 200
 Scalar = bool | int | float | str
 Name = Annotated[str, Sized(1, LONGEST_NAME)]
+Text = Annotated[str, Sized(most=20_000)]
 Hash = Annotated[str, Spelled(r"^[0-9a-f]{64}$")]
 #: The ranges of PostgreSQL's integer and bigint.
 Count = Annotated[int, Within(0, 2**31 - 1)]
@@ -85,6 +94,34 @@ class TrialResult:
     findings: Findings
 
 
+#: Scores on one part of a fold by name, such as ``f1_buy``; ``auc`` is what verdicts read.
+Scores = Annotated[dict[Name, float], Holding("Scores", {"auc": Share})]
+#: Trading on the test rows at one cost assumption.
+Trades = Annotated[
+    dict[Name, float | None],
+    Holding(
+        "Trades",
+        {
+            "n_trades": Count,
+            "return": float,
+            "sortino": float | None,
+            "win_rate": float | None,
+            "expectancy": float | None,
+        },
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Every metric of a unit; what each means is in ``observe.training_metrics``."""
+
+    val: Scores
+    test: Scores
+    #: By the name of the cost assumption.
+    trades: Annotated[dict[Name, Trades], Sized(most=50)]
+
+
 @dataclass(frozen=True)
 class Result:
     """The columns of a ``finetune_results`` row that training fills."""
@@ -116,9 +153,7 @@ class Result:
     f1_buy_test: Share
     always_buy_f1_val: Share
     always_buy_f1_test: Share
-    #: ``val`` and ``test``: scores by name; ``trades``: trading by cost assumption. See
-    #: ``observe.training_metrics``.
-    metrics: dict[str, Any]
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -128,6 +163,72 @@ class UnitResult(Result):
     trials: Annotated[tuple[TrialResult, ...], Sized(most=20_000)]
 
 
+class Unit(NamedTuple):
+    """The smallest piece of a run that is trained, recorded and resumed; its fields are its name."""
+
+    symbol: Name
+    model: Name
+    timeframe: Name
+    variant: Name
+    fold: Count
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.model} {self.timeframe} {self.variant} fold {self.fold}"
+
+
+@dataclass(frozen=True)
+class UnitFailure:
+    """Why a unit could not be trained, with the code of the error."""
+
+    code: Name
+    message: Text
+
+
+ReadKeys = Annotated[list[Name], Sized(most=10_000)]
+
+
+@dataclass(frozen=True)
+class UnitEntry:
+    """The journal entry of one unit that ended: its result or its failure, one of them."""
+
+    unit: Unit
+    read_keys: ReadKeys
+    #: How often each key fell back.
+    fallbacks: Annotated[dict[Name, Count], Sized(most=10_000)]
+    result: UnitResult | None = None
+    failure: UnitFailure | None = None
+
+
+EndState = Literal["complete", "interrupted", "failed"]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended, the keys it read, and in how many of its units each key fell back."""
+
+    state: EndState
+    read_keys: ReadKeys
+    fallbacks: Annotated[dict[Name, Count], Sized(most=10_000)]
+
+
+def parse_unit_entry(found: Mapping[str, Any]) -> UnitEntry:
+    """Return the entry that ``dataclasses.asdict`` made a JSON object of.
+
+    Raises:
+        InvalidValue: it holds neither or both of a result and a failure, or a field is wrong; it is named.
+    """
+    result, failure = found.get("result"), found.get("failure")
+    if (result is None) == (failure is None):
+        raise InvalidValue("an entry holds a result or a failure, one of them.")
+    return UnitEntry(
+        unit=Unit(*found["unit"]),
+        read_keys=list(found["read_keys"]),
+        fallbacks=dict(found["fallbacks"]),
+        result=result and parse_unit_result(result),
+        failure=failure and UnitFailure(**_fields(UnitFailure, failure)),
+    )
+
+
 def parse_unit_result(found: Mapping[str, Any]) -> UnitResult:
     """Return the result that ``dataclasses.asdict`` made a JSON object of.
 
@@ -135,7 +236,13 @@ def parse_unit_result(found: Mapping[str, Any]) -> UnitResult:
         InvalidValue: a field is missing or unknown; it is named.
     """
     trials = tuple(_trial(trial) for trial in found.get("trials", ()))
-    return UnitResult(**_fields(UnitResult, found) | {"findings": _findings(found), "trials": trials})
+    parsed = {"findings": _findings(found), "metrics": parse_metrics(found["metrics"]), "trials": trials}
+    return UnitResult(**_fields(UnitResult, found) | parsed)
+
+
+def parse_metrics(found: Mapping[str, Any]) -> Metrics:
+    """Return the metrics of a JSON object; raises as ``parse_unit_result``."""
+    return Metrics(**_fields(Metrics, found))
 
 
 def _trial(found: Mapping[str, Any]) -> TrialResult:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.client.snapshot_set import named
 from setpoint.declare.document import Edit, diff, parse_text
-from setpoint.govern.verdict import Rule, Verdict, judge, unjudged
+from setpoint.govern.verdict import Aggregation, Rule, Verdict, judge, unjudged
 from setpoint.record.result_rows import read_failures, read_results
 from setpoint.record.run_rows import read_contexts, read_run, read_units, unit_name
 
@@ -42,6 +42,16 @@ class RunView:
         return self.row.id
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunVerdict(Verdict):
+    """How the canary rule judges a run, with the scores it judged by."""
+
+    run: str
+    #: The weakest source among its candles: real, proxy or synthetic.
+    data: str
+    aggregation: Aggregation
+
+
 def view_run(database: Database, run: str) -> RunView:
     """Read a run and judge it; ``latest`` names the newest.
 
@@ -50,7 +60,7 @@ def view_run(database: Database, run: str) -> RunView:
     """
     row = read_run(database, run)
     results = read_results(database, row.id)
-    scored = [{**vars(result), "auc_val": result.metrics["val"]["auc"]} for result in results]
+    scored = [{**vars(result), "auc_val": result.metrics.val["auc"]} for result in results]
     units = read_units(database, row.id)
     verdict = judge([unit.name for unit in units], scored, Rule(**row.plan["rule"]))
     if exercise := row.plan.get("exercise"):
@@ -59,31 +69,12 @@ def view_run(database: Database, run: str) -> RunView:
     return RunView(row, units, contexts, results, failures, verdict)
 
 
-def verdict_document(view: RunView) -> dict[str, Any]:
-    """Return a verdict as scripts read it."""
+def run_verdict(view: RunView) -> RunVerdict:
+    """Return the verdict of a run as scripts and the plane's clients read it."""
     judged = view.verdict
-    return {
-        "run": view.run,
-        "data": view.row.data_label,
-        "outcome": judged.outcome,
-        "cause": judged.cause,
-        "reasons": list(judged.reasons),
-        "variant": judged.variant,
-        "aggregation": judged.rule.aggregation,
-        "replication": judged.replication._asdict(),
-        "rule": judged.rule._asdict(),
-        "models": [
-            {
-                "model": model.model,
-                "f1": model.f1,
-                "always_buy": model.always_buy,
-                "skill": model.skill,
-                "auc": model.auc,
-                "assets": [asset._asdict() for asset in model.assets],
-            }
-            for model in judged.models
-        ],
-    }
+    return RunVerdict(
+        **vars(judged), run=view.run, data=view.row.data_label, aggregation=judged.rule.aggregation
+    )
 
 
 @dataclass(frozen=True)

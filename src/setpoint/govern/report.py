@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from setpoint.client.results import Finding
     from setpoint.govern.comparison import RunView
-    from setpoint.govern.verdict import AssetScore, ModelScore
+    from setpoint.govern.verdict import Aggregation, AssetScore, ModelScore
     from setpoint.record.result_rows import RecordedResult
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -57,13 +57,13 @@ _FINDINGS = {
 
 def render(view: RunView) -> str:
     """Return the report of a run as one self-contained HTML document."""
-    models = [_Model(score, _rows_of(view, score.model)) for score in view.verdict.models]
-    heading, sentence = _WORDS[str(view.verdict)]
     rule = view.verdict.rule
+    models = [_Model(score, _rows_of(view, score.model), rule.aggregation) for score in view.verdict.models]
+    heading, sentence = _WORDS[str(view.verdict)]
     scores = [*(fold for model in models for line in model.assets for fold in line.folds)]
     baselines = [a.always_buy for m in view.verdict.models for a in m.scored if a.always_buy is not None]
     both = [score for row in view.results for score in (row.f1_buy_val, row.f1_buy_test)]
-    aucs = [row.metrics["val"]["auc"] for row in view.results]
+    aucs = [row.metrics.val["auc"] for row in view.results]
     return (
         _environment()
         .get_template("report.html")
@@ -139,6 +139,7 @@ class _Model:
 
     score: ModelScore
     rows: list[RecordedResult]
+    aggregation: Aggregation
 
     @property
     def name(self) -> str:
@@ -154,31 +155,31 @@ class _Model:
         return AssetLine(
             score,
             [row.f1_buy_val for row in rows],
-            aggregated(self.score.aggregation, (row.f1_buy_test for row in whole)),
-            aggregated(self.score.aggregation, (row.always_buy_f1_test for row in whole)),
+            aggregated(self.aggregation, (row.f1_buy_test for row in whole)),
+            aggregated(self.aggregation, (row.always_buy_f1_test for row in whole)),
         )
 
     @property
     def f1_test(self) -> float | None:
-        return aggregated(self.score.aggregation, (line.f1_test for line in self.assets))
+        return aggregated(self.aggregation, (line.f1_test for line in self.assets))
 
     @property
     def always_buy_test(self) -> float | None:
-        return aggregated(self.score.aggregation, (line.always_buy_test for line in self.assets))
+        return aggregated(self.aggregation, (line.always_buy_test for line in self.assets))
 
     @cached_property
     def folds(self) -> list[FoldLine]:
         lines = []
         for fold in sorted({row.fold for row in self.rows}):
             rows = [row for row in self.rows if row.fold == fold]
-            points = [(row.symbol, row.metrics["val"]["auc"]) for row in rows]
+            points = [(row.symbol, row.metrics.val["auc"]) for row in rows]
             lines.append(FoldLine(fold, points, fmean(auc for _, auc in points)))
         return lines
 
     @property
     def trades(self) -> list[TradeLine]:
-        costs = self.rows[0].metrics["trades"] if self.rows else {}
-        return [_trade_line(cost, [row.metrics["trades"][cost] for row in self.rows]) for cost in costs]
+        costs = self.rows[0].metrics.trades if self.rows else {}
+        return [_trade_line(cost, [row.metrics.trades[cost] for row in self.rows]) for cost in costs]
 
     @property
     def findings(self) -> list[FindingLine]:

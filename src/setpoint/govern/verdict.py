@@ -21,27 +21,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from setpoint.client.results import Count  # noqa: TC001 - models of the plane are made of these annotations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-ROLLBACK, INSUFFICIENT, HOLD, PASS = "rollback", "insufficient_data", "hold", "pass"
-
-
+Outcome = Literal["rollback", "insufficient_data", "hold", "pass"]
+#: Of a hold; empty for every other outcome.
+Cause = Literal["", "below_pass", "no_skill"]
+Aggregation = Literal["mean", "median", "worst"]
 #: The choices of ``CVN_FTF_VERDICT_AGGREGATION``.
-AGGREGATIONS: dict[str, Callable[[list[float]], float]] = {"mean": fmean, "median": median, "worst": min}
+AGGREGATIONS: dict[Aggregation, Callable[[list[float]], float]] = {
+    "mean": fmean,
+    "median": median,
+    "worst": min,
+}
 
 
 class Rule(NamedTuple):
     """The rule's values; see the module."""
 
-    #: One of ``AGGREGATIONS``.
-    aggregation: str
+    aggregation: Aggregation
     pass_f1: float
-    pass_assets: int
+    pass_assets: Count
     rollback_f1: float
-    min_assets: int
+    min_assets: Count
     min_skill: float
 
     def __str__(self) -> str:
@@ -77,37 +83,24 @@ class AssetScore(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelScore:
-    """One model over all declared assets."""
+    """One model over all declared assets.
+
+    Each number aggregates those of the assets that have a score; None when none has.
+    """
 
     model: str
+    f1: float | None
+    always_buy: float | None
+    #: How far the scores are above always saying BUY.
+    skill: float | None
+    #: The area under the ROC curve.
+    auc: float | None
     assets: tuple[AssetScore, ...]
-    #: One of ``AGGREGATIONS``.
-    aggregation: str
 
     @property
     def scored(self) -> tuple[AssetScore, ...]:
         """The assets that have a score."""
         return tuple(asset for asset in self.assets if asset.f1 is not None)
-
-    @property
-    def f1(self) -> float | None:
-        """The score over the scored assets; None without any."""
-        return aggregated(self.aggregation, (asset.f1 for asset in self.scored))
-
-    @property
-    def always_buy(self) -> float | None:
-        """The baseline over the same assets."""
-        return aggregated(self.aggregation, (asset.always_buy for asset in self.scored))
-
-    @property
-    def auc(self) -> float | None:
-        """The area under the ROC curve over the same assets."""
-        return aggregated(self.aggregation, (asset.auc for asset in self.scored))
-
-    @property
-    def skill(self) -> float | None:
-        """How far the scores are above always saying BUY."""
-        return aggregated(self.aggregation, (asset.skill for asset in self.scored))
 
     def assets_at(self, floor: float) -> int:
         """Count the assets whose score reaches ``floor``, inclusive."""
@@ -118,9 +111,8 @@ class ModelScore:
 class Verdict:
     """A judgement with everything it rests on."""
 
-    outcome: str
-    #: ``below_pass`` or ``no_skill`` for a hold, else empty.
-    cause: str
+    outcome: Outcome
+    cause: Cause
     reasons: tuple[str, ...]
     rule: Rule
     #: How the rows were labelled, such as ``ATR0.5_1.5_H4``; of several the names with commas.
@@ -134,7 +126,7 @@ class Verdict:
 
 def unjudged(verdict: Verdict, why: str) -> Verdict:
     """Return the verdict of a run that is no evidence, whatever its scores."""
-    return replace(verdict, outcome=INSUFFICIENT, cause="", reasons=(why,))
+    return replace(verdict, outcome="insufficient_data", cause="", reasons=(why,))
 
 
 def judge(units: Iterable[Sequence[Any]], results: Iterable[Mapping[str, Any]], rule: Rule) -> Verdict:
@@ -153,17 +145,19 @@ def judge(units: Iterable[Sequence[Any]], results: Iterable[Mapping[str, Any]], 
     return Verdict(outcome, cause, reasons, rule, variant, replication, models)
 
 
-def _outcome(models: tuple[ModelScore, ...], rule: Rule) -> tuple[str, str, tuple[str, ...]]:
-    for outcome, cause, reasons in (
-        (ROLLBACK, "", _below_rollback(models, rule)),
-        (INSUFFICIENT, "", _too_few_assets(models, rule)),
-        (HOLD, "below_pass", _below_pass(models, rule)),
-        (HOLD, "no_skill", _no_skill(models, rule)),
-    ):
+def _outcome(models: tuple[ModelScore, ...], rule: Rule) -> tuple[Outcome, Cause, tuple[str, ...]]:
+    for reasons, outcome, cause in _failures(models, rule):
         if reasons:
             return outcome, cause, tuple(reasons)
     reached = f"every model reaches {rule.pass_f1} on at least {rule.pass_assets} assets and beats always-BUY"
-    return PASS, "", (reached,)
+    return "pass", "", (reached,)
+
+
+def _failures(models: tuple[ModelScore, ...], rule: Rule) -> Iterator[tuple[list[str], Outcome, Cause]]:
+    yield _below_rollback(models, rule), "rollback", ""
+    yield _too_few_assets(models, rule), "insufficient_data", ""
+    yield _below_pass(models, rule), "hold", "below_pass"
+    yield _no_skill(models, rule), "hold", "no_skill"
 
 
 def _below_rollback(models: Iterable[ModelScore], rule: Rule) -> list[str]:
@@ -203,14 +197,23 @@ def _no_skill(models: Iterable[ModelScore], rule: Rule) -> list[str]:
 
 
 def _scores(
-    units: list[tuple[Any, ...]], results: list[Mapping[str, Any]], aggregation: str
+    units: list[tuple[Any, ...]], results: list[Mapping[str, Any]], aggregation: Aggregation
 ) -> tuple[ModelScore, ...]:
     names = list(dict.fromkeys(unit[1] for unit in units))
-    return tuple(ModelScore(name, _assets(name, units, results, aggregation), aggregation) for name in names)
+    return tuple(_model(name, _assets(name, units, results, aggregation), aggregation) for name in names)
+
+
+def _model(name: str, assets: tuple[AssetScore, ...], aggregation: Aggregation) -> ModelScore:
+    scored = [asset for asset in assets if asset.f1 is not None]
+    f1, always_buy, skill, auc = (
+        aggregated(aggregation, (getattr(asset, number) for asset in scored))
+        for number in ("f1", "always_buy", "skill", "auc")
+    )
+    return ModelScore(name, f1, always_buy, skill, auc, assets)
 
 
 def _assets(
-    model: str, units: list[tuple[Any, ...]], results: list[Mapping[str, Any]], aggregation: str
+    model: str, units: list[tuple[Any, ...]], results: list[Mapping[str, Any]], aggregation: Aggregation
 ) -> tuple[AssetScore, ...]:
     folds: dict[str, set[int]] = {}
     for unit in units:
@@ -227,7 +230,9 @@ def _assets(
     )
 
 
-def _asset(symbol: str, rows: list[Mapping[str, Any]], declared: set[int], aggregation: str) -> AssetScore:
+def _asset(
+    symbol: str, rows: list[Mapping[str, Any]], declared: set[int], aggregation: Aggregation
+) -> AssetScore:
     scored = rows if {row["fold"] for row in rows} >= declared else []
 
     def over_folds(value: Callable[[Mapping[str, Any]], float]) -> float | None:
@@ -244,7 +249,7 @@ def _asset(symbol: str, rows: list[Mapping[str, Any]], declared: set[int], aggre
     )
 
 
-def aggregated(aggregation: str, values: Iterable[float | None]) -> float | None:
+def aggregated(aggregation: Aggregation, values: Iterable[float | None]) -> float | None:
     """Return one score of several by one of ``AGGREGATIONS``, leaving out None; None of none."""
     known = [value for value in values if value is not None]
     return AGGREGATIONS[aggregation](known) if known else None

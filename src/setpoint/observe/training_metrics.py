@@ -6,11 +6,9 @@ A name means the same number wherever it stands: in ``finetune_results``, in an 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class TrainingMetric(NamedTuple):
@@ -94,4 +92,8 @@ TRADE_METRICS = tuple(
 
 def at_path(result: Mapping[str, Any], path: str) -> Any:
     """Return what stands at a dotted path of a result."""
-    return reduce(lambda inside, name: inside[name], path.split("."), result)
+    return reduce(_inside, path.split("."), result)
+
+
+def _inside(found: Any, name: str) -> Any:
+    return found[name] if isinstance(found, Mapping) else getattr(found, name)

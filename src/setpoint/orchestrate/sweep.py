@@ -8,7 +8,7 @@ trained or recorded twice. ``require_recorded`` turns what is left undone into a
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.errors import DatabaseUnavailable, PlaneUnavailable, TrainingError, UsageError
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from setpoint.client.results import UnitEntry
+    from setpoint.client.run_plan import Exercise
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.errors import SetpointError
     from setpoint.orchestrate.doors import Door
     from setpoint.settings import Settings
-    from setpoint.train.exercise import Exercise
     from setpoint.train.plan import Plan
     from setpoint.train.sweep import Progress
 
@@ -85,7 +86,7 @@ class SweepEnd:
     #: Units that ended, failed ones included.
     done: int
     #: The journal's entries of units that could not be trained.
-    failed: tuple[Mapping[str, Any], ...]
+    failed: tuple[UnitEntry, ...]
     #: Outcomes that wait on disk.
     undelivered: int
     #: The door knows everything, how the run ended included.
@@ -130,7 +131,7 @@ def plan(
     made = make_plan(HyperparamsSet(snapshots, catalogues), folder, request.processes, chosen)
     if request.exercise:
         require_read(catalogues, request.exercise, made.units)
-        made = replace(made, exercise=request.exercise._asdict())
+        made = replace(made, exercise=request.exercise)
     return PlannedSweep(made, snapshots)
 
 
@@ -206,7 +207,7 @@ def require_recorded(end: SweepEnd) -> None:
         first = end.failed[0]
         raise TrainingError(
             f"{len(end.failed)} of {end.units} units of run {end.run} could not be trained. "
-            f"The first, {' '.join(map(str, first['unit']))}: {first['failure']['message']}",
+            f"The first, {' '.join(map(str, first.unit))}: {first.failure.message if first.failure else ''}",
             hint=f"setpoint show {end.run} lists them",
         )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - models of the plane are made of these annotations
 from typing import TYPE_CHECKING, Any
 
-from setpoint.client.results import Finding, Result, TrialResult
+from setpoint.client.results import Finding, Metrics, Result, TrialResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ def read_failures(reader: Database | Transaction, run: str) -> list[RecordedFail
 
 
 def _result(row: Mapping[str, Any]) -> RecordedResult:
-    return RecordedResult(**{**row, "findings": _findings(row)})
+    return RecordedResult(**{**row, "findings": _findings(row), "metrics": Metrics(**row["metrics"])})
 
 
 def _findings(row: Mapping[str, Any]) -> tuple[Finding, ...]:

@@ -15,7 +15,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.invariants import violations
-from setpoint.client.results import BREAKS_INVARIANT, Finding, parse_unit_result
+from setpoint.client.results import BREAKS_INVARIANT, Finding, Unit
+from setpoint.client.run_plan import WEAKEST_FIRST
 from setpoint.client.spool import deliver_spool
 from setpoint.declare.document import parse_text
 from setpoint.errors import ConflictError, HashMismatch, InvalidValue
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.change.identity import Author
-    from setpoint.client.results import TrialResult, UnitResult
+    from setpoint.client.results import RunOutcome, TrialResult, UnitEntry, UnitResult
+    from setpoint.client.run_plan import RunPlan
     from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction
 
-_UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 #: Columns of a run that are fields of its plan.
 _TOLD = ("versions", "git_commit", "seed", "processes", "threads", "universe", "host")
 
@@ -41,7 +42,7 @@ _TOLD = ("versions", "git_commit", "seed", "processes", "threads", "universe", "
 class DatabaseRecorder:
     """Records a sweep straight into PostgreSQL.
 
-    ``plan`` is a ``setpoint.train.plan.Plan`` and ``entry`` a journal entry; both are described there.
+    ``plan`` is a ``setpoint.client.run_plan.RunPlan``.
     """
 
     def __init__(
@@ -57,17 +58,17 @@ class DatabaseRecorder:
         #: The folder of a run's event spool; None when its events go elsewhere.
         self._spool_of = spool_of
 
-    def start(self, plan: Any, snapshots: SnapshotSet) -> None:
+    def start(self, plan: RunPlan, snapshots: SnapshotSet) -> None:
         """Record the run and the snapshots it pins; a resumed run is running again."""
         with self._database.transaction(author=self._author.name) as transaction:
             record_start(transaction, asdict(plan), snapshots, self._author.name)
 
-    def deliver(self, plan: Any, entry: Mapping[str, Any]) -> None:
+    def deliver(self, plan: RunPlan, entry: UnitEntry) -> None:
         """Record one unit: its result with its trials, or its failure, in one transaction."""
         with self._database.transaction(author=self._author.name) as transaction:
             record_unit(transaction, self._catalogues, plan.run, entry)
 
-    def finish(self, plan: Any, outcome: Mapping[str, Any]) -> None:
+    def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
         """Record the run's events, how it ended, which keys it read and which fallbacks it used."""
         if self._spool_of:
             deliver_spool(self._record_events, self._spool_of(plan.run))
@@ -114,7 +115,7 @@ def record_start(
     _update(transaction, plan["run"], state="running", finished_at=None)
 
 
-def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entry: Mapping[str, Any]) -> None:
+def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entry: UnitEntry) -> None:
     """Record one unit of a recorded run: its result with its trials, or its failure.
 
     Trials are judged here, by the invariants in force: a broken one is recorded, not refused.
@@ -127,33 +128,41 @@ def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entr
     """
     if transaction.fetch_one("read_run", id=run) is None:
         raise unknown_run(run)
-    unit = dict(zip(_UNIT, entry["unit"], strict=True))
+    unit = entry.unit._asdict()
     row = transaction.fetch_one("read_unit", run_id=run, **unit)
     if row is None:
         raise InvalidValue(f"run {run} declares no unit {' '.join(map(str, unit.values()))}.")
-    if "failure" in entry:
-        transaction.execute("insert_failure", run_id=run, **unit, **entry["failure"])
-        return
-    result = parse_unit_result(entry["result"])
-    _require_own(run, row["snapshot_hash"], unit, result)
-    judge = partial(_broken, catalogues, parse_text(row["text"]), unit)
+    if entry.failure:
+        transaction.execute("insert_failure", run_id=run, **unit, **vars(entry.failure))
+    if entry.result:
+        _require_own(run, row["snapshot_hash"], entry.unit, entry.result)
+        judge = partial(_broken, catalogues, parse_text(row["text"]), entry.unit)
+        _record_result(transaction, run, entry.result, judge)
+
+
+def _record_result(
+    transaction: Transaction,
+    run: str,
+    result: UnitResult,
+    judge: Callable[[Mapping[str, Any]], list[dict[str, Any]]],
+) -> None:
     broken = {trial.trial: judge(trial.params) for trial in result.trials}
     columns = {name: value for name, value in asdict(result).items() if name != "trials"}
     columns["findings"] = [*columns["findings"], *map(asdict, _as_findings(broken.get(result.trial_id, [])))]
     transaction.execute("insert_result", result={"run_id": run, **columns})
-    named = {"run_id": run, **unit}
+    named = {"run_id": run, **{name: columns[name] for name in Unit._fields}}
     trials = [named | _judged(trial, broken[trial.trial]) for trial in result.trials]
     transaction.execute("insert_trials", trials=trials)
 
 
-def record_outcome(transaction: Transaction, run: str, outcome: Mapping[str, Any]) -> None:
-    """Record how a run ended: ``state``, ``read_keys`` and ``fallbacks``, units by key.
+def record_outcome(transaction: Transaction, run: str, outcome: RunOutcome) -> None:
+    """Record how a run ended.
 
     Raises:
         UnknownRun: no such run is recorded.
         ForbiddenError: the run is another account's.
     """
-    if not _update(transaction, run, **outcome, finished_at=datetime.now(UTC)):
+    if not _update(transaction, run, **vars(outcome), finished_at=datetime.now(UTC)):
         raise unknown_run(run)
 
 
@@ -193,10 +202,10 @@ def _require_same(planned: Mapping[str, Any], known: Mapping[str, Any]) -> None:
             )
 
 
-def _require_own(run: str, pinned: str, unit: Mapping[str, Any], result: UnitResult) -> None:
-    told = {name: getattr(result, name) for name in _UNIT}
-    if told != unit:
-        raise InvalidValue(f"the result is of {told}, its entry of {dict(unit)}.")
+def _require_own(run: str, pinned: str, unit: Unit, result: UnitResult) -> None:
+    trained = Unit(*(getattr(result, name) for name in Unit._fields))
+    if trained != unit:
+        raise InvalidValue(f"the result is of {trained}, its entry of {unit}.")
     if result.snapshot_hash != pinned:
         raise HashMismatch(
             f"the result was made with snapshot {result.snapshot_hash[:12]}, "
@@ -208,12 +217,12 @@ def _require_own(run: str, pinned: str, unit: Mapping[str, Any], result: UnitRes
 def _broken(
     catalogues: Catalogues,
     document: Mapping[str, Any],
-    unit: Mapping[str, Any],
+    unit: Unit,
     params: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Judge a trial's suggestion as if it were the document."""
     values = {}
-    for declared in catalogues.groups.get((unit["model"], unit["timeframe"]), ()):
+    for declared in catalogues.groups.get((unit.model, unit.timeframe), ()):
         if declared.parameter.name in params:
             values[declared.name] = params[declared.parameter.name]
         elif declared.name in document:
@@ -266,7 +275,7 @@ def _context_rows(snapshots: SnapshotSet) -> list[dict[str, Any]]:
 def _unit_rows(plan: Mapping[str, Any], snapshots: SnapshotSet) -> list[dict[str, Any]]:
     rows = []
     for position, fields in enumerate(plan["units"]):
-        unit = dict(zip(_UNIT, fields, strict=True))
+        unit = dict(zip(Unit._fields, fields, strict=True))
         own = {name: str(unit[name]) for name in plan["dimensions"]}
         snapshot = snapshots.for_context({**snapshots.base.context, **own})
         rows.append(
@@ -289,4 +298,4 @@ def _layers(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 def _weakest_source(data: Mapping[str, Mapping[str, Any]]) -> str:
     sources = {entry["source"] for entry in data.values()}
-    return next(label for label in ("synthetic", "proxy", "real") if label in sources)
+    return next(label for label in WEAKEST_FIRST if label in sources)

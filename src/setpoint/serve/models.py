@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, reduce
-from types import UnionType
+from types import UnionType, new_class
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, create_model
 
-from setpoint.client.results import Sized, Spelled, Within
+from setpoint.client.results import Holding, Sized, Spelled, Within
 
 #: What a generic type is in a model: JSON has lists, no tuples.
 _FORMS: dict[Any, Any] = {
@@ -82,10 +82,28 @@ class Models:
         if hint is float:
             return FiniteFloat
         if origin is Annotated:
+            if isinstance(arguments[1], Holding):
+                return self._object(arguments[0], arguments[1])
             return reduce(_marked, arguments[1:], self._type(arguments[0]))
         if origin in _FORMS:
             return _FORMS[origin][tuple(self._type(one) for one in arguments if one is not ...)]
         return hint
+
+    def _object(self, hint: Any, held: Holding) -> type[BaseModel]:
+        """Return the model of an object with some entries that it needs, and others with open names."""
+        _, others = get_args(hint)
+        needed = {name: self._type(entry) for name, entry in held.entries.items()}
+        namespace = {
+            "__module__": __name__,
+            "__annotations__": {**needed, "__pydantic_extra__": _FORMS[dict][str, self._type(others)]},
+            "model_config": ConfigDict(extra="allow"),
+        }
+        made: type[BaseModel] = new_class(
+            f"{held.name}{self._base.__name__}",
+            (self._base,),
+            exec_body=lambda space: space.update(namespace),
+        )
+        return made
 
 
 def _marked(hint: Any, mark: object) -> Any:

@@ -1,4 +1,4 @@
-"""TRAIN: outcomes of units on their way to whatever records them.
+"""TRAIN: entries of units on their way to whatever records them.
 
 Guarantees: they are sent in the order in which they ended, and none before the run itself; what cannot be
 sent waits, and is tried again with the next one. Whoever makes a delivery has journalled them first.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from setpoint.errors import SetpointError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from setpoint.client.results import RunOutcome, UnitEntry
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.train.plan import Plan
 
@@ -32,11 +33,11 @@ class Recorder(Protocol):
     def start(self, plan: Plan, snapshots: SnapshotSet) -> None:
         """Record that the run exists, its units, and the snapshot of each."""
 
-    def deliver(self, plan: Plan, entry: dict[str, Any]) -> None:
-        """Record one unit's outcome."""
+    def deliver(self, plan: Plan, entry: UnitEntry) -> None:
+        """Record one unit that ended."""
 
-    def finish(self, plan: Plan, outcome: dict[str, Any]) -> None:
-        """Record how the run ended: ``state``, ``read_keys``, and ``fallbacks``, units by key."""
+    def finish(self, plan: Plan, outcome: RunOutcome) -> None:
+        """Record how the run ended."""
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Delivery:
     recorder: Recorder
     plan: Plan
     snapshots: SnapshotSet
-    waiting: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[UnitEntry] = field(default_factory=list)
     started: bool = False
     #: On the monotonic clock: until then a recorder that was out of reach, or refused, is left alone.
     quiet_until: float = 0.0
@@ -62,7 +63,7 @@ class Delivery:
             return False
         return self._tried(self._send)
 
-    def finish(self, outcome: dict[str, Any]) -> bool:
+    def finish(self, outcome: RunOutcome) -> bool:
         """Deliver everything and how the run ended; False as ``send``."""
         return self.send(insist=True) and self._tried(lambda: self.recorder.finish(self.plan, outcome))
 

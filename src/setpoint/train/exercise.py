@@ -8,24 +8,18 @@ Refuses a day that is over, a key that no unit would read so, and the demo's bud
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from setpoint.client.run_plan import Exercise
 from setpoint.errors import ConflictError, InvalidContext, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from setpoint.client.results import Unit
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.train.recipe import Unit
 
 DEMO = ("profile", "demo")
-
-
-class Exercise(NamedTuple):
-    """Which key falls back, and the last day, in UTC, on which it may: ``2026-12-31``."""
-
-    key: str
-    until: str
 
 
 def declare_exercise(catalogues: Catalogues, key: str, until: str, context: Mapping[str, str]) -> Exercise:

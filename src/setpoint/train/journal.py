@@ -9,29 +9,27 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
+from setpoint.client.results import parse_unit_entry
 from setpoint.client.snapshot import private
 from setpoint.declare.foreign_text import read_json
-from setpoint.errors import CorruptSnapshot, StorageFull
-from setpoint.train.recipe import Unit
+from setpoint.errors import CorruptSnapshot, InvalidValue, StorageFull
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-def unit_of(entry: dict[str, Any]) -> Unit:
-    """Return the unit that a journal entry is about."""
-    return Unit(*entry["unit"])
+    from setpoint.client.results import UnitEntry
 
 
 class Journal:
-    """Append-only file of unit outcomes, one JSON object for each line."""
+    """Append-only file of the entries of units that ended, one JSON object for each line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> list[dict[str, Any]]:
+    def read(self) -> list[UnitEntry]:
         """Return the entries so far, cutting off a torn last line.
 
         Raises:
@@ -46,24 +44,22 @@ class Journal:
                 stream.truncate(len(whole))
         return [self._entry(number, line) for number, line in enumerate(whole.splitlines(), start=1)]
 
-    def _entry(self, number: int, line: bytes) -> dict[str, Any]:
+    def _entry(self, number: int, line: bytes) -> UnitEntry:
         try:
-            entry: dict[str, Any] = read_json(line)
-            unit_of(entry)
-        except (ValueError, TypeError, KeyError) as problem:
+            return parse_unit_entry(dict(read_json(line)))
+        except (InvalidValue, ValueError, TypeError, KeyError) as problem:
             raise CorruptSnapshot(
                 f"line {number} of {self.path} is no outcome of a unit: {problem}.",
                 hint="delete the line, then resume the sweep: its unit is trained again",
             ) from None
-        return entry
 
-    def append(self, entry: dict[str, Any]) -> None:
+    def append(self, entry: UnitEntry) -> None:
         """Write one entry and wait until it is on disk.
 
         Raises:
             StorageFull: the file system refuses; a torn line is cut off by the next ``read``.
         """
-        line = json.dumps(entry, allow_nan=False) + "\n"
+        line = json.dumps(asdict(entry), allow_nan=False) + "\n"
         try:
             with open(self.path, "ab", opener=private) as stream:
                 stream.write(line.encode())

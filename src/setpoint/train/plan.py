@@ -18,6 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.results import Unit
+from setpoint.client.run_plan import WEAKEST_FIRST, Exercise, PlannedCandles, RunPlan
 from setpoint.client.snapshot import write_atomically
 from setpoint.declare.foreign_text import read_json
 from setpoint.declare.loading import load_catalogues
@@ -25,7 +27,7 @@ from setpoint.errors import CorruptSnapshot, UnfitData, UsageError
 from setpoint.train.market.candles import Candles, load_candles
 from setpoint.train.market.findings import require_fit
 from setpoint.train.market.synthetic import synthetic_candles
-from setpoint.train.recipe import Place, Recipe, Unit
+from setpoint.train.recipe import Place, Recipe
 from setpoint.train.unit import prepare
 from setpoint.train.unit_values import context_of, places_of, require_plan_wide, unit_dimensions
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.client.hyperparams_set import HyperparamsSet
+    from setpoint.client.run_plan import Source
     from setpoint.client.snapshot import Snapshot
 
 PLAN_FILE, SNAPSHOTS_FILE, JOURNAL_FILE = "plan.json", "snapshots.json", "results.jsonl"
@@ -43,41 +46,14 @@ _PACKAGES = ("setpoint", "xgboost-cpu", "lightgbm", "catboost", "optuna", "numpy
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One run, as decided before its first fit."""
-
-    run: str
-    started_at: str
-    #: Of the base: the snapshot that planning itself reads.
-    snapshot_hash: str
-    #: Of the snapshot set, which holds each unit's own snapshot.
-    set_hash: str
-    #: The fields of a unit that are scope dimensions: with the base's context they name its snapshot.
-    dimensions: list[str]
-    units: tuple[Unit, ...]
-    #: Folder of candles; empty for the synthetic market.
-    market_folder: str
-    #: For each symbol: hash, source (real, proxy or synthetic), symbol_used, bars.
-    data: dict[str, dict[str, Any]]
-    universe: str
-    #: The numbers of the canary verdict, fixed before anything is known.
-    rule: dict[str, Any]
-    #: The keys that planning read; units add their own.
-    read_keys: list[str]
-    seed: int
-    threads: int
-    processes: int
-    versions: dict[str, str]
-    git_commit: str
-    host: str
-    #: The key whose fallback the units exercise, and the last day on which they may; see ``train.exercise``.
-    exercise: dict[str, str] | None = None
+class Plan(RunPlan):
+    """The plan of a run, with what the harness does by it."""
 
     @property
-    def data_label(self) -> str:
+    def data_label(self) -> Source:
         """The weakest source among the symbols: synthetic, then proxy, then real."""
-        sources = {entry["source"] for entry in self.data.values()}
-        return next(label for label in ("synthetic", "proxy", "real") if label in sources)
+        sources = {candles.source for candles in self.data.values()}
+        return next(label for label in WEAKEST_FIRST if label in sources)
 
     def write(self, folder: Path) -> None:
         """Write the plan into the run's folder, whole or not at all."""
@@ -94,7 +70,7 @@ class Plan:
             UnfitData: the data changed since the plan was made.
         """
         candles = read_market(symbol, recipe, self.market_folder)
-        planned = self.data[symbol]["hash"]
+        planned = self.data[symbol].hash
         if candles.data_hash != planned:
             raise UnfitData(
                 f"the candles of {symbol} changed since run {self.run} was planned "
@@ -120,13 +96,22 @@ def read_plan(folder: Path) -> Plan:
         CorruptSnapshot: the file is missing or torn.
     """
     try:
-        data = read_json((folder / PLAN_FILE).read_text(encoding="utf-8"))
-        data["units"] = tuple(Unit(*unit) for unit in data["units"])
-        return Plan(**data)
+        data = dict(read_json((folder / PLAN_FILE).read_text(encoding="utf-8")))
+        return Plan(**data | _parsed(data))
     except (OSError, ValueError, TypeError, KeyError) as problem:
         raise CorruptSnapshot(
             f"the plan of the run in {folder} cannot be read: {problem}.", hint="start a new sweep"
         ) from None
+
+
+def _parsed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a plan that JSON does not hold as they are."""
+    exercise = data.get("exercise")
+    return {
+        "units": tuple(Unit(*unit) for unit in data["units"]),
+        "data": {symbol: PlannedCandles(**candles) for symbol, candles in data["data"].items()},
+        "exercise": exercise and Exercise(**exercise),
+    }
 
 
 def make_plan(
@@ -230,15 +215,15 @@ def _require_folds(own: Mapping[Place, Hyperparams], candles: Mapping[str, Candl
         prepare(min((candles[symbol] for symbol in symbols), key=len), Recipe(_rehearsal(hp)))
 
 
-def _checked(candles: Candles, max_still_share: float) -> dict[str, Any]:
+def _checked(candles: Candles, max_still_share: float) -> PlannedCandles:
     findings = require_fit(candles, max_still_share=max_still_share)
-    return {
-        "hash": candles.data_hash,
-        "source": candles.source,
-        "symbol_used": candles.symbol_used,
-        "bars": len(candles),
-        "findings": [str(finding) for finding in findings],
-    }
+    return PlannedCandles(
+        hash=candles.data_hash,
+        source=candles.source,
+        symbol_used=candles.symbol_used,
+        bars=len(candles),
+        findings=[str(finding) for finding in findings],
+    )
 
 
 def _processes(asked: int | None, threads: int) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.client.results import Unit
 from setpoint.train.features import FeatureSettings
 from setpoint.train.labels import variant_name
 from setpoint.train.tuning import TuningSettings
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
     from setpoint.client.hyperparams import Hyperparams
 
 _SEED_BITS = 31
-
-
-class Unit(NamedTuple):
-    """The smallest piece of a sweep that is trained, recorded and resumed; its fields are its name."""
-
-    symbol: str
-    model: str
-    timeframe: str
-    variant: str
-    fold: int
-
-    def __str__(self) -> str:
-        return f"{self.symbol} {self.model} {self.timeframe} {self.variant} fold {self.fold}"
 
 
 class Place(NamedTuple):

@@ -16,10 +16,10 @@ from setpoint.client.spool import deliver_spool
 from setpoint.train.run_folder import run_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from setpoint.client.plane.connection import Plane
+    from setpoint.client.results import RunOutcome, UnitEntry
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.train.plan import Plan
 
@@ -39,15 +39,15 @@ class PlaneRecorder:
         body = {"plan": asdict(plan), "snapshots": json.loads(snapshots.to_json())}
         self._plane.request("PUT", _address(plan), body)
 
-    def deliver(self, plan: Plan, entry: Mapping[str, Any]) -> None:
+    def deliver(self, plan: Plan, entry: UnitEntry) -> None:
         """Report one unit, and the events that were written so far."""
-        self._plane.request("POST", f"{_address(plan)}/units", {"entry": dict(entry)})
+        self._plane.request("POST", f"{_address(plan)}/units", {"entry": asdict(entry)})
         self._deliver_events(plan)
 
-    def finish(self, plan: Plan, outcome: Mapping[str, Any]) -> None:
+    def finish(self, plan: Plan, outcome: RunOutcome) -> None:
         """Report the events that are left, then how the run ended."""
         self._deliver_events(plan)
-        self._plane.request("PUT", f"{_address(plan)}/outcome", dict(outcome))
+        self._plane.request("PUT", f"{_address(plan)}/outcome", asdict(outcome))
 
     def _deliver_events(self, plan: Plan) -> None:
         deliver_events(self._plane, run_folder(self._home, plan.run))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.client.results import Metrics
 from setpoint.train.calibration import fit_calibration
 from setpoint.train.metrics import best_threshold, classification_metrics
 from setpoint.train.trades import simulate
@@ -57,5 +58,5 @@ def unit_metrics(recipe: Recipe, judge: Judged, test: Judged, labels: Labels) ->
         "f1_buy_test": test_metrics["f1_buy"],
         "always_buy_f1_val": val_metrics["always_buy_f1"],
         "always_buy_f1_test": test_metrics["always_buy_f1"],
-        "metrics": {"val": val_metrics, "test": test_metrics, "trades": trades},
+        "metrics": Metrics(val_metrics, test_metrics, trades),
     }

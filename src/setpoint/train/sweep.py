@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from setpoint.client.results import UnitResult, parse_unit_result
+from setpoint.client.results import RunOutcome
 from setpoint.client.snapshot import write_atomically
 from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.errors import UnknownRun
 from setpoint.train.delivery import Delivery
 from setpoint.train.engines.pool import train_in_pool
-from setpoint.train.exercise import Exercise, require_in_force
+from setpoint.train.exercise import require_in_force
 from setpoint.train.home_lock import hold_home
-from setpoint.train.journal import Journal, unit_of
+from setpoint.train.journal import Journal
 from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOTS_FILE, Plan, read_plan
 from setpoint.train.run_folder import run_folder
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
+    from setpoint.client.results import EndState, UnitEntry, UnitResult
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.errors import SetpointError
     from setpoint.train.delivery import Recorder
@@ -39,7 +40,7 @@ class Progress:
     """How far a sweep is; handed to the caller at the start and after each unit."""
 
     total: int
-    entries: list[dict[str, Any]]
+    entries: list[UnitEntry]
     #: Units that this process trained, for the rate: the others were done before a resume.
     trained_here: int = 0
     undelivered: int = 0
@@ -54,14 +55,14 @@ class Progress:
         return len(self.entries)
 
     @property
-    def failed(self) -> list[dict[str, Any]]:
+    def failed(self) -> list[UnitEntry]:
         """Entries of units that could not be trained."""
-        return [entry for entry in self.entries if "failure" in entry]
+        return [entry for entry in self.entries if entry.failure]
 
     @property
     def results(self) -> list[UnitResult]:
         """The results so far."""
-        return [parse_unit_result(entry["result"]) for entry in self.entries if "result" in entry]
+        return [entry.result for entry in self.entries if entry.result]
 
 
 def begin(plan: Plan, snapshots: SnapshotSet, home: Path) -> Path:
@@ -112,10 +113,10 @@ def sweep(
         if progress.done < progress.total:
             plan.require_candles(snapshots.base, catalogues)
         on_progress(progress)
-        state = "interrupted"
+        state: EndState = "interrupted"
         try:
-            with closing(_train_missing(plan, folder, catalogues, progress)) as outcomes:
-                for entry in outcomes:
+            with closing(_train_missing(plan, folder, catalogues, progress)) as ended:
+                for entry in ended:
                     journal.append(entry)
                     progress.entries.append(entry)
                     progress.trained_here += 1
@@ -129,26 +130,26 @@ def sweep(
         return progress
 
 
-def _end(delivery: Delivery, state: str, progress: Progress) -> None:
+def _end(delivery: Delivery, state: EndState, progress: Progress) -> None:
     progress.recorded = delivery.finish(outcome_of(delivery.plan, state, progress.entries))
     progress.undelivered = len(delivery.waiting)
     progress.refusal = delivery.refusal
 
 
-def outcome_of(plan: Plan, state: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+def outcome_of(plan: Plan, state: EndState, entries: list[UnitEntry]) -> RunOutcome:
     """Return how a run ended, which keys were read, and in how many units each key fell back."""
-    read = set(plan.read_keys).union(*(entry["read_keys"] for entry in entries))
-    fallbacks = Counter(key for entry in entries for key in entry["fallbacks"])
-    return {"state": state, "read_keys": sorted(read), "fallbacks": dict(fallbacks)}
+    read = set(plan.read_keys).union(*(entry.read_keys for entry in entries))
+    fallbacks = Counter(key for entry in entries for key in entry.fallbacks)
+    return RunOutcome(state, sorted(read), dict(fallbacks))
 
 
 def _train_missing(
     plan: Plan, folder: Path, catalogues: str, progress: Progress
-) -> Generator[dict[str, Any], None, None]:
-    done = {unit_of(entry) for entry in progress.entries}
+) -> Generator[UnitEntry, None, None]:
+    done = {entry.unit for entry in progress.entries}
     missing = [unit for unit in plan.units if unit not in done]
     if not missing:
         return
     if plan.exercise:
-        require_in_force(Exercise(**plan.exercise))
+        require_in_force(plan.exercise)
     yield from train_in_pool(plan, folder, catalogues, missing)

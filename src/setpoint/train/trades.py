@@ -21,7 +21,7 @@ def simulate(
     outcome: NDArray[np.float64],
     label_end: NDArray[np.int64],
     cost_bps: float,
-) -> dict[str, float | int | None]:
+) -> dict[str, float | None]:
     """Trade the signals of ``rows`` and return n_trades, return, sortino, win_rate and expectancy.
 
     A trade enters at the close of its bar and ends on bar ``label_end``; the close of that bar may open

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from setpoint.client.results import Finding, TrialResult, UnitResult
+from setpoint.client.results import Finding, TrialResult, Unit, UnitResult
 from setpoint.errors import UnfitData
 from setpoint.train.attestation import attest, attest_rounds
 from setpoint.train.boosters import booster
@@ -27,7 +27,7 @@ from setpoint.train.boosters.shape import UnitData
 from setpoint.train.features import Features, build_features, feature_hash
 from setpoint.train.folds import Fold, hold_out, walk_forward
 from setpoint.train.labels import Labels, buy_labels, horizon_bars
-from setpoint.train.recipe import Recipe, Unit, unit_seed
+from setpoint.train.recipe import Recipe, unit_seed
 from setpoint.train.scores import Judged, trial_metrics, unit_metrics
 from setpoint.train.tuning import TrialOutcome, Tuned, tune
 from setpoint.train.unit_events import UnitEvents

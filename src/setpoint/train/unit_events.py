@@ -15,11 +15,10 @@ from setpoint.observe.training_metrics import RESULT_METRICS, TRIAL_METRICS, at_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from setpoint.client.results import Finding, UnitResult
+    from setpoint.client.results import Finding, Unit, UnitResult
     from setpoint.declare.parameters import Scalar
     from setpoint.observe.events import EventLog
     from setpoint.train.boosters.shape import Fitted
-    from setpoint.train.recipe import Unit
 
 #: One fixed name for what two libraries call differently, so that one alert covers all.
 _NEUTRAL_NAMES = {"depth": "max_depth"}

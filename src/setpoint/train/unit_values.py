@@ -22,10 +22,10 @@ from setpoint.train.recipe import Place, Recipe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from setpoint.client.results import Unit
     from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.train.recipe import Unit
 
 #: How often documents may change the units while they are being pinned.
 _ATTEMPTS = 3

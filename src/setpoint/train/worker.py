@@ -7,20 +7,21 @@ catalogues.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from setpoint.client.fallbacks import Reader
 from setpoint.client.hyperparams import Hyperparams
+from setpoint.client.results import Unit, UnitEntry, UnitFailure
 from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.client.spool import EVENTS_FILE
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError
 from setpoint.observe.events import EventLog, unit_name
 from setpoint.train.plan import SNAPSHOTS_FILE, Plan, read_plan
-from setpoint.train.recipe import Recipe, Unit
+from setpoint.train.recipe import Recipe
 from setpoint.train.unit import Market, UnitTraining, prepare
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class _Worker:
     def hyperparams(self, snapshot: Snapshot, unit: Unit | None = None) -> Hyperparams:
         reader = Reader(self.plan.run, unit_name(*unit)) if unit else None
         hp = Hyperparams(snapshot, self.catalogues, self.events, reader)
-        if unit and self.plan.exercise and _reads(unit, self.catalogues, self.plan.exercise["key"]):
-            hp.exercise_fallback(self.plan.exercise["key"])
+        if unit and self.plan.exercise and _reads(unit, self.catalogues, self.plan.exercise.key):
+            hp.exercise_fallback(self.plan.exercise.key)
         return hp
 
     def snapshot_of(self, unit: Unit) -> Snapshot:
@@ -96,7 +97,7 @@ def _market(candles: Candles, snapshot: _ByHash) -> tuple[Market, frozenset[str]
     return prepare(candles, Recipe(hp)), hp.keys_read
 
 
-def train_unit(unit: Unit) -> dict[str, Any]:
+def train_unit(unit: Unit) -> UnitEntry:
     """Train one unit; an error becomes the entry's failure, because other units may still succeed.
 
     Candles that are gone or changed are no failure of the unit: they stop the run, resumable.
@@ -104,19 +105,18 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     worker = _current()
     snapshot = worker.snapshot_of(unit)
     hp = worker.hyperparams(snapshot, unit)
-    entry: dict[str, Any] = {"unit": list(unit)}
     prepared: frozenset[str] = frozenset()
+    result, failure = None, None
     candles = _candles(unit.symbol)
     try:
         market, prepared = _market(candles, _ByHash(snapshot))
-        training = UnitTraining(unit, hp, market, worker.plan.run, worker.events)
-        entry["result"] = asdict(training.train())
+        result = UnitTraining(unit, hp, market, worker.plan.run, worker.events).train()
     except SetpointError as problem:
-        entry["failure"] = {"code": problem.code, "message": problem.message}
+        failure = UnitFailure(problem.code, problem.message)
     except Exception as problem:  # noqa: BLE001 - a defect in one unit must not cost the others their time
-        entry["failure"] = {"code": SetpointError.code, "message": f"{type(problem).__name__}: {problem}"}
+        failure = UnitFailure(SetpointError.code, f"{type(problem).__name__}: {problem}")
     hp.sum_up_fallbacks()
-    return {**entry, "read_keys": sorted(hp.keys_read | prepared), "fallbacks": hp.fallbacks}
+    return UnitEntry(unit, sorted(hp.keys_read | prepared), hp.fallbacks, result, failure)
 
 
 def _current() -> _Worker:

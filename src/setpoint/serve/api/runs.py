@@ -13,24 +13,23 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from starlette.responses import Response
 
+from setpoint.client.results import RunOutcome, parse_unit_entry
 from setpoint.client.snapshot_set import SnapshotSet, parse_snapshot_set
 from setpoint.errors import InvalidValue
-from setpoint.govern.comparison import verdict_document, view_run
+from setpoint.govern.comparison import RunVerdict, run_verdict, view_run
 from setpoint.record import result_rows, run_rows
 from setpoint.record.coverage import Coverage, audit_console_coverage
 from setpoint.record.run_rows import LATEST, read_run, read_units
 from setpoint.record.runs import record_outcome, record_start, record_unit
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.api.run_bodies import (
-    EntryBody,
     OutcomeBody,
-    PlanBody,
+    ReportedShape,
     SnapshotSetBody,
     StartBody,
     UnitBody,
     as_recorded,
 )
-from setpoint.serve.api.run_shapes import ReportedShape, VerdictShape
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, as_json, page, page_of, place_of, write
 from setpoint.serve.routes import LONGEST_NAME, After, Filter, Limit, PlaneOf, answers, router_of
@@ -58,11 +57,12 @@ RunName = Annotated[str, Path(max_length=LONGEST_NAME, description="A run's id, 
 )
 def start_run(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: StartBody) -> Response:
     """Record the plan and the snapshots it pins, before the first unit; the caller is who started it."""
-    _require_named(run, body.plan)
+    plan = as_recorded(body.plan)
+    _require_named(run, plan["run"])
     snapshots = _snapshots(body.snapshots, run)
 
     def work(transaction: Any) -> Answer:
-        record_start(transaction, as_recorded(body.plan), snapshots, caller.account)
+        record_start(transaction, plan, snapshots, caller.account)
         return Answer({"run": run})
 
     return write(plane, caller, once, work)
@@ -76,7 +76,7 @@ def start_run(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: Sta
 )
 def record_run_unit(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: UnitBody) -> Response:
     """Record its result with its trials, or its failure; a unit that is recorded stays as it is."""
-    entry = _entry(body.entry)
+    entry = parse_unit_entry(as_recorded(body.entry))
 
     def work(transaction: Any) -> Answer:
         record_unit(transaction, plane.catalogues, run, entry)
@@ -95,7 +95,7 @@ def end_run(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: Outco
     """Record its state, the keys it read and the fallbacks it used; a run may end again, after going on."""
 
     def work(transaction: Any) -> Answer:
-        record_outcome(transaction, run, as_recorded(body))
+        record_outcome(transaction, run, RunOutcome(**as_recorded(body)))
         return Answer({"run": run})
 
     return write(plane, caller, once, work)
@@ -193,12 +193,12 @@ def list_failures(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After 
 @router.get(
     "/runs/{run}/verdict",
     summary="The canary verdict on a run",
-    responses=answers(VerdictShape, 404),
+    responses=answers(RunVerdict, 404),
     **access(*ANYONE),
 )
 def get_verdict(plane: PlaneOf, run: RunName) -> Response:
     """Judge it by the rule it recorded: rollback first, then insufficient data, hold, pass."""
-    return Answer(verdict_document(view_run(plane.database, run))).response()
+    return Answer(run_verdict(view_run(plane.database, run))).response()
 
 
 @router.get(
@@ -221,9 +221,9 @@ def _instant(microseconds: int) -> datetime:
         raise InvalidValue("the cursor is none of ours.", hint="send `next` unchanged") from None
 
 
-def _require_named(run: str, plan: PlanBody) -> None:
-    if plan.run != run or run == LATEST:
-        raise InvalidValue(f"the plan is of run {plan.run[:100]!r}, the address of {run!r}.")
+def _require_named(run: str, planned: str) -> None:
+    if planned != run or run == LATEST:
+        raise InvalidValue(f"the plan is of run {planned[:100]!r}, the address of {run!r}.")
 
 
 def _snapshots(body: SnapshotSetBody, run: str) -> SnapshotSet:
@@ -231,9 +231,3 @@ def _snapshots(body: SnapshotSetBody, run: str) -> SnapshotSet:
     if not all(snapshot.document for snapshot in found.snapshots):
         raise InvalidValue("a snapshot holds no value.", hint="pin them with `setpoint sweep`")
     return found
-
-
-def _entry(body: EntryBody) -> dict[str, Any]:
-    if (body.result is None) == (body.failure is None):
-        raise InvalidValue("an entry holds a result or a failure, one of them.")
-    return {name: value for name, value in as_recorded(body).items() if value is not None}

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from setpoint.errors import TrainingError
 from setpoint.train.worker import start_worker, train_unit
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from setpoint.client.results import Unit, UnitEntry
     from setpoint.train.plan import Plan
-    from setpoint.train.recipe import Unit
 
 _PR_SET_PDEATHSIG = 1
 #: How long a worker that was told to end may take.
@@ -34,8 +34,8 @@ _PARTING_S = 5.0
 
 def train_in_pool(
     plan: Plan, folder: Path, catalogues: str, units: Sequence[Unit]
-) -> Generator[dict[str, Any], None, None]:
-    """Train units on this machine; yields each one's outcome as it ends.
+) -> Generator[UnitEntry, None, None]:
+    """Train units on this machine; yields each one's journal entry as it ends.
 
     Raises:
         TrainingError: a worker process died; its unit is lost, those that ended before are not.
@@ -60,9 +60,9 @@ def train_in_pool(
         _stop(pool)
 
 
-def _completed(pool: ProcessPoolExecutor, units: Sequence[Unit]) -> Iterator[dict[str, Any]]:
+def _completed(pool: ProcessPoolExecutor, units: Sequence[Unit]) -> Iterator[UnitEntry]:
     with _ctrl_c_held_back():
-        pending: set[Future[dict[str, Any]]] = {pool.submit(train_unit, unit) for unit in units}
+        pending: set[Future[UnitEntry]] = {pool.submit(train_unit, unit) for unit in units}
     while pending:
         ended, pending = wait(pending, return_when=FIRST_COMPLETED)
         for future in ended:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from setpoint.client.run_plan import Source
+
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
 _HASH_FORMAT = b"setpoint-candles-1\n"
 _SYMBOL = re.compile(r"[A-Z0-9]{2,24}")
@@ -39,7 +41,7 @@ class Candles:
     symbol_used: str
     timeframe: str
     #: ``"real"``, ``"proxy"`` or ``"synthetic"``; printed wherever a result is.
-    source: str
+    source: Source
     #: Candle open, int64 milliseconds since 1970 UTC.
     open_time: NDArray[np.int64]
     open: NDArray[np.float64]
@@ -117,7 +119,7 @@ def load_candles(folder: str | Path, symbol: str, timeframe: str, last_bars: int
     for used, path in wanted:
         if path.is_file():
             columns = {name: values[-newest:] for name, values in read_table(path).items()}
-            source = "real" if used == symbol else "proxy"
+            source: Source = "real" if used == symbol else "proxy"
             return _candles(columns, symbol=symbol, symbol_used=used, timeframe=timeframe, source=source)
     raise MissingData(
         f"no candles of {symbol} {timeframe} in {folder}: looked for {', '.join(p.name for _, p in wanted)}.",

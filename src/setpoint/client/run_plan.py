@@ -1,0 +1,68 @@
+"""CLIENT: the plan of a run as it is reported: the contract of its ``plan.json``, over HTTP and in SQL.
+
+Guarantees: each field is decided before the first fit. The harness makes a plan, the plane's model is made
+of these dataclasses. Standard library only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from setpoint.client.results import Count, Hash, Name, ReadKeys, Sized, Spelled, Text, Unit, Wide, Within
+
+UnitDimension = Annotated[str, Spelled("^(symbol|model|timeframe|fold)$")]
+Source = Literal["real", "proxy", "synthetic"]
+#: A run is labelled by the weakest source among its symbols.
+WEAKEST_FIRST: tuple[Source, ...] = ("synthetic", "proxy", "real")
+
+
+@dataclass(frozen=True)
+class PlannedCandles:
+    """The market data of one symbol."""
+
+    hash: Name
+    source: Source
+    symbol_used: Name
+    bars: Count
+    findings: Annotated[list[Text], Sized(most=1000)]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """The key whose fallback a run exercises, and the last day, in UTC, on which it may: ``2026-12-31``."""
+
+    key: Name
+    until: Annotated[str, Spelled(r"^\d{4}-\d{2}-\d{2}$")]
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One run, as decided before its first fit."""
+
+    run: str
+    started_at: Name
+    #: Of the base: the snapshot that planning itself reads.
+    snapshot_hash: Hash
+    #: Of the snapshot set, which holds each unit's own snapshot.
+    set_hash: Hash
+    #: The fields of a unit that are scope dimensions: with the base's context they name its snapshot.
+    dimensions: Annotated[list[UnitDimension], Sized(most=4)]
+    units: Annotated[tuple[Unit, ...], Sized(1, 20_000)]
+    #: Folder of candles; empty for the synthetic market.
+    market_folder: Text
+    #: By symbol.
+    data: Annotated[dict[Name, PlannedCandles], Sized(1, 1000)]
+    universe: Name
+    #: The numbers of the canary verdict, fixed before anything is known; see ``govern.verdict.Rule``.
+    rule: dict[str, Any]
+    #: The keys that planning read; units add their own.
+    read_keys: ReadKeys
+    seed: Wide
+    threads: Annotated[Count, Within(low=1)]
+    processes: Annotated[Count, Within(low=1)]
+    versions: Annotated[dict[Name, Name], Sized(most=200)]
+    git_commit: Name
+    host: Annotated[str, Sized(most=200)]
+    #: See ``train.exercise``.
+    exercise: Exercise | None = None
