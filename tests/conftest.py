@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ from setpoint.store.schema import migrate
 from setpoint.store.server import embedded
 from setpoint.store.server.supervisor import OWNER
 from support.market_server import Archive, serving
+from support.memory_folder import memory_folder
 from support.planes import clients, serving_plane
 from support.secret_scan import SCAN
 from support.skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401 - hooks
@@ -72,7 +74,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("untimed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TestServer:
     """The session's server; its databases are thrown away."""
 
@@ -89,9 +91,16 @@ class TestServer:
 
     def administer(self, statement: str) -> None:
         """Run a statement that needs no transaction, as the owner."""
+        self._owner.execute(statement)
+
+    @cached_property
+    def _owner(self) -> psycopg.Connection:
+        """One session for all statements: every test makes a database and drops it."""
         conninfo = embedded_conninfo(self.listening, login=OWNER, database="postgres")
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            connection.execute(statement)
+        return psycopg.connect(conninfo, autocommit=True)
+
+    def close(self) -> None:
+        self._owner.close()
 
 
 def pytest_configure() -> None:
@@ -131,17 +140,19 @@ def nothing_leaks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
-    """A running server with a migrated template database; its disk is not waited for."""
+    """A running server with a migrated template database; it lies in memory, and no disk is waited for."""
     programs = getattr(request, "param", "")
     if programs and not Path(programs, "postgres").exists():
         pytest.skip(f"PostgreSQL 15 is not installed in {programs}")
-    settings = Settings(home=tmp_path_factory.mktemp("home"), postgres_bin=programs, linger_s=2.0)
-    with embedded.attach(settings, options=("fsync=off", "full_page_writes=off")) as attachment:
-        running = TestServer(settings, attachment.listening)
-        running.administer(f"CREATE DATABASE {TEMPLATE}")
-        migrate(running.url(TEMPLATE, owner=True))
-        yield running
-    embedded.stop(settings, force=True)
+    with memory_folder(tmp_path_factory.mktemp("home")) as home:
+        settings = Settings(home=home, postgres_bin=programs, linger_s=2.0)
+        with embedded.attach(settings, options=("fsync=off", "full_page_writes=off")) as attachment:
+            running = TestServer(settings, attachment.listening)
+            running.administer(f"CREATE DATABASE {TEMPLATE}")
+            migrate(running.url(TEMPLATE, owner=True))
+            yield running
+            running.close()
+        embedded.stop(settings, force=True)
 
 
 _numbers = count(1)

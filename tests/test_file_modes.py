@@ -74,6 +74,7 @@ def test_a_backup_is_its_owner_s_alone(settings, tmp_path, monkeypatch):
         os.umask(before)
 
 
+@pytest.mark.whole_machine  # it shares the sweep of the tests of sweeps
 def test_a_home_in_which_a_run_was_made_is_its_owner_s_alone(home, swept):
     """Snapshots, plans, journals, spools, locks and the server's folder: nobody else reads one."""
     files = [path for path in home.settings.home.rglob("*") if path.is_file() and "data" not in path.parts]

@@ -16,6 +16,8 @@ from support.skips import MAY_SKIP, is_declared
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 CONFTEST = "from support.skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish\n"
+#: What these runs need; each installed plugin takes longer to import than such a run.
+PLUGINS = ("-p", "xdist.plugin", "-p", "no:cacheprovider")
 DECLARED = "this machine has so many cores"
 _LITERAL = re.compile(r"""(?:skip\(|reason=|importorskip\()\s*f?(["'])(?P<reason>.*?)\1""")
 
@@ -35,8 +37,8 @@ def test_an_undeclared_skip_fails_a_run_where_ci_is_set(tmp_path, program, ci, w
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_one.py").write_text(f"import pytest\ndef test_passes(): pass\n{program}\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", workers, "-p", "no:cacheprovider", str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(TESTS), "CI": ci},
+        [sys.executable, "-m", "pytest", "-q", *PLUGINS, "-n", workers, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(TESTS), "CI": ci, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -25,6 +25,10 @@ HOSTS = (
     "textwrap.py", "trace.py", "turtle.py", "unittest/mock.py", "urllib/request.py",
     "xml/dom/minidom.py", "zipfile.py",
 )  # fmt: skip
+#: Into these it is planted: what follows after a thousand lines tells nothing more, and takes the time.
+SHORT = tuple(
+    host for host in HOSTS if (STANDARD_LIBRARY / host).read_text(encoding="utf-8").count("\n") < 1100
+)
 SEED = 20261123
 PYTHON = [
     case
@@ -71,7 +75,7 @@ def expected(case, before):
 def test_the_gate_finds_exactly_what_was_planted(reader, case):
     """In three real modules, at a statement that chance chooses, each form is found, and nothing else is."""
     rng = random.Random(f"{SEED} {case.form}")  # noqa: S311  # chance, repeatable
-    for name in rng.sample(HOSTS, 3):
+    for name in rng.sample(SHORT, 3):
         text, before = planted((STANDARD_LIBRARY / name).read_text(encoding="utf-8"), case.text, rng)
         lines = [finding.line for finding in reader.python(text, name)]
 
@@ -82,5 +86,6 @@ def test_the_gate_finds_exactly_what_was_planted(reader, case):
 
 def test_the_hosts_hold_nothing(reader):
     """Untouched, none of the real modules has a finding."""
+    assert len(SHORT) > 15
     for name in HOSTS:
         assert reader.python((STANDARD_LIBRARY / name).read_text(encoding="utf-8"), name) == []

@@ -22,6 +22,7 @@ def exercised(home):
     return done.json["run"]
 
 
+@pytest.mark.whole_machine
 def test_an_exercise_is_counted_by_units_and_changes_no_model(home, swept, exercised):
     """Each of the ten XGBoost units fell back over one key, and trained what it trains without."""
     shown = home.run("show", exercised, "--json").json
@@ -38,6 +39,7 @@ def test_an_exercise_is_counted_by_units_and_changes_no_model(home, swept, exerc
     assert [row["model_hash"] for row in shown["results"]] == [row["model_hash"] for row in plain["results"]]
 
 
+@pytest.mark.whole_machine
 def test_an_exercise_is_said_as_one(home, exercised):
     """Ten lines with the reason `exercise` and ten ids, and ten summaries."""
     lines = (home.folder(exercised) / "events.log").read_text().splitlines()
@@ -49,6 +51,7 @@ def test_an_exercise_is_said_as_one(home, exercised):
     assert len({line.partition("event_id=")[2].partition(" ")[0] for line in applied}) == 10
 
 
+@pytest.mark.whole_machine
 def test_an_exercise_is_no_canary(home, exercised):
     """Whatever it scored, its verdict is that it is no evidence."""
     judged = home.run("verdict", exercised, "--json").json
