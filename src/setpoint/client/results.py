@@ -123,14 +123,20 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Result:
-    """The columns of a ``finetune_results`` row that training fills."""
+class UnitFacts:
+    """Which unit of its run a record is about."""
 
     symbol: Name
     model: Name
     timeframe: Name
     variant: Name
     fold: Count
+
+
+@dataclass(frozen=True)
+class Result(UnitFacts):
+    """The columns of a ``finetune_results`` row that training fills."""
+
     #: The number of the trial whose model this is.
     trial_id: Count
     snapshot_hash: Hash

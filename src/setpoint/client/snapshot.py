@@ -136,14 +136,23 @@ def read_snapshot(path: Path | str, expected_hash: str = "") -> Snapshot:
         HashMismatch: the text does not have the hash in the file, or not the expected one.
     """
     snapshot = parse_snapshot(read_file(path), str(path))
-    if expected_hash and snapshot.hash != expected_hash:
-        raise HashMismatch(
-            f"snapshot {path} is {snapshot.hash[:12]}, expected {expected_hash[:12]}.",
-            hint="the file was replaced after it was pinned; start the run again",
-            found=snapshot.hash,
-            expected=expected_hash,
-        )
+    require_hash(f"snapshot {path}", snapshot.hash, expected_hash)
     return snapshot
+
+
+def require_hash(named: str, found: str, expected: str) -> None:
+    """Hold that a pinned file has the hash that somebody else named; an empty one means any.
+
+    Raises:
+        HashMismatch: it has another one.
+    """
+    if expected and found != expected:
+        raise HashMismatch(
+            f"{named} is {found[:12]}, expected {expected[:12]}.",
+            hint="the file was replaced after it was pinned; start the run again",
+            found=found,
+            expected=expected,
+        )
 
 
 def parse_snapshot(content: str, origin: str) -> Snapshot:

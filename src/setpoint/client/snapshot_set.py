@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from setpoint.client.snapshot import Snapshot, layers_as_json, layers_of, read_file, texts_of
+from setpoint.client.snapshot import Snapshot, layers_as_json, layers_of, read_file, require_hash, texts_of
 from setpoint.declare.document import text_hash
 from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot, HashMismatch, InvalidContext
@@ -165,15 +165,9 @@ def read_snapshot_set(path: Path | str, expected_hash: str = "") -> SnapshotSet:
         CorruptSnapshot: missing, unreadable, torn, or of another format.
         HashMismatch: a text does not have its hash, the set not the one in the file, or not the expected one.
     """
-    found = parse_snapshot_set(read_file(path), str(path))
-    if expected_hash and found.hash != expected_hash:
-        raise HashMismatch(
-            f"snapshot set {path} is {found.hash[:12]}, expected {expected_hash[:12]}.",
-            hint="the file was replaced after it was pinned; start the run again",
-            found=found.hash,
-            expected=expected_hash,
-        )
-    return found
+    snapshots = parse_snapshot_set(read_file(path), str(path))
+    require_hash(f"snapshot set {path}", snapshots.hash, expected_hash)
+    return snapshots
 
 
 def parse_snapshot_set(content: str, origin: str) -> SnapshotSet:

@@ -102,8 +102,8 @@ class ProcessPinned(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(Event):
-    """What the training events share: which fit this is and which values it was given."""
+class FitEvent(Event):
+    """What the events of one fit share: which fit it is."""
 
     run: str
     model: str
@@ -112,6 +112,12 @@ class Training(Event):
     variant: str
     fold: int
     trial: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(FitEvent):
+    """What the training events share: the values that a fit was given."""
+
     snapshot: str
     #: In library-neutral names; CatBoost's ``depth`` appears as ``max_depth``.
     hyperparameters: Mapping[str, Scalar] = field(default_factory=dict)
@@ -157,19 +163,12 @@ class TrainingComplete(Training):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EffectiveParamMismatch(Event):
+class EffectiveParamMismatch(FitEvent):
     """The fitted model does not hold what was asked, or a value had no effect."""
 
     name = "effective_param_mismatch"
     level = "warn"
 
-    run: str
-    model: str
-    timeframe: str
-    symbol: str
-    variant: str
-    fold: int
-    trial: int
     param: str
     asked: Scalar
     effective: Scalar

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - models of the plane are made of these annotations
 from typing import TYPE_CHECKING, Any
 
-from setpoint.client.results import Finding, Metrics, Result, TrialResult
+from setpoint.client.results import Finding, Metrics, Result, TrialResult, UnitFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,28 +28,18 @@ class RecordedResult(Result):
 
 
 @dataclass(frozen=True)
-class RecordedTrial(TrialResult):
+class RecordedTrial(TrialResult, UnitFacts):
     """A row of ``finetune_trials``: a trial with its unit, and the invariants that its suggestion broke."""
 
     run_id: str
-    symbol: str
-    model: str
-    timeframe: str
-    variant: str
-    fold: int
     violations: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class RecordedFailure:
+class RecordedFailure(UnitFacts):
     """A row of ``finetune_failures``: a unit that could not be trained, with the code of the error."""
 
     run_id: str
-    symbol: str
-    model: str
-    timeframe: str
-    variant: str
-    fold: int
     code: str
     message: str
     created_at: datetime

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - models of the plane are made of these annotations
 from typing import TYPE_CHECKING, Any, Literal
 
+from setpoint.client.results import UnitFacts
 from setpoint.errors import UnknownRun
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ LATEST = "latest"
 RunState = Literal["running", "complete", "interrupted", "failed"]
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """A run in a list, with how many of its units ended."""
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What every record of one run says."""
 
     id: str
     started_at: datetime
@@ -39,51 +40,36 @@ class RunSummary:
     threads: int
     started_by: str
     host: str
+    #: By key, the number of units in which it fell back.
     fallbacks: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary(RunFacts):
+    """A run in a list, with how many of its units ended."""
+
     n_results: int
     n_failures: int
     n_units: int
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, kw_only=True)
+class Run(RunFacts):
     """One run, whole: a row of ``finetune_runs``."""
 
-    id: str
-    started_at: datetime
-    finished_at: datetime | None
-    state: RunState
-    snapshot_hash: str
-    set_hash: str
-    context: dict[str, str]
     layers: list[dict[str, Any]]
     catalogues: list[dict[str, str]]
     versions: dict[str, str]
-    git_commit: str
     data_hash: str
-    data_label: str
-    seed: int
-    processes: int
-    threads: int
-    universe: str
     plan: dict[str, Any]
     #: The keys that it really read; None until it ended.
     read_keys: list[str] | None
-    #: By key, the number of units in which it fell back.
-    fallbacks: dict[str, int]
-    started_by: str
-    host: str
 
 
 @dataclass(frozen=True)
-class DeclaredUnit:
+class DeclaredUnit(UnitFacts):
     """One unit that a run declares, and what it trains with."""
 
-    symbol: str
-    model: str
-    timeframe: str
-    variant: str
-    fold: int
     position: int
     context: dict[str, str]
     snapshot_hash: str

@@ -194,3 +194,8 @@ def answers(shape: type, *statuses: int, **more: dict[str, Any]) -> Responses:
     """
     others: Responses = {int(name.removeprefix("s")): said for name, said in more.items()}
     return {200: {"model": shape_of(shape)}, **others, **refusals(*statuses)}
+
+
+def created(shape: type, *statuses: int) -> dict[str, Any]:
+    """Return the status of an operation that makes something, and the documentation of what it answers."""
+    return {"status_code": 201, "responses": {201: {"model": shape_of(shape)}, **refusals(*statuses)}}

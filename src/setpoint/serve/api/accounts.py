@@ -32,7 +32,7 @@ from setpoint.serve.api.access_shapes import (
 )
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, write
-from setpoint.serve.routes import Limit, PlaneOf, answers, refusals, router_of
+from setpoint.serve.routes import Limit, PlaneOf, answers, created, refusals, router_of
 
 router = router_of("access")
 AccountName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$")]
@@ -64,9 +64,8 @@ def who(account: str, roles: Any, secret: str, expires_at: Any) -> dict[str, Any
 
 @router.post(
     "/sessions",
-    status_code=201,
     summary="Log in",
-    responses={201: {"model": SessionShape}, **refusals()},
+    **created(SessionShape),
     **public(also=[Depends(_from_own_page), NO_KEY]),
 )
 async def log_in(plane: PlaneOf, request: Request, remote: Remote, login: Login) -> Response:
@@ -76,7 +75,7 @@ async def log_in(plane: PlaneOf, request: Request, remote: Remote, login: Login)
     else:
         opened = await plane.logins.by_password(login.account or "", login.password or "", remote)
     body = who(opened.account, opened.roles, opened.secret, opened.expires_at)
-    response = Answer(body, 201, {"Cache-Control": "no-store"}).response()
+    response = Answer(body, 201).response()
     sessions.keep(request, response, opened)
     return response
 
@@ -98,7 +97,7 @@ async def me(caller: Caller) -> Response:
     body = who(caller.account, caller.roles, caller.secret, caller.expires_at) | {"kind": caller.kind}
     if caller.kind != "session":
         del body["csrf_token"]
-    return Answer(body, headers={"Cache-Control": "no-store"}).response()
+    return Answer(body).response()
 
 
 @router.put(
@@ -124,9 +123,8 @@ def list_accounts(plane: PlaneOf, caller: Caller) -> Response:
 
 @router.post(
     "/accounts",
-    status_code=201,
     summary="Make an account",
-    responses={201: {"model": CreatedShape}, **refusals(409)},
+    **created(CreatedShape, 409),
     **access("admin"),
 )
 def create_account(
@@ -196,9 +194,8 @@ def link_identity(
 
 @router.post(
     "/accounts/{name}/once",
-    status_code=201,
     summary="Give a one-time login",
-    responses={201: {"model": OnceShape}, **refusals(404, 409)},
+    **created(OnceShape, 404, 409),
     **access("admin", also=[NO_KEY]),
 )
 def give_once(plane: PlaneOf, caller: Caller, remote: Remote, name: AccountName) -> Response:
@@ -207,7 +204,7 @@ def give_once(plane: PlaneOf, caller: Caller, remote: Remote, name: AccountName)
     with plane.database.transaction(credential=caller.secret) as transaction:
         expires_at = accounts.issue_once(transaction, name, digest(secret), remote=remote)
     body = {"once": secret, "expires_at": expires_at}
-    return Answer(body, 201, {"Cache-Control": "no-store"}).response()
+    return Answer(body, 201).response()
 
 
 @router.get(
@@ -225,9 +222,8 @@ def list_tokens(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After 
 
 @router.post(
     "/tokens",
-    status_code=201,
     summary="Make a token",
-    responses={201: {"model": IssuedShape}, **refusals(404, 409)},
+    **created(IssuedShape, 404, 409),
     **access(*ACCOUNT, also=[NO_KEY]),
 )
 def issue_token(plane: PlaneOf, caller: Caller, remote: Remote, token: NewToken) -> Response:
@@ -244,7 +240,7 @@ def issue_token(plane: PlaneOf, caller: Caller, remote: Remote, token: NewToken)
             remote=remote,
         )
     body = {**vars(made), "label": token.label, "token": secret}
-    return Answer(body, 201, {"Cache-Control": "no-store"}).response()
+    return Answer(body, 201).response()
 
 
 @router.delete(

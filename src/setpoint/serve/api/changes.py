@@ -23,7 +23,7 @@ from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, Values, patch_of
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.conditional import entity_tags
-from setpoint.serve.models import page_shape, shape_of
+from setpoint.serve.models import page_shape
 from setpoint.serve.responses import Answer, Once, etag, page, place_of, write
 from setpoint.serve.routes import (
     LONGEST_NAME,
@@ -35,7 +35,7 @@ from setpoint.serve.routes import (
     PlaneOf,
     Reason,
     answers,
-    refusals,
+    created,
     router_of,
 )
 from setpoint.store.database import Database, Transaction
@@ -95,8 +95,7 @@ def list_changes(
 @router.post(
     "/changes",
     summary="Open a change",
-    status_code=201,
-    responses={201: {"model": shape_of(FullChange)}, **refusals(404, 409)},
+    **created(FullChange, 404, 409),
     **access(*WRITERS),
 )
 def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -> Response:

@@ -75,7 +75,7 @@ def _problem(X: NDArray[np.float32], y: NDArray[Any], n_features: int) -> str:
     return ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Binned:
     """One unit's data in a library's own binned form, shared by all trials of that unit."""
 

@@ -69,15 +69,7 @@ def bin(data: UnitData, params: Mapping[str, Scalar], *, seed: int, threads: int
         val = xgboost.QuantileDMatrix(data.X_val, label=data.y_val, ref=train, **shared)
     except xgboost.core.XGBoostError as error:
         raise _refused(error) from error
-    return Binned(
-        train=train,
-        val=val,
-        X_val=data.X_val,
-        y_val=data.y_val,
-        binning=binning,
-        seed=seed,
-        threads=threads,
-    )
+    return Binned(train, val, data.X_val, data.y_val, binning, seed, threads)
 
 
 def fit(
