@@ -5,8 +5,8 @@ import pytest
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.cli.sweep import start
 from setpoint.cli.sweep_display import SweepDisplay
-from setpoint.cli.value_sources import database_door
 from setpoint.client.results import Unit, UnitEntry
+from setpoint.record.database_door import database_door
 from setpoint.train.sweep import Progress
 from support.sweep_home import TINY_SWEEP, seed_tiny
 
@@ -86,7 +86,7 @@ def test_a_full_disk_is_said_before_anything_trains(setpoint_command, seeded, mo
 def test_the_units_that_an_overlay_applies_to_are_said(setpoint_command, seeded, catalogues, settings, capfd):
     """Before it costs anything a sweep says which overlays apply, and to how many units."""
     change(seeded, catalogues, "symbol=BTCUSDC", CVN_FTF_TUNING_TRIALS=9)
-    run = start(database_door(seeded, catalogues), catalogues, {"profile": "tiny"}, "synthetic", 1)
+    run = start(database_door(seeded, catalogues, settings), catalogues, {"profile": "tiny"}, "synthetic", 1)
     said = capfd.readouterr().err
 
     assert "overlay symbol=BTCUSDC: 6 units" in said

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import setpoint
-from setpoint.cli.value_sources import database_door
 from setpoint.client.results import Unit, UnitEntry, UnitFailure
 from setpoint.errors import TrainingError
 from setpoint.orchestrate.sweep import SweepEnd, SweepRequest, plan, require_recorded, start
-from support.sweep_home import seed_tiny, tiny_document
+from setpoint.record.database_door import database_door
+from support.sweep_home import pinned_units, seed_tiny, tiny_document
 
 #: What a machine that only trains may lack.
 MISSING = ("psycopg", "psycopg_pool", "typer", "rich")
@@ -29,7 +29,8 @@ from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.client.snapshot_set import set_of
-from setpoint.orchestrate.doors import Door, open_door
+from setpoint.client.doors import Door
+from setpoint.orchestrate.doors import open_door
 from setpoint.orchestrate.sweep import SweepRequest, follow, plan, require_recorded, start
 from setpoint.settings import Settings
 
@@ -74,22 +75,29 @@ if __name__ == "__main__":
 """
 
 
-def test_a_sweep_runs_where_no_driver_and_no_terminal_library_is(tmp_path):
-    """Planned, started, followed and followed again, where psycopg, typer and rich cannot be imported."""
-    (tmp_path / "program.py").write_text(PROGRAM)
-    for name in MISSING:
-        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name} here')")
-    path = os.pathsep.join([str(tmp_path), str(Path(setpoint.__file__).parents[1])])
+def run_without(missing, folder, program, *arguments, text="", environ=None):
+    """Run a program where some packages cannot be imported, and return the JSON that it prints."""
+    (folder / "program.py").write_text(program)
+    for name in missing:
+        (folder / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name} here')")
+    path = os.pathsep.join([str(folder), str(Path(setpoint.__file__).parents[1])])
     done = subprocess.run(
-        [sys.executable, str(tmp_path / "program.py"), str(tmp_path / "home"), *MISSING],
-        input=json.dumps(tiny_document() | SMALLEST),
-        env={**os.environ, "PYTHONPATH": path},
+        [sys.executable, str(folder / "program.py"), *map(str, arguments), *missing],
+        input=text,
+        env={**os.environ, **(environ or {}), "PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_a_sweep_runs_where_no_driver_and_no_terminal_library_is(tmp_path):
+    """Planned, started, followed and followed again, where psycopg, typer and rich cannot be imported."""
+    said = run_without(
+        MISSING, tmp_path, PROGRAM, tmp_path / "home", text=json.dumps(tiny_document() | SMALLEST)
+    )
 
     assert said["shown"] == list(range(4))
     assert said["done"] == 3
@@ -97,12 +105,50 @@ def test_a_sweep_runs_where_no_driver_and_no_terminal_library_is(tmp_path):
     assert said["same"]
 
 
+#: Plans a sweep through the database's door, as a scheduler does, and prints what it pinned.
+SCHEDULER = """
+import json, sys
+from functools import partial
+from pathlib import Path
+
+from setpoint.change.invariants import judged_catalogues
+from setpoint.orchestrate.doors import open_door
+from setpoint.orchestrate.sweep import SweepRequest, plan
+from setpoint.record.database_door import open_database_door
+from setpoint.settings import Settings
+
+settings = Settings.from_environ()
+catalogues = judged_catalogues(settings.catalogues)
+request = SweepRequest({"profile": "tiny"}, "synthetic", 1)
+with open_door(catalogues, settings, partial(open_database_door, catalogues, settings)) as door:
+    planned = plan(door, catalogues, settings, request, lambda snapshots: None)
+doors = [name for name in sys.modules if name.startswith(("setpoint.cli.", "setpoint.serve."))]
+print(json.dumps({"door": door.name, "set": planned.snapshots.hash, "doors": doors}))
+"""
+
+
+def test_the_database_is_a_door_without_the_command_line_and_the_server(
+    database, catalogues, settings, app_url, tmp_path
+):
+    """A scheduler plans a sweep from the database and imports neither of the two, nor what they stand on."""
+    seed_tiny(database)
+    environ = {"SETPOINT_DATABASE_URL": app_url, "SETPOINT_HOME": str(settings.home)}
+    # Not typer and rich: the package that judges invariants imports them for a tool of its own.
+    missing = ("fastapi", "starlette", "pydantic", "jinja2")
+    said = run_without(missing, tmp_path, SCHEDULER, environ=environ)
+
+    expected = pinned_units(database, catalogues, {"profile": "tiny"})
+    assert said == {"door": "database", "set": expected.hash, "doors": []}
+
+
 def test_planning_leaves_nothing_behind_and_starting_can_be_repeated(database, catalogues, settings):
     """A plan is no run until it is started, and a start that is tried again is the same start."""
     seed_tiny(database)
     pinned = []
     request = SweepRequest({"profile": "tiny"}, "synthetic", 1)
-    planned = plan(database_door(database, catalogues), catalogues, settings, request, pinned.append)
+    planned = plan(
+        database_door(database, catalogues, settings), catalogues, settings, request, pinned.append
+    )
 
     assert pinned == [planned.snapshots]
     assert not (settings.home / "runs").exists()

@@ -13,9 +13,9 @@ from setpoint.cli.value_sources import open_door
 from setpoint.errors import EXIT_OK, SetpointError, SweepRunning, UnknownRun, UsageError
 
 if TYPE_CHECKING:
+    from setpoint.client.doors import Door
     from setpoint.client.run_plan import Exercise
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.orchestrate.doors import Door
     from setpoint.orchestrate.sweep import SweepEnd
 
 Data = Annotated[

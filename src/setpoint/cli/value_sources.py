@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from setpoint.client.doors import Door
     from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.orchestrate.doors import Door
-    from setpoint.store.database import Database
 
 
 def open_door(system: Catalogues) -> AbstractContextManager[Door]:
@@ -35,24 +34,10 @@ def open_door(system: Catalogues) -> AbstractContextManager[Door]:
 
 @contextmanager
 def _open_database_door(system: Catalogues) -> Iterator[Door]:
+    from setpoint.record.database_door import database_door
+
     with database() as opened:
-        yield database_door(opened, system)
-
-
-def database_door(opened: Database, system: Catalogues) -> Door:
-    """Return the door of an open database."""
-    from setpoint.change.documents import pin_snapshot, pin_snapshot_set
-    from setpoint.change.identity import author_of
-    from setpoint.orchestrate.doors import Door
-    from setpoint.record.runs import DatabaseRecorder
-    from setpoint.train.run_folder import run_folder
-
-    return Door(
-        "database",
-        lambda context: pin_snapshot(opened, system, context),
-        lambda contexts: pin_snapshot_set(opened, system, contexts),
-        DatabaseRecorder(opened, system, author_of(opened), partial(run_folder, settings().home)),
-    )
+        yield database_door(opened, system, settings())
 
 
 def pinned(

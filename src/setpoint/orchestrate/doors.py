@@ -1,16 +1,16 @@
 """ORCHESTRATE: the door that a run goes through: where its values come from and its reports go to.
 
-Guarantees: through the plane nothing of the database is needed or imported. The database's door is made by
-whoever may import it, and handed in.
+Guarantees: through the plane nothing of the database is needed or imported. The database's door is
+``record.database_door``, handed in by whoever has psycopg.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from setpoint.client.doors import Door
 from setpoint.client.plane.connection import Plane
 from setpoint.client.plane.snapshot_sets import pin_set_from
 from setpoint.client.sources import plane_source, program_events
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.settings import Settings
-    from setpoint.train.delivery import Recorder
-
-
-@dataclass(frozen=True)
-class Door:
-    """What a run needs of the plane or of the database, and nothing else of either."""
-
-    name: Literal["plane", "database"]
-    #: Pins one context.
-    pin: Callable[[dict[str, str]], Snapshot]
-    #: Pins several contexts at one instant.
-    pin_set: Callable[[Sequence[dict[str, str]]], SnapshotSet]
-    recorder: Recorder
 
 
 @contextmanager

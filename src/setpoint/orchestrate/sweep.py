@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.run_folder import run_folder
 from setpoint.errors import DatabaseUnavailable, PlaneUnavailable, TrainingError, UsageError
 from setpoint.orchestrate.market_folder import market_folder
 from setpoint.train.exercise import require_read
 from setpoint.train.home_lock import require_alone
 from setpoint.train.plan import make_plan
-from setpoint.train.run_folder import run_folder
 from setpoint.train.sweep import begin
 from setpoint.train.sweep import sweep as train
 from setpoint.train.unit_values import pin_units
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from setpoint.client.doors import Door
     from setpoint.client.results import UnitEntry
     from setpoint.client.run_plan import Exercise
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.errors import SetpointError
-    from setpoint.orchestrate.doors import Door
     from setpoint.settings import Settings
     from setpoint.train.plan import Plan
     from setpoint.train.sweep import Progress

@@ -2,7 +2,7 @@
 
 Guarantees: every call may be repeated; a unit delivered twice is one row. Each result joins its unit, the
 unit its run, and both their snapshots, by foreign keys that cannot be empty. Both doors record through the
-same three functions: ``DatabaseRecorder``, which implements ``train.delivery.Recorder`` without importing it,
+same three functions: ``DatabaseRecorder``, a ``client.doors.Recorder``,
 and the plane's. Refuses a unit that its run does not declare, and a result made with another snapshot.
 """
 

@@ -8,36 +8,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from setpoint.errors import SetpointError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from setpoint.client.doors import Recorder
     from setpoint.client.results import RunOutcome, UnitEntry
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.train.plan import Plan
 
 _QUIET_S = 5.0
-
-
-class Recorder(Protocol):
-    """Where results go; every call may be repeated and has effect once.
-
-    Raises:
-        UnavailableError: out of reach; the sweep goes on and tries again later.
-        SetpointError: refused; before the first unit this ends the sweep, later it goes on, and says so.
-    """
-
-    def start(self, plan: Plan, snapshots: SnapshotSet) -> None:
-        """Record that the run exists, its units, and the snapshot of each."""
-
-    def deliver(self, plan: Plan, entry: UnitEntry) -> None:
-        """Record one unit that ended."""
-
-    def finish(self, plan: Plan, outcome: RunOutcome) -> None:
-        """Record how the run ended."""
 
 
 @dataclass

@@ -12,44 +12,44 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from setpoint.client.plane.connection import Patience
+from setpoint.client.run_folder import run_folder
 from setpoint.client.spool import deliver_spool
-from setpoint.train.run_folder import run_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.client.plane.connection import Plane
     from setpoint.client.results import RunOutcome, UnitEntry
+    from setpoint.client.run_plan import RunPlan
     from setpoint.client.snapshot_set import SnapshotSet
-    from setpoint.train.plan import Plan
 
 #: A sweep does not wait for its plane: it goes on, and what waits is sent with the next unit.
 PATIENCE = Patience(connect_s=2.0, read_s=10.0, total_s=15.0, attempts=2)
 
 
 class PlaneRecorder:
-    """Reports a sweep whose folder is in ``home``; implements ``train.delivery.Recorder``."""
+    """Reports a sweep whose folder is in ``home``; a ``client.doors.Recorder``."""
 
     def __init__(self, plane: Plane, home: Path) -> None:
         self._plane = plane
         self._home = home
 
-    def start(self, plan: Plan, snapshots: SnapshotSet) -> None:
+    def start(self, plan: RunPlan, snapshots: SnapshotSet) -> None:
         """Report the run and the snapshot set that it pins."""
         body = {"plan": asdict(plan), "snapshots": json.loads(snapshots.to_json())}
         self._plane.request("PUT", _address(plan), body)
 
-    def deliver(self, plan: Plan, entry: UnitEntry) -> None:
+    def deliver(self, plan: RunPlan, entry: UnitEntry) -> None:
         """Report one unit, and the events that were written so far."""
         self._plane.request("POST", f"{_address(plan)}/units", {"entry": asdict(entry)})
         self._deliver_events(plan)
 
-    def finish(self, plan: Plan, outcome: RunOutcome) -> None:
+    def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
         """Report the events that are left, then how the run ended."""
         self._deliver_events(plan)
         self._plane.request("PUT", f"{_address(plan)}/outcome", asdict(outcome))
 
-    def _deliver_events(self, plan: Plan) -> None:
+    def _deliver_events(self, plan: RunPlan) -> None:
         deliver_events(self._plane, run_folder(self._home, plan.run))
 
 
@@ -67,5 +67,5 @@ def deliver_events(plane: Plane, folder: Path) -> int:
     return deliver_spool(send, folder)
 
 
-def _address(plan: Plan) -> str:
+def _address(plan: RunPlan) -> str:
     return f"/v1/runs/{quote(plan.run, safe='')}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.client.results import RunOutcome
+from setpoint.client.run_folder import run_folder
 from setpoint.client.snapshot import write_atomically
 from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.errors import UnknownRun
@@ -23,16 +24,15 @@ from setpoint.train.exercise import require_in_force
 from setpoint.train.home_lock import hold_home
 from setpoint.train.journal import Journal
 from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOTS_FILE, Plan, read_plan
-from setpoint.train.run_folder import run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
+    from setpoint.client.doors import Recorder
     from setpoint.client.results import EndState, UnitEntry, UnitResult
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.errors import SetpointError
-    from setpoint.train.delivery import Recorder
 
 
 @dataclass

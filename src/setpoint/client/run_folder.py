@@ -1,4 +1,4 @@
-"""TRAIN: where a run lies in a home. Light: what pins and reports asks this too, where nothing trains."""
+"""CLIENT: where a run lies in a home: for what trains, and for what pins and reports where nothing trains."""
 
 from __future__ import annotations
 

@@ -1,0 +1,47 @@
+"""CLIENT: the door that a run goes through, and what it reports through it.
+
+Guarantees: what trains sees no more of the plane or of the database than this. Standard library only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from setpoint.client.results import RunOutcome, UnitEntry
+    from setpoint.client.run_plan import RunPlan
+    from setpoint.client.snapshot import Snapshot
+    from setpoint.client.snapshot_set import SnapshotSet
+
+
+class Recorder(Protocol):
+    """Where results go; every call may be repeated and has effect once.
+
+    Raises:
+        UnavailableError: out of reach; the sweep goes on and tries again later.
+        SetpointError: refused; before the first unit this ends the sweep, later it goes on, and says so.
+    """
+
+    def start(self, plan: RunPlan, snapshots: SnapshotSet) -> None:
+        """Record that the run exists, its units, and the snapshot of each."""
+
+    def deliver(self, plan: RunPlan, entry: UnitEntry) -> None:
+        """Record one unit that ended."""
+
+    def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
+        """Record how the run ended."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """What a run needs of the plane or of the database, and nothing else of either."""
+
+    name: Literal["plane", "database"]
+    #: Pins one context.
+    pin: Callable[[dict[str, str]], Snapshot]
+    #: Pins several contexts at one instant.
+    pin_set: Callable[[Sequence[dict[str, str]]], SnapshotSet]
+    recorder: Recorder
