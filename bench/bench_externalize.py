@@ -20,8 +20,8 @@ from bench_gate import build_tree
 from claims import Claim, sizes, tell
 from ratio import table, take_turns
 from setpoint.declare.loading import load_catalogues
+from setpoint.externalize.files.project import Project
 from setpoint.externalize.preparation import prepare
-from setpoint.externalize.project import Project
 from setpoint.gate.judgement import Judge
 from setpoint.gate.names.spellings import Names
 from setpoint.gate.policy.config import Config

@@ -54,6 +54,13 @@ INSIDE = {
     "change": {"": set(), "exchange": {""}, "emergency": {""}},
     "client": {"": {"plane"}, "plane": {""}, "adapters": {""}},
     "train": {"": {"boosters", "engines", "market"}, "boosters": {""}, "engines": {""}, "market": {""}},
+    "externalize": {
+        "source_text": {""},
+        "evidence": {"", "source_text"},
+        "moves": {"", "source_text", "evidence"},
+        "files": {"", "source_text", "moves"},
+        "": {"source_text", "evidence", "moves", "files"},
+    },
     "serve": {
         "access": {""},
         "hot": {"", "access"},

@@ -35,7 +35,7 @@ OTHERWISE = {
     "cli/__main__.py": "opens /dev/null",
     "gate/policy/baseline.py": "source code",
     "gate/__main__.py": "findings in source code",
-    "externalize/project_write.py": "source code, with the rights it had",
+    "externalize/files/project_write.py": "source code, with the rights it had",
     "externalize/gate_findings.py": "source code in a temporary folder",
     "externalize/preparation.py": "source code in a temporary folder",
 }

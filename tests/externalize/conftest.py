@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from setpoint.externalize.files.project import Project
+from setpoint.externalize.files.project_write import write
 from setpoint.externalize.preparation import prepare
-from setpoint.externalize.project import Project
-from setpoint.externalize.project_write import write
 
 #: The project is training code: a bare name such as learning_rate counts there.
 PYPROJECT = '[tool.setpoint.gate]\ninclude = ["."]\n'

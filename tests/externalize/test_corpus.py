@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+from setpoint.externalize.files.project_write import write
 from setpoint.externalize.preparation import Prepared, prepare
-from setpoint.externalize.project_write import write
 from support.gate_examination import cases
 from support.played import Played, placed, play
 

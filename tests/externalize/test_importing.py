@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from setpoint.errors import InvalidError
-from setpoint.externalize.import_insertion import binds_setpoint, with_import
+from setpoint.externalize.source_text.import_insertion import binds_setpoint, with_import
 
 #: Files whose last line needs the import, sorted as isort would; ``+`` is where it goes.
 SORTED = {

@@ -13,8 +13,8 @@ from setpoint.client import pinning
 from setpoint.client.environment import environment_snapshot, to_text
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, InvalidError, MissingError, StorageFull, UsageError
+from setpoint.externalize.files.project_write import write
 from setpoint.externalize.preparation import prepare
-from setpoint.externalize.project_write import write
 from setpoint.gate.judgement import Judge
 from setpoint.gate.names.spellings import Names
 from setpoint.gate.policy.config import Config

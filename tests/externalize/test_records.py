@@ -11,8 +11,8 @@ from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.seeds import Seed, Sourced, load_seed_file, seed_text
 from setpoint.errors import InvalidDocument
-from setpoint.externalize.origins import Origins
-from setpoint.externalize.parity_test import Home, Row, parity_name, parity_text, row, rows_in
+from setpoint.externalize.files.origins import Origins
+from setpoint.externalize.files.parity_test import Home, Row, parity_name, parity_text, row, rows_in
 
 AT = "timeframe=5m"
 XGB = "import xgboost as xgb\n"

@@ -9,7 +9,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from setpoint.errors import InvalidError
-from setpoint.externalize.rewrite import Merge, Place, removed_comments, rewritten
+from setpoint.externalize.source_text.rewrite import Merge, Place, removed_comments, rewritten
 
 READ = 'setpoint.resolve("xgb", "5m", "gamma")'
 OTHER = "setpoint.resolve('xgb', '5m', 'gamma')"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from setpoint.externalize.files.project_write import write
 from setpoint.externalize.preparation import prepare
-from setpoint.externalize.project_write import write
 from support.played import placed, play
 
 #: A parameter and values that sources give it; with ints where the catalogue says float.

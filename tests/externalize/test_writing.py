@@ -9,7 +9,7 @@ import pytest
 
 import setpoint
 from setpoint.errors import ConflictError, InvalidError, StorageFull, UsageError
-from setpoint.externalize.project_write import write
+from setpoint.externalize.files.project_write import write
 
 AT = "timeframe=5m"
 TRAIN = "import xgboost as xgb\n\nxgb.XGBClassifier(learning_rate=0.1, scale_pos_weight=1.2)\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from setpoint.externalize.expression_text import quoted
 from setpoint.externalize.preparation import prepare
-from setpoint.externalize.text_positions import Lines
+from setpoint.externalize.source_text.expression_text import quoted
+from setpoint.externalize.source_text.text_positions import Lines
 from setpoint.gate.flow.python_source import lines_of
 from setpoint.gate.rules import RULES, data_notebook
 from support.gate_examination import cases

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import setpoint
 from setpoint.client import pinning
 from setpoint.client.environment import environment_snapshot, to_text
+from setpoint.externalize.files.project import Project
+from setpoint.externalize.files.project_write import write
 from setpoint.externalize.preparation import Prepared, prepare
-from setpoint.externalize.project import Project
-from setpoint.externalize.project_write import write
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping

@@ -17,8 +17,8 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
+    from setpoint.externalize.files.project import Project
     from setpoint.externalize.preparation import Prepared
-    from setpoint.externalize.project import Project
 
 FOLDER = Path("hyperparameters")
 
@@ -90,9 +90,9 @@ def externalize(
     """
     _require_libcst()
     from setpoint.client.snapshot import read_snapshot
+    from setpoint.externalize.files.project_write import write as write_all
     from setpoint.externalize.plan_report import as_document
     from setpoint.externalize.preparation import prepare
-    from setpoint.externalize.project_write import write as write_all
 
     if test and not write:
         raise UsageError("--test proves what was written.", hint="give --write too")
@@ -114,8 +114,8 @@ def externalize(
 def _project(
     given: Path | None, seeds: Path | None, draft: Path | None, parity: Path | None, scope: str
 ) -> Project:
-    from setpoint.externalize.parity_test import parity_name
-    from setpoint.externalize.project import Project
+    from setpoint.externalize.files.parity_test import parity_name
+    from setpoint.externalize.files.project import Project
     from setpoint.gate.policy.config import find_root, load_config
 
     root = find_root(given)

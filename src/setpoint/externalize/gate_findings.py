@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.change.invariants import judged_catalogues
 from setpoint.errors import InvalidDocument
-from setpoint.externalize.draft_catalogue import Draft, draft_text, drafted
-from setpoint.externalize.file_texts import existing
-from setpoint.externalize.moves import Left
-from setpoint.externalize.origins import Origins
-from setpoint.externalize.parsed_files import Readings
-from setpoint.externalize.reads import handed_at, undeclared_value
-from setpoint.externalize.text_positions import Place
+from setpoint.externalize.files.draft_catalogue import Draft, draft_text, drafted
+from setpoint.externalize.files.file_texts import existing
+from setpoint.externalize.files.origins import Origins
+from setpoint.externalize.moves.move import Left
+from setpoint.externalize.moves.reads import handed_at, undeclared_value
+from setpoint.externalize.source_text.parsed_files import Readings
+from setpoint.externalize.source_text.text_positions import Place
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.policy.config import Config, load_config
 from setpoint.gate.policy.file_selection import PYTHON, files_in_scope, relative
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.externalize.project import Project
+    from setpoint.externalize.files.project import Project
     from setpoint.gate.finding import Finding
     from setpoint.gate.flow.library_evidence import Reading
     from setpoint.gate.judgement import Judge

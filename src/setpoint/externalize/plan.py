@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 from setpoint.change.invariants import violations
 from setpoint.client.environment import to_text
-from setpoint.externalize.finding_location import place_of
-from setpoint.externalize.groups import groups_in
-from setpoint.externalize.import_insertion import binds_setpoint
-from setpoint.externalize.learners import second_learner
-from setpoint.externalize.literals import Given, kind_told, literal_move, several_keys
-from setpoint.externalize.moves import Left, Move, Plan
-from setpoint.externalize.namespaces import names_read
-from setpoint.externalize.reads import fallback_move, undeclared_move, variable_move
-from setpoint.externalize.rewrite import removed_comments
-from setpoint.externalize.searches import search_move
-from setpoint.externalize.text_positions import Place
+from setpoint.externalize.evidence.learners import second_learner
+from setpoint.externalize.evidence.namespaces import names_read
+from setpoint.externalize.evidence.value_takers import taker_problem
+from setpoint.externalize.moves.groups import groups_in
+from setpoint.externalize.moves.literals import Given, kind_told, literal_move, several_keys
+from setpoint.externalize.moves.move import Left, Move, Plan
+from setpoint.externalize.moves.reads import fallback_move, undeclared_move, variable_move
+from setpoint.externalize.moves.searches import search_move
+from setpoint.externalize.source_text.finding_location import place_of
+from setpoint.externalize.source_text.import_insertion import binds_setpoint
+from setpoint.externalize.source_text.rewrite import removed_comments
+from setpoint.externalize.source_text.text_positions import Place
 from setpoint.externalize.unmovable import Unmovable
-from setpoint.externalize.value_takers import taker_problem
 from setpoint.gate.formats.data_files import is_data
 from setpoint.gate.rules import environment_read, fallback, suggested, undeclared
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from setpoint.declare.parameters import Scalar
-    from setpoint.externalize.parsed_files import Readings
+    from setpoint.externalize.source_text.parsed_files import Readings
     from setpoint.gate.finding import Finding
     from setpoint.gate.flow.library_evidence import Reading
 

@@ -17,10 +17,10 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from setpoint.externalize.file_texts import Text
-    from setpoint.externalize.moves import Left, Move, Plan
+    from setpoint.externalize.files.file_texts import Text
+    from setpoint.externalize.files.project import Project
+    from setpoint.externalize.moves.move import Left, Move, Plan
     from setpoint.externalize.preparation import Prepared
-    from setpoint.externalize.project import Project
     from setpoint.settings import Settings
 
 _ASKS = re.compile(r"give --at (\w+)=VALUE")

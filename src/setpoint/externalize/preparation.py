@@ -17,10 +17,10 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import InvalidContext, InvalidDocument, MissingError, UsageError
 from setpoint.externalize.addresses import parse_at
-from setpoint.externalize.file_texts import Text, record_texts, source_texts
+from setpoint.externalize.files.file_texts import Text, record_texts, source_texts
 from setpoint.externalize.gate_findings import find
-from setpoint.externalize.literals import Given
-from setpoint.externalize.moves import Left, Plan
+from setpoint.externalize.moves.literals import Given
+from setpoint.externalize.moves.move import Left, Plan
 from setpoint.externalize.plan import plan_moves
 from setpoint.gate.judgement import Judge
 from setpoint.gate.names.spellings import Names
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
-    from setpoint.externalize.draft_catalogue import Draft
-    from setpoint.externalize.project import Project
+    from setpoint.externalize.files.draft_catalogue import Draft
+    from setpoint.externalize.files.project import Project
 
 
 @dataclass(frozen=True)

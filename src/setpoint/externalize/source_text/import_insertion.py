@@ -14,8 +14,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.errors import InvalidError
-from setpoint.externalize.program_equality import parsed
-from setpoint.externalize.text_positions import Lines
+from setpoint.externalize.source_text.program_equality import parsed
+from setpoint.externalize.source_text.text_positions import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -12,7 +12,7 @@ import ast
 import builtins
 from typing import TYPE_CHECKING, Any
 
-from setpoint.externalize.learners import around, importers, trains_nothing
+from setpoint.externalize.evidence.learners import around, importers, trains_nothing
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.flow.library_evidence import WRAPPERS
 from setpoint.gate.flow.model_types import library_of_model, searched_model
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from setpoint.externalize.addresses import Address
-    from setpoint.externalize.parsed_files import Readings
+    from setpoint.externalize.source_text.parsed_files import Readings
     from setpoint.gate.flow.library_evidence import Reading
     from setpoint.gate.flow.python_source import Module
     from setpoint.gate.names.spellings import Names

@@ -13,9 +13,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from setpoint.externalize.addresses import address_of
-from setpoint.externalize.finding_location import expression_at, place_of, source_of
-from setpoint.externalize.literals import Given, checked_value, names_in
-from setpoint.externalize.moves import Move
+from setpoint.externalize.moves.literals import Given, checked_value, names_in
+from setpoint.externalize.moves.move import Move
+from setpoint.externalize.source_text.finding_location import expression_at, place_of, source_of
 from setpoint.externalize.unmovable import Unmovable
 
 if TYPE_CHECKING:

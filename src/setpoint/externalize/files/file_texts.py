@@ -6,27 +6,26 @@ files, draft and test. Refuses nothing: what cannot be rewritten leaves the plan
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import Seed, Sourced, load_seed_file, seed_text
 from setpoint.errors import InvalidDocument, SetpointError
-from setpoint.externalize.draft_catalogue import draft_text
-from setpoint.externalize.moves import Left, Plan
-from setpoint.externalize.parity_test import Home, parity_text, row, rows_in
-from setpoint.externalize.rewrite import rewritten
+from setpoint.externalize.files.draft_catalogue import draft_text
+from setpoint.externalize.files.parity_test import Home, parity_text, row, rows_in
+from setpoint.externalize.moves.move import Left, Plan
+from setpoint.externalize.source_text.parsed_files import decoded
+from setpoint.externalize.source_text.rewrite import rewritten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from setpoint.declare.catalogue import Catalogue, Catalogues
-    from setpoint.externalize.draft_catalogue import Draft
-    from setpoint.externalize.origins import Origins
-    from setpoint.externalize.project import Project
+    from setpoint.externalize.files.draft_catalogue import Draft
+    from setpoint.externalize.files.origins import Origins
+    from setpoint.externalize.files.project import Project
 
 
 class Text(NamedTuple):
@@ -35,12 +34,6 @@ class Text(NamedTuple):
     path: Path
     before: bytes | None
     after: bytes
-
-
-def decoded(content: bytes) -> tuple[str, str]:
-    """Return Python source and its encoding; line ends stay, and a BOM is no part of the text."""
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-    return content.decode(encoding), encoding
 
 
 def existing(path: Path) -> str:

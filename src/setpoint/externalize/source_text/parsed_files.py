@@ -6,12 +6,12 @@ file must not change what another does.
 
 from __future__ import annotations
 
+import io
 import re
 import tokenize
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from setpoint.externalize.file_texts import decoded
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.scan import Reader
 
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from setpoint.gate.flow.library_evidence import Reading
     from setpoint.gate.flow.python_source import Module
     from setpoint.gate.judgement import Judge
+
+
+def decoded(content: bytes) -> tuple[str, str]:
+    """Return Python source and its encoding; line ends stay, and a BOM is no part of the text."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    return content.decode(encoding), encoding
 
 
 class Readings(dict[str, "Reading"]):

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from setpoint.declare.parameters import Scalar
     from setpoint.externalize.addresses import Address
-    from setpoint.externalize.rewrite import Merge
-    from setpoint.externalize.text_positions import Place
+    from setpoint.externalize.source_text.rewrite import Merge
+    from setpoint.externalize.source_text.text_positions import Place
     from setpoint.gate.finding import Finding
 
 

@@ -11,11 +11,11 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from setpoint.externalize.import_insertion import binds_setpoint
+from setpoint.externalize.source_text.import_insertion import binds_setpoint
 from setpoint.gate.flow.python_source import last_name
 
 if TYPE_CHECKING:
-    from setpoint.externalize.parsed_files import Readings
+    from setpoint.externalize.source_text.parsed_files import Readings
     from setpoint.gate.flow.library_evidence import Reading
 
 _OWN = frozenset({"globals", "vars", "locals", "dir"})

@@ -13,14 +13,14 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider, WhitespaceInclusivePositionProvider
 
 from setpoint.errors import InvalidError
-from setpoint.externalize.text_positions import Lines
+from setpoint.externalize.source_text.text_positions import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from libcst.metadata import CodeRange
 
-    from setpoint.externalize.text_positions import Span
+    from setpoint.externalize.source_text.text_positions import Span
 
 # LibCST gives a lone CR back as LF, and drops a form feed at the head of a line with all before it; Python
 # counts no indentation there. Both leave line and column of everything else.

@@ -14,16 +14,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.errors import InvalidError
-from setpoint.externalize.concrete_syntax import Concrete
-from setpoint.externalize.expression_text import closed, quoted, spaced
-from setpoint.externalize.import_insertion import binds_setpoint, with_import
-from setpoint.externalize.program_equality import Cut, parsed, prove, written
-from setpoint.externalize.text_positions import Place
+from setpoint.externalize.source_text.concrete_syntax import Concrete
+from setpoint.externalize.source_text.expression_text import closed, quoted, spaced
+from setpoint.externalize.source_text.import_insertion import binds_setpoint, with_import
+from setpoint.externalize.source_text.program_equality import Cut, parsed, prove, written
+from setpoint.externalize.source_text.text_positions import Place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from setpoint.externalize.text_positions import Span
+    from setpoint.externalize.source_text.text_positions import Span
 
 __all__ = ["Merge", "Place", "binds_setpoint", "removed_comments", "rewritten"]
 

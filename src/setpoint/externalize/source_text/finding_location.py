@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.externalize.text_positions import Lines, Place
+from setpoint.externalize.source_text.text_positions import Lines, Place
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.flow.python_source import column_of
 

@@ -16,7 +16,7 @@ from setpoint.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from setpoint.externalize.text_positions import Place
+    from setpoint.externalize.source_text.text_positions import Place
 
 #: Expressions that need no parentheses wherever an expression may stand.
 _CLOSED = (

@@ -10,17 +10,17 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.externalize.finding_location import place_of, source_of
-from setpoint.externalize.moves import Group
-from setpoint.externalize.rewrite import Merge, removed_comments
+from setpoint.externalize.moves.move import Group
+from setpoint.externalize.source_text.finding_location import place_of, source_of
+from setpoint.externalize.source_text.rewrite import Merge, removed_comments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter
-    from setpoint.externalize.moves import Move
-    from setpoint.externalize.text_positions import Place
+    from setpoint.externalize.moves.move import Move
+    from setpoint.externalize.source_text.text_positions import Place
     from setpoint.gate.flow.library_evidence import Reading
     from setpoint.gate.flow.python_source import Module
 

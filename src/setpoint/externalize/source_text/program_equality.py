@@ -17,7 +17,7 @@ from setpoint.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.externalize.text_positions import Place, Span
+    from setpoint.externalize.source_text.text_positions import Place, Span
 
 _HOLE = "_setpoint_hole_"
 

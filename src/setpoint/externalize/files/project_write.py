@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from setpoint.declare.parameters import Scalar
-    from setpoint.externalize.file_texts import Text
+    from setpoint.externalize.files.file_texts import Text
+    from setpoint.externalize.files.project import Project
     from setpoint.externalize.preparation import Prepared
-    from setpoint.externalize.project import Project
 
 _SHOWN = 40
 #: A test of a project is a person's own, and may train.

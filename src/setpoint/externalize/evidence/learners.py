@@ -15,7 +15,7 @@ from setpoint.gate.names.installed_libraries import MODULES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.externalize.parsed_files import Readings
+    from setpoint.externalize.source_text.parsed_files import Readings
     from setpoint.gate.flow.library_evidence import Reading
     from setpoint.gate.flow.python_source import Module
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from setpoint.declare.document import canonical_text
 from setpoint.errors import InvalidDocument, InvalidValue
 from setpoint.externalize.addresses import address_of, is_argument
-from setpoint.externalize.finding_location import expression_at, place_of, source_of
-from setpoint.externalize.moves import Move
-from setpoint.externalize.number_kinds import telling_use
+from setpoint.externalize.evidence.number_kinds import telling_use
+from setpoint.externalize.moves.move import Move
+from setpoint.externalize.source_text.finding_location import expression_at, place_of, source_of
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.fixes import is_shared, is_step, stands_there
 from setpoint.gate.flow.constant_folding import SCALES
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
-    from setpoint.externalize.parsed_files import Readings
+    from setpoint.externalize.source_text.parsed_files import Readings
     from setpoint.gate.finding import Finding
     from setpoint.gate.flow.constant_folding import Literal
     from setpoint.gate.flow.library_evidence import Reading

@@ -12,10 +12,10 @@ import ast
 from typing import TYPE_CHECKING
 
 from setpoint.externalize.addresses import Address, address_of
-from setpoint.externalize.finding_location import expression_at, place_of, source_of
-from setpoint.externalize.literals import CASTS, Given, cast_value, checked_value, names_in
-from setpoint.externalize.moves import Move
-from setpoint.externalize.text_positions import Place
+from setpoint.externalize.moves.literals import CASTS, Given, cast_value, checked_value, names_in
+from setpoint.externalize.moves.move import Move
+from setpoint.externalize.source_text.finding_location import expression_at, place_of, source_of
+from setpoint.externalize.source_text.text_positions import Place
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.flow.environment_access import is_environment
 

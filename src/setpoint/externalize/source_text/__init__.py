@@ -1,0 +1,1 @@
+"""EXTERNALIZE: one Python file as text: where something stands in it, and what it is rewritten to."""
