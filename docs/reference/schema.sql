@@ -40,7 +40,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.accounts_seen() RETURNS TABLE(name text, roles text[], has_password boolean, issuer text, subject text, created_at timestamp with time zone, created_by text, disabled_at timestamp with time zone, last_login_at timestamp with time zone)
+CREATE FUNCTION public.accounts_seen() RETURNS TABLE(name text, roles text[], has_password boolean, issuer text, subject text, created_at timestamp with time zone, created_by text, disabled_at timestamp with time zone, last_login_at timestamp with time zone, unconfirmed text[])
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -53,7 +53,9 @@ BEGIN
     RETURN QUERY
         SELECT a.name, a.roles, a.password_verifier IS NOT NULL, a.issuer, a.subject, a.created_at, a.created_by,
                a.disabled_at,
-               (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok')
+               (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok'),
+               ARRAY(SELECT DISTINCT p.hand FROM public.appointments AS p
+                     WHERE p.account = a.name AND p.confirmed_by IS NULL ORDER BY 1)
         FROM public.accounts AS a ORDER BY a.name;
 END
 $$;
@@ -107,10 +109,13 @@ DECLARE
     writer record;
 BEGIN
     SELECT * INTO writer FROM public.who();
-    IF writer.person <> change.author THEN
+    IF writer.person <> change.author AND NOT public.is_disabled(change.author) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to edit', p_id, change.author),
             HINT = format('ask %s, or tell them with `setpoint change comment %s -m "..."`', change.author, p_id);
     END IF;
+    -- Whoever edits what a disabled account left behind takes it over.
+    change.author := writer.person;
+    change.proof := writer.proof;
     change.base_revision := p_base;
     change.edition := change.edition + 1;
     change.heads := p_heads;
@@ -118,7 +123,8 @@ BEGIN
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     change := public.write_proposal(change, p_set, p_remove, p_keys);
-    UPDATE public.changes SET base_revision = change.base_revision, proposal = change.proposal,
+    UPDATE public.changes SET author = change.author, proof = change.proof,
+        base_revision = change.base_revision, proposal = change.proposal,
         edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
@@ -166,6 +172,10 @@ BEGIN
     IF change.state = 'draft' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id),
             HINT = (public.next_step(change)).how;
+    END IF;
+    IF public.is_disabled(change.author) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s waits: its author %s was disabled', p_id, change.author),
+            HINT = 'take it over with `setpoint change amend`, or withdraw it';
     END IF;
     IF change.apply_at > clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,
@@ -231,17 +241,24 @@ CREATE FUNCTION public.approvers() RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
+    SELECT public.approving_logins()
+    UNION
+    SELECT name FROM public.accounts WHERE 'approver' = ANY (roles) AND disabled_at IS NULL
+$$;
+
+COMMENT ON FUNCTION public.approvers() IS 'The people whose approval counts, on changes of others: see counts_for.';
+
+CREATE FUNCTION public.approving_logins() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
     -- A superuser is a member of every role by nature, which is no appointment; a robot never approves.
     -- Roles are looked up by name: on a cluster without them (a restored backup) nobody approves.
     SELECT r.rolname::text FROM pg_roles AS r
     WHERE r.rolcanlogin AND NOT r.rolsuper
       AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_approver' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
       AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_robot' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
-    UNION
-    SELECT name FROM public.accounts WHERE 'approver' = ANY (roles) AND disabled_at IS NULL
 $$;
-
-COMMENT ON FUNCTION public.approvers() IS 'The people whose approval counts.';
 
 CREATE FUNCTION public.break_glass_person(OUT person text, OUT proof text) RETURNS record
     LANGUAGE sql STABLE
@@ -401,6 +418,9 @@ BEGIN
         disabled_at = CASE WHEN p_disabled IS NULL THEN disabled_at
                            WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END
     WHERE name = p_name RETURNING * INTO new;
+    IF EXISTS (SELECT FROM unnest(new.roles) AS role WHERE role IN ('approver', 'admin') AND NOT role = ANY (old.roles)) THEN
+        PERFORM public.note_hand(p_name, 'role', actor);
+    END IF;
     -- Enabled again, an account begins with no session and no token.
     IF new.disabled_at IS NOT NULL THEN
         UPDATE public.credentials SET revoked_at = clock_timestamp() WHERE account = p_name AND revoked_at IS NULL;
@@ -485,6 +505,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
             MESSAGE = format('a policy cannot require %s approvals: %s people can approve', policy.approvals, people);
     END IF;
+    IF public.unguarded(policy) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('fewer people could soften it: this asks for %s', public.unguarded(policy)),
+            HINT = 'give the kind `policy` at least as many approvals first, or set both at once with kind `*`';
+    END IF;
     RETURN policy;
 END
 $$;
@@ -506,6 +531,45 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.confirm_account(p_name text, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor text := public.require_admin();
+    held  public.accounts := public.account_named(p_name);
+    hands text[];
+BEGIN
+    -- Nobody behind whom the same hand may be; the owner of the database answers for all.
+    WITH confirmed AS (
+        UPDATE public.appointments AS a SET confirmed_by = actor
+        WHERE a.account = held.name AND a.confirmed_by IS NULL AND (public.owner_of_tables() IS NOT NULL
+            OR (held.name <> actor AND NOT EXISTS (
+                SELECT FROM public.hands_behind(actor) AS mine JOIN public.hands_behind(a.hand) AS theirs ON mine = theirs)))
+        RETURNING a.hand
+    )
+    SELECT array_agg(DISTINCT hand) INTO hands FROM confirmed;
+    IF hands IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s has nothing that %s can confirm', p_name, actor),
+            HINT = 'another admin confirms it, whom neither appointed, or the owner of the database: `setpoint accounts confirm`';
+    END IF;
+    PERFORM public.note_access('account_confirmed', p_name, p_remote, NULL, actor, jsonb_build_object('hands', hands));
+END
+$$;
+
+COMMENT ON FUNCTION public.confirm_account(p_name text, p_remote text) IS 'Says that an account is who it says, though those who appointed it are the only ones who did so far.';
+
+CREATE FUNCTION public.counts_for(person text, author text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- An approver by their own login of the database was made one by its administrator, so by nobody's hand.
+    SELECT person <> author
+       AND (author NOT IN (SELECT public.hands_behind(person)) OR person IN (SELECT public.approving_logins()))
+$$;
+
+COMMENT ON FUNCTION public.counts_for(person text, author text) IS 'Whether what one person approves counts on the changes of another.';
+
 CREATE FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -519,6 +583,9 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the account %s exists already', p_name),
             HINT = 'change its roles instead';
+    END IF;
+    IF p_roles && ARRAY['approver', 'admin'] THEN
+        PERFORM public.note_hand(p_name, 'role', actor);
     END IF;
     PERFORM public.note_access('account_created', p_name, p_remote, NULL, actor, jsonb_build_object('roles', p_roles));
 END
@@ -601,6 +668,11 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
                 MESSAGE = format('%s may not approve: no approver who logged in, or a robot', writer.person),
                 HINT = public.how_to_approve(change);
+        END IF;
+        IF p_decision = 'approve' AND NOT public.counts_for(writer.person, change.author) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403',
+                MESSAGE = format('what %s approves does not count on a change of %s, who appointed them or let them in', writer.person, change.author),
+                HINT = 'another admin, or the owner of the database, confirms the appointment: `setpoint accounts confirm`';
         END IF;
         IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
                    AND d.person = writer.person AND d.decision = p_decision) THEN
@@ -731,6 +803,21 @@ $$;
 
 COMMENT ON FUNCTION public.forget_credentials() IS 'Removes credentials that are long over, which is all it can remove; the access log keeps what they did.';
 
+CREATE FUNCTION public.hands_behind(person text) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Through hands of hands: whom somebody's creature appointed is their creature too.
+    WITH RECURSIVE hands AS (
+        SELECT person AS hand
+        UNION
+        SELECT a.hand FROM hands AS h JOIN public.appointments AS a ON a.account = h.hand AND a.confirmed_by IS NULL
+    )
+    SELECT hand FROM hands
+$$;
+
+COMMENT ON FUNCTION public.hands_behind(person text) IS 'Who may be acting as this person, as far as nobody else has confirmed who it is; itself among them.';
+
 CREATE TABLE public.ftf_config_history (
     id bigint NOT NULL,
     scope text NOT NULL,
@@ -821,6 +908,13 @@ $$;
 
 COMMENT ON FUNCTION public.import_revision(revision jsonb) IS 'Appends an exported revision as it was; says why not, empty when it did.';
 
+CREATE FUNCTION public.is_disabled(person text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM public.accounts AS a WHERE a.name = person AND a.disabled_at IS NOT NULL)
+$$;
+
 CREATE TABLE public.credentials (
     id bigint NOT NULL,
     hash bytea NOT NULL,
@@ -894,6 +988,7 @@ BEGIN
     WHERE account = p_account AND kind = 'once' AND revoked_at IS NULL;
     INSERT INTO public.credentials (hash, kind, account, label, created_by, expires_at)
     VALUES (p_hash, 'once', p_account, 'one-time login', actor, expires_at) RETURNING id INTO made;
+    PERFORM public.note_hand(p_account, 'login', actor);
     PERFORM public.note_access('once_issued', p_account, p_remote, made, actor, '{}');
 END
 $$;
@@ -1042,6 +1137,26 @@ CREATE FUNCTION public.kinds_of(old jsonb, edits jsonb, restores bigint, is_poli
         CASE WHEN restores IS NOT NULL THEN 'restore' END], NULL) END
 $_$;
 
+CREATE FUNCTION public.left_without_approval(p_kind text, p_approvals integer) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Who may propose changes of this kind, and has fewer others to approve them than a policy would ask for.
+    SELECT person FROM (
+        SELECT a.name AS person FROM public.accounts AS a
+        WHERE a.disabled_at IS NULL
+          AND a.roles && CASE p_kind WHEN 'policy' THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END
+        UNION
+        SELECT r.rolname::text FROM pg_roles AS r WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> 'setpoint_app'
+          AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_app' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
+          AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_server' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
+    ) AS authors
+    WHERE (SELECT count(*) FROM public.approvers() AS approver WHERE public.counts_for(approver, person)) < p_approvals
+    ORDER BY 1
+$$;
+
+COMMENT ON FUNCTION public.left_without_approval(p_kind text, p_approvals integer) IS 'Whose changes nobody could approve under a policy of so many approvals.';
+
 CREATE FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1063,6 +1178,7 @@ BEGIN
         UPDATE public.accounts SET password_parameters = NULL, password_verifier = NULL WHERE name = p_name;
         UPDATE public.credentials SET revoked_at = clock_timestamp()
         WHERE account = p_name AND kind IN ('session', 'once') AND revoked_at IS NULL;
+        PERFORM public.note_hand(p_name, 'identity', actor);
     END IF;
     PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor,
         jsonb_build_object('issuer', p_issuer, 'subject', p_subject));
@@ -1156,7 +1272,7 @@ CREATE FUNCTION public.may_approve(change public.changes) RETURNS TABLE(person t
     SELECT a.person, CASE WHEN EXISTS (SELECT FROM public.accounts AS c WHERE c.name = a.person AND c.disabled_at IS NULL)
                           THEN 'plane' ELSE 'database' END
     FROM public.approvers() AS a (person)
-    WHERE a.person <> change.author
+    WHERE public.counts_for(a.person, change.author)
 $$;
 
 CREATE FUNCTION public.moved_heads(change public.changes) RETURNS text
@@ -1222,6 +1338,11 @@ BEGIN
         how := CASE WHEN change.restores IS NULL THEN format('`setpoint change amend %s` puts it over what stands now', change.id)
             ELSE format('`setpoint change withdraw %s`, then restore again', change.id) END;
         RETURN;
+    ELSIF public.is_disabled(change.author) THEN
+        waits_for := 'amendment';
+        who := '{}';
+        how := format('`setpoint change amend %s` takes it over', change.id);
+        RETURN;
     ELSIF change.state = 'draft' THEN
         waits_for := 'proposal';
         how := format('`setpoint change propose %s`', change.id);
@@ -1261,6 +1382,18 @@ CREATE FUNCTION public.note_access(p_event text, p_account text, p_remote text, 
     INSERT INTO public.access_log (event, account, remote, network, credential, actor, detail)
     SELECT p_event, p_account, seen, public.network_of(seen), p_credential, coalesce(p_actor, ''), p_detail
     FROM left(coalesce(p_remote, ''), 64) AS seen
+$$;
+
+CREATE FUNCTION public.note_hand(p_account text, p_what text, p_hand text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF public.owner_of_tables() IS NULL AND p_hand <> p_account THEN
+        INSERT INTO public.appointments (account, what, hand) VALUES (p_account, p_what, p_hand)
+        ON CONFLICT (account, what, hand) DO UPDATE SET made_at = clock_timestamp(), confirmed_by = NULL;
+    END IF;
+END
 $$;
 
 CREATE FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) RETURNS void
@@ -1977,9 +2110,21 @@ CREATE FUNCTION public.suspend_change(p_id bigint) RETURNS void
     SELECT FROM public.chain_head FOR UPDATE;
     -- Only a change that is due and cannot be applied any more: anybody may say so, nobody may invent it.
     UPDATE public.changes AS c
-    SET state = 'suspended', state_reason = format('it was validated before %s moved', coalesce(public.moved_heads(c), c.scope))
+    SET state = 'suspended', state_reason = public.moved_since(c)
     WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= clock_timestamp()
       AND public.moved_since(c) IS NOT NULL
+$$;
+
+CREATE FUNCTION public.suspend_work() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- What a disabled account left waits for somebody who takes it over: see amend_change.
+    UPDATE public.changes SET state = 'suspended', state_reason = format('its author %s was disabled', NEW.name)
+    WHERE author = NEW.name AND state IN ('draft', 'proposed', 'suspended');
+    RETURN NULL;
+END
 $$;
 
 CREATE FUNCTION public.tokens_seen() RETURNS TABLE(id bigint, account text, label text, roles text[], created_at timestamp with time zone, created_by text, expires_at timestamp with time zone, revoked_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text)
@@ -2030,6 +2175,31 @@ $$;
 
 COMMENT ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) IS 'Notes a use, once a minute for each address; the first from an address is in the access log.';
 
+CREATE FUNCTION public.unguarded(wanted public.policies) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- As policies would be: of every scope that a policy names, each kind asks for at most as many approvals
+    -- as changing the policies of that scope does. Else fewer people could soften it first.
+    WITH rows AS (
+        SELECT (wanted).scope, (wanted).kind, (wanted).approvals
+        UNION ALL
+        SELECT p.scope, p.kind, p.approvals FROM public.policies AS p
+        WHERE (p.scope, p.kind) <> ((wanted).scope, (wanted).kind)
+    ), effective AS (
+        SELECT s.scope, k.kind, (SELECT r.approvals FROM rows AS r WHERE r.scope IN (s.scope, '*') AND r.kind IN (k.kind, '*')
+                                 ORDER BY r.scope = '*', r.kind = '*' LIMIT 1) AS approvals
+        FROM (SELECT DISTINCT scope FROM rows) AS s,
+             (VALUES ('value'), ('range'), ('scope'), ('restore'), ('policy')) AS k (kind)
+    )
+    SELECT format('%s approvals for a change of kind %s in %s, and %s for its policies', e.approvals, e.kind,
+                  CASE e.scope WHEN '*' THEN 'any scope' ELSE e.scope END, g.approvals)
+    FROM effective AS e JOIN effective AS g ON g.scope = e.scope AND g.kind = 'policy' AND g.approvals < e.approvals
+    ORDER BY e.scope, e.kind LIMIT 1
+$$;
+
+COMMENT ON FUNCTION public.unguarded(wanted public.policies) IS 'What fewer people could soften than it asks for, if a policy were so; null when nothing.';
+
 CREATE FUNCTION public.utc_text(moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2061,7 +2231,7 @@ CREATE FUNCTION public.withdraw_change(p_id bigint) RETURNS public.changes
 DECLARE
     change public.changes := public.lock_change(p_id);
 BEGIN
-    IF (SELECT person FROM public.who()) <> change.author THEN
+    IF (SELECT person FROM public.who()) <> change.author AND NOT public.is_disabled(change.author) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to withdraw', p_id, change.author),
             HINT = format('ask %s, or tell them with `setpoint change comment %s -m "..."`', change.author, p_id);
     END IF;
@@ -2161,6 +2331,19 @@ ALTER TABLE public.access_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.appointments (
+    account text NOT NULL,
+    what text NOT NULL,
+    hand text NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    confirmed_by text,
+    CONSTRAINT appointments_what_check CHECK ((what = ANY (ARRAY['role'::text, 'login'::text, 'identity'::text])))
+);
+
+COMMENT ON TABLE public.appointments IS 'Which admin made an account approver or admin, printed its one-time login, or linked it; the owner of the database and providers leave none.';
+
+COMMENT ON COLUMN public.appointments.confirmed_by IS 'Until another admin or the owner confirmed it, what the account approves counts on no change of that hand.';
 
 CREATE TABLE public.break_glass_uses (
     revision bigint NOT NULL,
@@ -2608,6 +2791,9 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_pkey PRIMARY KEY (account, what, hand);
+
 ALTER TABLE ONLY public.break_glass_uses
     ADD CONSTRAINT break_glass_uses_pkey PRIMARY KEY (revision);
 
@@ -2911,6 +3097,13 @@ CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.snaps
 
 ALTER TABLE public.snapshots ENABLE ALWAYS TRIGGER require_speaker;
 
+CREATE TRIGGER suspend_work AFTER UPDATE OF disabled_at ON public.accounts FOR EACH ROW WHEN (((old.disabled_at IS NULL) AND (new.disabled_at IS NOT NULL))) EXECUTE FUNCTION public.suspend_work();
+
+ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER suspend_work;
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
+
 ALTER TABLE ONLY public.change_decisions
     ADD CONSTRAINT change_decisions_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
 
@@ -2986,6 +3179,9 @@ GRANT SELECT ON TABLE public.policies TO setpoint_app;
 REVOKE ALL ON FUNCTION public.close_session(p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.close_session(p_remote text) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.confirm_account(p_name text, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.confirm_account(p_name text, p_remote text) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) TO setpoint_server;
 
@@ -3011,6 +3207,8 @@ GRANT ALL ON FUNCTION public.forget_answers() TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.forget_credentials() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_credentials() TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.hands_behind(person text) FROM PUBLIC;
 
 GRANT SELECT ON TABLE public.ftf_config_history TO setpoint_app;
 GRANT SELECT ON TABLE public.ftf_config_history TO setpoint_breakglass;
@@ -3050,6 +3248,8 @@ REVOKE ALL ON FUNCTION public.login_wait(p_account text, p_remote text) FROM PUB
 REVOKE ALL ON FUNCTION public.network_of(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_access(p_event text, p_account text, p_remote text, p_credential bigint, p_actor text, p_detail jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.note_hand(p_account text, p_what text, p_hand text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) TO setpoint_server;
@@ -3124,6 +3324,8 @@ REVOKE ALL ON FUNCTION public.start_session(p_account text, p_hash bytea, p_how 
 
 REVOKE ALL ON FUNCTION public.suspend_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.suspend_change(p_id bigint) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.suspend_work() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.tokens_seen() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tokens_seen() TO setpoint_server;

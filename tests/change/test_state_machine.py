@@ -175,7 +175,7 @@ class Story(RuleBasedStateMachine):
     def first_seed(self, approvals):
         """What is there from the start, and how many people look at what comes."""
         self.seed(overwrite=False)
-        self.set_policy("ada", "*", "value", approvals)
+        self.set_policy("ada", "*", "*", approvals)
 
     # --- writes at once, where policy lets them
 
@@ -259,12 +259,13 @@ class Story(RuleBasedStateMachine):
         approvals=st.integers(0, 3),
     )
     def set_policy(self, person, scope, kind, approvals):
-        """A policy is a change under the policy that stands, and asks for no more people than there are."""
+        """It obeys the policy that stands, and asks for no more people than there are or guard it."""
         proposal = policy_proposal(
             CATALOGUES, scope=scope, kind=kind, approvals=approvals, cooling_off_s=0, reason="eyes"
         )
         planned = Planned(scope, {}, {}, kinds=["policy"], policy=(kind, approvals))
-        with refused(InvalidValue if approvals > len(APPROVERS) else None):
+        wrong = approvals > len(APPROVERS) or not self.model.is_guarded(scope, kind, approvals)
+        with refused(InvalidValue if wrong else None):
             self.open_and_apply(person, proposal, planned)
 
     # --- changes that wait
@@ -406,8 +407,8 @@ class Story(RuleBasedStateMachine):
         enough = planned.scheduled is None and len(planned.approved_by | {person}) >= self.model.required(
             planned
         )
-        if error is None and enough and self.model.is_stale(planned):
-            error = ConflictError
+        if error is None and enough:
+            error = self.model.contradiction(planned)
         with refused(error) as goes:
             self.decide(person, number, "approve")
         if goes:

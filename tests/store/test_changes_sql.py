@@ -47,6 +47,15 @@ def policy(database, kind="*", scope="*", *, approvals=1, cooling_off_s=0):
     return propose(database, scope, is_policy=True, set=json.dumps(wanted), base_revision=None, heads={})
 
 
+def guarded(ada, kind, *, by, approvals, scope="*"):
+    """Set a policy of one kind after giving that of policies as many approvals; these people approve it."""
+    apply(ada, policy(ada, "policy", approvals=approvals))
+    wanted = policy(ada, kind, scope, approvals=approvals)
+    for approver in by:
+        decide(approver, wanted)
+    apply(ada, wanted)
+
+
 def state(database, change):
     return database.fetch_one("read_change", id=change["id"])["state"]
 
@@ -362,7 +371,7 @@ def test_restore_hides_no_edit_and_no_other_scope(ada):
 
 def test_range_does_not_pass_as_a_value(ada, bo):
     """The database sees what is edited, and the strictest of several kinds decides."""
-    apply(ada, policy(ada, "range", approvals=1))
+    guarded(ada, "range", by=[bo], approvals=1)
     apply(ada, propose(ada, set=text(**{RATE: 0.1})))
     both = propose(ada, set=text(**{RATE: 0.2, HIGH: 0.3}))
     assert both["kinds"] == ["value", "range"]
@@ -372,19 +381,22 @@ def test_range_does_not_pass_as_a_value(ada, bo):
     assert removal["kinds"] == ["value"]
 
 
-def test_new_scope_is_a_kind_of_its_own(ada):
+def test_new_scope_is_a_kind_of_its_own(ada, bo):
     """An overlay that did not exist can need more than an edit."""
-    apply(ada, policy(ada, "scope", approvals=1))
+    guarded(ada, "scope", by=[bo], approvals=1)
     with pytest.raises(ForbiddenError, match="0 of 1"):
         apply(ada, propose(ada, "symbol=X", set=text(a=1)))
     apply(ada, propose(ada, set=text(a=2)))
 
 
-def test_policy_of_a_scope_goes_before_that_of_a_kind(ada):
+def test_policy_of_a_scope_goes_before_that_of_a_kind(ada, bo, eve):
     """The most specific policy decides: scope and kind, then scope, then kind, then all."""
     write_document(ada, text(a=1), "symbol=X")
-    apply(ada, policy(ada, "value", approvals=2))
-    apply(ada, policy(ada, "*", "symbol=X", approvals=0))
+    guarded(ada, "value", by=[bo, eve], approvals=2)
+    lax = policy(ada, "*", "symbol=X", approvals=0)
+    decide(bo, lax)
+    decide(eve, lax)
+    apply(ada, lax)
     apply(ada, propose(ada, "symbol=X", set=text(a=2)))
     with pytest.raises(ForbiddenError, match="0 of 2"):
         apply(ada, propose(ada, set=text(a=2)))
@@ -412,13 +424,49 @@ def test_impossible_policy_is_refused_when_proposed(ada, wanted, said):
 
 def test_changing_policy_obeys_the_current_policy(ada, bo, one_approval):
     """Nobody lowers the bar alone, neither for all nor for one scope or kind."""
-    for scope, kind in (("*", "*"), ("*", "policy"), ("global", "value")):
+    for scope, kind in (("*", "*"), ("global", "value")):
         with pytest.raises(ForbiddenError, match="0 of 1"):
             apply(ada, policy(ada, kind, scope, approvals=0))
     lower = policy(ada, approvals=0)
     decide(bo, lower)
     apply(ada, lower)
     apply(ada, propose(ada, set=text(a=2)))
+
+
+def test_four_eyes_that_two_eyes_could_close_are_no_policy(ada, bo, eve):
+    """What asks for more people than its own guard is refused, whichever of the two would move."""
+    for kind in ("value", "range", "scope", "restore"):
+        with pytest.raises(InvalidValue, match="fewer people could soften it"):
+            policy(ada, kind, approvals=1)
+    guarded(ada, "value", by=[bo], approvals=1)
+    # Now the guard may not sink below what it guards, neither for all nor for one scope.
+    for scope, kind in (("*", "policy"), ("symbol=X", "policy")):
+        with pytest.raises(InvalidValue, match="1 approvals for a change of kind value"):
+            policy(ada, kind, scope, approvals=0)
+    # Softening takes as many people as it is to keep out, in the other order.
+    softer = policy(ada, "value", approvals=0)
+    with pytest.raises(ForbiddenError, match="0 of 1"):
+        apply(ada, softer)
+    decide(eve, softer)
+    apply(ada, softer)
+
+
+def test_a_guard_that_sank_after_the_proposal_is_seen_when_it_applies(ada, bo, owner_url):
+    """The policies that count are those of the moment in which it would be set."""
+    apply(ada, policy(ada, "policy", approvals=1))
+    wanted = policy(ada, "value", approvals=1)
+    decide(bo, wanted)
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("UPDATE policies SET approvals = 0, solo = true WHERE kind = 'policy'")
+    with pytest.raises(InvalidValue, match="fewer people could soften it"):
+        apply(ada, wanted)
+
+
+def test_a_policy_says_whom_it_leaves_without_approval(ada):
+    """Bo and Eve can approve each other, not themselves: two approvals are one too many for both."""
+    for approvals, left in ((1, []), (2, ["bo", "eve"])):
+        rows = ada.fetch_all("list_left_without_approval", kind="value", approvals=approvals)
+        assert [row["person"] for row in rows] == left
 
 
 def test_policy_of_a_lax_scope_cannot_rewrite_that_of_all(ada, one_approval, bo):

@@ -124,7 +124,7 @@ def test_without_a_credential_every_function_refuses(world, plane_session):
     before, wrong, tried = fingerprints(owner), [], 0
     for name, volatility, names, types in owner.execute(FUNCTIONS).fetchall():
         arguments = [
-            named.get(arg, BY_TYPE[of]) if of in {"bigint", "text"} else BY_TYPE[of]
+            named.get(arg, BY_TYPE[of]) if of in {"bigint", "text"} else BY_TYPE.get(of, "NULL")
             for arg, of in zip(names or [], types, strict=True)
         ]
         state = attempted(url, CALL.format(name, ", ".join(arguments)), role=role)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from setpoint.change.emergency.break_glass import Emergency
 from setpoint.declare.document import canonical_text
-from setpoint.errors import ConflictError, ForbiddenError
+from setpoint.errors import ConflictError, ForbiddenError, InvalidValue
 
 SCOPES = ("global", "symbol=BTCUSDC", "profile=night")
 CHANNEL = "https://chat.example/incidents/"
@@ -90,6 +90,16 @@ class Model:
         named = [(s, k) for s in (scope, "*") for k in (kind, "*") if (s, k) in self.policies]
         return self.policies[named[0]]
 
+    def is_guarded(self, scope, kind, approvals):
+        """Whether no kind would ask for more people than changing the policies of its scope does."""
+        after = Model(policies={**self.policies, (scope, kind): approvals})
+        kinds = ("value", "range", "scope", "restore")
+        return all(
+            after.policy_for(named, one) <= after.policy_for(named, "policy")
+            for named in {scope for scope, _ in after.policies}
+            for one in kinds
+        )
+
     def is_stale(self, planned):
         return planned.policy is None and planned.heads != self.judged_over(planned.scope)
 
@@ -99,6 +109,12 @@ class Model:
             return ConflictError
         if len(planned.approved_by) < self.required(planned):
             return ForbiddenError
+        return self.contradiction(planned)
+
+    def contradiction(self, planned):
+        """Return the error of applying what enough people approved, None when nothing speaks against it."""
+        if planned.policy and not self.is_guarded(planned.scope, *planned.policy):
+            return InvalidValue
         return ConflictError if self.is_stale(planned) else None
 
     def land(self, planned):

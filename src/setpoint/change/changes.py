@@ -135,6 +135,8 @@ class FullChange(ChangeFacts):
     """A change: what it would do, what it needs, and what people said."""
 
     policy: Policy | None
+    #: Whose changes nobody could approve under that policy.
+    leaves_without_approval: tuple[str, ...]
     requirement: Requirement
     #: None when it ended.
     next_step: NextStep | None
@@ -205,9 +207,11 @@ def read_full_change(reader: Database | Transaction, change_id: int) -> FullChan
     """Return one change with what it needs and what people said; raises as ``read_change``."""
     found = read_change(reader, change_id)
     facts = {one.name: getattr(found, one.name) for one in fields(ChangeFacts)}
+    policy = Policy(**parse_text(found.proposal)) if found.is_policy else None
     return FullChange(
         **facts,
-        policy=Policy(**parse_text(found.proposal)) if found.is_policy else None,
+        policy=policy,
+        leaves_without_approval=without_approval(reader, policy.kind, policy.approvals) if policy else (),
         requirement=requirement(reader, found),
         next_step=next_step(reader, change_id),
         decisions=tuple(Decision(**row) for row in reader.fetch_all("list_decisions", id=change_id)),
@@ -235,6 +239,12 @@ def diff_changes(reader: Database | Transaction, old: int, new: int) -> tuple[Ed
         {key: value for key, value in parse_text(one.proposal).items() if key in touched} for one in found
     )
     return tuple(diff(first, second))
+
+
+def without_approval(reader: Database | Transaction, kind: str, approvals: int) -> tuple[str, ...]:
+    """Return whose changes too few people could approve, if a policy of this kind asked for so many."""
+    rows = reader.fetch_all("list_left_without_approval", kind=kind, approvals=approvals)
+    return tuple(row["person"] for row in rows)
 
 
 def requirement(reader: Database | Transaction, change: ChangeFacts) -> Requirement:

@@ -49,7 +49,7 @@ def list_accounts(as_json: Json = False) -> None:
                 ", ".join(row.roles) or "none",
                 "password" if row.has_password else "a provider" if row.issuer else "-",
                 _instant(row.last_login_at),
-                "disabled" if row.disabled_at else "",
+                "disabled" if row.disabled_at else _unconfirmed(row.unconfirmed),
             )
             for row in rows
         ),
@@ -95,6 +95,18 @@ def enable(name: Name, as_json: Json = False) -> None:
     Example: `setpoint accounts enable ada`
     """
     _change(name, disabled=False)
+    _say_account(name, as_json=as_json)
+
+
+@accounts.command()
+def confirm(name: Name, as_json: Json = False) -> None:
+    """Say that an account is who it says: what it approves then counts on changes of who appointed it.
+
+    Example: `setpoint accounts confirm bo`
+    """
+    from setpoint.serve.access.accounts import confirm_account
+
+    _as_owner(lambda owner: confirm_account(owner, name, remote=_HERE))
     _say_account(name, as_json=as_json)
 
 
@@ -252,8 +264,13 @@ def _say_account(name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(row)
     else:
-        state = ", disabled" if row.disabled_at else ""
+        waits = _unconfirmed(row.unconfirmed)
+        state = ", disabled" if row.disabled_at else f", {waits}" if waits else ""
         out.say(f"{name}: {', '.join(row.roles) or 'no role'}{state}")
+
+
+def _unconfirmed(hands: list[str]) -> str:
+    return f"not confirmed beside {', '.join(hands)}" if hands else ""
 
 
 def _instant(at: Any) -> str:

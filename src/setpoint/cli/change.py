@@ -15,7 +15,7 @@ from setpoint.declare.document import canonical_text
 from setpoint.errors import EXIT_OK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from setpoint.change.changes import Change, ChangeSummary, NextStep, Requirement
     from setpoint.store.database import Transaction
@@ -87,6 +87,7 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     out.say(f"over {over(found)}, proposal {found.proposal_hash[:12]}")
     if found.policy:
         out.say(f"policy: {canonical_text(vars(found.policy))}")
+        say_without_approval(found.leaves_without_approval)
     else:
         print_edits(found.edits)
         if found.state in OPEN:
@@ -125,6 +126,12 @@ def diff_changes(
         note(f"note: change {old} is one of {first.scope}, change {new} of {second.scope}.")
     elif first.base_revision != second.base_revision:
         note(f"note: change {old} is over {over(first)}, change {new} over {over(second)}.")
+
+
+def say_without_approval(people: Sequence[str]) -> None:
+    """Say whom a policy would leave without enough people to approve their changes."""
+    if people:
+        out.say(f"too few people could approve changes of {', '.join(people)}")
 
 
 def _print_requirement(needed: Requirement) -> None:

@@ -114,6 +114,7 @@ COMMANDS: dict[str, Work] = {
     "accounts disable": _WRITES,
     "accounts enable": _WRITES,
     "accounts once": _WRITES,
+    "accounts confirm": _WRITES,
     "accounts link": _WRITES,
     "accounts provider": _WRITES,
     "tokens list": _SHOWS,

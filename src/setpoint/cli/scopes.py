@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome
+from setpoint.cli.change import say_without_approval
 from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import FromFile, Reason, open_proposal, read_wanted
 from setpoint.errors import EXIT_OK
@@ -124,6 +125,7 @@ def set_policy(
 
     Example: `setpoint policy set --kind range --approvals 2 --cooling-off 1h --reason "four eyes"`
     """
+    from setpoint.change.changes import without_approval
     from setpoint.change.identity import author_of
     from setpoint.change.policies import parse_duration, policy_proposal
     from setpoint.change.proposals import open_and_apply
@@ -137,13 +139,17 @@ def set_policy(
         reason=reason,
     )
     said = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}"
+    with database() as opened:
+        left = without_approval(opened, kind, approvals)
+    if not as_json:
+        say_without_approval(left)
     if not yes:
         out.say(said)
         confirm("Propose this policy?")
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         made = open_and_apply(transaction, catalogues(), proposal)
     if as_json:
-        print_json(made.outcome)
+        print_json({**vars(made.outcome), "leaves_without_approval": left})
     else:
         out.say(f"change {made.change.id} {made.change.state}: {said}")
         if made.next_step:

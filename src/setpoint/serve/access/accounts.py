@@ -33,6 +33,9 @@ class Account:
     created_by: str
     disabled_at: datetime | None
     last_login_at: datetime | None
+    #: Admins who appointed it or let it in, and whom nobody else has confirmed yet: what it approves does
+    #: not count on their changes.
+    unconfirmed: list[str]
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,11 @@ def change_account(
     """Give an account other roles, disable or enable it; None leaves it as it is."""
     given = None if roles is None else list(roles)
     writer.execute("change_account", name=name, roles=given, disabled=disabled, remote=remote)
+
+
+def confirm_account(writer: Transaction, name: str, *, remote: str) -> None:
+    """Say that an account is who it says; for another admin than those who appointed it, or the owner."""
+    writer.execute("confirm_account", name=name, remote=remote)
 
 
 def link_identity(writer: Transaction, name: str, *, issuer: str, subject: str, remote: str) -> None:

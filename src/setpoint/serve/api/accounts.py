@@ -171,6 +171,24 @@ def change_account(
     return answer
 
 
+@router.post(
+    "/accounts/{name}/confirm",
+    summary="Confirm who an account is",
+    responses=answers(shape_of(Account), 404),
+    **access("admin"),
+)
+def confirm_account(
+    plane: PlaneOf, caller: Caller, once: Once, remote: Remote, name: AccountName
+) -> Response:
+    """Say it beside whoever appointed it; from then on what it approves counts on their changes too."""
+
+    def work(transaction: Any) -> Answer:
+        accounts.confirm_account(transaction, name, remote=remote)
+        return Answer(accounts.read_account(transaction, name))
+
+    return write(plane, caller, once, work)
+
+
 @router.put(
     "/accounts/{name}/identity",
     status_code=204,

@@ -49,6 +49,17 @@ COMMENT ON TABLE public.accounts IS 'People and robots of the plane; one with th
 COMMENT ON COLUMN public.accounts.password_parameters IS 'Argon2id: version, cost and salt in its text form; what it makes of the password is not kept.';
 COMMENT ON COLUMN public.accounts.password_verifier IS 'SHA-256 of what Argon2id makes of the password: whoever reads it cannot log in with it.';
 
+CREATE TABLE public.appointments (
+    account      text NOT NULL REFERENCES public.accounts (name),
+    what         text NOT NULL CHECK (what IN ('role', 'login', 'identity')),
+    hand         text NOT NULL,
+    made_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    confirmed_by text,
+    PRIMARY KEY (account, what, hand)
+);
+COMMENT ON TABLE public.appointments IS 'Which admin made an account approver or admin, printed its one-time login, or linked it; the owner of the database and providers leave none.';
+COMMENT ON COLUMN public.appointments.confirmed_by IS 'Until another admin or the owner confirmed it, what the account approves counts on no change of that hand.';
+
 CREATE TABLE public.identity_providers (
     issuer text PRIMARY KEY CHECK (issuer ~ '^https?://'),
     roles  text[] NOT NULL CHECK (roles <@ ARRAY['viewer', 'config_write', 'approver', 'admin'])
@@ -229,8 +240,22 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.approvers() RETURNS SETOF text
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION public.hands_behind(person text) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Through hands of hands: whom somebody's creature appointed is their creature too.
+    WITH RECURSIVE hands AS (
+        SELECT person AS hand
+        UNION
+        SELECT a.hand FROM hands AS h JOIN public.appointments AS a ON a.account = h.hand AND a.confirmed_by IS NULL
+    )
+    SELECT hand FROM hands
+$$;
+COMMENT ON FUNCTION public.hands_behind IS 'Who may be acting as this person, as far as nobody else has confirmed who it is; itself among them.';
+
+CREATE FUNCTION public.approving_logins() RETURNS SETOF text
+    LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     -- A superuser is a member of every role by nature, which is no appointment; a robot never approves.
@@ -239,10 +264,17 @@ AS $$
     WHERE r.rolcanlogin AND NOT r.rolsuper
       AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_approver' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
       AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_robot' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
+$$;
+
+CREATE FUNCTION public.approvers() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT public.approving_logins()
     UNION
     SELECT name FROM public.accounts WHERE 'approver' = ANY (roles) AND disabled_at IS NULL
 $$;
-COMMENT ON FUNCTION public.approvers IS 'The people whose approval counts.';
+COMMENT ON FUNCTION public.approvers IS 'The people whose approval counts, on changes of others: see counts_for.';
 
 CREATE FUNCTION public.is_robot(name text) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -315,6 +347,18 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.note_hand(p_account text, p_what text, p_hand text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF public.owner_of_tables() IS NULL AND p_hand <> p_account THEN
+        INSERT INTO public.appointments (account, what, hand) VALUES (p_account, p_what, p_hand)
+        ON CONFLICT (account, what, hand) DO UPDATE SET made_at = clock_timestamp(), confirmed_by = NULL;
+    END IF;
+END
+$$;
+
 CREATE FUNCTION public.account_named(p_name text) RETURNS public.accounts
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
@@ -350,7 +394,8 @@ COMMENT ON FUNCTION public.presented IS 'The holder of this transaction''s crede
 
 CREATE FUNCTION public.accounts_seen()
     RETURNS TABLE (name text, roles text[], has_password boolean, issuer text, subject text,
-                   created_at timestamptz, created_by text, disabled_at timestamptz, last_login_at timestamptz)
+                   created_at timestamptz, created_by text, disabled_at timestamptz, last_login_at timestamptz,
+                   unconfirmed text[])
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -363,7 +408,9 @@ BEGIN
     RETURN QUERY
         SELECT a.name, a.roles, a.password_verifier IS NOT NULL, a.issuer, a.subject, a.created_at, a.created_by,
                a.disabled_at,
-               (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok')
+               (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok'),
+               ARRAY(SELECT DISTINCT p.hand FROM public.appointments AS p
+                     WHERE p.account = a.name AND p.confirmed_by IS NULL ORDER BY 1)
         FROM public.accounts AS a ORDER BY a.name;
 END
 $$;
@@ -381,6 +428,9 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the account %s exists already', p_name),
             HINT = 'change its roles instead';
+    END IF;
+    IF p_roles && ARRAY['approver', 'admin'] THEN
+        PERFORM public.note_hand(p_name, 'role', actor);
     END IF;
     PERFORM public.note_access('account_created', p_name, p_remote, NULL, actor, jsonb_build_object('roles', p_roles));
 END
@@ -400,6 +450,9 @@ BEGIN
         disabled_at = CASE WHEN p_disabled IS NULL THEN disabled_at
                            WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END
     WHERE name = p_name RETURNING * INTO new;
+    IF EXISTS (SELECT FROM unnest(new.roles) AS role WHERE role IN ('approver', 'admin') AND NOT role = ANY (old.roles)) THEN
+        PERFORM public.note_hand(p_name, 'role', actor);
+    END IF;
     -- Enabled again, an account begins with no session and no token.
     IF new.disabled_at IS NOT NULL THEN
         UPDATE public.credentials SET revoked_at = clock_timestamp() WHERE account = p_name AND revoked_at IS NULL;
@@ -435,11 +488,39 @@ BEGIN
         UPDATE public.accounts SET password_parameters = NULL, password_verifier = NULL WHERE name = p_name;
         UPDATE public.credentials SET revoked_at = clock_timestamp()
         WHERE account = p_name AND kind IN ('session', 'once') AND revoked_at IS NULL;
+        PERFORM public.note_hand(p_name, 'identity', actor);
     END IF;
     PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor,
         jsonb_build_object('issuer', p_issuer, 'subject', p_subject));
 END
 $$;
+
+CREATE FUNCTION public.confirm_account(p_name text, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    actor text := public.require_admin();
+    held  public.accounts := public.account_named(p_name);
+    hands text[];
+BEGIN
+    -- Nobody behind whom the same hand may be; the owner of the database answers for all.
+    WITH confirmed AS (
+        UPDATE public.appointments AS a SET confirmed_by = actor
+        WHERE a.account = held.name AND a.confirmed_by IS NULL AND (public.owner_of_tables() IS NOT NULL
+            OR (held.name <> actor AND NOT EXISTS (
+                SELECT FROM public.hands_behind(actor) AS mine JOIN public.hands_behind(a.hand) AS theirs ON mine = theirs)))
+        RETURNING a.hand
+    )
+    SELECT array_agg(DISTINCT hand) INTO hands FROM confirmed;
+    IF hands IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s has nothing that %s can confirm', p_name, actor),
+            HINT = 'another admin confirms it, whom neither appointed, or the owner of the database: `setpoint accounts confirm`';
+    END IF;
+    PERFORM public.note_access('account_confirmed', p_name, p_remote, NULL, actor, jsonb_build_object('hands', hands));
+END
+$$;
+COMMENT ON FUNCTION public.confirm_account IS 'Says that an account is who it says, though those who appointed it are the only ones who did so far.';
 
 -- Logging in. What opens a session is judged here, by something that the server does not have: a password,
 -- a one-time secret. Only the word of a provider that is believed is taken from the server.
@@ -766,6 +847,7 @@ BEGIN
     WHERE account = p_account AND kind = 'once' AND revoked_at IS NULL;
     INSERT INTO public.credentials (hash, kind, account, label, created_by, expires_at)
     VALUES (p_hash, 'once', p_account, 'one-time login', actor, expires_at) RETURNING id INTO made;
+    PERFORM public.note_hand(p_account, 'login', actor);
     PERFORM public.note_access('once_issued', p_account, p_remote, made, actor, '{}');
 END
 $$;
@@ -881,6 +963,9 @@ REVOKE ALL ON FUNCTION
     public.owner_of_tables(),
     public.require_admin(),
     public.account_named(text),
+    public.note_hand(text, text, text),
+    public.hands_behind(text),
+    public.confirm_account(text, text),
     public.presented(),
     public.login_name(text),
     public.login_wait(text, text),
@@ -913,6 +998,7 @@ GRANT EXECUTE ON FUNCTION
     public.accounts_seen(),
     public.create_account(text, text[], text),
     public.change_account(text, text[], boolean, text),
+    public.confirm_account(text, text),
     public.link_identity(text, text, text, text),
     public.login_facts(text, text),
     public.open_session_by_password(text, bytea, bytea, text),

@@ -129,6 +129,30 @@ AS $$
          (SELECT public.moved_heads(change)) AS moved (scopes)
 $$;
 
+CREATE FUNCTION public.unguarded(wanted public.policies) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- As policies would be: of every scope that a policy names, each kind asks for at most as many approvals
+    -- as changing the policies of that scope does. Else fewer people could soften it first.
+    WITH rows AS (
+        SELECT (wanted).scope, (wanted).kind, (wanted).approvals
+        UNION ALL
+        SELECT p.scope, p.kind, p.approvals FROM public.policies AS p
+        WHERE (p.scope, p.kind) <> ((wanted).scope, (wanted).kind)
+    ), effective AS (
+        SELECT s.scope, k.kind, (SELECT r.approvals FROM rows AS r WHERE r.scope IN (s.scope, '*') AND r.kind IN (k.kind, '*')
+                                 ORDER BY r.scope = '*', r.kind = '*' LIMIT 1) AS approvals
+        FROM (SELECT DISTINCT scope FROM rows) AS s,
+             (VALUES ('value'), ('range'), ('scope'), ('restore'), ('policy')) AS k (kind)
+    )
+    SELECT format('%s approvals for a change of kind %s in %s, and %s for its policies', e.approvals, e.kind,
+                  CASE e.scope WHEN '*' THEN 'any scope' ELSE e.scope END, g.approvals)
+    FROM effective AS e JOIN effective AS g ON g.scope = e.scope AND g.kind = 'policy' AND g.approvals < e.approvals
+    ORDER BY e.scope, e.kind LIMIT 1
+$$;
+COMMENT ON FUNCTION public.unguarded IS 'What fewer people could soften than it asks for, if a policy were so; null when nothing.';
+
 CREATE FUNCTION public.checked_policy(change_scope text, wanted jsonb) RETURNS public.policies
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, public, pg_temp
@@ -148,6 +172,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
             MESSAGE = format('a policy cannot require %s approvals: %s people can approve', policy.approvals, people);
     END IF;
+    IF public.unguarded(policy) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = format('fewer people could soften it: this asks for %s', public.unguarded(policy)),
+            HINT = 'give the kind `policy` at least as many approvals first, or set both at once with kind `*`';
+    END IF;
     RETURN policy;
 END
 $$;
@@ -156,6 +185,35 @@ CREATE FUNCTION public.utc_text(moment timestamptz) RETURNS text
     LANGUAGE sql STABLE STRICT
     SET search_path = pg_catalog, public, pg_temp
     RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+
+CREATE FUNCTION public.counts_for(person text, author text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- An approver by their own login of the database was made one by its administrator, so by nobody's hand.
+    SELECT person <> author
+       AND (author NOT IN (SELECT public.hands_behind(person)) OR person IN (SELECT public.approving_logins()))
+$$;
+COMMENT ON FUNCTION public.counts_for IS 'Whether what one person approves counts on the changes of another.';
+
+CREATE FUNCTION public.left_without_approval(p_kind text, p_approvals integer) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Who may propose changes of this kind, and has fewer others to approve them than a policy would ask for.
+    SELECT person FROM (
+        SELECT a.name AS person FROM public.accounts AS a
+        WHERE a.disabled_at IS NULL
+          AND a.roles && CASE p_kind WHEN 'policy' THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END
+        UNION
+        SELECT r.rolname::text FROM pg_roles AS r WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> 'setpoint_app'
+          AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_app' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
+          AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_server' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
+    ) AS authors
+    WHERE (SELECT count(*) FROM public.approvers() AS approver WHERE public.counts_for(approver, person)) < p_approvals
+    ORDER BY 1
+$$;
+COMMENT ON FUNCTION public.left_without_approval IS 'Whose changes nobody could approve under a policy of so many approvals.';
 
 CREATE FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[])
     RETURNS public.changes
@@ -217,6 +275,13 @@ BEGIN
         public.utc_text(change.apply_at), change.proposal)::text);
     RETURN change;
 END
+$$;
+
+CREATE FUNCTION public.is_disabled(person text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM public.accounts AS a WHERE a.name = person AND a.disabled_at IS NOT NULL)
 $$;
 
 CREATE FUNCTION public.open_change(
@@ -287,10 +352,13 @@ DECLARE
     writer record;
 BEGIN
     SELECT * INTO writer FROM public.who();
-    IF writer.person <> change.author THEN
+    IF writer.person <> change.author AND NOT public.is_disabled(change.author) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to edit', p_id, change.author),
             HINT = format('ask %s, or tell them with `setpoint change comment %s -m "..."`', change.author, p_id);
     END IF;
+    -- Whoever edits what a disabled account left behind takes it over.
+    change.author := writer.person;
+    change.proof := writer.proof;
     change.base_revision := p_base;
     change.edition := change.edition + 1;
     change.heads := p_heads;
@@ -298,7 +366,8 @@ BEGIN
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     change := public.write_proposal(change, p_set, p_remove, p_keys);
-    UPDATE public.changes SET base_revision = change.base_revision, proposal = change.proposal,
+    UPDATE public.changes SET author = change.author, proof = change.proof,
+        base_revision = change.base_revision, proposal = change.proposal,
         edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
@@ -377,6 +446,11 @@ BEGIN
                 MESSAGE = format('%s may not approve: no approver who logged in, or a robot', writer.person),
                 HINT = public.how_to_approve(change);
         END IF;
+        IF p_decision = 'approve' AND NOT public.counts_for(writer.person, change.author) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP403',
+                MESSAGE = format('what %s approves does not count on a change of %s, who appointed them or let them in', writer.person, change.author),
+                HINT = 'another admin, or the owner of the database, confirms the appointment: `setpoint accounts confirm`';
+        END IF;
         IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
                    AND d.person = writer.person AND d.decision = p_decision) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP423',
@@ -400,7 +474,7 @@ AS $$
 DECLARE
     change public.changes := public.lock_change(p_id);
 BEGIN
-    IF (SELECT person FROM public.who()) <> change.author THEN
+    IF (SELECT person FROM public.who()) <> change.author AND NOT public.is_disabled(change.author) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to withdraw', p_id, change.author),
             HINT = format('ask %s, or tell them with `setpoint change comment %s -m "..."`', change.author, p_id);
     END IF;
@@ -428,7 +502,7 @@ AS $$
     SELECT a.person, CASE WHEN EXISTS (SELECT FROM public.accounts AS c WHERE c.name = a.person AND c.disabled_at IS NULL)
                           THEN 'plane' ELSE 'database' END
     FROM public.approvers() AS a (person)
-    WHERE a.person <> change.author
+    WHERE public.counts_for(a.person, change.author)
 $$;
 
 CREATE FUNCTION public.approvals_of(change public.changes) RETURNS TABLE (person text, proof text, decided_at timestamptz)
@@ -480,6 +554,11 @@ BEGIN
         waits_for := 'amendment';
         how := CASE WHEN change.restores IS NULL THEN format('`setpoint change amend %s` puts it over what stands now', change.id)
             ELSE format('`setpoint change withdraw %s`, then restore again', change.id) END;
+        RETURN;
+    ELSIF public.is_disabled(change.author) THEN
+        waits_for := 'amendment';
+        who := '{}';
+        how := format('`setpoint change amend %s` takes it over', change.id);
         RETURN;
     ELSIF change.state = 'draft' THEN
         waits_for := 'proposal';
@@ -536,6 +615,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id),
             HINT = (public.next_step(change)).how;
     END IF;
+    IF public.is_disabled(change.author) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s waits: its author %s was disabled', p_id, change.author),
+            HINT = 'take it over with `setpoint change amend`, or withdraw it';
+    END IF;
     IF change.apply_at > clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,
             public.utc_text(change.apply_at)), HINT = (public.next_step(change)).how;
@@ -590,7 +673,7 @@ AS $$
     SELECT FROM public.chain_head FOR UPDATE;
     -- Only a change that is due and cannot be applied any more: anybody may say so, nobody may invent it.
     UPDATE public.changes AS c
-    SET state = 'suspended', state_reason = format('it was validated before %s moved', coalesce(public.moved_heads(c), c.scope))
+    SET state = 'suspended', state_reason = public.moved_since(c)
     WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= clock_timestamp()
       AND public.moved_since(c) IS NOT NULL
 $$;
@@ -615,6 +698,20 @@ BEGIN
     RETURN NEW;
 END
 $$;
+CREATE FUNCTION public.suspend_work() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    -- What a disabled account left waits for somebody who takes it over: see amend_change.
+    UPDATE public.changes SET state = 'suspended', state_reason = format('its author %s was disabled', NEW.name)
+    WHERE author = NEW.name AND state IN ('draft', 'proposed', 'suspended');
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER suspend_work AFTER UPDATE OF disabled_at ON public.accounts
+    FOR EACH ROW WHEN (OLD.disabled_at IS NULL AND NEW.disabled_at IS NOT NULL) EXECUTE FUNCTION public.suspend_work();
+ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER suspend_work;
 CREATE TRIGGER permit_change BEFORE INSERT OR UPDATE ON public.changes
     FOR EACH ROW EXECUTE FUNCTION public.permit_change();
 ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
@@ -625,7 +722,7 @@ REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
-    public.permit_change() FROM PUBLIC;
+    public.permit_change(), public.suspend_work() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),

@@ -76,6 +76,10 @@ SELECT n.moved, n.waits_for, n.who, n.missing, n.until, n.how
 FROM changes AS c, next_step(c) AS n
 WHERE c.id = %(id)s;
 
+-- name: list_left_without_approval
+-- Whose changes too few people could approve, if a policy asked for so many.
+SELECT left_without_approval(%(kind)s, %(approvals)s) AS person;
+
 -- name: list_policies
 -- Every policy, the most general first.
 SELECT scope, kind, approvals, solo, cooling_off_s
