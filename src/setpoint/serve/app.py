@@ -17,9 +17,9 @@ from starlette.applications import Starlette
 
 import setpoint
 from setpoint.serve import console, problems
-from setpoint.serve.api import ROUTERS
+from setpoint.serve.api import ROUTERS, holders, manifest
 from setpoint.serve.clock import ticking
-from setpoint.serve.hot import holders, manifest, ofrep, snapshots, stream
+from setpoint.serve.hot import ofrep, snapshots, stream
 from setpoint.serve.middleware import Guard
 from setpoint.serve.openapi import describe, operation_id
 from setpoint.serve.plane import THREADS
@@ -121,7 +121,7 @@ def _plain_routes(plane: Plane) -> list[Route]:
     return [
         *snapshots.routes(live),
         *stream.routes(live),
-        *holders.routes(live.holders, plane.database),
+        *holders.routes(live.holders),
         *ofrep.routes(live),
-        *manifest.routes(live),
+        *manifest.routes(plane),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.responses import Response
@@ -57,3 +58,8 @@ def is_known(if_none_match: Iterable[str], etag: str) -> bool:
     """
     named = entity_tags(",".join(if_none_match))
     return named.is_any or etag.strip('"') in named.texts
+
+
+def etag_of(body: bytes) -> str:
+    """Return the strong entity tag of a body, quoted."""
+    return f'"{sha256(body).hexdigest()[:32]}"'

@@ -18,9 +18,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from setpoint.serve.access.rules import CSRF_HEADER, PUBLIC, SECURE_COOKIE, SESSION_COOKIE, hot_access
-from setpoint.serve.conditional import is_known
-from setpoint.serve.hot.cache import etag_of
-from setpoint.serve.hot.paths import plain_paths
+from setpoint.serve.conditional import etag_of, is_known
+from setpoint.serve.plain_paths import plain_paths
 from setpoint.serve.routes import Problem, StrictRoute
 
 if TYPE_CHECKING:

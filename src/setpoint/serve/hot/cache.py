@@ -14,12 +14,12 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import pin_set_with_head, pin_with_head
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.errors import DatabaseUnavailable, InvalidContext, MissingError, UnknownRevision
+from setpoint.serve.conditional import etag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -216,11 +216,6 @@ def _looked_at(done: asyncio.Task[Pinned]) -> None:
     """Take note of an error that every waiter has left behind, so that asyncio does not complain of it."""
     if not done.cancelled():
         done.exception()
-
-
-def etag_of(body: bytes) -> str:
-    """Return the strong entity tag of a body, quoted."""
-    return f'"{sha256(body).hexdigest()[:32]}"'
 
 
 def _keep(kept: OrderedDict[Any, Any], key: object, value: object) -> None:

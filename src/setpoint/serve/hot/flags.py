@@ -13,6 +13,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
+from setpoint.serve.flag_values import TYPES, document_values, value_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,16 +22,6 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter
     from setpoint.serve.hot.cache import Pinned
-
-#: Beyond this a JavaScript number is not the integer that was sent.
-LARGEST_INT = 2**53 - 1
-TYPES = {"int": "integer", "float": "float", "bool": "boolean", "categorical": "string"}
-
-
-class _Number(str):
-    """The digits of a number as they stand in the document."""
-
-    __slots__ = ()
 
 
 class Flag(NamedTuple):
@@ -100,34 +92,3 @@ def _flag(key: str, parameter: Parameter, value: object, layer: SnapshotLayer) -
         f'{{"key":"{key}","reason":"{reason}","variant":"v{layer.revision}","value":{text},"metadata":{shown}}}',
         sound=True,
     )
-
-
-def value_text(parameter: Parameter, value: object) -> str | None:
-    """Return a value of a document as JSON text of its declared type; None when it is none.
-
-    Args:
-        parameter: what the value must be of.
-        value: as ``json.loads`` gives it, with every number as its digits.
-    """
-    if isinstance(value, _Number):
-        return _number_text(parameter, value)
-    if parameter.type == "bool" and isinstance(value, bool):
-        return "true" if value else "false"
-    if parameter.type == "categorical" and isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return None
-
-
-def _number_text(parameter: Parameter, digits: _Number) -> str | None:
-    is_integral = not set(digits) & set(".eE")
-    if parameter.type == "float":
-        return f"{digits}.0" if is_integral else str(digits)
-    if parameter.type == "int" and is_integral and abs(int(digits)) <= LARGEST_INT:
-        return str(digits)
-    return None
-
-
-def document_values(snapshot: Snapshot) -> dict[str, object]:
-    """Return a snapshot's values with every number as its digits, as ``value_text`` takes them."""
-    found: dict[str, object] = json.loads(snapshot.text, parse_float=_Number, parse_int=_Number)
-    return found

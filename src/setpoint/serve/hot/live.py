@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.serve.holders import Holders
 from setpoint.serve.hot.cache import ANSWER_WITHIN_S, THREADS, SnapshotCache
 from setpoint.serve.hot.feed import Feed
-from setpoint.serve.hot.holders import Holders
 from setpoint.serve.hot.stream_tokens import StreamTokens
 from setpoint.serve.turns import Turns
 from setpoint.store.connections import Server

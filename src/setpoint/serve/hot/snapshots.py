@@ -17,9 +17,8 @@ from starlette.routing import Route
 from setpoint.errors import InvalidContext, InvalidError, MissingError, UsageError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.bodies import read_object
-from setpoint.serve.conditional import unless_known
-from setpoint.serve.hot.cache import etag_of
-from setpoint.serve.hot.holders import holder_in
+from setpoint.serve.conditional import etag_of, unless_known
+from setpoint.serve.holders import holder_in
 from setpoint.serve.responses import IMMUTABLE, MEDIA_TYPE, REVALIDATED, number_in
 
 if TYPE_CHECKING:

@@ -16,9 +16,8 @@ from starlette.routing import Route
 
 from setpoint.errors import SetpointError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
-from setpoint.serve.conditional import unless_known
-from setpoint.serve.hot.cache import etag_of
-from setpoint.serve.hot.flags import TYPES, document_values, value_text
+from setpoint.serve.conditional import etag_of, unless_known
+from setpoint.serve.flag_values import TYPES, document_values, value_text
 from setpoint.serve.problems import problem_of, publicly
 from setpoint.serve.responses import REVALIDATED
 
@@ -29,12 +28,12 @@ if TYPE_CHECKING:
 
     from setpoint.client.snapshot import Snapshot
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.serve.hot.live import Live
+    from setpoint.serve.plane import Plane
 
 CAPABILITIES = {"X-Manifest-Capabilities": "read"}
 
 
-def routes(live: Live) -> list[Route]:
+def routes(plane: Plane) -> list[Route]:
     """Return the route of the manifest."""
 
     @hot_access(*ANYONE, summary="Every flag, as OpenFeature lists it")
@@ -42,10 +41,10 @@ def routes(live: Live) -> list[Route]:
         """The declared keys with their types, descriptions and global values."""
         try:
             await admitted(request, *ANYONE)
-            pinned = await live.cache.get(())
+            pinned = await plane.live.cache.get(())
         except SetpointError as problem:
             return _refusal(problem)
-        body = ('{"flags":[' + ",".join(_flags(pinned.snapshot, live.cache.catalogues)) + "]}").encode()
+        body = ('{"flags":[' + ",".join(_flags(pinned.snapshot, plane.catalogues)) + "]}").encode()
         headers = CAPABILITIES | {"ETag": etag_of(body), "Cache-Control": REVALIDATED}
         return unless_known(request, body, headers)
 

@@ -12,22 +12,15 @@ import logging
 import re
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-
 from setpoint.errors import InvalidValue, SetpointError, UsageError
-from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.access.secret import digest
-from setpoint.serve.bodies import read_object
 from setpoint.serve.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from starlette.datastructures import QueryParams
-    from starlette.requests import Request
 
     from setpoint.client.snapshot import Snapshot
     from setpoint.serve.access.rules import Principal
@@ -40,10 +33,8 @@ WRITTEN_WITHIN_S = 30.0
 PARTING_S = 0.3
 MOST_PENDING = 10_000
 LONGEST = 200
-PAGE, LARGEST_PAGE = 50, 500
-_CLIENT = re.compile(r"[0-9a-f]{32}")
-_SNAPSHOT = re.compile(r"[0-9a-f]{64}")
-_FIELDS = {"snapshot", "context", "host", "pid", "run", "revision"}
+CLIENT_ID = re.compile(r"[0-9a-f]{32}")
+SNAPSHOT_HASH = re.compile(r"[0-9a-f]{64}")
 _LOG = logging.getLogger("setpoint.serve")
 
 
@@ -64,11 +55,11 @@ class Holder:
     seen_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        if not _CLIENT.fullmatch(self.client):
+        if not CLIENT_ID.fullmatch(self.client):
             raise InvalidValue(
                 "a client is named by 32 hexadecimal digits.", hint="make one for each process"
             )
-        if not _SNAPSHOT.fullmatch(self.snapshot):
+        if not SNAPSHOT_HASH.fullmatch(self.snapshot):
             raise InvalidValue("a snapshot is named by 64 hexadecimal digits.", hint="send its whole hash")
         texts = (self.host, self.run, *self.context.keys(), *self.context.values())
         if any(len(text) > LONGEST or not text.isprintable() for text in texts):
@@ -83,6 +74,22 @@ class Holder:
         }
         age_s = max(now - self.seen_at, 0.0)
         return given | {"snapshot": self.snapshot, "context": dict(self.context), "age_s": age_s}
+
+
+@dataclass(frozen=True)
+class HeldSnapshot:
+    """A process that was seen within the hour, and the snapshot it holds, as the database keeps it."""
+
+    client: str
+    account: str
+    snapshot: str
+    context: dict[str, str]
+    host: str
+    pid: int
+    run: str
+    revision: int
+    since: datetime
+    seen: datetime
 
 
 class Holders:
@@ -134,6 +141,14 @@ class Holders:
                 self._pending = taken | self._pending
                 raise
 
+    async def held(self, *, limit: int, after: str = "", snapshot: str | None = None) -> list[HeldSnapshot]:
+        """Return who holds what, by client, after one; what is pending is written first."""
+        await self.flush()
+        rows = await self.turns.run(
+            self._database.fetch_all, "list_holders", after=after, snapshot=snapshot, limit=limit
+        )
+        return [HeldSnapshot(**row) for row in rows]
+
     async def _run(self) -> None:
         prune_at = 0.0
         while True:
@@ -171,63 +186,3 @@ def holder_in(header: str, caller: Principal, snapshot: Snapshot, head: int) -> 
         given.get("run", ""),
         head,
     )
-
-
-def routes(holders: Holders, database: Database) -> list[Route]:
-    """Return the routes of holders."""
-
-    @hot_access(*ANYONE, summary="What a process holds")
-    async def report(request: Request) -> Response:
-        """What a process holds now."""
-        caller = await admitted(request, *ANYONE)
-        given = _typed(await read_object(request))
-        holders.note(Holder(client=request.path_params["client"], credential=digest(caller.secret), **given))
-        return Response(status_code=204)
-
-    @hot_access(*ANYONE, summary="Who holds what")
-    async def listed(request: Request) -> Response:
-        """Who holds what."""
-        await admitted(request, *ANYONE)
-        limit, after, snapshot = _page(request.query_params)
-        await holders.flush()
-        rows = await holders.turns.run(
-            database.fetch_all, "list_holders", after=after, snapshot=snapshot, limit=limit + 1
-        )
-        items = [row | {name: row[name].isoformat() for name in ("since", "seen")} for row in rows[:limit]]
-        return JSONResponse({"items": items, "next": items[-1]["client"] if len(rows) > limit else None})
-
-    return [
-        Route("/v1/holders", listed, methods=["GET"]),
-        Route("/v1/holders/{client}", report, methods=["PUT"]),
-    ]
-
-
-def _typed(given: dict[str, Any]) -> dict[str, Any]:
-    found = {"context": {}, "host": "", "pid": 0, "run": "", "revision": 0} | given
-    context = found["context"]
-    sound = (
-        set(found) == _FIELDS
-        and all(type(found[name]) is str for name in ("snapshot", "host", "run"))
-        and all(type(found[name]) is int for name in ("pid", "revision"))
-        and isinstance(context, dict)
-        and all(isinstance(value, str) for value in context.values())
-    )
-    if not sound:
-        raise InvalidValue(
-            "a holder is not described so.", hint=f"send {', '.join(sorted(_FIELDS))}, no more"
-        )
-    return found
-
-
-def _page(query: QueryParams) -> tuple[int, str, str | None]:
-    """Return limit, cursor and snapshot of a listing."""
-    if len(query.multi_items()) != len(query) or not query.keys() <= {"limit", "after", "snapshot"}:
-        raise InvalidValue("the query gives something unknown, or twice.", hint="give limit, after, snapshot")
-    limit, after, snapshot = query.get("limit", str(PAGE)), query.get("after", ""), query.get("snapshot")
-    if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= LARGEST_PAGE):
-        raise InvalidValue("limit is out of range.", hint=f"give a number from 1 to {LARGEST_PAGE}")
-    if after and not _CLIENT.fullmatch(after):
-        raise InvalidValue("after is no cursor of ours.", hint="give `next` of the page before")
-    if snapshot is not None and not _SNAPSHOT.fullmatch(snapshot):
-        raise InvalidValue("snapshot is no hash.", hint="give 64 hexadecimal digits")
-    return int(limit), after, snapshot
