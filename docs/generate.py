@@ -67,13 +67,14 @@ def errors_page() -> Iterator[str]:
     )
     yield "## Exit codes"
     rows = [
-        (errors.EXIT_OK, "success"),
+        (errors.EXIT_OK, "success; of a command that changes something: it is in force"),
         (errors.EXIT_FINDING, "a check found something; also an error without a code of its own"),
     ]
     families = [kind for kind in tree if kind.__base__ is errors.SetpointError]
     rows += [
         (kind.exit_code, f"[{kind.code}](#{kind.__name__.lower()}): {_first_line(kind)}") for kind in families
     ]
+    rows.append((errors.EXIT_WAITS, "recorded as a change that waits: for approvals, its time or its author"))
     rows.append((errors.EXIT_INTERRUPTED, "stopped by Ctrl-C or SIGTERM"))
     yield _table(("exit code", "meaning"), rows)
     for kind in (errors.SetpointError, *tree):

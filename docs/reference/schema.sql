@@ -123,6 +123,11 @@ BEGIN
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     change := public.write_proposal(change, p_set, p_remove, p_keys);
+    IF public.changes_nothing(change) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423',
+            MESSAGE = format('change %s would change nothing any more: %s holds all of it', p_id, change.scope),
+            HINT = format('take it back with `setpoint change withdraw %s`', p_id);
+    END IF;
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
         edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
@@ -434,6 +439,25 @@ BEGIN
         'roles', new.roles, 'before', old.roles, 'disabled', new.disabled_at IS NOT NULL));
 END
 $$;
+
+CREATE FUNCTION public.changes_nothing(change public.changes) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF 'policy' = ANY (change.kinds) THEN
+        RETURN EXISTS (SELECT FROM public.policies AS p WHERE to_jsonb(p) = change.proposal);
+    END IF;
+    -- What break-glass owes is an ordinary write that carries its reason: that what stands is right is said
+    -- by writing it again.
+    RETURN change.edits = '[]' AND NOT EXISTS (
+        SELECT FROM public.obligations AS o
+        WHERE o.kind = 'ordinary-write' AND o.met_at IS NULL AND o.scope = change.scope
+          AND change.reason = 'break-glass-' || o.incident);
+END
+$$;
+
+COMMENT ON FUNCTION public.changes_nothing(change public.changes) IS 'True when what a change wants stands already, and no obligation is met by saying so.';
 
 CREATE FUNCTION public.is_name(name text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1380,8 +1404,10 @@ CREATE FUNCTION public.note_access(p_event text, p_account text, p_remote text, 
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
     INSERT INTO public.access_log (event, account, remote, network, credential, actor, detail)
-    SELECT p_event, p_account, seen, public.network_of(seen), p_credential, coalesce(p_actor, ''), p_detail
-    FROM left(coalesce(p_remote, ''), 64) AS seen
+    -- Whoever keeps accounts at the database's own door may say why.
+    SELECT p_event, p_account, seen, public.network_of(seen), p_credential, coalesce(p_actor, ''),
+           p_detail || CASE WHEN why <> '' THEN jsonb_build_object('reason', why) ELSE '{}' END
+    FROM left(coalesce(p_remote, ''), 64) AS seen, coalesce(current_setting('setpoint.reason', true), '') AS why
 $$;
 
 CREATE FUNCTION public.note_hand(p_account text, p_what text, p_hand text) RETURNS void
@@ -1440,6 +1466,11 @@ BEGIN
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
     change := public.write_proposal(change, p_set, p_remove, p_keys);
+    IF public.changes_nothing(change) THEN
+        -- Nothing is kept: the row goes back without a number. Who may not write is told so all the same.
+        PERFORM public.require_role(VARIADIC CASE WHEN p_is_policy THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END);
+        RETURN change;
+    END IF;
     INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, heads,
                                 restores, author, proof, reason, source, catalogues, state, apply_at, proposed_at)
     VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
@@ -3168,6 +3199,8 @@ REVOKE ALL ON FUNCTION public.break_glass_write(p_incident text, p_approved_by t
 
 REVOKE ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.changes_nothing(change public.changes) FROM PUBLIC;
 
 GRANT SELECT ON TABLE public.incident_channels TO setpoint_app;
 GRANT SELECT ON TABLE public.incident_channels TO setpoint_breakglass;

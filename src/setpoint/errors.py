@@ -21,6 +21,7 @@
     ├── ConflictError                 409  5    the world moved, or somebody else holds it
     │   ├── StaleRevision
     │   │   └── PreconditionFailed    412       If-Match names another revision
+    │   ├── NothingToChange                     what a change wants stands already
     │   └── SweepRunning
     ├── IntegrityError                409  6    what was read is not what was written
     │   ├── HashMismatch
@@ -43,9 +44,10 @@
     └── ForbiddenError                403  10   the policy or the role says no
         └── UnauthenticatedError      401       no credential, or none that is known
 
-Exit code 0 is success, 1 also says that a check found something (coverage below its floor, a seed
-with changes to make, a verdict other than pass), 130 is Ctrl-C. A message says what, where, what was
-expected and what to do next.
+Exit code 0 is success, and of a command that changes something: it is in force. 1 also says that a check
+found something (coverage below its floor, a seed with changes to make, a verdict other than pass), 11 that
+what was asked is recorded as a change and waits: for approvals, its time or its author. 130 is Ctrl-C.
+A message says what, where, what was expected and what to do next.
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
 EXIT_OK = 0
 EXIT_FINDING = 1
+EXIT_WAITS = 11
 EXIT_INTERRUPTED = 130
 
 
@@ -208,6 +211,12 @@ class PreconditionFailed(StaleRevision):
     """If-Match names a revision that is no longer the newest."""
 
     code, http_status = "precondition_failed", 412
+
+
+class NothingToChange(ConflictError):
+    """What a change wants stands already: nothing was opened."""
+
+    code = "nothing_to_change"
 
 
 class SweepRunning(ConflictError):

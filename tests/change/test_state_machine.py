@@ -45,11 +45,13 @@ from setpoint.change.patch import Patch
 from setpoint.change.policies import KINDS, policy_proposal
 from setpoint.change.proposals import (
     Proposal,
+    Unchanged,
     amend,
     apply,
     apply_due,
     open_and_apply,
     open_change,
+    remark,
 )
 from setpoint.change.restore import restore
 from setpoint.change.seeding import apply_seed
@@ -155,6 +157,11 @@ class Story(RuleBasedStateMachine):
         self.took(made, planned)
 
     def took(self, made, planned):
+        assert isinstance(made, Unchanged) == self.model.changes_nothing(planned)
+        if isinstance(made, Unchanged):
+            planned.state = "unchanged"
+            assert made.revision == (None if planned.policy else self.model.heads.get(planned.scope))
+            return
         self.model.changes[made.change.id] = planned
         assert list(made.change.kinds) in (planned.kinds, [])
         if self.model.required(planned):
@@ -186,7 +193,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(person=people, scope=scopes, key=keys)
     def remove(self, person, scope, key):
-        """Removing what is not there is a revision without a difference."""
+        """Removing what is not there changes nothing."""
         values = {name: text for name, text in self.model.values.get(scope, {}).items() if name != key}
         proposal = Proposal(scope=scope, reason="a step", remove=(key,))
         self.open_and_apply(person, proposal, self.model.plan(scope, values))
@@ -277,13 +284,15 @@ class Story(RuleBasedStateMachine):
         """A change that is opened, as a draft or for later, writes nothing yet."""
         apply_at = datetime.now(UTC) + timedelta(hours=1) if how == "later" else None
         proposal = Proposal(scope=scope, reason=reason, set=wanted, draft=how == "draft", apply_at=apply_at)
-        with self.as_(person).transaction() as transaction:
-            change = open_change(transaction, CATALOGUES, proposal)
         values = self.model.values.get(scope, {}) | texts(wanted)
         state = "draft" if how == "draft" else "proposed"
         planned = self.model.plan(scope, values, author=person, reason=reason, state=state)
         planned.scheduled = "later" if how == "later" else None
-        self.model.changes[change.id] = planned
+        error = ConflictError if self.model.changes_nothing(planned) else None
+        with refused(error) as goes, self.as_(person).transaction() as transaction:
+            change = open_change(transaction, CATALOGUES, proposal)
+        if goes:
+            self.model.changes[change.id] = planned
 
     def one(self, data, *states):
         """Return a change in these states; in any, then mostly one that is open."""
@@ -310,16 +319,22 @@ class Story(RuleBasedStateMachine):
         person = self.its_author_or(data, planned, person)
         if planned.policy or planned.is_restore:
             return
+        values = self.model.values.get(planned.scope, {}) | texts(wanted)
+        state = "draft" if planned.state == "draft" else "proposed"
+        again = self.model.plan(planned.scope, values, author=person, reason="amended", state=state)
         error = (
-            ConflictError if planned.state in ENDED else ForbiddenError if person != planned.author else None
+            ConflictError
+            if planned.state in ENDED
+            else ForbiddenError
+            if person != planned.author
+            else ConflictError
+            if self.model.changes_nothing(again)
+            else None
         )
         proposal = Proposal(scope=planned.scope, reason="amended", set=wanted)
         with refused(error) as goes, self.as_(person).transaction() as transaction:
             amend(transaction, CATALOGUES, number, proposal)
         if goes:
-            values = self.model.values.get(planned.scope, {}) | texts(wanted)
-            state = "draft" if planned.state == "draft" else "proposed"
-            again = self.model.plan(planned.scope, values, author=person, reason="amended", state=state)
             self.model.changes[number] = again
 
     @precondition(has_change)
@@ -432,6 +447,8 @@ class Story(RuleBasedStateMachine):
         """Anybody says something about anything, and nothing comes of it."""
         number, _ = self.one(data)
         self.decide(person, number, "comment")
+        with self.as_(person).transaction() as transaction:
+            remark(transaction, read_change(transaction, number), "and once more")
 
     def undecidable(self, planned, person):
         if planned.state in ENDED or planned.state == "draft":
@@ -461,7 +478,7 @@ class Story(RuleBasedStateMachine):
         with self.as_(person).transaction() as transaction:
             proof = restore(transaction, CATALOGUES, wanted)
         self.took(proof.made, planned)
-        assert proof.equal == (values == source and planned.state == "applied")
+        assert proof.equal == (values == source and planned.state in {"applied", "unchanged"})
         assert {edit.key for edit in proof.edits} == {k for k, _ in current.items() ^ values.items()}
 
     # --- emergencies

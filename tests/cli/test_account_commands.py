@@ -11,7 +11,7 @@ def test_accounts_are_made_changed_and_shut_out(setpoint_command):
     assert "ada: config_write" in setpoint_command("accounts", "add", "ada", "--role", "config_write").out
     assert (
         "ada: approver, viewer"
-        in setpoint_command("accounts", "roles", "ada", "-r", "viewer", "-r", "approver").out
+        in setpoint_command("accounts", "roles", "ada", "--role", "viewer", "--role", "approver").out
     )
     assert "ada: approver, viewer, disabled" in setpoint_command("accounts", "disable", "ada").out
     assert "disabled" not in setpoint_command("accounts", "enable", "ada").out

@@ -82,7 +82,9 @@ def test_it_asks_first(broken, monkeypatch):
         (("set", f"{GAMMA}=1", f"{GAMMA}=2", *WHY), 3, "given twice"),
         (("set", f"{GAMMA}=high", *WHY), 3, "no revision ever held"),
         (("set", "CVN_NO_SUCH=1", *WHY), 3, "no revision ever held"),
-        (("set", "CVN_NO_SUCH=", *WHY), 4, "does not hold CVN_NO_SUCH"),
+        (("set", "--unset", "CVN_NO_SUCH", *WHY), 4, "does not hold CVN_NO_SUCH"),
+        (("set", f"{GAMMA}=", *WHY), 2, "that removes nothing"),
+        (("set", *WHY), 2, "nothing to set"),
         (("set", f"{GAMMA}=1", *WHY, "--scope", "symbol=X"), 4, "has no document"),
         (
             ("post-mortem", "--incident", "INC-9", "--url", "https://wiki.example/pm"),
@@ -106,9 +108,9 @@ def test_mistakes_are_named_and_write_nothing(broken, arguments, code, complaint
 
 
 def test_set_and_remove(broken):
-    """A number keeps its text, a text is a string, and an empty value removes."""
-    scale = f"{GAMMA}_RANGE_SCALE"
-    done = broken("break-glass", "set", f"{GAMMA}=0.10", f"{scale}=log", f"{GAMMA}_RANGE_MIN=", *WHY, "--yes")
+    """A number keeps its text, a text is a string, and `--unset` removes."""
+    scale, gone = f"{GAMMA}_RANGE_SCALE", ("--unset", f"{GAMMA}_RANGE_MIN")
+    done = broken("break-glass", "set", f"{GAMMA}=0.10", f"{scale}=log", *gone, *WHY, "--yes")
 
     assert done.code == 0
     values = {row["key"]: row["value"] for row in broken("blame", "XGB_5M_GAMMA", "--json").json}

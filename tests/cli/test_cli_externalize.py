@@ -132,7 +132,7 @@ def test_a_diff_is_what_writing_does(project, setpoint_command):
         (("--live", "nowhere.json"), 6, "nowhere.json"),
         (("--scope", "month=5"), 3, "month"),
         (("--scope", "symbol"), 3, "<dimension>=<value>"),
-        (("--propose", "because"), 2, "give --write: it writes them"),
+        (("--propose", "--reason", "because"), 2, "give --write: it writes them"),
     ],
 )
 def test_a_wrong_argument_is_named(project, setpoint_command, arguments, code, said):
@@ -185,18 +185,18 @@ def test_live_values_are_compared(project, seeded):
     assert done.code == 1
     assert re.search(r"XGB_5M_LEARNING_RATE = 0\.123 \(it has [\d.]+\)", done.out)
     written = seeded("externalize", *AT, "train.py", "--live", "now.json", "--write")
-    assert "again with --propose REASON: 2 keys had another value, which seeding keeps" in written.err
+    assert "again with --propose --reason WHY: 2 keys had another value: seeding keeps it" in written.err
 
 
 def test_a_proposal_files_the_difference(project, seeded):
     """`--propose` opens one change of what the documents say otherwise, and none when they say all of it."""
     (project / "train.py").write_text(TRAIN.replace("0.1", "0.123"))
-    done = seeded("externalize", *AT, "--write", "--propose", "what the source said", "--yes")
+    done = seeded("externalize", *AT, "--write", "--propose", "--reason", "what the source said", "--yes")
     assert done.code == 0, done.err
     assert "CVN_HPO_XGB_5M_LEARNING_RATE = " in done.out
     assert seeded("get", "xgb/5m/learning_rate").out == "0.123\n"
 
-    again = seeded("externalize", *AT, "--propose", "again", "--yes", "--json")
+    again = seeded("externalize", *AT, "--propose", "--reason", "again", "--yes", "--json")
     assert json.loads(again.out)["proposed"] is None
     assert "nothing to propose" in again.err
 
@@ -208,7 +208,7 @@ def test_a_proposal_waits_where_policy_asks_for_approval(project, seeded, server
     try:
         assert seeded("policy", "set", "--approvals", "1", "-r", "four eyes", "--yes").code == 0
         (project / "train.py").write_text(TRAIN.replace("0.1", "0.123"))
-        done = seeded("externalize", *AT, "--write", "--propose", "moved", "--yes", "--json")
+        done = seeded("externalize", *AT, "--write", "--propose", "--reason", "moved", "--yes", "--json")
     finally:
         server.administer("DROP ROLE bo_of_externalize")
     proposed = json.loads(done.out)["proposed"]
@@ -220,13 +220,13 @@ def test_a_proposal_waits_where_policy_asks_for_approval(project, seeded, server
 def test_a_draft_is_proposed_once_it_is_a_catalogue(project, setpoint_command, monkeypatch):
     """A proposal with drafted keys is refused until the system knows the draft, and says how."""
     (project / "train.py").write_text(TRAIN.replace("max_depth=5", "scale_pos_weight=1.2"))
-    refused = setpoint_command("externalize", *AT, "--write", "--propose", "moved", "--yes")
+    refused = setpoint_command("externalize", *AT, "--write", "--propose", "--reason", "moved", "--yes")
     assert refused.code == 2
     assert "hyperparameters/draft.toml is no catalogue of this system yet" in refused.err
     name, _, value = re.search(r"export (\S+)", refused.err)[1].rstrip(",").partition("=")
     monkeypatch.setenv(name, value)
 
-    done = setpoint_command("externalize", *AT, "--propose", "moved", "--yes")
+    done = setpoint_command("externalize", *AT, "--propose", "--reason", "moved", "--yes")
     assert done.code == 0, done.err
     assert "DRAFT_HPO_XGB_5M_SCALE_POS_WEIGHT = 1.2" in done.out
 

@@ -342,7 +342,7 @@ def test_what_policy_holds_back_waits(exported, folder, server):
     finally:
         server.administer("DROP ROLE bo_of_gitops")
 
-    assert (done.code, "waits for 1 approval(s)" in done.out) == (0, True)
+    assert (done.code, "waits for 1 approval(s)" in done.out) == (11, True)
     assert exported("get", f"{GAMMA}_RANGE_MAX").out == "5.0\n"
 
 

@@ -35,12 +35,16 @@ RUN = [
     ("show no-such-run", 4, "setpoint runs", 0),
     ("verify --anchor none.json", 6, "setpoint anchor", 0),
     ("plan no-such-folder", 3, "setpoint export {folder}", 0),
+    (f"set {GAMMA}= --reason x", 3, "setpoint unset {key} --reason WHY", 0),
     ("break-glass template post-mortem", 2, "setpoint break-glass status", 0),
     ("sweep --resume 20260101-000000-aaaa --data synthetic", 2, "setpoint sweep --resume {resume}", 4),
 ]
 
 #: What a person answers with yes.
-YES = {'setpoint restore {revision} --reason "..."': ("--yes",)}
+YES = {
+    "setpoint unset {key} --reason WHY": ("--yes",),
+    'setpoint restore {revision} --reason "..."': ("--yes",),
+}
 PARSED = {
     "setpoint accounts",
     "setpoint accounts once admin",

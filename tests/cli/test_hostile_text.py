@@ -78,8 +78,8 @@ OTHERS = {
         "keys", "gate", "externalize", "market pull", "market check", "break-glass validate", "drill",
     ),
     "edits, as `set` prints them": (
-        "edit", "scope create", "scope retire", "policy set", "import", "apply", "break-glass restore",
-        "break-glass set",
+        "edit", "unset", "scope create", "scope retire", "policy set", "import", "apply",
+        "break-glass restore", "break-glass set",
     ),
     "nothing, a server's state, or another program's output": (
         "run", "up", "serve", "db status", "db start", "db stop", "db url", "db migrate", "db psql",

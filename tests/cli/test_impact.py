@@ -6,6 +6,7 @@ import pytest
 
 from setpoint.change.impact import Bounds, lost_share
 from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.errors import EXIT_WAITS
 from setpoint.record.run_rows import read_units
 from setpoint.record.runs import DatabaseRecorder
 from setpoint.train.plan import make_plan
@@ -73,7 +74,7 @@ def impact(setpoint_command):
 
     def ask(*pairs, scope="global"):
         made = setpoint_command("set", *pairs, "-s", scope, "-r", "try", "--draft", "--yes", "--json")
-        assert made.code == 0, made.err
+        assert made.code == EXIT_WAITS, made.err
         return setpoint_command("change", "impact", str(made.json["change"]), "--json").json
 
     return ask

@@ -92,12 +92,12 @@ def test_what_a_patch_must_not_say_is_refused(catalogues, form, text, said):
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize(("form", "text"), [("toml", '= ""'), ("json", ": null"), ("csv", ",")])
-def test_an_empty_value_removes_a_key(catalogues, form, text):
-    """What `KEY=` says on the command line, each format can say too."""
-    whole = {"toml": f"{GAMMA} {text}", "json": f'{{"{GAMMA}"{text}}}', "csv": f"{GAMMA}{text}"}[form]
+def test_a_null_removes_a_key_or_a_range(catalogues):
+    """Null is written on purpose, as an empty text is not; it removes what `setpoint unset` would."""
+    removed = parse_patch(f'{{"{GAMMA}": null, "cb/5m/depth_range": null}}', "json", catalogues, "patch")
 
-    assert parse_patch(whole, form, catalogues, "patch") == ({}, (GAMMA,))
+    fields = ("MIN", "MAX", "SCALE")
+    assert removed == ({}, (GAMMA, *(f"CVN_HPO_CB_5M_DEPTH_RANGE_{field}" for field in fields)))
 
 
 def test_pairs_join_a_file_and_a_key_given_twice_is_refused(seeded, tmp_path):

@@ -164,7 +164,7 @@ def test_a_scheduled_or_drafted_edit_waits(edit, seeded):
     """With `apply_at` or `draft` the answer is 202 with the change, and nothing is written yet."""
     head = seeded.fetch_one("read_chain_head")
     later = edit({KEY: 0.07}, apply_at="2099-01-01T00:00:00+02:00")
-    draft = edit({KEY: 0.08}, draft=True)
+    draft = edit({KEY: 0.06}, draft=True)
     past = edit({KEY: 0.08}, apply_at="2001-01-01T00:00:00Z")
     naive = edit({KEY: 0.08}, apply_at="2099-01-01T00:00:00")
     seconds = edit({KEY: 0.08}, apply_at=4070908800)
@@ -173,6 +173,16 @@ def test_a_scheduled_or_drafted_edit_waits(edit, seeded):
     assert (draft.status_code, draft.json()["state"]) == (202, "draft")
     assert later.headers["Location"] == f"/v1/changes/{later.json()['change']}"
     assert [past.status_code, naive.status_code, seconds.status_code] == [422, 422, 422]
+    assert seeded.fetch_one("read_chain_head") == head
+
+
+def test_what_stands_already_is_answered_and_not_written(edit, seeded):
+    """An edit of nothing is 200 `unchanged` with the revision that says so, and makes no change."""
+    head = seeded.fetch_one("read_chain_head")
+    same = edit({KEY: 0.08})
+
+    assert (same.status_code, same.json()["state"], same.json()["change"]) == (200, "unchanged", None)
+    assert same.headers["ETag"] == f'"{same.json()["revision"]}"'
     assert seeded.fetch_one("read_chain_head") == head
 
 

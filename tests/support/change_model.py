@@ -103,6 +103,15 @@ class Model:
     def is_stale(self, planned):
         return planned.policy is None and planned.heads != self.judged_over(planned.scope)
 
+    def changes_nothing(self, planned):
+        """What it wants stands already, and it is no ordinary write that an emergency owes."""
+        if planned.policy:
+            return self.policies.get((planned.scope, planned.policy[0])) == planned.policy[1]
+        is_owed = planned.reason == FIRE.reason and any(
+            owed["scope"] == planned.scope and not owed["met"] for owed in self.owed
+        )
+        return planned.values == (self.values.get(planned.scope) or {}) and not is_owed
+
     def refusal(self, planned):
         """Return the error of applying a change now, None when it is applied."""
         if planned.state not in {"proposed", "suspended"} or planned.scheduled == "later":

@@ -27,6 +27,7 @@ OPERATIONS = {
     "proposals.open_change": "open_change",
     "proposals.open_and_apply": "set_values",
     "proposals.propose": "propose_change",
+    "proposals.remark": "comment",
     "proposals.withdraw": "withdraw",
     "restore.restore": "restore",
     "seeding.apply_seed": "seed",

@@ -2,11 +2,12 @@
 
 A file is TOML or JSON, one object of keys and values, or CSV with the columns ``key,value``. A key may be
 written as an address (``xgb/5m/gamma``); ``..._RANGE`` stands for the three keys of a range, as
-``MIN..MAX[:SCALE]`` or as a table of min, max and scale. An empty text, or JSON's null, removes a key.
+``MIN..MAX[:SCALE]`` or as a table of min, max and scale. JSON's null removes a key, and all of a range.
 
 Guarantees: a patch is read whole or not at all; one error names every problem, fifty at most,
 with its line where the format tells it. An int is taken for a float where that loses nothing. Refuses a
-key given twice in whatever spelling, and ``-0.0``, whose sign storage would drop.
+key given twice in whatever spelling, an empty text, which is a slip more often than a wish, and ``-0.0``,
+whose sign storage would drop.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from setpoint.declare.foreign_text import read_toml
 from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UnknownKey, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
     from pathlib import Path
 
     from setpoint.declare.catalogue import Catalogues
@@ -84,6 +85,22 @@ def parse_pairs(catalogues: Catalogues, pairs: Iterable[str]) -> Patch:
         if not separator:
             raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="for example CVN_HPO_XGB_5M_GAMMA=0.5")
         patch = patch.joined(_read(catalogues, name, _Text(text)))
+    return patch
+
+
+def removal(catalogues: Catalogues, names: Iterable[str], held: Container[str] = ()) -> Patch:
+    """Return the patch that removes keys; the name of a range stands for its three.
+
+    ``held`` are keys of the document at hand: one that no catalogue declares any more can be removed too.
+
+    Raises:
+        UsageError: a key is given twice.
+        UnknownKey: the first that is not declared.
+    """
+    patch = Patch({})
+    for name in names:
+        keys = (name,) if name in held else named(catalogues, name).keys
+        patch = patch.joined(Patch({}, keys))
     return patch
 
 
@@ -146,11 +163,17 @@ def _read(catalogues: Catalogues, name: str, value: Any) -> Patch:
     """Read one entry, which is three keys where it is a range."""
     if isinstance(value, InvalidDocument):
         raise value
-    key, is_range = named(catalogues, name)
+    key, is_range = names = named(catalogues, name)
+    if value is None:
+        return Patch({}, names.keys)
     if is_range:
         return _range(catalogues, name, key, value)
-    if value is None or value == "":
-        return Patch({}, (key,))
+    if value == "":
+        raise InvalidValue(
+            f"{key} is given an empty value: that removes nothing.",
+            hint=f"`setpoint unset {key} --reason WHY` removes a key",
+            key=key,
+        )
     return Patch({key: _scalar(catalogues, key, value)})
 
 

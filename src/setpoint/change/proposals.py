@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from setpoint.change.changes import (
     Change,
@@ -32,6 +32,7 @@ from setpoint.errors import (
     ForbiddenError,
     InvalidContext,
     InvalidError,
+    NothingToChange,
     StaleRevision,
     UnknownKey,
     UsageError,
@@ -75,14 +76,17 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a write: applied with its revision, or a change that waits."""
+    """What became of a write: applied with its revision, a change that waits, or nothing to change.
 
-    change: int
-    state: State
+    ``unchanged`` is what stands already: there is no change then, and the revision is the one that stands.
+    """
+
+    change: int | None
+    state: State | Literal["unchanged"]
     revision: int | None
-    proposal_hash: str
+    proposal_hash: str | None
     edits: tuple[Edit, ...]
-    requirement: Requirement
+    requirement: Requirement | None
     apply_at: datetime | None
     #: What it waits for; None when it was applied.
     next_step: NextStep | None
@@ -95,6 +99,11 @@ class OpenedChange(NamedTuple):
     revision: int | None
     requirement: Requirement
     next_step: NextStep | None = None
+
+    @property
+    def in_force(self) -> bool:
+        """True when it was applied."""
+        return self.change.state == "applied"
 
     @property
     def outcome(self) -> Outcome:
@@ -111,9 +120,39 @@ class OpenedChange(NamedTuple):
         )
 
 
-def open_and_apply(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> OpenedChange:
-    """Open a change and apply it where policy allows; otherwise it stays open. Raises as both do."""
-    change = open_change(transaction, catalogues, proposal)
+class Unchanged(NamedTuple):
+    """Nothing was opened: what was asked for stands already, at this revision; a policy has none."""
+
+    revision: int | None
+    in_force: Literal[True] = True
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it, for whoever asked for it."""
+        return Outcome(
+            change=None,
+            state="unchanged",
+            revision=self.revision,
+            proposal_hash=None,
+            edits=(),
+            requirement=None,
+            apply_at=None,
+            next_step=None,
+        )
+
+
+def open_and_apply(
+    transaction: Transaction, catalogues: Catalogues, proposal: Proposal
+) -> OpenedChange | Unchanged:
+    """Open a change and apply it where policy allows; otherwise it stays open. Raises as both do.
+
+    What stands already opens nothing, unless break-glass owes an ordinary write and the reason names it.
+    """
+    documents = read_documents(transaction, catalogues)
+    change = _open(transaction, catalogues, documents, proposal)
+    if change is None:
+        held = None if proposal.is_policy else documents.get(proposal.scope)
+        return Unchanged(held.revision if held else None)
     needed = requirement(transaction, change)
     waits = proposal.draft or proposal.apply_at is not None or not needed.met
     if waits:
@@ -129,10 +168,25 @@ def open_change(transaction: Transaction, catalogues: Catalogues, proposal: Prop
         UnknownKey, InvalidValue, InvariantViolated, InvalidContext: the result would be wrong.
         MissingError: the revision to restore is none of this scope.
         StaleRevision: somebody wrote the scope meanwhile.
+        NothingToChange: what it wants stands already.
     """
-    documents = read_documents(transaction, catalogues)
-    row = transaction.fetch_one("open_change", **_arguments(catalogues, documents, proposal))
-    change = change_of(row or {})
+    change = _open(transaction, catalogues, read_documents(transaction, catalogues), proposal)
+    if change is None:
+        raise NothingToChange(
+            f"{proposal.scope} holds all of this already: there is nothing to change.",
+            hint="compare with `setpoint history`",
+            scope=proposal.scope,
+        )
+    return change
+
+
+def _open(
+    transaction: Transaction, catalogues: Catalogues, documents: Mapping[str, Document], proposal: Proposal
+) -> Change | None:
+    row = transaction.fetch_one("open_change", **_arguments(catalogues, documents, proposal)) or {}
+    if row["id"] is None:
+        return None
+    change = change_of(row)
     if proposal.is_policy:
         return change
     # The database has put the document together, exactly; judged is what it would write. A refusal
@@ -146,6 +200,7 @@ def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, prop
 
     Raises as ``open_change``, and:
         UsageError: a change stays in its scope and restores what it restores.
+        ConflictError: somebody else did all of it meanwhile, so that nothing is left to change.
     """
     stays = read_change(transaction, change_id)
     if (stays.scope, stays.restores) != (proposal.scope, proposal.restores):
@@ -211,8 +266,22 @@ def withdraw(transaction: Transaction, change_id: int) -> Change:
     return read_change(transaction, change_id)
 
 
-def apply_due(database: Database, catalogues: Catalogues, author: str) -> list[tuple[int, str]]:
-    """Apply every scheduled change whose time has come, each in a transaction of its own.
+def remark(transaction: Transaction, change: Change, words: str) -> None:
+    """Keep words beside what was done with a change, as a comment; committed by the caller."""
+    if words.strip():
+        transaction.fetch_one(
+            "decide_change",
+            id=change.id,
+            decision="comment",
+            proposal_hash=change.proposal_hash,
+            words=words,
+        )
+
+
+def apply_due(
+    database: Database, catalogues: Catalogues, author: str, words: str = ""
+) -> list[tuple[int, str]]:
+    """Apply every scheduled change whose time has come, each in a transaction of its own, with these words.
 
     One whose base, or another document its validation read, moved is suspended; one that lacks approvals,
     or that today's catalogues refuse, stays proposed. Returns what became of each. Safe to run from several
@@ -222,7 +291,9 @@ def apply_due(database: Database, catalogues: Catalogues, author: str) -> list[t
     for row in database.fetch_all("list_due"):
         try:
             with database.transaction(author=author) as transaction:
-                revision = apply(transaction, catalogues, read_change(transaction, row["id"]))
+                change = read_change(transaction, row["id"])
+                revision = apply(transaction, catalogues, change)
+                remark(transaction, change, words)
             ended.append((row["id"], f"revision {revision}"))
         except StaleRevision as problem:
             database.execute("suspend_change", id=row["id"])

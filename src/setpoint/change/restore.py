@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from setpoint.change.changes import NextStep, State  # noqa: TC001 - the API's models are made of these annotations
 from setpoint.change.documents import read_documents, typed
 from setpoint.change.history import diff_revisions, list_revisions, read_revision, read_revision_of
-from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply, validate
+from setpoint.change.proposals import OpenedChange, Proposal, Unchanged, open_and_apply, validate
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, parse_text
 from setpoint.errors import (
@@ -55,7 +55,7 @@ class RestoreOutcome:
     equal: bool
     revision: int | None
     change: int | None
-    state: State | Literal["dry_run"]
+    state: State | Literal["dry_run", "unchanged"]
     edits: tuple[Edit, ...]
     unfit: tuple[Unfit, ...]
     runs_affected: tuple[str, ...]
@@ -79,7 +79,8 @@ class RestoreProof:
     unfit: tuple[tuple[str, str], ...]
     #: Runs that pinned the scope after the source revision: their values are not the restored ones.
     runs_affected: tuple[str, ...]
-    made: OpenedChange | None
+    #: None for a dry run.
+    made: OpenedChange | Unchanged | None
 
     @property
     def equal(self) -> bool:
@@ -89,7 +90,7 @@ class RestoreProof:
     @property
     def outcome(self) -> RestoreOutcome:
         """What was proven, for whoever asked; ``revision`` and ``change`` are None where none was made."""
-        made = self.made
+        made = self.made.outcome if self.made else None
         return RestoreOutcome(
             scope=self.scope,
             dry_run=made is None,
@@ -99,8 +100,8 @@ class RestoreProof:
             hash_after=self.hash_after,
             equal=self.equal,
             revision=made.revision if made else None,
-            change=made.change.id if made else None,
-            state=made.change.state if made else "dry_run",
+            change=made.change if made else None,
+            state=made.state if made else "dry_run",
             edits=self.edits,
             unfit=tuple(Unfit(key, problem) for key, problem in self.unfit),
             runs_affected=self.runs_affected,
@@ -186,10 +187,10 @@ def restore(
 
 def _open_restore(
     transaction: Transaction, catalogues: Catalogues, proposal: Proposal, before: Document
-) -> OpenedChange:
+) -> OpenedChange | Unchanged:
     made = open_and_apply(transaction, catalogues, proposal)
     # The proof, and the keys left out, were judged over ``before``: another base makes them untrue.
-    base = made.change.base_revision
+    base = made.revision if isinstance(made, Unchanged) else made.change.base_revision
     if base != before.revision:
         raise StaleRevision(
             f"{proposal.scope} moved from revision {before.revision} to {base} meanwhile.",
@@ -198,7 +199,7 @@ def _open_restore(
     return made
 
 
-def _hash_made(transaction: Transaction, made: OpenedChange | None) -> str:
+def _hash_made(transaction: Transaction, made: OpenedChange | Unchanged | None) -> str:
     if made is None or made.revision is None:
         return ""
     return read_revision(transaction, made.revision).hash

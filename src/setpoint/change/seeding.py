@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import Document, read_documents
-from setpoint.change.proposals import OpenedChange, Proposal, open_and_apply
+from setpoint.change.proposals import OpenedChange, Proposal, Unchanged, open_and_apply
 from setpoint.declare.document import Edit, diff
 
 if TYPE_CHECKING:
@@ -52,11 +52,18 @@ def plan_seed(
 
 
 def apply_seed(
-    database: Database, catalogues: Catalogues, seeds: Sequence[Seed], author: Author, *, overwrite: bool
-) -> tuple[tuple[ScopePlan, ...], dict[str, OpenedChange]]:
+    database: Database,
+    catalogues: Catalogues,
+    seeds: Sequence[Seed],
+    author: Author,
+    *,
+    overwrite: bool,
+    reason: str = "",
+) -> tuple[tuple[ScopePlan, ...], dict[str, OpenedChange | Unchanged]]:
     """Bring the seeds in, in one transaction; returns the plan and, by scope, the change it made.
 
-    Where policy asks for approvals the change stays open, like any other.
+    Where policy asks for approvals the change stays open, like any other. Without a reason it says that
+    it is a seed, and whether it overwrote.
 
     Raises:
         UnknownKey, InvalidValue, InvariantViolated: the result would be wrong; nothing is written.
@@ -65,7 +72,7 @@ def apply_seed(
     with database.transaction(author=author.name) as transaction:
         register_catalogues(transaction, catalogues)
         plans = plan_seed(transaction, catalogues, seeds, overwrite=overwrite)
-        reason = f"{REASON}: overwrite tuned values" if overwrite else REASON
+        reason = reason or (f"{REASON}: overwrite tuned values" if overwrite else REASON)
         made = {
             plan.seed.scope: open_and_apply(transaction, catalogues, _proposal(plan, reason))
             for plan in plans

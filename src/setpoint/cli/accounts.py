@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, app, settings
+from setpoint.cli.app import AsksNothing, Json, app, settings
 from setpoint.cli.output import out, print_json, table
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ app.add_typer(tokens, name="tokens")
 Name = Annotated[str, typer.Argument(help="The account, in lower case.")]
 Roles = Annotated[
     list[str] | None,
-    typer.Option("--role", "-r", help="viewer, config_write, approver, admin or robot. May be repeated."),
+    typer.Option("--role", help="viewer, config_write, approver, admin or robot. May be repeated."),
 ]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the access log.")]
 
 
 @accounts.command("list")
@@ -57,61 +58,65 @@ def list_accounts(as_json: Json = False) -> None:
 
 
 @accounts.command()
-def add(name: Name, role: Roles = None, as_json: Json = False) -> None:
+def add(
+    name: Name, role: Roles = None, reason: Reason = "", _yes: AsksNothing = False, as_json: Json = False
+) -> None:
     """Make an account. It cannot log in yet: give it a one-time login, or a robot a token.
 
     Example: `setpoint accounts add ada --role config_write`
     """
     from setpoint.serve.access.accounts import create_account
 
-    _as_owner(lambda owner: create_account(owner, name, role or [], remote=_HERE))
+    _as_owner(lambda owner: create_account(owner, name, role or [], remote=_HERE), reason)
     _say_account(name, as_json=as_json)
 
 
 @accounts.command()
-def roles(name: Name, role: Roles = None, as_json: Json = False) -> None:
+def roles(
+    name: Name, role: Roles = None, reason: Reason = "", _yes: AsksNothing = False, as_json: Json = False
+) -> None:
     """Give an account these roles and no others; its sessions and tokens change with it, at once.
 
     Example: `setpoint accounts roles ada --role config_write --role approver`
     """
-    _change(name, roles=list(role or []))
+    _change(name, reason, roles=list(role or []))
     _say_account(name, as_json=as_json)
 
 
 @accounts.command()
-def disable(name: Name, as_json: Json = False) -> None:
+def disable(name: Name, reason: Reason = "", _yes: AsksNothing = False, as_json: Json = False) -> None:
     """Shut an account out; its sessions and tokens end at once.
 
     Example: `setpoint accounts disable ada`
     """
-    _change(name, disabled=True)
+    _change(name, reason, disabled=True)
     _say_account(name, as_json=as_json)
 
 
 @accounts.command()
-def enable(name: Name, as_json: Json = False) -> None:
+def enable(name: Name, reason: Reason = "", _yes: AsksNothing = False, as_json: Json = False) -> None:
     """Let a disabled account in again. It begins without sessions and tokens.
 
     Example: `setpoint accounts enable ada`
     """
-    _change(name, disabled=False)
+    _change(name, reason, disabled=False)
     _say_account(name, as_json=as_json)
 
 
 @accounts.command()
-def confirm(name: Name, as_json: Json = False) -> None:
+def confirm(name: Name, reason: Reason = "", _yes: AsksNothing = False, as_json: Json = False) -> None:
     """Say that an account is who it says: what it approves then counts on changes of who appointed it.
 
     Example: `setpoint accounts confirm bo`
     """
     from setpoint.serve.access.accounts import confirm_account
 
-    _as_owner(lambda owner: confirm_account(owner, name, remote=_HERE))
+    _as_owner(lambda owner: confirm_account(owner, name, remote=_HERE), reason)
     _say_account(name, as_json=as_json)
 
 
 @accounts.command()
-def once(name: Name, as_json: Json = False) -> None:
+def once(name: Name, reason: Reason = "", _yes: AsksNothing = False, as_json: Json = False) -> None:
     """Print a secret that logs an account in once, within an hour. The account can then set a password.
 
     On a plane without accounts begin with `admin`: that account is made when it is missing.
@@ -120,7 +125,7 @@ def once(name: Name, as_json: Json = False) -> None:
     """
     from setpoint.serve.access.appointments import one_time_login
 
-    secret, expires_at = one_time_login(settings(), name)
+    secret, expires_at = one_time_login(settings(), name, reason)
     if as_json:
         print_json({"account": name, "once": secret, "expires_at": expires_at})
     else:
@@ -133,6 +138,8 @@ def link(
     name: Name,
     issuer: Annotated[str, typer.Option("--issuer", help="The provider, as in SETPOINT_OIDC_ISSUER.")],
     subject: Annotated[str, typer.Option("--subject", help="The person there: its `sub`.")],
+    reason: Reason = "",
+    _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> None:
     """Let a person of an identity provider in as this account.
@@ -141,7 +148,7 @@ def link(
     """
     from setpoint.serve.access.accounts import link_identity
 
-    _as_owner(lambda owner: link_identity(owner, name, issuer=issuer, subject=subject, remote=_HERE))
+    _as_owner(lambda owner: link_identity(owner, name, issuer=issuer, subject=subject, remote=_HERE), reason)
     _say_account(name, as_json=as_json)
 
 
@@ -149,6 +156,8 @@ def link(
 def provider(
     issuer: Annotated[str, typer.Argument(help="The provider, as in SETPOINT_OIDC_ISSUER.")],
     role: Roles = None,
+    reason: Reason = "",
+    _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> None:
     """Believe an identity provider about people, who may bring these roles by their groups and no others.
@@ -158,7 +167,7 @@ def provider(
     from setpoint.serve.access.accounts import believe_provider
 
     given = sorted(set(role or []))
-    _as_owner(lambda owner: believe_provider(owner, issuer, given))
+    _as_owner(lambda owner: believe_provider(owner, issuer, given), reason)
     if as_json:
         print_json({"issuer": issuer, "roles": given})
     else:
@@ -201,6 +210,8 @@ def create(
     label: Annotated[str, typer.Option("--label", help="What it is for.")],
     role: Roles = None,
     days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long it lives.")] = 90,
+    reason: Reason = "",
+    _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> None:
     """Print the secret of a new token, once. Without `--role` it may do what its account may.
@@ -214,7 +225,8 @@ def create(
     made = _as_owner(
         lambda owner: issue_token(
             owner, account, digest(secret), label=label, roles=role or None, days=days, remote=_HERE
-        )
+        ),
+        reason,
     )
     if as_json:
         print_json({**vars(made), "token": secret})
@@ -225,6 +237,8 @@ def create(
 @tokens.command()
 def revoke(
     number: Annotated[int, typer.Argument(metavar="ID", help="Its number in `setpoint tokens list`.")],
+    reason: Reason = "",
+    _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> None:
     """End a token at once.
@@ -233,7 +247,7 @@ def revoke(
     """
     from setpoint.serve.access.accounts import revoke_token
 
-    _as_owner(lambda owner: revoke_token(owner, number, remote=_HERE))
+    _as_owner(lambda owner: revoke_token(owner, number, remote=_HERE), reason)
     if as_json:
         print_json({"id": number, "state": "revoked"})
     else:
@@ -244,17 +258,17 @@ def revoke(
 _HERE = "database"
 
 
-def _as_owner(work: Callable[[Transaction], Any]) -> Any:
+def _as_owner(work: Callable[[Transaction], Any], reason: str = "") -> Any:
     from setpoint.serve.access.appointments import as_owner
 
-    with as_owner(settings()) as transaction:
+    with as_owner(settings(), reason) as transaction:
         return work(transaction)
 
 
-def _change(name: str, *, roles: list[str] | None = None, disabled: bool | None = None) -> None:
+def _change(name: str, reason: str, *, roles: list[str] | None = None, disabled: bool | None = None) -> None:
     from setpoint.serve.access.accounts import change_account
 
-    _as_owner(lambda owner: change_account(owner, name, roles=roles, disabled=disabled, remote=_HERE))
+    _as_owner(lambda owner: change_account(owner, name, roles=roles, disabled=disabled, remote=_HERE), reason)
 
 
 def _say_account(name: str, *, as_json: bool) -> None:

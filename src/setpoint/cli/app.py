@@ -11,13 +11,13 @@ import setpoint
 from setpoint.cli.next_step import waiting_and_how
 from setpoint.cli.output import note, out
 from setpoint.cli.reach import require_reach
-from setpoint.errors import SetpointError, UsageError
+from setpoint.errors import EXIT_OK, EXIT_WAITS, SetpointError, UsageError
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from setpoint.change.proposals import OpenedChange
+    from setpoint.change.proposals import OpenedChange, Unchanged
     from setpoint.client.snapshot import Snapshot
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
@@ -37,6 +37,10 @@ Context = Annotated[
     typer.Option("--context", "-c", help="Scope to resolve for, such as symbol=BTCUSDC. May be repeated."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+#: Of a command that changes something and never asks: nobody needs to know which these are.
+AsksNothing = Annotated[
+    bool, typer.Option("--yes", "-y", help="As everywhere, though this command asks nothing.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -106,8 +110,18 @@ def say_unused(*snapshots: Snapshot) -> None:
             note(f"note: no overlay is named {scope}, so it changes nothing.")
 
 
-def outcome(made: OpenedChange) -> str:
-    """Say what became of a change: the revision it made, or what it waits for."""
+def exit_code(*made: OpenedChange | Unchanged) -> int:
+    """Return what a command ends with that wanted these in force: another code while any of them waits."""
+    return EXIT_OK if all(one.in_force for one in made) else EXIT_WAITS
+
+
+def outcome(made: OpenedChange | Unchanged) -> str:
+    """Say what became of a change: the revision it made, what it waits for, or that nothing changes."""
+    from setpoint.change.proposals import Unchanged
+
+    if isinstance(made, Unchanged):
+        stands = f"revision {made.revision}" if made.revision else "the policy that stands"
+        return f"nothing to change, {stands} says so already"
     if made.revision is not None:
         return f"revision {made.revision}"
     if made.next_step is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, settings
+from setpoint.cli.app import AsksNothing, Json, Yes, app, catalogues, database, settings
 from setpoint.cli.output import confirm, err, out, print_json, table
 from setpoint.cli.values import Scope, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
@@ -92,10 +92,13 @@ def restore(
 
 @glass.command("set")
 def set_values(
-    pairs: Annotated[list[str], typer.Argument(help="KEY=VALUE, or KEY= to remove.")],
     incident: Incident,
     approved_by: ApprovedBy,
     because: BecauseOf,
+    pairs: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE.")] = None,
+    unset: Annotated[
+        list[str] | None, typer.Option("--unset", help="Remove this key. May be repeated.")
+    ] = None,
     failed: WhatFailed = None,
     plane: PlaneAsked = "",
     scope: Scope = GLOBAL_SCOPE,
@@ -111,7 +114,10 @@ def set_values(
     """
     from setpoint.change.emergency import break_glass
 
-    wanted, removed = _parse_pairs(pairs)
+    removed = unset or []
+    if not (pairs or removed):
+        raise UsageError("there is nothing to set.", hint="give KEY=VALUE, or --unset KEY")
+    wanted = _parse_pairs(pairs or [])
 
     def write(session: Transaction, emergency: Emergency, seen: Preview) -> Written:
         return break_glass.set_values(session, emergency, scope, wanted, removed, base=seen.base)
@@ -215,7 +221,9 @@ def _state(row: Obligation) -> str:
 
 @glass.command("post-mortem")
 def post_mortem(
-    incident: Incident, url: Annotated[str, typer.Option("--url", help="Where it was filed.")]
+    incident: Incident,
+    url: Annotated[str, typer.Option("--url", help="Where it was filed.")],
+    _yes: AsksNothing = False,
 ) -> None:
     """Say where the post-mortem of an incident was filed.
 
@@ -230,7 +238,7 @@ def post_mortem(
 
 
 @glass.command()
-def validate(incident: Incident, as_json: Json = False) -> int:
+def validate(incident: Incident, _yes: AsksNothing = False, as_json: Json = False) -> int:
     """Judge what break-glass wrote by today's catalogues. Exit code 1 when what stands is not sound.
 
     Example: `setpoint break-glass validate --incident INC-42`
@@ -261,21 +269,21 @@ def _print_problems(problems: Sequence[str], shown: int = 20) -> None:
         out.say(f"  ... and {len(problems) - shown} more; --json lists all")
 
 
-def _parse_pairs(pairs: list[str]) -> tuple[str, list[str]]:
-    """Return what to set as the text of a JSON object, its numbers as they were typed, and what to remove."""
+def _parse_pairs(pairs: list[str]) -> str:
+    """Return what to set as the text of a JSON object, its numbers as they were typed."""
     wanted: list[str] = []
-    removed: list[str] = []
     for pair in pairs:
         key, separator, text = pair.partition("=")
         if not (key and separator):
             raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="for example CVN_HPO_XGB_5M_GAMMA=0.5")
-        if text:
-            wanted.append(f"{json.dumps(key)}: {_json_scalar(text)}")
-        else:
-            removed.append(key)
+        if not text:
+            raise UsageError(
+                f"{key} is given an empty value: that removes nothing.", hint=f"--unset {key} removes a key"
+            )
+        wanted.append(f"{json.dumps(key)}: {_json_scalar(text)}")
     document = "{" + ", ".join(wanted) + "}"
     canonical_text(parse_text(document, "what to set"))
-    return document, removed
+    return document
 
 
 def _json_scalar(text: str) -> str:

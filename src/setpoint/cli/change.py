@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from setpoint.change.patch import Patch
-from setpoint.cli.app import Json, app, catalogues, database
+from setpoint.cli.app import AsksNothing, Json, app, catalogues, database
 from setpoint.cli.next_step import instant_text, over, waiting, waiting_and_how
 from setpoint.cli.output import note, out, print_json, table
-from setpoint.cli.values import ApplyAt, FromFile, future_instant, print_edits, read_wanted
+from setpoint.cli.values import ApplyAt, FromFile, Unset, future_instant, print_edits, read_wanted
 from setpoint.declare.document import canonical_text
-from setpoint.errors import EXIT_OK
+from setpoint.errors import EXIT_OK, EXIT_WAITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ changes = typer.Typer(help="Changes: what was proposed, by whom, and how it stan
 app.add_typer(changes, name="change")
 
 ChangeId = Annotated[int, typer.Argument(help="The change's number.")]
-Words = Annotated[str, typer.Option("--comment", "-m", help="Words to go with it.")]
+Words = Annotated[str, typer.Option("--reason", "-r", "--comment", "-m", help="Words to go with it.")]
 
 
 @changes.command("list")
@@ -150,22 +150,23 @@ def _print_next_step(step: NextStep) -> None:
 
 
 @changes.command()
-def approve(change: ChangeId, words: Words = "", as_json: Json = False) -> int:
+def approve(change: ChangeId, words: Words = "", _yes: AsksNothing = False, as_json: Json = False) -> int:
     """Approve a change as it is now, and apply it when that was the last approval it needed.
 
-    The approval names the proposal's hash: any edit afterwards leaves it behind.
+    The approval names the proposal's hash: any edit afterwards leaves it behind. Exit code 0: applied, 11: it
+    waits for more.
     """
     return _decide(change, "approve", words, as_json=as_json)
 
 
 @changes.command()
-def reject(change: ChangeId, words: Words = "", as_json: Json = False) -> int:
+def reject(change: ChangeId, words: Words = "", _yes: AsksNothing = False, as_json: Json = False) -> int:
     """Reject a change; it ends there."""
     return _decide(change, "reject", words, as_json=as_json)
 
 
 @changes.command()
-def comment(change: ChangeId, words: Words, as_json: Json = False) -> int:
+def comment(change: ChangeId, words: Words, _yes: AsksNothing = False, as_json: Json = False) -> int:
     """Say something about a change."""
     return _decide(change, "comment", words, as_json=as_json)
 
@@ -177,8 +178,10 @@ def amend(
         list[str] | None, typer.Argument(help="As for `set`; without any, the edits stay as they are.")
     ] = None,
     from_file: FromFile = None,
+    unset: Unset = None,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Without it, the old one.")] = "",
     apply_at: ApplyAt = "",
+    _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> int:
     """Edit an open change of yours, over the document as it is now. Approvals given so far no longer count.
@@ -191,7 +194,7 @@ def amend(
     from setpoint.change.proposals import amend as replace
 
     system = catalogues()
-    patch = read_wanted(system, pairs, from_file) if pairs or from_file else Patch({}, ())
+    patch = read_wanted(system, pairs, from_file, unset) if pairs or from_file or unset else Patch({})
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         proposal = amended(read_change(transaction, change), patch, reason, future_instant(apply_at))
         made = replace(transaction, system, change, proposal)
@@ -206,30 +209,34 @@ def amend(
 
 
 @changes.command()
-def propose(change: ChangeId) -> None:
+def propose(change: ChangeId, words: Words = "", _yes: AsksNothing = False) -> None:
     """Propose a draft of yours."""
     from setpoint.change.proposals import propose as hand_over
 
-    _move(change, hand_over)
+    _move(change, hand_over, words)
 
 
 @changes.command()
-def withdraw(change: ChangeId) -> None:
+def withdraw(change: ChangeId, words: Words = "", _yes: AsksNothing = False) -> None:
     """Take a change of yours back."""
     from setpoint.change.proposals import withdraw as take_back
 
-    _move(change, take_back)
+    _move(change, take_back, words)
 
 
 @changes.command("apply")
-def apply_change(change: ChangeId, as_json: Json = False) -> None:
+def apply_change(
+    change: ChangeId, words: Words = "", _yes: AsksNothing = False, as_json: Json = False
+) -> None:
     """Apply a change that is allowed to be: approved, due, and over a base that stands."""
     from setpoint.change.changes import read_change
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import apply
+    from setpoint.change.proposals import apply, remark
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
-        revision = apply(transaction, catalogues(), read_change(transaction, change))
+        found = read_change(transaction, change)
+        revision = apply(transaction, catalogues(), found)
+        remark(transaction, found, words)
     if as_json:
         print_json({"change": change, "revision": revision})
     else:
@@ -237,13 +244,13 @@ def apply_change(change: ChangeId, as_json: Json = False) -> None:
 
 
 @changes.command("due")
-def apply_due(as_json: Json = False) -> None:
+def apply_due(words: Words = "", _yes: AsksNothing = False, as_json: Json = False) -> None:
     """Apply every scheduled change whose time has come; one whose base moved is suspended, not applied."""
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import apply_due as run_due
 
     with database() as opened:
-        ended = run_due(opened, catalogues(), author_of(opened).name)
+        ended = run_due(opened, catalogues(), author_of(opened).name, words)
     if as_json:
         print_json([{"change": change, "outcome": said} for change, said in ended])
     for change, said in [] if as_json else ended:
@@ -257,25 +264,28 @@ def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         found = read_change(transaction, change)
-        revision = decide(
+        after, revision = decide(
             transaction, catalogues(), found, decision, proposal_hash=found.proposal_hash, words=words
-        ).revision
+        )
         step = next_step(transaction, change)
     done = {"approve": "approved", "reject": "rejected", "comment": "noted"}[decision]
+    code = EXIT_WAITS if decision == "approve" and after.state != "applied" else EXIT_OK
     if as_json:
         print_json({"change": change, "decision": decision, "revision": revision, "next_step": step})
-        return EXIT_OK
+        return code
     became = f", revision {revision}" if revision else f", {waiting_and_how(step)}" if step else ""
     out.say(f"change {change}: {done}{became}")
-    return EXIT_OK
+    return code
 
 
-def _move(change: int, move: Callable[[Transaction, int], Change]) -> None:
+def _move(change: int, move: Callable[[Transaction, int], Change], words: str) -> None:
     from setpoint.change.changes import next_step
     from setpoint.change.identity import author_of
+    from setpoint.change.proposals import remark
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         moved = move(transaction, change)
+        remark(transaction, moved, words)
         step = next_step(transaction, change)
     out.say(f"change {change}: {moved.state}" + (f", {waiting_and_how(step)}" if step else ""))
 

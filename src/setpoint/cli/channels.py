@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from setpoint.cli.app import Json, database, settings
+from setpoint.cli.app import AsksNothing, Json, database, settings
 from setpoint.cli.break_glass import glass
 from setpoint.cli.output import out, print_json, table
 
@@ -25,6 +25,7 @@ def declare(
     prefix: Prefix,
     responsible: Annotated[str, typer.Option("--responsible", help="The person who approves there.")],
     reason: Reason,
+    _yes: AsksNothing = False,
 ) -> None:
     """Let approvals in this channel count, and say whose they are; again to name somebody else.
 
@@ -37,7 +38,7 @@ def declare(
 
 
 @channel.command()
-def close(prefix: Prefix, reason: Reason) -> None:
+def close(prefix: Prefix, reason: Reason, _yes: AsksNothing = False) -> None:
     """Let no approval in this channel count from now on; what was approved there stays on record.
 
     Example: `setpoint break-glass channel close "$CHANNEL" -r "moved"`

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import Json, app, catalogues, database, settings
+from setpoint.cli.app import AsksNothing, Json, app, catalogues, database, settings
 from setpoint.cli.break_glass import glass
 from setpoint.cli.output import err, out, print_json, table
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
@@ -62,6 +62,7 @@ def template(
 def drill(
     scenario: Annotated[Scenario, typer.Argument(help="Which scenario of the runbook.")],
     report: Annotated[Path | None, typer.Option("--report", help="Also write it as Markdown.")] = None,
+    _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> int:
     """Rehearse break-glass on a throw-away copy, and time it. The live database is only read.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
+from setpoint.cli.app import Json, Yes, app, catalogues, database, exit_code, outcome, settings
 from setpoint.cli.git_commits import run_git
 from setpoint.cli.output import confirm, out, print_json
 from setpoint.cli.values import Reason, print_edits
@@ -16,7 +16,7 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK
 if TYPE_CHECKING:
     from setpoint.change.exchange.folder import Head
     from setpoint.change.exchange.plan import Plan, ScopeChange, Step
-    from setpoint.change.proposals import OpenedChange
+    from setpoint.change.proposals import OpenedChange, Unchanged
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
 
@@ -96,7 +96,7 @@ def import_folder(
         hashes = {one.scope: one.hash for one in read_scopes(opened)}
     equal = {scope: hashes.get(scope) == found.hash for scope, found in head.documents.items()}
     _print_applied(done, as_json=as_json, equal=equal)
-    return EXIT_OK
+    return exit_code(*(made for _, made in done))
 
 
 def _bring_history(folder: Path, head: Head, reason: str, *, dry_run: bool, yes: bool, as_json: bool) -> int:
@@ -163,7 +163,7 @@ def apply_folder(
         steps = shown.steps if expected is None else expected
         done = _apply(opened, system, folder, steps, reason, "apply")
     _print_applied(done, as_json=as_json)
-    return EXIT_OK
+    return exit_code(*(made for _, made in done))
 
 
 def _shown(opened: Database, system: Catalogues, folder: Path, *, as_json: bool, quiet: bool = False) -> Plan:
@@ -201,7 +201,7 @@ def _confirm(shown: Plan, *, yes: bool) -> None:
 
 def _apply(
     opened: Database, system: Catalogues, folder: Path, steps: tuple[Step, ...], reason: str, source: str
-) -> list[tuple[ScopeChange, OpenedChange]]:
+) -> list[tuple[ScopeChange, OpenedChange | Unchanged]]:
     from setpoint.change.exchange.plan import apply_plan
     from setpoint.change.identity import author_of
 
@@ -210,7 +210,10 @@ def _apply(
 
 
 def _print_applied(
-    done: list[tuple[ScopeChange, OpenedChange]], *, as_json: bool, equal: dict[str, bool] | None = None
+    done: list[tuple[ScopeChange, OpenedChange | Unchanged]],
+    *,
+    as_json: bool,
+    equal: dict[str, bool] | None = None,
 ) -> None:
     rows: list[dict[str, Any]] = []
     for change, made in done:

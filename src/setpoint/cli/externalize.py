@@ -6,17 +6,18 @@ import os
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, settings
+from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
 from setpoint.cli.output import err, out, print_json
-from setpoint.cli.values import Scope, open_proposal, opened_change
+from setpoint.cli.values import Scope, opened_change, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
+from setpoint.errors import EXIT_FINDING, EXIT_OK, EXIT_WAITS, UsageError
 
 if TYPE_CHECKING:
+    from setpoint.change.proposals import OpenedChange, Unchanged
     from setpoint.externalize.files.project import Project
     from setpoint.externalize.preparation import Prepared
 
@@ -45,8 +46,9 @@ def externalize(
         ),
     ] = "",
     propose: Annotated[
-        str, typer.Option("--propose", metavar="REASON", help="File what the seed files say as a change.")
-    ] = "",
+        bool, typer.Option("--propose", help="File what the seed files say as a change; needs --reason.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; recorded with the change.")] = "",
     scope: Scope = GLOBAL_SCOPE,
     root: Annotated[
         Path | None,
@@ -86,7 +88,7 @@ def externalize(
 
     Examples: `setpoint externalize src/training --at timeframe=5m`,
     `setpoint externalize src --at timeframe=5m --write --test "pytest -q"`,
-    `setpoint externalize src --propose "values that the source had"`
+    `setpoint externalize src --propose --reason "values that the source had"`
     """
     _require_libcst()
     from setpoint.client.snapshot import read_snapshot
@@ -96,6 +98,8 @@ def externalize(
 
     if test and not write:
         raise UsageError("--test proves what was written.", hint="give --write too")
+    if propose and not reason.strip():
+        raise UsageError("--propose opens a change, and a change needs a reason.", hint="give --reason WHY")
     project = _project(root, seeds, draft, parity, scope)
     values = read_snapshot(live).document if live else None
     with err.working("reading the source ..."):
@@ -104,10 +108,16 @@ def externalize(
         write_all(prepared, project, test, tell=_tell)
     if not as_json:
         _say(prepared, project, written=write, whole=diff)
-    proposed = _propose(project, propose, yes=yes, as_json=as_json) if propose else None
+    proposed = _propose(project, reason, yes=yes) if propose else None
     if as_json:
         document = as_document(prepared, project, written=write)
-        print_json({**document, "proposed": proposed} if propose else document)
+        told = {"proposed": vars(proposed.outcome) if proposed else None} if propose else {}
+        print_json({**document, **told})
+    elif proposed:
+        print_edits(proposed.outcome.edits)
+        out.say(f"{project.scope}: {outcome(proposed)}")
+    if proposed and not proposed.in_force:
+        return EXIT_WAITS
     return EXIT_FINDING if prepared.plan.moves and not write else EXIT_OK
 
 
@@ -175,7 +185,7 @@ def _tell(text: str) -> None:
     err.say(text)
 
 
-def _propose(project: Project, reason: str, *, yes: bool, as_json: bool) -> dict[str, Any] | None:
+def _propose(project: Project, reason: str, *, yes: bool) -> OpenedChange | Unchanged | None:
     """File what the seed files say, and the documents do not, as one change of the scope."""
     from setpoint.change.documents import read_documents
     from setpoint.change.proposals import Proposal
@@ -196,10 +206,7 @@ def _propose(project: Project, reason: str, *, yes: bool, as_json: bool) -> dict
             _tell(f"{project.scope}: it says all of this already, nothing to propose")
             return None
         proposal = Proposal(scope=project.scope, reason=reason, set=edits, source="externalize")
-        if as_json:
-            return vars(opened_change(opened, system, proposal, yes=yes).outcome)
-        open_proposal(opened, system, proposal, yes=yes, as_json=False)
-        return None
+        return opened_change(opened, system, proposal, yes=yes)
 
 
 def _require_catalogues(project: Project) -> None:

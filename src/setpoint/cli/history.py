@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome
+from setpoint.cli.app import AsksNothing, Json, Yes, app, catalogues, database, exit_code, outcome
 from setpoint.cli.git_commits import run_git
 from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import Reason, Scope, instant, print_edits
@@ -167,15 +167,19 @@ def restore(
         proposal = Proposal(scope=scope, reason=reason or "dry run", restores=revision, keys=keys)
         if not (dry_run or yes):
             with opened.transaction() as transaction:
-                _print_proof(bring_back(transaction, system, proposal, dry_run=True, skip_unfit=skip_unfit))
-            confirm(f"Bring revision {revision} of {scope} back?")
+                seen = bring_back(transaction, system, proposal, dry_run=True, skip_unfit=skip_unfit)
+            _print_proof(seen)
+            if seen.edits:
+                confirm(f"Bring revision {revision} of {scope} back?")
         with opened.transaction(author=author_of(opened).name) as transaction:
             proof = bring_back(transaction, system, proposal, dry_run=dry_run, skip_unfit=skip_unfit)
     if as_json:
         print_json(proof.outcome)
     else:
         _print_proof(proof)
-    return EXIT_FINDING if dry_run and proof.unfit else EXIT_OK
+    if proof.made is None:
+        return EXIT_FINDING if proof.unfit else EXIT_OK
+    return exit_code(proof.made)
 
 
 @app.command()
@@ -222,6 +226,7 @@ def verify(
 def anchor(
     file: Annotated[Path | None, typer.Option("--out", "-o", help=f"Default: {ANCHOR_FILE} here.")] = None,
     git: Annotated[bool, typer.Option("--git", help="Commit the file in its git repository.")] = False,
+    _yes: AsksNothing = False,
 ) -> None:
     """Write the chain's head to a file outside the database, so that a cut-off history is seen.
 

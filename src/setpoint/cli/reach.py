@@ -56,6 +56,7 @@ COMMANDS: dict[str, Work] = {
     "coverage": _SHOWS,
     "get": _SHOWS,
     "set": _WRITES,
+    "unset": _WRITES,
     "edit": _WRITES,
     "change list": _SHOWS,
     "change show": _SHOWS,

@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome
+from setpoint.cli.app import Json, Yes, app, catalogues, database, exit_code, outcome
 from setpoint.cli.change import say_without_approval
 from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import FromFile, Reason, open_proposal, read_wanted
-from setpoint.errors import EXIT_OK
 
 scopes = typer.Typer(help="Scopes: the global document and the overlays over it.", no_args_is_help=True)
 policies = typer.Typer(help="Policies: how many people must approve what.", no_args_is_help=True)
@@ -151,7 +150,5 @@ def set_policy(
     if as_json:
         print_json({**vars(made.outcome), "leaves_without_approval": left})
     else:
-        out.say(f"change {made.change.id} {made.change.state}: {said}")
-        if made.next_step:
-            out.say(outcome(made))
-    return EXIT_OK
+        out.say(f"{said}: {outcome(made)}")
+    return exit_code(made)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
+from setpoint.cli.app import Json, Yes, app, catalogues, database, exit_code, outcome, settings
 from setpoint.cli.output import confirm, err, out, print_json, table
 from setpoint.declare.addresses import declared_like
 from setpoint.declare.seeds import load_seeds
@@ -15,7 +15,7 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.change.proposals import OpenedChange
+    from setpoint.change.proposals import OpenedChange, Unchanged
     from setpoint.change.seeding import ScopePlan
     from setpoint.record.coverage import Coverage
 
@@ -33,6 +33,7 @@ def seed(
     force_overwrite: Annotated[
         bool, typer.Option("--force-overwrite", help="With --apply: also replace values that were tuned.")
     ] = False,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why. Default: that it is a seed.")] = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
@@ -59,13 +60,19 @@ def seed(
         if overwritten and not yes:
             _report(plans, as_json=False)
             confirm(f"Overwrite {len(overwritten)} tuned value(s)?")
-        plans, changes = apply_seed(opened, system, seeds, author_of(opened), overwrite=force_overwrite)
+        plans, changes = apply_seed(
+            opened, system, seeds, author_of(opened), overwrite=force_overwrite, reason=reason
+        )
         print_applied(plans, changes, audit_console_coverage(opened, system), as_json=as_json)
-    return EXIT_OK
+    return exit_code(*changes.values())
 
 
 def print_applied(
-    plans: Sequence[ScopePlan], changes: dict[str, OpenedChange], coverage: Coverage, *, as_json: bool
+    plans: Sequence[ScopePlan],
+    changes: dict[str, OpenedChange | Unchanged],
+    coverage: Coverage,
+    *,
+    as_json: bool,
 ) -> None:
     """Say what was written and what is covered now."""
     if as_json:

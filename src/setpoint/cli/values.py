@@ -8,17 +8,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.change.patch import Patch, parse_pairs, read_patch
-from setpoint.cli.app import Context, Json, Yes, app, catalogues, database, outcome, parse_context, say_unused
+from setpoint.change.patch import Patch, parse_pairs, read_patch, removal
+from setpoint.cli.app import (
+    Context,
+    Json,
+    Yes,
+    app,
+    catalogues,
+    database,
+    exit_code,
+    outcome,
+    parse_context,
+    say_unused,
+)
 from setpoint.cli.output import confirm, out, print_json
 from setpoint.declare.addresses import RANGE, named
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.errors import EXIT_OK, UsageError
+from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.change.proposals import OpenedChange, Proposal
+    from setpoint.change.proposals import OpenedChange, Proposal, Unchanged
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.document import Edit
     from setpoint.store.database import Database
@@ -31,6 +42,10 @@ ApplyAt = Annotated[str, typer.Option("--apply-at", help="Apply not before this 
 FromFile = Annotated[
     Path | None, typer.Option("--from", help="A patch: .toml, .json, or .csv with the columns key,value.")
 ]
+Unset = Annotated[
+    list[str] | None, typer.Option("--unset", help="Remove this key, or KEY_RANGE. May be repeated.")
+]
+Draft = Annotated[bool, typer.Option("--draft", help="Keep it to yourself until `change propose`.")]
 
 
 @app.command()
@@ -68,18 +83,19 @@ def get(
 def set_values(
     reason: Reason,
     pairs: Annotated[
-        list[str] | None, typer.Argument(help="KEY=VALUE, KEY_RANGE=MIN..MAX[:SCALE], or KEY= to remove.")
+        list[str] | None, typer.Argument(help="KEY=VALUE, or KEY_RANGE=MIN..MAX[:SCALE].")
     ] = None,
     scope: Scope = GLOBAL_SCOPE,
     from_file: FromFile = None,
+    unset: Unset = None,
     apply_at: ApplyAt = "",
-    draft: Annotated[
-        bool, typer.Option("--draft", help="Keep it to yourself until `change propose`.")
-    ] = False,
+    draft: Draft = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
     """Open a change of one key or many, and apply it at once where policy allows. All of it, or nothing.
+
+    An empty value is refused: `setpoint unset` removes a key. Exit code 0: in force, 11: recorded, and waits.
 
     Examples: `setpoint set CVN_HPO_XGB_5M_GAMMA=0.5 --reason "less overfitting"`,
     `setpoint set cb/1h/depth_range=4..7 lgb/5m/max_depth=7 -r "deeper" --scope symbol=BTCUSDC`,
@@ -88,7 +104,7 @@ def set_values(
     from setpoint.change.proposals import Proposal
 
     system = catalogues()
-    patch = read_wanted(system, pairs, from_file)
+    patch = read_wanted(system, pairs, from_file, unset)
     proposal = Proposal(
         scope=scope,
         reason=reason,
@@ -101,11 +117,42 @@ def set_values(
         return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
 
-def read_wanted(system: Catalogues, pairs: list[str] | None, from_file: Path | None) -> Patch:
-    """Return what the pairs and the file of a command ask for, together."""
-    if not (pairs or from_file):
+@app.command()
+def unset(
+    keys: Annotated[list[str], typer.Argument(help="A key, an address, or KEY_RANGE for all of a range.")],
+    reason: Reason,
+    scope: Scope = GLOBAL_SCOPE,
+    apply_at: ApplyAt = "",
+    draft: Draft = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Remove keys from a document, as a change like `set`; history keeps what they were.
+
+    Exit code 0: in force, 11: recorded, and waits.
+
+    Examples: `setpoint unset xgb/5m/gamma --scope symbol=BTCUSDC --reason "as everywhere"`,
+    `setpoint unset cb/1h/depth_range --reason "not tuned any more"`
+    """
+    from setpoint.change.documents import read_documents
+    from setpoint.change.proposals import Proposal
+
+    system = catalogues()
+    with database() as opened:
+        old = read_documents(opened, system).get(scope)
+        gone = removal(system, keys, old.values if old else ()).remove
+        at = future_instant(apply_at)
+        proposal = Proposal(scope=scope, reason=reason, remove=gone, apply_at=at, draft=draft)
+        return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
+
+
+def read_wanted(
+    system: Catalogues, pairs: list[str] | None, from_file: Path | None, unset: list[str] | None = None
+) -> Patch:
+    """Return what the pairs, the file and the removals of a command ask for, together."""
+    if not (pairs or from_file or unset):
         raise UsageError("there is nothing to set.", hint="give KEY=VALUE, or --from FILE")
-    patch = parse_pairs(system, pairs or [])
+    patch = parse_pairs(system, pairs or []).joined(removal(system, unset or []))
     return patch.joined(read_patch(from_file, system)) if from_file else patch
 
 
@@ -117,12 +164,14 @@ def open_proposal(
     if as_json:
         print_json(made.outcome)
     else:
-        print_edits(made.change.edits)
+        print_edits(made.outcome.edits)
         out.say(f"{proposal.scope}: {outcome(made)}")
-    return EXIT_OK
+    return exit_code(made)
 
 
-def opened_change(opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool) -> OpenedChange:
+def opened_change(
+    opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool
+) -> OpenedChange | Unchanged:
     """Open a change; first show what it would do and ask, unless told not to."""
     from setpoint.change.documents import read_documents
     from setpoint.change.identity import author_of
@@ -133,8 +182,9 @@ def opened_change(opened: Database, system: Catalogues, proposal: Proposal, *, y
         old = read_documents(opened, system).get(proposal.scope)
         values = dict(old.values) if old else {}
         after = {k: v for k, v in values.items() if k not in proposal.remove} | dict(proposal.set)
-        print_edits(diff(values, after))
-        confirm(f"Change {proposal.scope}?")
+        if edits := diff(values, after):
+            print_edits(edits)
+            confirm(f"Change {proposal.scope}?")
     with opened.transaction(author=author_of(opened).name) as transaction:
         return open_and_apply(transaction, system, proposal)
 

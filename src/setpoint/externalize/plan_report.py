@@ -163,10 +163,12 @@ def next_steps(
         )
     run = "setpoint run" if project.scope == GLOBAL_SCOPE else f"setpoint run -c {shlex.quote(project.scope)}"
     steps.append(f"{run} --seeds {shlex.quote(folder)} -- pytest  # needs no database")
-    steps.append("setpoint seed --apply  # keeps values that were tuned; --propose REASON asks for them")
+    steps.append(
+        "setpoint seed --apply  # keeps values that were tuned; --propose --reason WHY asks for them"
+    )
     if held := _held_otherwise(prepared):
         steps.append(
-            f"# again with --propose REASON: {_many(held, 'key')} had another value, which seeding keeps"
+            f"# again with --propose --reason WHY: {_many(held, 'key')} had another value: seeding keeps it"
         )
     steps.append(f"{run} -- python train.py  # or whatever reads them")
     if baseline:

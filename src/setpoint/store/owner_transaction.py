@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 _FACTS = (
     "SELECT set_config('TimeZone', 'UTC', false), set_config('search_path', 'public', false),"
-    " set_config('lock_timeout', '30s', false), set_config('setpoint.author', %s, false)"
+    " set_config('lock_timeout', '30s', false), set_config('setpoint.author', %s, false),"
+    " set_config('setpoint.reason', %s, false)"
 )
 
 
 @contextmanager
 def owner_transaction(
-    settings: Settings, *, author: str, explain: Callable[[SetpointError, str], None]
+    settings: Settings, *, author: str, explain: Callable[[SetpointError, str], None], reason: str = ""
 ) -> Iterator[Transaction]:
     """Open one transaction as the role that owns the tables; committed when the block ends.
 
@@ -38,6 +39,7 @@ def owner_transaction(
         settings: where the database is.
         author: the person who is recorded as acting.
         explain: gives an error its next step; it is also told the name of the login.
+        reason: why, for the access log.
 
     Raises:
         DatabaseUnavailable: out of reach, or never brought to this release.
@@ -46,7 +48,7 @@ def owner_transaction(
     with Server(settings) as server, connect_owner(server.conninfo(owner=True)) as connection:
         try:
             with translated():
-                connection.execute(_FACTS, [author])
+                connection.execute(_FACTS, [author, reason])
                 yield Transaction(connection)
                 connection.commit()
         except SetpointError as problem:

@@ -35,7 +35,7 @@ def apply_typo(database: Database, catalogues: Catalogues) -> Edit:
             proposal = Proposal(scope=GLOBAL_SCOPE, reason="drill: a typo", set={key: wrong})
             try:
                 with database.transaction(author="drill") as transaction:
-                    return open_and_apply(transaction, catalogues, proposal).change.edits[0]
+                    return open_and_apply(transaction, catalogues, proposal).outcome.edits[0]
             except InvalidError:
                 continue
     raise MissingError("no key of the global document has another value that passes every rule.")

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.documents import Document, read_documents, typed
 from setpoint.change.exchange.folder import read_head, read_wanted, sayable
-from setpoint.change.proposals import NO_DOCUMENT, OpenedChange, Proposal, open_and_apply, validate
+from setpoint.change.proposals import (
+    NO_DOCUMENT,
+    OpenedChange,
+    Proposal,
+    Unchanged,
+    open_and_apply,
+    validate,
+)
 from setpoint.change.seeding import register_catalogues
 from setpoint.client.snapshot import write_atomically
 from setpoint.declare.document import Edit, diff, parse_text, text_hash
@@ -129,7 +136,7 @@ def apply_plan(
     *,
     reason: str,
     source: str = "apply",
-) -> list[tuple[ScopeChange, OpenedChange]]:
+) -> list[tuple[ScopeChange, OpenedChange | Unchanged]]:
     """Open and, where policy allows, apply the changes of a plan; committed by the caller.
 
     Raises:

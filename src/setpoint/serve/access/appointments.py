@@ -31,14 +31,14 @@ FIRST_ADMIN = "admin"
 
 
 @contextmanager
-def as_owner(settings: Settings) -> Iterator[Transaction]:
+def as_owner(settings: Settings, reason: str = "") -> Iterator[Transaction]:
     """Open one transaction as the owner of tables of this release; errors as ``owner_transaction``."""
     Database.open(settings).close()
-    with owner_transaction(settings, author=os_account(), explain=_explain) as transaction:
+    with owner_transaction(settings, author=os_account(), explain=_explain, reason=reason) as transaction:
         yield transaction
 
 
-def one_time_login(settings: Settings, account: str = FIRST_ADMIN) -> tuple[str, datetime]:
+def one_time_login(settings: Settings, account: str = FIRST_ADMIN, reason: str = "") -> tuple[str, datetime]:
     """Return a secret that logs an account in once, and until when; earlier ones of it are void.
 
     The first admin is made when it is missing; one that exists is left as it is.
@@ -49,7 +49,7 @@ def one_time_login(settings: Settings, account: str = FIRST_ADMIN) -> tuple[str,
         DatabaseUnavailable, ForbiddenError: see ``owner_transaction``.
     """
     secret = new_secret(ONCE)
-    with as_owner(settings) as transaction:
+    with as_owner(settings, reason) as transaction:
         if account == FIRST_ADMIN:
             _require_account(transaction, account, "admin")
         expires_at = accounts.issue_once(transaction, account, digest(secret), remote=REMOTE)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from setpoint.change.documents import revision_of
 from setpoint.change.patch import Patch, read_values
-from setpoint.change.proposals import OpenedChange, Outcome, Proposal, open_and_apply
+from setpoint.change.proposals import OpenedChange, Outcome, Proposal, Unchanged, open_and_apply
 from setpoint.declare.catalogue import Catalogues
 from setpoint.errors import InvalidValue, PreconditionFailed, StaleRevision
 from setpoint.serve.models import shape_of
@@ -62,7 +62,10 @@ def patch_of(catalogues: Catalogues, values: dict[str, Any], removed: list[str] 
         name: value.model_dump(exclude_none=True) if isinstance(value, RangeBody) else value
         for name, value in values.items()
     }
-    gone = read_values(dict.fromkeys(_range_keys(removed or [])), "", catalogues, "`remove`")
+    names = removed or []
+    if len(set(names)) < len(names):
+        raise InvalidValue("`remove` names a key twice.", hint="name each key once")
+    gone = read_values(dict.fromkeys(names), "", catalogues, "`remove`")
     return read_values(given, "", catalogues, "`set`").joined(gone)
 
 
@@ -71,7 +74,9 @@ def from_http(proposal: Proposal) -> Proposal:
     return replace(proposal, source=SOURCE)
 
 
-def open_over(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> OpenedChange:
+def open_over(
+    transaction: Transaction, catalogues: Catalogues, proposal: Proposal
+) -> OpenedChange | Unchanged:
     """Open what If-Match was sent with: whoever was faster makes the precondition fail."""
     try:
         return open_and_apply(transaction, catalogues, proposal)
@@ -79,11 +84,18 @@ def open_over(transaction: Transaction, catalogues: Catalogues, proposal: Propos
         raise PreconditionFailed(moved.message, hint=moved.hint, **moved.where) from None
 
 
-def opened_answer(made: OpenedChange, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
-    """Return what became of a change: ``status`` with its revision, or 202 while it waits."""
-    if made.change.state != "applied":
-        return Answer(made.outcome, 202, {"Location": f"/v1/changes/{made.change.id}"})
+def opened_answer(
+    made: OpenedChange | Unchanged, status: int = 200, headers: dict[str, str] | None = None
+) -> Answer:
+    """Return what became of a change: ``status`` with its revision, or 202 while it waits.
+
+    What stands already is 200, ``unchanged``, with the revision that says so.
+    """
     named = {} if made.revision is None else {"ETag": etag(made.revision)}
+    if isinstance(made, Unchanged):
+        return Answer(made.outcome, headers=named)
+    if not made.in_force:
+        return Answer(made.outcome, 202, {"Location": f"/v1/changes/{made.change.id}"})
     return Answer(made.outcome, status, {**(headers or {}), **named})
 
 
@@ -103,13 +115,3 @@ def require_current(transaction: Transaction, scope: str, bases: frozenset[int])
             revision=current,
         )
     return current
-
-
-def _range_keys(names: list[str]) -> list[str]:
-    found = []
-    for name in names:
-        whole = name.upper().endswith("_RANGE")
-        found += [f"{name}_{field}" for field in ("MIN", "MAX", "SCALE")] if whole else [name]
-    if len(set(found)) < len(found):
-        raise InvalidValue("`remove` names a key twice.", hint="name each key once")
-    return found

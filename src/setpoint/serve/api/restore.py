@@ -15,7 +15,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from setpoint.change.emergency.restore_probe import note_probe as keep_note
-from setpoint.change.proposals import Proposal
+from setpoint.change.proposals import Proposal, Unchanged
 from setpoint.change.restore import RestoreOutcome, RestoreProof, rehearse, restore
 from setpoint.declare.addresses import past_keys_of
 from setpoint.errors import (
@@ -155,7 +155,7 @@ def _proven(proof: RestoreProof) -> Answer:
     made = proof.made
     if made is None:
         return Answer(proof.outcome)
-    if made.revision is None:
+    if not (isinstance(made, Unchanged) or made.in_force):
         return Answer(proof.outcome, 202, {"Location": f"/v1/changes/{made.change.id}"})
     return Answer(proof.outcome, headers={"ETag": etag(made.revision)})
 

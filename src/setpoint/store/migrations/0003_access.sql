@@ -311,8 +311,10 @@ CREATE FUNCTION public.note_access(
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     INSERT INTO public.access_log (event, account, remote, network, credential, actor, detail)
-    SELECT p_event, p_account, seen, public.network_of(seen), p_credential, coalesce(p_actor, ''), p_detail
-    FROM left(coalesce(p_remote, ''), 64) AS seen
+    -- Whoever keeps accounts at the database's own door may say why.
+    SELECT p_event, p_account, seen, public.network_of(seen), p_credential, coalesce(p_actor, ''),
+           p_detail || CASE WHEN why <> '' THEN jsonb_build_object('reason', why) ELSE '{}' END
+    FROM left(coalesce(p_remote, ''), 64) AS seen, coalesce(current_setting('setpoint.reason', true), '') AS why
 $$;
 
 CREATE FUNCTION public.owner_of_tables() RETURNS text

@@ -284,6 +284,24 @@ AS $$
     SELECT EXISTS (SELECT FROM public.accounts AS a WHERE a.name = person AND a.disabled_at IS NOT NULL)
 $$;
 
+CREATE FUNCTION public.changes_nothing(change public.changes) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF 'policy' = ANY (change.kinds) THEN
+        RETURN EXISTS (SELECT FROM public.policies AS p WHERE to_jsonb(p) = change.proposal);
+    END IF;
+    -- What break-glass owes is an ordinary write that carries its reason: that what stands is right is said
+    -- by writing it again.
+    RETURN change.edits = '[]' AND NOT EXISTS (
+        SELECT FROM public.obligations AS o
+        WHERE o.kind = 'ordinary-write' AND o.met_at IS NULL AND o.scope = change.scope
+          AND change.reason = 'break-glass-' || o.incident);
+END
+$$;
+COMMENT ON FUNCTION public.changes_nothing IS 'True when what a change wants stands already, and no obligation is met by saying so.';
+
 CREATE FUNCTION public.open_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
@@ -307,6 +325,11 @@ BEGIN
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
     change := public.write_proposal(change, p_set, p_remove, p_keys);
+    IF public.changes_nothing(change) THEN
+        -- Nothing is kept: the row goes back without a number. Who may not write is told so all the same.
+        PERFORM public.require_role(VARIADIC CASE WHEN p_is_policy THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END);
+        RETURN change;
+    END IF;
     INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, heads,
                                 restores, author, proof, reason, source, catalogues, state, apply_at, proposed_at)
     VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
@@ -366,6 +389,11 @@ BEGIN
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     change := public.write_proposal(change, p_set, p_remove, p_keys);
+    IF public.changes_nothing(change) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423',
+            MESSAGE = format('change %s would change nothing any more: %s holds all of it', p_id, change.scope),
+            HINT = format('take it back with `setpoint change withdraw %s`', p_id);
+    END IF;
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
         edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
@@ -719,6 +747,7 @@ ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
 REVOKE ALL ON FUNCTION public.suspend_change(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.suspend_change(bigint) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.lock_change(bigint),
+    public.changes_nothing(public.changes),
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
