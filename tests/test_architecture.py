@@ -97,7 +97,7 @@ OWN_PARSERS = {
     "externalize": "reads the source that it rewrites, see its parsed_files",
     "train/boosters/xgb.py": "what the library itself just wrote",
     "serve/hot/cache.py": "what this process or the database wrote",
-    "serve/hot/flags.py": "the text of a snapshot that was parsed before",
+    "serve/flag_values.py": "the text of a snapshot that was parsed before",
     "train/reporting.py": "what this process just wrote",
     "store/server/layout.py": "its own folder's state; catches it there",
 }

@@ -262,7 +262,7 @@ def test_a_source_names_its_commit(committed):
         check=True,
     ).stdout.strip()
 
-    assert Origins(committed.root).said("train.py", 2) == f"train.py:2 at {commit}"
+    assert Origins(committed.root).source_of("train.py", 2) == f"train.py:2 at {commit}"
     committed.write(AT)
     assert f'source = "train.py:2 at {commit}"' in committed.seeds()
 
@@ -273,7 +273,7 @@ def test_a_changed_file_has_no_commit(committed):
     (committed.root / ".gitignore").write_text("ignored.py\n")
     origins = Origins(committed.root)
 
-    assert [origins.said(f"{name}.py", 1) for name in ("train", "new", "ignored")] == [
+    assert [origins.source_of(f"{name}.py", 1) for name in ("train", "new", "ignored")] == [
         "train.py:1, not committed",
         "new.py:1, not committed",
         "ignored.py:1, not committed",
@@ -282,6 +282,6 @@ def test_a_changed_file_has_no_commit(committed):
 
 def test_without_git_a_source_is_path_and_line(small, monkeypatch):
     """No repository, or no git at all: nothing is claimed."""
-    assert Origins(small.root).said("train.py", 2) == "train.py:2"
+    assert Origins(small.root).source_of("train.py", 2) == "train.py:2"
     monkeypatch.setenv("PATH", "")
-    assert Origins(small.root).said("train.py", 2) == "train.py:2"
+    assert Origins(small.root).source_of("train.py", 2) == "train.py:2"

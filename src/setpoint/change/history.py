@@ -167,10 +167,10 @@ def blame(
     require_document(reader, scope)
     found = (Blame(**row) for row in reader.fetch_all("blame", scope=scope))
     is_meant = matching(catalogues, match)
-    meant = tuple(one for one in found if is_meant(one.key))
-    if not meant:
+    chosen = tuple(one for one in found if is_meant(one.key))
+    if not chosen:
         declared_like(catalogues, match)
-    return meant
+    return chosen
 
 
 def read_revision(reader: Database | Transaction, revision: int) -> StoredRevision:

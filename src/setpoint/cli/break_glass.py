@@ -253,8 +253,8 @@ def validate(incident: Incident, _yes: AsksNothing = False, as_json: Json = Fals
         print_json({"sound": found.sound, "standing": found.standing, "revisions": found.revisions})
         return EXIT_OK if found.sound else EXIT_FINDING
     for revision, problems in found.revisions.items():
-        said = f"{len(problems)} problem(s)" if problems else "sound"
-        out.say(f"revision {revision}: {said}")
+        state = f"{len(problems)} problem(s)" if problems else "sound"
+        out.say(f"revision {revision}: {state}")
         _print_problems(problems)
     if not found.sound:
         out.say("what stands now is not sound, so the validation stays owed:")

@@ -97,9 +97,9 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     _print_requirement(found.requirement)
     if found.next_step:
         _print_next_step(found.next_step)
-    for said in found.decisions:
-        stale = "" if said.is_current else " (of an earlier proposal: does not count)"
-        out.say(f"{said.decision} by {said.person}{stale}: {said.words}")
+    for decision in found.decisions:
+        stale = "" if decision.is_current else " (of an earlier proposal: does not count)"
+        out.say(f"{decision.decision} by {decision.person}{stale}: {decision.words}")
 
 
 @changes.command("diff")
@@ -252,9 +252,9 @@ def apply_due(words: Words = "", _yes: AsksNothing = False, as_json: Json = Fals
     with database() as opened:
         ended = run_due(opened, catalogues(), author_of(opened).name, words)
     if as_json:
-        print_json([{"change": change, "outcome": said} for change, said in ended])
-    for change, said in [] if as_json else ended:
-        out.say(f"change {change}: {said}")
+        print_json([{"change": change, "outcome": outcome} for change, outcome in ended])
+    for change, outcome in [] if as_json else ended:
+        out.say(f"change {change}: {outcome}")
 
 
 def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:

@@ -24,12 +24,12 @@ def run_git(folder: Path, what: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_GIT_S)
     except subprocess.TimeoutExpired:
-        said = f"it did not end within {_GIT_S:g} s"
+        problem = f"it did not end within {_GIT_S:g} s"
     else:
         if not done.returncode:
             return done.stdout
-        said = done.stderr.strip() or done.stdout.strip()
+        problem = done.stderr.strip() or done.stdout.strip()
     raise StorageFull(
-        f"git could not keep {what}: {said}",
+        f"git could not keep {what}: {problem}",
         hint="what was written stands; commit it by hand (is it in a git repository?)",
     )

@@ -186,8 +186,8 @@ def _print_checked(folder: str, rows: list[Checked]) -> None:
     )
     for row in rows:
         for finding in row.findings:
-            said = f"{row.symbol} {row.timeframe}: {finding}"
-            err.say(said)
+            line = f"{row.symbol} {row.timeframe}: {finding}"
+            err.say(line)
 
 
 def _universe() -> list[str]:

@@ -61,8 +61,8 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
         view = view_run(opened, run)
         fallbacks = fallback_share(opened, run=view.run)
     if as_json:
-        told = {"run": view.row, "units": view.units, "results": view.results, "failures": view.failures}
-        print_json({**told, "fallbacks": fallbacks})
+        recorded = {"run": view.row, "units": view.units, "results": view.results, "failures": view.failures}
+        print_json({**recorded, "fallbacks": fallbacks})
         return
     _print_run(view)
     for line in _overlays(view):

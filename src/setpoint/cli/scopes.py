@@ -137,18 +137,18 @@ def set_policy(
         cooling_off_s=parse_duration(cooling_off),
         reason=reason,
     )
-    said = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}"
+    line = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}"
     with database() as opened:
         left = without_approval(opened, kind, approvals)
     if not as_json:
         say_without_approval(left)
     if not yes:
-        out.say(said)
+        out.say(line)
         confirm("Propose this policy?")
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         made = open_and_apply(transaction, catalogues(), proposal)
     if as_json:
         print_json({**vars(made.outcome), "leaves_without_approval": left})
     else:
-        out.say(f"{said}: {outcome(made)}")
+        out.say(f"{line}: {outcome(made)}")
     return exit_code(made)

@@ -90,16 +90,16 @@ class Fallbacks:
 
 
 def _sum_up(events: EventLog, reader: Reader, snapshot: str, counts: Mapping[str, int]) -> None:
-    told = dict(sorted(counts.items()))
-    if told:
+    by_key = dict(sorted(counts.items()))
+    if by_key:
         events.emit(
             HpoFallbackSummary(
                 run=reader.run,
                 unit=reader.unit,
                 snapshot=snapshot,
-                keys=len(told),
-                calls=sum(told.values()),
-                counts=told,
+                keys=len(by_key),
+                calls=sum(by_key.values()),
+                counts=by_key,
             )
         )
 

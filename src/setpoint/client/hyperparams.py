@@ -207,14 +207,14 @@ class Hyperparams:
     def explain(self, *address: str) -> tuple[Layer, ...]:
         """Return what every layer says about a key, base first; the last one that sets it wins."""
         key = self.catalogues.key_at(address)
-        said = [self._said(index, key) for index in range(len(self.snapshot.layers))]
-        winner = max((index for index, value in enumerate(said) if value is not None), default=-1)
+        by_layer = [self._value_of_layer(index, key) for index in range(len(self.snapshot.layers))]
+        winner = max((index for index, value in enumerate(by_layer) if value is not None), default=-1)
         return tuple(
             Layer(layer.scope, layer.revision, layer.author, value, index == winner)
-            for index, (layer, value) in enumerate(zip(self.snapshot.layers, said, strict=True))
+            for index, (layer, value) in enumerate(zip(self.snapshot.layers, by_layer, strict=True))
         )
 
-    def _said(self, index: int, key: str) -> Any:
+    def _value_of_layer(self, index: int, key: str) -> Any:
         keys = self.snapshot.layers[index].keys
         overridden = any(key in later.keys for later in self.snapshot.layers[1:])
         value = self._values.get(key) if index == 0 and not overridden else keys.get(key)

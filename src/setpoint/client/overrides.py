@@ -88,10 +88,11 @@ def _named(declared: Mapping[str, Declared], parts: tuple[str, ...], name: str) 
     if name in declared:
         return declared[name]
     where = "/".join(parts) or "the catalogue"
-    meant = _other_name_of(declared, name)
-    if meant:
+    other_name = _other_name_of(declared, name)
+    if other_name:
         raise UnknownKey(
-            f"{name} is another name of {where}'s {meant}, and would not be used.", hint=f"write {meant}"
+            f"{name} is another name of {where}'s {other_name}, and would not be used.",
+            hint=f"write {other_name}",
         )
     near = get_close_matches(str(name), declared, n=3, cutoff=0.6)
     raise UnknownKey(

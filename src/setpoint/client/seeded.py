@@ -53,11 +53,11 @@ def seeded_snapshot(folder: str, catalogues: Catalogues, context: Mapping[str, s
         InvalidContext, InvalidDocument: as ``seeded``.
     """
     scopes = catalogues.scopes(context)
-    said = {seed.scope: seed.values for seed in load_seeds(folder, catalogues)}
+    by_scope = {seed.scope: seed.values for seed in load_seeds(folder, catalogues)}
     values = {
-        scope: {key: sourced.value for key, sourced in said.get(scope, {}).items()}
+        scope: {key: sourced.value for key, sourced in by_scope.get(scope, {}).items()}
         for scope in scopes
-        if scope == GLOBAL_SCOPE or scope in said
+        if scope == GLOBAL_SCOPE or scope in by_scope
     }
     return layered_snapshot(values, catalogues, context)
 

@@ -201,9 +201,9 @@ class Watch(_Values):
         if isinstance(problem, UnavailableError):
             self._source.events.emit(PlaneLost(plane=plane, snapshot=snapshot, reason=code))
         else:
-            said = problem.message if isinstance(problem, SetpointError) else repr(problem)
+            text = problem.message if isinstance(problem, SetpointError) else repr(problem)
             self._source.events.emit(
-                SnapshotRefused(plane=plane, snapshot=snapshot, reason=code, problem=said)
+                SnapshotRefused(plane=plane, snapshot=snapshot, reason=code, problem=text)
             )
 
     def _look_again(self, revision: int | None) -> None:

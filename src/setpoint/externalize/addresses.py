@@ -116,11 +116,11 @@ def _owned(finding: Finding, names: Names, at: Mapping[str, str]) -> tuple[str, 
         return address
     # Where the source said a part besides, such as a timeframe around the value, it stays said.
     same = len(owner.address) == len(address)
-    said = [
+    words = [
         known if same and open_.startswith("<") else open_
         for open_, known in zip(owner.address, address, strict=False)
     ]
-    return tuple(said) if same else owner.address
+    return tuple(words) if same else owner.address
 
 
 def _library_part(names: Names) -> str:

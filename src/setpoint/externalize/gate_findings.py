@@ -87,15 +87,15 @@ def find(
 def _findings(project: Project, paths: Sequence[Path], judge: Judge) -> tuple[list[Finding], frozenset[str]]:
     """Return what stands in scope, housekeeping aside, and the Python files that may be rewritten."""
     config = load_config(project.root)
-    told = scan(paths, project.root, config, judge)
-    if told.failures:
-        first = told.failures[0]
+    result = scan(paths, project.root, config, judge)
+    if result.failures:
+        first = result.failures[0]
         raise InvalidDocument(
             f"{first.path}:{first.line} cannot be judged: {first.why}.",
             hint="correct it, or exclude it in pyproject.toml, with owner and story",
         )
     today = datetime.now(UTC).date()
-    standing = apply_suppressions(told.findings, told.suppressions, today, config.budget).standing
+    standing = apply_suppressions(result.findings, result.suppressions, today, config.budget).standing
     python = _python(files_in_scope(list(paths), project.root, config), project.root)
     written = {project.draft.as_posix(), project.parity.as_posix()}
     kept = [f for f in standing if not f.rule.startswith("SPG9") and f.path not in written]
@@ -125,7 +125,7 @@ def _drafts(
         reading = readings[finding.path]
         try:
             _, value = undeclared_value(finding, reading)
-            source = origins.said(finding.path, finding.line)
+            source = origins.source_of(finding.path, finding.line)
             drafts[finding] = drafted(finding.address[0], finding.name, value, source, reading.names)
         except Unmovable as reason:
             left.append(Left(finding, str(reason)))

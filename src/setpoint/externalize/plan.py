@@ -143,10 +143,8 @@ def _undisturbed(moves: Sequence[Move], readings: Readings) -> tuple[list[Move],
     for move in moves:
         if move.path in taken:
             left += _leave(move, _NAME_TAKEN)
-        elif reason := exposed[move.path]:
+        elif (reason := exposed[move.path]) or (reason := kind_told(move, readings)):
             left += _leave(move, reason)
-        elif told := kind_told(move, readings):
-            left += _leave(move, told)
         elif _loses_a_comment(move, texts[move.path]):
             left += _leave(move, "a comment inside it would be lost")
         elif unproven := _unproven(move, readings):
@@ -182,8 +180,8 @@ def _agreeing(moves: Sequence[Move], seeded: Mapping[str, Scalar]) -> tuple[list
         if not key:
             kept.append(move)
             continue
-        said = ", ".join(f"{value} in {' and '.join(places)}" for value, places in torn[key].items())
-        left += _leave(move, f"{key} has one value, and the source says {said}")
+        values = ", ".join(f"{value} in {' and '.join(places)}" for value, places in torn[key].items())
+        left += _leave(move, f"{key} has one value, and the source says {values}")
     return kept, left
 
 
@@ -206,8 +204,8 @@ def _lawful(moves: Sequence[Move], given: Given) -> tuple[list[Move], list[Left]
         }
         if not guilty:
             return kept, left
-        for index, said in guilty.items():
-            left += _leave(kept[index], f"the catalogue's invariants refuse it: {said}")
+        for index, reason in guilty.items():
+            left += _leave(kept[index], f"the catalogue's invariants refuse it: {reason}")
         kept = [move for index, move in enumerate(kept) if index not in guilty]
 
 

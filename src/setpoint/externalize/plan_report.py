@@ -52,16 +52,16 @@ def told_plan(prepared: Prepared, *, written: bool) -> Iterator[Line]:
 def _told_file(path: str, prepared: Prepared) -> Iterator[Line]:
     groups = prepared.plan.groups.get(path, ())
     covered = {place for group in groups for place in group.covers}
-    told = [
+    entries = [
         (move.place.line, 1, list(_told_move(move, prepared, is_covered=move.place in covered)))
         for move in prepared.plan.moves
         if move.path == path
     ]
     for group in groups:
         line, count = group.merge.dict.line, len(group.covers)
-        said = f"  {line:>4}  {count} items of this dict  ->  **{group.merge.expression}"
-        told.append((line, 0, [Line(said)]))
-    for _, _, lines in sorted(told, key=lambda one: one[:2]):
+        text = f"  {line:>4}  {count} items of this dict  ->  **{group.merge.expression}"
+        entries.append((line, 0, [Line(text)]))
+    for _, _, lines in sorted(entries, key=lambda one: one[:2]):
         yield from lines
 
 
@@ -70,8 +70,8 @@ def _told_move(move: Move, prepared: Prepared, *, is_covered: bool) -> Iterator[
     old = f"{first} ..." if more else first
     yield Line(f"  {move.place.line:>4}  {old}" + ("" if is_covered else f"  ->  {move.expression}"))
     for key, (value, held) in _keys(move, prepared).items():
-        said = "the value it has" if held == value else "new" if held is None else f"it has {held}"
-        yield Line(f"        {key} = {value} ({said})", "yellow" if said.startswith("it has") else "dim")
+        state = "the value it has" if held == value else "new" if held is None else f"it has {held}"
+        yield Line(f"        {key} = {value} ({state})", "yellow" if state.startswith("it has") else "dim")
     if move.note:
         yield Line(f"        note: {move.note}", "dim")
     for part in move.passed_over:
@@ -85,13 +85,13 @@ def _keys(move: Move, prepared: Prepared) -> dict[str, tuple[object, object]]:
     values = prepared.values
     if not move.is_range:
         return {key: (value, values.get(key)) for key, value in move.sets.items()}
-    told: dict[str, tuple[object, object]] = {}
+    pairs: dict[str, tuple[object, object]] = {}
     for low in (key for key in move.sets if key.endswith("_RANGE_MIN")):
         base = low.removesuffix("_MIN")
         keys = [f"{base}_{field}" for field in ("MIN", "MAX", "SCALE")]
         wanted, held = ([of.get(key) for key in keys] for of in (move.sets, values))
-        told[base] = _range(wanted), None if None in held else _range(held)
-    return told
+        pairs[base] = _range(wanted), None if None in held else _range(held)
+    return pairs
 
 
 def _range(bounds: Sequence[object]) -> str:
@@ -105,8 +105,8 @@ def _told_left(left: Sequence[Left]) -> Iterator[Line]:
         by_reason.setdefault(one.reason, []).append(one)
     for reason, kept in by_reason.items():
         yield Line(f"  {reason}", "yellow")
-        for where, said in _places(kept).items():
-            yield Line(f"      {where}  {', '.join(said)}")
+        for where, places in _places(kept).items():
+            yield Line(f"      {where}  {', '.join(places)}")
 
 
 def _places(kept: Sequence[Left]) -> dict[str, list[str]]:

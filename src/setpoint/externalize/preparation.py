@@ -69,8 +69,8 @@ def prepare(
     values, source = (seeded, "seeded") if live is None else (dict(live), "live")
     found = find(project, paths, catalogues, lambda known: Judge(Names.load(known), values, source))
     given = Given(found.catalogues, parse_at(at, found.catalogues), values, found.files)
-    told = {one.finding for one in found.left}
-    plan = plan_moves([f for f in found.findings if f not in told], found.readings, given, seeded)
+    left = {one.finding for one in found.left}
+    plan = plan_moves([f for f in found.findings if f not in left], found.readings, given, seeded)
     plan, texts = source_texts(project.root, plan)
     kept = _read_by(plan, found.drafts)
     plan = Plan(plan.moves, tuple(sorted((*plan.left, *_still_left(found.left, kept)))), plan.groups)
@@ -100,8 +100,10 @@ def _prove(project: Project, plan: Plan, texts: Iterable[Text], catalogues: Cata
     with tempfile.TemporaryDirectory() as name:
         for file, content in seeds.items():
             Path(name, file.name).write_bytes(content)
-        said = _seeded(Path(name), project.scope, catalogues)
-    wrong = [f"{key} would be {said.get(key)}" for key, value in plan.sets.items() if said.get(key) != value]
+        found = _seeded(Path(name), project.scope, catalogues)
+    wrong = [
+        f"{key} would be {found.get(key)}" for key, value in plan.sets.items() if found.get(key) != value
+    ]
     if wrong:
         raise InvalidDocument(f"the seed files would not give what the source had: {', '.join(wrong)}.")
 

@@ -145,6 +145,6 @@ def _unit(fields: dict[str, str]) -> str:
 
 def _instant(text: str) -> str | None:
     with suppress(ValueError, OverflowError):
-        told = datetime.fromisoformat(text)
-        return told.astimezone(UTC).isoformat() if told.tzinfo else None
+        instant = datetime.fromisoformat(text)
+        return instant.astimezone(UTC).isoformat() if instant.tzinfo else None
     return None

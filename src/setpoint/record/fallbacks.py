@@ -29,8 +29,8 @@ class FallbackShare:
         if self.share is None:
             return "no unit's start was recorded"
         listed = ", ".join(f"{key} in {units}" for key, units in sorted(self.keys.items()))
-        told = f"{self.units_fell_back} of {self.units_started} units fell back ({self.share:.1%})"
-        return f"{told}: {listed}" if listed else told
+        summary = f"{self.units_fell_back} of {self.units_started} units fell back ({self.share:.1%})"
+        return f"{summary}: {listed}" if listed else summary
 
 
 def fallback_share(

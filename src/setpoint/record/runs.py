@@ -231,8 +231,8 @@ def _broken(
 
 
 def _judged(trial: TrialResult, broken: list[dict[str, Any]]) -> dict[str, Any]:
-    told = replace(trial, findings=(*trial.findings, *_as_findings(broken)))
-    return {**asdict(told), "violations": broken}
+    judged = replace(trial, findings=(*trial.findings, *_as_findings(broken)))
+    return {**asdict(judged), "violations": broken}
 
 
 def _as_findings(broken: list[dict[str, Any]]) -> list[Finding]:

@@ -111,13 +111,13 @@ def _add(document: dict[str, Any], route: Route) -> None:
     operations = document["paths"].setdefault(route.path_format, {})
     known = plain_paths(Problem.model_json_schema()).get(route.path_format, {})
     for method in sorted((route.methods or set()) - {"HEAD"}):
-        said = dict(route.endpoint.operation)  # type: ignore[attr-defined]  # set by hot_access
+        declared = dict(route.endpoint.operation)  # type: ignore[attr-defined]  # set by hot_access
         fallback = {
             "operationId": route.name.strip("_"),
             "responses": {"200": {"description": "Answered"}},
             "parameters": list(_path_parameters(route)),
         }
-        operations[method.lower()] = fallback | known.get(method.lower(), {}) | said
+        operations[method.lower()] = fallback | known.get(method.lower(), {}) | declared
 
 
 def _path_parameters(route: Route) -> Iterator[dict[str, Any]]:

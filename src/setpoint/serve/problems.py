@@ -38,7 +38,7 @@ MEDIA_TYPE = "application/problem+json"
 OFREP = "/ofrep/"
 _LOG = logging.getLogger("setpoint.serve")
 #: What is told of an error of the database's own, by its status.
-_DATABASE_SAID = {
+_DATABASE_MESSAGES = {
     403: ("the database does not allow this", "look at your roles: GET /v1/me"),
     404: ("this refers to something that is not there", "make that first"),
     409: ("something else was in the way", "try again"),
@@ -84,15 +84,15 @@ def problem(
 
 def problem_of(error: SetpointError, request_id: str = "") -> Response:
     """Return one of our errors as a response."""
-    told = publicly(error)
+    public = publicly(error)
     return problem(
         error.http_status,
         error.code,
-        told.message,
-        hint=told.hint,
+        public.message,
+        hint=public.hint,
         request_id=request_id,
         headers=_headers(error),
-        where=told.where,
+        where=public.where,
     )
 
 
@@ -108,8 +108,8 @@ def publicly(error: SetpointError) -> SetpointError:
     if str(state).startswith("SP"):  # raised by our own functions, for people
         return type(error)(error.message, hint=error.hint, **where)
     _LOG.warning("event=database_said code=%s text=%s", error.code, logfmt.text(error.message))
-    said, hint = _DATABASE_SAID.get(error.http_status, ("the database failed on this", ""))
-    return type(error)(f"{said}.", hint=hint, **where)
+    message, hint = _DATABASE_MESSAGES.get(error.http_status, ("the database failed on this", ""))
+    return type(error)(f"{message}.", hint=hint, **where)
 
 
 def refusal_of(error: SetpointError, path: str, request_id: str = "") -> Response:
@@ -119,8 +119,8 @@ def refusal_of(error: SetpointError, path: str, request_id: str = "") -> Respons
 
 def flag_refusal(error: SetpointError, key: str | None = None) -> Response:
     """Return one of our errors in OFREP's shape; ``key`` names the flag that was asked for."""
-    told = publicly(error)
-    details = f"{told.message} next: {told.hint}" if told.hint else told.message
+    public = publicly(error)
+    details = f"{public.message} next: {public.hint}" if public.hint else public.message
     if isinstance(error, InvalidContext):
         return flag_failure(400, "INVALID_CONTEXT", details, key)
     if isinstance(error, UsageError | InvalidDocument):
@@ -171,11 +171,11 @@ async def _on_unreadable(request: Request, error: Exception) -> Response:
         for one in error.errors()
     ]
     malformed = any(one["type"] == "json_invalid" for one in found)
-    said = "; ".join(f"{one['loc']}: {one['msg']}" for one in found[:5])
+    message = "; ".join(f"{one['loc']}: {one['msg']}" for one in found[:5])
     return problem(
         400 if malformed else 422,
         "malformed_request" if malformed else "invalid_request",
-        f"the request is not what this address takes. {said}",
+        f"the request is not what this address takes. {message}",
         hint="GET /openapi.json describes each request",
         request_id=_id_of(request),
         errors=found,

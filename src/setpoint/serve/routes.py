@@ -192,7 +192,7 @@ def answers(shape: type, *statuses: int, **more: dict[str, Any]) -> Responses:
         *statuses: of errors, besides those of every operation.
         **more: other answers, such as ``s202={"model": ...}``.
     """
-    others: Responses = {int(name.removeprefix("s")): said for name, said in more.items()}
+    others: Responses = {int(name.removeprefix("s")): documented for name, documented in more.items()}
     return {200: {"model": shape_of(shape)}, **others, **refusals(*statuses)}
 
 

@@ -27,8 +27,8 @@ def parse_body(body: bytes) -> Any:
         found = read_json(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
     except ValueError as problem:
         # Messages name positions, not content; of bytes that are no text they would name these.
-        said = type(problem).__name__ if isinstance(problem, UnicodeError) else str(problem)
-        raise UsageError(f"the body is not JSON: {said}.", hint="send one JSON document, UTF-8") from None
+        reason = type(problem).__name__ if isinstance(problem, UnicodeError) else str(problem)
+        raise UsageError(f"the body is not JSON: {reason}.", hint="send one JSON document, UTF-8") from None
     _check(found, _DEEPEST)
     return found
 

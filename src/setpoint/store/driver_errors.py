@@ -135,8 +135,8 @@ def _message(error: psycopg.Error) -> str:
         return f"{error.diag.message_primary}."
     if known := BY_CONSTRAINT.get(error.diag.constraint_name or ""):
         return known[0]
-    said = error.diag.message_primary or str(error).strip() or type(error).__name__
+    message = error.diag.message_primary or str(error).strip() or type(error).__name__
     where = f" (constraint {error.diag.constraint_name})" if error.diag.constraint_name else ""
-    told = error.diag.message_detail if error.sqlstate not in _WITH_ROW else None
-    detail = f" {told}" if told else ""
-    return f"PostgreSQL: {said}{where}.{detail}"
+    row_detail = error.diag.message_detail if error.sqlstate not in _WITH_ROW else None
+    detail = f" {row_detail}" if row_detail else ""
+    return f"PostgreSQL: {message}{where}.{detail}"

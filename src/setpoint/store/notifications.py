@@ -112,7 +112,7 @@ class Follower:
         # What was notified while nobody listened is unknown: look at everything again.
         yield from self._scan(connection, access_changed=True, restarted=self._catch_up(connection))
         while not self._closed.is_set():
-            channels = {told.channel for told in connection.notifies(timeout=SCAN_EVERY_S, stop_after=1)}
+            channels = {notice.channel for notice in connection.notifies(timeout=SCAN_EVERY_S, stop_after=1)}
             yield from self._scan(connection, access_changed=ACCESS_CHANNEL in channels)
 
     def _catch_up(self, connection: Connection) -> bool:

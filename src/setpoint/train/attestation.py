@@ -72,9 +72,9 @@ def attest_rounds(
         for name, value in asked.items()
         if (finding := _judge(name, value, {**effective, **seen}, effective_when.get(name, ())))
     ]
-    told, kept = stopping.best_score, stopping.kept_score
-    if told is not None and kept is not None and not isclose(told, kept, rel_tol=_METRIC_DIGITS):
-        findings.append(Finding("best_score", told, kept, "differs"))
+    reported, kept = stopping.best_score, stopping.kept_score
+    if reported is not None and kept is not None and not isclose(reported, kept, rel_tol=_METRIC_DIGITS):
+        findings.append(Finding("best_score", reported, kept, "differs"))
     return findings
 
 

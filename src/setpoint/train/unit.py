@@ -211,11 +211,11 @@ class UnitTraining:
         self._say.trial_complete(number, asked, fitted, value, metrics)
         if isfinite(value) and (self.best is None or value > self.best.value):
             self.best = _Best(value, fitted, asked, findings)
-        told = {
+        observed = {
             "n_trees_used": fitted.n_trees_used,
             "findings": tuple(findings),
         }
-        return TrialOutcome(value, told)
+        return TrialOutcome(value, observed)
 
     @cached_property
     def _objective(self) -> str:

@@ -72,9 +72,9 @@ def _bring(transaction: Transaction, path: Path, revision: int) -> None:
 
 def _register(transaction: Transaction, path: Path, digest: str) -> None:
     text = path.read_text(encoding="utf-8")
-    told = read_toml(text)
+    catalogue = read_toml(text)
     transaction.execute(
-        "import_catalogue", hash=digest, name=told["name"], version=told["version"], text=text
+        "import_catalogue", hash=digest, name=catalogue["name"], version=catalogue["version"], text=text
     )
 
 

@@ -138,8 +138,8 @@ class SetpointProvider(AbstractProvider):
         except MissingError as problem:
             return _refused(default, ErrorCode.FLAG_NOT_FOUND, str(problem))
         if type(value) is not kind:
-            said = f"{key} is declared as {type(value).__name__}, not {kind.__name__}."
-            return _refused(default, ErrorCode.TYPE_MISMATCH, said)
+            mismatch = f"{key} is declared as {type(value).__name__}, not {kind.__name__}."
+            return _refused(default, ErrorCode.TYPE_MISMATCH, mismatch)
         layer, is_overlay = _winner(found, key)
         return FlagResolutionDetails(
             value=value,
@@ -231,8 +231,8 @@ def _value(details: FlagEvaluationDetails[Any], kind: type) -> Any:
     key = details.flag_key
     if details.error_code is not None:
         error = _ERRORS.get(details.error_code, UnavailableError)
-        said = details.error_message or "the provider says no more"
-        raise error(f"flag {key} has no value ({details.error_code.value}): {said}", key=key)
+        reason = details.error_message or "the provider says no more"
+        raise error(f"flag {key} has no value ({details.error_code.value}): {reason}", key=key)
     if details.reason in {Reason.ERROR, Reason.DEFAULT}:
         raise MissingError(f"flag {key} has no value: the provider hands out the default.", key=key)
     if type(details.value) is not kind:

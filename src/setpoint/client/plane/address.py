@@ -25,9 +25,9 @@ def plane_address(url: str) -> tuple[str, str, int | None, str]:
         raise UsageError("SETPOINT_URL holds credentials.", hint="give the token as SETPOINT_TOKEN_FILE")
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
         # What is no address may hold a password anywhere.
-        said = "" if "@" in url else f"={url.partition('?')[0]}"
+        shown = "" if "@" in url else f"={url.partition('?')[0]}"
         raise UsageError(
-            f"SETPOINT_URL{said} is no address of a plane.",
+            f"SETPOINT_URL{shown} is no address of a plane.",
             hint="use a form such as https://HOST:PORT",
         )
     prefix = parts.path.rstrip("/")

@@ -210,9 +210,9 @@ class Plane:
             try:
                 text = Path(self._token_file).read_text(encoding="ascii").strip()
             except (OSError, ValueError) as problem:
-                said = problem.strerror if isinstance(problem, OSError) else "it is no ASCII text"
+                reason = problem.strerror if isinstance(problem, OSError) else "it is no ASCII text"
                 raise UsageError(
-                    f"SETPOINT_TOKEN_FILE={self._token_file} cannot be read: {said}.",
+                    f"SETPOINT_TOKEN_FILE={self._token_file} cannot be read: {reason}.",
                     hint="name a file that holds the token alone and that this account may read",
                 ) from None
         if (text or self._token_file) and not _TOKEN.fullmatch(text):

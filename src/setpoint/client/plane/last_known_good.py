@@ -89,8 +89,8 @@ def require_young(age_s: float, oldest_s: float, problem: UnavailableError) -> N
     """
     if age_s < oldest_s:
         return
-    said = f"what it confirmed {age_s:.0f} s ago is older than SETPOINT_LAST_KNOWN_GOOD_AGE_S={oldest_s:g}"
-    problem.hint = f"{problem.hint}; {said}".removeprefix("; ")
+    too_old = f"what it confirmed {age_s:.0f} s ago is older than SETPOINT_LAST_KNOWN_GOOD_AGE_S={oldest_s:g}"
+    problem.hint = f"{problem.hint}; {too_old}".removeprefix("; ")
     raise problem
 
 

@@ -60,7 +60,7 @@ def refusal(url: str, request: Request, answer: Answer) -> SetpointError:
     problem = _problem(headers, body)
     kind = _kind(str(problem.get("code", "")), status)
     message, hint = problem.get("detail"), problem.get("hint")
-    said = str(message)[:_LONGEST_TEXT] if message else _plainly(url, request, status)
+    text = str(message)[:_LONGEST_TEXT] if message else _plainly(url, request, status)
     where = problem.get("where")
     facts = {
         name: value
@@ -71,15 +71,15 @@ def refusal(url: str, request: Request, answer: Answer) -> SetpointError:
         facts["request_id"] = request_id
     if status == 401 or not hint:  # what the plane tells a browser to do about a 401 helps no process
         hint = _HINTS.get(status, "")
-    return kind(said, hint=str(hint)[:_LONGEST_TEXT], **facts)
+    return kind(text, hint=str(hint)[:_LONGEST_TEXT], **facts)
 
 
 def unreachable(url: str, problem: Exception | None, attempts: int) -> PlaneUnavailable:
     """Return the error for a plane that was asked and gave no usable answer."""
-    said = str(problem) or type(problem).__name__
+    text = str(problem) or type(problem).__name__
     tried = f" in {attempts} attempts" if attempts > 1 else ""
     return PlaneUnavailable(
-        f"the plane {url} does not answer{tried}: {said}.",
+        f"the plane {url} does not answer{tried}: {text}.",
         hint="check SETPOINT_URL and the way there, or pin a file: `setpoint run --snapshot FILE -- ...`",
         plane=url,
     )

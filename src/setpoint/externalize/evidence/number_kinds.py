@@ -35,18 +35,18 @@ _TESTS = (ast.Compare, ast.If, ast.While, ast.Assert, ast.Expr)
 
 
 def telling_use(
-    module: Module, place: ast.expr, said: Collection[str], readers: Iterable[Module] = ()
+    module: Module, place: ast.expr, named: Collection[str], readers: Iterable[Module] = ()
 ) -> str:
     """Return where something might tell an int from the float that equals it: ``train.py:14``, or nothing.
 
     Args:
         module: the file that the int is written in.
         place: where.
-        said: what findings call it.
+        named: what findings call it.
         readers: other files that it reaches.
     """
-    way = _Way([module, *readers], {name.lstrip("-").replace("-", "_") for name in said})
-    return "" if way.is_deaf(module, place) else way.told
+    way = _Way([module, *readers], {name.lstrip("-").replace("-", "_") for name in named})
+    return "" if way.is_deaf(module, place) else way.use
 
 
 class _Way:
@@ -57,14 +57,14 @@ class _Way:
         #: What dicts call the value, and the dicts that hold it.
         self.keys = keys
         #: The first place that might tell: ``train.py:14``.
-        self.told = ""
+        self.use = ""
         self._followed: set[tuple[ast.AST | None, str]] = set()
 
     def is_deaf(self, file: Module, node: ast.AST) -> bool:
         """Say whether nothing that a value's expression is handed to tells its kind."""
         found = self._takes(file, node, file.parents[node])
-        if not found and not self.told:
-            self.told = f"{file.path}:{_line(file, node)}"
+        if not found and not self.use:
+            self.use = f"{file.path}:{_line(file, node)}"
         return found
 
     def _takes(self, file: Module, node: ast.AST, parent: ast.AST) -> bool:
@@ -240,8 +240,8 @@ def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | No
 def _says_int(node: ast.AST) -> bool:
     """Say whether an annotation names int, and nothing that a float is too."""
     annotation = getattr(node, "annotation", None)
-    said = {name.id for name in ast.walk(annotation) if isinstance(name, ast.Name)} if annotation else set()
-    return "int" in said and not said & {"float", "complex", "Any", "object", "Number"}
+    names = {name.id for name in ast.walk(annotation) if isinstance(name, ast.Name)} if annotation else set()
+    return "int" in names and not names & {"float", "complex", "Any", "object", "Number"}
 
 
 def _line(file: Module, node: ast.AST) -> int:

@@ -95,8 +95,8 @@ def taker_problem(
 
 def _library_of(address: Address) -> str:
     """Return the library of a key, said by a part of its address or in front of the parameter's name."""
-    said = (*address.parts, address.parameter.partition("_")[0])
-    return next((part for part in said if part in MODULES.values()), "")
+    words = (*address.parts, address.parameter.partition("_")[0])
+    return next((part for part in words if part in MODULES.values()), "")
 
 
 def _other_name(flow: _Flow, parameter: str, library: str, names: Names) -> str:
@@ -143,8 +143,8 @@ class _Flow:
 
     def stop(self, reading: Reading, node: ast.AST) -> None:
         line = next(up.lineno for up in (node, *reading.module.ancestors(node)) if hasattr(up, "lineno"))
-        said = ast.unparse(node.func if isinstance(node, ast.Call) else node).partition("\n")[0][:60]
-        self.problem = f"{reading.module.path}:{line} hands it to {said}, which may be another learner's"
+        text = ast.unparse(node.func if isinstance(node, ast.Call) else node).partition("\n")[0][:60]
+        self.problem = f"{reading.module.path}:{line} hands it to {text}, which may be another learner's"
 
     # Expressions
 
@@ -249,13 +249,13 @@ class _Flow:
         for path in importers(reading.module.path, self.readings):
             other = self.readings[path]
             local = {
-                said
-                for said, dotted in other.module.imports.items()
+                local_name
+                for local_name, dotted in other.module.imports.items()
                 if dotted.rpartition(".")[2] in {name, "*"}
             }
-            said = (name if "*" in local else "", *local)
+            local_names = (name if "*" in local else "", *local)
             for node in other.module.nodes:
-                is_name = isinstance(node, ast.Name) and node.id in said
+                is_name = isinstance(node, ast.Name) and node.id in local_names
                 is_field = isinstance(node, ast.Attribute) and node.attr == name
                 if (is_name or is_field) and isinstance(getattr(node, "ctx", None), ast.Load):
                     self.push(other, node)

@@ -90,7 +90,7 @@ def _head(home: Catalogue) -> str:
         f"dimensions = [{', '.join(map(toml_scalar, home.dimensions))}]",
     ]
     for part in home.parts:
-        tokens = ", ".join(f"{toml_key(said)} = {toml_scalar(token)}" for said, token in part.tokens.items())
+        tokens = ", ".join(f"{toml_key(name)} = {toml_scalar(token)}" for name, token in part.tokens.items())
         lines += ["", "[[parts]]", f'name = "{part.name}"', f"values = {{ {tokens} }}"]
     return "\n".join(lines) + "\n"
 

@@ -108,7 +108,7 @@ def _seed_texts(project: Project, plan: Plan, catalogues: Catalogues, origins: O
     sources: dict[str, list[str]] = {}
     for move in plan.moves:
         for key in move.sets:
-            sources.setdefault(key, []).append(origins.said(move.path, move.place.line))
+            sources.setdefault(key, []).append(origins.source_of(move.path, move.place.line))
     added = {key: Sourced(value, "; ".join(sources[key])) for key, value in plan.sets.items()}
     seeded = _seeded_elsewhere(project, catalogues)
     for member in catalogues.members:

@@ -23,7 +23,7 @@ class Origins:
         self.commit = _git(root, "rev-parse", f"--short={_DIGITS}", "HEAD").strip()
         self._changed: dict[str, bool] = {}
 
-    def said(self, path: str, line: int) -> str:
+    def source_of(self, path: str, line: int) -> str:
         """Return where a line stands: ``train.py:14 at 1a2b3c4d5e6f``."""
         where = f"{path}:{line}"
         if not self.commit:

@@ -100,10 +100,10 @@ def kind_told(move: Move, readings: Readings) -> str:
         return ""
     names = {finding.name for finding in move.findings}
     try:
-        told = telling_use(module, place, names, readings.naming(move.path))
+        use = telling_use(module, place, names, readings.naming(move.path))
     except Unmovable as reason:
         return str(reason)
-    return f"{move.note}, which {told} would tell from it: write the float first" if told else ""
+    return f"{move.note}, which {use} would tell from it: write the float first" if use else ""
 
 
 def checked_value(value: Scalar, key: str, catalogues: Catalogues) -> tuple[Scalar, str]:
@@ -188,8 +188,8 @@ def _compiler(function: ast.AST, module: Module) -> str:
     """Return what compiles a function, as decorator or as a call that is handed it; or nothing."""
     if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
         return ""
-    handed = (call.func for call in module.passed.get(function.name, ()))
-    found = (ast.unparse(node) for node in (*function.decorator_list, *handed))
+    callers = (call.func for call in module.passed.get(function.name, ()))
+    found = (ast.unparse(node) for node in (*function.decorator_list, *callers))
     return next((name for name in found if any(word in name for word in _COMPILERS)), "")
 
 

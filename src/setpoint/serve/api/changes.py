@@ -118,7 +118,7 @@ def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -
 
     def work(transaction: Transaction) -> Answer:
         made = proposals.open_change(transaction, plane.catalogues, proposal)
-        return told(transaction, made.id, 201, {"Location": f"/v1/changes/{made.id}"})
+        return full_answer(transaction, made.id, 201, {"Location": f"/v1/changes/{made.id}"})
 
     return write(plane, caller, once, work)
 
@@ -127,7 +127,7 @@ def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -
 def get_change(plane: PlaneOf, change: ChangeId) -> Response:
     """Return what it would do, what it needs, and what people said; its ETag is the proposal's hash."""
     with plane.database.transaction() as transaction:
-        return told(transaction, change).response()
+        return full_answer(transaction, change).response()
 
 
 @router.patch(
@@ -151,7 +151,7 @@ def amend_change(
             )
         proposal = amended(found, patch, edits.reason, edits.apply_at)
         amend(transaction, plane.catalogues, change, proposal)
-        return told(transaction, change)
+        return full_answer(transaction, change)
 
     return write(plane, caller, once, work)
 
@@ -169,7 +169,7 @@ def read_impact(plane: PlaneOf, change: ChangeId) -> Response:
     return Answer(found).response()
 
 
-def told(
+def full_answer(
     reader: Database | Transaction, number: int, status: int = 200, headers: dict[str, str] | None = None
 ) -> Answer:
     """Return a change as it stands, with its proposal's hash as ETag."""

@@ -17,7 +17,7 @@ from setpoint.change.decisions import decide
 from setpoint.change.proposals import apply, propose, withdraw
 from setpoint.errors import StaleRevision
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
-from setpoint.serve.api.changes import ChangeId, told
+from setpoint.serve.api.changes import ChangeId, full_answer
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import Answer, Once, WriteKey, write
 from setpoint.serve.routes import Body, PlaneOf, answers, router_of
@@ -53,9 +53,9 @@ class Application(Body):
     responses=answers(FullChange, 404, 409),
     **access("approver"),
 )
-def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
+def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, body: Decision) -> Response:
     """Approve what was read, and apply it when that was the last approval it needed. Sessions only."""
-    return _decided(plane, caller, once, change, "approve", said.words, said.proposal_hash)
+    return _decided(plane, caller, once, change, "approve", body.words, body.proposal_hash)
 
 
 @router.post(
@@ -64,9 +64,9 @@ def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId,
     responses=answers(FullChange, 404, 409),
     **access("approver"),
 )
-def reject_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Decision) -> Response:
+def reject_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, body: Decision) -> Response:
     """Reject what was read; the change ends there. Sessions only."""
-    return _decided(plane, caller, once, change, "reject", said.words, said.proposal_hash)
+    return _decided(plane, caller, once, change, "reject", body.words, body.proposal_hash)
 
 
 @router.post(
@@ -76,10 +76,10 @@ def reject_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, 
     **access(*ANYONE),
 )
 def comment_on_change(
-    plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Comment
+    plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, body: Comment
 ) -> Response:
     """Keep the words with the change, whatever its state."""
-    return _decided(plane, caller, once, change, "comment", said.words)
+    return _decided(plane, caller, once, change, "comment", body.words)
 
 
 @router.post(
@@ -110,14 +110,14 @@ def withdraw_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId
     responses=answers(FullChange, 404, 409),
     **access("config_write", "admin", "approver"),
 )
-def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, said: Application) -> Response:
+def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, body: Application) -> Response:
     """Write its document, when it is approved, due, and over a base that stands."""
 
     def work(transaction: Transaction) -> Answer:
         found = read_change(transaction, change)
-        _require_read(found, said.proposal_hash)
+        _require_read(found, body.proposal_hash)
         apply(transaction, plane.catalogues, found)
-        return told(transaction, change)
+        return full_answer(transaction, change)
 
     return write(plane, caller, once, work)
 
@@ -137,7 +137,7 @@ def _decided(
         found = read_change(transaction, change)
         named = proposal_hash or found.proposal_hash
         decide(transaction, plane.catalogues, found, decision, proposal_hash=named, words=words)
-        return told(transaction, change)
+        return full_answer(transaction, change)
 
     return write(plane, caller, once, work)
 
@@ -151,7 +151,7 @@ def _moved(
 ) -> Response:
     def work(transaction: Transaction) -> Answer:
         move(transaction, change)
-        return told(transaction, change)
+        return full_answer(transaction, change)
 
     return write(plane, caller, once, work)
 

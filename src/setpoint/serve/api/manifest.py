@@ -64,6 +64,6 @@ def _flags(snapshot: Snapshot, catalogues: Catalogues) -> Iterator[str]:
 def _refusal(problem: SetpointError) -> Response:
     """Return an error in the shape of the manifest API."""
     content = {"error": {"message": publicly(problem).message, "status": problem.http_status}}
-    told = problem_of(problem).headers
-    headers = {name: told[name] for name in ("WWW-Authenticate", "Retry-After") if name in told}
+    sent = problem_of(problem).headers
+    headers = {name: sent[name] for name in ("WWW-Authenticate", "Retry-After") if name in sent}
     return Response(json.dumps(content), problem.http_status, headers, "application/json")

@@ -145,10 +145,10 @@ def note_probe(plane: Plane) -> None:
         SetpointError: the database does not take it.
     """
     try:
-        is_live, said = True, str(_rehearsed(plane)["status"])
+        is_live, answer = True, str(_rehearsed(plane)["status"])
     except SetpointError as problem:
-        is_live, said = False, problem.message
-    keep_note(plane.database, is_live=is_live, said=said)
+        is_live, answer = False, problem.message
+    keep_note(plane.database, is_live=is_live, said=answer)
 
 
 def _proven(proof: RestoreProof) -> Answer:

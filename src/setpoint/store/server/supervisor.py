@@ -301,10 +301,10 @@ def main() -> NoReturn:
         _serve(arguments, answer)
         os._exit(0)
     os.close(answer)
-    said = os.read(question, 65536).decode()
-    if said == "ready":
+    message = os.read(question, 65536).decode()
+    if message == "ready":
         sys.exit(0)
-    sys.stderr.write(said or "the supervisor died before the server was ready")
+    sys.stderr.write(message or "the supervisor died before the server was ready")
     sys.exit(1)
 
 

@@ -173,8 +173,8 @@ def _task(seed: int, threads: int) -> dict[str, Scalar]:
 
 
 def _predict(model: catboost.CatBoost, X: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
-    told = model.predict(X, prediction_type="Probability", thread_count=threads)
-    return np.asarray(told, dtype=np.float64)[:, 1]
+    probabilities = model.predict(X, prediction_type="Probability", thread_count=threads)
+    return np.asarray(probabilities, dtype=np.float64)[:, 1]
 
 
 def _trees(model: catboost.CatBoost) -> bytes:
@@ -201,12 +201,12 @@ def _canonical(name: str) -> str:
 
 
 def _effective(model: catboost.CatBoost, params: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    told: dict[str, Any] = model.get_all_params()
-    told["scale_pos_weight"] = told.get("class_weights", [1.0, 1.0])[1]
+    all_params: dict[str, Any] = model.get_all_params()
+    all_params["scale_pos_weight"] = all_params.get("class_weights", [1.0, 1.0])[1]
     return {
         # A whole float is reported as an int.
         name: float(value) if type(value) is int and isinstance(params.get(name), float) else value
-        for name, value in told.items()
+        for name, value in all_params.items()
         if isinstance(value, int | float | str)
     }
 

@@ -209,8 +209,8 @@ def _task(metric: Metric, seed: int, data_seed: int, threads: int) -> dict[str, 
 
 
 def _predict(model: lightgbm.Booster, X: NDArray[np.float32], used: int, threads: int) -> NDArray[np.float64]:
-    told = model.predict(X, num_iteration=used, num_threads=threads)
-    return np.asarray(told, dtype=np.float64)
+    probabilities = model.predict(X, num_iteration=used, num_threads=threads)
+    return np.asarray(probabilities, dtype=np.float64)
 
 
 @cache

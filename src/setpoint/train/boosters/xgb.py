@@ -164,9 +164,9 @@ def _spelling(kind: str | None) -> Spelling:
     # The library has no list of its names; a booster that grew once over two rows tells them.
     rows = xgboost.DMatrix(np.array([[0.0], [1.0]]), label=[0, 1], nthread=1)
     asked = {**_task("logloss"), "nthread": 1} | ({} if kind is None else {"booster": kind})
-    told = xgboost.Booster(asked, [rows])
-    told.update(rows, 0)
-    names = {name for name, _ in _leaves(json.loads(told.save_config()))} | _OWNED
+    booster = xgboost.Booster(asked, [rows])
+    booster.update(rows, 0)
+    names = {name for name, _ in _leaves(json.loads(booster.save_config()))} | _OWNED
     return Spelling("XGBoost", {name: _ALIASES.get(name, name) for name in names}, _OWNED)
 
 
