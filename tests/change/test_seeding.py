@@ -79,6 +79,39 @@ def test_a_tuned_value_is_never_overwritten(seeded, catalogues, seeds):
     assert read_documents(seeded, catalogues)["global"].values[LR] == 0.09
 
 
+def edited(seeds, **values):
+    """The seeds as their files would say them after an edit of some values."""
+    base = seeds[0].values | {key: Sourced(value, "edited") for key, value in values.items()}
+    return (Seed("global", base), *seeds[1:])
+
+
+def test_a_default_that_changed_is_new_and_not_tuned(seeded, catalogues, seeds):
+    """Over a value that seeding alone wrote, the file's new value is applied; over anybody else's never."""
+    tune(seeded, catalogues, CVN_HPO_XGB_5M_GAMMA=0.5)
+    wanted = edited(seeds, **{LR: 0.07, "CVN_HPO_XGB_5M_GAMMA": 0.25})
+    plan = plan_seed(seeded, catalogues, wanted, overwrite=False)[0]
+
+    assert (plan.new, [str(edit) for edit in plan.new_defaults]) == ((), [f"~ {LR} = 0.08 -> 0.07"])
+    assert [str(edit) for edit in plan.tuned] == ["~ CVN_HPO_XGB_5M_GAMMA = 0.5 -> 0.25"]
+    assert (plan.edits, plan.kept) == (plan.new_defaults, plan.tuned)
+
+    apply_seed(seeded, catalogues, wanted, ADA, overwrite=False)
+    values = read_documents(seeded, catalogues)["global"].values
+    assert (values[LR], values["CVN_HPO_XGB_5M_GAMMA"]) == (0.07, 0.5)
+    assert not any(plan.edits for plan in plan_seed(seeded, catalogues, wanted, overwrite=False))
+    again = plan_seed(seeded, catalogues, edited(seeds, **{LR: 0.06}), overwrite=False)[0]
+    assert [edit.key for edit in again.new_defaults] == [LR]
+
+
+def test_a_value_that_a_person_put_back_is_theirs(seeded, catalogues, seeds):
+    """Whoever sets the old default again has decided: a new default does not replace it."""
+    tune(seeded, catalogues, **{LR: 0.09})
+    tune(seeded, catalogues, **{LR: 0.08})
+    plan = plan_seed(seeded, catalogues, edited(seeds, **{LR: 0.07}), overwrite=False)[0]
+
+    assert (plan.new_defaults, [edit.key for edit in plan.tuned]) == ((), [LR])
+
+
 def test_overwriting_is_recorded_as_such(seeded, catalogues, seeds):
     """With overwrite the seed's value comes back, and the revision says that it overwrote."""
     tune(seeded, catalogues, **{LR: 0.09})
@@ -175,6 +208,18 @@ def test_a_context_with_an_unknown_dimension_is_refused(seeded, catalogues):
 
 
 HEAD = 'format = 1\ncatalogue = "cvntrade"\nscope = "global"\n[[values]]\n'
+
+
+def test_an_integer_is_a_float_in_a_seed_as_in_a_document(tmp_path, catalogues):
+    """`1` for a float loses nothing; `1.5` for an int, and `true` for a number, stay wrong."""
+    (tmp_path / "seed.toml").write_text(HEAD + 'parameter = "gamma"\nvalue = 1\nsource = "s"')
+    values = load_seeds(str(tmp_path), catalogues)[0].values
+    assert [type(sourced.value) for sourced in values.values()] == [float] * len(values)
+
+    for wrong in ("true", str(10**400)):
+        (tmp_path / "seed.toml").write_text(HEAD + f'parameter = "gamma"\nvalue = {wrong}\nsource = "s"')
+        with pytest.raises(InvalidDocument, match=r"no float|expected a float"):
+            load_seeds(str(tmp_path), catalogues)
 
 
 @pytest.mark.parametrize(

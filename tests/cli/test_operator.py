@@ -38,7 +38,8 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(setpoint_command)
     assert "global" in first.out
     assert "(chosen" in first.err
     edits = again.json["scopes"][0]["edits"]
-    assert {"op": "add", "key": GAMMA, "old": None, "new": 0.0, "source": "library default"} in edits
+    wanted = {"op": "add", "key": GAMMA, "old": None, "new": 0.0, "kind": "new", "source": "library default"}
+    assert wanted in edits
 
 
 def test_apply_prints_coverage_and_a_dry_run_is_then_clean(seeded, catalogues):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.declare.parameters import Parameter, Scalar
+    from setpoint.declare.parameters import Scalar
 
 #: Looking for what a misspelt key might have been costs milliseconds each time.
 MOST_PROBLEMS = 50
@@ -182,20 +182,9 @@ def _scalar(catalogues: Catalogues, key: str, value: Any) -> Scalar:
     if isinstance(value, _Text):
         found = from_text(value, parameter, key)
     else:
-        found = parameter.check(_widened(parameter, value, key), key)
+        found = parameter.check(parameter.widen(value, key), key)
     if isinstance(found, float) and found == 0 and copysign(1.0, found) < 0:
         raise InvalidValue(f"{key} = -0.0: storage drops the sign of zero.", hint="write 0.0", key=key)
-    return found
-
-
-def _widened(parameter: Parameter, value: object, key: str) -> object:
-    """Take an int for a float, where that loses nothing."""
-    try:
-        found = parameter.coerce(value)
-    except OverflowError:
-        found = None
-    if isinstance(value, int) and found != value:
-        raise InvalidValue(f"{key}: no float holds this integer.", hint=parameter.expectation(key), key=key)
     return found
 
 

@@ -1,8 +1,9 @@
 """CHANGE: seed: bring starting values into the documents, never over a tuned value unless told to.
 
 Guarantees: applying is one transaction over all scopes and is idempotent; a second time writes
-nothing. A value that somebody changed is kept and reported; overwriting it is asked for in words and
-recorded in the reason. Refuses the whole seed when one value or invariant is wrong.
+nothing. A default that changed in its file takes the place of the value that seeding wrote; a value that
+anybody else set is tuned, is kept and reported; overwriting it is asked for in words and recorded in the
+reason. Refuses the whole seed when one value or invariant is wrong.
 """
 
 from __future__ import annotations
@@ -24,18 +25,34 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database, Transaction
 
 REASON = "seed"
+SOURCE = "seed"
+#: Doors that write what seed files say: whose value stands is untouched.
+_SEEDING = {SOURCE, "externalize"}
 
 
 @dataclass(frozen=True)
 class ScopePlan:
-    """What seeding would do to one scope."""
+    """How one scope's document differs from its seed, and what seeding would do about it."""
 
     seed: Seed
     old: Document | None
-    #: What is missing and would be added, and, when overwriting, what would be replaced.
-    edits: tuple[Edit, ...]
-    #: Values that differ from the seed and stay: ``old`` is kept, ``new`` is the seed's.
-    kept: tuple[Edit, ...]
+    #: What the document has no value for.
+    new: tuple[Edit, ...]
+    #: What the file says otherwise since seeding wrote it: the value stands as it was seeded.
+    new_defaults: tuple[Edit, ...]
+    #: What somebody set since: ``old`` is theirs, ``new`` the seed's.
+    tuned: tuple[Edit, ...]
+    overwrite: bool
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What would be written; tuned values only when told to."""
+        return self.new + self.new_defaults + (self.tuned if self.overwrite else ())
+
+    @property
+    def kept(self) -> tuple[Edit, ...]:
+        """Values that differ from the seed and stay."""
+        return () if self.overwrite else self.tuned
 
     @property
     def unchanged(self) -> int:
@@ -48,7 +65,10 @@ def plan_seed(
 ) -> tuple[ScopePlan, ...]:
     """Compare the seeds with the documents; writes nothing."""
     documents = read_documents(reader, catalogues)
-    return tuple(_scope_plan(seed, documents.get(seed.scope), overwrite=overwrite) for seed in seeds)
+    return tuple(
+        _scope_plan(seed, documents.get(seed.scope), _untouched(reader, seed.scope), overwrite=overwrite)
+        for seed in seeds
+    )
 
 
 def apply_seed(
@@ -93,15 +113,28 @@ def register_catalogues(transaction: Transaction, catalogues: Catalogues) -> Non
         )
 
 
-def _scope_plan(seed: Seed, old: Document | None, *, overwrite: bool) -> ScopePlan:
+def _untouched(reader: Database | Transaction, scope: str) -> frozenset[str]:
+    """Return the keys of a scope that nothing but seeding has written last."""
+    rows = reader.fetch_all("read_key_sources", scope=scope)
+    return frozenset(row["key"] for row in rows if row["source"] in _SEEDING)
+
+
+def _scope_plan(seed: Seed, old: Document | None, untouched: frozenset[str], *, overwrite: bool) -> ScopePlan:
     current: Mapping[str, Scalar] = old.values if old else {}
     seeded = {name: sourced.value for name, sourced in seed.values.items()}
     found = diff({name: current[name] for name in seeded if name in current}, seeded)
     missing = tuple(edit for edit in found if edit.old is None)
-    tuned = tuple(edit for edit in found if edit.old is not None)
-    return ScopePlan(seed, old, missing + tuned if overwrite else missing, () if overwrite else tuned)
+    differing = [edit for edit in found if edit.old is not None]
+    return ScopePlan(
+        seed=seed,
+        old=old,
+        new=missing,
+        new_defaults=tuple(edit for edit in differing if edit.key in untouched),
+        tuned=tuple(edit for edit in differing if edit.key not in untouched),
+        overwrite=overwrite,
+    )
 
 
 def _proposal(plan: ScopePlan, reason: str) -> Proposal:
     written = {edit.key: edit.new for edit in plan.edits if edit.new is not None}
-    return Proposal(scope=plan.seed.scope, reason=reason, set=written, source="seed")
+    return Proposal(scope=plan.seed.scope, reason=reason, set=written, source=SOURCE)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from setpoint.change.proposals import OpenedChange, Unchanged
     from setpoint.change.seeding import ScopePlan
+    from setpoint.declare.document import Edit
     from setpoint.record.coverage import Coverage
 
 SHOWN_EDITS = 12
@@ -28,7 +29,8 @@ def seed(
         bool, typer.Option("--dry-run", help="Show what would change; writes nothing.")
     ] = False,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Add every missing value, in one transaction.")
+        bool,
+        typer.Option("--apply", help="Write what is missing and what has a new default, in one transaction."),
     ] = False,
     force_overwrite: Annotated[
         bool, typer.Option("--force-overwrite", help="With --apply: also replace values that were tuned.")
@@ -39,7 +41,9 @@ def seed(
 ) -> int:
     """Bring starting values into the documents. **Never** overwrites a tuned value unless told to.
 
-    `--dry-run` is the diagnosis tool: exit code 0 means that nothing is missing, 1 that something is.
+    `--dry-run` shows three kinds: what is new, what has a **new default** in its file while nobody touched
+    the value that seeding wrote, and what was tuned. `--apply` writes the first two. Exit code 1: there is
+    something to write.
 
     Examples: `setpoint seed --dry-run`, `setpoint seed --apply`,
     `setpoint seed --apply --force-overwrite --yes`
@@ -56,7 +60,7 @@ def seed(
         plans = plan_seed(opened, system, seeds, overwrite=force_overwrite)
         if dry_run:
             return _report(plans, as_json=as_json)
-        overwritten = [edit for plan in plans for edit in plan.edits if edit.old is not None]
+        overwritten = [edit for plan in plans for edit in plan.tuned if force_overwrite]
         if overwritten and not yes:
             _report(plans, as_json=False)
             confirm(f"Overwrite {len(overwritten)} tuned value(s)?")
@@ -92,10 +96,19 @@ def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:
         print_json(_as_json(plans))
     else:
         rows = [
-            (plan.seed.scope, len(plan.seed.values), plan.unchanged, len(plan.edits), len(plan.kept))
+            (
+                plan.seed.scope,
+                len(plan.seed.values),
+                plan.unchanged,
+                len(plan.new),
+                len(plan.new_defaults),
+                len(plan.tuned),
+            )
             for plan in plans
         ]
-        table(("scope", "seeded values", "unchanged", "to write", "tuned, kept"), rows)
+        overwrite = any(plan.overwrite for plan in plans)
+        tuned = "tuned, to overwrite" if overwrite else "tuned, kept"
+        table(("scope", "seeded values", "unchanged", "new", "new default", tuned), rows)
         for plan in plans:
             _list_edits(plan)
     return EXIT_FINDING if any(plan.edits for plan in plans) else EXIT_OK
@@ -103,8 +116,9 @@ def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:
 
 def _list_edits(plan: ScopePlan) -> None:
     for edit in plan.edits[:SHOWN_EDITS]:
+        kind = "" if edit in plan.new else f"{_kind(plan, edit)}: "
         err.say(
-            f"{plan.seed.scope}: {edit}  ({plan.seed.values[edit.key].source})",
+            f"{plan.seed.scope}: {edit}  ({kind}{plan.seed.values[edit.key].source})",
         )
     if len(plan.edits) > SHOWN_EDITS:
         err.say(f"... and {len(plan.edits) - SHOWN_EDITS} more; --json lists all")
@@ -114,6 +128,12 @@ def _list_edits(plan: ScopePlan) -> None:
         )
 
 
+def _kind(plan: ScopePlan, edit: Edit) -> str:
+    """Say what a difference is: new, a new default over a value nobody touched, or tuned."""
+    kinds = {"new": plan.new, "new default": plan.new_defaults, "tuned": plan.tuned}
+    return next(kind for kind, edits in kinds.items() if edit in edits)
+
+
 def _as_json(plans: Sequence[ScopePlan]) -> dict[str, object]:
     return {
         "scopes": [
@@ -121,7 +141,12 @@ def _as_json(plans: Sequence[ScopePlan]) -> dict[str, object]:
                 "scope": plan.seed.scope,
                 "unchanged": plan.unchanged,
                 "edits": [
-                    {**edit._asdict(), "source": plan.seed.values[edit.key].source} for edit in plan.edits
+                    {
+                        **edit._asdict(),
+                        "kind": _kind(plan, edit),
+                        "source": plan.seed.values[edit.key].source,
+                    }
+                    for edit in plan.edits
                 ],
                 "kept": [edit._asdict() for edit in plan.kept],
             }

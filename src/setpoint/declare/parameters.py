@@ -95,6 +95,20 @@ class Parameter:
         unit = f" ({self.unit})" if self.unit else ""
         return f"give {key} {_ARTICLES[self.type]}{bounds}{unit}"
 
+    def widen(self, value: object, key: str) -> object:
+        """Take an int that a person wrote for a float, where that loses nothing.
+
+        Raises:
+            InvalidValue: no float holds this integer; names ``key``.
+        """
+        try:
+            found = self.coerce(value)
+        except OverflowError:
+            found = None
+        if isinstance(value, int) and found != value:
+            raise InvalidValue(f"{key}: no float holds this integer.", hint=self.expectation(key), key=key)
+        return found
+
     def coerce(self, value: object) -> object:
         """Undo what JSON storage does to numbers: a float that became an int is a float again."""
         if self.type == "float" and isinstance(value, int) and not isinstance(value, bool):

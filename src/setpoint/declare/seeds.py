@@ -3,7 +3,8 @@
 A seed file is TOML for one catalogue and one scope. One entry may cover many keys: it leaves out the
 parts it holds for all of, and gives a table where the last part's values differ.
 
-Guarantees: what loads is a value of its parameter and says where it came from.
+Guarantees: what loads is a value of its parameter and says where it came from; an int is taken for a float
+where that loses nothing, as patches and documents do.
 Refuses the whole file when one entry is wrong: half a seed is no seed.
 """
 
@@ -220,7 +221,8 @@ class _Reader:
         if declared.name in values:
             self.problems.append(f"{declared.name} is given twice")
         try:
-            values[declared.name] = Sourced(declared.parameter.check(value, declared.name), source)
+            wide = declared.parameter.widen(value, declared.name)
+            values[declared.name] = Sourced(declared.parameter.check(wide, declared.name), source)
         except InvalidValue as problem:
             self.problems.append(problem.message)
 

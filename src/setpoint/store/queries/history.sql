@@ -107,6 +107,13 @@ JOIN ftf_config_history AS h ON h.id = last.id
 WHERE f.scope = %(scope)s
 ORDER BY e.key;
 
+-- name: read_key_sources
+-- For each key that a scope's document ever held, the door of the revision that wrote it last.
+SELECT DISTINCT ON (d ->> 'key') d ->> 'key' AS key, h.source
+FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS d
+WHERE h.scope = %(scope)s
+ORDER BY d ->> 'key', h.id DESC;
+
 -- name: runs_of_revisions
 -- Runs that pinned a scope, in any of their contexts, at one of the revisions after one, up to another.
 SELECT r.id, r.started_at, r.state, r.snapshot_hash
