@@ -9,7 +9,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from setpoint.errors import InvalidError
-from setpoint.externalize.source_text.rewrite import Merge, Place, removed_comments, rewritten
+from setpoint.externalize.source_text.rewrite import Merge, Position, removed_comments, rewritten
 
 READ = 'setpoint.resolve("xgb", "5m", "gamma")'
 OTHER = "setpoint.resolve('xgb', '5m', 'gamma')"
@@ -23,7 +23,7 @@ def place(start, end, text):
         ends = [found.end() for found in re.finditer(r"\r\n|\r|\n", text) if found.end() <= offset]
         return len(ends) + 1, offset - (ends[-1] if ends else 0) + 1
 
-    return Place(*at(start), *at(end))
+    return Position(*at(start), *at(end))
 
 
 def places(text, part):
@@ -150,7 +150,7 @@ def test_what_is_not_exactly_one_expression_is_refused_by_its_place(text, part):
 def test_a_place_outside_the_text_is_refused(at):
     """A line or column that the text does not have is no expression."""
     with pytest.raises(InvalidError, match="not exactly one expression"):
-        rewritten("x = 0.5", {Place(*at): READ})
+        rewritten("x = 0.5", {Position(*at): READ})
 
 
 def test_the_place_to_blame_is_named_among_many():
@@ -178,7 +178,7 @@ def test_f_strings_that_leave_no_quotes_are_refused():
 def test_what_is_no_python_is_refused(text):
     """A text that does not parse is an error, whatever its places are."""
     with pytest.raises(InvalidError, match="no Python"):
-        rewritten(text, {Place(1, 5, 1, 8): READ})
+        rewritten(text, {Position(1, 5, 1, 8): READ})
 
 
 def test_what_libcst_cannot_read_is_refused():
@@ -292,7 +292,7 @@ def test_comments_that_would_be_lost_are_told():
     assert removed_comments(LONG, Merge(at, 1, 2, GROUP)) == ()
     assert removed_comments(LONG, Merge(at, 2, 3, GROUP)) == ("# deep", "# the rest")
     assert removed_comments(LONG, Merge(at, 3, 3, GROUP)) == ()
-    assert removed_comments("\ufeffx = (1  # é\n + 2)", Place(1, 6, 2, 5)) == ("# é",)
+    assert removed_comments("\ufeffx = (1  # é\n + 2)", Position(1, 6, 2, 5)) == ("# é",)
 
 
 def test_nothing_to_rewrite_imports_nothing():
@@ -363,7 +363,7 @@ def real(name):
         return len(lines[line - 1].encode()[:offset].decode()) + 1
 
     return text, [
-        Place(
+        Position(
             node.lineno,
             column(node.lineno, node.col_offset),
             node.end_lineno,

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from setpoint.client.results import Finding, Metrics
+from setpoint.client.results import Metrics, ParamFinding
 from setpoint.govern.comparison import RunView
 from setpoint.govern.report import Axis, render
 from setpoint.govern.verdict import Rule, judge
@@ -99,7 +99,7 @@ def a_view(*, results=None, failures=(), units=UNITS, rule=RULE, **row):
 def as_recorded(result):
     """Return a result as it is read back; what no page shows of it is empty."""
     unseen = dict.fromkeys(field.name for field in fields(RecordedResult))
-    findings = tuple(Finding(**found) for found in result["findings"])
+    findings = tuple(ParamFinding(**found) for found in result["findings"])
     metrics = Metrics(**result["metrics"])
     return RecordedResult(**{**unseen, **result, "findings": findings, "metrics": metrics})
 

@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 import psycopg
 import pytest
 
-from setpoint.client.results import Finding, Metrics, Result, TrialResult, UnitResult, parse_unit_result
+from setpoint.client.results import Metrics, ParamFinding, Result, TrialResult, UnitResult, parse_unit_result
 from setpoint.errors import InvalidValue
 from setpoint.serve.api.run_bodies import bodies
 
@@ -27,7 +27,7 @@ SQL_TYPES = {
     "Metrics": "jsonb",
 }
 INTEGERS = {(0, 2**31 - 1): "integer", (-(2**63), 2**63 - 1): "bigint"}
-A_TRIAL = TrialResult(0, {"max_depth": 7}, 0.5, "complete", 9, (Finding("gamma", 1.0, None, "ignored"),))
+A_TRIAL = TrialResult(0, {"max_depth": 7}, 0.5, "complete", 9, (ParamFinding("gamma", 1.0, None, "ignored"),))
 
 
 def sql_type(hint):
@@ -57,7 +57,7 @@ def test_each_field_of_a_result_is_a_column(kind, owner_url):
     assert filled < {name for name, _, _ in columns}
 
 
-@pytest.mark.parametrize("kind", [UnitResult, TrialResult, Finding, Metrics])
+@pytest.mark.parametrize("kind", [UnitResult, TrialResult, ParamFinding, Metrics])
 def test_each_field_of_a_result_is_reported_over_http(kind):
     """The plane takes every field, asks for every field, and takes no other."""
     schema = bodies.of(kind).model_json_schema()

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from setpoint.client.results import ParamFinding
 from setpoint.declare.parameters import Condition
-from setpoint.train.attestation import Finding, attest, same
+from setpoint.train.attestation import attest, same
 
 ON = {"bagging_fraction": (Condition("bagging_freq", ">", 0),)}
 
@@ -24,18 +25,18 @@ def test_values_that_arrived_are_no_findings():
 @pytest.mark.parametrize(
     ("asked", "effective", "finding"),
     [
-        ({"depth": 6}, {"depth": 7}, Finding("depth", 6, 7, "differs")),
-        ({"depth": 6}, {}, Finding("depth", 6, None, "ignored")),
-        ({}, {"rate": 0.3}, Finding("rate", None, 0.3, "library_chose")),
+        ({"depth": 6}, {"depth": 7}, ParamFinding("depth", 6, 7, "differs")),
+        ({"depth": 6}, {}, ParamFinding("depth", 6, None, "ignored")),
+        ({}, {"rate": 0.3}, ParamFinding("rate", None, 0.3, "library_chose")),
         (
             {"bagging_fraction": 0.8},
             {"bagging_fraction": 0.8, "bagging_freq": 0},
-            Finding("bagging_fraction", 0.8, 0.8, "no_effect"),
+            ParamFinding("bagging_fraction", 0.8, 0.8, "no_effect"),
         ),
         (
             {"bagging_fraction": 0.8},
             {"bagging_fraction": 0.5},
-            Finding("bagging_fraction", 0.8, 0.5, "no_effect"),
+            ParamFinding("bagging_fraction", 0.8, 0.5, "no_effect"),
         ),
     ],
 )

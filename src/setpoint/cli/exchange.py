@@ -15,7 +15,7 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 if TYPE_CHECKING:
     from setpoint.change.exchange.folder import Head
-    from setpoint.change.exchange.plan import Plan, ScopeChange, Step
+    from setpoint.change.exchange.plan import FolderPlan, ScopeChange, Step
     from setpoint.change.proposals import OpenedChange, Unchanged
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
@@ -166,7 +166,9 @@ def apply_folder(
     return exit_code(*(made for _, made in done))
 
 
-def _shown(opened: Database, system: Catalogues, folder: Path, *, as_json: bool, quiet: bool = False) -> Plan:
+def _shown(
+    opened: Database, system: Catalogues, folder: Path, *, as_json: bool, quiet: bool = False
+) -> FolderPlan:
     """Make a plan and print it."""
     from setpoint.change.exchange.plan import plan as make
 
@@ -194,7 +196,7 @@ def _print_change(change: ScopeChange) -> None:
         )
 
 
-def _confirm(shown: Plan, *, yes: bool) -> None:
+def _confirm(shown: FolderPlan, *, yes: bool) -> None:
     if not yes:
         confirm(f"Change {len(shown.scopes)} scope(s)?")
 

@@ -58,14 +58,14 @@ Share = Annotated[float, Within(0, 1)]
 Duration = Annotated[float, Within(low=0)]
 Params = Annotated[dict[Name, Scalar | None], Sized(most=2000)]
 
-#: What attestation finds; see ``Finding.finding``.
+#: What attestation finds; see ``ParamFinding.finding``.
 Attested = Literal["differs", "ignored", "no_effect", "library_chose"]
 #: The kind of finding that an invariant is which a trial's suggestion broke; recording judges it.
 BREAKS_INVARIANT: Literal["breaks_invariant"] = "breaks_invariant"
 
 
 @dataclass(frozen=True)
-class Finding:
+class ParamFinding:
     """An asked value that the fitted model does not hold, or that had no effect."""
 
     param: Name
@@ -78,7 +78,7 @@ class Finding:
     finding: Attested | Literal["breaks_invariant"]
 
 
-Findings = Annotated[tuple[Finding, ...], Sized(most=2000)]
+Findings = Annotated[tuple[ParamFinding, ...], Sized(most=2000)]
 
 
 @dataclass(frozen=True)
@@ -255,8 +255,8 @@ def _trial(found: Mapping[str, Any]) -> TrialResult:
     return TrialResult(**_fields(TrialResult, found) | {"findings": _findings(found)})
 
 
-def _findings(found: Mapping[str, Any]) -> tuple[Finding, ...]:
-    return tuple(Finding(**_fields(Finding, one)) for one in found["findings"])
+def _findings(found: Mapping[str, Any]) -> tuple[ParamFinding, ...]:
+    return tuple(ParamFinding(**_fields(ParamFinding, one)) for one in found["findings"])
 
 
 def _fields(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from setpoint.externalize.files.origins import Origins
 from setpoint.externalize.moves.move import Left
 from setpoint.externalize.moves.reads import handed_at, undeclared_value
 from setpoint.externalize.source_text.parsed_files import Readings
-from setpoint.externalize.source_text.text_positions import Place
+from setpoint.externalize.source_text.text_positions import Position
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.policy.config import Config, load_config
 from setpoint.gate.policy.file_selection import PYTHON, files_in_scope, relative
@@ -143,8 +143,8 @@ def _merged(
     return [*asked.values(), *fresh], still
 
 
-def _place(finding: Finding) -> Place:
-    return Place(finding.line, finding.column, finding.end_line, finding.end_column)
+def _place(finding: Finding) -> Position:
+    return Position(finding.line, finding.column, finding.end_line, finding.end_column)
 
 
 def _with_drafts(

@@ -18,13 +18,13 @@ from setpoint.externalize.evidence.namespaces import names_read
 from setpoint.externalize.evidence.value_takers import taker_problem
 from setpoint.externalize.moves.groups import groups_in
 from setpoint.externalize.moves.literals import Given, kind_told, literal_move, several_keys
-from setpoint.externalize.moves.move import Left, Move, Plan
+from setpoint.externalize.moves.move import Left, Move, MovePlan
 from setpoint.externalize.moves.reads import fallback_move, undeclared_move, variable_move
 from setpoint.externalize.moves.searches import search_move
 from setpoint.externalize.source_text.finding_location import place_of
 from setpoint.externalize.source_text.import_insertion import binds_setpoint
 from setpoint.externalize.source_text.rewrite import removed_comments
-from setpoint.externalize.source_text.text_positions import Place
+from setpoint.externalize.source_text.text_positions import Position
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.formats.data_files import is_data
 from setpoint.gate.rules import environment_read, fallback, suggested, undeclared
@@ -52,7 +52,7 @@ def plan_moves(
     readings: Readings,
     given: Given,
     seeded: Mapping[str, Scalar],
-) -> Plan:
+) -> MovePlan:
     """Decide which findings move.
 
     Args:
@@ -74,7 +74,7 @@ def plan_moves(
     for move in moves:
         by_path[move.path].append(move)
     groups = {path: groups_in(readings[path], found, given.catalogues) for path, found in by_path.items()}
-    return Plan(tuple(moves), tuple(sorted(left)), groups)
+    return MovePlan(tuple(moves), tuple(sorted(left)), groups)
 
 
 def _considered(
@@ -215,7 +215,7 @@ def _gone_together(moves: Sequence[Move], left: Iterable[Left]) -> tuple[list[Mo
     kept = []
     for one in left:
         found = one.finding
-        place = Place(found.line, found.column, found.end_line, found.end_column)
+        place = Position(found.line, found.column, found.end_line, found.end_column)
         for index, move in enumerate(gone):
             if move.path == found.path and move.place[:2] <= place[:2] and place[2:] <= move.place[2:]:
                 gone[index] = move._replace(findings=(*move.findings, found))
@@ -246,7 +246,7 @@ def _leave(move: Move, reason: str) -> list[Left]:
     return [Left(finding, reason) for finding in move.findings]
 
 
-def _outer_first(place: Place) -> tuple[int, int, int, int]:
+def _outer_first(place: Position) -> tuple[int, int, int, int]:
     return place.line, place.column, -place.end_line, -place.end_column
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from setpoint.externalize.files.file_texts import Text
     from setpoint.externalize.files.project import Project
-    from setpoint.externalize.moves.move import Left, Move, Plan
+    from setpoint.externalize.moves.move import Left, Move, MovePlan
     from setpoint.externalize.preparation import Prepared
     from setpoint.settings import Settings
 
@@ -117,7 +117,7 @@ def _places(kept: Sequence[Left]) -> dict[str, list[str]]:
     return places
 
 
-def summary(plan: Plan, *, written: bool) -> str:
+def summary(plan: MovePlan, *, written: bool) -> str:
     """Return the sum of a plan in one line."""
     findings = sum(len(move.findings) for move in plan.moves)
     if not findings:
@@ -192,7 +192,7 @@ def _at_steps(prepared: Prepared) -> Iterator[str]:
         yield f"give --at {part}=VALUE, one of {values}: {_many(count, 'finding')} left for want of it"
 
 
-def _write_steps(plan: Plan) -> list[str]:
+def _write_steps(plan: MovePlan) -> list[str]:
     if not plan.moves:
         return []
     return ["the same with --write, and --test COMMAND to prove it; --diff shows every file"]
@@ -233,7 +233,7 @@ def as_document(prepared: Prepared, project: Project, *, written: bool) -> dict[
     }
 
 
-def _move_document(move: Move, plan: Plan) -> dict[str, Any]:
+def _move_document(move: Move, plan: MovePlan) -> dict[str, Any]:
     grouped = any(move.place in group.covers for group in plan.groups.get(move.path, ()))
     return {
         "path": move.path,

@@ -20,7 +20,7 @@ from setpoint.externalize.addresses import parse_at
 from setpoint.externalize.files.file_texts import Text, record_texts, source_texts
 from setpoint.externalize.gate_findings import find
 from setpoint.externalize.moves.literals import Given
-from setpoint.externalize.moves.move import Left, Plan
+from setpoint.externalize.moves.move import Left, MovePlan
 from setpoint.externalize.plan import plan_moves
 from setpoint.gate.judgement import Judge
 from setpoint.gate.names.spellings import Names
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class Prepared:
     """Everything that writing needs."""
 
-    plan: Plan
+    plan: MovePlan
     texts: tuple[Text, ...]
     #: Catalogues with the draft, and the values that keys had before.
     catalogues: Catalogues
@@ -73,7 +73,7 @@ def prepare(
     plan = plan_moves([f for f in found.findings if f not in left], found.readings, given, seeded)
     plan, texts = source_texts(project.root, plan)
     kept = _read_by(plan, found.drafts)
-    plan = Plan(plan.moves, tuple(sorted((*plan.left, *_still_left(found.left, kept)))), plan.groups)
+    plan = MovePlan(plan.moves, tuple(sorted((*plan.left, *_still_left(found.left, kept)))), plan.groups)
     texts += record_texts(project, plan, kept, found.catalogues, found.origins)
     _prove(project, plan, texts, found.catalogues)
     changed = tuple(text for text in texts if text.before != text.after)
@@ -86,7 +86,7 @@ def _still_left(left: Sequence[Left], kept: Iterable[Draft]) -> list[Left]:
     return [one for one in left if (*one.finding.address[:1], one.finding.name) not in declared]
 
 
-def _prove(project: Project, plan: Plan, texts: Iterable[Text], catalogues: Catalogues) -> None:
+def _prove(project: Project, plan: MovePlan, texts: Iterable[Text], catalogues: Catalogues) -> None:
     """Hold that the seed files, as they would be, give every key the value that the source had.
 
     Raises:
@@ -138,6 +138,6 @@ def _seeded(folder: Path, scope: str, catalogues: Catalogues) -> dict[str, Scala
     return found
 
 
-def _read_by(plan: Plan, drafts: Iterable[Draft]) -> list[Draft]:
+def _read_by(plan: MovePlan, drafts: Iterable[Draft]) -> list[Draft]:
     read = {(*move.address.parts[:1], move.address.parameter) for move in plan.moves}
     return [draft for draft in drafts if (draft.library, draft.name) in read]

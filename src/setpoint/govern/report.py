@@ -22,7 +22,7 @@ from setpoint.observe.printable import printable_markup
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from setpoint.client.results import Finding
+    from setpoint.client.results import ParamFinding
     from setpoint.govern.comparison import RunView
     from setpoint.govern.verdict import Aggregation, AssetScore, ModelScore
     from setpoint.record.result_rows import RecordedResult
@@ -183,7 +183,7 @@ class _Model:
 
     @property
     def findings(self) -> list[FindingLine]:
-        kinds: dict[tuple[str, str], list[Finding]] = {}
+        kinds: dict[tuple[str, str], list[ParamFinding]] = {}
         for row in self.rows:
             for found in row.findings:
                 kinds.setdefault((found.param, found.finding), []).append(found)

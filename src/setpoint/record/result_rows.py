@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - models of the plane are made of these annotations
 from typing import TYPE_CHECKING, Any
 
-from setpoint.client.results import Finding, Metrics, Result, TrialResult, UnitFacts
+from setpoint.client.results import Metrics, ParamFinding, Result, TrialResult, UnitFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,5 +84,5 @@ def _result(row: Mapping[str, Any]) -> RecordedResult:
     return RecordedResult(**{**row, "findings": _findings(row), "metrics": Metrics(**row["metrics"])})
 
 
-def _findings(row: Mapping[str, Any]) -> tuple[Finding, ...]:
-    return tuple(Finding(**finding) for finding in row["findings"])
+def _findings(row: Mapping[str, Any]) -> tuple[ParamFinding, ...]:
+    return tuple(ParamFinding(**finding) for finding in row["findings"])

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.invariants import violations
-from setpoint.client.results import BREAKS_INVARIANT, Finding, Unit
+from setpoint.client.results import BREAKS_INVARIANT, ParamFinding, Unit
 from setpoint.client.run_plan import WEAKEST_FIRST
 from setpoint.client.spool import deliver_spool
 from setpoint.declare.document import parse_text
@@ -235,10 +235,10 @@ def _judged(trial: TrialResult, broken: list[dict[str, Any]]) -> dict[str, Any]:
     return {**asdict(judged), "violations": broken}
 
 
-def _as_findings(broken: list[dict[str, Any]]) -> list[Finding]:
+def _as_findings(broken: list[dict[str, Any]]) -> list[ParamFinding]:
     """Return broken invariants as attestation tells what it finds: by name, with the values they judged."""
     return [
-        Finding(
+        ParamFinding(
             param=one["invariant"],
             asked=", ".join(f"{name} = {value}" for name, value in sorted(one["values"].items())),
             effective=None,

@@ -12,7 +12,7 @@ import struct
 from math import isclose
 from typing import TYPE_CHECKING
 
-from setpoint.client.results import Finding
+from setpoint.client.results import ParamFinding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def attest(
     *,
     effective_when: Mapping[str, tuple[Condition, ...]],
     self_chosen: frozenset[str],
-) -> list[Finding]:
+) -> list[ParamFinding]:
     """Compare what was asked with what the fitted model reports; empty means that all arrived.
 
     One finding for each parameter at most. A condition that does not hold is reported before a value
@@ -44,12 +44,12 @@ def attest(
     All names are the library's canonical ones.
     """
     findings = [
-        Finding(param, value, effective.get(param), finding)
+        ParamFinding(param, value, effective.get(param), finding)
         for param, value in asked.items()
         if (finding := _judge(param, value, effective, effective_when.get(param, ())))
     ]
     chosen = sorted(self_chosen & (effective.keys() - asked.keys()))
-    return findings + [Finding(param, None, effective[param], "library_chose") for param in chosen]
+    return findings + [ParamFinding(param, None, effective[param], "library_chose") for param in chosen]
 
 
 def attest_rounds(
@@ -58,7 +58,7 @@ def attest_rounds(
     effective: Mapping[str, Scalar],
     *,
     effective_when: Mapping[str, tuple[Condition, ...]],
-) -> list[Finding]:
+) -> list[ParamFinding]:
     """Hold how long a fit was seen to train, wait and score against what was asked.
 
     ``names`` are those of the maximum and of early stopping. No library reports these in its model, and
@@ -68,13 +68,13 @@ def attest_rounds(
     asked = {rounds: stopping.max_rounds, patience: stopping.patience}
     seen = {rounds: _rounds_seen(stopping), patience: _patience_seen(stopping)}
     findings = [
-        Finding(name, value, seen[name], finding)
+        ParamFinding(name, value, seen[name], finding)
         for name, value in asked.items()
         if (finding := _judge(name, value, {**effective, **seen}, effective_when.get(name, ())))
     ]
     reported, kept = stopping.best_score, stopping.kept_score
     if reported is not None and kept is not None and not isclose(reported, kept, rel_tol=_METRIC_DIGITS):
-        findings.append(Finding("best_score", reported, kept, "differs"))
+        findings.append(ParamFinding("best_score", reported, kept, "differs"))
     return findings
 
 

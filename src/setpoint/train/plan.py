@@ -27,7 +27,7 @@ from setpoint.errors import CorruptSnapshot, UnfitData, UsageError
 from setpoint.train.market.candles import Candles, load_candles
 from setpoint.train.market.findings import require_fit
 from setpoint.train.market.synthetic import synthetic_candles
-from setpoint.train.recipe import Place, Recipe
+from setpoint.train.recipe import Recipe, UnitPlace
 from setpoint.train.unit import prepare
 from setpoint.train.unit_values import context_of, places_of, require_plan_wide, unit_dimensions
 
@@ -170,7 +170,7 @@ def make_plan(
     return plan
 
 
-def _own_values(values: HyperparamsSet, places: Iterable[Place]) -> dict[Place, Hyperparams]:
+def _own_values(values: HyperparamsSet, places: Iterable[UnitPlace]) -> dict[UnitPlace, Hyperparams]:
     dimensions, shared = unit_dimensions(values.catalogues), values.base.snapshot.context
     return {place: values.for_context(context_of(place, dimensions, shared)) for place in places}
 
@@ -193,7 +193,7 @@ def _rehearsal(hp: Hyperparams) -> Hyperparams:
     return Hyperparams(hp.snapshot, hp.catalogues)
 
 
-def _require_values(own: Mapping[Place, Hyperparams]) -> None:
+def _require_values(own: Mapping[UnitPlace, Hyperparams]) -> None:
     """Read what the units will read, so that a missing value stops the run before it costs anything."""
     groups = {(hp.hash, place.model, place.timeframe): hp for place, hp in own.items()}
     for hp in {hp.hash: hp for hp in own.values()}.values():
@@ -206,7 +206,7 @@ def _require_values(own: Mapping[Place, Hyperparams]) -> None:
         trial.ranges(*group)
 
 
-def _require_folds(own: Mapping[Place, Hyperparams], candles: Mapping[str, Candles]) -> None:
+def _require_folds(own: Mapping[UnitPlace, Hyperparams], candles: Mapping[str, Candles]) -> None:
     """Hold that the shortest market of each set of values holds the folds that they declare."""
     markets: dict[str, tuple[Hyperparams, set[str]]] = {}
     for place, hp in own.items():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SEED_BITS = 31
 
 
-class Place(NamedTuple):
+class UnitPlace(NamedTuple):
     """What a unit is before its own values are known: those name its variant."""
 
     symbol: str
@@ -112,12 +112,12 @@ class Recipe:
             full_weight_trials=self.setting("tpe_full_weight_trials"),
         )
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[UnitPlace, ...]:
         """Where units are trained: fold by fold, so that an early stop has seen every market."""
         parts = {part.name: part for member in self.hp.catalogues.members for part in member.parts}
         timeframe = self.setting("timeframe")
         return tuple(
-            Place(symbol, model, timeframe, fold)
+            UnitPlace(symbol, model, timeframe, fold)
             for fold in range(self.setting("fold_count"))
             for symbol in self.symbols
             for model in parts["model"].tokens

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from setpoint.client.results import Finding, TrialResult, Unit, UnitResult
+from setpoint.client.results import ParamFinding, TrialResult, Unit, UnitResult
 from setpoint.errors import UnfitData
 from setpoint.train.attestation import attest, attest_rounds
 from setpoint.train.boosters import booster
@@ -77,7 +77,7 @@ class _Best(NamedTuple):
     value: float
     fitted: Fitted
     asked: dict[str, Scalar]
-    findings: list[Finding]
+    findings: list[ParamFinding]
 
 
 @dataclass
@@ -224,7 +224,7 @@ class UnitTraining:
     def _judged(self, fitted: Fitted, part: str) -> Judged:
         return Judged(self._rows[part], self._y(part), fitted.predict(self._x(part)))
 
-    def _attest(self, asked: dict[str, Scalar], fitted: Fitted) -> list[Finding]:
+    def _attest(self, asked: dict[str, Scalar], fitted: Fitted) -> list[ParamFinding]:
         return attest(
             asked,
             fitted.effective,

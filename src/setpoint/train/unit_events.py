@@ -15,7 +15,7 @@ from setpoint.observe.training_metrics import RESULT_METRICS, TRIAL_METRICS, at_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from setpoint.client.results import Finding, Unit, UnitResult
+    from setpoint.client.results import ParamFinding, Unit, UnitResult
     from setpoint.declare.parameters import Scalar
     from setpoint.observe.events import EventLog
     from setpoint.train.boosters.shape import Fitted
@@ -58,7 +58,7 @@ class UnitEvents:
             )
         )
 
-    def mismatches(self, trial: int, findings: list[Finding]) -> None:
+    def mismatches(self, trial: int, findings: list[ParamFinding]) -> None:
         """Say each finding of a trial's attestation."""
         for finding in findings:
             self.log.emit(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.snapshot_set import named
 from setpoint.errors import ConflictError, InvalidContext, PlanWideValue
-from setpoint.train.recipe import Place, Recipe
+from setpoint.train.recipe import Recipe, UnitPlace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,10 +33,12 @@ _ATTEMPTS = 3
 
 def unit_dimensions(catalogues: Catalogues) -> tuple[str, ...]:
     """Return the scope dimensions in which units have a place of their own, in overriding order."""
-    return tuple(name for name in catalogues.dimensions if name in Place._fields)
+    return tuple(name for name in catalogues.dimensions if name in UnitPlace._fields)
 
 
-def context_of(unit: Unit | Place, dimensions: Iterable[str], shared: Mapping[str, str]) -> dict[str, str]:
+def context_of(
+    unit: Unit | UnitPlace, dimensions: Iterable[str], shared: Mapping[str, str]
+) -> dict[str, str]:
     """Return the context that a unit resolves in: what all units share, and its own place."""
     return {**shared, **{name: str(getattr(unit, name)) for name in dimensions}}
 
@@ -75,7 +77,7 @@ def pin_units(
     raise ConflictError("the documents keep changing which units there are.", hint="try again")
 
 
-def places_of(recipe: Recipe, chosen: Mapping[str, str]) -> tuple[Place, ...]:
+def places_of(recipe: Recipe, chosen: Mapping[str, str]) -> tuple[UnitPlace, ...]:
     """Return the places of a run's units, in the order in which they are trained.
 
     Raises:

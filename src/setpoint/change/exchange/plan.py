@@ -61,7 +61,7 @@ class ScopeChange:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FolderPlan:
     """What applying a folder would do; ``scopes`` are only those that would change."""
 
     scopes: tuple[ScopeChange, ...]
@@ -82,7 +82,7 @@ class Plan:
         return {"format": FORMAT, "scopes": scopes, "absent": list(self.absent)}
 
 
-def plan(reader: Database | Transaction, catalogues: Catalogues, folder: Path) -> Plan:
+def plan(reader: Database | Transaction, catalogues: Catalogues, folder: Path) -> FolderPlan:
     """Compare a folder's documents with the database; writes nothing.
 
     Raises:
@@ -102,10 +102,10 @@ def plan(reader: Database | Transaction, catalogues: Catalogues, folder: Path) -
             after[scope] = Document(scope, old.revision, "", values)
             exported = _exported(reader, catalogues, head.documents.get(scope) if head else None, scope)
             changes.append(ScopeChange(_step(old, edits), edits, _undone(edits, exported)))
-    return Plan(tuple(changes), tuple(scope for scope in documents if scope not in wanted))
+    return FolderPlan(tuple(changes), tuple(scope for scope in documents if scope not in wanted))
 
 
-def save_plan(found: Plan, path: Path) -> None:
+def save_plan(found: FolderPlan, path: Path) -> None:
     """Write a plan to a file; raises StorageFull."""
     write_atomically(path, json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n")
 

@@ -14,7 +14,7 @@ from setpoint.declare.seeds import Seed, Sourced, load_seed_file, seed_text
 from setpoint.errors import InvalidDocument, SetpointError
 from setpoint.externalize.files.draft_catalogue import draft_text
 from setpoint.externalize.files.parity_test import Home, parity_text, row, rows_in
-from setpoint.externalize.moves.move import Left, Plan
+from setpoint.externalize.moves.move import Left, MovePlan
 from setpoint.externalize.source_text.parsed_files import decoded
 from setpoint.externalize.source_text.rewrite import rewritten
 
@@ -48,7 +48,7 @@ def existing(path: Path) -> str:
         raise InvalidDocument(f"{path} is not UTF-8.", hint="restore or remove it") from None
 
 
-def source_texts(root: Path, plan: Plan) -> tuple[Plan, list[Text]]:
+def source_texts(root: Path, plan: MovePlan) -> tuple[MovePlan, list[Text]]:
     """Rewrite each file; a file that cannot be rewritten leaves the plan with all its moves."""
     texts, refused = [], {}
     first_party = {entry.stem for folder in ("", "src") for entry in (root / folder).glob("*")}
@@ -76,11 +76,11 @@ def source_texts(root: Path, plan: Plan) -> tuple[Plan, list[Text]]:
         for finding in move.findings
     ]
     kept = {path: found for path, found in plan.groups.items() if path not in refused}
-    return Plan(moves, (*plan.left, *left), kept), texts
+    return MovePlan(moves, (*plan.left, *left), kept), texts
 
 
 def record_texts(
-    project: Project, plan: Plan, drafts: Sequence[Draft], catalogues: Catalogues, origins: Origins
+    project: Project, plan: MovePlan, drafts: Sequence[Draft], catalogues: Catalogues, origins: Origins
 ) -> list[Text]:
     """Return the seed files, the draft catalogue and the generated test with what the plan adds."""
     if not plan.moves:
@@ -104,7 +104,7 @@ def record_texts(
     return texts
 
 
-def _seed_texts(project: Project, plan: Plan, catalogues: Catalogues, origins: Origins) -> Iterator[Text]:
+def _seed_texts(project: Project, plan: MovePlan, catalogues: Catalogues, origins: Origins) -> Iterator[Text]:
     sources: dict[str, list[str]] = {}
     for move in plan.moves:
         for key in move.sets:

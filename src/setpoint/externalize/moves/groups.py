@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter
     from setpoint.externalize.moves.move import Move
-    from setpoint.externalize.source_text.text_positions import Place
+    from setpoint.externalize.source_text.text_positions import Position
     from setpoint.gate.flow.library_evidence import Reading
     from setpoint.gate.flow.python_source import Module
 
@@ -48,7 +48,7 @@ def groups_in(reading: Reading, moves: Iterable[Move], catalogues: Catalogues) -
     return tuple(found)
 
 
-def _runs(node: ast.Dict, module: Module, by_place: Mapping[Place, Move]) -> Iterator[list[_Item]]:
+def _runs(node: ast.Dict, module: Module, by_place: Mapping[Position, Move]) -> Iterator[list[_Item]]:
     """Yield the items next to each other that move to one group."""
     run: list[_Item] = []
     for index, (key, value) in enumerate(zip(node.keys, node.values, strict=True)):

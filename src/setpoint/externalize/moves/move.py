@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar
     from setpoint.externalize.addresses import Address
     from setpoint.externalize.source_text.rewrite import Merge
-    from setpoint.externalize.source_text.text_positions import Place
+    from setpoint.externalize.source_text.text_positions import Position
     from setpoint.gate.finding import Finding
 
 
@@ -26,7 +26,7 @@ class Move(NamedTuple):
     findings: tuple[Finding, ...]
     #: POSIX, relative to the root; where the expression stands, which may be another file than the finding's.
     path: str
-    place: Place
+    place: Position
     #: The source that gives way, and the source that stands there instead.
     old: str
     expression: str
@@ -59,11 +59,11 @@ class Group(NamedTuple):
 
     merge: Merge
     #: The places of the moves that it stands for.
-    covers: frozenset[Place]
+    covers: frozenset[Position]
 
 
 @dataclass(frozen=True)
-class Plan:
+class MovePlan:
     """What would leave the source, and what stays."""
 
     moves: tuple[Move, ...]

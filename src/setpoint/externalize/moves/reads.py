@@ -15,7 +15,7 @@ from setpoint.externalize.addresses import Address, address_of
 from setpoint.externalize.moves.literals import CASTS, Given, cast_value, checked_value, names_in
 from setpoint.externalize.moves.move import Move
 from setpoint.externalize.source_text.finding_location import expression_at, place_of, source_of
-from setpoint.externalize.source_text.text_positions import Place
+from setpoint.externalize.source_text.text_positions import Position
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.flow.environment_access import is_environment
 
@@ -126,7 +126,7 @@ def undeclared_value(finding: Finding, reading: Reading) -> tuple[ast.expr, Scal
     return value, found[0].value
 
 
-def handed_at(finding: Finding, reading: Reading) -> tuple[str, Place | None]:
+def handed_at(finding: Finding, reading: Reading) -> tuple[str, Position | None]:
     """Return the file and the place of what an undeclared parameter is given; None beside no value."""
     try:
         return finding.path, place_of(reading.module, _handed(finding, reading.module))
@@ -163,7 +163,7 @@ def _default(read: ast.Call) -> ast.expr | None:
 
 
 def _handed(finding: Finding, module: Module) -> ast.expr:
-    wanted = Place(finding.line, finding.column, finding.end_line, finding.end_column)
+    wanted = Position(finding.line, finding.column, finding.end_line, finding.end_column)
     for node in module.nodes:
         for place, value in _named_values(node):
             if place.lineno == wanted.line and place_of(module, place) == wanted:

@@ -16,7 +16,7 @@ from setpoint.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from setpoint.externalize.source_text.text_positions import Place
+    from setpoint.externalize.source_text.text_positions import Position
 
 #: Expressions that need no parentheses wherever an expression may stand.
 _CLOSED = (
@@ -44,7 +44,7 @@ def closed(expression: str) -> str:
     return expression if node.lpar or isinstance(node, _CLOSED) else f"({expression})"
 
 
-def quoted(expression: str, around: Collection[str], place: Place) -> str:
+def quoted(expression: str, around: Collection[str], place: Position) -> str:
     """Return an expression with quotes that it may have inside the f-strings that close with ``around``.
 
     Raises:

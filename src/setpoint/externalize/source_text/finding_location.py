@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from setpoint.externalize.source_text.text_positions import Lines, Place
+from setpoint.externalize.source_text.text_positions import Lines, Position
 from setpoint.externalize.unmovable import Unmovable
 from setpoint.gate.flow.python_source import column_of
 
@@ -20,17 +20,17 @@ def expression_at(module: Module, finding: Finding) -> ast.expr:
     Raises:
         Unmovable: a finding of that kind has no expression of its own.
     """
-    wanted = Place(finding.line, finding.column, finding.end_line, finding.end_column)
+    wanted = Position(finding.line, finding.column, finding.end_line, finding.end_column)
     for node in module.nodes:
         if isinstance(node, ast.expr) and node.lineno == wanted.line and place_of(module, node) == wanted:
             return node
     raise Unmovable("it stands inside a text: make it a value of its own first")
 
 
-def place_of(module: Module, node: ast.expr | ast.keyword) -> Place:
+def place_of(module: Module, node: ast.expr | ast.keyword) -> Position:
     """Return where an expression stands, its columns counted in characters."""
     end_line, end_offset = node.end_lineno or node.lineno, node.end_col_offset or 0
-    return Place(
+    return Position(
         node.lineno,
         column_of(module, node.lineno, node.col_offset),
         end_line,

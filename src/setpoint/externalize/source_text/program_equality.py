@@ -17,7 +17,7 @@ from setpoint.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.externalize.source_text.text_positions import Place, Span
+    from setpoint.externalize.source_text.text_positions import Position, Span
 
 _HOLE = "_setpoint_hole_"
 
@@ -27,7 +27,7 @@ class Cut(NamedTuple):
 
     span: Span
     #: What the caller called it.
-    place: Place
+    place: Position
     #: What is meant: one expression, or the items of a dict when ``items`` says so.
     meant: str
     #: What is written for it.

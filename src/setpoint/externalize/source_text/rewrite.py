@@ -18,14 +18,14 @@ from setpoint.externalize.source_text.concrete_syntax import Concrete
 from setpoint.externalize.source_text.expression_text import closed, quoted, spaced
 from setpoint.externalize.source_text.import_insertion import binds_setpoint, with_import
 from setpoint.externalize.source_text.program_equality import Cut, parsed, prove, written
-from setpoint.externalize.source_text.text_positions import Place
+from setpoint.externalize.source_text.text_positions import Position
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from setpoint.externalize.source_text.text_positions import Span
 
-__all__ = ["Merge", "Place", "binds_setpoint", "removed_comments", "rewritten"]
+__all__ = ["Merge", "Position", "binds_setpoint", "removed_comments", "rewritten"]
 
 _BOM = "\ufeff"
 _INDENT = re.compile(r"[ \t\f]*")
@@ -34,7 +34,7 @@ _INDENT = re.compile(r"[ \t\f]*")
 class Merge(NamedTuple):
     """A dict display in which neighbouring items give way to one spread."""
 
-    dict: Place
+    dict: Position
     #: The items that give way, counted from 0, both inclusive; a spread counts as one.
     first: int
     last: int
@@ -46,7 +46,7 @@ class Merge(NamedTuple):
 
 def rewritten(
     text: str,
-    replacements: Mapping[Place, str],
+    replacements: Mapping[Position, str],
     merges: Sequence[Merge] = (),
     *,
     needs_import: bool = True,
@@ -84,7 +84,7 @@ def rewritten(
     return text[: len(text) - len(bare)] + new
 
 
-def removed_comments(text: str, cut: Place | Merge) -> tuple[str, ...]:
+def removed_comments(text: str, cut: Position | Merge) -> tuple[str, ...]:
     """Return the comments that would be lost with what gives way.
 
     A comment behind the comma of a merge's last item stays, as does one above its first.
@@ -104,7 +104,7 @@ def _concrete(text: str) -> Concrete:
     return Concrete(text)
 
 
-def _replaced(text: str, concrete: Concrete, place: Place, expression: str) -> Cut:
+def _replaced(text: str, concrete: Concrete, place: Position, expression: str) -> Cut:
     span = concrete.lines.span(place)
     if span not in concrete.expressions:
         raise _no_such(place, "one expression")
@@ -132,7 +132,7 @@ def _items(concrete: Concrete, merge: Merge) -> Span:
     return items[merge.first][0], items[merge.last][1]
 
 
-def _fitted(text: str, concrete: Concrete, span: Span, expression: str, place: Place) -> str:
+def _fitted(text: str, concrete: Concrete, span: Span, expression: str, place: Position) -> str:
     around = concrete.quotes(span)
     before, after = text[max(span[0] - 1, 0) : span[0]], text[span[1] : span[1] + 1]
     return spaced(quoted(expression, around, place), before, after, braces=bool(around))
@@ -144,5 +144,5 @@ def _refuse_overlaps(cuts: Sequence[Cut]) -> None:
             raise ValueError(f"two places overlap: {one.place} and {other.place}")
 
 
-def _no_such(place: Place, what: str) -> InvalidError:
+def _no_such(place: Position, what: str) -> InvalidError:
     return InvalidError(f"{place} is not exactly {what}", place=place)

@@ -16,7 +16,7 @@ Span = tuple[int, int]
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """A stretch of text: 1-based, columns count characters, the end is exclusive. A BOM is no column."""
 
     line: int
@@ -43,7 +43,7 @@ class Lines:
         length = len(self.all[line - 1].rstrip("\r\n")) if line <= len(self.all) else 0
         return self.starts[line - 1] + column - 1 if 1 <= column <= length + 1 else -1
 
-    def span(self, place: Place) -> Span:
+    def span(self, place: Position) -> Span:
         """Return where a place begins and ends, as offsets; -1 for what the text does not have."""
         return self.offset(place.line, place.column), self.offset(place.end_line, place.end_column)
 

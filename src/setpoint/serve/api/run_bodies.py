@@ -60,7 +60,7 @@ bodies = Models(
         "RunPlan.units": Annotated[list[_UnitList], Field(min_length=1, max_length=20_000)],
         "RunPlan.rule": Models(Body).of(Rule),
         "UnitEntry.unit": _UnitList,
-        "Finding.finding": Attested,
+        "ParamFinding.finding": Attested,
     },
 )
 PlanBody = bodies.of(RunPlan)

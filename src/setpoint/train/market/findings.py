@@ -29,7 +29,7 @@ _LAST_MS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * 1000
 _UNITS = {"seconds": 1000.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
 
 
-class Finding(NamedTuple):
+class MarketFinding(NamedTuple):
     """One kind of defect in one set of candles."""
 
     #: Stable name: ``empty``, ``wrong_time_unit``, ``order``, ``duplicates``, ``misaligned``, ``gaps``,
@@ -47,7 +47,9 @@ class Finding(NamedTuple):
         return f"{self.severity}: {self.message} ({self.n_bars} bars, first at bar {self.first_bar})"
 
 
-def validate(candles: Candles, max_missing_share: float = 0.0, max_still_share: float = 0.0) -> list[Finding]:
+def validate(
+    candles: Candles, max_missing_share: float = 0.0, max_still_share: float = 0.0
+) -> list[MarketFinding]:
     """List what is wrong, errors first.
 
     Missing bars are an error when they are more than ``max_missing_share`` of the bars that should be
@@ -56,7 +58,7 @@ def validate(candles: Candles, max_missing_share: float = 0.0, max_still_share: 
     quiet market is real.
     """
     if not len(candles):
-        return [Finding("empty", "error", 0, 0, "there are no bars")]
+        return [MarketFinding("empty", "error", 0, 0, "there are no bars")]
     found = [
         *_time_findings(candles, max_missing_share),
         *_price_findings(candles),
@@ -67,7 +69,7 @@ def validate(candles: Candles, max_missing_share: float = 0.0, max_still_share: 
 
 def require_fit(
     candles: Candles, max_missing_share: float = 0.0, max_still_share: float = 0.0
-) -> list[Finding]:
+) -> list[MarketFinding]:
     """Return the warnings of ``validate``.
 
     Raises:
@@ -87,14 +89,14 @@ def require_fit(
     return findings
 
 
-def _way_out(findings: list[Finding]) -> str:
+def _way_out(findings: list[MarketFinding]) -> str:
     errors = {finding.kind for finding in findings if finding.severity == "error"}
     if errors == {"standstill"}:
         return "train on other months, or leave the symbol out: a market that stands still teaches nothing"
     return "mend or pull the file again: setpoint market pull"
 
 
-def _time_findings(candles: Candles, max_missing_share: float) -> Iterator[Finding]:
+def _time_findings(candles: Candles, max_missing_share: float) -> Iterator[MarketFinding]:
     time, step = candles.open_time, bar_ms(candles.timeframe)
     foreign = (time < _FIRST_MS) | (time >= _LAST_MS)
     if foreign.any():
@@ -113,7 +115,7 @@ def _time_findings(candles: Candles, max_missing_share: float) -> Iterator[Findi
         share = missing / (len(time) + missing)
         severity = "error" if share > max_missing_share else "warning"
         message = f"{int(gap.sum())} gaps, {share:.2%} of bars missing"
-        yield Finding("gaps", severity, missing, int(gap.argmax()), message)
+        yield MarketFinding("gaps", severity, missing, int(gap.argmax()), message)
 
 
 def _unit_message(time: np.int64) -> str:
@@ -122,7 +124,7 @@ def _unit_message(time: np.int64) -> str:
     return f"open_time {time} {guess}; expected milliseconds since 1970 UTC"
 
 
-def _price_findings(candles: Candles) -> Iterator[Finding]:
+def _price_findings(candles: Candles) -> Iterator[MarketFinding]:
     prices = np.stack([candles.open, candles.high, candles.low, candles.close])
     finite = np.isfinite(prices).all(axis=0) & np.isfinite(candles.volume)
     yield from _found("not_finite", "error", ~finite, "bars hold NaN or an infinity")
@@ -136,7 +138,7 @@ def _price_findings(candles: Candles) -> Iterator[Finding]:
     yield from _found("zero_volume", "warning", candles.volume == 0, "bars have no volume")
 
 
-def _standstill_findings(candles: Candles, max_still_share: float) -> Iterator[Finding]:
+def _standstill_findings(candles: Candles, max_still_share: float) -> Iterator[MarketFinding]:
     still = true_range(candles) == 0
     share = float(still.mean())
     severity = "error" if share > max_still_share else "warning"
@@ -152,6 +154,6 @@ def _longest_run(bars: NDArray[np.bool_]) -> int:
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
-def _found(kind: str, severity: str, bars: NDArray[np.bool_], message: str) -> Iterator[Finding]:
+def _found(kind: str, severity: str, bars: NDArray[np.bool_], message: str) -> Iterator[MarketFinding]:
     if bars.any():
-        yield Finding(kind, severity, int(bars.sum()), int(bars.argmax()), message)
+        yield MarketFinding(kind, severity, int(bars.sum()), int(bars.argmax()), message)
