@@ -615,18 +615,18 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.credential_ends(credential bigint) RETURNS timestamp with time zone
+CREATE FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text) RETURNS record
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    SELECT c.expires_at
+    SELECT c.expires_at, c.account
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
     WHERE c.id = credential AND c.kind <> 'once' AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
       AND a.roles <> '{}' AND (c.roles IS NULL OR c.roles && a.roles)
 $$;
 
-COMMENT ON FUNCTION public.credential_ends(credential bigint) IS 'Until when a credential lets anybody in; null when it does not. By it servers judge streams that a token opened.';
+COMMENT ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text) IS 'Until when a credential lets anybody in, and whom; null when it does not. By it servers judge streams that a token opened.';
 
 CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) RETURNS record
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1422,22 +1422,37 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
+DECLARE
+    whose text;
+BEGIN
     -- In batches, after the requests: whose word it is says the credential, by its hash. One that has ended
     -- meanwhile says nothing; an older word than the known one changes nothing, nor does another account's.
+    SELECT c.account INTO whose FROM public.credential_holder(p_credential) AS c;
+    IF whose IS NULL THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.snapshot_holders WHERE client = p_client)
+       AND (SELECT count(*) FROM public.snapshot_holders WHERE account = whose)
+           >= (SELECT most FROM public.quotas WHERE kind = 'holders' AND caller = 'account') THEN
+        RETURN NEXT whose;
+        RETURN;
+    END IF;
     INSERT INTO public.snapshot_holders AS h (client, account, snapshot, context, host, pid, run, revision, since, seen)
-    SELECT p_client, c.account, p_snapshot, p_context, p_host, p_pid, p_run, p_revision,
-           statement_timestamp() - make_interval(secs => p_age_s), statement_timestamp() - make_interval(secs => p_age_s)
-    FROM public.credential_holder(p_credential) AS c WHERE c.account IS NOT NULL
+    VALUES (p_client, whose, p_snapshot, p_context, p_host, p_pid, p_run, p_revision,
+            statement_timestamp() - make_interval(secs => p_age_s), statement_timestamp() - make_interval(secs => p_age_s))
     ON CONFLICT (client) DO UPDATE
     SET snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
         pid = excluded.pid, run = excluded.run, revision = excluded.revision, seen = excluded.seen,
         since = CASE WHEN h.snapshot = excluded.snapshot THEN h.since ELSE excluded.since END
-    WHERE h.seen <= excluded.seen AND h.account = excluded.account
+    WHERE h.seen <= excluded.seen AND h.account = excluded.account;
+END
 $$;
+
+COMMENT ON FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) IS 'Notes what a process holds; returns the account when that has its share of processes, and notes nothing.';
 
 CREATE FUNCTION public.note_probe(p_is_live boolean, p_said text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -1446,6 +1461,28 @@ CREATE FUNCTION public.note_probe(p_is_live boolean, p_said text) RETURNS void
     INSERT INTO public.restore_probe (is_live, said) VALUES (p_is_live, left(p_said, 1000))
     ON CONFLICT (one) DO UPDATE SET is_live = EXCLUDED.is_live, said = EXCLUDED.said, answered_at = EXCLUDED.answered_at
 $$;
+
+CREATE FUNCTION public.note_streams(p_server text, p_streams jsonb) RETURNS TABLE(caller text, who text, elsewhere bigint, most bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    DELETE FROM public.stream_shares
+    WHERE server = p_server OR seen < clock_timestamp() - interval '10 s';
+    INSERT INTO public.stream_shares (server, caller, who, streams, seen)
+    SELECT p_server, s.caller, s.who, s.streams, clock_timestamp()
+    FROM jsonb_to_recordset(p_streams) AS s (caller text, who text, streams integer);
+    RETURN QUERY
+    SELECT q.caller, o.who, o.elsewhere, q.most
+    FROM public.quotas AS q
+    LEFT JOIN (SELECT s.caller, s.who, sum(s.streams) AS elsewhere FROM public.stream_shares AS s
+               WHERE s.server <> p_server GROUP BY 1, 2) AS o ON o.caller = q.caller
+    WHERE q.kind = 'streams';
+END
+$$;
+
+COMMENT ON FUNCTION public.note_streams(p_server text, p_streams jsonb) IS 'Says what one process has open, and returns what the others have, with the quotas.';
 
 CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1465,6 +1502,7 @@ BEGIN
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
+    PERFORM public.require_room_for_change(change.author);
     change := public.write_proposal(change, p_set, p_remove, p_keys);
     IF public.changes_nothing(change) THEN
         -- Nothing is kept: the row goes back without a number. Who may not write is told so all the same.
@@ -1653,6 +1691,9 @@ DECLARE
 BEGIN
     SELECT * INTO s FROM public.speaker();
     PERFORM public.require_role('robot', 'config_write', 'admin');
+    IF s.account IS NOT NULL THEN  -- a login of the database is bounded by whoever gave it
+        PERFORM public.take_events((SELECT count(*) FROM fresh), (SELECT coalesce(sum(octet_length(line)), 0) FROM fresh));
+    END IF;
     IF 'admin' = ANY (s.roles) OR public.owner_of_tables() IS NOT NULL THEN
         RETURN NULL;
     END IF;
@@ -1966,6 +2007,25 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.require_room_for_change(p_author text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    whole bigint := (SELECT most FROM public.quotas WHERE kind = 'open_changes' AND caller = 'account');
+    there bigint := (SELECT count(*) FROM public.changes
+                     WHERE author = p_author AND state IN ('draft', 'proposed', 'suspended'));
+BEGIN
+    IF there >= whole THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP429', DETAIL = '60',
+            MESSAGE = format('%s has %s open changes, as many as one may have', p_author, there),
+            HINT = 'apply or withdraw some: `setpoint change list`';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.require_room_for_change(p_author text) IS 'Refuses one more open change to somebody who has their share of them.';
+
 CREATE FUNCTION public.require_speaker() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2157,6 +2217,43 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE FUNCTION public.take_events(p_lines bigint, p_bytes bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    teller text := (SELECT account FROM public.speaker());
+    whole record;
+    share public.event_shares;
+    passed float8;
+    wait_s integer;
+BEGIN
+    IF teller IS NULL OR p_lines < 0 OR p_bytes < 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'events are taken out of the share of whoever speaks';
+    END IF;
+    SELECT max(most) FILTER (WHERE kind = 'event_lines') AS lines, max(per_s) FILTER (WHERE kind = 'event_lines') AS lines_s,
+           max(most) FILTER (WHERE kind = 'event_bytes') AS bytes, max(per_s) FILTER (WHERE kind = 'event_bytes') AS bytes_s
+    INTO whole FROM public.quotas WHERE caller = 'account';
+    INSERT INTO public.event_shares (account, lines, bytes, at)
+    VALUES (teller, whole.lines, whole.bytes, clock_timestamp()) ON CONFLICT (account) DO NOTHING;
+    SELECT * INTO share FROM public.event_shares WHERE account = teller FOR UPDATE;
+    passed := greatest(extract(epoch FROM clock_timestamp() - share.at), 0);
+    share.lines := least(share.lines + passed * whole.lines_s, whole.lines);
+    share.bytes := least(share.bytes + passed * whole.bytes_s, whole.bytes);
+    IF share.lines < p_lines OR share.bytes < p_bytes THEN
+        wait_s := least(3600, ceil(greatest((p_lines - share.lines) / greatest(whole.lines_s, 0.001),
+                                            (p_bytes - share.bytes) / greatest(whole.bytes_s, 0.001), 1)));
+        RAISE EXCEPTION USING ERRCODE = 'SP429', DETAIL = wait_s::text,
+            MESSAGE = format('%s delivered more events than its share', teller),
+            HINT = format('send them again in %s seconds; they are kept in the spool meanwhile', wait_s);
+    END IF;
+    UPDATE public.event_shares SET lines = share.lines - p_lines, bytes = share.bytes - p_bytes, at = clock_timestamp()
+    WHERE account = teller;
+END
+$$;
+
+COMMENT ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) IS 'Takes lines and bytes out of the share of whoever speaks, or refuses.';
 
 CREATE FUNCTION public.tokens_seen() RETURNS TABLE(id bigint, account text, label text, roles text[], created_at timestamp with time zone, created_by text, expires_at timestamp with time zone, revoked_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2521,6 +2618,15 @@ ALTER TABLE public.event_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.event_shares (
+    account text NOT NULL,
+    lines double precision NOT NULL,
+    bytes double precision NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.event_shares IS 'What is left to each account that delivers events, as it stood at an instant.';
+
 CREATE TABLE public.event_sources (
     source text NOT NULL,
     account text DEFAULT (public.who()).person NOT NULL,
@@ -2742,6 +2848,21 @@ ALTER TABLE public.obligations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.quotas (
+    kind text NOT NULL,
+    caller text NOT NULL,
+    most bigint NOT NULL,
+    per_s bigint,
+    meaning text NOT NULL,
+    CONSTRAINT quotas_caller_check CHECK ((caller = ANY (ARRAY['account'::text, 'address'::text]))),
+    CONSTRAINT quotas_most_check CHECK ((most >= 0)),
+    CONSTRAINT quotas_per_s_check CHECK ((per_s >= 0))
+);
+
+COMMENT ON TABLE public.quotas IS 'The share of one caller in all planes of this database together; its owner may change the numbers.';
+
+COMMENT ON COLUMN public.quotas.per_s IS 'What comes back in a second where the share is of a flow; null where it is of things that are kept.';
+
 CREATE TABLE public.restore_probe (
     one boolean DEFAULT true NOT NULL,
     is_live boolean NOT NULL,
@@ -2813,6 +2934,16 @@ CREATE TABLE public.stream_secret (
 
 COMMENT ON TABLE public.stream_secret IS 'Signs tokens that open a stream of revision numbers for minutes; nothing else can be done with it.';
 
+CREATE UNLOGGED TABLE public.stream_shares (
+    server text NOT NULL,
+    caller text NOT NULL,
+    who text NOT NULL,
+    streams integer NOT NULL,
+    seen timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.stream_shares IS 'How many streams each process of a plane has open for whom; one that is silent for ten seconds has none.';
+
 ALTER TABLE ONLY public.access_log
     ADD CONSTRAINT access_log_pkey PRIMARY KEY (id);
 
@@ -2854,6 +2985,9 @@ ALTER TABLE ONLY public.event_log
 
 ALTER TABLE ONLY public.event_log
     ADD CONSTRAINT event_log_source_sequence_key UNIQUE (source, sequence);
+
+ALTER TABLE ONLY public.event_shares
+    ADD CONSTRAINT event_shares_pkey PRIMARY KEY (account);
 
 ALTER TABLE ONLY public.event_sources
     ADD CONSTRAINT event_sources_pkey PRIMARY KEY (source);
@@ -2915,6 +3049,9 @@ ALTER TABLE ONLY public.obligations
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_pkey PRIMARY KEY (scope, kind);
 
+ALTER TABLE ONLY public.quotas
+    ADD CONSTRAINT quotas_pkey PRIMARY KEY (kind, caller);
+
 ALTER TABLE ONLY public.restore_probe
     ADD CONSTRAINT restore_probe_pkey PRIMARY KEY (one);
 
@@ -2936,13 +3073,20 @@ ALTER TABLE ONLY public.snapshots
 ALTER TABLE ONLY public.stream_secret
     ADD CONSTRAINT stream_secret_pkey PRIMARY KEY (one);
 
+ALTER TABLE ONLY public.stream_shares
+    ADD CONSTRAINT stream_shares_pkey PRIMARY KEY (server, caller, who);
+
 CREATE INDEX access_log_by_account ON public.access_log USING btree (account, at DESC);
 
 CREATE INDEX access_log_by_credential ON public.access_log USING btree (credential, remote) WHERE (credential IS NOT NULL);
 
 CREATE INDEX access_log_by_network ON public.access_log USING btree (network, at DESC);
 
+CREATE INDEX changes_due ON public.changes USING btree (apply_at, id) WHERE ((state = 'proposed'::text) AND (apply_at IS NOT NULL));
+
 CREATE INDEX changes_open ON public.changes USING btree (scope, id) WHERE (state = ANY (ARRAY['draft'::text, 'proposed'::text, 'suspended'::text]));
+
+CREATE INDEX changes_open_by_author ON public.changes USING btree (author) WHERE (state = ANY (ARRAY['draft'::text, 'proposed'::text, 'suspended'::text]));
 
 CREATE INDEX credentials_by_account ON public.credentials USING btree (account, id);
 
@@ -2971,6 +3115,8 @@ CREATE INDEX obligations_open ON public.obligations USING btree (due_at) WHERE (
 CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions USING btree (change_id, proposal_hash, person, decision) WHERE (decision <> 'comment'::text);
 
 CREATE UNIQUE INDEX one_open_post_mortem ON public.obligations USING btree (incident) WHERE ((kind = 'post-mortem'::text) AND (met_at IS NULL));
+
+CREATE INDEX snapshot_holders_by_account ON public.snapshot_holders USING btree (account);
 
 CREATE INDEX snapshot_holders_by_seen ON public.snapshot_holders USING btree (seen);
 
@@ -3218,8 +3364,8 @@ GRANT ALL ON FUNCTION public.confirm_account(p_name text, p_remote text) TO setp
 REVOKE ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.credential_ends(credential bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.credential_ends(credential bigint) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) TO setpoint_server;
@@ -3290,6 +3436,9 @@ GRANT ALL ON FUNCTION public.note_holder(p_credential bytea, p_client text, p_sn
 REVOKE ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.note_streams(p_server text, p_streams jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_streams(p_server text, p_streams jsonb) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) TO setpoint_app;
 
@@ -3343,6 +3492,8 @@ REVOKE ALL ON FUNCTION public.refuse_unless_emergency(incident text, approved_by
 
 REVOKE ALL ON FUNCTION public.require_admin() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.require_room_for_change(p_author text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.restore_probe_noted() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) FROM PUBLIC;
@@ -3359,6 +3510,9 @@ REVOKE ALL ON FUNCTION public.suspend_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.suspend_change(p_id bigint) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.suspend_work() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.tokens_seen() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tokens_seen() TO setpoint_server;
@@ -3455,6 +3609,8 @@ GRANT UPDATE(status) ON TABLE public.idempotency TO setpoint_server;
 GRANT UPDATE(headers) ON TABLE public.idempotency TO setpoint_server;
 
 GRANT UPDATE(body) ON TABLE public.idempotency TO setpoint_server;
+
+GRANT SELECT ON TABLE public.quotas TO setpoint_app;
 
 GRANT SELECT ON TABLE public.restore_probe TO setpoint_app;
 GRANT SELECT ON TABLE public.restore_probe TO setpoint_breakglass;

@@ -25,6 +25,10 @@ JUDGED_OTHERWISE = {
     "forget_credentials": ("removes what is long over by the database's clock", set()),
     "forget_answers": ("removes what is a day old by the database's clock", set()),
     "prune_holders": ("removes who was silent for an hour", set()),
+    "note_streams": (
+        "says how many streams a process has open; only sums are made",
+        {"stream_shares"},
+    ),
     "note_probe": ("keeps what a plane says of itself; names nobody", {"restore_probe"}),
 }
 #: Arguments with which a call would get far, by name; any other argument is made from its type.

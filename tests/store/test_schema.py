@@ -193,6 +193,8 @@ DEFINERS = {
     "speaker",
     "tokens_seen",
     "touch_credential",
+    "note_streams",
+    "take_events",
 }
 
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 #: The base of a proposal that makes a scope: it is stale as soon as the scope has a document.
 NO_DOCUMENT = 0
+#: How many due changes are read at a time.
+DUE_AT_ONCE = 50
 #: Characters of an overlay's value.
 LONGEST_VALUE = 100
 
@@ -283,12 +285,12 @@ def apply_due(
 ) -> list[tuple[int, str]]:
     """Apply every scheduled change whose time has come, each in a transaction of its own, with these words.
 
-    One whose base, or another document its validation read, moved is suspended; one that lacks approvals,
-    or that today's catalogues refuse, stays proposed. Returns what became of each. Safe to run from several
-    places at once.
+    One that lacks approvals is not looked at. One whose base, or another document its validation read, moved
+    is suspended; one that today's catalogues refuse stays proposed. Returns what became of each. Safe to run
+    from several places at once.
     """
     ended = []
-    for row in database.fetch_all("list_due"):
+    for row in _due(database):
         try:
             with database.transaction(author=author) as transaction:
                 change = read_change(transaction, row["id"])
@@ -301,6 +303,17 @@ def apply_due(
         except (ForbiddenError, ConflictError, InvalidError, UnknownKey) as problem:
             ended.append((row["id"], f"not applied: {problem.message}"))
     return ended
+
+
+def _due(database: Database) -> Iterator[dict[str, Any]]:
+    """Yield what is due, oldest first, in batches: however much there is, little of it is in memory."""
+    after, after_id = None, 0
+    while True:
+        rows = database.fetch_all("list_due", after=after, after_id=after_id, limit=DUE_AT_ONCE)
+        yield from rows
+        if len(rows) < DUE_AT_ONCE:
+            return
+        after, after_id = rows[-1]["apply_at"], rows[-1]["id"]
 
 
 def validate(

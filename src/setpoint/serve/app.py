@@ -19,6 +19,7 @@ import setpoint
 from setpoint.serve import console, problems
 from setpoint.serve.api import ROUTERS, holders, manifest
 from setpoint.serve.clock import ticking
+from setpoint.serve.connections import Connections, room
 from setpoint.serve.hot import ofrep, snapshots, stream
 from setpoint.serve.middleware import Guard
 from setpoint.serve.openapi import describe, operation_id
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 #: What the server of this application calls when it is to stop; in the state that its lifespan begins with.
 END_STREAMS = "end_streams"
+#: The connections of the process, in the same state.
+CONNECTIONS = "connections"
 #: What the paths of the plain routes begin with.
 PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\
@@ -110,7 +113,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[dict[str, Any]]:
     live.start()
     try:
         async with ticking(api.state.plane):
-            yield {END_STREAMS: live.feed.end_streams}
+            yield {END_STREAMS: live.feed.end_streams, CONNECTIONS: Connections(room())}
     finally:
         await live.stop()
         api.state.plane.close()

@@ -11,12 +11,14 @@ import asyncio
 import logging
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from setpoint.errors import InvalidValue, SetpointError, UsageError
 from setpoint.serve.access.secret import digest
+from setpoint.serve.refusals import REFUSALS
 from setpoint.serve.turns import Turns
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ WRITTEN_WITHIN_S = 30.0
 #: How long the end waits for the last words to be written.
 PARTING_S = 0.3
 MOST_PENDING = 10_000
+#: So that one caller's words never push out all others'.
+MOST_PENDING_OF_ONE = MOST_PENDING // 4
 LONGEST = 200
 CLIENT_ID = re.compile(r"[0-9a-f]{32}")
 SNAPSHOT_HASH = re.compile(r"[0-9a-f]{64}")
@@ -98,6 +102,8 @@ class Holders:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pending: dict[tuple[str, bytes], Holder] = {}
+        #: How many of them are of one credential.
+        self._waiting: Counter[bytes] = Counter()
         self._flushing = asyncio.Lock()
         self.turns = Turns("the list of holders", 1, WRITTEN_WITHIN_S)
         self._task: asyncio.Task[None] | None = None
@@ -117,29 +123,40 @@ class Holders:
             _LOG.warning("event=holders_not_written problem=%s", type(problem).__name__)
         self.turns.close()
 
-    def note(self, holder: Holder) -> None:
-        """Remember what a client holds now; never waits."""
+    def note(self, holder: Holder) -> bool:
+        """Remember what a client holds now, and never wait; False when its credential has said too much."""
         # By credential too: clients are listed, and nobody speaks for another's process.
         named = (holder.client, holder.credential)
-        self._pending.pop(named, None)
+        if self._pending.pop(named, None) is None:
+            if self._waiting[holder.credential] >= MOST_PENDING_OF_ONE:
+                REFUSALS.note("holders", "credentials")
+                return False
+            self._waiting[holder.credential] += 1
         if len(self._pending) >= MOST_PENDING:
+            (_, oldest), _ = next(iter(self._pending.items()))
             del self._pending[next(iter(self._pending))]
+            self._waiting[oldest] -= 1
         self._pending[named] = holder
+        return True
 
     async def flush(self) -> None:
         """Write what is pending; it stays pending when the database is out of reach."""
         async with self._flushing:
             taken, self._pending = self._pending, {}
+            self._waiting.clear()
             if not taken:
                 return
             now = time.monotonic()
             # In one order everywhere, so that two servers never wait for each other.
             rows = [taken[named].row(now) for named in sorted(taken)]
             try:
-                await self.turns.run(self._database.execute_many, "note_holder", rows)
+                refused = await self.turns.run(self._database.execute_many, "note_holder", rows)
             except BaseException:
                 self._pending = taken | self._pending
+                self._waiting = Counter(credential for _, credential in self._pending)
                 raise
+            if refused:
+                REFUSALS.note("holders", "accounts", refused)
 
     async def held(self, *, limit: int, after: str = "", snapshot: str | None = None) -> list[HeldSnapshot]:
         """Return who holds what, by client, after one; what is pending is written first."""

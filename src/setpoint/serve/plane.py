@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 #: Threads, and so sessions of the database, of the typed API. Resolving has 4 of its own, logins and the
-#: looking up of credentials 2 each, probes, rehearsals, the clock and the holders 1 each: together the
+#: looking up of credentials 2 each, probes, rehearsals, the clock, holders and shares 1 each: together the
 #: pool's, so that requests which all wait for one lock never keep a pin, a login or a probe waiting.
 THREADS = 6
 #: Probes wait for seconds.

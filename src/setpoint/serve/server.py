@@ -32,7 +32,7 @@ from uvicorn.supervisors import Multiprocess
 
 from setpoint.change.invariants import judged_catalogues
 from setpoint.errors import ConflictError, UnavailableError, UsageError
-from setpoint.serve.app import END_STREAMS, build_api, build_app
+from setpoint.serve.app import CONNECTIONS, END_STREAMS, build_api, build_app
 from setpoint.serve.logs import LOG_CONFIG, end_log, log_to
 from setpoint.serve.plane import Plane
 from setpoint.settings import Settings
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from setpoint.serve.connections import Connections
 
 
 #: How long requests under way may go on after a stop was asked for, in seconds.
@@ -85,12 +87,24 @@ class PlaneProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Expect a request in time."""
         super().connection_made(transport)
+        self._connections: Connections | None = self.app_state.get(CONNECTIONS)
+        self._address = str((transport.get_extra_info("peername") or [""])[0])
         self._expect()
+        if self._connections is not None:
+            self._connections.opened(self, self._address)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing any more."""
         self._arrived()
+        if self._connections is not None:
+            self._connections.closed(self, self._address)
         super().connection_lost(exc)
+
+    @property
+    def is_answering(self) -> bool:
+        """True when a request has arrived whole, and its answer has not left yet."""
+        cycle = self.cycle
+        return cycle is not None and not cycle.response_complete and not cycle.more_body
 
     def data_received(self, data: bytes) -> None:
         """Refuse a head that does not end: uvicorn keeps all of it."""
@@ -103,6 +117,8 @@ class PlaneProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Count the head, and the time."""
         self._head_bytes = self._head_bytes or 0
+        if self._connections is not None:
+            self._connections.used(self, self._address)
         self._expect()
         super().on_message_begin()
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 #: What the plane's doors may take together, each within a bound of its own: see `serve.plane`.
-POOL_SIZE = 18
+POOL_SIZE = 19
 POOL_TIMEOUT_S = 10.0
 BEGIN = (
     "SELECT set_config('setpoint.author', %(author)s, true), set_config('setpoint.proof', %(proof)s, true),"

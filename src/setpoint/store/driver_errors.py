@@ -21,6 +21,7 @@ from setpoint.errors import (
     SetpointError,
     StaleRevision,
     StorageFull,
+    TooManyRequests,
     UnauthenticatedError,
 )
 
@@ -45,6 +46,7 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "SP409": (StaleRevision, "read it again and repeat it; `setpoint change amend` renews an open change"),
     "SP422": (InvalidValue, ""),
     "SP423": (ConflictError, "`setpoint change show` says how it stands"),
+    "SP429": (TooManyRequests, ""),
     "55P03": (ConflictError, "another session holds the row: end its transaction, then try again"),
     "58": (StorageFull, "look at the disk of the database server"),
     "53": (DatabaseUnavailable, "the server lacks a resource: try again, or raise its limits"),
@@ -117,7 +119,9 @@ def translate(error: psycopg.Error) -> SetpointError:
     elif state.startswith("SP"):
         # A function of ours may know the next step better than its class of errors does.
         hint = error.diag.message_hint or hint
-    return kind(_message(error), hint=hint, sqlstate=state)
+    # Of a share that is used up the detail says, in seconds, when some of it is back.
+    wait = {"retry_after_s": int(error.diag.message_detail or 1)} if state == "SP429" else {}
+    return kind(_message(error), hint=hint, sqlstate=state, **wait)
 
 
 def _of_the_driver(error: psycopg.Error) -> tuple[type[SetpointError], str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from setpoint.errors import InvalidValue
+from setpoint.errors import InvalidValue, TooManyRequests
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.access.secret import digest
 from setpoint.serve.bodies import read_object
@@ -30,7 +30,13 @@ def routes(holders: Holders) -> list[Route]:
         """What a process holds now."""
         caller = await admitted(request, *ANYONE)
         given = _typed(await read_object(request))
-        holders.note(Holder(client=request.path_params["client"], credential=digest(caller.secret), **given))
+        holder = Holder(client=request.path_params["client"], credential=digest(caller.secret), **given)
+        if not holders.note(holder):
+            raise TooManyRequests(
+                "too many processes of this credential said what they hold just now.",
+                hint="say it once a minute for each process",
+                retry_after_s=2,
+            )
         return Response(status_code=204)
 
     @hot_access(*ANYONE, summary="Who holds what")

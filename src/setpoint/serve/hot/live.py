@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.serve.connections import room
 from setpoint.serve.holders import Holders
 from setpoint.serve.hot.cache import ANSWER_WITHIN_S, THREADS, SnapshotCache
 from setpoint.serve.hot.feed import Feed
+from setpoint.serve.hot.shares import StreamShares
 from setpoint.serve.hot.stream_tokens import StreamTokens
 from setpoint.serve.turns import Turns
 from setpoint.store.connections import Server
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.settings import Settings
     from setpoint.store.database import Database
+
+
+MOST_STREAMS = 10_000
 
 
 class Live:
@@ -46,6 +51,9 @@ class Live:
         self.feed = Feed(self._server, forget)
         self.cache = SnapshotCache(database, catalogues, self.feed, turns)
         self.holders = Holders(database)
+        self.shares = StreamShares(database)
+        #: Connections that are no streams must have room, too.
+        self.most_streams = min(MOST_STREAMS, room() // 2)
         #: Streams that are open.
         self.streams = 0
 
@@ -53,10 +61,12 @@ class Live:
         """Begin to follow the database; returns at once."""
         self.feed.start()
         self.holders.start()
+        self.shares.start()
 
     async def stop(self) -> None:
         """End the streams, write down what is pending, and let go of the database."""
         await self.feed.stop()
         await self.holders.stop()
+        self.shares.stop()
         self.cache.turns.close()
         self._server.close()

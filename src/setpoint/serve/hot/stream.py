@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import ExitStack
 from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import SetpointError, UnavailableError
-from setpoint.serve.access.rules import ANYONE, admitted, hot_access
+from setpoint.serve.access.rules import ANYONE, admitted, hot_access, remote_of
 from setpoint.serve.hot.feed import BEAT_S, GROUPS, ROUNDS
 from setpoint.serve.hot.snapshots import pairs_in
 from setpoint.serve.responses import number_in
@@ -41,7 +42,6 @@ BEAT = b": beat\n\n"
 #: A stream that does not come to its next heartbeat within this time has a client that does not read: it
 #: is given up, and may come back.
 STALLED_S = 3 * BEAT_S
-MOST_STREAMS = 10_000
 _GROUPS = cycle(range(GROUPS))
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -54,18 +54,26 @@ def routes(live: Live) -> list[Route]:
         """Revisions that concern the context that the query names, as they are committed."""
         pairs = pairs_in(request.scope["query_string"])
         tokens = [value for name, value in pairs if name == "stream_token"]
-        judge = await _by_token(live, tokens[0]) if tokens else _by_credential(request)
-        good_until = await judge()
+        if tokens:
+            # A token opens a stream; one that is open may outlive it, and never the credential behind it.
+            credential = await live.tokens.credential_of(tokens[0])
+            judge: Judge = partial(live.tokens.good_until, credential)
+            good_until, account = await live.tokens.holder(credential)
+        else:
+            judge = _by_credential(request)
+            good_until, account = await judge(), request.state.account
         context = live.cache.context_of(pair for pair in pairs if pair[0] != "stream_token")
         scopes = frozenset(live.cache.catalogues.scopes(dict(context))) if context else None
         if request.method == "HEAD":
             return Response(headers=HEADERS, media_type=EventStream.media_type)
-        if live.streams >= MOST_STREAMS:
+        if live.streams >= live.most_streams:
             raise UnavailableError(
-                f"{MOST_STREAMS} streams are open here.", hint="try again, or ask another server"
+                f"{live.most_streams} streams are open here.", hint="try again, or ask another server"
             )
         await live.feed.known()
-        return EventStream(live, scopes, request.headers.get("last-event-id"), judge, good_until)
+        share = ExitStack()
+        share.enter_context(live.shares.one_more(account, remote_of(request)))
+        return EventStream(live, scopes, request.headers.get("last-event-id"), judge, good_until, share)
 
     return [Route("/v1/stream", stream, methods=["GET"])]
 
@@ -76,12 +84,6 @@ def _by_credential(request: Request) -> Judge:
         return caller.expires_at.timestamp()
 
     return judge
-
-
-async def _by_token(live: Live, token: str) -> Judge:
-    # A token opens a stream; one that is open may outlive it, and never the credential behind it.
-    credential = await live.tokens.credential_of(token)
-    return partial(live.tokens.good_until, credential)
 
 
 class EventStream(Response):
@@ -96,6 +98,7 @@ class EventStream(Response):
         last_event_id: str | None,
         judge: Judge,
         good_until: float,
+        share: ExitStack,
     ) -> None:
         super().__init__(headers=HEADERS)
         # The body has no length: it ends when the stream does.
@@ -105,12 +108,13 @@ class EventStream(Response):
         self._last_event_id = last_event_id
         self._judge = judge
         self._good_until = good_until
+        self._share = share
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the stream is to end."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._live.streams += 1
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async with asyncio.timeout(STALLED_S) as patience:
                 await self._tell(receive, send, patience)
                 await _send(send, b"", more=False)
@@ -118,6 +122,7 @@ class EventStream(Response):
             return  # the client does not read, or is gone
         finally:
             self._live.streams -= 1
+            self._share.close()
 
     async def _tell(self, receive: Receive, send: Send, patience: asyncio.Timeout) -> None:
         feed = self._live.feed

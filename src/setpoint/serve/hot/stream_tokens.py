@@ -35,8 +35,8 @@ class StreamTokens:
         self._database = database
         self._turns = turns
         self._secret = b""
-        #: When it was asked how long a credential stands, and the answer.
-        self._known: dict[int, tuple[float, float]] = {}
+        #: When it was asked how long a credential stands, and the answer, with whose it is.
+        self._known: dict[int, tuple[float, float, str]] = {}
 
     async def token(self, credential: int, now: float | None = None) -> str:
         """Return a token by a credential's number; ``now`` is for tests, in seconds since the epoch."""
@@ -45,25 +45,29 @@ class StreamTokens:
         return f"{claim}.{self._signature(await self._known_secret(), claim)}"
 
     async def good_until(self, credential: int) -> float:
-        """Return when a credential ends, in seconds since the epoch, from memory or from the database.
+        """Return when a credential ends, in seconds since the epoch; errors as ``holder``."""
+        return (await self.holder(credential))[0]
+
+    async def holder(self, credential: int) -> tuple[float, str]:
+        """Return when a credential ends, and whose it is, from memory or from the database.
 
         Raises:
             UnauthenticatedError: it is over already: expired, revoked, or its account lost its roles.
         """
         known = self._known  # what is read while `forget` is called is kept by nobody
-        asked_at, ends = known.get(credential, (-inf, 0.0))
+        asked_at, ends, account = known.get(credential, (-inf, 0.0, ""))
         if time.monotonic() - asked_at > BELIEVED_S:
             asked_at = time.monotonic()
             row = await self._turns.run(self._database.fetch_one, "credential_ends", id=credential)
-            ends = row["at"].timestamp() if row and row["at"] else 0.0
+            ends, account = (row["at"].timestamp(), row["account"]) if row and row["at"] else (0.0, "")
             if len(known) >= _MOST_KNOWN:
                 known.clear()
-            known[credential] = (asked_at, ends)
+            known[credential] = (asked_at, ends, account)
         if ends <= time.time():
             raise UnauthenticatedError(
                 "the credential behind the stream token is over.", hint="evaluate the flags again"
             )
-        return ends
+        return ends, account
 
     def forget(self) -> None:
         """Believe nothing any more: accounts or credentials have changed."""

@@ -141,17 +141,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.credential_holder IS 'Who holds a live credential, and what it allows; nulls for any other.';
 
-CREATE FUNCTION public.credential_ends(credential bigint) RETURNS timestamptz
+CREATE FUNCTION public.credential_ends(credential bigint, OUT at timestamptz, OUT account text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT c.expires_at
+    SELECT c.expires_at, c.account
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
     WHERE c.id = credential AND c.kind <> 'once' AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
       AND a.roles <> '{}' AND (c.roles IS NULL OR c.roles && a.roles)
 $$;
-COMMENT ON FUNCTION public.credential_ends IS 'Until when a credential lets anybody in; null when it does not. By it servers judge streams that a token opened.';
+COMMENT ON FUNCTION public.credential_ends IS 'Until when a credential lets anybody in, and whom; null when it does not. By it servers judge streams that a token opened.';
 
 CREATE FUNCTION public.is_plane() RETURNS boolean
     LANGUAGE sql STABLE

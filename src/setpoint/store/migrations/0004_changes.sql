@@ -43,6 +43,8 @@ CREATE TABLE public.changes (
     CONSTRAINT only_applied_changes_made_a_revision CHECK (state = 'applied' OR applied_revision IS NULL)
 );
 CREATE INDEX changes_open ON public.changes (scope, id) WHERE state IN ('draft', 'proposed', 'suspended');
+CREATE INDEX changes_open_by_author ON public.changes (author) WHERE state IN ('draft', 'proposed', 'suspended');
+CREATE INDEX changes_due ON public.changes (apply_at, id) WHERE state = 'proposed' AND apply_at IS NOT NULL;
 COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy.';
 COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
@@ -324,6 +326,7 @@ BEGIN
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
+    PERFORM public.require_room_for_change(change.author);
     change := public.write_proposal(change, p_set, p_remove, p_keys);
     IF public.changes_nothing(change) THEN
         -- Nothing is kept: the row goes back without a number. Who may not write is told so all the same.

@@ -20,6 +20,7 @@ CREATE TABLE public.snapshot_holders (
     seen     timestamptz NOT NULL
 );
 CREATE INDEX snapshot_holders_by_seen ON public.snapshot_holders (seen);
+CREATE INDEX snapshot_holders_by_account ON public.snapshot_holders (account);
 CREATE INDEX snapshot_holders_by_snapshot ON public.snapshot_holders (snapshot);
 COMMENT ON TABLE public.snapshot_holders IS 'Which process held which snapshot when it was last seen; a process that is silent for an hour is forgotten.';
 
@@ -82,22 +83,36 @@ COMMENT ON FUNCTION public.keep_snapshot IS 'Keeps what was handed out, and retu
 CREATE FUNCTION public.note_holder(
     p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text,
     p_revision bigint, p_age_s float8
-) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
+DECLARE
+    whose text;
+BEGIN
     -- In batches, after the requests: whose word it is says the credential, by its hash. One that has ended
     -- meanwhile says nothing; an older word than the known one changes nothing, nor does another account's.
+    SELECT c.account INTO whose FROM public.credential_holder(p_credential) AS c;
+    IF whose IS NULL THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.snapshot_holders WHERE client = p_client)
+       AND (SELECT count(*) FROM public.snapshot_holders WHERE account = whose)
+           >= (SELECT most FROM public.quotas WHERE kind = 'holders' AND caller = 'account') THEN
+        RETURN NEXT whose;
+        RETURN;
+    END IF;
     INSERT INTO public.snapshot_holders AS h (client, account, snapshot, context, host, pid, run, revision, since, seen)
-    SELECT p_client, c.account, p_snapshot, p_context, p_host, p_pid, p_run, p_revision,
-           statement_timestamp() - make_interval(secs => p_age_s), statement_timestamp() - make_interval(secs => p_age_s)
-    FROM public.credential_holder(p_credential) AS c WHERE c.account IS NOT NULL
+    VALUES (p_client, whose, p_snapshot, p_context, p_host, p_pid, p_run, p_revision,
+            statement_timestamp() - make_interval(secs => p_age_s), statement_timestamp() - make_interval(secs => p_age_s))
     ON CONFLICT (client) DO UPDATE
     SET snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
         pid = excluded.pid, run = excluded.run, revision = excluded.revision, seen = excluded.seen,
         since = CASE WHEN h.snapshot = excluded.snapshot THEN h.since ELSE excluded.since END
-    WHERE h.seen <= excluded.seen AND h.account = excluded.account
+    WHERE h.seen <= excluded.seen AND h.account = excluded.account;
+END
 $$;
+COMMENT ON FUNCTION public.note_holder IS 'Notes what a process holds; returns the account when that has its share of processes, and notes nothing.';
 
 CREATE FUNCTION public.prune_holders() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER

@@ -6,7 +6,7 @@ SELECT id, kind, account, roles, expires_at FROM credential_holder(%(secret_hash
 
 -- name: credential_ends
 -- Null when the credential lets nobody in any more.
-SELECT credential_ends(%(id)s) AS at;
+SELECT at, account FROM credential_ends(%(id)s);
 
 -- name: claim_key
 -- One row when the key is new; none when it was used. Waits for a transaction that is using it.

@@ -92,11 +92,22 @@ SELECT approvers() AS person
 ORDER BY 1;
 
 -- name: list_due
--- Scheduled changes whose time has come, oldest first.
-SELECT id, proposal_hash, apply_at
-FROM changes
-WHERE state = 'proposed' AND apply_at <= now()
-ORDER BY apply_at, id;
+-- Scheduled changes whose time has come and which may be applied, oldest first, after one of them. What lacks
+-- approvals, or cools off, is left out; the dear question, whose approval counts, comes last.
+SELECT c.id, c.proposal_hash, c.apply_at
+FROM changes AS c, required_of(c) AS need
+WHERE c.state = 'proposed' AND c.apply_at <= now()
+  AND (c.apply_at, c.id) > (coalesce(%(after)s::timestamptz, '-infinity'), %(after_id)s::bigint)
+  AND c.proposed_at + make_interval(secs => need.cooling_off_s) <= now()
+  AND CASE
+      WHEN need.approvals = 0 THEN true
+      WHEN (SELECT count(*) FROM change_decisions AS d
+            WHERE d.change_id = c.id AND d.decision = 'approve' AND d.proposal_hash = c.proposal_hash) < need.approvals
+      THEN false
+      ELSE (SELECT count(*) FROM approvals_of(c)) >= need.approvals
+  END
+ORDER BY c.apply_at, c.id
+LIMIT %(limit)s;
 
 -- name: suspend_change
 -- Set a due change aside because what it was judged against moved; nothing happens when it still stands.

@@ -33,7 +33,7 @@ LEFT JOIN LATERAL (
 WHERE s.hash = %(hash)s;
 
 -- name: note_holder
--- The process of whoever holds a credential, named by its hash, holds a snapshot.
+-- The process of whoever holds a credential, named by its hash, holds a snapshot; a row for each word refused.
 SELECT note_holder(%(credential)s, %(client)s, %(snapshot)s, %(context)s, %(host)s, %(pid)s, %(run)s, %(revision)s, %(age_s)s);
 
 -- name: prune_holders
@@ -54,3 +54,8 @@ LIMIT %(limit)s;
 -- What all servers of this database sign the tokens of streams with.
 SELECT secret
 FROM stream_secret;
+
+-- name: note_streams
+-- Say how many streams this process has open for whom, and hear how many the others have, with the quotas.
+SELECT caller, who, elsewhere, most
+FROM note_streams(%(server)s, %(streams)s);
