@@ -20,6 +20,11 @@ __all__ = ["Hyperparams", "SetpointError", "pin", "pin_set", "pinned", "resolve"
 __version__ = "0.1.0"
 
 
+def __dir__() -> list[str]:
+    """List the names that are imported late, too."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
     """Import the other names when they are first named: they are most of what importing would cost."""
     if name not in {"Hyperparams", "seeded"}:

@@ -14,6 +14,7 @@
     ├── MissingError                  404  4    a thing that was named is not there
     │   ├── UnknownKey                          no catalogue declares it
     │   ├── MissingValue                        declared, but the snapshot has no value
+    │   ├── NothingPinned                       no snapshot, plane, variable or database says the values
     │   ├── UnknownRun
     │   ├── UnknownChange                       no change has this number
     │   ├── UnknownRevision                     no such revision of this scope
@@ -169,6 +170,12 @@ class MissingValue(MissingError):
     """The key is declared, but the snapshot holds no value and no fallback was given."""
 
     code = "missing_value"
+
+
+class NothingPinned(MissingError):
+    """No snapshot, plane, variable of the environment or local database says the values of this process."""
+
+    code = "nothing_pinned"
 
 
 class UnknownRun(MissingError):

@@ -127,6 +127,16 @@ class Settings:
         "Seconds since a plane confirmed values after which they stand in for it no more; 0: never at all.",
     )
 
+    @property
+    def postgres_folder(self) -> Path:
+        """Where the embedded server of this home keeps everything."""
+        return self.home / "postgres"
+
+    @property
+    def has_database(self) -> bool:
+        """Whether a database was named, or this home holds one; it need not answer."""
+        return bool(self.database_url) or (self.postgres_folder / "data").exists()
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings from ``environ`` (default: the process's).

@@ -165,7 +165,7 @@ def test_explain_shows_every_layer(seeded):
     [
         (("explain", "xgb/5m/gama"), 4, "did you mean xgb/5m/gamma"),
         (("explain", "CVN_HPO_XGB_5M_GAMA"), 4, "did you mean CVN_HPO_XGB_5M_GAMMA"),
-        (("explain", f"{GAMMA}_RANGE_MIN"), 2, "explain gamma itself"),
+        (("explain", f"{GAMMA}_RANGE_MIN"), 2, "explain xgb/5m/gamma itself"),
         (("explain", GAMMA, "-c", "asset=BTC"), 3, "use one of: profile, timeframe, symbol"),
         (("explain", GAMMA, "-c", "symbol"), 2, "is not <dimension>=<value>"),
         (("explain", GAMMA, "--snapshot", "/nowhere.json"), 6, "cannot be read"),
@@ -353,7 +353,7 @@ def test_the_error_of_a_first_read_stands_alone(seeded, monkeypatch, tmp_path):
     import setpoint
     from setpoint.errors import MissingValue
 
-    hp = setpoint.pin(environ={})
+    hp = setpoint.pin(environ={"CVN_HPO_XGB_5M_MAX_DEPTH": "6"})
     with pytest.raises(MissingValue, match="setpoint run -- ") as missing:
         hp.resolve("xgb", "5m", "gamma")
     assert missing.value.__context__ is None

@@ -411,10 +411,13 @@ def test_every_bad_text_is_named_at_once(tmp_path):
 def test_a_name_in_the_wrong_case_is_a_stray(tmp_path):
     """A lower-case or foreign name with the prefix is reported, and the key it meant is still missing."""
     environ = {"cvn_hpo_xgb_5m_gamma": "0.0", "CVN_HPO_OBJECTIVE": "x", "PATH": "/bin"}
+    said = {name: value for name, value in SEED.items() if name != GAMMA}
 
     assert strays(environ, CATALOGUES) == ("CVN_HPO_OBJECTIVE", "cvn_hpo_xgb_5m_gamma")
     with pytest.raises(MissingValue):
-        setpoint.pin(environ={**environ, "SETPOINT_CATALOGUES": "cvntrade"}).resolve("xgb", "5m", "gamma")
+        setpoint.pin(environ=Source("environment", tmp_path).environ(said) | environ).resolve(
+            "xgb", "5m", "gamma"
+        )
 
 
 def test_a_variable_that_disagrees_with_the_file(tmp_path):

@@ -3,7 +3,10 @@
 Each stumble of somebody who tries Setpoint for half an hour stands here with what happens instead.
 """
 
+import copy
 import json
+import pickle
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -11,12 +14,16 @@ from typing import NamedTuple
 import optuna
 import pytest
 
+import setpoint
 from setpoint.cli.__main__ import _commands
 from setpoint.cli.reach import walk
 from setpoint.client.hyperparams import Hyperparams
-from setpoint.client.snapshot import read_snapshot
+from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.snapshot import Snapshot, SnapshotLayer, read_snapshot
+from setpoint.client.snapshot_set import set_of
+from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
-from setpoint.errors import UnknownKey
+from setpoint.errors import InvalidValue, MissingValue, NothingPinned, UnknownKey
 from support.example_training import run_under_setpoint
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
@@ -169,7 +176,9 @@ def test_the_examples_training_runs_on_its_values():
     done = run_under_setpoint(EXAMPLES / "plain", "-W", "ignore", "train.py")
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["accuracy"] > 0.8
+    printed = json.loads(done.stdout)
+    assert printed["accuracy"] > 0.8
+    assert printed["values"]["l2"] == 0.0001
 
 
 #: What a newcomer types over the catalogue without parts, and what the error tells them to do.
@@ -224,3 +233,138 @@ def test_near_names_are_told_for_parts_parameters_and_case(command, example, tmp
             hp.ranges(*slip)
     with pytest.raises(UnknownKey, match=r"none is given\.\n.*use one of: mlp/moons, mlp/circles, kernel"):
         hp.params()
+
+
+def snapshot_of(catalogues, document, author="ada"):
+    text = canonical_text(document)
+    layer = SnapshotLayer("global", 3, text_hash(text), author, {}, "2026-05-11T12:00:00Z")
+    return Snapshot(text, text_hash(text), catalogues.identities, {}, (layer,), "a test")
+
+
+def test_values_are_a_mapping_of_addresses(command, example, tmp_path):
+    """What a notebook tries first works: square brackets, `in`, `len`, a loop, `dict`."""
+    hp = pinned(example, command, tmp_path)
+    value, governed = hp.resolve(example.address), hp.range(example.address)
+
+    assert hp[example.address] == hp[example.key] == hp[*example.parts, example.parameter] == value
+    assert hp[f"{example.address}_range"] == governed
+    assert example.address in hp
+    assert (*example.parts, example.parameter) in hp
+    assert "nothing/of/the/kind" not in hp
+    assert len(hp) == len(list(hp)) == len(dict(hp)) == len(hp.items())
+    assert dict(hp)[example.address] == value
+    with pytest.raises(UnknownKey, match=f"did you mean .*{example.parameter}"):
+        hp[example.address[:-1]]
+
+
+def test_values_show_themselves_with_value_source_who_and_when(command, example, tmp_path):
+    """The table of a notebook or a prompt says where each value is from, and looking is not reading."""
+    hp = pinned(example, command, tmp_path)
+
+    told = repr(hp)
+    assert hp.hash[:12] in told.splitlines()[0]
+    assert told.splitlines()[1].split() == ["address", "value", "source", "who", "when"]
+    row = next(line for line in told.splitlines() if line.strip().startswith(f"{example.address} "))
+    assert row.split()[1:5] == ["0.0001", "global", "revision", "1"]
+    assert row.split()[-1].startswith("20")
+    assert f"<td>{example.address}</td><td>0.0001</td><td>global revision 1</td>" in hp._repr_html_()
+    assert not hp.keys_read
+
+
+@pytest.mark.parametrize("example", [PLAIN], ids=["plain"], indirect=True)
+def test_text_of_people_is_text_in_a_table_too(example):
+    """A name that is markup, or that a terminal would obey, is shown as what it is."""
+    system = load_catalogues(str(EXAMPLES / "plain/catalogue.toml"))
+    hp = Hyperparams(snapshot_of(system, {"LINEAR_HPO_L2": 0.5}, "<b>ada</b>\x1b[31m"), system)
+
+    assert "\x1b" not in repr(hp) + hp._repr_html_()
+    assert "<b>" not in hp._repr_html_()
+    assert "not set" in repr(hp)
+    assert "1 of 7 values are set" in repr(hp)
+    with pytest.raises(MissingValue, match="LINEAR_HPO_EPOCHS has no value"):
+        dict(hp)
+
+
+def sent(given):
+    """Return what another process gets that is given this."""
+    return pickle.loads(pickle.dumps(given))  # noqa: S301 - our own bytes
+
+
+def test_values_travel_to_other_processes(command, example, tmp_path):
+    """Pools, joblib and Dask pickle what they are given; copies of a pinned snapshot are the snapshot."""
+    hp = pinned(example, command, tmp_path)
+    assert hp[example.address] == 0.0001
+
+    there = sent(hp)
+    assert (there.hash, dict(there)) == (hp.hash, dict(hp))
+    assert there.explain(example.address) == hp.explain(example.address)
+    assert copy.copy(hp) is hp
+    assert copy.deepcopy({"given": [hp]})["given"][0] is hp
+    several = HyperparamsSet(set_of([hp.snapshot], "a test"), hp.catalogues)
+    assert sent(several).base[example.address] == 0.0001
+    # A value that an exercise withholds stays withheld, so that its fallback is taken there too.
+    exercising = Hyperparams(hp.snapshot, hp.catalogues)
+    exercising.exercise_fallback(example.key)
+    assert sent(exercising).resolve(example.address, fallback=0.05) == 0.0001
+    assert example.key in sent(exercising)._exercised
+
+
+def test_a_fallback_of_a_wrong_type_is_refused_always(command, example, tmp_path, monkeypatch):
+    """It would only show on the day on which the key is missing; so it shows at every call."""
+    hp = pinned(example, command, tmp_path)
+    monkeypatch.setattr("setpoint.client.pinning._pinned", hp)
+    for resolve in (hp.resolve, setpoint.resolve):
+        for _ in range(2):
+            assert resolve(example.address, fallback=0.05) == 0.0001
+            for wrong in ("0.5", 1, None, True, [0.5], -1.0):
+                with pytest.raises(InvalidValue, match=f"fallback of {example.key}"):
+                    resolve(example.address, fallback=wrong)
+    with pytest.raises(UnknownKey):
+        hp.resolve([example.address])
+
+
+def test_the_package_lists_what_it_has():
+    """Completion in a prompt offers every public name, those that are imported late too."""
+    code = "import setpoint; print(sorted(set(setpoint.__all__) - set(dir(setpoint))))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
+
+
+def test_a_process_that_was_told_nothing_reads_the_local_database(command, example, monkeypatch):
+    """`pin()` in a script beside a seeded database just works, and says where its values are from."""
+    hp = setpoint.pin()
+    assert hp[example.address] == 0.0001
+    assert hp.snapshot.origin == "the database of SETPOINT_DATABASE_URL"
+    assert hp.snapshot.verified
+    assert "from the database of SETPOINT_DATABASE_URL" in repr(hp).splitlines()[0]
+
+    why = ("--reason", "a first overlay", "--yes")
+    assert command("scope", "create", example.overlay, f"{example.address}=0.05", *why).code == 0
+    dimension, _, value = example.overlay.partition("=")
+    both = setpoint.pin_set([{}, {dimension: value}])
+    assert both.for_context({dimension: value})[example.address] == 0.05
+    assert both.base[example.address] == 0.0001
+    # What was said wins, however little it is.
+    monkeypatch.setenv(example.key, "0.02")
+    assert setpoint.pin().snapshot.origin == "environment"
+
+
+def test_what_the_local_database_refuses_is_told_as_what_it_is(command, example):
+    """The error of the process that reads the database is the error of the caller."""
+    with pytest.raises(setpoint.SetpointError, match="'moon', which no catalogue declares") as told:
+        setpoint.pin({"moon": "full"})
+    assert told.value.code == "invalid_context"
+
+
+@pytest.mark.parametrize("example", [PLAIN], ids=["plain"], indirect=True)
+def test_a_process_that_was_told_nothing_anywhere_is_an_error(example, monkeypatch):
+    """No values is no snapshot: the error says the ways out, and names variables that look like keys."""
+    monkeypatch.setenv("SETPOINT_CATALOGUES", str(EXAMPLES / "plain/catalogue.toml"))
+    monkeypatch.setattr("setpoint.client.pinning._pinned", None)
+    for read in (setpoint.pin, lambda: setpoint.pin_set([{}]), lambda: setpoint.resolve("l2", fallback=0.1)):
+        with pytest.raises(NothingPinned, match=r"next: start this process with `setpoint run -- \.\.\.`"):
+            read()
+    monkeypatch.setenv("LINEAR_HPO_L1", "0.5")
+    with pytest.raises(NothingPinned, match="only LINEAR_HPO_L1, which no catalogue declares"):
+        setpoint.pin()

@@ -118,6 +118,7 @@ def test_a_catalogue_without_rounds_says_so(seeded, tmp_path):
 def test_a_fallback_names_the_catalogues_own_parts(monkeypatch, capfd):
     """The event of a fallback carries the parts of the key, whatever they are called."""
     monkeypatch.setenv("SETPOINT_CATALOGUES", str(EXAMPLE / "catalogue.toml"))
+    monkeypatch.setenv(BATCH, "128")
     hp = setpoint.pin()
 
     assert hp.resolve("mlp", "moons", "weight_decay", fallback=0.5) == 0.5

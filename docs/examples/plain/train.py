@@ -16,10 +16,10 @@ import setpoint
 def main() -> None:
     """Fit with the snapshot's values and print the share of right answers as JSON."""
     hp = setpoint.pin()
-    points, label = make_moons(500, random_state=hp.resolve("seed"))
+    points, label = make_moons(500, random_state=hp["seed"])
     learner = SGDClassifier(**hp.params()).fit(points, label)
-    decided = learner.decision_function(points) >= hp.resolve("threshold")
-    result = {"snapshot": hp.hash, "accuracy": float((decided == label).mean())}
+    decided = learner.decision_function(points) >= hp["threshold"]
+    result = {"snapshot": hp.hash, "accuracy": float((decided == label).mean()), "values": dict(hp)}
     print(json.dumps(result))  # noqa: T201 - what a script prints is its result
 
 

@@ -194,7 +194,12 @@ def _resolved(
 def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:
     return tuple(
         SnapshotLayer(
-            row["scope"], row["revision"], row["hash"], row["author"], dict(sorted(row["keys"].items()))
+            row["scope"],
+            row["revision"],
+            row["hash"],
+            row["author"],
+            dict(sorted(row["keys"].items())),
+            row["written_at"],
         )
         for row in rows
     )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from setpoint.change import explanation
     from setpoint.client import ranges
+    from setpoint.client.snapshot import Snapshot
+    from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
 
     AnyLayer = explanation.Layer | ranges.Layer
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
 COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE = 127, 126
 SnapshotFile = Annotated[
     Path | None, typer.Option("--snapshot", help="Use this snapshot file instead of pinning.")
+]
+Contexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--contexts",
+        metavar="NAME=VALUE,...",
+        help="One of several contexts that the command works in, over --context; repeat it for each.",
+    ),
 ]
 SeedFiles = Annotated[
     Path | None,
@@ -46,37 +56,38 @@ SeedFiles = Annotated[
 def pin(
     file: Annotated[Path, typer.Option("--out", "-o", help="Where to write the snapshot.")],
     context: Context = None,
+    contexts: Contexts = None,
     seeds: SeedFiles = None,
     as_json: Json = False,
 ) -> None:
     """Resolve the documents for a context into a snapshot file, named by its hash.
+
+    With --contexts the file is a snapshot set: all at one instant, and what they share.
 
     With SETPOINT_URL the plane is asked, and no database is needed here; so do `run`, `explain`, `sweep`.
 
     Example: `setpoint pin --out snapshot.json --context symbol=BTCUSDC`
     """
     system = catalogues()
-    snapshot = pinned(system, parse_context(context), None, seeds)
-    Hyperparams(snapshot, system)
-    write_atomically(file, snapshot.to_json())
-    if as_json:
-        print_json({"hash": snapshot.hash, "file": str(file), "keys": len(snapshot.document)})
+    made: Snapshot | SnapshotSet
+    if contexts:
+        made = pinned_set(system, parse_context(context), contexts, seeds)
+        base = HyperparamsSet(made, system).base.snapshot
     else:
-        out.say(f"{snapshot.hash}  {file} ({len(snapshot.document)} keys)")
+        made = base = pinned(system, parse_context(context), None, seeds)
+        Hyperparams(base, system)
+    write_atomically(file, made.to_json())
+    if as_json:
+        print_json({"hash": made.hash, "file": str(file), "keys": len(base.document)})
+    else:
+        out.say(f"{made.hash}  {file} ({len(base.document)} keys)")
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def run(
     command: Annotated[list[str], typer.Argument(help="The command, after `--`.")],
     context: Context = None,
-    contexts: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--contexts",
-            metavar="NAME=VALUE,...",
-            help="One of several contexts that the command works in, over --context; repeat it for each.",
-        ),
-    ] = None,
+    contexts: Contexts = None,
     snapshot: SnapshotFile = None,
     seeds: SeedFiles = None,
 ) -> None:

@@ -183,7 +183,7 @@ def _check(name: str, reach: Reach, given: Settings, say: Callable[[str], None])
             f"`{name}` writes to {where}, and SETPOINT_URL names a plane: nothing was written.",
             hint=f"write through the plane's HTTP API, or, if {where} is meant, unset SETPOINT_URL",
         )
-    if not given.database_url and not _is_there(given):
+    if not given.has_database:
         raise UsageError(
             f"SETPOINT_URL names a plane, and `{name}` reads a database: there is none in {given.home}.",
             hint="ask the plane's HTTP API, or name its database in SETPOINT_DATABASE_URL",
@@ -205,9 +205,3 @@ def require_reach(given: Settings) -> None:
 def _database_of(given: Settings) -> str:
     """Name the database without its address, which may hold a password."""
     return "the database of SETPOINT_DATABASE_URL" if given.database_url else f"the database in {given.home}"
-
-
-def _is_there(given: Settings) -> bool:
-    from setpoint.store.server.embedded import layout_of
-
-    return layout_of(given).data.exists()

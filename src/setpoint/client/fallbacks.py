@@ -84,6 +84,11 @@ class Fallbacks:
             )
         )
 
+    @property
+    def told_to(self) -> tuple[EventLog, Reader]:
+        """Where fallbacks are said, and of whom."""
+        return self._events, self._reader
+
     def sum_up(self) -> None:
         """Say how often calls fell back, if any did."""
         _sum_up(self._events, self._reader, self._snapshot, self.counts)

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.client import UNSET
 from setpoint.client.fallbacks import Fallbacks, parts_of
+from setpoint.client.missing import missing_value
 from setpoint.client.overrides import check_chosen, check_fallback, check_given
-from setpoint.client.ranges import Layer, Range, Rounds
-from setpoint.client.snapshot import SEED_FILES
-from setpoint.client.typed_values import check_catalogues, typed_values
-from setpoint.declare.addresses import unknown_group
+from setpoint.client.ranges import Range, Rounds
+from setpoint.client.typed_values import check_catalogues, layers_of_key, typed_values
+from setpoint.declare.addresses import find_key, named, unknown_group
 from setpoint.declare.keys import SEPARATOR, range_keys
-from setpoint.errors import MissingValue, UnknownKey
+from setpoint.errors import UnknownKey
 from setpoint.observe.events import EventLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from setpoint.client.fallbacks import Reader
+    from setpoint.client.ranges import Layer
     from setpoint.client.snapshot import Snapshot
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.keys import Declared
@@ -31,15 +32,6 @@ if TYPE_CHECKING:
 
 #: The roles that ``rounds`` reads.
 _ROUNDS = ("max_rounds", "early_stopping")
-#: What to do where a value is missing: in what was pinned, in a bare environment, in seed files.
-_WAYS_TO_A_VALUE = {
-    (True, False): "seed it with `setpoint seed --apply`, then pin again",
-    (
-        False,
-        False,
-    ): "start this process with `setpoint run -- ...`, tests with `setpoint run --seeds FOLDER -- ...`",
-    (False, True): "give it a value in the seed files",
-}
 
 
 class Hyperparams:
@@ -89,18 +81,18 @@ class Hyperparams:
         Args:
             *address: the key's parts and the parameter, such as ``"xgb", "5m", "gamma"``.
             fallback: used when the snapshot lacks the key, with a warning event; must be a value of this
-                parameter whether it is needed or not, which is checked at the first read of an address
-                and whenever it is used. Without it a missing value is an error.
+                parameter whether it is needed or not. Without it a missing value is an error.
 
         Raises:
             UnknownKey: nothing is declared at this address; names the nearest.
             MissingValue: declared, not set, and no fallback.
             InvalidValue: the fallback is not a value of this parameter.
         """
-        try:
-            return self._read[address]
-        except KeyError:
-            pass  # the first read, below: its errors must not drag this one along
+        if fallback is UNSET:
+            try:
+                return self._read[address]
+            except (KeyError, TypeError):
+                pass  # the first read, below: its errors must not drag this one along
         return self._resolve_first(address, fallback)
 
     def value(self, key: str) -> Any:
@@ -110,9 +102,9 @@ class Hyperparams:
             UnknownKey: no catalogue declares it.
             MissingValue: the snapshot lacks it.
         """
-        declared = self.catalogues.declared(key)
+        self.catalogues.declared(key)
         if key not in self._values:
-            raise self._missing(declared)
+            raise missing_value(key, self.snapshot)
         self._read_by_key.add(key)
         return self._values[key]
 
@@ -207,18 +199,7 @@ class Hyperparams:
     def explain(self, *address: str) -> tuple[Layer, ...]:
         """Return what every layer says about a key, base first; the last one that sets it wins."""
         key = self.catalogues.key_at(address)
-        by_layer = [self._value_of_layer(index, key) for index in range(len(self.snapshot.layers))]
-        winner = max((index for index, value in enumerate(by_layer) if value is not None), default=-1)
-        return tuple(
-            Layer(layer.scope, layer.revision, layer.author, value, index == winner)
-            for index, (layer, value) in enumerate(zip(self.snapshot.layers, by_layer, strict=True))
-        )
-
-    def _value_of_layer(self, index: int, key: str) -> Any:
-        keys = self.snapshot.layers[index].keys
-        overridden = any(key in later.keys for later in self.snapshot.layers[1:])
-        value = self._values.get(key) if index == 0 and not overridden else keys.get(key)
-        return self.catalogues.keys[key].parameter.coerce(value)
+        return layers_of_key(self.snapshot, self._values.get(key), self.catalogues.keys[key])
 
     def _group(self, parts: tuple[str, ...]) -> tuple[Declared, ...]:
         words = tuple(parts[0].split(SEPARATOR)) if len(parts) == 1 else parts
@@ -239,7 +220,7 @@ class Hyperparams:
         if key in self._exercised:
             fallback, reason = self._exercised[key], "exercise"
         elif fallback is UNSET:
-            raise self._missing(declared)
+            raise missing_value(key, self.snapshot)
         self._fallbacks.count(
             key,
             fallback,
@@ -256,19 +237,62 @@ class Hyperparams:
             MissingValue: the snapshot lacks it: its fallback would be nobody's.
         """
         if key not in self._values:
-            raise self._missing(self.catalogues.declared(key))
+            raise missing_value(self.catalogues.declared(key).name, self.snapshot)
         self._exercised[key] = self._values.pop(key)
 
     def sum_up_fallbacks(self) -> None:
         """Say how often calls fell back, at the end of a unit; a program's is said when it ends."""
         self._fallbacks.sum_up()
 
-    def _missing(self, declared: Declared) -> MissingValue:
-        scopes = " < ".join(layer.scope for layer in self.snapshot.layers)
-        is_seeded = any(layer.author == SEED_FILES for layer in self.snapshot.layers)
-        return MissingValue(
-            f"{declared.name} has no value in snapshot {self.hash[:12]} (scopes: {scopes}).",
-            hint=_WAYS_TO_A_VALUE[self.snapshot.verified, is_seeded],
-            key=declared.name,
-            scope=scopes,
-        )
+    def __getitem__(self, address: str | tuple[str, ...]) -> Any:
+        """Return what ``resolve`` returns, or the range at ``..._range``; raises as both."""
+        words = address if isinstance(address, tuple) else (address,)
+        found = named(self.catalogues, SEPARATOR.join(map(str, words)))
+        return self.range(found.key) if found.is_range else self.resolve(*words)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield every declared address, such as ``xgb/5m/gamma``, whether it has a value or not."""
+        return map(SEPARATOR.join, self.catalogues.addresses)
+
+    def keys(self) -> list[str]:
+        """Return every declared address: ``dict(hp)`` holds all values, or says which one is missing."""
+        return list(self)
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Return every declared address with its value; raises as ``resolve`` where one is missing."""
+        return [(address, self[address]) for address in self]
+
+    def __len__(self) -> int:
+        return len(self.catalogues.addresses)
+
+    def __contains__(self, address: object) -> bool:
+        words = address if isinstance(address, tuple) else (address,)
+        return find_key(self.catalogues, words) is not None
+
+    def __copy__(self) -> Hyperparams:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Hyperparams:
+        # The values never change, and a read of a copy is a read of this process.
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # For pools: the same snapshot, read for the same program or unit.
+        return (Hyperparams, (self.snapshot, self.catalogues, *self._fallbacks.told_to), self._exercised)
+
+    def __setstate__(self, exercised: dict[str, Any]) -> None:
+        for key in exercised:
+            self.exercise_fallback(key)
+
+    def __repr__(self) -> str:
+        return self._table("as_text")
+
+    def _repr_html_(self) -> str:
+        return self._table("as_html")
+
+    def _table(self, form: str) -> str:
+        from setpoint.client import value_table  # noqa: PLC0415 - nothing that trains looks at it
+
+        rows = list(value_table.rows_of(self.snapshot, self._values, self.catalogues))
+        head = value_table.headline(self.snapshot, sum(bool(row.source) for row in rows), len(rows))
+        return str(getattr(value_table, form)(head, rows))

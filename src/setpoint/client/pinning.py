@@ -28,6 +28,9 @@ _pinned: Hyperparams | None = None
 def pin(context: Mapping[str, str] | None = None, *, environ: Mapping[str, str] | None = None) -> Hyperparams:
     """Pin this process to one snapshot and return its values.
 
+    From the snapshot that ``setpoint run`` exported, else the plane at ``SETPOINT_URL``, else variables of
+    the environment, else the local database, where there is one; ``snapshot.origin`` says which it was.
+
     Args:
         context: the scopes the caller expects, such as ``{"symbol": "BTCUSDC"}``; each must be the
             snapshot's own. None accepts any file, and asks the plane for the global values alone.
@@ -41,6 +44,7 @@ def pin(context: Mapping[str, str] | None = None, *, environ: Mapping[str, str] 
         InvalidContext: the snapshot was made for another context.
         PlaneUnavailable: the plane is out of reach, and nothing it confirmed earlier is kept here.
         InvalidDocument: a bare environment holds text that is no value.
+        NothingPinned: nothing says the values, and there is no local database.
     """
     from setpoint.client.sources import load_hyperparams  # noqa: PLC0415 - see the module
 
@@ -102,7 +106,7 @@ def watch(
 
 def pinned() -> Hyperparams:
     """Return the values that this process is pinned to, pinning it at the first call; raises as ``pin``."""
-    return _pinned or pin()
+    return pin() if _pinned is None else _pinned
 
 
 def resolve(*address: str, fallback: Any = UNSET) -> Any:
@@ -111,9 +115,10 @@ def resolve(*address: str, fallback: Any = UNSET) -> Any:
     Raises:
         As ``pin`` and ``Hyperparams.resolve``.
     """
-    values = _pinned or pin()
-    try:
-        return values._read[address]  # noqa: SLF001 - another call would triple the time of a read
-    except KeyError:
-        pass  # see Hyperparams.resolve
+    values = pin() if _pinned is None else _pinned
+    if fallback is UNSET:
+        try:
+            return values._read[address]  # noqa: SLF001 - another call would triple the time of a read
+        except (KeyError, TypeError):
+            pass  # see Hyperparams.resolve
     return values.resolve(*address, fallback=fallback)

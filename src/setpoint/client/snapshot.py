@@ -45,6 +45,8 @@ class SnapshotLayer:
     hash: str
     author: str
     keys: Mapping[str, Scalar] = field(default_factory=dict)
+    #: When the revision was written, in UTC, ISO 8601; empty where no revision was.
+    written_at: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def layers_as_json(layers: Iterable[SnapshotLayer]) -> list[dict[str, Any]]:
             "hash": layer.hash,
             "author": layer.author,
             "keys": dict(layer.keys),
+            "written_at": layer.written_at,
         }
         for layer in layers
     ]

@@ -2,7 +2,8 @@
 
 The file that ``SETPOINT_SNAPSHOT_SET`` or ``SETPOINT_SNAPSHOT`` names (``setpoint run`` exports it), else
 the plane at ``SETPOINT_URL``,
-else the bare environment, labelled unverified. Guarantees: what is returned was checked against the
+else the bare environment, labelled unverified, else the local database, where there is one and no variable of
+the environment is a key. Guarantees: what is returned was checked against the
 catalogues, the expected hash and the context. Refuses variables that disagree with the file or the plane.
 What speaks HTTP is imported by the first pin that needs it.
 """
@@ -11,10 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.client.environment import ORIGIN, check_agreement, environment_snapshot
+from setpoint.client.environment import ORIGIN, check_agreement, environment_snapshot, strays
 from setpoint.client.fallbacks import this_program
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.missing import nothing_pinned
 from setpoint.client.snapshot import Snapshot, read_snapshot
 from setpoint.client.snapshot_set import SnapshotSet, read_snapshot_set, set_of
 from setpoint.declare.loading import load_catalogues
@@ -23,7 +25,7 @@ from setpoint.observe.events import EventLog
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from setpoint.client.plane.connection import Patience
     from setpoint.client.plane.snapshots import PlaneSource
@@ -38,7 +40,7 @@ def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> 
         source = plane_source(context, environ, settings, catalogues)
         with source.plane:
             return noted(source.pin().hyperparams, source.events, settings)
-    snapshots = _here(settings, environ, catalogues)
+    snapshots = _here(settings, environ, catalogues, [context])
     # A process that names no context takes whichever it was given; of a set, its base.
     base = dict(snapshots.base.context)
     snapshot = _member(snapshots, {**base, **context} if settings.snapshot_set else base)
@@ -81,7 +83,7 @@ def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping
             values = pin_set_from(plane, asked, catalogues, settings, environ, events=log)
         noted(values.base, log, settings)
         return values
-    snapshots = _here(settings, environ, catalogues)
+    snapshots = _here(settings, environ, catalogues, asked)
     for context in asked:
         _member(snapshots, {**snapshots.base.context, **context})
     log = program_events(settings)
@@ -90,16 +92,40 @@ def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping
     return values
 
 
-def _here(settings: Settings, environ: Mapping[str, str], catalogues: Catalogues) -> SnapshotSet:
-    """Return what was pinned before this process began: a set, or one snapshot as a set of one."""
+def _here(
+    settings: Settings,
+    environ: Mapping[str, str],
+    catalogues: Catalogues,
+    contexts: Sequence[Mapping[str, str]],
+) -> SnapshotSet:
+    """Return what is known without a plane: a set, or one snapshot as a set of one."""
     if settings.snapshot_set:
         found = read_snapshot_set(settings.snapshot_set, settings.snapshot_set_hash)
     elif settings.snapshot:
         found = set_of([read_snapshot(settings.snapshot, settings.snapshot_hash)], settings.snapshot)
     else:
-        return set_of([environment_snapshot(environ, catalogues)], ORIGIN)
+        said = environment_snapshot(environ, catalogues)
+        return set_of([said], ORIGIN) if said.document else _local(settings, environ, catalogues, contexts)
     check_agreement(environ, found.base, catalogues)
     return found
+
+
+def _local(
+    settings: Settings,
+    environ: Mapping[str, str],
+    catalogues: Catalogues,
+    contexts: Sequence[Mapping[str, str]],
+) -> SnapshotSet:
+    """Return what the database of this machine says, to a process that was told nothing else."""
+    lookalikes = strays(environ, catalogues)
+    if lookalikes or not settings.has_database:
+        raise nothing_pinned(settings, lookalikes)
+    from setpoint.client import local_database  # noqa: PLC0415 - see the module
+
+    if any(contexts[1:]):
+        return local_database.local_snapshot_set(contexts, environ, settings)
+    found = local_database.local_snapshot(contexts[0], environ, settings)
+    return set_of([found], found.origin)
 
 
 def _member(snapshots: SnapshotSet, context: Mapping[str, str]) -> Snapshot:

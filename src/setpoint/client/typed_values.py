@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from setpoint.client.ranges import Layer
 from setpoint.errors import CatalogueMismatch, InvalidDocument, InvalidValue
 
 if TYPE_CHECKING:
     from setpoint.client.snapshot import Snapshot
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.keys import Declared
 
 
 def check_catalogues(snapshot: Snapshot, catalogues: Catalogues) -> None:
@@ -56,3 +58,23 @@ def typed_values(snapshot: Snapshot, catalogues: Catalogues) -> tuple[dict[str, 
             hint="correct them in the control plane, then pin again",
         )
     return values, tuple(sorted(snapshot.document.keys() - values.keys()))
+
+
+def layers_of_key(snapshot: Snapshot, resolved: object, declared: Declared) -> tuple[Layer, ...]:
+    """Return what every layer of a snapshot says of a key, base first; the last one that sets it wins.
+
+    Args:
+        snapshot: its first layer lists only what a later one overrides.
+        resolved: the key's value in it; None where it has none.
+        declared: the key.
+    """
+    overridden = any(declared.name in later.keys for later in snapshot.layers[1:])
+    said: list[Any] = [layer.keys.get(declared.name) for layer in snapshot.layers]
+    if not overridden:
+        said[0] = resolved
+    said = [declared.parameter.coerce(value) for value in said]
+    winner = max((place for place, value in enumerate(said) if value is not None), default=-1)
+    return tuple(
+        Layer(layer.scope, layer.revision, layer.author, value, place == winner)
+        for place, (layer, value) in enumerate(zip(snapshot.layers, said, strict=True))
+    )

@@ -131,10 +131,11 @@ def declared_like(catalogues: Catalogues, text: str) -> list[Declared]:
 
 def find_key(catalogues: Catalogues, address: tuple[str, ...]) -> str | None:
     """Return the key at an address, in words or in one text, or by its name; None when there is none."""
-    found = catalogues.addresses.get(address)
-    if found is None and len(address) == 1:
-        (text,) = address
-        found = catalogues.addresses.get(tuple(str(text).split(SEPARATOR)))
+    words = tuple(map(str, address))
+    found = catalogues.addresses.get(words)
+    if found is None and len(words) == 1:
+        (text,) = words
+        found = catalogues.addresses.get(tuple(text.split(SEPARATOR)))
         if found is None and text in catalogues.keys:
             found = text
     return found

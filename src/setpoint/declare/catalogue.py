@@ -10,7 +10,7 @@ Standard library only: training processes read it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
@@ -57,6 +57,10 @@ class Catalogue:
     invariants: tuple[Invariant, ...] = ()
     #: Declared lists that values name, such as the symbols of a universe.
     universes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, object]:
+        # What is worked out of the declaration is worked out again where a pickle arrives.
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
     def keys(self) -> Mapping[str, Declared]:
@@ -131,6 +135,9 @@ class Catalogues:
     """All catalogues of one system: what its documents may hold."""
 
     members: tuple[Catalogue, ...]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Catalogues, (self.members,))
 
     @cached_property
     def keys(self) -> Mapping[str, Declared]:

@@ -24,12 +24,12 @@ from setpoint.client.fallbacks import this_program
 from setpoint.client.plane.connection import Patience, Plane
 from setpoint.client.spool import EVENTS_FILE, deliver_spool, is_delivered
 from setpoint.observe.events import EventLog, ProcessPinned
+from setpoint.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.observe.events import Event
-    from setpoint.settings import Settings
 
 #: How long the end of a program may wait, in seconds, for each of the lock, its own spool and others'.
 PARTING_S = 2.0
@@ -47,6 +47,10 @@ class ProgramLog(EventLog):
     def __init__(self, settings: Settings, courier: Courier) -> None:
         super().__init__(settings.events)
         self._courier = courier
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The settings hold a secret: another process makes its log of its own.
+        return (_log_there, ())
 
     def emit(self, event: Event) -> None:
         """Write one line, twice; a failure to write is said once and never raised."""
@@ -156,6 +160,11 @@ def program_log(settings: Settings) -> EventLog:
     with suppress(OSError):
         return ProgramLog(settings, _courier(settings, os.getpid()))
     return EventLog(settings.events)
+
+
+def _log_there() -> EventLog:
+    settings = Settings.from_environ()
+    return program_log(settings) if settings.url else EventLog(settings.events)
 
 
 def note_pinned(log: EventLog, settings: Settings, snapshot: str) -> None:

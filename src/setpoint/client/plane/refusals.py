@@ -108,8 +108,13 @@ def _problem(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     return problem if isinstance(problem, dict) else {}
 
 
+def kind_of(code: str) -> type[SetpointError] | None:
+    """Return the error of a code, which some other process told us; None when there is none."""
+    return next((found for found in _tree(SetpointError) if found.code == code), None)
+
+
 def _kind(code: str, status: int) -> type[SetpointError]:
-    kind = next((found for found in _tree(SetpointError) if found.code == code), None)
+    kind = kind_of(code)
     if status >= 500:
         return kind if kind and issubclass(kind, UnavailableError) else PlaneUnavailable
     return kind or _BY_STATUS.get(status, UsageError)

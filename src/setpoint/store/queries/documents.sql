@@ -26,7 +26,7 @@ WITH wanted AS (
     ) AS found
     GROUP BY ids
 ), layer AS MATERIALIZED (
-    SELECT ids, numbers, position, f.scope, f.base_env, f.hash, f.revision, f.updated_by
+    SELECT ids, numbers, position, f.scope, f.base_env, f.hash, f.revision, f.updated_by, f.updated_at
     FROM wanted
     CROSS JOIN unnest(ids) WITH ORDINALITY AS of_list (id, position)
     JOIN ftf_config AS f USING (id)
@@ -41,6 +41,7 @@ WITH wanted AS (
         document_merge(base_env ORDER BY position)::text AS text,
         jsonb_agg(jsonb_build_object(
             'scope', scope, 'revision', revision, 'hash', hash, 'author', updated_by,
+            'written_at', to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
             -- Of the first layer only what a later one overrides: the rest of it is the merged text.
             'keys', CASE WHEN position > 1 THEN base_env ELSE (
                 SELECT coalesce(jsonb_object_agg(key, base_env -> key), '{}') FROM unnest(keys) AS key WHERE base_env ? key) END

@@ -33,7 +33,7 @@ STOP_TIMEOUT_S = 90.0
 
 def layout_of(settings: Settings) -> Layout:
     """Return the paths of this home's server, without creating anything."""
-    return Layout(settings.home / "postgres")
+    return Layout(settings.postgres_folder)
 
 
 class Attachment:
