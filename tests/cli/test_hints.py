@@ -93,7 +93,7 @@ PARSED = {
     "setpoint seed --apply",
     'setpoint set ... --reason "{emergency.reason}"',
     "setpoint set KEY=VALUE --scope {scope} --reason WHY",
-    "setpoint set {'/'.join(address)}_range=MIN..MAX --reason WHY",
+    "setpoint set {declared.address}_range=MIN..MAX --reason WHY",
     "setpoint set {key}=... --reason WHY",
     "setpoint set {name}=... --reason WHY",
     "setpoint show latest",
