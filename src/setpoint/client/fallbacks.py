@@ -85,7 +85,7 @@ class Fallbacks:
         )
 
     @property
-    def told_to(self) -> tuple[EventLog, Reader]:
+    def destination(self) -> tuple[EventLog, Reader]:
         """Where fallbacks are said, and of whom."""
         return self._events, self._reader
 

@@ -278,7 +278,7 @@ class Hyperparams:
 
     def __reduce__(self) -> tuple[object, ...]:
         # For pools: the same snapshot, read for the same program or unit.
-        return (Hyperparams, (self.snapshot, self.catalogues, *self._fallbacks.told_to), self._exercised)
+        return (Hyperparams, (self.snapshot, self.catalogues, *self._fallbacks.destination), self._exercised)
 
     def __setstate__(self, exercised: dict[str, Any]) -> None:
         for key in exercised:

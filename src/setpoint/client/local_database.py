@@ -75,11 +75,11 @@ def _pin(file: Path, environ: Mapping[str, str], arguments: Sequence[str]) -> No
     sys.stderr.write(done.stderr)  # its notes are for whoever reads this process's
 
 
-def _refuse(told: str) -> None:
+def _refuse(complaint: str) -> None:
     """Raise what `setpoint pin --json` told on stderr, as the error that it was."""
     try:
-        error = read_json(told.strip().splitlines()[-1])["error"]
+        error = read_json(complaint.strip().splitlines()[-1])["error"]
         kind, message, hint = kind_of(error["code"]), str(error["message"]), str(error["hint"])
     except (ValueError, KeyError, IndexError, TypeError):
-        kind, message, hint = None, f"the local database was not read: {told.strip()}", _LOOK
+        kind, message, hint = None, f"the local database was not read: {complaint.strip()}", _LOOK
     raise (kind or UnavailableError)(message, hint=hint)

@@ -69,12 +69,12 @@ def layers_of_key(snapshot: Snapshot, resolved: object, declared: Declared) -> t
         declared: the key.
     """
     overridden = any(declared.name in later.keys for later in snapshot.layers[1:])
-    said: list[Any] = [layer.keys.get(declared.name) for layer in snapshot.layers]
+    by_layer: list[Any] = [layer.keys.get(declared.name) for layer in snapshot.layers]
     if not overridden:
-        said[0] = resolved
-    said = [declared.parameter.coerce(value) for value in said]
-    winner = max((place for place, value in enumerate(said) if value is not None), default=-1)
+        by_layer[0] = resolved
+    by_layer = [declared.parameter.coerce(value) for value in by_layer]
+    winner = max((place for place, value in enumerate(by_layer) if value is not None), default=-1)
     return tuple(
         Layer(layer.scope, layer.revision, layer.author, value, place == winner)
-        for place, (layer, value) in enumerate(zip(snapshot.layers, said, strict=True))
+        for place, (layer, value) in enumerate(zip(snapshot.layers, by_layer, strict=True))
     )

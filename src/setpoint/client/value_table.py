@@ -40,7 +40,7 @@ def rows_of(snapshot: Snapshot, values: Mapping[str, object], catalogues: Catalo
         if key not in values:
             yield Row(declared.address, "not set", "", "", "")
             continue
-        layer = _said_by(snapshot, key)
+        layer = _layer_of(snapshot, key)
         revision = "" if layer.revision is None else f" revision {layer.revision}"
         yield Row(
             declared.address, repr(values[key]), f"{layer.scope}{revision}", layer.author, layer.written_at
@@ -83,7 +83,7 @@ def _text(said: str) -> str:
     return escape(printable(said))
 
 
-def _said_by(snapshot: Snapshot, key: str) -> SnapshotLayer:
+def _layer_of(snapshot: Snapshot, key: str) -> SnapshotLayer:
     """Return the layer whose value is the resolved one."""
     overlays = [layer for layer in snapshot.layers[1:] if key in layer.keys]
     return overlays[-1] if overlays else snapshot.layers[0]
