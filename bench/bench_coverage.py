@@ -20,7 +20,7 @@ from setpoint.change.identity import author_of
 from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.declare.loading import load_catalogues
 from setpoint.record.coverage import audit_console_coverage
-from setpoint.record.runs import DatabaseRecorder
+from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.store.database import Database
 from setpoint.train.plan import make_plan
 from setpoint.train.unit_values import pin_units

@@ -14,7 +14,7 @@ import pytest
 from setpoint.change.identity import Author
 from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.declare.loading import load_catalogues
-from setpoint.record.runs import DatabaseRecorder
+from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.train.plan import make_plan
 from support.sweep_home import pinned_units
 

@@ -16,7 +16,7 @@ from setpoint.cli.reach import COMMANDS
 from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.results import UnitEntry, UnitFailure
 from setpoint.observe.printable import printable
-from setpoint.record.runs import DatabaseRecorder
+from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.train.plan import make_plan
 from support.sweep_home import ADA, pinned_units, seed_tiny
 

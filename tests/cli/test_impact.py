@@ -7,8 +7,8 @@ import pytest
 from setpoint.change.impact import Bounds, lost_share
 from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.errors import EXIT_WAITS
+from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.record.run_rows import read_units
-from setpoint.record.runs import DatabaseRecorder
 from setpoint.train.plan import make_plan
 from support.sweep_home import ADA, pinned_units, seed_tiny
 

@@ -12,8 +12,8 @@ from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import MissingError, UnknownRun
 from setpoint.govern.comparison import compare_runs, view_run
 from setpoint.observe.events import EventLog
+from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.record.run_rows import list_runs, read_run, read_units
-from setpoint.record.runs import DatabaseRecorder
 from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.recipe import Recipe

@@ -13,7 +13,7 @@ from setpoint.change.documents import pin_snapshot, pin_snapshot_set
 from setpoint.change.identity import author_of
 from setpoint.client.doors import Door
 from setpoint.client.run_folder import run_folder
-from setpoint.record.runs import DatabaseRecorder
+from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.store.database import Database
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 Guarantees: every call may be repeated; a unit delivered twice is one row. Each result joins its unit, the
 unit its run, and both their snapshots, by foreign keys that cannot be empty. Both doors record through the
-same three functions: ``DatabaseRecorder``, a ``client.doors.Recorder``,
-and the plane's. Refuses a unit that its run does not declare, and a result made with another snapshot.
+same three functions: ``DatabaseRecorder`` and the plane's routes. Refuses a unit that its run does not
+declare, and a result made with another snapshot.
 """
 
 from __future__ import annotations
@@ -17,68 +17,21 @@ from typing import TYPE_CHECKING, Any
 from setpoint.change.invariants import violations
 from setpoint.client.results import BREAKS_INVARIANT, ParamFinding, Unit
 from setpoint.client.run_plan import WEAKEST_FIRST
-from setpoint.client.spool import deliver_spool
 from setpoint.declare.document import parse_text
 from setpoint.errors import ConflictError, HashMismatch, InvalidValue
-from setpoint.record.events import Line, record_events
 from setpoint.record.run_rows import read_run, read_units, unknown_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
-    from setpoint.change.identity import Author
     from setpoint.client.results import RunOutcome, TrialResult, UnitEntry, UnitResult
-    from setpoint.client.run_plan import RunPlan
     from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.store.database import Database, Transaction
+    from setpoint.store.database import Transaction
 
 #: Columns of a run that are fields of its plan.
-_TOLD = ("versions", "git_commit", "seed", "processes", "threads", "universe", "host")
-
-
-class DatabaseRecorder:
-    """Records a sweep straight into PostgreSQL.
-
-    ``plan`` is a ``setpoint.client.run_plan.RunPlan``.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        catalogues: Catalogues,
-        author: Author,
-        spool_of: Callable[[str], Path] | None = None,
-    ) -> None:
-        self._database = database
-        self._catalogues = catalogues
-        self._author = author
-        #: The folder of a run's event spool; None when its events go elsewhere.
-        self._spool_of = spool_of
-
-    def start(self, plan: RunPlan, snapshots: SnapshotSet) -> None:
-        """Record the run and the snapshots it pins; a resumed run is running again."""
-        with self._database.transaction(author=self._author.name) as transaction:
-            record_start(transaction, asdict(plan), snapshots, self._author.name)
-
-    def deliver(self, plan: RunPlan, entry: UnitEntry) -> None:
-        """Record one unit: its result with its trials, or its failure, in one transaction."""
-        with self._database.transaction(author=self._author.name) as transaction:
-            record_unit(transaction, self._catalogues, plan.run, entry)
-
-    def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
-        """Record the run's events, how it ended, which keys it read and which fallbacks it used."""
-        if self._spool_of:
-            deliver_spool(self._record_events, self._spool_of(plan.run))
-        with self._database.transaction(author=self._author.name) as transaction:
-            record_outcome(transaction, plan.run, outcome)
-
-    def _record_events(self, source: str, events: list[dict[str, Any]]) -> dict[str, Any]:
-        lines = [Line(event["sequence"], event["line"]) for event in events]
-        with self._database.transaction(author=self._author.name) as transaction:
-            return asdict(record_events(transaction, source, lines))
+_PLAN_COLUMNS = ("versions", "git_commit", "seed", "processes", "threads", "universe", "host")
 
 
 def record_start(
@@ -251,7 +204,7 @@ def _as_findings(broken: list[dict[str, Any]]) -> list[ParamFinding]:
 def _run_row(plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str) -> dict[str, Any]:
     hashes = "".join(f"{symbol} {entry['hash']}\n" for symbol, entry in sorted(plan["data"].items()))
     base = snapshots.base
-    return {name: plan[name] for name in _TOLD} | {
+    return {name: plan[name] for name in _PLAN_COLUMNS} | {
         "id": plan["run"],
         "snapshot_hash": base.hash,
         "set_hash": snapshots.hash,

@@ -160,6 +160,19 @@ class WriteKey:
 Once = Annotated[WriteKey, Depends(_write_key)]
 
 
+# Asynchronous: FastAPI sends every other dependency through one of the few threads.
+async def _refuse_key(idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None) -> None:
+    if idempotency_key is not None:
+        raise InvalidError(
+            "an answer that holds a secret is not kept, so it cannot be given again.",
+            hint="leave out Idempotency-Key; revoke what was made twice",
+        )
+
+
+#: Of a write whose answer holds a secret: it takes no `Idempotency-Key`.
+NO_KEY = Depends(_refuse_key)
+
+
 def write(plane: Plane, caller: Principal, once: WriteKey, work: Callable[[Transaction], Answer]) -> Response:
     """Run a write as the caller, in one transaction with the memory of its answer.
 

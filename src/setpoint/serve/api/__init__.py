@@ -12,6 +12,7 @@ from setpoint.serve.api import (
     policies,
     restore,
     runs,
+    sessions,
 )
 
 ROUTERS = (
@@ -25,5 +26,6 @@ ROUTERS = (
     catalogue.router,
     runs.router,
     events.router,
+    sessions.router,
     accounts.router,
 )

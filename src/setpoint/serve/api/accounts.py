@@ -1,4 +1,4 @@
-"""SERVE: sessions, accounts, tokens, and the log of who came in.
+"""SERVE: accounts, tokens, and the log of who came in.
 
 Guarantees: a secret is told once, in the answer that makes it, and is never stored or remembered under an
 idempotency key. Who may do what is judged again in the database, by the caller's own secret.
@@ -9,109 +9,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path, Query, Request
+from fastapi import Path, Query
 from starlette.responses import Response
 
-from setpoint.errors import InvalidError
-from setpoint.serve.access import accounts, sessions
+from setpoint.serve.access import accounts
 from setpoint.serve.access.accounts import AccessNote, Account, Token
-from setpoint.serve.access.rules import ACCOUNT, Caller, Remote, access, csrf_token, public
+from setpoint.serve.access.rules import ACCOUNT, Caller, Remote, access
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.serve.api.access_shapes import (
     AccountChange,
     CreatedShape,
     Identity,
     IssuedShape,
-    Login,
-    MeShape,
     NewAccount,
-    NewPassword,
     NewToken,
     OnceShape,
-    SessionShape,
 )
 from setpoint.serve.models import page_shape, shape_of
-from setpoint.serve.responses import Answer, Once, write
+from setpoint.serve.responses import NO_KEY, Answer, Once, write
 from setpoint.serve.routes import Limit, PlaneOf, answers, created, refusals, router_of
 
 router = router_of("access")
 AccountName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$")]
 After = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")]
 Number = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
-
-
-# Asynchronous: FastAPI sends every other dependency through one of the few threads.
-async def _refuse_key(idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None) -> None:
-    if idempotency_key is not None:
-        raise InvalidError(
-            "an answer that holds a secret is not kept, so it cannot be given again.",
-            hint="leave out Idempotency-Key; revoke what was made twice",
-        )
-
-
-async def _from_own_page(request: Request) -> None:
-    sessions.require_own_page(request)
-
-
-NO_KEY = Depends(_refuse_key)
-
-
-def who(account: str, roles: Any, secret: str, expires_at: Any) -> dict[str, Any]:
-    """Return what a session says of itself."""
-    token = csrf_token(secret)
-    return {"account": account, "roles": sorted(roles), "csrf_token": token, "expires_at": expires_at}
-
-
-@router.post(
-    "/sessions",
-    summary="Log in",
-    **created(SessionShape),
-    **public(also=[Depends(_from_own_page), NO_KEY]),
-)
-async def log_in(plane: PlaneOf, request: Request, remote: Remote, login: Login) -> Response:
-    """Open a session of at most 12 hours; its secret is the cookie."""
-    if login.once is not None:
-        opened = await plane.logins.once(login.once, remote)
-    else:
-        opened = await plane.logins.by_password(login.account or "", login.password or "", remote)
-    body = who(opened.account, opened.roles, opened.secret, opened.expires_at)
-    response = Answer(body, 201).response()
-    sessions.keep(request, response, opened)
-    return response
-
-
-@router.delete(
-    "/sessions/current", status_code=204, summary="Log out", responses=refusals(), **access(*ACCOUNT)
-)
-def log_out(plane: PlaneOf, caller: Caller, request: Request, remote: Remote) -> Response:
-    """End the session that this request carries."""
-    sessions.end(plane, caller, remote)
-    response = Answer(None, 204).response()
-    sessions.drop(request, response)
-    return response
-
-
-@router.get("/me", summary="Who this is", responses=answers(MeShape), **access(*ACCOUNT))
-async def me(caller: Caller) -> Response:
-    """Return the caller's account and roles, and the token that writes with a cookie carry."""
-    body = who(caller.account, caller.roles, caller.secret, caller.expires_at) | {"kind": caller.kind}
-    if caller.kind != "session":
-        del body["csrf_token"]
-    return Answer(body).response()
-
-
-@router.put(
-    "/me/password",
-    status_code=204,
-    summary="Set one's own password",
-    responses=refusals(),
-    **access(*ACCOUNT, also=[NO_KEY]),
-)
-async def set_password(plane: PlaneOf, caller: Caller, remote: Remote, password: NewPassword) -> Response:
-    """Set it; the account's other sessions end."""
-    await plane.logins.set_password(caller, password.current, password.new, remote)
-    plane.credentials.forget()
-    return Answer(None, 204).response()
 
 
 @router.get("/accounts", summary="Every account", responses=answers(page_shape(Account)), **access("admin"))

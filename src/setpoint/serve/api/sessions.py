@@ -1,0 +1,87 @@
+"""SERVE: logging in and out, and who one is.
+
+Guarantees: a session's secret is its cookie and is never told. A password that is set ends the account's
+other sessions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from setpoint.serve.access import sessions
+from setpoint.serve.access.rules import ACCOUNT, Caller, Remote, access, csrf_token, public
+from setpoint.serve.api.access_shapes import (
+    Login,
+    MeShape,
+    NewPassword,
+    SessionShape,
+)
+from setpoint.serve.responses import NO_KEY, Answer
+from setpoint.serve.routes import PlaneOf, answers, created, refusals, router_of
+
+router = router_of("access")
+
+
+async def _from_own_page(request: Request) -> None:
+    sessions.require_own_page(request)
+
+
+def _session_of(account: str, roles: Any, secret: str, expires_at: Any) -> dict[str, Any]:
+    """Return what a session says of itself."""
+    token = csrf_token(secret)
+    return {"account": account, "roles": sorted(roles), "csrf_token": token, "expires_at": expires_at}
+
+
+@router.post(
+    "/sessions",
+    summary="Log in",
+    **created(SessionShape),
+    **public(also=[Depends(_from_own_page), NO_KEY]),
+)
+async def log_in(plane: PlaneOf, request: Request, remote: Remote, login: Login) -> Response:
+    """Open a session of at most 12 hours; its secret is the cookie."""
+    if login.once is not None:
+        opened = await plane.logins.once(login.once, remote)
+    else:
+        opened = await plane.logins.by_password(login.account or "", login.password or "", remote)
+    body = _session_of(opened.account, opened.roles, opened.secret, opened.expires_at)
+    response = Answer(body, 201).response()
+    sessions.keep(request, response, opened)
+    return response
+
+
+@router.delete(
+    "/sessions/current", status_code=204, summary="Log out", responses=refusals(), **access(*ACCOUNT)
+)
+def log_out(plane: PlaneOf, caller: Caller, request: Request, remote: Remote) -> Response:
+    """End the session that this request carries."""
+    sessions.end(plane, caller, remote)
+    response = Answer(None, 204).response()
+    sessions.drop(request, response)
+    return response
+
+
+@router.get("/me", summary="Who this is", responses=answers(MeShape), **access(*ACCOUNT))
+async def me(caller: Caller) -> Response:
+    """Return the caller's account and roles, and the token that writes with a cookie carry."""
+    body = _session_of(caller.account, caller.roles, caller.secret, caller.expires_at) | {"kind": caller.kind}
+    if caller.kind != "session":
+        del body["csrf_token"]
+    return Answer(body).response()
+
+
+@router.put(
+    "/me/password",
+    status_code=204,
+    summary="Set one's own password",
+    responses=refusals(),
+    **access(*ACCOUNT, also=[NO_KEY]),
+)
+async def set_password(plane: PlaneOf, caller: Caller, remote: Remote, password: NewPassword) -> Response:
+    """Set it; the account's other sessions end."""
+    await plane.logins.set_password(caller, password.current, password.new, remote)
+    plane.credentials.forget()
+    return Answer(None, 204).response()
