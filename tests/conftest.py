@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import hypothesis
 import psycopg
 import pytest
@@ -103,6 +104,9 @@ class TestServer:
         self._owner.close()
 
 
+_numbers = count(1)
+
+
 def pytest_configure() -> None:
     """Make tables 300 columns wide, for every worker and in every order of tests.
 
@@ -118,13 +122,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail("it keeps two cores busy by itself: run it with -m whole_machine and without -n")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever speaks HTTP trusts one authority: reading all of them takes each client 30 ms of a core."""
+    first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
+    file = tmp_path_factory.mktemp("authority") / "first.pem"
+    file.write_text(first + end, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SSL_CERT_FILE", str(file))
+        yield
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """No test sees the user's settings or hyperparameters, and none writes to the user's home."""
     for name in list(os.environ):
         if name.startswith(("SETPOINT_", "CVN_")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("SETPOINT_HOME", str(tmp_path / "home"))
+    if "tmp_path" in request.fixturenames:
+        home = request.getfixturevalue("tmp_path") / "home"
+    else:  # most tests ask for no folder: none is made for them
+        home = tmp_path_factory.getbasetemp() / f"unused-home{next(_numbers)}"
+    monkeypatch.setenv("SETPOINT_HOME", str(home))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -153,9 +174,6 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             yield running
             running.close()
         embedded.stop(settings, force=True)
-
-
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
