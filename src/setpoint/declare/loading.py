@@ -8,6 +8,7 @@ their parameter, references to undeclared parts, and repeated names. One error n
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,12 @@ def load_catalogues(names: str) -> Catalogues:
 
 
 def load_catalogue(name: str) -> Catalogue:
-    """Load one catalogue by its bundled name or the path of a TOML file."""
-    content = _read(name)
+    """Load one catalogue by its bundled name or the path of a TOML file; the same bytes are parsed once."""
+    return _parsed(name, _read(name))
+
+
+@lru_cache(maxsize=16)
+def _parsed(name: str, content: bytes) -> Catalogue:
     try:
         data = read_toml(content.decode())
     except ValueError as problem:

@@ -6,13 +6,15 @@ Guarantees: each character is tested once, whatever the number of names; ``_`` s
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
-def pattern_of(words: Collection[str]) -> re.Pattern[bytes]:
+@lru_cache(maxsize=8)
+def pattern_of(words: frozenset[str]) -> re.Pattern[bytes]:
     """Return a pattern of names; what stands before one may be the end of an escape such as a line's."""
     return re.compile(_trie(words).encode() + rb"(?![a-z0-9])")
 

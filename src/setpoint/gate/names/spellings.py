@@ -223,13 +223,13 @@ class Names:
         return pattern_of(self._training_words - DISTINCTIVE_WORDS)
 
     @cached_property
-    def _training_words(self) -> set[str]:
+    def _training_words(self) -> frozenset[str]:
         words = {*self._distinctive, *MODULES, *(prefix.lower().rstrip("_") for prefix in self.prefixes)}
         words |= {name for name in CONVENTIONAL if len(name) > 2}  # `cb` is everybody's callback
         words |= {name.lower() for name in self.libraries.classes if WRAPPER_STEP.fullmatch(name.lower())}
         words |= {"suggest_float", "suggest_int", "suggest_categorical", "suggest_uniform"}
         words |= {"suggest_loguniform", "suggest_discrete_uniform"}
-        return words - COMMON
+        return frozenset(words - COMMON)
 
     @cached_property
     def _distinctive(self) -> frozenset[str]:
