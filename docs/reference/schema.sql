@@ -1,8 +1,20 @@
 -- Written by docs/generate_schema.py from a migrated database. Do not edit it here.
 
+CREATE FUNCTION public.are_limits(given jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Not of an admin, who could lift them.
+    SELECT jsonb_typeof(given) = 'object' AND NOT EXISTS (
+        SELECT FROM jsonb_each(given) AS role, jsonb_each(CASE jsonb_typeof(role.value) WHEN 'object' THEN role.value ELSE '{"": ""}' END) AS part
+        WHERE role.key NOT IN ('config_write', 'approver') OR part.key NOT IN ('scopes', 'keys')
+           OR jsonb_typeof(part.value) <> 'array' OR part.value = '[]')
+$$;
+
 CREATE TABLE public.accounts (
     name text NOT NULL,
     roles text[] NOT NULL,
+    limits jsonb DEFAULT '{}'::jsonb NOT NULL,
     password_parameters text,
     password_verifier bytea,
     issuer text,
@@ -14,11 +26,14 @@ CREATE TABLE public.accounts (
     CONSTRAINT accounts_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._@-]{0,63}$'::text)),
     CONSTRAINT accounts_password_verifier_check CHECK ((length(password_verifier) = 32)),
     CONSTRAINT accounts_roles_check CHECK ((roles <@ ARRAY['viewer'::text, 'config_write'::text, 'approver'::text, 'admin'::text, 'robot'::text])),
+    CONSTRAINT limits_name_scopes_or_keys CHECK (public.are_limits(limits)),
     CONSTRAINT robots_do_not_approve CHECK ((NOT (roles @> ARRAY['robot'::text, 'approver'::text]))),
     CONSTRAINT robots_have_no_password CHECK (((password_verifier IS NULL) OR (NOT ('robot'::text = ANY (roles)))))
 );
 
 COMMENT ON TABLE public.accounts IS 'People and robots of the plane; one with the name of a database login is the same person.';
+
+COMMENT ON COLUMN public.accounts.limits IS 'How far roles reach: by role, patterns of scopes and of keys; a role without an entry reaches everything.';
 
 COMMENT ON COLUMN public.accounts.password_parameters IS 'Argon2id: version, cost and salt in its text form; what it makes of the password is not kept.';
 
@@ -40,7 +55,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.accounts_seen() RETURNS TABLE(name text, roles text[], has_password boolean, issuer text, subject text, created_at timestamp with time zone, created_by text, disabled_at timestamp with time zone, last_login_at timestamp with time zone, unconfirmed text[])
+CREATE FUNCTION public.accounts_seen() RETURNS TABLE(name text, roles text[], has_password boolean, issuer text, subject text, created_at timestamp with time zone, created_by text, disabled_at timestamp with time zone, last_login_at timestamp with time zone, unconfirmed text[], limits jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -55,7 +70,8 @@ BEGIN
                a.disabled_at,
                (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok'),
                ARRAY(SELECT DISTINCT p.hand FROM public.appointments AS p
-                     WHERE p.account = a.name AND p.confirmed_by IS NULL ORDER BY 1)
+                     WHERE p.account = a.name AND p.confirmed_by IS NULL ORDER BY 1),
+               a.limits
         FROM public.accounts AS a ORDER BY a.name;
 END
 $$;
@@ -409,7 +425,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) RETURNS void
+CREATE FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -420,6 +436,8 @@ DECLARE
 BEGIN
     UPDATE public.accounts
     SET roles = CASE WHEN p_roles IS NULL THEN roles ELSE ARRAY(SELECT DISTINCT unnest(p_roles) ORDER BY 1) END,
+        -- A role that is given as null reaches everything again.
+        limits = jsonb_strip_nulls(limits || coalesce(p_limits, '{}')),
         disabled_at = CASE WHEN p_disabled IS NULL THEN disabled_at
                            WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END
     WHERE name = p_name RETURNING * INTO new;
@@ -436,7 +454,7 @@ BEGIN
             HINT = 'appoint another first';
     END IF;
     PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor, jsonb_build_object(
-        'roles', new.roles, 'before', old.roles, 'disabled', new.disabled_at IS NOT NULL));
+        'roles', new.roles, 'before', old.roles, 'disabled', new.disabled_at IS NOT NULL, 'limits', new.limits));
 END
 $$;
 
@@ -693,6 +711,7 @@ BEGIN
                 MESSAGE = format('%s may not approve: no approver who logged in, or a robot', writer.person),
                 HINT = public.how_to_approve(change);
         END IF;
+        PERFORM public.require_reach(change.scope, public.keys_of(change), 'approver');
         IF p_decision = 'approve' AND NOT public.counts_for(writer.person, change.author) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
                 MESSAGE = format('what %s approves does not count on a change of %s, who appointed them or let them in', writer.person, change.author),
@@ -970,6 +989,16 @@ CREATE FUNCTION public.is_long_over(held public.credentials) RETURNS boolean
          < clock_timestamp() - CASE held.kind WHEN 'token' THEN interval '30 days' ELSE interval '1 day' END
 $$;
 
+CREATE FUNCTION public.is_named(name text, patterns jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- A pattern is a whole name, or what names begin with and a star. None at all names everything.
+    SELECT patterns IS NULL OR EXISTS (
+        SELECT FROM jsonb_array_elements_text(patterns) AS p
+        WHERE name = p OR (right(p, 1) = '*' AND starts_with(name, left(p, -1))))
+$$;
+
 CREATE FUNCTION public.is_plane() RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1144,6 +1173,14 @@ $$;
 
 COMMENT ON FUNCTION public.keep_snapshot(p_frame json) IS 'Keeps what was handed out, and returns its hash: made of revisions here, whatever the frame tells.';
 
+CREATE FUNCTION public.keys_of(change public.changes) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN 'policy' = ANY (change.kinds) THEN NULL
+                ELSE ARRAY(SELECT e ->> 'key' FROM jsonb_array_elements(change.edits) AS e) END
+$$;
+
 CREATE FUNCTION public.kinds_of(old jsonb, edits jsonb, restores bigint, is_policy boolean) RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1297,6 +1334,8 @@ CREATE FUNCTION public.may_approve(change public.changes) RETURNS TABLE(person t
                           THEN 'plane' ELSE 'database' END
     FROM public.approvers() AS a (person)
     WHERE public.counts_for(a.person, change.author)
+      AND (a.person IN (SELECT public.approving_logins()) OR EXISTS (SELECT FROM public.accounts AS c
+           WHERE c.name = a.person AND public.reaches(c.limits, 'approver', change.scope, public.keys_of(change))))
 $$;
 
 CREATE FUNCTION public.moved_heads(change public.changes) RETURNS text
@@ -1663,18 +1702,22 @@ CREATE FUNCTION public.permit_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
+DECLARE
+    keys text[] := public.keys_of(NEW);
 BEGIN
     -- Rejecting is judged where it is decided; suspending anybody may whose change is due.
     IF 'policy' = ANY (NEW.kinds) AND NEW.state NOT IN ('rejected', 'applied') THEN
         PERFORM public.require_role('admin');
+    ELSIF NEW.state = 'withdrawn' THEN
+        PERFORM public.require_role('config_write', 'admin');
     ELSIF NEW.state = 'applied' THEN
         -- What was scheduled by its author, and approved where policy asks for it, is carried out by a plane's
         -- clock, which speaks for nobody; apply_change has judged that its time has come.
         IF NEW.apply_at IS NULL OR coalesce(current_setting('setpoint.credential', true), '') <> '' THEN
-            PERFORM public.require_role('config_write', 'admin', 'approver');
+            PERFORM public.require_reach(NEW.scope, keys, 'config_write', 'admin', 'approver');
         END IF;
     ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
-        PERFORM public.require_role('config_write', 'admin');
+        PERFORM public.require_reach(NEW.scope, keys, 'config_write', 'admin');
     END IF;
     RETURN NEW;
 END
@@ -1823,6 +1866,18 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE FUNCTION public.reaches(limits jsonb, role text, p_scope text, p_keys text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Null keys are all keys: a policy is about every one of its scope.
+    SELECT public.is_named(p_scope, limits -> role -> 'scopes')
+       AND (limits -> role -> 'keys' IS NULL
+            OR (p_keys IS NOT NULL AND (SELECT coalesce(bool_and(public.is_named(k, limits -> role -> 'keys')), true) FROM unnest(p_keys) AS k)))
+$$;
+
+COMMENT ON FUNCTION public.reaches(limits jsonb, role text, p_scope text, p_keys text[]) IS 'Whether a role that is limited so covers a change of these keys in this scope.';
 
 CREATE FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1989,6 +2044,28 @@ BEGIN
     RETURN s.account;
 END
 $$;
+
+CREATE FUNCTION public.require_reach(p_scope text, p_keys text[], VARIADIC wanted text[]) RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record;
+    limits jsonb;
+BEGIN
+    PERFORM public.require_role(VARIADIC wanted);
+    SELECT * INTO s FROM public.speaker();
+    SELECT a.limits INTO limits FROM public.accounts AS a WHERE a.name = s.account;
+    IF s.account IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(s.roles) AS role
+            WHERE role = ANY (wanted) AND public.reaches(limits, role, p_scope, p_keys)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('no role of %s reaches this change of %s', s.account, p_scope),
+            HINT = 'an admin says how far roles reach: `setpoint accounts limit`';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.require_reach(p_scope text, p_keys text[], VARIADIC wanted text[]) IS 'As require_role, and the role covers this scope and these keys.';
 
 CREATE FUNCTION public.require_role(VARIADIC wanted text[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -3343,8 +3420,8 @@ GRANT ALL ON FUNCTION public.break_glass_set(incident text, approved_by text, ci
 
 REVOKE ALL ON FUNCTION public.break_glass_write(p_incident text, p_approved_by text, p_circumstance text, p_failed text, p_probe text, p_scope text, p_document jsonb, p_restores bigint, OUT new_revision bigint, OUT new_hash text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.changes_nothing(change public.changes) FROM PUBLIC;
 

@@ -70,7 +70,8 @@ OTHERS = {
     "numbers, states and names that the database restricts": (
         "change approve", "change reject", "change propose", "change withdraw", "change apply", "change due",
         "accounts add", "accounts roles", "accounts disable", "accounts enable", "accounts once",
-        "accounts link", "accounts provider", "accounts confirm", "tokens create", "tokens revoke",
+        "accounts link", "accounts provider", "accounts confirm",
+        "accounts limit", "tokens create", "tokens revoke",
         "anchor", "pin", "sweep",
         "break-glass post-mortem", "break-glass channel declare", "break-glass channel close",
     ),

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import socket
+from functools import partial
 
 import httpx
 import psycopg
@@ -94,6 +95,139 @@ def test_every_operation_lets_in_whom_its_rule_names_and_nobody_else(plane, owne
                     wrong.append(f"{method} {path} by {name}: {status}, expected {wanted or 'to come in'}")
     assert wrong == []
     assert asked >= 20 * (len(ACCOUNTS) + 3)
+
+
+GAMMA, SEED = "CVN_HPO_XGB_5M_GAMMA", "CVN_FTF_SEED"
+#: Scope and key of a write, and whether a role that is limited to `symbol=*` and one catalogue reaches it.
+REACHED = [("symbol=MINE", GAMMA, True), ("profile=NIGHT", GAMMA, False), ("symbol=MIX", SEED, False)]
+#: Writes that touch no document, or nothing that a limit is about.
+UNLIMITED = {
+    ("POST", "/v1/changes/{change}/comment"),
+    ("POST", "/v1/changes/{change}/withdraw"),
+    ("POST", "/v1/events"),
+    ("PUT", "/v1/runs/{run}"),
+    ("PUT", "/v1/runs/{run}/outcome"),
+    ("POST", "/v1/runs/{run}/units"),
+}
+
+
+class Writes:
+    """Each write of a document by somebody whose roles are limited; what it needs first, Dan does."""
+
+    def __init__(self, limited, dan):
+        self.limited, self.dan = limited, dan
+        self.first = {}
+
+    def make(self, scope, values):
+        made = self.dan.post("/v1/scopes", json={"scope": scope, "set": values, "reason": "new"})
+        self.first[scope] = made.json()["revision"]
+        newer = {key: value * 2 for key, value in values.items()}
+        assert self.edit(self.dan, scope, newer).status_code == 200
+
+    def edit(self, client, scope, values):
+        tag = {"If-Match": self.dan.get(f"/v1/config/{scope}").headers["ETag"]}
+        return client.patch(f"/v1/config/{scope}", json={"set": values, "reason": "so"}, headers=tag)
+
+    def open(self, client, scope, key, *, draft=False):
+        base = self.dan.get(f"/v1/config/{scope}").json()["revision"]
+        body = {"scope": scope, "base": base, "set": {key: 5}, "reason": "so", "draft": draft}
+        return client.post("/v1/changes", json=body)
+
+    def act(self, what, scope, key):
+        made = self.open(self.dan, scope, key).json()
+        body = {"proposal_hash": made["proposal_hash"]} | ({} if what == "apply" else {"words": "so"})
+        return self.limited.post(f"/v1/changes/{made['id']}/{what}", json=body)
+
+    def propose(self, scope, key):
+        """Propose a draft that was written before the limit."""
+        self.dan.patch("/v1/accounts/lim", json={"limits": {"config_write": {}}})
+        draft = self.open(self.limited, scope, key, draft=True).json()["id"]
+        self.limit()
+        return self.limited.post(f"/v1/changes/{draft}/propose")
+
+    def amend(self, scope, key):
+        """Amend a change of one's own, which stays in its scope."""
+        mine = self.open(self.limited, scope, GAMMA)
+        if not mine.is_success:
+            return mine
+        address = f"/v1/changes/{mine.json()['id']}"
+        tag = {"If-Match": self.limited.get(address).headers["ETag"]}
+        return self.limited.patch(address, json={"set": {key: 4}}, headers=tag)
+
+    def retire(self, scope):
+        tag = {"If-Match": self.dan.get(f"/v1/config/{scope}").headers["ETag"]}
+        return self.limited.delete(f"/v1/config/{scope}", params={"reason": "over"}, headers=tag)
+
+    def restore(self, scope, key):
+        body = {"revision": self.first[scope], "keys": [key], "reason": "back"}
+        return self.limited.post(f"/v1/config/{scope}/restore", json=body)
+
+    def create(self, scope, key):
+        body = {"scope": f"{scope}2", "set": {key: 5}, "reason": "new"}
+        return self.limited.post("/v1/scopes", json=body)
+
+    def of(self, method, path):
+        """Return what tries one operation on a scope and a key."""
+        if path.endswith(("/apply", "/approve", "/reject")):
+            return partial(self.act, path.rpartition("/")[2])
+        return {
+            ("POST", "/v1/changes"): lambda scope, key: self.open(self.limited, scope, key),
+            ("PATCH", "/v1/changes/{change}"): self.amend,
+            ("POST", "/v1/changes/{change}/propose"): self.propose,
+            ("PATCH", "/v1/config/{scope}"): lambda scope, key: self.edit(self.limited, scope, {key: 5}),
+            ("DELETE", "/v1/config/{scope}"): lambda scope, key: self.retire(scope),
+            ("POST", "/v1/config/{scope}/restore"): self.restore,
+            ("POST", "/v1/scopes"): self.create,
+        }[method, path]
+
+    def limit(self):
+        reach = {"scopes": ["symbol=*"], "catalogues": ["cvntrade"]}
+        limits = {"config_write": reach, "approver": reach}
+        assert self.dan.patch("/v1/accounts/lim", json={"limits": limits}).status_code == 200
+
+
+def test_roles_reach_the_scopes_and_catalogues_they_are_limited_to(seeded, http_as, owner_url):
+    """Every operation that writes documents goes within the limit, and is refused by scope and by key."""
+    dan = http_as("dan")
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("UPDATE accounts SET roles = '{admin,config_write}' WHERE name = 'dan'")
+        connection.execute(
+            "INSERT INTO accounts (name, roles, created_by)"
+            " VALUES ('lim', '{config_write,approver}', 'tests')"
+        )
+    limited = http_as("lim")
+    writes = Writes(limited, dan)
+    for scope, values in (
+        ("symbol=MINE", {GAMMA: 0.5}),
+        ("profile=NIGHT", {GAMMA: 0.5}),
+        ("symbol=MIX", {GAMMA: 0.5, SEED: 3}),
+    ):
+        writes.make(scope, values)
+    writes.limit()
+    wrong, tried = [], 0
+    document = dan.get("/openapi.json").json()
+    judged = sorted(
+        (
+            (method, path)
+            for method, path, operation in operations(document)
+            if method != "GET"
+            and {"config_write", "approver"} & set(operation["x-setpoint-roles"])
+            and "viewer" not in operation["x-setpoint-roles"]
+        ),
+        key=lambda named: named[0] == "DELETE",
+    )
+    for method, path in judged:
+        if (method, path) in UNLIMITED:
+            continue
+        for scope, key, reached in REACHED:
+            told = writes.of(method, path)(scope, key)
+            is_refused = told.status_code == 403 and "reaches this change" in told.text
+            right = told.is_success if reached else is_refused
+            if not right:
+                wrong.append(f"{method} {path} of {scope} {key}: {told.status_code} {told.text[:150]}")
+            tried += 1
+    assert wrong == []
+    assert tried == 3 * 10
 
 
 def test_every_operation_declares_known_roles(plane):

@@ -167,6 +167,7 @@ DEFINERS = {
     "file_post_mortem",
     "record_drill",
     "record_validation",
+    "require_reach",
     "accounts_seen",
     "approvers",
     "may_approve",

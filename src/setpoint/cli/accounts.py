@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import AsksNothing, Json, app, settings
+from setpoint.cli.app import AsksNothing, Json, app, catalogues, settings
 from setpoint.cli.output import out, print_json, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from setpoint.serve.access.accounts import Account
     from setpoint.store.database import Transaction
 
 accounts = typer.Typer(
@@ -47,7 +48,7 @@ def list_accounts(as_json: Json = False) -> None:
         (
             (
                 row.name,
-                ", ".join(row.roles) or "none",
+                _reaching(row),
                 "password" if row.has_password else "a provider" if row.issuer else "-",
                 _instant(row.last_login_at),
                 "disabled" if row.disabled_at else _unconfirmed(row.unconfirmed),
@@ -80,6 +81,31 @@ def roles(
     Example: `setpoint accounts roles ada --role config_write --role approver`
     """
     _change(name, reason, roles=list(role or []))
+    _say_account(name, as_json=as_json)
+
+
+@accounts.command()
+def limit(
+    name: Name,
+    role: Annotated[str, typer.Option("--role", help="config_write or approver.")],
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", "-s", help="A scope, or `symbol=*`. May be repeated.")
+    ] = None,
+    catalogue: Annotated[
+        list[str] | None, typer.Option("--catalogue", "-c", help="Only its keys. May be repeated.")
+    ] = None,
+    reason: Reason = "",
+    _yes: AsksNothing = False,
+    as_json: Json = False,
+) -> None:
+    """Let a role of an account reach these scopes and catalogues alone; naming none lifts the limit.
+
+    Example: `setpoint accounts limit ada --role config_write --scope 'symbol=*'`
+    """
+    from setpoint.serve.access.accounts import change_account, reach_of
+
+    reach = {role: reach_of(catalogues(), scope or [], catalogue or [])}
+    _as_owner(lambda owner: change_account(owner, name, limits=reach, remote=_HERE), reason)
     _say_account(name, as_json=as_json)
 
 
@@ -280,7 +306,14 @@ def _say_account(name: str, *, as_json: bool) -> None:
     else:
         waits = _unconfirmed(row.unconfirmed)
         state = ", disabled" if row.disabled_at else f", {waits}" if waits else ""
-        out.say(f"{name}: {', '.join(row.roles) or 'no role'}{state}")
+        out.say(f"{name}: {_reaching(row)}{state}")
+
+
+def _reaching(row: Account) -> str:
+    """Return the roles of an account, each with how far it reaches."""
+    limits = {role: [one for part in limit.values() for one in part] for role, limit in row.limits.items()}
+    told = (f"{role} ({', '.join(limits[role])})" if role in limits else role for role in row.roles)
+    return ", ".join(told) or "no role"
 
 
 def _unconfirmed(hands: list[str]) -> str:

@@ -116,6 +116,7 @@ COMMANDS: dict[str, Work] = {
     "accounts enable": _WRITES,
     "accounts once": _WRITES,
     "accounts confirm": _WRITES,
+    "accounts limit": _WRITES,
     "accounts link": _WRITES,
     "accounts provider": _WRITES,
     "tokens list": _SHOWS,

@@ -85,6 +85,10 @@ BY_CONSTRAINT: dict[str, tuple[str, str]] = {
         "an account has the roles viewer, config_write, approver, admin or robot, and no others.",
         "give one of these",
     ),
+    "limits_name_scopes_or_keys": (
+        "only config_write and approver are limited, to scopes and to keys of catalogues.",
+        "an admin could lift a limit; take the role away instead",
+    ),
     "robots_do_not_approve": (
         "an account cannot be both robot and approver.",
         "make an account for the machine and one for the person",

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from setpoint.errors import MissingError
+from setpoint.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction
 
 Role = Literal["viewer", "config_write", "approver", "admin", "robot"]
@@ -36,6 +37,8 @@ class Account:
     #: Admins who appointed it or let it in, and whom nobody else has confirmed yet: what it approves does
     #: not count on their changes.
     unconfirmed: list[str]
+    #: How far roles reach, as patterns of scopes and keys; a role without an entry reaches everything.
+    limits: dict[str, dict[str, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -106,11 +109,37 @@ def change_account(
     *,
     roles: Iterable[str] | None = None,
     disabled: bool | None = None,
+    limits: Mapping[str, Mapping[str, Sequence[str]] | None] | None = None,
     remote: str,
 ) -> None:
-    """Give an account other roles, disable or enable it; None leaves it as it is."""
+    """Give an account other roles, disable or enable it; None leaves it as it is.
+
+    Args:
+        writer: of an admin, or the owner of the tables.
+        name: the account.
+        roles: all that it has from now on.
+        disabled: whether it is shut out.
+        limits: by role, patterns of ``scopes`` and ``keys`` that it reaches; None lifts a role's limit.
+        remote: the address, for the access log.
+    """
     given = None if roles is None else list(roles)
-    writer.execute("change_account", name=name, roles=given, disabled=disabled, remote=remote)
+    reach = None if limits is None else {role: limit and dict(limit) for role, limit in limits.items()}
+    writer.execute("change_account", name=name, roles=given, disabled=disabled, limits=reach, remote=remote)
+
+
+def reach_of(
+    catalogues: Catalogues, scopes: Sequence[str], named: Sequence[str]
+) -> dict[str, list[str]] | None:
+    """Return the limit of a role to scopes and to the keys of catalogues; None when it names neither.
+
+    Raises:
+        UsageError: there is no such catalogue.
+    """
+    prefixes = {member.name: member.prefix for member in catalogues.members}
+    if unknown := sorted(set(named) - prefixes.keys()):
+        raise UsageError(f"there is no catalogue {unknown[0]}.", hint=f"one of {', '.join(sorted(prefixes))}")
+    reach = {"scopes": list(scopes), "keys": [f"{prefixes[name]}_*" for name in named]}
+    return {part: patterns for part, patterns in reach.items() if patterns} or None
 
 
 def confirm_account(writer: Transaction, name: str, *, remote: str) -> None:

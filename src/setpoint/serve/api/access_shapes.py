@@ -46,11 +46,22 @@ class NewAccount(Body):
     roles: list[Role] = Field(max_length=5)
 
 
+Pattern = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^*]*\*?$")]
+
+
+class Reach(Body):
+    """How far a role reaches; a pattern is a name, or how names begin and a star. Nothing lifts the limit."""
+
+    scopes: list[Pattern] = Field(default=[], max_length=100, description="Such as `symbol=*` or `global`.")
+    catalogues: list[str] = Field(default=[], max_length=20, description="By name: their keys alone.")
+
+
 class AccountChange(Body):
     """What is left out stays."""
 
     roles: list[Role] | None = Field(None, max_length=5)
     disabled: bool | None = None
+    limits: dict[Literal["config_write", "approver"], Reach] | None = None
 
 
 class Identity(Body):

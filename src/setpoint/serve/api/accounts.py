@@ -80,10 +80,14 @@ def change_account(
     plane: PlaneOf, caller: Caller, once: Once, remote: Remote, name: AccountName, change: AccountChange
 ) -> Response:
     """Change it; what a role or a disabled account allowed is over at once, in sessions and tokens too."""
+    limits: dict[str, Any] = {
+        role: accounts.reach_of(plane.catalogues, reach.scopes, reach.catalogues)
+        for role, reach in (change.limits or {}).items()
+    }
 
     def work(transaction: Any) -> Answer:
         accounts.change_account(
-            transaction, name, roles=change.roles, disabled=change.disabled, remote=remote
+            transaction, name, roles=change.roles, disabled=change.disabled, limits=limits, remote=remote
         )
         return Answer(accounts.read_account(transaction, name))
 

@@ -29,10 +29,43 @@ END
 $$;
 GRANT setpoint_app TO setpoint_server;
 
+CREATE FUNCTION public.are_limits(given jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Not of an admin, who could lift them.
+    SELECT jsonb_typeof(given) = 'object' AND NOT EXISTS (
+        SELECT FROM jsonb_each(given) AS role, jsonb_each(CASE jsonb_typeof(role.value) WHEN 'object' THEN role.value ELSE '{"": ""}' END) AS part
+        WHERE role.key NOT IN ('config_write', 'approver') OR part.key NOT IN ('scopes', 'keys')
+           OR jsonb_typeof(part.value) <> 'array' OR part.value = '[]')
+$$;
+
+CREATE FUNCTION public.is_named(name text, patterns jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- A pattern is a whole name, or what names begin with and a star. None at all names everything.
+    SELECT patterns IS NULL OR EXISTS (
+        SELECT FROM jsonb_array_elements_text(patterns) AS p
+        WHERE name = p OR (right(p, 1) = '*' AND starts_with(name, left(p, -1))))
+$$;
+
+CREATE FUNCTION public.reaches(limits jsonb, role text, p_scope text, p_keys text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Null keys are all keys: a policy is about every one of its scope.
+    SELECT public.is_named(p_scope, limits -> role -> 'scopes')
+       AND (limits -> role -> 'keys' IS NULL
+            OR (p_keys IS NOT NULL AND (SELECT coalesce(bool_and(public.is_named(k, limits -> role -> 'keys')), true) FROM unnest(p_keys) AS k)))
+$$;
+COMMENT ON FUNCTION public.reaches IS 'Whether a role that is limited so covers a change of these keys in this scope.';
+
 CREATE TABLE public.accounts (
     name          text PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9._@-]{0,63}$'),
     roles         text[] NOT NULL
                   CHECK (roles <@ ARRAY['viewer', 'config_write', 'approver', 'admin', 'robot']),
+    limits        jsonb NOT NULL DEFAULT '{}' CONSTRAINT limits_name_scopes_or_keys CHECK (public.are_limits(limits)),
     password_parameters text,
     password_verifier   bytea CHECK (length(password_verifier) = 32),
     issuer        text,
@@ -46,6 +79,7 @@ CREATE TABLE public.accounts (
     CONSTRAINT robots_do_not_approve CHECK (NOT roles @> ARRAY['robot', 'approver'])
 );
 COMMENT ON TABLE public.accounts IS 'People and robots of the plane; one with the name of a database login is the same person.';
+COMMENT ON COLUMN public.accounts.limits IS 'How far roles reach: by role, patterns of scopes and of keys; a role without an entry reaches everything.';
 COMMENT ON COLUMN public.accounts.password_parameters IS 'Argon2id: version, cost and salt in its text form; what it makes of the password is not kept.';
 COMMENT ON COLUMN public.accounts.password_verifier IS 'SHA-256 of what Argon2id makes of the password: whoever reads it cannot log in with it.';
 
@@ -240,6 +274,27 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.require_reach(p_scope text, p_keys text[], VARIADIC wanted text[]) RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record;
+    limits jsonb;
+BEGIN
+    PERFORM public.require_role(VARIADIC wanted);
+    SELECT * INTO s FROM public.speaker();
+    SELECT a.limits INTO limits FROM public.accounts AS a WHERE a.name = s.account;
+    IF s.account IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(s.roles) AS role
+            WHERE role = ANY (wanted) AND public.reaches(limits, role, p_scope, p_keys)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('no role of %s reaches this change of %s', s.account, p_scope),
+            HINT = 'an admin says how far roles reach: `setpoint accounts limit`';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.require_reach IS 'As require_role, and the role covers this scope and these keys.';
+
 CREATE FUNCTION public.hands_behind(person text) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
@@ -397,7 +452,7 @@ COMMENT ON FUNCTION public.presented IS 'The holder of this transaction''s crede
 CREATE FUNCTION public.accounts_seen()
     RETURNS TABLE (name text, roles text[], has_password boolean, issuer text, subject text,
                    created_at timestamptz, created_by text, disabled_at timestamptz, last_login_at timestamptz,
-                   unconfirmed text[])
+                   unconfirmed text[], limits jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -412,7 +467,8 @@ BEGIN
                a.disabled_at,
                (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok'),
                ARRAY(SELECT DISTINCT p.hand FROM public.appointments AS p
-                     WHERE p.account = a.name AND p.confirmed_by IS NULL ORDER BY 1)
+                     WHERE p.account = a.name AND p.confirmed_by IS NULL ORDER BY 1),
+               a.limits
         FROM public.accounts AS a ORDER BY a.name;
 END
 $$;
@@ -438,7 +494,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_remote text) RETURNS void
+CREATE FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -449,6 +505,8 @@ DECLARE
 BEGIN
     UPDATE public.accounts
     SET roles = CASE WHEN p_roles IS NULL THEN roles ELSE ARRAY(SELECT DISTINCT unnest(p_roles) ORDER BY 1) END,
+        -- A role that is given as null reaches everything again.
+        limits = jsonb_strip_nulls(limits || coalesce(p_limits, '{}')),
         disabled_at = CASE WHEN p_disabled IS NULL THEN disabled_at
                            WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END
     WHERE name = p_name RETURNING * INTO new;
@@ -465,7 +523,7 @@ BEGIN
             HINT = 'appoint another first';
     END IF;
     PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor, jsonb_build_object(
-        'roles', new.roles, 'before', old.roles, 'disabled', new.disabled_at IS NOT NULL));
+        'roles', new.roles, 'before', old.roles, 'disabled', new.disabled_at IS NOT NULL, 'limits', new.limits));
 END
 $$;
 
@@ -975,7 +1033,7 @@ REVOKE ALL ON FUNCTION
     public.credential_ends(bigint),
     public.accounts_seen(),
     public.create_account(text, text[], text),
-    public.change_account(text, text[], boolean, text),
+    public.change_account(text, text[], boolean, jsonb, text),
     public.link_identity(text, text, text, text),
     public.login_facts(text, text),
     public.open_session_by_password(text, bytea, bytea, text),
@@ -999,7 +1057,7 @@ GRANT EXECUTE ON FUNCTION
     public.credential_ends(bigint),
     public.accounts_seen(),
     public.create_account(text, text[], text),
-    public.change_account(text, text[], boolean, text),
+    public.change_account(text, text[], boolean, jsonb, text),
     public.confirm_account(text, text),
     public.link_identity(text, text, text, text),
     public.login_facts(text, text),

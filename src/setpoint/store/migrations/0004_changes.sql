@@ -188,6 +188,14 @@ CREATE FUNCTION public.utc_text(moment timestamptz) RETURNS text
     SET search_path = pg_catalog, public, pg_temp
     RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
+CREATE FUNCTION public.keys_of(change public.changes) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT CASE WHEN 'policy' = ANY (change.kinds) THEN NULL
+                ELSE ARRAY(SELECT e ->> 'key' FROM jsonb_array_elements(change.edits) AS e) END
+$$;
+
 CREATE FUNCTION public.counts_for(person text, author text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -477,6 +485,7 @@ BEGIN
                 MESSAGE = format('%s may not approve: no approver who logged in, or a robot', writer.person),
                 HINT = public.how_to_approve(change);
         END IF;
+        PERFORM public.require_reach(change.scope, public.keys_of(change), 'approver');
         IF p_decision = 'approve' AND NOT public.counts_for(writer.person, change.author) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
                 MESSAGE = format('what %s approves does not count on a change of %s, who appointed them or let them in', writer.person, change.author),
@@ -534,6 +543,8 @@ AS $$
                           THEN 'plane' ELSE 'database' END
     FROM public.approvers() AS a (person)
     WHERE public.counts_for(a.person, change.author)
+      AND (a.person IN (SELECT public.approving_logins()) OR EXISTS (SELECT FROM public.accounts AS c
+           WHERE c.name = a.person AND public.reaches(c.limits, 'approver', change.scope, public.keys_of(change))))
 $$;
 
 CREATE FUNCTION public.approvals_of(change public.changes) RETURNS TABLE (person text, proof text, decided_at timestamptz)
@@ -713,18 +724,22 @@ CREATE FUNCTION public.permit_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
+DECLARE
+    keys text[] := public.keys_of(NEW);
 BEGIN
     -- Rejecting is judged where it is decided; suspending anybody may whose change is due.
     IF 'policy' = ANY (NEW.kinds) AND NEW.state NOT IN ('rejected', 'applied') THEN
         PERFORM public.require_role('admin');
+    ELSIF NEW.state = 'withdrawn' THEN
+        PERFORM public.require_role('config_write', 'admin');
     ELSIF NEW.state = 'applied' THEN
         -- What was scheduled by its author, and approved where policy asks for it, is carried out by a plane's
         -- clock, which speaks for nobody; apply_change has judged that its time has come.
         IF NEW.apply_at IS NULL OR coalesce(current_setting('setpoint.credential', true), '') <> '' THEN
-            PERFORM public.require_role('config_write', 'admin', 'approver');
+            PERFORM public.require_reach(NEW.scope, keys, 'config_write', 'admin', 'approver');
         END IF;
     ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
-        PERFORM public.require_role('config_write', 'admin');
+        PERFORM public.require_reach(NEW.scope, keys, 'config_write', 'admin');
     END IF;
     RETURN NEW;
 END

@@ -32,7 +32,7 @@ SELECT forget_credentials();
 
 -- name: read_accounts
 -- Every account, without its password; for an admin or the owner of the tables.
-SELECT name, roles, has_password, issuer, subject, created_at, created_by, disabled_at, last_login_at, unconfirmed
+SELECT name, roles, has_password, issuer, subject, created_at, created_by, disabled_at, last_login_at, unconfirmed, limits
 FROM accounts_seen();
 
 -- name: create_account
@@ -43,7 +43,8 @@ SELECT create_account(%(name)s,
 -- name: change_account
 -- Other roles, disabled or enabled; null leaves it as it is.
 SELECT change_account(%(name)s,
-    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(disabled)s, %(remote)s);
+    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(disabled)s,
+    %(limits)s::jsonb, %(remote)s);
 
 -- name: confirm_account
 -- Say that an account is who it says, beside those who appointed it.
