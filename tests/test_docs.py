@@ -252,6 +252,7 @@ def test_module_names_of_the_commands_are_all_assembled():
         "output",
         "bars",
         "impact",
+        "git_commits",
         "next_step",
         "value_sources",
         "sweep_display",
