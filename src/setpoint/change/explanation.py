@@ -61,7 +61,7 @@ def explain_everywhere(
 ) -> tuple[Layer, ...]:
     """Return what every scope says of a key, those of one dimension by name; raises as ``explain``.
 
-    Which one wins is told for ``context``, in which scopes of other contexts have no part.
+    The winner is that of ``context``; scopes of other contexts have no part in it.
     """
     catalogues.declared(key)
     asked = catalogues.scopes(context)

@@ -248,7 +248,7 @@ def _csv(text: str, where: str) -> list[_Entry]:
 
 
 def _columns(row: list[str]) -> InvalidDocument:
-    """Return the problem of a row, so that it is told together with those of other rows."""
+    """Return the problem of a row, so that the problems of all rows can be reported together."""
     return InvalidDocument(f"{row[0]}: {len(row)} columns, expected key,value.")
 
 

@@ -56,7 +56,7 @@ class Fallbacks:
         #: How often each key's fallback was used.
         self.counts: dict[str, int] = {}
         if not self._reader.unit:
-            # A program has no end that we are told of: when this object goes, or the process does.
+            # Nothing says that a program ends: this object is collected, or the process exits.
             weakref.finalize(self, _sum_up, events, self._reader, snapshot, self.counts)
 
     def count(

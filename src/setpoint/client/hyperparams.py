@@ -231,7 +231,7 @@ class Hyperparams:
         return fallback
 
     def exercise_fallback(self, key: str) -> None:
-        """Withhold a value, so that ``resolve`` takes a fallback's whole path to it, from now on and aloud.
+        """Withhold a value, so that from now on ``resolve`` reaches it by a fallback, with its warning.
 
         Raises:
             MissingValue: the snapshot lacks it: its fallback would be nobody's.

@@ -1,4 +1,4 @@
-"""RESOLVE: the values of this machine's own database, for a process that was told nothing else.
+"""RESOLVE: the values of this machine's own database, for a process that names no other source.
 
 The database is read by a process of its own, `setpoint pin`: nothing that speaks to PostgreSQL is imported
 here, and no connection stays behind. Guarantees: what it says is verified as any snapshot file, and its

@@ -1,4 +1,4 @@
-"""RESOLVE: the errors of a missing value, and of a process that was told none at all, with their ways out."""
+"""RESOLVE: the errors of a missing value, and of a process without any values, with their ways out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def missing_value(key: str, snapshot: Snapshot) -> MissingValue:
 
 
 def nothing_pinned(settings: Settings, strays: Sequence[str]) -> NothingPinned:
-    """Return the error that a process was told no values; ``strays`` are variables that look like keys."""
+    """Return the error of a process without any values; ``strays`` are variables that look like keys."""
     listed = f", only {', '.join(strays)}, which no catalogue declares" if strays else ""
     return NothingPinned(
         f"nothing says the values: no snapshot, no plane, no declared variable in the environment{listed}, "

@@ -116,7 +116,7 @@ def _local(
     catalogues: Catalogues,
     contexts: Sequence[Mapping[str, str]],
 ) -> SnapshotSet:
-    """Return what the database of this machine says, to a process that was told nothing else."""
+    """Return the values of this machine's own database, for a process that names no other source."""
     lookalikes = strays(environ, catalogues)
     if lookalikes or not settings.has_database:
         raise nothing_pinned(settings, lookalikes)

@@ -67,7 +67,7 @@ def main(
     except SetpointError as problem:
         return _refused(problem)
     except OSError as problem:
-        # Whoever reads says so in words of its own: what is left is what cannot be written.
+        # A file that cannot be read has an error of its own: what is left here cannot be written.
         said = f"{problem.filename or 'the output'} cannot be written: {problem.strerror}."
         return _refused(StorageFull(said, hint="name a file that can be written"))
 

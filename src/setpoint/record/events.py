@@ -65,7 +65,7 @@ class Event:
     name: str
     level: str
     run: str
-    #: The time that the event itself tells.
+    #: The time that the event itself carries.
     at: datetime | None
     received_at: datetime
     account: str
@@ -86,7 +86,7 @@ def list_events(
 ) -> list[Event]:
     """Return events in the order in which they arrived, after an id; a filter that is None means all.
 
-    Only what was told in ``since`` <= t < ``until`` counts.
+    Only events with ``since`` <= time < ``until`` count.
     """
     rows = reader.fetch_all(
         "page_events", after=after, run=run, name=name, level=level, since=since, until=until, limit=limit

@@ -42,7 +42,7 @@ def fallback_share(
 ) -> FallbackShare:
     """Compute the share from the events of one run, or of all; a program under ``setpoint run`` is one unit.
 
-    Only what was told in ``since`` <= t < ``until`` counts.
+    Only events with ``since`` <= time < ``until`` count.
     """
     row = database.fetch_one("fallback_share", run=run, since=since, until=until) or {}
     started, fell_back = row["started"], row["fell_back"]

@@ -76,7 +76,7 @@ class DeclaredUnit(UnitFacts):
 
     @property
     def name(self) -> UnitName:
-        """What tells it from the run's other units."""
+        """Its name, unique within the run."""
         return unit_name(self)
 
 

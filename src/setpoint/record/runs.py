@@ -75,7 +75,7 @@ def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entr
 
     Raises:
         UnknownRun: no such run is recorded.
-        InvalidValue: the run does not declare this unit, or the result tells another one.
+        InvalidValue: the run does not declare this unit, or the result is of another one.
         HashMismatch: the result was made with another snapshot than the run pins for the unit.
         ForbiddenError: the run is another account's.
     """

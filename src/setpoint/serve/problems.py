@@ -37,7 +37,7 @@ MEDIA_TYPE = "application/problem+json"
 #: Below it errors have the shape that OFREP's clients read.
 OFREP = "/ofrep/"
 _LOG = logging.getLogger("setpoint.serve")
-#: What is told of an error of the database's own, by its status.
+#: What a client sees of an error of the database's own, by its status.
 _DATABASE_MESSAGES = {
     403: ("the database does not allow this", "look at your roles: GET /v1/me"),
     404: ("this refers to something that is not there", "make that first"),

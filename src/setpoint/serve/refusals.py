@@ -29,7 +29,7 @@ class Refusals:
         self._lock = threading.Lock()
 
     def note(self, kind: str, who: str, count: int = 1) -> None:
-        """Count refusals, and tell of them unless this was told just now."""
+        """Count refusals, and log them, at most once in a while."""
         now = time.monotonic()
         with self._lock:
             if (kind, who) not in self._told_at and len(self._told_at) >= MOST_CALLERS:

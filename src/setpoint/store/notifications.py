@@ -1,11 +1,11 @@
 """STORE: follow revisions as they are committed, for as long as the process lives.
 
-A notification is only a hint that makes the next look sooner; what is told comes from a scan of history
+A notification is only a hint that makes the next look sooner; what is reported comes from a scan of history
 by revision number, which has no gaps. So a dropped notification, a lost session or a restarted server
 (the embedded one is started again) delays a revision, and never loses one.
 
-Guarantees: revisions are told once, in order; a look that hangs is ended, and the next one connects anew.
-While the database is in reach something is told at least every second, be it that there is nothing new.
+Guarantees: revisions are reported once, in order; a look that hangs is ended, and the next one connects anew.
+While the database is in reach there is a report at least every second, be it that nothing is new.
 Refuses nothing: an error is a reason to try again.
 """
 
@@ -55,9 +55,9 @@ class News(NamedTuple):
     revisions: tuple[Revision, ...]
     #: Accounts or credentials may have changed since the last look.
     access_changed: bool
-    #: ``time.monotonic()``: all that was committed before then is told; minus infinity when there is more.
+    #: ``time.monotonic()``: what was committed before then is reported; minus infinity when there is more.
     looked_at: float
-    #: The history is another one, shorter than what was told before: forget all of it.
+    #: The history is another one, shorter than what was reported before: forget all of it.
     restarted: bool = False
 
 

@@ -1,4 +1,4 @@
-"""TRAIN: a worker of a sweep: a process that trains the units that an engine hands it.
+"""TRAIN: a worker of a sweep: a process that trains the units that an engine gives it.
 
 Guarantees: a symbol is prepared once for all its units. An error of one unit is that unit's failure.
 Refuses to go on when the whole run is wrong: candles that are not the planned ones, snapshots of other

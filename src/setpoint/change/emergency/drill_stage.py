@@ -1,6 +1,6 @@
 """CHANGE: the stage of a drill: a throw-away copy of what is live, on a server of its own.
 
-Guarantees: the live database is only read, by one backup; the copy is removed at the end, come what may.
+Guarantees: the live database is only read, by one backup; the copy is removed, even after an error.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """CHANGE: the Markdown of a post-mortem or a drill, with what the database knows filled in.
 
-Guarantees: who, when, which revisions with their hashes, what changed, on whose word, what is still
+Guarantees: who, when, which revisions with their hashes, what changed, who approved, what is still
 owed. What only people know is left open, as a line that starts with ``TODO``. What people wrote stands
 there as text, never as Markdown.
 """

@@ -72,7 +72,7 @@ class SetpointProvider(AbstractProvider):
         return Metadata(name="setpoint")
 
     def get_provider_hooks(self) -> list[Hook]:
-        """Return the hook that says each default aloud."""
+        """Return the hook that logs each default that is used."""
         return [_DefaultsAloud(self)]
 
     def initialize(self, evaluation_context: EvaluationContext, domain: str | None = None) -> None:  # noqa: ARG002 - the SDK's signature, and its next release's

@@ -38,7 +38,7 @@ def pin_set_from(
     *,
     events: EventLog,
 ) -> HyperparamsSet:
-    """Return the newest values of several contexts, or aloud the last known good ones.
+    """Return the newest values of several contexts, or with a warning the last known good ones.
 
     Raises:
         PlaneUnavailable: out of reach, and nothing is kept that could be trusted.

@@ -79,7 +79,7 @@ class PlaneSource:
         self._oldest_s = settings.last_known_good_age_s
 
     def pin(self, run: str = "") -> Held:
-        """Return the newest values, or aloud the last known good ones when the plane is out of reach.
+        """Return the newest values, or with a warning the last known good ones when there is no plane.
 
         Raises:
             PlaneUnavailable: out of reach, and nothing is kept that could be trusted.

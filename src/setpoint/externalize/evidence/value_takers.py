@@ -322,7 +322,7 @@ class _Flow:
             self._give(reading, parent, node, None)
 
     def _give(self, reading: Reading, call: ast.Call, node: ast.AST, keyword: ast.keyword | None) -> None:
-        """Take a value into a call: of a library, of what hands it on or shows it, or of the project."""
+        """Follow a value into a call: of a library, of what passes or prints it, or of the project."""
         called = last_name(call.func)
         if library := reading.library(call):
             self.libraries.add(library)

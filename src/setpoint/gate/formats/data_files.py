@@ -21,7 +21,7 @@ _FORMATS: dict[str, Callable[[str, str, Judge], list[Finding]]] = {
     for rule in (data_json, data_lines, data_toml, data_yaml)
     for suffix in rule.SUFFIXES
 }
-#: What the file system calls the formats; ``.env.local`` and the like are told by their beginning.
+#: Formats by suffix; ``.env.local`` and the like are recognised by their beginning.
 SUFFIXES = frozenset({*_FORMATS, *data_notebook.SUFFIXES})
 
 

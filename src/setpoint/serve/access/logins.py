@@ -1,4 +1,4 @@
-"""SERVE: sessions are opened here: by a password, a one-time login, or the word of an identity provider.
+"""SERVE: sessions are opened here: by a password, a one-time login, or an identity provider.
 
 Guarantees: an account that does not exist costs the same time as one that does, and is refused in the
 same words; a session's secret is new with each login, whatever the browser held before. Attempts are

@@ -107,14 +107,14 @@ class CreatedShape(Shape):
 
 
 class OnceShape(Shape):
-    """A one-time login; told here and never again."""
+    """A one-time login; shown here and never again."""
 
     once: str
     expires_at: datetime
 
 
 class IssuedShape(Shape):
-    """A new token; its secret is told here and never again."""
+    """A new token; its secret is shown here and never again."""
 
     id: int
     account: str

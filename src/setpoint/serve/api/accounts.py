@@ -1,6 +1,6 @@
 """SERVE: accounts, tokens, and the log of who came in.
 
-Guarantees: a secret is told once, in the answer that makes it, and is never stored or remembered under an
+Guarantees: a secret is shown once, in the answer that makes it, and is never stored or remembered under an
 idempotency key. Who may do what is judged again in the database, by the caller's own secret.
 """
 

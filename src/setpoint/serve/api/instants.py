@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-#: Enough to tell it from a number of seconds, which pydantic would take; the rest it judges itself.
+#: Enough to refuse a number of seconds, which pydantic would take; pydantic judges the rest.
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:")
 
 

@@ -1,6 +1,6 @@
 """SERVE: logging in and out, and who one is.
 
-Guarantees: a session's secret is its cookie and is never told. A password that is set ends the account's
+Guarantees: a session's secret is its cookie, never in a body. A password that is set ends the account's
 other sessions.
 """
 

@@ -104,7 +104,7 @@ class Feed:
     def after(self, last: int, scopes: frozenset[str] | None) -> tuple[bytes, int]:
         """Return the events later than revision ``last`` and the revision they reach; None is all scopes.
 
-        Of a past that is not remembered, one event of the newest revision is all that is told.
+        For a past that is not in memory, one event of the newest revision is all there is.
         """
         if last == self.newest:
             return b"", last

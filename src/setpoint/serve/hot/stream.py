@@ -1,6 +1,6 @@
 """SERVE: the stream of revisions, as server-sent events.
 
-Guarantees: after ``Last-Event-ID: n`` every revision later than n that concerns the context is told, in
+Guarantees: after ``Last-Event-ID: n`` every revision later than n that concerns the context is sent, in
 order; of a past that is not remembered any more, the newest revision is. A stream keeps one number and
 nothing that accumulates. It ends when the server stops, when its client is gone (noticed at a heartbeat),
 when its client does not read, and when its credential is no longer good: it is judged again within five

@@ -161,7 +161,7 @@ def _check(params: Mapping[str, Scalar]) -> None:
 
 @cache
 def _spelling(kind: str | None) -> Spelling:
-    # The library has no list of its names; a booster that grew once over two rows tells them.
+    # The library has no list of its names; a booster trained over two rows reports them.
     rows = xgboost.DMatrix(np.array([[0.0], [1.0]]), label=[0, 1], nthread=1)
     asked = {**_task("logloss"), "nthread": 1} | ({} if kind is None else {"booster": kind})
     booster = xgboost.Booster(asked, [rows])

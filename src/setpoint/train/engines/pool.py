@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from setpoint.train.plan import Plan
 
 _PR_SET_PDEATHSIG = 1
-#: How long a worker that was told to end may take.
+#: How long a worker may take to end.
 _PARTING_S = 5.0
 
 
