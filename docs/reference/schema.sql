@@ -2380,6 +2380,19 @@ $$;
 
 COMMENT ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) IS 'Notes a use, once a minute for each address; the first from an address is in the access log.';
 
+CREATE FUNCTION public.try_writing() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- TRUNCATE gives the table new files: room that an old row left behind would say nothing of the disk.
+    TRUNCATE public.write_probe;
+    INSERT INTO public.write_probe (bulk) SELECT string_agg(md5(n::text || clock_timestamp()), '') FROM generate_series(1, 2048) AS n;
+END
+$$;
+
+COMMENT ON FUNCTION public.try_writing() IS 'Writes 64 KiB to new files, which a full or a read-only disk refuses.';
+
 CREATE FUNCTION public.unguarded(wanted public.policies) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -3021,6 +3034,14 @@ CREATE UNLOGGED TABLE public.stream_shares (
 
 COMMENT ON TABLE public.stream_shares IS 'How many streams each process of a plane has open for whom; one that is silent for ten seconds has none.';
 
+CREATE TABLE public.write_probe (
+    bulk text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE ONLY public.write_probe ALTER COLUMN bulk SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.write_probe IS 'One row as large as a document, written anew by whoever asks whether this database can be written.';
+
 ALTER TABLE ONLY public.access_log
     ADD CONSTRAINT access_log_pkey PRIMARY KEY (id);
 
@@ -3596,6 +3617,9 @@ GRANT ALL ON FUNCTION public.tokens_seen() TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.try_writing() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.try_writing() TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.withdraw_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.withdraw_change(p_id bigint) TO setpoint_app;

@@ -29,6 +29,7 @@ JUDGED_OTHERWISE = {
         "says how many streams a process has open; only sums are made",
         {"stream_shares"},
     ),
+    "try_writing": ("writes what nobody reads, to prove that one can", {"write_probe"}),
     "note_probe": ("keeps what a plane says of itself; names nobody", {"restore_probe"}),
 }
 #: Arguments with which a call would get far, by name; any other argument is made from its type.

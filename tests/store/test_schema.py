@@ -196,6 +196,7 @@ DEFINERS = {
     "touch_credential",
     "note_streams",
     "take_events",
+    "try_writing",
 }
 
 

@@ -21,6 +21,7 @@ from setpoint.errors import (
     InvalidDocument,
     PayloadTooLarge,
     SetpointError,
+    StorageFull,
     TooManyRequests,
     UnauthenticatedError,
     UsageError,
@@ -108,6 +109,12 @@ def publicly(error: SetpointError) -> SetpointError:
     if str(state).startswith("SP"):  # raised by our own functions, for people
         return type(error)(error.message, hint=error.hint, **where)
     _LOG.warning("event=database_said code=%s text=%s", error.code, logfmt.text(error.message))
+    if isinstance(error, StorageFull):
+        return StorageFull(
+            "the disk of the database takes no more, so nothing can be written; reading goes on.",
+            hint="an operator frees space where the database lives; then repeat this",
+            **where,
+        )
     message, hint = _DATABASE_MESSAGES.get(error.http_status, ("the database failed on this", ""))
     return type(error)(f"{message}.", hint=hint, **where)
 

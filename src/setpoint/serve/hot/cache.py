@@ -3,22 +3,33 @@
 Guarantees: an answer knows every revision that was committed when it was asked for, as far as this
 process was told of them, and at least the one that the caller names; when the database is out of touch it
 is asked each time, so that an answer is never silently old. One context is resolved once at a time,
-however many ask. What was handed out can be fetched by its hash for good. Bounded: contexts are input.
+however many ask. What was handed out can be fetched by its hash for good. Reading needs no writing: what the
+database cannot keep just now (its disk is full, it is a standby) is answered all the same, kept here, and
+written when that goes again. Bounded: contexts are input.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import pin_set_with_head, pin_with_head
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
-from setpoint.errors import DatabaseUnavailable, InvalidContext, MissingError, UnknownRevision
+from setpoint.errors import (
+    DatabaseUnavailable,
+    InvalidContext,
+    MissingError,
+    SetpointError,
+    UnavailableError,
+    UnknownRevision,
+)
 from setpoint.serve.conditional import etag_of
 
 if TYPE_CHECKING:
@@ -28,7 +39,7 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.serve.hot.feed import Feed
     from setpoint.serve.turns import Turns
-    from setpoint.store.database import Database, Transaction
+    from setpoint.store.database import Database
 
     #: Dimensions and values, in the order of the catalogue's dimensions.
     Context = tuple[tuple[str, str], ...]
@@ -39,6 +50,11 @@ ANSWER_WITHIN_S = 10.0
 #: Sessions of the pool that resolving may take; the rest is for everything else.
 THREADS = 4
 _MOST_STORED = 10_000
+#: How many the memory of a process holds for a database that takes none.
+_MOST_UNKEPT = 1_000
+#: How long after a refusal it is tried again.
+KEEP_AGAIN_S = 5.0
+_LOG = logging.getLogger("setpoint.serve")
 
 
 @dataclass(eq=False)
@@ -73,6 +89,9 @@ class SnapshotCache:
         self._pending: dict[Context, asyncio.Task[Pinned]] = {}
         self.turns = turns
         self._stored: set[str] = set()
+        #: What the database did not take yet, by hash.
+        self._unkept: dict[str, Snapshot] = {}
+        self._keeping: asyncio.Task[None] | None = None
 
     def context_of(self, pairs: Iterable[tuple[str, str]]) -> Context:
         """Return a context in its one order.
@@ -145,7 +164,9 @@ class SnapshotCache:
             UnknownScope, DatabaseUnavailable: as ``get``.
         """
         asked = [dict(context) for context in contexts]
-        return await self.turns.run(self._read_set, asked)
+        found = await self.turns.run(self._read_set, asked)
+        self._keep_later()
+        return found
 
     async def _resolved(self, context: Context) -> Pinned:
         pending = self._pending.get(context)
@@ -164,6 +185,7 @@ class SnapshotCache:
         asked_at, era = time.monotonic(), self._feed.era
         try:
             snapshot, head, body = await self.turns.run(self._read, context)
+            self._keep_later()
             scopes = self.catalogues.scopes(dict(context))
             pinned = Pinned(snapshot, body, etag_of(body), head, era, asked_at, scopes)
             # Here and not in a callback: between the end of a task and its callbacks others may run, and
@@ -176,24 +198,44 @@ class SnapshotCache:
     def _read(self, context: Context) -> tuple[Snapshot, int, bytes]:
         with self._database.transaction() as transaction:
             snapshot, head = pin_with_head(transaction, self.catalogues, dict(context))
-            fresh = self._store(transaction, [snapshot])
-        self._note_stored(fresh)
+        self._store([snapshot])
         return snapshot, head, snapshot.to_json().encode()
 
     def _read_set(self, contexts: list[dict[str, str]]) -> tuple[SnapshotSet, int]:
         with self._database.transaction() as transaction:
             found, head = pin_set_with_head(transaction, self.catalogues, contexts)
-            fresh = self._store(transaction, found.snapshots)
-        self._note_stored(fresh)
+        self._store(found.snapshots)
         return found, head
 
-    def _store(self, transaction: Transaction, snapshots: Iterable[Snapshot]) -> set[str]:
-        """Keep what is handed out, so that it can be fetched by its hash; returns what may be new."""
+    def _store(self, snapshots: Iterable[Snapshot]) -> None:
+        """Keep what is handed out, to be fetched by its hash: in the database, or here for now."""
         # In one order for everybody: two sets with the same snapshots must not wait for each other.
         fresh = {one.hash: one for one in snapshots if one.hash not in self._stored}
-        for _digest, snapshot in sorted(fresh.items()):
-            transaction.execute("keep_snapshot", frame=_frame(snapshot))
-        return set(fresh)
+        if not fresh:
+            return
+        try:
+            with self._database.transaction() as transaction:
+                for _digest, snapshot in sorted(fresh.items()):
+                    transaction.execute("keep_snapshot", frame=_frame(snapshot))
+        except UnavailableError as problem:
+            _LOG.warning("event=snapshots_not_kept code=%s count=%d", problem.code, len(fresh))
+            self._unkept |= fresh
+            while len(self._unkept) > _MOST_UNKEPT:
+                del self._unkept[next(iter(self._unkept))]
+            return
+        self._note_stored(set(fresh))
+        for digest in fresh:
+            self._unkept.pop(digest, None)
+
+    def _keep_later(self) -> None:
+        if self._unkept and (self._keeping is None or self._keeping.done()):
+            self._keeping = asyncio.create_task(self._keep_on())
+
+    async def _keep_on(self) -> None:
+        while self._unkept:
+            await asyncio.sleep(KEEP_AGAIN_S)
+            with suppress(SetpointError):
+                await self.turns.run(self._store, list(self._unkept.values()))
 
     def _note_stored(self, hashes: set[str]) -> None:
         """Remember, after the commit, what need not be written again."""
@@ -202,6 +244,8 @@ class SnapshotCache:
         self._stored |= hashes
 
     def _read_file(self, digest: str) -> bytes:
+        if (unkept := self._unkept.get(digest)) is not None:
+            return unkept.to_json().encode()
         with self._database.transaction() as transaction:
             row = transaction.fetch_one("read_snapshot_frame", hash=digest)
             if row is None or (row["frame"] is None and row["context"] is None):

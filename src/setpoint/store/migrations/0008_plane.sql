@@ -46,6 +46,25 @@ CREATE TABLE public.idempotency (
 CREATE INDEX idempotency_by_age ON public.idempotency (created_at);
 COMMENT ON TABLE public.idempotency IS 'Answers to writes, committed with them, so that a repeated request is answered and not repeated; kept a day.';
 
+CREATE TABLE public.write_probe (
+    bulk text NOT NULL,
+    at   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE public.write_probe ALTER COLUMN bulk SET STORAGE EXTERNAL;
+COMMENT ON TABLE public.write_probe IS 'One row as large as a document, written anew by whoever asks whether this database can be written.';
+
+CREATE FUNCTION public.try_writing() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    -- TRUNCATE gives the table new files: room that an old row left behind would say nothing of the disk.
+    TRUNCATE public.write_probe;
+    INSERT INTO public.write_probe (bulk) SELECT string_agg(md5(n::text || clock_timestamp()), '') FROM generate_series(1, 2048) AS n;
+END
+$$;
+COMMENT ON FUNCTION public.try_writing IS 'Writes 64 KiB to new files, which a full or a read-only disk refuses.';
+
 CREATE FUNCTION public.keep_snapshot(p_frame json) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -157,9 +176,9 @@ CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.idemp
 ALTER TABLE public.idempotency ENABLE ALWAYS TRIGGER permit_answer;
 ALTER TABLE public.idempotency ENABLE ALWAYS TRIGGER require_speaker;
 
-REVOKE ALL ON FUNCTION public.keep_snapshot(json), public.prune_holders(), public.forget_answers(), public.permit_answer(),
+REVOKE ALL ON FUNCTION public.keep_snapshot(json), public.prune_holders(), public.forget_answers(), public.permit_answer(), public.try_writing(),
     public.note_holder(bytea, text, text, jsonb, text, integer, text, bigint, float8) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.keep_snapshot(json), public.prune_holders(), public.forget_answers(),
+GRANT EXECUTE ON FUNCTION public.keep_snapshot(json), public.prune_holders(), public.forget_answers(), public.try_writing(),
     public.note_holder(bytea, text, text, jsonb, text, integer, text, bigint, float8) TO setpoint_server;
 GRANT SELECT ON public.snapshot_frames TO setpoint_app;
 GRANT SELECT ON public.snapshot_holders, public.stream_secret, public.idempotency TO setpoint_server;

@@ -59,3 +59,7 @@ FROM stream_secret;
 -- Say how many streams this process has open for whom, and hear how many the others have, with the quotas.
 SELECT caller, who, elsewhere, most
 FROM note_streams(%(server)s, %(streams)s);
+
+-- name: try_writing
+-- Write 64 KiB to new files; committed, it proves that this database can be written.
+SELECT try_writing();
