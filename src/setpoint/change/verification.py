@@ -82,6 +82,16 @@ def anchor_of(database: Database) -> Anchor:
     return Anchor(head["id"], head["chain"], datetime.now(UTC).isoformat(timespec="seconds"))
 
 
+def try_writing(writer: Database | Transaction) -> None:
+    """Write as much as a document takes where nobody reads it; committed, it proves that one can write.
+
+    Raises:
+        StorageFull: the database's disk is full.
+        DatabaseUnavailable: it is out of reach.
+    """
+    writer.execute("try_writing")
+
+
 def newest_revision(database: Database) -> int:
     """Return the newest revision of any scope; 0 before the first."""
     return int(_head(database)["id"])

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from starlette.responses import Response
 
-from setpoint.change.verification import newest_revision
+from setpoint.change.verification import newest_revision, try_writing
 from setpoint.errors import DatabaseUnavailable, SetpointError
 from setpoint.serve.access.rules import public
 from setpoint.serve.checks import Check
@@ -70,7 +70,7 @@ async def writable(plane: PlaneOf) -> Response:
 
 
 def _written(plane: Plane) -> dict[str, Any]:
-    plane.database.execute("try_writing")
+    try_writing(plane.database)
     return {"status": "writable", "tried_at": datetime.now(UTC)}
 
 

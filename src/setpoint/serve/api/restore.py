@@ -17,6 +17,7 @@ from starlette.responses import Response
 from setpoint.change.emergency.restore_probe import note_probe as keep_note
 from setpoint.change.proposals import Proposal, Unchanged
 from setpoint.change.restore import RestoreOutcome, RestoreProof, rehearse, restore
+from setpoint.change.verification import try_writing
 from setpoint.declare.addresses import past_keys_of
 from setpoint.errors import (
     PreconditionFailed,
@@ -164,7 +165,7 @@ def _rehearsed(plane: Plane) -> dict[str, Any]:
     with plane.database.transaction() as transaction:
         source = rehearse(transaction, plane.catalogues)
         # A restore that could be judged and not be written would be no restore.
-        transaction.execute("try_writing")
+        try_writing(transaction)
     return {
         "status": "live",
         "restore": f"POST {PATH}",
