@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from setpoint.store.database import Database
+    from setpoint.store.database import Database, Transaction
 
 GENESIS = "0" * 64
 FORMAT = "setpoint-anchor/1"
