@@ -13,12 +13,13 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
+# -qq: errors alone. With -q pip repeats each warning about the machine's indexes for every package.
 setup: $(VENV)/.installed  ## create the virtual environment .venv with pinned dependencies
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 demo: setup  ## seed, sweep and judge on real data where there is some; state stays in .setpoint

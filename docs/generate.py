@@ -84,6 +84,7 @@ def errors_page() -> Iterator[str]:
             ("code", "HTTP status", "exit code", "kind of"),
             [(f"`{kind.code}`", kind.http_status, kind.exit_code, _parent(kind))],
         )
+        yield f"The next step, where the message knows no better one: {kind.way_out}."
 
 
 def _parent(kind: type[errors.SetpointError]) -> str:

@@ -68,22 +68,24 @@ class SetpointError(Exception):
 
     Args:
         message: what is wrong, where, and what was expected.
-        hint: the next step for the reader, as a sentence or a command.
+        hint: the next step for the reader, as a sentence or a command; without it, the class's ``way_out``.
         **where: facts a caller may need, such as ``key``, ``scope`` or ``revision``.
     """
 
     code: ClassVar[str] = "internal_error"
     http_status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
+    #: The next step where whoever raises it knows no better one.
+    way_out: ClassVar[str] = "this is a fault of Setpoint: report the message and what was asked for"
 
     def __init__(self, message: str, *, hint: str = "", **where: object) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = hint or self.way_out
         self.where = where
 
     def __str__(self) -> str:
-        return f"{self.message}\n  next: {self.hint}" if self.hint else self.message
+        return f"{self.message}\n  next: {self.hint}"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders (the sweep's pool), so keyword state must survive pickling.
@@ -98,78 +100,91 @@ class UsageError(SetpointError):
     """The command line or a call is malformed."""
 
     code, http_status, exit_code = "usage_error", 400, 2
+    way_out = "see `--help` of the command, or the documentation of the call"
 
 
 class PreconditionRequired(UsageError):
     """A write over HTTP must say, in If-Match, which revision it was made over."""
 
     code, http_status = "precondition_required", 428
+    way_out = "read it, and send its ETag in If-Match"
 
 
 class PayloadTooLarge(UsageError):
     """A request's body is larger than the plane reads."""
 
     code, http_status = "payload_too_large", 413
+    way_out = "send it in parts"
 
 
 class InvalidError(SetpointError):
     """Something a person wrote is wrong."""
 
     code, http_status, exit_code = "invalid", 422, 3
+    way_out = "mend what is named, then try again"
 
 
 class InvalidCatalogue(InvalidError):
     """A catalogue file breaks the catalogue format."""
 
     code = "invalid_catalogue"
+    way_out = "mend the catalogue's file at the place that is named, then try again"
 
 
 class InvalidValue(InvalidError):
     """A value has the wrong type, is out of its hard bounds, or is not finite."""
 
     code = "invalid_value"
+    way_out = "give a value that is allowed; `setpoint keys` says what each key takes"
 
 
 class InvalidDocument(InvalidError):
     """A seed, patch or document file cannot be read as one."""
 
     code = "invalid_document"
+    way_out = "mend the file or text that is named, then give it again"
 
 
 class InvariantViolated(InvalidError):
     """A document breaks a named invariant of its catalogue."""
 
     code = "invariant_violated"
+    way_out = "change the values together, so that all hold at once"
 
 
 class PlanWideValue(InvalidError):
     """An overlay sets for some units of a sweep what is one for the whole run, such as its universe."""
 
     code = "plan_wide_value"
+    way_out = "set it in a scope that is the whole run's"
 
 
 class InvalidContext(InvalidError):
     """A scope or context names no declared dimension."""
 
     code = "invalid_context"
+    way_out = "`setpoint scope list` shows the scopes that there are"
 
 
 class MissingError(SetpointError):
     """A thing that was named is not there."""
 
     code, http_status, exit_code = "missing", 404, 4
+    way_out = "look up what there is, and name that"
 
 
 class UnknownKey(MissingError):
     """No catalogue declares this key."""
 
     code = "unknown_key"
+    way_out = "`setpoint keys` lists what is declared"
 
 
 class MissingValue(MissingError):
     """The key is declared, but the snapshot holds no value and no fallback was given."""
 
     code = "missing_value"
+    way_out = "give it a value, or a fallback where it is read"
 
 
 class NothingPinned(MissingError):
@@ -182,36 +197,42 @@ class UnknownRun(MissingError):
     """No run has this id."""
 
     code = "unknown_run"
+    way_out = "`setpoint runs` lists them"
 
 
 class UnknownChange(MissingError):
     """No change has this number."""
 
     code = "unknown_change"
+    way_out = "`setpoint change list` lists them"
 
 
 class UnknownRevision(MissingError):
     """No revision of this scope has this number."""
 
     code = "unknown_revision"
+    way_out = "`setpoint history` lists them"
 
 
 class UnknownScope(MissingError):
     """No document exists for this scope."""
 
     code = "unknown_scope"
+    way_out = "`setpoint scope list` lists them"
 
 
 class ConflictError(SetpointError):
     """The world moved, or somebody else holds it."""
 
     code, http_status, exit_code = "conflict", 409, 5
+    way_out = "look at how it stands now, then decide again"
 
 
 class StaleRevision(ConflictError):
     """The base revision of a write is no longer the newest."""
 
     code = "stale_revision"
+    way_out = "read it again, then repeat the write"
 
 
 class PreconditionFailed(StaleRevision):
@@ -230,12 +251,14 @@ class SweepRunning(ConflictError):
     """Another sweep holds this machine."""
 
     code = "sweep_running"
+    way_out = "wait for it, or end it"
 
 
 class IntegrityError(SetpointError):
     """What was read is not what was written."""
 
     code, http_status, exit_code = "integrity_error", 409, 6
+    way_out = "do not use it: take it again from where it came, or from a backup"
 
 
 class HashMismatch(IntegrityError):
@@ -272,6 +295,7 @@ class UnavailableError(SetpointError):
     """A service or a resource is out of reach."""
 
     code, http_status, exit_code = "unavailable", 503, 7
+    way_out = "try again; if it stays so, tell whoever runs the service"
 
 
 class DatabaseUnavailable(UnavailableError):
@@ -284,6 +308,7 @@ class StorageFull(UnavailableError):
     """A file could not be written."""
 
     code = "storage_full"
+    way_out = "make room, or name another place, then try again"
 
 
 class DownloadFailed(UnavailableError):
@@ -308,6 +333,7 @@ class DataError(SetpointError):
     """Market data that would train a wrong model."""
 
     code, http_status, exit_code = "data_error", 422, 8
+    way_out = "mend the market data, or choose another span; `setpoint market check` judges a folder"
 
 
 class MissingData(DataError):
@@ -332,21 +358,25 @@ class TrainingError(SetpointError):
     """A unit could not be trained."""
 
     code, http_status, exit_code = "training_error", 500, 9
+    way_out = "look at the unit's values and data, then train it again"
 
 
 class ParameterRefused(TrainingError):
     """A library does not know a parameter, or refused its value."""
 
     code = "parameter_refused"
+    way_out = "mend the parameter's name or value in the document that sets it"
 
 
 class ForbiddenError(SetpointError):
     """The policy or the role says no."""
 
     code, http_status, exit_code = "forbidden", 403, 10
+    way_out = "ask somebody whose role allows it"
 
 
 class UnauthenticatedError(ForbiddenError):
     """No credential was given, or it is unknown, expired or revoked."""
 
     code, http_status = "unauthenticated", 401
+    way_out = "log in again, or ask an admin for a token"

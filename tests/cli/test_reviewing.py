@@ -64,7 +64,7 @@ def test_a_change_says_whose_move_it_is_and_how(reviewed):
 
 def test_who_has_approved_is_not_asked_again(reviewed):
     """Of two approvals one is there: the other approvers are named, and whoever decided is told so."""
-    two = ("policy", "set", "-s", "global", "--kind", "value", "--approvals", "2", "-r", "six eyes", "--yes")
+    two = ("policy", "set", "-s", "global", "--approvals", "2", "-r", "six eyes", "--yes")
     policy = re.search(r"change (\d+) waits", reviewed("ada", *two).out)[1]
     assert reviewed("bo", "change", "approve", policy).code == 0
     change, _ = opened(reviewed)
@@ -77,8 +77,10 @@ def test_who_has_approved_is_not_asked_again(reviewed):
 
 def test_a_base_that_moved_is_told_before_anybody_applies(reviewed):
     """List, show, JSON and each refusal say that it moved, what moved, and the way out."""
-    change, _ = opened(reviewed)
-    back = reviewed("ada", "restore", "1", "--key", "cb/5m/depth", "-r", "back", "--yes")
+    first, _ = opened(reviewed)
+    assert reviewed("bo", "change", "approve", first).code == 0
+    change, _ = opened(reviewed, "lgb/5m/max_depth=7")
+    back = reviewed("ada", "restore", "1", "--key", GAMMA, "-r", "back", "--yes")
     restoring = re.search(r"change (\d+) waits for 1 approval", back.out)[1]
     draft, _ = opened(reviewed, "-s", "profile=demo", "--draft")
     assert reviewed("ada", "set", "cb/5m/depth=7", "-s", "profile=demo", "-r", "x", "--yes").code == 0
@@ -87,7 +89,7 @@ def test_a_base_that_moved_is_told_before_anybody_applies(reviewed):
     assert next_step(reviewed, change)["moved"] == global_moved
     assert f"its base moved: {global_moved}" in reviewed("bo", "change", "show", change).out
     assert "an amendment by ada, because its base moved" in reviewed("bo", "change", "list").out
-    assert "over revision 2 of profile=demo, which is at 3" in next_step(reviewed, draft)["moved"]
+    assert "over revision 2 of profile=demo, which is at 4" in next_step(reviewed, draft)["moved"]
     ways = {
         change: f"`setpoint change amend {change}` puts it over what stands now",
         restoring: f"`setpoint change withdraw {restoring}`, then restore again",

@@ -74,10 +74,11 @@ def compile_invariants(catalogue: Catalogue) -> None:
     declared = frozenset(parameter.name for parameter in catalogue.parameters)
     for invariant in catalogue.invariants:
         bound = _RANGE_NAMES if invariant.over == "range" else declared
-        unknown = _names(catalogue.name, invariant) - bound
+        place = catalogue.place("invariants", invariant.name)
+        unknown = _names(place, invariant) - bound
         if unknown:
             raise InvalidCatalogue(
-                f"catalogue {catalogue.name}: invariant {invariant.name} names {', '.join(sorted(unknown))}.",
+                f"{place}: invariant {invariant.name} names {', '.join(sorted(unknown))}.",
                 hint=f"over {invariant.over} it may name: {', '.join(sorted(bound))}",
             )
 
@@ -140,7 +141,8 @@ def _holds(where: str, invariant: Invariant, values: dict[str, Scalar]) -> bool:
         return bool(_program(where, invariant.name, invariant.expression).execute(context))
     except (RuntimeError, TypeError, ValueError) as problem:
         raise InvalidCatalogue(
-            f"catalogue {where}: invariant {invariant.name} cannot be evaluated on {values}: {problem}."
+            f"catalogue {where}: invariant {invariant.name} cannot be evaluated on {values}: {problem}.",
+            hint="mend its expression; a rule is judged where all of its names have a value",
         ) from None
 
 
@@ -153,4 +155,7 @@ def _program(where: str, name: str, expression: str) -> Any:
     try:
         return cel.compile(expression)
     except ValueError as problem:
-        raise InvalidCatalogue(f"catalogue {where}: invariant {name} does not compile: {problem}.") from None
+        raise InvalidCatalogue(
+            f"{where}: invariant {name} does not compile: {problem}.",
+            hint="mend its expression, which is CEL",
+        ) from None

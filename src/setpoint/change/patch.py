@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.client.environment import from_text
 from setpoint.declare.addresses import RANGE, named
 from setpoint.declare.document import parse_text
+from setpoint.declare.examples import example_of
 from setpoint.declare.foreign_text import read_toml
 from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UnknownKey, UsageError
 
@@ -83,7 +84,9 @@ def parse_pairs(catalogues: Catalogues, pairs: Iterable[str]) -> Patch:
     for pair in pairs:
         name, separator, text = pair.partition("=")
         if not separator:
-            raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="for example CVN_HPO_XGB_5M_GAMMA=0.5")
+            raise UsageError(
+                f"{pair!r} is not KEY=VALUE.", hint=f"for example {example_of(catalogues).address}=..."
+            )
         patch = patch.joined(_read(catalogues, name, _Text(text)))
     return patch
 

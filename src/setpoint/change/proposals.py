@@ -358,7 +358,7 @@ def check_scope(catalogues: Catalogues, scope: str) -> None:
     if len(value) > LONGEST_VALUE or "/" in value or not value.isprintable():
         raise InvalidContext(
             f"the value of {dimension} is longer than {LONGEST_VALUE}, not printable, or holds a slash.",
-            hint="give a name such as BTCUSDC",
+            hint="give a short name without a slash",
         )
 
 

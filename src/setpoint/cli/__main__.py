@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any, NoReturn
 
 from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-#: Modules that register commands, in the order `--help` shows them: the story of one value.
+#: Modules that register commands; in which order `--help` shows them says `help_panels`.
 MODULES = (
     "seed",
     "coverage",
@@ -50,7 +48,7 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
     try:
         import typer
 
-        commands = _commands()
+        commands = _commands() if not {"-h", "--help"} & set(arguments) else _helped()
     except ModuleNotFoundError as missing:
         sys.stderr.write(
             f"setpoint: the commands need {missing.name}.\n  next: pip install 'setpoint[server,train]'\n"
@@ -84,17 +82,38 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
 
 
 @cache
-def _commands() -> Callable[..., object]:
+def _commands() -> Any:
     """Assemble every command; once, for a process that runs several."""
+    return _assembled()
+
+
+def _helped() -> Any:
+    """Assemble every command with help in the words of the catalogues in use."""
+    from setpoint.cli.app import settings
+    from setpoint.cli.help_examples import in_words_of
+    from setpoint.declare.loading import load_catalogues
+    from setpoint.settings import Settings
+
+    commands = _assembled()
+    # Help is shown whatever is wrong with the settings.
+    with suppress(SetpointError):
+        if (named := settings().catalogues) != Settings.catalogues:
+            in_words_of(load_catalogues(named), commands)
+    return commands
+
+
+def _assembled() -> Any:
     from typer.main import get_command
 
     from setpoint.cli.app import app, settings
+    from setpoint.cli.help_panels import arrange
     from setpoint.cli.output import note
     from setpoint.cli.reach import guard
 
     for module in MODULES:
         import_module(f"setpoint.cli.{module}")
     commands = get_command(app)
+    arrange(commands)
     guard(commands, settings, note)
     return commands
 

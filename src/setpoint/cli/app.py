@@ -95,10 +95,21 @@ def parse_context(pairs: list[str] | None) -> dict[str, str]:
         name, separator, value = pair.partition("=")
         if not (name and separator and value) or name in context:
             raise UsageError(
-                f"--context {pair!r} is not <dimension>=<value>.", hint="for example --context symbol=BTCUSDC"
+                f"--context {pair!r} is not <dimension>=<value>.",
+                hint=f"for example --context {_example_scope()}",
             )
         context[name] = value
     return context
+
+
+def _example_scope() -> str:
+    from setpoint.declare.examples import example_of
+    from setpoint.declare.loading import load_catalogues
+
+    # A misspelt option is told as such, whatever else is wrong.
+    with suppress(SetpointError):
+        return example_of(load_catalogues(settings().catalogues)).scope or "DIMENSION=NAME"
+    return "DIMENSION=NAME"
 
 
 def say_unused(*snapshots: Snapshot) -> None:

@@ -275,7 +275,7 @@ def _parse_pairs(pairs: list[str]) -> str:
     for pair in pairs:
         key, separator, text = pair.partition("=")
         if not (key and separator):
-            raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="for example CVN_HPO_XGB_5M_GAMMA=0.5")
+            raise UsageError(f"{pair!r} is not KEY=VALUE.", hint="give the key's name, = and the value")
         if not text:
             raise UsageError(
                 f"{key} is given an empty value: that removes nothing.", hint=f"--unset {key} removes a key"

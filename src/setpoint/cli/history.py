@@ -9,7 +9,7 @@ import typer
 
 from setpoint.cli.app import AsksNothing, Json, Yes, app, catalogues, database, exit_code, outcome
 from setpoint.cli.git_commits import run_git
-from setpoint.cli.output import confirm, out, print_json, table
+from setpoint.cli.output import confirm, note, out, print_json, table
 from setpoint.cli.values import Reason, Scope, instant, print_edits
 from setpoint.declare.addresses import past_keys_of
 from setpoint.declare.catalogue import GLOBAL_SCOPE
@@ -18,7 +18,7 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.change.history import KeyValue, Revision
+    from setpoint.change.history import Blame, KeyValue, Revision
     from setpoint.change.restore import RestoreProof
 
 ANCHOR_FILE = "setpoint-anchor.json"
@@ -97,10 +97,13 @@ def diff(
 
     Example: `setpoint diff 1 4`
     """
-    from setpoint.change.history import diff_revisions
+    from setpoint.change.history import diff_revisions, read_revision
 
     with database() as opened:
         edits = diff_revisions(opened, old, new)
+        first, second = (read_revision(opened, revision).scope for revision in (old, new))
+    if first != second:
+        note(f"note: revision {old} is one of {first}, revision {new} of {second}.")
     if as_json:
         print_json(edits)
     else:
@@ -127,8 +130,8 @@ def blame(
         print_json(found)
         return
     table(
-        ("key", "value", "revision", "by", "reason"),
-        ((one.key, one.value, one.revision, one.updated_by, one.change_reason) for one in found),
+        ("key", "value", "revision", "by", "reason", "when (UTC)"),
+        ((one.key, one.value, one.revision, one.updated_by, one.change_reason, _when(one)) for one in found),
     )
 
 
@@ -262,5 +265,5 @@ def _print_proof(proof: RestoreProof) -> None:
         out.say(f"runs that pinned a later revision: {', '.join(proof.runs_affected)}")
 
 
-def _when(one: Revision | KeyValue) -> str:
+def _when(one: Blame | Revision | KeyValue) -> str:
     return f"{one.created_at:%Y-%m-%d %H:%M:%S}"

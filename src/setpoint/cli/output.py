@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
@@ -153,8 +154,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
             Column(text(name), overflow="fold", no_wrap=position == 0)
             for position, name in enumerate(columns)
         ),
-        title=text(title) if title else None,
-        title_justify="left",
         header_style="bold",
         box=SIMPLE_HEAD,
         show_edge=False,
@@ -162,8 +161,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
         padding=(0, 1, 0, 0),
     )
     for row in rows:
-        shown.add_row(*(text(cell) for cell in row))
+        shown.add_row(*(text(cell_text(cell)) for cell in row))
+    if title:
+        # A title of the table's own would be folded to the width of its columns.
+        out.say(title, style="italic")
     out.draw(shown)
+
+
+def cell_text(cell: Any) -> str:
+    """Return what a cell shows: no other form of a value than documents have, a dash where there is none."""
+    if cell is None:
+        return "-"
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, Mapping):
+        return ", ".join(f"{name}={cell_text(value)}" for name, value in cell.items())
+    if isinstance(cell, list | tuple | set | frozenset):
+        return ", ".join(cell_text(value) for value in cell)
+    return str(cell)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from setpoint.declare.addresses import find_key, meant_by, unknown_address
 from setpoint.declare.keys import RANGE_FIELDS, SCALES, SEPARATOR, Declared, Key, Part, format_key, parse_key
 from setpoint.declare.parameters import Parameter
+from setpoint.declare.places import table_place
 from setpoint.errors import InvalidCatalogue, InvalidContext, UnknownKey
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Catalogue:
     invariants: tuple[Invariant, ...] = ()
     #: Declared lists that values name, such as the symbols of a universe.
     universes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: The bundled name or the path that it was loaded from.
+    origin: str = ""
 
     def __getstate__(self) -> dict[str, object]:
         # What is worked out of the declaration is worked out again where a pickle arrives.
@@ -66,10 +69,14 @@ class Catalogue:
     def keys(self) -> Mapping[str, Declared]:
         """Every key of this catalogue, in the order of declaration."""
         keys: dict[str, Declared] = {}
-        for parameter in self.parameters:
+        for number, parameter in enumerate(self.parameters):
             for declared in self._expand(parameter):
                 if declared.name in keys:
-                    raise InvalidCatalogue(f"catalogue {self.name} declares {declared.name} twice.")
+                    place = f"{self.origin or self.name}, {table_place(self.text, 'parameters', number)}"
+                    raise InvalidCatalogue(
+                        f"{place} {parameter.name}: the catalogue declares {declared.name} twice.",
+                        hint="rename one of the two, or restrict them with `applies` to different parts",
+                    )
                 keys[declared.name] = declared
         return keys
 
@@ -90,6 +97,11 @@ class Catalogue:
             for name, declared in self.keys.items()
             if not declared.key.field
         }
+
+    def place(self, array: str, name: str) -> str:
+        """Return file, line and table of a parameter or an invariant by its name, for a message."""
+        names = [one.name for one in (self.parameters if array == "parameters" else self.invariants)]
+        return f"{self.origin or self.name}, {table_place(self.text, array, names.index(name))}"
 
     def parse(self, name: str) -> Key | None:
         """Read a key's name by the grammar alone; None when it is none of this catalogue."""
@@ -146,7 +158,10 @@ class Catalogues:
         for member in self.members:
             repeated = keys.keys() & member.keys.keys()
             if repeated:
-                raise InvalidCatalogue(f"two catalogues declare {min(repeated)}.")
+                raise InvalidCatalogue(
+                    f"two catalogues declare {min(repeated)}: {self._declaring(min(repeated))}.",
+                    hint="give one of them another prefix",
+                )
             keys.update(member.keys)
         return keys
 
@@ -157,7 +172,12 @@ class Catalogues:
         for member in self.members:
             repeated = addresses.keys() & member.addresses.keys()
             if repeated:
-                raise InvalidCatalogue(f"two catalogues use the address {SEPARATOR.join(min(repeated))}.")
+                address = min(repeated)
+                declaring = self._declaring(addresses[address], member.addresses[address])
+                raise InvalidCatalogue(
+                    f"two catalogues use the address {SEPARATOR.join(address)}: {declaring}.",
+                    hint="rename the parameter in one of them",
+                )
             addresses.update(member.addresses)
         return addresses
 
@@ -170,13 +190,26 @@ class Catalogues:
                 groups[values] = groups.get(values, ()) + group
         return groups
 
+    def _declaring(self, *keys: str) -> str:
+        """Name the tables that declare some keys, for whoever has to mend one."""
+        found = (
+            member.place("parameters", member.keys[name].parameter.name)
+            for member in self.members
+            for name in keys
+            if name in member.keys
+        )
+        return " and ".join(dict.fromkeys(found))
+
     @cached_property
     def dimensions(self) -> tuple[str, ...]:
         """Scope dimensions in overriding order, the same for every catalogue that names any."""
         orders = {member.dimensions for member in self.members if member.dimensions}
         if len(orders) > 1:
             listed = " and ".join(sorted(" < ".join(order) for order in orders))
-            raise InvalidCatalogue(f"catalogues disagree on the scope dimensions: {listed}.")
+            raise InvalidCatalogue(
+                f"catalogues disagree on the scope dimensions: {listed}.",
+                hint="name the same dimensions in the same order in each, or in one alone",
+            )
         return orders.pop() if orders else ()
 
     @property

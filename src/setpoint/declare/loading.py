@@ -11,13 +11,18 @@ import re
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
 from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.keys import Part
 from setpoint.declare.parameters import OPERATORS, Condition, Parameter
+from setpoint.declare.places import field_place, table_place
 from setpoint.errors import InvalidCatalogue
+
+TYPE_CHECKING = False  # see setpoint.client
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 FORMAT = 1
 # Not importlib.resources, which imports tempfile and shutil: a training process waits for this module.
@@ -103,6 +108,9 @@ class _Reader:
     def __init__(self, where: str, content: bytes, data: dict[str, Any]) -> None:
         self.where, self.content, self.data = where, content, data
         self.problems: list[str] = []
+        self.text = content.decode()
+        #: Where the table stands that is being read, and a blank.
+        self.place = ""
 
     def catalogue(self) -> Catalogue:
         self._top()
@@ -110,7 +118,7 @@ class _Reader:
         parameters = tuple(self._parameter(entry, parts) for entry in self._tables("parameters"))
         invariants = tuple(self._invariant(entry, parts) for entry in self._tables("invariants"))
         if not parameters:
-            self.problems.append("it declares no parameter")
+            self._say("it declares no parameter: write [[parameters]] tables")
         if self.problems:
             listed = "\n".join(f"  - {problem}" for problem in self.problems)
             raise InvalidCatalogue(f"catalogue {self.where} breaks the format:\n{listed}")
@@ -125,19 +133,23 @@ class _Reader:
             parameters=parameters,
             invariants=invariants,
             universes={name: tuple(symbols) for name, symbols in self.data.get("universes", {}).items()},
+            origin=self.where,
         )
 
     def _top(self) -> None:
         self._unknown("the file", self.data, _TOP)
         if self.data.get("format") != FORMAT:
-            self.problems.append(f"format is {self.data.get('format')!r}, this release reads {FORMAT}")
+            place = field_place(self.text, "format")
+            self._say(f"{place}format is {self.data.get('format')!r}, this release reads {FORMAT}")
         for name, pattern in (("name", _CATALOGUE_NAME), ("version", _VERSION), ("prefix", _PREFIX)):
             value = self.data.get(name)
             if not isinstance(value, str) or not pattern.match(value):
-                self.problems.append(f"{name} is {value!r}, expected text like {pattern.pattern!r}")
+                place = field_place(self.text, name)
+                self._say(f"{place}{name} is {value!r}, expected text like {pattern.pattern!r}")
         dimensions = self.data.get("dimensions", [])
         if len(set(dimensions)) != len(dimensions) or not all(_NAME.match(name) for name in dimensions):
-            self.problems.append(f"dimensions {dimensions!r} must be distinct lower-case names")
+            place = field_place(self.text, "dimensions")
+            self._say(f"{place}dimensions {dimensions!r} must be distinct lower-case names")
 
     def _parts(self) -> tuple[Part, ...]:
         parts = []
@@ -145,11 +157,11 @@ class _Reader:
             tokens = entry.get("values", {})
             self._unknown("a part", entry, {"name", "values"})
             if not all(_TOKEN.match(str(token)) for token in tokens.values()):
-                self.problems.append(f"part {entry.get('name')}: tokens must match {_TOKEN.pattern}")
+                self._say(f"part {entry.get('name')}: tokens must match {_TOKEN.pattern}")
             if not all(_PART_VALUE.match(value) for value in tokens):
-                self.problems.append(f"part {entry.get('name')}: values hold no space, / or =")
+                self._say(f"part {entry.get('name')}: values hold no space, / or =")
             if not tokens or len(set(tokens.values())) != len(tokens):
-                self.problems.append(f"part {entry.get('name')}: needs values with distinct tokens")
+                self._say(f"part {entry.get('name')}: needs values with distinct tokens")
             parts.append(Part(str(entry.get("name")), dict(tokens)))
         return tuple(parts)
 
@@ -226,19 +238,26 @@ class _Reader:
             self._applies(name, entry, parts),
         )
 
-    def _tables(self, name: str) -> list[dict[str, Any]]:
+    def _tables(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the tables of an array; what is complained of meanwhile is at that table's place."""
         tables = self.data.get(name, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self.problems.append(f"{name} must be an array of tables: [[{name}]]")
-            return []
-        return tables
+            self._say(f"{name} must be an array of tables: [[{name}]]")
+            return
+        for number, table in enumerate(tables):
+            self.place = f"{table_place(self.text, name, number)} "
+            yield table
+        self.place = ""
 
     def _unknown(self, what: str, entry: dict[str, Any], known: set[str]) -> None:
         for field in sorted(entry.keys() - known):
-            self.problems.append(f"{what} has the unknown field {field!r}")
+            self._say(f"{what} has the unknown field {field!r}")
 
     def _complain(self, name: str, problem: str) -> None:
-        self.problems.append(f"{name}: {problem}")
+        self._say(f"{name}: {problem}")
+
+    def _say(self, problem: str) -> None:
+        self.problems.append(f"{self.place}{problem}")
 
 
 _PLAIN = _PARAMETER - {"choices", "aliases", "applies", "effective_when"}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.change.invariants import judged_catalogues
 from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.examples import example_of
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import InvalidContext, InvalidDocument, MissingError, UsageError
 from setpoint.externalize.addresses import parse_at
@@ -123,7 +124,7 @@ def _check_scope(project: Project, catalogues: Catalogues) -> None:
     if not all(project.context.values()):
         raise InvalidContext(
             f"scope {project.scope!r} is not 'global' or <dimension>=<value>.",
-            hint="for example symbol=BTCUSDC",
+            hint=f"for example {example_of(catalogues).scope or 'global'}",
         )
 
 

@@ -34,6 +34,7 @@ from setpoint.gate.policy.config import Config, find_root, load_config
 from setpoint.gate.policy.file_selection import relative
 from setpoint.gate.policy.suppressions import apply_suppressions
 from setpoint.gate.policy.window import deadline, parse_instant, warns_only
+from setpoint.gate.rule_pages import page_of
 from setpoint.gate.rules import fallback
 from setpoint.gate.scan import Scan, scan
 from setpoint.settings import Settings
@@ -62,6 +63,8 @@ def main(
     """
     options = _parser().parse_args(argv)
     try:
+        if options.explain:
+            return _explain(options.explain)
         options.root = find_root(options.root)
         return _run(options, now or datetime.now(UTC), os.environ if environ is None else environ)
     except SetpointError as problem:
@@ -70,6 +73,12 @@ def main(
         # A file that cannot be read has an error of its own: what is left here cannot be written.
         said = f"{problem.filename or 'the output'} cannot be written: {problem.strerror}."
         return _refused(StorageFull(said, hint="name a file that can be written"))
+
+
+def _explain(rule: str) -> int:
+    page = page_of(rule)
+    sys.stdout.write(f"{page.code} {page.name}: {page.title}\n\n{page.text}\n")
+    return EXIT_OK
 
 
 def _refused(problem: SetpointError) -> int:
@@ -106,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     say("--create-baseline", action="store_true", help="write a first baseline where there is none")
     say("--enforce-from", metavar="INSTANT", help="WARN_ONLY is heard before this instant, which blocks")
     say("--merged-at", metavar="INSTANT", help="WARN_ONLY is heard for 3 x 24 hours from this instant")
+    say("--explain", metavar="RULE", help="print the page of a rule, by its code or name, and judge nothing")
     say("--live", type=Path, metavar="SNAPSHOT", help="compare with a snapshot file instead of the seeds")
     return parser
 

@@ -9,6 +9,7 @@ import re
 from inspect import cleandoc
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.errors import MissingError
 from setpoint.gate.rules import RULES
 
 if TYPE_CHECKING:
@@ -73,6 +74,19 @@ def pages() -> tuple[Page, ...]:
     """Return the pages of all rules and of the housekeeping, in order of their codes."""
     found = [_page(rule) for rule in (*RULES, *_data_rules())]
     return tuple(sorted({page.code: page for page in (*found, *HOUSEKEEPING)}.values()))
+
+
+def page_of(rule: str) -> Page:
+    """Return the page of a rule by its code or its name, in any case.
+
+    Raises:
+        MissingError: no rule is called so.
+    """
+    found = {name: page for page in pages() for name in (page.code.lower(), page.name)}
+    if rule.lower() not in found:
+        listed = ", ".join(f"{page.code} {page.name}" for page in pages())
+        raise MissingError(f"no rule is called {rule!r}.", hint=f"there are {listed}")
+    return found[rule.lower()]
 
 
 def _data_rules() -> tuple[ModuleType, ...]:

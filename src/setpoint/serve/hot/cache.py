@@ -106,7 +106,7 @@ class SnapshotCache:
             if not 0 < len(value) <= LONGEST_VALUE or not value.isprintable():
                 raise InvalidContext(
                     f"the value of {name[:40]!r} is empty, too long (over {LONGEST_VALUE}) or not printable.",
-                    hint="give a name such as BTCUSDC",
+                    hint="give a short name",
                 )
             given[name[:LONGEST_VALUE]] = value
         self.catalogues.scopes(given)

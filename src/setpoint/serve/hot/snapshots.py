@@ -116,7 +116,7 @@ def pairs_in(query_string: bytes) -> list[tuple[str, str]]:
             query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50
         )
     except ValueError:
-        raise InvalidContext("the query cannot be read.", hint="write it as ?symbol=BTCUSDC") from None
+        raise InvalidContext("the query cannot be read.", hint="write it as ?DIMENSION=VALUE") from None
 
 
 def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
@@ -129,7 +129,7 @@ def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
 
 def _context_of(cache: SnapshotCache, given: object) -> Context:
     if not isinstance(given, dict):
-        raise InvalidError("a context is no object.", hint='write it as {"symbol": "BTCUSDC"}')
+        raise InvalidError("a context is no object.", hint='write it as {"DIMENSION": "VALUE"}')
     return context_in(cache, given)
 
 

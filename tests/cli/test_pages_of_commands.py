@@ -1,0 +1,167 @@
+"""What a person reads on the terminal: help, tables, titles, notes and next steps; in the words in use."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+from setpoint import errors
+from setpoint.cli import __main__ as command_line
+from setpoint.cli.help_panels import PANELS
+from setpoint.cli.output import cell_text, table
+from setpoint.declare.loading import load_catalogue, load_catalogues
+from setpoint.errors import InvalidCatalogue, SetpointError
+from setpoint.gate.rule_pages import pages
+
+GAMMA = "xgb/5m/gamma"
+#: Words of the bundled catalogues.
+BUNDLED = ("xgb", "cb/", "lgb", "CVN_HPO", "BTCUSDC", "XGB_5M")
+OWN = """
+format = 1
+name = "{name}"
+version = "1.0.0"
+prefix = "OWN"
+
+[[parameters]]
+name = "threshold"
+type = "float"
+low = 0.0
+high = 1.0
+tuned = true
+doc = "Above it there is a signal."
+"""
+
+
+def test_every_command_has_its_place_in_the_help(setpoint_command):
+    """`setpoint --help` groups commands by what people do; one without a place fails here."""
+    placed = [name for names in PANELS.values() for name in names]
+    shown = setpoint_command("--help").out
+
+    assert set(command_line._commands().commands) <= set(placed)
+    assert len(placed) == len(set(placed))
+    assert [panel for panel in PANELS if f" {panel} " in shown] == list(PANELS)
+
+
+@pytest.mark.parametrize("arguments", [("set", "--help"), ("explain", "-h"), ("blame", "--help")])
+def test_help_names_keys_of_the_catalogue_in_use(setpoint_command, tmp_path, monkeypatch, arguments):
+    """Examples are in the words of the catalogue in use, the bundled one or the reader's own."""
+    assert [word for word in BUNDLED if word in setpoint_command(*arguments).out]
+    file = tmp_path / "own.toml"
+    file.write_text(OWN.format(name="own"))
+    monkeypatch.setenv("SETPOINT_CATALOGUES", str(file))
+    shown = setpoint_command(*arguments).out
+
+    assert "threshold" in shown
+    assert not [word for word in BUNDLED if word in shown]
+
+
+def test_hints_name_keys_of_the_catalogue_in_use(setpoint_command, tmp_path, monkeypatch):
+    """So are hints."""
+    file = tmp_path / "own.toml"
+    file.write_text(OWN.format(name="own"))
+    monkeypatch.setenv("SETPOINT_CATALOGUES", str(file))
+
+    assert "for example threshold=..." in setpoint_command("set", "threshold", "-r", "x", "--yes").err
+
+
+def kinds(kind):
+    yield kind
+    for one in kind.__subclasses__():
+        yield from kinds(one)
+
+
+def test_every_error_has_a_next_step():
+    """An error that is raised without a hint tells its kind's way out."""
+    for kind in kinds(SetpointError):
+        assert kind("It is wrong.").hint, kind
+        assert "next: " in str(kind("It is wrong."))
+    own = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and "way_out" in vars(kind)}
+    families = {kind.__name__ for kind in SetpointError.__subclasses__()}
+    assert families | {"SetpointError"} <= own
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        (
+            "high = 1.0",
+            "hihg = 1.0",
+            "line 7, [[parameters]] parameter threshold has the unknown field 'hihg'",
+        ),
+        ("low = 0.0", "low = 2.0", "line 7, [[parameters]] threshold: low 2.0 is above high 1.0"),
+        ("format = 1", "format = 2", "line 2: format is 2"),
+        ('prefix = "OWN"', 'prefix = "own"', "line 5: prefix is 'own'"),
+        ("tuned = true", "tuned = ", "at line 12"),
+    ],
+)
+def test_a_catalogue_error_names_file_line_and_table(tmp_path, old, new, place):
+    """Whoever mends a catalogue is told where."""
+    file = tmp_path / "own.toml"
+    file.write_text(OWN.format(name="own").replace(old, new))
+
+    with pytest.raises(InvalidCatalogue) as refused:
+        load_catalogue(str(file))
+    assert str(file) in refused.value.message
+    assert place in refused.value.message
+    assert refused.value.hint
+
+
+def test_catalogues_that_collide_name_both_places(tmp_path):
+    """Two files that declare one key are both named, with line and table."""
+    for name in ("own", "other"):
+        (tmp_path / f"{name}.toml").write_text(OWN.format(name=name))
+    with pytest.raises(InvalidCatalogue) as refused:
+        load_catalogues(f"{tmp_path}/own.toml,{tmp_path}/other.toml")
+
+    for name in ("own", "other"):
+        assert f"{tmp_path}/{name}.toml, line 7, [[parameters]]" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (None, "-"),
+        (True, "true"),
+        (False, "false"),
+        (("a", None), "a, -"),
+        ({"a": True}, "a=true"),
+        (0.5, "0.5"),
+    ],
+)
+def test_a_cell_shows_no_form_of_python(cell, shown, capfd):
+    """What a table shows is a value as documents have it, whatever was put into it."""
+    assert cell_text(cell) == shown
+    table(("column",), [(cell,)])
+    assert shown in capfd.readouterr().out.splitlines()[-1]
+
+
+def test_what_tables_and_notes_say(seeded):
+    """Blame has dates, a diff across scopes says so, a title is one line, no match is an error."""
+    assert "when (UTC)" in seeded("blame", GAMMA).out
+    across = seeded("diff", "1", "2", "--json")
+    assert "revision 1 is one of global, revision 2 of profile=demo" in across.err
+    assert "note" not in seeded("diff", "1", "1").err
+    assert seeded("explain", GAMMA).out.splitlines()[0].startswith("CVN_HPO_XGB_5M_GAMMA in snapshot ")
+    for command in (("edit", "NOPE", "-r", "x"), ("blame", "NOPE"), ("keys", "NOPE"), ("history", "NOPE")):
+        nothing = seeded(*command)
+        assert (nothing.code, "NOPE" in nothing.err) == (4, True), command
+
+
+def test_the_gate_explains_a_rule(setpoint_command):
+    """`setpoint gate --explain` prints a rule's page by code or name, and lists all where there is none."""
+    for page in pages():
+        for name in (page.code, page.name):
+            assert setpoint_command("gate", "--explain", name).out.startswith(f"{page.code} {page.name}: ")
+    unknown = setpoint_command("gate", "--explain", "nope")
+    assert (unknown.code, "SPG101 assigned" in unknown.err) == (4, True)
+
+
+def test_no_title_is_the_tables_own():
+    """A table's title is a line of its own everywhere: nobody draws tables past the one door."""
+    source = Path(inspect.getfile(table)).parent
+    for file in source.glob("*.py"):
+        calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+        for call in calls:
+            if isinstance(call.func, ast.Name) and call.func.id == "Table":
+                assert not [word for word in call.keywords if word.arg == "title"], file
