@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import MISSING, fields
+from functools import partial
 from importlib import import_module
 from inspect import getsource
 from pathlib import Path
@@ -256,13 +257,21 @@ def api_page() -> Iterator[str]:
             yield from _operation(document, f"{method.upper()} {path}", operation)
 
 
+def _referred(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of the OpenAPI document, or the component that it refers to."""
+    found = document if "$ref" in part else part
+    for name in part.get("$ref", "").split("/")[1:]:
+        found = found[name]
+    return found
+
+
 def _operation(document: dict[str, Any], where: str, operation: dict[str, Any]) -> Iterator[str]:
     yield f"## {where}"
     yield f"{operation['summary']}. {' '.join(operation['description'].split())}"
     yield f"Roles: {', '.join(f'`{role}`' for role in operation['x-setpoint-roles'])}."
     rows = [
         (f"`{given['name']}`", given["in"], _schema_text(given["schema"]), given.get("description", ""))
-        for given in operation.get("parameters", ())
+        for given in map(partial(_referred, document), operation.get("parameters", ()))
     ]
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     model = document["components"]["schemas"].get(body.get("$ref", "").rpartition("/")[2], {})

@@ -18,6 +18,7 @@ from setpoint.client.results import UnitEntry, UnitFailure
 from setpoint.observe.printable import printable
 from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.train.plan import make_plan
+from support.openapi import document_of
 from support.sweep_home import ADA, pinned_units, seed_tiny
 
 HOSTILE = (
@@ -191,13 +192,13 @@ NOT_READ = {"/v1/stream", "/oidc/login", "/oidc/callback"}
 AS_STORED = {"/v1/snapshot", "/v1/snapshots/{hash}"}
 
 
-def test_no_route_answers_what_a_terminal_or_a_page_obeys(hostile, http_as):
+def test_no_route_answers_what_a_terminal_or_a_page_obeys(hostile, http_as, plane):
     """Every GET, pages too, over the same texts: each answer prints, and what is HTML holds them escaped."""
     dan = http_as("dan")
     run = json.loads(hostile(["runs", "--json"]).out)[0]["id"]
     places = PLACES | {"RUN": run, "HASH": dan.get("/v1/snapshot").headers["Setpoint-Snapshot"]}
     found, read = "", 0
-    for path, item in dan.get("/openapi.json").json()["paths"].items():
+    for path, item in document_of(plane)["paths"].items():
         if "get" not in item or path in NOT_READ:
             continue
         asked = {q["name"]: q for q in item["get"].get("parameters", []) if q.get("required")}

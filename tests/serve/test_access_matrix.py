@@ -15,6 +15,7 @@ from starlette.routing import Route
 from setpoint.serve.access.rules import ROLES, access
 from setpoint.serve.openapi import describe
 from setpoint.serve.routes import router_of
+from support.openapi import document_of
 from support.planes import ACCOUNTS, open_accounts
 
 METHODS = ("get", "put", "post", "patch", "delete")
@@ -69,7 +70,7 @@ def expected(rule, roles):
 def test_every_operation_lets_in_whom_its_rule_names_and_nobody_else(plane, owner_url):
     """401 without a good credential, 403 without the role, and neither for those whom the rule names."""
     open_accounts(owner_url)
-    document = httpx.get(f"{plane}/openapi.json").json()
+    document = document_of(plane)
     wrong, asked = [], 0
     with (
         psycopg.connect(owner_url, autocommit=True) as connection,
@@ -232,7 +233,8 @@ def test_roles_reach_the_scopes_and_catalogues_they_are_limited_to(seeded, http_
 
 def test_every_operation_declares_known_roles(plane):
     """A rule is public, any account, or some of the five roles; an operation that is not public says so."""
-    for method, path, operation in operations(httpx.get(f"{plane}/openapi.json").json()):
+    document = document_of(plane)
+    for method, path, operation in operations(document):
         rule = operation["x-setpoint-roles"]
         assert rule in (["public"], ["account"]) or set(rule) <= set(ROLES), (method, path)
         assert bool(operation["security"]) == (rule != ["public"]), (method, path)
@@ -282,7 +284,7 @@ def test_a_route_that_holds_nobody_to_its_rule_does_not_start():
 def test_a_request_is_judged_before_it_is_read(plane, owner_url):
     """Whoever may not ask is told so, whatever their query and body say."""
     open_accounts(owner_url)
-    document = httpx.get(f"{plane}/openapi.json").json()
+    document = document_of(plane)
     refused = []
     with psycopg.connect(owner_url, autocommit=True) as connection:
         stranger = made(connection, "stranger", "session", 3600, revoked=False)

@@ -62,9 +62,23 @@ def test_a_write_needs_the_revision_it_was_made_over(seeded, http_as):
 
     assert http_as("ada").patch("/v1/config/global", **edits).status_code == 428
     assert http_as("ada").delete("/v1/config/profile=demo?reason=x").status_code == 428
-    for stale in ('"0"', '"2"', "*", ",", "newest", f'"{2**64}"', '"-1"', "1", '"1" "2"'):
+    answer = http_as("ada").patch("/v1/config/global", headers={"If-Match": "*"}, **edits)
+    assert (answer.status_code, answer.json()["code"]) == (428, "precondition_required")
+    for stale in (
+        '"0"',
+        '"2"',
+        '"01"',
+        'W/"1"',
+        ",",
+        "newest",
+        f'"{2**64}"',
+        '"-1"',
+        "1",
+        '"1" "2"',
+    ):
         answer = http_as("ada").patch("/v1/config/global", headers={"If-Match": stale}, **edits)
         assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), stale
+        assert answer.headers["ETag"] == '"1"', stale
     assert seeded.fetch_one("read_chain_head") == head
 
 
@@ -80,7 +94,7 @@ def test_an_if_match_is_a_set_of_revisions(seeded, edit, http_as):
         refused = http_as("ada").patch("/v1/config/global", headers={"If-Match": stale}, **write)
         assert refused.status_code == 412, stale
 
-    given = {"If-Match": f', "{revision - 1}" ,,W/"{revision}"'}
+    given = {"If-Match": f', "{revision - 1}" ,,"{revision}"'}
     assert http_as("ada").patch("/v1/config/global", headers=given, **write).status_code == 200
 
 

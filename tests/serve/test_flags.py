@@ -271,7 +271,7 @@ def test_errors_are_in_the_protocols_own_shape(wide, reader):
     for headers in ({}, {"Authorization": "Bearer spt_none"}):
         refused = httpx.post(f"{wide.url}{BULK}/WIDE_A_RATE", json={}, headers=headers)
         assert (refused.status_code, refused.json()["errorCode"]) == (401, "GENERAL")
-        assert refused.headers["WWW-Authenticate"] == "Bearer"
+        assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_a_stranger_reads_no_flags(wide, client_of):

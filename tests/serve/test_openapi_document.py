@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import httpx
 import pytest
 from fastapi.routing import APIRoute
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
@@ -11,12 +10,13 @@ from setpoint.serve.access.rules import ROLES
 from setpoint.serve.api import ROUTERS
 from setpoint.serve.app import PLAIN
 from setpoint.serve.routes import StrictRoute
+from support.openapi import document_of
 
 
 @pytest.fixture
 def document(plane):
     """The document as a client gets it."""
-    return httpx.get(f"{plane}/openapi.json").json()
+    return document_of(plane)
 
 
 def operations(document):

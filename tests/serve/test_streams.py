@@ -300,7 +300,7 @@ def test_a_stranger_gets_no_stream(seeded, lively, given):
     refused = httpx.get(f"{lively.url}/v1/stream", headers=given)
 
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
-    assert refused.headers["WWW-Authenticate"] == "Bearer"
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_a_question_for_the_head_alone_is_answered_at_once(seeded, lively, cy):

@@ -21,6 +21,7 @@ from setpoint.serve.api import ROUTERS, holders, manifest
 from setpoint.serve.clock import ticking
 from setpoint.serve.connections import Connections, room
 from setpoint.serve.hot import ofrep, snapshots, stream
+from setpoint.serve.methods import METHODS, methods_at, options_answer
 from setpoint.serve.middleware import Guard
 from setpoint.serve.openapi import describe, operation_id
 from setpoint.serve.plane import THREADS
@@ -96,14 +97,28 @@ def _typed_routes() -> tuple[BaseRoute, ...]:
 class _Doors:
     """Sends a request to the plain routes or to the typed API, whose layers cost more than a kept answer."""
 
-    def __init__(self, api: ASGIApp, plain: ASGIApp) -> None:
+    def __init__(self, api: FastAPI, plain: Starlette) -> None:
         self._api = api
         self._plain = plain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        is_plain = scope["type"] == "http" and scope["path"].startswith(PLAIN)
-        await (self._plain if is_plain else self._api)(scope, receive, send)
+        if scope["type"] != "http":
+            await self._api(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and (methods := self._methods_at(scope)):
+            await options_answer(methods)(scope, receive, send)
+        elif scope["path"].startswith(PLAIN):
+            await self._plain(scope, receive, send)
+        else:
+            # The server sends no body of a HEAD; of the plain routes each knows its own.
+            asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+            await self._api(asked, receive, send)
+
+    def _methods_at(self, scope: Scope) -> list[str]:
+        if scope["path"] == "*":
+            return [*METHODS, "HEAD", "OPTIONS"]
+        door = self._plain if scope["path"].startswith(PLAIN) else self._api
+        return methods_at(door.routes, scope)
 
 
 @asynccontextmanager

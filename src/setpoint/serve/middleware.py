@@ -1,14 +1,14 @@
 """SERVE: what every request passes before a route sees it, and every answer on its way out.
 
-Guarantees: each answer carries `X-Request-ID`, each request is one log line without query values,
-headers or body. Refuses bodies over the limit, whether their length is declared or not, and callers who
-ask too often.
+Guarantees: each answer carries `X-Request-ID` and `Cache-Control`, and the `traceparent` that it was asked
+with; a refused credential its challenge; what is asked under a condition is judged by it, whatever route
+answers. Each request is one log line without query values, headers or body. Refuses headers that mean two
+things, bodies over the limit, whether their length is declared or not, and callers who ask too often.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import time
 from itertools import count
 from secrets import token_hex
@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.requests import HTTPConnection
 
-from setpoint.errors import PayloadTooLarge, TooManyRequests
+from setpoint.errors import PayloadTooLarge, PreconditionFailed, TooManyRequests, UsageError
 from setpoint.observe import logfmt
 from setpoint.serve.access.rules import SECURE_COOKIE, SESSION_COOKIE, given_secret, remote_of
 from setpoint.serve.bodies import MOST_BODY_BYTES
+from setpoint.serve.conditional import status_of
 from setpoint.serve.limits import Limits
 from setpoint.serve.problems import refusal_of
+from setpoint.serve.request_headers import joined, request_id, trace_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from setpoint.serve.plane import Plane
@@ -31,12 +35,13 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("setpoint.access")
 #: Request ids are unique, not secret: a random number for each request would cost more than its answer.
 _PROCESS_ID, _NUMBERS = token_hex(10), count(1)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _CONTENT_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     b" connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+#: Beside what a route says itself.
 _HEADERS = (
+    (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     # Not no-referrer: it makes browsers send the plane's own forms with `Origin: null`.
@@ -44,6 +49,11 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", _CONTENT_POLICY),
 )
+
+
+_READS = frozenset({"GET", "HEAD"})
+#: What 304 does not say: it has no body.
+_OF_BODIES = frozenset({b"content-type", b"content-length"})
 
 
 class Guard:
@@ -87,18 +97,23 @@ class _Exchange:
         self._began = time.monotonic()
         self._status = 0
         self._read_bytes = 0
-        headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        self._id = given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS_ID}{next(_NUMBERS):012x}"
+        self._headers = headers = dict(scope["headers"])
+        self._id = request_id(headers.get(b"x-request-id", b"")) or f"{_PROCESS_ID}{next(_NUMBERS):012x}"
+        self._trace = trace_id(headers.get(b"traceparent", b""))
         self._declared = headers.get(b"content-length", b"0")
+        #: The condition that it was asked under is the answer: what the route makes of it is nobody's.
+        self._is_judged = False
         scope.setdefault("state", {})["request_id"] = self._id
 
     async def run(self, inner: ASGIApp) -> None:
         try:
+            if len(self._headers) < len(self._scope["headers"]):
+                self._headers = joined(self._scope["headers"])
+                self._scope["headers"] = list(self._headers.items())
             if self._declared.isdigit() and int(self._declared[:20]) > MOST_BODY_BYTES:
                 raise _too_large()
             await inner(self._scope, self._read, self._answer)
-        except (PayloadTooLarge, TooManyRequests) as error:
+        except (UsageError, TooManyRequests) as error:
             if not self._status:
                 await refusal_of(error, self._scope["path"], self._id)(
                     self._scope, self._receive, self._answer
@@ -114,25 +129,76 @@ class _Exchange:
         return message
 
     async def _answer(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            named = {name for name, _ in message["headers"]}
-            extra = [(b"x-request-id", self._id.encode()), *_HEADERS]
-            message["headers"] = [*message["headers"], *(pair for pair in extra if pair[0] not in named)]
+        if self._is_judged:
+            return
+        if message["type"] != "http.response.start":
+            await self._send(message)
+            return
+        body = self._judged(message)
+        self._is_judged = body is not None
+        self._status = message["status"]
+        named = {name for name, _ in message["headers"]}
+        extra = [(b"x-request-id", self._id.encode()), *_HEADERS, *self._of_this_request()]
+        message["headers"] = [*message["headers"], *(pair for pair in extra if pair[0] not in named)]
         await self._send(message)
+        if body is not None:
+            await self._send({"type": "http.response.body", "body": body})
+
+    def _judged(self, message: Message) -> bytes | None:
+        """Make of an answer what its conditions ask for and return its body; None: it stays as it is."""
+        if_match, if_none_match = (self._condition(name) for name in (b"if-match", b"if-none-match"))
+        is_asked = if_match is not None or if_none_match is not None
+        if not is_asked or message["status"] != 200 or self._scope["method"] not in _READS:
+            return None
+        told = dict(message["headers"])
+        if told.get(b"content-type", b"").startswith(b"text/event-stream"):
+            return None
+        tag = told.get(b"etag", b"").decode("latin-1")
+        status = status_of(if_match, if_none_match, tag)
+        if status == 200:
+            return None
+        message["status"] = status
+        if status == 304:
+            message["headers"] = [pair for pair in message["headers"] if pair[0] not in _OF_BODIES]
+            return b""
+        error = PreconditionFailed(
+            "what stands here is none of what If-Match names.", hint="GET it without a condition", etag=tag
+        )
+        refusal = refusal_of(error, self._scope["path"], self._id)
+        message["headers"] = refusal.raw_headers
+        return bytes(refusal.body)
+
+    def _condition(self, name: bytes) -> str | None:
+        given: bytes | None = self._headers.get(name)
+        return None if given is None else given.decode("latin-1")
+
+    def _of_this_request(self) -> Iterator[tuple[bytes, bytes]]:
+        if self._trace:
+            yield b"traceparent", self._headers[b"traceparent"]
+        if self._status == 401:
+            presented = b', error="invalid_token"' if self._presents() else b""
+            yield b"www-authenticate", b'Bearer realm="setpoint"' + presented
+
+    def _presents(self) -> bool:
+        """Say whether a credential came with the request, a good one or not."""
+        connection = HTTPConnection(self._scope)
+        cookies = {SECURE_COOKIE, SESSION_COOKIE} & connection.cookies.keys()
+        has_token = b"stream_token=" in self._scope["query_string"]
+        return bool(given_secret(connection.headers) or cookies or has_token)
 
     def _log(self) -> None:
         state: dict[str, Any] = self._scope["state"]
         client = self._scope.get("client") or ("", 0)
         _LOG.info(
-            "event=http_request request_id=%s method=%s path=%s status=%d ms=%.1f account=%s remote=%s",
-            self._id,
+            "event=http_request request_id=%s method=%s path=%s status=%d ms=%.1f account=%s remote=%s%s",
+            logfmt.text(self._id),
             self._scope["method"],
             logfmt.text(self._scope["path"].encode("ascii", "backslashreplace").decode()),
             self._status,
             1000 * (time.monotonic() - self._began),
             state.get("account", ""),
             logfmt.text(client[0]),
+            f" trace={self._trace}" if self._trace else "",
         )
 
 

@@ -1,14 +1,15 @@
 """SERVE: the OpenAPI document: FastAPI's, completed where it cannot know.
 
-Guarantees: each operation has one readable id; credentials, the shape of errors and the request id are
-declared once. What a route refuses is part of its declaration, so nothing is invented here. An application
-with a route that declares no access rule, typed or plain, does not start; and none is left out of the
-document, from which the access matrix is made.
+Guarantees: each operation has one readable id; credentials, errors and headers are declared once. What a
+route refuses is part of its declaration, so nothing is invented here. An application with a route that
+declares no access rule, typed or plain, does not start; and none is left out of the document, from which the
+access matrix is made.
 """
 
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
@@ -18,8 +19,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from setpoint.serve.access.rules import CSRF_HEADER, PUBLIC, SECURE_COOKIE, SESSION_COOKIE, hot_access
-from setpoint.serve.conditional import etag_of, is_known
-from setpoint.serve.plain_paths import plain_paths
+from setpoint.serve.conditional import etag_of
+from setpoint.serve.openapi_parts import completed
+from setpoint.serve.plain_paths import PATHS, SCHEMAS
 from setpoint.serve.routes import Problem, StrictRoute
 
 if TYPE_CHECKING:
@@ -86,7 +88,10 @@ def describe(api: FastAPI, plain: Iterable[BaseRoute] = ()) -> None:
 def _own_route() -> Route:
     kept = b""
 
-    @hot_access(*PUBLIC, summary="This document", tags=["plane"])
+    answers = {"200": {"description": "", "content": {"application/json": {"schema": {"type": "object"}}}}}
+    answers["304"] = {"description": "It is the same."}
+
+    @hot_access(*PUBLIC, summary="This document", tags=["plane"], responses=answers)
     async def openapi(request: Request) -> Response:
         """Every address: who may call it, what it takes, and what it answers."""
         nonlocal kept
@@ -94,8 +99,6 @@ def _own_route() -> Route:
         kept = kept or json.dumps(request.app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
         tag = etag_of(kept)
         headers = {"Cache-Control": "no-cache", "ETag": tag}
-        if is_known(request.headers.getlist("if-none-match"), tag):
-            return Response(status_code=304, headers=headers)
         return Response(kept, 200, headers, "application/json")
 
     return Route("/openapi.json", openapi, methods=["GET"])
@@ -109,7 +112,7 @@ def _rule(route: BaseRoute) -> object:
 
 def _add(document: dict[str, Any], route: Route) -> None:
     operations = document["paths"].setdefault(route.path_format, {})
-    known = plain_paths(Problem.model_json_schema()).get(route.path_format, {})
+    known = PATHS.get(route.path_format, {})
     for method in sorted((route.methods or set()) - {"HEAD"}):
         declared = dict(route.endpoint.operation)  # type: ignore[attr-defined]  # set by hot_access
         fallback = {
@@ -125,13 +128,17 @@ def _path_parameters(route: Route) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _completed(document: dict[str, Any]) -> dict[str, Any]:
-    document.setdefault("components", {})["securitySchemes"] = _SCHEMES
+def _completed(made: dict[str, Any]) -> dict[str, Any]:
+    document = deepcopy(made)  # its parts are what the routes of all planes of this process declare
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = _SCHEMES
+    components.setdefault("schemas", {}).update(SCHEMAS, Problem=Problem.model_json_schema())
     for path in document["paths"].values():
         for operation in path.values():
             if not operation.get("security", True):
                 for status in ("401", "403"):
                     operation["responses"].pop(status, None)
-            for response in operation["responses"].values():
-                response.setdefault("headers", {})["X-Request-ID"] = {"schema": {"type": "string"}}
-    return document
+            if "requestBody" not in operation:
+                for status in ("400", "413"):
+                    operation["responses"].pop(status, None)
+    return completed(document)

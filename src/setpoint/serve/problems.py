@@ -9,27 +9,28 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
 
 from setpoint.errors import (
     InvalidContext,
     InvalidDocument,
     PayloadTooLarge,
+    PreconditionFailed,
     SetpointError,
     StorageFull,
     TooManyRequests,
-    UnauthenticatedError,
     UsageError,
 )
 from setpoint.observe import logfmt
+from setpoint.serve.methods import methods_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from starlette.applications import Starlette
     from starlette.requests import Request
@@ -58,6 +59,31 @@ _PLAIN = {
 }
 
 
+def meanings() -> dict[str, tuple[int, str]]:
+    """Return what each code of a problem means, with its status: what its `type` leads to."""
+    ours = {kind.code: (kind.http_status, _first_line(kind)) for kind in reversed([*_tree(SetpointError)])}
+    plain = {code: (status, said) for status, (code, said, _) in _PLAIN.items() if code not in ours}
+    return {**ours, **plain, **_READING}
+
+
+def _tree(kind: type[SetpointError]) -> Iterator[type[SetpointError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)
+
+
+def _first_line(kind: type[SetpointError]) -> str:
+    return (kind.__doc__ or "").strip().partition("\n")[0]
+
+
+#: Codes that no error of ours has, because FastAPI or the server reads the request first.
+_READING = {
+    "malformed_request": (400, "What was sent cannot be read."),
+    "invalid_request": (422, "What was sent is not what this address takes."),
+    "http_error": (400, "The request cannot be answered as it is."),
+}
+
+
 def problem(
     status: int,
     code: str,
@@ -81,6 +107,13 @@ def problem(
         **more,
     }
     return Response(json.dumps(content, default=str), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def unreadable(said: str) -> Response:
+    """Return the refusal of bytes that are no request, which no route ever sees."""
+    number = token_hex(16)
+    headers = {"X-Request-ID": number, "Cache-Control": "no-store"}
+    return problem(400, "malformed_request", said, hint="send HTTP/1.1", request_id=number, headers=headers)
 
 
 def problem_of(error: SetpointError, request_id: str = "") -> Response:
@@ -154,8 +187,8 @@ def install(api: Starlette) -> None:
 
 
 def _headers(error: SetpointError) -> dict[str, str]:
-    if isinstance(error, UnauthenticatedError):
-        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, PreconditionFailed) and error.where.get("etag"):
+        return {"ETag": str(error.where["etag"])}
     if isinstance(error, TooManyRequests):
         return {"Retry-After": str(error.where.get("retry_after_s", 1))}
     return {"Retry-After": "1"} if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE else {}
@@ -194,20 +227,10 @@ async def _on_status(request: Request, error: Exception) -> Response:
     code, detail, hint = _PLAIN.get(error.status_code, ("http_error", str(error.detail), ""))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods_at(request))
+        headers["Allow"] = ", ".join(methods_at(request.app.routes, request.scope))
     if request.url.path.startswith(OFREP):
         return flag_failure(error.status_code, "GENERAL", detail, headers=headers)
     return problem(error.status_code, code, detail, hint=hint, request_id=_id_of(request), headers=headers)
-
-
-def _methods_at(request: Request) -> list[str]:
-    """Return what the address takes: Starlette names the methods of one of its routes only."""
-    found: set[str] = set()
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        scope = {**request.scope, "method": method}
-        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
-            found.add(method)
-    return sorted(found)
 
 
 async def _on_anything(request: Request, error: Exception) -> Response:

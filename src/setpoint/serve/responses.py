@@ -19,10 +19,10 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from setpoint.declare.plain_data import plain
-from setpoint.errors import InvalidError, InvalidValue, PreconditionFailed, PreconditionRequired
+from setpoint.errors import InvalidError, InvalidValue, PreconditionRequired
 from setpoint.observe.printable import printable_json
 from setpoint.serve.access.stored_answers import StoredAnswer, claim_key, read_answer, store_answer
-from setpoint.serve.conditional import entity_tags, is_known
+from setpoint.serve.conditional import entity_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,11 +48,8 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self, if_none_match: str | None = None) -> Response:
-        """Return it as bytes; 304 without a body when the client knows its ETag."""
-        tag = self.headers.get("ETag")
-        if tag and if_none_match and is_known([if_none_match], tag):
-            return _response(304, "", self.headers)
+    def response(self) -> Response:
+        """Return it as bytes."""
         return _response(self.status, "" if self.body is None else as_json(self.body), self.headers)
 
 
@@ -70,7 +67,9 @@ def etag(version: object) -> str:
 
 def number_in(text: str) -> int | None:
     """Return the number of a revision, a change or a row that a text is; None when it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER else None
+    is_number = text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER
+    # As it is written, for it is compared as an entity tag: "02" is none of a revision's.
+    return int(text) if is_number and text == str(int(text)) else None
 
 
 def cursor(place: int | str) -> str:
@@ -112,22 +111,18 @@ def page_of(items: Sequence[Any], limit: int, after: str | None) -> Answer:
 
 
 def base_revisions(if_match: str | None) -> frozenset[int]:
-    """Return the revisions any of which a write was made over; `*` names none, and a write needs one.
+    """Return the revisions any of which a write was made over; a weak tag names none.
 
     Raises:
-        PreconditionRequired: If-Match is missing.
-        PreconditionFailed: it names no revision.
+        PreconditionRequired: If-Match is missing, or `*`: any revision is none, and a write needs one.
     """
-    if not if_match:
+    named_tags = entity_tags(if_match or "")
+    if not if_match or named_tags.is_any:
         raise PreconditionRequired(
             "a write needs If-Match with the revision it was made over.", hint="GET it and send its ETag"
         )
-    numbers = (number_in(text) for text in entity_tags(if_match).texts)
-    if not (named := frozenset(number for number in numbers if number is not None)):
-        raise PreconditionFailed(
-            f"If-Match {if_match[:40]!r} names no revision.", hint="send the ETag of a GET"
-        )
-    return named
+    numbers = (number_in(text) for text in named_tags.strong)
+    return frozenset(number for number in numbers if number is not None)
 
 
 async def _write_key(

@@ -35,7 +35,7 @@ CONTEXT = {
             "description": "Every query parameter is a dimension of the context, such as `symbol=BTCUSDC`.",
             "style": "form",
             "explode": True,
-            "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+            "schema": {"$ref": "#/components/schemas/Context"},
         }
     ],
 }
@@ -67,9 +67,6 @@ After = Annotated[
 Filter = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
 IfMatch = Annotated[
     str | None, Header(description="The ETag of a GET; a write without it is refused.", max_length=200)
-]
-IfNoneMatch = Annotated[
-    str | None, Header(description="ETags that are known; 304 when one still stands.", max_length=2000)
 ]
 
 
@@ -179,7 +176,9 @@ Responses = dict[int | str, dict[str, Any]]
 def refusals(*statuses: int) -> Responses:
     """Return the documentation of an operation's errors; those of every operation are included."""
     return {
-        status: {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+        status: {
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        }
         for status in sorted({400, 401, 403, 413, 422, 429, 503, *statuses})
     }
 

@@ -35,6 +35,7 @@ from setpoint.errors import ConflictError, UnavailableError, UsageError
 from setpoint.serve.app import CONNECTIONS, END_STREAMS, build_api, build_app
 from setpoint.serve.logs import LOG_CONFIG, end_log, log_to
 from setpoint.serve.plane import Plane
+from setpoint.serve.problems import unreadable
 from setpoint.settings import Settings
 from setpoint.store.database import SERVER, Database
 
@@ -140,6 +141,14 @@ class PlaneProtocol(HttpToolsProtocol):
     def _arrived(self) -> None:
         if self._overdue is not None:
             self._overdue.cancel()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP in the one shape of errors, and close."""
+        refusal = unreadable(msg)
+        head = b"".join(b"%s: %s\r\n" % pair for pair in refusal.raw_headers)
+        start = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"
+        self.transport.write(start + head + b"\r\n" + refusal.body)
+        self.transport.close()
 
     def shutdown(self) -> None:
         """End the streams of this process, then this connection when its answer is given."""

@@ -29,7 +29,6 @@ from setpoint.serve.routes import (
     CONTEXT,
     LONGEST_NAME,
     After,
-    IfNoneMatch,
     Limit,
     PlaneOf,
     answers,
@@ -56,7 +55,6 @@ def read_catalogue(
     limit: Limit = 50,
     after: After = None,
     match: Annotated[str, Query(max_length=LONGEST_NAME, description="A text in the key, in any case.")] = "",
-    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return the catalogues in force and their keys: types, inclusive bounds, meanings; never a value."""
     is_meant = matching(plane.catalogues, match)
@@ -71,7 +69,7 @@ def read_catalogue(
         "items": [_key(declared) for declared in listed["items"]],
         "next": listed["next"],
     }
-    return Answer(body, headers=_named(plane.catalogues)).response(if_none_match)
+    return Answer(body, headers=_named(plane.catalogues)).response()
 
 
 @router.get(
@@ -80,11 +78,11 @@ def read_catalogue(
     responses={**answers(KeyShape, 404), 304: {"description": "The catalogues are the same."}},
     **access(*ANYONE),
 )
-def read_key(plane: PlaneOf, key: KeyName, if_none_match: IfNoneMatch = None) -> Response:
+def read_key(plane: PlaneOf, key: KeyName) -> Response:
     """Return what a value of it must be."""
     declared = plane.catalogues.declared(key_of(plane.catalogues, key))
     answer = Answer(_key(declared), headers=_named(plane.catalogues))
-    return answer.response(if_none_match)
+    return answer.response()
 
 
 @router.get(

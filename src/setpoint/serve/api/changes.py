@@ -123,7 +123,12 @@ def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -
     return write(plane, caller, once, work)
 
 
-@router.get("/changes/{change}", summary="One change", responses=answers(FullChange, 404), **access(*ANYONE))
+@router.get(
+    "/changes/{change}",
+    summary="One change",
+    responses={**answers(FullChange, 404), 304: {"description": "It stands as it did."}},
+    **access(*ANYONE),
+)
 def get_change(plane: PlaneOf, change: ChangeId) -> Response:
     """Return what it would do, what it needs, and what people said; its ETag is the proposal's hash."""
     with plane.database.transaction() as transaction:
@@ -147,7 +152,10 @@ def amend_change(
         found = read_change(transaction, change)
         if found.proposal_hash not in known:
             raise PreconditionFailed(
-                f"change {change} was edited since you read it.", hint="GET it again", change=change
+                f"change {change} was edited since you read it.",
+                hint="GET it again",
+                change=change,
+                etag=etag(found.proposal_hash),
             )
         proposal = amended(found, patch, edits.reason, edits.apply_at)
         amend(transaction, plane.catalogues, change, proposal)
@@ -183,4 +191,4 @@ def _proposals_in(if_match: str | None) -> frozenset[str]:
             "an amendment needs If-Match with the proposal it was made over.",
             hint="GET the change and send its ETag",
         )
-    return entity_tags(if_match).texts
+    return entity_tags(if_match).strong

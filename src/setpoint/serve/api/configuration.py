@@ -36,7 +36,6 @@ from setpoint.serve.routes import (
     After,
     Body,
     IfMatch,
-    IfNoneMatch,
     Limit,
     PlaneOf,
     Reason,
@@ -104,11 +103,11 @@ def create_scope(plane: PlaneOf, caller: Caller, once: Once, wanted: NewScope) -
     responses={**answers(StandingDocument, 404), 304: {"description": "The revision still stands."}},
     **access(*ANYONE),
 )
-def read_config(plane: PlaneOf, scope: ScopeName, if_none_match: IfNoneMatch = None) -> Response:
+def read_config(plane: PlaneOf, scope: ScopeName) -> Response:
     """Return the values of one scope, typed, with its revision as ETag."""
     found = read_document(plane.database, plane.catalogues, scope)
     headers = {"ETag": etag(found.revision), "Cache-Control": REVALIDATED}
-    return Answer(found, headers=headers).response(if_none_match)
+    return Answer(found, headers=headers).response()
 
 
 @router.patch(

@@ -109,9 +109,10 @@ def require_current(transaction: Transaction, scope: str, bases: frozenset[int])
     current = revision_of(transaction, scope)
     if current not in bases:
         raise PreconditionFailed(
-            f"{scope} is at revision {current}, not at {' or '.join(map(str, sorted(bases)))}.",
-            hint="GET it again and repeat the edit over what it says now",
+            f"{scope} is at revision {current}, not at {' or '.join(map(str, sorted(bases))) or 'none'}.",
+            hint="GET it again, repeat the edit over what it says now, and send its ETag without any W/",
             scope=scope,
             revision=current,
+            etag=etag(current),
         )
     return current

@@ -37,7 +37,6 @@ from setpoint.serve.responses import IMMUTABLE, Answer, etag, page, page_of, pla
 from setpoint.serve.routes import (
     LONGEST_NAME,
     After,
-    IfNoneMatch,
     Limit,
     Number,
     PlaneOf,
@@ -136,12 +135,11 @@ def diff_scope(
 def get_revision(
     plane: PlaneOf,
     revision: Annotated[Number, Path(description="A revision's number.")],
-    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return what was written, by whom, why, and under which catalogues; it never changes."""
     found = read_full_revision(plane.database, plane.catalogues, revision)
     headers = {"ETag": etag(found.chain), "Cache-Control": IMMUTABLE}
-    return Answer(found, headers=headers).response(if_none_match)
+    return Answer(found, headers=headers).response()
 
 
 @router.get(

@@ -16,10 +16,10 @@ from starlette.routing import Route
 
 from setpoint.errors import SetpointError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
-from setpoint.serve.conditional import etag_of, unless_known
+from setpoint.serve.conditional import etag_of
 from setpoint.serve.flag_values import TYPES, document_values, value_text
 from setpoint.serve.problems import problem_of, publicly
-from setpoint.serve.responses import REVALIDATED
+from setpoint.serve.responses import MEDIA_TYPE, REVALIDATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def routes(plane: Plane) -> list[Route]:
             return _refusal(problem)
         body = ('{"flags":[' + ",".join(_flags(pinned.snapshot, plane.catalogues)) + "]}").encode()
         headers = CAPABILITIES | {"ETag": etag_of(body), "Cache-Control": REVALIDATED}
-        return unless_known(request, body, headers)
+        return Response(body, 200, headers, MEDIA_TYPE)
 
     return [Route("/openfeature/v0/manifest", manifest, methods=["GET"])]
 
@@ -65,5 +65,5 @@ def _refusal(problem: SetpointError) -> Response:
     """Return an error in the shape of the manifest API."""
     content = {"error": {"message": publicly(problem).message, "status": problem.http_status}}
     sent = problem_of(problem).headers
-    headers = {name: sent[name] for name in ("WWW-Authenticate", "Retry-After") if name in sent}
+    headers = {name: sent[name] for name in ("Retry-After",) if name in sent}
     return Response(json.dumps(content), problem.http_status, headers, "application/json")

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 import setpoint
-from setpoint.errors import InvalidError, SetpointError, TooManyRequests, UnauthenticatedError
+from setpoint.errors import InvalidError, MissingError, SetpointError, TooManyRequests, UnauthenticatedError
 from setpoint.observe.printable import printable_markup
 from setpoint.serve.access import sessions
 from setpoint.serve.access.oidc import LOGIN_LIVES_S, Begun
@@ -26,8 +26,8 @@ from setpoint.serve.access.passwords import LONGEST, SHORTEST
 from setpoint.serve.access.rules import Principal, Remote, csrf_token, holder_of, public, require_csrf
 from setpoint.serve.bodies import MOST_SMALL_BYTES, read_body
 from setpoint.serve.plane import Plane
-from setpoint.serve.problems import publicly
-from setpoint.serve.routes import PlaneOf, QueuedRoute
+from setpoint.serve.problems import meanings, publicly
+from setpoint.serve.routes import PlaneOf, QueuedRoute, refusals
 
 router = APIRouter(tags=["pages"], default_response_class=HTMLResponse, route_class=QueuedRoute)
 ONCE_COOKIE = "setpoint_once"
@@ -59,6 +59,15 @@ async def home(request: Request) -> Response:
 async def style() -> Response:
     """Return the one style sheet."""
     return Response(_STYLE, 200, {"Cache-Control": "public, max-age=3600"}, "text/css")
+
+
+@router.get("/problems/{code}", summary="What an error means", responses=refusals(404), **public())
+async def show_problem(request: Request, code: str) -> Response:
+    """Show what the `type` of a problem stands for."""
+    status, meaning = meanings().get(code, (0, ""))
+    if not status:
+        raise MissingError("there is no error of this code.", hint="docs/reference/errors.md lists them")
+    return _page("problem.html", request, code=code, status=status, meaning=meaning)
 
 
 @router.get("/login", summary="The form to log in with", **public())

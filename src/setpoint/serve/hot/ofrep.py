@@ -60,7 +60,7 @@ def routes(live: Live) -> list[Route]:
         context = await _context(live, request)
         flags = flags_of(await _evaluated(live, request, context), live.cache.catalogues)
         headers = {"ETag": flags.etag, "Cache-Control": REVALIDATED}
-        if is_known(request.headers.getlist("if-none-match"), flags.etag):
+        if is_known(request.headers.get("if-none-match", ""), flags.etag):
             return Response(status_code=304, headers=headers)
         streams = json.dumps(
             [await _event_stream(live, context, caller.credential_id)], separators=(",", ":")

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from setpoint.errors import InvalidContext, InvalidError, MissingError, UsageError
 from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.bodies import read_object
-from setpoint.serve.conditional import etag_of, unless_known
+from setpoint.serve.conditional import etag_of
 from setpoint.serve.holders import holder_in
 from setpoint.serve.responses import IMMUTABLE, MEDIA_TYPE, REVALIDATED, number_in
 
@@ -42,7 +42,7 @@ def routes(live: Live) -> list[Route]:
         pinned = await cache.get(context, at_least)
         if client := request.headers.get("setpoint-client"):
             live.holders.note(holder_in(client, caller, pinned.snapshot, pinned.head))
-        return unless_known(request, pinned.body, _headers(pinned))
+        return Response(pinned.body, 200, _headers(pinned), MEDIA_TYPE)
 
     @hot_access(*ANYONE, summary="A snapshot, for ever")
     async def snapshot_by_hash(request: Request) -> Response:
@@ -53,7 +53,7 @@ def routes(live: Live) -> list[Route]:
             raise MissingError("a snapshot is named by 64 hexadecimal digits.", hint="copy the whole hash")
         body = await cache.file(digest)
         headers = {"ETag": etag_of(body), "Cache-Control": IMMUTABLE, "Setpoint-Snapshot": digest}
-        return unless_known(request, body, headers)
+        return Response(body, 200, headers, MEDIA_TYPE)
 
     @hot_access(*ANYONE, summary="Keep a snapshot of a context")
     async def make_snapshot(request: Request) -> Response:
