@@ -27,8 +27,8 @@ HEADERS: dict[str, dict[str, Any]] = {
 }
 #: What an error carries besides the id of its request.
 _OF_ERRORS = {"401": "WWW-Authenticate", "412": "ETag", "429": "Retry-After", "503": "Retry-After"}
-#: Names shorter than the status's own phrase, for each stands a hundred times in the document.
-_SHORT = {"413": "TooLarge", "422": "Invalid", "429": "Throttled", "503": "Unavailable"}
+#: From how many characters on a field's schema is worth a name of its own.
+_LONG = 100
 _SCHEMA = "#/components/schemas/"
 _CONDITIONS = (
     ("If-None-Match", "Entity tags that are known, weak ones too, or `*`: 304 when one still stands."),
@@ -55,6 +55,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
         components["schemas"].pop(name, None)
     _without_titles(document)
     _loosened(components["schemas"], _sent(document))
+    _shared_fields(components["schemas"])
     named: dict[str, Any] = _compact(_renamed(document, _names(components["schemas"])))
     return named
 
@@ -101,8 +102,7 @@ def _response(status: str, response: dict[str, Any], refused: dict[str, Any]) ->
         return response
     # The routes of OpenFeature's protocols have a shape of their own for errors.
     (content,) = response["content"].values()
-    shape = content["schema"]["$ref"].removeprefix(_SCHEMA)
-    name = ("" if shape == "Problem" else shape) + (_SHORT.get(status) or phrase.title().replace(" ", ""))
+    name = content["schema"]["$ref"].removeprefix(_SCHEMA).removeprefix("Problem") + status
     refused[name] = {**response, "description": phrase}
     return {"$ref": f"#/components/responses/{name}"}
 
@@ -110,20 +110,38 @@ def _response(status: str, response: dict[str, Any], refused: dict[str, Any]) ->
 def _shared_parameters(document: dict[str, Any]) -> None:
     """Let each parameter stand once that several operations take in the same words."""
     operations = [operation for path in document["paths"].values() for operation in path.values()]
+    given = {json.dumps(one): one for operation in operations for one in operation["parameters"]}
     counted = Counter(json.dumps(one) for operation in operations for one in operation["parameters"])
-    shared: dict[str, dict[str, Any]] = {}
+    shared: dict[str, str] = {}
     for text, count in counted.most_common():
-        parameter = json.loads(text)
-        name = "".join(map(str.capitalize, re.split("[-_]", parameter["name"])))
-        if count > 1 and name not in shared:
-            shared[name] = parameter
-    names = {json.dumps(parameter): name for name, parameter in shared.items()}
+        if count > 1:
+            shared.setdefault(_class_name(given[text]["name"]), text)
+    names = {text: name for name, text in shared.items()}
     for operation in operations:
         operation["parameters"] = [
             {"$ref": f"#/components/parameters/{names[text]}"} if (text := json.dumps(one)) in names else one
             for one in operation["parameters"]
         ]
-    document["components"]["parameters"] = shared
+    document["components"]["parameters"] = {name: given[text] for name, text in shared.items()}
+
+
+def _shared_fields(schemas: dict[str, Any]) -> None:
+    """Let each long schema of a field stand once that several records have, named as the field is."""
+    fields = [(name, field) for one in schemas.values() for name, field in one.get("properties", {}).items()]
+    counted = Counter(json.dumps(field) for _, field in fields)
+    names = {}
+    for name, field in fields:
+        text, wanted = json.dumps(field), _class_name(name)
+        if len(text) >= _LONG and counted[text] > 1 and text not in names and wanted not in schemas:
+            names[text], schemas[wanted] = wanted, dict(field)
+    for schema in schemas.values():
+        for name, field in schema.get("properties", {}).items():
+            if shared := names.get(json.dumps(field)):
+                schema["properties"][name] = {"$ref": _SCHEMA + shared}
+
+
+def _class_name(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in re.split("[-_]", name))
 
 
 def _spelled(name: str) -> str:
@@ -200,7 +218,8 @@ def _compact(part: Any) -> Any:
     choices = found.get("anyOf")
     if isinstance(choices, list) and all(one.keys() == {"type"} for one in choices):
         del found["anyOf"]
-        found = {"type": [one["type"] for one in choices], **found}
+        types = [one["type"] for one in choices]
+        found = {"type": [one for one in types if one != "integer" or "number" not in types], **found}
     return found
 
 
