@@ -18,7 +18,7 @@ RECIPES = re.split(
 BLOCK = re.compile(r"`(src/[\w./-]+)`[^`]*(?:`[^`\n]*`[^`]*)*?```\w+\n(.*?)```", re.DOTALL)
 ADDED = {
     "A parameter", "A catalogue", "A metric of a result", "An event", "An error", "A setting", "A command",
-    "A route", "A page", "A gate rule", "A migration", "An engine", "An alert",
+    "A route", "A check of the doctor", "A page", "A gate rule", "A migration", "An engine", "An alert",
 }  # fmt: skip
 #: What a training process is given, and what a model's numbers are, in the copy.
 PARAMETER = """

@@ -3720,6 +3720,7 @@ GRANT SELECT ON TABLE public.schema_migrations TO setpoint_app;
 
 GRANT SELECT ON TABLE public.snapshot_frames TO setpoint_app;
 
+GRANT SELECT ON TABLE public.snapshot_holders TO setpoint_app;
 GRANT SELECT ON TABLE public.snapshot_holders TO setpoint_server;
 
 GRANT SELECT ON TABLE public.snapshot_sets TO setpoint_app;

@@ -63,6 +63,16 @@ EXIT_WAITS = 11
 EXIT_INTERRUPTED = 130
 
 
+class DoctorFinding:
+    """What `setpoint doctor` found: nothing that stops anybody now, and what to do about it."""
+
+    __slots__ = ("command", "what")
+
+    def __init__(self, what: str, command: str) -> None:
+        self.what = what
+        self.command = command
+
+
 class SetpointError(Exception):
     """The root of the tree.
 

@@ -46,6 +46,24 @@ YES = {
     'setpoint restore {revision} --reason "..."': ("--yes",),
 }
 PARSED = {
+    # What `setpoint doctor` tells: tests/cli/test_doctor.py stages each fault and runs these.
+    "setpoint accounts add NAME --role approver",
+    "setpoint break-glass post-mortem --incident {incident} --url URL",
+    "setpoint break-glass validate --incident {incident}",
+    "setpoint db backup FILE",
+    "setpoint db psql --owner -- -c {shlex.quote(mend)}",
+    "setpoint doctor",
+    "setpoint edit --reason WHY",
+    "setpoint edit {broken.where} --reason WHY",
+    (
+        "setpoint policy set --kind policy --scope {shlex.quote(scope)} --approvals {approvals"
+        "} --cooling-off {cooling_off_s}s --reason WHY"
+    ),
+    "setpoint scope retire {shlex.quote(scope)} --reason WHY",
+    "setpoint set KEY=VALUE --scope {owed.scope} --reason {reason}",
+    "setpoint set {key}=VALUE{_in(scope)} --reason WHY",
+    "setpoint show {row['run']}",
+    "setpoint unset {shlex.quote(key)}{_in(scope)} --reason WHY",
     "setpoint accounts",
     "setpoint accounts once admin",
     "setpoint apply {folder}",
@@ -167,9 +185,9 @@ def parse(command):
         name = words.pop(0)
         assert name in at.commands, f"{command}: there is no command {name}"
         at = at.commands[name]
+    own = words[: words.index("--")] if "--" in words else list(words)
     at.make_context(name, words, resilient_parsing=True)
     known = {option for parameter in at.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    own = words[: words.index("--")] if "--" in words else words
     unknown = [word for word in own if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
     needed = [parameter.opts for parameter in at.params if parameter.required and parameter.opts[0][0] == "-"]
     assert not words or all(set(opts) & set(words) for opts in needed), f"{command}: needs {needed}"

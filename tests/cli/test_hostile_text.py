@@ -37,6 +37,7 @@ GAMMA = "xgb/5m/gamma"
 SHOWN = {
     "seed": [["seed", "--dry-run"]],
     "coverage": [["coverage"]],
+    "doctor": [["doctor"]],
     "get": [["get", GAMMA]],
     "set": [["set", f"{GAMMA}=0.9", "-r", HOSTILE[0], "--yes"]],
     "change list": [["change", "list", "--state", "all"]],

@@ -16,7 +16,7 @@ from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.client.snapshot_set import SnapshotSet, set_of, with_base
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Scalar, diff, parse_text
-from setpoint.errors import InvariantViolated, UnknownScope
+from setpoint.errors import InvalidValue, InvariantViolated, UnknownKey, UnknownScope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,6 +108,15 @@ def check_values(catalogues: Catalogues, values: Mapping[str, Scalar]) -> None:
     """
     for name, value in values.items():
         catalogues.declared(name).parameter.check(value, name)
+
+
+def problem_of(catalogues: Catalogues, name: str, value: object) -> str:
+    """Say why today's catalogues refuse a stored value; empty for one that they take."""
+    try:
+        catalogues.declared(name).parameter.check(value, name)
+    except (UnknownKey, InvalidValue) as problem:
+        return problem.message
+    return ""
 
 
 def check_new_violations(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
+    from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
 
 _RANGE_NAMES = frozenset({"value", "low", "high", "scale"})
@@ -41,6 +42,9 @@ def violations(
     catalogues: Catalogues, document: Mapping[str, Scalar], touched: Collection[str] | None = None
 ) -> tuple[Violation, ...]:
     """Return every invariant that ``document`` breaks; rules with an unset name are not judged.
+
+    A value of another type than the declared one, as a document may hold since its catalogue changed, counts
+    as not set: its own check refuses it, and it does not keep anybody from mending it.
 
     With ``touched``, only in the groups that hold one of these keys: no other judgement can depend on them.
     """
@@ -115,22 +119,32 @@ def _bindings(
             continue
         members = catalogue.groups[group]
         if invariant.over == "group":
-            values = {d.parameter.name: document[d.name] for d in members if d.name in document}
+            values = {d.parameter.name: document[d.name] for d in members if _is_judged(d, document)}
             yield "/".join(group) or catalogue.name, values
             continue
         # A range is judged without its value too: MIN must be below MAX whether or not a value is set.
         for declared in members:
-            yield declared.name, _range_values(declared.name, document)
+            yield declared.name, _range_values(catalogue, declared.name, document)
 
 
-def _range_values(name: str, document: Mapping[str, Scalar]) -> dict[str, Scalar]:
+def _is_judged(declared: Declared | None, document: Mapping[str, Scalar]) -> bool:
+    return (
+        declared is not None
+        and declared.name in document
+        and declared.parameter.is_typed(document[declared.name])
+    )
+
+
+def _range_values(catalogue: Catalogue, name: str, document: Mapping[str, Scalar]) -> dict[str, Scalar]:
     fields = {
         "value": name,
         "low": f"{name}_RANGE_MIN",
         "high": f"{name}_RANGE_MAX",
         "scale": f"{name}_RANGE_SCALE",
     }
-    return {field: document[key] for field, key in fields.items() if key in document}
+    return {
+        field: document[key] for field, key in fields.items() if _is_judged(catalogue.keys.get(key), document)
+    }
 
 
 def _holds(where: str, invariant: Invariant, values: dict[str, Scalar]) -> bool:

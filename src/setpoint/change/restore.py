@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from setpoint.change.changes import NextStep, State  # noqa: TC001 - the API's models are made of these annotations
-from setpoint.change.documents import read_documents, typed
+from setpoint.change.documents import problem_of, read_documents, typed
 from setpoint.change.history import diff_revisions, list_revisions, read_revision, read_revision_of
 from setpoint.change.proposals import OpenedChange, Proposal, Unchanged, open_and_apply, validate
 from setpoint.declare.catalogue import GLOBAL_SCOPE
@@ -249,13 +249,7 @@ def _check_fit(revision: int, unfit: Sequence[tuple[str, str]]) -> None:
 def _unfit(
     catalogues: Catalogues, values: Mapping[str, Scalar], keys: tuple[str, ...] | None
 ) -> tuple[tuple[str, str], ...]:
-    judged = ((key, _problem(catalogues, key, values[key])) for key in values if keys is None or key in keys)
+    judged = (
+        (key, problem_of(catalogues, key, values[key])) for key in values if keys is None or key in keys
+    )
     return tuple((key, problem) for key, problem in judged if problem)
-
-
-def _problem(catalogues: Catalogues, name: str, value: object) -> str:
-    try:
-        catalogues.declared(name).parameter.check(value, name)
-    except (UnknownKey, InvalidValue) as problem:
-        return problem.message
-    return ""

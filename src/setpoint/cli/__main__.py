@@ -16,6 +16,7 @@ from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
 MODULES = (
     "seed",
     "coverage",
+    "doctor",
     "values",
     "change",
     "edit",

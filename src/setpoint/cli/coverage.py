@@ -48,7 +48,9 @@ def coverage(
             ),
         )
         for member in audit.catalogues:
-            _list(f"{member.name}: declared, but without a value", member.unseeded)
+            missing = tuple(key for key in member.unseeded if key not in member.refused)
+            _list(f"{member.name}: declared, but without a value", missing)
+            _list(f"{member.name}: with a value that is refused (setpoint doctor)", member.refused)
             _list(f"{member.name}: seeded, but read by no recorded run", member.unread)
         _list(
             "stored, but declared by no catalogue",

@@ -54,6 +54,7 @@ COMMANDS: dict[str, Work] = {
     "seed": _DRY_RUN,
     "keys": _FILES,
     "coverage": _SHOWS,
+    "doctor": _SHOWS,
     "get": _SHOWS,
     "set": _WRITES,
     "unset": _WRITES,

@@ -109,6 +109,10 @@ class Parameter:
             raise InvalidValue(f"{key}: no float holds this integer.", hint=self.expectation(key), key=key)
         return found
 
+    def is_typed(self, value: object) -> bool:
+        """Say whether a value has the declared type, whatever its bounds."""
+        return type(value) is _TYPES.get(self.type, str)
+
     def coerce(self, value: object) -> object:
         """Undo what JSON storage does to numbers: a float that became an int is a float again."""
         if self.type == "float" and isinstance(value, int) and not isinstance(value, bool):

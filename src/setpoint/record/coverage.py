@@ -1,9 +1,10 @@
 """RECORD: coverage: which keys are declared, which are seeded, which are really read.
 
-Guarantees: three different findings, never one number that hides them: a declared key without a value
-(unseeded), a stored key that no catalogue declares (undeclared), a seeded key that no recorded run read
-(unread). The share that the readiness document calls ``harness.hp_coverage_pct`` (section 1) is that of one
-catalogue, ``cvntrade``, whatever other catalogues the system has; the lowest share stands beside it.
+Guarantees: three different findings, never one number that hides them: a declared key without a value,
+or with one that its declaration refuses (unseeded), a stored key that no catalogue declares (undeclared), a
+seeded key that no recorded run read (unread). The share that the readiness document calls
+``harness.hp_coverage_pct`` (section 1) is that of one catalogue, ``cvntrade``, whatever other catalogues the
+system has; the lowest share stands beside it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.change.documents import read_documents
+from setpoint.change.documents import problem_of, read_documents
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ class CatalogueCoverage:
     seeded: int
     #: None while no run has reported what it read.
     read: int | None
+    #: Keys that count as not set: without a value, or with one that their declaration refuses.
     unseeded: tuple[str, ...]
+    #: Of these, the ones with a refused value.
+    refused: tuple[str, ...]
     unread: tuple[str, ...]
     #: Seeded keys per hundred declared ones.
     coverage_pct: float
@@ -69,7 +73,11 @@ def audit_console_coverage(database: Database, catalogues: Catalogues) -> Covera
         documents = read_documents(transaction, catalogues)
         rows = transaction.fetch_all("list_read_keys")
     base = documents.get(GLOBAL_SCOPE)
-    seeded = frozenset(base.values) if base else frozenset()
+    values = base.values if base else {}
+    refused = frozenset(
+        key for key, value in values.items() if key in catalogues.keys and problem_of(catalogues, key, value)
+    )
+    seeded = frozenset(values) - refused
     read = frozenset(row["key"] for row in rows) if rows else None
     undeclared = (
         UndeclaredKey(document.scope, key)
@@ -77,7 +85,7 @@ def audit_console_coverage(database: Database, catalogues: Catalogues) -> Covera
         for key in sorted(document.values)
         if key not in catalogues.keys
     )
-    members = tuple(_member(member, seeded, read) for member in catalogues.members)
+    members = tuple(_member(member, seeded, refused, read) for member in catalogues.members)
     reported = next((one for one in members if one.name == HYPERPARAMETERS), members[0])
     return Coverage(
         coverage_pct=reported.coverage_pct,
@@ -88,7 +96,9 @@ def audit_console_coverage(database: Database, catalogues: Catalogues) -> Covera
     )
 
 
-def _member(member: Catalogue, seeded: frozenset[str], read: frozenset[str] | None) -> CatalogueCoverage:
+def _member(
+    member: Catalogue, seeded: frozenset[str], refused: frozenset[str], read: frozenset[str] | None
+) -> CatalogueCoverage:
     declared = member.keys.keys()
     here = declared & seeded
     return CatalogueCoverage(
@@ -98,6 +108,7 @@ def _member(member: Catalogue, seeded: frozenset[str], read: frozenset[str] | No
         seeded=len(here),
         read=None if read is None else len(here & read),
         unseeded=tuple(key for key in member.keys if key not in seeded),
+        refused=tuple(key for key in member.keys if key in refused),
         unread=() if read is None else tuple(key for key in member.keys if key in here and key not in read),
         coverage_pct=100.0 * len(here) / len(declared),
     )

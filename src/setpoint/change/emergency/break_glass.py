@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.change.documents import Document, read_documents
+from setpoint.change.documents import Document, problem_of, read_documents
 from setpoint.change.emergency.obligations import list_obligations
 from setpoint.change.history import edits_of, read_full_revision
 from setpoint.change.identity import os_account
@@ -201,12 +201,9 @@ def problems_of(
     catalogues: Catalogues, documents: Mapping[str, Document], document: Document
 ) -> tuple[str, ...]:
     """Return everything today's catalogues have against a scope's document, in each context it is part of."""
-    problems = []
-    for name, value in document.values.items():
-        try:
-            catalogues.declared(name).parameter.check(value, name)
-        except SetpointError as problem:
-            problems.append(problem.message)
+    problems = [
+        problem for name, value in document.values.items() if (problem := problem_of(catalogues, name, value))
+    ]
     if problems:
         # An invariant over a value of the wrong type says nothing.
         return tuple(problems)

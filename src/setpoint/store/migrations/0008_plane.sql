@@ -180,6 +180,6 @@ REVOKE ALL ON FUNCTION public.keep_snapshot(json), public.prune_holders(), publi
     public.note_holder(bytea, text, text, jsonb, text, integer, text, bigint, float8) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.keep_snapshot(json), public.prune_holders(), public.forget_answers(), public.try_writing(),
     public.note_holder(bytea, text, text, jsonb, text, integer, text, bigint, float8) TO setpoint_server;
-GRANT SELECT ON public.snapshot_frames TO setpoint_app;
+GRANT SELECT ON public.snapshot_frames, public.snapshot_holders TO setpoint_app;
 GRANT SELECT ON public.snapshot_holders, public.stream_secret, public.idempotency TO setpoint_server;
 GRANT INSERT (account, key, request_hash), UPDATE (status, headers, body) ON public.idempotency TO setpoint_server;

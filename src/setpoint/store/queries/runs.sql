@@ -136,6 +136,18 @@ FROM finetune_failures
 WHERE run_id = %(run_id)s
 ORDER BY symbol, model, timeframe, variant, fold;
 
+-- name: list_unasked_scopes
+-- Overlays with values that no run and no program that pinned from a plane resolved in; none while there was neither.
+WITH asked AS (
+    SELECT context FROM finetune_contexts UNION ALL SELECT (frame -> 'context')::jsonb FROM snapshot_frames
+)
+SELECT f.scope
+FROM ftf_config AS f
+WHERE f.scope <> 'global' AND f.base_env <> '{}' AND EXISTS (SELECT FROM asked)
+  AND NOT EXISTS (SELECT FROM asked, jsonb_each_text(asked.context) AS named
+                  WHERE f.scope = named.key || '=' || named.value)
+ORDER BY f.scope;
+
 -- name: list_read_keys
 -- The keys that any run really read. Runs of one release read the same keys, so equal lists are opened once.
 SELECT DISTINCT key

@@ -1,0 +1,116 @@
+"""CHANGE: what `setpoint doctor` asks of documents, seeds and policies; each check yields what it finds.
+
+Guarantees: nothing is changed. What is found is judged by today's catalogues, whatever they were when it
+was written: bounds are tightened and keys renamed while documents stand.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from setpoint.change.changes import Policy, read_policies
+from setpoint.change.documents import problem_of, read_documents
+from setpoint.change.invariants import violations
+from setpoint.change.policies import ANY
+from setpoint.change.proposals import affected_contexts, resolved
+from setpoint.change.seeding import plan_seed
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.keys import SEPARATOR
+from setpoint.declare.seeds import load_seeds
+from setpoint.errors import DoctorFinding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.settings import Settings
+    from setpoint.store.database import Database
+
+
+def refused_values(database: Database, catalogues: Catalogues) -> Iterator[DoctorFinding]:
+    """Yield each stored value that its declaration refuses today."""
+    for scope, document in read_documents(database, catalogues).items():
+        for key, value in document.values.items():
+            problem = problem_of(catalogues, key, value) if key in catalogues.keys else ""
+            if problem:
+                command = f"setpoint set {key}=VALUE{_in(scope)} --reason WHY"
+                yield DoctorFinding(f"{scope}: {problem}", command)
+
+
+def broken_invariants(database: Database, catalogues: Catalogues) -> Iterator[DoctorFinding]:
+    """Yield each invariant that a context breaks as it resolves today; refused values are found elsewhere."""
+    documents = read_documents(database, catalogues)
+    told = set()
+    for context in affected_contexts(catalogues, documents, GLOBAL_SCOPE):
+        values = resolved(catalogues, documents, context)
+        sound = {key: value for key, value in values.items() if not problem_of(catalogues, key, value)}
+        where = ", ".join(f"{name}={value}" for name, value in context.items()) or GLOBAL_SCOPE
+        for broken in violations(catalogues, sound):
+            if str(broken) not in told:
+                told.add(str(broken))
+                one = SEPARATOR in broken.where
+                command = (
+                    f"setpoint edit {broken.where} --reason WHY" if one else "setpoint edit --reason WHY"
+                )
+                yield DoctorFinding(f"{where}: {broken}", command)
+
+
+def orphaned_keys(database: Database, catalogues: Catalogues) -> Iterator[DoctorFinding]:
+    """Yield each stored key that no catalogue declares any more."""
+    for scope, document in read_documents(database, catalogues).items():
+        for key in sorted(document.values.keys() - catalogues.keys.keys()):
+            yield DoctorFinding(
+                f"{scope}: {key} is declared by no catalogue, and nothing reads it.",
+                f"setpoint unset {shlex.quote(key)}{_in(scope)} --reason WHY",
+            )
+
+
+def edited_seeds(database: Database, catalogues: Catalogues, settings: Settings) -> Iterator[DoctorFinding]:
+    """Yield each scope whose seed files say what its document does not, tuned values aside."""
+    seeds = load_seeds(settings.seeds, catalogues)
+    for plan in plan_seed(database, catalogues, seeds, overwrite=False):
+        kinds = {"new": len(plan.new), "with a new default": len(plan.new_defaults)}
+        counted = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        if counted:
+            yield DoctorFinding(f"{plan.seed.scope}: its seed files have {counted}.", "setpoint seed --apply")
+
+
+def soft_policies(database: Database) -> Iterator[DoctorFinding]:
+    """Yield what policies fewer people could soften than they ask for, and what nobody can satisfy."""
+    with database.transaction() as transaction:
+        policies = read_policies(transaction)
+    for one in policies.items:
+        if one.approvals > len(policies.approvers):
+            yield DoctorFinding(
+                f"{one.kind} changes of {one.scope} need {one.approvals} approvals, and"
+                f" {len(policies.approvers)} people can approve.",
+                "setpoint accounts add NAME --role approver",
+            )
+    for scope in dict.fromkeys(one.scope for one in policies.items):
+        guard = _guard_of(scope, policies.items)
+        guarded = [one for one in policies.items if one.scope == scope and _is_softer(guard, one)]
+        if guarded:
+            approvals = max(guard.approvals, *(one.approvals for one in guarded))
+            cooling_off_s = max(guard.cooling_off_s, *(one.cooling_off_s for one in guarded))
+            yield DoctorFinding(
+                f"the policies of {scope} can be softened by less than they ask for"
+                f" ({', '.join(one.kind for one in guarded)}).",
+                f"setpoint policy set --kind policy --scope {shlex.quote(scope)}"
+                f" --approvals {approvals} --cooling-off {cooling_off_s}s --reason WHY",
+            )
+
+
+def _guard_of(scope: str, policies: Sequence[Policy]) -> Policy:
+    """Return the policy that a change of a scope's policies obeys: the scope decides before the kind."""
+    known = {(one.scope, one.kind): one for one in policies}
+    places = ((place, kind) for place in (scope, ANY) for kind in ("policy", ANY))
+    return next(known[place] for place in places if place in known)
+
+
+def _is_softer(guard: Policy, one: Policy) -> bool:
+    return guard.approvals < one.approvals or guard.cooling_off_s < one.cooling_off_s
+
+
+def _in(scope: str) -> str:
+    return "" if scope == GLOBAL_SCOPE else f" --scope {shlex.quote(scope)}"

@@ -1,0 +1,37 @@
+"""CHANGE: what `setpoint doctor` asks of break-glass: what is still owed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.change.emergency.obligations import list_obligations
+from setpoint.errors import DoctorFinding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from setpoint.store.database import Database
+
+_NAMES = {
+    "ordinary-write": "an ordinary-write",
+    "validation": "a validation",
+    "post-mortem": "a post-mortem",
+}
+
+
+def obligations(database: Database) -> Iterator[DoctorFinding]:
+    """Yield each obligation that is not met, with what meets it."""
+    for owed in list_obligations(database):
+        if owed.met_at is None:
+            incident, reason = owed.incident, f"break-glass-{owed.incident}"
+            meets = {
+                "ordinary-write": f"setpoint set KEY=VALUE --scope {owed.scope} --reason {reason}",
+                "validation": f"setpoint break-glass validate --incident {incident}",
+                "post-mortem": f"setpoint break-glass post-mortem --incident {incident} --url URL",
+            }
+            state = "overdue since" if owed.overdue else "due at"
+            yield DoctorFinding(
+                f"{incident} owes {_NAMES[owed.kind]} for {owed.scope}, {state}"
+                f" {owed.due_at:%Y-%m-%d %H:%M} UTC{', breached' if owed.breach else ''}.",
+                meets[owed.kind],
+            )

@@ -1,0 +1,113 @@
+"""`setpoint doctor`: every check of every room, each finding with the command that mends it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from setpoint.cli.app import Json, app, catalogues, database, settings
+from setpoint.cli.output import out, print_json
+from setpoint.errors import EXIT_FINDING, EXIT_OK, DoctorFinding, SetpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.settings import Settings
+    from setpoint.store.database import Database
+
+#: Of one check a terminal shows so many.
+SHOWN = 10
+
+
+class Patient(NamedTuple):
+    """What checks may look at."""
+
+    database: Database
+    catalogues: Catalogues
+    settings: Settings
+
+
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Look for what is not as it should be, and say for each what to do. Exit code 1: something was found.
+
+    Values that today's declarations refuse, keys that no catalogue declares, edited seeds, soft policies,
+    overlays that nobody asks for, old snapshots, obligations, disk, guards and versions. Changes nothing.
+
+    Examples: `setpoint doctor`, `setpoint doctor --json`
+    """
+    found = _examined()
+    if as_json:
+        rows = [
+            {"check": check, "what": one.what, "command": one.command}
+            for check, findings in found.items()
+            for one in findings
+        ]
+        print_json({"checks": list(found), "findings": rows})
+    else:
+        for check, findings in found.items():
+            _say(check, findings)
+        if not any(found.values()):
+            out.say(f"nothing found by {len(found)} checks")
+    return EXIT_FINDING if any(found.values()) else EXIT_OK
+
+
+def _examined() -> dict[str, list[DoctorFinding]]:
+    """Return what each check found; without a database to look into, what the server alone tells."""
+    from setpoint.store.checks import disk, versions
+
+    here = settings()
+    found = {
+        "versions": _found(partial(versions, here)),
+        "disk": _found(partial(disk, here)),
+    }
+    try:
+        system = catalogues()
+        with database(remind=False) as opened:
+            patient = Patient(opened, system, here)
+            for name, check in _checks().items():
+                found[name] = _found(partial(check, patient))
+    except SetpointError as problem:
+        found["database"] = [_told(problem)]
+    return found
+
+
+def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
+    """Return the checks by name, each a function of the room whose data it judges; add yours here."""
+    from setpoint.change import checks as change
+    from setpoint.change.emergency import checks as emergency
+    from setpoint.record import checks as record
+    from setpoint.store import checks as store
+
+    return {
+        "refused values": lambda p: change.refused_values(p.database, p.catalogues),
+        "broken invariants": lambda p: change.broken_invariants(p.database, p.catalogues),
+        "orphaned keys": lambda p: change.orphaned_keys(p.database, p.catalogues),
+        "edited seeds": lambda p: change.edited_seeds(p.database, p.catalogues, p.settings),
+        "soft policies": lambda p: change.soft_policies(p.database),
+        "unasked overlays": lambda p: record.unasked_overlays(p.database),
+        "old snapshots": lambda p: record.old_snapshots(p.database, p.catalogues),
+        "obligations": lambda p: emergency.obligations(p.database),
+        "guards": lambda p: store.guards(p.database),
+    }
+
+
+def _found(check: Callable[[], Iterable[DoctorFinding]]) -> list[DoctorFinding]:
+    """Run one check; one that cannot be made is itself a finding, and the others go on."""
+    try:
+        return list(check())
+    except SetpointError as problem:
+        return [_told(problem)]
+
+
+def _told(problem: SetpointError) -> DoctorFinding:
+    return DoctorFinding(problem.message, problem.hint)
+
+
+def _say(check: str, findings: list[DoctorFinding]) -> None:
+    for one in findings[:SHOWN]:
+        out.say(f"{check}: {one.what}")
+        out.say(f"  next: {one.command}")
+    if len(findings) > SHOWN:
+        out.say(f"{check}: ... and {len(findings) - SHOWN} more; --json lists all")
