@@ -79,7 +79,7 @@ class PlaneSource:
         self._oldest_s = settings.last_known_good_age_s
 
     def pin(self, run: str = "") -> Held:
-        """Return the newest values, or with a warning the last known good ones when there is no plane.
+        """Return the newest values; with the plane out of reach, and a warning, the last known good ones.
 
         Raises:
             PlaneUnavailable: out of reach, and nothing is kept that could be trusted.
