@@ -41,6 +41,8 @@ const web = judged(read());
 const details = client.getNumberDetails(Object.keys(asked.expected)[0], NaN);
 await OpenFeature.setContext(asked.otherContext);
 const switched = read();
+await OpenFeature.setContext({ ...asked.context, symbol: null });
+const cleared = judged(read());
 await OpenFeature.close();
 
 console.log(
@@ -48,6 +50,7 @@ console.log(
     single: judged(single),
     web,
     switched,
+    cleared,
     details,
     flags: first.value.flags.length,
     status: { again: again.httpStatus, other: other.httpStatus, missing: missing.httpStatus },

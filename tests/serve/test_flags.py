@@ -190,7 +190,8 @@ def test_the_stock_javascript_clients_read_the_same_numbers(javascript, wide, re
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
 
-    assert found["single"] == found["web"] == dict.fromkeys(asked["expected"], True)
+    everything = dict.fromkeys(asked["expected"], True)
+    assert found["single"] == found["web"] == found["cleared"] == everything
     assert found["status"] == {"again": 304, "other": 200, "missing": 404}
     assert found["switched"]["WIDE_A_RATE"] == 0.5
     assert (found["details"]["reason"], found["details"]["variant"]) == ("STATIC", "v1")

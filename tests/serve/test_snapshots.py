@@ -7,6 +7,7 @@ import threading
 import psycopg
 import pytest
 
+import setpoint
 from setpoint.change.documents import pin_snapshot, pin_snapshot_set
 from setpoint.client.snapshot import parse_snapshot
 from setpoint.client.snapshot_set import MOST_CONTEXTS, parse_snapshot_set
@@ -168,7 +169,7 @@ def test_without_the_database_there_is_no_old_answer(seeded, server, clone, plan
 NO_CONTEXTS = [
     ("region=eu", 422, "invalid_context"),
     ("symbol=A&symbol=B", 422, "invalid_context"),
-    ("symbol=", 422, "invalid_context"),
+    ("nothing=", 422, "invalid_context"),
     ("symbol=" + "x" * 201, 422, "invalid_context"),
     ("symbol=%00", 422, "invalid_context"),
     ("symbol=%FF", 422, "invalid_context"),
@@ -386,6 +387,29 @@ def test_a_page_that_is_none_is_refused(seeded, cy):
     for query in NO_PAGES:
         refused = cy.get(f"/v1/holders?{query}")
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_value"), query
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_a_dimension_without_a_value_is_not_given(seeded, lively, cy, write, nothing):
+    """Null and the empty text mean the global values at every door, never another context's."""
+    write(0.05, "symbol=BTCUSDC")
+    context = {"symbol": nothing}
+    plain = cy.get("/v1/snapshot")
+    again = cy.get("/v1/snapshot", params={"symbol": ""})
+    made = cy.post("/v1/snapshots", json={"context": context})
+    both = cy.post("/v1/snapshot-sets", json={"contexts": [context, {"symbol": "BTCUSDC"}]})
+    flags = cy.post("/ofrep/v1/evaluate/flags", json={"context": context}).json()
+    token = cy.headers["Authorization"].removeprefix("Bearer ")
+    environ = {"SETPOINT_URL": lively.url, "SETPOINT_TOKEN": token}
+
+    assert again.json() == made.json() == plain.json()
+    assert [member["context"] for member in both.json()["members"]] == [{}, {"symbol": "BTCUSDC"}]
+    assert flags["metadata"]["flagSetId"] == plain.json()["hash"]
+    assert "symbol" not in flags["eventStreams"][0]["endpoint"]["requestUri"]
+    assert setpoint.pin(context, environ=environ).hash == plain.json()["hash"]
+    pinned = setpoint.pin_set([context, {"symbol": "BTCUSDC"}], environ=environ)
+    assert pinned.for_context(context).hash == plain.json()["hash"]
+    assert pinned.for_context({"symbol": "BTCUSDC"}).hash != plain.json()["hash"]
 
 
 def test_every_plain_route_is_in_the_openapi_document(seeded, lively, cy):

@@ -88,18 +88,18 @@ def parse_context(pairs: list[str] | None) -> dict[str, str]:
     """Turn ``["symbol=BTCUSDC"]`` into a context.
 
     Raises:
-        UsageError: a pair has no name or no value, or names a dimension twice.
+        UsageError: a pair has no name or no `=`, or names a dimension twice; an empty value is not given.
     """
     context: dict[str, str] = {}
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
-        if not (name and separator and value) or name in context:
+        if not (name and separator) or name in context:
             raise UsageError(
                 f"--context {pair!r} is not <dimension>=<value>.",
                 hint=f"for example --context {_example_scope()}",
             )
         context[name] = value
-    return context
+    return {name: value for name, value in context.items() if value}
 
 
 def _example_scope() -> str:

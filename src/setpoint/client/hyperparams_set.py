@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.client.hyperparams import Hyperparams
-from setpoint.client.snapshot_set import frozen
+from setpoint.client.snapshot_set import frozen, given_dimensions
 from setpoint.observe.events import EventLog
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ class HyperparamsSet:
         """The values of the context that all the others extend."""
         return self._made[frozen(self.snapshots.base.context)]
 
-    def for_context(self, context: Mapping[str, str]) -> Hyperparams:
+    def for_context(self, context: Mapping[str, str | None]) -> Hyperparams:
         """Return the values of a context; what all contexts share, such as a profile, may be left out.
 
         Raises:
             InvalidContext: it was not pinned; names those that were.
         """
-        snapshot = self.snapshots.for_context({**self.snapshots.base.context, **context})
+        snapshot = self.snapshots.for_context({**self.snapshots.base.context, **given_dimensions(context)})
         return self._made[frozen(snapshot.context)]
 
     @property

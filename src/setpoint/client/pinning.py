@@ -25,7 +25,9 @@ _lock = Lock()
 _pinned: Hyperparams | None = None
 
 
-def pin(context: Mapping[str, str] | None = None, *, environ: Mapping[str, str] | None = None) -> Hyperparams:
+def pin(
+    context: Mapping[str, str | None] | None = None, *, environ: Mapping[str, str] | None = None
+) -> Hyperparams:
     """Pin this process to one snapshot and return its values.
 
     From the snapshot that ``setpoint run`` exported, else the plane at ``SETPOINT_URL``, else variables of
@@ -33,7 +35,8 @@ def pin(context: Mapping[str, str] | None = None, *, environ: Mapping[str, str] 
 
     Args:
         context: the scopes the caller expects, such as ``{"symbol": "BTCUSDC"}``; each must be the
-            snapshot's own. None accepts any file, and asks the plane for the global values alone.
+            snapshot's own, and what is None or empty is not given. None accepts any file, and asks the
+            plane for the global values alone.
         environ: for tests; the process's environment otherwise.
 
     Raises:
@@ -56,7 +59,7 @@ def pin(context: Mapping[str, str] | None = None, *, environ: Mapping[str, str] 
 
 
 def pin_set(
-    contexts: Iterable[Mapping[str, str]], *, environ: Mapping[str, str] | None = None
+    contexts: Iterable[Mapping[str, str | None]], *, environ: Mapping[str, str] | None = None
 ) -> HyperparamsSet:
     """Return the values of several contexts, all read at one instant and named by one hash.
 
@@ -79,7 +82,7 @@ def pin_set(
 
 
 def watch(
-    context: Mapping[str, str] | None = None,
+    context: Mapping[str, str | None] | None = None,
     *,
     run: str = "",
     poll_s: float = 60.0,

@@ -133,6 +133,11 @@ def shared_context(contexts: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {name: value for name, value in first.items() if all(one.get(name) == value for one in found)}
 
 
+def given_dimensions(context: Mapping[str, str | None]) -> dict[str, str]:
+    """Return a context without the dimensions that are not given: null and the empty text say nothing."""
+    return {name: value for name, value in context.items() if value is not None and value != ""}
+
+
 def with_base(contexts: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
     """Return distinct contexts, and with them the one that they share, in the order of a set.
 

@@ -18,7 +18,7 @@ from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.missing import nothing_pinned
 from setpoint.client.snapshot import Snapshot, read_snapshot
-from setpoint.client.snapshot_set import SnapshotSet, read_snapshot_set, set_of
+from setpoint.client.snapshot_set import SnapshotSet, given_dimensions, read_snapshot_set, set_of
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import InvalidContext
 from setpoint.observe.events import EventLog
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
 
 
-def load_hyperparams(context: Mapping[str, str], environ: Mapping[str, str]) -> Hyperparams:
+def load_hyperparams(given: Mapping[str, str | None], environ: Mapping[str, str]) -> Hyperparams:
     """Read and check the snapshot that an environment names or is; raises as ``pin`` does."""
+    context = given_dimensions(given)
     settings = Settings.from_environ(environ)
     catalogues = load_catalogues(settings.catalogues)
     if settings.url and not (settings.snapshot or settings.snapshot_set):
@@ -67,11 +68,13 @@ def noted(hyperparams: Hyperparams, log: EventLog, settings: Settings) -> Hyperp
     return hyperparams
 
 
-def load_hyperparams_set(contexts: Iterable[Mapping[str, str]], environ: Mapping[str, str]) -> HyperparamsSet:
+def load_hyperparams_set(
+    contexts: Iterable[Mapping[str, str | None]], environ: Mapping[str, str]
+) -> HyperparamsSet:
     """Read and check the snapshot set that an environment names; raises as ``pin_set`` does."""
     settings = Settings.from_environ(environ)
     catalogues = load_catalogues(settings.catalogues)
-    asked = [dict(context) for context in contexts] or [{}]
+    asked = [given_dimensions(context) for context in contexts] or [{}]
     for context in asked:
         catalogues.scopes(context)
     if settings.url and not (settings.snapshot or settings.snapshot_set):

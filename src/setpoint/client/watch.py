@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.client.plane.change_listener import ChangeListener
 from setpoint.client.plane.pace import Pace, jittered_s
 from setpoint.client.plane.snapshots import client_id, host
+from setpoint.client.snapshot_set import given_dimensions
 from setpoint.client.sources import noted, plane_source
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError, UnavailableError, UsageError
@@ -234,7 +235,9 @@ class Watch(_Values):
             )
 
 
-def start_watch(context: Mapping[str, str], environ: Mapping[str, str], run: str, poll_s: float) -> Watch:
+def start_watch(
+    given: Mapping[str, str | None], environ: Mapping[str, str], run: str, poll_s: float
+) -> Watch:
     """Pin, then follow; see ``setpoint.watch``."""
     settings = Settings.from_environ(environ)
     if settings.snapshot:
@@ -246,7 +249,7 @@ def start_watch(context: Mapping[str, str], environ: Mapping[str, str], run: str
         raise UsageError("there is no plane to watch.", hint="set SETPOINT_URL")
     if not poll_s > 0:
         raise UsageError(f"poll_s={poll_s} is no positive number of seconds.")
-    source = plane_source(context, environ, settings, load_catalogues(settings.catalogues))
+    source = plane_source(given_dimensions(given), environ, settings, load_catalogues(settings.catalogues))
     try:
         held = source.pin(run)
     except BaseException:

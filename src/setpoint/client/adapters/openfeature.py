@@ -55,7 +55,7 @@ class SetpointProvider(AbstractProvider):
         self,
         hyperparams: Hyperparams | None = None,
         *,
-        context: Mapping[str, str] | None = None,
+        context: Mapping[str, str | None] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
@@ -249,7 +249,7 @@ def _other_scope(found: Hyperparams, asked: EvaluationContext | None) -> str:
     for dimension in found.catalogues.dimensions:
         wanted = asked.attributes.get(dimension) if asked else None
         pinned = found.snapshot.context.get(dimension)
-        if wanted is not None and wanted != pinned:
+        if wanted not in (None, "", pinned):
             return f"the context asks for {dimension}={wanted}, the pinned snapshot is for {pinned or 'any'}."
     return ""
 

@@ -94,7 +94,7 @@ class SnapshotCache:
         self._keeping: asyncio.Task[None] | None = None
 
     def context_of(self, pairs: Iterable[tuple[str, str]]) -> Context:
-        """Return a context in its one order.
+        """Return a context in its one order; a dimension whose value is empty is not given.
 
         Raises:
             InvalidContext: an undeclared or repeated dimension, or a value that is no short printable text.
@@ -103,14 +103,14 @@ class SnapshotCache:
         for name, value in pairs:
             if name in given:
                 raise InvalidContext(f"context names the dimension {name[:40]!r} twice.", hint="name it once")
-            if not 0 < len(value) <= LONGEST_VALUE or not value.isprintable():
+            if len(value) > LONGEST_VALUE or not value.isprintable():
                 raise InvalidContext(
-                    f"the value of {name[:40]!r} is empty, too long (over {LONGEST_VALUE}) or not printable.",
+                    f"the value of {name[:40]!r} is too long (over {LONGEST_VALUE}) or not printable.",
                     hint="give a short name",
                 )
             given[name[:LONGEST_VALUE]] = value
         self.catalogues.scopes(given)
-        return tuple((name, given[name]) for name in self.catalogues.dimensions if name in given)
+        return tuple((name, given[name]) for name in self.catalogues.dimensions if given.get(name))
 
     def current(self, context: Context, at_least: int = 0) -> Pinned | None:
         """Return what is known and still holds, without waiting; None when the database must be asked."""

@@ -120,11 +120,11 @@ def pairs_in(query_string: bytes) -> list[tuple[str, str]]:
 
 
 def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
-    """Return the context of a JSON object; raises as ``SnapshotCache.context_of`` does."""
+    """Return the context of a JSON object, in which null is not given; raises as ``context_of`` does."""
     for name, value in given.items():
-        if not isinstance(value, str):
+        if not isinstance(value, str | None):
             raise InvalidContext(f"the value of {name[:40]!r} is no text.", hint="quote it")
-    return cache.context_of((name, str(value)) for name, value in given.items())
+    return cache.context_of((name, str(value or "")) for name, value in given.items())
 
 
 def _context_of(cache: SnapshotCache, given: object) -> Context:
