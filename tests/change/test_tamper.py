@@ -8,6 +8,7 @@ from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import read_anchor, verify, write_anchor
 from setpoint.declare.seeds import load_seeds
+from setpoint.errors import DatabaseUnavailable
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 NEWEST = 6
@@ -28,6 +29,13 @@ def told(database, catalogues):
     return database
 
 
+def switch_on(owner):
+    """Leave no trace in the triggers: each is as it was."""
+    off = "SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'A'"
+    for table, name in owner.execute(off).fetchall():
+        owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+
+
 @pytest.fixture
 def tamper(owner_url):
     """Run statements as the owner of the tables, every trigger off."""
@@ -38,8 +46,7 @@ def tamper(owner_url):
                 owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
             for statement in statements:
                 assert owner.execute(statement).rowcount > 0
-            for table in ("ftf_config", "ftf_config_history"):
-                owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+            switch_on(owner)
 
     return run
 
@@ -126,24 +133,38 @@ CUT_OFF = (
 )
 
 
-def test_a_consistent_cut_is_found_by_the_anchor_alone(told, tamper, tmp_path):
-    """Newest row, document and head are rewritten together: only what was kept outside knows."""
-    anchor = write_anchor(told, tmp_path / "anchor.json")
+#: What the change that made revision 6 says is rewritten as well.
+FORGOTTEN = "UPDATE changes SET state = 'withdrawn', applied_revision = NULL WHERE id = 6"
+
+
+def test_a_cut_is_found_by_the_change_that_made_it(told, tamper):
+    """Newest row, document and head are rewritten together: the change that was applied remembers."""
     tamper(*CUT_OFF)
+
+    assert verify(told).problems == ("change 6 made revision 6, which is not there",)
+
+
+def test_a_cut_that_grew_again_is_found_by_the_change_that_made_it(told, tamper, catalogues):
+    """Another revision took the number of the one that was cut off."""
+    tamper(*CUT_OFF)
+    with told.transaction(author="mallory") as transaction:
+        open_and_apply(transaction, catalogues, Proposal(scope="global", reason="mine", set={GAMMA: 0.5}))
+
+    assert verify(told).problems == ("change 6 made revision 6, which is not there",)
+
+
+def test_a_consistent_cut_is_found_by_the_anchor_alone(told, tamper, catalogues, tmp_path):
+    """All that knew of the newest revision is rewritten together: only what was kept outside knows."""
+    anchor = write_anchor(told, tmp_path / "anchor.json")
+    tamper(*CUT_OFF, FORGOTTEN)
 
     assert verify(told).problems == ()
     (found,) = verify(told, read_anchor(tmp_path / "anchor.json")).problems
     assert found.startswith("history was cut off: it ends at revision 5, but 6 was anchored at")
     assert anchor.revision == NEWEST
 
-
-def test_a_cut_that_grew_again_is_found_by_the_anchor(told, tamper, catalogues, tmp_path):
-    """Another revision took the number of the one that was cut off."""
-    write_anchor(told, tmp_path / "anchor.json")
-    tamper(*CUT_OFF)
     with told.transaction(author="mallory") as transaction:
         open_and_apply(transaction, catalogues, Proposal(scope="global", reason="mine", set={GAMMA: 0.5}))
-
     assert verify(told).problems == ()
     (found,) = verify(told, read_anchor(tmp_path / "anchor.json")).problems
     assert found.startswith("revision 6 is not the one that was anchored at")
@@ -167,16 +188,100 @@ $$
 """
 
 
-def test_a_forged_chain_is_found_by_the_anchor_alone(told, owner_url, tmp_path):
-    """A row is rewritten and the whole chain after it computed again: an older anchor finds it, too."""
-    write_anchor(told, tmp_path / "anchor.json")
+def forge(owner_url, *statements):
     with psycopg.connect(owner_url) as owner:
         owner.execute("ALTER TABLE ftf_config_history DISABLE TRIGGER ALL")
         owner.execute(FORGE)
+        for statement in statements:
+            owner.execute(statement)
+        switch_on(owner)
+
+
+def test_a_forged_chain_is_found_by_the_change_that_made_the_revision(told, owner_url):
+    """A row is rewritten and the whole chain after it computed again: its change tells another author."""
+    forge(owner_url)
+
+    assert verify(told).problems == ("revision 4 is not what change 4 says in its author",)
+
+
+def test_a_forged_chain_is_found_by_a_snapshot_that_was_handed_out(told, owner_url):
+    """Its change is rewritten as well: what a plane handed out before names the author of then."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(
+            "SELECT keep_snapshot(json_build_object('catalogues', '[]'::json, 'context', '{}'::json,"
+            " 'layers', json_build_array(json_build_object('scope', scope, 'revision', id, 'hash', hash,"
+            " 'author', updated_by, 'keys', '{}'::json)))) FROM ftf_config_history WHERE id = 4"
+        )
+    assert verify(told).problems == ()
+    forge(owner_url, "UPDATE changes SET author = 'mallory' WHERE id = 4")
+
+    (found,) = verify(told).problems
+    assert "was made of revision 4 of global, and history has another one of this number" in found
+
+
+def test_a_forged_chain_is_found_by_the_anchor_alone(told, owner_url, tmp_path):
+    """Its change is rewritten as well, and no snapshot was handed out: an older anchor finds it."""
+    write_anchor(told, tmp_path / "anchor.json")
+    forge(owner_url, "UPDATE changes SET author = 'mallory' WHERE id = 4")
 
     assert verify(told).problems == ()
     (found,) = verify(told, read_anchor(tmp_path / "anchor.json")).problems
     assert found.startswith("revision 6 is not the one that was anchored at")
+
+
+def test_an_approval_that_nobody_gave_is_named(told, owner_url):
+    """A review that is written into a consistent chain has no decision behind it."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("ALTER TABLE ftf_config_history DISABLE TRIGGER ALL")
+        owner.execute(FORGE.replace("updated_by = 'mallory'", "review = 'approved'"))
+        switch_on(owner)
+
+    (found,) = verify(told).problems
+    assert found == "revision 4 was approved, and nobody's approval of change 4 is recorded"
+
+
+@pytest.mark.parametrize(
+    ("switched", "guard"),
+    [
+        ("ALTER TABLE ftf_config DISABLE TRIGGER record_revision", "ftf_config.record_revision"),
+        ("ALTER TABLE ftf_config ENABLE TRIGGER record_revision", "ftf_config.record_revision"),
+        ("DROP TRIGGER permit_change ON changes", "changes.permit_change"),
+    ],
+)
+def test_a_trigger_that_is_off_or_gone_is_named(told, owner_url, switched, guard):
+    """Switched off, on for ordinary sessions alone, or dropped: verify says which."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(switched)
+
+    assert verify(told).problems == (f"the trigger {guard} is switched off or gone",)
+
+
+def test_every_trigger_of_ours_is_a_guard_that_is_looked_for(told, owner_url):
+    """Whichever trigger is dropped, it is missed: a new one needs its line in missing_guards."""
+    with psycopg.connect(owner_url) as owner:
+        there = owner.execute(
+            "SELECT tgrelid::regclass || '.' || tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1"
+        ).fetchall()
+        for (guard,) in there:
+            table, _, name = guard.partition(".")
+            owner.execute(f"DROP TRIGGER {name} ON {table}")
+        missed = owner.execute("SELECT missing_guards()").fetchall()
+        owner.rollback()
+
+    assert sorted(missed) == sorted(there)
+
+
+def test_applying_without_history_is_no_applying(told, catalogues, owner_url):
+    """With its trigger off, history gets no row: the change is refused, and nothing was written."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("ALTER TABLE ftf_config DISABLE TRIGGER record_revision")
+    proposal = Proposal(scope="global", reason="unseen", set={GAMMA: 2.0})
+    with (
+        pytest.raises(DatabaseUnavailable, match="history is not being written"),
+        told.transaction(author="ada") as transaction,
+    ):
+        open_and_apply(transaction, catalogues, proposal)
+    assert "2.0" not in told.fetch_one("read_scope", scope="global")["text"].partition(GAMMA)[2][:10]
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_every_line_on_stderr_is_logfmt_that_prints(serving):
 
 
 def test_it_lives_before_its_database_and_is_ready_with_it(serving, server, clone):
-    """Without its tables the plane answers, but is not ready; when they are made it is, untouched."""
+    """Without its tables, or with a trigger off, the plane answers and is not ready; with them it is."""
     empty = f"{clone}_empty"
     plane = serving(database=empty)
     plane.wait("/health/live")
@@ -93,6 +93,9 @@ def test_it_lives_before_its_database_and_is_ready_with_it(serving, server, clon
         unmigrated = plane.wait(status=503)
         migrate(server.url(empty, owner=True))
         assert plane.wait().json() == {"status": "ready", "revision": 0}
+        with psycopg.connect(server.url(empty, owner=True)) as owner:
+            owner.execute("ALTER TABLE changes DISABLE TRIGGER permit_change")
+        assert "changes.permit_change" in plane.wait(status=503).json()["detail"]
     finally:
         plane.kill()
         server.administer(f"DROP DATABASE {empty} WITH (FORCE)")

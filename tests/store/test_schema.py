@@ -173,6 +173,7 @@ DEFINERS = {
     "may_approve",
     "change_account",
     "close_session",
+    "contradictions",
     "confirm_account",
     "counts_for",
     "is_disabled",

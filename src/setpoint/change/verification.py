@@ -1,8 +1,9 @@
-"""CHANGE: verify: walk the chain over history, and compare its head with what was anchored outside.
+"""CHANGE: verify: walk the chain over history, and compare it with what else is recorded, here and outside.
 
-Guarantees: names the first broken revision and what differs. An owner of the tables can rewrite
-everything in the database consistently, newest rows included: that is what an anchor, kept outside
-(a file, a git commit), is for. Changes nothing.
+Guarantees: names the first broken revision and what differs, every record of changes, decisions, break-glass
+and handed-out snapshots that history contradicts, and every trigger that is off. An owner of the tables can
+rewrite everything in the database consistently: that is what an anchor, kept outside (a file, a git commit),
+is for. Changes nothing.
 """
 
 from __future__ import annotations
@@ -70,10 +71,19 @@ def verify(database: Database, anchor: Anchor | None = None) -> Verified:
         newest = row["id"]
         chains[newest] = row["chain"]
     problems += [] if problems else _end(newest, chains, before, _head(database))
-    problems += [_behind(row) for row in database.fetch_all("verify_documents")]
+    is_walked = not problems
     if anchor and chains.get(anchor.revision) != anchor.chain:
         problems.append(_anchor_problem(anchor, newest))
+    if is_walked:  # of a broken chain the first broken revision says most
+        problems += [row["problem"] for row in database.fetch_all("list_contradictions")]
+    problems += [_behind(row) for row in database.fetch_all("verify_documents")]
+    problems += [f"the trigger {guard} is switched off or gone" for guard in missing_guards(database)]
     return Verified(not problems, len(chains) - 1, chains[newest], tuple(problems), datetime.now(UTC))
+
+
+def missing_guards(database: Database) -> tuple[str, ...]:
+    """Return the triggers of ours that are gone or switched off, as table.trigger."""
+    return tuple(row["guard"] for row in database.fetch_all("list_missing_guards"))
 
 
 def anchor_of(database: Database) -> Anchor:

@@ -47,6 +47,7 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "SP422": (InvalidValue, ""),
     "SP423": (ConflictError, "`setpoint change show` says how it stands"),
     "SP429": (TooManyRequests, ""),
+    "SP503": (DatabaseUnavailable, "`setpoint verify` says what is wrong"),
     "55P03": (ConflictError, "another session holds the row: end its transaction, then try again"),
     "58": (StorageFull, "look at the disk of the database server"),
     "53": (DatabaseUnavailable, "the server lacks a resource: try again, or raise its limits"),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from starlette.responses import Response
 
-from setpoint.change.verification import newest_revision, try_writing
+from setpoint.change.verification import missing_guards, newest_revision, try_writing
 from setpoint.errors import DatabaseUnavailable, SetpointError
 from setpoint.serve.access.rules import public
 from setpoint.serve.checks import Check
@@ -50,7 +50,7 @@ async def live() -> Response:
 
 @router.get("/ready", summary="Requests can be served", responses=answers(ReadyShape), **public())
 async def ready(plane: PlaneOf) -> Response:
-    """Answer 200 when the database answers within seconds and its tables are this release's, else 503."""
+    """Answer 200 when the database answers within seconds, is of this release and judges writes, else 503."""
     try:
         revision = await plane.probing.run(_newest, plane.database)
     except SetpointError as problem:  # of another release, or it refuses us: not ready either way
@@ -76,4 +76,9 @@ def _written(plane: Plane) -> dict[str, Any]:
 
 def _newest(database: Database) -> int:
     database.require_current()
+    if guards := missing_guards(database):
+        raise DatabaseUnavailable(
+            f"{len(guards)} triggers are off or gone, {guards[0]} first: writes are not judged.",
+            hint="the owner of the database switches them on: ALTER TABLE ... ENABLE ALWAYS TRIGGER ...",
+        )
     return newest_revision(database)

@@ -701,6 +701,12 @@ BEGIN
             WHERE scope = change.scope AND ftf_config.revision = change.base_revision
             RETURNING ftf_config.revision INTO STRICT revision;
         END IF;
+        -- Applied is what history says so: where its trigger is switched off, nothing is written.
+        IF NOT EXISTS (SELECT FROM public.ftf_config_history AS h WHERE h.id = revision AND h.change_id = change.id
+                       AND h.hash = public.document_hash(change.proposal::text)) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP503', MESSAGE = format('change %s left no revision: history is not being written', p_id),
+                HINT = 'a trigger is switched off or gone: `setpoint verify` names it, and the owner of the database switches it on';
+        END IF;
     END IF;
     UPDATE public.changes SET state = 'applied', applied_revision = revision WHERE id = p_id RETURNING * INTO change;
     RETURN change;

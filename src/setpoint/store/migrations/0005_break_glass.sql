@@ -236,6 +236,11 @@ BEGIN
         RETURNING revision, hash INTO new_revision, new_hash;
     END IF;
     PERFORM set_config('setpoint.author', told, true);
+    IF NOT EXISTS (SELECT FROM public.ftf_config_history AS h WHERE h.id = new_revision AND h.review = 'break-glass'
+                   AND h.hash = public.document_hash(p_document::text) AND h.change_reason = 'break-glass-' || p_incident) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP503', MESSAGE = 'no revision was left: history is not being written',
+            HINT = 'a trigger of ftf_config is switched off or gone: the owner of the database switches it on';
+    END IF;
     INSERT INTO public.break_glass_uses (revision, incident, scope, approved_by, channel, responsible, circumstance,
                                          failed, probe, restores, person, proof, used_at)
     VALUES (new_revision, p_incident, p_scope, p_approved_by, channel.prefix, channel.responsible, p_circumstance,

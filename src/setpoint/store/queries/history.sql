@@ -55,6 +55,14 @@ WHERE f.revision IS DISTINCT FROM h.id OR f.hash IS DISTINCT FROM h.hash
    OR f.base_env::text IS DISTINCT FROM h.base_env::text
 ORDER BY scope;
 
+-- name: list_contradictions
+-- Where history says other than what else was recorded, the oldest revision first.
+SELECT contradictions() AS problem;
+
+-- name: list_missing_guards
+-- Triggers of ours that are gone or switched off.
+SELECT missing_guards() AS guard;
+
 -- name: search_history
 -- Revisions newest first, before a number, whose author, reason or touched keys contain a text; null means any.
 SELECT id AS revision, scope, hash, diff AS edits, updated_by, proof, db_user, change_reason, source, base_revision,

@@ -1,0 +1,91 @@
+-- Guards: what tells that other guards were switched off, or that records contradict each other.
+--
+-- An owner of the tables can switch every trigger off and rewrite every table. These functions find whoever
+-- did less than all of that consistently; who does all of it is found by an anchor outside the database.
+
+CREATE FUNCTION public.missing_guards() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT guard FROM unnest(ARRAY[
+        'access_log.append_only', 'accounts.announce_access', 'accounts.suspend_work', 'break_glass_uses.append_only',
+        'catalogues.require_speaker', 'change_decisions.append_only', 'changes.never_removed', 'changes.permit_change',
+        'credentials.announce_access', 'drills.append_only', 'event_log.append_only', 'event_log.permit_events',
+        'event_log.require_speaker', 'event_sources.append_only', 'event_sources.require_speaker',
+        'finetune_contexts.permit_report', 'finetune_contexts.require_speaker', 'finetune_failures.permit_report',
+        'finetune_failures.require_speaker', 'finetune_results.permit_report', 'finetune_results.require_speaker',
+        'finetune_runs.permit_report', 'finetune_runs.require_speaker', 'finetune_trials.permit_report',
+        'finetune_trials.require_speaker', 'finetune_units.permit_report', 'finetune_units.require_speaker',
+        'ftf_config.never_removed', 'ftf_config.queue_writers', 'ftf_config.record_revision',
+        'ftf_config_history.append_only', 'ftf_config_history.judge_ordinary_write', 'idempotency.permit_answer',
+        'idempotency.require_speaker', 'incident_channels.append_only', 'obligations.never_removed',
+        'policies.never_removed', 'snapshot_sets.require_speaker', 'snapshots.require_speaker'
+    ]) AS guard
+    WHERE NOT EXISTS (
+        SELECT FROM pg_trigger AS t
+        WHERE t.tgrelid = to_regclass('public.' || split_part(guard, '.', 1)) AND t.tgname = split_part(guard, '.', 2)
+          AND t.tgenabled = 'A')
+    ORDER BY 1
+$$;
+COMMENT ON FUNCTION public.missing_guards IS 'Triggers of ours that are gone or switched off, as table.trigger; a plane is not ready then.';
+
+CREATE FUNCTION public.contradictions() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- History against what else was recorded when it was written. Revisions that were brought in from another
+    -- database name changes that stayed there.
+    WITH imported AS (
+        SELECT coalesce(max((detail ->> 'revision')::bigint), 0) AS up_to FROM public.access_log WHERE event = 'history_imported'
+    ), own AS (
+        SELECT h.* FROM public.ftf_config_history AS h, imported WHERE h.id > imported.up_to
+    )
+    SELECT problem FROM (
+        SELECT c.applied_revision AS revision, format('change %s made revision %s, which is not there', c.id, c.applied_revision) AS problem
+        FROM public.changes AS c
+        WHERE c.applied_revision IS NOT NULL
+          AND NOT EXISTS (SELECT FROM own WHERE own.id = c.applied_revision AND own.change_id = c.id)
+        UNION ALL
+        SELECT own.id, format('revision %s names change %s, which did not make it', own.id, own.change_id)
+        FROM own LEFT JOIN public.changes AS c ON c.id = own.change_id AND c.applied_revision = own.id
+        WHERE own.change_id IS NOT NULL AND c.id IS NULL
+        UNION ALL
+        SELECT own.id, format('revision %s is not what change %s says in its %s', own.id, c.id, told.name)
+        FROM own JOIN public.changes AS c ON c.id = own.change_id AND c.applied_revision = own.id,
+        LATERAL (VALUES ('scope', own.scope, c.scope), ('author', own.updated_by, c.author), ('proof', own.proof, c.proof),
+                        ('reason', own.change_reason, c.reason), ('base', own.base_revision::text, c.base_revision::text),
+                        ('document', own.hash, public.document_hash(c.proposal::text))) AS told (name, now, was)
+        WHERE told.now IS DISTINCT FROM told.was
+        UNION ALL
+        SELECT own.id, format('revision %s was approved, and nobody''s approval of change %s is recorded', own.id, own.change_id)
+        FROM own LEFT JOIN public.changes AS c ON c.id = own.change_id
+        WHERE own.review = 'approved' AND NOT EXISTS (
+            SELECT FROM public.change_decisions AS d
+            WHERE d.change_id = c.id AND d.decision = 'approve' AND d.proposal_hash = c.proposal_hash AND d.person <> c.author)
+        UNION ALL
+        SELECT u.revision, format('break-glass of %s wrote revision %s, which is %s', u.incident, u.revision,
+            CASE WHEN own.id IS NULL THEN 'not there' ELSE 'not what was recorded then' END)
+        FROM public.break_glass_uses AS u LEFT JOIN own ON own.id = u.revision
+        WHERE (own.review, own.scope, own.updated_by, own.change_reason)
+            IS DISTINCT FROM ('break-glass', u.scope, u.person, 'break-glass-' || u.incident)
+        UNION ALL
+        SELECT own.id, format('revision %s was written by break-glass, and no use of it is recorded', own.id)
+        FROM own LEFT JOIN public.break_glass_uses AS u ON u.revision = own.id
+        WHERE own.review = 'break-glass' AND u.revision IS NULL
+        UNION ALL
+        SELECT DISTINCT told.revision, format('snapshot %s was made of revision %s of %s, and history has another one of this number',
+            left(f.hash, 12), told.revision, told.scope)
+        FROM public.snapshot_frames AS f, LATERAL (
+            SELECT layer ->> 'scope' AS scope, (layer ->> 'revision')::bigint AS revision, layer ->> 'hash' AS hash,
+                   layer ->> 'author' AS author
+            FROM json_array_elements(f.frame -> 'layers') AS layer) AS told
+        WHERE told.revision IS NOT NULL AND NOT EXISTS (
+            SELECT FROM public.ftf_config_history AS h
+            WHERE (h.id, h.scope, h.hash, h.updated_by) = (told.revision, told.scope, told.hash, told.author))
+    ) AS found
+    ORDER BY revision, problem
+$$;
+COMMENT ON FUNCTION public.contradictions IS 'Where history says other than changes, decisions, break-glass and snapshots that were handed out.';
+
+REVOKE ALL ON FUNCTION public.contradictions() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.contradictions() TO setpoint_app;
