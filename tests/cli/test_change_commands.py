@@ -95,8 +95,8 @@ def test_a_removal_is_an_edit_like_any_other(set_value, seeded):
 
 def test_an_overlay_is_made_edited_and_wins_in_its_context_only(set_value, seeded):
     """`--scope` writes an overlay: a new scope first, then a value of it."""
-    first = set_value(f"{GAMMA}=0.5", "--scope", BTC).json
-    second = set_value(f"{GAMMA}=0.75", "--scope", BTC).json
+    first = set_value(f"{GAMMA}=0.5", "--scope", BTC, "--new").json
+    second = set_value(f"{GAMMA}=0.75", "--scope", BTC, "--new").json
 
     kinds = [seeded("change", "show", str(m["change"]), "--json").json["kinds"] for m in (first, second)]
     assert kinds == [["value", "scope"], ["value"]]
@@ -169,7 +169,7 @@ def test_a_change_needs_a_reason(seeded, reason):
 
 def test_an_overlay_that_breaks_an_invariant_with_the_global_document_names_the_context(set_value):
     """A depth that is fine alone cuts the global document's leaves in this context."""
-    done = set_value(f"{DEPTH}=4", "--scope", BTC)
+    done = set_value(f"{DEPTH}=4", "--scope", BTC, "--new")
 
     assert done.code == 3
     assert "symbol=BTCUSDC would break" in done.err
@@ -177,7 +177,7 @@ def test_an_overlay_that_breaks_an_invariant_with_the_global_document_names_the_
 
 def test_a_global_change_that_breaks_an_overlays_context_is_refused(set_value):
     """What the global document may do alone, it may not do under an overlay that exists."""
-    assert set_value("CVN_HPO_LGB_5M_NUM_LEAVES=40", "--scope", BTC).code == 0
+    assert set_value("CVN_HPO_LGB_5M_NUM_LEAVES=40", "--scope", BTC, "--new").code == 0
     done = set_value(f"{DEPTH}=5")
 
     assert done.code == 3
@@ -286,7 +286,7 @@ def test_a_change_over_a_base_that_moved_is_stale(set_value, seeded, moved, why)
     """Its own scope, or another that its validation read: it stops with exit code 5 and writes nothing."""
     change = set_value(f"{GAMMA}=0.5", "--draft").json["change"]
     seeded("change", "propose", str(change))
-    set_value(f"{LR}=0.09", "--scope", moved)
+    set_value(f"{LR}=0.09", "--scope", moved, "--new")
 
     stale = seeded("change", "apply", str(change))
     assert stale.code == 5

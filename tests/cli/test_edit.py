@@ -91,7 +91,7 @@ def test_an_unchanged_or_emptied_file_does_nothing(seeded, editor, body):
 
 def test_a_removed_line_removes_its_key_from_the_scope(seeded, editor):
     """What is no longer in the shown part is no longer in the document."""
-    assert seeded("set", f"{GAMMA}=0.7", "-s", "symbol=BTCUSDC", "-r", "own", "--yes").code == 0
+    assert seeded("set", f"{GAMMA}=0.7", "-s", "symbol=BTCUSDC", "--new", "-r", "own", "--yes").code == 0
     editor(replace(f"\n{GAMMA} = 0.7", "\nCVN_HPO_XGB_5M_SUBSAMPLE = 0.7"))
     done = seeded("edit", "XGB_5M", "-s", "symbol=BTCUSDC", "-r", "other", "--yes", "--json")
 

@@ -147,7 +147,7 @@ def test_floats_come_back_byte_for_byte_and_with_their_type(wide, setpoint_comma
 
 def test_documents_alone_fill_an_empty_database_by_ordinary_changes(exported, folder, another):
     """Every scope has the hash it had; dry run first, a second time does nothing."""
-    assert exported("set", f"{GAMMA}=0.5", "-s", BTC, "-r", "btc", "--yes").code == 0
+    assert exported("set", f"{GAMMA}=0.5", "-s", BTC, "--new", "-r", "btc", "--yes").code == 0
     assert exported("export", str(folder)).code == 0
     head = json.loads((folder / "head.json").read_text())
     another()
@@ -199,7 +199,7 @@ def test_a_plan_of_a_fresh_export_is_empty(exported, folder):
 
 def test_an_edited_folder_is_planned_and_applied_in_one_transaction(exported, folder):
     """Two documents, a new overlay and a retired one: four changes, and then nothing is left to plan."""
-    assert exported("set", f"{GAMMA}=0.7", "-s", "symbol=ETHUSDC", "-r", "eth", "--yes").code == 0
+    assert exported("set", f"{GAMMA}=0.7", "-s", "symbol=ETHUSDC", "--new", "-r", "eth", "--yes").code == 0
     assert exported("export", str(folder)).code == 0
     edit(folder, f"\n{GAMMA} = 0.0", f"\n{GAMMA} = 0.25")
     edit(folder, f"\n{GAMMA} = 0.7", "", "symbol=ETHUSDC")

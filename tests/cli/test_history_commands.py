@@ -80,7 +80,7 @@ def newest(command):
 def test_revisions_are_listed_newest_first_with_who_and_why(set_value, seeded):
     """Each row says scope, edits, author, review, reason and time; --limit and --scope narrow."""
     set_value(f"{GAMMA}=0.5", reason="less overfitting")
-    set_value(f"{GAMMA}=0.75", "--scope", BTC)
+    set_value(f"{GAMMA}=0.75", "--scope", BTC, "--new")
 
     rows = seeded("history", "--json").json
     assert [(row["revision"], row["scope"]) for row in rows] == [
@@ -98,7 +98,7 @@ def test_history_of_a_key_is_every_value_it_had(set_value, seeded):
     """Newest first with what was before, also over a removal, by key or address, in one scope or all."""
     set_value(f"{GAMMA}=0.5")
     set_value("--unset", GAMMA)
-    set_value(f"{GAMMA}=0.75", "--scope", BTC)
+    set_value(f"{GAMMA}=0.75", "--scope", BTC, "--new")
 
     rows = seeded("history", "xgb/5m/gamma", "--json").json
     assert [(row["revision"], row["op"], row["old"], row["new"]) for row in rows] == [
@@ -297,8 +297,8 @@ def test_a_revision_that_is_none_of_the_scope_is_refused(seeded, arguments, comp
 
 def test_an_overlay_is_restored_in_its_own_scope(set_value, restore, owner_url):
     """Each scope has its own past; the global document is not touched."""
-    first = set_value(f"{GAMMA}=0.5", "--scope", BTC)
-    set_value(f"{GAMMA}=0.75", "--scope", BTC)
+    first = set_value(f"{GAMMA}=0.5", "--scope", BTC, "--new")
+    set_value(f"{GAMMA}=0.75", "--scope", BTC, "--new")
     proof = restore(first, "--scope", BTC).json
 
     assert proof["equal"]
@@ -310,7 +310,7 @@ def test_a_restore_that_would_break_an_overlays_context_is_refused(set_value, se
     """Restored is validated as every context of today would resolve it, in the dry run already."""
     flat = set_value(f"{DEPTH}=5")
     set_value(f"{DEPTH}=7")
-    now = set_value("CVN_HPO_LGB_5M_NUM_LEAVES=60", "--scope", BTC)
+    now = set_value("CVN_HPO_LGB_5M_NUM_LEAVES=60", "--scope", BTC, "--new")
     dry, done = seeded("restore", str(flat), "--dry-run"), restore(flat)
 
     for refused in (dry, done):

@@ -31,7 +31,7 @@ def exported(bundled_seeds, setpoint_command, owner_url, folder):
     """A history of every kind of row, exported with git: seeds, changes, SQL by hand, a retired overlay."""
     for arguments in (
         ("set", f"{GAMMA}=0.5", "-r", "tuned", "--yes"),
-        ("set", f"{GAMMA}=0.7", "-s", BTC, "-r", "an overlay, [/] in its reason", "--yes"),
+        ("set", f"{GAMMA}=0.7", "-s", BTC, "--new", "-r", "an overlay, [/] in its reason", "--yes"),
         ("restore", "1", "-r", "undo", "--yes"),
         ("scope", "retire", BTC, "-r", "over", "--yes"),
     ):

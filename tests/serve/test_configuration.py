@@ -225,7 +225,9 @@ SCOPES = [
     ("symbol=" + 150 * "x", 422),
     ("nothing=1", 422),
     ("global", 409),
-    ("symbol=Ünïcödé", 201),
+    ("symbol=Ünïcödé", 422),
+    ("symbol=a,b", 422),
+    ("symbol=1000PEPE-2.x", 201),
 ]
 
 

@@ -4,6 +4,7 @@ Each stumble of somebody who tries Setpoint for half an hour stands here with wh
 """
 
 import copy
+import io
 import json
 import pickle
 import subprocess
@@ -23,7 +24,15 @@ from setpoint.client.snapshot import Snapshot, SnapshotLayer, read_snapshot
 from setpoint.client.snapshot_set import set_of
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
-from setpoint.errors import EXIT_OK, EXIT_WAITS, InvalidValue, MissingValue, NothingPinned, UnknownKey
+from setpoint.errors import (
+    EXIT_OK,
+    EXIT_WAITS,
+    InvalidCatalogue,
+    InvalidValue,
+    MissingValue,
+    NothingPinned,
+    UnknownKey,
+)
 from support.example_training import run_under_setpoint
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
@@ -376,3 +385,132 @@ def test_a_process_that_was_told_nothing_anywhere_is_an_error(example, monkeypat
     monkeypatch.setenv("LINEAR_HPO_L1", "0.5")
     with pytest.raises(NothingPinned, match="only LINEAR_HPO_L1, which no catalogue declares"):
         setpoint.pin()
+
+
+REGIONS = 'dimensions = ["region"]'
+
+
+@pytest.fixture
+def ruled(setpoint_command, monkeypatch, tmp_path):
+    """`setpoint` on the plain example, whose dimensions say what they may be."""
+    text = (EXAMPLES / "plain/catalogue.toml").read_text()
+    assert REGIONS in text
+    values, pattern = 'values = ["eu", "us", "åland"]', 'pattern = "t[0-9]+"'
+    rules = f'dimensions = [{{ name = "region", {values} }}, {{ name = "team", {pattern} }}, "host"]'
+    (tmp_path / "catalogue.toml").write_text(text.replace(REGIONS, rules))
+    monkeypatch.setenv("SETPOINT_CATALOGUES", str(tmp_path / "catalogue.toml"))
+    monkeypatch.setenv("SETPOINT_SEEDS", str(EXAMPLES / "plain/seeds"))
+    assert setpoint_command("seed", "--apply").code == 0
+    return setpoint_command
+
+
+def test_a_dimension_has_the_values_that_its_catalogue_allows(ruled):
+    """A list or a pattern holds wherever a value is named, to write or to read; the error says what fits."""
+    why = ("--reason", "a newcomer tries", "--yes")
+    for scope in ("region=eu", "region=åland", "team=t7", "host=eu-west.1"):
+        assert ruled("set", "l2=0.05", "--scope", scope, "--new", *why).code == 0, scope
+    for scope, told in (
+        ("region=ue", "use one of: eu, us, åland"),
+        ("team=seven", "does not match the pattern t[0-9]+"),
+    ):
+        for words in (
+            ("set", "l2=0.05", "--scope", scope, "--new", *why),
+            ("scope", "create", scope, "l2=0.05", *why),
+            ("policy", "set", "--scope", scope, "--approvals", "1", *why),
+            ("get", "l2", "--context", scope),
+            ("pin", "--out", "snapshot.json", "--context", scope),
+        ):
+            refused = ruled(*words)
+            assert (refused.code, told in refused.err) == (3, True), (words, refused.err)
+
+
+#: Separators, spaces, what nobody sees, a Cyrillic a, full-width letters, too many, none.
+SURPRISES = (
+    "a,b",
+    "a b",
+    " a",
+    "a/b",
+    "a\tb",
+    "a\x1bb",
+    "a\u200bb",
+    "\u0430",
+    "\uff22",
+    "\u00e9",
+    "x" * 101,
+    "",
+)
+
+
+@pytest.mark.parametrize("example", [PLAIN], ids=["plain"], indirect=True)
+def test_a_value_that_surprises_names_no_scope(command, example):
+    """Separators, spaces, what nobody sees and what looks like something else are refused everywhere."""
+    for value in SURPRISES:
+        for words in (
+            ("set", "l2=0.05", "--scope", f"region={value}", "--new"),
+            ("scope", "create", f"region={value}", "l2=0.05"),
+            ("policy", "set", "--scope", f"region={value}", "--new", "--approvals", "1"),
+        ):
+            refused = command(*words, "--reason", "x", "--yes")
+            assert refused.code == 3, (words, refused.err)
+            assert "can be no value of region" in refused.err or "is no scope" in refused.err
+            assert value.isprintable() or value not in refused.err
+
+
+def test_a_scope_that_was_never_used_asks(command, example, tmp_path, monkeypatch):
+    """A misspelt scope would be an overlay that no run asks for: it is asked for, or needs --new."""
+    why = ("--reason", "x", "--yes")
+    typo = f"{example.overlay}s"
+    assert command("scope", "create", example.overlay, f"{example.address}=0.05", *why).code == 0
+    monkeypatch.setenv("EDITOR", editor(tmp_path, "0.05", "0.04"))
+    for words in (
+        ("set", f"{example.address}=0.04"),
+        ("unset", example.address),
+        ("policy", "set", "--approvals", "1"),
+        ("edit", example.address),
+    ):
+        refused = command(*words, "--scope", typo, *why)
+        assert refused.code == 2, (words, refused.err)
+        assert f"{typo} was never used before; like it: {example.overlay}" in refused.err
+        assert "--new" in refused.err
+    # Who is there to answer is asked about the scope, and not only about the change.
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert "Is it meant?" in command("set", f"{example.address}=0.04", "--scope", typo, "--reason", "x").err
+    assert command("set", f"{example.address}=0.04", "--scope", example.overlay, *why).code == 0
+    assert command("set", f"{example.address}=0.04", "--scope", typo, "--new", *why).code == 0
+    assert command("set", f"{example.address}=0.03", "--scope", typo, *why).code == 0
+
+
+def test_a_dimension_that_is_named_twice_is_told_so(command, example):
+    """The mistake is that it is there twice, and nothing about its form."""
+    dimension = example.overlay.partition("=")[0]
+    pair = f"{dimension}=a"
+    for words in (
+        ("get", example.address, "-c", pair, "-c", f"{dimension}=b"),
+        ("pin", "--out", "set.json", "--contexts", f"{pair},{dimension}=b"),
+    ):
+        refused = command(*words)
+        assert (refused.code, "Traceback" in refused.err) == (2, False)
+        assert f"the dimension {dimension} is named twice: as 'a' and as 'b'." in refused.err
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        (
+            '{ name = "region", values = ["eu"], pattern = "e." }',
+            "a list of values, or a pattern, or neither",
+        ),
+        ('{ name = "region", values = ["a b"] }', "cannot name a scope"),
+        ('{ name = "region", pattern = "(" }', "is no regular expression"),
+        ('{ name = "region", valeus = ["eu"] }', "unknown field 'valeus'"),
+        ('{ name = "Region" }', "must be distinct lower-case names"),
+        ('"region", "region"', "must be distinct lower-case names"),
+        ("7", "must be distinct lower-case names"),
+    ],
+)
+def test_a_dimension_that_is_declared_wrongly_is_refused(tmp_path, entry, problem):
+    """A list that no scope can fit, or a misspelt field, is an error of the catalogue."""
+    text = (EXAMPLES / "plain/catalogue.toml").read_text()
+    (tmp_path / "catalogue.toml").write_text(text.replace(REGIONS, f"dimensions = [{entry}]"))
+    with pytest.raises(InvalidCatalogue, match=problem):
+        load_catalogues(str(tmp_path / "catalogue.toml"))

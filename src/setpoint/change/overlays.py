@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import read_documents
-from setpoint.change.proposals import NO_DOCUMENT, Proposal, check_scope
+from setpoint.change.proposals import NO_DOCUMENT, Proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.scopes import check_scope
 from setpoint.errors import ConflictError, UnknownScope, UsageError
 
 if TYPE_CHECKING:

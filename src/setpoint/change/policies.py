@@ -11,7 +11,8 @@ import re
 from typing import TYPE_CHECKING, get_args
 
 from setpoint.change.changes import PolicyKind
-from setpoint.change.proposals import Proposal, check_scope
+from setpoint.change.proposals import Proposal
+from setpoint.declare.scopes import check_scope
 from setpoint.errors import InvalidValue, UsageError
 
 if TYPE_CHECKING:

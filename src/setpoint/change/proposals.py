@@ -27,10 +27,10 @@ from setpoint.change.changes import (
 from setpoint.change.documents import Document, check_new_violations, check_values, read_documents, typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff, parse_text
+from setpoint.declare.scopes import check_scope
 from setpoint.errors import (
     ConflictError,
     ForbiddenError,
-    InvalidContext,
     InvalidError,
     NothingToChange,
     StaleRevision,
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 NO_DOCUMENT = 0
 #: How many due changes are read at a time.
 DUE_AT_ONCE = 50
-#: Characters of an overlay's value.
-LONGEST_VALUE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,30 +334,6 @@ def validate(
         after = resolved(catalogues, {**documents, scope: Document(scope, None, "", values)}, context)
         where = ", ".join(f"{name}={value}" for name, value in context.items()) or GLOBAL_SCOPE
         check_new_violations(catalogues, before, after, where)
-
-
-def check_scope(catalogues: Catalogues, scope: str) -> None:
-    """Hold that a text names a scope of this system.
-
-    Raises:
-        InvalidContext: it is neither ``global`` nor a value of a declared dimension.
-    """
-    dimension, _, value = scope.partition("=")
-    if scope != GLOBAL_SCOPE and not (value.strip() and dimension in catalogues.dimensions):
-        raise InvalidContext(
-            f"{scope!r} is no scope: neither global nor <dimension>=<value>.",
-            hint=(
-                f"dimensions are {', '.join(catalogues.dimensions)}"
-                if catalogues.dimensions
-                else "no catalogue of this system declares dimensions: global is the only scope"
-            ),
-        )
-    # It becomes a part of addresses, logs and tables.
-    if len(value) > LONGEST_VALUE or "/" in value or not value.isprintable():
-        raise InvalidContext(
-            f"the value of {dimension} is longer than {LONGEST_VALUE}, not printable, or holds a slash.",
-            hint="give a short name without a slash",
-        )
 
 
 def affected_contexts(

@@ -93,7 +93,10 @@ def parse_context(pairs: list[str] | None) -> dict[str, str]:
     context: dict[str, str] = {}
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
-        if not (name and separator) or name in context:
+        if name in context:
+            twice = f"as {context[name]!r} and as {value!r}"
+            raise UsageError(f"the dimension {name} is named twice: {twice}.", hint="name it once")
+        if not (name and separator):
             raise UsageError(
                 f"--context {pair!r} is not <dimension>=<value>.",
                 hint=f"for example --context {_example_scope()}",

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, settings
-from setpoint.cli.output import err, out, print_error
-from setpoint.cli.values import Reason, Scope, open_proposal
+from setpoint.cli.output import confirm, err, out, print_error
+from setpoint.cli.values import New, Reason, Scope, first_use, open_proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import EXIT_OK, InvalidDocument, InvalidError, MissingError, UsageError
@@ -37,6 +37,7 @@ def edit(
     no_retry: Annotated[
         bool, typer.Option("--no-retry", help="Do not open the file again when it is wrong; exit with 3.")
     ] = False,
+    new: New = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
@@ -54,6 +55,9 @@ def edit(
 
     system = catalogues()
     with database() as opened:
+        # Before anybody writes a text for it.
+        if question := first_use(opened, system, scope, new=new, yes=yes):
+            confirm(question)
         documents = read_documents(opened, system)
     given = sheet(system, documents, scope, match, _sources(system, scope))
     path = _write(given)
@@ -90,7 +94,7 @@ def _edited(
                 base=given.base or NO_DOCUMENT,
             )
             with database() as opened:
-                return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
+                return open_proposal(opened, system, proposal, yes=yes, as_json=as_json, new=True)
         except (InvalidError, MissingError) as problem:
             if not retry or text == refused:
                 raise

@@ -12,7 +12,7 @@ import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
 from setpoint.cli.output import err, out, print_json
-from setpoint.cli.values import Scope, opened_change, print_edits
+from setpoint.cli.values import Scope, first_use, opened_change, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, EXIT_WAITS, UsageError
 
@@ -206,7 +206,9 @@ def _propose(project: Project, reason: str, *, yes: bool) -> OpenedChange | Unch
             _tell(f"{project.scope}: it says all of this already, nothing to propose")
             return None
         proposal = Proposal(scope=project.scope, reason=reason, set=edits, source="externalize")
-        return opened_change(opened, system, proposal, yes=yes)
+        # With --yes the scope is meant: its seed file is written already.
+        question = first_use(opened, system, project.scope, new=yes, yes=yes)
+        return opened_change(opened, system, proposal, yes=yes, question=question)
 
 
 def _require_catalogues(project: Project) -> None:

@@ -9,7 +9,7 @@ import typer
 from setpoint.cli.app import Json, Yes, app, catalogues, database, exit_code, outcome
 from setpoint.cli.change import say_without_approval
 from setpoint.cli.output import confirm, out, print_json, table
-from setpoint.cli.values import FromFile, Reason, open_proposal, read_wanted
+from setpoint.cli.values import FromFile, New, Reason, first_use, open_proposal, read_wanted
 
 scopes = typer.Typer(help="Scopes: the global document and the overlays over it.", no_args_is_help=True)
 policies = typer.Typer(help="Policies: how many people must approve what.", no_args_is_help=True)
@@ -64,7 +64,7 @@ def create(
     patch = read_wanted(system, pairs, from_file)
     with database() as opened:
         proposal = creation(opened, system, scope, patch, reason)
-        return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
+        return open_proposal(opened, system, proposal, yes=yes, as_json=as_json, new=True)
 
 
 @scopes.command()
@@ -117,6 +117,7 @@ def set_policy(
     cooling_off: Annotated[
         str, typer.Option("--cooling-off", help="How long a change must wait, such as 30m or 1h.")
     ] = "0s",
+    new: New = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
@@ -139,12 +140,13 @@ def set_policy(
     )
     line = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}"
     with database() as opened:
+        question = first_use(opened, catalogues(), scope, new=new or scope == "*", yes=yes)
         left = without_approval(opened, kind, approvals)
     if not as_json:
         say_without_approval(left)
     if not yes:
         out.say(line)
-        confirm("Propose this policy?")
+        confirm(question or "Propose this policy?")
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         made = open_and_apply(transaction, catalogues(), proposal)
     if as_json:

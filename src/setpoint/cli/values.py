@@ -39,6 +39,9 @@ Scope = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; recorded with the revision.")]
 ApplyAt = Annotated[str, typer.Option("--apply-at", help="Apply not before this UTC instant, ISO 8601.")]
+New = Annotated[
+    bool, typer.Option("--new", help="The scope is meant, though it was never used before: make it.")
+]
 FromFile = Annotated[
     Path | None, typer.Option("--from", help="A patch: .toml, .json, or .csv with the columns key,value.")
 ]
@@ -90,6 +93,7 @@ def set_values(
     unset: Unset = None,
     apply_at: ApplyAt = "",
     draft: Draft = False,
+    new: New = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
@@ -114,7 +118,7 @@ def set_values(
         draft=draft,
     )
     with database() as opened:
-        return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
+        return open_proposal(opened, system, proposal, yes=yes, as_json=as_json, new=new)
 
 
 @app.command()
@@ -157,10 +161,14 @@ def read_wanted(
 
 
 def open_proposal(
-    opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, as_json: bool
+    opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, as_json: bool, new: bool = False
 ) -> int:
-    """Show what a proposal would do, ask unless told not to, open it and say what became of it."""
-    made = opened_change(opened, system, proposal, yes=yes)
+    """Show what a proposal would do, ask unless told not to, open it and say what became of it.
+
+    ``new`` says that the scope is meant to be one that was never used before.
+    """
+    question = first_use(opened, system, proposal.scope, new=new, yes=yes)
+    made = opened_change(opened, system, proposal, yes=yes, question=question)
     if as_json:
         print_json(made.outcome)
     else:
@@ -169,8 +177,31 @@ def open_proposal(
     return exit_code(made)
 
 
+def first_use(opened: Database, system: Catalogues, scope: str, *, new: bool, yes: bool) -> str:
+    """Return the question that a scope calls for which was never used before; empty where none does.
+
+    Raises:
+        InvalidContext: the text names no scope of this system.
+        UsageError: nobody is to be asked, and nothing says that it is meant.
+    """
+    from setpoint.change.documents import read_scopes
+    from setpoint.declare.scopes import check_scope, near_scopes
+
+    known = [one.scope for one in read_scopes(opened)]
+    if new or scope in {GLOBAL_SCOPE, *known}:
+        return ""
+    check_scope(system, scope)
+    alike = near_scopes(scope, known)
+    meant = f"; like it: {', '.join(alike)}" if alike else ""
+    if yes:
+        raise UsageError(
+            f"{scope} was never used before{meant}.", hint="correct it, or give --new to make this scope"
+        )
+    return f"{scope} was never used before{meant}. Is it meant?"
+
+
 def opened_change(
-    opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool
+    opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, question: str = ""
 ) -> OpenedChange | Unchanged:
     """Open a change; first show what it would do and ask, unless told not to."""
     from setpoint.change.documents import read_documents
@@ -184,7 +215,7 @@ def opened_change(
         after = {k: v for k, v in values.items() if k not in proposal.remove} | dict(proposal.set)
         if edits := diff(values, after):
             print_edits(edits)
-            confirm(f"Change {proposal.scope}?")
+            confirm(question or f"Change {proposal.scope}?")
     with opened.transaction(author=author_of(opened).name) as transaction:
         return open_and_apply(transaction, system, proposal)
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 #: What stands for the three keys of a range, after the key of its parameter.
 RANGE = "_RANGE"
 #: So few names are listed whole where none is near.
-_FEW = 12
+FEW = 12
 #: How alike two names must be for one to be meant, from 0 to 1.
 _LIKE = 0.6
 
@@ -188,7 +188,7 @@ def meant_by(catalogues: Catalogues, text: str) -> str:
     return meant(nearest, map(SEPARATOR.join, catalogues.addresses))
 
 
-def meant(nearest: Sequence[str], known: Iterable[str], few: int = _FEW) -> str:
+def meant(nearest: Sequence[str], known: Iterable[str], few: int = FEW) -> str:
     """Return the next step for somebody whose name is not known: what is near, else what there is."""
     if nearest:
         return f"did you mean {', '.join(nearest)}?"

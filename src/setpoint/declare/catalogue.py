@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.declare.addresses import find_key, meant_by, unknown_address
+from setpoint.declare.addresses import FEW, find_key, meant, meant_by, near, unknown_address
 from setpoint.declare.keys import RANGE_FIELDS, SCALES, SEPARATOR, Declared, Key, Part, format_key, parse_key
 from setpoint.declare.parameters import Parameter
 from setpoint.declare.places import table_place
@@ -23,6 +23,8 @@ from setpoint.errors import InvalidCatalogue, InvalidContext, UnknownKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from setpoint.declare.dimensions import Dimension
 
 GLOBAL_SCOPE = "global"
 
@@ -56,6 +58,8 @@ class Catalogue:
     dimensions: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     invariants: tuple[Invariant, ...] = ()
+    #: What values a dimension may have, of those whose declaration says so.
+    rules: tuple[Dimension, ...] = ()
     #: Declared lists that values name, such as the symbols of a universe.
     universes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: The bundled name or the path that it was loaded from.
@@ -243,7 +247,7 @@ class Catalogues:
         """Return the scopes that apply in ``context``, base first, later wins.
 
         Raises:
-            InvalidContext: the context names a dimension that no catalogue declares.
+            InvalidContext: the context names a dimension that no catalogue declares, or a forbidden value.
         """
         for dimension in context:
             if dimension not in self.dimensions:
@@ -255,8 +259,30 @@ class Catalogues:
                         else "no catalogue of this system declares dimensions: leave the context out"
                     ),
                 )
+            if context[dimension]:
+                self.check_value(dimension, context[dimension])
         overlays = (f"{name}={context[name]}" for name in self.dimensions if name in context)
         return (GLOBAL_SCOPE, *overlays)
+
+    def rules_of(self, dimension: str) -> tuple[Dimension, ...]:
+        """Return what the catalogues say of a dimension's values; a value must pass all of it."""
+        return tuple(rule for member in self.members for rule in member.rules if rule.name == dimension)
+
+    def check_value(self, dimension: str, value: str) -> None:
+        """Hold that the catalogues allow a value of a dimension.
+
+        Raises:
+            InvalidContext: one does not; names the legal values, or the near ones.
+        """
+        for rule in self.rules_of(dimension):
+            problem = rule.problem(value)
+            if problem:
+                known = f"use one of: {', '.join(rule.values)}"
+                if len(rule.values) > FEW:
+                    known = meant(near(value, rule.values), rule.values)
+                raise InvalidContext(
+                    f"{problem}.", hint=known if rule.values else "correct it, or the catalogue's pattern"
+                )
 
     def shares_prefix(self, name: str) -> bool:
         """Say whether a name has a catalogue's prefix, declared or not."""

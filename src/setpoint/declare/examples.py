@@ -41,6 +41,9 @@ def _scope(catalogues: Catalogues) -> str:
     if not catalogues.dimensions:
         return ""
     dimension = catalogues.dimensions[-1]
+    for rule in catalogues.rules_of(dimension):
+        if rule.values:
+            return f"{dimension}={rule.values[0]}"
     symbols = (
         symbol for member in catalogues.members for names in member.universes.values() for symbol in names
     )

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
+from setpoint.declare.dimensions import Dimension, read_dimension
 from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.keys import Part
 from setpoint.declare.parameters import OPERATORS, Condition, Parameter
@@ -114,7 +115,7 @@ class _Reader:
 
     def catalogue(self) -> Catalogue:
         self._top()
-        parts = self._parts()
+        dimensions, parts = self._dimensions(), self._parts()
         parameters = tuple(self._parameter(entry, parts) for entry in self._tables("parameters"))
         invariants = tuple(self._invariant(entry, parts) for entry in self._tables("invariants"))
         if not parameters:
@@ -129,7 +130,8 @@ class _Reader:
             text=self.content.decode(),
             prefix=self.data["prefix"],
             parts=parts,
-            dimensions=tuple(self.data.get("dimensions", ())),
+            dimensions=tuple(one.name for one in dimensions),
+            rules=tuple(one for one in dimensions if one.values or one.pattern),
             parameters=parameters,
             invariants=invariants,
             universes={name: tuple(symbols) for name, symbols in self.data.get("universes", {}).items()},
@@ -146,10 +148,18 @@ class _Reader:
             if not isinstance(value, str) or not pattern.match(value):
                 place = field_place(self.text, name)
                 self._say(f"{place}{name} is {value!r}, expected text like {pattern.pattern!r}")
-        dimensions = self.data.get("dimensions", [])
-        if len(set(dimensions)) != len(dimensions) or not all(_NAME.match(name) for name in dimensions):
-            place = field_place(self.text, "dimensions")
-            self._say(f"{place}dimensions {dimensions!r} must be distinct lower-case names")
+
+    def _dimensions(self) -> tuple[Dimension, ...]:
+        declared = self.data.get("dimensions", [])
+        place = field_place(self.text, "dimensions")
+        found = [read_dimension(entry) for entry in declared] if isinstance(declared, list) else []
+        names = [dimension.name for dimension, _ in found]
+        if len(set(names)) != len(declared) or not all(map(_NAME.match, names)):
+            self._say(f"{place}dimensions {declared!r} must be distinct lower-case names")
+        for dimension, problems in found:
+            for problem in problems:
+                self._say(f"{place}dimension {dimension.name}: {problem}")
+        return tuple(dimension for dimension, _ in found)
 
     def _parts(self) -> tuple[Part, ...]:
         parts = []

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.loading import bundled_catalogues
+from setpoint.declare.scopes import check_scope
 from setpoint.declare.toml_text import toml_scalar
-from setpoint.errors import InvalidDocument, InvalidValue
+from setpoint.errors import InvalidContext, InvalidDocument, InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,9 +182,10 @@ class _Reader:
 
     def _scope(self) -> str:
         scope = str(self.data.get("scope"))
-        dimension, _, value = scope.partition("=")
-        if scope != GLOBAL_SCOPE and not (value and dimension in self.catalogues.dimensions):
-            self.problems.append(f"scope {scope!r} is not 'global' or <dimension>=<value>")
+        try:
+            check_scope(self.catalogues, scope)
+        except InvalidContext as problem:
+            self.problems.append(f"scope: {problem.message} ({problem.hint})")
         return scope
 
     def _entry(self, entry: dict[str, Any]) -> Iterator[tuple[Declared, object, str]]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from setpoint.change.invariants import judged_catalogues
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.examples import example_of
+from setpoint.declare.scopes import check_scope
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import InvalidContext, InvalidDocument, MissingError, UsageError
+from setpoint.errors import InvalidDocument, MissingError, UsageError
 from setpoint.externalize.addresses import parse_at
 from setpoint.externalize.files.file_texts import Text, record_texts, source_texts
 from setpoint.externalize.gate_findings import find
@@ -65,7 +65,7 @@ def prepare(
     """
     paths = [_below(project.root, path) for path in paths]
     catalogues = judged_catalogues(project.anchored)
-    _check_scope(project, catalogues)
+    check_scope(catalogues, project.scope)
     seeded = _seeded(project.root / project.seeds, project.scope, catalogues)
     values, source = (seeded, "seeded") if live is None else (dict(live), "live")
     found = find(project, paths, catalogues, lambda known: Judge(Names.load(known), values, source))
@@ -117,15 +117,6 @@ def _below(root: Path, path: Path) -> Path:
     if inside == ".." or inside.startswith(f"..{os.sep}"):
         raise UsageError(f"{path} is not below {root.resolve()}.", hint="give its folder with --root")
     return root / inside
-
-
-def _check_scope(project: Project, catalogues: Catalogues) -> None:
-    catalogues.scopes(project.context)
-    if not all(project.context.values()):
-        raise InvalidContext(
-            f"scope {project.scope!r} is not 'global' or <dimension>=<value>.",
-            hint=f"for example {example_of(catalogues).scope or 'global'}",
-        )
 
 
 def _seeded(folder: Path, scope: str, catalogues: Catalogues) -> dict[str, Scalar]:

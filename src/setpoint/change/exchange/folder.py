@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from setpoint.change.patch import read_values
-from setpoint.change.proposals import check_scope
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.foreign_text import read_json, read_toml
+from setpoint.declare.scopes import check_scope
 from setpoint.declare.toml_text import toml_key, toml_scalar
 from setpoint.errors import InvalidDocument
 
