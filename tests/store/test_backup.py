@@ -65,18 +65,18 @@ def test_backup_brings_documents_and_their_chain_back(home, tmp_path):
     """What was in the file is there again, with a chain that verifies and triggers that work."""
     write(home, '{"rate": 0.10}')
     file = backup(home, tmp_path / "backups" / "one.dump")
-    write(home, "{}", scope="profile=later")
+    write(home, '{"a": 1}', scope="profile=later")
     kept = restore_backup(home, file, replace=True)
     assert scopes(home) == ["global"]
     assert broken_links(home) == []
     assert kept is not None
-    assert write(home, "{}", scope="profile=after")["revision"] == 2
+    assert write(home, '{"a": 1}', scope="profile=after")["revision"] == 2
     assert broken_links(home) == []
 
 
 def test_restore_refuses_to_replace_what_holds_something(home, tmp_path):
     """Revisions are never overwritten unasked."""
-    write(home, "{}")
+    write(home, '{"a": 1}')
     file = backup(home, tmp_path / "one.dump")
     with pytest.raises(ConflictError, match="1 revisions and 0 runs") as caught:
         restore_backup(home, file)
@@ -100,7 +100,7 @@ def test_replaced_database_is_kept_under_another_name(home, tmp_path):
 
 def test_restore_into_an_empty_database_keeps_nothing_aside(home, tmp_path):
     """There is nothing to keep of a database without revisions and runs."""
-    write(home, "{}")
+    write(home, '{"a": 1}')
     file = backup(home, tmp_path / "one.dump")
     restore_backup(home, backup(home, tmp_path / "same.dump"), replace=True)
     with Database.open(home) as database:
@@ -110,7 +110,7 @@ def test_restore_into_an_empty_database_keeps_nothing_aside(home, tmp_path):
 
 def test_restore_under_open_sessions_is_refused_and_changes_nothing(home, tmp_path):
     """A database that others use is not exchanged under them."""
-    write(home, "{}")
+    write(home, '{"a": 1}')
     file = backup(home, tmp_path / "one.dump")
     with Server(home) as server, psycopg.connect(server.conninfo()) as other:
         other.execute("SELECT 1")

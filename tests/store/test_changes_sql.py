@@ -474,7 +474,7 @@ def test_policy_of_a_lax_scope_cannot_rewrite_that_of_all(ada, one_approval, bo)
     lax = policy(ada, "*", "symbol=X", approvals=0)
     decide(bo, lax)
     apply(ada, lax)
-    wanted = {"scope": "*", "kind": "*", "approvals": 0, "solo": True, "cooling_off_s": 0}
+    wanted = {"scope": "*", "kind": "*", "approvals": 0, "solo": True, "cooling_off_s": 1}
     apply(ada, propose(ada, "symbol=X", is_policy=True, set=json.dumps(wanted)))
     with pytest.raises(ForbiddenError, match="0 of 1"):
         apply(ada, propose(ada, set=text(a=2)))
@@ -650,7 +650,7 @@ def test_half_a_proposal_is_refused(ada, given):
     """A change has a reason, a document, heads, a door and catalogues; nothing is opened otherwise."""
     before = len(ada.fetch_all("list_changes", state=None, scope=None, author=None, before=None, limit=100))
     with pytest.raises(InvalidValue):
-        propose(ada, **given)
+        propose(ada, **{"set": text(a=2)} | given)
     assert (
         len(ada.fetch_all("list_changes", state=None, scope=None, author=None, before=None, limit=100))
         == before

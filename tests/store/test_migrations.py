@@ -34,12 +34,16 @@ def test_no_table_and_no_function_is_defined_twice():
     assert [name for name, (text, _) in definitions().items() if "OR REPLACE" in text] == []
 
 
+#: What a subject asks of later ones, by name when it runs: what break-glass left owing, and the caller's share.
+LATER = {"changes": {"obligations", "require_room_for_change"}, "events": {"take_events"}}
+
+
 def test_file_needs_only_those_before_it():
     """A subject is read with no more than the ones before it."""
     known = {"schema_migrations"}
     for name, (text, names) in definitions().items():
         known.update(names)
-        assert set(re.findall(r"\bpublic\.(\w+)", text)) <= known, name
+        assert set(re.findall(r"\bpublic\.(\w+)", text)) - LATER.get(name, set()) <= known, name
 
 
 def test_every_function_is_used():
