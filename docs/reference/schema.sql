@@ -1408,33 +1408,6 @@ CREATE FUNCTION public.may_approve(change public.changes) RETURNS TABLE(person t
            WHERE c.name = a.person AND public.reaches(c.limits, 'approver', change.scope, public.keys_of(change))))
 $$;
 
-CREATE FUNCTION public.missing_guards() RETURNS SETOF text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$
-    SELECT guard FROM unnest(ARRAY[
-        'access_log.append_only', 'accounts.announce_access', 'accounts.suspend_work', 'break_glass_uses.append_only',
-        'catalogues.require_speaker', 'change_decisions.append_only', 'changes.never_removed', 'changes.permit_change',
-        'credentials.announce_access', 'drills.append_only', 'event_log.append_only', 'event_log.permit_events',
-        'event_log.require_speaker', 'event_sources.append_only', 'event_sources.require_speaker',
-        'finetune_contexts.permit_report', 'finetune_contexts.require_speaker', 'finetune_failures.permit_report',
-        'finetune_failures.require_speaker', 'finetune_results.permit_report', 'finetune_results.require_speaker',
-        'finetune_runs.permit_report', 'finetune_runs.require_speaker', 'finetune_trials.permit_report',
-        'finetune_trials.require_speaker', 'finetune_units.permit_report', 'finetune_units.require_speaker',
-        'ftf_config.never_removed', 'ftf_config.queue_writers', 'ftf_config.record_revision',
-        'ftf_config_history.append_only', 'ftf_config_history.judge_ordinary_write', 'idempotency.permit_answer',
-        'idempotency.require_speaker', 'incident_channels.append_only', 'obligations.never_removed',
-        'policies.never_removed', 'snapshot_sets.require_speaker', 'snapshots.require_speaker'
-    ]) AS guard
-    WHERE NOT EXISTS (
-        SELECT FROM pg_trigger AS t
-        WHERE t.tgrelid = to_regclass('public.' || split_part(guard, '.', 1)) AND t.tgname = split_part(guard, '.', 2)
-          AND t.tgenabled = 'A')
-    ORDER BY 1
-$$;
-
-COMMENT ON FUNCTION public.missing_guards() IS 'Triggers of ours that are gone or switched off, as table.trigger; a plane is not ready then.';
-
 CREATE FUNCTION public.moved_heads(change public.changes) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2262,6 +2235,46 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    everything boolean := public.owner_of_tables() IS NOT NULL;
+    mine text;
+    old  public.credentials;
+    s    record;
+BEGIN
+    IF NOT everything THEN
+        s := public.presented();
+        everything := 'admin' = ANY (s.roles);
+        mine := s.account;
+    END IF;
+    IF p_overlap_s IS NULL OR p_overlap_s NOT BETWEEN 0 AND 2592000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the old token ends 0 to 30 days after the new one is made';
+    END IF;
+    SELECT c.* INTO old FROM public.credentials AS c
+    WHERE c.id = p_id AND c.kind = 'token' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
+      AND (everything OR c.account = mine)
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no live token %s', p_id),
+            HINT = 'look it up with `setpoint tokens list`';
+    END IF;
+    label := old.label;
+    -- Who may make a token of this account is judged there.
+    SELECT i.id, i.account, i.roles, i.expires_at INTO id, account, roles, expires_at
+    FROM public.issue_token(old.account, p_hash, old.label, old.roles, p_days, p_remote) AS i;
+    UPDATE public.credentials AS c
+    SET expires_at = least(c.expires_at, clock_timestamp() + make_interval(secs => p_overlap_s))
+    WHERE c.id = p_id RETURNING c.expires_at INTO old_ends_at;
+    PERFORM public.note_access('token_rotated', old.account, p_remote, p_id, coalesce(mine, public.owner_of_tables()),
+        jsonb_build_object('by', id, 'ends_at', old_ends_at));
+END
+$$;
+
+COMMENT ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) IS 'Another token with the same account, roles and label; the old one works on for the overlap.';
+
 CREATE FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2428,6 +2441,21 @@ END
 $$;
 
 COMMENT ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) IS 'Takes lines and bytes out of the share of whoever speaks, or refuses.';
+
+CREATE FUNCTION public.tokens_ending() RETURNS TABLE(id bigint, account text, expires_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Two weeks, or the last tenth of a shorter life. Not one that was rotated: another stands in for it.
+    SELECT c.id, c.account, c.expires_at
+    FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+    WHERE c.kind = 'token' AND c.revoked_at IS NULL AND a.disabled_at IS NULL AND c.expires_at > clock_timestamp()
+      AND c.expires_at < clock_timestamp() + least(interval '14 days', (c.expires_at - c.created_at) / 10)
+      AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = c.id AND l.event = 'token_rotated')
+    ORDER BY c.expires_at, c.id
+$$;
+
+COMMENT ON FUNCTION public.tokens_ending() IS 'Tokens that end soon and were not rotated.';
 
 CREATE FUNCTION public.tokens_seen() RETURNS TABLE(id bigint, account text, label text, roles text[], created_at timestamp with time zone, created_by text, expires_at timestamp with time zone, revoked_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3697,6 +3725,9 @@ REVOKE ALL ON FUNCTION public.restore_probe_noted() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) TO setpoint_server;
 
@@ -3711,6 +3742,10 @@ REVOKE ALL ON FUNCTION public.suspend_work() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.tokens_ending() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tokens_ending() TO setpoint_server;
+GRANT ALL ON FUNCTION public.tokens_ending() TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.tokens_seen() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tokens_seen() TO setpoint_server;

@@ -73,7 +73,7 @@ OTHERS = {
         "change approve", "change reject", "change propose", "change withdraw", "change apply", "change due",
         "accounts add", "accounts roles", "accounts disable", "accounts enable", "accounts once",
         "accounts link", "accounts provider", "accounts confirm",
-        "accounts limit", "tokens create", "tokens revoke",
+        "accounts limit", "tokens create", "tokens revoke", "tokens rotate",
         "anchor", "pin", "sweep",
         "break-glass post-mortem", "break-glass channel declare", "break-glass channel close",
     ),

@@ -193,6 +193,8 @@ DEFINERS = {
     "revoke_token",
     "set_password",
     "speaker",
+    "rotate_token",
+    "tokens_ending",
     "tokens_seen",
     "touch_credential",
     "note_streams",

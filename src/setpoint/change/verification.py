@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from setpoint.client.snapshot import SHARED, write_atomically
 from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot
+from setpoint.store.checks import missing_guards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,13 +78,10 @@ def verify(database: Database, anchor: Anchor | None = None) -> Verified:
     if is_walked:  # of a broken chain the first broken revision says most
         problems += [row["problem"] for row in database.fetch_all("list_contradictions")]
     problems += [_behind(row) for row in database.fetch_all("verify_documents")]
-    problems += [f"the trigger {guard} is switched off or gone" for guard in missing_guards(database)]
+    problems += [
+        f"the trigger {'.'.join(guard)} is switched off or gone" for guard in missing_guards(database)
+    ]
     return Verified(not problems, len(chains) - 1, chains[newest], tuple(problems), datetime.now(UTC))
-
-
-def missing_guards(database: Database) -> tuple[str, ...]:
-    """Return the triggers of ours that are gone or switched off, as table.trigger."""
-    return tuple(row["guard"] for row in database.fetch_all("list_missing_guards"))
 
 
 def anchor_of(database: Database) -> Anchor:

@@ -261,6 +261,39 @@ def create(
 
 
 @tokens.command()
+def rotate(
+    number: Annotated[int, typer.Argument(metavar="ID", help="Its number in `setpoint tokens list`.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long the new one lives.")] = 90,
+    overlap: Annotated[
+        str, typer.Option("--overlap", help="How long the old one works on, as 30m or 1d.")
+    ] = "1d",
+    reason: Reason = "",
+    _yes: AsksNothing = False,
+    as_json: Json = False,
+) -> None:
+    """Print the secret of another token like one, which works on beside it for the overlap.
+
+    Example: `setpoint tokens rotate 7 --overlap 12h`
+    """
+    from setpoint.change.policies import parse_duration
+    from setpoint.serve.access.accounts import rotate_token
+    from setpoint.serve.access.secret import TOKEN, digest, new_secret
+
+    secret, overlap_s = new_secret(TOKEN), parse_duration(overlap)
+    made = _as_owner(
+        lambda owner: rotate_token(
+            owner, number, digest(secret), days=days, overlap_s=overlap_s, remote=_HERE
+        ),
+        reason,
+    )
+    if as_json:
+        print_json({**vars(made), "token": secret})
+    else:
+        out.say(secret)
+        out.say(f"token {made.id}; token {number} works until {_instant(made.old_ends_at)} UTC")
+
+
+@tokens.command()
 def revoke(
     number: Annotated[int, typer.Argument(metavar="ID", help="Its number in `setpoint tokens list`.")],
     reason: Reason = "",

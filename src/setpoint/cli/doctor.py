@@ -78,6 +78,7 @@ def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
     from setpoint.change import checks as change
     from setpoint.change.emergency import checks as emergency
     from setpoint.record import checks as record
+    from setpoint.serve.access.accounts import ending_tokens
     from setpoint.store import checks as store
 
     return {
@@ -90,6 +91,7 @@ def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
         "old snapshots": lambda p: record.old_snapshots(p.database, p.catalogues),
         "obligations": lambda p: emergency.obligations(p.database),
         "guards": lambda p: store.guards(p.database),
+        "ending tokens": lambda p: ending_tokens(p.database),
     }
 
 

@@ -118,6 +118,7 @@ COMMANDS: dict[str, Work] = {
     "accounts once": _WRITES,
     "accounts confirm": _WRITES,
     "accounts limit": _WRITES,
+    "tokens rotate": _WRITES,
     "accounts link": _WRITES,
     "accounts provider": _WRITES,
     "tokens list": _SHOWS,

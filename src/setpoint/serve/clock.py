@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.change.proposals import apply_due
 from setpoint.errors import SetpointError
-from setpoint.serve.access.accounts import forget_credentials
+from setpoint.serve.access.accounts import ending_tokens, forget_credentials
 from setpoint.serve.access.stored_answers import forget_answers
 from setpoint.serve.api.restore import note_probe
 
@@ -30,6 +30,8 @@ FORGET_EVERY_S = 600.0
 #: break_glass_restore believes a note for two minutes.
 NOTE_EVERY_S = 30.0
 _LOG = logging.getLogger("setpoint.clock")
+#: What this process has said of tokens that end soon: once of each is enough.
+_WARNED: set[str] = set()
 
 
 @asynccontextmanager
@@ -66,6 +68,10 @@ async def _run(plane: Plane, stop: asyncio.Event) -> None:
 
 
 def _forget(plane: Plane) -> None:
+    for one in ending_tokens(plane.database):
+        if one.what not in _WARNED:
+            _WARNED.add(one.what)
+            _LOG.warning('event=token_ends_soon what="%s" next="%s"', one.what, one.command)
     forget_answers(plane.database)
     forget_credentials(plane.database)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from functools import cache
 from typing import TYPE_CHECKING
 
 from setpoint.errors import DoctorFinding
@@ -59,15 +60,13 @@ def disk(
 
 def guards(database: Database) -> Iterator[DoctorFinding]:
     """Yield each guard that is gone or does not fire for everybody."""
-    found = {(row["on_table"], row["trigger"]): row["fires"] for row in database.fetch_all("list_triggers")}
-    for on_table, trigger in _declared_guards():
-        fires = found.get((on_table, trigger))
+    for (on_table, trigger), fires in missing_guards(database).items():
         if fires is None:
             yield DoctorFinding(
                 f"the guard {trigger} of {on_table} is gone: what it refuses may have happened.",
                 "setpoint verify",
             )
-        elif fires != _ALWAYS:
+        else:
             mend = f"ALTER TABLE public.{on_table} ENABLE ALWAYS TRIGGER {trigger}"
             yield DoctorFinding(
                 f"the guard {trigger} of {on_table} is switched off.",
@@ -75,9 +74,16 @@ def guards(database: Database) -> Iterator[DoctorFinding]:
             )
 
 
-def _declared_guards() -> list[tuple[str, str]]:
+def missing_guards(database: Database) -> dict[tuple[str, str], str | None]:
+    """Return the guards that are gone (None) or do not fire for everybody, by table and name."""
+    found = {(row["on_table"], row["trigger"]): row["fires"] for row in database.fetch_all("list_triggers")}
+    return {guard: found.get(guard) for guard in _declared_guards() if found.get(guard) != _ALWAYS}
+
+
+@cache
+def _declared_guards() -> tuple[tuple[str, str], ...]:
     texts = (migration.text for migration in shipped())
-    return [(found[1], found[2]) for text in texts for found in _GUARD.finditer(text)]
+    return tuple((found[1], found[2]) for text in texts for found in _GUARD.finditer(text))
 
 
 def _there(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from setpoint.errors import MissingError, UsageError
+from setpoint.errors import DoctorFinding, MissingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,6 +79,18 @@ class IssuedToken:
     account: str
     roles: list[Role]
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class RotatedToken:
+    """A token that was just made beside another, which works on until ``old_ends_at``."""
+
+    id: int
+    account: str
+    roles: list[Role]
+    expires_at: datetime
+    label: str
+    old_ends_at: datetime
 
 
 def list_accounts(reader: Transaction) -> list[Account]:
@@ -185,6 +197,27 @@ def issue_token(
         remote=remote,
     )
     return IssuedToken(**(row or {}))
+
+
+def rotate_token(
+    writer: Transaction, number: int, secret_hash: bytes, *, days: int, overlap_s: int, remote: str
+) -> RotatedToken:
+    """Make another token like one, which works on for some seconds, so that nothing that uses it fails."""
+    row = writer.fetch_one(
+        "rotate_token", id=number, hash=secret_hash, days=days, overlap_s=overlap_s, remote=remote
+    )
+    return RotatedToken(**(row or {}))
+
+
+def ending_tokens(reader: Database | Transaction) -> list[DoctorFinding]:
+    """Return the tokens that end soon and were not rotated, each with the command that renews it."""
+    return [
+        DoctorFinding(
+            f"token {row['id']} of {row['account']} ends on {row['expires_at']:%Y-%m-%d %H:%M} UTC.",
+            f"setpoint tokens rotate {row['id']}",
+        )
+        for row in reader.fetch_all("list_tokens_ending")
+    ]
 
 
 def revoke_token(writer: Transaction, number: int, *, remote: str) -> None:

@@ -80,6 +80,13 @@ class NewToken(Body):
     roles: list[Role] | None = Field(None, max_length=5, description="Left out: all of the account.")
 
 
+class Rotation(Body):
+    """How long the new token lives, and how long the old one works beside it."""
+
+    days: int = Field(90, ge=1, le=366)
+    overlap_s: int = Field(86400, ge=0, le=30 * 86400)
+
+
 class SessionShape(Shape):
     """A session just opened."""
 
@@ -111,6 +118,18 @@ class OnceShape(Shape):
 
     once: str
     expires_at: datetime
+
+
+class RotatedShape(Shape):
+    """A new token and when the old one ends; its secret is told here and never again."""
+
+    id: int
+    account: str
+    roles: list[Role]
+    label: str
+    expires_at: datetime
+    old_ends_at: datetime
+    token: str
 
 
 class IssuedShape(Shape):

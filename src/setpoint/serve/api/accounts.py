@@ -24,6 +24,8 @@ from setpoint.serve.api.access_shapes import (
     NewAccount,
     NewToken,
     OnceShape,
+    RotatedShape,
+    Rotation,
 )
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import NO_KEY, Answer, Once, write
@@ -184,6 +186,26 @@ def issue_token(plane: PlaneOf, caller: Caller, remote: Remote, token: NewToken)
         )
     body = {**vars(made), "label": token.label, "token": secret}
     return Answer(body, 201).response()
+
+
+@router.post(
+    "/tokens/{id}/rotate",
+    status_code=201,
+    summary="Make another token like one",
+    responses={201: {"model": RotatedShape}, **refusals(404, 409)},
+    **access(*ACCOUNT, also=[NO_KEY]),
+)
+def rotate_token(
+    plane: PlaneOf, caller: Caller, remote: Remote, number: Number, rotation: Rotation
+) -> Response:
+    """Return the secret of a token with the same account, roles and label; the old one works on a while."""
+    secret = new_secret(TOKEN)
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        made = accounts.rotate_token(
+            transaction, number, digest(secret), remote=remote, **rotation.model_dump()
+        )
+    plane.credentials.forget()
+    return Answer({**vars(made), "token": secret}, 201, {"Cache-Control": "no-store"}).response()
 
 
 @router.delete(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from starlette.responses import Response
 
-from setpoint.change.verification import missing_guards, newest_revision, try_writing
+from setpoint.change.verification import newest_revision, try_writing
 from setpoint.errors import DatabaseUnavailable, SetpointError
 from setpoint.serve.access.rules import public
 from setpoint.serve.checks import Check
@@ -15,6 +15,7 @@ from setpoint.serve.models import Shape
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import Answer
 from setpoint.serve.routes import PlaneOf, answers, router_of
+from setpoint.store.checks import missing_guards
 from setpoint.store.database import Database
 
 #: Anybody may ask, and each try writes.
@@ -77,8 +78,9 @@ def _written(plane: Plane) -> dict[str, Any]:
 def _newest(database: Database) -> int:
     database.require_current()
     if guards := missing_guards(database):
+        first = ".".join(next(iter(guards)))
         raise DatabaseUnavailable(
-            f"{len(guards)} triggers are off or gone, {guards[0]} first: writes are not judged.",
-            hint="the owner of the database switches them on: ALTER TABLE ... ENABLE ALWAYS TRIGGER ...",
+            f"{len(guards)} triggers are off or gone, {first} first: writes are not judged.",
+            hint="`setpoint doctor` says how the owner of the database switches them on",
         )
     return newest_revision(database)

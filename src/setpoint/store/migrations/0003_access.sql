@@ -889,6 +889,62 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.rotate_token(
+    p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text,
+    OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamptz, OUT label text, OUT old_ends_at timestamptz
+)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    everything boolean := public.owner_of_tables() IS NOT NULL;
+    mine text;
+    old  public.credentials;
+    s    record;
+BEGIN
+    IF NOT everything THEN
+        s := public.presented();
+        everything := 'admin' = ANY (s.roles);
+        mine := s.account;
+    END IF;
+    IF p_overlap_s IS NULL OR p_overlap_s NOT BETWEEN 0 AND 2592000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the old token ends 0 to 30 days after the new one is made';
+    END IF;
+    SELECT c.* INTO old FROM public.credentials AS c
+    WHERE c.id = p_id AND c.kind = 'token' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
+      AND (everything OR c.account = mine)
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no live token %s', p_id),
+            HINT = 'look it up with `setpoint tokens list`';
+    END IF;
+    label := old.label;
+    -- Who may make a token of this account is judged there.
+    SELECT i.id, i.account, i.roles, i.expires_at INTO id, account, roles, expires_at
+    FROM public.issue_token(old.account, p_hash, old.label, old.roles, p_days, p_remote) AS i;
+    UPDATE public.credentials AS c
+    SET expires_at = least(c.expires_at, clock_timestamp() + make_interval(secs => p_overlap_s))
+    WHERE c.id = p_id RETURNING c.expires_at INTO old_ends_at;
+    PERFORM public.note_access('token_rotated', old.account, p_remote, p_id, coalesce(mine, public.owner_of_tables()),
+        jsonb_build_object('by', id, 'ends_at', old_ends_at));
+END
+$$;
+COMMENT ON FUNCTION public.rotate_token IS 'Another token with the same account, roles and label; the old one works on for the overlap.';
+
+CREATE FUNCTION public.tokens_ending() RETURNS TABLE (id bigint, account text, expires_at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Two weeks, or the last tenth of a shorter life. Not one that was rotated: another stands in for it.
+    SELECT c.id, c.account, c.expires_at
+    FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+    WHERE c.kind = 'token' AND c.revoked_at IS NULL AND a.disabled_at IS NULL AND c.expires_at > clock_timestamp()
+      AND c.expires_at < clock_timestamp() + least(interval '14 days', (c.expires_at - c.created_at) / 10)
+      AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = c.id AND l.event = 'token_rotated')
+    ORDER BY c.expires_at, c.id
+$$;
+COMMENT ON FUNCTION public.tokens_ending IS 'Tokens that end soon and were not rotated.';
+
 CREATE FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote text, OUT expires_at timestamptz)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -1044,6 +1100,8 @@ REVOKE ALL ON FUNCTION
     public.own_password(text),
     public.set_password(bytea, text, bytea, text),
     public.issue_token(text, bytea, text, text[], integer, text),
+    public.rotate_token(bigint, bytea, integer, integer, text),
+    public.tokens_ending(),
     public.issue_once(text, bytea, text),
     public.revoke_token(bigint, text),
     public.tokens_seen(),
@@ -1069,10 +1127,13 @@ GRANT EXECUTE ON FUNCTION
     public.own_password(text),
     public.set_password(bytea, text, bytea, text),
     public.issue_token(text, bytea, text, text[], integer, text),
+    public.rotate_token(bigint, bytea, integer, integer, text),
+    public.tokens_ending(),
     public.issue_once(text, bytea, text),
     public.revoke_token(bigint, text),
     public.tokens_seen(),
     public.forget_credentials(),
     public.touch_credential(bytea, text)
     TO setpoint_server;
+GRANT EXECUTE ON FUNCTION public.tokens_ending() TO setpoint_app;
 GRANT SELECT ON public.access_log TO setpoint_server;

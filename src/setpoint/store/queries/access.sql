@@ -101,6 +101,15 @@ SELECT id, account, roles, expires_at
 FROM issue_token(%(account)s, %(hash)s, %(label)s,
     CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(days)s, %(remote)s);
 
+-- name: rotate_token
+-- Another token like one, which works on for the overlap.
+SELECT id, account, roles, expires_at, label, old_ends_at
+FROM rotate_token(%(id)s, %(hash)s, %(days)s, %(overlap_s)s, %(remote)s);
+
+-- name: list_tokens_ending
+-- Tokens that end soon and were not rotated, the next to end first.
+SELECT id, account, expires_at FROM tokens_ending();
+
 -- name: issue_once
 -- A one-time login of an account, by its hash; an earlier one is void.
 SELECT expires_at FROM issue_once(%(account)s, %(hash)s, %(remote)s);

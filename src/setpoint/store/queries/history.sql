@@ -59,10 +59,6 @@ ORDER BY scope;
 -- Where history says other than what else was recorded, the oldest revision first.
 SELECT contradictions() AS problem;
 
--- name: list_missing_guards
--- Triggers of ours that are gone or switched off.
-SELECT missing_guards() AS guard;
-
 -- name: search_history
 -- Revisions newest first, before a number, whose author, reason or touched keys contain a text; null means any.
 SELECT id AS revision, scope, hash, diff AS edits, updated_by, proof, db_user, change_reason, source, base_revision,

@@ -1,33 +1,7 @@
--- Guards: what tells that other guards were switched off, or that records contradict each other.
+-- Contradictions: where history says other than what else was recorded.
 --
--- An owner of the tables can switch every trigger off and rewrite every table. These functions find whoever
--- did less than all of that consistently; who does all of it is found by an anchor outside the database.
-
-CREATE FUNCTION public.missing_guards() RETURNS SETOF text
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-    SELECT guard FROM unnest(ARRAY[
-        'access_log.append_only', 'accounts.announce_access', 'accounts.suspend_work', 'break_glass_uses.append_only',
-        'catalogues.require_speaker', 'change_decisions.append_only', 'changes.never_removed', 'changes.permit_change',
-        'credentials.announce_access', 'drills.append_only', 'event_log.append_only', 'event_log.permit_events',
-        'event_log.require_speaker', 'event_sources.append_only', 'event_sources.require_speaker',
-        'finetune_contexts.permit_report', 'finetune_contexts.require_speaker', 'finetune_failures.permit_report',
-        'finetune_failures.require_speaker', 'finetune_results.permit_report', 'finetune_results.require_speaker',
-        'finetune_runs.permit_report', 'finetune_runs.require_speaker', 'finetune_trials.permit_report',
-        'finetune_trials.require_speaker', 'finetune_units.permit_report', 'finetune_units.require_speaker',
-        'ftf_config.never_removed', 'ftf_config.queue_writers', 'ftf_config.record_revision',
-        'ftf_config_history.append_only', 'ftf_config_history.judge_ordinary_write', 'idempotency.permit_answer',
-        'idempotency.require_speaker', 'incident_channels.append_only', 'obligations.never_removed',
-        'policies.never_removed', 'snapshot_sets.require_speaker', 'snapshots.require_speaker'
-    ]) AS guard
-    WHERE NOT EXISTS (
-        SELECT FROM pg_trigger AS t
-        WHERE t.tgrelid = to_regclass('public.' || split_part(guard, '.', 1)) AND t.tgname = split_part(guard, '.', 2)
-          AND t.tgenabled = 'A')
-    ORDER BY 1
-$$;
-COMMENT ON FUNCTION public.missing_guards IS 'Triggers of ours that are gone or switched off, as table.trigger; a plane is not ready then.';
+-- An owner of the tables can switch every trigger off and rewrite every table. This finds whoever did less than
+-- all of that consistently; who does all of it is found by an anchor outside the database.
 
 CREATE FUNCTION public.contradictions() RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
