@@ -35,7 +35,7 @@ from setpoint.change.emergency.break_glass import emergency_session, set_values
 from setpoint.change.emergency.break_glass import restore as break_glass_restore
 from setpoint.change.emergency.channels import close_channel, declare_channel
 from setpoint.change.exchange.export import export
-from setpoint.change.exchange.folder import DOCUMENTS, document_name, document_text
+from setpoint.change.exchange.folder import document_name, document_text
 from setpoint.change.exchange.history_import import import_history
 from setpoint.change.exchange.plan import apply_plan, plan
 from setpoint.change.history import edits_of
@@ -56,6 +56,7 @@ from setpoint.change.proposals import (
 from setpoint.change.restore import restore
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import verify
+from setpoint.declare.export_layout import DOCUMENTS
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import (

@@ -109,7 +109,7 @@ def test_an_edited_seed_file_is_found_and_applied(seeded, tmp_path, monkeypatch,
 
 def test_policies_obligations_overlays_holders_and_guards_are_found(seeded, owner):
     """What is owed, who could soften a rule, what nobody asks for, who holds old values: all in one look."""
-    seeded("set", f"{GAMMA}=0.5", "--scope", OVERLAY, "--reason", "BTC overfits", "--yes")
+    seeded("set", f"{GAMMA}=0.5", "-s", OVERLAY, "--new", "-r", "BTC overfits", "--yes")
     assert found(seeded) == {}, "nobody has asked for anything yet"
     owner.execute("INSERT INTO policies VALUES ('*', 'range', 0, true, 3600)")
     owner.execute(

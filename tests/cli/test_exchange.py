@@ -335,7 +335,7 @@ def test_what_policy_holds_back_waits(exported, folder, server):
     """An apply obeys policy as any change does: the range waits for approval, nothing of it is written."""
     server.administer("CREATE ROLE bo_of_gitops LOGIN IN ROLE setpoint_app, setpoint_approver")
     try:
-        guarded = exported("policy", "set", "--kind", "range", "--approvals", "1", "-r", "eyes", "--yes")
+        guarded = exported("policy", "set", "--approvals", "1", "-r", "eyes", "--yes")
         assert guarded.code == 0, guarded.err
         edit(folder, f"\n{GAMMA}_RANGE_MAX = 5.0", f"\n{GAMMA}_RANGE_MAX = 4.0")
         done = exported("apply", str(folder), "-r", "pull request", "--yes")

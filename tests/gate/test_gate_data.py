@@ -225,6 +225,28 @@ def test_results_and_metadata_of_a_notebook_are_not_read(judge):
     assert "learning_rate = 0.1" in text.splitlines()[line - 1]
 
 
+@pytest.mark.parametrize(
+    ("path", "line", "equal"),
+    [
+        ("a.toml", "CVN_FTF_TPE_MULTIVARIATE = true", True),
+        ("a.toml", "CVN_FTF_TPE_MULTIVARIATE = false", False),
+        ("a.yml", "CVN_FTF_TPE_MULTIVARIATE: True", True),
+        ("a.env", "CVN_FTF_TPE_MULTIVARIATE=true", True),
+        ("a.toml", "CVN_FTF_TPE_MULTIVARIATE = 1", False),
+        ("a.json", '{"CVN_FTF_TPE_MULTIVARIATE": 1.0}', False),
+    ],
+)
+def test_booleans_are_compared_as_such(path, line, equal):
+    """`true` in a file is the value true, however the format writes it; 1 is a number, and no truth."""
+    key = "CVN_FTF_TPE_MULTIVARIATE"
+    names = Names.load(load_catalogues(",".join(bundled_catalogues())))
+    judge = Judge(names, {key: True}, declared=True)
+    (found,) = findings_in_data(line + "\n", path, judge, Reader(Path(), judge).python)
+
+    assert found.agrees is equal
+    assert ("the literal equals the seeded value" in found.message) is equal
+
+
 def test_the_formats_are_told_by_name():
     """Environment files have many names; anything else is no data."""
     known = (

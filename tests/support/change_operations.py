@@ -44,7 +44,7 @@ OPERATIONS = {
 }
 #: Modules that write no document, change or policy: they read, judge, or write files.
 APART = {
-    "changes", "documents", "drill", "drill_scenarios", "drill_stage", "drill_typo", "editable_text",
+    "changes", "checks", "documents", "drill", "drill_scenarios", "drill_stage", "drill_typo", "editable_text",
     "explanation", "folder", "forms", "history", "identity", "impact", "invariants", "obligations", "patch",
     "restore_probe", "verification",
 }  # fmt: skip

@@ -176,8 +176,17 @@ def _shown(
     if as_json:
         print_json(found.as_json())
     elif not quiet:
+        for moved in found.moved:
+            out.say(
+                f"{moved.scope} moved since the export, from revision {moved.exported} to {moved.now}:"
+                f" {', '.join(moved.keys)}"
+            )
         for change in found.scopes:
             _print_change(change)
+        same = {change.same_change for change in found.scopes}
+        for one in found.open_changes:
+            said = "waits with just these edits: apply opens no other" if one.id in same else "waits too"
+            out.say(f"change {one.id} of {one.scope} by {one.author}, {one.n_edits} edit(s), {said}")
         for scope in found.absent:
             out.say(f"{scope}: has no file in {folder}, left alone")
         if not found.scopes:

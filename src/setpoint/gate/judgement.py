@@ -228,12 +228,21 @@ def _keys(owner: Owner, values: Mapping[str, Any]) -> list[str]:
 
 
 def _same(literal: float | str, value: object) -> bool:
+    if isinstance(literal, bool) or isinstance(value, bool):
+        # 1 is no true, though Python calls them equal; data files write true as they like.
+        return _truth(literal) is value
     if isinstance(literal, str) and not isinstance(value, str):
         try:
             return float(literal) == value
         except ValueError:
             return False
     return bool(literal == value)
+
+
+def _truth(literal: float | str) -> bool | None:
+    if isinstance(literal, str):
+        return {"true": True, "false": False}.get(literal.strip().lower())
+    return literal if isinstance(literal, bool) else None
 
 
 def _text(value: object) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.declare.export_layout import is_untouched
 from setpoint.gate.flow.constant_folding import Folder
 from setpoint.gate.flow.cross_file_readers import Borrowers
 from setpoint.gate.flow.imported_constants import Imports
@@ -90,6 +91,8 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
     suspects, failures, borrowers = [], [], Borrowers(judge.names.prefixes)
     size = 0
     for file in files:
+        if is_untouched(file):
+            continue  # what `setpoint export` wrote, and nobody edited: the control plane's own values
         try:
             content = file.read_bytes().lower()
         except OSError as problem:

@@ -7,15 +7,10 @@ what was exported before must still be true.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.documents import read_documents, typed
 from setpoint.change.exchange.folder import (
-    CATALOGUES,
-    DOCUMENTS,
-    HEAD,
-    HISTORY,
     Exported,
     Head,
     document_name,
@@ -26,6 +21,7 @@ from setpoint.change.exchange.folder import (
 )
 from setpoint.client.snapshot import SHARED, write_atomically
 from setpoint.declare.document import diff, parse_text, text_hash
+from setpoint.declare.export_layout import CATALOGUES, DOCUMENTS, HEAD, HISTORY, is_text_of
 from setpoint.errors import ConflictError, HashMismatch, InvalidDocument, SetpointError
 
 if TYPE_CHECKING:
@@ -83,11 +79,11 @@ def check_untouched(folder: Path) -> Head:
     if head is None:
         raise InvalidDocument(f"{folder} is no export: it has no {HEAD}.", hint=f"setpoint export {folder}")
     for name, digest in head.catalogues.items():
-        if _digest(folder / CATALOGUES / name) != digest:
+        if not is_text_of(folder / CATALOGUES / name, [digest]):
             raise HashMismatch(f"{folder / CATALOGUES / name} is not as it was exported.")
     for scope, exported in head.documents.items():
         path = folder / DOCUMENTS / document_name(scope)
-        if _digest(path) != exported.file:
+        if not is_text_of(path, [exported.file]):
             raise HashMismatch(
                 f"{path} is not as it was exported.",
                 hint=f"bring edited documents in with `setpoint plan {folder}` and `setpoint apply {folder}`",
@@ -109,7 +105,7 @@ def _refuse_edited(
     for scope in (row["scope"] for row in rows if row["scope"] is not None):
         path = folder / DOCUMENTS / document_name(scope)
         exported = before.documents.get(scope) if before else None
-        if _digest(path) in {"", exported.file if exported else ""}:
+        if not path.exists() or (exported and is_text_of(path, [exported.file])):
             continue
         if not _applied(transaction, catalogues, folder, scope, exported.revision if exported else 0):
             raise ConflictError(
@@ -138,7 +134,7 @@ def _history(transaction: Transaction, folder: Path, head: Head) -> int:
     written = 0
     for row in _revisions(transaction, head.revision):
         path = folder / HISTORY / f"{row['id']}.json"
-        if _digest(path) not in {"", text_hash(row["content"])}:
+        if path.exists() and not is_text_of(path, [text_hash(row["content"])]):
             raise HashMismatch(
                 f"{path} is not what this database says of revision {row['id']}.",
                 hint="history was rewritten, or it is another database's export: `setpoint verify`",
@@ -170,14 +166,7 @@ def _catalogues(kept: list[dict[str, Any]], catalogues: Catalogues, folder: Path
 
 
 def _write(path: Path, text: str) -> int:
-    if _digest(path) == text_hash(text):
+    if is_text_of(path, [text_hash(text)]):
         return 0
     write_atomically(path, text, SHARED)
     return 1
-
-
-def _digest(path: Path) -> str:
-    try:
-        return sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""

@@ -1,10 +1,5 @@
 """CHANGE: an exported folder: where its files are, and a document as a file that people edit and review.
 
-    documents/<scope>.toml            one key a line, sorted; what `plan` and `apply` read
-    history/<revision>.json           each revision whole, with the text that its hash names
-    catalogues/<name>-<version>.toml  what the documents were written under
-    head.json                         the chain's head, which revision each document is, and the catalogues
-
 Guarantees: the same documents give the same bytes, and every value comes back as itself with its type.
 Refuses a file whose name is not that of its scope, and names every wrong value with its line.
 """
@@ -17,6 +12,7 @@ from urllib.parse import quote
 
 from setpoint.change.patch import read_values
 from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.export_layout import DOCUMENTS, HEAD, HEAD_FORMAT, is_leaving, plain_text
 from setpoint.declare.foreign_text import read_json, read_toml
 from setpoint.declare.scopes import check_scope
 from setpoint.declare.toml_text import toml_key, toml_scalar
@@ -30,8 +26,7 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
 
-DOCUMENTS, HISTORY, CATALOGUES, HEAD = "documents", "history", "catalogues", "head.json"
-DOCUMENT_FORMAT, HEAD_FORMAT = "setpoint-document/1", "setpoint-export/2"
+DOCUMENT_FORMAT = "setpoint-document/1"
 _TOP = {"format", "scope", "values"}
 
 
@@ -90,7 +85,8 @@ def read_wanted(
         InvalidDocument: no files, or at least one is wrong; names every problem of a file.
         InvalidContext: a file is for no scope of this system.
     """
-    files = sorted((folder / DOCUMENTS).glob("*.toml"))
+    found = (folder / DOCUMENTS).glob("*.toml")
+    files = sorted(path for path in found if not is_leaving(path.name))
     if not files:
         raise InvalidDocument(
             f"{folder / DOCUMENTS} holds no documents.", hint=f"make some with `setpoint export {folder}`"
@@ -132,7 +128,7 @@ def _document(
     path: Path, catalogues: Catalogues, documents: Mapping[str, Document]
 ) -> tuple[str, dict[str, Scalar]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plain_text(path)
         data = read_toml(text)
     except (OSError, ValueError) as problem:
         raise InvalidDocument(f"{path} cannot be read: {problem}.") from None

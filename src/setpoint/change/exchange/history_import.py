@@ -11,8 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.change.exchange.export import check_untouched
-from setpoint.change.exchange.folder import CATALOGUES, HISTORY, Head
 from setpoint.change.identity import os_account
+from setpoint.declare.document import text_hash
+from setpoint.declare.export_layout import (
+    CATALOGUES,
+    HISTORY,
+    exported_text,
+    is_text_of,
+    plain_text,
+)
 from setpoint.declare.foreign_text import read_toml
 from setpoint.errors import ConflictError, HashMismatch, InvalidValue, SetpointError
 from setpoint.store.owner_transaction import owner_transaction
@@ -20,6 +27,7 @@ from setpoint.store.owner_transaction import owner_transaction
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from setpoint.change.exchange.folder import Head
     from setpoint.settings import Settings
     from setpoint.store.database import Database, Transaction
 
@@ -58,7 +66,7 @@ def import_history(settings: Settings, folder: Path, reason: str = "") -> Head:
 
 def _bring(transaction: Transaction, path: Path, revision: int) -> None:
     try:
-        content = path.read_text(encoding="utf-8")
+        content = plain_text(path)
         problem = (transaction.fetch_one("import_revision", content=content) or {})["problem"]
     except (OSError, ValueError, InvalidValue) as failure:
         problem = f"it cannot be read: {failure}"
@@ -71,7 +79,7 @@ def _bring(transaction: Transaction, path: Path, revision: int) -> None:
 
 
 def _register(transaction: Transaction, path: Path, digest: str) -> None:
-    text = path.read_text(encoding="utf-8")
+    text = exported_text(path, digest)
     catalogue = read_toml(text)
     transaction.execute(
         "import_catalogue", hash=digest, name=catalogue["name"], version=catalogue["version"], text=text
@@ -90,7 +98,7 @@ def _require_same(transaction: Transaction, folder: Path, head: Head) -> None:
     while rows := transaction.fetch_all("export_history", after=after, up_to=head.revision, limit=_BATCH):
         for row in rows:
             path = folder / HISTORY / f"{row['id']}.json"
-            if path.read_bytes() != row["content"].encode():
+            if not is_text_of(path, [text_hash(row["content"])]):
                 raise HashMismatch(f"revision {row['id']} says more than it was exported with ({path}).")
         after = rows[-1]["id"]
 

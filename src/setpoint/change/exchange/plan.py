@@ -9,9 +9,10 @@ or whose files moved since it was shown or saved, before anything is written.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.change.changes import ChangeSummary, list_changes, next_step, read_change, requirement
 from setpoint.change.documents import Document, read_documents, typed
 from setpoint.change.exchange.folder import read_head, read_wanted, sayable
 from setpoint.change.proposals import (
@@ -19,6 +20,7 @@ from setpoint.change.proposals import (
     OpenedChange,
     Proposal,
     Unchanged,
+    apply,
     open_and_apply,
     validate,
 )
@@ -29,7 +31,7 @@ from setpoint.declare.foreign_text import read_json
 from setpoint.errors import InvalidDocument, StaleRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from setpoint.change.exchange.folder import Exported
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database, Transaction
 
 FORMAT = "setpoint-plan/1"
+#: Open changes of one scope beyond these are not looked at.
+_MOST_OPEN = 200
 
 
 class Step(NamedTuple):
@@ -58,6 +62,18 @@ class ScopeChange:
     edits: tuple[Edit, ...]
     #: Keys that somebody set since the folder was exported, and that would go back to what it says.
     undoes: tuple[str, ...]
+    #: The open change that proposes just this over the same revision; applying opens no other.
+    same_change: int | None = None
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A scope that was written since the folder was exported, and the keys that its file would write over."""
+
+    scope: str
+    exported: int
+    now: int
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,9 @@ class FolderPlan:
     scopes: tuple[ScopeChange, ...]
     #: Scopes of the database that the folder has no file for: left alone.
     absent: tuple[str, ...]
+    #: Changes of its scopes that wait, drafts aside: what the plan does not hold, and may meet.
+    open_changes: tuple[ChangeSummary, ...] = ()
+    moved: tuple[Moved, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -76,10 +95,24 @@ class FolderPlan:
     def as_json(self) -> dict[str, Any]:
         """Return it as one JSON document, which ``read_plan`` reads back."""
         scopes = [
-            {**c.step._asdict(), "edits": [e._asdict() for e in c.edits], "undoes": list(c.undoes)}
+            {
+                **c.step._asdict(),
+                "edits": [e._asdict() for e in c.edits],
+                "undoes": list(c.undoes),
+                "same_change": c.same_change,
+            }
             for c in self.scopes
         ]
-        return {"format": FORMAT, "scopes": scopes, "absent": list(self.absent)}
+        return {
+            "format": FORMAT,
+            "scopes": scopes,
+            "absent": list(self.absent),
+            "open_changes": [
+                {name: getattr(one, name) for name in ("id", "scope", "author", "state", "n_edits", "reason")}
+                for one in self.open_changes
+            ],
+            "moved": [asdict(one) for one in self.moved],
+        }
 
 
 def plan(reader: Database | Transaction, catalogues: Catalogues, folder: Path) -> FolderPlan:
@@ -93,16 +126,29 @@ def plan(reader: Database | Transaction, catalogues: Catalogues, folder: Path) -
     wanted = read_wanted(folder, catalogues, documents)
     head = read_head(folder)
     after = dict(documents)
-    changes = []
+    waiting = _open_changes(reader, wanted)
+    changes, moved = [], []
     for scope, values in wanted.items():
         old = documents.get(scope, Document(scope, NO_DOCUMENT, "", {}))
         edits = diff(old.values, values)
+        source = head.documents.get(scope) if head else None
+        exported = _exported(reader, catalogues, source, scope)
+        if source and exported is not None and old.revision not in {None, source.revision}:
+            touched = {edit.key for edit in edits}
+            keys = tuple(e.key for e in diff(exported, _sayable(old.values)) if e.key in touched)
+            if keys:
+                moved.append(Moved(scope, source.revision, old.revision or NO_DOCUMENT, keys))
         if edits:
             validate(catalogues, after, scope, values)
             after[scope] = Document(scope, old.revision, "", values)
-            exported = _exported(reader, catalogues, head.documents.get(scope) if head else None, scope)
-            changes.append(ScopeChange(_step(old, edits), edits, _undone(edits, exported)))
-    return FolderPlan(tuple(changes), tuple(scope for scope in documents if scope not in wanted))
+            same = next((one.id for one in waiting if _proposes(reader, one, old, edits)), None)
+            changes.append(ScopeChange(_step(old, edits), edits, _undone(edits, exported), same))
+    return FolderPlan(
+        tuple(changes),
+        tuple(scope for scope in documents if scope not in wanted),
+        tuple(waiting),
+        tuple(moved),
+    )
 
 
 def save_plan(found: FolderPlan, path: Path) -> None:
@@ -139,6 +185,8 @@ def apply_plan(
 ) -> list[tuple[ScopeChange, OpenedChange | Unchanged]]:
     """Open and, where policy allows, apply the changes of a plan; committed by the caller.
 
+    What waits already, as an identical open change, is not opened again: it is applied if it may be by now.
+
     Raises:
         StaleRevision: today's plan is not the expected one; names the scopes. Nothing is written.
         As ``open_and_apply``.
@@ -152,10 +200,43 @@ def apply_plan(
             scopes=moved,
         )
     register_catalogues(transaction, catalogues)
-    return [
-        (change, open_and_apply(transaction, catalogues, _proposal(change, reason, source)))
-        for change in found.scopes
-    ]
+    return [(change, _made(transaction, catalogues, change, reason, source)) for change in found.scopes]
+
+
+def _made(
+    transaction: Transaction, catalogues: Catalogues, change: ScopeChange, reason: str, source: str
+) -> OpenedChange | Unchanged:
+    if change.same_change is None:
+        return open_and_apply(transaction, catalogues, _proposal(change, reason, source))
+    waits = read_change(transaction, change.same_change)
+    needed = requirement(transaction, waits)
+    if not needed.met:
+        return OpenedChange(waits, None, needed, next_step(transaction, waits.id))
+    revision = apply(transaction, catalogues, waits)
+    return OpenedChange(replace(waits, state="applied", applied_revision=revision), revision, needed)
+
+
+def _open_changes(reader: Database | Transaction, scopes: Iterable[str]) -> list[ChangeSummary]:
+    """Return the changes of these scopes that wait, drafts of their authors aside, oldest first."""
+    found = [one for scope in scopes for one in list_changes(reader, scope=scope, limit=_MOST_OPEN)]
+    return sorted((one for one in found if one.state != "draft"), key=lambda one: one.id)
+
+
+def _proposes(
+    reader: Database | Transaction, waits: ChangeSummary, old: Document, edits: tuple[Edit, ...]
+) -> bool:
+    """Say whether an open change would do just this, now, to the same document."""
+    base = (old.scope, old.revision or NO_DOCUMENT)
+    if (waits.scope, waits.base_revision or NO_DOCUMENT) != base or waits.n_edits != len(edits):
+        return False
+    change, step = read_change(reader, waits.id), waits.next_step
+    if change.state != "proposed" or change.apply_at or change.restores or (step and step.moved):
+        return False
+    return _ends(change.edits) == _ends(edits)
+
+
+def _ends(edits: Iterable[Edit]) -> set[tuple[str, type, Scalar | None]]:
+    return {(edit.key, type(edit.new), edit.new) for edit in edits}
 
 
 def _step(old: Document, edits: tuple[Edit, ...]) -> Step:
@@ -181,7 +262,11 @@ def _exported(
     row = reader.fetch_one("read_revision", id=exported.revision) if exported else None
     if row is None or exported is None or (row["scope"], row["hash"]) != (scope, exported.hash):
         return None
-    return {k: v for k, v in typed(parse_text(row["text"]), catalogues).items() if sayable(v)}
+    return _sayable(typed(parse_text(row["text"]), catalogues))
+
+
+def _sayable(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    return {key: value for key, value in values.items() if sayable(value)}
 
 
 def _undone(edits: tuple[Edit, ...], exported: Mapping[str, Scalar] | None) -> tuple[str, ...]:
