@@ -88,6 +88,11 @@ class Settings:
         100.0,
         "The same for all requests of one address that no known credential vouches for.",
     )
+    cors_origins: str = _setting(
+        "SETPOINT_CORS_ORIGINS",
+        "",
+        "Origins whose pages may ask the plane, with a token and never a cookie, separated by commas.",
+    )
     oidc_issuer: str = _setting(
         "SETPOINT_OIDC_ISSUER", "", "Identity provider that people log in with; empty means none."
     )

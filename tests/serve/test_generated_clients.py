@@ -1,4 +1,4 @@
-"""Clients that two stock generators make of the OpenAPI document: they read, write, restore and see errors."""
+"""Clients that two stock generators make of the OpenAPI document: they read, write, restore, see errors."""
 
 import json
 import os

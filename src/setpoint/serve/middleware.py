@@ -15,12 +15,14 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from setpoint.errors import PayloadTooLarge, PreconditionFailed, TooManyRequests, UsageError
 from setpoint.observe import logfmt
 from setpoint.serve.access.rules import SECURE_COOKIE, SESSION_COOKIE, given_secret, remote_of
 from setpoint.serve.bodies import MOST_BODY_BYTES
 from setpoint.serve.conditional import status_of
+from setpoint.serve.cross_origin import granted, is_preflight, origins_in
 from setpoint.serve.limits import Limits
 from setpoint.serve.problems import refusal_of
 from setpoint.serve.request_headers import joined, request_id, trace_id
@@ -62,6 +64,7 @@ class Guard:
     def __init__(self, inner: ASGIApp, plane: Plane) -> None:
         self._inner = inner
         self._credentials = plane.credentials
+        self._origins = origins_in(plane.settings.cors_origins)
         self._limits = Limits(plane.settings.rate_per_credential_s, plane.settings.rate_per_address_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +72,7 @@ class Guard:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        await _Exchange(scope, receive, send).run(self._admit)
+        await _Exchange(scope, receive, send, self._origins).run(self._admit)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
@@ -92,7 +95,7 @@ class Guard:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, origins: frozenset[bytes]) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._began = time.monotonic()
         self._status = 0
@@ -101,6 +104,8 @@ class _Exchange:
         self._id = request_id(headers.get(b"x-request-id", b"")) or f"{_PROCESS_ID}{next(_NUMBERS):012x}"
         self._trace = trace_id(headers.get(b"traceparent", b""))
         self._declared = headers.get(b"content-length", b"0")
+        #: The origin of the page that asks, when it is one that may.
+        self._origin = origin if (origin := headers.get(b"origin", b"")) in origins else b""
         #: The condition that it was asked under is the answer: what the route makes of it is nobody's.
         self._is_judged = False
         scope.setdefault("state", {})["request_id"] = self._id
@@ -110,8 +115,14 @@ class _Exchange:
             if len(self._headers) < len(self._scope["headers"]):
                 self._headers = joined(self._scope["headers"])
                 self._scope["headers"] = list(self._headers.items())
+            if self._origin:
+                self._headers.pop(b"cookie", None)
+                self._scope["headers"] = list(self._headers.items())
             if self._declared.isdigit() and int(self._declared[:20]) > MOST_BODY_BYTES:
                 raise _too_large()
+            if self._origin and self._is_preflight():
+                await Response(status_code=204)(self._scope, self._receive, self._answer)
+                return
             await inner(self._scope, self._read, self._answer)
         except (UsageError, TooManyRequests) as error:
             if not self._status:
@@ -172,9 +183,14 @@ class _Exchange:
         given: bytes | None = self._headers.get(name)
         return None if given is None else given.decode("latin-1")
 
+    def _is_preflight(self) -> bool:
+        return is_preflight(self._scope["method"], self._headers)
+
     def _of_this_request(self) -> Iterator[tuple[bytes, bytes]]:
         if self._trace:
             yield b"traceparent", self._headers[b"traceparent"]
+        if self._origin:
+            yield from granted(self._origin, preflight=self._is_preflight())
         if self._status == 401:
             presented = b', error="invalid_token"' if self._presents() else b""
             yield b"www-authenticate", b'Bearer realm="setpoint"' + presented
