@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -514,3 +515,72 @@ def test_a_dimension_that_is_declared_wrongly_is_refused(tmp_path, entry, proble
     (tmp_path / "catalogue.toml").write_text(text.replace(REGIONS, f"dimensions = [{entry}]"))
     with pytest.raises(InvalidCatalogue, match=problem):
         load_catalogues(str(tmp_path / "catalogue.toml"))
+
+
+def seeds_edited(example, tmp_path, monkeypatch, old, new):
+    """Edit a copy of the example's seed files, which the commands read from then on."""
+    folder = tmp_path / "seeds"
+    shutil.copytree(EXAMPLES / example.folder / "seeds", folder, dirs_exist_ok=True)
+    for file in folder.glob("*.toml"):
+        file.write_text(file.read_text().replace(old, new))
+    monkeypatch.setenv("SETPOINT_SEEDS", str(folder))
+
+
+def test_nothing_disappears_by_accident(example, command):
+    """An empty shell variable is refused, saying it again writes nothing, and what waits is no success."""
+    why = ("--reason", "a newcomer tries", "--yes")
+    address, key = example.address, example.key
+
+    slip = command("set", f"{address}=", *why)
+    assert (slip.code, f"`setpoint unset {key} --reason WHY`" in slip.err) == (InvalidValue.exit_code, True)
+    again = command("set", f"{address}=0.0001", *why)
+    assert (again.code, "nothing to change, revision 1 says so already" in again.out) == (EXIT_OK, True)
+    restored = command("restore", "1", *why)
+    assert (restored.code, "nothing to change" in restored.out) == (EXIT_OK, True)
+    assert command("unset", address, *why).code == EXIT_OK
+    assert command("get", address).code == MissingValue.exit_code
+    draft = command("set", f"{address}=0.001", "--draft", *why, "--json")
+    assert draft.code == EXIT_WAITS
+    assert command("change", "withdraw", str(draft.json["change"]), *why).code == EXIT_OK
+
+
+def test_a_default_that_changed_is_a_new_default(example, command, tmp_path, monkeypatch):
+    """An edited seed is found, named as what it is, and applied; a tuned value stays; `1` is a float."""
+    seeds_edited(example, tmp_path, monkeypatch, "value = 0.0001", "value = 1")
+    looked = command("seed", "--dry-run", "--json")
+    edits = [edit for scope in looked.json["scopes"] for edit in scope["edits"]]
+    assert example.key in {edit["key"] for edit in edits}
+    assert {(edit["kind"], edit["new"]) for edit in edits} == {("new default", 1.0)}
+    assert "setpoint seed --apply" in command("doctor").out
+
+
+@pytest.mark.parametrize("example", [PLAIN], ids=["plain"], indirect=True)
+def test_values_outside_todays_declarations_are_found(command, example, tmp_path, monkeypatch):
+    """Bounds were tightened, a type changed, a parameter went: the doctor says what and how to mend it."""
+    text = (EXAMPLES / "plain/catalogue.toml").read_text()
+    narrowed = text.replace("low = 0.000001\nhigh = 1000.0", "low = 0.001\nhigh = 1000.0")
+    retyped = narrowed.replace(
+        'name = "average"\ntype = "bool"', 'name = "average"\ntype = "int"\nlow = 0\nhigh = 1'
+    )
+    gone = retyped.replace('name = "threshold"\n', 'name = "cut"\n').replace("1.0.0", "2.0.0")
+    (tmp_path / "catalogue.toml").write_text(gone)
+    monkeypatch.setenv("SETPOINT_CATALOGUES", str(tmp_path / "catalogue.toml"))
+    found = {}
+    for one in command("doctor", "--json").json["findings"]:
+        found.setdefault(one["check"], []).append(one["command"])
+
+    assert {line.split()[2] for line in found["refused values"]} == {
+        "LINEAR_HPO_L2=VALUE",
+        "LINEAR_HPO_L2_RANGE_MIN=VALUE",
+        "LINEAR_HPO_AVERAGE=VALUE",
+    }
+    assert found["orphaned keys"] == ["setpoint unset LINEAR_HPO_THRESHOLD --reason WHY"]
+    covered = command("coverage", "--json").json["catalogues"][0]
+    assert covered["seeded"] == covered["declared"] - 4
+    assert len(covered["refused"]) == 3
+    mended = command(
+        "set", "l2=0.01", "l2_range=0.001..0.1", "average=0", "cut=0.0", "-r", "as it is now", "--yes"
+    )
+    assert mended.code == EXIT_OK, mended.err
+    assert command("unset", "LINEAR_HPO_THRESHOLD", "-r", "gone", "--yes").code == EXIT_OK
+    assert {one["check"] for one in command("doctor", "--json").json["findings"]} <= {"edited seeds"}
