@@ -14,6 +14,7 @@ HANDED_ON = {
     "change/exchange/export.py": "a folder for git",
     "change/verification.py": "an anchor, which is worth the more the more people hold it",
     "cli/drill.py": "the papers of an incident",
+    "cli/catalogue.py": "a stub for type checkers and editors",
     "cli/demo.py": "a report for people",
     "cli/runs.py": "a report for people",
 }

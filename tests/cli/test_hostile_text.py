@@ -78,7 +78,8 @@ OTHERS = {
         "break-glass post-mortem", "break-glass channel declare", "break-glass channel close",
     ),
     "declarations, source code and files": (
-        "keys", "gate", "externalize", "market pull", "market check", "break-glass validate", "drill",
+        "keys", "catalogue types", "gate", "externalize", "market pull", "market check",
+        "break-glass validate", "drill",
     ),
     "edits, as `set` prints them": (
         "edit", "unset", "scope create", "scope retire", "policy set", "import", "apply",

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import shutil
 import struct
 import subprocess
 from dataclasses import replace
@@ -21,6 +19,7 @@ from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.declare.loading import load_catalogues
 from setpoint.serve.hot.stream_tokens import WINDOW_S
 from support.live_planes import live_plane, reading
+from support.npm import installed
 
 JAVASCRIPT = Path(__file__).parent.parent / "javascript"
 BULK = "/ofrep/v1/evaluate/flags"
@@ -149,23 +148,7 @@ def test_the_stock_python_client_reads_the_right_types(wide, reader):
 @pytest.fixture(scope="session")
 def javascript(tmp_path_factory):
     """A folder in which the stock JavaScript clients of tests/javascript are installed."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node and npm are not installed")
-    folder = tmp_path_factory.mktemp("javascript")
-    for file in JAVASCRIPT.iterdir():
-        shutil.copy(file, folder)
-    done = subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if done.returncode:
-        assert not os.environ.get("CI"), done.stderr
-        pytest.skip("the stock JavaScript clients could not be installed: no package registry")
-    return folder
+    return installed(JAVASCRIPT, tmp_path_factory.mktemp("javascript"), "the stock JavaScript clients")
 
 
 @pytest.mark.real

@@ -15,6 +15,7 @@ from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
 #: Modules that register commands; in which order `--help` shows them says `help_panels`.
 MODULES = (
     "seed",
+    "catalogue",
     "coverage",
     "doctor",
     "values",

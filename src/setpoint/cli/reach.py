@@ -53,6 +53,7 @@ _SERVES = Work(Reach.MACHINE, why="it is the plane: SETPOINT_URL names where oth
 COMMANDS: dict[str, Work] = {
     "seed": _DRY_RUN,
     "keys": _FILES,
+    "catalogue types": _FILES,
     "coverage": _SHOWS,
     "doctor": _SHOWS,
     "get": _SHOWS,

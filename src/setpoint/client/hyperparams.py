@@ -7,7 +7,7 @@ of keys read is known. Nothing changes while a run reads: a snapshot is pinned, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from setpoint.client import UNSET
 from setpoint.client.fallbacks import Fallbacks, parts_of
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
 
+#: A fallback is a value of its parameter, so it tells the type that `setpoint catalogue types` would know.
+_Value = TypeVar("_Value", bound=int | float | bool | str)
 #: The roles that ``rounds`` reads.
 _ROUNDS = ("max_rounds", "early_stopping")
 
@@ -74,6 +76,12 @@ class Hyperparams:
         """The keys whose values were handed out so far, fallbacks included."""
         by_address = (self.catalogues.key_at(address) for address in tuple(self._read))
         return frozenset(by_address) | self._read_by_key | self.fallbacks.keys()
+
+    @overload
+    def resolve(self, *address: str) -> Any: ...
+
+    @overload
+    def resolve(self, *address: str, fallback: _Value) -> _Value: ...
 
     def resolve(self, *address: str, fallback: Any = UNSET) -> Any:
         """Return the value at an address.

@@ -15,11 +15,13 @@ from setpoint.client import UNSET
 TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
+    from typing import Any, TypeVar, overload
 
     from setpoint.client.hyperparams import Hyperparams
     from setpoint.client.hyperparams_set import HyperparamsSet
     from setpoint.client.watch import Watch
+
+    _Value = TypeVar("_Value", bound=int | float | bool | str)
 
 _lock = Lock()
 _pinned: Hyperparams | None = None
@@ -110,6 +112,15 @@ def watch(
 def pinned() -> Hyperparams:
     """Return the values that this process is pinned to, pinning it at the first call; raises as ``pin``."""
     return pin() if _pinned is None else _pinned
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def resolve(*address: str) -> Any: ...
+
+    @overload
+    def resolve(*address: str, fallback: _Value) -> _Value: ...
 
 
 def resolve(*address: str, fallback: Any = UNSET) -> Any:
