@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import setpoint
-from setpoint.cli import git_commits
+from setpoint.change import git_commits
 from setpoint.client.plane.connection import Patience, Plane
 from setpoint.client.plane.openings import ask
 from setpoint.errors import (

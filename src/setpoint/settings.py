@@ -21,6 +21,7 @@ _NUMBERS = {
     "linger_s",
     "plane_timeout_s",
     "last_known_good_age_s",
+    "anchor_every_s",
     "rate_per_credential_s",
     "rate_per_address_s",
 }
@@ -92,6 +93,14 @@ class Settings:
         "SETPOINT_CORS_ORIGINS",
         "",
         "Origins whose pages may ask the plane, with a token and never a cookie, separated by commas.",
+    )
+    anchor_file: str = _setting(
+        "SETPOINT_ANCHOR_FILE",
+        "",
+        "File in which a serving plane keeps the chain's head; in a git repository each head is committed.",
+    )
+    anchor_every_s: float = _setting(
+        "SETPOINT_ANCHOR_EVERY_S", 600.0, "How often the plane keeps the chain's head, when it has moved."
     )
     oidc_issuer: str = _setting(
         "SETPOINT_OIDC_ISSUER", "", "Identity provider that people log in with; empty means none."

@@ -1,14 +1,17 @@
 """What an owner of the tables can do to history, and that `verify` or the anchor tells."""
 
+import subprocess
+
 import psycopg
 import pytest
 
+from setpoint.change.anchoring import renew_anchor
 from setpoint.change.identity import Author
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import read_anchor, verify, write_anchor
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import DatabaseUnavailable
+from setpoint.errors import DatabaseUnavailable, IntegrityError
 from setpoint.store.checks import missing_guards
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
@@ -329,3 +332,39 @@ def test_an_empty_history_with_documents_is_named(told, tamper):
     tamper("DELETE FROM ftf_config_history")
 
     assert verify(told).problems[0] == ("revision 1 is missing: history ends at 0, the chain's head names 6")
+
+
+def git(folder, *arguments):
+    done = subprocess.run(
+        ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_an_anchor_is_renewed_when_the_head_moves_and_never_over_a_departure(
+    told, tamper, catalogues, tmp_path, monkeypatch
+):
+    """Each head is one commit; after a cut the anchor stays, however often the schedule comes round."""
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "t")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "t@example")
+    git(tmp_path, "init", "-q")
+    kept = tmp_path / "anchors" / "head.json"
+
+    assert renew_anchor(told, kept).revision == NEWEST
+    assert renew_anchor(told, kept) is None
+    with told.transaction(author="ada") as transaction:
+        open_and_apply(transaction, catalogues, Proposal(scope="global", reason="on", set={GAMMA: 2.0}))
+    assert renew_anchor(told, kept).revision == NEWEST + 1
+    messages = git(tmp_path, "log", "--format=%s").splitlines()
+    assert [line.partition(":")[0] for line in messages] == ["Anchor revision 7", "Anchor revision 6"]
+
+    before = kept.read_bytes()
+    tamper("DELETE FROM ftf_config_history WHERE id = 7", CUT_OFF[-1].replace("h.id = 5", "h.id = 6"))
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match="history was cut off: it ends at revision 6"):
+            renew_anchor(told, kept)
+    assert kept.read_bytes() == before

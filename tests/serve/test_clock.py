@@ -1,11 +1,14 @@
 """What the plane does by the clock: due changes once, old answers forgotten."""
 
 import time
+from dataclasses import replace
 
 import psycopg
 import pytest
 
-from setpoint.change.proposals import Proposal, open_change
+from setpoint.change.proposals import Proposal, open_and_apply, open_change
+from setpoint.change.verification import read_anchor, verify
+from support.planes import serving_plane
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 
@@ -87,3 +90,16 @@ def test_a_heartbeat_is_remembered_under_no_key(seeded, http_as, owner_url):
 
     with psycopg.connect(owner_url) as connection:
         assert connection.execute("SELECT count(*) FROM idempotency").fetchone() == (0,)
+
+
+def test_the_head_is_anchored_by_schedule(seeded, served, catalogues, tmp_path):
+    """A plane that is told a file keeps the chain's head there, and the file follows history."""
+    kept = tmp_path / "anchor.json"
+    with serving_plane(replace(served, anchor_file=str(kept), anchor_every_s=0.0), catalogues):
+        wait_until(kept.exists)
+        with seeded.transaction(author="ada") as transaction:
+            made = open_and_apply(
+                transaction, catalogues, Proposal(scope="global", reason="on", set={KEY: 0.09})
+            )
+        wait_until(lambda: read_anchor(kept).revision == made.revision)
+    assert verify(seeded, read_anchor(kept)).whole

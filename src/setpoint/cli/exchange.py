@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, exit_code, outcome, settings
-from setpoint.cli.git_commits import run_git
 from setpoint.cli.output import confirm, out, print_json
 from setpoint.cli.values import Reason, print_edits
 from setpoint.errors import EXIT_FINDING, EXIT_OK
@@ -241,6 +240,8 @@ def _print_applied(
 
 def _commit(folder: Path, message: str) -> str:
     """Commit all of a folder; returns what was done."""
+    from setpoint.change.git_commits import run_git
+
     run_git(folder, folder, "add", "--all", "--", ".")
     staged = run_git(folder, folder, "diff", "--cached", "--name-only", "--", ".")
     if not staged.strip():

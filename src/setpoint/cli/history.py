@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from setpoint.cli.app import AsksNothing, Json, Yes, app, catalogues, database, exit_code, outcome
-from setpoint.cli.git_commits import run_git
 from setpoint.cli.output import confirm, note, out, print_json, table
 from setpoint.cli.values import Reason, Scope, instant, print_edits
 from setpoint.declare.addresses import past_keys_of
@@ -235,19 +234,15 @@ def anchor(
 
     Example: `setpoint anchor --out anchors/setpoint-anchor.json --git`
     """
+    from setpoint.change.anchoring import commit_anchor
     from setpoint.change.verification import write_anchor
 
     target = file or Path(ANCHOR_FILE)
     with database() as opened:
         written = write_anchor(opened, target)
     if git:
-        _commit(target, f"Anchor revision {written.revision}: {written.chain}")
+        commit_anchor(target, written)
     out.say(f"anchored revision {written.revision}, {written.chain[:12]}, in {target}")
-
-
-def _commit(path: Path, message: str) -> None:
-    run_git(path.parent, path, "add", "--", path.name)
-    run_git(path.parent, path, "commit", "-qm", message, "--", path.name)
 
 
 def _print_proof(proof: RestoreProof) -> None:

@@ -1,4 +1,4 @@
-"""SERVE: what happens by the clock: due changes applied, the restore probe noted, old answers forgotten.
+"""SERVE: what the clock does: due changes applied, the probe noted, the head anchored, answers forgotten.
 
 Guarantees: nothing that goes wrong ends it; the next tick tries again. Safe from several servers: one of
 them applies a change, the others find it applied. It acts as the server's own login, which names
@@ -11,8 +11,10 @@ import asyncio
 import logging
 import time
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from setpoint.change.anchoring import renew_anchor
 from setpoint.change.proposals import apply_due
 from setpoint.errors import SetpointError
 from setpoint.serve.access.accounts import ending_tokens, forget_credentials
@@ -50,6 +52,7 @@ async def ticking(plane: Plane) -> AsyncIterator[None]:
 async def _run(plane: Plane, stop: asyncio.Event) -> None:
     logged: dict[int, str] = {}
     forgotten_at, noted_at = -FORGET_EVERY_S, -NOTE_EVERY_S
+    anchored_at = -plane.settings.anchor_every_s
     while not stop.is_set():
         try:
             logged = await plane.ticking.run(_apply, plane, logged)
@@ -59,6 +62,9 @@ async def _run(plane: Plane, stop: asyncio.Event) -> None:
             if time.monotonic() - noted_at > NOTE_EVERY_S:
                 noted_at = time.monotonic()
                 await plane.ticking.run(note_probe, plane)
+            if plane.settings.anchor_file and time.monotonic() - anchored_at > plane.settings.anchor_every_s:
+                anchored_at = time.monotonic()
+                await plane.ticking.run(_anchor, plane)
         except SetpointError as problem:
             _LOG.warning("event=clock_waits code=%s", problem.code)
         except Exception:  # noqa: BLE001 - the clock outlives whatever it meets
@@ -74,6 +80,14 @@ def _forget(plane: Plane) -> None:
             _LOG.warning('event=token_ends_soon what="%s" next="%s"', one.what, one.command)
     forget_answers(plane.database)
     forget_credentials(plane.database)
+
+
+def _anchor(plane: Plane) -> None:
+    """Keep the chain's head outside; that history departed from it is the alarm that an anchor is for."""
+    try:
+        renew_anchor(plane.database, Path(plane.settings.anchor_file))
+    except SetpointError as problem:
+        _LOG.error('event=anchor_not_kept code=%s what="%s"', problem.code, problem.message.replace('"', "'"))
 
 
 def _apply(plane: Plane, logged: dict[int, str]) -> dict[int, str]:

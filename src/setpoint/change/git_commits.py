@@ -1,4 +1,4 @@
-"""CLI: keep what a command wrote in the git repository around it."""
+"""CHANGE: keep what was written in the git repository around it."""
 
 from __future__ import annotations
 
