@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -204,6 +205,30 @@ def test_an_answer_that_is_no_json(small, plane):
 
     with pytest.raises(IntegrityError, match="text/html"):
         plane.request("GET", "/v1/x").json()
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"]
+)
+def test_an_answer_whose_head_is_cut_is_none(head):
+    """Without a length it would count as whole and empty, with some of its headers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(head)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        once = QUICK._replace(attempts=1)
+        with (
+            pytest.raises(PlaneUnavailable),
+            Plane(f"http://127.0.0.1:{listener.getsockname()[1]}", patience=once) as one,
+        ):
+            one.request("GET", "/")
+        answering.join()
 
 
 def test_who_answers_without_http_is_unavailable():

@@ -11,7 +11,7 @@ import io
 import socket
 import time
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, IncompleteRead
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any
 
 from setpoint.client.plane.messages import Answer, Request
@@ -20,7 +20,6 @@ from setpoint.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from http.client import HTTPResponse
 
 LARGEST_ANSWER_BYTES = 32 * 2**20
 _CHUNK_BYTES = 65536
@@ -57,8 +56,7 @@ def send(connection: HTTPConnection, request: Request, limit: Limit) -> HTTPResp
 
 def timed(connection: HTTPConnection, limit: Limit) -> HTTPConnection:
     """Make every read of the connection's answers keep to a limit; returns it."""
-    make = HTTPConnection.response_class
-    connection.response_class = lambda sock, method: make(_TimedSocket(sock, limit), method=method)  # type: ignore[assignment, arg-type]
+    connection.response_class = lambda sock, method: _WholeHead(_TimedSocket(sock, limit), method)  # type: ignore[assignment]
     return connection
 
 
@@ -109,6 +107,19 @@ class Stream:
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
+class _WholeHead(HTTPResponse):
+    """An answer whose head ended by itself: the standard library takes one that was cut for a whole one."""
+
+    def __init__(self, sock: _TimedSocket, method: str) -> None:
+        self._timed = sock
+        super().__init__(sock, method=method)  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        super().begin()
+        if self._timed.is_over:
+            raise IncompleteRead(b"")
+
+
 class _TimedSocket:
     """What ``http.client.HTTPResponse`` asks of a socket: one buffered reader."""
 
@@ -117,20 +128,29 @@ class _TimedSocket:
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return the reader; the mode is always ``rb``."""
-        return io.BufferedReader(_TimedReads(self._sock, self._limit))
+        self._reads = _TimedReads(self._sock, self._limit)
+        return io.BufferedReader(self._reads)
+
+    @property
+    def is_over(self) -> bool:
+        """True when its other side has ended it."""
+        return self._reads.is_over
 
 
 class _TimedReads(io.RawIOBase):
     def __init__(self, sock: socket.socket, limit: Limit) -> None:
         self._sock, self._limit = sock, limit
         self._raw = sock.makefile("rb", buffering=0)
+        self.is_over = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(self._limit())
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self.is_over = count == 0
+        return count
 
     def close(self) -> None:
         self._raw.close()
