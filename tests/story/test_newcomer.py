@@ -363,12 +363,15 @@ def test_a_process_that_was_told_nothing_reads_the_local_database(command, examp
     both = setpoint.pin_set([{}, {dimension: value}])
     assert both.for_context({dimension: value})[example.address] == 0.05
     assert both.base[example.address] == 0.0001
+    assert f"no context; {example.overlay}" in repr(both)
     # What was said wins, however little it is.
     monkeypatch.setenv(example.key, "0.02")
     assert setpoint.pin().snapshot.origin == "environment"
 
 
-def test_what_the_local_database_refuses_is_told_as_what_it_is(command, example):
+@pytest.mark.parametrize("example", [PLAIN], ids=["plain"], indirect=True)
+@pytest.mark.usefixtures("command")
+def test_what_the_local_database_refuses_is_told_as_what_it_is():
     """The error of the process that reads the database is the error of the caller."""
     with pytest.raises(setpoint.SetpointError, match="'moon', which no catalogue declares") as told:
         setpoint.pin({"moon": "full"})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.snapshot_set import frozen, given_dimensions
 from setpoint.observe.events import EventLog
+from setpoint.observe.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +44,14 @@ class HyperparamsSet:
             frozen(snapshot.context): Hyperparams(snapshot, catalogues, log, reader)
             for snapshot in snapshots.snapshots
         }
+
+    def __repr__(self) -> str:
+        contexts = (
+            ", ".join(f"{name}={value}" for name, value in pairs) or "no context" for pairs in self._made
+        )
+        return printable(
+            f"HyperparamsSet: {self.hash[:12]}, from {self.snapshots.origin}: {'; '.join(contexts)}"
+        )
 
     @property
     def hash(self) -> str:
