@@ -75,6 +75,17 @@ def test_who_has_approved_is_not_asked_again(reviewed):
     assert (again.code, "eve: `setpoint change approve" in again.err) == (5, True)
 
 
+def test_whoever_may_not_is_told_what_they_may(reviewed):
+    """Somebody else's change is its author's; the refusal says how to reach them."""
+    change, _ = opened(reviewed)
+
+    for verb in ("withdraw", "propose", "amend"):
+        refused = reviewed("cy", "change", verb, change)
+        assert refused.code in {5, 10}
+        assert f'`setpoint change comment {change} -m "..."`' in refused.err, verb
+    assert reviewed("cy", "change", "comment", change, "-m", "...").code == 0
+
+
 def test_a_base_that_moved_is_told_before_anybody_applies(reviewed):
     """List, show, JSON and each refusal say that it moved, what moved, and the way out."""
     first, _ = opened(reviewed)
@@ -113,6 +124,7 @@ def test_a_schedule_is_told_in_utc_and_in_local_time(reviewed, monkeypatch):
             f"{GAMMA}=0.5",
             "-s",
             "symbol=X",
+            "--new",
             "-r",
             "x",
             "--yes",
@@ -132,7 +144,7 @@ def test_two_changes_are_compared(reviewed):
     """What one asks for and the other does not is an edit; other scopes, bases and policies are told."""
     first, _ = opened(reviewed, "cb/5m/depth=7")
     second, _ = opened(reviewed, "cb/5m/depth=8", "lgb/5m/max_depth=7")
-    overlay, _ = opened(reviewed, "-s", "symbol=BTCUSDC", "--draft")
+    overlay, _ = opened(reviewed, "-s", "symbol=BTCUSDC", "--new", "--draft")
 
     edits = {edit["key"]: (edit["old"], edit["new"]) for edit in diff(reviewed, first, second, "--json").json}
     assert edits == {"CVN_HPO_CB_5M_DEPTH": (7, 8), "CVN_HPO_LGB_5M_MAX_DEPTH": (6, 7)}
@@ -154,7 +166,8 @@ def diff(reviewed, *arguments):
 def test_a_value_is_explained_in_every_scope(reviewed):
     """Each scope that sets a key is listed in the order of overriding, and whether it counts here."""
     for scope in ("symbol=BTCUSDC", "symbol=ETHUSDC", "profile=demo"):
-        opened_here = ("set", f"{GAMMA}=0.5", "-s", scope, "-r", "x", "--yes")
+        new = ("--new",) if scope.startswith("symbol=") else ()
+        opened_here = ("set", f"{GAMMA}=0.5", "-s", scope, *new, "-r", "x", "--yes")
         assert reviewed("ada", *opened_here).code == 0
 
     everywhere = ("explain", GAMMA, "--all-scopes", "-c", "symbol=ETHUSDC")

@@ -86,7 +86,7 @@ def check_untouched(folder: Path) -> Head:
         if not is_text_of(path, [exported.file]):
             raise HashMismatch(
                 f"{path} is not as it was exported.",
-                hint=f"bring edited documents in with `setpoint plan {folder}` and `setpoint apply {folder}`",
+                hint=f"look at it with `setpoint plan {folder}`, then `setpoint apply {folder} --reason WHY`",
             )
         revision = folder / HISTORY / f"{exported.revision}.json"
         try:
@@ -110,7 +110,7 @@ def _refuse_edited(
         if not _applied(transaction, catalogues, folder, scope, exported.revision if exported else 0):
             raise ConflictError(
                 f"{path} was edited since it was exported, and no revision holds what it says.",
-                hint=f"apply it with `setpoint apply {folder}`, or overwrite it with --force",
+                hint=f"apply it with `setpoint apply {folder} --reason WHY`, or overwrite it with --force",
             )
 
 
