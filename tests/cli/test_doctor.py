@@ -52,7 +52,7 @@ def test_a_sound_database_has_no_findings(seeded):
     """Freshly seeded: every check is made, nothing is found, exit code 0."""
     done = seeded("doctor")
 
-    assert (done.code, done.out) == (0, "nothing found by 12 checks\n")
+    assert (done.code, done.out) == (0, f"nothing found by {len(STAGED)} checks\n")
     assert found(seeded) == {}
 
 
@@ -178,3 +178,41 @@ def test_many_findings_of_one_check_are_counted(seeded, owner):
 
     assert len(found(seeded)["orphaned keys"]) == 25
     assert f"orphaned keys: ... and {25 - doctor.SHOWN} more; --json lists all" in seeded("doctor").out
+
+
+def test_a_token_that_ends_soon_is_found_and_rotated(seeded, owner):
+    """A machine's token that ends within days is named, with the command that renews it."""
+    assert seeded("accounts", "add", "rob", "--role", "robot").code == 0
+    assert seeded("tokens", "create", "rob", "--label", "sweep", "--days", "20").code == 0
+    assert found(seeded) == {}
+    owner.execute(
+        "UPDATE credentials SET created_at = created_at - interval '19 days',"
+        " expires_at = expires_at - interval '19 days'"
+    )
+    told = found(seeded)
+
+    assert [line.rpartition(" ")[0] for line in told["ending tokens"]] == ["setpoint tokens rotate"]
+    assert run(seeded, told["ending tokens"][0]).code == 0
+    assert found(seeded) == {}
+
+
+#: The test that stages each check's fault; a new check needs one.
+STAGED = {
+    "versions": test_a_database_that_cannot_be_opened_is_a_finding,
+    "disk": test_a_short_disk_is_found,
+    "refused values": test_what_documents_hold_against_todays_declarations_is_found_and_mended,
+    "broken invariants": test_what_documents_hold_against_todays_declarations_is_found_and_mended,
+    "orphaned keys": test_what_documents_hold_against_todays_declarations_is_found_and_mended,
+    "edited seeds": test_an_edited_seed_file_is_found_and_applied,
+    "soft policies": test_policies_obligations_overlays_holders_and_guards_are_found,
+    "unasked overlays": test_policies_obligations_overlays_holders_and_guards_are_found,
+    "old snapshots": test_policies_obligations_overlays_holders_and_guards_are_found,
+    "obligations": test_policies_obligations_overlays_holders_and_guards_are_found,
+    "guards": test_policies_obligations_overlays_holders_and_guards_are_found,
+    "ending tokens": test_a_token_that_ends_soon_is_found_and_rotated,
+}
+
+
+def test_every_check_has_a_fault_that_is_staged(seeded):
+    """A check that no test above makes find something is not listed here, and fails."""
+    assert set(seeded("doctor", "--json").json["checks"]) == set(STAGED)
