@@ -66,6 +66,9 @@ def _conditions(method: str, operation: dict[str, Any]) -> None:
     for parameter in parameters:
         if parameter["schema"].get("description") == parameter.get("description"):
             parameter["schema"].pop("description", None)
+        if not parameter.get("required", True):
+            del parameter["required"]
+        _without_null(parameter["schema"])
         if parameter["in"] == "header":
             parameter["name"] = _spelled(parameter["name"])
             if parameter["name"] == "If-Match":
@@ -144,6 +147,14 @@ def _class_name(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in re.split("[-_]", name))
 
 
+def _without_null(schema: dict[str, Any]) -> None:
+    """Say nothing of null where a query or a header says it by not being there."""
+    choices = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    if len(choices) == 1:
+        del schema["anyOf"]
+        schema.update(choices[0])
+
+
 def _spelled(name: str) -> str:
     """Return a header's name as it is written: FastAPI knows it in lower case."""
     return "-".join({"id": "ID"}.get(part, part.capitalize()) for part in name.lower().split("-"))
@@ -187,8 +198,24 @@ def _loosened(schemas: dict[str, Any], sent: set[str]) -> None:
         if name not in sent:
             schema.pop("additionalProperties", None)
             for field in schema.get("properties", {}).values():
-                for bound in ("minLength", "maxLength", "maxItems", "maxProperties", "propertyNames"):
-                    field.pop(bound, None)
+                for one in (field, *field.get("anyOf", ())):
+                    for bound in _BOUNDS & one.keys():
+                        del one[bound]
+        if name.endswith("PageShape"):  # all are alike, and said so in the text about pages
+            schema.pop("description", None)
+
+
+#: What a body is refused for, and an answer never is.
+_BOUNDS = {
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "maxItems",
+    "maxProperties",
+    "propertyNames",
+}
 
 
 def _without_titles(part: Any, *, is_map: bool = False) -> None:
