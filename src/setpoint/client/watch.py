@@ -34,7 +34,7 @@ from setpoint.observe.events import PlaneBack, PlaneLost, SnapshotRefused, Snaps
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -67,6 +67,9 @@ class Watch(_Values):
 
     def __init__(self, source: PlaneSource, held: Held, run: str, pace: Pace) -> None:
         self._source, self._run, self._pace = source, run, pace
+        #: Each is called with a switch at the boundary that made it, and with whether the values are stale
+        #: when that changes; the latter on the thread that fetches. What they raise is nobody's.
+        self.listeners: list[Callable[[Switch | bool], None]] = []
         self._pid = os.getpid()
         self._held = self._newest = held
         self._changed, self._closing = Condition(), Event()
@@ -144,6 +147,7 @@ class Watch(_Values):
                 changed=len(switch.changed),
             )
         )
+        self._notify(switch)
         return switch
 
     def close(self) -> None:
@@ -188,6 +192,7 @@ class Watch(_Values):
         if was_complaining:
             plane, snapshot = self._source.plane.url, self._held.hyperparams.hash
             self._source.events.emit(PlaneBack(plane=plane, snapshot=snapshot))
+            self._notify(False)
 
     def _failed(self, problem: Exception) -> None:
         """Keep everything as it is, try again soon, and say each new reason once."""
@@ -195,7 +200,10 @@ class Watch(_Values):
         with self._changed:
             self._failures += 1
             self._look_at = time.monotonic() + self._pace.backoff_s(self._failures, self._pace.pause_s)
-            is_new, self._complaint = code != self._complaint, code
+            was_complaining, is_new = bool(self._complaint), code != self._complaint
+            self._complaint = code
+        if not was_complaining:
+            self._notify(True)
         if not is_new:
             return
         plane, snapshot = self._source.plane.url, self._held.hyperparams.hash
@@ -206,6 +214,11 @@ class Watch(_Values):
             self._source.events.emit(
                 SnapshotRefused(plane=plane, snapshot=snapshot, reason=code, problem=text)
             )
+
+    def _notify(self, news: Switch | bool) -> None:
+        for listener in (*self.listeners,):
+            with suppress(Exception):
+                listener(news)
 
     def _look_again(self, revision: int | None) -> None:
         with self._changed:

@@ -1,13 +1,17 @@
 """OpenFeature over a pinned snapshot: exact types, and no default that nobody hears of."""
 
 import asyncio
+import queue
+import time
 
 import pytest
 from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
-from openfeature.exception import ErrorCode, ProviderFatalError
+from openfeature.event import ProviderEvent
+from openfeature.exception import ErrorCode, GeneralError, ProviderFatalError
 from openfeature.flag_evaluation import FlagEvaluationDetails, Reason
+from openfeature.provider import ProviderStatus
 from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
 
 import setpoint
@@ -15,10 +19,15 @@ from setpoint.client.adapters.openfeature import SetpointProvider, StrictClient
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.errors import InvalidContext, InvalidValue, MissingError, UnavailableError
-from support.misbehaving_plane import CATALOGUES, GAMMA, SEED, small_plane
+from support.misbehaving_plane import CATALOGUES, GAMMA, SEED, for_ever, hang_up, small_plane
 
 DEPTH, SCALE = "CVN_HPO_XGB_5M_MAX_DEPTH", "CVN_HPO_XGB_5M_GAMMA_RANGE_SCALE"
 UNSET = "CVN_HPO_LGB_5M_REG_ALPHA"
+FOLLOWED = (
+    ProviderEvent.PROVIDER_CONFIGURATION_CHANGED,
+    ProviderEvent.PROVIDER_STALE,
+    ProviderEvent.PROVIDER_READY,
+)
 FLOATS = [0.1, 1.0, 1e-05, 0.30000000000000004, 1000.0]
 
 
@@ -219,3 +228,49 @@ def test_over_a_watch_values_move_at_its_boundaries(tmp_path):
             found = provider.resolve_float_details(GAMMA, 9.9)
             assert (found.value, found.variant) == (3.0, "v2")
     assert isinstance(FlagEvaluationDetails(GAMMA, found.value).value, float)
+
+
+def test_over_a_watch_the_sdk_hears_what_the_watch_hears(tmp_path):
+    """Changed keys at a boundary, stale when the plane is not heard, ready when it is: in that order."""
+    heard = queue.Queue()
+    with small_plane() as small:
+        environ = {
+            "SETPOINT_URL": small.url,
+            "SETPOINT_CATALOGUES": "cvntrade",
+            "SETPOINT_HOME": str(tmp_path / "home"),
+            "SETPOINT_EVENTS": str(tmp_path / "events.log"),
+            "SETPOINT_PLANE_TIMEOUT_S": "1",
+        }
+        with setpoint.watch(environ=environ, poll_s=0.2) as hp:
+            api.set_provider_and_wait(SetpointProvider(hp, environ=environ))
+            handlers = {event: lambda details, event=event: heard.put((event, details)) for event in FOLLOWED}
+            for event, handler in handlers.items():
+                api.add_handler(event, handler)
+            try:
+                assert heard.get(timeout=30)[0] is ProviderEvent.PROVIDER_READY
+                small.change(**{GAMMA: 3.0})
+                while hp.boundary() is None:
+                    time.sleep(0.01)
+                event, details = heard.get(timeout=30)
+                assert (event, details.flags_changed) == (FOLLOWED[0], [GAMMA])
+                assert details.metadata["flagSetId"] == hp.hash
+                small.faults["/v1/snapshot"] = [for_ever(hang_up)]
+                assert heard.get(timeout=30)[0] is ProviderEvent.PROVIDER_STALE
+                small.faults.clear()
+                assert heard.get(timeout=30)[0] is ProviderEvent.PROVIDER_READY
+            finally:
+                for event, handler in handlers.items():
+                    api.remove_handler(event, handler)
+                api.clear_providers()
+
+
+def test_a_plane_out_of_reach_is_an_error_that_may_heal(tmp_path):
+    """The SDK's status is ERROR and not FATAL, which it would never try again."""
+    environ = {"SETPOINT_URL": "http://127.0.0.1:9", "SETPOINT_CATALOGUES": "cvntrade"}
+    environ |= {"SETPOINT_HOME": str(tmp_path / "home"), "SETPOINT_PLANE_TIMEOUT_S": "0.1"}
+    try:
+        with pytest.raises(GeneralError, match="does not answer"):
+            api.set_provider_and_wait(SetpointProvider(environ=environ))
+        assert api.get_client().get_provider_status() is ProviderStatus.ERROR
+    finally:
+        api.clear_providers()

@@ -5,7 +5,10 @@ Install ``setpoint[openfeature]``. Flag keys are the catalogue's keys, such as `
 Guarantees: a value has exactly its declared type (an int is no float, a bool no int); the variant is the
 revision it came from, the reason ``STATIC`` for the first scope and ``TARGETING_MATCH`` for an overlay; the
 metadata name the snapshot. ``initialize`` fails when there is no verified snapshot, so that
-``api.set_provider_and_wait`` stops the program (``api.set_provider`` does not wait: do not use it here).
+``api.set_provider_and_wait`` stops the program (``api.set_provider`` does not wait: do not use it here): with
+an error that may heal when the plane is out of reach, fatally otherwise. Over a watch the SDK's events follow
+it: PROVIDER_CONFIGURATION_CHANGED with the changed keys at a boundary, PROVIDER_STALE when the plane is not
+heard any more, PROVIDER_READY when it is again.
 
 Refuses a key without a value, another type, and an evaluation context that asks for a scope other than the
 pinned one. **The SDK then hands the caller's default out: it swallows every exception of a provider and of a
@@ -19,7 +22,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from openfeature.exception import ErrorCode, ProviderFatalError
+from openfeature.event import ProviderEventDetails
+from openfeature.exception import ErrorCode, GeneralError, ProviderFatalError
 from openfeature.flag_evaluation import FlagResolutionDetails, Reason
 from openfeature.hook import Hook
 from openfeature.provider import AbstractProvider, Metadata
@@ -30,7 +34,7 @@ from setpoint.errors import InvalidContext, InvalidValue, MissingError, Setpoint
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from openfeature.client import OpenFeatureClient
     from openfeature.evaluation_context import EvaluationContext
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 
     from setpoint.client.hyperparams import Hyperparams
     from setpoint.client.snapshot import SnapshotLayer
+    from setpoint.client.watch import Switch
 
 
 class SetpointProvider(AbstractProvider):
@@ -79,10 +84,13 @@ class SetpointProvider(AbstractProvider):
         """Pin, unless values were given.
 
         Raises:
+            GeneralError: the plane is out of reach, and nothing that it confirmed may stand in.
             ProviderFatalError: nothing can be pinned, or only a bare, unverified environment.
         """
         try:
             found = self._given or load_hyperparams(self._context, self._environ)
+        except UnavailableError as problem:
+            raise GeneralError(str(problem)) from problem
         except SetpointError as problem:
             raise ProviderFatalError(str(problem)) from problem
         if not found.snapshot.verified:
@@ -90,10 +98,26 @@ class SetpointProvider(AbstractProvider):
                 "there is no snapshot: set SETPOINT_URL, or start this process with `setpoint run -- ...`"
             )
         self._hyperparams = found
+        listeners = _listeners(found)
+        if self._hear not in listeners:
+            listeners.append(self._hear)
 
     def shutdown(self) -> None:
         """Forget the values; a watch stays its owner's to close."""
+        if self._hyperparams and self._hear in (listeners := _listeners(self._hyperparams)):
+            listeners.remove(self._hear)
         self._hyperparams = None
+
+    def _hear(self, news: Switch | bool) -> None:
+        """Tell the SDK what a watch tells."""
+        if isinstance(news, bool):
+            details = ProviderEventDetails(message="the plane is not heard" if news else "the plane is back")
+            (self.emit_provider_stale if news else self.emit_provider_ready)(details)
+            return
+        metadata: dict[str, bool | str | int | float] = {"flagSetId": news.after}
+        self.emit_provider_configuration_changed(
+            ProviderEventDetails(flags_changed=list(news.changed), metadata=metadata)
+        )
 
     def resolve_boolean_details(
         self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None
@@ -167,6 +191,11 @@ class SetpointProvider(AbstractProvider):
         if found is None or declared is None:
             return {}, ""
         return parts_of(found.catalogues, declared), declared.parameter.name
+
+
+def _listeners(found: Hyperparams) -> list[Callable[[Switch | bool], None]]:
+    """Return who is told of a watch's switches; of values that never move, a list that nobody reads."""
+    return getattr(found, "listeners", [])
 
 
 class _DefaultsAloud(Hook):
