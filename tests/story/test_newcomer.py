@@ -231,6 +231,31 @@ def test_an_error_says_what_there_is(command, example, tmp_path):
         hp.params("l2")
 
 
+SOURCE = """import setpoint
+import xgboost
+
+threshold = setpoint.resolve("threshold", fallback=0.5)
+xgboost.XGBClassifier(learning_rate=0.1)
+"""
+
+
+@pytest.mark.parametrize("example", [PLAIN], ids=["plain"], indirect=True)
+def test_source_is_judged_by_a_catalogue_without_parts(command, example, tmp_path, monkeypatch):
+    """The gate and `externalize` say what they find where no key part names a library of boosters."""
+    shutil.copytree(EXAMPLES / "plain", tmp_path / "own")
+    (tmp_path / "own/train.py").write_text(SOURCE)
+    monkeypatch.setenv("SETPOINT_CATALOGUES", str(tmp_path / "own/catalogue.toml"))
+    monkeypatch.setenv("SETPOINT_SEEDS", str(tmp_path / "own/seeds"))
+    monkeypatch.chdir(tmp_path)
+
+    judged = command("gate", "own/train.py")
+    assert (judged.code, "SPG301 learning_rate is passed to XGBoost" in judged.out) == (1, True)
+    assert 'fix | threshold = setpoint.resolve("threshold")' in judged.out
+    moved = command("externalize", "own/train.py")
+    assert moved.code in {0, 1}, moved.err
+    assert "none has a key part with the value xgb" in moved.out
+
+
 @pytest.mark.parametrize("example", [PARTED], ids=["sklearn"], indirect=True)
 def test_near_names_are_told_for_parts_parameters_and_case(command, example, tmp_path):
     """A slip in one word, a word left out, words turned round and another case all lead to the address."""
