@@ -228,7 +228,7 @@ def test_an_integer_is_a_float_in_a_seed_as_in_a_document(tmp_path, catalogues):
         ("not toml", "cannot be read"),
         ('format = 1\ncatalogue = "cvntrad"\nscope = "global"', "for the catalogue 'cvntrad'"),
         ('format = 2\ncatalogue = "cvntrade"\nscope = "global"', "this release reads 1"),
-        ('format = 1\ncatalogue = "cvntrade"\nscope = "asset=BTC"', "is not 'global' or"),
+        ('format = 1\ncatalogue = "cvntrade"\nscope = "asset=BTC"', "is no scope: neither global nor"),
         (
             HEAD + 'parameter = "gamma"\nvalue = 0.1',
             "does not say its source",

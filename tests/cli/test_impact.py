@@ -27,25 +27,35 @@ def record(database, catalogues):
         plan = make_plan(HyperparamsSet(snapshots, catalogues), "", 1)
         recorder = DatabaseRecorder(database, catalogues, ADA)
         recorder.start(plan, snapshots)
-        units = [row for row in read_units(database, plan.run) if (row.symbol, row.model) == of]
-        for row, rate in zip(units, rates, strict=False):
-            unit = {"run_id": plan.run} | {name: getattr(row, name) for name in UNIT}
-            # The best trial is number 1; number 0 is far away and must not count.
-            for trial, value in enumerate((0.149, rate)):
-                told = {"trial": trial, "params": {"learning_rate": value}, "value": 0.5, "state": "complete"}
-                judged = {"n_trees_used": 9, "findings": [], "violations": []}
-                database.execute("insert_trials", trials=[unit | told | judged])
-            result = unit | RESULT | {"snapshot_hash": row.snapshot_hash}
-            database.execute("insert_result", result=result)
-        if ended:
-            database.execute(
-                "update_run_state", id=plan.run, state="complete", finished_at=datetime.now(UTC),
-                read_keys=sorted(read_keys), fallbacks={},
-            )  # fmt: skip
+        with database.transaction(author=ADA.name) as writer:
+            report(writer, plan.run, rates, of)
+            if ended:
+                writer.execute(
+                    "update_run_state", id=plan.run, state="complete", finished_at=datetime.now(UTC),
+                    read_keys=sorted(read_keys), fallbacks={},
+                )  # fmt: skip
         return plan.run
 
     seed_tiny(database)
     return make
+
+
+def report(writer, run, rates, of):
+    """Report a tuned result for the units of a symbol and a model; the best trial of each has its rate."""
+    units = [row for row in read_units(writer, run) if (row.symbol, row.model) == of]
+    for row, rate in zip(units, rates, strict=False):
+        unit = {"run_id": run} | {name: getattr(row, name) for name in UNIT}
+        # The best trial is number 1; number 0 is far away and must not count.
+        for trial, value in enumerate((0.149, rate)):
+            suggested = {
+                "trial": trial,
+                "params": {"learning_rate": value},
+                "value": 0.5,
+                "state": "complete",
+            }
+            judged = {"state": "complete", "n_trees_used": 9, "findings": [], "violations": []}
+            writer.execute("insert_trials", trials=[unit | suggested | judged])
+        writer.execute("insert_result", result=unit | RESULT | {"snapshot_hash": row.snapshot_hash})
 
 
 SCORES = ("f1_buy_val", "f1_buy_test", "always_buy_f1_val", "always_buy_f1_test", "threshold")

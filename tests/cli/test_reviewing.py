@@ -93,7 +93,7 @@ def test_a_base_that_moved_is_told_before_anybody_applies(reviewed):
     change, _ = opened(reviewed, "lgb/5m/max_depth=7")
     back = reviewed("ada", "restore", "1", "--key", GAMMA, "-r", "back", "--yes")
     restoring = re.search(r"change (\d+) waits for 1 approval", back.out)[1]
-    draft, _ = opened(reviewed, "-s", "profile=demo", "--draft")
+    draft, _ = opened(reviewed, "-s", "profile=demo", "--new", "--draft")
     assert reviewed("ada", "set", "cb/5m/depth=7", "-s", "profile=demo", "-r", "x", "--yes").code == 0
 
     global_moved = f"change {change} was validated before profile=demo moved"

@@ -3,6 +3,8 @@
 import pytest
 
 from setpoint.errors import EXIT_WAITS
+from setpoint.settings import Settings
+from setpoint.store.database import Database
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 BTC = "symbol=BTCUSDC"
@@ -113,18 +115,35 @@ def test_more_approvals_than_people_is_refused(seeded):
     assert seeded("change", "list", "--json").json == []
 
 
-def test_a_policy_of_ranges_holds_ranges_and_leaves_values_alone(seeded, approvers):
-    """The policy is in force at once under a solo policy, and from then on a range waits."""
-    done = seeded("policy", "set", "--kind", "range", "--approvals", "2", "-r", "four eyes", "--yes")
-    assert done.code == 0, done.err
-    assert "applied" in done.out
+def test_a_policy_of_ranges_holds_ranges_and_leaves_values_alone(seeded, approvers, server, clone):
+    """Its guard comes first and is in force at once; then two people agree on it, and a range waits."""
+    two = ("policy", "set", "--kind", "range", "--approvals", "2", "-r", "four eyes", "--yes")
+    assert "first, or set both at once" in seeded(*two).err
+    guard = seeded("policy", "set", "--kind", "policy", "--approvals", "2", "-r", "its guard", "--yes")
+    assert "applied" in guard.out, guard.err
     assert newest_change(seeded)["kinds"] == ["policy"]
-    assert '"approvals": 2' in seeded("change", "show", str(newest_change(seeded)["id"])).out
     assert set(approvers) <= set(seeded("policy", "show", "--json").json["approvers"])
+
+    made = seeded(
+        "policy", "set", "--kind", "range", "--approvals", "2", "-r", "four eyes", "--yes", "--json"
+    )
+    change = made.json["change"]
+    assert '"approvals": 2' in seeded("change", "show", str(change)).out
+    for name in approvers:
+        with Database.open(Settings(database_url=server.url(clone, login=name))) as approver:
+            approve(approver, change)
+    assert seeded("change", "apply", str(change), "--yes").code == 0
 
     waits = seeded("set", "xgb/5m/gamma_range=0.0..4.0", "-r", "narrower", "--yes", "--json").json
     assert (waits["revision"], waits["requirement"]["approvals"]) == (None, 2)
     assert seeded("set", "xgb/5m/gamma=0.5", "-r", "value", "--yes", "--json").json["revision"]
+
+
+def approve(database, change):
+    """Approve a change as it stands, as whoever the database's login is."""
+    text = database.fetch_one("read_change", id=change)["proposal_hash"]
+    decided = {"decision": "approve", "proposal_hash": text, "words": ""}
+    database.fetch_one("decide_change", id=change, **decided)
 
 
 def test_a_change_of_policy_obeys_the_policy_that_stands(seeded, approvers):

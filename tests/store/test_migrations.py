@@ -16,7 +16,7 @@ from setpoint.store.schema import migrate, shipped
 
 DOCS = Path(__file__).parents[2] / "docs"
 UNSQUASHED = Path(__file__).with_name("unsquashed_database.sql")
-DEFINED = r"CREATE (?:OR REPLACE )?(?:TABLE|SEQUENCE|FUNCTION|AGGREGATE|VIEW) public\.(\w+)"
+DEFINED = r"CREATE (?:OR REPLACE )?(?:(?:UNLOGGED )?TABLE|SEQUENCE|FUNCTION|AGGREGATE|VIEW) public\.(\w+)"
 
 
 def definitions():
