@@ -34,8 +34,9 @@ test: setup  ## every test that needs no program but ours, PostgreSQL and Python
 test-real: setup  ## the tests with programs that are not ours: npm's clients, proxies, browsers
 	$(BIN)/pytest -m real
 
-test-long: setup  ## the long matrices: change control played by hundreds of long random stories
+test-long: setup  ## the long matrices: change control in hundreds of long random stories, faults under load
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/change/test_state_machine.py
+	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 -s tests/story/test_chaos.py
 
 check: setup  ## lint, format, types, dependencies, reference docs, our own gate
 	$(BIN)/ruff check .

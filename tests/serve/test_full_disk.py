@@ -1,6 +1,5 @@
 """A disk without a byte left: writing stops and says why, reading goes on, and nothing is lost."""
 
-import subprocess
 import time
 
 import httpx
@@ -8,6 +7,7 @@ import pytest
 
 from setpoint.serve.api import health, restore
 from setpoint.serve.hot import cache
+from support.faults import small_disk as mounted
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 
@@ -17,10 +17,8 @@ def small_disk(bundled_seeds, server, clone, tmp_path):
     """A disk of 64 MiB that holds this test's database and nothing else; ``fill`` leaves no byte of it."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(disk)], check=False).returncode:
-        pytest.skip("this machine lets us mount no small disk")
-    rest = disk / "rest"
-    try:
+    with mounted(disk, 64):
+        rest = disk / "rest"
         (disk / "space").mkdir(mode=0o700)
         server.administer(f"CREATE TABLESPACE {clone}_space LOCATION '{disk}/space'")
         server.administer(f"ALTER DATABASE {clone} SET TABLESPACE {clone}_space")
@@ -42,8 +40,6 @@ def small_disk(bundled_seeds, server, clone, tmp_path):
         )
         server.administer(f"ALTER DATABASE {clone} SET TABLESPACE pg_default")
         server.administer(f"DROP TABLESPACE {clone}_space")
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_a_full_disk_stops_writing_and_not_reading(
