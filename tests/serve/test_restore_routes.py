@@ -55,7 +55,7 @@ def test_a_part_is_restored_over_what_stands(edited, http_as):
 
 def test_a_restore_waits_for_approval_where_policy_asks_for_it(edited, http_as):
     """It is a change like any other: 202, then Bo's approval applies it."""
-    http_as("dan").put("/v1/policies/*/restore", json={"approvals": 1, "reason": "four eyes"})
+    http_as("dan").put("/v1/policies/*/*", json={"approvals": 1, "reason": "four eyes"})
     waits = http_as("ada").post(RESTORE, json={"revision": 1, "reason": "back"})
     assert (waits.status_code, waits.json()["hash_after"]) == (202, "")
 
