@@ -87,9 +87,13 @@ class StreamShares:
         self._elsewhere = {(row["caller"], row["who"]): int(row["elsewhere"]) for row in rows if row["who"]}
 
     async def _run(self) -> None:
+        waits = False
         while True:
             try:
                 await self.tell()
+                waits = False
             except SetpointError as problem:
-                _LOG.warning("event=stream_shares_wait code=%s", problem.code)
+                if not waits:
+                    _LOG.warning("event=stream_shares_wait code=%s", problem.code)
+                waits = True
             await asyncio.sleep(TOLD_EVERY_S)
