@@ -90,8 +90,8 @@ class SetpointError(Exception):
 
     def __init__(self, message: str, *, hint: str = "", **where: object) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint or self.way_out
+        self.message: str = message
+        self.hint: str = hint or self.way_out
         self.where = where
 
     def __str__(self) -> str:

@@ -57,6 +57,7 @@ class Hyperparams:
         check_catalogues(snapshot, catalogues)
         self.snapshot = snapshot
         self.catalogues = catalogues
+        self.undeclared: tuple[str, ...]
         self._values, self.undeclared = typed_values(snapshot, catalogues)
         # One dict is both the cache of reads by address and the record of them.
         self._read: dict[tuple[str, ...], Any] = {}
@@ -64,7 +65,7 @@ class Hyperparams:
         self._exercised: dict[str, Any] = {}
         self._fallbacks = Fallbacks(events or EventLog(), reader, snapshot.hash)
         #: How often each key's fallback was used.
-        self.fallbacks = self._fallbacks.counts
+        self.fallbacks: dict[str, int] = self._fallbacks.counts
 
     @property
     def hash(self) -> str:

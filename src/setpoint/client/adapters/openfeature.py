@@ -70,7 +70,7 @@ class SetpointProvider(AbstractProvider):
         given = Settings.from_environ(self._environ)
         self._fallbacks = Fallbacks(program_events(given), this_program(given.run))
         #: How often each key's default was handed out instead of a value.
-        self.fallbacks = self._fallbacks.counts
+        self.fallbacks: dict[str, int] = self._fallbacks.counts
 
     def get_metadata(self) -> Metadata:
         """Return the provider's name."""

@@ -88,6 +88,7 @@ class Plane:
         patience: Patience = _PATIENT,
     ) -> None:
         self.patience = patience
+        self.url: str
         self.url, self._host, self._port, self._prefix = plane_address(url)
         self._encrypted = self.url.startswith("https:")
         self._given, self._token_file = token, token_file

@@ -40,7 +40,7 @@ class EventParser:
         self._data: list[str] = []
         self._size = 0
         #: Where to take up after a reconnection: the id of the newest whole block, events or not.
-        self.last_event_id = last_event_id
+        self.last_event_id: str = last_event_id
         #: How long the plane asks to wait before a reconnection; None when it did not say.
         self.retry_ms: int | None = None
 

@@ -71,7 +71,8 @@ class PlaneSource:
         *,
         events: EventLog,
     ) -> None:
-        self.plane, self.context = plane, dict(context)
+        self.plane: Plane = plane
+        self.context: dict[str, str] = dict(context)
         self._catalogues, self._environ = catalogues, environ
         self.events = events
         self._reader = this_program(settings.run)
