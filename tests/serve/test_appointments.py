@@ -28,13 +28,13 @@ def test_a_server_without_a_credential_keeps_no_accounts(settings, served):
     secret, _ = one_time_login(settings)
     asked = {
         "create_account": {"name": "mallory", "roles": ["admin"], "remote": ""},
-        "change_account": {"name": "admin", "roles": [], "disabled": None, "remote": ""},
+        "change_account": {"name": "admin", "roles": [], "disabled": None, "limits": None, "remote": ""},
         "issue_once": {"account": "admin", "hash": digest(secret), "remote": ""},
         "link_identity": {"name": "admin", "issuer": "https://a", "subject": "b", "remote": ""},
     }
     with Database.open(served, SERVER) as server:
         for name, params in asked.items():
-            with pytest.raises(ForbiddenError, match="session of an admin"):
+            with pytest.raises(ForbiddenError, match="speaks for nobody"):
                 server.execute(name, **params)
         for name, params in {
             "read_accounts": {},

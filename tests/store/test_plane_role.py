@@ -216,6 +216,7 @@ def test_a_snapshot_is_kept_only_as_revisions_make_it(world, server, clone):
         {"scope": "symbol=BTC"},
         {"hash": "0" * 64},
         {"keys": {"a": 3}},
+        {"written_at": "2020-01-01T00:00:00Z"},
     ):
         told = json.dumps(frame | {"layers": [layer | forged]})
         assert attempted(url, f"SELECT keep_snapshot('{told}')") == "SP422", forged
