@@ -138,3 +138,13 @@ def test_a_child_of_a_fork_has_deadlines_too(settings):
                 time.sleep(0.01)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_closing_does_not_wait_for_a_server_that_starts(settings):
+    """A thread that holds on to the start of the embedded server, for minutes maybe, keeps no end waiting."""
+    server = Server(settings)
+    ended = threading.Thread(target=server.close)
+    with server._lock:
+        ended.start()
+        ended.join(30)
+        assert not ended.is_alive()

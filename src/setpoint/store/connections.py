@@ -51,6 +51,8 @@ _KEEPALIVE = {
     "tcp_user_timeout": PEER_TIMEOUT_MS,
 }
 OLDEST_SERVER = 150000
+#: How long closing waits for a thread that starts the embedded server.
+PARTING_S = 0.2
 NOT_PREPARED = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.UndefinedObject,
@@ -97,11 +99,18 @@ class Server:
             return claim.listening
 
     def close(self) -> None:
-        """Give up the claim; safe to call twice."""
-        with self._lock:
+        """Give up the claim; safe to call twice.
+
+        While another thread still waits for the server to start, the claim is left to end with the process.
+        """
+        if not self._lock.acquire(timeout=PARTING_S):
+            return
+        try:
             if self._attachment is not None:
                 self._attachment.close()
                 self._attachment = None
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> Self:
         return self
