@@ -28,6 +28,7 @@ class Layer(Body):
     revision: Annotated[int, Field(ge=1, le=2**63 - 1)] | None
     hash: Hash
     author: Name
+    written_at: str = Field("", max_length=40, description="When the revision was written, in UTC.")
     keys: dict[Name, Value] = Field(max_length=10_000)
 
 
