@@ -18,6 +18,7 @@ from ratio import table, take_turns
 from setpoint.change.documents import pin_snapshot, pin_snapshot_set
 from setpoint.change.identity import author_of
 from setpoint.client.hyperparams_set import HyperparamsSet
+from setpoint.client.results import RunOutcome
 from setpoint.declare.loading import load_catalogues
 from setpoint.record.coverage import audit_console_coverage
 from setpoint.record.database_recorder import DatabaseRecorder
@@ -46,7 +47,7 @@ def record(database, catalogues, numbers):
     for number in numbers:
         run = replace(plan, run=f"bench-{number}", read_keys=sorted(catalogues.keys))
         recorder.start(run, snapshots)
-        recorder.finish(run, {"state": "complete", "read_keys": run.read_keys, "fallbacks": {}})
+        recorder.finish(run, RunOutcome("complete", run.read_keys, {}))
 
 
 def measured(database, connection, catalogues, repeats):

@@ -130,8 +130,9 @@ class Writes:
         return client.patch(f"/v1/config/{scope}", json={"set": values, "reason": "so"}, headers=tag)
 
     def open(self, client, scope, key, *, draft=False):
-        base = self.dan.get(f"/v1/config/{scope}").json()["revision"]
-        body = {"scope": scope, "base": base, "set": {key: 5}, "reason": "so", "draft": draft}
+        there = self.dan.get(f"/v1/config/{scope}").json()
+        newer = {key: there["values"].get(key, 4) + 1}
+        body = {"scope": scope, "base": there["revision"], "set": newer, "reason": "so", "draft": draft}
         return client.post("/v1/changes", json=body)
 
     def act(self, what, scope, key):

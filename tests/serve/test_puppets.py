@@ -4,7 +4,7 @@ import pytest
 
 from support.planes import credential, open_accounts
 
-SET = {"set": {"CVN_HPO_XGB_5M_GAMMA": 0.25}, "reason": "a try"}
+GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 
 
 @pytest.fixture
@@ -29,8 +29,9 @@ def session(http_as, owner_url, account):
 
 def proposed(client):
     """Open a change; returns its number and the hash that an approval names."""
-    tag = client.get("/v1/config/global").headers["ETag"]
-    made = client.patch("/v1/config/global", json=SET, headers={"If-Match": tag})
+    there = client.get("/v1/config/global")
+    newer = {"set": {GAMMA: there.json()["values"][GAMMA] + 0.25}, "reason": "a try"}
+    made = client.patch("/v1/config/global", json=newer, headers={"If-Match": there.headers["ETag"]})
     assert made.status_code == 202, made.text
     return made.json()["change"], made.json()["proposal_hash"]
 

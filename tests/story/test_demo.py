@@ -3,10 +3,12 @@
 import pytest
 
 from setpoint.change.seeding import apply_seed
-from setpoint.declare.seeds import Seed, Sourced, load_seeds
+from setpoint.declare.document import canonical_text
+from setpoint.declare.seeds import load_seeds
 from setpoint.observe import logfmt
 from setpoint.record.events import list_events
 from setpoint.record.run_rows import list_runs
+from support.documents import write_document
 from support.sweep_home import ADA, TINY
 
 
@@ -19,8 +21,9 @@ def plane_login(settings, server, clone, monkeypatch):
 @pytest.fixture
 def tiny_demo(database, catalogues):
     """A database in which somebody tuned the demo's overlay to a tiny budget: seeding keeps that."""
-    overlay = Seed("profile=demo", {key: Sourced(value, "test") for key, value in TINY.items()})
-    apply_seed(database, catalogues, (load_seeds("", catalogues)[0], overlay), ADA, overwrite=False)
+    apply_seed(database, catalogues, load_seeds("", catalogues)[:1], ADA, overwrite=False)
+    with database.transaction(author="ada") as tx:
+        write_document(tx, canonical_text(TINY), "profile=demo")
 
 
 @pytest.mark.whole_machine  # its sweep trains in as many processes as there are cores

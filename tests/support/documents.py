@@ -48,5 +48,7 @@ def write_document(reader, text, scope="global"):
     """Make ``text`` the scope's whole document; returns the row of the document."""
     old = reader.fetch_one("read_scope", scope=scope)
     gone = sorted(json.loads(old["text"]).keys() - json.loads(text).keys()) if old else []
-    apply(reader, propose(reader, scope, set=text, remove=gone))
+    change = propose(reader, scope, set=text, remove=gone)
+    if change["id"] is not None:  # what stands already opens no change
+        apply(reader, change)
     return reader.fetch_one("read_scope", scope=scope)

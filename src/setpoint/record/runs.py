@@ -173,11 +173,16 @@ def _broken(
     unit: Unit,
     params: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """Judge a trial's suggestion as if it were the document."""
+    """Judge a trial's suggestion as if it were the document.
+
+    Raises:
+        InvalidValue: it suggests what is no value of the parameter.
+    """
     values = {}
     for declared in catalogues.groups.get((unit.model, unit.timeframe), ()):
         if declared.parameter.name in params:
-            values[declared.name] = params[declared.parameter.name]
+            suggested = declared.parameter.coerce(params[declared.parameter.name])
+            values[declared.name] = declared.parameter.check(suggested, declared.name)
         elif declared.name in document:
             values[declared.name] = document[declared.name]
     return [violation._asdict() for violation in violations(catalogues, values)]
