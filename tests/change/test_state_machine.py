@@ -66,7 +66,6 @@ from setpoint.errors import (
     InvalidValue,
     MissingError,
     UnknownScope,
-    UsageError,
 )
 from setpoint.settings import Settings
 from setpoint.store.database import Database
@@ -247,7 +246,7 @@ class Story(RuleBasedStateMachine):
         """An overlay with values is emptied; the global document never."""
         old = self.model.values.get(scope)
         error = (
-            UsageError
+            InvalidValue
             if scope == "global"
             else UnknownScope
             if old is None

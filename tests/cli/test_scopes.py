@@ -70,7 +70,7 @@ def test_a_scope_is_made_from_a_patch_file(seeded, tmp_path):
         (("create", BTC), 2, "nothing to set"),
         (("create", BTC, f"{GAMMA}="), 3, "that removes nothing"),
         (("create", BTC, f"{GAMMA}=-1.0"), 3, "below the hard bound"),
-        (("retire", "global"), 2, "cannot be retired"),
+        (("retire", "global"), 3, "cannot be retired"),
         (("retire", BTC), 4, "no scope"),
     ],
 )

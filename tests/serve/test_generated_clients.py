@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import venv
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from support import npm
 from support.planes import credential
 
 GENERATOR = "openapi-python-client==0.29.1"
@@ -79,11 +79,7 @@ def test_a_stock_generator_of_python_clients(asked, tmp_path):
 @pytest.mark.real
 def test_a_stock_generator_of_typescript_clients(asked, tmp_path):
     """@hey-api/openapi-ts makes a client that tsc takes in its strict mode, and that works."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node and npm are not installed")
-    for file in JAVASCRIPT.iterdir():
-        shutil.copy(file, tmp_path)
-    installed(["npm", "ci", "--no-audit", "--no-fund"], cwd=tmp_path)
+    npm.installed(JAVASCRIPT, tmp_path, "the stock generator")
     made = ["-i", "openapi.json", "-o", "made", "-c", "@hey-api/client-fetch"]
     run(["npx", "openapi-ts", *made], cwd=tmp_path)
     run(["npx", "tsc", "-p", "tsconfig.json"], cwd=tmp_path)

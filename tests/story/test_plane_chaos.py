@@ -76,7 +76,9 @@ def write_until_over(site, client, number, scope):
         for serial in count(1):
             if site.over.is_set():
                 return
-            write(site, client, scope, f"writer {number}, change {serial}", 0.05 + (serial % 3000) * 1e-5)
+            # No writer repeats another's value: that would change nothing, and be no revision.
+            value = 0.05 + ((4 * serial + number) % 3000) * 1e-5
+            write(site, client, scope, f"writer {number}, change {serial}", value)
             time.sleep(0.02)
     except Exception as problem:  # noqa: BLE001 - a thread's failure must reach the test
         site.notes.failures.append(problem)

@@ -12,7 +12,7 @@ from setpoint.change.documents import read_documents
 from setpoint.change.proposals import NO_DOCUMENT, Proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.scopes import check_scope
-from setpoint.errors import ConflictError, UnknownScope, UsageError
+from setpoint.errors import ConflictError, InvalidValue, UnknownScope, UsageError
 
 if TYPE_CHECKING:
     from setpoint.change.patch import Patch
@@ -50,12 +50,12 @@ def retirement(reader: Database | Transaction, catalogues: Catalogues, scope: st
     """Return the proposal that empties an overlay.
 
     Raises:
-        UsageError: it is the global document.
+        InvalidValue: it is the global document.
         UnknownScope: it has no document.
         ConflictError: it is empty already.
     """
     if scope == GLOBAL_SCOPE:
-        raise UsageError(
+        raise InvalidValue(
             "global cannot be retired: every context resolves over it.", hint="retire an overlay"
         )
     old = read_documents(reader, catalogues).get(scope)

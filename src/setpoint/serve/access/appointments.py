@@ -78,7 +78,9 @@ def revoke_token(settings: Settings, number: int) -> None:
 
 
 def _explain(problem: SetpointError, login: str) -> None:
-    if isinstance(problem, ForbiddenError):
+    if (
+        isinstance(problem, ForbiddenError) and problem.hint == problem.way_out
+    ):  # else the refusal says why itself
         problem.hint = f"{login} does not own the tables: set SETPOINT_MIGRATE_URL to a login that does"
 
 

@@ -27,6 +27,7 @@ from setpoint.errors import (
 from setpoint.serve.access.rules import WRITERS, Caller, access, public
 from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, require_current
 from setpoint.serve.checks import Check
+from setpoint.serve.conditional import entity_tags
 from setpoint.serve.models import Shape, shape_of
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import Answer, Once, base_revisions, etag, write
@@ -91,9 +92,11 @@ def restore_revision(
 ) -> Response:
     """Bring the document of that revision back, whole or some keys, and prove it by hashes.
 
-    If-Match is optional here: a restore names what it brings back, and is judged over what stands.
+    If-Match is optional here: a restore names what it brings back, and is judged over what stands; so is one
+    with ``*``.
     """
-    bases = base_revisions(if_match) if if_match else None
+    is_over_any = not if_match or entity_tags(if_match).is_any
+    bases = None if is_over_any else base_revisions(if_match)
     proposal = Proposal(
         scope=scope,
         reason=wanted.reason,
