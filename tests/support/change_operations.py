@@ -45,8 +45,8 @@ OPERATIONS = {
 #: Modules that write no document, change or policy: they read, judge, or write files.
 APART = {
     "anchoring", "changes", "checks", "documents", "drill", "drill_scenarios", "drill_stage", "drill_typo",
-    "editable_text", "explanation", "folder", "forms", "git_commits", "history", "identity", "impact",
-    "invariants", "obligations", "patch", "restore_probe", "verification",
+    "editable_text", "explanation", "folder", "git_commits", "history", "identity", "impact",
+    "incident_markdown", "invariants", "obligations", "patch", "restore_probe", "verification",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
 READS = {

@@ -46,8 +46,8 @@ def template(
 
     Example: `setpoint break-glass template post-mortem --incident INC-42 --out inc-42.md`
     """
-    from setpoint.change.emergency.forms import drill_sheet
-    from setpoint.change.emergency.forms import post_mortem as write_post_mortem
+    from setpoint.change.emergency.incident_markdown import drill_sheet
+    from setpoint.change.emergency.incident_markdown import post_mortem as write_post_mortem
 
     if paper is Paper.POST_MORTEM and not incident:
         raise UsageError(
@@ -73,7 +73,7 @@ def drill(
     Example: `setpoint drill all --report drill.md`
     """
     from setpoint.change.emergency.drill import SCENARIOS, record, rehearse
-    from setpoint.change.emergency.forms import drill_lines
+    from setpoint.change.emergency.incident_markdown import drill_lines
     from setpoint.change.identity import author_of
 
     chosen = tuple(SCENARIOS) if scenario is Scenario.ALL else (scenario.value,)

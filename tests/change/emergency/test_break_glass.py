@@ -18,7 +18,7 @@ from setpoint.change.emergency.break_glass import (
     validate,
 )
 from setpoint.change.emergency.channels import declare_channel
-from setpoint.change.emergency.forms import post_mortem
+from setpoint.change.emergency.incident_markdown import post_mortem
 from setpoint.change.emergency.obligations import (
     file_post_mortem,
     list_obligations,

@@ -14,7 +14,7 @@ from setpoint.change.emergency.break_glass import (
     set_values,
 )
 from setpoint.change.emergency.channels import close_channel, declare_channel, list_channels
-from setpoint.change.emergency.forms import post_mortem
+from setpoint.change.emergency.incident_markdown import post_mortem
 from setpoint.change.emergency.obligations import (
     breaches,
     list_obligations,

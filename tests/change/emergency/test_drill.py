@@ -10,7 +10,7 @@ import pytest
 
 from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS, Drill, list_drills, record, rehearse
 from setpoint.change.emergency.drill_stage import Step
-from setpoint.change.emergency.forms import drill_sheet
+from setpoint.change.emergency.incident_markdown import drill_sheet
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
