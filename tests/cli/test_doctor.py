@@ -145,10 +145,10 @@ def test_policies_obligations_overlays_holders_and_guards_are_found(seeded, owne
     assert (len(left.pop("old snapshots")), left.pop("guards")) == (1, ["setpoint verify"])
     assert left == {}
 
-    owner.execute("INSERT INTO policies VALUES ('*', 'restore', 2, false, 0)")
+    owner.execute("INSERT INTO policies VALUES ('*', 'restore', 99, false, 0)")
     assert found(seeded)["soft policies"] == [
         "setpoint accounts add NAME --role approver",
-        "setpoint policy set --kind policy --scope '*' --approvals 2 --cooling-off 3600s --reason WHY",
+        "setpoint policy set --kind policy --scope '*' --approvals 99 --cooling-off 3600s --reason WHY",
     ]
 
 

@@ -243,7 +243,7 @@ def test_global_is_never_retired_and_what_is_missing_is_named(seeded, http_as):
     """Retiring global is refused; a scope without a document is 404 for readers and writers alike."""
     ada, given = http_as("ada"), {"If-Match": '"1"'}
 
-    assert ada.delete("/v1/config/global?reason=x", headers=given).status_code == 400
+    assert ada.delete("/v1/config/global?reason=x", headers=given).status_code == 422
     edits = {"set": {KEY: 0.1}, "reason": "x"}
     for answer in (
         ada.get("/v1/config/symbol=NONE"),

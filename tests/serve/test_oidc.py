@@ -79,7 +79,7 @@ def test_a_person_of_a_mapped_group_comes_in_with_its_role(front, provider, beli
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "setpoint_oidc=" in answer.headers["set-cookie"]
     seen = me(browser)
-    assert (seen["account"], seen["roles"]) == ("ada", ["config_write", "viewer"])
+    assert (seen["account"], seen["roles"]) == ("olga", ["config_write", "viewer"])
 
 
 def test_roles_follow_the_groups(front, provider, believing):
@@ -97,6 +97,7 @@ def test_roles_follow_the_groups(front, provider, believing):
 def test_a_name_that_somebody_has_is_not_taken_over(front, provider, believing, settings):
     """Without a link the provider's ada is not our ada; once an admin linked her, she is, with our roles."""
     open_accounts(believing)
+    provider.claims["preferred_username"] = "ada"
     browser, answer = log_in(front)
     assert answer.status_code == 403
     with as_owner(settings) as owner:
@@ -155,7 +156,7 @@ def test_a_signature_must_be_the_providers(front, provider, believing):
     assert answer.status_code == 401
     provider.key, provider.sign_with = provider.sign_with, None
     browser, answer = log_in(front)
-    assert (answer.status_code, me(browser)["account"]) == (303, "ada")
+    assert (answer.status_code, me(browser)["account"]) == (303, "olga")
 
 
 def test_a_login_is_finished_where_and_how_it_was_begun(front, provider, believing):
@@ -171,7 +172,7 @@ def test_a_login_is_finished_where_and_how_it_was_begun(front, provider, believi
         replayed = httpx.get(back, headers={"Cookie": f"setpoint_oidc={cookie}"})
         assert replayed.status_code == 401
         assert "refused the code" in replayed.text
-        assert (me(ada)["account"], me(mallory)) == ("ada", 401)
+        assert (me(ada)["account"], me(mallory)) == ("olga", 401)
         garbage = httpx.get(f"{front}/oidc/callback", headers={"Cookie": "setpoint_oidc=%%%"})
         assert garbage.status_code == 400
 

@@ -266,7 +266,7 @@ def test_row_held_by_a_forgotten_session_is_a_conflict(database, owner_url, monk
 def update_in_a_hurry(database):
     with database.transaction() as tx:
         tx.fetch_all("hurry")
-        write_document(tx, '{"a": 1}')
+        write_document(tx, '{"a": 2}')
 
 
 def all_driver_errors():

@@ -29,7 +29,8 @@ class IdentityProvider:
     def __init__(self) -> None:
         self.key = RSAKey.generate_key(2048, {"kid": "one", "alg": "RS256", "use": "sig"})
         self.url = ""
-        self.claims = {"sub": "248289761001", "preferred_username": "ada", "groups": ["trainers"]}
+        # Not the name of a persona, who may have a login of the database: that is nobody's to take.
+        self.claims = {"sub": "248289761001", "preferred_username": "olga", "groups": ["trainers"]}
         self.spoil: dict[str, object] = {}
         self.sign_none = False
         self.sign_with: RSAKey | None = None
