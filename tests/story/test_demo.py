@@ -14,8 +14,8 @@ from support.sweep_home import ADA, TINY
 
 @pytest.fixture
 def plane_login(settings, server, clone, monkeypatch):
-    """The demo's database with a login that may also act as the plane."""
-    monkeypatch.setenv("SETPOINT_DATABASE_URL", server.url(clone, login="setpoint_server"))
+    """The demo's database with a login that may act as the plane and write by itself: its owner's."""
+    monkeypatch.setenv("SETPOINT_DATABASE_URL", server.url(clone, owner=True))
 
 
 @pytest.fixture
