@@ -41,14 +41,14 @@ def refused_values(database: Database, catalogues: Catalogues) -> Iterator[Docto
 def broken_invariants(database: Database, catalogues: Catalogues) -> Iterator[DoctorFinding]:
     """Yield each invariant that a context breaks as it resolves today; refused values are found elsewhere."""
     documents = read_documents(database, catalogues)
-    told = set()
+    seen = set()
     for context in affected_contexts(catalogues, documents, GLOBAL_SCOPE):
         values = resolved(catalogues, documents, context)
         sound = {key: value for key, value in values.items() if not problem_of(catalogues, key, value)}
         where = ", ".join(f"{name}={value}" for name, value in context.items()) or GLOBAL_SCOPE
         for broken in violations(catalogues, sound):
-            if str(broken) not in told:
-                told.add(str(broken))
+            if str(broken) not in seen:
+                seen.add(str(broken))
                 one = SEPARATOR in broken.where
                 command = (
                     f"setpoint edit {broken.where} --reason WHY" if one else "setpoint edit --reason WHY"

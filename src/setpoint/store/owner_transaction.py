@@ -27,9 +27,19 @@ _FACTS = (
 )
 
 
+def who_owns(problem: SetpointError, login: str) -> None:
+    """Say which login may, where PostgreSQL refused this one; a refusal of ours says its own reason."""
+    if problem.where.get("sqlstate") == "42501":
+        problem.hint = f"{login} does not own the tables; SETPOINT_MIGRATE_URL names a login that does"
+
+
 @contextmanager
 def owner_transaction(
-    settings: Settings, *, author: str, explain: Callable[[SetpointError, str], None], reason: str = ""
+    settings: Settings,
+    *,
+    author: str,
+    explain: Callable[[SetpointError, str], None] = who_owns,
+    reason: str = "",
 ) -> Iterator[Transaction]:
     """Open one transaction as the role that owns the tables; committed when the block ends.
 

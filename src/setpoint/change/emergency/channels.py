@@ -16,7 +16,6 @@ from setpoint.store.owner_transaction import owner_transaction
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from setpoint.errors import SetpointError
     from setpoint.settings import Settings
     from setpoint.store.database import Database, Transaction
 
@@ -57,12 +56,6 @@ def list_channels(reader: Database | Transaction) -> list[Channel]:
 
 
 def _declare(settings: Settings, **declaration: object) -> Channel:
-    with owner_transaction(settings, author=os_account(), explain=_explain) as transaction:
+    with owner_transaction(settings, author=os_account()) as transaction:
         row = transaction.fetch_one("declare_channel", **declaration) or {}
     return Channel(**row)
-
-
-def _explain(problem: SetpointError, login: str) -> None:
-    """Say who may, and what a prefix looks like."""
-    if problem.where.get("sqlstate") == "42501":
-        problem.hint = f"{login} does not own the tables; SETPOINT_MIGRATE_URL names a login that does"

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from setpoint.change.identity import os_account
-from setpoint.errors import ForbiddenError, SetpointError
 from setpoint.serve.access import accounts
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.store.database import Database
@@ -34,7 +33,7 @@ FIRST_ADMIN = "admin"
 def as_owner(settings: Settings, reason: str = "") -> Iterator[Transaction]:
     """Open one transaction as the owner of tables of this release; errors as ``owner_transaction``."""
     Database.open(settings).close()
-    with owner_transaction(settings, author=os_account(), explain=_explain, reason=reason) as transaction:
+    with owner_transaction(settings, author=os_account(), reason=reason) as transaction:
         yield transaction
 
 
@@ -75,13 +74,6 @@ def revoke_token(settings: Settings, number: int) -> None:
     """End a token at once; errors as ``owner_transaction``."""
     with as_owner(settings) as transaction:
         accounts.revoke_token(transaction, number, remote=REMOTE)
-
-
-def _explain(problem: SetpointError, login: str) -> None:
-    if (
-        isinstance(problem, ForbiddenError) and problem.hint == problem.way_out
-    ):  # else the refusal says why itself
-        problem.hint = f"{login} does not own the tables: set SETPOINT_MIGRATE_URL to a login that does"
 
 
 def _require_account(transaction: Transaction, name: str, role: str) -> None:
