@@ -41,10 +41,12 @@ from support.memory_folder import memory_folder
 from support.planes import clients, serving_plane
 from support.secret_scan import SCAN
 from support.skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401 - hooks
+from support.stopped_postgres import stopped
 from support.sweep_home import TINY_SWEEP, Done, Home, seed_tiny, tiny_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     import httpx
 
@@ -225,6 +227,12 @@ def database(settings: Settings) -> Iterator[Database]:
     """The clone, open."""
     with Database.open(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def stop(server: TestServer) -> Callable[[], AbstractContextManager[None]]:
+    """Stop this process's PostgreSQL as a whole, for the length of a block."""
+    return lambda: stopped(server.listening.postmaster_pid)
 
 
 @pytest.fixture(scope="session")

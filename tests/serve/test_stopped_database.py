@@ -14,15 +14,8 @@ from setpoint.store import connections, notifications
 from setpoint.store.database import SERVER
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
-from support.stopped_postgres import stopped
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
-
-
-@pytest.fixture
-def stop(server):
-    """Stop this process's PostgreSQL as a whole, for the length of a block."""
-    return lambda: stopped(server.listening.postmaster_pid)
 
 
 @pytest.fixture

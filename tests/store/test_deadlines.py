@@ -14,13 +14,6 @@ from setpoint.store.connections import Server, connect_app, connect_owner
 from setpoint.store.database import APP, Database
 from setpoint.store.deadlines import within
 from setpoint.store.notifications import Follower
-from support.stopped_postgres import stopped
-
-
-@pytest.fixture
-def stop(server):
-    """Stop this process's PostgreSQL as a whole, for the length of a block."""
-    return lambda: stopped(server.listening.postmaster_pid)
 
 
 @pytest.fixture
