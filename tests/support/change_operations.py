@@ -44,9 +44,9 @@ OPERATIONS = {
 }
 #: Modules that write no document, change or policy: they read, judge, or write files.
 APART = {
-    "anchoring", "changes", "checks", "documents", "drill", "drill_scenarios", "drill_stage", "drill_typo",
-    "editable_text", "explanation", "folder", "git_commits", "history", "identity", "impact",
-    "incident_markdown", "invariants", "obligations", "patch", "restore_probe", "verification",
+    "anchoring", "changes", "checks", "contexts", "documents", "drill", "drill_scenarios", "drill_stage",
+    "drill_typo", "editable_text", "explanation", "folder", "git_commits", "history", "identity", "impact",
+    "incident_markdown", "invariants", "judgement", "obligations", "patch", "restore_probe", "verification",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
 READS = {
@@ -54,8 +54,7 @@ READS = {
     "break_glass.problems_of", "break_glass.validate", "channels.list_channels",
     "decisions.amended", "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
-    "policies.parse_duration", "proposals.affected_contexts",
-    "proposals.resolved", "restore.rehearse", "proposals.validate", "seeding.plan_seed",
+    "policies.parse_duration", "restore.rehearse", "proposals.validate", "seeding.plan_seed",
     "seeding.register_catalogues",
     "break_glass.sql: file_post_mortem", "break_glass.sql: note_probe", "break_glass.sql: record_drill",
     "break_glass.sql: record_validation",

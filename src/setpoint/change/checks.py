@@ -10,10 +10,10 @@ import shlex
 from typing import TYPE_CHECKING
 
 from setpoint.change.changes import Policy, read_policies
+from setpoint.change.contexts import context_name, context_of
 from setpoint.change.documents import problem_of, read_documents
-from setpoint.change.invariants import violations
+from setpoint.change.judgement import broken_rules
 from setpoint.change.policies import ANY
-from setpoint.change.proposals import affected_contexts, resolved
 from setpoint.change.seeding import plan_seed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.keys import SEPARATOR
@@ -42,18 +42,17 @@ def broken_invariants(database: Database, catalogues: Catalogues) -> Iterator[Do
     """Yield each invariant that a context breaks as it resolves today; refused values are found elsewhere."""
     documents = read_documents(database, catalogues)
     seen = set()
-    for context in affected_contexts(catalogues, documents, GLOBAL_SCOPE):
-        values = resolved(catalogues, documents, context)
-        sound = {key: value for key, value in values.items() if not problem_of(catalogues, key, value)}
-        where = ", ".join(f"{name}={value}" for name, value in context.items()) or GLOBAL_SCOPE
-        for broken in violations(catalogues, sound):
-            if str(broken) not in seen:
-                seen.add(str(broken))
-                one = SEPARATOR in broken.where
-                command = (
-                    f"setpoint edit {broken.where} --reason WHY" if one else "setpoint edit --reason WHY"
-                )
-                yield DoctorFinding(f"{where}: {broken}", command)
+    for overlays, broken in broken_rules(
+        catalogues,
+        documents,
+        GLOBAL_SCOPE,
+        is_sound=lambda key, value: not problem_of(catalogues, key, value),
+    ):
+        if str(broken) not in seen:
+            seen.add(str(broken))
+            one = SEPARATOR in broken.where
+            command = f"setpoint edit {broken.where} --reason WHY" if one else "setpoint edit --reason WHY"
+            yield DoctorFinding(f"{context_name(context_of(overlays))}: {broken}", command)
 
 
 def orphaned_keys(database: Database, catalogues: Catalogues) -> Iterator[DoctorFinding]:

@@ -131,11 +131,16 @@ def check_new_violations(
     known = {(violation.where, violation.invariant) for violation in violations(catalogues, old, touched)}
     fresh = [v for v in violations(catalogues, new, touched) if (v.where, v.invariant) not in known]
     if fresh:
-        raise InvariantViolated(
-            f"{scope} would break {len(fresh)} invariant(s):\n{_listed(fresh)}",
-            hint="change the values together, so that all hold at once",
-            scope=scope,
-        )
+        raise invariants_broken(scope, fresh)
+
+
+def invariants_broken(where: str, broken: Sequence[Violation]) -> InvariantViolated:
+    """Return the error that names every rule which is broken in a scope or context."""
+    return InvariantViolated(
+        f"{where} would break {len(broken)} invariant(s):\n{_listed(broken)}",
+        hint="change the values together, so that all hold at once",
+        scope=where,
+    )
 
 
 def pin_snapshot(

@@ -13,8 +13,8 @@ from datetime import datetime  # noqa: TC003 - as above
 from math import log
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.change.contexts import affected_contexts, resolved
 from setpoint.change.documents import Document, read_documents, typed
-from setpoint.change.proposals import affected_contexts, resolved
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 from setpoint.declare.keys import range_keys
@@ -90,7 +90,7 @@ class Impact:
 
     #: Newest first.
     runs: tuple[RunImpact, ...]
-    #: Every context that the scope takes part in, as far as documents tell them apart.
+    #: Every context that the scope takes part in, as far as documents tell them apart by the edited keys.
     contexts: tuple[ContextImpact, ...]
     ranges: tuple[RangeImpact, ...]
 
@@ -132,7 +132,7 @@ def _contexts(
 ) -> list[ContextImpact]:
     edited = [edit.key for edit in change.edits]
     found = []
-    for context in affected_contexts(catalogues, after, change.scope):
+    for context in affected_contexts(catalogues, after, change.scope, edited):
         old, new = resolved(catalogues, before, context), resolved(catalogues, after, context)
         keys = tuple(key for key in edited if old.get(key) != new.get(key))
         found.append(ContextImpact(context, keys))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cel
 
+from setpoint.declare.keys import range_keys
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import InvalidCatalogue
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
 
-_RANGE_NAMES = frozenset({"value", "low", "high", "scale"})
+#: What a rule over a range calls the fields of one, in the order of ``range_keys``.
+_BOUNDS = ("low", "high", "scale")
+_RANGE_NAMES = frozenset({"value", *_BOUNDS})
 
 
 class Violation(NamedTuple):
@@ -38,6 +41,27 @@ class Violation(NamedTuple):
         return f"{self.where}: {self.invariant}: {self.message} ({values})"
 
 
+class Rule(NamedTuple):
+    """One invariant where it applies: a range or a group, and the declared keys that its names are there."""
+
+    where: str
+    invariant: Invariant
+    catalogue: str
+    bound: Mapping[str, Declared]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that it reads; no other value can break or mend it."""
+        return tuple(declared.name for declared in self.bound.values())
+
+    def broken_by(self, document: Mapping[str, Scalar]) -> Violation | None:
+        """Return how a document breaks it; None when it holds, or one of its names is not set."""
+        used = {name: document[one.name] for name, one in self.bound.items() if _is_judged(one, document)}
+        if len(used) < len(self.bound) or _holds(self.catalogue, self.invariant, used):
+            return None
+        return Violation(self.where, self.invariant.name, self.invariant.message, used)
+
+
 def violations(
     catalogues: Catalogues, document: Mapping[str, Scalar], touched: Collection[str] | None = None
 ) -> tuple[Violation, ...]:
@@ -46,14 +70,21 @@ def violations(
     A value of another type than the declared one, as a document may hold since its catalogue changed, counts
     as not set: its own check refuses it, and it does not keep anybody from mending it.
 
-    With ``touched``, only in the groups that hold one of these keys: no other judgement can depend on them.
+    With ``touched``, only the rules that read one of these keys: no other judgement can depend on them.
     """
+    judged = (rule.broken_by(document) for rule in rules_of(catalogues, touched))
+    return tuple(violation for violation in judged if violation)
+
+
+def rules_of(catalogues: Catalogues, touched: Collection[str] | None = None) -> tuple[Rule, ...]:
+    """Return each invariant where it applies; with ``touched``, only those that read one of these keys."""
     return tuple(
-        violation
+        rule
         for catalogue in catalogues.members
         for groups in [_groups(catalogue, touched)]
         for invariant in catalogue.invariants
-        for violation in _judge(catalogue, invariant, document, groups)
+        for rule in _rules(catalogue, invariant, groups)
+        if touched is None or not set(rule.keys).isdisjoint(touched)
     )
 
 
@@ -94,57 +125,38 @@ def _groups(catalogue: Catalogue, touched: Collection[str] | None) -> list[tuple
     return [group for group in catalogue.groups if group in wanted]
 
 
-def _judge(
-    catalogue: Catalogue,
-    invariant: Invariant,
-    document: Mapping[str, Scalar],
-    groups: Sequence[tuple[str, ...]],
-) -> Iterator[Violation]:
+def _rules(catalogue: Catalogue, invariant: Invariant, groups: Sequence[tuple[str, ...]]) -> Iterator[Rule]:
+    """Yield a rule wherever all of its names are declared."""
     names = _names(catalogue.name, invariant)
-    for where, values in _bindings(catalogue, invariant, document, groups):
-        used = {name: values[name] for name in names if name in values}
-        if used.keys() == names and not _holds(catalogue.name, invariant, used):
-            yield Violation(where, invariant.name, invariant.message, used)
+    for where, members in _places(catalogue, invariant, groups):
+        bound = {name: members[name] for name in names if name in members}
+        if len(bound) == len(names):
+            yield Rule(where, invariant, catalogue.name, bound)
 
 
-def _bindings(
-    catalogue: Catalogue,
-    invariant: Invariant,
-    document: Mapping[str, Scalar],
-    groups: Sequence[tuple[str, ...]],
-) -> Iterator[tuple[str, dict[str, Scalar]]]:
-    """Yield where a rule applies and the values it is bound to there."""
+def _places(
+    catalogue: Catalogue, invariant: Invariant, groups: Sequence[tuple[str, ...]]
+) -> Iterator[tuple[str, dict[str, Declared]]]:
+    """Yield where a rule applies and the keys that names mean there."""
     for group in groups:
         if not catalogue.matches(invariant.applies, group):
             continue
         members = catalogue.groups[group]
         if invariant.over == "group":
-            values = {d.parameter.name: document[d.name] for d in members if _is_judged(d, document)}
-            yield "/".join(group) or catalogue.name, values
+            yield "/".join(group) or catalogue.name, {one.parameter.name: one for one in members}
             continue
         # A range is judged without its value too: MIN must be below MAX whether or not a value is set.
         for declared in members:
-            yield declared.name, _range_values(catalogue, declared.name, document)
+            yield declared.name, _range(catalogue, declared)
 
 
-def _is_judged(declared: Declared | None, document: Mapping[str, Scalar]) -> bool:
-    return (
-        declared is not None
-        and declared.name in document
-        and declared.parameter.is_typed(document[declared.name])
-    )
+def _range(catalogue: Catalogue, declared: Declared) -> dict[str, Declared]:
+    names = {"value": declared.name, **dict(zip(_BOUNDS, range_keys(declared.name), strict=True))}
+    return {name: catalogue.keys[key] for name, key in names.items() if key in catalogue.keys}
 
 
-def _range_values(catalogue: Catalogue, name: str, document: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    fields = {
-        "value": name,
-        "low": f"{name}_RANGE_MIN",
-        "high": f"{name}_RANGE_MAX",
-        "scale": f"{name}_RANGE_SCALE",
-    }
-    return {
-        field: document[key] for field, key in fields.items() if _is_judged(catalogue.keys.get(key), document)
-    }
+def _is_judged(declared: Declared, document: Mapping[str, Scalar]) -> bool:
+    return declared.name in document and declared.parameter.is_typed(document[declared.name])
 
 
 def _holds(where: str, invariant: Invariant, values: dict[str, Scalar]) -> bool:

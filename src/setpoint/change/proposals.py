@@ -24,7 +24,9 @@ from setpoint.change.changes import (
     read_change,
     requirement,
 )
-from setpoint.change.documents import Document, check_new_violations, check_values, read_documents, typed
+from setpoint.change.contexts import context_name, context_of, dimension_of
+from setpoint.change.documents import check_values, invariants_broken, read_documents, typed
+from setpoint.change.judgement import newly_broken
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff, parse_text
 from setpoint.declare.scopes import check_scope
@@ -41,6 +43,7 @@ from setpoint.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from setpoint.change.documents import Document
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
     from setpoint.store.database import Database, Transaction
@@ -329,42 +332,10 @@ def validate(
     old = documents[scope].values if scope in documents else {}
     edits = diff(old, values)
     check_values(catalogues, {edit.key: values[edit.key] for edit in edits if edit.key in values})
-    for context in affected_contexts(catalogues, documents, scope):
-        before = resolved(catalogues, documents, context)
-        after = resolved(catalogues, {**documents, scope: Document(scope, None, "", values)}, context)
-        where = ", ".join(f"{name}={value}" for name, value in context.items()) or GLOBAL_SCOPE
-        check_new_violations(catalogues, before, after, where)
-
-
-def affected_contexts(
-    catalogues: Catalogues, documents: Mapping[str, Document], scope: str
-) -> Iterator[dict[str, str]]:
-    """Yield every context whose resolution a scope takes part in, as far as documents tell them apart."""
-    choices: dict[str, list[str]] = {name: [""] for name in catalogues.dimensions}
-    for known in {*documents, scope} - {GLOBAL_SCOPE}:
-        dimension, _, value = known.partition("=")
-        if dimension in choices:
-            choices[dimension].append(value)
-    own, _, value = scope.partition("=")
-    if scope != GLOBAL_SCOPE:
-        choices[own] = [value]
-    contexts: list[dict[str, str]] = [{}]
-    for dimension, values in choices.items():
-        contexts = [
-            {**context, dimension: chosen} if chosen else context for context in contexts for chosen in values
-        ]
-    yield from contexts
-
-
-def resolved(
-    catalogues: Catalogues, documents: Mapping[str, Document], context: Mapping[str, str]
-) -> dict[str, Scalar]:
-    """Return what a context resolves to; PostgreSQL's merge is what is pinned, this is for judging."""
-    merged: dict[str, Scalar] = {}
-    for scope in catalogues.scopes(context):
-        if scope in documents:
-            merged.update(documents[scope].values)
-    return merged
+    found = newly_broken(catalogues, documents, scope, values)
+    if found:
+        overlays, broken = found
+        raise invariants_broken(context_name(context_of(overlays)), broken)
 
 
 def _arguments(
@@ -404,9 +375,9 @@ def _proposed(change: Change, catalogues: Catalogues) -> dict[str, Scalar]:
 
 def _heads_read(documents: Mapping[str, Document], scope: str) -> dict[str, int | None]:
     """The revisions that validation depends on: all but the other scopes of the same dimension."""
-    dimension = scope.partition("=")[0]
+    dimension = dimension_of(scope)
     return {
         name: document.revision
         for name, document in documents.items()
-        if scope in {name, GLOBAL_SCOPE} or name.partition("=")[0] != dimension
+        if scope in {name, GLOBAL_SCOPE} or dimension_of(name) != dimension
     }

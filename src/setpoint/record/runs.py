@@ -185,7 +185,7 @@ def _broken(
             values[declared.name] = declared.parameter.check(suggested, declared.name)
         elif declared.name in document:
             values[declared.name] = document[declared.name]
-    return [violation._asdict() for violation in violations(catalogues, values)]
+    return [violation._asdict() for violation in violations(catalogues, values, values)]
 
 
 def _judged(trial: TrialResult, broken: list[dict[str, Any]]) -> dict[str, Any]:

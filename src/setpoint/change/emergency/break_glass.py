@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.change.contexts import context_name, context_of
 from setpoint.change.documents import Document, problem_of, read_documents
 from setpoint.change.emergency.obligations import list_obligations
 from setpoint.change.history import edits_of, read_full_revision
 from setpoint.change.identity import os_account
-from setpoint.change.invariants import violations
-from setpoint.change.proposals import affected_contexts, resolved
+from setpoint.change.judgement import broken_rules
 from setpoint.errors import SetpointError, UnknownRevision, UnknownScope
 from setpoint.store.owner_transaction import owner_transaction
 
@@ -208,10 +208,9 @@ def problems_of(
         # An invariant over a value of the wrong type says nothing.
         return tuple(problems)
     laid = {**documents, document.scope: document}
-    for context in affected_contexts(catalogues, documents, document.scope):
-        where = ", ".join(f"{name}={value}" for name, value in context.items()) or "no context"
-        values = resolved(catalogues, laid, context)
-        problems += [f"{where}: {found}" for found in violations(catalogues, values)]
+    for overlays, found in broken_rules(catalogues, laid, document.scope):
+        named = context_of(overlays)
+        problems.append(f"{context_name(named) if named else 'no context'}: {found}")
     return tuple(problems)
 
 

@@ -1,0 +1,75 @@
+"""CHANGE: judge documents by the invariants, in every context in which they lie over each other.
+
+Guarantees: what it finds is what judging each context whole would find; only rules that read a key at hand
+are judged, once for each class of contexts that has other values for them. Refuses nothing itself: whoever
+asks decides what a broken rule means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.change.contexts import ContextClasses
+from setpoint.change.documents import Document
+from setpoint.change.invariants import Violation, rules_of
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.document import diff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from setpoint.change.contexts import Overlays
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.parameters import Scalar
+
+    Documents = Mapping[str, Document]
+
+
+def newly_broken(
+    catalogues: Catalogues, documents: Documents, scope: str, values: Mapping[str, Scalar]
+) -> tuple[Overlays, list[Violation]] | None:
+    """Return the first context in which a scope's new values break a rule that its old ones do not.
+
+    With the rules that they newly break there; None when there is no such context.
+    """
+    old = documents[scope].values if scope in documents else {}
+    rules = rules_of(catalogues, {edit.key for edit in diff(old, values)})
+    laid = {**documents, scope: Document(scope, None, "", values)}
+    classes = ContextClasses(catalogues, laid, scope, {key for rule in rules for key in rule.keys})
+    found: dict[Overlays, list[Violation]] = {}
+    for rule in rules:
+        for overlays in classes.of(rule.keys):
+            before, after = (_laid_over(some, overlays, rule.keys) for some in (documents, laid))
+            if _differ(before, after) and (broken := rule.broken_by(after)) and not rule.broken_by(before):
+                found.setdefault(overlays, []).append(broken)
+    return min(found.items(), key=lambda one: classes.place(one[0])) if found else None
+
+
+def broken_rules(
+    catalogues: Catalogues,
+    documents: Documents,
+    scope: str,
+    is_sound: Callable[[str, Scalar], bool] = lambda _key, _value: True,
+) -> Iterator[tuple[Overlays, Violation]]:
+    """Yield every rule that is broken where a scope takes part, with the first context of each class.
+
+    A value that is not sound counts as not set.
+    """
+    rules = rules_of(catalogues)
+    classes = ContextClasses(catalogues, documents, scope, {key for rule in rules for key in rule.keys})
+    for rule in rules:
+        for overlays in classes.of(rule.keys):
+            values = _laid_over(documents, overlays, rule.keys)
+            broken = rule.broken_by({key: value for key, value in values.items() if is_sound(key, value)})
+            if broken:
+                yield overlays, broken
+
+
+def _laid_over(documents: Documents, overlays: Overlays, keys: Collection[str]) -> dict[str, Scalar]:
+    """Return what a context resolves some keys to."""
+    layers = [documents[scope].values for scope in (GLOBAL_SCOPE, *overlays) if scope in documents]
+    return {key: layer[key] for layer in layers for key in keys if key in layer}
+
+
+def _differ(before: Mapping[str, Scalar], after: Mapping[str, Scalar]) -> bool:
+    return before != after or any(type(before[key]) is not type(value) for key, value in after.items())

@@ -1,0 +1,120 @@
+"""Judging only what an edit can change finds what judging every context whole finds."""
+
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from setpoint.change.contexts import affected_contexts, context_of, resolved
+from setpoint.change.documents import Document
+from setpoint.change.invariants import violations
+from setpoint.change.judgement import broken_rules, newly_broken
+from setpoint.declare.loading import load_catalogues
+
+HEAD = """
+format = 1
+name = "tiny"
+version = "1.0.0"
+prefix = "TINY"
+dimensions = ["profile", "symbol"]
+[[parts]]
+name = "model"
+values = { a = "A", b = "B" }
+"""
+PARAMETER = """
+[[parameters]]
+name = "{name}"
+type = "int"
+low = 0
+high = 9
+tuned = {tuned}
+doc = "d"
+"""
+INVARIANT = """
+[[invariants]]
+name = "rule{number}"
+over = "{over}"
+expression = "{expression}"
+message = "m"
+"""
+RULES = [
+    ("range", "low < high"),
+    ("range", "low <= value && value <= high"),
+    ("group", "width < height"),
+    ("group", "width + height + depth < 12"),
+    ("group", "depth != 3"),
+]
+KEYS = [
+    f"TINY_{model}_{name}"
+    for model in "AB"
+    for name in ("WIDTH", "WIDTH_RANGE_MIN", "WIDTH_RANGE_MAX", "HEIGHT", "DEPTH")
+]
+#: 1.0 is no int: a value of another type than the declared one counts as not set.
+VALUES = st.dictionaries(st.sampled_from(KEYS), st.sampled_from([0, 1, 2, 3, 5, 8, 9, 1.0]), max_size=4)
+OVERLAYS = [f"{dimension}={value}" for dimension in ("profile", "symbol") for value in ("x", "y", "z")]
+DOCUMENTS = st.fixed_dictionaries(
+    {"global": st.dictionaries(st.sampled_from(KEYS), st.integers(0, 9))},
+    optional=dict.fromkeys(OVERLAYS, VALUES),
+)
+
+
+@cache
+def system_of(rules):
+    """The tiny system with some of the rules."""
+    text = HEAD
+    text += "".join(PARAMETER.format(name=name, tuned="true") for name in ("width",))
+    text += "".join(PARAMETER.format(name=name, tuned="false") for name in ("height", "depth"))
+    for number, (over, expression) in enumerate(rules):
+        text += INVARIANT.format(number=number, over=over, expression=expression)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "tiny.toml")
+        path.write_text(text)
+        return load_catalogues(str(path))
+
+
+def documents_of(values):
+    return {scope: Document(scope, 1, "", held) for scope, held in values.items()}
+
+
+def whole_judgement(system, documents, scope, values):
+    """Judge every context of a scope with every rule; return the first that breaks one anew."""
+    laid = {**documents, scope: Document(scope, None, "", values)}
+    for context in affected_contexts(system, laid, scope):
+        old = violations(system, resolved(system, documents, context))
+        known = {(one.where, one.invariant) for one in old}
+        new = violations(system, resolved(system, laid, context))
+        fresh = [one for one in new if (one.where, one.invariant) not in known]
+        if fresh:
+            return context, fresh
+    return None
+
+
+SOME_RULES = st.sampled_from([some for n in range(1, len(RULES) + 1) for some in combinations(RULES, n)])
+
+
+@given(rules=SOME_RULES, before=DOCUMENTS, scope=st.sampled_from(["global", *OVERLAYS]), edits=VALUES)
+def test_an_edit_is_judged_as_every_context_whole_would_judge_it(rules, before, scope, edits):
+    """The same edits are refused, for the same first context, with the same broken rules."""
+    system, documents = system_of(rules), documents_of(before)
+    values = {**before.get(scope, {}), **edits}
+    found = newly_broken(system, documents, scope, values)
+
+    expected = whole_judgement(system, documents, scope, values)
+    assert (found and (context_of(found[0]), found[1])) == expected
+
+
+@given(rules=SOME_RULES, before=DOCUMENTS, scope=st.sampled_from(["global", *OVERLAYS]))
+def test_what_is_broken_now_is_found_in_every_class_of_contexts(rules, before, scope):
+    """No context breaks a rule with values that the classes did not show."""
+    system, documents = system_of(rules), documents_of(before)
+    found = {str(broken) for _overlays, broken in broken_rules(system, documents, scope)}
+
+    expected = {
+        str(broken)
+        for context in affected_contexts(system, documents, scope)
+        for broken in violations(system, resolved(system, documents, context))
+    }
+    assert found == expected
