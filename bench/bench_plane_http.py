@@ -6,7 +6,8 @@ typed, what is kept for a plane out of reach written.
 
 warm           again in the same process; nothing changed (304)
 just changed   again in the same process, after a change of one key; the plane resolves the document afresh
-first          in a process of its own, with a home where nothing is kept; only the call, imports included
+first          in a process of its own, on a machine that has pinned before but keeps no answer of the plane;
+               only the call, imports included; beside it with a home where nothing is kept at all
 
 Then 32 connections ask for the kept document as often as they can, from the plane and from a bare Starlette
 route with the same bytes: an asyncio client over raw sockets in this process, which is the same for both and
@@ -16,6 +17,7 @@ Run: python bench/bench_plane_http.py
 
 import asyncio
 import http.client
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -55,16 +57,26 @@ print(time.perf_counter() - began)
 """
 
 
-def first(environ):
-    """Return the seconds of the first pin of a new process; what it keeps goes with its home."""
-    with tempfile.TemporaryDirectory() as home:
-        told = subprocess.run(
-            [sys.executable, "-c", FIRST],
-            env=clean_environ() | environ | {"SETPOINT_HOME": home},
-            check=True,
-            stdout=subprocess.PIPE,
-        )
+def first(environ, home):
+    """Return the seconds of the first pin of a new process, whose home holds no answer of the plane."""
+    shutil.rmtree(Path(home, "planes"), ignore_errors=True)
+    told = subprocess.run(
+        [sys.executable, "-c", FIRST],
+        env=clean_environ() | environ | {"SETPOINT_HOME": home},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
     return float(told.stdout)
+
+
+def firsts(environ, repeats):
+    """Return the seconds of first pins: on a machine, and on one that has pinned before."""
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = [first(environ, str(Path(folder, str(number)))) for number in range(repeats)]
+        return {
+            "first on a machine": fresh,
+            "first": [first(environ, str(Path(folder, "0"))) for _ in range(repeats)],
+        }
 
 
 def pins(environ, changes, repeats):
@@ -82,8 +94,7 @@ def pins(environ, changes, repeats):
             # The plane hears of a commit some milliseconds later; timed is the call that brings the value.
             took = take_turns({"it": pin}, 1)["it"]
         seconds["just changed"] += took
-    seconds["first"] = [first(environ) for _ in range(max(repeats // 10, 1))]
-    return seconds
+    return seconds | firsts(environ, max(repeats // 10, 1))
 
 
 class Load(asyncio.Protocol):

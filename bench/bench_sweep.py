@@ -39,7 +39,7 @@ from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
-from setpoint.observe.events import EventLog
+from setpoint.observe.event_log import EventLog
 from setpoint.settings import Settings
 from setpoint.train.folds import hold_out
 from setpoint.train.journal import Journal

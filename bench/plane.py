@@ -123,8 +123,11 @@ def started(arguments, environ):
 
 
 def clean_environ():
-    """Return the environment without settings or values of anybody's; the package is the one measured."""
-    own = ("SETPOINT_", "CVN_")
+    """Return the environment without settings or values of anybody's; the package is the one measured.
+
+    What an installation has, compiled modules, is not kept from a process either.
+    """
+    own = ("SETPOINT_", "CVN_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(own)}
     return kept | {"PYTHONPATH": SOURCE}
 

@@ -28,7 +28,7 @@ from setpoint.declare.loading import bundled_catalogues, load_catalogue
 from setpoint.gate.names import common_words
 from setpoint.gate.rule_pages import pages as gate_pages
 from setpoint.govern import verdict
-from setpoint.observe.events import Event
+from setpoint.observe import events
 from setpoint.observe.training_metrics import RESULT_COLUMNS, RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
 from setpoint.serve.access.rules import ACCOUNT, PUBLIC, ROLES
 from setpoint.serve.server import openapi_document
@@ -102,7 +102,9 @@ def events_page() -> Iterator[str]:
         "[SETPOINT_EVENTS](settings.md#setpoint_events) names. It starts with `event=` and ends with "
         "`level=` and `ts=`, the time in UTC. A mapping is spread: one pair for each of its items."
     )
-    for kind in sorted((k for k in _subclasses(Event) if "name" in vars(k)), key=lambda kind: kind.name):
+    for kind in sorted(
+        (k for k in _subclasses(events.Event) if "name" in vars(k)), key=lambda kind: kind.name
+    ):
         yield f"## {kind.name}"
         yield _first_line(kind)
         yield f"Level: `{kind.level}`."
@@ -118,9 +120,9 @@ def events_page() -> Iterator[str]:
         yield "\n".join(("```text", *lines, "```"))
 
 
-def _field_notes(kind: type[Event]) -> dict[str, str]:
+def _field_notes(kind: type[events.Event]) -> dict[str, str]:
     """Return the ``#:`` comment above each field."""
-    sources = [getsource(base) for base in kind.__mro__ if issubclass(base, Event)]
+    sources = [getsource(base) for base in kind.__mro__ if issubclass(base, events.Event)]
     found = [pair for source in sources for pair in re.findall(r"#: (.+)\n\s+(\w+):", source)]
     return {field: note.replace("``", "`") for note, field in found}
 

@@ -45,7 +45,7 @@ def anchor(heading):
 
 def leaves(kind):
     for child in kind.__subclasses__():
-        if child.__module__ == kind.__module__:
+        if child.__module__.startswith("setpoint."):
             yield child
             yield from leaves(child)
 

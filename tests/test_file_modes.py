@@ -26,7 +26,7 @@ OTHERWISE = {
     "client/plane/courier.py": "a lock, private: empty, in a folder of its owner's alone",
     "train/home_lock.py": "a lock: the id of a process",
     "train/market/archive.py": "candles of a public archive",
-    "observe/events.py": "collectors of logs run as somebody else; the folder's rights decide",
+    "observe/event_log.py": "collectors of logs run as somebody else; the folder's rights decide",
     "serve/logs.py": "makes the log private before the logger opens it",
     "store/backup.py": "makes the file private before pg_dump writes into it",
     "store/server/supervisor.py": "private, in a private folder",

@@ -51,8 +51,12 @@ def tables():
 
 def event_names():
     """Yield every event's name."""
-    declared = (found for found in vars(events).values() if isinstance(found, type))
-    yield from (one.name for one in declared if issubclass(one, events.Event) and "name" in vars(one))
+    waiting = [events.Event]
+    while waiting:
+        kind = waiting.pop()
+        waiting += [child for child in kind.__subclasses__() if child.__module__.startswith("setpoint.")]
+        if "name" in vars(kind):
+            yield kind.name
 
 
 def route_parts():

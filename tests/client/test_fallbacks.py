@@ -8,7 +8,7 @@ from setpoint.client.environment import environment_snapshot, export
 from setpoint.client.fallbacks import Reader, this_program
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.observe import logfmt
-from setpoint.observe.events import EventLog, unit_name
+from setpoint.observe.event_log import EventLog, unit_name
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 UNIT = unit_name("BTCUSDC", "xgb", "5m", "ATR0.5_1.5_H4", 2)

@@ -3,15 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from setpoint.observe.event_log import EventLog, ProcessPinned
 from setpoint.observe.events import (
     EffectiveParamMismatch,
-    EventLog,
     HpoFallbackApplied,
     HpoFallbackSummary,
     LastKnownGoodUsed,
     PlaneBack,
     PlaneLost,
-    ProcessPinned,
     SnapshotRefused,
     SnapshotSwitched,
     TrainingComplete,

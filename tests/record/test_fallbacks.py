@@ -6,13 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from setpoint.client.fallbacks import Reader
-from setpoint.observe.events import (
-    HpoFallbackApplied,
-    HpoFallbackSummary,
-    ProcessPinned,
-    TrainingStarted,
-    unit_name,
-)
+from setpoint.observe.event_log import ProcessPinned, unit_name
+from setpoint.observe.events import HpoFallbackApplied, HpoFallbackSummary, TrainingStarted
 from setpoint.record.events import Line, record_events
 from setpoint.record.fallbacks import fallback_share
 

@@ -11,7 +11,7 @@ from setpoint.client.results import Unit, UnitEntry, UnitFailure
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import MissingError, UnknownRun
 from setpoint.govern.comparison import compare_runs, view_run
-from setpoint.observe.events import EventLog
+from setpoint.observe.event_log import EventLog
 from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.record.run_rows import list_runs, read_run, read_units
 from setpoint.train.market.synthetic import synthetic_candles

@@ -12,7 +12,7 @@ from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.results import Unit, UnitEntry
 from setpoint.client.snapshot_set import parse_snapshot_set
 from setpoint.declare.loading import load_catalogues
-from setpoint.observe.events import EventLog
+from setpoint.observe.event_log import EventLog
 from setpoint.settings import Settings
 from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan

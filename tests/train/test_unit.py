@@ -11,7 +11,7 @@ from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import MissingValue, TrainingError, UnfitData
-from setpoint.observe.events import EventLog
+from setpoint.observe.event_log import EventLog
 from setpoint.settings import Settings
 from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.recipe import Recipe

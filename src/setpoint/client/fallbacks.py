@@ -15,15 +15,13 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.observe.events import HpoFallbackApplied, HpoFallbackSummary
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.keys import Declared
     from setpoint.declare.parameters import Scalar
-    from setpoint.observe.events import EventLog
+    from setpoint.observe.event_log import EventLog
 
 
 class Reader(NamedTuple):
@@ -67,6 +65,9 @@ class Fallbacks:
             count = self.counts[key] = self.counts.get(key, 0) + 1
         if count > 1:
             return
+        # Not with the module: most programs fall back on nothing, and a program waits for what it imports.
+        from setpoint.observe.events import HpoFallbackApplied  # noqa: PLC0415
+
         named = parts or {}
         self._events.emit(
             HpoFallbackApplied(
@@ -97,6 +98,8 @@ class Fallbacks:
 def _sum_up(events: EventLog, reader: Reader, snapshot: str, counts: Mapping[str, int]) -> None:
     by_key = dict(sorted(counts.items()))
     if by_key:
+        from setpoint.observe.events import HpoFallbackSummary  # noqa: PLC0415 - see ``count``
+
         events.emit(
             HpoFallbackSummary(
                 run=reader.run,

@@ -18,7 +18,7 @@ from setpoint.client.typed_values import check_catalogues, layers_of_key, typed_
 from setpoint.declare.addresses import find_key, named, unknown_group
 from setpoint.declare.keys import SEPARATOR, range_keys
 from setpoint.errors import UnknownKey
-from setpoint.observe.events import EventLog
+from setpoint.observe.event_log import EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

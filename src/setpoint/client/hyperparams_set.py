@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.snapshot_set import frozen, given_dimensions
-from setpoint.observe.events import EventLog
+from setpoint.observe.event_log import EventLog
 from setpoint.observe.printable import printable
 
 if TYPE_CHECKING:

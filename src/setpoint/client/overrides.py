@@ -8,7 +8,6 @@ for. Rules over several values are not judged here: a trial that breaks one is r
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from setpoint.client.ranges import given_values, python_number
@@ -94,6 +93,8 @@ def _named(declared: Mapping[str, Declared], parts: tuple[str, ...], name: str) 
             f"{name} is another name of {where}'s {other_name}, and would not be used.",
             hint=f"write {other_name}",
         )
+    from difflib import get_close_matches  # noqa: PLC0415 - for whoever mistyped, and nobody else
+
     near = get_close_matches(str(name), declared, n=3, cutoff=0.6)
     raise UnknownKey(
         f"{where} has no parameter {name!r} to choose a value for.",

@@ -8,7 +8,6 @@ import, because every training script does: what reads and checks a snapshot is 
 from __future__ import annotations
 
 import os
-from threading import Lock
 
 from setpoint.client import UNSET
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     _Value = TypeVar("_Value", bound=int | float | bool | str)
 
-_lock = Lock()
 _pinned: Hyperparams | None = None
 
 
@@ -55,8 +53,7 @@ def pin(
 
     global _pinned  # noqa: PLW0603 - one process, one snapshot: this is the process's
     hyperparams = load_hyperparams(context or {}, os.environ if environ is None else environ)
-    with _lock:
-        _pinned = hyperparams
+    _pinned = hyperparams
     return hyperparams
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.client.compiled_catalogues import kept_catalogues
 from setpoint.client.environment import ORIGIN, check_agreement, environment_snapshot, strays
 from setpoint.client.fallbacks import this_program
 from setpoint.client.hyperparams import Hyperparams
@@ -19,9 +20,8 @@ from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.missing import nothing_pinned
 from setpoint.client.snapshot import Snapshot, read_snapshot
 from setpoint.client.snapshot_set import SnapshotSet, given_dimensions, read_snapshot_set, set_of
-from setpoint.declare.loading import load_catalogues
 from setpoint.errors import InvalidContext
-from setpoint.observe.events import EventLog
+from setpoint.observe.event_log import EventLog
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def load_hyperparams(given: Mapping[str, str | None], environ: Mapping[str, str]
     """Read and check the snapshot that an environment names or is; raises as ``pin`` does."""
     context = given_dimensions(given)
     settings = Settings.from_environ(environ)
-    catalogues = load_catalogues(settings.catalogues)
+    catalogues = kept_catalogues(settings)
     if settings.url and not (settings.snapshot or settings.snapshot_set):
         source = plane_source(context, environ, settings, catalogues)
         with source.plane:
@@ -73,7 +73,7 @@ def load_hyperparams_set(
 ) -> HyperparamsSet:
     """Read and check the snapshot set that an environment names; raises as ``pin_set`` does."""
     settings = Settings.from_environ(environ)
-    catalogues = load_catalogues(settings.catalogues)
+    catalogues = kept_catalogues(settings)
     asked = [given_dimensions(context) for context in contexts] or [{}]
     for context in asked:
         catalogues.scopes(context)

@@ -9,7 +9,7 @@ holds up nothing. Refuses to send half a line. Standard library only, because pr
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.snapshot import private, write_atomically
@@ -76,7 +76,7 @@ def _delivered(folder: Path) -> _Delivered:
     path = folder / DELIVERED_FILE
     if not path.exists():
         # Before anything is sent: a spool whose name was forgotten would be delivered twice.
-        fresh = _Delivered(secrets.token_hex(16), 0)
+        fresh = _Delivered(os.urandom(16).hex(), 0)
         fresh.write(folder)
         return fresh
     try:

@@ -23,12 +23,12 @@ from datetime import UTC, datetime
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.client.compiled_catalogues import kept_catalogues
 from setpoint.client.plane.change_listener import ChangeListener
 from setpoint.client.plane.pace import Pace, jittered_s
 from setpoint.client.plane.snapshots import client_id, host
 from setpoint.client.snapshot_set import given_dimensions
 from setpoint.client.sources import noted, plane_source
-from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError, UnavailableError, UsageError
 from setpoint.observe.events import PlaneBack, PlaneLost, SnapshotRefused, SnapshotSwitched
 from setpoint.settings import Settings
@@ -262,7 +262,7 @@ def start_watch(
         raise UsageError("there is no plane to watch.", hint="set SETPOINT_URL")
     if not poll_s > 0:
         raise UsageError(f"poll_s={poll_s} is no positive number of seconds.")
-    source = plane_source(given_dimensions(given), environ, settings, load_catalogues(settings.catalogues))
+    source = plane_source(given_dimensions(given), environ, settings, kept_catalogues(settings))
     try:
         held = source.pin(run)
     except BaseException:

@@ -11,7 +11,6 @@ is declared wins over what an ending would mean. Refuses to guess: a text that i
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.keys import SEPARATOR, range_keys
@@ -164,6 +163,8 @@ def unknown_group(catalogues: Catalogues, parts: Sequence[object]) -> UnknownKey
 
 def near(name: str, known: Iterable[str]) -> list[str]:
     """Return the known names that are like a name, nearest first; else in another case or order of words."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for whoever mistyped, and nobody else
+
     names = list(known)
     same = [one for one in names if _words(one) == _words(name)]
     folded: Mapping[str, str] = {one.casefold(): one for one in names}
@@ -207,4 +208,6 @@ def _words(text: str) -> list[str]:
 
 
 def _likeness(one: str, other: str) -> float:
+    from difflib import SequenceMatcher  # noqa: PLC0415 - see ``near``
+
     return SequenceMatcher(None, one.casefold(), other.casefold()).ratio()

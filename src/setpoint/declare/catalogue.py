@@ -118,6 +118,8 @@ class Catalogue:
 
     def matches(self, applies: Mapping[str, tuple[str, ...]], values: tuple[str, ...]) -> bool:
         """Say whether a combination of part values falls under an ``applies`` restriction."""
+        if not applies:
+            return True
         named = dict(zip((part.name for part in self.parts), values, strict=True))
         return all(named[name] in allowed for name, allowed in applies.items())
 
@@ -125,13 +127,15 @@ class Catalogue:
         return product(*(part.tokens for part in self.parts))
 
     def _expand(self, parameter: Parameter) -> Iterator[Declared]:
+        fields = ("", *RANGE_FIELDS) if parameter.tuned else ("",)
+        of_field = [(name, _field_parameter(parameter, name)) for name in fields]
         for values in self._combinations():
             if not self.matches(parameter.applies, values):
                 continue
-            fields = ("", *RANGE_FIELDS) if parameter.tuned else ("",)
-            for name in fields:
-                key = Key(values, parameter.name, name)
-                yield Declared(self.format(key), key, _field_parameter(parameter, name), self.name)
+            own = self.format(Key(values, parameter.name))
+            for name, of in of_field:
+                full = f"{own}_{name.upper()}" if name else own
+                yield Declared(full, Key(values, parameter.name, name), of, self.name)
 
 
 def _field_parameter(parameter: Parameter, name: str) -> Parameter:

@@ -8,7 +8,6 @@ Refuses NaN, infinities, negative zero (``jsonb`` would drop its sign) and repea
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from hashlib import sha256
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -130,6 +129,8 @@ def _scalar_text(value: object) -> str:
 def _float_text(value: float) -> str:
     if not isfinite(value):
         raise InvalidDocument(f"a document cannot hold {value}: not a finite number.")
+    from decimal import Decimal  # noqa: PLC0415 - what only reads needs none
+
     text = format(Decimal(repr(value)), "f")
     if text.startswith("-") and value == 0:
         raise InvalidDocument("a document cannot hold -0.0: storage drops its sign.", hint="write 0.0")

@@ -8,7 +8,6 @@ either format by another door.
 from __future__ import annotations
 
 import json
-import tomllib
 
 TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ def read_toml(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is none, or nested too deep to be read.
     """
+    import tomllib  # noqa: PLC0415 - a program that finds its catalogues compiled reads none
+
     try:
         return tomllib.loads(text)
     except RecursionError:

@@ -22,7 +22,7 @@ from setpoint.errors import InvalidCatalogue
 
 TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 FORMAT = 1
@@ -35,6 +35,9 @@ _TOKEN = re.compile(r"[A-Z0-9]+\Z")
 _PART_VALUE = re.compile(r"[^\s/=]+\Z")
 _PREFIX = re.compile(r"[A-Z][A-Z0-9_]*[A-Z0-9]\Z")
 _VERSION = re.compile(r"\d+\.\d+\.\d+\Z")
+#: What was read in this process, by name and bytes; a plane and its tests read a few.
+_PARSED: dict[tuple[str, bytes], Catalogue] = {}
+_MOST_PARSED = 16
 _TYPES = ("int", "float", "bool", "categorical")
 _ROLES = ("value", "max_rounds", "early_stopping", "alone")
 _TOP = {"format", "name", "version", "title", "prefix", "dimensions", "parts", "parameters"} | {
@@ -50,18 +53,24 @@ _PARAMETER = {"name", "type", "doc", "unit", "low", "high", "choices", "tuned", 
 _INVARIANT = {"name", "over", "expression", "message", "applies"}
 
 
-def load_catalogues(names: str) -> Catalogues:
-    """Load the catalogues of a system.
+def load_catalogues(names: str, read: Callable[[str], dict[str, Any]] = read_toml) -> Catalogues:
+    """Load the catalogues of a system; the same bytes are read once in a process.
 
     Args:
         names: bundled names or paths of TOML files, separated by commas, as in ``SETPOINT_CATALOGUES``.
+        read: what says what a file's text holds, and raises ``ValueError`` where that is no TOML.
 
     Raises:
         InvalidCatalogue: a file is missing or breaks the format, or two catalogues collide.
     """
-    members = tuple(load_catalogue(name.strip()) for name in names.split(",") if name.strip())
+    members = tuple(_parsed(name.strip(), read) for name in names.split(",") if name.strip())
     if not members:
         raise InvalidCatalogue("no catalogue is named.", hint="unset SETPOINT_CATALOGUES")
+    return _joined(members)
+
+
+@lru_cache(maxsize=16)
+def _joined(members: tuple[Catalogue, ...]) -> Catalogues:
     catalogues = Catalogues(members)
     # Build all three now, so that a collision is an error of loading and not of a later read.
     _ = catalogues.keys, catalogues.addresses, catalogues.dimensions
@@ -70,16 +79,20 @@ def load_catalogues(names: str) -> Catalogues:
 
 def load_catalogue(name: str) -> Catalogue:
     """Load one catalogue by its bundled name or the path of a TOML file; the same bytes are parsed once."""
-    return _parsed(name, _read(name))
+    return _parsed(name, read_toml)
 
 
-@lru_cache(maxsize=16)
-def _parsed(name: str, content: bytes) -> Catalogue:
-    try:
-        data = read_toml(content.decode())
-    except ValueError as problem:
-        raise InvalidCatalogue(f"catalogue {name} is not TOML: {problem}.") from None
-    return _Reader(name, content, data).catalogue()
+def _parsed(name: str, read: Callable[[str], dict[str, Any]]) -> Catalogue:
+    content = _read(name)
+    if (name, content) not in _PARSED:
+        try:
+            data = read(content.decode())
+        except ValueError as problem:
+            raise InvalidCatalogue(f"catalogue {name} is not TOML: {problem}.") from None
+        while len(_PARSED) >= _MOST_PARSED:
+            _PARSED.pop(next(iter(_PARSED)), None)
+        _PARSED[name, content] = _Reader(name, content, data).catalogue()
+    return _PARSED[name, content]
 
 
 def bundled_catalogues() -> tuple[str, ...]:
@@ -110,8 +123,8 @@ class _Reader:
         self.where, self.content, self.data = where, content, data
         self.problems: list[str] = []
         self.text = content.decode()
-        #: Where the table stands that is being read, and a blank.
-        self.place = ""
+        #: The table that is being read: its array and its number there.
+        self.table: tuple[str, int] | None = None
 
     def catalogue(self) -> Catalogue:
         self._top()
@@ -255,9 +268,9 @@ class _Reader:
             self._say(f"{name} must be an array of tables: [[{name}]]")
             return
         for number, table in enumerate(tables):
-            self.place = f"{table_place(self.text, name, number)} "
+            self.table = name, number
             yield table
-        self.place = ""
+        self.table = None
 
     def _unknown(self, what: str, entry: dict[str, Any], known: set[str]) -> None:
         for field in sorted(entry.keys() - known):
@@ -267,7 +280,8 @@ class _Reader:
         self._say(f"{name}: {problem}")
 
     def _say(self, problem: str) -> None:
-        self.problems.append(f"{self.place}{problem}")
+        place = f"{table_place(self.text, *self.table)} " if self.table else ""
+        self.problems.append(f"{place}{problem}")
 
 
 _PLAIN = _PARAMETER - {"choices", "aliases", "applies", "effective_when"}

@@ -1,50 +1,16 @@
-"""OBSERVE: every event, declared once as a type, written as one logfmt line.
-
-Guarantees: a line is written whole, by one ``write`` on a descriptor opened for append, so that lines
-of several processes never mix. Refuses nothing: an event is never a reason to stop a training; a full
-disk is said once on stderr. Standard library only, because this runs inside training processes.
-"""
+"""OBSERVE: every event, declared once as a type, written as one logfmt line; see ``event_log``."""
 
 from __future__ import annotations
 
-import os
-import sys
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from setpoint.observe import logfmt
+from setpoint.observe.event_log import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     Scalar = int | float | bool | str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """What all events have: a name, a level, and fields written in the order they are declared."""
-
-    name: ClassVar[str]
-    level: ClassVar[str] = "info"
-
-    def pairs(self) -> Iterator[tuple[str, Scalar]]:
-        """Yield the event's fields; a mapping field is spread into one pair for each of its items."""
-        written = set()
-        for declared in fields(self):
-            value = getattr(self, declared.name)
-            items = value.items() if isinstance(value, dict) else [(declared.name, value)]
-            for name, item in items:
-                if name not in written:
-                    written.add(name)
-                    yield name, item
-
-    def line(self, now: datetime | None = None) -> str:
-        """Return the logfmt line, without its newline; ``now`` is for tests."""
-        stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        pairs = [("event", self.name), *self.pairs(), ("level", self.level), ("ts", stamp)]
-        return logfmt.write(pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,18 +53,6 @@ class HpoFallbackSummary(Event):
     calls: int
     #: Calls by key.
     counts: Mapping[str, Scalar] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProcessPinned(Event):
-    """A program pinned its first snapshot; delivered to the plane only, as the start of a program's unit."""
-
-    name = "process_pinned"
-
-    run: str
-    snapshot: str
-    #: Made of the run: a program that pins in several processes started once.
-    event_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,33 +198,3 @@ class SnapshotSwitched(Event):
     revision: int | None
     #: How many values differ.
     changed: int
-
-
-def unit_name(symbol: str, model: str, timeframe: str, variant: str, fold: int) -> str:
-    """Return a unit's name within its run, as in ``unit=`` of an event."""
-    return f"{symbol}/{model}/{timeframe}/{variant}/{fold}"
-
-
-class EventLog:
-    """Appends events to a file, or to stderr when there is none."""
-
-    def __init__(self, path: Path | str | None = None) -> None:
-        self._path = path
-        self._complained = False
-
-    def emit(self, event: Event) -> None:
-        """Write one line; a failure to write is said once and never raised."""
-        line = event.line() + "\n"
-        if not self._path:
-            sys.stderr.write(line)
-            return
-        try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                os.write(descriptor, line.encode(errors="backslashreplace"))
-            finally:
-                os.close(descriptor)
-        except OSError as problem:
-            if not self._complained:
-                self._complained = True
-                sys.stderr.write(f"setpoint: events cannot be written to {self._path}: {problem}\n")

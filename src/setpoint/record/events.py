@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Far longer than any event of ours; what is longer is no line.
 LONGEST_LINE = 64 * 1024
 _LONGEST_NAME = 200
-#: What names a unit where an event has no ``unit=``; see ``observe.events.unit_name``.
+#: What names a unit where an event has no ``unit=``; see ``observe.event_log.unit_name``.
 _UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 #: Any constant will do; it must only be ours.
 _ORDER_LOCK = 0x5E7E7E

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from setpoint.client.hyperparams import Hyperparams
     from setpoint.declare.parameters import Condition, Scalar
-    from setpoint.observe.events import EventLog
+    from setpoint.observe.event_log import EventLog
     from setpoint.train.boosters.shape import Booster, Fitted
     from setpoint.train.market.candles import Candles
 

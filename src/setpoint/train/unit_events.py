@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from setpoint.client.results import ParamFinding, Unit, UnitResult
     from setpoint.declare.parameters import Scalar
-    from setpoint.observe.events import EventLog
+    from setpoint.observe.event_log import EventLog
     from setpoint.train.boosters.shape import Fitted
 
 #: One fixed name for what two libraries call differently, so that one alert covers all.

@@ -19,7 +19,7 @@ from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.client.spool import EVENTS_FILE
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError
-from setpoint.observe.events import EventLog, unit_name
+from setpoint.observe.event_log import EventLog, unit_name
 from setpoint.train.plan import SNAPSHOTS_FILE, Plan, read_plan
 from setpoint.train.recipe import Recipe
 from setpoint.train.unit import Market, UnitTraining, prepare

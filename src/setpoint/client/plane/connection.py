@@ -17,24 +17,20 @@ from __future__ import annotations
 import json
 import os
 import re
-import ssl
 import time
-from email.utils import parsedate_to_datetime
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.plane.address import plane_address
 from setpoint.client.plane.messages import Answer, Request
-from setpoint.client.plane.names import connect
-from setpoint.client.plane.pace import CHANCE
+from setpoint.client.plane.pace import chance
 from setpoint.client.plane.refusals import refusal, unreachable, untrusted
-from setpoint.client.plane.wire import Limit, Stream, received, send
+from setpoint.client.plane.wire import Connection, Limit, Stream, received
 from setpoint.errors import IntegrityError, SetpointError, UsageError
 
 if TYPE_CHECKING:
-    import socket
+    import ssl
     from collections.abc import Mapping
     from typing import Self
 
@@ -99,8 +95,8 @@ class Plane:
                 f"the token may not travel to {self._host} over unencrypted http.",
                 hint=f"use https, or set SETPOINT_PLAIN_HTTP_HOST={self._host} if that way is safe",
             )
-        self._tls = ssl.create_default_context() if self._encrypted else None
-        self._idle: list[HTTPConnection] = []
+        self._tls = _tls() if self._encrypted else None
+        self._idle: list[Connection] = []
         self._pid = os.getpid()
 
     def __repr__(self) -> str:
@@ -152,9 +148,9 @@ class Plane:
             problem: Exception | None = None
             try:
                 answer = self._attempt(request, deadline)
-            except ssl.SSLCertVerificationError as failure:
-                raise untrusted(self.url, failure) from None
-            except (OSError, HTTPException) as failure:
+            except OSError as failure:
+                if self._tls and (refused := _untrusted(self.url, failure)):
+                    raise refused from None
                 problem = failure
             if answer and answer.status not in _AGAIN:
                 break
@@ -178,13 +174,13 @@ class Plane:
         connection = self._connection()
         request = self._prepared("GET", path, None, headers)
         try:
-            sock = self._connected(connection, limit)
-            response = send(connection, request, limit)
+            sock = connection.open(min(self.patience.connect_s, limit()))
+            response = connection.send(request, limit)
             if response.status != 200:
                 raise refusal(self.url, request, received(response))
-            if response.headers.get_content_type() != "text/event-stream":
-                raise _no_stream(self.url, response.headers.get_content_type())
-        except (OSError, HTTPException) as failure:
+            if response.kind != "text/event-stream":
+                raise _no_stream(self.url, response.kind)
+        except OSError as failure:
             connection.close()
             raise unreachable(self.url, failure, 1) from None
         except SetpointError:
@@ -234,36 +230,24 @@ class Plane:
                 pass
         return self._exchange(self._connection(), request, limit)
 
-    def _exchange(self, connection: HTTPConnection, request: Request, limit: Limit) -> Answer:
+    def _exchange(self, connection: Connection, request: Request, limit: Limit) -> Answer:
         try:
-            self._connected(connection, limit)
-            answer = received(send(connection, request, limit))
+            connection.open(min(self.patience.connect_s, limit()))
+            response = connection.send(request, limit)
+            answer = received(response)
         except BaseException:
             connection.close()  # half an answer may be in it: never to be used again
             raise
-        if connection.sock and len(self._idle) < _IDLE_CONNECTIONS:
+        if response.leaves_connection and len(self._idle) < _IDLE_CONNECTIONS:
             self._idle.append(connection)
         else:
             connection.close()
         return answer
 
-    def _connected(self, connection: HTTPConnection, limit: Limit) -> socket.socket:
-        if connection.sock is None:
-            connection.timeout = min(self.patience.connect_s, limit())
-            connection.connect()
-        sock: socket.socket = connection.sock
-        return sock
+    def _connection(self) -> Connection:
+        return Connection(self._host, self._port, self._tls)
 
-    def _connection(self) -> HTTPConnection:
-        connection = (
-            HTTPSConnection(self._host, self._port, context=self._tls)
-            if self._tls
-            else HTTPConnection(self._host, self._port)
-        )
-        connection._create_connection = connect  # type: ignore[attr-defined]  # noqa: SLF001 - its one way in
-        return connection
-
-    def _kept(self) -> HTTPConnection | None:
+    def _kept(self) -> Connection | None:
         if self._pid != os.getpid():  # a fork shares its parent's sockets: leave them to the parent
             self._idle, self._pid = [], os.getpid()
         try:
@@ -273,9 +257,21 @@ class Plane:
 
     def _pause_s(self, attempt: int, answer: Answer | None) -> float:
         ceiling = min(self.patience.longest_pause_s, self.patience.pause_s * 2.0 ** (attempt - 1))
-        jittered = CHANCE.uniform(0.0, ceiling)
+        jittered = ceiling * chance()
         asked = _retry_after_s(answer.headers.get("retry-after", "")) if answer else None
         return jittered if asked is None else asked + jittered
+
+
+def _tls() -> ssl.SSLContext:
+    import ssl  # noqa: PLC0415 - see ``wire``
+
+    return ssl.create_default_context()
+
+
+def _untrusted(url: str, failure: OSError) -> IntegrityError | None:
+    import ssl  # noqa: PLC0415 - see ``wire``
+
+    return untrusted(url, failure) if isinstance(failure, ssl.SSLCertVerificationError) else None
 
 
 def _no_stream(url: str, kind: str) -> IntegrityError:
@@ -290,6 +286,8 @@ def _retry_after_s(text: str) -> float | None:
     """Return the seconds that a ``Retry-After`` asks for, from a number or an HTTP date."""
     if text.isascii() and text.isdigit():
         return float(text[:9])
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - no plane sends a date
+
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, OverflowError):

@@ -12,7 +12,6 @@ import atexit
 import fcntl
 import math
 import os
-import shutil
 import time
 from contextlib import suppress
 from functools import lru_cache
@@ -23,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 from setpoint.client.fallbacks import this_program
 from setpoint.client.plane.connection import Patience, Plane
 from setpoint.client.spool import EVENTS_FILE, deliver_spool, is_delivered
-from setpoint.observe.events import EventLog, ProcessPinned
+from setpoint.observe.event_log import EventLog, ProcessPinned
 from setpoint.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from setpoint.observe.events import Event
+    from setpoint.observe.event_log import Event
 
 #: How long the end of a program may wait, in seconds, for each of the lock, its own spool and others'.
 PARTING_S = 2.0
@@ -111,7 +110,7 @@ class Courier:
         """Send what ended processes left, oldest first; the oldest go when there are too many."""
         left = sorted((f for f in self._root.iterdir() if f != self._folder), key=_last_changed)
         for folder in left[: max(0, len(left) - _MOST_KEPT)]:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         for folder in left[-_MOST_KEPT:][:_LEFT]:
             if time.monotonic() > until:
                 return
@@ -132,10 +131,16 @@ class Courier:
 
                 deliver_spool(send, folder)
             if ended and is_delivered(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
         except Exception:  # noqa: BLE001 - whatever answers in the plane's place: the lines stay on disk
             return False
         return True
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # noqa: PLC0415 - a program that waits for its values waits for no compression
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _last_changed(folder: Path) -> float:

@@ -26,10 +26,16 @@ def connect(address: tuple[str, int], timeout_s: float, source: Any = None) -> s
         if left_s <= 0:
             break
         try:
-            return socket.create_connection(found, left_s, source)
+            return socket.create_connection(_as_given(found), left_s, source)
         except OSError as failure:
             problem = failure
     raise problem or TimeoutError("timed out")
+
+
+def _as_given(address: tuple[str, int]) -> tuple[Any, int]:
+    # As bytes a name goes through no codec of international names, whose tables take longer than connecting.
+    host, port = address
+    return (host.encode() if host.isascii() else host), port
 
 
 def _addresses(host: str, port: int, timeout_s: float) -> list[tuple[str, int]]:

@@ -6,11 +6,8 @@ program that seeded ``random`` draws what it would draw without us.
 
 from __future__ import annotations
 
-import random
+import os
 from typing import NamedTuple
-
-#: Not the shared generator of ``random``: that one belongs to the program, which may have seeded it.
-CHANCE = random.SystemRandom()
 
 
 class Pace(NamedTuple):
@@ -33,4 +30,12 @@ class Pace(NamedTuple):
 
 def jittered_s(longest_s: float) -> float:
     """Return a pause of at most this length."""
-    return longest_s * CHANCE.uniform(0.8, 1.0)
+    return longest_s * (1.0 - 0.2 * chance())
+
+
+def chance() -> float:
+    """Return a number from 0 to 1.
+
+    Not from ``random``: its shared generator belongs to the program, which may have seeded it.
+    """
+    return int.from_bytes(os.urandom(7), "big") / 2.0**56

@@ -17,7 +17,6 @@ from setpoint.client.plane.last_known_good import keep, place, recall_set, requi
 from setpoint.client.plane.snapshots import WHO_ANSWERS, client_header, received_text
 from setpoint.client.snapshot_set import named, parse_snapshot_set, with_base
 from setpoint.errors import HashMismatch, InvalidContext, UnavailableError
-from setpoint.observe.events import EventLog, LastKnownGoodUsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from setpoint.client.plane.messages import Answer
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.observe.event_log import EventLog
     from setpoint.settings import Settings
 
 
@@ -66,6 +66,8 @@ def pin_set_from(
 
 
 def _say(events: EventLog, url: str, values: HyperparamsSet, age_sec: int, reason: str) -> None:
+    from setpoint.observe.events import LastKnownGoodUsed  # noqa: PLC0415 - on no other day
+
     events.emit(
         LastKnownGoodUsed(plane=url, snapshot=values.snapshots.base.hash, age_sec=age_sec, reason=reason)
     )

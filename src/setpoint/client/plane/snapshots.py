@@ -29,7 +29,6 @@ from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.plane.last_known_good import confirm, etag_of, keep, place, recall, require_young
 from setpoint.client.snapshot import parse_snapshot
 from setpoint.errors import CorruptSnapshot, HashMismatch, InvalidContext, StaleRevision, UnavailableError
-from setpoint.observe.events import EventLog, LastKnownGoodUsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from setpoint.client.plane.messages import Answer
     from setpoint.client.snapshot import Snapshot
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.observe.event_log import EventLog
     from setpoint.settings import Settings
 
 _NOT_MODIFIED = 304
@@ -155,6 +155,8 @@ class PlaneSource:
     def _instead(self, kept: Kept, problem: UnavailableError) -> Held:
         age_sec = int(time.time() - kept.confirmed_at)
         require_young(age_sec, self._oldest_s, problem)
+        from setpoint.observe.events import LastKnownGoodUsed  # noqa: PLC0415 - on no other day
+
         origin = f"last known good of {self.plane.url}, confirmed {age_sec} s ago"
         held = Held(self._judged(replace(kept.snapshot, origin=origin)), *kept[1:], is_confirmed=False)
         self.events.emit(

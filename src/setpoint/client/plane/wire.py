@@ -1,28 +1,39 @@
-"""RESOLVE: one request and its answer on one connection, for ``plane``.
+"""RESOLVE: one connection to the plane, its requests and their answers: HTTP/1.1 as the plane speaks it.
 
-A socket's own timeout starts again with each byte, so that an answer which drips holds a client for
-hours. Guarantees: each read waits no longer than the silence allowed, nor beyond the deadline; an answer
-is whole or an error. Refuses an answer larger than ``LARGEST_ANSWER_BYTES``.
+Not ``http.client``: with all of ``email`` and ``ssl`` behind it, a first pin would wait longer for imports
+than for its values. And a socket's own timeout starts again with each byte, so that an answer which drips
+would hold a client for hours. Guarantees: each read waits no longer than the silence allowed, nor beyond the
+deadline; an answer is whole or an error; a connection whose answer has no clear end is not used again.
+Refuses an answer larger than ``LARGEST_ANSWER_BYTES``, a head without an end, and a length that is no number.
 """
 
 from __future__ import annotations
 
-import io
+import re
 import socket
 import time
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from setpoint.client.plane.messages import Answer, Request
+from setpoint.client.plane.names import connect
 from setpoint.client.plane.refusals import unreachable
-from setpoint.errors import IntegrityError
+from setpoint.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 LARGEST_ANSWER_BYTES = 32 * 2**20
 _CHUNK_BYTES = 65536
+_LONGEST_LINE_BYTES, _MOST_HEADERS = 65536, 100
+_UNSENT = re.compile(r"[\r\n\0]")
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: .*)?\Z", re.DOTALL)
+_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}\Z")
+
+
+class BrokenAnswer(OSError):
+    """What came is no answer of HTTP, or not the whole of one."""
 
 
 class Limit:
@@ -47,43 +58,212 @@ class Limit:
         return min(self.silence_s, left_s)
 
 
-def send(connection: HTTPConnection, request: Request, limit: Limit) -> HTTPResponse:
-    """Send a request on an open connection and return its answer as far as the headers."""
-    connection.sock.settimeout(limit())
-    connection.request(request.method, request.path, body=request.payload, headers=dict(request.headers))
-    return timed(connection, limit).getresponse()
+class Connection:
+    """One connection, opened when it is first needed; for one request at a time.
+
+    Args:
+        host: as in the address, without brackets.
+        port: None for that of the scheme.
+        tls: None for unencrypted http.
+    """
+
+    def __init__(self, host: str, port: int | None, tls: ssl.SSLContext | None) -> None:
+        self._host, self._port, self._tls = host, port or (443 if tls else 80), tls
+        shown = f"[{host}]" if ":" in host else host
+        self._authority = shown if port is None else f"{shown}:{port}"
+        self.sock: socket.socket | None = None
+
+    def open(self, timeout_s: float) -> socket.socket:
+        """Connect where that is not done; returns the socket. Raises OSError."""
+        if self.sock is None:
+            sock = connect((self._host, self._port), timeout_s)
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.sock = self._tls.wrap_socket(sock, server_hostname=self._host) if self._tls else sock
+            except BaseException:
+                sock.close()
+                raise
+        return self.sock
+
+    def close(self) -> None:
+        """End it; the next ``open`` connects again."""
+        sock, self.sock = self.sock, None
+        if sock is not None:
+            sock.close()
+
+    def send(self, request: Request, limit: Limit) -> Response:
+        """Send a request and return its answer as far as the headers.
+
+        Raises:
+            ConnectionError: the other side has closed the connection.
+            OSError: no answer in time, or what comes is none.
+            UsageError: the request holds what no request may.
+        """
+        sock = self.open(limit())
+        sock.settimeout(limit())
+        sock.sendall(self._head(request) + (request.payload or b""))
+        return Response(sock, limit, request.method)
+
+    def _head(self, request: Request) -> bytes:
+        headers = {"Host": self._authority, "Accept-Encoding": "identity", **request.headers}
+        if request.payload is not None or request.method not in {"GET", "HEAD", "DELETE"}:
+            headers["Content-Length"] = str(len(request.payload or b""))
+        lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{n}: {v}" for n, v in headers.items())]
+        if any(map(_UNSENT.search, lines)) or " " in request.path:
+            raise UsageError(f"{request!r} holds a character that no request may hold.")
+        try:
+            return "\r\n".join((*lines, "", "")).encode("latin-1")
+        except UnicodeEncodeError:
+            raise UsageError(f"{request!r} holds a character that no header may hold.") from None
 
 
-def timed(connection: HTTPConnection, limit: Limit) -> HTTPConnection:
-    """Make every read of the connection's answers keep to a limit; returns it."""
-    connection.response_class = lambda sock, method: _WholeHead(_TimedSocket(sock, limit), method)  # type: ignore[assignment]
-    return connection
+class Response:
+    """An answer whose body is still to be read.
+
+    ``headers`` are in lower case; what was said twice is joined by commas.
+    """
+
+    def __init__(self, sock: socket.socket, limit: Limit, method: str) -> None:
+        self._sock, self._limit, self._buffer = sock, limit, b""
+        self.status, self.headers, minor = 100, {}, b"1"
+        while self.status < 200:  # 100 and its kind announce the answer
+            self.status, minor = self._status_line()
+            self.headers = self._headers()
+        keeps = self.headers.get("connection", "keep-alive" if minor == b"1" else "close").lower()
+        self._may_be_kept = keeps != "close"
+        self._is_chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
+        #: Bytes still to come, of the body or of its chunk; None until the connection ends.
+        self._left: int | None = self._length(method)
+
+    @property
+    def kind(self) -> str:
+        """The media type, without its parameters."""
+        return self.headers.get("content-type", "no content type").partition(";")[0].strip().lower()
+
+    @property
+    def leaves_connection(self) -> bool:
+        """Whether the body was read to a clear end, after which the next answer may follow."""
+        return self._may_be_kept and self._left == 0 and not self._is_chunked and not self._buffer
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it arrives, until its end.
+
+        Raises:
+            BrokenAnswer: the connection was cut before.
+            OSError: silent for too long.
+        """
+        while self._is_chunked:
+            if not self._left:
+                self._next_chunk()
+            if self._left:
+                yield self._some()
+                if not self._left:
+                    self._line()  # the end of the chunk
+        while self._left != 0:
+            if not (data := self._some()):
+                return
+            yield data
+
+    def _length(self, method: str) -> int | None:
+        if method == "HEAD" or self.status in {204, 304}:
+            self._is_chunked = False
+            return 0
+        if self._is_chunked:
+            return 0
+        text = self.headers.get("content-length")
+        if text is None:
+            self._may_be_kept = False
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise BrokenAnswer(f"the answer has the length {text!r}")
+        return int(text)
+
+    def _next_chunk(self) -> None:
+        size = self._line().partition(b";")[0].strip()
+        if not _SIZE.match(size):
+            raise BrokenAnswer("the answer has a chunk without a size")
+        self._left = int(size, 16)
+        if not self._left:
+            self._headers()  # trailers, which say nothing here
+            self._is_chunked = False
+
+    def _some(self) -> bytes:
+        """Return what there is of the part that is being read; empty at the end of a connection that may."""
+        if not self._buffer:
+            self._receive()
+        if not self._buffer and self._left is not None:
+            raise BrokenAnswer("the answer was cut")
+        data = self._buffer if self._left is None else self._buffer[: self._left]
+        self._buffer = self._buffer[len(data) :]
+        if self._left is not None:
+            self._left -= len(data)
+        return data
+
+    def _status_line(self) -> tuple[int, bytes]:
+        if not self._buffer:
+            self._receive()
+            if not self._buffer:
+                raise ConnectionResetError("the connection was closed without an answer")
+        found = _STATUS.match(self._line())
+        if found is None:
+            raise BrokenAnswer("what answers speaks no HTTP/1.1")
+        return int(found[2]), found[1]
+
+    def _headers(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        for _ in range(_MOST_HEADERS):
+            line = self._line().decode("latin-1")
+            if not line:
+                return headers
+            name, colon, value = line.partition(":")
+            if not colon or not name or name != name.strip():
+                raise BrokenAnswer("the answer has a header without a name")
+            name, value = name.lower(), value.strip(" \t")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        raise BrokenAnswer(f"the answer has more than {_MOST_HEADERS} headers")
+
+    def _line(self) -> bytes:
+        while b"\n" not in self._buffer:
+            before = len(self._buffer)
+            if before < _LONGEST_LINE_BYTES:
+                self._receive()
+            if len(self._buffer) == before:
+                raise BrokenAnswer("the answer was cut, or has a line without an end")
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.removesuffix(b"\r")
+
+    def _receive(self) -> None:
+        self._sock.settimeout(self._limit())
+        self._buffer += self._sock.recv(_CHUNK_BYTES)
 
 
-def received(response: HTTPResponse, largest_bytes: int | None = None) -> Answer:
+def received(response: Response) -> Answer:
     """Read a whole answer, or raise."""
-    chunks, size = [], 0
-    while chunk := response.read1(_CHUNK_BYTES):
-        chunks.append(chunk)
+    return Answer(response.status, response.headers, whole(response.chunks()))
+
+
+def whole(chunks: Iterator[bytes], largest_bytes: int | None = None) -> bytes:
+    """Return a body, however it arrives.
+
+    Raises:
+        IntegrityError: it is larger than that, or than any answer of a plane.
+    """
+    found, size, largest = [], 0, largest_bytes or LARGEST_ANSWER_BYTES
+    for chunk in chunks:
+        found.append(chunk)
         size += len(chunk)
-        if size > (largest := largest_bytes or LARGEST_ANSWER_BYTES):
+        if size > largest:
             raise IntegrityError(
                 f"the answer is larger than {largest} bytes.",
                 hint="check that SETPOINT_URL is the plane's own address",
             )
-    if response.length:
-        raise IncompleteRead(b"".join(chunks), response.length)
-    headers = {name.lower(): value for name, value in response.getheaders()}
-    response.close()
-    return Answer(response.status, headers, b"".join(chunks))
+    return b"".join(found)
 
 
 class Stream:
     """One open stream of events; ``close`` may be called from another thread than the reader's."""
 
-    def __init__(
-        self, url: str, connection: HTTPConnection, response: HTTPResponse, sock: socket.socket
-    ) -> None:
+    def __init__(self, url: str, connection: Connection, response: Response, sock: socket.socket) -> None:
         self._url, self._connection, self._response, self._socket = url, connection, response, sock
 
     def chunks(self) -> Iterator[bytes]:
@@ -93,65 +273,13 @@ class Stream:
             PlaneUnavailable: the connection is cut, or silent for too long.
         """
         try:
-            while chunk := self._response.read1(_CHUNK_BYTES):
-                yield chunk
-        except (OSError, HTTPException, ValueError) as failure:  # ValueError: closed by another thread
+            yield from self._response.chunks()
+        except (OSError, ValueError) as failure:  # ValueError: closed by another thread
             raise unreachable(self._url, failure, 1) from None
         finally:
-            self._response.close()
             self._connection.close()
 
     def close(self) -> None:
         """End the stream; a reader that waits is woken."""
         with suppress(OSError):  # it may have ended by itself
             self._socket.shutdown(socket.SHUT_RDWR)
-
-
-class _WholeHead(HTTPResponse):
-    """An answer whose head ended by itself: the standard library takes one that was cut for a whole one."""
-
-    def __init__(self, sock: _TimedSocket, method: str) -> None:
-        self._timed = sock
-        super().__init__(sock, method=method)  # type: ignore[arg-type]
-
-    def begin(self) -> None:
-        super().begin()
-        if self._timed.is_over:
-            raise IncompleteRead(b"")
-
-
-class _TimedSocket:
-    """What ``http.client.HTTPResponse`` asks of a socket: one buffered reader."""
-
-    def __init__(self, sock: socket.socket, limit: Limit) -> None:
-        self._sock, self._limit = sock, limit
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return the reader; the mode is always ``rb``."""
-        self._reads = _TimedReads(self._sock, self._limit)
-        return io.BufferedReader(self._reads)
-
-    @property
-    def is_over(self) -> bool:
-        """True when its other side has ended it."""
-        return self._reads.is_over
-
-
-class _TimedReads(io.RawIOBase):
-    def __init__(self, sock: socket.socket, limit: Limit) -> None:
-        self._sock, self._limit = sock, limit
-        self._raw = sock.makefile("rb", buffering=0)
-        self.is_over = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._limit())
-        count = self._raw.readinto(buffer)
-        self.is_over = count == 0
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
