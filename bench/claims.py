@@ -93,4 +93,4 @@ def aim(row):
 
 
 def figure(number, unit):
-    return f"{number:,.0f} {unit}" if number >= 1000 else f"{number:.3g} {unit}"
+    return (f"{number:,.0f} {unit}" if number >= 1000 else f"{number:.3g} {unit}").rstrip()
