@@ -89,6 +89,16 @@ class Settings:
         100.0,
         "The same for all requests of one address that no known credential vouches for.",
     )
+    public_url: str = _setting(
+        "SETPOINT_PUBLIC_URL",
+        "",
+        "Where the plane is reached from outside, path included; rules every address that the plane gives.",
+    )
+    trusted_proxy: str = _setting(
+        "SETPOINT_TRUSTED_PROXY",
+        "",
+        "Addresses or networks of the proxies in front, by commas: whose Forwarded and X-Forwarded-* count.",
+    )
     cors_origins: str = _setting(
         "SETPOINT_CORS_ORIGINS",
         "",

@@ -7,20 +7,8 @@ import pytest
 
 from setpoint.serve.app import PLAIN
 from setpoint.serve.problems import meanings
-from support.openapi import document_of
+from support.openapi import document_of, filled
 
-#: What fills the parameters of paths and required queries.
-PLACES = {
-    "scope": "global",
-    "revision": "1",
-    "change": "1",
-    "key": "CVN_HPO_XGB_5M_GAMMA",
-    "from": "1",
-    "to": "1",
-    "name": "ada",
-    "code": "invalid",
-    "reason": "x",
-}
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "TRACE"}
 STREAM = "/v1/stream"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -31,17 +19,6 @@ def paths(seeded, http_as, plane):
     """Each path of the document with its parameters filled, its item, and a client that may ask it."""
     dan = http_as("dan")
     return dan, {filled(path, item): (path, item) for path, item in document_of(plane)["paths"].items()}
-
-
-def filled(path, item):
-    query = {}
-    for operation in item.values():
-        for parameter in operation.get("parameters", []):
-            value = PLACES.get(parameter["name"], "none")
-            path = path.replace("{" + parameter["name"] + "}", value)
-            if parameter["in"] == "query" and parameter.get("required"):
-                query[parameter["name"]] = value
-    return str(httpx.URL(path, params=query)) if query else path
 
 
 def methods_of(item):

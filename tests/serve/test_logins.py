@@ -346,8 +346,8 @@ def test_over_https_only_the_cookie_that_nobody_can_plant_counts():
     planted = {SESSION_COOKIE: "theirs"}
     assert credential_in({}, planted, "GET") == "theirs"
     with pytest.raises(UnauthenticatedError):
-        credential_in({}, planted, "GET", secure=True)
-    assert credential_in({}, {**planted, SECURE_COOKIE: "ours"}, "GET", secure=True) == "ours"
+        credential_in({}, planted, "GET", SECURE_COOKIE)
+    assert credential_in({}, {**planted, SECURE_COOKIE: "ours"}, "GET", SECURE_COOKIE) == "ours"
 
 
 def test_the_database_refuses_a_forged_credential(served):

@@ -6,6 +6,19 @@ from typing import Any
 
 import httpx
 
+#: What fills the parameters of paths and required queries.
+PLACES = {
+    "scope": "global",
+    "revision": "1",
+    "change": "1",
+    "key": "CVN_HPO_XGB_5M_GAMMA",
+    "from": "1",
+    "to": "1",
+    "name": "ada",
+    "code": "invalid",
+    "reason": "x",
+}
+
 
 def document_of(plane: str) -> dict[str, Any]:
     """Return a plane's document; parameters and refusals stand where they are referred to, shapes do not."""
@@ -18,6 +31,18 @@ def document_of(plane: str) -> dict[str, Any]:
             }
             operation.setdefault("security", document["security"])
     return document
+
+
+def filled(path: str, item: dict[str, Any]) -> str:
+    """Return a path of the document with its parameters filled, and the queries that it must have."""
+    query = {}
+    for operation in item.values():
+        for parameter in operation.get("parameters", []):
+            value = PLACES.get(parameter["name"], "none")
+            path = path.replace("{" + parameter["name"] + "}", value)
+            if parameter["in"] == "query" and parameter.get("required"):
+                query[parameter["name"]] = value
+    return str(httpx.URL(path, params=query)) if query else path
 
 
 def _referred(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from setpoint.serve.methods import METHODS, methods_at, options_answer
 from setpoint.serve.middleware import Guard
 from setpoint.serve.openapi import describe, operation_id
 from setpoint.serve.plane import THREADS
+from setpoint.serve.public_address import public_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 END_STREAMS = "end_streams"
 #: The connections of the process, in the same state.
 CONNECTIONS = "connections"
+#: The path below which the plane lies outside, in the same state.
+ROOT_PATH = "root_path"
 #: What the paths of the plain routes begin with.
 PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\
@@ -128,7 +131,12 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[dict[str, Any]]:
     live.start()
     try:
         async with ticking(api.state.plane):
-            yield {END_STREAMS: live.feed.end_streams, CONNECTIONS: Connections(room())}
+            public = public_address(api.state.plane.settings.public_url)
+            yield {
+                END_STREAMS: live.feed.end_streams,
+                CONNECTIONS: Connections(room()),
+                ROOT_PATH: public.path if public else "",
+            }
     finally:
         await live.stop()
         api.state.plane.close()

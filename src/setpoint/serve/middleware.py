@@ -19,12 +19,13 @@ from starlette.responses import Response
 
 from setpoint.errors import PayloadTooLarge, PreconditionFailed, TooManyRequests, UsageError
 from setpoint.observe import logfmt
-from setpoint.serve.access.rules import SECURE_COOKIE, SESSION_COOKIE, given_secret, remote_of
+from setpoint.serve.access.rules import SESSION_COOKIES, given_secret, remote_of
 from setpoint.serve.bodies import MOST_BODY_BYTES
 from setpoint.serve.conditional import status_of
 from setpoint.serve.cross_origin import granted, is_preflight, origins_in
 from setpoint.serve.limits import Limits
 from setpoint.serve.problems import refusal_of
+from setpoint.serve.public_address import Entrance
 from setpoint.serve.request_headers import joined, request_id, trace_id
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Guard:
         self._inner = inner
         self._credentials = plane.credentials
         self._origins = origins_in(plane.settings.cors_origins)
+        self._entrance = Entrance(plane.settings)
         self._limits = Limits(plane.settings.rate_per_credential_s, plane.settings.rate_per_address_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,17 +74,12 @@ class Guard:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        await _Exchange(scope, receive, send, self._origins).run(self._admit)
+        await _Exchange(scope, receive, send, self._origins).run(self._entrance, self._admit)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
         secret = given_secret(connection.headers) or next(
-            (
-                connection.cookies[name]
-                for name in (SECURE_COOKIE, SESSION_COOKIE)
-                if name in connection.cookies
-            ),
-            "",
+            (connection.cookies[name] for name in SESSION_COOKIES if name in connection.cookies), ""
         )
         known = self._credentials.known(secret) if secret else None
         if known:
@@ -110,11 +107,12 @@ class _Exchange:
         self._is_judged = False
         scope.setdefault("state", {})["request_id"] = self._id
 
-    async def run(self, inner: ASGIApp) -> None:
+    async def run(self, entrance: Entrance, inner: ASGIApp) -> None:
         try:
             if len(self._headers) < len(self._scope["headers"]):
                 self._headers = joined(self._scope["headers"])
                 self._scope["headers"] = list(self._headers.items())
+            entrance.enter(self._scope, self._headers)
             if self._origin:
                 self._headers.pop(b"cookie", None)
                 self._scope["headers"] = list(self._headers.items())
@@ -126,9 +124,7 @@ class _Exchange:
             await inner(self._scope, self._read, self._answer)
         except (UsageError, TooManyRequests) as error:
             if not self._status:
-                await refusal_of(error, self._scope["path"], self._id)(
-                    self._scope, self._receive, self._answer
-                )
+                await refusal_of(error, self._scope, self._id)(self._scope, self._receive, self._answer)
         finally:
             self._log()
 
@@ -150,10 +146,19 @@ class _Exchange:
         self._status = message["status"]
         named = {name for name, _ in message["headers"]}
         extra = [(b"x-request-id", self._id.encode()), *_HEADERS, *self._of_this_request()]
-        message["headers"] = [*message["headers"], *(pair for pair in extra if pair[0] not in named)]
+        message["headers"] = [
+            *(self._outside(pair) for pair in message["headers"]),
+            *(pair for pair in extra if pair[0] not in named),
+        ]
         await self._send(message)
         if body is not None:
             await self._send({"type": "http.response.body", "body": body})
+
+    def _outside(self, header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+        """Return a header with the address that it leads to as it is from outside."""
+        name, value = header
+        is_own = name == b"location" and value.startswith(b"/")
+        return (name, self._scope["root_path"].encode() + value) if is_own else header
 
     def _judged(self, message: Message) -> bytes | None:
         """Make of an answer what its conditions ask for and return its body; None: it stays as it is."""
@@ -175,7 +180,7 @@ class _Exchange:
         error = PreconditionFailed(
             "what stands here is none of what If-Match names.", hint="GET it without a condition", etag=tag
         )
-        refusal = refusal_of(error, self._scope["path"], self._id)
+        refusal = refusal_of(error, self._scope, self._id)
         message["headers"] = refusal.raw_headers
         return bytes(refusal.body)
 
@@ -198,7 +203,7 @@ class _Exchange:
     def _presents(self) -> bool:
         """Say whether a credential came with the request, a good one or not."""
         connection = HTTPConnection(self._scope)
-        cookies = {SECURE_COOKIE, SESSION_COOKIE} & connection.cookies.keys()
+        cookies = SESSION_COOKIES & connection.cookies.keys()
         has_token = b"stream_token=" in self._scope["query_string"]
         return bool(given_secret(connection.headers) or cookies or has_token)
 

@@ -18,7 +18,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from setpoint.serve.access.rules import CSRF_HEADER, PUBLIC, SECURE_COOKIE, SESSION_COOKIE, hot_access
+from setpoint.serve.access.rules import (
+    CSRF_HEADER,
+    PUBLIC,
+    SECURE_COOKIE,
+    SECURE_PATH_COOKIE,
+    SESSION_COOKIE,
+    hot_access,
+)
 from setpoint.serve.conditional import etag_of
 from setpoint.serve.openapi_parts import completed
 from setpoint.serve.plain_paths import PATHS, SCHEMAS
@@ -41,7 +48,8 @@ _SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": SESSION_COOKIE,
-        "description": f"A browser's session ({SECURE_COOKIE} over https); writes also need {CSRF_HEADER}.",
+        "description": f"A browser's session (over https {SECURE_COOKIE}, below a path {SECURE_PATH_COOKIE});"
+        f" writes also need {CSRF_HEADER}.",
     },
 }
 
@@ -80,6 +88,8 @@ def describe(api: FastAPI, plain: Iterable[BaseRoute] = ()) -> None:
                 if isinstance(route, Route) and not isinstance(route, APIRoute):
                     _add(made, route)
             api.openapi_schema = _completed(made)
+            if url := api.state.plane.settings.public_url:
+                api.openapi_schema["servers"][0]["url"] = url.rstrip("/")
         return api.openapi_schema
 
     api.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to give another

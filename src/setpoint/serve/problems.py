@@ -91,12 +91,13 @@ def problem(
     *,
     hint: str = "",
     request_id: str = "",
+    root_path: str = "",
     headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Response:
     """Return an error as a response; ``more`` are further members of the problem."""
     content = {
-        "type": f"/problems/{code}",
+        "type": f"{root_path}/problems/{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -109,14 +110,22 @@ def problem(
     return Response(json.dumps(content, default=str), status, dict(headers or {}), MEDIA_TYPE)
 
 
-def unreadable(said: str) -> Response:
+def unreadable(said: str, root_path: str) -> Response:
     """Return the refusal of bytes that are no request, which no route ever sees."""
     number = token_hex(16)
     headers = {"X-Request-ID": number, "Cache-Control": "no-store"}
-    return problem(400, "malformed_request", said, hint="send HTTP/1.1", request_id=number, headers=headers)
+    return problem(
+        400,
+        "malformed_request",
+        said,
+        hint="send HTTP/1.1",
+        request_id=number,
+        root_path=root_path,
+        headers=headers,
+    )
 
 
-def problem_of(error: SetpointError, request_id: str = "") -> Response:
+def problem_of(error: SetpointError, request_id: str = "", root_path: str = "") -> Response:
     """Return one of our errors as a response."""
     public = publicly(error)
     return problem(
@@ -125,6 +134,7 @@ def problem_of(error: SetpointError, request_id: str = "") -> Response:
         public.message,
         hint=public.hint,
         request_id=request_id,
+        root_path=root_path,
         headers=_headers(error),
         where=public.where,
     )
@@ -152,9 +162,11 @@ def publicly(error: SetpointError) -> SetpointError:
     return type(error)(f"{message}.", hint=hint, **where)
 
 
-def refusal_of(error: SetpointError, path: str, request_id: str = "") -> Response:
-    """Return one of our errors in the shape of the address that was asked."""
-    return flag_refusal(error) if path.startswith(OFREP) else problem_of(error, request_id)
+def refusal_of(error: SetpointError, asked: Mapping[str, Any], request_id: str) -> Response:
+    """Return one of our errors in the shape of the address that was asked; ``asked`` is its ASGI scope."""
+    if asked["path"].startswith(OFREP):
+        return flag_refusal(error)
+    return problem_of(error, request_id, asked["root_path"])
 
 
 def flag_refusal(error: SetpointError, key: str | None = None) -> Response:
@@ -198,9 +210,13 @@ def _id_of(request: Request) -> str:
     return str(getattr(request.state, "request_id", ""))
 
 
+def _root_of(request: Request) -> str:
+    return str(request.scope.get("root_path", ""))
+
+
 async def _on_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, SetpointError)  # noqa: S101 - Starlette's handlers are typed for Exception
-    return problem_of(error, _id_of(request))
+    return problem_of(error, _id_of(request), _root_of(request))
 
 
 async def _on_unreadable(request: Request, error: Exception) -> Response:
@@ -218,6 +234,7 @@ async def _on_unreadable(request: Request, error: Exception) -> Response:
         f"the request is not what this address takes. {message}",
         hint="GET /openapi.json describes each request",
         request_id=_id_of(request),
+        root_path=_root_of(request),
         errors=found,
     )
 
@@ -230,7 +247,15 @@ async def _on_status(request: Request, error: Exception) -> Response:
         headers["Allow"] = ", ".join(methods_at(request.app.routes, request.scope))
     if request.url.path.startswith(OFREP):
         return flag_failure(error.status_code, "GENERAL", detail, headers=headers)
-    return problem(error.status_code, code, detail, hint=hint, request_id=_id_of(request), headers=headers)
+    return problem(
+        error.status_code,
+        code,
+        detail,
+        hint=hint,
+        request_id=_id_of(request),
+        root_path=_root_of(request),
+        headers=headers,
+    )
 
 
 async def _on_anything(request: Request, error: Exception) -> Response:
@@ -241,4 +266,5 @@ async def _on_anything(request: Request, error: Exception) -> Response:
         "the plane failed on this request; nothing was written.",
         hint="tell an operator the request_id: the server's log says more",
         request_id=_id_of(request),
+        root_path=_root_of(request),
     )

@@ -23,6 +23,7 @@ import socket
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -32,10 +33,13 @@ from uvicorn.supervisors import Multiprocess
 
 from setpoint.change.invariants import judged_catalogues
 from setpoint.errors import ConflictError, UnavailableError, UsageError
-from setpoint.serve.app import CONNECTIONS, END_STREAMS, build_api, build_app
+from setpoint.serve.access.oidc import Provider
+from setpoint.serve.app import CONNECTIONS, END_STREAMS, ROOT_PATH, build_api, build_app
+from setpoint.serve.cross_origin import origins_in
 from setpoint.serve.logs import LOG_CONFIG, end_log, log_to
 from setpoint.serve.plane import Plane
 from setpoint.serve.problems import unreadable
+from setpoint.serve.public_address import public_address, trusted_networks
 from setpoint.settings import Settings
 from setpoint.store.database import SERVER, Database
 
@@ -144,7 +148,7 @@ class PlaneProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP in the one shape of errors, and close."""
-        refusal = unreadable(msg)
+        refusal = unreadable(msg, self.app_state[ROOT_PATH])
         head = b"".join(b"%s: %s\r\n" % pair for pair in refusal.raw_headers)
         start = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"
         self.transport.write(start + head + b"\r\n" + refusal.body)
@@ -202,21 +206,26 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def require_catalogues(settings: Settings) -> None:
-    """Hold that the catalogues can be read, before a port is taken; raises as ``judged_catalogues``."""
+def require_settings(settings: Settings) -> None:
+    """Hold, before a port is taken, that a plane can be made of these settings.
+
+    Raises:
+        UsageError: one says what cannot be; a catalogue's errors are those of ``judged_catalogues``.
+    """
     judged_catalogues(settings.catalogues)
+    public_address(settings.public_url)
+    trusted_networks(settings.trusted_proxy)
+    origins_in(settings.cors_origins)
+    Provider(settings)
 
 
-def serve_plane(
-    settings: Settings, listener: socket.socket, workers: int = 1, trusted_proxy: str = ""
-) -> None:
+def serve_plane(settings: Settings, listener: socket.socket, workers: int = 1) -> None:
     """Serve until told to stop, in this process or from several.
 
     Args:
-        settings: several processes read theirs from the environment.
+        settings: of each of the processes.
         listener: what ``listen`` returned.
         workers: how many processes.
-        trusted_proxy: addresses whose ``X-Forwarded-For`` is believed; empty for none.
 
     Raises:
         UnavailableError: the processes could not start; the log says why.
@@ -224,19 +233,19 @@ def serve_plane(
     logging.config.dictConfig(LOG_CONFIG)
     _LOG.info("event=serving url=%s workers=%d", address_of(listener), workers)
     if workers == 1:
-        _serve_here(settings, listener, trusted_proxy)
+        _serve_here(settings, listener)
         return
-    config = _config("setpoint.serve.server:worker_app", workers, trusted_proxy)
+    config = _config(partial(worker_app, settings), workers)
     supervisor = Multiprocess(config, [listener])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise UnavailableError("the plane's processes could not start.", hint="the log says why")
 
 
-def _serve_here(settings: Settings, listener: socket.socket, trusted_proxy: str) -> None:
+def _serve_here(settings: Settings, listener: socket.socket) -> None:
     plane = open_plane(settings)
     with plane.database:
-        server = uvicorn.Server(_config(_Ending(build_app(plane)), 1, trusted_proxy))
+        server = uvicorn.Server(_config(_Ending(build_app(plane))))
         # uvicorn raises the signal that ended it again, for whoever would want to die of it.
         with suppress(KeyboardInterrupt):
             server.run([listener])
@@ -253,7 +262,7 @@ def serving(settings: Settings, listener: socket.socket, log: Path) -> Iterator[
     """
     plane = open_plane(settings)
     with plane.database:
-        config = _config(build_app(plane), 1, "", log_to(log))
+        config = _config(build_app(plane), log_config=log_to(log))
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=[[listener]], name="setpoint-plane", daemon=True)
         thread.start()
@@ -265,14 +274,14 @@ def serving(settings: Settings, listener: socket.socket, log: Path) -> Iterator[
             end_log()
 
 
-def worker_app() -> ASGIApp:
+def worker_app(settings: Settings) -> ASGIApp:
     """Return the application of one of several processes, which ends with the one that started it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         starter = multiprocessing.parent_process()
         if starter is not None and os.getppid() != starter.pid:  # it died before we asked
             signal.raise_signal(signal.SIGTERM)
-    return _Ending(build_app(open_plane(Settings.from_environ())))
+    return _Ending(build_app(open_plane(settings)))
 
 
 def open_plane(settings: Settings) -> Plane:
@@ -285,12 +294,10 @@ def openapi_document() -> dict[str, Any]:
     return build_api(open_plane(Settings.from_environ({}))).openapi()
 
 
-def _config(
-    app: ASGIApp | str, workers: int, trusted_proxy: str, log_config: dict[str, Any] = LOG_CONFIG
-) -> uvicorn.Config:
+def _config(app: Any, workers: int = 1, log_config: dict[str, Any] = LOG_CONFIG) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        factory=isinstance(app, str),
+        factory=isinstance(app, partial),
         workers=workers,
         loop="uvloop",
         http=PlaneProtocol,
@@ -304,7 +311,5 @@ def _config(
         # A process that comes up slowly on a busy machine is not to be replaced by another.
         timeout_worker_healthcheck=WORKER_PATIENCE_S,
         server_header=False,
-        # Without one it is the peer's own address that is logged and throttled, whatever it claims.
-        proxy_headers=bool(trusted_proxy),
-        forwarded_allow_ips=trusted_proxy or None,
+        proxy_headers=False,  # our own entrance reads them
     )

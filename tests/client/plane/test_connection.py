@@ -3,7 +3,6 @@ import os
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from setpoint.errors import (
     UsageError,
 )
 from setpoint.settings import Settings
+from support.certificate import make_certificate
 from support.fault_proxy import fault_proxy
 from support.misbehaving_plane import TOKEN, cut, drip, for_ever, hang_up, refuse, reply, small_plane, status
 
@@ -339,12 +339,9 @@ def test_a_fork_does_not_share_its_parents_connections(small, plane):
 @contextmanager
 def encrypted(folder):
     """Serve over TLS with a certificate that nobody signed but itself."""
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run([*command, *files], check=True, capture_output=True, timeout=60)
+    certificate, key = make_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    context.load_cert_chain(certificate, key)
     with small_plane(tls=context) as served:
         yield served
 

@@ -44,6 +44,9 @@ PUBLIC = ("public",)
 SESSION_COOKIE = "setpoint_session"
 #: Over https: the prefix keeps other hosts of the domain from planting a session of theirs.
 SECURE_COOKIE = f"__Host-{SESSION_COOKIE}"
+#: Below a path: a cookie with the other prefix is one of the whole host, and so of every plane on it.
+SECURE_PATH_COOKIE = f"__Secure-{SESSION_COOKIE}"
+SESSION_COOKIES = frozenset({SESSION_COOKIE, SECURE_COOKIE, SECURE_PATH_COOKIE})
 CSRF_HEADER = "x-csrf-token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: How long a server believes what it knows of a credential; a revocation is heard sooner, see the feed.
@@ -152,8 +155,15 @@ class Credentials:
         return principal
 
 
+def cookie_name(connection: HTTPConnection) -> str:
+    """Return the one name of the session's cookie over this connection."""
+    if connection.scope["scheme"] != "https":
+        return SESSION_COOKIE
+    return SECURE_PATH_COOKIE if connection.scope.get("root_path") else SECURE_COOKIE
+
+
 def credential_in(
-    headers: Mapping[str, str], cookies: Mapping[str, str], method: str, *, secure: bool = False
+    headers: Mapping[str, str], cookies: Mapping[str, str], method: str, cookie_name: str = SESSION_COOKIE
 ) -> str:
     """Return the secret a request presents.
 
@@ -161,7 +171,7 @@ def credential_in(
         headers: by lower-case name.
         cookies: of the request.
         method: in upper case; a cookie on an unsafe one needs the CSRF token.
-        secure: the request came over https, where only the cookie that no other host can plant counts.
+        cookie_name: the one that counts; over https it is one that no other host can plant.
 
     Raises:
         UnauthenticatedError: it presents none.
@@ -169,7 +179,7 @@ def credential_in(
     """
     if given := given_secret(headers):
         return given
-    cookie = cookies.get(SECURE_COOKIE if secure else SESSION_COOKIE, "")
+    cookie = cookies.get(cookie_name, "")
     if not cookie:
         raise UnauthenticatedError(
             "this needs a credential.", hint="send `Authorization: Bearer <token>`, or log in"
@@ -207,9 +217,8 @@ def csrf_token(secret: str) -> str:
 
 async def principal_of(request: Request) -> Principal:
     """Return who asks; raises as ``credential_in`` and ``Credentials.holder`` do."""
-    secure = request.scope["scheme"] == "https"
     return await holder_of(
-        request, credential_in(request.headers, request.cookies, request.method, secure=secure)
+        request, credential_in(request.headers, request.cookies, request.method, cookie_name(request))
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from setpoint.errors import ForbiddenError
-from setpoint.serve.access.rules import SECURE_COOKIE, SESSION_COOKIE
+from setpoint.serve.access.rules import cookie_name
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -29,11 +29,6 @@ def is_private(request: Request) -> bool:
     return request.url.scheme == "https" or request.url.hostname in _LOOPBACK
 
 
-def cookie_name(request: Request) -> str:
-    """Return the name of the session's cookie over this connection."""
-    return SECURE_COOKIE if request.url.scheme == "https" else SESSION_COOKIE
-
-
 def keep(request: Request, response: Response, opened: Opened) -> None:
     """Hand the session to the browser."""
     # Without an expiry of its own it also ends with the browser; the database ends it in any case.
@@ -48,6 +43,11 @@ def drop(request: Request, response: Response) -> None:
 def set_short(request: Request, response: Response, name: str, value: str, lives_s: int) -> None:
     """Keep something for the rest of a login in the browser."""
     response.set_cookie(name, value, max_age=lives_s, **_attributes(request))  # type: ignore[arg-type]
+
+
+def drop_short(request: Request, response: Response, name: str) -> None:
+    """Take from the browser what was kept for a login."""
+    response.delete_cookie(name, **_attributes(request))  # type: ignore[arg-type]
 
 
 def require_own_page(request: Request) -> None:
@@ -67,7 +67,8 @@ def require_own_page(request: Request) -> None:
 
 def _attributes(request: Request) -> dict[str, object]:
     loopback_http = request.url.scheme == "http" and request.url.hostname in _LOOPBACK
-    return {"path": "/", "httponly": True, "samesite": "lax", "secure": not loopback_http}
+    path = request.scope.get("root_path") or "/"
+    return {"path": path, "httponly": True, "samesite": "lax", "secure": not loopback_http}
 
 
 def end(plane: Plane, caller: Principal, remote: str) -> None:

@@ -23,7 +23,15 @@ from setpoint.observe.printable import printable_markup
 from setpoint.serve.access import sessions
 from setpoint.serve.access.oidc import LOGIN_LIVES_S, Begun
 from setpoint.serve.access.passwords import LONGEST, SHORTEST
-from setpoint.serve.access.rules import Principal, Remote, csrf_token, holder_of, public, require_csrf
+from setpoint.serve.access.rules import (
+    Principal,
+    Remote,
+    cookie_name,
+    csrf_token,
+    holder_of,
+    public,
+    require_csrf,
+)
 from setpoint.serve.bodies import MOST_SMALL_BYTES, read_body
 from setpoint.serve.plane import Plane
 from setpoint.serve.problems import meanings, publicly
@@ -97,7 +105,7 @@ async def send_login(plane: PlaneOf, request: Request, remote: Remote) -> Respon
         return _login(plane, request, problem)
     response = RedirectResponse("/", 303)
     sessions.keep(request, response, opened)
-    response.delete_cookie(ONCE_COOKIE, path="/")
+    sessions.drop_short(request, response, ONCE_COOKIE)
     return response
 
 
@@ -168,7 +176,7 @@ async def oidc_callback(plane: PlaneOf, request: Request, remote: Remote) -> Res
     else:
         response = RedirectResponse("/", 303)
         sessions.keep(request, response, opened)
-    response.delete_cookie(OIDC_COOKIE, path="/")
+    sessions.drop_short(request, response, OIDC_COOKIE)
     return response
 
 
@@ -193,7 +201,7 @@ async def form_of(request: Request) -> dict[str, str]:
 
 async def _session(request: Request, form: dict[str, str] | None = None) -> Principal:
     """Return who is logged in; with a form, only when it carries the session's CSRF token."""
-    cookie = request.cookies.get(sessions.cookie_name(request), "")
+    cookie = request.cookies.get(cookie_name(request), "")
     if not cookie:
         raise UnauthenticatedError("nobody is logged in.", hint="log in")
     if form is not None:
@@ -202,7 +210,7 @@ async def _session(request: Request, form: dict[str, str] | None = None) -> Prin
 
 
 def _redirect_uri(request: Request) -> str:
-    return str(request.url.replace(path="/oidc/callback", query="", fragment=""))
+    return f"{request.base_url}oidc/callback"
 
 
 def _login(plane: Plane, request: Request, problem: SetpointError | None = None) -> Response:
@@ -225,6 +233,7 @@ def _page(template: str, request: Request, refused: SetpointError | None = None,
         csrf=csrf_token(caller.secret) if caller else "",
         shortest=SHORTEST,
         plane=request.url.netloc,
+        root=request.scope["root_path"],
     )
     headers = {"Cache-Control": "no-store"}
     if isinstance(refused, TooManyRequests):

@@ -63,7 +63,7 @@ def routes(live: Live) -> list[Route]:
         if is_known(request.headers.get("if-none-match", ""), flags.etag):
             return Response(status_code=304, headers=headers)
         streams = json.dumps(
-            [await _event_stream(live, context, caller.credential_id)], separators=(",", ":")
+            [await _event_stream(live, request, context, caller.credential_id)], separators=(",", ":")
         )
         return Response(f'{{{flags.bulk},"eventStreams":{streams}}}', 200, headers, MEDIA_TYPE)
 
@@ -94,11 +94,11 @@ def _floor(etag: str) -> int:
     return number_in(etag.removeprefix("W/").strip('"').partition("-")[0]) or 0
 
 
-async def _event_stream(live: Live, context: Context, credential: int) -> dict[str, Any]:
+async def _event_stream(live: Live, request: Request, context: Context, credential: int) -> dict[str, Any]:
     query = urlencode([*context, ("stream_token", await live.tokens.token(credential))])
     return {
         "type": "sse",
-        "endpoint": {"requestUri": f"/v1/stream?{query}"},
+        "endpoint": {"requestUri": f"{request.scope['root_path']}/v1/stream?{query}"},
         "inactivityDelaySec": INACTIVITY_S,
     }
 
