@@ -150,3 +150,21 @@ def test_setting_nothing_is_a_usage_error(seeded):
 
     assert done.code == 2
     assert "--from FILE" in done.err
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "lines"),
+    [
+        ("toml", f'# {GAMMA} = "x"\n\n{GAMMA} = "x"\n', [3]),
+        ("toml", f'"note" = "{GAMMA} = 1"\n"{GAMMA}"="x"  # {DEPTH} = 7\n{DEPTH} = "y"\n', [1, 2, 3]),
+        ("toml", f"'note' = 'it # is'\n{GAMMA}\t= \"x\"\n", [1, 2]),
+        ("json", f'{{"note": "\\"{GAMMA}\\": 1",\n"{GAMMA}": "x", "{DEPTH}": "y"}}', [1, 2, 2]),
+    ],
+)
+def test_a_problem_is_on_the_line_where_its_name_is_given_a_value(catalogues, form, text, lines):
+    """Not where a comment or another value only speaks of it."""
+    with pytest.raises(InvalidDocument) as refused:
+        parse_patch(text, form, catalogues, "it")
+
+    found = [int(problem.split(":")[0].removeprefix("line ")) for problem in refused.value.where["problems"]]
+    assert found == lines

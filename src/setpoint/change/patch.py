@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 #: Looking for what a misspelt key might have been costs milliseconds each time.
 MOST_PROBLEMS = 50
 _FIELDS = ("min", "max", "scale")
+#: A comment, or a name or value as TOML and JSON write it; ``given`` where one is given to it.
+_NAMED = re.compile(
+    r"""\#[^\n]*
+    | (?: "(?P<quoted>(?:[^"\\\n]|\\.)*)" | (?P<plain>[^\s"'#=:,{}\[\]]+) | '(?P<literal>[^'\n]*)' )
+      (?P<given>\s*[=:])?""",
+    re.VERBOSE,
+)
 
 
 class Patch(NamedTuple):
@@ -55,10 +62,7 @@ class Patch(NamedTuple):
         Raises:
             UsageError: a key is in both.
         """
-        twice = sorted(self.keys & other.keys)
-        if twice:
-            raise UsageError(f"{', '.join(twice)}: given twice.", hint="give each key once")
-        return Patch(self.set | other.set, self.remove + other.remove)
+        return _joined((self, other))
 
 
 class _Text(str):
@@ -80,15 +84,16 @@ def parse_pairs(catalogues: Catalogues, pairs: Iterable[str]) -> Patch:
         UsageError: one is no pair, or a key is given twice.
         UnknownKey, InvalidValue: the first that is not declared, or no value of its parameter.
     """
-    patch = Patch({})
-    for pair in pairs:
-        name, separator, text = pair.partition("=")
-        if not separator:
-            raise UsageError(
-                f"{pair!r} is not KEY=VALUE.", hint=f"for example {example_of(catalogues).address}=..."
-            )
-        patch = patch.joined(_read(catalogues, name, _Text(text)))
-    return patch
+    return _joined(_pair(catalogues, pair) for pair in pairs)
+
+
+def _pair(catalogues: Catalogues, pair: str) -> Patch:
+    name, separator, text = pair.partition("=")
+    if not separator:
+        raise UsageError(
+            f"{pair!r} is not KEY=VALUE.", hint=f"for example {example_of(catalogues).address}=..."
+        )
+    return _read(catalogues, name, _Text(text))
 
 
 def removal(catalogues: Catalogues, names: Iterable[str], held: Container[str] = ()) -> Patch:
@@ -100,11 +105,7 @@ def removal(catalogues: Catalogues, names: Iterable[str], held: Container[str] =
         UsageError: a key is given twice.
         UnknownKey: the first that is not declared.
     """
-    patch = Patch({})
-    for name in names:
-        keys = (name,) if name in held else named(catalogues, name).keys
-        patch = patch.joined(Patch({}, keys))
-    return patch
+    return _joined(Patch({}, (name,) if name in held else named(catalogues, name).keys) for name in names)
 
 
 def read_patch(path: Path, catalogues: Catalogues) -> Patch:
@@ -135,7 +136,7 @@ def read_values(values: Mapping[str, Any], text: str, catalogues: Catalogues, wh
 
 def _collected(entries: Iterable[_Entry], catalogues: Catalogues, where: str) -> Patch:
     first: dict[str, int | None] = {}
-    patch = Patch({})
+    parts: list[Patch] = []
     problems: list[str] = []
     for entry in entries:
         if len(problems) == MOST_PROBLEMS:
@@ -143,11 +144,11 @@ def _collected(entries: Iterable[_Entry], catalogues: Catalogues, where: str) ->
             break
         try:
             part = _read(catalogues, entry.name, entry.value)
-            for key in sorted(part.keys & first.keys()):
+            for key in sorted(key for key in part.keys if key in first):
                 before = f", first on line {first[key]}" if first[key] else ""
                 raise InvalidDocument(f"{key} is given twice{before}.")
             first |= dict.fromkeys(part.keys, entry.line)
-            patch = patch.joined(part)
+            parts.append(part)
         except SetpointError as problem:
             hint = f" ({problem.hint})" if problem.hint else ""
             line = f"line {entry.line}: " if entry.line else ""
@@ -159,7 +160,20 @@ def _collected(entries: Iterable[_Entry], catalogues: Catalogues, where: str) ->
             hint=f"mend {len(problems)} problem(s) and give it again",
             problems=problems,
         )
-    return patch
+    return _joined(parts)
+
+
+def _joined(parts: Iterable[Patch]) -> Patch:
+    """Return patches as one, in time that grows with their keys alone; raises as ``Patch.joined``."""
+    values: dict[str, Scalar] = {}
+    removed: dict[str, None] = {}
+    for part in parts:
+        twice = sorted(key for key in part.keys if key in values or key in removed)
+        if twice:
+            raise UsageError(f"{', '.join(twice)}: given twice.", hint="give each key once")
+        values |= part.set
+        removed |= dict.fromkeys(part.remove)
+    return Patch(values, tuple(removed))
 
 
 def _read(catalogues: Catalogues, name: str, value: Any) -> Patch:
@@ -226,14 +240,24 @@ def _json(text: str, where: str) -> list[_Entry]:
 
 
 def _located(data: Mapping[str, Any], text: str) -> list[_Entry]:
-    return [_Entry(name, value, _line_of(text, name)) for name, value in data.items()]
+    lines = _lines_of(text)
+    return [_Entry(name, value, lines.get(_spelled(name))) for name, value in data.items()]
 
 
-def _line_of(text: str, name: str) -> int | None:
-    """Return the line on which an entry stands, as far as its spelling tells."""
-    quoted = re.escape(json.dumps(name, ensure_ascii=False))
-    found = re.search(rf"^[^#\n]*?(?:{quoted}|(?<![\w\"]){re.escape(name)})\s*[=:]", text, re.MULTILINE)
-    return text.count("\n", 0, found.end()) + 1 if found else None
+def _lines_of(text: str) -> dict[str, int]:
+    """Return the line on which each name stands first, as far as its spelling tells, in one pass."""
+    lines: dict[str, int] = {}
+    line, counted = 1, 0
+    for found in _NAMED.finditer(text):
+        name = found["quoted"] or found["plain"] or found["literal"]
+        if name and found["given"]:
+            line, counted = line + text.count("\n", counted, found.start()), found.start()
+            lines.setdefault(name, line)
+    return lines
+
+
+def _spelled(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)[1:-1]
 
 
 def _csv(text: str, where: str) -> list[_Entry]:
