@@ -260,7 +260,8 @@ CREATE FUNCTION public.approvals_of(change public.changes) RETURNS TABLE(person 
     SELECT DISTINCT ON (d.person) d.person, d.proof, d.decided_at
     FROM public.change_decisions AS d
     WHERE d.change_id = change.id AND d.decision = 'approve' AND d.proposal_hash = change.proposal_hash
-      AND d.person IN (SELECT m.person FROM public.may_approve(change) AS m)
+      -- An array, so that who may is asked only where somebody approved.
+      AND d.person = ANY (ARRAY(SELECT m.person FROM public.may_approve(change) AS m))
     ORDER BY d.person, d.decided_at
 $$;
 
@@ -1594,6 +1595,28 @@ END
 $$;
 
 COMMENT ON FUNCTION public.note_streams(p_server text, p_streams jsonb) IS 'Says what one process has open, and returns what the others have, with the quotas.';
+
+CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys, p_heads,
+                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft);
+    IF change.id IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT need.approvals, need.solo, need.cooling_off_s INTO approvals, solo, cooling_off_s
+    FROM public.required_of(change) AS need;
+    approved := 0;  -- nobody has seen it yet
+    free_at := change.proposed_at + make_interval(secs => cooling_off_s);
+    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 THEN
+        change := public.apply_change(change.id, change.proposal_hash);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
 
 CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3666,6 +3689,9 @@ GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpo
 
 REVOKE ALL ON FUNCTION public.note_streams(p_server text, p_streams jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_streams(p_server text, p_streams jsonb) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) TO setpoint_app;

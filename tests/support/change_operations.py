@@ -35,6 +35,7 @@ OPERATIONS = {
     "changes.sql: apply_change": "apply_change",
     "changes.sql: decide_change": "reject",
     "changes.sql: open_change": "open_change",
+    "changes.sql: open_and_apply_change": "set_values",
     "changes.sql: propose_change": "propose_change",
     "changes.sql: suspend_change": "apply_due_changes",
     "changes.sql: withdraw_change": "withdraw",

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 - the API's models are made of these annotations
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - as above
+from functools import lru_cache
+from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.invariants import Violation, violations
@@ -17,6 +20,11 @@ from setpoint.client.snapshot_set import SnapshotSet, set_of, with_base
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Scalar, diff, parse_text
 from setpoint.errors import InvalidValue, InvariantViolated, UnknownKey, UnknownScope
+
+#: Of the texts of documents that are kept with what they say; a value takes about three times its text.
+MOST_KEPT_CHARS = 4_000_000
+_kept: dict[tuple[Catalogues, str], Mapping[str, Any]] = {}
+_keeping = Lock()
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +102,7 @@ def read_documents(reader: Database | Transaction, catalogues: Catalogues) -> di
     """Return every scope's document by scope, declared values with their declared types."""
     return {
         row["scope"]: Document(
-            row["scope"], row["revision"], row["hash"], typed(parse_text(row["text"]), catalogues)
+            row["scope"], row["revision"], row["hash"], typed_text(row["text"], catalogues)
         )
         for row in reader.fetch_all("read_scopes")
     }
@@ -221,10 +229,35 @@ def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:
 
 def typed(values: Mapping[str, Any], catalogues: Catalogues) -> dict[str, Any]:
     """Return a parsed document with its floats as floats, whatever JSON storage made of them."""
+    floats = _floats(catalogues)
     return {
-        name: catalogues.keys[name].parameter.coerce(value) if name in catalogues.keys else value
+        name: float(value) if type(value) is int and name in floats else value
         for name, value in values.items()
     }
+
+
+def typed_text(text: str, catalogues: Catalogues, where: str = "document") -> Mapping[str, Any]:
+    """Parse a document's text and return it ``typed``; kept for whoever asks again, so never to be changed.
+
+    What one writer wrote the next one reads. Raises as ``parse_text``.
+    """
+    with _keeping:
+        found = _kept.pop((catalogues, text), None)
+        if found is not None:
+            _kept[catalogues, text] = found  # the newest is last
+            return found
+    values = MappingProxyType(typed(parse_text(text, where), catalogues))
+    if len(text) <= MOST_KEPT_CHARS:
+        with _keeping:
+            _kept[catalogues, text] = values
+            while sum(len(kept) for _, kept in _kept) > MOST_KEPT_CHARS:
+                del _kept[next(iter(_kept))]
+    return values
+
+
+@lru_cache(maxsize=16)
+def _floats(catalogues: Catalogues) -> frozenset[str]:
+    return frozenset(name for name, one in catalogues.keys.items() if one.parameter.type == "float")
 
 
 def _listed(found: Iterable[Violation]) -> str:

@@ -57,7 +57,11 @@ class Rule(NamedTuple):
     def broken_by(self, document: Mapping[str, Scalar]) -> Violation | None:
         """Return how a document breaks it; None when it holds, or one of its names is not set."""
         used = {name: document[one.name] for name, one in self.bound.items() if _is_judged(one, document)}
-        if len(used) < len(self.bound) or _holds(self.catalogue, self.invariant, used):
+        if len(used) < len(self.bound):
+            return None
+        # Types are named because 1 and 1.0 are one key of a cache, and two values.
+        judged = tuple((name, type(value), value) for name, value in used.items())
+        if _holds(self.catalogue, self.invariant.name, self.invariant.expression, judged):
             return None
         return Violation(self.where, self.invariant.name, self.invariant.message, used)
 
@@ -78,14 +82,11 @@ def violations(
 
 def rules_of(catalogues: Catalogues, touched: Collection[str] | None = None) -> tuple[Rule, ...]:
     """Return each invariant where it applies; with ``touched``, only those that read one of these keys."""
-    return tuple(
-        rule
-        for catalogue in catalogues.members
-        for groups in [_groups(catalogue, touched)]
-        for invariant in catalogue.invariants
-        for rule in _rules(catalogue, invariant, groups)
-        if touched is None or not set(rule.keys).isdisjoint(touched)
-    )
+    rules, by_key = _rules_by_key(catalogues)
+    if touched is None:
+        return rules
+    places = {place for key in touched for place in by_key.get(key, ())}
+    return tuple(rules[place] for place in sorted(places))
 
 
 def judged_catalogues(named: str) -> Catalogues:
@@ -118,30 +119,36 @@ def compile_invariants(catalogue: Catalogue) -> None:
             )
 
 
-def _groups(catalogue: Catalogue, touched: Collection[str] | None) -> list[tuple[str, ...]]:
-    if touched is None:
-        return list(catalogue.groups)
-    wanted = {catalogue.keys[name].key.parts for name in touched if name in catalogue.keys}
-    return [group for group in catalogue.groups if group in wanted]
+@lru_cache(maxsize=16)
+def _rules_by_key(catalogues: Catalogues) -> tuple[tuple[Rule, ...], Mapping[str, Sequence[int]]]:
+    """Return every rule, and by key the places of those that read it."""
+    rules = tuple(
+        rule
+        for catalogue in catalogues.members
+        for invariant in catalogue.invariants
+        for rule in _rules(catalogue, invariant)
+    )
+    by_key: dict[str, list[int]] = {}
+    for place, rule in enumerate(rules):
+        for key in rule.keys:
+            by_key.setdefault(key, []).append(place)
+    return rules, by_key
 
 
-def _rules(catalogue: Catalogue, invariant: Invariant, groups: Sequence[tuple[str, ...]]) -> Iterator[Rule]:
+def _rules(catalogue: Catalogue, invariant: Invariant) -> Iterator[Rule]:
     """Yield a rule wherever all of its names are declared."""
     names = _names(catalogue.name, invariant)
-    for where, members in _places(catalogue, invariant, groups):
+    for where, members in _places(catalogue, invariant):
         bound = {name: members[name] for name in names if name in members}
         if len(bound) == len(names):
             yield Rule(where, invariant, catalogue.name, bound)
 
 
-def _places(
-    catalogue: Catalogue, invariant: Invariant, groups: Sequence[tuple[str, ...]]
-) -> Iterator[tuple[str, dict[str, Declared]]]:
+def _places(catalogue: Catalogue, invariant: Invariant) -> Iterator[tuple[str, dict[str, Declared]]]:
     """Yield where a rule applies and the keys that names mean there."""
-    for group in groups:
+    for group, members in catalogue.groups.items():
         if not catalogue.matches(invariant.applies, group):
             continue
-        members = catalogue.groups[group]
         if invariant.over == "group":
             yield "/".join(group) or catalogue.name, {one.parameter.name: one for one in members}
             continue
@@ -159,15 +166,17 @@ def _is_judged(declared: Declared, document: Mapping[str, Scalar]) -> bool:
     return declared.name in document and declared.parameter.is_typed(document[declared.name])
 
 
-def _holds(where: str, invariant: Invariant, values: dict[str, Scalar]) -> bool:
+@lru_cache(maxsize=4096)
+def _holds(where: str, name: str, expression: str, judged: tuple[tuple[str, type, Scalar], ...]) -> bool:
+    values = {name: value for name, _, value in judged}
     context = cel.Context()
     context.add_function("pow", pow)
     context.update(values)
     try:
-        return bool(_program(where, invariant.name, invariant.expression).execute(context))
+        return bool(_program(where, name, expression).execute(context))
     except (RuntimeError, TypeError, ValueError) as problem:
         raise InvalidCatalogue(
-            f"catalogue {where}: invariant {invariant.name} cannot be evaluated on {values}: {problem}.",
+            f"catalogue {where}: invariant {name} cannot be evaluated on {values}: {problem}.",
             hint="mend its expression; a rule is judged where all of its names have a value",
         ) from None
 

@@ -26,14 +26,21 @@ if TYPE_CHECKING:
 
 
 def newly_broken(
-    catalogues: Catalogues, documents: Documents, scope: str, values: Mapping[str, Scalar]
+    catalogues: Catalogues,
+    documents: Documents,
+    scope: str,
+    values: Mapping[str, Scalar],
+    touched: Collection[str] | None = None,
 ) -> tuple[Overlays, list[Violation]] | None:
     """Return the first context in which a scope's new values break a rule that its old ones do not.
 
-    With the rules that they newly break there; None when there is no such context.
+    With the rules that they newly break there; None when there is no such context. ``touched`` are the keys
+    that differ, where the caller knows.
     """
-    old = documents[scope].values if scope in documents else {}
-    rules = rules_of(catalogues, {edit.key for edit in diff(old, values)})
+    if touched is None:
+        old = documents[scope].values if scope in documents else {}
+        touched = {edit.key for edit in diff(old, values)}
+    rules = rules_of(catalogues, touched)
     laid = {**documents, scope: Document(scope, None, "", values)}
     classes = ContextClasses(catalogues, laid, scope, {key for rule in rules for key in rule.keys})
     found: dict[Overlays, list[Violation]] = {}

@@ -10,7 +10,7 @@ may do is decided by the database from their login; there is no way to name some
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -22,13 +22,12 @@ from setpoint.change.changes import (
     change_of,
     next_step,
     read_change,
-    requirement,
 )
 from setpoint.change.contexts import context_name, context_of, dimension_of
-from setpoint.change.documents import check_values, invariants_broken, read_documents, typed
+from setpoint.change.documents import check_values, invariants_broken, read_documents, typed_text
 from setpoint.change.judgement import newly_broken
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import Edit, canonical_text, diff, parse_text
+from setpoint.declare.document import Edit, canonical_text, diff
 from setpoint.declare.scopes import check_scope
 from setpoint.errors import (
     ConflictError,
@@ -152,16 +151,14 @@ def open_and_apply(
     What stands already opens nothing, unless break-glass owes an ordinary write and the reason names it.
     """
     documents = read_documents(transaction, catalogues)
-    change = _open(transaction, catalogues, documents, proposal)
-    if change is None:
+    row = _open("open_and_apply_change", transaction, catalogues, documents, proposal)
+    if row is None:
         held = None if proposal.is_policy else documents.get(proposal.scope)
         return Unchanged(held.revision if held else None)
-    needed = requirement(transaction, change)
-    waits = proposal.draft or proposal.apply_at is not None or not needed.met
-    if waits:
-        return OpenedChange(change, None, needed, next_step(transaction, change.id))
-    revision = _write(transaction, change)
-    return OpenedChange(replace(change, state="applied", applied_revision=revision), revision, needed)
+    change = change_of(row)
+    needed = Requirement(**{one.name: row[one.name] for one in fields(Requirement)})
+    waits = None if change.state == "applied" else next_step(transaction, change.id)
+    return OpenedChange(change, change.applied_revision, needed, waits)
 
 
 def open_change(transaction: Transaction, catalogues: Catalogues, proposal: Proposal) -> Change:
@@ -173,29 +170,31 @@ def open_change(transaction: Transaction, catalogues: Catalogues, proposal: Prop
         StaleRevision: somebody wrote the scope meanwhile.
         NothingToChange: what it wants stands already.
     """
-    change = _open(transaction, catalogues, read_documents(transaction, catalogues), proposal)
-    if change is None:
+    row = _open("open_change", transaction, catalogues, read_documents(transaction, catalogues), proposal)
+    if row is None:
         raise NothingToChange(
             f"{proposal.scope} holds all of this already: there is nothing to change.",
             hint="compare with `setpoint history`",
             scope=proposal.scope,
         )
-    return change
+    return change_of(row)
 
 
 def _open(
-    transaction: Transaction, catalogues: Catalogues, documents: Mapping[str, Document], proposal: Proposal
-) -> Change | None:
-    row = transaction.fetch_one("open_change", **_arguments(catalogues, documents, proposal)) or {}
+    statement: str,
+    transaction: Transaction,
+    catalogues: Catalogues,
+    documents: Mapping[str, Document],
+    proposal: Proposal,
+) -> dict[str, Any] | None:
+    row = transaction.fetch_one(statement, **_arguments(catalogues, documents, proposal)) or {}
     if row["id"] is None:
         return None
-    change = change_of(row)
-    if proposal.is_policy:
-        return change
-    # The database has put the document together, exactly; judged is what it would write. A refusal
-    # leaves the transaction, so nothing is opened.
-    validate(catalogues, documents, proposal.scope, _proposed(change, catalogues))
-    return change
+    if not proposal.is_policy:
+        # The database has put the document together, exactly; judged is what it would write, or has written.
+        # A refusal leaves the transaction, so nothing is opened, and nothing is in force.
+        validate(catalogues, documents, proposal.scope, _proposed(change_of(row), catalogues))
+    return row
 
 
 def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, proposal: Proposal) -> Change:
@@ -330,9 +329,9 @@ def validate(
     """
     check_scope(catalogues, scope)
     old = documents[scope].values if scope in documents else {}
-    edits = diff(old, values)
-    check_values(catalogues, {edit.key: values[edit.key] for edit in edits if edit.key in values})
-    found = newly_broken(catalogues, documents, scope, values)
+    touched = {edit.key for edit in diff(old, values)}
+    check_values(catalogues, {key: values[key] for key in sorted(touched) if key in values})
+    found = newly_broken(catalogues, documents, scope, values, touched)
     if found:
         overlays, broken = found
         raise invariants_broken(context_name(context_of(overlays)), broken)
@@ -369,8 +368,8 @@ def _base(documents: Mapping[str, Document], proposal: Proposal) -> int | None:
     return proposal.base
 
 
-def _proposed(change: Change, catalogues: Catalogues) -> dict[str, Scalar]:
-    return typed(parse_text(change.proposal, f"change {change.id}"), catalogues)
+def _proposed(change: Change, catalogues: Catalogues) -> Mapping[str, Scalar]:
+    return typed_text(change.proposal, catalogues, f"change {change.id}")
 
 
 def _heads_read(documents: Mapping[str, Document], scope: str) -> dict[str, int | None]:

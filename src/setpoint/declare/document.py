@@ -81,15 +81,13 @@ def diff(old: Mapping[str, Scalar], new: Mapping[str, Scalar]) -> tuple[Edit, ..
 
     An int and a float are different values even when equal: ``1`` to ``1.0`` is an edit.
     """
-    edits = []
-    for key in sorted(old.keys() | new.keys()):
+    edits = [Edit(REMOVE, key, value, None) for key, value in old.items() if key not in new]
+    for key, value in new.items():
         if key not in old:
-            edits.append(Edit(ADD, key, None, new[key]))
-        elif key not in new:
-            edits.append(Edit(REMOVE, key, old[key], None))
-        elif type(old[key]) is not type(new[key]) or old[key] != new[key]:
-            edits.append(Edit(REPLACE, key, old[key], new[key]))
-    return tuple(edits)
+            edits.append(Edit(ADD, key, None, value))
+        elif (before := old[key]) != value or type(before) is not type(value):
+            edits.append(Edit(REPLACE, key, before, value))
+    return tuple(sorted(edits, key=lambda edit: edit.key))
 
 
 def apply_edits(document: Mapping[str, Scalar], edits: Iterable[Edit]) -> dict[str, Scalar]:

@@ -555,7 +555,8 @@ AS $$
     SELECT DISTINCT ON (d.person) d.person, d.proof, d.decided_at
     FROM public.change_decisions AS d
     WHERE d.change_id = change.id AND d.decision = 'approve' AND d.proposal_hash = change.proposal_hash
-      AND d.person IN (SELECT m.person FROM public.may_approve(change) AS m)
+      -- An array, so that who may is asked only where somebody approved.
+      AND d.person = ANY (ARRAY(SELECT m.person FROM public.may_approve(change) AS m))
     ORDER BY d.person, d.decided_at
 $$;
 
@@ -714,6 +715,32 @@ END
 $$;
 COMMENT ON FUNCTION public.apply_change IS 'The one decision: policy, approvals, base and heads, under the lock of the chain head.';
 
+CREATE FUNCTION public.open_and_apply_change(
+    p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
+    p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
+    p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean,
+    OUT cooling_off_s integer, OUT free_at timestamptz
+)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys, p_heads,
+                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft);
+    IF change.id IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT need.approvals, need.solo, need.cooling_off_s INTO approvals, solo, cooling_off_s
+    FROM public.required_of(change) AS need;
+    approved := 0;  -- nobody has seen it yet
+    free_at := change.proposed_at + make_interval(secs => cooling_off_s);
+    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 THEN
+        change := public.apply_change(change.id, change.proposal_hash);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.open_and_apply_change IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
+
 CREATE FUNCTION public.suspend_change(p_id bigint) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -773,11 +800,13 @@ GRANT EXECUTE ON FUNCTION public.suspend_change(bigint) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.lock_change(bigint),
     public.changes_nothing(public.changes),
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
+    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
     public.permit_change(), public.suspend_work() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
+    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     TO setpoint_app;

@@ -9,6 +9,17 @@ FROM open_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, AR
                     %(restores)s, CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
                     %(heads)s, %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s) AS c;
 
+-- name: open_and_apply_change
+-- Open a change, and apply it at once where policy asks for nobody; with what policy asks.
+SELECT (r.change).id, (r.change).scope, (r.change).kinds, (r.change).base_revision, (r.change).proposal::text AS proposal,
+       (r.change).edits, (r.change).proposal_hash, (r.change).heads, (r.change).restores, (r.change).author,
+       (r.change).proof, (r.change).reason, (r.change).source, (r.change).state, (r.change).state_reason,
+       (r.change).apply_at, (r.change).created_at, (r.change).proposed_at, (r.change).applied_revision,
+       r.approvals, r.approved, r.solo, r.cooling_off_s, r.free_at
+FROM open_and_apply_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
+                           %(restores)s, CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
+                           %(heads)s, %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s) AS r;
+
 -- name: amend_change
 -- Edit an open change; whatever was approved no longer is.
 SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash, c.heads,
