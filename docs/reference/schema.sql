@@ -1353,7 +1353,7 @@ BEGIN
         -- Once a minute: whoever is refused does not fill the log.
         IF NOT EXISTS (SELECT FROM public.access_log WHERE event = 'login_throttled'
                        AND network = public.network_of(left(p_remote, 64))
-                       AND account = tried AND at > clock_timestamp() - interval '1 minute') THEN
+                       AND account = tried AND at BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()) THEN
             PERFORM public.note_access('login_throttled', tried, p_remote, NULL, '', jsonb_build_object('wait_s', wait_s));
         END IF;
         RETURN;
@@ -1378,11 +1378,12 @@ CREATE FUNCTION public.login_wait(p_account text, p_remote text) RETURNS integer
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
     -- After 5 failures of an account from an address, or 30 from an address, each one more doubles the wait.
-    -- Nobody can lock an account for other addresses.
+    -- Nobody can lock an account for other addresses. What a clock that was set back has still before it counts
+    -- for nothing: else the wait would last as long as the clock lags.
     WITH tried AS (
         SELECT id, at, event, account FROM public.access_log
         WHERE network = public.network_of(left(p_remote, 64)) AND event IN ('login_failed', 'login_ok')
-          AND at > clock_timestamp() - interval '15 minutes'
+          AND at BETWEEN clock_timestamp() - interval '15 minutes' AND clock_timestamp()
     ), failed AS (
         SELECT max(at) AS last,
                count(*) FILTER (WHERE account = p_account AND id > coalesce(
@@ -1543,6 +1544,7 @@ DECLARE
 BEGIN
     -- In batches, after the requests: whose word it is says the credential, by its hash. One that has ended
     -- meanwhile says nothing; an older word than the known one changes nothing, nor does another account's.
+    -- A word from after now was noted before the clock was set back: it is the older one.
     SELECT c.account INTO whose FROM public.credential_holder(p_credential) AS c;
     IF whose IS NULL THEN
         RETURN;
@@ -1560,7 +1562,7 @@ BEGIN
     SET snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
         pid = excluded.pid, run = excluded.run, revision = excluded.revision, seen = excluded.seen,
         since = CASE WHEN h.snapshot = excluded.snapshot THEN h.since ELSE excluded.since END
-    WHERE h.seen <= excluded.seen AND h.account = excluded.account;
+    WHERE (h.seen <= excluded.seen OR h.seen > clock_timestamp()) AND h.account = excluded.account;
 END
 $$;
 
@@ -1581,7 +1583,7 @@ CREATE FUNCTION public.note_streams(p_server text, p_streams jsonb) RETURNS TABL
 #variable_conflict use_column
 BEGIN
     DELETE FROM public.stream_shares
-    WHERE server = p_server OR seen < clock_timestamp() - interval '10 s';
+    WHERE server = p_server OR seen NOT BETWEEN clock_timestamp() - interval '10 s' AND clock_timestamp();
     INSERT INTO public.stream_shares (server, caller, who, streams, seen)
     SELECT p_server, s.caller, s.who, s.streams, clock_timestamp()
     FROM jsonb_to_recordset(p_streams) AS s (caller text, who text, streams integer);
@@ -1940,6 +1942,8 @@ CREATE FUNCTION public.prune_holders() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
+    -- Whoever was seen after now was seen before the clock was set back: for an hour more it may be there.
+    UPDATE public.snapshot_holders SET seen = clock_timestamp() WHERE seen > clock_timestamp();
     WITH gone AS (
         DELETE FROM public.snapshot_holders
         WHERE seen < clock_timestamp() - interval '1 hour'
@@ -2227,9 +2231,10 @@ CREATE FUNCTION public.restore_probe_noted() RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    -- A plane notes its answer twice a minute. An older one says nothing of now.
+    -- A plane notes its answer twice a minute. An older one says nothing of now, nor does one from a clock that
+    -- was set back since.
     SELECT jsonb_build_object('is_live', is_live, 'said', said, 'answered_at', answered_at) FROM public.restore_probe
-    WHERE answered_at > clock_timestamp() - interval '2 minutes'
+    WHERE answered_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp()
 $$;
 
 CREATE FUNCTION public.revoke_token(p_id bigint, p_remote text) RETURNS void
@@ -2450,7 +2455,11 @@ BEGIN
     INSERT INTO public.event_shares (account, lines, bytes, at)
     VALUES (teller, whole.lines, whole.bytes, clock_timestamp()) ON CONFLICT (account) DO NOTHING;
     SELECT * INTO share FROM public.event_shares WHERE account = teller FOR UPDATE;
-    passed := greatest(extract(epoch FROM clock_timestamp() - share.at), 0);
+    passed := extract(epoch FROM clock_timestamp() - share.at);
+    IF passed < 0 THEN
+        -- The clock was set back, and nobody knows how long ago this was: the share is whole again.
+        SELECT whole.lines, whole.bytes, 0 INTO share.lines, share.bytes, passed;
+    END IF;
     share.lines := least(share.lines + passed * whole.lines_s, whole.lines);
     share.bytes := least(share.bytes + passed * whole.bytes_s, whole.bytes);
     IF share.lines < p_lines OR share.bytes < p_bytes THEN
@@ -2517,7 +2526,7 @@ DECLARE
 BEGIN
     UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen
     WHERE c.hash = p_hash AND c.kind <> 'once' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
-      AND (c.last_used_at IS NULL OR c.last_used_at < clock_timestamp() - interval '1 minute'
+      AND (c.last_used_at IS NULL OR c.last_used_at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()
            OR c.last_used_from IS DISTINCT FROM seen)
     RETURNING c.id, c.account, c.kind INTO held;
     IF held.id IS NOT NULL AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = held.id
@@ -2623,7 +2632,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
     END IF;
     IF change.apply_at <= clock_timestamp() THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(change.apply_at));
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(change.apply_at)),
+            HINT = 'leave the instant out to apply now';
     END IF;
     IF change.restores IS NOT NULL AND (p_set <> '{}' OR cardinality(p_remove) > 0) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a restore sets and removes nothing itself';

@@ -135,7 +135,7 @@ def test_setting_asks_first_and_no_answer_changes_nothing(seeded, monkeypatch):
         ((GAMMA,), 2, "is not KEY=VALUE"),
         ((f"{GAMMA}=0.5", "--scope", "asset=BTC"), 3, "dimensions are profile, timeframe, symbol"),
         ((f"{GAMMA}=0.5", "--scope", "symbol="), 3, "is no scope"),
-        ((f"{GAMMA}=0.5", "--apply-at", "2001-01-01T00:00Z"), 2, "lies in the past"),
+        ((f"{GAMMA}=0.5", "--apply-at", "2001-01-01T00:00Z"), 3, "is in the past"),
         ((f"{GAMMA}=0.5", "--apply-at", "tomorrow"), 2, "not an ISO 8601 instant"),
         ((f"{GAMMA}=0.5", f"{GAMMA}=0.6"), 2, "given twice"),
         ((f"{GAMMA}=0.5", "--unset", GAMMA), 2, "given twice"),

@@ -1,7 +1,5 @@
 """`setpoint change impact`: recorded runs and results are held against a change before it is approved."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from setpoint.change.impact import Bounds, lost_share
@@ -31,7 +29,7 @@ def record(database, catalogues):
             report(writer, plan.run, rates, of)
             if ended:
                 writer.execute(
-                    "update_run_state", id=plan.run, state="complete", finished_at=datetime.now(UTC),
+                    "update_run_state", id=plan.run, state="complete", is_over=True,
                     read_keys=sorted(read_keys), fallbacks={},
                 )  # fmt: skip
         return plan.run

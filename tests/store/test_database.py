@@ -386,7 +386,7 @@ def test_run_and_its_results_are_recorded_once(database, run):
 
 def test_ended_run_says_what_it_read(database, run):
     """State, end and read keys are set when a run ends, and a key that several runs read is listed once."""
-    ended = {"id": "r1", "finished_at": None, "fallbacks": None}
+    ended = {"id": "r1", "is_over": False, "fallbacks": None}
     keys = ["CVN_A", "CVN_B"]
     assert database.execute("update_run_state", state="complete", read_keys=keys, **ended) == 1
     assert database.execute("update_run_state", state="complete", read_keys=None, **ended) == 1

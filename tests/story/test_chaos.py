@@ -23,6 +23,7 @@ from support.fault_proxy import fault_proxy
 from support.faults import Faults, small_disk
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
+from support.shifted_clock import make_clocks
 
 pytestmark = pytest.mark.real
 
@@ -134,11 +135,14 @@ def world(tmp_path):
     """A plane of its own on a small disk of its own, behind a proxy."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    with small_disk(folder, 300) as disk:
-        yield from broken(disk, tmp_path / "log")
+    (clock,) = make_clocks(tmp_path, "plane")
+    with small_disk(folder, 300) as disk, pytest.MonkeyPatch.context() as patched:
+        for name, value in clock.environ.items():  # whoever starts PostgreSQL gives it this clock
+            patched.setenv(name, value)
+        yield from broken(disk, tmp_path / "log", clock)
 
 
-def broken(disk, log):
+def broken(disk, log, clock):
     """Yield the faults of a plane on a disk, and the tokens of those who call it."""
     settings = Settings(home=disk / "home", linger_s=20.0)
     catalogues = load_catalogues(settings.catalogues)
@@ -154,7 +158,7 @@ def broken(disk, log):
         plane.wait()
         try:
             with fault_proxy(plane.port) as proxy:
-                yield Faults(settings, plane, proxy, disk), tokens
+                yield Faults(settings, plane, proxy, disk, clock), tokens
         finally:
             plane.kill()
     finally:

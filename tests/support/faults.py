@@ -1,8 +1,7 @@
 """A clock of faults for a plane under load; which comes when, and for how long, a seed decides.
 
-PostgreSQL is stopped or killed, the plane killed, their disk filled, the network slow, cut or silent. Each
-fault is a block: it holds while the block runs. Clocks that jump are not among them: libfaketime's monotonic
-clock either jumps along or refuses to sleep.
+PostgreSQL is stopped or killed, the plane killed, their disk filled, the network slow, cut or silent, their
+clock set by hours. Each fault is a block: it holds while the block runs.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from setpoint.settings import Settings
     from support.fault_proxy import FaultProxy
     from support.plane_process import PlaneProcess
+    from support.shifted_clock import ShiftedClock
 
 #: How long what was broken may take to be well again; far longer than it takes.
 PATIENCE_S = 60
@@ -42,11 +42,12 @@ class Faults:
     plane: PlaneProcess
     proxy: FaultProxy
     disk: Path
+    clock: ShiftedClock
 
     def schedule(self, seed: int, rounds: int) -> Iterator[str]:
         """Let each fault happen once in a round, in an order and for a time that the seed decides."""
         chance = random.Random(seed)  # noqa: S311 - to be played again, not to be unknown
-        kinds = ("stop", "kill", "restart", "fill", "slow", "cut", "silence")
+        kinds = ("stop", "kill", "restart", "fill", "slow", "cut", "silence", "jump")
         for _ in range(rounds):
             for kind in chance.sample(kinds, len(kinds)):
                 with getattr(self, kind)(chance):
@@ -120,6 +121,14 @@ class Faults:
         yield
         self.proxy.heal()
         self.proxy.reset()
+
+    @contextmanager
+    def jump(self, chance: random.Random) -> Iterator[None]:
+        """Set the clock of plane and database forwards or backwards; afterwards it goes right again."""
+        self.clock.set(chance.choice((-1, 1)) * chance.uniform(0.5, 9))
+        assert self._answer("/health/live") == 200
+        yield
+        self.clock.set(0)
 
     def wait_until(self, path: str, status: int) -> None:
         """Wait until a probe, asked directly, tells the truth."""

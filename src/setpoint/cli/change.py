@@ -10,7 +10,7 @@ from setpoint.change.patch import Patch
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, database
 from setpoint.cli.next_step import instant_text, over, waiting, waiting_and_how
 from setpoint.cli.output import note, out, print_json, table
-from setpoint.cli.values import ApplyAt, FromFile, Unset, future_instant, print_edits, read_wanted
+from setpoint.cli.values import ApplyAt, FromFile, Unset, print_edits, read_wanted, scheduled_instant
 from setpoint.declare.document import canonical_text
 from setpoint.errors import EXIT_OK, EXIT_WAITS
 
@@ -196,7 +196,7 @@ def amend(
     system = catalogues()
     patch = read_wanted(system, pairs, from_file, unset) if pairs or from_file or unset else Patch({})
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
-        proposal = amended(read_change(transaction, change), patch, reason, future_instant(apply_at))
+        proposal = amended(read_change(transaction, change), patch, reason, scheduled_instant(apply_at))
         made = replace(transaction, system, change, proposal)
         step = next_step(transaction, change)
     if as_json:

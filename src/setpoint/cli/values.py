@@ -114,7 +114,7 @@ def set_values(
         reason=reason,
         set=patch.set,
         remove=patch.remove,
-        apply_at=future_instant(apply_at),
+        apply_at=scheduled_instant(apply_at),
         draft=draft,
     )
     with database() as opened:
@@ -145,7 +145,7 @@ def unset(
     with database() as opened:
         old = read_documents(opened, system).get(scope)
         gone = removal(system, keys, old.values if old else ()).remove
-        at = future_instant(apply_at)
+        at = scheduled_instant(apply_at)
         proposal = Proposal(scope=scope, reason=reason, remove=gone, apply_at=at, draft=draft)
         return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
@@ -231,18 +231,12 @@ def print_edits(edits: Sequence[Edit], shown: int = 40) -> None:
         out.say("no difference")
 
 
-def future_instant(text: str) -> datetime | None:
+def scheduled_instant(text: str) -> datetime | None:
     """Parse what ``--apply-at`` was given; None for the empty text.
 
-    Raises:
-        UsageError: no ISO 8601, or in the past.
+    Whether it is to come, the database says: by its clock the change will be applied.
     """
-    if not text:
-        return None
-    parsed = instant(text, "--apply-at")
-    if parsed <= datetime.now(UTC):
-        raise UsageError(f"--apply-at {text} lies in the past.", hint="leave it out to apply now")
-    return parsed
+    return instant(text, "--apply-at") if text else None
 
 
 def instant(text: str, option: str) -> datetime:

@@ -9,7 +9,6 @@ declare, and a result made with another snapshot.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -65,7 +64,7 @@ def record_start(
         known = vars(read_run(transaction, plan["run"]))
         kept = [vars(unit) for unit in read_units(transaction, plan["run"])]
         _require_same(row | {"units": units}, known | {"units": kept})
-    _update(transaction, plan["run"], state="running", finished_at=None)
+    _update(transaction, plan["run"], state="running", is_over=False)
 
 
 def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entry: UnitEntry) -> None:
@@ -115,7 +114,7 @@ def record_outcome(transaction: Transaction, run: str, outcome: RunOutcome) -> N
         UnknownRun: no such run is recorded.
         ForbiddenError: the run is another account's.
     """
-    if not _update(transaction, run, **vars(outcome), finished_at=datetime.now(UTC)):
+    if not _update(transaction, run, **vars(outcome), is_over=True):
         raise unknown_run(run)
 
 
@@ -124,7 +123,7 @@ def _update(
     run: str,
     *,
     state: str,
-    finished_at: datetime | None,
+    is_over: bool,
     read_keys: list[str] | None = None,
     fallbacks: dict[str, int] | None = None,
 ) -> int:
@@ -132,7 +131,7 @@ def _update(
         "update_run_state",
         id=run,
         state=state,
-        finished_at=finished_at,
+        is_over=is_over,
         read_keys=read_keys,
         fallbacks=fallbacks,
     )

@@ -70,10 +70,12 @@ class Principal:
     credential_id: int
     expires_at: datetime
     secret: str = field(repr=False)
+    #: When its time is over, on the clock of ``time.monotonic``: the instant is the database's.
+    ends_at: float = field(repr=False)
 
     def is_expired(self) -> bool:
-        """True when its time is over by this machine's clock; the database judges by its own."""
-        return self.expires_at.timestamp() <= time.time()
+        """True when its time is over, wherever this machine's clock was set meanwhile."""
+        return self.ends_at <= time.monotonic()
 
     def may(self, *wanted: str) -> bool:
         """True when one of its roles is wanted, or any account is."""
@@ -145,8 +147,9 @@ class Credentials:
                 hint="log in again, or ask an admin for another token",
             )
         principal = Principal(
-            row["account"], frozenset(row["roles"]), row["kind"], row["id"], row["expires_at"], secret
-        )
+            row["account"], frozenset(row["roles"]), row["kind"], row["id"], row["expires_at"], secret,
+            asked_at + row["left_s"],
+        )  # fmt: skip
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         # What was revoked while this was being read must not be believed for seconds.

@@ -81,7 +81,7 @@ def routes(live: Live) -> list[Route]:
 def _by_credential(request: Request) -> Judge:
     async def judge() -> float:
         caller = await admitted(request, *ANYONE)
-        return caller.expires_at.timestamp()
+        return caller.ends_at
 
     return judge
 
@@ -154,7 +154,7 @@ class EventStream(Response):
     async def _is_welcome(self) -> bool:
         """Judge the caller again when accounts have changed or its credential ends."""
         changes = self._live.feed.access_changes
-        if changes == self._access_changes and time.time() < self._good_until:
+        if changes == self._access_changes and time.monotonic() < self._good_until:
             return True
         try:
             self._good_until = await self._judge()

@@ -1,10 +1,10 @@
 """SERVE: tokens that open a stream, for clients that cannot send a header (a browser's EventSource).
 
-A token names a credential and an instant, signed with the one secret of this database, so every server
-takes it. It opens a stream of revision numbers and nothing else. Guarantees: it is the same text within
-a window of time, because a client that sees another address opens its stream anew; it lives one to two
-windows, and never longer than the credential that asked for it, nor than that account has a role. Refuses
-what is expired, changed or signed elsewhere. Must never be logged.
+A token names a credential and an instant by the database's clock, signed with the one secret of this
+database, so every server takes it. It opens a stream of revision numbers and nothing else. Guarantees: it is
+the same text within a window of time, because a client that sees another address opens its stream anew; it
+lives one to two windows, and never longer than the credential that asked for it, nor than that account has a
+role. Refuses what is expired, changed or signed elsewhere. Must never be logged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from math import inf
 from typing import TYPE_CHECKING
 
-from setpoint.errors import DatabaseUnavailable, UnauthenticatedError
+from setpoint.errors import DatabaseUnavailable, UnauthenticatedError, UnavailableError
 
 if TYPE_CHECKING:
     from setpoint.serve.turns import Turns
@@ -26,6 +26,8 @@ _LONGEST = 400
 #: As long as any credential is believed; see ``Credentials``.
 BELIEVED_S = 5.0
 _MOST_KNOWN = 10_000
+#: As long as the database's clock is believed to go as this machine's monotonic one does.
+_TIMED_S = 60.0
 
 
 class StreamTokens:
@@ -35,17 +37,20 @@ class StreamTokens:
         self._database = database
         self._turns = turns
         self._secret = b""
+        #: What the database's clock says when the monotonic one says 0, and when that was found.
+        self._epoch, self._timed_at = 0.0, -inf
         #: When it was asked how long a credential stands, and the answer, with whose it is.
         self._known: dict[int, tuple[float, float, str]] = {}
 
     async def token(self, credential: int, now: float | None = None) -> str:
         """Return a token by a credential's number; ``now`` is for tests, in seconds since the epoch."""
-        expires = (int(time.time() if now is None else now) // WINDOW_S + 2) * WINDOW_S
+        secret = await self._known_secret()
+        expires = (int(self._now() if now is None else now) // WINDOW_S + 2) * WINDOW_S
         claim = base64.urlsafe_b64encode(f"{expires} {credential}".encode()).rstrip(b"=").decode()
-        return f"{claim}.{self._signature(await self._known_secret(), claim)}"
+        return f"{claim}.{self._signature(secret, claim)}"
 
     async def good_until(self, credential: int) -> float:
-        """Return when a credential ends, in seconds since the epoch; errors as ``holder``."""
+        """Return when a credential ends, on the clock of ``time.monotonic``; errors as ``holder``."""
         return (await self.holder(credential))[0]
 
     async def holder(self, credential: int) -> tuple[float, str]:
@@ -55,15 +60,15 @@ class StreamTokens:
             UnauthenticatedError: it is over already: expired, revoked, or its account lost its roles.
         """
         known = self._known  # what is read while `forget` is called is kept by nobody
-        asked_at, ends, account = known.get(credential, (-inf, 0.0, ""))
+        asked_at, ends, account = known.get(credential, (-inf, -inf, ""))
         if time.monotonic() - asked_at > BELIEVED_S:
             asked_at = time.monotonic()
             row = await self._turns.run(self._database.fetch_one, "credential_ends", id=credential)
-            ends, account = (row["at"].timestamp(), row["account"]) if row and row["at"] else (0.0, "")
+            ends, account = (asked_at + row["left_s"], row["account"]) if row and row["at"] else (-inf, "")
             if len(known) >= _MOST_KNOWN:
                 known.clear()
             known[credential] = (asked_at, ends, account)
-        if ends <= time.time():
+        if ends <= time.monotonic():
             raise UnauthenticatedError(
                 "the credential behind the stream token is over.", hint="evaluate the flags again"
             )
@@ -87,19 +92,30 @@ class StreamTokens:
             )
         padded = claim + "=" * (-len(claim) % 4)
         expires, _, credential = base64.urlsafe_b64decode(padded).decode().partition(" ")
-        if int(expires) < (time.time() if now is None else now):
+        if int(expires) < (self._now() if now is None else now):
             raise UnauthenticatedError("the stream token has expired.", hint="evaluate the flags again")
         return int(credential)
 
     async def _known_secret(self) -> bytes:
-        if not self._secret:
-            row = await self._turns.run(self._database.fetch_one, "stream_secret")
-            if row is None:
-                raise DatabaseUnavailable(
-                    "the database has no secret for streams.", hint="run `setpoint db migrate`"
-                )
-            self._secret = bytes(row["secret"])
+        if time.monotonic() - self._timed_at > _TIMED_S:
+            try:
+                await self._read_secret()
+            except UnavailableError:
+                if not self._secret:  # what is known is used on while the database is away
+                    raise
         return self._secret
+
+    async def _read_secret(self) -> None:
+        asked_at = time.monotonic()
+        row = await self._turns.run(self._database.fetch_one, "stream_secret")
+        if row is None:
+            raise DatabaseUnavailable(
+                "the database has no secret for streams.", hint="run `setpoint db migrate`"
+            )
+        self._secret, self._epoch, self._timed_at = bytes(row["secret"]), row["now_s"] - asked_at, asked_at
+
+    def _now(self) -> float:
+        return self._epoch + time.monotonic()
 
     @staticmethod
     def _signature(secret: bytes, claim: str) -> str:

@@ -599,11 +599,12 @@ CREATE FUNCTION public.login_wait(p_account text, p_remote text) RETURNS integer
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     -- After 5 failures of an account from an address, or 30 from an address, each one more doubles the wait.
-    -- Nobody can lock an account for other addresses.
+    -- Nobody can lock an account for other addresses. What a clock that was set back has still before it counts
+    -- for nothing: else the wait would last as long as the clock lags.
     WITH tried AS (
         SELECT id, at, event, account FROM public.access_log
         WHERE network = public.network_of(left(p_remote, 64)) AND event IN ('login_failed', 'login_ok')
-          AND at > clock_timestamp() - interval '15 minutes'
+          AND at BETWEEN clock_timestamp() - interval '15 minutes' AND clock_timestamp()
     ), failed AS (
         SELECT max(at) AS last,
                count(*) FILTER (WHERE account = p_account AND id > coalesce(
@@ -630,7 +631,7 @@ BEGIN
         -- Once a minute: whoever is refused does not fill the log.
         IF NOT EXISTS (SELECT FROM public.access_log WHERE event = 'login_throttled'
                        AND network = public.network_of(left(p_remote, 64))
-                       AND account = tried AND at > clock_timestamp() - interval '1 minute') THEN
+                       AND account = tried AND at BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()) THEN
             PERFORM public.note_access('login_throttled', tried, p_remote, NULL, '', jsonb_build_object('wait_s', wait_s));
         END IF;
         RETURN;
@@ -1059,7 +1060,7 @@ DECLARE
 BEGIN
     UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen
     WHERE c.hash = p_hash AND c.kind <> 'once' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
-      AND (c.last_used_at IS NULL OR c.last_used_at < clock_timestamp() - interval '1 minute'
+      AND (c.last_used_at IS NULL OR c.last_used_at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()
            OR c.last_used_from IS DISTINCT FROM seen)
     RETURNING c.id, c.account, c.kind INTO held;
     IF held.id IS NOT NULL AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = held.id

@@ -241,7 +241,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
     END IF;
     IF change.apply_at <= clock_timestamp() THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(change.apply_at));
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(change.apply_at)),
+            HINT = 'leave the instant out to apply now';
     END IF;
     IF change.restores IS NOT NULL AND (p_set <> '{}' OR cardinality(p_remove) > 0) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a restore sets and removes nothing itself';

@@ -159,9 +159,10 @@ CREATE FUNCTION public.restore_probe_noted() RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    -- A plane notes its answer twice a minute. An older one says nothing of now.
+    -- A plane notes its answer twice a minute. An older one says nothing of now, nor does one from a clock that
+    -- was set back since.
     SELECT jsonb_build_object('is_live', is_live, 'said', said, 'answered_at', answered_at) FROM public.restore_probe
-    WHERE answered_at > clock_timestamp() - interval '2 minutes'
+    WHERE answered_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp()
 $$;
 
 CREATE FUNCTION public.refuse_unless_emergency(

@@ -113,6 +113,7 @@ DECLARE
 BEGIN
     -- In batches, after the requests: whose word it is says the credential, by its hash. One that has ended
     -- meanwhile says nothing; an older word than the known one changes nothing, nor does another account's.
+    -- A word from after now was noted before the clock was set back: it is the older one.
     SELECT c.account INTO whose FROM public.credential_holder(p_credential) AS c;
     IF whose IS NULL THEN
         RETURN;
@@ -130,7 +131,7 @@ BEGIN
     SET snapshot = excluded.snapshot, context = excluded.context, host = excluded.host,
         pid = excluded.pid, run = excluded.run, revision = excluded.revision, seen = excluded.seen,
         since = CASE WHEN h.snapshot = excluded.snapshot THEN h.since ELSE excluded.since END
-    WHERE h.seen <= excluded.seen AND h.account = excluded.account;
+    WHERE (h.seen <= excluded.seen OR h.seen > clock_timestamp()) AND h.account = excluded.account;
 END
 $$;
 COMMENT ON FUNCTION public.note_holder IS 'Notes what a process holds; returns the account when that has its share of processes, and notes nothing.';
@@ -139,6 +140,8 @@ CREATE FUNCTION public.prune_holders() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
+    -- Whoever was seen after now was seen before the clock was set back: for an hour more it may be there.
+    UPDATE public.snapshot_holders SET seen = clock_timestamp() WHERE seen > clock_timestamp();
     WITH gone AS (
         DELETE FROM public.snapshot_holders
         WHERE seen < clock_timestamp() - interval '1 hour'

@@ -56,7 +56,11 @@ BEGIN
     INSERT INTO public.event_shares (account, lines, bytes, at)
     VALUES (teller, whole.lines, whole.bytes, clock_timestamp()) ON CONFLICT (account) DO NOTHING;
     SELECT * INTO share FROM public.event_shares WHERE account = teller FOR UPDATE;
-    passed := greatest(extract(epoch FROM clock_timestamp() - share.at), 0);
+    passed := extract(epoch FROM clock_timestamp() - share.at);
+    IF passed < 0 THEN
+        -- The clock was set back, and nobody knows how long ago this was: the share is whole again.
+        SELECT whole.lines, whole.bytes, 0 INTO share.lines, share.bytes, passed;
+    END IF;
     share.lines := least(share.lines + passed * whole.lines_s, whole.lines);
     share.bytes := least(share.bytes + passed * whole.bytes_s, whole.bytes);
     IF share.lines < p_lines OR share.bytes < p_bytes THEN
@@ -98,7 +102,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     DELETE FROM public.stream_shares
-    WHERE server = p_server OR seen < clock_timestamp() - interval '10 s';
+    WHERE server = p_server OR seen NOT BETWEEN clock_timestamp() - interval '10 s' AND clock_timestamp();
     INSERT INTO public.stream_shares (server, caller, who, streams, seen)
     SELECT p_server, s.caller, s.who, s.streams, clock_timestamp()
     FROM jsonb_to_recordset(p_streams) AS s (caller text, who text, streams integer);

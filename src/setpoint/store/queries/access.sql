@@ -2,11 +2,12 @@
 
 -- name: read_credential_holder
 -- Nulls when nobody holds a live credential of this hash.
-SELECT id, kind, account, roles, expires_at FROM credential_holder(%(secret_hash)s);
+SELECT id, kind, account, roles, expires_at, extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s
+FROM credential_holder(%(secret_hash)s);
 
 -- name: credential_ends
 -- Null when the credential lets nobody in any more.
-SELECT at, account FROM credential_ends(%(id)s);
+SELECT at, account, extract(epoch FROM at - clock_timestamp())::float8 AS left_s FROM credential_ends(%(id)s);
 
 -- name: claim_key
 -- One row when the key is new; none when it was used. Waits for a transaction that is using it.

@@ -51,8 +51,8 @@ ORDER BY client
 LIMIT %(limit)s;
 
 -- name: stream_secret
--- What all servers of this database sign the tokens of streams with.
-SELECT secret
+-- What all servers of this database sign the tokens of streams with, and the clock by which these end.
+SELECT secret, extract(epoch FROM clock_timestamp())::float8 AS now_s
 FROM stream_secret;
 
 -- name: note_streams

@@ -57,9 +57,9 @@ WHERE c.run_id = %(run_id)s
 ORDER BY (SELECT count(*) FROM jsonb_object_keys(c.context)), c.context;
 
 -- name: update_run_state
--- Say how a run stands; a null finished_at means that it has not ended.
+-- Say how a run stands, and whether it has ended now.
 UPDATE finetune_runs
-SET state = %(state)s, finished_at = %(finished_at)s, read_keys = coalesce(%(read_keys)s::jsonb, read_keys),
+SET state = %(state)s, finished_at = CASE WHEN %(is_over)s THEN now() END, read_keys = coalesce(%(read_keys)s::jsonb, read_keys),
     fallbacks = coalesce(%(fallbacks)s::jsonb, fallbacks)
 WHERE id = %(id)s;
 
