@@ -209,7 +209,7 @@ def test_nothing_of_the_plane_waits_for_a_thread_but_in_a_line():
         if path.name != "turns.py":
             found = re.search(r"run_in_threadpool|run_sync|run_in_executor", path.read_text(encoding="utf-8"))
             assert not found, path
-    routes = [route for router in (*ROUTERS, console.router) for route in router.routes]
+    routes = [route for router in (*ROUTERS, *console.ROUTERS) for route in router.routes]
     unqueued = [
         route.path
         for route in routes

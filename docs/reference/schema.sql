@@ -843,6 +843,18 @@ CREATE FUNCTION public.document_hash(document text) RETURNS text
 
 COMMENT ON FUNCTION public.document_hash(document text) IS 'The one hash: of a document''s text, never of a re-serialisation.';
 
+CREATE FUNCTION public.ended_session(secret_hash bytea, OUT account text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT c.account FROM public.credentials AS c
+    WHERE c.hash = secret_hash AND c.kind = 'session'
+      AND (c.revoked_at IS NOT NULL OR c.expires_at <= clock_timestamp())
+      AND coalesce(c.revoked_at, c.expires_at) > clock_timestamp() - interval '1 day'
+$$;
+
+COMMENT ON FUNCTION public.ended_session(secret_hash bytea, OUT account text) IS 'Whose session ended within a day, for whoever knows its secret; it lets nobody in. By it a form that an ended session sent is given back to its author alone.';
+
 CREATE TABLE public.obligations (
     id bigint NOT NULL,
     incident text NOT NULL,
@@ -3635,6 +3647,9 @@ REVOKE ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash
 GRANT ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.ended_session(secret_hash bytea, OUT account text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ended_session(secret_hash bytea, OUT account text) TO setpoint_server;
 
 GRANT SELECT ON TABLE public.obligations TO setpoint_app;
 GRANT SELECT ON TABLE public.obligations TO setpoint_breakglass;

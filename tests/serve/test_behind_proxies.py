@@ -144,5 +144,7 @@ def test_nobody_chooses_their_own_address(outside, client_of, caplog):
     }
     with caplog.at_level(logging.INFO, "setpoint.access"):
         assert client_of(outside).get("/v1/me", headers=forged).status_code == 200
+        # The line is written when the answer is on its way.
+        wait_for(lambda: any("path=/v1/me" in text for text in caplog.messages), "the line of the request")
     (line,) = [text for text in caplog.messages if "path=/v1/me" in text]
     assert "remote=127.0.0.1" in line

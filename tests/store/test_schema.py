@@ -180,6 +180,7 @@ DEFINERS = {
     "left_without_approval",
     "create_account",
     "credential_ends",
+    "ended_session",
     "credential_holder",
     "issue_once",
     "issue_token",

@@ -6,16 +6,17 @@ scheduled; an approval names the proposal that was read. Refuses to edit a resto
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.change.changes import Change, read_change, requirement
+from setpoint.change.patch import Patch
 from setpoint.change.proposals import Proposal, apply
 from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from setpoint.change.patch import Patch
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Transaction
 
@@ -79,4 +80,18 @@ def amended(found: Change, patch: Patch, reason: str, apply_at: datetime | None)
         set={edit.key: edit.new for edit in kept if edit.new is not None} | dict(patch.set),
         remove=(*(edit.key for edit in kept if edit.new is None), *patch.remove),
         apply_at=apply_at,
+    )
+
+
+def without(found: Change, key: str) -> Proposal:
+    """Return what a change proposes, one key left out.
+
+    Raises:
+        UsageError: as ``amended``.
+    """
+    left = amended(found, Patch({}), "", found.apply_at)
+    return replace(
+        left,
+        set={name: value for name, value in left.set.items() if name != key},
+        remove=tuple(name for name in left.remove if name != key),
     )

@@ -129,6 +129,13 @@ def parse_patch(text: str, form: str, catalogues: Catalogues, where: str) -> Pat
     return _collected(_FORMATS[form](text, where), catalogues, where)
 
 
+def read_texts(texts: Iterable[tuple[str, str]], catalogues: Catalogues, where: str) -> Patch:
+    """Read keys and values as people type them into a form or a sheet. Raises as ``read_patch``."""
+    return _collected(
+        (_Entry(name.strip(), _Text(text.strip()), None) for name, text in texts), catalogues, where
+    )
+
+
 def read_values(values: Mapping[str, Any], text: str, catalogues: Catalogues, where: str) -> Patch:
     """Read values that were parsed from ``text``, which tells the lines. Raises as ``read_patch``."""
     return _collected(_located(values, text), catalogues, where)

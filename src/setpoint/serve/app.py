@@ -92,7 +92,7 @@ def _typed_routes() -> tuple[BaseRoute, ...]:
     together = FastAPI(
         openapi_url=None, docs_url=None, redoc_url=None, generate_unique_id_function=operation_id
     )
-    for router in (*ROUTERS, console.router):
+    for router in (*ROUTERS, *console.ROUTERS):
         together.include_router(router)
     return tuple(together.routes)
 

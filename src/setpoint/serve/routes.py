@@ -95,10 +95,13 @@ class QueuedRoute(APIRoute):
 class StrictRoute(QueuedRoute):
     """A route that takes whom its rule names, and what it documents, and nothing else."""
 
+    #: It holds requests to its rule.
+    is_judged = True
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler behind the rule and the reading of query and body."""
         handle = super().get_route_handler()
-        known = frozenset(_query_names(self.dependant))
+        known = frozenset(query_names(self.dependant))
         declared = self.openapi_extra or {}
         takes_context = bool(declared.get("x-setpoint-context"))
         rule = declared.get("x-setpoint-roles", ())  # none lets nobody in; `describe` does not start with it
@@ -108,7 +111,7 @@ class StrictRoute(QueuedRoute):
 
         async def strict(request: Request) -> Response:
             await judge(request, rule)
-            _check_query(request.query_params.multi_items(), None if takes_context else known)
+            check_query(request.query_params.multi_items(), None if takes_context else known)
             if takes_body and (body := await read_body(request, most_bytes)):
                 _check_media_type(request.headers.get("content-type", ""))
                 request._json = parse_body(body)  # noqa: SLF001 - where Starlette keeps what it has parsed
@@ -131,13 +134,19 @@ def context_of(request: Request, plane: Plane) -> dict[str, str]:
     return dict(plane.live.cache.context_of(request.query_params.multi_items()))
 
 
-def _query_names(dependant: Dependant) -> Iterator[str]:
+def query_names(dependant: Dependant) -> Iterator[str]:
+    """Yield the query parameters that a route takes, itself or for what it depends on."""
     yield from (field.alias for field in dependant.query_params)
     for inner in dependant.dependencies:
-        yield from _query_names(inner)
+        yield from query_names(inner)
 
 
-def _check_query(given: Sequence[tuple[str, str]], known: frozenset[str] | None) -> None:
+def check_query(given: Sequence[tuple[str, str]], known: frozenset[str] | None) -> None:
+    """Hold that a query names each parameter once, and only known ones; None takes any name.
+
+    Raises:
+        InvalidValue: it does not.
+    """
     names = [name for name, _ in given]
     repeated = {name for name in names if names.count(name) > 1} if len(names) < LONGEST_NAME else set(names)
     unknown = set() if known is None else set(names) - known

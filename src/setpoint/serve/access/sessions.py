@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from setpoint.serve.access.logins import Opened
     from setpoint.serve.access.rules import Principal
     from setpoint.serve.plane import Plane
+    from setpoint.store.database import Database
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -48,6 +49,12 @@ def set_short(request: Request, response: Response, name: str, value: str, lives
 def drop_short(request: Request, response: Response, name: str) -> None:
     """Take from the browser what was kept for a login."""
     response.delete_cookie(name, **_attributes(request))  # type: ignore[arg-type]
+
+
+def ended(database: Database, secret_hash: bytes) -> str:
+    """Return whose session of this secret ended within a day; empty for none. It lets nobody in."""
+    row = database.fetch_one("ended_session", secret_hash=secret_hash) or {}
+    return str(row.get("account") or "")
 
 
 def require_own_page(request: Request) -> None:

@@ -187,6 +187,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.credential_ends IS 'Until when a credential lets anybody in, and whom; null when it does not. By it servers judge streams that a token opened.';
 
+CREATE FUNCTION public.ended_session(secret_hash bytea, OUT account text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT c.account FROM public.credentials AS c
+    WHERE c.hash = secret_hash AND c.kind = 'session'
+      AND (c.revoked_at IS NOT NULL OR c.expires_at <= clock_timestamp())
+      AND coalesce(c.revoked_at, c.expires_at) > clock_timestamp() - interval '1 day'
+$$;
+COMMENT ON FUNCTION public.ended_session IS 'Whose session ended within a day, for whoever knows its secret; it lets nobody in. By it a form that an ended session sent is given back to its author alone.';
+
 CREATE FUNCTION public.is_plane() RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
@@ -1088,6 +1099,7 @@ REVOKE ALL ON FUNCTION
     public.login_wait(text, text),
     public.start_session(text, bytea, text, text, text),
     public.credential_ends(bigint),
+    public.ended_session(bytea),
     public.accounts_seen(),
     public.create_account(text, text[], text),
     public.change_account(text, text[], boolean, jsonb, text),
@@ -1114,6 +1126,7 @@ REVOKE ALL ON FUNCTION
 GRANT EXECUTE ON FUNCTION
     public.credential_holder(bytea),
     public.credential_ends(bigint),
+    public.ended_session(bytea),
     public.accounts_seen(),
     public.create_account(text, text[], text),
     public.change_account(text, text[], boolean, jsonb, text),

@@ -9,6 +9,10 @@ FROM credential_holder(%(secret_hash)s);
 -- Null when the credential lets nobody in any more.
 SELECT at, account, extract(epoch FROM at - clock_timestamp())::float8 AS left_s FROM credential_ends(%(id)s);
 
+-- name: ended_session
+-- Null unless a session of this hash ended within a day.
+SELECT account FROM ended_session(%(secret_hash)s);
+
 -- name: claim_key
 -- One row when the key is new; none when it was used. Waits for a transaction that is using it.
 INSERT INTO idempotency (account, key, request_hash) VALUES (%(account)s, %(key)s, %(request_hash)s)

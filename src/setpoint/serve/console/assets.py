@@ -1,0 +1,53 @@
+"""SERVE: what pages load: the style, the script, the icon; each under an address that names its content.
+
+Guarantees: an address with the right digest never changes what it answers, so that browsers keep it for
+good; a page of another build asks for another address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from setpoint.errors import MissingError
+from setpoint.serve.access.rules import public
+from setpoint.serve.routes import QueuedRoute
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+router = APIRouter(tags=["pages"], route_class=QueuedRoute, include_in_schema=False)
+_KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_KEPT = "public, max-age=31536000, immutable"
+
+
+@cache
+def _assets() -> Mapping[str, tuple[bytes, str]]:
+    """Return the content and the digest of each file by its name."""
+    folder = files(__package__).joinpath("static")
+    found = {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
+    return {name: (data, hashlib.sha256(data).hexdigest()[:16]) for name, data in found.items()}
+
+
+def asset(name: str) -> str:
+    """Return the path of a file, which names its content."""
+    return f"/static/{_assets()[name][1]}/{name}"
+
+
+@router.get("/static/{digest}/{name}", summary="What pages load", **public())
+async def show_asset(digest: str, name: str) -> Response:
+    """Return a file of the Console.
+
+    Raises:
+        MissingError: this build has no such file.
+    """
+    data, known = _assets().get(name, (b"", ""))
+    if digest != known:
+        raise MissingError("this build has no such file.", hint="reload the page")
+    kind = _KINDS[f".{name.rpartition('.')[2]}"]
+    return Response(data, 200, {"Cache-Control": _KEPT}, kind)

@@ -1,0 +1,252 @@
+"""SERVE: the pages on which changes are found, reviewed and decided.
+
+Guarantees: an approval, a rejection and an application name the proposal that the page showed; whoever may
+not do something reads why beside the button, as the database would say it. What a form could not do is said
+on the same page, with what was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from setpoint.change import proposals
+from setpoint.change.changes import (
+    list_changes,
+    read_change,
+    read_full_change,
+)
+from setpoint.change.decisions import amended, decide, without
+from setpoint.change.impact import impact_of
+from setpoint.change.patch import Patch
+from setpoint.change.proposals import apply
+from setpoint.errors import InvalidValue, SetpointError, StaleRevision
+from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
+from setpoint.serve.console.drafts import UNSAID
+from setpoint.serve.console.forms import Form, Sent
+from setpoint.serve.console.pages import act, go, page, router_of
+from setpoint.serve.console.review import grouped, moves, waits_for
+from setpoint.serve.plane import Plane
+from setpoint.serve.responses import cursor, place_of
+from setpoint.serve.routes import LONGEST_NAME, Number, PlaneOf
+from setpoint.store.database import Transaction
+
+router = router_of()
+ChangeId = Annotated[Number, Path(description="A change's number.")]
+#: How many changes a page lists.
+LISTED = 50
+STATES = ("open", "all", "draft", "proposed", "suspended", "applied", "rejected", "withdrawn")
+
+
+@router.get("/changes", **access(*ANYONE))
+def show_changes(
+    plane: PlaneOf,
+    request: Request,
+    caller: Caller,
+    state: Annotated[str, Query(max_length=20)] = "open",
+    mine: Annotated[str, Query(max_length=10)] = "",
+    scope: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
+    author: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
+    after: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
+) -> Response:
+    """List changes by state, author and scope, and those that wait for the reader."""
+    found = list_changes(
+        plane.database,
+        state=state if state in STATES else "open",
+        scope=scope or None,
+        author=author or None,
+        before=place_of(after or None),
+        limit=LISTED + 1,
+    )
+    shown = [one for one in found[:LISTED] if not mine or waits_for(one, caller)]
+    return page(
+        request,
+        "changes.html",
+        changes=shown,
+        states=STATES,
+        state=state,
+        mine=mine,
+        scope=scope,
+        author=author,
+        following=cursor(found[LISTED - 1].id) if len(found) > LISTED else "",
+        waiting={one.id for one in found if waits_for(one, caller)},
+    )
+
+
+@router.get("/changes/{change}", **access(*ANYONE))
+def show_change(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId) -> Response:
+    """Show what a change would do, what it would touch, what it waits for, and what people said."""
+    return _review(plane, request, caller, change)
+
+
+@router.post("/changes/{change}/approve", **access("approver"))
+def send_approval(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent) -> Response:
+    """Approve what was read, and apply it when that was the last approval it needed."""
+    return _decided(plane, request, caller, change, form, "approve")
+
+
+@router.post("/changes/{change}/reject", **access("approver"))
+def send_rejection(
+    plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent
+) -> Response:
+    """Reject what was read; the change ends there."""
+    return _decided(plane, request, caller, change, form, "reject")
+
+
+@router.post("/changes/{change}/comment", **access(*ANYONE))
+def send_comment(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent) -> Response:
+    """Keep words with the change, about one of its keys or the whole."""
+    return _decided(plane, request, caller, change, form, "comment")
+
+
+@router.post("/changes/{change}/propose", **access(*WRITERS))
+def send_proposal(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent) -> Response:
+    """Lay a draft before others with its reason, and when it is to apply."""
+
+    def work(transaction: Transaction) -> None:
+        _require_shown(transaction, change, form)
+        found = read_change(transaction, change)
+        if not form.get("words"):
+            raise InvalidValue("a change needs its reason.", hint="say why, for whoever reads it in a year")
+        if not found.restores:
+            wanted = amended(found, Patch({}), form.get("words"), _instant(form.get("apply_at")))
+            proposals.amend(transaction, plane.catalogues, change, wanted)
+        proposals.propose(transaction, change)
+
+    return _acted(plane, request, caller, change, form, work)
+
+
+@router.post("/changes/{change}/leave-out", **access(*WRITERS))
+def send_less(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent) -> Response:
+    """Take one edit out of a draft; the last one takes the draft with it."""
+    key = form.get("key")
+
+    def work(transaction: Transaction) -> None:
+        found = read_change(transaction, change)
+        if all(edit.key == key for edit in found.edits):
+            proposals.withdraw(transaction, change)
+            return
+        proposals.amend(transaction, plane.catalogues, change, without(found, key))
+
+    return _acted(plane, request, caller, change, form, work)
+
+
+@router.post("/changes/{change}/withdraw", **access(*WRITERS))
+def send_withdrawal(
+    plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent
+) -> Response:
+    """Take a change of one's own back."""
+    return _acted(
+        plane, request, caller, change, form, lambda transaction: proposals.withdraw(transaction, change)
+    )
+
+
+@router.post("/changes/{change}/apply", **access("config_write", "admin", "approver"))
+def send_application(
+    plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent
+) -> Response:
+    """Write its document, when it is approved, due, and over a base that stands."""
+
+    def work(transaction: Transaction) -> None:
+        _require_shown(transaction, change, form)
+        apply(transaction, plane.catalogues, read_change(transaction, change))
+
+    return _acted(plane, request, caller, change, form, work)
+
+
+def _review(
+    plane: Plane,
+    request: Request,
+    caller: Principal,
+    number: int,
+    *,
+    problem: SetpointError | None = None,
+    typed: str = "",
+) -> Response:
+    """Return the page of a change.
+
+    Args:
+        plane: of this process.
+        request: which the page answers.
+        caller: who reads it.
+        number: of the change.
+        problem: what a form of the page could not do.
+        typed: the words of that form.
+    """
+    with plane.database.transaction() as transaction:
+        found = read_full_change(transaction, number)
+        impact = (
+            None
+            if found.is_policy
+            else impact_of(transaction, plane.catalogues, read_change(transaction, number))
+        )
+    return page(
+        request,
+        "change.html",
+        problem=problem,
+        change=found,
+        impact=impact,
+        groups=grouped(plane.catalogues, found.edits),
+        moves={move.name: move for move in moves(found, caller)},
+        typed=typed,
+        unsaid=found.reason == UNSAID,
+    )
+
+
+def _decided(
+    plane: Plane, request: Request, caller: Principal, change: int, form: Form, decision: str
+) -> Response:
+    about = form.get("about")
+    words = form.get("words")
+
+    def work(transaction: Transaction) -> None:
+        found = read_change(transaction, change)
+        decide(
+            transaction,
+            plane.catalogues,
+            found,
+            decision,
+            proposal_hash=form.get("proposal") or found.proposal_hash,
+            words=f"{about}: {words}" if about and words else words,
+        )
+
+    return _acted(plane, request, caller, change, form, work)
+
+
+def _instant(text: str) -> datetime | None:
+    """Read the instant of a form, which is in UTC; None when none was chosen."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidValue(f"{text!r} is no instant.", hint="write it as 2026-06-01T06:00, in UTC") from None
+
+
+def _require_shown(transaction: Transaction, number: int, form: Form) -> None:
+    if read_change(transaction, number).proposal_hash != form.get("proposal"):
+        raise StaleRevision(
+            f"change {number} was edited since you opened this page.",
+            hint="read it again, below",
+            change=number,
+        )
+
+
+def _acted(
+    plane: Plane,
+    request: Request,
+    caller: Principal,
+    change: int,
+    form: Form,
+    work: Callable[[Transaction], Any],
+) -> Response:
+    """Do something to a change as the caller, and show it again; with what was wrong when it was refused."""
+
+    def again(problem: SetpointError) -> Response:
+        return _review(plane, request, caller, change, problem=problem, typed=form.get("words"))
+
+    return act(plane, caller, work, then=lambda _done: go(f"/changes/{change}"), instead=again)

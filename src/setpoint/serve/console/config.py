@@ -1,0 +1,128 @@
+"""SERVE: the Config page: values as a grid, and the edits of a person collected into one draft.
+
+Guarantees: an edit goes into a draft of its author, which changes nothing and can be reviewed, undone and
+proposed. What could not be laid over the draft is shown again with what was typed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Query, Request
+from starlette.responses import Response
+
+from setpoint.change.documents import read_documents, read_scopes
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.errors import MissingError, SetpointError
+from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
+from setpoint.serve.console import drafts
+from setpoint.serve.console.forms import Sent
+from setpoint.serve.console.grid import Sheet, grid_of, parts_of
+from setpoint.serve.console.pages import act, go, page, router_of
+from setpoint.serve.routes import LONGEST_NAME, PlaneOf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from setpoint.change.documents import Document
+    from setpoint.serve.console.forms import Form
+    from setpoint.serve.plane import Plane
+
+router = router_of()
+Words = Annotated[str, Query(max_length=LONGEST_NAME)]
+
+
+@router.get("/config", **access(*ANYONE))
+def show_config(
+    plane: PlaneOf,
+    request: Request,
+    caller: Caller,
+    scope: Words = GLOBAL_SCOPE,
+    catalogue: Words = "",
+    part: Words = "",
+    search: Words = "",
+    edit: Words = "",
+) -> Response:
+    """Show the values of a scope, over those below it, one model at a time."""
+    return _config(plane, request, caller.account, scope, catalogue, part, search, edit=bool(edit))
+
+
+@router.post("/config/draft", **access(*WRITERS))
+def send_edits(plane: PlaneOf, request: Request, caller: Caller, form: Sent) -> Response:
+    """Lay what was typed over the caller's draft of the scope, which is opened when there is none."""
+    scope = form.get("scope", GLOBAL_SCOPE)
+
+    def again(problem: SetpointError) -> Response:
+        return _config(
+            plane,
+            request,
+            caller.account,
+            scope,
+            form.get("catalogue"),
+            form.get("part"),
+            form.get("search"),
+            edit="sheet" not in form,
+            problem=problem,
+            form=form,
+        )
+
+    return act(
+        plane,
+        caller,
+        lambda transaction: drafts.lay_over(transaction, plane.catalogues, caller.account, scope, form),
+        then=lambda number: go(f"/changes/{number}"),
+        instead=again,
+    )
+
+
+def _config(
+    plane: Plane,
+    request: Request,
+    account: str,
+    scope: str,
+    catalogue: str,
+    part: str,
+    search: str,
+    *,
+    edit: bool,
+    problem: SetpointError | None = None,
+    form: Form | None = None,
+) -> Response:
+    catalogues = plane.catalogues
+    with plane.database.transaction() as transaction:
+        documents = read_documents(transaction, catalogues)
+        scopes = read_scopes(transaction)
+        draft = drafts.draft_of(transaction, account, scope)
+    member = next((one for one in catalogues.members if one.name == catalogue), catalogues.members[0])
+    chosen = part if part in parts_of(member) else parts_of(member)[0]
+    sheet = _sheet(documents, scope)
+    document = documents.get(scope)
+    return page(
+        request,
+        "config.html",
+        problem=problem,
+        tabs=[(one.name, name) for one in catalogues.members for name in parts_of(one)],
+        grid=grid_of(member, chosen, sheet, search),
+        scope=scope,
+        scopes=scopes,
+        revision=document.revision if document else None,
+        search=search,
+        edit=edit,
+        draft=draft,
+        typed=dict(form.starting(drafts.VALUE)) if form else {},
+        sheet=form.raw("sheet") if form else "",
+    )
+
+
+def _sheet(documents: Mapping[str, Document], scope: str) -> Sheet:
+    """Return the layers that a scope's page shows.
+
+    Raises:
+        MissingError: there is no such scope.
+    """
+    if scope != GLOBAL_SCOPE and scope not in documents:
+        raise MissingError(f"there is no overlay {scope}.", hint="choose one that there is")
+    below = documents[GLOBAL_SCOPE].values if GLOBAL_SCOPE in documents else {}
+    if scope == GLOBAL_SCOPE:
+        return Sheet(((GLOBAL_SCOPE, below),))
+    return Sheet(((GLOBAL_SCOPE, below), (scope, documents[scope].values)))

@@ -1,0 +1,243 @@
+"""SERVE: what every page of the Console shares: its route, its frame, and how a refusal looks.
+
+Guarantees: a page is held to its rule before anything is read for it; whoever is not logged in is sent to
+log in and comes back to the same address. What an error says is shown in the frame, with its status.
+Text from people is shown as text. Pages work without a script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import Response
+
+import setpoint
+from setpoint.errors import InvalidValue, SetpointError, TooManyRequests, UnauthenticatedError
+from setpoint.observe.printable import printable_markup
+from setpoint.serve.access import sessions
+from setpoint.serve.access.rules import Principal, cookie_name, csrf_token, holder_of, require, require_csrf
+from setpoint.serve.console import shown
+from setpoint.serve.console.assets import asset
+from setpoint.serve.console.forms import CSRF_FIELD, Form, read_form
+from setpoint.serve.console.tickets import Ticket
+from setpoint.serve.problems import publicly
+from setpoint.serve.routes import QueuedRoute, check_query, query_names
+
+if TYPE_CHECKING:
+    from setpoint.serve.plane import Plane
+    from setpoint.store.database import Transaction
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("setpoint.serve.console"),
+    autoescape=True,
+    finalize=printable_markup,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters.update(shown.FILTERS)
+Done = TypeVar("Done")
+ONCE_COOKIE = "setpoint_once"
+#: What stands in the navigation: address and name of each place.
+PLACES = (("/", "Overview"), ("/config", "Config"), ("/changes", "Changes"))
+
+
+class PageRoute(QueuedRoute):
+    """A route of a page: it takes a session's cookie, and a form with its CSRF token."""
+
+    #: It holds requests to its rule.
+    is_judged = True
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler behind the rule, with refusals as pages."""
+        handle = super().get_route_handler()
+        known = frozenset(query_names(self.dependant))
+        rule = (self.openapi_extra or {}).get("x-setpoint-roles", ())
+
+        async def page(request: Request) -> Response:
+            try:
+                await _admit(request, rule)
+                check_query(request.query_params.multi_items(), known)
+                return await handle(request)
+            except UnauthenticatedError:
+                return to_login(request)
+            except SetpointError as problem:
+                return refused(request, problem)
+            except RequestValidationError as problem:
+                return refused(request, _unreadable(problem))
+
+        return page
+
+
+def router_of() -> APIRouter:
+    """Return a router of pages; they are no part of the document that describes the API."""
+    return APIRouter(
+        tags=["pages"],
+        default_response_class=HTMLResponse,
+        route_class=PageRoute,
+        include_in_schema=False,
+    )
+
+
+async def session_of(request: Request, form: Form | None = None) -> Principal:
+    """Return who is logged in; with a form, only when it carries the session's CSRF token.
+
+    Raises:
+        UnauthenticatedError: nobody is, or not any more.
+        ForbiddenError: the form is of another session's page, or of another site's.
+    """
+    cookie = request.cookies.get(cookie_name(request), "")
+    if not cookie:
+        raise UnauthenticatedError("nobody is logged in.", hint="log in")
+    if form is not None:
+        require_csrf(cookie, form.get(CSRF_FIELD))
+    return await holder_of(request, cookie)
+
+
+def path_with(path: str, **query: object) -> str:
+    """Return the path of a page with what of a query is given."""
+    given = {name: str(value) for name, value in query.items() if value not in (None, "")}
+    return f"{path}{'?' if given else ''}{urlencode(given)}"
+
+
+def go(path: str, **query: object) -> Response:
+    """Send the browser on after a form did what it was sent for, so that a reload does not send it again."""
+    return RedirectResponse(path_with(path, **query), 303)
+
+
+def to_login(request: Request) -> Response:
+    """Send whoever is not logged in to log in, and back here then; what they typed comes along."""
+    form: Form | None = request.state.form
+    if form is None:
+        return go("/login", next="" if _here(request) == "/" else _here(request))
+    problem = UnauthenticatedError(
+        "your session ended before this was sent.",
+        hint="log in again as the same person: what you typed is kept, and nothing is sent without you",
+    )
+    return login(request.app.state.plane, request, problem, ticket=Ticket.of(request, form).sealed())
+
+
+def login(
+    plane: Plane,
+    request: Request,
+    problem: SetpointError | None = None,
+    *,
+    ticket: str = "",
+    wanted: str = "",
+) -> Response:
+    """Return the page to log in at; what somebody typed when their session ended comes along as a ticket."""
+    return page(
+        request,
+        "login.html",
+        problem=problem,
+        once=ONCE_COOKIE in request.cookies,
+        provider=plane.provider.issuer if plane.provider.is_set else "",
+        private=sessions.is_private(request),
+        ticket=ticket,
+        wanted=wanted,
+    )
+
+
+def act(
+    plane: Plane,
+    caller: Principal,
+    work: Callable[[Transaction], Done],
+    *,
+    then: Callable[[Done], Response],
+    instead: Callable[[SetpointError], Response],
+) -> Response:
+    """Do what a form asks for as the caller, in one transaction.
+
+    Args:
+        plane: of this process.
+        caller: who sent the form; the database judges them.
+        work: what is done; a refusal undoes all of it.
+        then: makes the answer to what was done.
+        instead: makes the page that says what was refused, with what was typed.
+
+    Raises:
+        UnauthenticatedError: the session has ended; the route keeps the form.
+    """
+    try:
+        with plane.database.transaction(credential=caller.secret) as transaction:
+            done = work(transaction)
+    except UnauthenticatedError:
+        raise
+    except SetpointError as problem:
+        return instead(problem)
+    return then(done)
+
+
+def refused(request: Request, problem: SetpointError) -> Response:
+    """Return the page that says what an error says, in the frame."""
+    return page(request, "refused.html", problem=problem)
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    problem: SetpointError | None = None,
+    **content: Any,
+) -> Response:
+    """Return a page in the frame.
+
+    Args:
+        request: which it answers.
+        template: of its content.
+        problem: what went wrong, said on top of it; its status is the page's.
+        **content: what the template shows.
+    """
+    root, path = request.scope.get("root_path", ""), request.scope["path"]
+    caller: Principal | None = content.pop("caller", None) or getattr(request.state, "caller", None)
+    text = _TEMPLATES.get_template(template).render(
+        **content,
+        caller=caller,
+        problem=publicly(problem) if problem else None,
+        status=problem.http_status if problem else 200,
+        csrf_field=_csrf_field(caller),
+        asset=lambda name: f"{root}{asset(name)}",
+        version=setpoint.__version__,
+        plane=request.url.netloc,
+        here=path,
+        places=PLACES,
+        at=lambda path, **query: f"{root}{path_with(path, **query)}",
+        turned=lambda **query: f"{root}{path_with(path, **{**request.query_params, **query})}",
+    )
+    return HTMLResponse(text, problem.http_status if problem else 200, _headers(problem))
+
+
+async def _admit(request: Request, rule: Sequence[str]) -> None:
+    request.state.form = None
+    request.state.form = form = await read_form(request) if request.method == "POST" else None
+    caller = await session_of(request, form)
+    request.state.caller = caller
+    require(caller, *rule)
+
+
+def _csrf_field(caller: Principal | None) -> Markup:
+    token = csrf_token(caller.secret) if caller else ""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
+
+
+def _here(request: Request) -> str:
+    query = request.url.query
+    return f"{request.scope['path']}{'?' if query else ''}{query}"
+
+
+def _unreadable(problem: RequestValidationError) -> SetpointError:
+    found = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in problem.errors()[:3])
+    return InvalidValue(f"this address is none of the Console's: {found}.", hint="go back to the page before")
+
+
+def _headers(problem: SetpointError | None) -> dict[str, str]:
+    if isinstance(problem, TooManyRequests):
+        return {"Cache-Control": "no-store", "Retry-After": str(problem.where.get("retry_after_s", 1))}
+    return {"Cache-Control": "no-store"}

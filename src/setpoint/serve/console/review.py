@@ -1,0 +1,109 @@
+"""SERVE: what the page of a change is made of: its edits by model, and what may be done to it, and why not.
+
+Guarantees: a button that this person may not press has the reason, as the database would give it.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from setpoint.change.changes import ChangeSummary, FullChange
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.document import Edit
+    from setpoint.serve.access.rules import Principal
+
+
+class Group(NamedTuple):
+    """The edits of one combination of key parts, such as a model's on a timeframe."""
+
+    name: str
+    edits: Sequence[tuple[str, Edit]]
+
+
+class Move(NamedTuple):
+    """Something that can be done to a change: its button, and why this person may not press it."""
+
+    name: str
+    label: str
+    refusal: str
+
+
+def waits_for(change: ChangeSummary, caller: Principal) -> bool:
+    """Say whether the next step of a change is this person's."""
+    return change.next_step is not None and caller.account in change.next_step.who
+
+
+def grouped(catalogues: Catalogues, edits: Sequence[Edit]) -> tuple[Group, ...]:
+    """Return edits by the parts of their keys, each with its address within them."""
+    placed = [(*_place(catalogues, edit.key), edit) for edit in edits]
+    placed.sort(key=lambda one: (one[0], one[1]))
+    return tuple(
+        Group(name, tuple((label, edit) for _, label, edit in members))
+        for name, members in groupby(placed, key=lambda one: one[0])
+    )
+
+
+def moves(change: FullChange, caller: Principal) -> tuple[Move, ...]:
+    """Return what can be done to an open change, with the reason where this person cannot do it."""
+    step = change.next_step
+    if step is None:
+        return ()
+    own = caller.account == change.author
+    author_alone = "" if own else f"only its author, {change.author}, may"
+    approver = _no_approver(change, caller)
+    waiting = "" if step.waits_for == "application" else _waits(change)
+    return (
+        Move("approve", "Approve", approver or _decided_already(change, caller) or _moved(change)),
+        Move("reject", "Reject", approver or _decided_already(change, caller)),
+        Move("apply", "Apply", waiting),
+        Move("propose", "Propose", author_alone),
+        Move("withdraw", "Withdraw", author_alone),
+    )
+
+
+def _no_approver(change: FullChange, caller: Principal) -> str:
+    if change.state == "draft":
+        return "it is a draft: its author proposes it first"
+    if caller.account == change.author:
+        return "nobody decides on a change of their own"
+    if not caller.may("approver"):
+        return "this needs the role approver"
+    return ""
+
+
+def _decided_already(change: FullChange, caller: Principal) -> str:
+    decided = [
+        one
+        for one in change.decisions
+        if one.is_current and one.decision != "comment" and one.person == caller.account
+    ]
+    return f"you have decided on this proposal: {decided[0].decision}" if decided else ""
+
+
+def _moved(change: FullChange) -> str:
+    moved = change.next_step.moved if change.next_step else None
+    return f"{moved}: its author brings it up to date first" if moved else ""
+
+
+def _waits(change: FullChange) -> str:
+    step = change.next_step
+    assert step is not None  # noqa: S101 - asked of open changes alone
+    return {
+        "amendment": step.moved or "its author has to amend it",
+        "proposal": "it is a draft",
+        "approval": f"{step.missing} more approval{'' if step.missing == 1 else 's'} first",
+        "cooling_off": "it cools off first",
+        "schedule": "it is scheduled, and applies by itself",
+    }.get(step.waits_for, "")
+
+
+def _place(catalogues: Catalogues, key: str) -> tuple[str, str]:
+    declared = catalogues.keys.get(key)
+    if declared is None:
+        return "not declared any more", key
+    field = declared.key.field.replace("range_", "") if declared.key.field else ""
+    return " · ".join(declared.key.parts), f"{declared.parameter.name}{' ' if field else ''}{field}"

@@ -1,0 +1,132 @@
+"""What holds for every page: who sees it, and what it says to whoever may not."""
+
+import re
+
+import httpx
+import psycopg
+import pytest
+
+from setpoint.serve import console
+from setpoint.serve.access.rules import csrf_token
+from setpoint.serve.console.pages import PageRoute
+from support.planes import ACCOUNTS, set_password
+
+PASSWORD = "a long enough password"
+
+PAGES = [route for router in console.ROUTERS for route in router.routes if isinstance(route, PageRoute)]
+
+
+def address_of(route):
+    return re.sub(
+        r"\{(\w+)[^}]*\}", lambda found: "1" if found[1] in {"change", "revision"} else "none", route.path
+    )
+
+
+def rule_of(route):
+    return set(route.openapi_extra["x-setpoint-roles"])
+
+
+@pytest.mark.parametrize("account", sorted(ACCOUNTS))
+def test_every_page_lets_in_whom_its_rule_names_and_nobody_else(person, account):
+    """403 as a page without the role; with it the page answers, whatever it then finds."""
+    someone = person(account)
+    wrong = []
+    for route in PAGES:
+        for method in route.methods:
+            path = address_of(route)
+            answer = someone.send(path) if method == "POST" else someone.get(path)
+            allowed = bool(rule_of(route) & set(ACCOUNTS[account]))
+            if (answer.status_code != 403) != allowed or answer.status_code >= 500:
+                wrong.append((method, path, answer.status_code))
+    assert not wrong
+
+
+def test_whoever_is_not_logged_in_is_sent_to_log_in_and_back(plane):
+    """The address of the page comes along; the start page needs none."""
+    with httpx.Client(base_url=plane) as client:
+        sent = client.get("/changes", params={"state": "all"}).headers["location"]
+        assert sent == "/login?next=%2Fchanges%3Fstate%3Dall"
+        assert 'name="next" value="/changes?state=all"' in client.get(sent).text
+        assert client.get("/").headers["location"] == "/login"
+        for page in PAGES:
+            for method in page.methods:
+                answer = client.request(
+                    method, address_of(page), data={"x": "1"} if method == "POST" else None
+                )
+                assert answer.status_code in {303, 401}, (method, page.path)
+
+
+@pytest.mark.parametrize("elsewhere", ["//evil.example", "https://evil.example", "/\\evil.example", "/a\nb"])
+def test_a_login_leads_to_no_other_host(plane, elsewhere):
+    """What is no path of this plane is left out."""
+    assert 'name="next"' not in httpx.get(f"{plane}/login", params={"next": elsewhere}).text
+
+
+def test_a_form_without_the_token_of_its_session_is_refused(person):
+    """Another site's page knows no token; neither does another session's."""
+    ada, bo = person("ada"), person("bo")
+    for token in ("", "0" * 64, csrf_token(bo.secret)):
+        answer = ada.send("/changes/1/comment", csrf_token=token, words="x")
+        assert answer.status_code == 403
+
+
+def test_pages_run_no_script_of_their_own_and_load_nothing_from_elsewhere(person):
+    """The policy is strict, and no page needs what it forbids: no inline script, style or handler."""
+    ada = person("ada")
+    for route in PAGES:
+        if "GET" in route.methods:
+            answer = ada.get(address_of(route))
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+            assert answer.headers["cache-control"] == "no-store"
+            assert not re.search(r"<script>|<style|style=|https?://|\son\w+=", answer.text), route.path
+
+
+def test_what_pages_load_is_kept_for_good_and_named_by_its_content(plane, person):
+    """The style's address has its digest; any other digest is no address."""
+    path = re.search(r'href="(/static/[0-9a-f]{16}/console\.css)"', person("cy").read("/"))[1]
+    style = httpx.get(f"{plane}{path}")
+    assert style.headers["content-type"].startswith("text/css")
+    assert style.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert "url(" not in style.text
+    assert httpx.get(f"{plane}/static/{'0' * 16}/console.css").status_code == 404
+
+
+def test_text_from_people_is_shown_as_text(person):
+    """Markup, terminal escapes and marks that turn the direction of text stand there, and do nothing."""
+    ada = person("ada")
+    said = "<b>bold</b> \x1b[31m \u202eeslaf"
+    answer = ada.send("/config/draft", {"scope": "global", "sheet": "xgb/5m/gamma = 0.3"})
+    number = answer.headers["location"].rpartition("/")[2]
+    ada.send(f"/changes/{number}/comment", words=said)
+    raw = ada.get(f"/changes/{number}").text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in raw
+    assert "\x1b" not in raw
+    assert "\u202e" not in raw
+    assert "\\x1b[31m" in raw
+
+
+def test_a_form_whose_session_had_ended_is_kept_for_its_author_alone(plane, person, owner_url):
+    """Log in again as the same person: what was typed stands there; nobody else gets it; nothing was done."""
+    ada = person("ada")
+    number = ada.send("/config/draft", {"scope": "global", "sheet": "xgb/5m/gamma = 0.3"}).headers["location"]
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("UPDATE credentials SET revoked_at = clock_timestamp() WHERE account = 'ada'")
+    late = ada.send(f"{number}/comment", words="typed with care")
+    assert late.status_code == 401
+    ticket = re.search(r'name="ticket" value="([^"]+)"', late.text)[1]
+    assert "typed with care" not in person("cy").read(number)
+
+    for account in ("ada", "bo"):
+        set_password(owner_url, account, PASSWORD)
+    with httpx.Client(base_url=plane) as client:
+        form = {"account": "bo", "password": PASSWORD, "ticket": ticket}
+        other = client.post("/login", data=form)
+        assert (other.status_code, "typed with care" in other.text) == (403, False)
+    with httpx.Client(base_url=plane) as client:
+        form = {"account": "ada", "password": PASSWORD, "ticket": ticket}
+        kept = client.post("/login", data=form)
+        assert kept.status_code == 200
+        assert "typed with care" in kept.text
+        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', kept.text))
+        assert client.post(f"{number}/comment", data=fields).status_code == 303
+    assert "typed with care" in person("cy").read(number)
