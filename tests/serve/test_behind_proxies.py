@@ -107,11 +107,11 @@ def test_a_browser_finds_every_page_and_logs_in_and_out(outside, owner_url):
         form = {"account": "ada", "password": PASSWORD}
         home = browser.post("login", data=form, headers={"Origin": host})
         assert str(home.url) == outside + "/"
-        assert "<h1>ada</h1>" in home.text
+        assert "<strong>ada</strong>" in home.text
         (cookie,) = browser.cookies.jar
         assert (cookie.path, cookie.secure) == ("/setpoint", True)
         csrf = re.search(r'name="csrf_token" value="(\w+)"', home.text)[1]
-        assert "Nobody is logged in" in browser.post("logout", data={"csrf_token": csrf}).text
+        assert "<h1>Log in</h1>" in browser.post("logout", data={"csrf_token": csrf}).text
 
 
 def test_programs_pin_watch_and_stream_through_it(outside, client_of, write, owner_url, tmp_path):

@@ -15,6 +15,7 @@ from setpoint.serve.app import build_api
 from setpoint.serve.public_address import OWN, Entrance, public_address, trusted_networks
 from setpoint.serve.server import open_plane
 from setpoint.settings import Settings
+from support.console_pages import PAGES, READ, address_of
 from support.identity_provider import CLIENT_ID, serving_identities
 from support.openapi import document_of, filled
 from support.planes import clients, credential, serving_plane, set_password
@@ -66,7 +67,7 @@ def ignoring(answer, inner):
 
 
 def test_every_address_in_every_answer_is_below_the_public_one(below, owner_url):
-    """Over every operation of the document, by token, cookie and nothing: pages, problems, redirects."""
+    """Over every operation and every page, by token, cookie and nothing: answers, problems, redirects."""
     url, as_ = below
     as_("dan")
     document = document_of(url)
@@ -84,7 +85,12 @@ def test_every_address_in_every_answer_is_below_the_public_one(below, owner_url)
                 answer = client.request(method, filled(path, item), headers=proof)
                 read += [path] * (answer.status_code == 200)
                 assert not ignoring(answer, url), (method, path)
-    assert {"/", "/login", "/password", "/static/setpoint.css", "/v1/verify"} <= set(read)
+        for page in READ:
+            for proof in (cookie, {}):
+                answer = client.get(address_of(page), headers=proof)
+                read += [page.path] * (answer.status_code == 200)
+                assert not ignoring(answer, url), page.path
+    assert {"/", "/login", "/password", "/changes", "/v1/verify"} <= set(read)
 
 
 def test_what_is_made_is_found_where_the_plane_says(below):
@@ -156,7 +162,8 @@ def test_what_is_no_request_is_a_problem_below_the_path_too(below):
 def test_no_public_path_is_one_of_the_planes_own(settings):
     """What routes begin with is refused, so that a path that a proxy handed on is known for one."""
     api = build_api(open_plane(settings))
-    first = {path.split("/")[1] for path in api.openapi()["paths"]} - {""}
+    paths = {*api.openapi()["paths"], *(page.path for page in PAGES)}
+    first = {path.split("/")[1] for path in paths} - {""} | {"static"}
     assert first == OWN
     for name in first:
         with pytest.raises(UsageError):

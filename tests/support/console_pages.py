@@ -1,0 +1,16 @@
+"""Every page of the Console, found in its routes."""
+
+from __future__ import annotations
+
+import re
+
+from setpoint.serve import console
+from setpoint.serve.console.pages import PageRoute
+
+PAGES = [route for router in console.ROUTERS for route in router.routes if isinstance(route, PageRoute)]
+READ = [route for route in PAGES if "GET" in route.methods]
+
+
+def address_of(route: PageRoute) -> str:
+    """Return an address of a page: its numbers are 1, its names are of nothing."""
+    return re.sub(r"\{\w+\}", "none", re.sub(r"\{(change|revision)\}", "1", route.path))
