@@ -50,6 +50,11 @@ class Settings:
     migrate_url: str = _setting(
         "SETPOINT_MIGRATE_URL", "", "URL of the role that owns the tables; empty means SETPOINT_DATABASE_URL."
     )
+    direct_url: str = _setting(
+        "SETPOINT_DIRECT_URL",
+        "",
+        "URL of that database past a pooler, on which planes hear of changes; empty: they look each second.",
+    )
     postgres_bin: str = _setting(
         "SETPOINT_POSTGRES_BIN", "", "Folder with other PostgreSQL binaries for the embedded server."
     )

@@ -52,6 +52,8 @@ def backup(settings: Settings, path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with Server(settings) as server:
+            with connect_owner(server.conninfo(owner=True)):
+                pass  # it is in reach, and no pooler
             # Before pg_dump writes into it: nobody else ever reads what it holds.
             os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
             dump = client_programs.command(settings, "pg_dump", server.conninfo(owner=True))

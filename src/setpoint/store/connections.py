@@ -1,10 +1,11 @@
 """STORE: the way to the server of these settings, embedded or real, as the application or as the owner.
 
 Guarantees: a session acts as a role that owns nothing, ``setpoint_app`` or the plane's
-``setpoint_server``, whoever logged in; its time
-zone is UTC and its search path ``public``. Connecting is bounded in time. ``PG*`` variables do not
-redirect the embedded server. What is done in a session has an end on our side, see ``deadlines``; a peer that
-vanished is given up by the kernel of either side.
+``setpoint_server``, whoever logged in; its time zone is UTC and its search path ``public``. Behind a pooler,
+which may give each transaction to another session of the server, each transaction says all of that for
+itself, nothing is prepared and nothing left behind: see ``as_role``. Connecting is bounded in time. ``PG*``
+variables do not redirect the embedded server. What is done in a session has an end on our side, see
+``deadlines``; a peer that vanished is given up by the kernel of either side.
 """
 
 from __future__ import annotations
@@ -75,18 +76,19 @@ class Server:
         """False when ``database_url`` names a real server."""
         return not self._settings.database_url
 
-    def conninfo(self, *, owner: bool = False) -> str:
+    def conninfo(self, *, owner: bool = False, direct: bool = False) -> str:
         """Return a connection string, starting the embedded server when it is not up.
 
         Args:
             owner: as the role that owns the tables (``migrate_url`` on a real server).
+            direct: past a pooler, where ``direct_url`` says how.
 
         Raises:
             DatabaseUnavailable: the embedded server cannot start.
         """
         if self.is_embedded:
             return embedded_conninfo(self._attached(), login=OWNER if owner else self._role)
-        url = self._settings.migrate_url if owner else ""
+        url = self._settings.migrate_url if owner else self._settings.direct_url if direct else ""
         return readable(url or self._settings.database_url)
 
     def _attached(self) -> Listening:
@@ -179,7 +181,7 @@ def connect_app(conninfo: str, role: str = APP) -> Connection:
     connection = _connect(conninfo)
     try:
         with translated(), within(connection, CONNECT_TIMEOUT_S):
-            _become(connection, role)
+            _become(connection, role, is_local=is_pooled(connection))
             connection.commit()
     except BaseException:
         connection.close()
@@ -189,14 +191,38 @@ def connect_app(conninfo: str, role: str = APP) -> Connection:
 
 @contextmanager
 def connect_owner(conninfo: str, *, autocommit: bool = False) -> Iterator[Connection]:
-    """Open a session as whoever the connection string names, for migrations; errors as ``connect_app``.
+    """Open a session as whoever the connection string names, for migrations.
 
     It is committed and closed when the block ends, and rolled back when the block raises.
+
+    Raises:
+        UsageError: a pooler is in between; other errors are those of ``connect_app``.
     """
     connection = _connect(conninfo)
     with within(connection, OWNER_S), connection:
+        if is_pooled(connection):
+            raise UsageError(
+                "the owner's URL leads through a pooler; migrations, backups and whoever keeps accounts need"
+                " PostgreSQL itself.",
+                hint="set SETPOINT_MIGRATE_URL to its own host and port",
+            )
         connection.autocommit = autocommit
         yield connection
+
+
+def as_role(connection: Connection, role: str) -> None:
+    """Make the transaction that begins act as a role, where its session does not.
+
+    Raises:
+        DatabaseUnavailable: as ``connect_app`` does.
+    """
+    if is_pooled(connection):
+        _become(connection, role, is_local=True)
+
+
+def is_pooled(connection: Connection) -> bool:
+    """Say whether a pooler is in between: then the session that was opened is not the one that answers."""
+    return connection.prepare_threshold is None
 
 
 def bounded(given: dict[str, Any]) -> dict[str, Any]:
@@ -216,20 +242,33 @@ def _connect(conninfo: str) -> Connection:
             f"the server is PostgreSQL {version}, expected 15 or newer.",
             hint="point SETPOINT_DATABASE_URL at a newer server",
         )
+    with translated(), within(connection, CONNECT_TIMEOUT_S):
+        answers = connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
+        connection.rollback()
+    if answers != {"pid": connection.info.backend_pid}:
+        connection.prepare_threshold = None  # what is prepared in one session is unknown in the next
     return connection
 
 
-def _become(connection: Connection, role: str) -> None:
+def _become(connection: Connection, role: str, *, is_local: bool) -> None:
     try:
         connection.execute(
-            "SELECT set_config('role', %s, false), set_config('TimeZone', 'UTC', false),"
-            " set_config('search_path', 'public', false), set_config('lock_timeout', %s, false),"
-            " set_config('statement_timeout', %s, false),"
+            "SELECT set_config('role', %(role)s, %(local)s), set_config('TimeZone', 'UTC', %(local)s),"
+            " set_config('search_path', 'public', %(local)s),"
+            " set_config('lock_timeout', %(lock)s, %(local)s),"
+            " set_config('statement_timeout', %(statement)s, %(local)s),"
             # For when it is we who vanish: what we hold is let go of.
-            " set_config('client_connection_check_interval', '5s', false),"
-            " set_config('idle_in_transaction_session_timeout', %s, false),"
-            " set_config('tcp_user_timeout', %s, false)",
-            [role, *TIMEOUTS[role], f"{TRANSACTION_S[role]:.0f}s", str(PEER_TIMEOUT_MS)],
+            " set_config('client_connection_check_interval', '5s', %(local)s),"
+            " set_config('idle_in_transaction_session_timeout', %(idle)s, %(local)s),"
+            " set_config('tcp_user_timeout', %(peer)s, %(local)s)",
+            {
+                "role": role,
+                "local": is_local,
+                "lock": TIMEOUTS[role][0],
+                "statement": TIMEOUTS[role][1],
+                "idle": f"{TRANSACTION_S[role]:.0f}s",
+                "peer": str(PEER_TIMEOUT_MS),
+            },
         )
     except NOT_PREPARED:
         raise DatabaseUnavailable(

@@ -25,7 +25,7 @@ from psycopg.types.json import Jsonb
 
 from setpoint.errors import DatabaseUnavailable, InvalidValue, SetpointError
 from setpoint.store import schema
-from setpoint.store.connections import TRANSACTION_S, Server, connect_app
+from setpoint.store.connections import TRANSACTION_S, Server, as_role, connect_app
 from setpoint.store.deadlines import Use
 from setpoint.store.driver_errors import translate, translated
 from setpoint.store.queries import statement
@@ -258,7 +258,7 @@ class Database:
         while (connection := self._take_idle()) is not None:
             use = self._lend(connection, ends_at)
             try:
-                _state_facts(connection, facts)
+                self._open(connection, facts)
             except psycopg.OperationalError as died:  # while it was idle, or it hung until it was cut
                 self._give_back(connection, use)
                 if use.is_severed:
@@ -269,11 +269,16 @@ class Database:
         use = self._lend(connection, ends_at)
         try:
             with translated():
-                _state_facts(connection, facts)
+                self._open(connection, facts)
         except BaseException:
             self._give_back(connection, use)
             raise
         return connection, use
+
+    def _open(self, connection: Connection, facts: Mapping[str, str]) -> None:
+        as_role(connection, self._role)
+        if facts:
+            connection.execute(BEGIN, facts)
 
     def _take_idle(self) -> Connection | None:
         with self._lock:
@@ -329,11 +334,6 @@ def _commit(connection: Connection) -> None:
             )
             problem.hint = "read what you wrote before you repeat it"
         raise problem from error
-
-
-def _state_facts(connection: Connection, facts: Mapping[str, str]) -> None:
-    if facts:
-        connection.execute(BEGIN, facts)
 
 
 def _bound(params: Mapping[str, object]) -> dict[str, object]:

@@ -2,7 +2,8 @@
 
 A notification is only a hint that makes the next look sooner; what is reported comes from a scan of history
 by revision number, which has no gaps. So a dropped notification, a lost session or a restarted server
-(the embedded one is started again) delays a revision, and never loses one.
+(the embedded one is started again) delays a revision, and never loses one. Through a pooler nothing is
+notified: each look says then that accounts may have changed.
 
 Guarantees: revisions are reported once, in order; a look that hangs is ended, and the next one connects anew.
 While the database is in reach there is a report at least every second, be it that nothing is new.
@@ -15,14 +16,15 @@ import logging
 import threading
 import time
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
 from setpoint.errors import SetpointError
-from setpoint.store.connections import connect_app
+from setpoint.store.connections import as_role, connect_app, is_pooled
 from setpoint.store.deadlines import within
 from setpoint.store.queries import statement
+from setpoint.store.server.supervisor import APP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +99,7 @@ class Follower:
         self.sever()
 
     def _session(self) -> Iterator[News]:
-        with connect_app(self._server.conninfo()) as connection:
+        with connect_app(self._server.conninfo(direct=True)) as connection:
             looks = self._looks(connection)
             while True:
                 with within(connection, SCAN_EVERY_S + HUNG_S) as self._look:
@@ -106,19 +108,28 @@ class Follower:
                 yield found
 
     def _looks(self, connection: Connection) -> Iterator[News]:
-        connection.autocommit = True
-        connection.execute(f"LISTEN {REVISION_CHANNEL}")
-        connection.execute(f"LISTEN {ACCESS_CHANNEL}")
+        if is_pooled(connection):
+            _LOG.warning("event=changes_not_notified reason=pooler set=SETPOINT_DIRECT_URL")
+        else:
+            connection.autocommit = True
+            connection.execute(f"LISTEN {REVISION_CHANNEL}")
+            connection.execute(f"LISTEN {ACCESS_CHANNEL}")
         # What was notified while nobody listened is unknown: look at everything again.
         yield from self._scan(connection, access_changed=True, restarted=self._catch_up(connection))
         while not self._closed.is_set():
-            channels = {notice.channel for notice in connection.notifies(timeout=SCAN_EVERY_S, stop_after=1)}
-            yield from self._scan(connection, access_changed=ACCESS_CHANNEL in channels)
+            yield from self._scan(connection, access_changed=self._wait(connection))
+
+    def _wait(self, connection: Connection) -> bool:
+        """Wait for a hint, or until it is time for a look; say whether accounts may have changed."""
+        if is_pooled(connection):
+            self._closed.wait(SCAN_EVERY_S)
+            return True
+        channels = {notice.channel for notice in connection.notifies(timeout=SCAN_EVERY_S, stop_after=1)}
+        return ACCESS_CHANNEL in channels
 
     def _catch_up(self, connection: Connection) -> bool:
         """Find where to go on; True when the history is not the one that was followed before."""
-        head = connection.execute(statement("newest_revision")).fetchone()
-        newest = int(head["id"]) if head else 0
+        newest = max((int(row["id"]) for row in _asked(connection, "newest_revision")), default=0)
         if self._last is not None and self._last <= newest:
             return False
         restarted = self._last is not None
@@ -130,9 +141,7 @@ class Follower:
     ) -> Iterator[News]:
         while True:
             looked_at = time.monotonic()
-            rows = connection.execute(
-                statement("revisions_after"), {"after": self._last, "limit": PAGE}
-            ).fetchall()
+            rows = _asked(connection, "revisions_after", after=self._last, limit=PAGE)
             found = tuple(Revision(row["id"], row["scope"], row["created_at"]) for row in rows)
             if found:
                 self._last = found[-1].id
@@ -141,3 +150,12 @@ class Follower:
             access_changed = restarted = False
             if whole:
                 return
+
+
+def _asked(connection: Connection, query_name: str, **params: object) -> list[dict[str, Any]]:
+    """Return every row of a query in a transaction of its own."""
+    as_role(connection, APP)
+    rows = connection.execute(statement(query_name), params).fetchall()
+    if not connection.autocommit:
+        connection.commit()
+    return rows

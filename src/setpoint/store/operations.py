@@ -10,9 +10,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from setpoint.errors import SetpointError, UsageError
 from setpoint.store import schema
-from setpoint.store.connections import Server, connect_app, embedded_conninfo, without_password
+from setpoint.store.connections import Server, as_role, connect_app, embedded_conninfo, without_password
 from setpoint.store.deadlines import within
 from setpoint.store.server import embedded, leftovers
+from setpoint.store.server.supervisor import APP
 
 if TYPE_CHECKING:
     from setpoint.settings import Settings
@@ -66,6 +67,7 @@ def _looked_at(seen: Status, conninfo: str) -> Status:
     except SetpointError as problem:
         return replace(seen, problem=str(problem))
     with within(connection, ANSWER_WITHIN_S), connection:
+        as_role(connection, APP)
         version = connection.info.parameter_status("server_version") or ""
         seen = replace(seen, state="running", version=version)
         try:
