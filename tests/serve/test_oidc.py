@@ -137,6 +137,19 @@ def test_a_token_that_says_something_else_is_refused(front, provider, believing,
     assert "elsewhere.example" not in answer.text
 
 
+def test_what_the_id_token_leaves_out_is_asked_apart(front, provider, believing):
+    """Name and groups may be told with the access token; what is told of another subject is refused."""
+    subject = provider.claims["sub"]
+    provider.claims = {"sub": subject}
+    provider.userinfo = {"sub": "another", "preferred_username": "olga", "groups": ["trainers"]}
+    assert log_in(front)[1].status_code == 401
+    provider.userinfo["sub"] = subject
+    browser, _ = log_in(front)
+    assert (me(browser)["account"], me(browser)["roles"]) == ("olga", ["config_write"])
+    provider.claims |= {"email": "olga@example.org", "groups": []}  # what the token says holds
+    assert log_in(front)[1].status_code == 403
+
+
 @pytest.mark.parametrize(("skew_s", "status"), [(LEEWAY_S - 15, 303), (LEEWAY_S + 15, 401)])
 def test_clocks_may_differ_a_little(front, provider, believing, skew_s, status):
     """A provider whose clock goes half a minute wrong is believed; one that goes further is not."""

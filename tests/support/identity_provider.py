@@ -32,6 +32,8 @@ class IdentityProvider:
         # Not the name of a persona, who may have a login of the database: that is nobody's to take.
         self.claims = {"sub": "248289761001", "preferred_username": "olga", "groups": ["trainers"]}
         self.spoil: dict[str, object] = {}
+        #: What it tells of the person apart from the id token; None for nothing.
+        self.userinfo: dict[str, object] | None = None
         self.sign_none = False
         self.sign_with: RSAKey | None = None
         self.broken = False
@@ -77,7 +79,7 @@ class IdentityProvider:
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
             "jwks_uri": f"{self.url}/keys",
-        }
+        } | ({} if self.userinfo is None else {"userinfo_endpoint": f"{self.url}/userinfo"})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -95,6 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
         elif parts.path == "/keys":
             self._send(200, {"keys": [self.provider.key.as_dict(private=False)]})
+        elif parts.path == "/userinfo":
+            known = self.headers.get("Authorization") == "Bearer unused"
+            self._send(200 if known else 401, self.provider.userinfo)
         else:
             self._send(200, self.provider.discovery())
 
