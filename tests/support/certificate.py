@@ -1,4 +1,4 @@
-"""A certificate of ``localhost`` that nobody signed but itself."""
+"""A certificate that nobody signed but itself."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make it in a folder; returns the files of the certificate and of its key."""
+def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """Make one of a host in a folder; returns the files of the certificate and of its key."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command += ["-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
     files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*command, *files], check=True, capture_output=True, timeout=60)
     return certificate, key

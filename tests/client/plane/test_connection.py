@@ -12,8 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from setpoint.client.plane import wire
+from setpoint.client.plane import answers
 from setpoint.client.plane.connection import Patience, Plane
+from setpoint.client.plane.messages import Request
 from setpoint.errors import (
     DatabaseUnavailable,
     ForbiddenError,
@@ -191,7 +192,7 @@ def test_a_redirect_is_refused(small, plane):
 
 def test_a_huge_answer_is_refused(small, plane, monkeypatch):
     """An answer beyond the limit is an error of integrity, and not tried again."""
-    monkeypatch.setattr(wire, "LARGEST_ANSWER_BYTES", 10_000)
+    monkeypatch.setattr(answers, "LARGEST_ANSWER_BYTES", 10_000)
     small.faults["/v1/x"] = [lambda handler: reply(handler, 200, b"x" * 20_000)]
 
     with pytest.raises(IntegrityError, match="larger than 10000 bytes"):
@@ -265,7 +266,7 @@ def test_the_token_shows_nowhere(small, tmp_path):
     shown = [repr(plane), repr(Settings(home=tmp_path, token=TOKEN))]
     shown += [f"{e.value} {e.value!r} {e.value.where}" for e in (problem, refused, malformed)]
     assert not any(TOKEN in text or "hunter2" in text for text in shown)
-    assert repr(wire.Request("GET", "/a?b=c", None, {"Authorization": TOKEN})) == "Request(GET /a)"
+    assert repr(Request("GET", "/a?b=c", None, {"Authorization": TOKEN})) == "Request(GET /a)"
 
 
 def test_a_rotated_token_is_taken_up(small, tmp_path):

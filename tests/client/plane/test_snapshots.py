@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import setpoint
-from setpoint.client.plane import connection, last_known_good, wire
+from setpoint.client.plane import answers, connection, last_known_good
 from setpoint.client.snapshot import Snapshot
 from setpoint.errors import (
     CatalogueMismatch,
@@ -303,7 +303,7 @@ def test_a_body_that_is_too_large(small, environ, monkeypatch):
     """A body beyond the limit is refused before it fills the memory, and nothing stands in for it."""
     setpoint.pin(CONTEXT, environ=environ)
     small.change(**{GAMMA: 2.0})
-    monkeypatch.setattr(wire, "LARGEST_ANSWER_BYTES", 5000)
+    monkeypatch.setattr(answers, "LARGEST_ANSWER_BYTES", 5000)
 
     with pytest.raises(IntegrityError, match="larger than 5000"):
         setpoint.pin(CONTEXT, environ=environ)

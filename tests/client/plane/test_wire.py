@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from setpoint.client.plane.answers import BrokenAnswer, Limit, received
 from setpoint.client.plane.messages import Request
-from setpoint.client.plane.wire import BrokenAnswer, Connection, Limit, received
+from setpoint.client.plane.wire import Connection
 from setpoint.errors import UsageError
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

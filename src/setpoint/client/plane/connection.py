@@ -8,8 +8,8 @@ error of the same code.
 
 Refuses: redirects (the token would follow them), a certificate that is not trusted, credentials in the
 address, and to send the token over unencrypted http to any host but this machine and the one that
-``SETPOINT_PLAIN_HTTP_HOST`` names. The token is in no error and no repr. Proxies of the environment are not
-used.
+``SETPOINT_PLAIN_HTTP_HOST`` names, or through a proxy. The token is in no error and no repr. The proxies of
+the environment are used, see ``proxies``.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.plane.address import plane_address
+from setpoint.client.plane.answers import Limit, received
 from setpoint.client.plane.messages import Answer, Request
 from setpoint.client.plane.pace import chance
+from setpoint.client.plane.proxies import LOOPBACK, proxy_for
 from setpoint.client.plane.refusals import refusal, unreachable, untrusted
-from setpoint.client.plane.wire import Connection, Limit, Stream, received
+from setpoint.client.plane.wire import Connection, Stream, tls_context
 from setpoint.errors import IntegrityError, SetpointError, UsageError
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
     from typing import Self
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 _AGAIN = frozenset({429, 502, 503, 504})
 _NOT_MODIFIED = 304
-_LOOPBACK = re.compile(r"localhost|::1|127(\.\d{1,3}){3}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _IDLE_CONNECTIONS = 4
 
@@ -95,7 +95,12 @@ class Plane:
                 f"the token may not travel to {self._host} over unencrypted http.",
                 hint=f"use https, or set SETPOINT_PLAIN_HTTP_HOST={self._host} if that way is safe",
             )
-        self._tls = _tls() if self._encrypted else None
+        if (token or token_file) and not self._encrypted and proxy_for("http", self._host, self._port):
+            raise UsageError(
+                "the token may not travel through the proxy of HTTP_PROXY over unencrypted http.",
+                hint=f"use https, or name {self._host} in NO_PROXY",
+            )
+        self._tls = tls_context() if self._encrypted else None
         self._idle: list[Connection] = []
         self._pid = os.getpid()
 
@@ -217,7 +222,7 @@ class Plane:
         return text
 
     def _may_send_token(self, plain_http_host: str) -> bool:
-        return self._encrypted or bool(_LOOPBACK.fullmatch(self._host)) or self._host == plain_http_host
+        return self._encrypted or bool(LOOPBACK.fullmatch(self._host)) or self._host == plain_http_host
 
     def _attempt(self, request: Request, deadline: float) -> Answer:
         """Ask once; a kept connection that the plane has closed meanwhile does not count as an attempt."""
@@ -260,12 +265,6 @@ class Plane:
         jittered = ceiling * chance()
         asked = _retry_after_s(answer.headers.get("retry-after", "")) if answer else None
         return jittered if asked is None else asked + jittered
-
-
-def _tls() -> ssl.SSLContext:
-    import ssl  # noqa: PLC0415 - see ``wire``
-
-    return ssl.create_default_context()
 
 
 def _untrusted(url: str, failure: OSError) -> IntegrityError | None:

@@ -1,10 +1,8 @@
-"""RESOLVE: one connection to the plane, its requests and their answers: HTTP/1.1 as the plane speaks it.
+"""RESOLVE: one connection to the plane, its requests and its stream: HTTP/1.1 as the plane speaks it.
 
 Not ``http.client``: with all of ``email`` and ``ssl`` behind it, a first pin would wait longer for imports
-than for its values. And a socket's own timeout starts again with each byte, so that an answer which drips
-would hold a client for hours. Guarantees: each read waits no longer than the silence allowed, nor beyond the
-deadline; an answer is whole or an error; a connection whose answer has no clear end is not used again.
-Refuses an answer larger than ``LARGEST_ANSWER_BYTES``, a head without an end, and a length that is no number.
+than for its values. Guarantees: what is sent is one request and no more; a connection whose answer has no
+clear end is not used again; the environment's proxies are used, and see nothing of what is encrypted.
 """
 
 from __future__ import annotations
@@ -15,47 +13,19 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from setpoint.client.plane.messages import Answer, Request
+from setpoint.client.plane.answers import Limit, Response
 from setpoint.client.plane.names import connect
+from setpoint.client.plane.proxies import ProxyFailure, proxy_for
 from setpoint.client.plane.refusals import unreachable
-from setpoint.errors import IntegrityError, UsageError
+from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-LARGEST_ANSWER_BYTES = 32 * 2**20
-_CHUNK_BYTES = 65536
-_LONGEST_LINE_BYTES, _MOST_HEADERS = 65536, 100
+    from setpoint.client.plane.messages import Request
+
 _UNSENT = re.compile(r"[\r\n\0]")
-_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: .*)?\Z", re.DOTALL)
-_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}\Z")
-
-
-class BrokenAnswer(OSError):
-    """What came is no answer of HTTP, or not the whole of one."""
-
-
-class Limit:
-    """How long the next read may wait; both parts may be changed while a response is read."""
-
-    def __init__(self, silence_s: float, deadline: float | None) -> None:
-        self.silence_s = silence_s
-        #: On the clock of ``time.monotonic``; None for none.
-        self.deadline = deadline
-
-    def __call__(self) -> float:
-        """Return the seconds left.
-
-        Raises:
-            TimeoutError: there are none.
-        """
-        if self.deadline is None:
-            return self.silence_s
-        left_s = self.deadline - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("timed out")
-        return min(self.silence_s, left_s)
 
 
 class Connection:
@@ -65,18 +35,22 @@ class Connection:
         host: as in the address, without brackets.
         port: None for that of the scheme.
         tls: None for unencrypted http.
+
+    Raises:
+        UsageError: the environment names a proxy that cannot be used.
     """
 
     def __init__(self, host: str, port: int | None, tls: ssl.SSLContext | None) -> None:
         self._host, self._port, self._tls = host, port or (443 if tls else 80), tls
-        shown = f"[{host}]" if ":" in host else host
-        self._authority = shown if port is None else f"{shown}:{port}"
+        self._shown = f"[{host}]" if ":" in host else host
+        self._authority = self._shown if port is None else f"{self._shown}:{port}"
+        self._proxy = proxy_for("https" if tls else "http", host, port)
         self.sock: socket.socket | None = None
 
     def open(self, timeout_s: float) -> socket.socket:
         """Connect where that is not done; returns the socket. Raises OSError."""
         if self.sock is None:
-            sock = connect((self._host, self._port), timeout_s)
+            sock = self._reached(Limit(timeout_s, time.monotonic() + timeout_s))
             try:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.sock = self._tls.wrap_socket(sock, server_hostname=self._host) if self._tls else sock
@@ -84,6 +58,40 @@ class Connection:
                 sock.close()
                 raise
         return self.sock
+
+    def _reached(self, limit: Limit) -> socket.socket:
+        """Return a socket that leads to the host, or to a proxy that passes on what it reads."""
+        if self._proxy is None:
+            return connect((self._host, self._port), limit())
+        try:
+            sock = connect((self._proxy.host, self._proxy.port), limit())
+        except OSError as problem:
+            raise ProxyFailure(f"its proxy {self._proxy.shown} is not reached: {problem}") from None
+        if self._tls:
+            try:
+                self._tunnel(sock, limit)
+            except BaseException:
+                sock.close()
+                raise
+        return sock
+
+    def _tunnel(self, sock: socket.socket, limit: Limit) -> None:
+        assert self._proxy is not None  # noqa: S101 - only a proxy is asked for a tunnel
+        place = f"{self._shown}:{self._port}"
+        lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
+        lines += [f"{name}: {value}" for name, value in self._proxy.headers().items()]
+        sock.settimeout(limit())
+        sock.sendall("\r\n".join((*lines, "", "")).encode("latin-1"))
+        status = Response(sock, limit, "CONNECT").status
+        sock.settimeout(limit())
+        if 400 <= status < 500:
+            raise UsageError(
+                f"the proxy {self._proxy.shown} opens no way to {place}: HTTP {status}.",
+                hint="give it as http://NAME:PASSWORD@HOST:PORT in HTTPS_PROXY if it asks who you are,"
+                f" or name {self._host} in NO_PROXY",
+            )
+        if status >= 300:
+            raise ProxyFailure(f"its proxy {self._proxy.shown} opens no way: HTTP {status}")
 
     def close(self) -> None:
         """End it; the next ``open`` connects again."""
@@ -106,158 +114,19 @@ class Connection:
 
     def _head(self, request: Request) -> bytes:
         headers = {"Host": self._authority, "Accept-Encoding": "identity", **request.headers}
+        path = request.path
+        if self._proxy and not self._tls:
+            headers |= self._proxy.headers()
+            path = f"http://{self._authority}{path}"
         if request.payload is not None or request.method not in {"GET", "HEAD", "DELETE"}:
             headers["Content-Length"] = str(len(request.payload or b""))
-        lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{n}: {v}" for n, v in headers.items())]
+        lines = [f"{request.method} {path} HTTP/1.1", *(f"{n}: {v}" for n, v in headers.items())]
         if any(map(_UNSENT.search, lines)) or " " in request.path:
             raise UsageError(f"{request!r} holds a character that no request may hold.")
         try:
             return "\r\n".join((*lines, "", "")).encode("latin-1")
         except UnicodeEncodeError:
             raise UsageError(f"{request!r} holds a character that no header may hold.") from None
-
-
-class Response:
-    """An answer whose body is still to be read.
-
-    ``headers`` are in lower case; what was said twice is joined by commas.
-    """
-
-    def __init__(self, sock: socket.socket, limit: Limit, method: str) -> None:
-        self._sock, self._limit, self._buffer = sock, limit, b""
-        self.status, self.headers, minor = 100, {}, b"1"
-        while self.status < 200:  # 100 and its kind announce the answer
-            self.status, minor = self._status_line()
-            self.headers = self._headers()
-        keeps = self.headers.get("connection", "keep-alive" if minor == b"1" else "close").lower()
-        self._may_be_kept = keeps != "close"
-        self._is_chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
-        #: Bytes still to come, of the body or of its chunk; None until the connection ends.
-        self._left: int | None = self._length(method)
-
-    @property
-    def kind(self) -> str:
-        """The media type, without its parameters."""
-        return self.headers.get("content-type", "no content type").partition(";")[0].strip().lower()
-
-    @property
-    def leaves_connection(self) -> bool:
-        """Whether the body was read to a clear end, after which the next answer may follow."""
-        return self._may_be_kept and self._left == 0 and not self._is_chunked and not self._buffer
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the body as it arrives, until its end.
-
-        Raises:
-            BrokenAnswer: the connection was cut before.
-            OSError: silent for too long.
-        """
-        while self._is_chunked:
-            if not self._left:
-                self._next_chunk()
-            if self._left:
-                yield self._some()
-                if not self._left:
-                    self._line()  # the end of the chunk
-        while self._left != 0:
-            if not (data := self._some()):
-                return
-            yield data
-
-    def _length(self, method: str) -> int | None:
-        if method == "HEAD" or self.status in {204, 304}:
-            self._is_chunked = False
-            return 0
-        if self._is_chunked:
-            return 0
-        text = self.headers.get("content-length")
-        if text is None:
-            self._may_be_kept = False
-            return None
-        if not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise BrokenAnswer(f"the answer has the length {text!r}")
-        return int(text)
-
-    def _next_chunk(self) -> None:
-        size = self._line().partition(b";")[0].strip()
-        if not _SIZE.match(size):
-            raise BrokenAnswer("the answer has a chunk without a size")
-        self._left = int(size, 16)
-        if not self._left:
-            self._headers()  # trailers, which say nothing here
-            self._is_chunked = False
-
-    def _some(self) -> bytes:
-        """Return what there is of the part that is being read; empty at the end of a connection that may."""
-        if not self._buffer:
-            self._receive()
-        if not self._buffer and self._left is not None:
-            raise BrokenAnswer("the answer was cut")
-        data = self._buffer if self._left is None else self._buffer[: self._left]
-        self._buffer = self._buffer[len(data) :]
-        if self._left is not None:
-            self._left -= len(data)
-        return data
-
-    def _status_line(self) -> tuple[int, bytes]:
-        if not self._buffer:
-            self._receive()
-            if not self._buffer:
-                raise ConnectionResetError("the connection was closed without an answer")
-        found = _STATUS.match(self._line())
-        if found is None:
-            raise BrokenAnswer("what answers speaks no HTTP/1.1")
-        return int(found[2]), found[1]
-
-    def _headers(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        for _ in range(_MOST_HEADERS):
-            line = self._line().decode("latin-1")
-            if not line:
-                return headers
-            name, colon, value = line.partition(":")
-            if not colon or not name or name != name.strip():
-                raise BrokenAnswer("the answer has a header without a name")
-            name, value = name.lower(), value.strip(" \t")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        raise BrokenAnswer(f"the answer has more than {_MOST_HEADERS} headers")
-
-    def _line(self) -> bytes:
-        while b"\n" not in self._buffer:
-            before = len(self._buffer)
-            if before < _LONGEST_LINE_BYTES:
-                self._receive()
-            if len(self._buffer) == before:
-                raise BrokenAnswer("the answer was cut, or has a line without an end")
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line.removesuffix(b"\r")
-
-    def _receive(self) -> None:
-        self._sock.settimeout(self._limit())
-        self._buffer += self._sock.recv(_CHUNK_BYTES)
-
-
-def received(response: Response) -> Answer:
-    """Read a whole answer, or raise."""
-    return Answer(response.status, response.headers, whole(response.chunks()))
-
-
-def whole(chunks: Iterator[bytes], largest_bytes: int | None = None) -> bytes:
-    """Return a body, however it arrives.
-
-    Raises:
-        IntegrityError: it is larger than that, or than any answer of a plane.
-    """
-    found, size, largest = [], 0, largest_bytes or LARGEST_ANSWER_BYTES
-    for chunk in chunks:
-        found.append(chunk)
-        size += len(chunk)
-        if size > largest:
-            raise IntegrityError(
-                f"the answer is larger than {largest} bytes.",
-                hint="check that SETPOINT_URL is the plane's own address",
-            )
-    return b"".join(found)
 
 
 class Stream:
@@ -283,3 +152,10 @@ class Stream:
         """End the stream; a reader that waits is woken."""
         with suppress(OSError):  # it may have ended by itself
             self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return what certificates are judged by: the system's authorities, or those of ``SSL_CERT_FILE``."""
+    import ssl  # noqa: PLC0415 - most of what is imported with it is needed for encrypted addresses alone
+
+    return ssl.create_default_context()

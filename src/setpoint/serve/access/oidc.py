@@ -17,7 +17,6 @@ import json
 import re
 import secrets
 import time
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -194,7 +193,7 @@ class Provider:
         try:
             answer = ask(address, _TIMEOUT_S, form=form, headers=headers, largest_bytes=_LARGEST_BYTES)
             given = read_json(answer.body)
-        except (OSError, HTTPException, IntegrityError, ValueError) as error:
+        except (OSError, IntegrityError, ValueError) as error:
             raise _unreachable(self.issuer) from error
         if answer.status >= 300 or not isinstance(given, dict) or not isinstance(given.get("id_token"), str):
             raise UnauthenticatedError("the identity provider refused the code.", hint="log in again")
@@ -275,7 +274,7 @@ class Provider:
         try:
             answer = ask(address, _TIMEOUT_S, headers=headers or {}, largest_bytes=_LARGEST_BYTES)
             document = read_json(answer.body)
-        except (OSError, HTTPException, IntegrityError, ValueError) as error:
+        except (OSError, IntegrityError, ValueError) as error:
             raise _unreachable(self.issuer) from error
         if answer.status >= 300 or not isinstance(document, dict):
             raise _unreachable(self.issuer)

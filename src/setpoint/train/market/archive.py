@@ -17,7 +17,6 @@ import time
 import zipfile
 from contextlib import suppress
 from http import HTTPStatus
-from http.client import HTTPException
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -188,7 +187,7 @@ def _download(url: str, patience: Patience) -> bytes:
                 follow=True,
                 largest_bytes=LARGEST_FILE_BYTES,
             )
-        except (HTTPException, OSError) as failure:
+        except OSError as failure:
             problem = failure
             continue
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
