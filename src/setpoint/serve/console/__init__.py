@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from setpoint.serve.console import assets, changes, config, entrance, overview
+from setpoint.serve.console import assets, changes, config, entrance, history, overview
 
 #: Of every page, with what they load.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -13,4 +13,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     overview.router,
     config.router,
     changes.router,
+    history.router,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Path, Query, Request
 from starlette.responses import Response
@@ -21,6 +21,7 @@ from setpoint.change.changes import (
     read_full_change,
 )
 from setpoint.change.decisions import amended, decide, without
+from setpoint.change.history import read_full_revision
 from setpoint.change.impact import impact_of
 from setpoint.change.patch import Patch
 from setpoint.change.proposals import apply
@@ -34,6 +35,10 @@ from setpoint.serve.plane import Plane
 from setpoint.serve.responses import cursor, place_of
 from setpoint.serve.routes import LONGEST_NAME, Number, PlaneOf
 from setpoint.store.database import Transaction
+
+if TYPE_CHECKING:
+    from setpoint.change.changes import FullChange
+    from setpoint.declare.catalogue import Catalogues
 
 router = router_of()
 ChangeId = Annotated[Number, Path(description="A change's number.")]
@@ -184,9 +189,11 @@ def _review(
             if found.is_policy
             else impact_of(transaction, plane.catalogues, read_change(transaction, number))
         )
+        restored = _restored(transaction, plane.catalogues, found)
     return page(
         request,
         "change.html",
+        restored=restored,
         problem=problem,
         change=found,
         impact=impact,
@@ -195,6 +202,17 @@ def _review(
         typed=typed,
         unsaid=found.reason == UNSAID,
     )
+
+
+def _restored(transaction: Transaction, catalogues: Catalogues, change: FullChange) -> bool | None:
+    """Say whether an applied restore brought the very document back; None where that is not asked."""
+    if not (change.restores and change.applied_revision):
+        return None
+    made, source = (
+        read_full_revision(transaction, catalogues, number).hash
+        for number in (change.applied_revision, change.restores)
+    )
+    return made == source
 
 
 def _decided(

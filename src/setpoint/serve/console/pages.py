@@ -46,7 +46,7 @@ _TEMPLATES.filters.update(shown.FILTERS)
 Done = TypeVar("Done")
 ONCE_COOKIE = "setpoint_once"
 #: What stands in the navigation: address and name of each place.
-PLACES = (("/", "Overview"), ("/config", "Config"), ("/changes", "Changes"))
+PLACES = (("/", "Overview"), ("/config", "Config"), ("/changes", "Changes"), ("/history", "History"))
 
 
 class PageRoute(QueuedRoute):

@@ -1,0 +1,221 @@
+"""SERVE: the pages of history: revisions, what differs between two, one key's life, and bringing one back.
+
+Guarantees: what the button `Restore version N` brings back is shown before, as the edits that it would make
+now; it opens a change like any other, so policy judges it, and the page of that change proves the hashes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from setpoint.change.documents import read_scopes
+from setpoint.change.explanation import explain_everywhere
+from setpoint.change.history import (
+    diff_of_scope,
+    diff_revisions,
+    key_history,
+    list_revisions,
+    read_full_revision,
+    revision_at,
+)
+from setpoint.change.proposals import Proposal
+from setpoint.change.restore import restore
+from setpoint.declare.addresses import past_keys_of
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.errors import InvalidValue, SetpointError
+from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
+from setpoint.serve.console.drafts import SOURCE
+from setpoint.serve.console.forms import Sent
+from setpoint.serve.console.pages import act, go, page, router_of
+from setpoint.serve.console.review import grouped
+from setpoint.serve.console.steps import steps_of
+from setpoint.serve.responses import cursor, place_of
+from setpoint.serve.routes import LONGEST_NAME, Number, PlaneOf
+
+if TYPE_CHECKING:
+    from setpoint.change.history import Revision
+    from setpoint.change.restore import RestoreProof
+    from setpoint.serve.access.rules import Principal
+    from setpoint.serve.console.forms import Form
+    from setpoint.serve.plane import Plane
+    from setpoint.store.database import Transaction
+
+router = router_of()
+RevisionId = Annotated[Number, Path(description="A revision's number.")]
+Words = Annotated[str, Query(max_length=LONGEST_NAME)]
+LISTED = 50
+#: How many values of a key its page shows.
+VALUES = 200
+
+
+@router.get("/history", **access(*ANYONE))
+def show_history(
+    plane: PlaneOf,
+    request: Request,
+    scope: Words = "",
+    search: Words = "",
+    at: Annotated[str, Query(max_length=40)] = "",
+    after: Words = "",
+) -> Response:
+    """List revisions newest first: of a scope, with a text in them, or the one that stood at an instant."""
+    problem = None
+    found: tuple[Revision, ...] = ()
+    try:
+        if at:
+            stood = revision_at(plane.database, scope or GLOBAL_SCOPE, _instant(at))
+            found = (stood,) if stood else ()
+        else:
+            found = list_revisions(
+                plane.database,
+                scope=scope or None,
+                text=search or None,
+                before=place_of(after or None),
+                limit=LISTED + 1,
+            )
+    except InvalidValue as refused:
+        problem = refused
+    more = len(found) > LISTED
+    return page(
+        request,
+        "history.html",
+        problem=problem,
+        revisions=found[:LISTED],
+        scopes=read_scopes(plane.database),
+        scope=scope,
+        search=search,
+        instant_typed=at,
+        following=cursor(found[LISTED - 1].revision) if more else "",
+    )
+
+
+@router.get("/history/compare", **access(*ANYONE))
+def show_difference(
+    plane: PlaneOf,
+    request: Request,
+    old: Annotated[Number, Query(alias="from")],
+    new: Annotated[Number, Query(alias="to")],
+) -> Response:
+    """Show what turns one revision's document into another's, the older first, of two scopes too."""
+    first, second = sorted((old, new))
+    with plane.database.transaction() as transaction:
+        before = read_full_revision(transaction, plane.catalogues, first)
+        after = read_full_revision(transaction, plane.catalogues, second)
+        edits = diff_revisions(transaction, first, second)
+    return page(
+        request,
+        "compare.html",
+        old=before,
+        new=after,
+        groups=grouped(plane.catalogues, edits),
+        edits=edits,
+    )
+
+
+@router.get("/history/{revision}", **access(*ANYONE))
+def show_revision(plane: PlaneOf, request: Request, caller: Caller, revision: RevisionId) -> Response:
+    """Show what was written, by whom and why, and what bringing it back would change now."""
+    return _revision(plane, request, caller, revision)
+
+
+@router.post("/history/{revision}/restore", **access(*WRITERS))
+def send_restore(
+    plane: PlaneOf, request: Request, caller: Caller, revision: RevisionId, form: Sent
+) -> Response:
+    """Bring a revision back, whole or the ticked keys, as a change; or try it and write nothing."""
+    is_trial = "dry_run" in form
+
+    def work(transaction: Transaction) -> RestoreProof:
+        scope = read_full_revision(transaction, plane.catalogues, revision).scope
+        wanted = Proposal(
+            scope=scope,
+            reason=form.get("words") or ("trial" if is_trial else ""),
+            restores=revision,
+            keys=form.all("key") if "some" in form else None,
+            source=SOURCE,
+        )
+        if not wanted.reason:
+            raise InvalidValue("a restore needs its reason.", hint="say why, for whoever reads it in a year")
+        return restore(
+            transaction,
+            plane.catalogues,
+            wanted,
+            dry_run=is_trial,
+            skip_unfit="skip_unfit" in form,
+        )
+
+    def then(proof: RestoreProof) -> Response:
+        made = proof.outcome.change
+        if made is None:
+            return _revision(plane, request, caller, revision, form=form, proof=proof)
+        return go(f"/changes/{made}")
+
+    def again(problem: SetpointError) -> Response:
+        return _revision(plane, request, caller, revision, form=form, problem=problem)
+
+    return act(plane, caller, work, then=then, instead=again)
+
+
+@router.get("/keys/{key:path}", **access(*ANYONE))
+def show_key(
+    plane: PlaneOf, request: Request, key: Annotated[str, Path(max_length=LONGEST_NAME)]
+) -> Response:
+    """Show what a key means, what each scope says of it, and every value it had."""
+    catalogues = plane.catalogues
+    with plane.database.transaction() as transaction:
+        values = key_history(transaction, catalogues, key, limit=VALUES + 1)
+        name = past_keys_of(catalogues, key)[0]
+        declared = catalogues.keys.get(name)
+        layers = explain_everywhere(transaction, catalogues, {}, name) if declared else ()
+    return page(
+        request,
+        "key.html",
+        key=name,
+        declared=declared,
+        layers=[one for one in layers if one.value is not None],
+        values=values[:VALUES],
+        is_cut=len(values) > VALUES,
+        steps=steps_of([one for one in values if one.scope == GLOBAL_SCOPE], datetime.now(UTC)),
+    )
+
+
+def _revision(
+    plane: Plane,
+    request: Request,
+    caller: Principal,
+    number: int,
+    *,
+    form: Form | None = None,
+    proof: RestoreProof | None = None,
+    problem: SetpointError | None = None,
+) -> Response:
+    with plane.database.transaction() as transaction:
+        found = read_full_revision(transaction, plane.catalogues, number)
+        newest = list_revisions(transaction, scope=found.scope, limit=1)[0]
+        back = diff_of_scope(transaction, found.scope, newest.revision, number).edits
+    return page(
+        request,
+        "revision.html",
+        problem=problem,
+        revision=found,
+        newest=newest,
+        groups=grouped(plane.catalogues, found.edits),
+        back=grouped(plane.catalogues, back),
+        n_back=len(back),
+        proof=proof,
+        typed=form.get("words") if form else "",
+        ticked=form.all("key") if form else (),
+        is_some=form is not None and "some" in form,
+        may_write=caller.may(*WRITERS),
+    )
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidValue(f"{text!r} is no instant.", hint="write it as 2026-06-01T06:00, in UTC") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
