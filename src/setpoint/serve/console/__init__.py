@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from setpoint.serve.console import assets, changes, config, entrance, history, overview
+from setpoint.serve.console import assets, changes, config, entrance, history, overview, runs
 
 #: Of every page, with what they load.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -14,4 +14,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     config.router,
     changes.router,
     history.router,
+    runs.router,
 )

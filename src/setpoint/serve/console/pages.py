@@ -46,7 +46,13 @@ _TEMPLATES.filters.update(shown.FILTERS)
 Done = TypeVar("Done")
 ONCE_COOKIE = "setpoint_once"
 #: What stands in the navigation: address and name of each place.
-PLACES = (("/", "Overview"), ("/config", "Config"), ("/changes", "Changes"), ("/history", "History"))
+PLACES = (
+    ("/", "Overview"),
+    ("/config", "Config"),
+    ("/changes", "Changes"),
+    ("/history", "History"),
+    ("/runs", "Runs"),
+)
 
 
 class PageRoute(QueuedRoute):

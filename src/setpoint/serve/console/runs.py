@@ -1,0 +1,134 @@
+"""SERVE: the pages of runs: what trained, how far it is, how it is judged, and how two of them differ.
+
+Guarantees: a verdict is shown with the rule that the run recorded before it started, and each score beside
+what always saying BUY scores. The full report of a run is the one that `setpoint report` writes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Path, Query, Request
+from fastapi.responses import HTMLResponse
+from starlette.responses import Response
+
+from setpoint.client.snapshot_set import named
+from setpoint.errors import InvalidValue
+from setpoint.govern.comparison import compare_runs, view_run
+from setpoint.govern.report import render
+from setpoint.record.fallbacks import fallback_share
+from setpoint.record.run_rows import list_runs
+from setpoint.serve.access.rules import ANYONE, access
+from setpoint.serve.console.pages import page, router_of
+from setpoint.serve.console.review import grouped
+from setpoint.serve.routes import LONGEST_NAME, PlaneOf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from setpoint.govern.comparison import RunView
+    from setpoint.record.result_rows import RecordedResult
+
+router = router_of()
+RunName = Annotated[str, Path(max_length=LONGEST_NAME)]
+LISTED = 50
+#: How many differences in what models held a comparison shows.
+DIFFERENCES = 200
+STATES = ("", "running", "complete", "interrupted", "failed")
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+
+@router.get("/runs", **access(*ANYONE))
+def show_runs(
+    plane: PlaneOf,
+    request: Request,
+    state: Annotated[str, Query(max_length=20)] = "",
+    snapshot: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
+    before: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    """List runs newest first, with how far each is."""
+    found = list_runs(
+        plane.database,
+        limit=LISTED + 1,
+        state=state or None,  # type: ignore[arg-type]  # a state that is none finds no run
+        snapshot=snapshot or None,
+        before=_instant(before) if before else None,
+    )
+    return page(
+        request,
+        "runs.html",
+        runs=found[:LISTED],
+        state=state,
+        states=STATES,
+        snapshot=snapshot,
+        following=found[LISTED - 1].started_at.isoformat() if len(found) > LISTED else "",
+    )
+
+
+@router.get("/runs/compare", **access(*ANYONE))
+def show_comparison(
+    plane: PlaneOf,
+    request: Request,
+    old: Annotated[str, Query(alias="from", max_length=LONGEST_NAME)],
+    new: Annotated[str, Query(alias="to", max_length=LONGEST_NAME)] = "latest",
+) -> Response:
+    """Show what differs between two runs, and nothing else: values, circumstances, models, scores."""
+    found = compare_runs(plane.database, old, new)
+    scores = {one.model: one for one in found.old.verdict.models}
+    return page(
+        request,
+        "runs_compared.html",
+        found=found,
+        groups=grouped(plane.catalogues, found.configuration),
+        effective=found.effective[:DIFFERENCES],
+        scores=[(scores.get(one.model), one) for one in found.new.verdict.models],
+    )
+
+
+@router.get("/runs/{run}", **access(*ANYONE))
+def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
+    """Show one run: verdict, scores by model and asset, units, what it pinned and what it rests on."""
+    view = view_run(plane.database, run)
+    return page(
+        request,
+        "run.html",
+        view=view,
+        row=view.row,
+        verdict=view.verdict,
+        contexts=[(named(one.context), one) for one in view.contexts],
+        fallbacks=fallback_share(plane.database, run=view.run),
+        unmatched=_unmatched(view.results),
+        waiting=_waiting(view),
+    )
+
+
+@router.get("/runs/{run}/report", **access(*ANYONE))
+def show_report(plane: PlaneOf, run: RunName) -> Response:
+    """Return the run's report as `setpoint report` writes it; its style is named by its hash."""
+    text = render(view_run(plane.database, run))
+    styles = [hashlib.sha256(style.encode()).digest() for style in _STYLE.findall(text)]
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in styles)
+    policy = f"default-src 'none'; style-src {allowed}; frame-ancestors 'none'; base-uri 'none'"
+    return HTMLResponse(text, 200, {"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+
+
+def _unmatched(results: Sequence[RecordedResult]) -> list[tuple[str, object]]:
+    """Return the units whose models did not hold what was asked of them, with each finding."""
+    return [
+        (f"{one.symbol} {one.model} fold {one.fold}", finding) for one in results for finding in one.findings
+    ]
+
+
+def _waiting(view: RunView) -> int:
+    return len(view.units) - len(view.results) - len(view.failures)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidValue(f"{text!r} is no instant.", hint="follow the link of the page before") from None

@@ -1,0 +1,56 @@
+"""Runs on pages: a run under way and at its end, its verdict with its rule, its report, and two of them."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from support.run_reports import entry_of, failed_entry, plan_a_run
+
+
+@pytest.fixture
+def run(database, http_as):
+    """A run of which one unit trained and one failed, still under way; returns its id."""
+    start = plan_a_run(database)
+    name = start["plan"]["run"]
+    robot = http_as("robot")
+    assert robot.put(f"/v1/runs/{name}", json=start).status_code == 200
+    for body in (entry_of(start), failed_entry(start)):
+        answer = robot.post(f"/v1/runs/{name}/units", json=body)
+        assert answer.status_code == 200, answer.text
+    return name
+
+
+def test_a_run_is_listed_and_shown_with_what_it_rests_on(person, run):
+    """How far it is, its verdict and rule, scores beside always saying BUY, failures, what it pinned."""
+    cy = person("cy")
+    assert run in cy.read("/runs")
+    assert run in cy.read("/runs", state="running")
+    assert "No run is like that" in cy.read("/runs", state="complete")
+    page = cy.read(f"/runs/{run}")
+    for shown in ("running", "Synthetic data", "always saying BUY", "it broke", "profile=tiny", "to go"):
+        assert shown in page
+    set_hash = re.search(r'href="/runs\?snapshot=([0-9a-f]{64})"', page)[1]
+    assert run in cy.read("/runs", snapshot=set_hash)
+    cy.read("/runs/none", 404)
+
+
+def test_the_report_of_a_run_is_shown_under_a_policy_that_names_its_style(person, run):
+    """The one style of the report is allowed by its hash; nothing inline is allowed as such."""
+    answer = person("cy").get(f"/runs/{run}/report")
+    style = re.search(r"<style>(.*?)</style>", answer.text, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = answer.headers["content-security-policy"]
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_two_runs_are_compared_by_what_differs(person, run):
+    """A run beside itself differs in nothing, and the page says so in each part."""
+    page = person("cy").read("/runs/compare", **{"from": run, "to": run})
+    assert "1 of 1 shared unit have identical models" in page
+    assert "Both pinned the same values" in page
+    assert "The same data, build and machine" in page
+    person("cy").read("/runs/compare", 404, **{"from": run, "to": "none"})
