@@ -53,9 +53,11 @@ A message says what, where, what was expected and what to do next.
 
 from __future__ import annotations
 
+import errno
+
 TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
-    from typing import ClassVar
+    from typing import ClassVar, Self
 
 EXIT_OK = 0
 EXIT_FINDING = 1
@@ -319,6 +321,21 @@ class StorageFull(UnavailableError):
 
     code = "storage_full"
     way_out = "make room, or name another place, then try again"
+
+    @classmethod
+    def of(cls, path: object, problem: OSError, *, then: str = "") -> Self:
+        """Say which file cannot be written, why, and what helps against that.
+
+        Args:
+            path: the file, or its folder.
+            problem: what the file system said; room helps against a full one alone.
+            then: what to do afterwards.
+        """
+        is_full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
+        helps = "make room" if is_full else "name a place that can be written, or set SETPOINT_HOME to one"
+        return cls(
+            f"{path} cannot be written: {problem.strerror}.", hint=", then ".join(filter(None, (helps, then)))
+        )
 
 
 class DownloadFailed(UnavailableError):

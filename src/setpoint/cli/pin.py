@@ -129,7 +129,7 @@ def _exported(
     Hyperparams(snapshot, system)
     # What an outer `setpoint run` exported would win over this pin.
     unset = {"SETPOINT_SNAPSHOT_SET": "", "SETPOINT_SNAPSHOT_SET_HASH": ""}
-    return {**unset, **pinned_environment(snapshot, system, folder / f"{snapshot.hash}.json")}
+    return {**unset, **pinned_environment(snapshot, system, folder / f"{snapshot.hash}.json", file)}
 
 
 def _leave(command: str, problem: str, code: int) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.client.snapshot import Snapshot, SnapshotLayer, write_atomically
 from setpoint.declare.document import canonical_text, text_hash
-from setpoint.errors import EnvironmentDisagrees, InvalidDocument, InvalidValue
+from setpoint.errors import EnvironmentDisagrees, InvalidDocument, InvalidValue, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,9 +53,23 @@ def from_text(text: str, parameter: Parameter, key: str) -> Scalar:
     return parameter.check(value, key)
 
 
-def pinned_environment(snapshot: Snapshot, catalogues: Catalogues, file: Path) -> dict[str, str]:
-    """Write a snapshot to a file; return the variables that pin a process to it."""
-    write_atomically(file, snapshot.to_json())
+def pinned_environment(
+    snapshot: Snapshot, catalogues: Catalogues, file: Path, given: Path | None = None
+) -> dict[str, str]:
+    """Write a snapshot to a file; return the variables that pin a process to it.
+
+    Args:
+        snapshot: what to pin to.
+        catalogues: whose keys are exported.
+        file: where it is written.
+        given: a file that holds it already, which is named where nothing can be written.
+    """
+    try:
+        write_atomically(file, snapshot.to_json())
+    except StorageFull:
+        if given is None:
+            raise
+        file = given.resolve()
     return {
         **export(snapshot, catalogues),
         "SETPOINT_SNAPSHOT": str(file),

@@ -210,9 +210,7 @@ def write_atomically(path: Path, content: str, mode: int = PRIVATE) -> None:
     except OSError as problem:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise StorageFull(
-            f"{path} cannot be written: {problem.strerror}.", hint="free some space or set SETPOINT_HOME"
-        ) from None
+        raise StorageFull.of(path, problem) from None
 
 
 def read_file(path: Path | str) -> str:

@@ -117,6 +117,4 @@ def _set_aside(folder: Path, refused: list[dict[str, Any]]) -> None:
         with open(path, "a", encoding="utf-8", opener=private) as stream:
             stream.writelines(f"byte {one['sequence']}: {one['problem']}\n" for one in refused)
     except OSError as problem:
-        raise StorageFull(
-            f"{path} cannot be written: {problem.strerror}.", hint="free some space, then resume the sweep"
-        ) from None
+        raise StorageFull.of(path, problem, then="resume the sweep") from None

@@ -61,9 +61,7 @@ def backup(settings: Settings, path: Path) -> Path:
         _flush(partial)
         partial.replace(path)
     except OSError as error:
-        raise StorageFull(
-            f"{path} cannot be written: {error.strerror}.", hint="choose another path"
-        ) from error
+        raise StorageFull.of(path, error) from error
     finally:
         with suppress(OSError):
             partial.unlink()

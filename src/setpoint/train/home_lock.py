@@ -42,9 +42,7 @@ def hold_home(home: Path, run: str) -> Iterator[None]:
         home.mkdir(parents=True, exist_ok=True)
         stream = path.open("a+", encoding="utf-8")
     except OSError as problem:
-        raise StorageFull(
-            f"{path} cannot be written: {problem.strerror}.", hint="set SETPOINT_HOME"
-        ) from None
+        raise StorageFull.of(path, problem) from None
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -66,7 +66,5 @@ class Journal:
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as problem:
-            raise StorageFull(
-                f"{self.path} cannot be written: {problem.strerror}.",
-                hint="free some space, then resume the sweep: finished units are kept",
-            ) from None
+            then = "resume the sweep: finished units are kept"
+            raise StorageFull.of(self.path, problem, then=then) from None

@@ -125,10 +125,7 @@ def _put(path: Path, content: bytes) -> None:
             partial.chmod(path.stat().st_mode & 0o7777)
         partial.replace(path)
     except OSError as problem:
-        raise StorageFull(
-            f"{path} cannot be written: {problem.strerror}.",
-            hint="nothing stays written: make room, or let it be written",
-        ) from None
+        raise StorageFull.of(path, problem, then="try again: nothing stays written") from None
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

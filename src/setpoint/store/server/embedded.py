@@ -140,10 +140,7 @@ def _prepared(settings: Settings) -> Layout:
         layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(layout.use_lock, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise StorageFull(
-            f"{layout.folder} cannot be written: {error.strerror}.",
-            hint="set SETPOINT_HOME to a folder of yours",
-        ) from error
+        raise StorageFull.of(layout.folder, error) from error
     return layout
 
 

@@ -223,7 +223,7 @@ def _write(path: Path, content: bytes) -> None:
     except OSError as problem:
         with suppress(OSError):
             part.unlink()
-        raise StorageFull(f"{path} could not be written: {problem}.", path=str(path)) from problem
+        raise StorageFull.of(path, problem) from problem
 
 
 def _merge(held: Path, target: Path) -> None:
