@@ -7,6 +7,7 @@ binds. CEL is a third-party engine, which is why this lives here and not in ``de
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 #: What a rule over a range calls the fields of one, in the order of ``range_keys``.
 _BOUNDS = ("low", "high", "scale")
 _RANGE_NAMES = frozenset({"value", *_BOUNDS})
+#: A rule is evaluated for each range or group of each document: it takes as long as it is long.
+LONGEST_EXPRESSION = 2000
+#: What repeats a part of an expression, once for each member of a list; nested, that has no end.
+_LOOPS = re.compile(r"\.\s*(map|filter|all|exists|exists_one)\b|//")
+_BITS = 63
 
 
 class Violation(NamedTuple):
@@ -170,11 +176,11 @@ def _is_judged(declared: Declared, document: Mapping[str, Scalar]) -> bool:
 def _holds(where: str, name: str, expression: str, judged: tuple[tuple[str, type, Scalar], ...]) -> bool:
     values = {name: value for name, _, value in judged}
     context = cel.Context()
-    context.add_function("pow", pow)
+    context.add_function("pow", _power)
     context.update(values)
     try:
         return bool(_program(where, name, expression).execute(context))
-    except (RuntimeError, TypeError, ValueError) as problem:
+    except (RuntimeError, TypeError, ValueError, ArithmeticError) as problem:
         raise InvalidCatalogue(
             f"catalogue {where}: invariant {name} cannot be evaluated on {values}: {problem}.",
             hint="mend its expression; a rule is judged where all of its names have a value",
@@ -188,9 +194,21 @@ def _names(where: str, invariant: Invariant) -> frozenset[str]:
 @lru_cache(maxsize=1024)
 def _program(where: str, name: str, expression: str) -> Any:
     try:
+        if len(expression) > LONGEST_EXPRESSION:
+            raise ValueError(f"it is longer than {LONGEST_EXPRESSION} characters")  # noqa: TRY301 - one refusal
+        if _LOOPS.search(expression):
+            raise ValueError("it holds a comprehension or a comment")  # noqa: TRY301 - one refusal
         return cel.compile(expression)
     except ValueError as problem:
         raise InvalidCatalogue(
-            f"{where}: invariant {name} does not compile: {problem}.",
-            hint="mend its expression, which is CEL",
+            f"{where}: invariant {name} does not compile: {str(problem)[:LONGEST_EXPRESSION]}.",
+            hint="mend its expression, which is CEL over single values: without map, filter, all or exists",
         ) from None
+
+
+def _power(base: float, exponent: float) -> float:
+    """Raise to a power as CEL's numbers allow: whole ones within 64 bits, at once."""
+    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > _BITS:
+        raise OverflowError(f"pow({base}, {exponent}) is beyond 64 bits")
+    raised: float = base**exponent
+    return raised

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from setpoint.declare.patterns import pattern_problem
+
 #: Characters of a value.
 LONGEST_VALUE = 100
 #: Nothing that separates (comma, space, slash), nothing that nobody sees, and nothing that is not ASCII.
@@ -28,6 +30,8 @@ class Dimension(NamedTuple):
 
     def problem(self, value: str) -> str:
         """Say why a value is none of this dimension; empty when it is one."""
+        if len(value) > LONGEST_VALUE:  # no pattern is tried on it
+            return f"{self.name} has a value of more than {LONGEST_VALUE} characters"
         if self.values and value not in self.values:
             return f"{self.name} has no value {value!r}"
         if self.pattern and not re.fullmatch(self.pattern, value):
@@ -46,10 +50,8 @@ def read_dimension(entry: object) -> tuple[Dimension, list[str]]:
     legal = tuple(map(str, values))
     if wrong := [value for value in legal if unfit(value, legal)]:
         problems.append(f"values {wrong!r} cannot name a scope")
-    try:
-        re.compile(pattern)
-    except re.error as problem:
-        return Dimension(name, legal), [*problems, f"pattern {pattern!r} is no regular expression: {problem}"]
+    if problem := pattern_problem(pattern, LONGEST_VALUE):
+        return Dimension(name, legal), [*problems, f"pattern {pattern[:LONGEST_VALUE]!r} {problem}"]
     return Dimension(name, legal, pattern), problems
 
 

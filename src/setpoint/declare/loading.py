@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
+from setpoint.declare.catalogue_shapes import FIELDS, MOST_BYTES, MOST_KEYS, misshapen, too_many
 from setpoint.declare.dimensions import Dimension, read_dimension
 from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.keys import Part
@@ -23,6 +24,7 @@ from setpoint.errors import InvalidCatalogue
 TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
     from typing import Any
 
 FORMAT = 1
@@ -38,19 +40,15 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+\Z")
 #: What was read in this process, by name and bytes; a plane and its tests read a few.
 _PARSED: dict[tuple[str, bytes], Catalogue] = {}
 _MOST_PARSED = 16
+#: Problems of one file that its one error names.
+_MOST_SAID = 100
 _TYPES = ("int", "float", "bool", "categorical")
 _ROLES = ("value", "max_rounds", "early_stopping", "alone")
 _TOP = {"format", "name", "version", "title", "prefix", "dimensions", "parts", "parameters"} | {
     "invariants",
     "universes",
 }
-_PARAMETER = {"name", "type", "doc", "unit", "low", "high", "choices", "tuned", "role", "applies"} | {
-    "library_name",
-    "aliases",
-    "passes_to",
-    "effective_when",
-}
-_INVARIANT = {"name", "over", "expression", "message", "applies"}
+_PARAMETER, _INVARIANT = FIELDS["parameters"].keys(), FIELDS["invariants"].keys()
 
 
 def load_catalogues(names: str, read: Callable[[str], dict[str, Any]] = read_toml) -> Catalogues:
@@ -104,9 +102,15 @@ def _read(name: str) -> bytes:
     if name.endswith(".toml") or "/" in name:
         path = Path(name).expanduser()
         try:
-            return path.read_bytes()
+            with path.open("rb") as stream:
+                content = stream.read(MOST_BYTES + 1)
         except OSError as problem:
             raise InvalidCatalogue(f"catalogue {name} cannot be read: {problem.strerror}.") from None
+        if len(content) > MOST_BYTES:
+            raise InvalidCatalogue(
+                f"catalogue {name} is larger than {MOST_BYTES // 2**20} MiB.", hint="name a catalogue's file"
+            )
+        return content
     bundled = _BUNDLED / f"{name}.toml"
     if not bundled.is_file():
         raise InvalidCatalogue(
@@ -133,6 +137,8 @@ class _Reader:
         invariants = tuple(self._invariant(entry, parts) for entry in self._tables("invariants"))
         if not parameters:
             self._say("it declares no parameter: write [[parameters]] tables")
+        if excess := too_many((part.tokens for part in parts), len(parameters), len(invariants)):
+            self._say(excess)
         if self.problems:
             listed = "\n".join(f"  - {problem}" for problem in self.problems)
             raise InvalidCatalogue(f"catalogue {self.where} breaks the format:\n{listed}")
@@ -153,6 +159,7 @@ class _Reader:
 
     def _top(self) -> None:
         self._unknown("the file", self.data, _TOP)
+        self.data = self._shaped("the file", self.data)
         if self.data.get("format") != FORMAT:
             place = field_place(self.text, "format")
             self._say(f"{place}format is {self.data.get('format')!r}, this release reads {FORMAT}")
@@ -167,7 +174,11 @@ class _Reader:
         place = field_place(self.text, "dimensions")
         found = [read_dimension(entry) for entry in declared] if isinstance(declared, list) else []
         names = [dimension.name for dimension, _ in found]
-        if len(set(names)) != len(declared) or not all(map(_NAME.match, names)):
+        if (
+            not isinstance(declared, list)
+            or len(set(names)) != len(declared)
+            or not all(map(_NAME.match, names))
+        ):
             self._say(f"{place}dimensions {declared!r} must be distinct lower-case names")
         for dimension, problems in found:
             for problem in problems:
@@ -178,7 +189,7 @@ class _Reader:
         parts = []
         for entry in self._tables("parts"):
             tokens = entry.get("values", {})
-            self._unknown("a part", entry, {"name", "values"})
+            self._unknown("a part", entry, FIELDS["parts"].keys())
             if not all(_TOKEN.match(str(token)) for token in tokens.values()):
                 self._say(f"part {entry.get('name')}: tokens must match {_TOKEN.pattern}")
             if not all(_PART_VALUE.match(value) for value in tokens):
@@ -240,7 +251,7 @@ class _Reader:
     def _conditions(self, name: str, entry: dict[str, Any]) -> list[Condition]:
         conditions = []
         for condition in entry.get("effective_when", ()):
-            if len(condition) != 3 or condition[1] not in OPERATORS:
+            if len(condition) != 3 or not all(map(_is_scalar, condition)) or condition[1] not in OPERATORS:
                 self._complain(name, f"effective_when {condition!r} is not [library name, operator, value]")
             else:
                 conditions.append(Condition(*condition))
@@ -264,15 +275,25 @@ class _Reader:
     def _tables(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield the tables of an array; what is complained of meanwhile is at that table's place."""
         tables = self.data.get(name, [])
+        if isinstance(tables, list) and len(tables) > MOST_KEYS:
+            self._say(f"it holds {len(tables)} [[{name}]] tables; {MOST_KEYS} are the most")
+            return
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self._say(f"{name} must be an array of tables: [[{name}]]")
             return
         for number, table in enumerate(tables):
             self.table = name, number
-            yield table
+            yield self._shaped(name, table)
         self.table = None
 
-    def _unknown(self, what: str, entry: dict[str, Any], known: set[str]) -> None:
+    def _shaped(self, array: str, entry: dict[str, Any]) -> dict[str, Any]:
+        """Return an entry without what is of another kind, which is complained of."""
+        wrong = dict(misshapen(array, entry))
+        for name, kind in wrong.items():
+            self._say(f"{entry.get('name', array)}: {name} is not {kind}")
+        return {name: value for name, value in entry.items() if name not in wrong}
+
+    def _unknown(self, what: str, entry: dict[str, Any], known: AbstractSet[str]) -> None:
         for field in sorted(entry.keys() - known):
             self._say(f"{what} has the unknown field {field!r}")
 
@@ -280,8 +301,14 @@ class _Reader:
         self._say(f"{name}: {problem}")
 
     def _say(self, problem: str) -> None:
+        if len(self.problems) == _MOST_SAID:  # a place is searched for in the whole text
+            return
         place = f"{table_place(self.text, *self.table)} " if self.table else ""
         self.problems.append(f"{place}{problem}")
 
 
 _PLAIN = _PARAMETER - {"choices", "aliases", "applies", "effective_when"}
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, str | int | float)
