@@ -666,6 +666,12 @@ CREATE FUNCTION public.contradictions() RETURNS SETOF text
         WHERE told.revision IS NOT NULL AND NOT EXISTS (
             SELECT FROM public.ftf_config_history AS h
             WHERE (h.id, h.scope, h.hash, h.updated_by) = (told.revision, told.scope, told.hash, told.author))
+        UNION ALL
+        SELECT DISTINCT coalesce(told.id, e.revision), format('history by key does not say of revision %s what its diff says',
+            coalesce(told.id, e.revision))
+        FROM (SELECT h.id, edit ->> 'key' AS key, edit -> 'new' AS new FROM public.ftf_config_history AS h, jsonb_array_elements(h.diff) AS edit) AS told
+        FULL JOIN public.ftf_config_edits AS e ON e.revision = told.id AND e.key = told.key
+        WHERE told.id IS NULL OR e.revision IS NULL OR told.new IS DISTINCT FROM e.new
     ) AS found
     ORDER BY revision, problem
 $$;
@@ -1221,6 +1227,29 @@ $$;
 
 COMMENT ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) IS 'The same password under newer costs; for whoever has just proven it.';
 
+CREATE FUNCTION public.keep_read_set(read jsonb) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    sorted jsonb;
+    named  text;
+BEGIN
+    IF public.owner_of_tables() IS NULL THEN
+        PERFORM public.require_role('robot', 'config_write', 'admin');
+    END IF;
+    SELECT coalesce(jsonb_agg(DISTINCT key COLLATE "C"), '[]') INTO sorted FROM jsonb_array_elements_text(read) AS key;
+    named := public.document_hash(sorted::text);
+    INSERT INTO public.read_sets (hash, keys) VALUES (named, sorted) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        INSERT INTO public.read_set_keys (key, set_hash) SELECT key, named FROM jsonb_array_elements_text(sorted) AS key;
+    END IF;
+    RETURN named;
+END
+$$;
+
+COMMENT ON FUNCTION public.keep_read_set(read jsonb) IS 'Keeps a set of keys once, and names it by its hash.';
+
 CREATE FUNCTION public.keep_snapshot(p_frame json) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1535,6 +1564,17 @@ CREATE FUNCTION public.note_access(p_event text, p_account text, p_remote text, 
     FROM left(coalesce(p_remote, ''), 64) AS seen, coalesce(current_setting('setpoint.reason', true), '') AS why
 $$;
 
+CREATE FUNCTION public.note_edits() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO public.ftf_config_edits (scope, key, revision, new)
+    SELECT NEW.scope, edit ->> 'key', NEW.id, edit -> 'new' FROM jsonb_array_elements(NEW.diff) AS edit;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.note_hand(p_account text, p_what text, p_hand text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1579,6 +1619,19 @@ END
 $$;
 
 COMMENT ON FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) IS 'Notes what a process holds; returns the account when that has its share of processes, and notes nothing.';
+
+CREATE FUNCTION public.note_layers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO public.finetune_layers (run_id, context, position, scope, revision)
+    SELECT NEW.run_id, NEW.context, position, layer ->> 'scope', (layer ->> 'revision')::bigint
+    FROM jsonb_array_elements(NEW.layers) WITH ORDINALITY AS pinned (layer, position)
+    WHERE layer ->> 'revision' IS NOT NULL;
+    RETURN NULL;
+END
+$$;
 
 CREATE FUNCTION public.note_probe(p_is_live boolean, p_said text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -2922,6 +2975,16 @@ CREATE TABLE public.finetune_failures (
 
 COMMENT ON TABLE public.finetune_failures IS 'Units that could not be trained, with the code of the error.';
 
+CREATE TABLE public.finetune_layers (
+    run_id text NOT NULL,
+    context jsonb NOT NULL,
+    "position" integer NOT NULL,
+    scope text NOT NULL,
+    revision bigint NOT NULL
+);
+
+COMMENT ON TABLE public.finetune_layers IS 'The layers of the snapshots of runs, a row each, where they are stored revisions.';
+
 CREATE TABLE public.finetune_results (
     id bigint NOT NULL,
     run_id text NOT NULL,
@@ -2988,7 +3051,7 @@ CREATE TABLE public.finetune_runs (
     threads integer NOT NULL,
     universe text NOT NULL,
     plan jsonb NOT NULL,
-    read_keys jsonb,
+    read_set text,
     fallbacks jsonb DEFAULT '{}'::jsonb NOT NULL,
     started_by text NOT NULL,
     host text NOT NULL,
@@ -3002,7 +3065,7 @@ COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapsh
 
 COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, and the rule the verdict will apply.';
 
-COMMENT ON COLUMN public.finetune_runs.read_keys IS 'The keys the run really read; null until it ended.';
+COMMENT ON COLUMN public.finetune_runs.read_set IS 'Of the keys that the run really read; null until it ended.';
 
 COMMENT ON COLUMN public.finetune_runs.fallbacks IS 'By key, the number of units in which it fell back.';
 
@@ -3062,6 +3125,17 @@ COMMENT ON TABLE public.ftf_config IS 'One document for each scope; a caller set
 COMMENT ON COLUMN public.ftf_config.hash IS 'sha256 of base_env::text in UTF-8, in hexadecimal.';
 
 COMMENT ON COLUMN public.ftf_config.revision IS 'The row of ftf_config_history that this document is.';
+
+CREATE TABLE public.ftf_config_edits (
+    scope text NOT NULL,
+    key text NOT NULL,
+    revision bigint NOT NULL,
+    new jsonb
+);
+
+COMMENT ON TABLE public.ftf_config_edits IS 'History by key: the diff of each revision, a row for each key, so that what was a key''s value when is one look.';
+
+COMMENT ON COLUMN public.ftf_config_edits.new IS 'The value that the revision gave; null where it removed the key.';
 
 CREATE SEQUENCE public.ftf_config_id
     START WITH 2
@@ -3124,6 +3198,21 @@ CREATE TABLE public.quotas (
 COMMENT ON TABLE public.quotas IS 'The share of one caller in all planes of this database together; its owner may change the numbers.';
 
 COMMENT ON COLUMN public.quotas.per_s IS 'What comes back in a second where the share is of a flow; null where it is of things that are kept.';
+
+CREATE TABLE public.read_set_keys (
+    key text NOT NULL,
+    set_hash text NOT NULL
+);
+
+COMMENT ON TABLE public.read_set_keys IS 'The same by key: which sets hold it.';
+
+CREATE TABLE public.read_sets (
+    hash text NOT NULL,
+    keys jsonb NOT NULL,
+    CONSTRAINT named_by_its_hash CHECK ((hash = public.document_hash((keys)::text)))
+);
+
+COMMENT ON TABLE public.read_sets IS 'Keys that runs really read, sorted; runs of one release read the same ones.';
 
 CREATE TABLE public.restore_probe (
     one boolean DEFAULT true NOT NULL,
@@ -3271,6 +3360,9 @@ ALTER TABLE ONLY public.finetune_contexts
 ALTER TABLE ONLY public.finetune_failures
     ADD CONSTRAINT finetune_failures_pkey PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold);
 
+ALTER TABLE ONLY public.finetune_layers
+    ADD CONSTRAINT finetune_layers_pkey PRIMARY KEY (run_id, context, "position");
+
 ALTER TABLE ONLY public.finetune_results
     ADD CONSTRAINT finetune_results_pkey PRIMARY KEY (id);
 
@@ -3291,6 +3383,9 @@ ALTER TABLE ONLY public.finetune_units
 
 ALTER TABLE ONLY public.finetune_units
     ADD CONSTRAINT finetune_units_run_id_symbol_model_timeframe_variant_fold_s_key UNIQUE (run_id, symbol, model, timeframe, variant, fold, snapshot_hash);
+
+ALTER TABLE ONLY public.ftf_config_edits
+    ADD CONSTRAINT ftf_config_edits_pkey PRIMARY KEY (key, revision);
 
 ALTER TABLE ONLY public.ftf_config_history
     ADD CONSTRAINT ftf_config_history_pkey PRIMARY KEY (id);
@@ -3321,6 +3416,12 @@ ALTER TABLE ONLY public.policies
 
 ALTER TABLE ONLY public.quotas
     ADD CONSTRAINT quotas_pkey PRIMARY KEY (kind, caller);
+
+ALTER TABLE ONLY public.read_set_keys
+    ADD CONSTRAINT read_set_keys_pkey PRIMARY KEY (key, set_hash);
+
+ALTER TABLE ONLY public.read_sets
+    ADD CONSTRAINT read_sets_pkey PRIMARY KEY (hash);
 
 ALTER TABLE ONLY public.restore_probe
     ADD CONSTRAINT restore_probe_pkey PRIMARY KEY (one);
@@ -3368,13 +3469,21 @@ CREATE UNIQUE INDEX event_log_once ON public.event_log USING btree (run, event_i
 
 CREATE INDEX finetune_contexts_by_snapshot ON public.finetune_contexts USING btree (snapshot_hash);
 
+CREATE INDEX finetune_layers_by_revision ON public.finetune_layers USING btree (scope, revision);
+
+CREATE INDEX finetune_results_by_model ON public.finetune_results USING btree (model, timeframe);
+
 CREATE INDEX finetune_results_by_snapshot ON public.finetune_results USING btree (snapshot_hash);
+
+CREATE INDEX finetune_runs_by_read_set ON public.finetune_runs USING btree (read_set);
 
 CREATE INDEX finetune_runs_by_set ON public.finetune_runs USING btree (set_hash);
 
 CREATE INDEX finetune_runs_by_snapshot ON public.finetune_runs USING btree (snapshot_hash);
 
 CREATE INDEX finetune_runs_by_start ON public.finetune_runs USING btree (started_at DESC);
+
+CREATE INDEX ftf_config_edits_by_scope ON public.ftf_config_edits USING btree (scope, key, revision DESC);
 
 CREATE INDEX ftf_config_history_by_scope ON public.ftf_config_history USING btree (scope, id DESC);
 
@@ -3424,6 +3533,10 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.event_s
 
 ALTER TABLE public.event_sources ENABLE ALWAYS TRIGGER append_only;
 
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ftf_config_edits FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('history is append-only');
+
+ALTER TABLE public.ftf_config_edits ENABLE ALWAYS TRIGGER append_only;
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ftf_config_history FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('history is append-only');
 
 ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER append_only;
@@ -3451,6 +3564,14 @@ ALTER TABLE public.obligations ENABLE ALWAYS TRIGGER never_removed;
 CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.policies FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a policy is changed by another change, never removed');
 
 ALTER TABLE public.policies ENABLE ALWAYS TRIGGER never_removed;
+
+CREATE TRIGGER note_edits AFTER INSERT ON public.ftf_config_history FOR EACH ROW EXECUTE FUNCTION public.note_edits();
+
+ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER note_edits;
+
+CREATE TRIGGER note_layers AFTER INSERT ON public.finetune_contexts FOR EACH ROW EXECUTE FUNCTION public.note_layers();
+
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER note_layers;
 
 CREATE TRIGGER permit_answer BEFORE INSERT OR UPDATE ON public.idempotency FOR EACH ROW EXECUTE FUNCTION public.permit_answer();
 
@@ -3536,6 +3657,10 @@ CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.idemp
 
 ALTER TABLE public.idempotency ENABLE ALWAYS TRIGGER require_speaker;
 
+CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.read_sets FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.read_sets ENABLE ALWAYS TRIGGER require_speaker;
+
 CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.snapshot_sets FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
 
 ALTER TABLE public.snapshot_sets ENABLE ALWAYS TRIGGER require_speaker;
@@ -3569,8 +3694,14 @@ ALTER TABLE ONLY public.finetune_contexts
 ALTER TABLE ONLY public.finetune_failures
     ADD CONSTRAINT finetune_failures_run_id_symbol_model_timeframe_variant_fo_fkey FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold) REFERENCES public.finetune_units(run_id, symbol, model, timeframe, variant, fold);
 
+ALTER TABLE ONLY public.finetune_layers
+    ADD CONSTRAINT finetune_layers_run_id_context_fkey FOREIGN KEY (run_id, context) REFERENCES public.finetune_contexts(run_id, context);
+
 ALTER TABLE ONLY public.finetune_results
     ADD CONSTRAINT finetune_results_run_id_symbol_model_timeframe_variant_fol_fkey FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold, snapshot_hash) REFERENCES public.finetune_units(run_id, symbol, model, timeframe, variant, fold, snapshot_hash);
+
+ALTER TABLE ONLY public.finetune_runs
+    ADD CONSTRAINT finetune_runs_read_set_fkey FOREIGN KEY (read_set) REFERENCES public.read_sets(hash);
 
 ALTER TABLE ONLY public.finetune_runs
     ADD CONSTRAINT finetune_runs_set_hash_fkey FOREIGN KEY (set_hash) REFERENCES public.snapshot_sets(hash);
@@ -3583,6 +3714,9 @@ ALTER TABLE ONLY public.finetune_trials
 
 ALTER TABLE ONLY public.finetune_units
     ADD CONSTRAINT finetune_units_run_id_context_snapshot_hash_fkey FOREIGN KEY (run_id, context, snapshot_hash) REFERENCES public.finetune_contexts(run_id, context, snapshot_hash);
+
+ALTER TABLE ONLY public.read_set_keys
+    ADD CONSTRAINT read_set_keys_set_hash_fkey FOREIGN KEY (set_hash) REFERENCES public.read_sets(hash);
 
 ALTER TABLE ONLY public.snapshot_frames
     ADD CONSTRAINT snapshot_frames_hash_fkey FOREIGN KEY (hash) REFERENCES public.snapshots(hash);
@@ -3685,6 +3819,9 @@ REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.keep_read_set(read jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.keep_read_set(read jsonb) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.keep_snapshot(p_frame json) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_snapshot(p_frame json) TO setpoint_server;
 
@@ -3704,10 +3841,14 @@ REVOKE ALL ON FUNCTION public.network_of(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_access(p_event text, p_account text, p_remote text, p_credential bigint, p_actor text, p_detail jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.note_edits() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.note_hand(p_account text, p_what text, p_hand text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_holder(p_credential bytea, p_client text, p_snapshot text, p_context jsonb, p_host text, p_pid integer, p_run text, p_revision bigint, p_age_s double precision) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.note_layers() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpoint_server;
@@ -3866,6 +4007,8 @@ GRANT SELECT,INSERT ON TABLE public.finetune_contexts TO setpoint_app;
 
 GRANT SELECT,INSERT ON TABLE public.finetune_failures TO setpoint_app;
 
+GRANT SELECT ON TABLE public.finetune_layers TO setpoint_app;
+
 GRANT SELECT,INSERT ON TABLE public.finetune_results TO setpoint_app;
 
 GRANT SELECT,INSERT ON TABLE public.finetune_runs TO setpoint_app;
@@ -3874,7 +4017,7 @@ GRANT UPDATE(finished_at) ON TABLE public.finetune_runs TO setpoint_app;
 
 GRANT UPDATE(state) ON TABLE public.finetune_runs TO setpoint_app;
 
-GRANT UPDATE(read_keys) ON TABLE public.finetune_runs TO setpoint_app;
+GRANT UPDATE(read_set) ON TABLE public.finetune_runs TO setpoint_app;
 
 GRANT UPDATE(fallbacks) ON TABLE public.finetune_runs TO setpoint_app;
 
@@ -3884,6 +4027,8 @@ GRANT SELECT,INSERT ON TABLE public.finetune_units TO setpoint_app;
 
 GRANT SELECT ON TABLE public.ftf_config TO setpoint_app;
 GRANT SELECT ON TABLE public.ftf_config TO setpoint_breakglass;
+
+GRANT SELECT ON TABLE public.ftf_config_edits TO setpoint_app;
 
 GRANT SELECT ON TABLE public.idempotency TO setpoint_server;
 
@@ -3900,6 +4045,10 @@ GRANT UPDATE(headers) ON TABLE public.idempotency TO setpoint_server;
 GRANT UPDATE(body) ON TABLE public.idempotency TO setpoint_server;
 
 GRANT SELECT ON TABLE public.quotas TO setpoint_app;
+
+GRANT SELECT ON TABLE public.read_set_keys TO setpoint_app;
+
+GRANT SELECT ON TABLE public.read_sets TO setpoint_app;
 
 GRANT SELECT ON TABLE public.restore_probe TO setpoint_app;
 GRANT SELECT ON TABLE public.restore_probe TO setpoint_breakglass;

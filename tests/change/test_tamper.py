@@ -46,7 +46,7 @@ def tamper(owner_url):
 
     def run(*statements):
         with psycopg.connect(owner_url) as owner:
-            for table in ("ftf_config", "ftf_config_history"):
+            for table in ("ftf_config", "ftf_config_history", "ftf_config_edits"):
                 owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
             for statement in statements:
                 assert owner.execute(statement).rowcount > 0
@@ -132,6 +132,7 @@ def test_a_cut_off_history_is_found_by_the_head_it_left_behind(told, tamper):
 
 CUT_OFF = (
     "DELETE FROM ftf_config_history WHERE id = 6",
+    "DELETE FROM ftf_config_edits WHERE revision = 6",
     "DELETE FROM ftf_config WHERE scope = 'symbol=BTCUSDC'",
     "UPDATE chain_head SET id = h.id, chain = h.chain FROM ftf_config_history AS h WHERE h.id = 5",
 )
@@ -139,6 +140,21 @@ CUT_OFF = (
 
 #: What the change that made revision 6 says is rewritten as well.
 FORGOTTEN = "UPDATE changes SET state = 'withdrawn', applied_revision = NULL WHERE id = 6"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE ftf_config_edits SET new = '9' WHERE revision = 4",
+        "DELETE FROM ftf_config_edits WHERE revision = 4",
+        "INSERT INTO ftf_config_edits (scope, key, revision) VALUES ('global', 'CVN_FTF_SEED', 4)",
+    ],
+)
+def test_history_by_key_that_says_otherwise_is_found(told, tamper, edit):
+    """What blame and impact look at is held against the diffs that are chained."""
+    tamper(edit)
+
+    assert verify(told).problems == ("history by key does not say of revision 4 what its diff says",)
 
 
 def test_a_cut_is_found_by_the_change_that_made_it(told, tamper):

@@ -154,6 +154,8 @@ DEFINERS = {
     "withdraw_change",
     "apply_change",
     "forget_answers",
+    "keep_read_set",
+    "note_layers",
     "forget_credentials",
     "keep_snapshot",
     "note_holder",

@@ -190,7 +190,9 @@ class UnitFailure:
     message: Text
 
 
-ReadKeys = Annotated[list[Name], Sized(most=10_000)]
+#: More keys than any system declares; a run that read them all says so in some 4 MB.
+MOST_KEYS = 100_000
+ReadKeys = Annotated[list[Name], Sized(most=MOST_KEYS)]
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,7 @@ class UnitEntry:
     unit: Unit
     read_keys: ReadKeys
     #: How often each key fell back.
-    fallbacks: Annotated[dict[Name, Count], Sized(most=10_000)]
+    fallbacks: Annotated[dict[Name, Count], Sized(most=MOST_KEYS)]
     result: UnitResult | None = None
     failure: UnitFailure | None = None
 
@@ -214,7 +216,7 @@ class RunOutcome:
 
     state: EndState
     read_keys: ReadKeys
-    fallbacks: Annotated[dict[Name, Count], Sized(most=10_000)]
+    fallbacks: Annotated[dict[Name, Count], Sized(most=MOST_KEYS)]
 
 
 def parse_unit_entry(found: Mapping[str, Any]) -> UnitEntry:

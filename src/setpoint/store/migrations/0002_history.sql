@@ -29,6 +29,17 @@ COMMENT ON COLUMN public.ftf_config_history.change_id IS 'The change that was ap
 COMMENT ON COLUMN public.ftf_config_history.review IS 'approved, unreviewed (a declared solo policy), break-glass, or none (SQL written by hand).';
 COMMENT ON COLUMN public.ftf_config_history.base_revision IS 'The revision this one replaced; null for the first of a scope.';
 
+CREATE TABLE public.ftf_config_edits (
+    scope    text NOT NULL,
+    key      text NOT NULL,
+    revision bigint NOT NULL,
+    new      jsonb,
+    PRIMARY KEY (key, revision)
+);
+CREATE INDEX ftf_config_edits_by_scope ON public.ftf_config_edits (scope, key, revision DESC);
+COMMENT ON TABLE public.ftf_config_edits IS 'History by key: the diff of each revision, a row for each key, so that what was a key''s value when is one look.';
+COMMENT ON COLUMN public.ftf_config_edits.new IS 'The value that the revision gave; null where it removed the key.';
+
 CREATE TABLE public.chain_head (
     one   boolean PRIMARY KEY DEFAULT true CHECK (one),
     id    bigint NOT NULL,
@@ -99,6 +110,17 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.note_edits() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    INSERT INTO public.ftf_config_edits (scope, key, revision, new)
+    SELECT NEW.scope, edit ->> 'key', NEW.id, edit -> 'new' FROM jsonb_array_elements(NEW.diff) AS edit;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION public.queue_writers() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -116,9 +138,15 @@ CREATE TRIGGER record_revision BEFORE INSERT OR UPDATE ON public.ftf_config
     FOR EACH ROW EXECUTE FUNCTION public.record_revision();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.ftf_config_history
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('history is append-only');
+CREATE TRIGGER note_edits AFTER INSERT ON public.ftf_config_history
+    FOR EACH ROW EXECUTE FUNCTION public.note_edits();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.ftf_config_edits
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('history is append-only');
 ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER queue_writers;
 ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER record_revision;
 ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER note_edits;
+ALTER TABLE public.ftf_config_edits ENABLE ALWAYS TRIGGER append_only;
 
-REVOKE ALL ON FUNCTION public.record_revision(), public.queue_writers() FROM PUBLIC;
-GRANT SELECT ON public.ftf_config_history, public.chain_head TO setpoint_app;
+REVOKE ALL ON FUNCTION public.record_revision(), public.queue_writers(), public.note_edits() FROM PUBLIC;
+GRANT SELECT ON public.ftf_config_history, public.ftf_config_edits, public.chain_head TO setpoint_app;

@@ -19,6 +19,42 @@ CREATE TABLE public.snapshot_sets (
 );
 COMMENT ON TABLE public.snapshot_sets IS 'What runs pinned: context, snapshot hash and catalogues, as the text that was hashed.';
 
+CREATE TABLE public.read_sets (
+    hash       text PRIMARY KEY,
+    keys       jsonb NOT NULL,
+    CONSTRAINT named_by_its_hash CHECK (hash = public.document_hash(keys::text))
+);
+COMMENT ON TABLE public.read_sets IS 'Keys that runs really read, sorted; runs of one release read the same ones.';
+
+CREATE TABLE public.read_set_keys (
+    key      text NOT NULL,
+    set_hash text NOT NULL REFERENCES public.read_sets (hash),
+    PRIMARY KEY (key, set_hash)
+);
+COMMENT ON TABLE public.read_set_keys IS 'The same by key: which sets hold it.';
+
+CREATE FUNCTION public.keep_read_set(read jsonb) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    sorted jsonb;
+    named  text;
+BEGIN
+    IF public.owner_of_tables() IS NULL THEN
+        PERFORM public.require_role('robot', 'config_write', 'admin');
+    END IF;
+    SELECT coalesce(jsonb_agg(DISTINCT key COLLATE "C"), '[]') INTO sorted FROM jsonb_array_elements_text(read) AS key;
+    named := public.document_hash(sorted::text);
+    INSERT INTO public.read_sets (hash, keys) VALUES (named, sorted) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        INSERT INTO public.read_set_keys (key, set_hash) SELECT key, named FROM jsonb_array_elements_text(sorted) AS key;
+    END IF;
+    RETURN named;
+END
+$$;
+COMMENT ON FUNCTION public.keep_read_set IS 'Keeps a set of keys once, and names it by its hash.';
+
 CREATE TABLE public.finetune_runs (
     id            text PRIMARY KEY,
     started_at    timestamptz NOT NULL DEFAULT now(),
@@ -39,7 +75,7 @@ CREATE TABLE public.finetune_runs (
     threads       integer NOT NULL CHECK (threads > 0),
     universe      text NOT NULL,
     plan          jsonb NOT NULL,
-    read_keys     jsonb,
+    read_set      text REFERENCES public.read_sets (hash),
     fallbacks     jsonb NOT NULL DEFAULT '{}',
     started_by    text NOT NULL,
     host          text NOT NULL,
@@ -47,10 +83,11 @@ CREATE TABLE public.finetune_runs (
 );
 CREATE INDEX finetune_runs_by_start ON public.finetune_runs (started_at DESC);
 CREATE INDEX finetune_runs_by_set ON public.finetune_runs (set_hash);
+CREATE INDEX finetune_runs_by_read_set ON public.finetune_runs (read_set);
 CREATE INDEX finetune_runs_by_snapshot ON public.finetune_runs (snapshot_hash);
 COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
 COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, and the rule the verdict will apply.';
-COMMENT ON COLUMN public.finetune_runs.read_keys IS 'The keys the run really read; null until it ended.';
+COMMENT ON COLUMN public.finetune_runs.read_set IS 'Of the keys that the run really read; null until it ended.';
 COMMENT ON COLUMN public.finetune_runs.fallbacks IS 'By key, the number of units in which it fell back.';
 
 CREATE TABLE public.finetune_contexts (
@@ -63,6 +100,34 @@ CREATE TABLE public.finetune_contexts (
 );
 CREATE INDEX finetune_contexts_by_snapshot ON public.finetune_contexts (snapshot_hash);
 COMMENT ON TABLE public.finetune_contexts IS 'The snapshots of a run: the base, and one for each context that its units resolve in.';
+
+CREATE TABLE public.finetune_layers (
+    run_id   text NOT NULL,
+    context  jsonb NOT NULL,
+    position integer NOT NULL,
+    scope    text NOT NULL,
+    revision bigint NOT NULL,
+    PRIMARY KEY (run_id, context, position),
+    FOREIGN KEY (run_id, context) REFERENCES public.finetune_contexts (run_id, context)
+);
+CREATE INDEX finetune_layers_by_revision ON public.finetune_layers (scope, revision);
+COMMENT ON TABLE public.finetune_layers IS 'The layers of the snapshots of runs, a row each, where they are stored revisions.';
+
+CREATE FUNCTION public.note_layers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    INSERT INTO public.finetune_layers (run_id, context, position, scope, revision)
+    SELECT NEW.run_id, NEW.context, position, layer ->> 'scope', (layer ->> 'revision')::bigint
+    FROM jsonb_array_elements(NEW.layers) WITH ORDINALITY AS pinned (layer, position)
+    WHERE layer ->> 'revision' IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER note_layers AFTER INSERT ON public.finetune_contexts
+    FOR EACH ROW EXECUTE FUNCTION public.note_layers();
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER note_layers;
 
 CREATE TABLE public.finetune_units (
     run_id        text NOT NULL,
@@ -117,6 +182,7 @@ CREATE TABLE public.finetune_results (
         REFERENCES public.finetune_units (run_id, symbol, model, timeframe, variant, fold, snapshot_hash)
 );
 CREATE INDEX finetune_results_by_snapshot ON public.finetune_results (snapshot_hash);
+CREATE INDEX finetune_results_by_model ON public.finetune_results (model, timeframe);
 COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
 
 CREATE TABLE public.finetune_trials (
@@ -202,6 +268,8 @@ CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials
     FOR EACH ROW EXECUTE FUNCTION public.permit_report();
 CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures
     FOR EACH ROW EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.read_sets
+    FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
 CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.snapshots
     FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
 CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.snapshot_sets
@@ -224,6 +292,7 @@ ALTER TABLE public.finetune_units ENABLE ALWAYS TRIGGER permit_report;
 ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER permit_report;
 ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER permit_report;
 ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.read_sets ENABLE ALWAYS TRIGGER require_speaker;
 ALTER TABLE public.snapshots ENABLE ALWAYS TRIGGER require_speaker;
 ALTER TABLE public.snapshot_sets ENABLE ALWAYS TRIGGER require_speaker;
 ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER require_speaker;
@@ -233,9 +302,10 @@ ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER require_speaker;
 ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER require_speaker;
 ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER require_speaker;
 
-REVOKE ALL ON FUNCTION public.permit_report() FROM PUBLIC;
-GRANT SELECT ON public.snapshots, public.snapshot_sets TO setpoint_app;
+REVOKE ALL ON FUNCTION public.permit_report(), public.note_layers(), public.keep_read_set(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.keep_read_set(jsonb) TO setpoint_app;
+GRANT SELECT ON public.snapshots, public.snapshot_sets, public.read_sets, public.read_set_keys, public.finetune_layers TO setpoint_app;
 GRANT INSERT (hash, text) ON public.snapshots, public.snapshot_sets TO setpoint_app;
 GRANT SELECT, INSERT ON public.finetune_runs, public.finetune_contexts,
     public.finetune_units, public.finetune_results, public.finetune_trials, public.finetune_failures TO setpoint_app;
-GRANT UPDATE (state, finished_at, read_keys, fallbacks) ON public.finetune_runs TO setpoint_app;
+GRANT UPDATE (state, finished_at, read_set, fallbacks) ON public.finetune_runs TO setpoint_app;

@@ -56,6 +56,12 @@ AS $$
         WHERE told.revision IS NOT NULL AND NOT EXISTS (
             SELECT FROM public.ftf_config_history AS h
             WHERE (h.id, h.scope, h.hash, h.updated_by) = (told.revision, told.scope, told.hash, told.author))
+        UNION ALL
+        SELECT DISTINCT coalesce(told.id, e.revision), format('history by key does not say of revision %s what its diff says',
+            coalesce(told.id, e.revision))
+        FROM (SELECT h.id, edit ->> 'key' AS key, edit -> 'new' AS new FROM public.ftf_config_history AS h, jsonb_array_elements(h.diff) AS edit) AS told
+        FULL JOIN public.ftf_config_edits AS e ON e.revision = told.id AND e.key = told.key
+        WHERE told.id IS NULL OR e.revision IS NULL OR told.new IS DISTINCT FROM e.new
     ) AS found
     ORDER BY revision, problem
 $$;

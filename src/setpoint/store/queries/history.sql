@@ -72,13 +72,21 @@ LIMIT %(limit)s;
 
 -- name: key_history
 -- Every value a key ever had, newest first, before a revision; new is null where it was removed.
+WITH touched AS (
+    SELECT revision
+    FROM ftf_config_edits
+    WHERE key = %(key)s AND (%(scope)s::text IS NULL OR scope = %(scope)s)
+      AND (%(before)s::bigint IS NULL OR revision < %(before)s)
+    ORDER BY revision DESC
+    LIMIT %(limit)s
+)
 SELECT h.id AS revision, h.scope, h.updated_by, h.change_reason, h.review, h.created_at, d ->> 'op' AS op,
        d -> 'old' AS old, d -> 'new' AS new
-FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS d
-WHERE d ->> 'key' = %(key)s AND (%(scope)s::text IS NULL OR h.scope = %(scope)s)
-  AND (%(before)s::bigint IS NULL OR h.id < %(before)s)
-ORDER BY h.id DESC
-LIMIT %(limit)s;
+FROM touched
+JOIN ftf_config_history AS h ON h.id = touched.revision
+CROSS JOIN jsonb_array_elements(h.diff) AS d
+WHERE d ->> 'key' = %(key)s
+ORDER BY h.id DESC;
 
 -- name: revision_at
 -- The revision of a scope that stood at an instant; no row when it had none yet.
@@ -97,35 +105,41 @@ WHERE a.id = %(old)s AND b.id = %(new)s;
 
 -- name: blame
 -- For each key of a scope's document, the revision that set it last.
--- The document is opened once and each revision's row is read without it: a thousand openings are what costs.
-WITH last AS (
-    SELECT d ->> 'key' AS key, max(h.id) AS id
-    FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS d
-    WHERE h.scope = %(scope)s
-    GROUP BY d ->> 'key'
-)
 SELECT e.key, h.id AS revision, h.updated_by, h.change_reason, h.created_at, e.value
-FROM ftf_config AS f, jsonb_each(f.base_env) AS e
-JOIN last ON last.key = e.key
-JOIN ftf_config_history AS h ON h.id = last.id
+FROM ftf_config AS f
+CROSS JOIN jsonb_each(f.base_env) AS e
+CROSS JOIN LATERAL (
+    SELECT b.revision FROM ftf_config_edits AS b WHERE b.scope = f.scope AND b.key = e.key ORDER BY b.revision DESC LIMIT 1
+) AS last
+JOIN ftf_config_history AS h ON h.id = last.revision
 WHERE f.scope = %(scope)s
 ORDER BY e.key;
 
 -- name: read_key_sources
 -- For each key that a scope's document ever held, the door of the revision that wrote it last.
-SELECT DISTINCT ON (d ->> 'key') d ->> 'key' AS key, h.source
-FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS d
-WHERE h.scope = %(scope)s
-ORDER BY d ->> 'key', h.id DESC;
+WITH RECURSIVE held (key) AS (
+    -- From one key to the next one, over however many edits each has.
+    SELECT min(key) FROM ftf_config_edits WHERE scope = %(scope)s
+    UNION ALL
+    SELECT (SELECT min(b.key) FROM ftf_config_edits AS b WHERE b.scope = %(scope)s AND b.key > held.key)
+    FROM held
+    WHERE held.key IS NOT NULL
+)
+SELECT held.key, h.source
+FROM held
+CROSS JOIN LATERAL (
+    SELECT b.revision FROM ftf_config_edits AS b WHERE b.scope = %(scope)s AND b.key = held.key ORDER BY b.revision DESC LIMIT 1
+) AS last
+JOIN ftf_config_history AS h ON h.id = last.revision
+ORDER BY held.key;
 
 -- name: runs_of_revisions
 -- Runs that pinned a scope, in any of their contexts, at one of the revisions after one, up to another.
 SELECT r.id, r.started_at, r.state, r.snapshot_hash
 FROM finetune_runs AS r
-WHERE EXISTS (
-    SELECT FROM finetune_contexts AS c, jsonb_array_elements(c.layers) AS layer
-    WHERE c.run_id = r.id AND layer ->> 'scope' = %(scope)s AND (layer ->> 'revision')::bigint > %(after)s
-      AND (layer ->> 'revision')::bigint <= %(up_to)s)
+WHERE r.id IN (
+    SELECT l.run_id FROM finetune_layers AS l
+    WHERE l.scope = %(scope)s AND l.revision > %(after)s AND l.revision <= %(up_to)s)
 ORDER BY r.started_at DESC;
 
 -- name: can_restore

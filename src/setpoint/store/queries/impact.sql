@@ -2,20 +2,32 @@
 
 -- name: runs_that_used
 -- Runs of which a snapshot took the value a change replaces from its scope, newest first, with the keys. A run that has not ended counts.
-SELECT r.id, r.started_at, r.state, jsonb_agg(DISTINCT (e ->> 'key') COLLATE "C") AS keys
-FROM changes AS c
-CROSS JOIN finetune_runs AS r
-JOIN finetune_contexts AS p ON p.run_id = r.id
-CROSS JOIN jsonb_array_elements(p.layers) WITH ORDINALITY AS layer (pinned, position)
-JOIN ftf_config_history AS h ON h.id = (pinned ->> 'revision')::bigint
-CROSS JOIN jsonb_array_elements(c.edits) AS e
-WHERE c.id = %(id)s AND pinned ->> 'scope' = c.scope
-  AND h.base_env -> (e ->> 'key') = e -> 'old'
-  AND (r.read_keys IS NULL OR r.read_keys ? (e ->> 'key'))
+WITH edit AS (
+    SELECT c.scope, e ->> 'key' AS key, e -> 'old' AS old
+    FROM changes AS c, jsonb_array_elements(c.edits) AS e
+    WHERE c.id = %(id)s
+), held AS (
+    -- From which revision on, and up to which, the scope held the very value.
+    SELECT edit.scope, edit.key, was.first, was.next
+    FROM edit
+    CROSS JOIN LATERAL (
+        SELECT b.new, b.revision AS first, lead(b.revision, 1, 9223372036854775807) OVER (ORDER BY b.revision) AS next
+        FROM ftf_config_edits AS b
+        WHERE b.scope = edit.scope AND b.key = edit.key) AS was
+    WHERE was.new = edit.old
+)
+SELECT r.id, r.started_at, r.state, jsonb_agg(DISTINCT held.key COLLATE "C") AS keys
+FROM held
+JOIN finetune_layers AS l ON l.scope = held.scope AND l.revision >= held.first AND l.revision < held.next
+JOIN finetune_runs AS r ON r.id = l.run_id
+WHERE (r.read_set IS NULL
+       OR EXISTS (SELECT FROM read_set_keys AS k WHERE k.key = held.key AND k.set_hash = r.read_set))
   AND NOT EXISTS (
-    SELECT FROM jsonb_array_elements(p.layers) WITH ORDINALITY AS later (pinned, position)
-    JOIN ftf_config_history AS o ON o.id = (later.pinned ->> 'revision')::bigint
-    WHERE later.position > layer.position AND o.base_env ? (e ->> 'key'))
+    SELECT FROM finetune_layers AS later
+    WHERE later.run_id = l.run_id AND later.context = l.context AND later.position > l.position
+      AND (SELECT b.new FROM ftf_config_edits AS b
+           WHERE b.scope = later.scope AND b.key = held.key AND b.revision <= later.revision
+           ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)
 GROUP BY r.id, r.started_at, r.state
 ORDER BY r.started_at DESC, r.id;
 
@@ -24,10 +36,9 @@ ORDER BY r.started_at DESC, r.id;
 SELECT t.params -> %(parameter)s AS value, count(*) AS trials
 FROM finetune_results AS u
 JOIN finetune_units AS d USING (run_id, symbol, model, timeframe, variant, fold)
-JOIN finetune_contexts AS r ON r.run_id = d.run_id AND r.context = d.context
 JOIN finetune_trials AS t ON (t.run_id, t.symbol, t.model, t.timeframe, t.variant, t.fold, t.trial)
                            = (u.run_id, u.symbol, u.model, u.timeframe, u.variant, u.fold, u.trial_id)
 WHERE u.model = %(model)s AND u.timeframe = %(timeframe)s AND t.params ? %(parameter)s
-  AND EXISTS (SELECT FROM jsonb_array_elements(r.layers) AS pinned WHERE pinned ->> 'scope' = %(scope)s)
+  AND EXISTS (SELECT FROM finetune_layers AS l WHERE l.run_id = d.run_id AND l.context = d.context AND l.scope = %(scope)s)
 GROUP BY 1
 ORDER BY 1;

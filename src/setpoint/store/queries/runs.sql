@@ -59,7 +59,8 @@ ORDER BY (SELECT count(*) FROM jsonb_object_keys(c.context)), c.context;
 -- name: update_run_state
 -- Say how a run stands, and whether it has ended now.
 UPDATE finetune_runs
-SET state = %(state)s, finished_at = CASE WHEN %(is_over)s THEN now() END, read_keys = coalesce(%(read_keys)s::jsonb, read_keys),
+SET state = %(state)s, finished_at = CASE WHEN %(is_over)s THEN now() END,
+    read_set = CASE WHEN %(read_keys)s::jsonb IS NULL THEN read_set ELSE keep_read_set(%(read_keys)s::jsonb) END,
     fallbacks = coalesce(%(fallbacks)s::jsonb, fallbacks)
 WHERE id = %(id)s;
 
@@ -117,10 +118,13 @@ ORDER BY symbol, model, timeframe, variant, fold, trial
 LIMIT %(limit)s OFFSET %(start)s;
 
 -- name: read_run
--- One run, whole.
-SELECT *
-FROM finetune_runs
-WHERE id = %(id)s;
+-- One run, whole, with the keys that it read.
+SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.layers, r.catalogues, r.versions,
+       r.git_commit, r.data_hash, r.data_label, r.seed, r.processes, r.threads, r.universe, r.plan, r.fallbacks,
+       r.started_by, r.host, s.keys AS read_keys
+FROM finetune_runs AS r
+LEFT JOIN read_sets AS s ON s.hash = r.read_set
+WHERE r.id = %(id)s;
 
 -- name: list_results
 -- The results of a run, in the order of its units.
@@ -149,7 +153,13 @@ WHERE f.scope <> 'global' AND f.base_env <> '{}' AND EXISTS (SELECT FROM asked)
 ORDER BY f.scope;
 
 -- name: list_read_keys
--- The keys that any run really read. Runs of one release read the same keys, so equal lists are opened once.
-SELECT DISTINCT key
-FROM (SELECT DISTINCT read_keys FROM finetune_runs) AS r, jsonb_array_elements_text(r.read_keys) AS key
+-- The keys that any run really read, from one to the next one, over however many runs read them.
+WITH RECURSIVE known (key) AS (
+    SELECT min(key) FROM read_set_keys
+    UNION ALL
+    SELECT (SELECT min(k.key) FROM read_set_keys AS k WHERE k.key > known.key) FROM known WHERE known.key IS NOT NULL
+)
+SELECT key
+FROM known
+WHERE EXISTS (SELECT FROM read_set_keys AS k JOIN finetune_runs AS r ON r.read_set = k.set_hash WHERE k.key = known.key)
 ORDER BY key;
