@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Scalar = int | float | bool | str | None
 
+_BARE = re.compile(r"[!#-<>-\[\]-~]*\Z")
 _NEEDS_QUOTES = frozenset(' "=\\')
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
@@ -40,6 +41,8 @@ def text(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     plain = repr(value) if isinstance(value, float) else str(value)
+    if _BARE.match(plain):  # most are, and this is asked for every request of a plane
+        return plain
     if not (_NEEDS_QUOTES & set(plain)) and plain.isprintable():
         return plain
     return f'"{printable_json(plain.translate(_ESCAPES))}"'

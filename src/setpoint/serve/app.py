@@ -21,6 +21,7 @@ from setpoint.serve.api import ROUTERS, holders, manifest
 from setpoint.serve.clock import ticking
 from setpoint.serve.connections import Connections, room
 from setpoint.serve.hot import ofrep, snapshots, stream
+from setpoint.serve.hot.ready import Ready
 from setpoint.serve.methods import METHODS, methods_at, options_answer
 from setpoint.serve.middleware import Guard
 from setpoint.serve.openapi import describe, operation_id
@@ -58,7 +59,7 @@ def build_app(plane: Plane) -> ASGIApp:
     api = build_api(plane, plain)
     plain.state.plane = plane
     problems.install(plain)
-    return Guard(_Doors(api, plain), plane)
+    return Guard(Ready(_Doors(api, plain), plane.live, plane.credentials), plane)
 
 
 def build_api(plane: Plane, plain: Starlette | None = None) -> FastAPI:

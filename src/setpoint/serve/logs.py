@@ -6,9 +6,12 @@ of pairs (`event=...`) keeps them; any other becomes `event=log`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from setpoint.observe import logfmt
@@ -16,6 +19,46 @@ from setpoint.observe import logfmt
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+class GatheredLines(logging.StreamHandler[Any]):
+    """Writes what is said within one turn of an event loop together, at its next turn.
+
+    A plane says a line for each request, and a write for each would cost more than answering it. Order is
+    kept, and what is said where no loop runs is written at once, with what was gathered before it.
+    """
+
+    _waiting: list[str]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one line; within ``handle``, which holds this handler's lock."""
+        waiting = self.__dict__.setdefault("_waiting", [])
+        waiting.append(self.format(record) + self.terminator)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+        else:
+            if len(waiting) == 1:
+                loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what was gathered; where that fails nothing else can be said, and nothing stops for it."""
+        self.acquire()
+        try:
+            waiting = self.__dict__.get("_waiting")
+            if waiting and self.stream:
+                text = "".join(waiting)
+                waiting.clear()
+                with suppress(OSError, ValueError):
+                    self.stream.write(text)
+                    super().flush()
+        finally:
+            self.release()
+
+
+class GatheredFile(GatheredLines, logging.FileHandler):
+    """The same, appended to a file."""
 
 
 class LogfmtFormatter(logging.Formatter):
@@ -34,7 +77,13 @@ class LogfmtFormatter(logging.Formatter):
             yield "exception", self.formatException(record.exc_info)
         yield "level", record.levelname.lower()
         yield "pid", str(record.process)
-        yield "ts", datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        seconds = int(record.created)
+        yield "ts", f"{_instant(seconds)}.{int(1e6 * (record.created - seconds)):06d}Z"
+
+
+@lru_cache(maxsize=2)
+def _instant(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 #: For ``logging.config.dictConfig``, in this process and in each it spawns.
@@ -42,7 +91,7 @@ LOG_CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"logfmt": {"()": "setpoint.serve.logs.LogfmtFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "logfmt"}},
+    "handlers": {"stderr": {"class": "setpoint.serve.logs.GatheredLines", "formatter": "logfmt"}},
     "loggers": {
         "setpoint": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
@@ -54,7 +103,7 @@ def log_to(file: Path) -> dict[str, Any]:
     """Return the same configuration with the lines appended to a file, whose folder is made."""
     file.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
-    handler = {"class": "logging.FileHandler", "formatter": "logfmt", "filename": str(file)}
+    handler = {"class": "setpoint.serve.logs.GatheredFile", "formatter": "logfmt", "filename": str(file)}
     return {**LOG_CONFIG, "handlers": {"stderr": handler}}
 
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from setpoint.errors import PayloadTooLarge, PreconditionFailed, TooManyRequests, UsageError
 from setpoint.observe import logfmt
-from setpoint.serve.access.rules import SESSION_COOKIES, given_secret, remote_of
+from setpoint.serve.access.rules import KNOWN, SESSION_COOKIES, given_secret, remote_in
 from setpoint.serve.bodies import MOST_BODY_BYTES
 from setpoint.serve.conditional import status_of
 from setpoint.serve.cross_origin import granted, is_preflight, origins_in
@@ -29,7 +29,7 @@ from setpoint.serve.public_address import Entrance
 from setpoint.serve.request_headers import joined, request_id, trace_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -77,15 +77,15 @@ class Guard:
         await _Exchange(scope, receive, send, self._origins).run(self._entrance, self._admit)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection = HTTPConnection(scope)
-        secret = given_secret(connection.headers) or next(
-            (connection.cookies[name] for name in SESSION_COOKIES if name in connection.cookies), ""
-        )
+        given = _secret_of(dict(scope["headers"]))
+        secret = given or _session_of(scope)
         known = self._credentials.known(secret) if secret else None
         if known:
             self._limits.admit("credential", known.credential_id)
+            if given:
+                scope["state"][KNOWN] = known
         else:
-            self._limits.admit("address", remote_of(connection))
+            self._limits.admit("address", remote_in(scope))
         await self._inner(scope, receive, send)
 
 
@@ -144,12 +144,12 @@ class _Exchange:
         body = self._judged(message)
         self._is_judged = body is not None
         self._status = message["status"]
-        named = {name for name, _ in message["headers"]}
+        told = message["headers"]
+        named = {name for name, _ in told}
+        if b"location" in named:
+            told = [self._outside(pair) for pair in told]
         extra = [(b"x-request-id", self._id.encode()), *_HEADERS, *self._of_this_request()]
-        message["headers"] = [
-            *(self._outside(pair) for pair in message["headers"]),
-            *(pair for pair in extra if pair[0] not in named),
-        ]
+        message["headers"] = [*told, *[pair for pair in extra if pair[0] not in named]]
         await self._send(message)
         if body is not None:
             await self._send({"type": "http.response.body", "body": body})
@@ -162,10 +162,11 @@ class _Exchange:
 
     def _judged(self, message: Message) -> bytes | None:
         """Make of an answer what its conditions ask for and return its body; None: it stays as it is."""
-        if_match, if_none_match = (self._condition(name) for name in (b"if-match", b"if-none-match"))
-        is_asked = if_match is not None or if_none_match is not None
-        if not is_asked or message["status"] != 200 or self._scope["method"] not in _READS:
+        if b"if-none-match" not in self._headers and b"if-match" not in self._headers:
             return None
+        if message["status"] != 200 or self._scope["method"] not in _READS:
+            return None
+        if_match, if_none_match = self._condition(b"if-match"), self._condition(b"if-none-match")
         told = dict(message["headers"])
         if told.get(b"content-type", b"").startswith(b"text/event-stream"):
             return None
@@ -202,25 +203,36 @@ class _Exchange:
 
     def _presents(self) -> bool:
         """Say whether a credential came with the request, a good one or not."""
-        connection = HTTPConnection(self._scope)
-        cookies = SESSION_COOKIES & connection.cookies.keys()
         has_token = b"stream_token=" in self._scope["query_string"]
-        return bool(given_secret(connection.headers) or cookies or has_token)
+        return bool(_secret_of(self._headers) or _session_of(self._scope) or has_token)
 
     def _log(self) -> None:
+        if not _LOG.isEnabledFor(logging.INFO):
+            return
         state: dict[str, Any] = self._scope["state"]
         client = self._scope.get("client") or ("", 0)
-        _LOG.info(
-            "event=http_request request_id=%s method=%s path=%s status=%d ms=%.1f account=%s remote=%s%s",
-            logfmt.text(self._id),
-            self._scope["method"],
-            logfmt.text(self._scope["path"].encode("ascii", "backslashreplace").decode()),
-            self._status,
-            1000 * (time.monotonic() - self._began),
-            state.get("account", ""),
-            logfmt.text(client[0]),
-            f" trace={self._trace}" if self._trace else "",
+        took_ms = 1000 * (time.monotonic() - self._began)
+        path = self._scope["path"].encode("ascii", "backslashreplace").decode()
+        trace = f" trace={self._trace}" if self._trace else ""
+        said = (
+            f"event=http_request request_id={logfmt.text(self._id)} method={self._scope['method']}"
+            f" path={logfmt.text(path)} status={self._status} ms={took_ms:.1f}"
+            f" account={state.get('account', '')} remote={logfmt.text(client[0])}{trace}"
         )
+        # A record made here: ``info`` would look up the stack for where it was called, at each request.
+        _LOG.handle(logging.LogRecord(_LOG.name, logging.INFO, "", 0, said, None, None))
+
+
+def _secret_of(headers: Mapping[bytes, bytes]) -> str:
+    """Return the secret that a request's headers present, cookies aside; empty when there is none."""
+    names = ("authorization", "x-api-key")
+    return given_secret({name: headers.get(name.encode(), b"").decode("latin-1") for name in names})
+
+
+def _session_of(scope: Scope) -> str:
+    """Return the secret of a session's cookie; empty when there is none."""
+    cookies = HTTPConnection(scope).cookies
+    return next((cookies[name] for name in SESSION_COOKIES if cookies.get(name)), "")
 
 
 def _too_large() -> PayloadTooLarge:

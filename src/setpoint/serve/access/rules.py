@@ -46,6 +46,8 @@ SESSION_COOKIE = "setpoint_session"
 SECURE_COOKIE = f"__Host-{SESSION_COOKIE}"
 #: Below a path: a cookie with the other prefix is one of the whole host, and so of every plane on it.
 SECURE_PATH_COOKIE = f"__Secure-{SESSION_COOKIE}"
+#: Where a request's state holds who presents a secret in a header, when that was looked up lately.
+KNOWN = "known"
 SESSION_COOKIES = frozenset({SESSION_COOKIE, SECURE_COOKIE, SECURE_PATH_COOKIE})
 CSRF_HEADER = "x-csrf-token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -100,7 +102,7 @@ class Credentials:
 
     async def noted(self, principal: Principal, remote: str) -> None:
         """Note a use, unless the last one from this address is not a minute old."""
-        if not self._is_noted(principal, remote):
+        if not self.is_noted(principal, remote):
             with suppress(UnavailableError):  # what is not noted now is with the next use
                 await self.turns.run(self._note, principal, remote)
 
@@ -124,7 +126,8 @@ class Credentials:
         self._generation += 1
         self._known.clear()
 
-    def _is_noted(self, principal: Principal, remote: str) -> bool:
+    def is_noted(self, principal: Principal, remote: str) -> bool:
+        """Say whether a use from this address was noted within the last minute."""
         noted = self._noted.get((principal.credential_id, remote))
         return noted is not None and time.monotonic() - noted < _NOTED_EVERY_S
 
@@ -236,8 +239,14 @@ async def holder_of(request: Request, secret: str) -> Principal:
 
 def remote_of(request: HTTPConnection) -> str:
     """Return the address a request came from; behind a trusted proxy, the one that it tells."""
+    return remote_in(request.scope)
+
+
+def remote_in(scope: Mapping[str, Any]) -> str:
+    """Return the address that a request's scope came from, as ``remote_of``."""
+    client = scope.get("client")
     # A listener of both families tells an IPv4 address as one of IPv6.
-    return request.client.host.removeprefix("::ffff:") if request.client else ""
+    return str(client[0]).removeprefix("::ffff:") if client else ""
 
 
 async def admitted(request: Request, *roles: str) -> Principal:

@@ -70,6 +70,9 @@ class Pinned:
     #: ``time.monotonic()`` before the database was asked.
     asked_at: float
     scopes: tuple[str, ...]
+    #: As they are sent, and the head that they tell.
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers_at: int = -1
 
     @cached_property
     def document_revision(self) -> int:

@@ -22,8 +22,11 @@ from setpoint.serve.holders import holder_in
 from setpoint.serve.responses import IMMUTABLE, MEDIA_TYPE, REVALIDATED, number_in
 
 if TYPE_CHECKING:
+    from starlette.datastructures import Headers
     from starlette.requests import Request
 
+    from setpoint.serve.access.rules import Principal
+    from setpoint.serve.holders import Holders
     from setpoint.serve.hot.cache import Context, Pinned, SnapshotCache
     from setpoint.serve.hot.live import Live
 
@@ -40,9 +43,10 @@ def routes(live: Live) -> list[Route]:
         caller = await admitted(request, *ANYONE)
         context, at_least = asked(cache, request.scope["query_string"])
         pinned = await cache.get(context, at_least)
-        if client := request.headers.get("setpoint-client"):
-            live.holders.note(holder_in(client, caller, pinned.snapshot, pinned.head))
-        return Response(pinned.body, 200, _headers(pinned), MEDIA_TYPE)
+        note_client(live.holders, request.headers, caller, pinned)
+        answer = Response(pinned.body)
+        answer.raw_headers = [*headers_of(pinned)]
+        return answer
 
     @hot_access(*ANYONE, summary="A snapshot, for ever")
     async def snapshot_by_hash(request: Request) -> Response:
@@ -125,6 +129,20 @@ def context_in(cache: SnapshotCache, given: dict[str, object]) -> Context:
         if not isinstance(value, str | None):
             raise InvalidContext(f"the value of {name[:40]!r} is no text.", hint="quote it")
     return cache.context_of((name, str(value or "")) for name, value in given.items())
+
+
+def note_client(holders: Holders, headers: Headers, caller: Principal, pinned: Pinned) -> None:
+    """Note who holds this snapshot now, when the request says who asks; raises as ``holder_in``."""
+    if client := headers.get("setpoint-client"):
+        holders.note(holder_in(client, caller, pinned.snapshot, pinned.head))
+
+
+def headers_of(pinned: Pinned) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers of an answer that is this snapshot; made once for each revision that it holds at."""
+    if pinned.headers_at != pinned.head:
+        made = Response(pinned.body, 200, _headers(pinned), MEDIA_TYPE)
+        pinned.headers, pinned.headers_at = tuple(made.raw_headers), pinned.head
+    return pinned.headers
 
 
 def _context_of(cache: SnapshotCache, given: object) -> Context:
