@@ -248,6 +248,7 @@ def test_module_names_of_the_commands_are_all_assembled():
         "__init__",
         "__main__",
         "app",
+        "command_modules",
         "reach",
         "output",
         "bars",

@@ -8,10 +8,11 @@ binds. CEL is a third-party engine, which is why this lives here and not in ``de
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+import sys
+from functools import cache, lru_cache
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import cel
 
 from setpoint.declare.keys import range_keys
 from setpoint.declare.loading import load_catalogues
@@ -19,6 +20,8 @@ from setpoint.errors import InvalidCatalogue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from cel import Program
 
     from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
     from setpoint.declare.keys import Declared
@@ -128,6 +131,8 @@ def compile_invariants(catalogue: Catalogue) -> None:
 @lru_cache(maxsize=16)
 def _rules_by_key(catalogues: Catalogues) -> tuple[tuple[Rule, ...], Mapping[str, Sequence[int]]]:
     """Return every rule, and by key the places of those that read it."""
+    for member in catalogues.members:
+        compile_invariants(member)
     rules = tuple(
         rule
         for catalogue in catalogues.members
@@ -175,7 +180,7 @@ def _is_judged(declared: Declared, document: Mapping[str, Scalar]) -> bool:
 @lru_cache(maxsize=4096)
 def _holds(where: str, name: str, expression: str, judged: tuple[tuple[str, type, Scalar], ...]) -> bool:
     values = {name: value for name, _, value in judged}
-    context = cel.Context()
+    context = _engine().Context()
     context.add_function("pow", _power)
     context.update(values)
     try:
@@ -191,19 +196,37 @@ def _names(where: str, invariant: Invariant) -> frozenset[str]:
     return frozenset(_program(where, invariant.name, invariant.expression).references()["variables"])
 
 
+@cache
+def _engine() -> Any:
+    """Return the engine of CEL, which is the one native module of its package.
+
+    Importing the package imports a line editor for a shell of its own, which takes longer than most commands.
+    """
+    if "cel.cel" in sys.modules:
+        return sys.modules["cel.cel"]
+    package = find_spec("cel")
+    found = PathFinder.find_spec("cel.cel", package.submodule_search_locations) if package else None
+    if found is None or found.loader is None:
+        raise ModuleNotFoundError("No module named 'cel'", name="cel")
+    module = sys.modules["cel.cel"] = module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
 @lru_cache(maxsize=1024)
-def _program(where: str, name: str, expression: str) -> Any:
+def _program(where: str, name: str, expression: str) -> Program:
     try:
         if len(expression) > LONGEST_EXPRESSION:
             raise ValueError(f"it is longer than {LONGEST_EXPRESSION} characters")  # noqa: TRY301 - one refusal
         if _LOOPS.search(expression):
             raise ValueError("it holds a comprehension or a comment")  # noqa: TRY301 - one refusal
-        return cel.compile(expression)
+        program: Program = _engine().compile(expression)
     except ValueError as problem:
         raise InvalidCatalogue(
             f"{where}: invariant {name} does not compile: {str(problem)[:LONGEST_EXPRESSION]}.",
             hint="mend its expression, which is CEL over single values: without map, filter, all or exists",
         ) from None
+    return program
 
 
 def _power(base: float, exponent: float) -> float:

@@ -7,37 +7,15 @@ import signal
 import sys
 from contextlib import suppress
 from functools import cache
-from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from setpoint.cli.command_modules import MODULES, leading_words, narrowed, register
 from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
 
-#: Modules that register commands; in which order `--help` shows them says `help_panels`.
-MODULES = (
-    "seed",
-    "catalogue",
-    "coverage",
-    "doctor",
-    "values",
-    "change",
-    "edit",
-    "scopes",
-    "history",
-    "exchange",
-    "break_glass",
-    "drill",
-    "channels",
-    "pin",
-    "sweep",
-    "runs",
-    "gate",
-    "externalize",
-    "market",
-    "serve",
-    "accounts",
-    "db",
-    "demo",
-)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["MODULES", "main", "run"]
 
 
 def main() -> NoReturn:
@@ -50,7 +28,8 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
     try:
         import typer
 
-        commands = _commands() if not {"-h", "--help"} & set(arguments) else _helped()
+        words = _words(arguments)
+        commands = _commands(words) if not {"-h", "--help"} & set(arguments) else _helped(words)
     except ModuleNotFoundError as missing:
         sys.stderr.write(
             f"setpoint: the commands need {missing.name}.\n  next: pip install 'setpoint[server,train]'\n"
@@ -83,28 +62,35 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
         return EXIT_OK
 
 
+def _words(arguments: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the words that say what is called; None where all commands must be asked."""
+    is_completed = any(name.endswith("_COMPLETE") for name in os.environ)  # a shell asks what could be typed
+    return None if is_completed else leading_words(arguments)
+
+
 @cache
-def _commands() -> Any:
-    """Assemble every command; once, for a process that runs several."""
-    return _assembled()
+def _commands(words: tuple[str, ...] | None = None) -> Any:
+    """Assemble the command that these words call, or every one; once, for a process that runs several."""
+    return _assembled(words)
 
 
-def _helped() -> Any:
-    """Assemble every command with help in the words of the catalogues in use."""
+def _helped(words: tuple[str, ...] | None) -> Any:
+    """Assemble commands with help in the words of the catalogues in use."""
     from setpoint.cli.app import settings
-    from setpoint.cli.help_examples import in_words_of
-    from setpoint.declare.loading import load_catalogues
     from setpoint.settings import Settings
 
-    commands = _assembled()
+    commands = _assembled(words)
     # Help is shown whatever is wrong with the settings.
     with suppress(SetpointError):
-        if (named := settings().catalogues) != Settings.catalogues:
-            in_words_of(load_catalogues(named), commands)
+        if settings().catalogues != Settings.catalogues:
+            from setpoint.cli.help_examples import in_words_of
+            from setpoint.client.compiled_catalogues import kept_catalogues
+
+            in_words_of(kept_catalogues(settings()), commands)
     return commands
 
 
-def _assembled() -> Any:
+def _assembled(words: tuple[str, ...] | None) -> Any:
     from typer.main import get_command
 
     from setpoint.cli.app import app, settings
@@ -112,9 +98,8 @@ def _assembled() -> Any:
     from setpoint.cli.output import note
     from setpoint.cli.reach import guard
 
-    for module in MODULES:
-        import_module(f"setpoint.cli.{module}")
-    commands = get_command(app)
+    register(words or ())
+    commands = get_command(app if words is None else narrowed(app, words))
     arrange(commands)
     guard(commands, settings, note)
     return commands

@@ -58,10 +58,10 @@ def settings() -> Settings:
 
 
 def catalogues() -> Catalogues:
-    """Return the catalogues of this system, their invariants compiled."""
-    from setpoint.change.invariants import judged_catalogues
+    """Return the catalogues of this system; their invariants are compiled when something is judged."""
+    from setpoint.client.compiled_catalogues import kept_catalogues
 
-    return judged_catalogues(settings().catalogues)
+    return kept_catalogues(settings())
 
 
 @contextmanager
@@ -107,11 +107,10 @@ def parse_context(pairs: list[str] | None) -> dict[str, str]:
 
 def _example_scope() -> str:
     from setpoint.declare.examples import example_of
-    from setpoint.declare.loading import load_catalogues
 
     # A misspelt option is told as such, whatever else is wrong.
     with suppress(SetpointError):
-        return example_of(load_catalogues(settings().catalogues)).scope or "DIMENSION=NAME"
+        return example_of(catalogues()).scope or "DIMENSION=NAME"
     return "DIMENSION=NAME"
 
 

@@ -110,10 +110,12 @@ def read_environment(environ: Mapping[str, str], catalogues: Catalogues) -> dict
     """
     values: dict[str, Scalar] = {}
     problems = []
-    for name, declared in catalogues.keys.items():
-        if name in environ:
+    declared = catalogues.keys
+    given = {name for name in environ if name in declared}  # names of the environment are the fewer
+    for name in declared if given else ():
+        if name in given:
             try:
-                values[name] = from_text(environ[name], declared.parameter, name)
+                values[name] = from_text(environ[name], declared[name].parameter, name)
             except InvalidValue as problem:
                 problems.append(f"  - {problem.message} ({problem.hint})")
     if problems:

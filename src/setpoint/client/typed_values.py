@@ -6,6 +6,7 @@ under other catalogues than those it is read by.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from setpoint.client.ranges import Layer
@@ -43,7 +44,13 @@ def typed_values(snapshot: Snapshot, catalogues: Catalogues) -> tuple[dict[str, 
     """
     values: dict[str, Any] = {}
     problems = []
+    accepted = _accepted(catalogues)
     for name, raw in snapshot.document.items():
+        known = accepted.get(name)
+        # A zero is looked at again: 0.0 and -0.0 are equal, and two values.
+        if raw and known is not None and known[0] == raw and type(known[0]) is type(raw):
+            values[name] = known[1]
+            continue
         declared = catalogues.keys.get(name)
         if declared is None:
             continue
@@ -51,6 +58,8 @@ def typed_values(snapshot: Snapshot, catalogues: Catalogues) -> tuple[dict[str, 
             values[name] = declared.parameter.check(declared.parameter.coerce(raw), name)
         except InvalidValue as problem:
             problems.append(f"  - {problem.message}")
+        else:
+            accepted[name] = raw, values[name]
     if problems:
         listed = "\n".join(problems)
         raise InvalidDocument(
@@ -58,6 +67,15 @@ def typed_values(snapshot: Snapshot, catalogues: Catalogues) -> tuple[dict[str, 
             hint="correct them in the control plane, then pin again",
         )
     return values, tuple(sorted(snapshot.document.keys() - values.keys()))
+
+
+@lru_cache(maxsize=16)
+def _accepted(catalogues: Catalogues) -> dict[str, tuple[Any, Any]]:  # noqa: ARG001 - for each its own
+    """Return what was last accepted of each key, as it was read and as it is typed.
+
+    A process that pins again finds nearly every value as it was, and need not judge it again.
+    """
+    return {}
 
 
 def layers_of_key(snapshot: Snapshot, resolved: object, declared: Declared) -> tuple[Layer, ...]:
