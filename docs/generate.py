@@ -30,7 +30,7 @@ from setpoint.gate.rule_pages import pages as gate_pages
 from setpoint.govern import verdict
 from setpoint.observe import events
 from setpoint.observe.training_metrics import RESULT_COLUMNS, RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
-from setpoint.serve.access.rules import ACCOUNT, PUBLIC, ROLES
+from setpoint.serve.access.rules import ACCOUNT, FLAGS, PUBLIC, ROLES
 from setpoint.serve.server import openapi_document
 from setpoint.settings import Settings
 
@@ -187,9 +187,9 @@ def access_page() -> Iterator[str]:
     document = openapi_document()
     yield "# Access"
     yield (
-        "Who may call each operation of the HTTP plane. *No role* is an account without any; *anonymous* is "
-        "a request without a credential. What an object allows beyond that is judged where it is fetched: "
-        "see [access](../access.md)."
+        "Who may call each operation of the HTTP plane. *No role* is an account without any, `flags` a token "
+        "for a web page, *anonymous* a request without a credential. What an object allows beyond that is "
+        "judged where it is fetched: see [access](../access.md)."
     )
     rows = []
     for path, item in sorted(document["paths"].items()):
@@ -197,10 +197,14 @@ def access_page() -> Iterator[str]:
             rule = set(operation["x-setpoint-roles"])
             everybody, accounts = rule == set(PUBLIC), rule == set(ACCOUNT)
             allowed = [everybody or accounts or role in rule for role in ROLES]
-            marks = ["yes" if it else "" for it in (*allowed, everybody or accounts, everybody)]
+            marks = [
+                "yes" if it else ""
+                for it in (*allowed, everybody or accounts, everybody or FLAGS in rule, everybody)
+            ]
             rows.append((f"`{method.upper()} {path}`", operation["summary"], *marks))
     yield _table(
-        ("operation", "what it does", *(f"`{role}`" for role in ROLES), "no role", "anonymous"), rows
+        ("operation", "what it does", *(f"`{role}`" for role in ROLES), "no role", f"`{FLAGS}`", "anonymous"),
+        rows,
     )
 
 

@@ -710,36 +710,39 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text) RETURNS record
+CREATE FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text, OUT dimensions text[]) RETURNS record
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    SELECT c.expires_at, c.account
+    SELECT c.expires_at, c.account, c.dimensions
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
     WHERE c.id = credential AND c.kind <> 'once' AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
       AND a.roles <> '{}' AND (c.roles IS NULL OR c.roles && a.roles)
 $$;
 
-COMMENT ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text) IS 'Until when a credential lets anybody in, and whom; null when it does not. By it servers judge streams that a token opened.';
+COMMENT ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text, OUT dimensions text[]) IS 'Until when a credential lets anybody in, and whom; null when it does not. By it servers judge streams that a token opened.';
 
-CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) RETURNS record
+CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[]) RETURNS record
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
     SELECT c.id, c.kind, c.account,
-           ARRAY(SELECT role FROM unnest(a.roles) AS role WHERE c.roles IS NULL OR role = ANY (c.roles)),
+           -- No account has the role flags, and no rule of a write names it.
+           CASE WHEN c.dimensions IS NOT NULL THEN CASE WHEN a.roles = '{}' THEN '{}' ELSE '{flags}'::text[] END
+                ELSE ARRAY(SELECT role FROM unnest(a.roles) AS role WHERE c.roles IS NULL OR role = ANY (c.roles)) END,
            c.expires_at,
            -- Whoever printed a one-time login may have used it: its session never proves the person.
            CASE WHEN c.kind = 'token' THEN 'api-token'
                 WHEN c.label IN ('once', 'once, password set') THEN 'one-time-login'
-                ELSE 'account-session' END
+                ELSE 'account-session' END,
+           c.dimensions
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
     WHERE c.hash = secret_hash AND c.kind <> 'once' AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
 $$;
 
-COMMENT ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) IS 'Who holds a live credential, and what it allows; nulls for any other.';
+COMMENT ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[]) IS 'Who holds a live credential, and what it allows; nulls for any other.';
 
 CREATE FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1054,6 +1057,7 @@ CREATE TABLE public.credentials (
     account text NOT NULL,
     label text NOT NULL,
     roles text[],
+    dimensions text[],
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_by text NOT NULL,
     expires_at timestamp with time zone NOT NULL,
@@ -1062,12 +1066,15 @@ CREATE TABLE public.credentials (
     last_used_from text,
     CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
     CONSTRAINT credentials_hash_check CHECK ((length(hash) = 32)),
-    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'token'::text, 'once'::text])))
+    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'token'::text, 'once'::text]))),
+    CONSTRAINT flags_are_read_by_tokens CHECK (((dimensions IS NULL) OR ((kind = 'token'::text) AND (roles IS NULL))))
 );
 
 COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 random bits, so nothing slower is needed.';
 
 COMMENT ON COLUMN public.credentials.roles IS 'What a token is limited to; null is all of its account. Roles taken from the account are gone from its tokens.';
+
+COMMENT ON COLUMN public.credentials.dimensions IS 'Of a token that reads flags and nothing else: by what it asks, as symbol or symbol=BTCUSDC; null is any other.';
 
 CREATE FUNCTION public.is_long_over(held public.credentials) RETURNS boolean
     LANGUAGE sql STABLE
@@ -1135,10 +1142,10 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
+CREATE FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, p_dimensions text[], OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$
+    AS $_$
 DECLARE
     actor text := public.owner_of_tables();
     s record;
@@ -1173,20 +1180,25 @@ BEGIN
             MESSAGE = format('%s has the roles %s', p_account, coalesce(nullif(array_to_string(held.roles, ', '), ''), 'none')),
             HINT = 'a token is limited to some of the roles of its account';
     END IF;
+    IF p_dimensions IS NOT NULL AND (p_roles IS NOT NULL OR cardinality(p_dimensions) > 100 OR EXISTS (
+            SELECT FROM unnest(p_dimensions) AS d WHERE coalesce(d !~ '^[a-z][a-z0-9_]{0,62}(=.{1,200})?$', true) OR NOT public.is_name(d))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token for flags has no roles, and asks by up to 100 dimensions or values of one',
+            HINT = 'name them as symbol or symbol=BTCUSDC';
+    END IF;
     IF p_days IS NULL OR p_days NOT BETWEEN 1 AND 366 OR btrim(p_label) = '' OR length(p_label) > 200 THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token lives 1 to 366 days and has a label',
             HINT = 'say what it is for, in 200 characters at most';
     END IF;
     expires_at := clock_timestamp() + make_interval(days => p_days);
     account := p_account;
-    roles := coalesce(p_roles, held.roles);
-    INSERT INTO public.credentials (hash, kind, account, label, roles, created_by, expires_at)
-    VALUES (p_hash, 'token', p_account, p_label, p_roles, actor, expires_at)
+    roles := CASE WHEN p_dimensions IS NULL THEN coalesce(p_roles, held.roles) ELSE '{}' END;
+    INSERT INTO public.credentials (hash, kind, account, label, roles, dimensions, created_by, expires_at)
+    VALUES (p_hash, 'token', p_account, p_label, p_roles, p_dimensions, actor, expires_at)
     RETURNING credentials.id INTO id;
-    PERFORM public.note_access('token_issued', p_account, p_remote, id, actor,
-        jsonb_build_object('label', p_label, 'roles', roles, 'expires_at', expires_at));
+    PERFORM public.note_access('token_issued', p_account, p_remote, id, actor, jsonb_strip_nulls(
+        jsonb_build_object('label', p_label, 'roles', roles, 'expires_at', expires_at, 'dimensions', p_dimensions)));
 END
-$$;
+$_$;
 
 CREATE FUNCTION public.judge_ordinary_write() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1976,6 +1988,7 @@ BEGIN
     IF s.account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
     END IF;
+    PERFORM public.refuse_flag_readers(s.dimensions);
     RETURN s;
 END
 $$;
@@ -2129,6 +2142,18 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('incident %s owes no validation', p_incident),
             HINT = '`setpoint break-glass status` lists what is owed';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION public.refuse_flag_readers(dimensions text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF dimensions IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'this token reads flags and nothing else',
+            HINT = 'use another token, or log in';
     END IF;
 END
 $$;
@@ -2359,7 +2384,7 @@ BEGIN
     label := old.label;
     -- Who may make a token of this account is judged there.
     SELECT i.id, i.account, i.roles, i.expires_at INTO id, account, roles, expires_at
-    FROM public.issue_token(old.account, p_hash, old.label, old.roles, p_days, p_remote) AS i;
+    FROM public.issue_token(old.account, p_hash, old.label, old.roles, p_days, p_remote, old.dimensions) AS i;
     UPDATE public.credentials AS c
     SET expires_at = least(c.expires_at, clock_timestamp() + make_interval(secs => p_overlap_s))
     WHERE c.id = p_id RETURNING c.expires_at INTO old_ends_at;
@@ -2368,7 +2393,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) IS 'Another token with the same account, roles and label; the old one works on for the overlap.';
+COMMENT ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) IS 'Another token with the same account, roles, dimensions and label; the old one works on for the overlap.';
 
 CREATE FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2409,6 +2434,7 @@ CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[]
     AS $$
 DECLARE
     secret text := nullif(current_setting('setpoint.credential', true), '');
+    dimensions text[];
 BEGIN
     IF secret IS NULL THEN
         IF public.is_plane() THEN
@@ -2417,11 +2443,12 @@ BEGIN
         END IF;
         RETURN;
     END IF;
-    SELECT h.kind, h.account, h.roles, h.proof INTO kind, account, roles, proof
+    SELECT h.kind, h.account, h.roles, h.proof, h.dimensions INTO kind, account, roles, proof, dimensions
     FROM public.credential_holder(sha256(convert_to(secret, 'UTF8'))) AS h;
     IF account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
     END IF;
+    PERFORM public.refuse_flag_readers(dimensions);
 END
 $$;
 
@@ -2556,7 +2583,7 @@ $$;
 
 COMMENT ON FUNCTION public.tokens_ending() IS 'Tokens that end soon and were not rotated.';
 
-CREATE FUNCTION public.tokens_seen() RETURNS TABLE(id bigint, account text, label text, roles text[], created_at timestamp with time zone, created_by text, expires_at timestamp with time zone, revoked_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text)
+CREATE FUNCTION public.tokens_seen() RETURNS TABLE(id bigint, account text, label text, roles text[], dimensions text[], created_at timestamp with time zone, created_by text, expires_at timestamp with time zone, revoked_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -2573,7 +2600,8 @@ BEGIN
     END IF;
     RETURN QUERY
         SELECT c.id, c.account,
-               c.label, ARRAY(SELECT r FROM unnest(a.roles) AS r WHERE c.roles IS NULL OR r = ANY (c.roles)),
+               c.label, ARRAY(SELECT r FROM unnest(a.roles) AS r
+                              WHERE c.dimensions IS NULL AND (c.roles IS NULL OR r = ANY (c.roles))), c.dimensions,
                c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, c.last_used_from
         FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
         WHERE c.kind = 'token' AND (everything OR c.account = mine)
@@ -3771,11 +3799,11 @@ GRANT ALL ON FUNCTION public.contradictions() TO setpoint_app;
 REVOKE ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text, OUT dimensions text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text, OUT dimensions text[]) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[]) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) TO setpoint_app;
@@ -3811,8 +3839,8 @@ REVOKE ALL ON FUNCTION public.is_robot(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote text, OUT expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote text, OUT expires_at timestamp with time zone) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, p_dimensions text[], OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, p_dimensions text[], OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
 
@@ -3905,6 +3933,8 @@ REVOKE ALL ON FUNCTION public.record_revision() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.record_validation(p_incident text, p_heads jsonb, p_sound boolean, p_evidence jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.record_validation(p_incident text, p_heads jsonb, p_sound boolean, p_evidence jsonb) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.refuse_flag_readers(dimensions text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_statement() FROM PUBLIC;
 

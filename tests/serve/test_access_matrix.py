@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 from starlette.routing import Route
 
-from setpoint.serve.access.rules import ROLES, access
+from setpoint.serve.access.rules import FLAGS, ROLES, access
 from setpoint.serve.openapi import describe
 from setpoint.serve.routes import router_of
 from support.openapi import document_of
@@ -27,6 +27,8 @@ def personas():
     """Yield name, account, kind, seconds to live, revoked, and the roles that come with it."""
     for account, roles in ACCOUNTS.items():
         yield account, account, "session", 3600, False, set(roles)
+    yield "a page", "dan", "flags", 3600, False, {FLAGS}
+    yield "a page of nobody", "stranger", "flags", 3600, False, set()
     yield "revoked token", "dan", "token", 3600, True, None
     yield "expired token", "dan", "token", -1, False, None
     yield "anonymous", "", "", 0, False, None
@@ -50,21 +52,23 @@ def address(path, operation):
 def made(connection, account, kind, lives_s, revoked):
     """Return a fresh secret: some operations end the session that calls them."""
     secret = f"sp{kind[0]}_{secrets.token_urlsafe(32)}"
+    kind, dimensions = ("token", ["symbol"]) if kind == "flags" else (kind, None)
     connection.execute(
-        "INSERT INTO credentials (hash, kind, account, label, created_by, expires_at, revoked_at)"
+        "INSERT INTO credentials (hash, kind, account, label, created_by, expires_at, revoked_at, dimensions)"
         " VALUES (%s, %s, %s, 'test', 'tests', now() + make_interval(secs => %s),"
-        " CASE WHEN %s THEN now() END)",
-        [hashlib.sha256(secret.encode()).digest(), kind, account, lives_s, revoked],
+        " CASE WHEN %s THEN now() END, %s)",
+        [hashlib.sha256(secret.encode()).digest(), kind, account, lives_s, revoked, dimensions],
     )
     return secret
 
 
-def expected(rule, roles):
+def expected(rule, roles, kind):
     if rule == {"public"}:
         return None
     if roles is None:
         return 401
-    return None if rule == {"account"} or roles & rule else 403
+    is_account = rule == {"account"} and kind != "flags"
+    return None if is_account or roles & rule else 403
 
 
 def test_every_operation_lets_in_whom_its_rule_names_and_nobody_else(plane, owner_url):
@@ -90,7 +94,7 @@ def test_every_operation_lets_in_whom_its_rule_names_and_nobody_else(plane, owne
                     if status == 403:
                         refused_by_rule = "needs the role" in answer.read().decode()
                 asked += 1
-                wanted = expected(rule, roles)
+                wanted = expected(rule, roles, kind)
                 right = not refused_by_rule if wanted is None else status == wanted
                 if not right:
                     wrong.append(f"{method} {path} by {name}: {status}, expected {wanted or 'to come in'}")
@@ -233,11 +237,12 @@ def test_roles_reach_the_scopes_and_catalogues_they_are_limited_to(seeded, http_
 
 
 def test_every_operation_declares_known_roles(plane):
-    """A rule is public, any account, or some of the five roles; an operation that is not public says so."""
+    """A rule is public, any account, or some of the five roles and flags; what is not public says so."""
     document = document_of(plane)
     for method, path, operation in operations(document):
         rule = operation["x-setpoint-roles"]
-        assert rule in (["public"], ["account"]) or set(rule) <= set(ROLES), (method, path)
+        assert rule in (["public"], ["account"]) or set(rule) <= {*ROLES, FLAGS}, (method, path)
+        assert FLAGS not in rule or method in {"GET", "POST"}, (method, path)
         assert bool(operation["security"]) == (rule != ["public"]), (method, path)
         assert operation["summary"], (method, path)
 

@@ -46,6 +46,7 @@ def test_a_server_without_a_credential_keeps_no_accounts(settings, served):
                 "roles": None,
                 "days": 1,
                 "remote": "",
+                "dimensions": None,
             },
             "revoke_token": {"id": 1, "remote": ""},
             "set_password": {"key": b"", "parameters": "p", "verifier": digest("x"), "remote": ""},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, settings
 from setpoint.cli.output import out, print_json, table
+from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +30,14 @@ Roles = Annotated[
     list[str] | None,
     typer.Option("--role", help="viewer, config_write, approver, admin or robot. May be repeated."),
 ]
+
+
+class Purpose(StrEnum):
+    """What a token may be limited to."""
+
+    flags = "flags"
+
+
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the access log.")]
 
 
@@ -219,7 +229,7 @@ def list_tokens(as_json: Json = False) -> None:
                 row.id,
                 row.account,
                 row.label,
-                ", ".join(row.roles) or "none",
+                ", ".join(row.roles) or _flags(row.dimensions),
                 _instant(row.expires_at),
                 _instant(row.last_used_at),
                 row.last_used_from or "",
@@ -230,11 +240,26 @@ def list_tokens(as_json: Json = False) -> None:
     )
 
 
+def _flags(dimensions: list[str] | None) -> str:
+    if dimensions is None:
+        return "none"
+    return f"flags by {', '.join(dimensions)}" if dimensions else "flags"
+
+
 @tokens.command()
 def create(
     account: Annotated[str, typer.Argument(help="The account it speaks for.")],
     label: Annotated[str, typer.Option("--label", help="What it is for.")],
     role: Roles = None,
+    purpose: Annotated[
+        Purpose | None, typer.Option("--for", help="flags: it reads flags and nothing else, for a web page.")
+    ] = None,
+    dimension: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dimension", help="By what it may ask for flags: symbol, or one value, symbol=BTCUSDC."
+        ),
+    ] = None,
     days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long it lives.")] = 90,
     reason: Reason = "",
     _yes: AsksNothing = False,
@@ -242,15 +267,26 @@ def create(
 ) -> None:
     """Print the secret of a new token, once. Without `--role` it may do what its account may.
 
-    Example: `setpoint tokens create trainer --role robot --days 30 --label "nightly sweep"`
+    Whoever opens a page can read its token: give pages one `--for flags`, which evaluates flags by the
+    dimensions that it names, by none when it names none, and hears that they changed.
+
+    Examples: `setpoint tokens create trainer --role robot --days 30 --label "nightly sweep"`,
+    `setpoint tokens create web --for flags --dimension symbol --label "the shop's page"`
     """
     from setpoint.serve.access.accounts import issue_token
     from setpoint.serve.access.secret import TOKEN, digest, new_secret
 
-    secret = new_secret(TOKEN)
+    secret, dimensions = new_secret(TOKEN), _dimensions(purpose, dimension or [], role or [])
     made = _as_owner(
         lambda owner: issue_token(
-            owner, account, digest(secret), label=label, roles=role or None, days=days, remote=_HERE
+            owner,
+            account,
+            digest(secret),
+            label=label,
+            roles=role or None,
+            days=days,
+            remote=_HERE,
+            dimensions=dimensions,
         ),
         reason,
     )
@@ -258,6 +294,19 @@ def create(
         print_json({**vars(made), "token": secret})
     else:
         out.say(secret)
+
+
+def _dimensions(purpose: Purpose | None, named: list[str], roles: list[str]) -> list[str] | None:
+    """Return what a token is limited to; None for one that is not for flags alone."""
+    from setpoint.serve.access.flag_limits import require_dimensions
+
+    if purpose is None:
+        if named:
+            raise UsageError("--dimension limits a token for flags.", hint="add --for flags")
+        return None
+    if roles:
+        raise UsageError("a token for flags has no roles.", hint="leave out --role")
+    return require_dimensions(named, catalogues())
 
 
 @tokens.command()

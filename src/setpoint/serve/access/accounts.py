@@ -49,6 +49,8 @@ class Token:
     account: str
     label: str
     roles: list[Role]
+    #: Of a token that reads flags alone: by what it asks.
+    dimensions: list[str] | None
     created_at: datetime
     created_by: str
     expires_at: datetime
@@ -185,8 +187,20 @@ def issue_token(
     roles: Iterable[str] | None,
     days: int,
     remote: str,
+    dimensions: list[str] | None = None,
 ) -> IssuedToken:
-    """Keep a token by its hash; roles that are None are all of the account."""
+    """Keep a token by its hash.
+
+    Args:
+        writer: of one who may make it.
+        account: whom it speaks for.
+        secret_hash: of its secret.
+        label: what it is for.
+        roles: None for all of the account.
+        days: how long it lives.
+        remote: where that was asked for.
+        dimensions: it reads flags alone, asked by these; None for a token like any other.
+    """
     row = writer.fetch_one(
         "issue_token",
         account=account,
@@ -195,6 +209,7 @@ def issue_token(
         roles=None if roles is None else list(roles),
         days=days,
         remote=remote,
+        dimensions=dimensions,
     )
     return IssuedToken(**(row or {}))
 

@@ -40,6 +40,8 @@ WRITERS = ("config_write", "admin")
 REPORTERS = ("robot", "config_write", "admin")
 #: An account as such, even one without a role: for what concerns only itself.
 ACCOUNT = ("account",)
+#: What a token is that reads flags alone, whatever its account may; see ``flag_limits``.
+FLAGS = "flags"
 PUBLIC = ("public",)
 SESSION_COOKIE = "setpoint_session"
 #: Over https: the prefix keeps other hosts of the domain from planting a session of theirs.
@@ -74,6 +76,8 @@ class Principal:
     secret: str = field(repr=False)
     #: When its time is over, on the clock of ``time.monotonic``: the instant is the database's.
     ends_at: float = field(repr=False)
+    #: Of a token that reads flags alone: by which dimensions.
+    dimensions: tuple[str, ...] | None = None
 
     def is_expired(self) -> bool:
         """True when its time is over, wherever this machine's clock was set meanwhile."""
@@ -81,7 +85,7 @@ class Principal:
 
     def may(self, *wanted: str) -> bool:
         """True when one of its roles is wanted, or any account is."""
-        return not self.roles.isdisjoint(wanted) or wanted == ACCOUNT
+        return not self.roles.isdisjoint(wanted) or (wanted == ACCOUNT and self.dimensions is None)
 
 
 class Credentials:
@@ -151,7 +155,7 @@ class Credentials:
             )
         principal = Principal(
             row["account"], frozenset(row["roles"]), row["kind"], row["id"], row["expires_at"], secret,
-            asked_at + row["left_s"],
+            asked_at + row["left_s"], None if row["dimensions"] is None else tuple(row["dimensions"]),
         )  # fmt: skip
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
@@ -329,5 +333,7 @@ def require(caller: Principal, *roles: str) -> None:
     if not caller.may(*roles):
         raise ForbiddenError(
             f"{caller.account} needs the role {' or '.join(roles)} for this.",
-            hint="an admin grants roles with `setpoint accounts`",
+            hint="an admin grants roles with `setpoint accounts`"
+            if caller.dimensions is None
+            else "this token reads flags and nothing else: use another",
         )

@@ -78,6 +78,9 @@ class NewToken(Body):
     days: int = Field(90, ge=1, le=366)
     account: NewName | None = None
     roles: list[Role] | None = Field(None, max_length=5, description="Left out: all of the account.")
+    dimensions: list[str] | None = Field(
+        None, max_length=100, description="It reads flags alone, asked by these, as `symbol` or `symbol=A`."
+    )
 
 
 class Rotation(Body):

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from setpoint.serve.access import accounts
 from setpoint.serve.access.accounts import AccessNote, Account, Token
+from setpoint.serve.access.flag_limits import require_dimensions
 from setpoint.serve.access.rules import ACCOUNT, Caller, Remote, access
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
 from setpoint.serve.api.access_shapes import (
@@ -174,6 +175,7 @@ def list_tokens(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After 
 def issue_token(plane: PlaneOf, caller: Caller, remote: Remote, token: NewToken) -> Response:
     """Return the secret of a new token, once; it expires, and may do no more than its account."""
     secret = new_secret(TOKEN)
+    limited = None if token.dimensions is None else require_dimensions(token.dimensions, plane.catalogues)
     with plane.database.transaction(credential=caller.secret) as transaction:
         made = accounts.issue_token(
             transaction,
@@ -183,6 +185,7 @@ def issue_token(plane: PlaneOf, caller: Caller, remote: Remote, token: NewToken)
             roles=token.roles,
             days=token.days,
             remote=remote,
+            dimensions=limited,
         )
     body = {**vars(made), "label": token.label, "token": secret}
     return Answer(body, 201).response()

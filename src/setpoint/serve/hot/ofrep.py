@@ -19,7 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import InvalidContext, SetpointError, UnknownRevision
-from setpoint.serve.access.rules import ANYONE, admitted, hot_access
+from setpoint.serve.access.flag_limits import FLAG_READERS, require_context
+from setpoint.serve.access.rules import admitted, hot_access
 from setpoint.serve.bodies import read_object
 from setpoint.serve.conditional import is_known
 from setpoint.serve.hot.flags import flags_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from setpoint.serve.access.rules import Principal
     from setpoint.serve.hot.cache import Context, Pinned
     from setpoint.serve.hot.live import Live
 
@@ -42,22 +44,22 @@ _LOG = logging.getLogger("setpoint.serve")
 def routes(live: Live) -> list[Route]:
     """Return the routes of the protocol."""
 
-    @hot_access(*ANYONE, summary="Evaluate one flag")
+    @hot_access(*FLAG_READERS, summary="Evaluate one flag")
     async def single(request: Request) -> Response:
         """Evaluate one flag."""
-        await admitted(request, *ANYONE)
+        caller = await admitted(request, *FLAG_READERS)
         key = request.path_params["key"]
-        pinned = await _evaluated(live, request, await _context(live, request))
+        pinned = await _evaluated(live, request, await _context(live, request, caller))
         flag = flags_of(pinned, live.cache.catalogues).by_key.get(key)
         if flag is None:
             return flag_failure(404, "FLAG_NOT_FOUND", _why_not_found(live, key), key)
         return Response(flag.text, 200 if flag.sound else 400, media_type=MEDIA_TYPE)
 
-    @hot_access(*ANYONE, summary="Evaluate every flag")
+    @hot_access(*FLAG_READERS, summary="Evaluate every flag")
     async def bulk(request: Request) -> Response:
         """Evaluate every flag."""
-        caller = await admitted(request, *ANYONE)
-        context = await _context(live, request)
+        caller = await admitted(request, *FLAG_READERS)
+        context = await _context(live, request, caller)
         flags = flags_of(await _evaluated(live, request, context), live.cache.catalogues)
         headers = {"ETag": flags.etag, "Cache-Control": REVALIDATED}
         if is_known(request.headers.get("if-none-match", ""), flags.etag):
@@ -73,12 +75,14 @@ def routes(live: Live) -> list[Route]:
     ]
 
 
-async def _context(live: Live, request: Request) -> Context:
+async def _context(live: Live, request: Request, caller: Principal) -> Context:
     given = (await read_object(request)).get("context", {})
     if not isinstance(given, dict):
         raise InvalidContext("context is no object.", hint='send {"context": {}}')
     dimensions = live.cache.catalogues.dimensions
-    return context_in(live.cache, {name: given[name] for name in dimensions if name in given})
+    context = context_in(live.cache, {name: given[name] for name in dimensions if name in given})
+    require_context(caller.dimensions, context)
+    return context
 
 
 async def _evaluated(live: Live, request: Request, context: Context) -> Pinned:

@@ -21,7 +21,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from setpoint.errors import SetpointError, UnavailableError
-from setpoint.serve.access.rules import ANYONE, admitted, hot_access, remote_of
+from setpoint.serve.access.flag_limits import FLAG_READERS, require_context
+from setpoint.serve.access.rules import admitted, hot_access, remote_of
 from setpoint.serve.hot.feed import BEAT_S, GROUPS, ROUNDS
 from setpoint.serve.hot.snapshots import pairs_in
 from setpoint.serve.responses import number_in
@@ -49,7 +50,7 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 def routes(live: Live) -> list[Route]:
     """Return the route of the stream."""
 
-    @hot_access(*ANYONE, summary="Revisions as they are committed")
+    @hot_access(*FLAG_READERS, summary="Revisions as they are committed")
     async def stream(request: Request) -> Response:
         """Revisions that concern the context that the query names, as they are committed."""
         pairs = pairs_in(request.scope["query_string"])
@@ -58,12 +59,16 @@ def routes(live: Live) -> list[Route]:
             # A token opens a stream; one that is open may outlive it, and never the credential behind it.
             credential = await live.tokens.credential_of(tokens[0])
             judge: Judge = partial(live.tokens.good_until, credential)
-            good_until, account = await live.tokens.holder(credential)
+            good_until, account, dimensions = await live.tokens.holder(credential)
         else:
             judge = _by_credential(request)
-            good_until, account = await judge(), request.state.account
+            caller = await admitted(request, *FLAG_READERS)
+            good_until, account, dimensions = caller.ends_at, caller.account, caller.dimensions
         context = live.cache.context_of(pair for pair in pairs if pair[0] != "stream_token")
-        scopes = frozenset(live.cache.catalogues.scopes(dict(context))) if context else None
+        require_context(dimensions, context)
+        # Without a context all scopes are told of, and a limited credential may not know of all.
+        is_limited = context or dimensions is not None
+        scopes = frozenset(live.cache.catalogues.scopes(dict(context))) if is_limited else None
         if request.method == "HEAD":
             return Response(headers=HEADERS, media_type=EventStream.media_type)
         if live.streams >= live.most_streams:
@@ -80,7 +85,7 @@ def routes(live: Live) -> list[Route]:
 
 def _by_credential(request: Request) -> Judge:
     async def judge() -> float:
-        caller = await admitted(request, *ANYONE)
+        caller = await admitted(request, *FLAG_READERS)
         return caller.ends_at
 
     return judge

@@ -13,11 +13,13 @@ import base64
 import hmac
 import time
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.errors import DatabaseUnavailable, UnauthenticatedError, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from setpoint.serve.turns import Turns
     from setpoint.store.database import Database
 
@@ -30,6 +32,19 @@ _MOST_KNOWN = 10_000
 _TIMED_S = 60.0
 
 
+class StreamHolder(NamedTuple):
+    """Who is behind a token."""
+
+    #: On the clock of ``time.monotonic``.
+    ends_at: float
+    account: str
+    #: By which it may ask; None for any.
+    dimensions: Sequence[str] | None
+
+
+_NOBODY = StreamHolder(-inf, "", ())
+
+
 class StreamTokens:
     """Makes and reads tokens; the secret is read from the database once."""
 
@@ -40,7 +55,7 @@ class StreamTokens:
         #: What the database's clock says when the monotonic one says 0, and when that was found.
         self._epoch, self._timed_at = 0.0, -inf
         #: When it was asked how long a credential stands, and the answer, with whose it is.
-        self._known: dict[int, tuple[float, float, str]] = {}
+        self._known: dict[int, tuple[float, StreamHolder]] = {}
 
     async def token(self, credential: int, now: float | None = None) -> str:
         """Return a token by a credential's number; ``now`` is for tests, in seconds since the epoch."""
@@ -51,28 +66,30 @@ class StreamTokens:
 
     async def good_until(self, credential: int) -> float:
         """Return when a credential ends, on the clock of ``time.monotonic``; errors as ``holder``."""
-        return (await self.holder(credential))[0]
+        return (await self.holder(credential)).ends_at
 
-    async def holder(self, credential: int) -> tuple[float, str]:
-        """Return when a credential ends, and whose it is, from memory or from the database.
+    async def holder(self, credential: int) -> StreamHolder:
+        """Return who is behind a credential, from memory or from the database.
 
         Raises:
             UnauthenticatedError: it is over already: expired, revoked, or its account lost its roles.
         """
         known = self._known  # what is read while `forget` is called is kept by nobody
-        asked_at, ends, account = known.get(credential, (-inf, -inf, ""))
+        asked_at, held = known.get(credential, (-inf, _NOBODY))
         if time.monotonic() - asked_at > BELIEVED_S:
             asked_at = time.monotonic()
             row = await self._turns.run(self._database.fetch_one, "credential_ends", id=credential)
-            ends, account = (asked_at + row["left_s"], row["account"]) if row and row["at"] else (-inf, "")
+            held = _NOBODY
+            if row and row["at"]:
+                held = StreamHolder(asked_at + row["left_s"], row["account"], row["dimensions"])
             if len(known) >= _MOST_KNOWN:
                 known.clear()
-            known[credential] = (asked_at, ends, account)
-        if ends <= time.monotonic():
+            known[credential] = (asked_at, held)
+        if held.ends_at <= time.monotonic():
             raise UnauthenticatedError(
                 "the credential behind the stream token is over.", hint="evaluate the flags again"
             )
-        return ends, account
+        return held
 
     def forget(self) -> None:
         """Believe nothing any more: accounts or credentials have changed."""

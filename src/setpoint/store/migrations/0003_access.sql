@@ -107,17 +107,20 @@ CREATE TABLE public.credentials (
     account        text NOT NULL REFERENCES public.accounts (name),
     label          text NOT NULL,
     roles          text[],
+    dimensions     text[],
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by     text NOT NULL,
     expires_at     timestamptz NOT NULL,
     revoked_at     timestamptz,
     last_used_at   timestamptz,
     last_used_from text,
-    CONSTRAINT a_label_is_a_name CHECK (public.is_name(label))
+    CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
+    CONSTRAINT flags_are_read_by_tokens CHECK (dimensions IS NULL OR (kind = 'token' AND roles IS NULL))
 );
 CREATE INDEX credentials_by_account ON public.credentials (account, id);
 COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 random bits, so nothing slower is needed.';
 COMMENT ON COLUMN public.credentials.roles IS 'What a token is limited to; null is all of its account. Roles taken from the account are gone from its tokens.';
+COMMENT ON COLUMN public.credentials.dimensions IS 'Of a token that reads flags and nothing else: by what it asks, as symbol or symbol=BTCUSDC; null is any other.';
 
 CREATE TABLE public.access_log (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -157,29 +160,34 @@ ALTER TABLE public.credentials ENABLE ALWAYS TRIGGER announce_access;
 
 CREATE FUNCTION public.credential_holder(
     secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamptz,
-    OUT proof text
+    OUT proof text, OUT dimensions text[]
 )
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     SELECT c.id, c.kind, c.account,
-           ARRAY(SELECT role FROM unnest(a.roles) AS role WHERE c.roles IS NULL OR role = ANY (c.roles)),
+           -- No account has the role flags, and no rule of a write names it.
+           CASE WHEN c.dimensions IS NOT NULL THEN CASE WHEN a.roles = '{}' THEN '{}' ELSE '{flags}'::text[] END
+                ELSE ARRAY(SELECT role FROM unnest(a.roles) AS role WHERE c.roles IS NULL OR role = ANY (c.roles)) END,
            c.expires_at,
            -- Whoever printed a one-time login may have used it: its session never proves the person.
            CASE WHEN c.kind = 'token' THEN 'api-token'
                 WHEN c.label IN ('once', 'once, password set') THEN 'one-time-login'
-                ELSE 'account-session' END
+                ELSE 'account-session' END,
+           c.dimensions
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
     WHERE c.hash = secret_hash AND c.kind <> 'once' AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
 $$;
 COMMENT ON FUNCTION public.credential_holder IS 'Who holds a live credential, and what it allows; nulls for any other.';
 
-CREATE FUNCTION public.credential_ends(credential bigint, OUT at timestamptz, OUT account text)
+CREATE FUNCTION public.credential_ends(
+    credential bigint, OUT at timestamptz, OUT account text, OUT dimensions text[]
+)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT c.expires_at, c.account
+    SELECT c.expires_at, c.account, c.dimensions
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
     WHERE c.id = credential AND c.kind <> 'once' AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
@@ -210,12 +218,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.is_plane IS 'Whether this session is a plane''s, which speaks for nobody by itself.';
 
+CREATE FUNCTION public.refuse_flag_readers(dimensions text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF dimensions IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'this token reads flags and nothing else',
+            HINT = 'use another token, or log in';
+    END IF;
+END
+$$;
+
 CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
     secret text := nullif(current_setting('setpoint.credential', true), '');
+    dimensions text[];
 BEGIN
     IF secret IS NULL THEN
         IF public.is_plane() THEN
@@ -224,11 +245,12 @@ BEGIN
         END IF;
         RETURN;
     END IF;
-    SELECT h.kind, h.account, h.roles, h.proof INTO kind, account, roles, proof
+    SELECT h.kind, h.account, h.roles, h.proof, h.dimensions INTO kind, account, roles, proof, dimensions
     FROM public.credential_holder(sha256(convert_to(secret, 'UTF8'))) AS h;
     IF account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
     END IF;
+    PERFORM public.refuse_flag_readers(dimensions);
 END
 $$;
 COMMENT ON FUNCTION public.speaker IS 'The account whose secret this transaction presented; nulls for a login that speaks for itself.';
@@ -455,6 +477,7 @@ BEGIN
     IF s.account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
     END IF;
+    PERFORM public.refuse_flag_readers(s.dimensions);
     RETURN s;
 END
 $$;
@@ -846,7 +869,7 @@ $$;
 COMMENT ON FUNCTION public.set_password IS 'False when the old one was not proven; the account''s other sessions end.';
 
 CREATE FUNCTION public.issue_token(
-    p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text,
+    p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, p_dimensions text[],
     OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamptz
 )
     LANGUAGE plpgsql SECURITY DEFINER
@@ -886,18 +909,23 @@ BEGIN
             MESSAGE = format('%s has the roles %s', p_account, coalesce(nullif(array_to_string(held.roles, ', '), ''), 'none')),
             HINT = 'a token is limited to some of the roles of its account';
     END IF;
+    IF p_dimensions IS NOT NULL AND (p_roles IS NOT NULL OR cardinality(p_dimensions) > 100 OR EXISTS (
+            SELECT FROM unnest(p_dimensions) AS d WHERE coalesce(d !~ '^[a-z][a-z0-9_]{0,62}(=.{1,200})?$', true) OR NOT public.is_name(d))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token for flags has no roles, and asks by up to 100 dimensions or values of one',
+            HINT = 'name them as symbol or symbol=BTCUSDC';
+    END IF;
     IF p_days IS NULL OR p_days NOT BETWEEN 1 AND 366 OR btrim(p_label) = '' OR length(p_label) > 200 THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token lives 1 to 366 days and has a label',
             HINT = 'say what it is for, in 200 characters at most';
     END IF;
     expires_at := clock_timestamp() + make_interval(days => p_days);
     account := p_account;
-    roles := coalesce(p_roles, held.roles);
-    INSERT INTO public.credentials (hash, kind, account, label, roles, created_by, expires_at)
-    VALUES (p_hash, 'token', p_account, p_label, p_roles, actor, expires_at)
+    roles := CASE WHEN p_dimensions IS NULL THEN coalesce(p_roles, held.roles) ELSE '{}' END;
+    INSERT INTO public.credentials (hash, kind, account, label, roles, dimensions, created_by, expires_at)
+    VALUES (p_hash, 'token', p_account, p_label, p_roles, p_dimensions, actor, expires_at)
     RETURNING credentials.id INTO id;
-    PERFORM public.note_access('token_issued', p_account, p_remote, id, actor,
-        jsonb_build_object('label', p_label, 'roles', roles, 'expires_at', expires_at));
+    PERFORM public.note_access('token_issued', p_account, p_remote, id, actor, jsonb_strip_nulls(
+        jsonb_build_object('label', p_label, 'roles', roles, 'expires_at', expires_at, 'dimensions', p_dimensions)));
 END
 $$;
 
@@ -933,7 +961,7 @@ BEGIN
     label := old.label;
     -- Who may make a token of this account is judged there.
     SELECT i.id, i.account, i.roles, i.expires_at INTO id, account, roles, expires_at
-    FROM public.issue_token(old.account, p_hash, old.label, old.roles, p_days, p_remote) AS i;
+    FROM public.issue_token(old.account, p_hash, old.label, old.roles, p_days, p_remote, old.dimensions) AS i;
     UPDATE public.credentials AS c
     SET expires_at = least(c.expires_at, clock_timestamp() + make_interval(secs => p_overlap_s))
     WHERE c.id = p_id RETURNING c.expires_at INTO old_ends_at;
@@ -941,7 +969,7 @@ BEGIN
         jsonb_build_object('by', id, 'ends_at', old_ends_at));
 END
 $$;
-COMMENT ON FUNCTION public.rotate_token IS 'Another token with the same account, roles and label; the old one works on for the overlap.';
+COMMENT ON FUNCTION public.rotate_token IS 'Another token with the same account, roles, dimensions and label; the old one works on for the overlap.';
 
 CREATE FUNCTION public.tokens_ending() RETURNS TABLE (id bigint, account text, expires_at timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1009,7 +1037,7 @@ END
 $$;
 
 CREATE FUNCTION public.tokens_seen()
-    RETURNS TABLE (id bigint, account text, label text, roles text[], created_at timestamptz, created_by text,
+    RETURNS TABLE (id bigint, account text, label text, roles text[], dimensions text[], created_at timestamptz, created_by text,
                    expires_at timestamptz, revoked_at timestamptz, last_used_at timestamptz, last_used_from text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -1027,7 +1055,8 @@ BEGIN
     END IF;
     RETURN QUERY
         SELECT c.id, c.account,
-               c.label, ARRAY(SELECT r FROM unnest(a.roles) AS r WHERE c.roles IS NULL OR r = ANY (c.roles)),
+               c.label, ARRAY(SELECT r FROM unnest(a.roles) AS r
+                              WHERE c.dimensions IS NULL AND (c.roles IS NULL OR r = ANY (c.roles))), c.dimensions,
                c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, c.last_used_from
         FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
         WHERE c.kind = 'token' AND (everything OR c.account = mine)
@@ -1098,6 +1127,7 @@ REVOKE ALL ON FUNCTION
     public.login_name(text),
     public.login_wait(text, text),
     public.start_session(text, bytea, text, text, text),
+    public.refuse_flag_readers(text[]),
     public.credential_ends(bigint),
     public.ended_session(bytea),
     public.accounts_seen(),
@@ -1112,7 +1142,7 @@ REVOKE ALL ON FUNCTION
     public.close_session(text),
     public.own_password(text),
     public.set_password(bytea, text, bytea, text),
-    public.issue_token(text, bytea, text, text[], integer, text),
+    public.issue_token(text, bytea, text, text[], integer, text, text[]),
     public.rotate_token(bigint, bytea, integer, integer, text),
     public.tokens_ending(),
     public.issue_once(text, bytea, text),
@@ -1140,7 +1170,7 @@ GRANT EXECUTE ON FUNCTION
     public.close_session(text),
     public.own_password(text),
     public.set_password(bytea, text, bytea, text),
-    public.issue_token(text, bytea, text, text[], integer, text),
+    public.issue_token(text, bytea, text, text[], integer, text, text[]),
     public.rotate_token(bigint, bytea, integer, integer, text),
     public.tokens_ending(),
     public.issue_once(text, bytea, text),

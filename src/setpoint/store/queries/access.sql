@@ -2,12 +2,12 @@
 
 -- name: read_credential_holder
 -- Nulls when nobody holds a live credential of this hash.
-SELECT id, kind, account, roles, expires_at, extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s
+SELECT id, kind, account, roles, dimensions, expires_at, extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s
 FROM credential_holder(%(secret_hash)s);
 
 -- name: credential_ends
 -- Null when the credential lets nobody in any more.
-SELECT at, account, extract(epoch FROM at - clock_timestamp())::float8 AS left_s FROM credential_ends(%(id)s);
+SELECT at, account, dimensions, extract(epoch FROM at - clock_timestamp())::float8 AS left_s FROM credential_ends(%(id)s);
 
 -- name: ended_session
 -- Null unless a session of this hash ended within a day.
@@ -104,7 +104,8 @@ SELECT set_password(%(key)s, %(parameters)s, %(verifier)s, %(remote)s) AS set;
 -- A token, by its hash.
 SELECT id, account, roles, expires_at
 FROM issue_token(%(account)s, %(hash)s, %(label)s,
-    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(days)s, %(remote)s);
+    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(days)s, %(remote)s,
+    CASE WHEN %(dimensions)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(dimensions)s::jsonb)) END);
 
 -- name: rotate_token
 -- Another token like one, which works on for the overlap.
@@ -125,7 +126,7 @@ SELECT revoke_token(%(id)s, %(remote)s);
 
 -- name: read_tokens
 -- Tokens of the caller, or all for an admin or the owner of the tables; newest first.
-SELECT id, account, label, roles, created_at, created_by, expires_at, revoked_at, last_used_at, last_used_from
+SELECT id, account, label, roles, dimensions, created_at, created_by, expires_at, revoked_at, last_used_at, last_used_from
 FROM tokens_seen()
 WHERE (%(after)s::bigint IS NULL OR id < %(after)s) LIMIT %(limit)s;
 
