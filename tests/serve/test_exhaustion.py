@@ -8,7 +8,7 @@ import httpx
 import psycopg
 import pytest
 
-from setpoint.serve import server
+from setpoint.serve import bodies, server
 from support.planes import set_password
 
 PASSWORD = "a long enough password"
@@ -89,3 +89,37 @@ def test_a_head_that_does_not_end_is_refused(plane, piece):
             for _ in range(2000):
                 connection.sendall(piece)
                 time.sleep(0.001)
+
+
+def test_bodies_that_arrive_slowly_come_out_of_a_share(plane, http_as, owner_url, monkeypatch):
+    """What is held of them is counted, by caller and in all: more is 429, and whoever ends gives it back."""
+    monkeypatch.setattr(bodies, "MOST_OF_ONE_BYTES", 3000)
+    monkeypatch.setattr(bodies, "MOST_HELD_BYTES", 5000)
+    ada, cy = http_as("ada"), http_as("cy")
+
+    def half(client):
+        sent = socket.create_connection(address(plane), timeout=20)
+        token = client.headers["Authorization"]
+        head = f"POST /v1/snapshot-sets HTTP/1.1\r\nHost: plane\r\nAuthorization: {token}\r\n"
+        sent.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 3000\r\n\r\n".encode())
+        sent.sendall(b" " * 2000)
+        return sent
+
+    def asked(client):
+        return client.post("/v1/snapshot-sets", json={"contexts": [{}], "pad": "x" * 1500})
+
+    assert asked(cy).status_code == 422
+    with half(ada):
+        wait_until(lambda: asked(ada).status_code == 429)
+        assert asked(ada).headers["Retry-After"] == "5"
+        assert asked(cy).status_code == 422  # another's share
+        with half(cy):
+            wait_until(lambda: asked(http_as("robot")).status_code == 429)
+    wait_until(lambda: asked(ada).status_code == 422)
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

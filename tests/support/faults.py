@@ -44,17 +44,23 @@ class Faults:
     disk: Path
     clock: ShiftedClock
 
-    def schedule(self, seed: int, rounds: int) -> Iterator[str]:
-        """Let each fault happen once in a round, in an order and for a time that the seed decides."""
+    def schedule(self, seed: int, lasts_s: float) -> Iterator[str]:
+        """Let each fault happen once in a round, in an order and for a time that the seed decides.
+
+        There is always one round; another one begins until ``lasts_s`` seconds have passed.
+        """
         chance = random.Random(seed)  # noqa: S311 - to be played again, not to be unknown
         kinds = ("stop", "kill", "restart", "fill", "slow", "cut", "silence", "jump")
-        for _ in range(rounds):
+        ends_at = time.monotonic() + lasts_s
+        is_over = False
+        while not is_over:
             for kind in chance.sample(kinds, len(kinds)):
                 with getattr(self, kind)(chance):
                     yield kind
                     time.sleep(chance.uniform(0.5, 2.0))
                 self.wait_until("/health/ready", 200)
                 self.wait_until("/health/write", 200)
+            is_over = time.monotonic() >= ends_at
 
     @contextmanager
     def stop(self, _chance: random.Random) -> Iterator[None]:

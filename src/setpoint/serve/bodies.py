@@ -1,15 +1,18 @@
 """SERVE: bodies of requests: read within a limit, strictly.
 
-Guarantees: no more than the limit is ever held. Refuses what is not one JSON object.
+Guarantees: no more than the limit is ever held of one, nor of all that arrive at once. Refuses what is not
+one JSON object.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
 
-from setpoint.errors import PayloadTooLarge, UsageError
+from setpoint.errors import PayloadTooLarge, TooManyRequests, UsageError
+from setpoint.serve.refusals import REFUSALS
 from setpoint.serve.strict_json import parse_body
 
 if TYPE_CHECKING:
@@ -19,6 +22,39 @@ if TYPE_CHECKING:
 MOST_BODY_BYTES = 4 * 1024 * 1024
 #: Of what anybody may send, or what is never large.
 MOST_SMALL_BYTES = 64 * 1024
+#: Of all bodies that one process holds until they are answered, and of those that one caller sends it.
+MOST_HELD_BYTES = 256 * 1024 * 1024
+MOST_OF_ONE_BYTES = 64 * 1024 * 1024
+
+
+class Bodies:
+    """The bytes of bodies that one process holds, and for whom; belongs to its event loop."""
+
+    def __init__(self) -> None:
+        self._held: Counter[str] = Counter()
+        self._total = 0
+
+    def take(self, who: str, size: int) -> None:
+        """Take bytes out of the share of a caller and of all: a slow body is held for as long as it arrives.
+
+        Raises:
+            TooManyRequests: there is no share left; nothing was taken.
+        """
+        if self._held[who] + size > MOST_OF_ONE_BYTES or self._total + size > MOST_HELD_BYTES:
+            REFUSALS.note("bodies", who)
+            raise TooManyRequests(
+                "too much of other bodies is arriving here just now.",
+                hint="send fewer at once", retry_after_s=5,
+            )  # fmt: skip
+        self._held[who] += size
+        self._total += size
+
+    def give_back(self, who: str, size: int) -> None:
+        """Forget what a request held."""
+        self._total -= size
+        self._held[who] -= size
+        if not self._held[who]:
+            del self._held[who]
 
 
 async def read_body(request: Request, most_bytes: int) -> bytes:

@@ -20,10 +20,10 @@ from starlette.responses import Response
 from setpoint.errors import PayloadTooLarge, PreconditionFailed, TooManyRequests, UsageError
 from setpoint.observe import logfmt
 from setpoint.serve.access.rules import KNOWN, SESSION_COOKIES, given_secret, remote_in
-from setpoint.serve.bodies import MOST_BODY_BYTES
+from setpoint.serve.bodies import MOST_BODY_BYTES, Bodies
 from setpoint.serve.conditional import status_of
 from setpoint.serve.cross_origin import granted, is_preflight, origins_in
-from setpoint.serve.limits import Limits
+from setpoint.serve.limits import Limits, network_of
 from setpoint.serve.problems import refusal_of
 from setpoint.serve.public_address import Entrance
 from setpoint.serve.request_headers import joined, request_id, trace_id
@@ -67,6 +67,7 @@ class Guard:
         self._credentials = plane.credentials
         self._origins = origins_in(plane.settings.cors_origins)
         self._entrance = Entrance(plane.settings)
+        self._bodies = Bodies()
         self._limits = Limits(plane.settings.rate_per_credential_s, plane.settings.rate_per_address_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +75,8 @@ class Guard:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        await _Exchange(scope, receive, send, self._origins).run(self._entrance, self._admit)
+        exchange = _Exchange(scope, receive, send, self._origins, self._bodies)
+        await exchange.run(self._entrance, self._admit)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = _secret_of(dict(scope["headers"]))
@@ -92,11 +94,20 @@ class Guard:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, origins: frozenset[bytes]) -> None:
-        self._scope, self._receive, self._send = scope, receive, send
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        origins: frozenset[bytes],
+        bodies: Bodies,
+    ) -> None:
+        self._scope, self._receive, self._send, self._bodies = scope, receive, send, bodies
         self._began = time.monotonic()
         self._status = 0
         self._read_bytes = 0
+        #: In whose share its body is held.
+        self._holder = ""
         self._headers = headers = dict(scope["headers"])
         self._id = request_id(headers.get(b"x-request-id", b"")) or f"{_PROCESS_ID}{next(_NUMBERS):012x}"
         self._trace = trace_id(headers.get(b"traceparent", b""))
@@ -126,13 +137,19 @@ class _Exchange:
             if not self._status:
                 await refusal_of(error, self._scope, self._id)(self._scope, self._receive, self._answer)
         finally:
+            if self._holder:
+                self._bodies.give_back(self._holder, self._read_bytes)
             self._log()
 
     async def _read(self) -> Message:
         message = await self._receive()
-        self._read_bytes += len(message.get("body", b""))
-        if self._read_bytes > MOST_BODY_BYTES:
-            raise _too_large()
+        if size := len(message.get("body", b"")):
+            if self._read_bytes + size > MOST_BODY_BYTES:
+                raise _too_large()
+            # Who it is was found before anything of a body is read, where a credential is asked for.
+            holder = self._holder or self._scope["state"].get("account") or network_of(remote_in(self._scope))
+            self._bodies.take(holder, size)
+            self._holder, self._read_bytes = holder, self._read_bytes + size
         return message
 
     async def _answer(self, message: Message) -> None:
