@@ -66,13 +66,17 @@ EXIT_INTERRUPTED = 130
 
 
 class DoctorFinding:
-    """What `setpoint doctor` found: nothing that stops anybody now, and what to do about it."""
+    """What `setpoint doctor` found: nothing that stops anybody now, and what to do about it.
 
-    __slots__ = ("command", "what")
+    A note is as it should be, and worth knowing; it is no reason to fail.
+    """
 
-    def __init__(self, what: str, command: str) -> None:
+    __slots__ = ("command", "is_note", "what")
+
+    def __init__(self, what: str, command: str, *, is_note: bool = False) -> None:
         self.what = what
         self.command = command
+        self.is_note = is_note
 
 
 class SetpointError(Exception):

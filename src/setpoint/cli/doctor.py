@@ -32,15 +32,18 @@ class Patient(NamedTuple):
 def doctor(as_json: Json = False) -> int:
     """Look for what is not as it should be, and say for each what to do. Exit code 1: something was found.
 
+    What is by design and worth knowing is a note, and changes no exit code.
+
     Values that today's declarations refuse, keys that no catalogue declares, edited seeds, soft policies,
     overlays that nobody asks for, old snapshots, obligations, disk, guards and versions. Changes nothing.
 
     Examples: `setpoint doctor`, `setpoint doctor --json`
     """
     found = _examined()
+    sick = any(not one.is_note for findings in found.values() for one in findings)
     if as_json:
         rows = [
-            {"check": check, "what": one.what, "command": one.command}
+            {"check": check, "what": one.what, "command": one.command, "note": one.is_note}
             for check, findings in found.items()
             for one in findings
         ]
@@ -48,9 +51,9 @@ def doctor(as_json: Json = False) -> int:
     else:
         for check, findings in found.items():
             _say(check, findings)
-        if not any(found.values()):
+        if not sick:
             out.say(f"nothing found by {len(found)} checks")
-    return EXIT_FINDING if any(found.values()) else EXIT_OK
+    return EXIT_FINDING if sick else EXIT_OK
 
 
 def _examined() -> dict[str, list[DoctorFinding]]:
@@ -109,7 +112,7 @@ def _told(problem: SetpointError) -> DoctorFinding:
 
 def _say(check: str, findings: list[DoctorFinding]) -> None:
     for one in findings[:SHOWN]:
-        out.say(f"{check}: {one.what}")
+        out.say(f"{check}{' (note)' if one.is_note else ''}: {one.what}")
         out.say(f"  next: {one.command}")
     if len(findings) > SHOWN:
         out.say(f"{check}: ... and {len(findings) - SHOWN} more; --json lists all")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import pin_snapshot
 from setpoint.errors import DoctorFinding, InvalidContext
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Holders beyond these are not looked at; the plane itself keeps no more.
 _MOST = 100_000
+#: A watch that was not heard for so long has ended.
+_SILENT_S = 300
 
 
 def unasked_overlays(database: Database) -> Iterator[DoctorFinding]:
@@ -30,20 +33,32 @@ def unasked_overlays(database: Database) -> Iterator[DoctorFinding]:
 
 
 def old_snapshots(database: Database, catalogues: Catalogues) -> Iterator[DoctorFinding]:
-    """Yield each process, seen within the hour, that holds an old snapshot; a run keeps its to its end."""
+    """Yield each process, heard within the hour, whose snapshot is not what it would get now.
+
+    A pin and a recorded run keep theirs by design, so they are notes. What follows the plane, still reports
+    and does not move is a finding.
+    """
     now: dict[str, str] = {}
     for row in database.fetch_all("list_holders", after="", snapshot=None, limit=_MOST):
         context = json.dumps(row["context"], sort_keys=True)
         if context not in now:
             now[context] = _hash_now(database, catalogues, row["context"])
         if row["snapshot"] != now[context]:
+            is_run = bool(row["run"]) and database.fetch_one("read_run", id=row["run"]) is not None
             whose = f", run {row['run']}" if row["run"] else ""
             where = ", ".join(f"{name}={value}" for name, value in row["context"].items()) or "no context"
             yield DoctorFinding(
                 f"process {row['pid']} on {row['host']} ({row['account']}{whose}) holds {where}"
                 f" as of revision {row['revision']}; it resolves otherwise now.",
-                f"setpoint show {row['run']}" if row["run"] else "setpoint history",
+                f"setpoint show {row['run']}" if is_run else "setpoint history",
+                is_note=is_run or not _still_reports(row),
             )
+
+
+def _still_reports(holder: Mapping[str, Any]) -> bool:
+    """Say whether a process follows the plane: a pin is heard once, a watch each minute."""
+    silent_s = (datetime.now(UTC) - holder["seen"]).total_seconds()
+    return bool(holder["seen"] > holder["since"]) and silent_s < _SILENT_S
 
 
 def _hash_now(database: Database, catalogues: Catalogues, context: Mapping[str, str]) -> str:

@@ -32,7 +32,7 @@ _GUARD = re.compile(r"ALTER TABLE public\.(\w+) ENABLE ALWAYS TRIGGER (\w+);")
 _ALWAYS = "A"
 
 
-def versions(settings: Settings) -> Iterator[DoctorFinding]:
+def versions(settings: Settings, *, oldest: int = OLDEST_POSTGRES) -> Iterator[DoctorFinding]:
     """Yield what keeps this release from working on the database, or will."""
     seen = status(settings)
     if seen.problem:
@@ -40,9 +40,9 @@ def versions(settings: Settings) -> Iterator[DoctorFinding]:
     for name in seen.pending:
         yield DoctorFinding(f"{seen.where} lacks the migration {name}.", "setpoint db migrate")
     release = seen.version.partition(".")[0]
-    if release.isdigit() and int(release) < OLDEST_POSTGRES:
+    if release.isdigit() and int(release) < oldest:
         yield DoctorFinding(
-            f"PostgreSQL {seen.version} is older than {OLDEST_POSTGRES}, the oldest that is supported.",
+            f"PostgreSQL {seen.version} is older than {oldest}, the oldest that is supported.",
             "setpoint db backup FILE",
         )
 
