@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import setpoint
+from support.hints import printed_command
 
 SOURCE = str(Path(setpoint.__file__).parents[1])
 AT = ("--at", "timeframe=5m")
@@ -28,6 +29,10 @@ import xgboost as xgb
 
 xgb.XGBClassifier(learning_rate=0.1, max_depth=5, scale_pos_weight=1.2)
 """
+
+
+#: What a first `--write` makes beside the seeds.
+WRITTEN = ("draft.toml", "test_externalized.py")
 
 
 @pytest.fixture
@@ -236,11 +241,21 @@ def test_the_next_steps_are_true(project, setpoint_command):
     (project / "train.py").write_text(PRINTS)
     before = shell(f"{sys.executable} train.py")
     done = setpoint_command("externalize", *AT, "--write")
-    steps = [line.removeprefix("next: ") for line in done.err.splitlines()]
+    exports = [line.removeprefix("next: ") for line in done.err.splitlines() if "export " in line]
+    draft, parity = ((project / "hyperparameters" / name).read_text() for name in WRITTEN)
+    steps = [
+        *exports,
+        printed_command("setpoint run {context}--seeds {shlex.quote(folder)} -- pytest", done.err),
+        printed_command("setpoint seed --apply", done.err),
+        printed_command("setpoint run -- pytest", parity),
+        f"{printed_command('setpoint externalize', draft)} > again.txt",
+        printed_command("setpoint run {context}-- python train.py", done.err),
+    ]
 
-    assert len(steps) == 5
+    assert len(done.err.splitlines()) == len(exports) + 3
     after = shell("\n".join(steps))
-    assert " passed" in after.stdout
+    assert after.stdout.count(" passed") == 2
+    assert "nothing to move" in (project / "again.txt").read_text()
     assert before.stdout.strip()
     assert after.stdout.endswith(before.stdout), after.stderr
     gate = re.findall(r"\[tool\.setpoint\.gate\]: (.+)", "\n".join(steps))
@@ -268,9 +283,9 @@ def test_a_baseline_shrinks_by_what_moved(project, setpoint_command):
     assert setpoint_command("gate", "--create-baseline").code == 0
     done = setpoint_command("externalize", *AT, "--write")
 
-    assert "next: setpoint gate --update-baseline" in done.err
     assert setpoint_command("gate").code == 1
-    assert setpoint_command("gate", "--update-baseline").code == 0
+    update = printed_command("setpoint gate --update-baseline", done.err).split()[1:]
+    assert setpoint_command(*update).code == 0
     assert setpoint_command("gate").code == 0
     assert (project / "baseline.jsonl").read_text() == ""
 

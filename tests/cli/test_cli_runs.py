@@ -3,6 +3,8 @@
 import pytest
 
 from setpoint.cli import __main__ as command_line
+from setpoint.cli import demo
+from support.hints import printed_command
 from support.sweep_home import Done
 
 #: The run they ask about is a sweep in as many processes as there are cores.
@@ -31,6 +33,14 @@ def test_runs_are_listed(asked, swept):
 
     assert done.code == 0
     assert line.split()[1:5] == ["complete", "30", "0", "synthetic"]
+
+
+def test_what_a_demo_says_last_shows_its_run(asked, swept, capfd, tmp_path):
+    """The command that the end of a demo prints shows the newest run."""
+    demo._next_steps(tmp_path / "report.html")
+    done = asked(*printed_command("setpoint show latest", capfd.readouterr().out).split()[1:])
+
+    assert (done.code, "30 results, 0 failed; SYNTHETIC data" in done.out) == (0, True)
 
 
 def test_runs_are_listed_for_scripts(asked, swept):

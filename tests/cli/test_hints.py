@@ -1,15 +1,14 @@
 """Every command that a hint or a next step names exists, and works in the state in which it is printed.
 
 Collected from the source: each text outside docstrings that names a command. All are parsed, as they are
-printed, against the registered commands and options: an unknown command or option fails. Those in `RUN` are
-executed too: their state is staged in one database, the hint is taken from what is printed there, and the
-command runs as printed; so do those in `CALLED`, which a program prints. `NAMED` are commands alone,
-`ELSEWHERE` says which test runs a hint, and those in `PARSED` are parsed alone, under what their state would
-take. A hint in none of them fails.
+printed, against the registered commands and options: an unknown command or option fails. All are executed
+too: those in `RUN` and `CALLED` here, taken from what is printed in a state that is staged (those that no
+command alone makes are in `support.hint_states`), the others where a test asks
+`support.hints.printed_command` for them. What is not executed stands in `UNRUN` with its reason. A hint
+without either fails.
 """
 
 import ast
-import json
 import os
 import re
 import shlex
@@ -20,37 +19,18 @@ import pytest
 import typer
 from typer.main import get_command
 
-import setpoint
 from setpoint.cli import __main__ as command_line
-from setpoint.cli import demo
 from setpoint.cli.app import app
-from setpoint.client.plane.refusals import unreachable
-from setpoint.errors import SetpointError
+from support.hint_states import GAMMA, Stage
+from support.hints import commands_in, printed_command
 from test_architecture import FILES, PACKAGE
 
-#: A command in a text: between backticks, or from its start, a colon or a comma to a semicolon or the end.
-COMMAND = re.compile(r"`(setpoint [a-z][^`]*)`|\((setpoint [a-z][^)]*)\)|(?:^|: )(setpoint [a-z][^`;#,]*)")
 #: A text of a migration: quoted, on one line.
 SQL_TEXT = re.compile(r"'([^'\n]*`setpoint [^'\n]*)'")
-GAMMA = "xgb/5m/gamma"
-OWN = """
-format = 1
-name = "own"
-version = "1.0.0"
-prefix = "OWN"
-
-[[parameters]]
-name = "threshold"
-type = "float"
-low = 0.0
-high = 1.0
-doc = "Above it there is a signal."
-"""
 WHY = "--incident INC-1 --approved-by https://chat.example/p1 --because data-damaged"
 BREAK_GLASS = f"break-glass restore 1 {WHY} --yes"
+TESTS = Path(__file__).parents[1]
 SET_IN_SCOPE = "setpoint set KEY=VALUE --scope {scope} --reason WHY"
-#: Texts about the module of that name, or that are no hints.
-NO_HINT = re.compile(r"setpoint (?:otherwise|would|revisions|seed_dir)|^setpoint (?:run|gate): ")
 #: What is typed, its exit code, and, where it prints a hint, the hint's template and how that ends; in this
 #: order, on one database. Nothing typed: what the row above printed. `LAST` is the newest change's number.
 #: None for an end: it trains for minutes.
@@ -95,7 +75,8 @@ RUN = [
     ("break-glass channel close https://none.example/ -r x --yes", 4, "setpoint break-glass channel list", 0),
     # Emergencies.
     ("break-glass template post-mortem", 2, "setpoint break-glass status", 0),
-    ("break-glass channel declare https://chat.example/ --responsible bo -r x", 0, None, None),
+    (BREAK_GLASS, 10, "setpoint break-glass channel declare", 0),
+    (f"break-glass set CVN_HPO_XGB_5M_GAMMA=1.0 -s profile=none {WHY} --yes", 4, "setpoint db psql", 0),
     (BREAK_GLASS, 0, 'setpoint set ... --reason "{emergency.reason}"', 11),
     ("", 0, "setpoint break-glass validate --incident {emergency.incident}", 0),
     ("", 0, "setpoint break-glass post-mortem --incident {emergency.incident} --url ...", 0),
@@ -126,91 +107,62 @@ CALLED = [
     ("a_choice_out_of_range", "setpoint set {declared.address}_range=MIN..MAX --reason WHY", 0),
     ("a_plane_out_of_reach", "setpoint run --snapshot FILE -- ...", 0),
     ("a_catalogue_without_the_harness", "setpoint run -- COMMAND", 0),
+    ("an_exported_document", "setpoint plan", 0),
     ("an_edited_export", "setpoint apply {folder} --reason WHY", 0),
     ("an_export_of_another_database", "setpoint verify", 0),
+    ("a_database_that_was_filled_meanwhile", "setpoint import DIR --documents", 0),
+    ("a_stub", "setpoint catalogue types", 0),
+    ("an_anchor_that_history_left", "setpoint verify --anchor {path}", 1),
+    ("a_file_that_is_no_backup", "setpoint db backup", 0),
+    ("a_sweep_without_candles", "setpoint market pull", 0),
     ("a_folder_without_candles", "setpoint market pull --help", 0),
+    ("a_market_that_the_folder_lacks", "setpoint market pull {symbol}", 0),
+    ("pulled_candles", "setpoint market check", 0),
     ("the_end_of_a_demo", "setpoint coverage", 0),
     ("the_end_of_a_demo", "setpoint explain tuning_trials -c profile=demo", 0),
     ("the_end_of_a_demo", "setpoint run -- env | grep CVN_HPO_XGB_5M", 0),
+    ("a_flag_that_nobody_set", "setpoint set {key}=... --reason WHY", 0),
+    ("a_caller_without_a_role", "setpoint accounts", 0),
+    ("a_caller_beyond_their_limit", "setpoint accounts limit", 0),
+    ("a_provider_that_nobody_believes", "setpoint accounts provider", 0),
+    ("a_token_that_is_none", "setpoint tokens create", 0),
+    ("a_change_whose_author_is_shut_out", "setpoint change amend", 0),
+    ("an_emergency_that_is_none", "setpoint set", 0),
+    ("an_emergency_that_is_none", "setpoint restore", 0),
+    ("an_emergency_of_many_edits", "setpoint diff {use.base_revision} {use.revision}", 0),
     ("a_database_without_tables", "setpoint db migrate", 0),
+    ("a_server_that_is_down", "setpoint db status", 1),
+    ("a_database_of_an_older_build", "setpoint import FOLDER", 0),
 ]
-#: Commands that a hint names without the arguments that only its reader knows: their help is printed.
-NAMED = {
-    "setpoint accounts",
-    "setpoint accounts confirm",
-    "setpoint accounts limit",
-    "setpoint accounts provider",
-    "setpoint break-glass channel declare",
-    "setpoint catalogue types",
-    "setpoint change amend",
-    "setpoint db backup",
-    "setpoint db psql",
-    "setpoint db start",
-    "setpoint demo",
-    "setpoint externalize",
-    "setpoint market check",
-    "setpoint market pull",
-    "setpoint plan",
-    "setpoint restore",
-    "setpoint run",
-    "setpoint set",
-    "setpoint tokens create",
-    "setpoint up",
+#: What a reader types of a command that a hint names without the arguments that only they know.
+COMPLETED = {
+    "setpoint accounts": "setpoint accounts roles stranger --role config_write",
+    "setpoint accounts limit": "setpoint accounts limit ada --role config_write",
+    "setpoint accounts provider": "setpoint accounts provider https://issuer.example --role viewer",
+    "setpoint break-glass channel declare": (
+        "setpoint break-glass channel declare https://chat.example/ --responsible bo -r x"
+    ),
+    "setpoint catalogue types": "setpoint catalogue types --out typings",
+    "setpoint change amend": "setpoint change amend {change} -r mine",
+    "setpoint db backup": "setpoint db backup whole.backup",
+    "setpoint db psql": "setpoint db psql -- -c 'SELECT scope FROM ftf_config'",
+    "setpoint import FOLDER": "setpoint import config",
+    "setpoint market check": "setpoint market check --timeframe 1h --all",
+    "setpoint market pull": "setpoint market pull ETHUSDT {archive}",
+    "setpoint market pull {symbol}": "setpoint market pull BTCUSDT {archive}",
+    "setpoint plan": "setpoint plan config",
+    "setpoint restore": "setpoint restore 1 -r x",
+    "setpoint set": f"setpoint set {GAMMA}=0.35 -r x",
+    "setpoint tokens create": "setpoint tokens create robot --label sweep",
 }
-#: Hints that another test runs where they are printed.
-ELSEWHERE = {
-    "tests/cli/test_reviewing.py": {
-        "setpoint change approve %s",
-        'setpoint change comment %s -m "..."',
-    },
-    # It stages each fault, and runs what is printed for it.
-    "tests/cli/test_doctor.py": {
-        "setpoint accounts add NAME --role approver",
-        "setpoint break-glass post-mortem --incident {incident} --url URL",
-        "setpoint break-glass validate --incident {incident}",
-        "setpoint db backup FILE",
-        "setpoint db psql --owner -- -c {shlex.quote(mend)}",
-        "setpoint doctor",
-        "setpoint edit --reason WHY",
-        "setpoint edit {broken.where} --reason WHY",
-        (
-            "setpoint policy set --kind policy --scope {shlex.quote(scope)} --approvals {approvals"
-            "} --cooling-off {cooling_off_s}s --reason WHY"
-        ),
-        "setpoint scope retire {shlex.quote(scope)} --reason WHY",
-        "setpoint set KEY=VALUE --scope {owed.scope} --reason {reason}",
-        "setpoint set {key}=VALUE{_in(scope)} --reason WHY",
-        "setpoint show {row['run']}",
-        "setpoint unset {shlex.quote(key)}{_in(scope)} --reason WHY",
-    },
-}
-#: Hints that are parsed alone, by what their state would take.
-PARSED = {
-    "a finished or broken sweep": {
-        "setpoint show latest",
-        "setpoint show {end.run}",
-        "setpoint sweep --resume {end.run}",
-        "setpoint sweep --resume {plan.run}",
-        "setpoint sweep --resume {run}",
-    },
-    "an anchor kept by schedule that the chain contradicts": {"setpoint verify --anchor {path}"},
-    "a plane": {"setpoint accounts once admin", "setpoint set {key}=... --reason WHY"},
-    "a token that ends within days": {"setpoint tokens rotate {row['id']}"},
-    "a server that is down": {"setpoint db status"},
-    "the public archive": {"setpoint market pull {symbol}"},
-    "a build before 0.1.0, or a database that is filled meanwhile": {
-        "setpoint export FOLDER",
-        "setpoint import DIR --documents",
-        "setpoint import FOLDER",
-    },
-    "a use of break-glass with more than forty edits": {"setpoint diff {use.base_revision} {use.revision}"},
-    "a project with findings; tests/gate and tests/externalize run these": {
-        "setpoint gate",
-        "setpoint gate --update-baseline",
-        "setpoint gate {rule}",
-        "setpoint run -- pytest",
-        "setpoint run -c {shlex.quote(project.scope)}",
-    },
+#: Hints that no test runs, each with its reason.
+UNRUN = {
+    "setpoint db start": "`db status` says with it who keeps the server up: it was run already",
+    "setpoint demo": "the label of the token that the demo makes for itself",
+    "setpoint export FOLDER": "to be typed in the build that made the database; import is run on this one's",
+    "setpoint gate": "the name that the gate's own parser prints before its usage",
+    "setpoint run": "told is to start without it; what is run with it is run under the longer hints",
+    "setpoint gate {rule}": "the title of an annotation in a pull request",
 }
 
 
@@ -236,13 +188,6 @@ def rendered(node):
         )
         return "".join(parts)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-
-
-def commands_in(text):
-    """Return the commands that a text names."""
-    if NO_HINT.search(text):
-        return []
-    return [next(filter(None, named)).strip().removesuffix(" lists them") for named in COMMAND.findall(text)]
 
 
 def hints():
@@ -295,48 +240,27 @@ def test_a_command_that_a_hint_names_is_one(command):
     parse(command)
 
 
-def test_every_hint_is_run_or_listed():
-    """A hint that no table here executes stands in `PARSED`, under what its state would take."""
-    run = {hint for _, _, hint, _ in RUN if hint} | {hint for _, hint, _ in CALLED}
-    listed = [
-        *run,
-        *NAMED,
-        *(hint for table in (ELSEWHERE, PARSED) for hints in table.values() for hint in hints),
-    ]
-
-    assert sorted(listed) == sorted(HINTS), set(listed) ^ HINTS.keys()
+def asked_elsewhere():
+    """Return the hints that tests of other files take from what is printed, to type them."""
+    tests = (path.read_text(encoding="utf-8") for path in sorted(TESTS.rglob("test_*.py")))
+    calls = (
+        node for text in tests if "printed_command" in text for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "printed_command"
+    )  # fmt: skip
+    return {node.args[0].value for node in calls if isinstance(node.args[0], ast.Constant)}
 
 
-@pytest.mark.parametrize("file", ELSEWHERE)
-def test_a_hint_that_runs_elsewhere_does(file):
-    """The test that is named types what was printed, or holds the hint's own words against it."""
-    source = (PACKAGE.parents[1] / file).read_text(encoding="utf-8")
+def test_every_hint_is_run_or_has_a_reason():
+    """A new hint fails until a test runs it where it is printed, or `UNRUN` says why none can."""
+    run = {hint for _, _, hint, _ in RUN if hint} | {hint for _, hint, _ in CALLED} | asked_elsewhere()
 
-    for hint in ELSEWHERE[file]:
-        assert "shlex.split(" in source or re.sub(r"%s.*", "", hint) in source
-
-
-def test_a_command_that_is_named_alone_prints_its_help(setpoint_command):
-    """Whoever is told of a command finds its arguments."""
-    for hint in sorted(NAMED):
-        assert setpoint_command(*shlex.split(hint)[1:], "--help").code == 0, hint
-
-
-def matching(template):
-    """Return a pattern of a hint as it is printed."""
-    return "".join(
-        ".+?" if part.startswith(("{", "%s")) else re.escape(part)
-        for part in re.split(r"(\{[^{}]*\}|%s)", template)
-    )
-
-
-def printed_as(template, printed):
-    """Return the command of a template as it stands in what was printed."""
-    # What stands behind a column of commands says what each is for.
-    lines = (re.split(" {2,}", line.strip().removeprefix("next: "))[0] for line in printed.splitlines())
-    found = [one for line in lines for one in commands_in(line) if re.fullmatch(matching(template), one)]
-    assert found, (template, printed)
-    return found[0]
+    left = sorted(HINTS.keys() - run - UNRUN.keys())
+    assert not left, "run it where it is printed, or give a reason in UNRUN"
+    gone = sorted(run - HINTS.keys())
+    assert not gone, "no text of the product says so any more"
+    assert not (UNRUN.keys() & run)
+    assert UNRUN.keys() <= HINTS.keys()
+    assert COMPLETED.keys() <= HINTS.keys()
 
 
 def filled(command):
@@ -364,11 +288,20 @@ def follow(setpoint_command, exported, monkeypatch):
 
     monkeypatch.setattr(os, "execvpe", become)
 
-    def typed(printed):
-        words = filled(printed)
+    def typed(hint, printed, **names):
+        words = filled(completed(hint, printed_command(hint, printed), names))
         return setpoint_command(*words, *(("--yes",) if words[0] in ASKING else ()))
 
     return typed
+
+
+def completed(hint, printed, names):
+    """Return a printed command with the arguments that only its reader knows."""
+    if hint not in COMPLETED:
+        return printed
+    whole = COMPLETED[hint].format(**names)
+    assert whole.startswith(hint.partition("{")[0].partition(" FOLDER")[0])
+    return whole
 
 
 def numbered(typed, setpoint_command):
@@ -389,102 +322,24 @@ def test_a_hint_works_where_it_is_printed(bundled_seeds, setpoint_command, follo
         assert done.code == code, (typed, done.out, done.err)
         if hint is None:
             continue
-        printed = printed_as(hint, done.out + done.err)
-        if ends is not None:
-            advised = follow(printed)
-            assert advised.code == ends, (typed, printed, advised.err)
+        if ends is None:
+            printed_command(hint, done.out + done.err)
+        else:
+            advised = follow(hint, done.out + done.err)
+            assert advised.code == ends, (typed, hint, advised.err)
 
 
-class Stage:
-    """States in which a program, not a command, prints a hint; each returns what is printed there."""
-
-    def __init__(self, setpoint_command, server, monkeypatch, capfd, folder, exported):
-        self.command, self.server, self.patch, self.screen = setpoint_command, server, monkeypatch, capfd
-        self.folder, self.exported = folder, exported
-
-    def missing_in_the_database(self):
-        assert self.command("unset", GAMMA, "-r", "x", "--yes").code == 0
-        return refusal(self.pinned, "xgb", "5m", "gamma")
-
-    def pinned(self, *address):
-        assert self.command("pin", "--out", "made.json").code == 0
-        return setpoint.pin(environ={"SETPOINT_SNAPSHOT": "made.json"}).resolve(*address)
-
-    def missing_in_a_bare_environment(self):
-        environ = {"CVN_HPO_XGB_5M_GAMMA": "0.5"}
-        return refusal(lambda: setpoint.pin(environ=environ).resolve("xgb", "5m", "learning_rate"))
-
-    def a_file_of_another_context(self):
-        self.command("pin", "--out", "made.json")
-        return refusal(setpoint.pin, {"profile": "demo"}, environ={"SETPOINT_SNAPSHOT": "made.json"})
-
-    def a_set_of_other_contexts(self):
-        assert self.command("run", "--contexts", "profile=demo", "--", "true").code == 0
-        return refusal(setpoint.pin, {"symbol": "BTCUSDC"}, environ=self.exported)
-
-    def an_environment_that_disagrees(self):
-        self.command("pin", "--out", "made.json")
-        environ = {"SETPOINT_SNAPSHOT": "made.json", "CVN_HPO_XGB_5M_GAMMA": "0.77"}
-        return refusal(setpoint.pin, environ=environ)
-
-    def a_choice_out_of_range(self):
-        hp = setpoint.pin(environ={"SETPOINT_SNAPSHOT": "made.json"})
-        return refusal(hp.params, "xgb", "5m", chosen={"learning_rate": 0.9})
-
-    def a_plane_out_of_reach(self):
-        return str(unreachable("http://plane.example", OSError("refused"), 3))
-
-    def a_catalogue_without_the_harness(self):
-        (self.folder / "own.toml").write_text(OWN, encoding="utf-8")
-        with self.patch.context() as patched:
-            patched.setenv("SETPOINT_CATALOGUES", "own.toml")
-            return self.command("sweep", "--data", "synthetic").err
-
-    def an_edited_export(self):
-        assert self.command("export", "edited").code == 0
-        document = self.folder / "edited/documents/global.toml"
-        text = document.read_text(encoding="utf-8")
-        document.write_text(re.sub("(SUBSAMPLE = ).*", r"\g<1>0.75", text, count=1), encoding="utf-8")
-        return self.command("export", "edited").err
-
-    def an_export_of_another_database(self):
-        assert self.command("export", "other").code == 0
-        head = self.folder / "other/head.json"
-        found = json.loads(head.read_text(encoding="utf-8"))
-        head.write_text(json.dumps({**found, "revision": found["revision"] + 1}), encoding="utf-8")
-        return self.command("export", "other").err
-
-    def a_folder_without_candles(self):
-        (self.folder / "candles").mkdir()
-        return self.command("market", "check", "candles", "--all").err
-
-    def the_end_of_a_demo(self):
-        self.screen.readouterr()
-        demo._next_steps(Path("report.html"))
-        return self.screen.readouterr().out
-
-    def a_database_without_tables(self):
-        """From here on the commands work on that database."""
-        self.server.administer("CREATE DATABASE without_tables")
-        self.patch.setenv("SETPOINT_DATABASE_URL", self.server.url("without_tables"))
-        self.patch.setenv("SETPOINT_MIGRATE_URL", self.server.url("without_tables", owner=True))
-        return self.command("history").err
-
-
-def refusal(call, *arguments, **named):
-    """Return what an error of ours prints."""
-    with pytest.raises(SetpointError) as refused:
-        call(*arguments, **named)
-    return str(refused.value)
-
-
-def test_a_hint_works_where_a_program_prints_it(
-    bundled_seeds, setpoint_command, server, follow, exported, tmp_path, monkeypatch, capfd
-):
-    """So does each command that an error of the client, or of a state that no command makes alone, names."""
+@pytest.fixture
+def stage(setpoint_command, server, monkeypatch, capfd, tmp_path, exported, http_as, archive):
+    """What states are made of; see ``Stage``."""
     monkeypatch.chdir(tmp_path)
-    stage = Stage(setpoint_command, server, monkeypatch, capfd, tmp_path, exported)
+    made = Stage(setpoint_command, server, monkeypatch, capfd, tmp_path, exported, http_as, archive)
+    yield made
+    made.clear()
+
+
+def test_a_hint_works_where_a_program_prints_it(bundled_seeds, stage, follow):
+    """So does each command that an error of the client, or of a state that no command makes alone, names."""
     for state, hint, ends in CALLED:
-        advised = follow(printed_as(hint, getattr(stage, state)()))
+        advised = follow(hint, getattr(stage, state)(), **stage.names)
         assert advised.code == ends, (state, advised.out, advised.err)
-    server.administer("DROP DATABASE without_tables WITH (FORCE)")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from support.hints import printed_command
 from support.planes import credential, open_accounts
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
@@ -67,15 +68,17 @@ def test_whom_somebody_appointed_approves_nothing_of_theirs(admins, owner_url):
     assert approve(pat, change).status_code == 200
 
 
-def test_whom_somebody_let_in_approves_nothing_of_theirs(admins, owner_url):
+def test_whom_somebody_let_in_approves_nothing_of_theirs(admins, owner_url, setpoint_command):
     """Whoever printed a one-time login may have used it; a confirmation before it says nothing of it."""
     dan, lea = admins("dan"), admins("max")
     appoint(lea, "pat", "approver")
     assert confirm(dan, "pat") == 200
     assert dan.post("/v1/accounts/pat/once").status_code == 201
     change = proposed(dan)
-    assert approve(session(admins, owner_url, "pat"), change).status_code == 403
-    assert confirm(lea, "pat") == 200
+    refused = approve(session(admins, owner_url, "pat"), change)
+    assert refused.status_code == 403
+    _, *words = printed_command("setpoint accounts confirm", refused.json()["hint"]).split()
+    assert setpoint_command(*words, "pat").code == 0  # as the owner of the database
     assert approve(session(admins, owner_url, "pat"), change).status_code == 200
 
 

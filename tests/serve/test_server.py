@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -15,10 +13,12 @@ import httpx
 import psycopg
 import pytest
 
+from setpoint.cli import demo
 from setpoint.observe import logfmt
 from setpoint.settings import Settings
 from setpoint.store.schema import migrate
 from setpoint.store.server import embedded
+from support.hints import printed_command
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
 from support.sweep_home import wait_for
@@ -273,17 +273,19 @@ def test_up_starts_all_there_is(tmp_path):
     assert once not in plane.log.read_text()
 
 
-def test_a_pipe_gets_no_secret(tmp_path):
+def test_a_pipe_gets_no_secret(tmp_path, capfd):
     """Where no terminal is, `up` prints no one-time login but the command for one, which works as printed."""
     home = tmp_path / "home"
     environ = plane_environ(SETPOINT_HOME=str(home), SETPOINT_LINGER_S="0.5")
-    plane = PlaneProcess(environ, tmp_path / "up.log", ("up",))
+    demo._next_steps(tmp_path / "report.html")
+    _, *advised = printed_command("setpoint up", capfd.readouterr().out).split()
+    plane = PlaneProcess(environ, tmp_path / "up.log", tuple(advised))
     process = plane.start()
     try:
         plane.wait()
         said = [process.stdout.readline() for _ in range(3)]
-        advised = re.search(r"`setpoint (.*?)`", said[1])[1]
-        command = [sys.executable, "-m", "setpoint.cli", *shlex.split(advised)]
+        _, *advised = printed_command("setpoint accounts once admin", said[1]).split()
+        command = [sys.executable, "-m", "setpoint.cli", *advised]
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=60)
         with httpx.Client(base_url=plane.url) as browser:
             session = browser.post("/v1/sessions", json={"once": done.stdout.split()[0]})

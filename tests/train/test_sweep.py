@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from setpoint.store.server import embedded, leftovers
+from support.hints import printed_command
 from support.sweep_home import TINY_SWEEP, Done, finish, wait_for
 
 #: Sweeps train in as many processes as there are cores.
@@ -68,21 +69,38 @@ def disturbed(home, swept):
     known = home.runs
     sweep = home.start("sweep", *TINY_SWEEP)
     story = Disturbed(wait_for(lambda: home.runs - known, "the run's plan").pop())
+    resume = []
     for name, number in DISTURBANCES.items():
-        sweep = sweep or home.start("sweep", "--resume", story.run)
+        sweep = sweep or home.start(*resume)
         more_units(home, story.run)
         workers = descendants(sweep.pid)
         # A terminal sends Ctrl-C to the whole group.
         (os.killpg if number == signal.SIGINT else os.kill)(sweep.pid, number)
         story.legs[name] = leg_of(home, story.run, sweep, workers)
+        if number != signal.SIGKILL:  # who is killed says nothing any more
+            _, *resume = printed_command("setpoint sweep --resume {run}", story.legs[name].done.err).split()
         sweep = None
-    rob(home, story)
+    rob(home, story, lose_a_worker(home, story, resume))
     return story
 
 
-def rob(home, story):
+def lose_a_worker(home, story, resume):
+    """Resume the run, and kill one of its workers; returns the command that is printed then."""
+    sweep = home.start(*resume)
+    more_units(home, story.run)
+    workers = descendants(sweep.pid)
+    os.kill(next(pid for pid in workers if b"spawn_main" in command_of(pid)), signal.SIGKILL)
+    leg = story.legs["lost a worker"] = leg_of(home, story.run, sweep, workers)
+    return printed_command("setpoint sweep --resume {plan.run}", leg.done.err).split()[1:]
+
+
+def command_of(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def rob(home, story, resume):
     """Resume the run, and kill its database while a second sweep tries its luck."""
-    sweep = home.start("sweep", "--resume", story.run)
+    sweep = home.start(*resume)
     more_units(home, story.run)
     known = home.runs
     story.refused = home.run("sweep", *TINY_SWEEP)
@@ -143,7 +161,16 @@ def test_a_killed_sweep_is_still_called_running(disturbed):
     assert disturbed.legs["killed"].state == "running"
 
 
-@pytest.mark.parametrize("name", list(DISTURBANCES))
+def test_a_lost_worker_ends_its_sweep_and_costs_one_unit(disturbed):
+    """A worker that the system killed is exit code 9; what had ended is kept, and how to go on is said."""
+    leg = disturbed.legs["lost a worker"]
+
+    assert leg.done.code == 9
+    assert f"a worker process of run {disturbed.run} died" in leg.done.err
+    assert leg.state == "interrupted"
+
+
+@pytest.mark.parametrize("name", [*DISTURBANCES, "lost a worker"])
 def test_workers_end_with_their_sweep(disturbed, name):
     """However a sweep ends, even by kill -9, nobody goes on training for nobody."""
     workers = disturbed.legs[name].workers

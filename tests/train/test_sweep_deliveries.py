@@ -19,6 +19,7 @@ from setpoint.settings import Settings
 from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.sweep import begin
+from support.hints import printed_command
 from support.sweep_home import ADA, Home, finish, pinned_units, wait_for
 
 #: Sweeps train in as many processes as there are cores.
@@ -99,16 +100,18 @@ def live_through(site, market):
     candles, kept = market / "ETHUSDC-5m.csv", market.with_name("kept.csv")
     shutil.copy(candles, kept)
     candles.write_text("".join(kept.read_text().splitlines(keepends=True)[:-1]))
-    site.legs["changed data"] = site.home.run("sweep", "--resume", site.run)
+    resume = printed_command("setpoint sweep --resume {run}", site.legs["full disk"].err).split()[1:]
+    site.legs["changed data"] = site.home.run(*resume)
     site.ended_on_changed_data = site.home.units(site.run)
     kept.replace(candles)
     sweep = site.home.start("sweep", "--json", "--resume", site.run)
     wait_for(lambda: len(site.home.units(site.run)) > len(site.ended_on_changed_data), "one more unit")
     site.close_database()
     site.legs["away"] = finish(sweep)
-    site.legs["still away"] = site.home.run("sweep", "--resume", site.run)
+    deliver = printed_command("setpoint sweep --resume {end.run}", site.legs["away"].err).split()[1:]
+    site.legs["still away"] = site.home.run(*deliver)
     site.open_database()
-    site.legs["back"] = site.home.run("sweep", "--json", "--resume", site.run)
+    site.legs["back"] = site.home.run(*deliver, "--json")
 
 
 def begin_run(home, market):
@@ -186,7 +189,8 @@ def test_a_misspelt_library_name_is_a_failure_that_names_it(site):
     assert done.json["failed"] == FAILING
     assert f"{FAILING} of {UNITS} units of run {site.run} could not be trained. The first, " in done.err
     assert "CatBoost: rms is no parameter of CatBoost" in done.err
-    assert f"setpoint show {site.run} lists them" in done.err
+    shown = site.home.run(*printed_command("setpoint show {end.run}", done.err).split()[1:])
+    assert (shown.code, shown.out.count("rms is no parameter of CatBoost")) == (0, FAILING)
 
 
 def test_failed_units_are_listed_and_make_the_data_insufficient(site):

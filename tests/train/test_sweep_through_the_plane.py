@@ -12,6 +12,7 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from setpoint.settings import Settings
 from setpoint.store.operations import url as address
+from support.hints import printed_command
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
 from support.sweep_home import ADA, TINY, TINY_SWEEP, Home, finish, wait_for
@@ -163,11 +164,11 @@ def test_a_token_that_expires_midway_costs_no_training(site):
     site.expire("robot")
     refused = finish(sweep)
     (machine.settings.home / "token").write_text(credential(site.owner_url, "robot", "token"))
-    done = machine.run("sweep", "--json", "--resume", run)
+    advised = printed_command("setpoint sweep --resume {end.run}", refused.err)
+    done = machine.run(*advised.split()[1:], "--json")
 
     assert (refused.code, refused.json["done"], refused.json["recorded"]) == (10, UNITS, False)
     assert f"run {run} is trained, but the plane refuses to record it: " in refused.err
-    assert f"setpoint sweep --resume {run}" in refused.err
     assert "Traceback" not in refused.err
     assert done.code == 0, done.err
     assert len(site.database.results(run)) == UNITS

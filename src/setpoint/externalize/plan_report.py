@@ -161,8 +161,8 @@ def next_steps(
             f"export SETPOINT_SEEDS={shlex.quote(folder)}"
             f'  # and in [tool.setpoint.gate]: seeds = "{project.seeds.as_posix()}"'
         )
-    run = "setpoint run" if project.scope == GLOBAL_SCOPE else f"setpoint run -c {shlex.quote(project.scope)}"
-    steps.append(f"{run} --seeds {shlex.quote(folder)} -- pytest  # needs no database")
+    context = "" if project.scope == GLOBAL_SCOPE else f"-c {shlex.quote(project.scope)} "
+    steps.append(f"setpoint run {context}--seeds {shlex.quote(folder)} -- pytest  # needs no database")
     steps.append(
         "setpoint seed --apply  # keeps values that were tuned; --propose --reason WHY asks for them"
     )
@@ -170,7 +170,7 @@ def next_steps(
         steps.append(
             f"# again with --propose --reason WHY: {_many(held, 'key')} had another value: seeding keeps it"
         )
-    steps.append(f"{run} -- python train.py  # or whatever reads them")
+    steps.append(f"setpoint run {context}-- python train.py  # or whatever reads them")
     if baseline:
         steps.append("setpoint gate --update-baseline  # its lines of what moved are stale")
     return steps
