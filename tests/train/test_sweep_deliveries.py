@@ -190,7 +190,7 @@ def test_a_misspelt_library_name_is_a_failure_that_names_it(site):
     assert f"{FAILING} of {UNITS} units of run {site.run} could not be trained. The first, " in done.err
     assert "CatBoost: rms is no parameter of CatBoost" in done.err
     shown = site.home.run(*printed_command("setpoint show {end.run}", done.err).split()[1:])
-    assert (shown.code, shown.out.count("rms is no parameter of CatBoost")) == (0, FAILING)
+    assert (shown.code, shown.err.count("rms is no parameter of CatBoost")) == (0, FAILING)
 
 
 def test_failed_units_are_listed_and_make_the_data_insufficient(site):
