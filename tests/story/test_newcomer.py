@@ -35,6 +35,7 @@ from setpoint.errors import (
     UnknownKey,
 )
 from support.example_training import run_under_setpoint
+from support.hints import printed_command
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"
 
@@ -306,12 +307,14 @@ def test_values_show_themselves_with_value_source_who_and_when(command, example,
 
     told = repr(hp)
     assert hp.hash[:12] in told.splitlines()[0]
-    assert told.splitlines()[1].split() == ["address", "value", "source", "who", "when"]
+    assert told.splitlines()[1].split() == ["address", "value", "source", "revision", "by", "revision", "at"]
     row = next(line for line in told.splitlines() if line.strip().startswith(f"{example.address} "))
     assert row.split()[1:5] == ["0.0001", "global", "revision", "1"]
     assert row.split()[-1].startswith("20")
     assert f"<td>{example.address}</td><td>0.0001</td><td>global revision 1</td>" in hp._repr_html_()
     assert not hp.keys_read
+    blamed = command(*printed_command("setpoint blame", told).split()[1:])
+    assert (blamed.code, example.parameter.upper() in blamed.out) == (0, True)
 
 
 @pytest.mark.parametrize("example", [PLAIN], ids=["plain"], indirect=True)

@@ -148,7 +148,9 @@ def explain(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show every layer that has a say in one value: scope, revision, author, value, and who wins.
+    """Show every layer that has a say in one value: scope, revision and who made it, value, and who wins.
+
+    Which revision set the value itself: `setpoint blame`, `setpoint history KEY`.
 
     Examples: `setpoint explain xgb/5m/learning_rate --context profile=demo`,
     `setpoint explain xgb/5m/learning_rate --all-scopes`
@@ -175,7 +177,7 @@ def explain(
 
 def _print_layers(title: str, layers: Iterable[AnyLayer], place: Callable[[AnyLayer], str]) -> None:
     table(
-        ("scope", "revision", "author", "value", ""),
+        ("scope", "revision", "revision by", "value", ""),
         (
             (
                 layer.scope,

@@ -1,4 +1,7 @@
-"""RESOLVE: the values of a process as a table for people: value, source, who and when, as text and as HTML.
+"""RESOLVE: the values of a process as a table for people, as text and as HTML.
+
+A snapshot knows the revision of each scope, not which earlier one set each value: that would cost every pin
+a walk through history. So the columns are of the revision, and the table says what names each value's own.
 
 Guarantees: text stays text: never markup in a notebook, never a control character on a terminal. To look at
 values is not to read them: `keys_read` and fallbacks are as they were.
@@ -19,17 +22,17 @@ if TYPE_CHECKING:
 
 #: Rows that are shown of a long table.
 _ROWS = 40
-_COLUMNS = ("address", "value", "source", "who", "when")
+_COLUMNS = ("address", "value", "source", "revision by", "revision at")
 
 
 class Row(NamedTuple):
-    """One declared value: what it is, which revision of which scope said it, and who made that when."""
+    """One declared value: what it is, in which revision of which scope it stands, and who made that when."""
 
     address: str
     value: str
     source: str
-    who: str
-    when: str
+    revision_by: str
+    revision_at: str
 
 
 def rows_of(snapshot: Snapshot, values: Mapping[str, object], catalogues: Catalogues) -> Iterator[Row]:
@@ -62,21 +65,23 @@ def as_text(head: str, rows: list[Row]) -> str:
     shown = [_COLUMNS, *(tuple(map(printable, row)) for row in rows[:_ROWS])]
     widths = [max(len(row[place]) for row in shown) for place in range(len(_COLUMNS))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in shown)
-    return "\n".join([f"Hyperparams: {head}", *(f"  {line.rstrip()}" for line in lines), *_more(rows, "  ")])
+    return "\n".join([f"Hyperparams: {head}", *(f"  {line.rstrip()}" for line in lines), *_notes(rows, "  ")])
 
 
 def as_html(head: str, rows: list[Row]) -> str:
     """Return the table as HTML, a long one shortened."""
     top = "".join(f"<th>{name}</th>" for name in _COLUMNS)
     body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows[:_ROWS])
-    more = "".join(f"<p>{line}</p>" for line in _more(rows))
+    more = "".join(f"<p>{_text(line)}</p>" for line in _notes(rows))
     caption = f"<caption>Hyperparams: {_text(head)}</caption>"
     return f"<table>{caption}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
-def _more(rows: list[Row], margin: str = "") -> list[str]:
-    left = len(rows) - _ROWS
-    return [f"{margin}... and {left} more: hp[address], or dict(hp)"] if left > 0 else []
+def _notes(rows: list[Row], margin: str = "") -> Iterator[str]:
+    if (left := len(rows) - _ROWS) > 0:
+        yield f"{margin}... and {left} more: hp[address], or dict(hp)"
+    if any(row.revision_at for row in rows):
+        yield f"{margin}which revision set each value: `setpoint blame`"
 
 
 def _text(said: str) -> str:
