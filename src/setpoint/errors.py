@@ -119,6 +119,13 @@ class UsageError(SetpointError):
     way_out = "see `--help` of the command, or the documentation of the call"
 
 
+class NeverUsedScope(UsageError):
+    """A scope without a document is named as if it had one: a typing mistake, unless it is meant."""
+
+    code, http_status = "never_used_scope", 422
+    way_out = "correct it, or say that it is meant: --new, over HTTP `new_scope`"
+
+
 class PreconditionRequired(UsageError):
     """A write over HTTP must say, in If-Match, which revision it was made over."""
 

@@ -176,7 +176,7 @@ class Story(RuleBasedStateMachine):
 
     def set(self, person, scope, wanted, reason="a step"):
         planned = self.model.plan(scope, self.model.values.get(scope, {}) | texts(wanted))
-        self.open_and_apply(person, Proposal(scope=scope, reason=reason, set=wanted), planned)
+        self.open_and_apply(person, Proposal(scope=scope, reason=reason, set=wanted, new_scope=True), planned)
 
     @initialize(approvals=st.integers(0, 2))
     def first_seed(self, approvals):
@@ -283,7 +283,9 @@ class Story(RuleBasedStateMachine):
     def open_change(self, person, scope, wanted, reason, how):
         """A change that is opened, as a draft or for later, writes nothing yet."""
         apply_at = datetime.now(UTC) + timedelta(hours=1) if how == "later" else None
-        proposal = Proposal(scope=scope, reason=reason, set=wanted, draft=how == "draft", apply_at=apply_at)
+        proposal = Proposal(
+            scope=scope, reason=reason, set=wanted, draft=how == "draft", apply_at=apply_at, new_scope=True
+        )
         values = self.model.values.get(scope, {}) | texts(wanted)
         state = "draft" if how == "draft" else "proposed"
         planned = self.model.plan(scope, values, author=person, reason=reason, state=state)

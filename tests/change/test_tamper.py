@@ -26,7 +26,9 @@ def told(database, catalogues):
     for scope, gamma in (("global", 0.25), ("global", 0.5), ("global", 0.75), ("symbol=BTCUSDC", 1.0)):
         with database.transaction(author="ada") as transaction:
             open_and_apply(
-                transaction, catalogues, Proposal(scope=scope, reason=f"try {gamma}", set={GAMMA: gamma})
+                transaction,
+                catalogues,
+                Proposal(scope=scope, reason=f"try {gamma}", set={GAMMA: gamma}, new_scope=True),
             )
     assert verify(database).problems == ()
     assert verify(database).revisions == NEWEST

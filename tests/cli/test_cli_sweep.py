@@ -21,7 +21,7 @@ def change(database, catalogues, scope="global", **values):
     """Change a document; None removes a key."""
     wanted = {key: value for key, value in values.items() if value is not None}
     removed = tuple(key for key, value in values.items() if value is None)
-    proposal = Proposal(scope=scope, reason="test", set=wanted, remove=removed)
+    proposal = Proposal(scope=scope, reason="test", set=wanted, remove=removed, new_scope=True)
     with database.transaction(author="ada") as transaction:
         open_and_apply(transaction, catalogues, proposal)
 

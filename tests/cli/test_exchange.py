@@ -155,7 +155,7 @@ def test_documents_alone_fill_an_empty_database_by_ordinary_changes(exported, fo
     assert dry.code == 1
     assert exported("scope", "list", "--json").json == []
 
-    done = exported("import", str(folder), "--documents", "--yes")
+    done = exported("import", str(folder), "--documents", "--new", "--yes")
     assert done.code == 0, done.err
     assert done.out.count("equal to the export, byte for byte") == 3
     assert {row["scope"]: row["hash"] for row in exported("scope", "list", "--json").json} == {
@@ -210,7 +210,7 @@ def test_an_edited_folder_is_planned_and_applied_in_one_transaction(exported, fo
     assert f"~ {GAMMA} = 0.0 -> 0.25" in shown.out
     assert f"{BTC}, a new scope: 1 edit(s)" in shown.out
     assert f"- {GAMMA} = 0.7" in shown.out
-    done = exported("apply", str(folder), "-r", "pull request 12", "--yes", "--json")
+    done = exported("apply", str(folder), "-r", "pull request 12", "--new", "--yes", "--json")
     assert done.code == 0, done.err
     assert [row["scope"] for row in done.json] == ["global", BTC, "symbol=ETHUSDC"]
     assert all(row["revision"] for row in done.json)

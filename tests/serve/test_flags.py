@@ -86,7 +86,9 @@ def wide(tmp_path, plane_settings, settings, database):
         open_and_apply(transaction, catalogues, Proposal(scope="global", reason="wide", set=FLOATS | OTHERS))
     with database.transaction(author=author) as transaction:
         open_and_apply(
-            transaction, catalogues, Proposal(scope="symbol=ETH", reason="own", set={"WIDE_A_RATE": 0.5})
+            transaction,
+            catalogues,
+            Proposal(scope="symbol=ETH", reason="own", set={"WIDE_A_RATE": 0.5}, new_scope=True),
         )
     with live_plane(replace(plane_settings, catalogues=str(path)), beat_s=0.2) as served:
         yield served

@@ -74,7 +74,9 @@ def write_until_done(settings, catalogues, number, notes, deadline):
         for serial in count(1):
             scope, key = choose.choice(SCOPES), choose.choice(KEYS)
             value = number * 100_000 + serial
-            proposal = Proposal(scope=scope, reason=f"writer {number}, change {serial}", set={key: value})
+            proposal = Proposal(
+                scope=scope, reason=f"writer {number}, change {serial}", set={key: value}, new_scope=True
+            )
             told = None
             while told is None and not notes.done and time.monotonic() < deadline:
                 told = attempt(database, catalogues, proposal)

@@ -46,8 +46,9 @@ OPERATIONS = {
 #: Modules that write no document, change or policy: they read, judge, or write files.
 APART = {
     "anchoring", "changes", "checks", "contexts", "documents", "drill", "drill_scenarios", "drill_stage",
-    "drill_typo", "editable_text", "explanation", "folder", "git_commits", "history", "identity", "impact",
-    "incident_markdown", "invariants", "judgement", "obligations", "patch", "restore_probe", "verification",
+    "drill_typo", "editable_text", "explanation", "first_use", "folder", "git_commits", "history", "identity",
+    "impact", "incident_markdown", "invariants", "judgement", "obligations", "patch", "restore_probe",
+    "verification",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
 READS = {

@@ -108,6 +108,12 @@ def read_documents(reader: Database | Transaction, catalogues: Catalogues) -> di
     }
 
 
+def held_keys(reader: Database | Transaction, catalogues: Catalogues, scope: str) -> frozenset[str]:
+    """Return the keys of a scope's document, those that no catalogue declares any more among them."""
+    held = read_documents(reader, catalogues).get(scope)
+    return frozenset(held.values if held else ())
+
+
 def check_values(catalogues: Catalogues, values: Mapping[str, Scalar]) -> None:
     """Hold that every key is declared and every value one of its parameter.
 

@@ -43,7 +43,7 @@ def creation(
             scope=scope,
         )
     base = NO_DOCUMENT if old is None or old.revision is None else old.revision
-    return Proposal(scope=scope, reason=reason, set=patch.set, base=base)
+    return Proposal(scope=scope, reason=reason, set=patch.set, base=base, new_scope=True)
 
 
 def retirement(reader: Database | Transaction, catalogues: Catalogues, scope: str, reason: str) -> Proposal:

@@ -16,6 +16,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable, Container
 from math import copysign
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +28,7 @@ from setpoint.declare.foreign_text import read_toml
 from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UnknownKey, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from setpoint.declare.catalogue import Catalogues
@@ -43,6 +44,8 @@ _NAMED = re.compile(
       (?P<given>\s*[=:])?""",
     re.VERBOSE,
 )
+#: Gives the keys of the document at hand; it is asked only for a name that no catalogue declares.
+Held = Callable[[], Container[str]]
 
 
 class Patch(NamedTuple):
@@ -96,19 +99,29 @@ def _pair(catalogues: Catalogues, pair: str) -> Patch:
     return _read(catalogues, name, _Text(text))
 
 
-def removal(catalogues: Catalogues, names: Iterable[str], held: Container[str] = ()) -> Patch:
+def removal(catalogues: Catalogues, names: Iterable[str], held: Held = tuple) -> Patch:
     """Return the patch that removes keys; the name of a range stands for its three.
 
-    ``held`` are keys of the document at hand: one that no catalogue declares any more can be removed too.
+    ``held`` gives the keys of the document at hand: one that no catalogue declares any more is removed too.
 
     Raises:
         UsageError: a key is given twice.
-        UnknownKey: the first that is not declared.
+        UnknownKey: the first that is neither declared nor held.
     """
-    return _joined(Patch({}, (name,) if name in held else named(catalogues, name).keys) for name in names)
+    return _joined(Patch({}, _removed(catalogues, name, held)) for name in names)
 
 
-def read_patch(path: Path, catalogues: Catalogues) -> Patch:
+def _removed(catalogues: Catalogues, name: str, held: Held) -> tuple[str, ...]:
+    """Return the keys that go with a name: every door that removes asks here."""
+    try:
+        return named(catalogues, name).keys
+    except UnknownKey:
+        if name in held():
+            return (name,)
+        raise
+
+
+def read_patch(path: Path, catalogues: Catalogues, held: Held = tuple) -> Patch:
     """Read a patch file; its ending says the format: ``.toml``, ``.json`` or ``.csv``.
 
     Raises:
@@ -121,27 +134,30 @@ def read_patch(path: Path, catalogues: Catalogues) -> Patch:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as problem:
         raise InvalidDocument(f"{path} cannot be read: {problem}.") from None
-    return parse_patch(text, form, catalogues, str(path))
+    return parse_patch(text, form, catalogues, str(path), held)
 
 
-def parse_patch(text: str, form: str, catalogues: Catalogues, where: str) -> Patch:
+def parse_patch(text: str, form: str, catalogues: Catalogues, where: str, held: Held = tuple) -> Patch:
     """Read the text of a patch in ``form``; ``where`` names it in errors. Raises as ``read_patch``."""
-    return _collected(_FORMATS[form](text, where), catalogues, where)
+    return _collected(_FORMATS[form](text, where), catalogues, where, held)
 
 
-def read_texts(texts: Iterable[tuple[str, str]], catalogues: Catalogues, where: str) -> Patch:
+def read_texts(
+    texts: Iterable[tuple[str, str]], catalogues: Catalogues, where: str, held: Held = tuple
+) -> Patch:
     """Read keys and values as people type them into a form or a sheet. Raises as ``read_patch``."""
-    return _collected(
-        (_Entry(name.strip(), _Text(text.strip()), None) for name, text in texts), catalogues, where
-    )
+    entries = (_Entry(name.strip(), _Text(text.strip()), None) for name, text in texts)
+    return _collected(entries, catalogues, where, held)
 
 
-def read_values(values: Mapping[str, Any], text: str, catalogues: Catalogues, where: str) -> Patch:
+def read_values(
+    values: Mapping[str, Any], text: str, catalogues: Catalogues, where: str, held: Held = tuple
+) -> Patch:
     """Read values that were parsed from ``text``, which tells the lines. Raises as ``read_patch``."""
-    return _collected(_located(values, text), catalogues, where)
+    return _collected(_located(values, text), catalogues, where, held)
 
 
-def _collected(entries: Iterable[_Entry], catalogues: Catalogues, where: str) -> Patch:
+def _collected(entries: Iterable[_Entry], catalogues: Catalogues, where: str, held: Held) -> Patch:
     first: dict[str, int | None] = {}
     parts: list[Patch] = []
     problems: list[str] = []
@@ -150,7 +166,7 @@ def _collected(entries: Iterable[_Entry], catalogues: Catalogues, where: str) ->
             problems.append(f"there may be more: only {MOST_PROBLEMS} are looked for")
             break
         try:
-            part = _read(catalogues, entry.name, entry.value)
+            part = _read(catalogues, entry.name, entry.value, held)
             for key in sorted(key for key in part.keys if key in first):
                 before = f", first on line {first[key]}" if first[key] else ""
                 raise InvalidDocument(f"{key} is given twice{before}.")
@@ -183,13 +199,13 @@ def _joined(parts: Iterable[Patch]) -> Patch:
     return Patch(values, tuple(removed))
 
 
-def _read(catalogues: Catalogues, name: str, value: Any) -> Patch:
+def _read(catalogues: Catalogues, name: str, value: Any, held: Held = tuple) -> Patch:
     """Read one entry, which is three keys where it is a range."""
     if isinstance(value, InvalidDocument):
         raise value
-    key, is_range = names = named(catalogues, name)
     if value is None:
-        return Patch({}, names.keys)
+        return Patch({}, _removed(catalogues, name, held))
+    key, is_range = named(catalogues, name)
     if is_range:
         return _range(catalogues, name, key, value)
     if value == "":

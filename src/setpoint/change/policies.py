@@ -27,7 +27,14 @@ _DURATION = re.compile(r"(\d+)([smhd])\Z")
 
 
 def policy_proposal(
-    catalogues: Catalogues, *, scope: str, kind: str, approvals: int, cooling_off_s: int, reason: str
+    catalogues: Catalogues,
+    *,
+    scope: str,
+    kind: str,
+    approvals: int,
+    cooling_off_s: int,
+    reason: str,
+    new_scope: bool = False,
 ) -> Proposal:
     """Return the proposal of one policy.
 
@@ -47,7 +54,7 @@ def policy_proposal(
         "solo": approvals == 0,
         "cooling_off_s": cooling_off_s,
     }
-    return Proposal(scope=scope, reason=reason, set=row, is_policy=True)
+    return Proposal(scope=scope, reason=reason, set=row, is_policy=True, new_scope=new_scope)
 
 
 def parse_duration(text: str) -> int:

@@ -25,6 +25,7 @@ from setpoint.change.changes import (
 )
 from setpoint.change.contexts import context_name, context_of, dimension_of
 from setpoint.change.documents import check_values, invariants_broken, read_documents, typed_text
+from setpoint.change.first_use import require_meant
 from setpoint.change.judgement import newly_broken
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff
@@ -68,6 +69,8 @@ class Proposal:
     #: The revision it was made over; ``NO_DOCUMENT`` says that there was none, None takes what stands.
     base: int | None = None
     remove: tuple[str, ...] = ()
+    #: A scope that was never used before is meant; without it one is refused.
+    new_scope: bool = False
     #: The revision of this scope to bring back, whole or only ``keys``; then nothing is set or removed.
     restores: int | None = None
     keys: tuple[str, ...] | None = None
@@ -166,6 +169,7 @@ def open_change(transaction: Transaction, catalogues: Catalogues, proposal: Prop
 
     Raises:
         UnknownKey, InvalidValue, InvariantViolated, InvalidContext: the result would be wrong.
+        NeverUsedScope: it was never used before, and nothing says that it is meant.
         MissingError: the revision to restore is none of this scope.
         StaleRevision: somebody wrote the scope meanwhile.
         NothingToChange: what it wants stands already.
@@ -187,6 +191,7 @@ def _open(
     documents: Mapping[str, Document],
     proposal: Proposal,
 ) -> dict[str, Any] | None:
+    require_meant(catalogues, documents, proposal.scope, is_meant=proposal.new_scope)
     row = transaction.fetch_one(statement, **_arguments(catalogues, documents, proposal)) or {}
     if row["id"] is None:
         return None

@@ -137,4 +137,5 @@ def _scope_plan(seed: Seed, old: Document | None, untouched: frozenset[str], *, 
 
 def _proposal(plan: ScopePlan, reason: str) -> Proposal:
     written = {edit.key: edit.new for edit in plan.edits if edit.new is not None}
-    return Proposal(scope=plan.seed.scope, reason=reason, set=written, source=SOURCE)
+    # The head of a seed file is where a scope is named for good.
+    return Proposal(scope=plan.seed.scope, reason=reason, set=written, new_scope=True, source=SOURCE)

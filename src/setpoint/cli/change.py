@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -190,13 +191,18 @@ def amend(
     """
     from setpoint.change.changes import next_step, read_change
     from setpoint.change.decisions import amended
+    from setpoint.change.documents import held_keys
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import amend as replace
 
     system = catalogues()
-    patch = read_wanted(system, pairs, from_file, unset) if pairs or from_file or unset else Patch({})
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
-        proposal = amended(read_change(transaction, change), patch, reason, scheduled_instant(apply_at))
+        found = read_change(transaction, change)
+        patch = Patch({})
+        if pairs or from_file or unset:
+            held = partial(held_keys, transaction, system, found.scope)
+            patch = read_wanted(system, pairs, from_file, unset, held=held)
+        proposal = amended(found, patch, reason, scheduled_instant(apply_at))
         made = replace(transaction, system, change, proposal)
         step = next_step(transaction, change)
     if as_json:

@@ -9,7 +9,7 @@ import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, exit_code, outcome, settings
 from setpoint.cli.output import confirm, out, print_json
-from setpoint.cli.values import Reason, print_edits
+from setpoint.cli.values import New, Reason, first_use, print_edits
 from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def import_folder(
     documents: Annotated[
         bool, typer.Option("--documents", help="Only the documents, as changes, into an empty database too.")
     ] = False,
+    new: New = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
@@ -89,7 +90,7 @@ def import_folder(
         if not shown.scopes:
             _print_applied([], as_json=as_json)
             return EXIT_OK
-        _confirm(shown, yes=yes)
+        _confirm(opened, system, shown, new=new, yes=yes)
         why = reason or f"import of revision {head.revision}, {head.chain[:12]}"
         done = _apply(opened, system, folder, shown.steps, why, "import")
         hashes = {one.scope: one.hash for one in read_scopes(opened)}
@@ -141,6 +142,7 @@ def apply_folder(
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="A saved plan; refused when anything moved since.")
     ] = None,
+    new: New = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
@@ -158,7 +160,7 @@ def apply_folder(
         if not shown.scopes and not expected:
             _print_applied([], as_json=as_json)
             return EXIT_OK
-        _confirm(shown, yes=yes)
+        _confirm(opened, system, shown, new=new, yes=yes)
         steps = shown.steps if expected is None else expected
         done = _apply(opened, system, folder, steps, reason, "apply")
     _print_applied(done, as_json=as_json)
@@ -204,8 +206,12 @@ def _print_change(change: ScopeChange) -> None:
         )
 
 
-def _confirm(shown: FolderPlan, *, yes: bool) -> None:
+def _confirm(opened: Database, system: Catalogues, shown: FolderPlan, *, new: bool, yes: bool) -> None:
+    """Ask for the plan, and for each scope that was never used before: what is made by mistake stays."""
+    questions = [first_use(opened, system, scope, new=new, yes=yes) for scope in shown.new_scopes]
     if not yes:
+        for question in filter(None, questions):
+            confirm(question)
         confirm(f"Change {len(shown.scopes)} scope(s)?")
 
 
@@ -216,7 +222,8 @@ def _apply(
     from setpoint.change.identity import author_of
 
     with opened.transaction(author=author_of(opened).name) as transaction:
-        return apply_plan(transaction, system, folder, steps, reason=reason, source=source)
+        # Whoever got here gave --new, or was asked.
+        return apply_plan(transaction, system, folder, steps, reason=reason, source=source, new_scopes=True)
 
 
 def _print_applied(

@@ -12,7 +12,7 @@ import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, outcome, settings
 from setpoint.cli.output import err, out, print_json
-from setpoint.cli.values import Scope, first_use, opened_change, print_edits
+from setpoint.cli.values import New, Scope, first_use, opened_change, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, EXIT_WAITS, UsageError
 
@@ -77,6 +77,7 @@ def externalize(
         Path | None, typer.Option("--live", metavar="SNAPSHOT", help="Compare with a snapshot file's values.")
     ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show every file that would be written.")] = False,
+    new: New = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
@@ -108,7 +109,7 @@ def externalize(
         write_all(prepared, project, test, tell=_tell)
     if not as_json:
         _say(prepared, project, written=write, whole=diff)
-    proposed = _propose(project, reason, yes=yes) if propose else None
+    proposed = _propose(project, reason, new=new, yes=yes) if propose else None
     if as_json:
         document = as_document(prepared, project, written=write)
         told = {"proposed": vars(proposed.outcome) if proposed else None} if propose else {}
@@ -185,7 +186,7 @@ def _tell(text: str) -> None:
     err.say(text)
 
 
-def _propose(project: Project, reason: str, *, yes: bool) -> OpenedChange | Unchanged | None:
+def _propose(project: Project, reason: str, *, new: bool, yes: bool) -> OpenedChange | Unchanged | None:
     """File what the seed files say, and the documents do not, as one change of the scope."""
     from setpoint.change.documents import read_documents
     from setpoint.change.proposals import Proposal
@@ -205,9 +206,14 @@ def _propose(project: Project, reason: str, *, yes: bool) -> OpenedChange | Unch
         if not edits:
             _tell(f"{project.scope}: it says all of this already, nothing to propose")
             return None
-        proposal = Proposal(scope=project.scope, reason=reason, set=edits, source="externalize")
-        # With --yes the scope is meant: its seed file is written already.
-        question = first_use(opened, system, project.scope, new=yes, yes=yes)
+        question = first_use(opened, system, project.scope, new=new, yes=yes)
+        proposal = Proposal(
+            scope=project.scope,
+            reason=reason,
+            set=edits,
+            new_scope=new or bool(question),
+            source="externalize",
+        )
         return opened_change(opened, system, proposal, yes=yes, question=question)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -140,7 +141,7 @@ def set_policy(
     )
     line = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}"
     with database() as opened:
-        question = first_use(opened, catalogues(), scope, new=new or scope == "*", yes=yes)
+        question = first_use(opened, catalogues(), scope, new=new, yes=yes)
         left = without_approval(opened, kind, approvals)
     if not as_json:
         say_without_approval(left)
@@ -148,7 +149,7 @@ def set_policy(
         out.say(line)
         confirm(question or "Propose this policy?")
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
-        made = open_and_apply(transaction, catalogues(), proposal)
+        made = open_and_apply(transaction, catalogues(), replace(proposal, new_scope=new or bool(question)))
     if as_json:
         print_json({**vars(made.outcome), "leaves_without_approval": left})
     else:

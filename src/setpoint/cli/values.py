@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.change.patch import Patch, parse_pairs, read_patch, removal
+from setpoint.change.patch import Held, Patch, parse_pairs, read_patch, removal
 from setpoint.cli.app import (
     Context,
     Json,
@@ -24,10 +25,10 @@ from setpoint.cli.app import (
 from setpoint.cli.output import confirm, out, print_json
 from setpoint.declare.addresses import RANGE, named
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.errors import UsageError
+from setpoint.errors import UnknownScope, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from setpoint.change.proposals import OpenedChange, Proposal, Unchanged
     from setpoint.declare.catalogue import Catalogues
@@ -108,7 +109,7 @@ def set_values(
     from setpoint.change.proposals import Proposal
 
     system = catalogues()
-    patch = read_wanted(system, pairs, from_file, unset)
+    patch = read_wanted(system, pairs, from_file, unset, held=lambda: held_in(system, scope))
     proposal = Proposal(
         scope=scope,
         reason=reason,
@@ -144,20 +145,35 @@ def unset(
     system = catalogues()
     with database() as opened:
         old = read_documents(opened, system).get(scope)
-        gone = removal(system, keys, old.values if old else ()).remove
+        if old is None and scope != GLOBAL_SCOPE:
+            raise UnknownScope(f"there is no scope {scope}.")
+        gone = removal(system, keys, lambda: old.values if old else ()).remove
         at = scheduled_instant(apply_at)
         proposal = Proposal(scope=scope, reason=reason, remove=gone, apply_at=at, draft=draft)
         return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
 
 def read_wanted(
-    system: Catalogues, pairs: list[str] | None, from_file: Path | None, unset: list[str] | None = None
+    system: Catalogues,
+    pairs: list[str] | None,
+    from_file: Path | None,
+    unset: list[str] | None = None,
+    *,
+    held: Held = tuple,
 ) -> Patch:
     """Return what the pairs, the file and the removals of a command ask for, together."""
     if not (pairs or from_file or unset):
         raise UsageError("there is nothing to set.", hint="give KEY=VALUE, or --from FILE")
-    patch = parse_pairs(system, pairs or []).joined(removal(system, unset or []))
-    return patch.joined(read_patch(from_file, system)) if from_file else patch
+    patch = parse_pairs(system, pairs or []).joined(removal(system, unset or [], held))
+    return patch.joined(read_patch(from_file, system, held)) if from_file else patch
+
+
+def held_in(system: Catalogues, scope: str) -> Collection[str]:
+    """Return the keys that a scope's document holds."""
+    from setpoint.change.documents import held_keys
+
+    with database(remind=False) as opened:
+        return held_keys(opened, system, scope)
 
 
 def open_proposal(
@@ -168,7 +184,8 @@ def open_proposal(
     ``new`` says that the scope is meant to be one that was never used before.
     """
     question = first_use(opened, system, proposal.scope, new=new, yes=yes)
-    made = opened_change(opened, system, proposal, yes=yes, question=question)
+    meant = replace(proposal, new_scope=new or bool(question))
+    made = opened_change(opened, system, meant, yes=yes, question=question)
     if as_json:
         print_json(made.outcome)
     else:
@@ -182,22 +199,15 @@ def first_use(opened: Database, system: Catalogues, scope: str, *, new: bool, ye
 
     Raises:
         InvalidContext: the text names no scope of this system.
-        UsageError: nobody is to be asked, and nothing says that it is meant.
+        NeverUsedScope: nobody is to be asked, and nothing says that it is meant.
     """
     from setpoint.change.documents import read_scopes
-    from setpoint.declare.scopes import check_scope, near_scopes
+    from setpoint.change.first_use import never_used
 
-    known = [one.scope for one in read_scopes(opened)]
-    if new or scope in {GLOBAL_SCOPE, *known}:
-        return ""
-    check_scope(system, scope)
-    alike = near_scopes(scope, known)
-    meant = f"; like it: {', '.join(alike)}" if alike else ""
-    if yes:
-        raise UsageError(
-            f"{scope} was never used before{meant}.", hint="correct it, or give --new to make this scope"
-        )
-    return f"{scope} was never used before{meant}. Is it meant?"
+    refused = None if new else never_used(system, [one.scope for one in read_scopes(opened)], scope)
+    if refused and yes:
+        raise refused
+    return f"{refused.message} Is it meant?" if refused else ""
 
 
 def opened_change(

@@ -509,7 +509,7 @@ def test_unsound_write_stays_owed_until_it_is_mended(seeded, settings, catalogue
 
 def test_overlays_are_judged_with_what_they_resolve_to(seeded, settings, catalogues):
     """A global write that only an overlay's context breaks is found in that context."""
-    overlay = Proposal(scope="symbol=BTCUSDC", reason="deeper", set={GAMMA: 2.0})
+    overlay = Proposal(scope="symbol=BTCUSDC", reason="deeper", set={GAMMA: 2.0}, new_scope=True)
     with seeded.transaction(author="ada") as transaction:
         open_and_apply(transaction, catalogues, overlay)
     assign(settings, f'{{"{GAMMA}_RANGE_MAX": 1.0}}')

@@ -45,7 +45,7 @@ def glass(seeded, settings):
 
 
 def write(database, catalogues, reason, *, scope="global", value=0.25, apply_at=None, author="ada"):
-    proposal = Proposal(scope=scope, reason=reason, set={GAMMA: value}, apply_at=apply_at)
+    proposal = Proposal(scope=scope, reason=reason, set={GAMMA: value}, apply_at=apply_at, new_scope=True)
     with database.transaction(author=author) as transaction:
         return open_and_apply(transaction, catalogues, proposal)
 

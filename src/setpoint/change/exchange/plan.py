@@ -26,6 +26,7 @@ from setpoint.change.proposals import (
 )
 from setpoint.change.seeding import register_catalogues
 from setpoint.client.snapshot import write_atomically
+from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, diff, parse_text, text_hash
 from setpoint.declare.foreign_text import read_json
 from setpoint.errors import InvalidDocument, StaleRevision
@@ -88,6 +89,12 @@ class FolderPlan:
     moved: tuple[Moved, ...] = ()
 
     @property
+    def new_scopes(self) -> tuple[str, ...]:
+        """The scopes that it would make: an apply says that they are meant."""
+        new = (change.step for change in self.scopes if change.step.base == NO_DOCUMENT)
+        return tuple(step.scope for step in new if step.scope != GLOBAL_SCOPE)
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """What names this plan: an equal one would do the same to the same documents."""
         return tuple(change.step for change in self.scopes)
@@ -106,6 +113,7 @@ class FolderPlan:
         return {
             "format": FORMAT,
             "scopes": scopes,
+            "new_scopes": list(self.new_scopes),
             "absent": list(self.absent),
             "open_changes": [
                 {name: getattr(one, name) for name in ("id", "scope", "author", "state", "n_edits", "reason")}
@@ -182,9 +190,11 @@ def apply_plan(
     *,
     reason: str,
     source: str = "apply",
+    new_scopes: bool = False,
 ) -> list[tuple[ScopeChange, OpenedChange | Unchanged]]:
     """Open and, where policy allows, apply the changes of a plan; committed by the caller.
 
+    With ``new_scopes`` those that were never used before are meant.
     What waits already, as an identical open change, is not opened again: it is applied if it may be by now.
 
     Raises:
@@ -200,14 +210,18 @@ def apply_plan(
             scopes=moved,
         )
     register_catalogues(transaction, catalogues)
-    return [(change, _made(transaction, catalogues, change, reason, source)) for change in found.scopes]
+    proposals = [_proposal(change, reason, source, new_scopes=new_scopes) for change in found.scopes]
+    return [
+        (change, _made(transaction, catalogues, change, proposal))
+        for change, proposal in zip(found.scopes, proposals, strict=True)
+    ]
 
 
 def _made(
-    transaction: Transaction, catalogues: Catalogues, change: ScopeChange, reason: str, source: str
+    transaction: Transaction, catalogues: Catalogues, change: ScopeChange, proposal: Proposal
 ) -> OpenedChange | Unchanged:
     if change.same_change is None:
-        return open_and_apply(transaction, catalogues, _proposal(change, reason, source))
+        return open_and_apply(transaction, catalogues, proposal)
     waits = read_change(transaction, change.same_change)
     needed = requirement(transaction, waits)
     if not needed.met:
@@ -244,13 +258,14 @@ def _step(old: Document, edits: tuple[Edit, ...]) -> Step:
     return Step(old.scope, old.revision or NO_DOCUMENT, old.hash, text_hash(text))
 
 
-def _proposal(change: ScopeChange, reason: str, source: str) -> Proposal:
+def _proposal(change: ScopeChange, reason: str, source: str, *, new_scopes: bool) -> Proposal:
     return Proposal(
         scope=change.step.scope,
         reason=reason,
         set={edit.key: edit.new for edit in change.edits if edit.new is not None},
         remove=tuple(edit.key for edit in change.edits if edit.new is None),
         base=change.step.base,
+        new_scope=new_scopes,
         source=source,
     )
 

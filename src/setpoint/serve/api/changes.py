@@ -6,6 +6,7 @@ it proposes. Only its author amends it, which the database decides from the requ
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
@@ -16,11 +17,12 @@ from setpoint.change import proposals
 from setpoint.change.changes import ChangeSummary, FullChange, State, read_change, read_full_change
 from setpoint.change.changes import list_changes as read_changes
 from setpoint.change.decisions import amended
+from setpoint.change.documents import held_keys
 from setpoint.change.impact import Impact, impact_of
 from setpoint.change.proposals import Proposal, amend
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, Values, patch_of
+from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, IsNewScope, Name, Values, patch_of
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.conditional import entity_tags
 from setpoint.serve.models import page_shape
@@ -49,6 +51,7 @@ class NewChange(Body):
 
     scope: Name
     base: int = Field(ge=0, le=2**63 - 1, description="The scope's revision; 0 when it has no document.")
+    new_scope: IsNewScope = False
     set: Values
     remove: list[Name] = Field(default_factory=list, max_length=MOST_KEYS)
     restores: Number | None = Field(default=None, description="Bring this revision back instead.")
@@ -100,12 +103,14 @@ def list_changes(
 )
 def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -> Response:
     """Validate it and open it, as a draft or proposed; applying it is another request."""
-    patch = patch_of(plane.catalogues, wanted.set, wanted.remove)
+    held = partial(held_keys, plane.database, plane.catalogues, wanted.scope)
+    patch = patch_of(plane.catalogues, wanted.set, wanted.remove, held)
     if not (patch.keys or wanted.restores):
         raise InvalidValue("the change would set, remove and restore nothing.", hint="say what it changes")
     proposal = Proposal(
         scope=wanted.scope,
         base=wanted.base,
+        new_scope=wanted.new_scope,
         set=patch.set,
         remove=patch.remove,
         restores=wanted.restores,
@@ -146,10 +151,11 @@ def amend_change(
 ) -> Response:
     """Lay edits over the proposal in If-Match, over the document as it is now; approvals start again."""
     known = _proposals_in(if_match)
-    patch = patch_of(plane.catalogues, edits.set, edits.remove)
 
     def work(transaction: Transaction) -> Answer:
         found = read_change(transaction, change)
+        held = partial(held_keys, transaction, plane.catalogues, found.scope)
+        patch = patch_of(plane.catalogues, edits.set, edits.remove, held)
         if found.proposal_hash not in known:
             raise PreconditionFailed(
                 f"change {change} was edited since you read it.",

@@ -5,6 +5,7 @@ Guarantees: a write is one change, judged as the commands judge it, over the rev
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.documents import Scope, StandingDocument, read_document, read_scopes
+from setpoint.change.documents import Scope, StandingDocument, held_keys, read_document, read_scopes
 from setpoint.change.overlays import creation, retirement
 from setpoint.change.proposals import Outcome, Proposal, open_and_apply
 from setpoint.errors import InvalidValue
@@ -121,7 +122,8 @@ def edit_config(
 ) -> Response:
     """Propose the edits as one change and apply it where policy allows; otherwise it waits (202)."""
     bases = base_revisions(if_match)
-    patch = patch_of(plane.catalogues, edits.set, edits.remove)
+    held = partial(held_keys, plane.database, plane.catalogues, scope)
+    patch = patch_of(plane.catalogues, edits.set, edits.remove, held)
     if not patch.keys:
         raise InvalidValue("there is nothing to set or remove.", hint="give `set` or `remove`")
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from setpoint.change.documents import revision_of
-from setpoint.change.patch import Patch, read_values
+from setpoint.change.patch import Held, Patch, read_values
 from setpoint.change.proposals import OpenedChange, Outcome, Proposal, Unchanged, open_and_apply
 from setpoint.declare.catalogue import Catalogues
 from setpoint.errors import InvalidValue, PreconditionFailed, StaleRevision
@@ -29,6 +29,9 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 #: A value that is a text: a declared choice, none of which is long.
 Text = Annotated[str, Field(max_length=200)]
+
+
+IsNewScope = Annotated[bool, Field(description="The scope was never used before, and is meant.")]
 
 
 class RangeBody(Body):
@@ -51,8 +54,12 @@ Values = Annotated[
 WAITS: dict[str, Any] = {"model": shape_of(Outcome), "description": "The change waits; see `/v1/changes`."}
 
 
-def patch_of(catalogues: Catalogues, values: dict[str, Any], removed: list[str] | None = None) -> Patch:
+def patch_of(
+    catalogues: Catalogues, values: dict[str, Any], removed: list[str] | None = None, held: Held = tuple
+) -> Patch:
     """Read what a body wants of keys; a range's name stands for its three keys.
+
+    ``held`` gives the keys of the document: one that no catalogue declares any more can be removed.
 
     Raises:
         InvalidDocument: an entry is wrong; names every problem.
@@ -65,8 +72,8 @@ def patch_of(catalogues: Catalogues, values: dict[str, Any], removed: list[str] 
     names = removed or []
     if len(set(names)) < len(names):
         raise InvalidValue("`remove` names a key twice.", hint="name each key once")
-    gone = read_values(dict.fromkeys(names), "", catalogues, "`remove`")
-    return read_values(given, "", catalogues, "`set`").joined(gone)
+    gone = read_values(dict.fromkeys(names), "", catalogues, "`remove`", held)
+    return read_values(given, "", catalogues, "`set`", held).joined(gone)
 
 
 def from_http(proposal: Proposal) -> Proposal:

@@ -12,7 +12,7 @@ from setpoint.change.changes import Policies, PolicyKind, read_policies
 from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import Outcome, open_and_apply
 from setpoint.serve.access.rules import ANYONE, Caller, access
-from setpoint.serve.api.document_writes import WAITS, from_http, opened_answer
+from setpoint.serve.api.document_writes import WAITS, IsNewScope, from_http, opened_answer
 from setpoint.serve.responses import Answer, Once, write
 from setpoint.serve.routes import Body, PlaneOf, Reason, answers, router_of
 from setpoint.store.database import Transaction
@@ -25,6 +25,7 @@ class PolicyBody(Body):
 
     approvals: int = Field(ge=0, le=100)
     cooling_off_s: int = Field(default=0, ge=0, le=365 * 86400)
+    new_scope: IsNewScope = False
     reason: Reason
 
 
@@ -62,6 +63,7 @@ def set_policy(
         approvals=policy.approvals,
         cooling_off_s=policy.cooling_off_s,
         reason=policy.reason,
+        new_scope=policy.new_scope,
     )
 
     def work(transaction: Transaction) -> Answer:

@@ -1,0 +1,47 @@
+"""CHANGE: the first use of a scope: every door that could make one by a typing mistake asks here.
+
+Guarantees: a scope without a document is made only where somebody said that it is meant; the commands ask,
+or take ``--new``, and HTTP takes ``new_scope``. The refusal names the scopes that are like it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.scopes import check_scope, near_scopes
+from setpoint.errors import NeverUsedScope
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from setpoint.declare.catalogue import Catalogues
+
+#: Of a policy: every scope that has none of its own.
+EVERY_SCOPE = "*"
+
+
+def never_used(catalogues: Catalogues, known: Collection[str], scope: str) -> NeverUsedScope | None:
+    """Return what refuses the first use of a scope; None for one that is known, and for ``global``.
+
+    Raises:
+        InvalidContext: the text names no scope of this system.
+    """
+    if scope in {GLOBAL_SCOPE, EVERY_SCOPE, *known}:
+        return None
+    check_scope(catalogues, scope)
+    alike = near_scopes(scope, list(known))
+    like_it = f"; like it: {', '.join(alike)}" if alike else ""
+    return NeverUsedScope(f"{scope} was never used before{like_it}.", scope=scope, near=alike)
+
+
+def require_meant(catalogues: Catalogues, known: Collection[str], scope: str, *, is_meant: bool) -> None:
+    """Hold that a scope is known, or meant to be new.
+
+    Raises:
+        NeverUsedScope: neither.
+        InvalidContext: the text names no scope of this system.
+    """
+    refused = None if is_meant else never_used(catalogues, known, scope)
+    if refused:
+        raise refused
