@@ -104,9 +104,10 @@ def test_no_request_makes_a_scope_by_mistake(seeded, http_as):
 
 
 def test_nothing_is_removed_from_a_scope_that_is_none(seeded):
-    """`unset` makes no scope, so it offers none: it says that there is none, and where the list is."""
+    """`unset` makes no scope, so it offers none: it says that there is none, and what is like it."""
+    assert seeded("set", f"{KEY}=0.4", "--scope", KNOWN, "--new", "-r", "x", "--yes").code == 0
     done = seeded("unset", KEY, "--scope", "symbol=BTCUSD2", "-r", "x", "--yes")
 
     assert done.code == 4
-    assert "there is no scope symbol=BTCUSD2" in done.err
+    assert f"there is no scope symbol=BTCUSD2; like it: {KNOWN}" in done.err
     assert "setpoint scope list" in done.err

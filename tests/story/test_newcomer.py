@@ -496,7 +496,6 @@ def test_a_scope_that_was_never_used_asks(command, example, tmp_path, monkeypatc
     monkeypatch.setenv("EDITOR", editor(tmp_path, "0.05", "0.04"))
     for words in (
         ("set", f"{example.address}=0.04"),
-        ("unset", example.address),
         ("policy", "set", "--approvals", "1"),
         ("edit", example.address),
     ):

@@ -42,6 +42,6 @@ def require_meant(catalogues: Catalogues, known: Collection[str], scope: str, *,
         NeverUsedScope: neither.
         InvalidContext: the text names no scope of this system.
     """
-    refused = None if is_meant else never_used(catalogues, known, scope)
-    if refused:
+    refused = never_used(catalogues, known, scope)
+    if refused and not is_meant:
         raise refused

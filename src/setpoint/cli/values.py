@@ -25,6 +25,7 @@ from setpoint.cli.app import (
 from setpoint.cli.output import confirm, out, print_json
 from setpoint.declare.addresses import RANGE, named
 from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.scopes import near_scopes
 from setpoint.errors import UnknownScope, UsageError
 
 if TYPE_CHECKING:
@@ -144,9 +145,12 @@ def unset(
 
     system = catalogues()
     with database() as opened:
-        old = read_documents(opened, system).get(scope)
+        documents = read_documents(opened, system)
+        old = documents.get(scope)
         if old is None and scope != GLOBAL_SCOPE:
-            raise UnknownScope(f"there is no scope {scope}.")
+            alike = near_scopes(scope, list(documents))
+            like_it = f"; like it: {', '.join(alike)}" if alike else ""
+            raise UnknownScope(f"there is no scope {scope}{like_it}.")
         gone = removal(system, keys, lambda: old.values if old else ()).remove
         at = scheduled_instant(apply_at)
         proposal = Proposal(scope=scope, reason=reason, remove=gone, apply_at=at, draft=draft)
