@@ -209,7 +209,8 @@ BEGIN
             HINT = public.how_to_approve(change);
     END IF;
     free_at := change.proposed_at + make_interval(secs => need.cooling_off_s);
-    IF (clock_timestamp() >= free_at) IS NOT TRUE THEN
+    -- Without a time to cool off no instants are compared: the clock may have been set back since the proposal.
+    IF need.cooling_off_s IS DISTINCT FROM 0 AND (clock_timestamp() >= free_at) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
             public.utc_text(free_at)), HINT = (public.next_step(change)).how;
     END IF;
@@ -1548,7 +1549,8 @@ BEGIN
         how := public.how_to_approve(change);
         RETURN;
     END IF;
-    until := greatest(change.apply_at, change.proposed_at + make_interval(secs => need.cooling_off_s));
+    until := greatest(change.apply_at,
+        CASE WHEN need.cooling_off_s <> 0 THEN change.proposed_at + make_interval(secs => need.cooling_off_s) END);
     how := format('`setpoint change apply %s`', change.id);
     IF until > clock_timestamp() THEN
         waits_for := CASE WHEN until = change.apply_at THEN 'schedule' ELSE 'cooling_off' END;

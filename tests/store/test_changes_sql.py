@@ -505,6 +505,15 @@ def test_database_without_any_policy_applies_nothing(ada, owner_url):
 # Time.
 
 
+def test_without_a_time_to_cool_off_no_instants_are_compared(ada, owner_url):
+    """A clock that was set back since the proposal keeps no change waiting for what nobody asked for."""
+    change = propose(ada, set=text(a=2))
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("UPDATE changes SET proposed_at = clock_timestamp() + interval '3 h'")
+    assert ada.fetch_one("read_next_step", id=change["id"])["waits_for"] == "application"
+    assert apply(ada, change)["state"] == "applied"
+
+
 def test_cooling_off_holds_alone_and_starts_again_with_an_edit(ada, owner_url):
     """A change rests as long as policy says since its last edit, also where one person decides."""
     apply(ada, policy(ada, approvals=0, cooling_off_s=3600))

@@ -109,7 +109,7 @@ SELECT c.id, c.proposal_hash, c.apply_at
 FROM changes AS c, required_of(c) AS need
 WHERE c.state = 'proposed' AND c.apply_at <= now()
   AND (c.apply_at, c.id) > (coalesce(%(after)s::timestamptz, '-infinity'), %(after_id)s::bigint)
-  AND c.proposed_at + make_interval(secs => need.cooling_off_s) <= now()
+  AND (need.cooling_off_s = 0 OR c.proposed_at + make_interval(secs => need.cooling_off_s) <= now())
   AND CASE
       WHEN need.approvals = 0 THEN true
       WHEN (SELECT count(*) FROM change_decisions AS d
