@@ -8,7 +8,7 @@ export SETPOINT_MARKET_DATA := $(MARKET)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-real test-long check bench clean lock
+.PHONY: help setup demo console test test-real test-long check bench clean lock
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 
 demo: setup  ## seed, sweep and judge on real data where there is some; state stays in .setpoint
 	@SETPOINT_HOME=$${SETPOINT_HOME:-$(CURDIR)/.setpoint} $(BIN)/setpoint demo
+
+console: setup  ## open the Console on what the demo left, with two accounts to play a review
+	@SETPOINT_HOME=$${SETPOINT_HOME:-$(CURDIR)/.setpoint} $(BIN)/setpoint demo --console
 
 # First what one core serves, with a worker for each of two cores, then what keeps both busy by itself.
 # What needs a program that is not ours is a part of its own, which may take longer.

@@ -16,6 +16,7 @@ from setpoint.cli.app import app, catalogues, database, settings
 from setpoint.cli.output import err, headline, out
 from setpoint.cli.runs import print_verdict
 from setpoint.cli.seed import print_applied
+from setpoint.cli.serve import DEFAULT_PORT, LOOPBACK, Port
 from setpoint.cli.sweep import Data, Processes, follow, start
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import UsageError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
 
+#: Who may try the Console out, and as what.
+PEOPLE = (("editor", "config_write"), ("approver", "approver"))
 CONTEXT = {"profile": "demo"}
 #: The account that the demo trains as.
 ROBOT = "demo-robot"
@@ -38,6 +41,10 @@ def demo(
     data: Data = "",
     processes: Processes = None,
     report: Annotated[Path | None, typer.Option("--report", help="Default: under SETPOINT_HOME.")] = None,
+    console: Annotated[
+        bool, typer.Option("--console", help="Serve the Console on what the demo left, for two people.")
+    ] = False,
+    port: Port = DEFAULT_PORT,
 ) -> None:
     """Declare, seed, serve, pin, tune, fit, attest, record and judge: some minutes on two cores.
 
@@ -45,8 +52,14 @@ def demo(
     The budget is the seeded overlay `profile=demo`, governed like any other value. Without market data
     an invented market is used, and labelled so everywhere.
 
-    Example: `setpoint demo`
+    With --console it trains nothing: it serves what the demo left, asks for a second person's approval of
+    each change, and prints two accounts with fresh passwords, one that may edit and one that may approve.
+
+    Examples: `setpoint demo`, `setpoint demo --console`
     """
+    if console:
+        _serve_console(port)
+        return
     from setpoint.client.snapshot import SHARED, write_atomically
     from setpoint.govern.comparison import view_run
     from setpoint.govern.report import render
@@ -72,6 +85,45 @@ def demo(
         write_atomically(target, render(view), SHARED)
     headline("done", f"{time.monotonic() - began:.0f} s")
     _next_steps(target)
+
+
+def _serve_console(port: int) -> None:
+    """Serve the home's Console to two people, who can play a whole review; Ctrl-C ends it."""
+    from setpoint.serve.access.appointments import person_with_password
+    from setpoint.serve.server import address_of, listen, require_settings, serve_plane
+
+    require_settings(settings())
+    with listen(LOOPBACK, port) as listener, database(remind=False) as opened:
+        _seed(opened, catalogues())
+        passwords = [person_with_password(settings(), account, role) for account, role in PEOPLE]
+        _ask_for_two(opened)
+        headline("console", address_of(listener))
+        for (account, role), password in zip(PEOPLE, passwords, strict=True):
+            out.say(f"  log in as {account:<9} with the password {password}   ({role})")
+        out.say("two windows, one of them private, play a whole review; Ctrl-C ends it")
+        out.flush()
+        serve_plane(settings(), listener)
+
+
+def _ask_for_two(opened: Database) -> None:
+    """Let policy ask for one approval of each change, where none asks for more already."""
+    from setpoint.change.changes import read_policies
+    from setpoint.change.identity import author_of
+    from setpoint.change.policies import policy_proposal
+    from setpoint.change.proposals import open_and_apply
+
+    if any(one.approvals for one in read_policies(opened).items):
+        return
+    wanted = policy_proposal(
+        catalogues(),
+        scope="*",
+        kind="*",
+        approvals=1,
+        cooling_off_s=0,
+        reason="the demo's Console asks for a second person",
+    )
+    with opened.transaction(author=author_of(opened).name) as transaction:
+        open_and_apply(transaction, catalogues(), wanted)
 
 
 @contextmanager
@@ -120,6 +172,7 @@ def _next_steps(report: Path) -> None:
         ("setpoint show latest", "each unit, its trial, trees and attestation"),
         ("setpoint explain tuning_trials -c profile=demo", "which layer set a value"),
         ("setpoint coverage", "declared, seeded, read"),
+        ("setpoint demo --console", "the Console on this home, with two accounts to play a review"),
         ("setpoint up", "the plane on this home: its API, flags and streams"),
         ("setpoint run -- env | grep CVN_HPO_XGB_5M", "hand the values to any program"),
     ):

@@ -7,13 +7,17 @@ returned once and kept as hashes.
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from setpoint.change.identity import os_account
 from setpoint.serve.access import accounts
+from setpoint.serve.access.logins import Logins
+from setpoint.serve.access.rules import Credentials
 from setpoint.serve.access.secret import ONCE, TOKEN, digest, new_secret
-from setpoint.store.database import Database
+from setpoint.store.database import SERVER, Database
 from setpoint.store.owner_transaction import owner_transaction
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Where an act at the database's own door came from, in the access log.
 REMOTE = "database"
+#: Of a password that is made for somebody: 12 characters.
+PASSWORD_BYTES = 9
 #: The account that a database without accounts is entered by.
 FIRST_ADMIN = "admin"
 
@@ -55,6 +61,22 @@ def one_time_login(settings: Settings, account: str = FIRST_ADMIN, reason: str =
     return secret, expires_at
 
 
+def person_with_password(settings: Settings, account: str, role: str) -> str:
+    """Return a fresh password of a person's account, to try the Console out with; a missing one is made.
+
+    Raises:
+        ConflictError: the account is disabled, or a robot.
+        DatabaseUnavailable, ForbiddenError: see ``owner_transaction``.
+    """
+    with as_owner(settings) as transaction:
+        _require_account(transaction, account, role)
+    once, _ = one_time_login(settings, account)
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    with Database.open(settings, SERVER) as database:
+        asyncio.run(_set_first_password(database, once, password))
+    return password
+
+
 def robot_token(settings: Settings, account: str, label: str) -> tuple[int, str]:
     """Return the number and the secret of a robot's token that lives a day; a missing robot is made.
 
@@ -74,6 +96,16 @@ def revoke_token(settings: Settings, number: int) -> None:
     """End a token at once; errors as ``owner_transaction``."""
     with as_owner(settings) as transaction:
         accounts.revoke_token(transaction, number, remote=REMOTE)
+
+
+async def _set_first_password(database: Database, once: str, password: str) -> None:
+    logins = Logins(database)
+    try:
+        opened = await logins.once(once, REMOTE)
+        caller = Credentials(database).holder(opened.secret)
+        await logins.set_password(caller, "", password, REMOTE)
+    finally:
+        logins.turns.close()
 
 
 def _require_account(transaction: Transaction, name: str, role: str) -> None:
