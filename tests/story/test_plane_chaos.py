@@ -122,7 +122,8 @@ def kill_at_random(site):
             os.kill(listening.postmaster_pid, signal.SIGKILL)
             site.notes.killed.append(listening.postmaster_pid)
         elif victim == "worker":
-            workers = children(site.plane.process.pid)
+            # A plane that was just started again may have none yet.
+            workers = wait_for(lambda: children(site.plane.process.pid), "a process of the plane")
             os.kill(choose.choice(workers), signal.SIGKILL)
         else:
             site.plane.kill()

@@ -67,6 +67,10 @@ class LogfmtFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its newline."""
         message = record.getMessage()
+        if record.exc_info is None and message.startswith("event=") and message.isprintable():
+            # As below, at once: a plane says a line of this kind for each request.
+            level, pid = record.levelname.lower(), record.process
+            return f"{message} level={level} pid={pid} ts={_stamp(record.created)}"
         head = f"{message} " if message.startswith("event=") and message.isprintable() else ""
         return head + logfmt.write(self._pairs(record, "" if head else message))
 
@@ -77,8 +81,12 @@ class LogfmtFormatter(logging.Formatter):
             yield "exception", self.formatException(record.exc_info)
         yield "level", record.levelname.lower()
         yield "pid", str(record.process)
-        seconds = int(record.created)
-        yield "ts", f"{_instant(seconds)}.{int(1e6 * (record.created - seconds)):06d}Z"
+        yield "ts", _stamp(record.created)
+
+
+def _stamp(created: float) -> str:
+    seconds = int(created)
+    return f"{_instant(seconds)}.{int(1e6 * (created - seconds)):06d}Z"
 
 
 @lru_cache(maxsize=2)
