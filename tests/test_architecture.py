@@ -50,8 +50,8 @@ ALLOWED = {
 #: What the rooms inside a room may import of it, besides themselves; a room that is not named is open.
 #: "" is what lies in the room itself.
 INSIDE = {
-    "store": {"server": set(), "": {"server"}},
-    "change": {"": set(), "exchange": {""}, "emergency": {""}},
+    "store": {"server": set(), "": {"server"}, "backups": {"", "server"}},
+    "change": {"": set(), "exchange": {""}, "recovery": {""}, "emergency": {"", "recovery"}},
     "client": {"": {"plane"}, "plane": {""}, "adapters": {""}},
     "train": {"": {"boosters", "engines", "market"}, "boosters": {""}, "engines": {""}, "market": {""}},
     "externalize": {
@@ -99,6 +99,7 @@ OWN_PARSERS = {
     "serve/hot/cache.py": "what this process or the database wrote",
     "serve/flag_values.py": "the text of a snapshot that was parsed before",
     "train/reporting.py": "what this process just wrote",
+    "store/backups/manifest.py": "of bounded size; catches whatever the parser raises",
     "store/server/layout.py": "its own folder's state; catches it there",
 }
 

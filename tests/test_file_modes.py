@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from setpoint.store.backup import backup
+from setpoint.store.backups.backup import backup
 from test_architecture import FILES, PACKAGE, calls
 
 #: Calls of `write_atomically` whose file is made to be handed on, by module.
@@ -28,7 +28,7 @@ OTHERWISE = {
     "train/market/archive.py": "candles of a public archive",
     "observe/event_log.py": "collectors of logs run as somebody else; the folder's rights decide",
     "serve/logs.py": "makes the log private before the logger opens it",
-    "store/backup.py": "makes the file private before pg_dump writes into it",
+    "store/backups/file.py": "makes the file private before it writes into it",
     "store/server/supervisor.py": "private, in a private folder",
     "store/server/layout.py": "in the server's private folder",
     "store/server/embedded.py": "private, in a private folder",
@@ -69,7 +69,8 @@ def test_a_backup_is_its_owner_s_alone(settings, tmp_path, monkeypatch):
     before = os.umask(0)
     try:
         for _ in range(2):
-            file = backup(settings, tmp_path / "all.dump")
+            file = tmp_path / "all.backup"
+            backup(settings, file, replace=True)
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
     finally:
         os.umask(before)

@@ -181,6 +181,10 @@ class Settings:
                 given[setting.name] = _parse(setting.metadata["variable"], setting.name, text)
         return cls(**given)
 
+    def to_environ(self) -> dict[str, str]:
+        """Return the variables from which another process reads these settings, secrets among them."""
+        return {one.metadata["variable"]: str(getattr(self, one.name)) for one in fields(self)}
+
 
 def _parse(variable: str, name: str, text: str) -> object:
     if name == "home":

@@ -65,7 +65,8 @@ def test_a_sound_database_has_no_findings(seeded):
     """Freshly seeded: every check is made, nothing is found, exit code 0."""
     done = seeded("doctor")
 
-    assert (done.code, done.out) == (0, f"nothing found by {len(STAGED)} checks\n")
+    told = f"nothing found by {len(STAGED)} checks\nno backup was made yet\n"
+    assert (done.code, done.out) == (0, told)
     assert found(seeded) == {}
 
 
@@ -228,7 +229,7 @@ def test_an_old_postgresql_is_found(seeded, settings, tmp_path, monkeypatch):
     (old,) = versions(settings, oldest=99)
 
     assert "is older than 99, the oldest that is supported" in old.what
-    assert run(seeded, printed_command("setpoint db backup FILE", old.command)).code == 0
+    assert run(seeded, printed_command("setpoint db backup", old.command)).code == 0
     assert list(versions(settings)) == []
 
 
@@ -267,6 +268,37 @@ def test_a_token_that_ends_soon_is_found_and_rotated(seeded, owner):
     assert found(seeded) == {}
 
 
+def test_old_and_unproven_backups_are_found_and_made(seeded, owner, tmp_path):
+    """Never made, late by the plan, never rehearsed, or not whole: each with its command."""
+    owner.execute("ALTER TABLE ftf_config_history DISABLE TRIGGER append_only")
+    owner.execute("UPDATE ftf_config_history SET created_at = created_at - interval '8 days'")
+    owner.execute("ALTER TABLE ftf_config_history ENABLE ALWAYS TRIGGER append_only")
+    plan = printed_command("setpoint db backup --every 1d --keep 14", seeded("doctor").out)
+    assert found(seeded) == {"backups": [plan]}
+    assert run(seeded, plan, "--out", str(tmp_path)).code == 0
+    assert found(seeded) == {}, "it is due, and not late"
+    owner.execute("UPDATE backup_plan SET declared_at = declared_at - interval '3 days'")
+    due = printed_command("setpoint db backup --due", seeded("doctor").out)
+    assert found(seeded) == {"backups": [due]}
+    assert "due every 1 day, 0:00:00, and no backup was made yet" in seeded("doctor").out
+
+    assert seeded("db", "backup", "--out", str(tmp_path / "by hand.backup")).code == 0
+    assert found(seeded) == {}
+    assert "the last backup is 0 s old, none was proven" in seeded("doctor").out
+    owner.execute("UPDATE backups SET made_at = made_at - interval '30 h'")
+    assert found(seeded) == {}
+    assert "the last backup is 1 d old" in seeded("doctor").out
+    owner.execute("UPDATE backups SET made_at = made_at - interval '30 h'")
+    late, unproven = found(seeded)["backups"]
+    hint = printed_command("setpoint db prove-backup {shlex.quote(told['path'])}", unproven)
+    assert (late, hint) == (due, unproven)
+    done = run(seeded, unproven)
+    assert done.code == 1, "its history was altered above"
+    assert "a recorded column was altered" in done.out
+    assert found(seeded)["backups"][1:] == ["setpoint db backup"]
+    assert "the last backup does not come back whole" in seeded("doctor").out
+
+
 #: The test that stages each check's fault; a new check needs one.
 STAGED = {
     "versions": test_a_database_that_cannot_be_opened_is_a_finding,
@@ -278,6 +310,7 @@ STAGED = {
     "soft policies": test_policies_obligations_overlays_holders_and_guards_are_found,
     "unasked overlays": test_policies_obligations_overlays_holders_and_guards_are_found,
     "old snapshots": test_policies_obligations_overlays_holders_and_guards_are_found,
+    "backups": test_old_and_unproven_backups_are_found_and_made,
     "obligations": test_policies_obligations_overlays_holders_and_guards_are_found,
     "guards": test_policies_obligations_overlays_holders_and_guards_are_found,
     "ending tokens": test_a_token_that_ends_soon_is_found_and_rotated,

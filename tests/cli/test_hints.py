@@ -144,7 +144,7 @@ COMPLETED = {
     ),
     "setpoint catalogue types": "setpoint catalogue types --out typings",
     "setpoint change amend": "setpoint change amend {change} -r mine",
-    "setpoint db backup": "setpoint db backup whole.backup",
+    "setpoint db backup": "setpoint db backup --out whole.backup",
     "setpoint db psql": "setpoint db psql -- -c 'SELECT scope FROM ftf_config'",
     "setpoint import FOLDER": "setpoint import config",
     "setpoint market check": "setpoint market check --timeframe 1h --all",

@@ -16,6 +16,7 @@ import setpoint
 from setpoint.cli.__main__ import run
 from setpoint.declare.document import text_hash
 from setpoint.declare.seeds import load_seeds
+from support.hints import printed_command
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 
@@ -317,9 +318,27 @@ def test_the_database_commands_on_an_embedded_server(embedded_home, tmp_path, ca
     assert run(["db", "psql", "--", "-Atc", "SELECT scope FROM ftf_config ORDER BY id"]) == 0
     assert capfd.readouterr().out == "global\nprofile=demo\n"
     assert run(["db", "psql", "--", "-Atqc", "DELETE FROM ftf_config_history"]) != 0
-    assert run(["db", "backup", str(tmp_path / "b.dump")]) == 0
-    assert run(["db", "restore-backup", str(tmp_path / "b.dump")]) == 5
-    assert run(["db", "restore-backup", str(tmp_path / "b.dump"), "--replace", "--yes"]) == 0
+    file = str(tmp_path / "b.backup")
+    for name, role in (("dan", "admin"), ("eve", "config_write")):
+        assert run(["accounts", "add", name, "--role", role]) == 0
+    assert run(["db", "backup", "--out", file]) == 0
+    assert f"wrote {file}" in capfd.readouterr().out
+    assert run(["db", "backup", "--out", file]) == 5
+    assert run(["db", "backup", "--out", file, "--overwrite", "--json"]) == 0
+    hashed = json.loads(capfd.readouterr().out)["hash"]
+    assert run(["db", "restore-backup", file]) == 5
+    assert run(["db", "restore-backup", file, "--replace", "--yes", "--json"]) == 0
+    done = json.loads(capfd.readouterr().out)
+    assert (done["hash"], done["kept"][:16]) == (hashed, "setpoint_before_")
+    assert run(["db", "restore-backup", file, "--replace", "--yes"]) == 0
+    printed = capfd.readouterr().out
+    assert "wait for `setpoint accounts confirm NAME`: dan, eve" in printed
+    once = printed_command("setpoint accounts once NAME", printed).replace("NAME", "dan").split()[1:]
+    assert run(once) == 5
+    confirm = printed_command("setpoint accounts confirm %s", capfd.readouterr().err).split()[1:]
+    assert run(confirm) == run(once) == 0
+    confirm = printed_command("setpoint accounts confirm NAME", printed).replace("NAME", "eve").split()[1:]
+    assert run(confirm) == 0
     assert run(["coverage", "--fail-under", "100"]) == 0
     assert run(["db", "migrate"]) == 0
     assert run(["db", "stop"]) == 0

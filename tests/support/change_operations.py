@@ -43,18 +43,19 @@ OPERATIONS = {
     "break_glass.sql: break_glass_set": "break_glass",
     "break_glass.sql: declare_channel": "turn_the_channel",
 }
-#: Modules that write no document, change or policy: they read, judge, or write files.
+#: Modules that write no document, change or policy: they read, judge, or write files. What brings a whole
+#: database back stands beside the model: tests/store/test_backups.py.
 APART = {
     "anchoring", "changes", "checks", "contexts", "documents", "drill", "drill_scenarios", "drill_stage",
-    "drill_typo", "editable_text", "explanation", "first_use", "folder", "git_commits", "history", "identity",
-    "impact", "incident_markdown", "invariants", "judgement", "obligations", "patch", "restore_probe",
-    "verification",
+    "drill_typo", "editable_text", "explanation", "files", "first_use", "folder", "git_commits", "history",
+    "identity", "impact", "incident_markdown", "invariants", "judgement", "obligations", "patch",
+    "proving", "restore_probe", "restoring", "schedule", "throw_away", "verification",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
 READS = {
     "break_glass.emergency_session", "break_glass.preview_restore", "break_glass.preview_set",
     "break_glass.problems_of", "break_glass.validate", "channels.list_channels",
-    "decisions.amended", "export.check_untouched", "plan.read_plan", "plan.save_plan",
+    "decisions.amended", "decisions.without", "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
     "policies.parse_duration", "restore.rehearse", "proposals.validate", "seeding.plan_seed",
     "seeding.register_catalogues",

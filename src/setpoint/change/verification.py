@@ -51,14 +51,14 @@ class Verified:
     problems: tuple[str, ...]
     checked_at: datetime
 
-    def held_against(self, database: Database, anchor: Anchor) -> Verified:
+    def held_against(self, database: Database | Transaction, anchor: Anchor) -> Verified:
         """Return it with what ``departure`` finds of an anchor that was kept elsewhere."""
         lost = departure(database, anchor)
         problems = (*self.problems, lost) if lost else self.problems
         return replace(self, whole=not problems, problems=problems)
 
 
-def verify(database: Database, anchor: Anchor | None = None) -> Verified:
+def verify(database: Database | Transaction, anchor: Anchor | None = None) -> Verified:
     """Walk the whole chain; with ``anchor``, also hold that the anchored head is still part of it.
 
     Writers may go on meanwhile: what they append is walked or not, and never called a fault.
@@ -84,7 +84,7 @@ def verify(database: Database, anchor: Anchor | None = None) -> Verified:
     return Verified(not problems, len(chains) - 1, chains[newest], tuple(problems), datetime.now(UTC))
 
 
-def anchor_of(database: Database) -> Anchor:
+def anchor_of(database: Database | Transaction) -> Anchor:
     """Return the chain's head as it is now."""
     head = _head(database)
     return Anchor(head["id"], head["chain"], datetime.now(UTC).isoformat(timespec="seconds"))
@@ -100,12 +100,12 @@ def try_writing(writer: Database | Transaction) -> None:
     writer.execute("try_writing")
 
 
-def newest_revision(database: Database) -> int:
+def newest_revision(database: Database | Transaction) -> int:
     """Return the newest revision of any scope; 0 before the first."""
     return int(_head(database)["id"])
 
 
-def departure(database: Database, anchor: Anchor) -> str:
+def departure(database: Database | Transaction, anchor: Anchor) -> str:
     """Say how history departed from an anchor; empty when the anchored head is still part of it.
 
     It compares one revision: that the others lead to it is for ``verify`` to prove.
@@ -116,7 +116,7 @@ def departure(database: Database, anchor: Anchor) -> str:
     return _anchor_problem(anchor, _head(database)["id"])
 
 
-def write_anchor(database: Database, path: Path) -> Anchor:
+def write_anchor(database: Database | Transaction, path: Path) -> Anchor:
     """Write the chain's head to a file, whole or not at all."""
     anchor = anchor_of(database)
     write_atomically(path, json.dumps(asdict(anchor), indent=1) + "\n", SHARED)
@@ -140,18 +140,18 @@ def read_anchor(path: Path) -> Anchor:
     return anchor
 
 
-def _head(database: Database) -> dict[str, Any]:
+def _head(database: Database | Transaction) -> dict[str, Any]:
     return database.fetch_one("read_chain_head") or {"id": 0, "chain": GENESIS}
 
 
-def _walk(database: Database) -> Iterator[dict[str, Any]]:
+def _walk(database: Database | Transaction) -> Iterator[dict[str, Any]]:
     after = 0
     while rows := database.fetch_all("verify_history", after=after, limit=_BATCH):
         yield from rows
         after = rows[-1]["id"]
 
 
-def _judge(database: Database, row: dict[str, Any], expected: int, previous: str) -> list[str]:
+def _judge(database: Database | Transaction, row: dict[str, Any], expected: int, previous: str) -> list[str]:
     where = f"revision {row['id']} of {row['scope']}"
     if row["id"] != expected:
         return [f"revision {expected} is missing: the next one is {row['id']}"]
@@ -164,7 +164,7 @@ def _judge(database: Database, row: dict[str, Any], expected: int, previous: str
     return []
 
 
-def _difference(database: Database, revision: int) -> str:
+def _difference(database: Database | Transaction, revision: int) -> str:
     """Name what differs from the change that made the revision, and from the document it replaced."""
     row = database.fetch_one("compare_revision", id=revision) or {}
     found = [f"{key} is not what change {row['change_id']} wrote" for key in row.get("keys") or ()]

@@ -61,7 +61,7 @@ def list_accounts(as_json: Json = False) -> None:
                 _reaching(row),
                 "password" if row.has_password else "a provider" if row.issuer else "-",
                 _instant(row.last_login_at),
-                "disabled" if row.disabled_at else _unconfirmed(row.unconfirmed),
+                _state(row),
             )
             for row in rows
         ),
@@ -386,9 +386,8 @@ def _say_account(name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(row)
     else:
-        waits = _unconfirmed(row.unconfirmed)
-        state = ", disabled" if row.disabled_at else f", {waits}" if waits else ""
-        out.say(f"{name}: {_reaching(row)}{state}")
+        state = _state(row)
+        out.say(f"{name}: {_reaching(row)}{f', {state}' if state else ''}")
 
 
 def _reaching(row: Account) -> str:
@@ -398,8 +397,12 @@ def _reaching(row: Account) -> str:
     return ", ".join(told) or "no role"
 
 
-def _unconfirmed(hands: list[str]) -> str:
-    return f"not confirmed beside {', '.join(hands)}" if hands else ""
+def _state(row: Account) -> str:
+    if row.waits_since:
+        return "waits for `setpoint accounts confirm`: a backup was brought back"
+    if row.disabled_at:
+        return "disabled"
+    return f"not confirmed beside {', '.join(row.unconfirmed)}" if row.unconfirmed else ""
 
 
 def _instant(at: Any) -> str:

@@ -41,6 +41,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "serve": ("up", "serve"),
     "accounts": ("accounts", "tokens"),
     "db": ("db",),
+    "backups": ("db",),
     "demo": ("demo",),
 }
 #: The call that needs no command at all.

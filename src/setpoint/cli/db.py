@@ -1,16 +1,15 @@
-"""`setpoint db`: look at the database, start, stop, migrate, back it up, open psql on it."""
+"""`setpoint db`: look at the database, start, stop and migrate it, open psql on it."""
 
 from __future__ import annotations
 
 import subprocess
 from dataclasses import asdict
-from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
 from typing import Annotated
 
 import typer
 
-from setpoint.cli.app import Json, Yes, app, settings
-from setpoint.cli.output import confirm, out, print_json
+from setpoint.cli.app import Json, app, settings
+from setpoint.cli.output import out, print_json
 from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 db = typer.Typer(help="The database: PostgreSQL, embedded by default.", no_args_is_help=True)
@@ -102,35 +101,3 @@ def psql(
         return subprocess.run(
             [*command.argv, *(arguments or [])], env=command.environ, check=False
         ).returncode
-
-
-@db.command()
-def backup(file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
-    """Write the whole database to one file, complete or not at all.
-
-    Example: `setpoint db backup setpoint.dump`
-    """
-    from setpoint.store.backup import backup as dump
-
-    dump(settings(), file)
-    out.say(f"wrote {file} ({file.stat().st_size / 1024:.0f} KiB)")
-
-
-@db.command("restore-backup")
-def restore_backup(
-    file: Annotated[Path, typer.Argument(help="What `setpoint db backup` wrote.")],
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Take the place of a database that holds something.")
-    ] = False,
-    yes: Yes = False,
-) -> None:
-    """Bring a backup back. What it replaces is kept under another name.
-
-    Example: `setpoint db restore-backup setpoint.dump --replace`
-    """
-    from setpoint.store.backup import restore_backup as load
-
-    if replace and not yes:
-        confirm("Replace the database with this backup?")
-    kept = load(settings(), file, replace=replace)
-    out.say("restored" + (f"; the old database is kept as {kept}" if kept else ""))

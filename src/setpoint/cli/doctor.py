@@ -35,11 +35,12 @@ def doctor(as_json: Json = False) -> int:
     What is by design and worth knowing is a note, and changes no exit code.
 
     Values that today's declarations refuse, keys that no catalogue declares, edited seeds, soft policies,
-    overlays that nobody asks for, old snapshots, obligations, disk, guards and versions. Changes nothing.
+    overlays that nobody asks for, old snapshots, backups, obligations, disk, guards and versions. Says how
+    old the last backup is, and the last that came back whole. Changes nothing.
 
     Examples: `setpoint doctor`, `setpoint doctor --json`
     """
-    found = _examined()
+    found, last_backup = _examined()
     sick = any(not one.is_note for findings in found.values() for one in findings)
     if as_json:
         rows = [
@@ -47,20 +48,23 @@ def doctor(as_json: Json = False) -> int:
             for check, findings in found.items()
             for one in findings
         ]
-        print_json({"checks": list(found), "findings": rows})
+        print_json({"checks": list(found), "findings": rows, "last_backup": last_backup})
     else:
         for check, findings in found.items():
             _say(check, findings)
         if not sick:
             out.say(f"nothing found by {len(found)} checks")
+        if last_backup:
+            out.say(last_backup)
     return EXIT_FINDING if sick else EXIT_OK
 
 
-def _examined() -> dict[str, list[DoctorFinding]]:
-    """Return what each check found; without a database to look into, what the server alone tells."""
+def _examined() -> tuple[dict[str, list[DoctorFinding]], str]:
+    """Return what each check found, and how old backups are; without a database, what the server tells."""
+    from setpoint.change.recovery.checks import last_backup
     from setpoint.store.checks import disk, versions
 
-    here = settings()
+    here, backups = settings(), ""
     found = {
         "versions": _found(partial(versions, here)),
         "disk": _found(partial(disk, here)),
@@ -71,15 +75,17 @@ def _examined() -> dict[str, list[DoctorFinding]]:
             patient = Patient(opened, system, here)
             for name, check in _checks().items():
                 found[name] = _found(partial(check, patient))
+            backups = last_backup(opened)
     except SetpointError as problem:
         found["database"] = [_told(problem)]
-    return found
+    return found, backups
 
 
 def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
     """Return the checks by name, each a function of the room whose data it judges; add yours here."""
     from setpoint.change import checks as change
     from setpoint.change.emergency import checks as emergency
+    from setpoint.change.recovery import checks as recovery
     from setpoint.record import checks as record
     from setpoint.serve.access.accounts import ending_tokens
     from setpoint.store import checks as store
@@ -92,6 +98,7 @@ def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
         "soft policies": lambda p: change.soft_policies(p.database),
         "unasked overlays": lambda p: record.unasked_overlays(p.database),
         "old snapshots": lambda p: record.old_snapshots(p.database, p.catalogues),
+        "backups": lambda p: recovery.backups(p.database),
         "obligations": lambda p: emergency.obligations(p.database),
         "guards": lambda p: store.guards(p.database),
         "ending tokens": lambda p: ending_tokens(p.database),

@@ -134,6 +134,8 @@ COMMANDS: dict[str, Work] = {
     "db migrate": _KEEPS,
     "db psql": _KEEPS,
     "db backup": _KEEPS,
+    "db backups": _KEEPS,
+    "db prove-backup": _KEEPS,
     "db restore-backup": _KEEPS,
     "demo": Work(Reach.MACHINE, why="it serves a plane of its own on its own home, and trains through that"),
 }

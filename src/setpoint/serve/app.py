@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 import setpoint
 from setpoint.serve import console, problems
 from setpoint.serve.api import ROUTERS, holders, manifest
+from setpoint.serve.backups import backing_up
 from setpoint.serve.clock import ticking
 from setpoint.serve.connections import Connections, room
 from setpoint.serve.hot import ofrep, snapshots, stream
@@ -131,7 +132,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[dict[str, Any]]:
     current_default_thread_limiter().total_tokens = THREADS
     live.start()
     try:
-        async with ticking(api.state.plane):
+        async with ticking(api.state.plane), backing_up(api.state.plane):
             public = public_address(api.state.plane.settings.public_url)
             yield {
                 END_STREAMS: live.feed.end_streams,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.settings import Settings
-    from setpoint.store.database import Database
+    from setpoint.store.database import Database, Transaction
 
 OLDEST_POSTGRES = 15
 #: Below either of these a disk is short.
@@ -43,7 +43,7 @@ def versions(settings: Settings, *, oldest: int = OLDEST_POSTGRES) -> Iterator[D
     if release.isdigit() and int(release) < oldest:
         yield DoctorFinding(
             f"PostgreSQL {seen.version} is older than {oldest}, the oldest that is supported.",
-            "setpoint db backup FILE",
+            "setpoint db backup",
         )
 
 
@@ -74,7 +74,7 @@ def guards(database: Database) -> Iterator[DoctorFinding]:
             )
 
 
-def missing_guards(database: Database) -> dict[tuple[str, str], str | None]:
+def missing_guards(database: Database | Transaction) -> dict[tuple[str, str], str | None]:
     """Return the guards that are gone (None) or do not fire for everybody, by table and name."""
     found = {(row["on_table"], row["trigger"]): row["fires"] for row in database.fetch_all("list_triggers")}
     return {guard: found.get(guard) for guard in _declared_guards() if found.get(guard) != _ALWAYS}

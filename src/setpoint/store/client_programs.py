@@ -1,4 +1,4 @@
-"""STORE: PostgreSQL's client programs (psql, pg_dump, pg_restore) run against the server of these settings.
+"""STORE: PostgreSQL's own client, psql, run against the server of these settings.
 
 Guarantees: the embedded server stays up while the program runs, and a password travels in the
 environment, never on a command line that other users can read.
@@ -7,14 +7,13 @@ environment, never on a command line that other users can read.
 from __future__ import annotations
 
 import shutil
-import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from setpoint.errors import DatabaseUnavailable, StorageFull
+from setpoint.errors import DatabaseUnavailable
 from setpoint.store.connections import Server, bounded
 from setpoint.store.server.binaries import bin_folder, clean_environment
 
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.settings import Settings
-
-
-#: A dump of a large database takes its time.
-PROGRAM_S = 4 * 3600.0
-NOTHING_CHANGED = (
-    "nothing was changed; a server of another release needs its own programs: set SETPOINT_POSTGRES_BIN"
-)
 
 
 @dataclass(frozen=True)
@@ -59,33 +51,6 @@ def command(settings: Settings, program: str, conninfo: str) -> Command:
     if (password := given.pop("password", None)) is not None:
         environ["PGPASSWORD"] = str(password)
     return Command([_path(settings, program), "--dbname", make_conninfo("", **given)], environ)
-
-
-def run(command: Command, *arguments: str) -> None:
-    """Run to the end, without a terminal.
-
-    Raises:
-        StorageFull: the disk is full.
-        DatabaseUnavailable: the program failed; carries what it said.
-    """
-    try:
-        done = subprocess.run(
-            [*command.argv, *arguments],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=command.environ,
-            timeout=PROGRAM_S,
-        )
-    except subprocess.TimeoutExpired:
-        raise DatabaseUnavailable(
-            f"{command.argv[0]} did not end within {PROGRAM_S:g} s.", hint=NOTHING_CHANGED
-        ) from None
-    if done.returncode:
-        kind = StorageFull if "No space left" in done.stderr else DatabaseUnavailable
-        raise kind(f"{command.argv[0]} failed:\n{done.stderr.strip()}", hint=NOTHING_CHANGED)
 
 
 def _path(settings: Settings, program: str) -> str:

@@ -190,16 +190,19 @@ def connect_app(conninfo: str, role: str = APP) -> Connection:
 
 
 @contextmanager
-def connect_owner(conninfo: str, *, autocommit: bool = False) -> Iterator[Connection]:
+def connect_owner(
+    conninfo: str, *, autocommit: bool = False, within_s: float = OWNER_S
+) -> Iterator[Connection]:
     """Open a session as whoever the connection string names, for migrations.
 
-    It is committed and closed when the block ends, and rolled back when the block raises.
+    It is cut when the block still runs after ``within_s`` seconds. It is committed and closed when
+    the block ends, and rolled back when the block raises.
 
     Raises:
         UsageError: a pooler is in between; other errors are those of ``connect_app``.
     """
     connection = _connect(conninfo)
-    with within(connection, OWNER_S), connection:
+    with within(connection, within_s), connection:
         if is_pooled(connection):
             raise UsageError(
                 "the owner's URL leads through a pooler; migrations, backups and whoever keeps accounts need"

@@ -90,6 +90,11 @@ BY_CONSTRAINT: dict[str, tuple[str, str]] = {
         "only config_write and approver are limited, to scopes and to keys of catalogues.",
         "an admin could lift a limit; take the role away instead",
     ),
+    "backup_plan_every_s_check": (
+        "a plan makes a backup once a minute at most.",
+        "give --every 1h, for example",
+    ),
+    "backup_plan_keep_check": ("a plan keeps one backup at least.", "give --keep 14, for example"),
     "robots_do_not_approve": (
         "an account cannot be both robot and approver.",
         "make an account for the machine and one for the person",

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from setpoint.settings import Settings
+    from setpoint.store.connections import Connection
 
 _FACTS = (
     "SELECT set_config('TimeZone', 'UTC', false), set_config('search_path', 'public', false),"
     " set_config('lock_timeout', '30s', false), set_config('setpoint.author', %s, false),"
     " set_config('setpoint.reason', %s, false)"
 )
+
+
+def state_facts(connection: Connection, author: str, reason: str) -> None:
+    """Say in a session of the owner who acts, and why."""
+    connection.execute(_FACTS, [author, reason])
 
 
 def who_owns(problem: SetpointError, login: str) -> None:
@@ -58,7 +64,7 @@ def owner_transaction(
     with Server(settings) as server, connect_owner(server.conninfo(owner=True)) as connection:
         try:
             with translated():
-                connection.execute(_FACTS, [author, reason])
+                state_facts(connection, author, reason)
                 yield Transaction(connection)
                 connection.commit()
         except SetpointError as problem:

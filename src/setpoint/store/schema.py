@@ -67,11 +67,16 @@ def migrate(conninfo: str, migrations: Sequence[Migration] | None = None) -> lis
         DatabaseUnavailable: unreachable, or newer than this release.
         ForbiddenError: the role may not create what is missing; the hint has the SQL.
     """
+    with connect_owner(conninfo) as connection, translated():
+        return apply_pending(connection, migrations)
+
+
+def apply_pending(connection: Connection, migrations: Sequence[Migration] | None = None) -> list[Migration]:
+    """As ``migrate``, in a session that is open; within a transaction all of them are that transaction's."""
     migrations = shipped() if migrations is None else migrations
     applied: list[Migration] = []
-    with connect_owner(conninfo) as connection, translated():
-        while (done := _apply_next(connection, migrations)) is not None:
-            applied.append(done)
+    while (done := _apply_next(connection, migrations)) is not None:
+        applied.append(done)
     return applied
 
 

@@ -157,7 +157,7 @@ def test_drill_that_cannot_restore_says_so(settings, database, owner_url):
     assert "revision 1 was altered" in drills[0].problem
     assert "revision 1 was altered" in drills[1].problem
     assert "does not parse" in drills[2].problem
-    assert "history is still damaged" in drills[3].problem
+    assert "a recorded column was altered" in drills[3].problem
     assert drills[0].steps[-1].note.startswith("failed: ")
     assert "B could not be restored" in " ".join(lines)
     assert {row.outcome for row in list_drills(database)} == {"failed"}

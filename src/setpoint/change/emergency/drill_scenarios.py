@@ -19,11 +19,12 @@ from setpoint.change.emergency.drill_stage import APPROVAL
 from setpoint.change.emergency.drill_typo import apply_typo
 from setpoint.change.history import list_revisions
 from setpoint.change.proposals import Proposal
+from setpoint.change.recovery.restoring import restore_backup
 from setpoint.change.restore import restore as ordinary_restore
 from setpoint.change.verification import Anchor, read_anchor, verify, write_anchor
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import IntegrityError
-from setpoint.store.backup import backup, restore_backup
+from setpoint.store.backups.backup import backup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,8 @@ def _damaged_history(stage: Stage, good: int, digest: str) -> None:
     with stage.open() as database:
         head = (database.fetch_one("read_chain_head") or {"id": 0})["id"]
     stage.psql(_ONE_MORE)
-    saved = backup(stage.settings, stage.dump.with_name("nightly.dump"))
+    saved = stage.dump.with_name("nightly.backup")
+    backup(stage.settings, saved)
     with stage.open() as database:
         write_anchor(database, stage.dump.with_name("anchor.json"))
     anchor = read_anchor(stage.dump.with_name("anchor.json"))
@@ -141,8 +143,8 @@ def _damaged_history(stage: Stage, good: int, digest: str) -> None:
     stage.psql(_ALTER, revision=good)
     _expect_problem(stage, "verify, a row altered", None)
     with stage.step("bring the backup back") as note:
-        kept = restore_backup(stage.settings, saved, replace=True)
-        note.text = f"the damaged database is kept as {kept}"
+        done = restore_backup(stage.settings, saved, anchor=anchor, replace=True)
+        note.text = f"the damaged database is kept as {done.kept}"
     with stage.step("verify with the anchor") as note, stage.open() as database:
         after = verify(database, anchor)
         if after.problems:

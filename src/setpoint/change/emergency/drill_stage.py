@@ -5,26 +5,25 @@ Guarantees: the live database is only read, by one backup; the copy is removed, 
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from setpoint.change.emergency.channels import declare_channel
+from setpoint.change.recovery.throw_away import throw_away_home
 from setpoint.change.verification import verify
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import DatabaseUnavailable, IntegrityError, SetpointError
 from setpoint.store import client_programs
-from setpoint.store.backup import backup, restore_backup
+from setpoint.store.backups.backup import backup
+from setpoint.store.backups.restore import restore_backup
 from setpoint.store.database import Database
-from setpoint.store.server import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.settings import Settings
@@ -35,6 +34,10 @@ APPROVAL = f"{_CHANNEL}rehearsal"
 
 #: A step of a drill takes a second.
 PSQL_S = 300.0
+
+
+def _taken_as_it_is(*_: object) -> None:
+    """What is live is copied with whatever is wrong with it; the copy serves nobody."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ class Stage:
 
     def reset(self) -> None:
         """Bring the copy back to what was live, declare its channel, and forget the steps."""
-        restore_backup(self.settings, self.dump, replace=True)
+        restore_backup(
+            self.settings, self.dump, _taken_as_it_is, author="drill", reason="a rehearsal", replace=True
+        )
         declare_channel(self.settings, _CHANNEL, "nobody", "a rehearsal on a throw-away copy")
         self.steps = []
 
@@ -130,14 +135,11 @@ def throw_away_copy(
     settings: Settings, catalogues: Callable[[], Catalogues], say: Callable[[str], None]
 ) -> Iterator[Stage]:
     """Copy what is live and open the copy while the block runs."""
-    folder = Path(tempfile.mkdtemp(prefix="setpoint-drill-"))
-    copy = replace(settings, home=folder / "home", database_url="", migrate_url="")
     try:
-        say("copying the live database, which is only read")
-        dump = backup(settings, folder / "live.dump")
-        with embedded.attach(copy):
+        with throw_away_home(settings, "drill") as copy:
+            say("copying the live database, which is only read")
+            dump = copy.home / "live.backup"
+            backup(settings, dump)
             yield Stage(copy, dump, catalogues, say)
     finally:
-        embedded.stop(copy, force=True)
-        shutil.rmtree(folder, ignore_errors=True)
         say("the copy is removed")

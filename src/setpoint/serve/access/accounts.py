@@ -39,6 +39,8 @@ class Account:
     unconfirmed: list[str]
     #: How far roles reach, as patterns of scopes and keys; a role without an entry reaches everything.
     limits: dict[str, dict[str, list[str]]]
+    #: Since when it is shut out because a backup was brought back; None of any other.
+    waits_since: datetime | None
 
 
 @dataclass(frozen=True)

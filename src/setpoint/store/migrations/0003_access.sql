@@ -73,13 +73,16 @@ CREATE TABLE public.accounts (
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by    text NOT NULL,
     disabled_at   timestamptz,
+    waits_since   timestamptz,
     UNIQUE (issuer, subject),
+    CONSTRAINT who_waits_is_shut_out CHECK (waits_since IS NULL OR disabled_at IS NOT NULL),
     CONSTRAINT a_password_is_whole CHECK ((password_parameters IS NULL) = (password_verifier IS NULL)),
     CONSTRAINT robots_have_no_password CHECK (password_verifier IS NULL OR NOT 'robot' = ANY (roles)),
     CONSTRAINT robots_do_not_approve CHECK (NOT roles @> ARRAY['robot', 'approver'])
 );
 COMMENT ON TABLE public.accounts IS 'People and robots of the plane; one with the name of a database login is the same person.';
 COMMENT ON COLUMN public.accounts.limits IS 'How far roles reach: by role, patterns of scopes and of keys; a role without an entry reaches everything.';
+COMMENT ON COLUMN public.accounts.waits_since IS 'Shut out since a backup was brought back, until an admin says that it may still come in; null of any other.';
 COMMENT ON COLUMN public.accounts.password_parameters IS 'Argon2id: version, cost and salt in its text form; what it makes of the password is not kept.';
 COMMENT ON COLUMN public.accounts.password_verifier IS 'SHA-256 of what Argon2id makes of the password: whoever reads it cannot log in with it.';
 
@@ -486,7 +489,7 @@ COMMENT ON FUNCTION public.presented IS 'The holder of this transaction''s crede
 CREATE FUNCTION public.accounts_seen()
     RETURNS TABLE (name text, roles text[], has_password boolean, issuer text, subject text,
                    created_at timestamptz, created_by text, disabled_at timestamptz, last_login_at timestamptz,
-                   unconfirmed text[], limits jsonb)
+                   unconfirmed text[], limits jsonb, waits_since timestamptz)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -502,7 +505,7 @@ BEGIN
                (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok'),
                ARRAY(SELECT DISTINCT p.hand FROM public.appointments AS p
                      WHERE p.account = a.name AND p.confirmed_by IS NULL ORDER BY 1),
-               a.limits
+               a.limits, a.waits_since
         FROM public.accounts AS a ORDER BY a.name;
 END
 $$;
@@ -542,7 +545,9 @@ BEGIN
         -- A role that is given as null reaches everything again.
         limits = jsonb_strip_nulls(limits || coalesce(p_limits, '{}')),
         disabled_at = CASE WHEN p_disabled IS NULL THEN disabled_at
-                           WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END
+                           WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END,
+        -- Let in or shut out: an admin has decided about it.
+        waits_since = CASE WHEN p_disabled IS NULL THEN waits_since END
     WHERE name = p_name RETURNING * INTO new;
     IF EXISTS (SELECT FROM unnest(new.roles) AS role WHERE role IN ('approver', 'admin') AND NOT role = ANY (old.roles)) THEN
         PERFORM public.note_hand(p_name, 'role', actor);
@@ -598,6 +603,8 @@ DECLARE
     held  public.accounts := public.account_named(p_name);
     hands text[];
 BEGIN
+    -- Whom a backup brought back comes in again. It begins with no session, no token and no password.
+    UPDATE public.accounts SET disabled_at = NULL, waits_since = NULL WHERE name = held.name AND held.waits_since IS NOT NULL;
     -- Nobody behind whom the same hand may be; the owner of the database answers for all.
     WITH confirmed AS (
         UPDATE public.appointments AS a SET confirmed_by = actor
@@ -607,11 +614,11 @@ BEGIN
         RETURNING a.hand
     )
     SELECT array_agg(DISTINCT hand) INTO hands FROM confirmed;
-    IF hands IS NULL THEN
+    IF hands IS NULL AND held.waits_since IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s has nothing that %s can confirm', p_name, actor),
             HINT = 'another admin confirms it, whom neither appointed, or the owner of the database: `setpoint accounts confirm`';
     END IF;
-    PERFORM public.note_access('account_confirmed', p_name, p_remote, NULL, actor, jsonb_build_object('hands', hands));
+    PERFORM public.note_access('account_confirmed', p_name, p_remote, NULL, actor, jsonb_build_object('hands', coalesce(hands, '{}')));
 END
 $$;
 COMMENT ON FUNCTION public.confirm_account IS 'Says that an account is who it says, though those who appointed it are the only ones who did so far.';
@@ -994,7 +1001,10 @@ DECLARE
     held public.accounts := public.account_named(p_account);
     made bigint;
 BEGIN
-    IF held.disabled_at IS NOT NULL OR 'robot' = ANY (held.roles) THEN
+    IF held.waits_since IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s waits since a backup was brought back', p_account),
+            HINT = format('say first that it may still come in: `setpoint accounts confirm %s`', p_account);
+    ELSIF held.disabled_at IS NOT NULL OR 'robot' = ANY (held.roles) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s does not log in: disabled, or a robot', p_account),
             HINT = 'robots use tokens';
     END IF;

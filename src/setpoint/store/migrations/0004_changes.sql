@@ -577,6 +577,15 @@ AS $$
           GROUP BY m.door) AS asked
 $$;
 
+CREATE FUNCTION public.how_to_resume(change public.changes) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT CASE WHEN 'policy' = ANY (change.kinds) THEN format('`setpoint change withdraw %s`, then set the policy again', change.id)
+                WHEN change.restores IS NULL THEN format('`setpoint change amend %s` puts it over what stands now', change.id)
+                ELSE format('`setpoint change withdraw %s`, then restore again', change.id) END
+$$;
+
 CREATE FUNCTION public.next_step(
     change public.changes, OUT moved text, OUT waits_for text, OUT who text[], OUT missing bigint,
     OUT until timestamptz, OUT how text
@@ -596,13 +605,16 @@ BEGIN
     who := ARRAY[change.author];
     IF moved IS NOT NULL THEN
         waits_for := 'amendment';
-        how := CASE WHEN change.restores IS NULL THEN format('`setpoint change amend %s` puts it over what stands now', change.id)
-            ELSE format('`setpoint change withdraw %s`, then restore again', change.id) END;
+        how := public.how_to_resume(change);
         RETURN;
     ELSIF public.is_disabled(change.author) THEN
         waits_for := 'amendment';
         who := '{}';
         how := format('`setpoint change amend %s` takes it over', change.id);
+        RETURN;
+    ELSIF change.state = 'suspended' THEN
+        waits_for := 'amendment';
+        how := public.how_to_resume(change);
         RETURN;
     ELSIF change.state = 'draft' THEN
         waits_for := 'proposal';
@@ -679,6 +691,10 @@ BEGIN
     IF need.cooling_off_s IS DISTINCT FROM 0 AND (clock_timestamp() >= free_at) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
             public.utc_text(free_at)), HINT = (public.next_step(change)).how;
+    END IF;
+    IF change.state = 'suspended' AND public.moved_since(change) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is suspended: %s', p_id, change.state_reason),
+            HINT = (public.next_step(change)).how;
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
         policy := public.checked_policy(change.scope, change.proposal);

@@ -37,7 +37,7 @@ SELECT forget_credentials();
 
 -- name: read_accounts
 -- Every account, without its password; for an admin or the owner of the tables.
-SELECT name, roles, has_password, issuer, subject, created_at, created_by, disabled_at, last_login_at, unconfirmed, limits
+SELECT name, roles, has_password, issuer, subject, created_at, created_by, disabled_at, last_login_at, unconfirmed, limits, waits_since
 FROM accounts_seen();
 
 -- name: create_account
