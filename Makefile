@@ -37,9 +37,11 @@ test: setup  ## every test that needs no program but ours, PostgreSQL and Python
 test-real: setup  ## the tests with programs that are not ours: npm's clients, proxies, browsers
 	$(BIN)/pytest -m real
 
-test-long: setup  ## the long matrices: change control in hundreds of long random stories, faults under load
+test-long: setup  ## the long matrices: random stories, faults under load for half an hour, damaged texts, the API
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/change/test_state_machine.py
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 -s tests/story/test_chaos.py
+	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/test_damaged_texts.py
+	SETPOINT_API_EXAMPLES=100 SETPOINT_API_CASES=10000 $(BIN)/pytest tests/serve/test_openapi_properties.py
 
 check: setup  ## lint, format, types, dependencies, reference docs, our own gate
 	$(BIN)/ruff check .
