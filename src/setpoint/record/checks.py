@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import pin_snapshot
@@ -57,8 +56,7 @@ def old_snapshots(database: Database, catalogues: Catalogues) -> Iterator[Doctor
 
 def _still_reports(holder: Mapping[str, Any]) -> bool:
     """Say whether a process follows the plane: a pin is heard once, a watch each minute."""
-    silent_s = (datetime.now(UTC) - holder["seen"]).total_seconds()
-    return bool(holder["seen"] > holder["since"]) and silent_s < _SILENT_S
+    return bool(holder["seen"] > holder["since"] and holder["silent_s"] < _SILENT_S)
 
 
 def _hash_now(database: Database, catalogues: Catalogues, context: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ import logging
 import re
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +164,7 @@ class Holders:
         rows = await self.turns.run(
             self._database.fetch_all, "list_holders", after=after, snapshot=snapshot, limit=limit
         )
-        return [HeldSnapshot(**row) for row in rows]
+        return [HeldSnapshot(**{one.name: row[one.name] for one in fields(HeldSnapshot)}) for row in rows]
 
     async def _run(self) -> None:
         prune_at = 0.0

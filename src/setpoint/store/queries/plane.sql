@@ -42,7 +42,8 @@ SELECT prune_holders();
 
 -- name: list_holders
 -- Who holds what, seen within the hour, by client; a null snapshot means any.
-SELECT client, account, snapshot, context, host, pid, run, revision, since, seen
+SELECT client, account, snapshot, context, host, pid, run, revision, since, seen,
+       extract(epoch FROM clock_timestamp() - seen)::float8 AS silent_s
 FROM snapshot_holders
 WHERE seen >= clock_timestamp() - interval '1 hour'
   AND client > %(after)s
