@@ -148,7 +148,10 @@ class Growing:
 
         def edit():
             proposal = Proposal(
-                scope=scope, reason="bench", set={KEY: values[KEY] + 1e-9 * next(self.numbers)}
+                scope=scope,
+                reason="bench",
+                set={KEY: values[KEY] + 1e-9 * next(self.numbers)},
+                new_scope=True,
             )
             with self.database.transaction(author=self.author) as transaction:
                 open_and_apply(transaction, self.catalogues, proposal)

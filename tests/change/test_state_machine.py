@@ -195,7 +195,7 @@ class Story(RuleBasedStateMachine):
     def remove(self, person, scope, key):
         """Removing what is not there changes nothing."""
         values = {name: text for name, text in self.model.values.get(scope, {}).items() if name != key}
-        proposal = Proposal(scope=scope, reason="a step", remove=(key,))
+        proposal = Proposal(scope=scope, reason="a step", remove=(key,), new_scope=True)
         self.open_and_apply(person, proposal, self.model.plan(scope, values))
 
     @rule(person=people, scope=scopes, high=st.floats(10.0, 20.0))
@@ -268,7 +268,13 @@ class Story(RuleBasedStateMachine):
     def set_policy(self, person, scope, kind, approvals):
         """It obeys the policy that stands, and asks for no more people than there are or guard it."""
         proposal = policy_proposal(
-            CATALOGUES, scope=scope, kind=kind, approvals=approvals, cooling_off_s=0, reason="eyes"
+            CATALOGUES,
+            scope=scope,
+            kind=kind,
+            approvals=approvals,
+            cooling_off_s=0,
+            reason="eyes",
+            new_scope=True,
         )
         planned = Planned(scope, {}, {}, kinds=["policy"], policy=(kind, approvals))
         wrong = approvals > len(APPROVERS) or not self.model.is_guarded(scope, kind, approvals)
@@ -531,7 +537,7 @@ class Story(RuleBasedStateMachine):
         assert [step.scope for step in steps] == [scope] * bool(differing)
         planned = self.model.plan(scope, old | texts(differing), author=person, reason="a folder")
         with self.as_(person).transaction() as transaction:
-            done = apply_plan(transaction, CATALOGUES, folder, steps, reason="a folder")
+            done = apply_plan(transaction, CATALOGUES, folder, steps, reason="a folder", new_scopes=True)
         for _, made in done:
             self.took(made, planned)
 

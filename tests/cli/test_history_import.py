@@ -165,7 +165,7 @@ def test_history_is_the_owners_to_bring_in(exported, folder, empty, app_url):
         for call in ("import_revision('{}')", "stand_on_history('x')"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), psql.transaction():
                 psql.execute(f"SELECT {call}")
-    assert exported("import", str(folder), "--documents", "--yes").code == 0
+    assert exported("import", str(folder), "--documents", "--new", "--yes").code == 0
 
 
 def test_database_that_holds_anything_takes_documents_as_changes_alone(exported, folder, empty, settings):
@@ -177,7 +177,7 @@ def test_database_that_holds_anything_takes_documents_as_changes_alone(exported,
 
     turned = empty()
     assert exported("scope", "create", BTC, f"{GAMMA}=0.5", "-r", "first", "--yes").code == 0
-    done = exported("import", str(folder), "--yes")
+    done = exported("import", str(folder), "--new", "--yes")
     assert done.code == 0, done.err
     assert exported("history", "--json").json[0]["source"] == "import"
     assert len(history(turned)[0]) == 4
