@@ -34,7 +34,7 @@ def test_what_is_kept_is_believed_only_whole(tmp_path):
     for number, damaged in enumerate((good[:-5], good.replace("1.0", "9.0"), "", "\n{}", "{}")):
         text = f"{OWN}# {number}\n"  # another text: what this process has read is not asked for again
         file.write_text(text)
-        place = home / FOLDER / f"{sha256(text.encode()).hexdigest()}.json"
+        place = home / FOLDER / f"{sha256(text.encode()).hexdigest()}.compiled"
         place.write_text(damaged)
         assert kept_catalogues(settings).keys["OWN_L2"].parameter.high == 1.0
         assert place.read_text() == good

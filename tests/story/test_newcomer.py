@@ -257,6 +257,59 @@ def test_source_is_judged_by_a_catalogue_without_parts(command, example, tmp_pat
     assert "none has a key part with the value xgb" in moved.out
 
 
+CATALOGUE = """format = 1
+name = "digits"
+version = "1.0.0"
+prefix = "DIGITS"
+
+[[parameters]]
+name = "n_estimators"
+type = "int"
+low = 1
+high = 1000
+doc = "Trees."
+
+[[parameters]]
+name = "max_depth"
+type = "int"
+low = 1
+high = 64
+doc = "Depth of a tree, at most."
+"""
+TRAINING = """from sklearn.ensemble import RandomForestClassifier
+
+forest = RandomForestClassifier(n_estimators=120, max_depth=8, random_state=7)
+"""
+
+
+def test_a_training_of_ones_own_comes_under_control(setpoint_command, tmp_path, monkeypatch):
+    """README's path, without a seed file: the gate says how each line reads its key, whatever the library."""
+    (tmp_path / "catalogue.toml").write_text(CATALOGUE)
+    (tmp_path / "train.py").write_text(TRAINING)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SETPOINT_CATALOGUES", "catalogue.toml")
+    assert setpoint_command("set", "n_estimators=120", "max_depth=8", "-r", "as it was", "--yes").code == 0
+
+    left = setpoint_command("externalize", "train.py")
+    assert (left.code, "n_estimators = 120, max_depth = 8" in left.out) == (0, True)
+    judged = setpoint_command(*printed_command("setpoint gate", left.err).split()[1:])
+    assert judged.code == 1
+    for name, value in (("n_estimators", 120), ("max_depth", 8)):
+        line = TRAINING.splitlines()[-1].replace(f"{name}={value}", f'{name}=setpoint.resolve("{name}")')
+        assert f"fix | {line}" in judged.out
+    read = TRAINING.replace("=120", '=setpoint.resolve("n_estimators")')
+    (tmp_path / "train.py").write_text(
+        "import setpoint\n" + read.replace("=8", '=setpoint.resolve("max_depth")')
+    )
+    assert setpoint_command("gate").code == 0
+
+    assert setpoint_command("set", "n_estimators=40", "-r", "faster", "--yes").code == 0
+    assert setpoint_command("restore", "1", "-r", "back", "--yes").code == 0
+    assert setpoint_command("get", "n_estimators").out == "120\n"
+    examined = setpoint_command("doctor")
+    assert (examined.code, "edited seeds (note): no seed file is for digits" in examined.out) == (0, True)
+
+
 @pytest.mark.parametrize("example", [PARTED], ids=["sklearn"], indirect=True)
 def test_near_names_are_told_for_parts_parameters_and_case(command, example, tmp_path):
     """A slip in one word, a word left out, words turned round and another case all lead to the address."""

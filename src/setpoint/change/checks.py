@@ -18,7 +18,7 @@ from setpoint.change.seeding import plan_seed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.keys import SEPARATOR
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import DoctorFinding
+from setpoint.errors import DoctorFinding, InvalidDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,8 +66,17 @@ def orphaned_keys(database: Database, catalogues: Catalogues) -> Iterator[Doctor
 
 
 def edited_seeds(database: Database, catalogues: Catalogues, settings: Settings) -> Iterator[DoctorFinding]:
-    """Yield each scope whose seed files say what its document does not, tuned values aside."""
-    seeds = load_seeds(settings.seeds, catalogues)
+    """Yield each scope whose seed files say what its document does not, tuned values aside.
+
+    A system may do without seed files: where nobody named any, that there are none is a note.
+    """
+    try:
+        seeds = load_seeds(settings.seeds, catalogues)
+    except InvalidDocument as problem:
+        if settings.seeds:
+            raise
+        yield DoctorFinding(problem.message, problem.hint, is_note=True)
+        return
     for plan in plan_seed(database, catalogues, seeds, overwrite=False):
         kinds = {"new": len(plan.new), "with a new default": len(plan.new_defaults)}
         counted = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)

@@ -37,7 +37,9 @@ def kept_catalogues(settings: Settings) -> Catalogues:
 @lru_cache(maxsize=16)
 def _reader(folder: Path) -> Callable[[str], dict[str, Any]]:
     def read(text: str) -> dict[str, Any]:
-        file = folder / f"{sha256(text.encode()).hexdigest()}.json"
+        file = (
+            folder / f"{sha256(text.encode()).hexdigest()}.compiled"
+        )  # no JSON as a whole: nobody who reads a project shall take it for data
         found = _kept(file)
         if found is None:
             found = read_toml(text)

@@ -203,7 +203,7 @@ class _Reader:
         name = str(entry.get("name", "?"))
         self._unknown(f"parameter {name}", entry, _PARAMETER)
         if not _NAME.match(name):
-            self._complain(name, "needs a lower-case name")
+            self._complain(name, "needs a lower-case name; the library's own spelling is its library_name")
         if entry.get("type") not in _TYPES:
             self._complain(name, f"type {entry.get('type')!r} is not one of {', '.join(_TYPES)}")
         if entry.get("role", "value") not in _ROLES:

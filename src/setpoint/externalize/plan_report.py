@@ -194,7 +194,8 @@ def _at_steps(prepared: Prepared) -> Iterator[str]:
 
 def _write_steps(plan: MovePlan) -> list[str]:
     if not plan.moves:
-        return []
+        by_hand = "setpoint gate  # prints each line as it would read its key, for what is moved by hand"
+        return [by_hand] if plan.left else []
     return ["the same with --write, and --test COMMAND to prove it; --diff shows every file"]
 
 

@@ -59,7 +59,8 @@ class Judge:
         is_said = self.counts(slot.name, reading.module.text)
         if not (slot.certain or slot.address or is_said or self._is_stated(rule.CODE, slot.name)):
             return
-        taker = "" if slot.address else stranger(slot, reading)
+        is_ours = bool(slot.address) or not self.names.names_libraries
+        taker = "" if is_ours else stranger(slot, reading)
         if taker and not is_said:
             return
         owner = self._owner(slot, reading, taker)

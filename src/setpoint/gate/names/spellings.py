@@ -82,6 +82,8 @@ class Names:
         # Every keyword and parameter of a parsed file is asked about, and most are asked about often.
         self._distinctive_known: dict[str, bool] = {}
         self._index: dict[tuple[str, str], _Entry] = {}
+        #: Some catalogue says whose its parameters are; without one, whoever takes a name of ours takes ours.
+        self.names_libraries = False
         for member in catalogues.members:
             for parameter in member.parameters:
                 self._declare(_Entry(member, parameter))
@@ -97,6 +99,7 @@ class Names:
 
     def _declare(self, entry: _Entry) -> None:
         families = self._families(entry)
+        self.names_libraries |= bool(families)
         parameter = entry.parameter
         own = {parameter.name, parameter.library_name or parameter.name, *parameter.aliases}
         if parameter.passes_to:
