@@ -160,8 +160,8 @@ UNRUN = {
     "setpoint db start": "`db status` says with it who keeps the server up: it was run already",
     "setpoint demo": "the label of the token that the demo makes for itself",
     "setpoint export FOLDER": "to be typed in the build that made the database; import is run on this one's",
-    "setpoint run": "told is to start without it; what is run with it is run under the longer hints",
-    "setpoint demo --console": "it serves until it is stopped: tests/story/test_console_of_the_demo.py plays it",
+    "setpoint run": "a watch asks to start without it; what is run with it stands under longer hints",
+    "setpoint demo --console": "it serves until stopped: tests/story/test_console_of_the_demo.py plays it",
     "setpoint gate {rule}": "the title of an annotation in a pull request",
 }
 
