@@ -74,8 +74,8 @@ class DoctorFinding:
     __slots__ = ("command", "is_note", "what")
 
     def __init__(self, what: str, command: str, *, is_note: bool = False) -> None:
-        self.what = what
-        self.command = command
+        self.what: str = what
+        self.command: str = command
         self.is_note = is_note
 
 
@@ -115,35 +115,42 @@ def _rebuild(kind: type[SetpointError], message: str, hint: str, where: dict[str
 class UsageError(SetpointError):
     """The command line or a call is malformed."""
 
-    code, http_status, exit_code = "usage_error", 400, 2
+    code = "usage_error"
+    http_status = 400
+    exit_code = 2
     way_out = "see `--help` of the command, or the documentation of the call"
 
 
 class NeverUsedScope(UsageError):
     """A scope without a document is named as if it had one: a typing mistake, unless it is meant."""
 
-    code, http_status = "never_used_scope", 422
+    code = "never_used_scope"
+    http_status = 422
     way_out = "correct it, or say that it is meant: --new, over HTTP `new_scope`"
 
 
 class PreconditionRequired(UsageError):
     """A write over HTTP must say, in If-Match, which revision it was made over."""
 
-    code, http_status = "precondition_required", 428
+    code = "precondition_required"
+    http_status = 428
     way_out = "read it, and send its ETag in If-Match"
 
 
 class PayloadTooLarge(UsageError):
     """A request's body is larger than the plane reads."""
 
-    code, http_status = "payload_too_large", 413
+    code = "payload_too_large"
+    http_status = 413
     way_out = "send it in parts"
 
 
 class InvalidError(SetpointError):
     """Something a person wrote is wrong."""
 
-    code, http_status, exit_code = "invalid", 422, 3
+    code = "invalid"
+    http_status = 422
+    exit_code = 3
     way_out = "mend what is named, then try again"
 
 
@@ -192,7 +199,9 @@ class InvalidContext(InvalidError):
 class MissingError(SetpointError):
     """A thing that was named is not there."""
 
-    code, http_status, exit_code = "missing", 404, 4
+    code = "missing"
+    http_status = 404
+    exit_code = 4
     way_out = "look up what there is, and name that"
 
 
@@ -247,7 +256,9 @@ class UnknownScope(MissingError):
 class ConflictError(SetpointError):
     """The world moved, or somebody else holds it."""
 
-    code, http_status, exit_code = "conflict", 409, 5
+    code = "conflict"
+    http_status = 409
+    exit_code = 5
     way_out = "look at how it stands now, then decide again"
 
 
@@ -261,7 +272,8 @@ class StaleRevision(ConflictError):
 class PreconditionFailed(StaleRevision):
     """If-Match names a revision that is no longer the newest."""
 
-    code, http_status = "precondition_failed", 412
+    code = "precondition_failed"
+    http_status = 412
 
 
 class NothingToChange(ConflictError):
@@ -280,7 +292,9 @@ class SweepRunning(ConflictError):
 class IntegrityError(SetpointError):
     """What was read is not what was written."""
 
-    code, http_status, exit_code = "integrity_error", 409, 6
+    code = "integrity_error"
+    http_status = 409
+    exit_code = 6
     way_out = "do not use it: take it again from where it came, or from a backup"
 
 
@@ -317,7 +331,9 @@ class EnvironmentDisagrees(IntegrityError):
 class UnavailableError(SetpointError):
     """A service or a resource is out of reach."""
 
-    code, http_status, exit_code = "unavailable", 503, 7
+    code = "unavailable"
+    http_status = 503
+    exit_code = 7
     way_out = "try again; if it stays so, tell whoever runs the service"
 
 
@@ -364,13 +380,16 @@ class PlaneUnavailable(UnavailableError):
 class TooManyRequests(UnavailableError):
     """The plane asks this client to slow down; ``retry_after_s`` says for how long."""
 
-    code, http_status = "too_many_requests", 429
+    code = "too_many_requests"
+    http_status = 429
 
 
 class DataError(SetpointError):
     """Market data that would train a wrong model."""
 
-    code, http_status, exit_code = "data_error", 422, 8
+    code = "data_error"
+    http_status = 422
+    exit_code = 8
     way_out = "mend the market data, or choose another span; `setpoint market check` judges a folder"
 
 
@@ -395,7 +414,9 @@ class TooLittleData(DataError):
 class TrainingError(SetpointError):
     """A unit could not be trained."""
 
-    code, http_status, exit_code = "training_error", 500, 9
+    code = "training_error"
+    http_status = 500
+    exit_code = 9
     way_out = "look at the unit's values and data, then train it again"
 
 
@@ -409,12 +430,15 @@ class ParameterRefused(TrainingError):
 class ForbiddenError(SetpointError):
     """The policy or the role says no."""
 
-    code, http_status, exit_code = "forbidden", 403, 10
+    code = "forbidden"
+    http_status = 403
+    exit_code = 10
     way_out = "ask somebody whose role allows it"
 
 
 class UnauthenticatedError(ForbiddenError):
     """No credential was given, or it is unknown, expired or revoked."""
 
-    code, http_status = "unauthenticated", 401
+    code = "unauthenticated"
+    http_status = 401
     way_out = "log in again, or ask an admin for a token"

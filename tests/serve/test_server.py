@@ -82,6 +82,36 @@ def test_every_line_on_stderr_is_logfmt_that_prints(serving):
     assert not [line for line in lines(plane) if line["event"] == "forged"]
 
 
+def test_what_a_plane_would_print_is_logged():
+    """Warnings, libraries' words and exceptions that nobody caught are lines of pairs, as all else."""
+    program = """if True:
+        import gc, logging, logging.config, threading, warnings
+        from setpoint.serve.logs import LOG_CONFIG, log_everything
+        logging.config.dictConfig(LOG_CONFIG)
+        log_everything()
+        warnings.warn("a warning\\nof two lines", DeprecationWarning)
+        logging.getLogger("asyncio").error("Task exception was never retrieved\\nlevel=forged")
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start(); thread.join()
+        class Last:
+            def __del__(self): raise ValueError("at the end")
+        Last()
+        gc.collect()
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "default", "-c", program],
+        env=plane_environ(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = [dict(logfmt.parse(line)) for line in done.stderr.splitlines()]
+    assert all({"event", "level", "ts", "pid"} <= set(line) for line in told), done.stderr
+    assert [line["event"] for line in told] == ["log", "log", "exception_uncaught", "exception_uncaught"]
+    assert "ZeroDivisionError" in told[2]["exception"]
+    assert "at the end" in told[3]["exception"]
+
+
 def test_it_lives_before_its_database_and_is_ready_with_it(serving, server, clone):
     """Without its tables, or with a trigger off, the plane answers and is not ready; with them it is."""
     empty = f"{clone}_empty"

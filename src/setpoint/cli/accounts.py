@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from setpoint.serve.access.accounts import Account
     from setpoint.store.database import Transaction
 
-accounts = typer.Typer(
+accounts: typer.Typer = typer.Typer(
     help="Accounts of the plane. Acts as the owner of the tables: SETPOINT_MIGRATE_URL on a real server.",
     no_args_is_help=True,
 )
-tokens = typer.Typer(help="API tokens, for machines. Acts as the owner of the tables.", no_args_is_help=True)
+tokens: typer.Typer = typer.Typer(
+    help="API tokens, for machines. Acts as the owner of the tables.", no_args_is_help=True
+)
 app.add_typer(accounts, name="accounts")
 app.add_typer(tokens, name="tokens")
 

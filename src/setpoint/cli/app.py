@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="setpoint",
     help="The control plane for training hyperparameters.",
     no_args_is_help=True,

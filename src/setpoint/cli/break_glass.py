@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from setpoint.change.emergency.obligations import Obligation
     from setpoint.store.database import Transaction
 
-glass = typer.Typer(
+glass: typer.Typer = typer.Typer(
     help="Emergencies: write straight to PostgreSQL, without catalogue or policy, and owe for it.",
     no_args_is_help=True,
 )

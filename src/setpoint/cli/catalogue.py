@@ -13,7 +13,7 @@ from setpoint.client.snapshot import SHARED, write_atomically
 from setpoint.declare.type_stub import STUB_FILE, stub_text
 from setpoint.errors import EXIT_OK
 
-group = typer.Typer(help="Catalogues: what they give to other programs.", no_args_is_help=True)
+group: typer.Typer = typer.Typer(help="Catalogues: what they give to other programs.", no_args_is_help=True)
 app.add_typer(group, name="catalogue")
 
 FOLDER = "typings"

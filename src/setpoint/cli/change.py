@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from setpoint.change.changes import Change, ChangeSummary, NextStep, Requirement
     from setpoint.store.database import Transaction
 
-changes = typer.Typer(help="Changes: what was proposed, by whom, and how it stands.", no_args_is_help=True)
+changes: typer.Typer = typer.Typer(
+    help="Changes: what was proposed, by whom, and how it stands.", no_args_is_help=True
+)
 app.add_typer(changes, name="change")
 
 ChangeId = Annotated[int, typer.Argument(help="The change's number.")]

@@ -10,7 +10,7 @@ from setpoint.cli.app import AsksNothing, Json, database, settings
 from setpoint.cli.break_glass import glass
 from setpoint.cli.output import out, print_json, table
 
-channel = typer.Typer(
+channel: typer.Typer = typer.Typer(
     help="Incident channels in which an approval counts. Declared by the owner of the tables.",
     no_args_is_help=True,
 )

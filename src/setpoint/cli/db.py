@@ -12,7 +12,7 @@ from setpoint.cli.app import Json, app, settings
 from setpoint.cli.output import out, print_json
 from setpoint.errors import EXIT_FINDING, EXIT_OK
 
-db = typer.Typer(help="The database: PostgreSQL, embedded by default.", no_args_is_help=True)
+db: typer.Typer = typer.Typer(help="The database: PostgreSQL, embedded by default.", no_args_is_help=True)
 app.add_typer(db, name="db")
 
 Force = Annotated[bool, typer.Option("--force", help="Even while other processes use it.")]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from setpoint.train.market.archive import Pulled
     from setpoint.train.market.candles import Candles
 
-market = typer.Typer(
+market: typer.Typer = typer.Typer(
     name="market",
     help="Candles: fetch them, and check them before they train anything.",
     no_args_is_help=True,

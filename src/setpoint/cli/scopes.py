@@ -12,8 +12,10 @@ from setpoint.cli.change import say_without_approval
 from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import FromFile, New, Reason, first_use, open_proposal, read_wanted
 
-scopes = typer.Typer(help="Scopes: the global document and the overlays over it.", no_args_is_help=True)
-policies = typer.Typer(help="Policies: how many people must approve what.", no_args_is_help=True)
+scopes: typer.Typer = typer.Typer(
+    help="Scopes: the global document and the overlays over it.", no_args_is_help=True
+)
+policies: typer.Typer = typer.Typer(help="Policies: how many people must approve what.", no_args_is_help=True)
 app.add_typer(scopes, name="scope")
 app.add_typer(policies, name="policy")
 

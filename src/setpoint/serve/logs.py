@@ -1,7 +1,8 @@
 """SERVE: the server's own log: logfmt lines on stderr, one for each thing that happened.
 
 Guarantees: whatever a message or an exception holds, it stays one line. A message that is already a line
-of pairs (`event=...`) keeps them; any other becomes `event=log`.
+of pairs (`event=...`) keeps them; any other becomes `event=log`, be it a library's, a warning, or what
+nobody caught in a thread.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -104,7 +107,21 @@ LOG_CONFIG: dict[str, Any] = {
         "setpoint": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
 }
+_LOG = logging.getLogger("setpoint.serve")
+
+
+def log_everything() -> None:
+    """Log what this process would print otherwise: warnings, and exceptions that nobody caught."""
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _uncaught
+    sys.unraisablehook = _uncaught
+
+
+def _uncaught(told: threading.ExceptHookArgs | sys.UnraisableHookArgs) -> None:
+    if told.exc_type is not SystemExit:
+        _LOG.error("event=exception_uncaught", exc_info=told.exc_value or told.exc_type)  # type: ignore[arg-type]
 
 
 def log_to(file: Path) -> dict[str, Any]:
@@ -112,7 +129,8 @@ def log_to(file: Path) -> dict[str, Any]:
     file.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
     handler = {"class": "setpoint.serve.logs.GatheredFile", "formatter": "logfmt", "filename": str(file)}
-    return {**LOG_CONFIG, "handlers": {"stderr": handler}}
+    ours = {name: part for name, part in LOG_CONFIG.items() if name != "root"}  # that is the program's own
+    return {**ours, "handlers": {"stderr": handler}}
 
 
 def end_log() -> None:

@@ -36,7 +36,7 @@ from setpoint.errors import ConflictError, UnavailableError, UsageError
 from setpoint.serve.access.oidc import Provider
 from setpoint.serve.app import CONNECTIONS, END_STREAMS, ROOT_PATH, build_api, build_app
 from setpoint.serve.cross_origin import origins_in
-from setpoint.serve.logs import LOG_CONFIG, end_log, log_to
+from setpoint.serve.logs import LOG_CONFIG, end_log, log_everything, log_to
 from setpoint.serve.plane import Plane
 from setpoint.serve.problems import unreadable
 from setpoint.serve.public_address import public_address, trusted_networks
@@ -231,6 +231,7 @@ def serve_plane(settings: Settings, listener: socket.socket, workers: int = 1) -
         UnavailableError: the processes could not start; the log says why.
     """
     logging.config.dictConfig(LOG_CONFIG)
+    log_everything()
     _LOG.info("event=serving url=%s workers=%d", address_of(listener), workers)
     if workers == 1:
         _serve_here(settings, listener)
@@ -281,6 +282,7 @@ def worker_app(settings: Settings) -> ASGIApp:
         starter = multiprocessing.parent_process()
         if starter is not None and os.getppid() != starter.pid:  # it died before we asked
             signal.raise_signal(signal.SIGTERM)
+    log_everything()
     return _Ending(build_app(open_plane(settings)))
 
 

@@ -33,7 +33,7 @@ class Use:
         self._lock = threading.Lock()
         #: On the clock of ``time.monotonic``.
         self.ends_at = ends_at
-        self.is_severed = False
+        self.is_severed: bool = False
 
     def sever(self) -> None:
         """Cut the socket: whoever waits on it gets an error, and nothing more can be done with it."""

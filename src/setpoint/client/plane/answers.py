@@ -60,7 +60,9 @@ class Response:
 
     def __init__(self, sock: socket.socket, limit: Limit, method: str) -> None:
         self._sock, self._limit, self._buffer = sock, limit, b""
-        self.status, self.headers, minor = 100, {}, b"1"
+        self.status: int = 100
+        self.headers: dict[str, str] = {}
+        minor = b"1"
         while self.status < 200:  # 100 and its kind announce the answer
             self.status, minor = self._status_line()
             self.headers = self._headers()
