@@ -12,8 +12,8 @@ from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import verify
 from setpoint.client.plane.connection import Patience, Plane
 from setpoint.declare.loading import load_catalogues
-from setpoint.declare.seeds import load_seeds
-from setpoint.errors import PreconditionFailed, SetpointError
+from setpoint.declare.seeds import Seed, Sourced, load_seeds
+from setpoint.errors import PreconditionFailed, SetpointError, UnavailableError
 from setpoint.record.events import list_events
 from setpoint.settings import Settings
 from setpoint.store import operations
@@ -24,6 +24,8 @@ from support.faults import Faults, small_disk
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
 from support.shifted_clock import make_clocks
+from support.sweep_home import TINY, Home
+from support.training_machine import make_machine, told_events
 
 pytestmark = pytest.mark.real
 
@@ -35,6 +37,9 @@ PATIENCE = Patience(connect_s=2.0, read_s=6.0, total_s=10.0, attempts=3)
 #: A request's own time, and what a machine that is busy adds to it.
 LONGEST_S = PATIENCE.total_s + 20
 
+
+#: What is trained meanwhile, again and again: so many units each time.
+SWEPT, UNITS = "profile=small", 15
 
 #: Each value that a key was changed to after it was seeded, with the revision that did it.
 CHANGED = """
@@ -57,7 +62,7 @@ class Caller(threading.Thread):
     def run(self):
         try:
             number = 0
-            while not self.ending.is_set():
+            while not self.ending.is_set() or not self.acknowledged:
                 number += 1
                 self.work(number)
         except BaseException as problem:  # noqa: BLE001 - told by the test
@@ -126,6 +131,27 @@ class Reader(Caller):
         time.sleep(0.05)
 
 
+class Trainer(Caller):
+    """Trains small sweeps on a machine of its own, and resumes one until the plane has all of it."""
+
+    def __init__(self, url, owner_url, folder):
+        super().__init__(url, credential(owner_url, "robot", "token", lives_s=86_400))
+        self.machine = make_machine(folder, url, owner_url, lives_s=86_400)
+
+    def work(self, _number):
+        known = self.machine.runs
+        done = self.machine.run("sweep", "--json", "-p", "1", "--context", SWEPT, "--data", "synthetic")
+        new = self.machine.runs - known
+        if done.code == UnavailableError.exit_code and not new:
+            return  # nothing was pinned
+        (run,) = new
+        while done.code == UnavailableError.exit_code:
+            time.sleep(0.5)
+            done = self.machine.run("sweep", "--json", "--resume", run)
+        assert done.code == 0, done.err
+        self.acknowledged.append(run)
+
+
 def say(text):
     print(text, flush=True)  # noqa: T201 - what a seed did is read where it fails
 
@@ -148,7 +174,11 @@ def broken(disk, log, clock):
     catalogues = load_catalogues(settings.catalogues)
     try:
         with Database.open(settings) as database:
-            apply_seed(database, catalogues, load_seeds("", catalogues), author_of(database), overwrite=False)
+            small = {
+                name: Sourced(value, "test") for name, value in (TINY | {"CVN_FTF_FOLD_COUNT": 1}).items()
+            }
+            seeds = (*load_seeds("", catalogues), Seed(SWEPT, small))
+            apply_seed(database, catalogues, seeds, author_of(database), overwrite=False)
             owner = operations.url(settings, owner=True)
             open_accounts(owner)
             tokens = {name: credential(owner, name, lives_s=86_400) for name in ("ada", "eve", "robot", "cy")}
@@ -167,14 +197,19 @@ def broken(disk, log, clock):
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("seed", "lasts_s"), SEEDS, ids=str)
-def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(world, seed, lasts_s):
-    """Every wait is bounded, every probe true, and history holds each acknowledged write exactly once."""
+def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(world, tmp_path, seed, lasts_s):
+    """Every wait is bounded, every probe true, and history holds each acknowledged write exactly once.
+
+    So it is with what was told of sweeps: each unit and each line of their events is there once.
+    """
     faults, tokens = world
     writers = [
         Writer(faults.proxy.url, tokens[name], key) for name, key in zip(("ada", "eve"), KEYS, strict=True)
     ]
     teller, reader = Teller(faults.proxy.url, tokens["robot"]), Reader(faults.proxy.url, tokens["cy"])
-    callers = [*writers, teller, reader]
+    home = Home(faults.settings)
+    trainer = Trainer(faults.proxy.url, operations.url(faults.settings, owner=True), tmp_path / "machine")
+    callers = [*writers, teller, reader, trainer]
     say(f"seed={seed} lasts_s={lasts_s}")
     for caller in callers:
         caller.start()
@@ -185,7 +220,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(world, seed, las
     for caller in callers:
         caller.ending.set()
     for caller in callers:
-        caller.join(120)
+        caller.join(300)
         caller.plane.close()
         assert not caller.is_alive(), f"seed={seed}: {caller} waits for ever"
         assert caller.problem is None, f"seed={seed}: {caller.problem!r}"
@@ -197,6 +232,9 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(world, seed, las
         assert not verify(database).problems
         kept = sorted(event.sequence for event in list_events(database, limit=10**6, name="chaos"))
     assert kept == teller.acknowledged, f"seed={seed}"
+    for run in trainer.acknowledged:
+        assert (len(home.results(run)), home.row(run)["state"]) == (UNITS, "complete"), f"seed={seed} {run}"
+        assert told_events(home, run) == trainer.machine.spooled(run), f"seed={seed} {run}"
     with psycopg.connect(operations.url(faults.settings, owner=True)) as owner:
         for writer in writers:
             rows = owner.execute(CHANGED, {"key": writer.key}).fetchall()
