@@ -25,7 +25,9 @@ ASKED = {
     "serve/console": "how long ago something was, on pages",
     "serve/api/health.py": "when writing was tried: told",
     "serve/api/restore.py": "when a restore was checked: told",
-    "store/backup.py": "the name of a backup",
+    "change/recovery/files.py": "the name of a backup",
+    "store/backups/backup.py": "when a backup was made: told",
+    "store/backups/restore.py": "the name of a database",
     "train/exercise.py": "on which day an exercise ends",
     "train/plan.py": "when a run began: told, and its name",
 }  # fmt: skip

@@ -7,8 +7,9 @@ SELECT what, which FROM revive_nobody(%(backup)s);
 -- name: read_backup_plan
 -- How often a backup is made by itself and how many are kept, and whether one is due; no row: never.
 SELECT p.every_s, p.keep, p.folder, p.declared_by, p.declared_at,
-       coalesce((SELECT max(made_at) FROM backups WHERE scheduled)
-                <= clock_timestamp() - make_interval(secs => p.every_s), true) AS is_due
+       -- One from after now was made before the clock was set back: it says nothing of the time since.
+       coalesce((SELECT max(made_at) FROM backups WHERE scheduled AND made_at <= clock_timestamp())
+                NOT BETWEEN clock_timestamp() - make_interval(secs => p.every_s) AND clock_timestamp(), true) AS is_due
 FROM backup_plan AS p;
 
 -- name: declare_backup_plan
