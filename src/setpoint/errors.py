@@ -76,7 +76,7 @@ class DoctorFinding:
     def __init__(self, what: str, command: str, *, is_note: bool = False) -> None:
         self.what: str = what
         self.command: str = command
-        self.is_note = is_note
+        self.is_note: bool = is_note
 
 
 class SetpointError(Exception):

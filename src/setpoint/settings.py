@@ -7,6 +7,7 @@ other module reads ``SETPOINT_*`` and that every variable here is documented.
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,3 +196,13 @@ def _parse(variable: str, name: str, text: str) -> object:
         return float(text)
     except ValueError:
         raise UsageError(f"{variable}={text!r} is not a number.", hint=f"unset {variable}") from None
+
+
+def install_command(*extras: str) -> str:
+    """Return the command that adds extras to this installation: of pipx's environments pip knows nothing."""
+    wanted = f"'setpoint[{','.join(extras)}]'"
+    return (
+        f"pipx runpip setpoint install {wanted}"
+        if "pipx" in Path(sys.prefix).parts
+        else f"pip install {wanted}"
+    )

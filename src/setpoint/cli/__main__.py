@@ -31,9 +31,10 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
         words = _words(arguments)
         commands = _commands(words) if not {"-h", "--help"} & set(arguments) else _helped(words)
     except ModuleNotFoundError as missing:
-        sys.stderr.write(
-            f"setpoint: the commands need {missing.name}.\n  next: pip install 'setpoint[server,train]'\n"
-        )
+        from setpoint.settings import install_command
+
+        advice = install_command("server", "train")
+        sys.stderr.write(f"setpoint: the commands need {missing.name}.\n  next: {advice}\n")
         return UsageError.exit_code
     # A stopped job is an interrupted one: the sweep leaves a resumable run either way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

