@@ -15,7 +15,7 @@ PACKAGE = Path(setpoint.__file__).parent
 #: What each room may import of Setpoint, besides itself, `errors` and `settings`.
 ALLOWED = {
     "errors": set(),
-    "settings": set(),
+    "settings": {"declare"},
     "declare": set(),
     "observe": set(),
     "client": {"declare", "observe"},
@@ -342,6 +342,27 @@ def test_nobody_draws_from_the_generators_that_belong_to_the_program():
     }
 
     assert not draws | by_name
+
+
+#: What in the client keeps a thread or a lock without being told of forks, and why that is no liveness.
+NOT_TOLD_OF_FORKS = {
+    "client/plane/change_listener.py": "its watch is told, and never starts or ends it in a child",
+    "client/plane/names.py": "a thread for one look-up, which its caller waits for",
+}
+
+
+def test_what_follows_in_a_thread_is_told_of_forks():
+    """A module of the client that starts a thread or holds a lock registers, or says why it need not."""
+    found = set()
+    for path in FILES:
+        inner = str(path.relative_to(PACKAGE))
+        calls = (node.func for node in nodes_of(path) if isinstance(node, ast.Call))
+        called = {getattr(func, "id", "") or getattr(func, "attr", "") for func in calls}
+        if inner.startswith("client/") and called & {"Thread", "Lock", "RLock", "Condition"}:
+            found.add(inner)
+            assert "tell_forks" in called or inner in NOT_TOLD_OF_FORKS, inner
+
+    assert found >= NOT_TOLD_OF_FORKS.keys()
 
 
 def test_foreign_text_is_parsed_at_one_door():

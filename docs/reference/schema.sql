@@ -558,6 +558,7 @@ CREATE FUNCTION public.checked_policy(change_scope text, wanted jsonb) RETURNS p
 DECLARE
     policy public.policies := jsonb_populate_record(NULL::public.policies, wanted);
     people bigint := (SELECT count(*) FROM public.approvers());
+    soft   record;
 BEGIN
     -- The scope decides which policy the change itself obeys, so it is not said twice.
     policy.scope := change_scope;
@@ -570,10 +571,15 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
             MESSAGE = format('a policy cannot require %s approvals: %s people can approve', policy.approvals, people);
     END IF;
-    IF public.unguarded(policy) IS NOT NULL THEN
+    SELECT * INTO soft FROM public.unguarded(policy) LIMIT 1;
+    IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
-            MESSAGE = format('fewer people could soften it: this asks for %s', public.unguarded(policy)),
-            HINT = 'give the kind `policy` at least as many approvals first, or set both at once with kind `*`';
+            MESSAGE = format('fewer people could soften it, or sooner: this asks for %s approvals for a change of kind %s in %s,'
+                || ' after %s s, and for %s for its policies, after %s s', soft.approvals, soft.kind,
+                CASE soft.scope WHEN '*' THEN 'any scope' ELSE soft.scope END, soft.cooling_off_s, soft.guard_approvals,
+                soft.guard_cooling_off_s),
+            HINT = 'give the kind `policy` at least as many approvals and as long a cooling off first, or set both at once'
+                || ' with kind `*`';
     END IF;
     RETURN policy;
 END
@@ -736,7 +742,7 @@ $$;
 
 COMMENT ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text, OUT dimensions text[]) IS 'Until when a credential lets anybody in, and whom; null when it does not. By it servers judge streams that a token opened.';
 
-CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[]) RETURNS record
+CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[], OUT is_ending boolean) RETURNS record
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -749,13 +755,13 @@ CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT k
            CASE WHEN c.kind = 'token' THEN 'api-token'
                 WHEN c.label IN ('once', 'once, password set') THEN 'one-time-login'
                 ELSE 'account-session' END,
-           c.dimensions
+           c.dimensions, public.ends_soon(c)
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
     WHERE c.hash = secret_hash AND c.kind <> 'once' AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
 $$;
 
-COMMENT ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[]) IS 'Who holds a live credential, and what it allows; nulls for any other.';
+COMMENT ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[], OUT is_ending boolean) IS 'Who holds a live credential, and what it allows; nulls for any other.';
 
 CREATE FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -876,6 +882,40 @@ CREATE FUNCTION public.ended_session(secret_hash bytea, OUT account text) RETURN
 $$;
 
 COMMENT ON FUNCTION public.ended_session(secret_hash bytea, OUT account text) IS 'Whose session ended within a day, for whoever knows its secret; it lets nobody in. By it a form that an ended session sent is given back to its author alone.';
+
+CREATE TABLE public.credentials (
+    id bigint NOT NULL,
+    hash bytea NOT NULL,
+    kind text NOT NULL,
+    account text NOT NULL,
+    label text NOT NULL,
+    roles text[],
+    dimensions text[],
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    last_used_from text,
+    CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
+    CONSTRAINT credentials_hash_check CHECK ((length(hash) = 32)),
+    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'token'::text, 'once'::text]))),
+    CONSTRAINT flags_are_read_by_tokens CHECK (((dimensions IS NULL) OR ((kind = 'token'::text) AND (roles IS NULL))))
+);
+
+COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 random bits, so nothing slower is needed.';
+
+COMMENT ON COLUMN public.credentials.roles IS 'What a token is limited to; null is all of its account. Roles taken from the account are gone from its tokens.';
+
+COMMENT ON COLUMN public.credentials.dimensions IS 'Of a token that reads flags and nothing else: by what it asks, as symbol or symbol=BTCUSDC; null is any other.';
+
+CREATE FUNCTION public.ends_soon(c public.credentials) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Two weeks, or the last tenth of a shorter life.
+    SELECT c.kind = 'token' AND c.expires_at < clock_timestamp() + least(interval '14 days', (c.expires_at - c.created_at) / 10)
+$$;
 
 CREATE TABLE public.obligations (
     id bigint NOT NULL,
@@ -1071,32 +1111,6 @@ CREATE FUNCTION public.is_disabled(person text) RETURNS boolean
     AS $$
     SELECT EXISTS (SELECT FROM public.accounts AS a WHERE a.name = person AND a.disabled_at IS NOT NULL)
 $$;
-
-CREATE TABLE public.credentials (
-    id bigint NOT NULL,
-    hash bytea NOT NULL,
-    kind text NOT NULL,
-    account text NOT NULL,
-    label text NOT NULL,
-    roles text[],
-    dimensions text[],
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    revoked_at timestamp with time zone,
-    last_used_at timestamp with time zone,
-    last_used_from text,
-    CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
-    CONSTRAINT credentials_hash_check CHECK ((length(hash) = 32)),
-    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'token'::text, 'once'::text]))),
-    CONSTRAINT flags_are_read_by_tokens CHECK (((dimensions IS NULL) OR ((kind = 'token'::text) AND (roles IS NULL))))
-);
-
-COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 random bits, so nothing slower is needed.';
-
-COMMENT ON COLUMN public.credentials.roles IS 'What a token is limited to; null is all of its account. Roles taken from the account are gone from its tokens.';
-
-COMMENT ON COLUMN public.credentials.dimensions IS 'Of a token that reads flags and nothing else: by what it asks, as symbol or symbol=BTCUSDC; null is any other.';
 
 CREATE FUNCTION public.is_long_over(held public.credentials) RETURNS boolean
     LANGUAGE sql STABLE
@@ -1349,25 +1363,39 @@ CREATE FUNCTION public.kinds_of(old jsonb, edits jsonb, restores bigint, is_poli
         CASE WHEN restores IS NOT NULL THEN 'restore' END], NULL) END
 $_$;
 
-CREATE FUNCTION public.left_without_approval(p_kind text, p_approvals integer) RETURNS SETOF text
+CREATE FUNCTION public.left_without_approval(p_scope text, p_kind text, p_approvals integer) RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    -- Who may propose changes of this kind, and has fewer others to approve them than a policy would ask for.
-    SELECT person FROM (
-        SELECT a.name AS person FROM public.accounts AS a
-        WHERE a.disabled_at IS NULL
-          AND a.roles && CASE p_kind WHEN 'policy' THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END
-        UNION
-        SELECT r.rolname::text FROM pg_roles AS r WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> 'setpoint_app'
+    -- Who may propose changes of this kind somewhere, and has fewer others whose role reaches there than a policy
+    -- would ask for.
+    WITH places AS MATERIALIZED (SELECT * FROM public.places_of(p_scope, p_kind)
+    ), logins AS (
+        SELECT r.rolname::text AS person FROM pg_roles AS r WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> 'setpoint_app'
           AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_app' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
           AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_server' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
-    ) AS authors
-    WHERE (SELECT count(*) FROM public.approvers() AS approver WHERE public.counts_for(approver, person)) < p_approvals
+    ), authors AS (
+        SELECT person, scope, keys FROM logins, places
+        UNION
+        SELECT a.name, p.scope, p.keys FROM public.accounts AS a, places AS p
+        WHERE a.disabled_at IS NULL AND EXISTS (
+            SELECT FROM unnest(a.roles) AS role
+            WHERE role = ANY (CASE WHEN p.keys IS NULL THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END)
+              AND public.reaches(a.limits, role, p.scope, p.keys))
+    ), pairs AS MATERIALIZED (
+        SELECT author, approver FROM (SELECT DISTINCT person FROM authors) AS w (author), public.approvers() AS approver
+        WHERE public.counts_for(approver, author)
+    )
+    SELECT DISTINCT w.person FROM authors AS w
+    WHERE p_approvals > (
+        SELECT count(*) FROM pairs AS p
+        WHERE p.author = w.person
+          AND (p.approver IN (SELECT public.approving_logins()) OR EXISTS (
+               SELECT FROM public.accounts AS c WHERE c.name = p.approver AND public.reaches(c.limits, 'approver', w.scope, w.keys))))
     ORDER BY 1
 $$;
 
-COMMENT ON FUNCTION public.left_without_approval(p_kind text, p_approvals integer) IS 'Whose changes nobody could approve under a policy of so many approvals.';
+COMMENT ON FUNCTION public.left_without_approval(p_scope text, p_kind text, p_approvals integer) IS 'Whose changes nobody could approve under a policy of so many approvals, in at least one place.';
 
 CREATE FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1993,6 +2021,38 @@ END
 $$;
 
 COMMENT ON FUNCTION public.permit_report() IS 'Refuses whoever reports on a run of another, or starts one in another''s name.';
+
+CREATE FUNCTION public.places_of(p_scope text, p_kind text, OUT scope text, OUT keys text[]) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Where a policy decides, as far as limits of roles tell places apart: scopes that stand or that a limit names,
+    -- and of keys one for each set of limits that names it. Null keys are all keys, which a policy is about.
+    WITH limited AS (
+        SELECT role.value AS limits FROM public.accounts AS a, jsonb_each(a.limits) AS role WHERE a.disabled_at IS NULL
+    ), scopes AS (
+        SELECT 'global' AS scope
+        UNION SELECT p_scope WHERE p_scope <> '*'
+        UNION SELECT f.scope FROM public.ftf_config AS f
+        UNION SELECT replace(s, '*', '?') FROM limited, jsonb_array_elements_text(limits -> 'scopes') AS s
+    ), lists AS (
+        SELECT DISTINCT limits -> 'keys' AS patterns FROM limited WHERE limits ? 'keys'
+    ), keys AS (
+        SELECT DISTINCT ON (named) ARRAY[k] AS keys, ARRAY(SELECT public.is_named(k, l.patterns) FROM lists AS l ORDER BY l.patterns) AS named
+        FROM (SELECT jsonb_object_keys(f.base_env) FROM public.ftf_config AS f
+              UNION SELECT replace(k, '*', '?') FROM lists, jsonb_array_elements_text(patterns) AS k) AS known (k)
+        WHERE EXISTS (SELECT FROM lists)
+        ORDER BY named, k
+    )
+    SELECT s.scope, k.keys
+    FROM scopes AS s,
+         (SELECT keys FROM keys WHERE p_kind <> 'policy' UNION ALL SELECT '{}' WHERE p_kind <> 'policy' AND NOT EXISTS (SELECT FROM keys)
+          UNION ALL SELECT NULL WHERE p_kind IN ('policy', '*')) AS k
+    WHERE p_scope = s.scope
+       OR p_scope = '*' AND NOT EXISTS (SELECT FROM public.policies AS p WHERE p.scope = s.scope AND p.kind IN (p_kind, '*'))
+$$;
+
+COMMENT ON FUNCTION public.places_of(p_scope text, p_kind text, OUT scope text, OUT keys text[]) IS 'Scopes and keys in which a policy would decide, one of each sort that limits of roles tell apart.';
 
 CREATE FUNCTION public.policy_for(change_scope text, change_kind text) RETURNS public.policies
     LANGUAGE sql STABLE
@@ -2649,11 +2709,10 @@ CREATE FUNCTION public.tokens_ending() RETURNS TABLE(id bigint, account text, ex
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    -- Two weeks, or the last tenth of a shorter life. Not one that was rotated: another stands in for it.
+    -- Not one that was rotated: another stands in for it.
     SELECT c.id, c.account, c.expires_at
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
-    WHERE c.kind = 'token' AND c.revoked_at IS NULL AND a.disabled_at IS NULL AND c.expires_at > clock_timestamp()
-      AND c.expires_at < clock_timestamp() + least(interval '14 days', (c.expires_at - c.created_at) / 10)
+    WHERE c.revoked_at IS NULL AND a.disabled_at IS NULL AND c.expires_at > clock_timestamp() AND public.ends_soon(c)
       AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = c.id AND l.event = 'token_rotated')
     ORDER BY c.expires_at, c.id
 $$;
@@ -2722,30 +2781,33 @@ $$;
 
 COMMENT ON FUNCTION public.try_writing() IS 'Writes 64 KiB to new files, which a full or a read-only disk refuses.';
 
-CREATE FUNCTION public.unguarded(wanted public.policies) RETURNS text
+CREATE FUNCTION public.unguarded(wanted public.policies, OUT scope text, OUT kind text, OUT approvals integer, OUT cooling_off_s integer, OUT guard_approvals integer, OUT guard_cooling_off_s integer) RETURNS SETOF record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    -- As policies would be: of every scope that a policy names, each kind asks for at most as many approvals
-    -- as changing the policies of that scope does. Else fewer people could soften it first.
+    -- As policies would be, or as they are for a null: of every scope that a policy names, each kind asks for at
+    -- most as many approvals and as long a wait as changing the policies of that scope does. Else it could be
+    -- softened first, by fewer people or sooner.
     WITH rows AS (
-        SELECT (wanted).scope, (wanted).kind, (wanted).approvals
+        SELECT (wanted).scope, (wanted).kind, (wanted).approvals, (wanted).cooling_off_s WHERE (wanted).kind IS NOT NULL
         UNION ALL
-        SELECT p.scope, p.kind, p.approvals FROM public.policies AS p
-        WHERE (p.scope, p.kind) <> ((wanted).scope, (wanted).kind)
+        SELECT p.scope, p.kind, p.approvals, p.cooling_off_s FROM public.policies AS p
+        WHERE (p.scope, p.kind) IS DISTINCT FROM ((wanted).scope, (wanted).kind)
     ), effective AS (
-        SELECT s.scope, k.kind, (SELECT r.approvals FROM rows AS r WHERE r.scope IN (s.scope, '*') AND r.kind IN (k.kind, '*')
-                                 ORDER BY r.scope = '*', r.kind = '*' LIMIT 1) AS approvals
-        FROM (SELECT DISTINCT scope FROM rows) AS s,
-             (VALUES ('value'), ('range'), ('scope'), ('restore'), ('policy')) AS k (kind)
+        SELECT s.scope, k.kind, found.approvals, found.cooling_off_s
+        FROM (SELECT DISTINCT r.scope FROM rows AS r) AS s,
+             (VALUES ('value'), ('range'), ('scope'), ('restore'), ('policy')) AS k (kind),
+             LATERAL (SELECT r.approvals, r.cooling_off_s FROM rows AS r
+                      WHERE r.scope IN (s.scope, '*') AND r.kind IN (k.kind, '*')
+                      ORDER BY r.scope = '*', r.kind = '*' LIMIT 1) AS found
     )
-    SELECT format('%s approvals for a change of kind %s in %s, and %s for its policies', e.approvals, e.kind,
-                  CASE e.scope WHEN '*' THEN 'any scope' ELSE e.scope END, g.approvals)
-    FROM effective AS e JOIN effective AS g ON g.scope = e.scope AND g.kind = 'policy' AND g.approvals < e.approvals
-    ORDER BY e.scope, e.kind LIMIT 1
+    SELECT e.scope, e.kind, e.approvals, e.cooling_off_s, g.approvals, g.cooling_off_s
+    FROM effective AS e JOIN effective AS g ON g.scope = e.scope AND g.kind = 'policy'
+    WHERE g.approvals < e.approvals OR g.cooling_off_s < e.cooling_off_s
+    ORDER BY e.scope, e.kind
 $$;
 
-COMMENT ON FUNCTION public.unguarded(wanted public.policies) IS 'What fewer people could soften than it asks for, if a policy were so; null when nothing.';
+COMMENT ON FUNCTION public.unguarded(wanted public.policies, OUT scope text, OUT kind text, OUT approvals integer, OUT cooling_off_s integer, OUT guard_approvals integer, OUT guard_cooling_off_s integer) IS 'What could be softened by less than it asks for, if a policy were so, or as policies are for a null.';
 
 CREATE FUNCTION public.utc_text(moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT
@@ -3928,8 +3990,8 @@ GRANT ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remot
 REVOKE ALL ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text, OUT dimensions text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.credential_ends(credential bigint, OUT at timestamp with time zone, OUT account text, OUT dimensions text[]) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[]) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[], OUT is_ending boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[], OUT is_ending boolean) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) TO setpoint_app;

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setpoint.declare.number_text import read_float
 from setpoint.errors import UsageError
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _parse(variable: str, name: str, text: str) -> object:
     if name not in _NUMBERS:
         return text
     try:
-        return float(text)
+        return read_float(text)
     except ValueError:
         raise UsageError(f"{variable}={text!r} is not a number.", hint=f"unset {variable}") from None
 

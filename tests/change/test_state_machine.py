@@ -538,7 +538,7 @@ class Story(RuleBasedStateMachine):
         planned = self.model.plan(scope, old | texts(differing), author=person, reason="a folder")
         with self.as_(person).transaction() as transaction:
             done = apply_plan(transaction, CATALOGUES, folder, steps, reason="a folder", new_scopes=True)
-        for _, made in done:
+        for _, made in done.documents:
             self.took(made, planned)
 
     @precondition(lambda self: not self.imported)
@@ -548,11 +548,11 @@ class Story(RuleBasedStateMachine):
         self.imported = True
         folder = self.export()
         with pytest.raises(ConflictError, match="empty database only"):
-            import_history(self.owner, folder)
+            import_history(self.owner, CATALOGUES, folder)
         twin = f"{self.name}_twin"
         self.copy(twin, "template_setpoint")
         try:
-            import_history(self.settings_of(twin, "ada"), folder)
+            import_history(self.settings_of(twin, "ada"), CATALOGUES, folder)
             assert rows_of(self.server.url(twin, owner=True)) == rows_of(self.owner_url)
         finally:
             self.server.administer(f"DROP DATABASE {twin} WITH (FORCE)")

@@ -39,6 +39,7 @@ def numbers(command):
 def test_an_apply_that_runs_again_finds_the_change_that_waits(exported, folder):
     """A pipeline repeated while people decide opens one change; once it may, the same apply applies it."""
     assert exported("policy", "set", "--approvals", "0", "--cooling-off", "1h", *APPLY).code == 0
+    assert exported("export", str(folder)).code == 0
     edit(folder, f"\n{GAMMA} = 0.0", f"\n{GAMMA} = 0.5")
     first = exported("apply", str(folder), *APPLY, "--json")
     again = exported("apply", str(folder), *APPLY, "--json")
@@ -60,7 +61,8 @@ def test_an_apply_that_runs_again_finds_the_change_that_waits(exported, folder):
 
 def test_an_approved_change_is_applied_by_the_same_apply(exported, folder, owner_url):
     """What waited and may be applied by now is applied, and not proposed once more."""
-    exported("policy", "set", "--kind", "value", "--approvals", "0", "--cooling-off", "1h", *APPLY)
+    exported("policy", "set", "--scope", "global", "--approvals", "0", "--cooling-off", "1h", *APPLY)
+    assert exported("export", str(folder)).code == 0
     edit(folder, f"\n{GAMMA} = 0.0", f"\n{GAMMA} = 0.5")
     waits = exported("apply", str(folder), *APPLY, "--json").json[0]["change"]
     soften(owner_url)

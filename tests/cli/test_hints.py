@@ -53,9 +53,9 @@ RUN = [
     # A folder of documents, and a plan of it.
     ("plan no-such-folder", 3, "setpoint export {folder}", 0),
     ("export config", 0, None, None),
-    ("apply config --plan none.json -r x --yes", 3, "setpoint plan DIR --out FILE", 0),
+    ("apply config --plan none.json -r x --yes", 3, "setpoint plan DIR --out PLAN", 0),
     (f"set {GAMMA}=0.7 -r x --yes", 0, None, None),
-    ("apply config --plan made.json -r x --yes", 5, "setpoint plan {folder}", 1),
+    ("apply config --plan made.plan -r x --yes", 5, "setpoint plan {folder}", 1),
     # A change on its way.
     (f"set {GAMMA}=0.8 -r x --draft --yes", 11, "setpoint change propose %s", 0),
     ("change propose LAST", 5, "setpoint change apply %s", 0),
@@ -95,6 +95,7 @@ BLANKS = {
     "FOLDER": str(PACKAGE / "declare/seeds"),
     "DIR": "config",
     "FILE": "made.json",
+    "PLAN": "made.plan",
 }
 #: What is called so that a hint is printed (a function of `Stage` below), its template and how that ends.
 CALLED = [

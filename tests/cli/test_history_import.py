@@ -155,11 +155,11 @@ def test_export_that_is_not_whole_is_refused(exported, folder, empty):
     assert history(turned) == ([], [])
 
 
-def test_history_is_the_owners_to_bring_in(exported, folder, empty, app_url):
+def test_history_is_the_owners_to_bring_in(exported, folder, empty, app_url, catalogues):
     """The application's login brings in no history, by the command or by SQL, and is told the other way."""
     turned = empty(is_owner=False)
     with pytest.raises(ForbiddenError) as caught:
-        import_history(turned, folder)
+        import_history(turned, catalogues, folder)
     assert "--documents" in caught.value.hint
     with psycopg.connect(app_url) as psql:
         for call in ("import_revision('{}')", "stand_on_history('x')"):
@@ -168,11 +168,13 @@ def test_history_is_the_owners_to_bring_in(exported, folder, empty, app_url):
     assert exported("import", str(folder), "--documents", "--new", "--yes").code == 0
 
 
-def test_database_that_holds_anything_takes_documents_as_changes_alone(exported, folder, empty, settings):
+def test_database_that_holds_anything_takes_documents_as_changes_alone(
+    exported, folder, empty, settings, catalogues
+):
     """Where there is a revision, or a change that waits, history is refused and the documents are changes."""
     before = history(settings)
     with pytest.raises(SetpointError, match="empty database only"):
-        import_history(settings, folder)
+        import_history(settings, catalogues, folder)
     assert history(settings) == before
 
     turned = empty()

@@ -66,6 +66,7 @@ SHOWN = {
     "report": [["report", "RUN", "--out", "TMP/report.html"]],
     "accounts list": [["accounts", "list"]],
     "tokens list": [["tokens", "list"]],
+    "audit": [["audit"], ["audit", "--csv"]],
 }
 #: Commands that print nothing stored, or only what another command above prints through the same function.
 OTHERS = {

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import threading
 import time
 from dataclasses import dataclass, field
@@ -312,6 +313,43 @@ def test_a_fork_must_watch_for_itself(watch):
         os._exit(2)
 
     assert os.waitpid(child, 0)[1] == 0
+
+
+def in_a_fork(work):
+    """Run something in a forked child, bounded; return whether it came out true."""
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.alarm(20)
+            os._exit(0 if work() else 1)
+        except BaseException:  # noqa: BLE001 - a child never runs the tests of its parent
+            os._exit(2)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def test_a_fork_is_stale_and_leaves_its_parent_alone(small, watch):
+    """The child has no thread that follows: it says so, once to each listener, and ends nothing else."""
+    hp, heard = watch(), []
+    hp.listeners.append(heard.append)
+
+    def in_child():
+        was_stale, since = hp.stale(), hp.stale_since
+        hp.current, hp.current  # noqa: B018 - who reads is told
+        hp.close()
+        return was_stale and since is not None and heard == [True] and gamma(hp) == 0.0
+
+    assert in_a_fork(in_child)
+    assert not hp.stale()
+    assert heard == []
+    small.change(**{GAMMA: 3.0})
+    assert switched(hp).changed == (GAMMA,)
+
+
+def test_a_fork_of_a_watch_that_is_busy_hangs_nowhere(watch):
+    """Locks that threads of the parent held at the fork are free in the child."""
+    hp = watch()
+    with hp._changed:
+        assert in_a_fork(lambda: hp.stale() and hp.close() is None)
 
 
 def test_one_state_is_read_whole_by_many_threads(small, watch):

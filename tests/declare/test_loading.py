@@ -60,6 +60,7 @@ def test_the_hash_is_that_of_the_file(name):
         ("high = 64", "hihg = 64", "unknown field 'hihg'"),
         ("high = 64", "high = 64.0", "needs low and high of type int"),
         ("high = 64", "high = 0", "low 1 is above high 0"),
+        ('type = "int"\nlow = 1\nhigh = 64', 'type = "float"\nlow = nan\nhigh = inf', "needs finite bounds"),
         ('type = "int"', 'type = "integer"', "not one of int, float, bool, categorical"),
         ('doc = "Units of the hidden layer."', "", "width: needs a doc"),
         ("format = 1", "format = 2", "this release reads 1"),

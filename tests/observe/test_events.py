@@ -13,6 +13,7 @@ from setpoint.observe.events import (
     PlaneLost,
     SnapshotRefused,
     SnapshotSwitched,
+    TokenEndsSoon,
     TrainingComplete,
     TrainingStarted,
     TrialComplete,
@@ -79,6 +80,7 @@ EVENTS = [
         plane="https://www.plane.example", snapshot="abc", reason="hash_mismatch", problem="other bytes"
     ),
     SnapshotSwitched(plane="https://www.plane.example", before="abc", snapshot="def", revision=7, changed=2),
+    TokenEndsSoon(plane="https://www.plane.example", ends_at="2026-05-25T12:00:00Z"),
 ]
 
 

@@ -1,7 +1,10 @@
 """Documents over HTTP: read, and edited over the revision that was read."""
 
 import json
+import threading
+import time
 
+import psycopg
 import pytest
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -190,6 +193,29 @@ def test_a_scheduled_or_drafted_edit_waits(edit, seeded):
     assert seeded.fetch_one("read_chain_head") == head
 
 
+def test_whoever_loses_a_race_is_told_what_stands_now(seeded, http_as, owner_url):
+    """Its base stood when the edit began, and another was committed first: 412, with what stands now."""
+    answers = []
+
+    def patch():
+        body = {"set": {KEY: 0.07}, "reason": "slower"}
+        answers.append(http_as("ada").patch("/v1/config/global", json=body, headers={"If-Match": '"1"'}))
+
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with psycopg.connect(owner_url) as psql, psycopg.connect(owner_url, autocommit=True) as watching:
+        psql.execute("UPDATE ftf_config SET base_env = base_env || jsonb_build_object(%s::text, 0.09)", [KEY])
+        writer = threading.Thread(target=patch)
+        writer.start()
+        while watching.execute(waits).fetchone() == (0,):
+            time.sleep(0.01)
+        psql.commit()
+        writer.join()
+    (answer,) = answers
+    assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), answer.text
+    stands = http_as("ada").get("/v1/config/global").headers["ETag"]
+    assert answer.headers["ETag"] == answer.json()["where"]["etag"] == stands != '"1"'
+
+
 def test_what_stands_already_is_answered_and_not_written(edit, seeded):
     """An edit of nothing is 200 `unchanged` with the revision that says so, and makes no change."""
     head = seeded.fetch_one("read_chain_head")
@@ -261,11 +287,17 @@ def test_a_policy_is_changed_under_the_policy_that_stands(seeded, http_as):
     first = dan.put("/v1/policies/*/*", json=body)
     assert (first.status_code, first.json()["state"], first.json()["revision"]) == (200, "applied", None)
 
-    second = dan.put("/v1/policies/global/range", json={**body, "cooling_off_s": 60})
+    sooner = dan.put("/v1/policies/global/range", json={**body, "cooling_off_s": 60})
+    assert sooner.status_code == 422, "a wait that could be taken away at once"
+    second = dan.put("/v1/policies/global/*", json={**body, "cooling_off_s": 60})
     assert (second.status_code, second.json()["state"]) == (202, "proposed")
     listed = ada.get("/v1/policies").json()
     assert listed["items"] == [{"scope": "*", "kind": "*", "approvals": 1, "solo": False, "cooling_off_s": 0}]
     assert {"bo", "eve"} <= set(listed["approvers"])
+    assert listed["leaves_without_approval"] == []
+    most = len(listed["approvers"])
+    asked = ada.get("/v1/policies", params={"kind": "value", "approvals": most}).json()
+    assert asked["leaves_without_approval"] == ["eve"], "who approves and writes has one approver less"
     tag = ada.get("/v1/config/global").headers["ETag"]
     waits = ada.patch(
         "/v1/config/global", json={"set": {KEY: 0.07}, "reason": "x"}, headers={"If-Match": tag}

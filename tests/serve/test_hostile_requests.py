@@ -25,6 +25,8 @@ BODIES = {
     "NaN": (EDIT % b"NaN", 422),
     "infinity": (EDIT % b"-Infinity", 422),
     "a number beyond floats": (EDIT % b"1e999", 422),
+    "a number below floats": (EDIT % b"1e-400", 422),
+    "more digits than a float has": (EDIT % b"0.12345678901234567890", 422),
     "a huge integer": (EDIT % (b"9" * 400), 422),
     "an integer beyond reading": (EDIT % (b"9" * 5000), 400),
     "deep lists": (b"[" * 100_000 + b"]" * 100_000, 400),
@@ -116,6 +118,27 @@ def test_an_address_that_means_nothing_is_refused(untouched, http_as):
         answer = http_as("cy").get(path)
         assert answer.status_code == status, (path[:80], answer.text)
         if status != 200:
+            is_problem(answer)
+
+
+def test_a_number_that_nobody_wrote_so_is_refused(plane, http_as):
+    """Paths and queries take plain digits: no other script, underscore, sign, blank or zero in front."""
+    document = httpx.get(f"{plane}/openapi.json").json()
+    shared = document["components"]["parameters"]
+    numbers = [
+        (path, parameter["name"], parameter["in"])
+        for path, methods in document["paths"].items()
+        for named in methods.get("get", {}).get("parameters", ())
+        if (parameter := shared[named["$ref"].rpartition("/")[2]] if "$ref" in named else named)
+        if "integer" in str(parameter["schema"]) and parameter["in"] in {"path", "query"}
+    ]
+    assert len(numbers) > 10
+    for path, name, place in numbers:
+        for text in ("1_0", "\u0663", "1\u0663", "%201", "%2B1", "01", "1.0", "-0", "1e1"):
+            filled = path.replace(f"{{{name}}}", text) if place == "path" else f"{path}?{name}={text}"
+            filled = filled.replace("{scope}", "global").replace("{id}", "1").replace("{revision}", "1")
+            answer = http_as("dan").get(filled)
+            assert answer.status_code in {400, 422}, (filled, answer.text)
             is_problem(answer)
 
 

@@ -46,7 +46,13 @@ def test_a_login_opens_a_session_of_its_own(browser, http_as):
     assert planted not in cookie
     assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
     assert answer.json()["account"] == "ada"
-    assert [row["event"] for row in audit(http_as, account="ada")] == ["login_ok"]
+    (noted,) = audit(http_as, account="ada")
+    assert noted["event"] == "login_ok"
+    # The first instant is in, the last is not.
+    assert audit(http_as, account="ada", since=noted["at"]) == [noted]
+    assert audit(http_as, account="ada", until=noted["at"]) == []
+    refused = http_as("dan").get("/v1/audit", params={"since": "2026-06-01"})
+    assert refused.status_code == 422, "an instant without an offset is a guess"
 
 
 def test_a_cookie_writes_only_with_its_csrf_token(browser, seeded):

@@ -1,7 +1,11 @@
 """Tokens that end: said before they do, and replaced without an instant in which neither works."""
 
+from datetime import UTC
+
 import httpx
 import psycopg
+
+from setpoint.client.plane.connection import Plane
 
 
 def bearer(plane, secret):
@@ -54,3 +58,32 @@ def test_a_token_is_said_to_end_before_it_does(http_as, owner_url, setpoint_comm
     assert told.count("ends on") == 1
     assert setpoint_command("tokens", "rotate", str(old)).code == 0
     assert "ends on" not in setpoint_command("doctor").out
+
+
+def test_programs_are_told_that_their_token_ends(plane, http_as, owner_url, tmp_path):
+    """Each answer to a token in its last days names its end, and the client logs it once."""
+    ada = http_as("ada")
+    old, fresh = (ada.post("/v1/tokens", json={"label": "x", "days": 300}).json() for _ in range(2))
+    with psycopg.connect(owner_url) as owner:
+        (ends,) = owner.execute(
+            "UPDATE credentials SET expires_at = now() + interval '5 days',"
+            " created_at = now() - interval '295 days' WHERE id = %s RETURNING expires_at",
+            [old["id"]],
+        ).fetchone()
+    answers = [
+        httpx.get(f"{plane}{path}", headers={"Authorization": f"Bearer {made['token']}"}).headers
+        for path in ("/v1/me", "/v1/holders", "/v1/none")
+        for made in (old, fresh)
+    ]
+    said = ends.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert [answer.get("Setpoint-Token-Ends") for answer in answers[:4]] == [said, None] * 2
+    assert "Setpoint-Token-Ends" not in ada.get("/v1/me").headers
+
+    log = tmp_path / "events.log"
+    with Plane(plane, old["token"], events=str(log)) as client:
+        for _ in range(2):
+            client.request("GET", "/v1/me")
+    with Plane(plane, old["token"], events=str(log)) as client:
+        client.request("GET", "/v1/me")
+    (line,) = log.read_text().splitlines()
+    assert line.startswith(f"event=token_ends_soon plane={plane} ends_at={said} level=warn")

@@ -462,11 +462,59 @@ def test_a_guard_that_sank_after_the_proposal_is_seen_when_it_applies(ada, bo, o
         apply(ada, wanted)
 
 
+def left_without(database, approvals, kind="value", scope="*"):
+    rows = database.fetch_all("list_left_without_approval", scope=scope, kind=kind, approvals=approvals)
+    return [row["person"] for row in rows]
+
+
 def test_a_policy_says_whom_it_leaves_without_approval(ada):
     """Bo and Eve can approve each other, not themselves: two approvals are one too many for both."""
-    for approvals, left in ((1, []), (2, ["bo", "eve"])):
-        rows = ada.fetch_all("list_left_without_approval", kind="value", approvals=approvals)
-        assert [row["person"] for row in rows] == left
+    assert left_without(ada, 1) == []
+    assert left_without(ada, 2) == ["bo", "eve"]
+
+
+def test_whom_a_policy_leaves_is_counted_where_roles_reach(ada, owner_url):
+    """An approver of other scopes or keys approves nothing here: who may write here is left without."""
+    with psycopg.connect(owner_url) as owner:
+        accounts = (
+            ("mia", "{config_write}", {"config_write": {"scopes": ["symbol=*"]}}),
+            ("noa", "{config_write}", {"config_write": {"keys": ["CVN_HPO_XGB_*"]}}),
+            ("kim", "{approver}", {"approver": {"scopes": ["profile=*"]}}),
+            ("lou", "{approver}", {"approver": {"keys": ["CVN_HPO_LGB_*"]}}),
+            ("max", "{approver}", {"approver": {"scopes": ["symbol=BTCUSDC"], "keys": ["CVN_HPO_XGB_*"]}}),
+        )
+        for name, roles, limits in accounts:
+            owner.execute(
+                "INSERT INTO accounts (name, roles, limits, created_by) VALUES (%s, %s, %s, 'owner')",
+                (name, roles, json.dumps(limits)),
+            )
+    # Bo and Eve, by their own logins, approve everywhere; the others only where their role reaches.
+    limited = {"mia", "noa"}
+    assert limited.isdisjoint(left_without(ada, 2))
+    assert limited <= set(left_without(ada, 3))
+    assert limited & set(left_without(ada, 3, scope="symbol=BTCUSDC")) == {"mia"}
+    assert limited.isdisjoint(left_without(ada, 3, kind="policy")), "they may propose none"
+    assert {"ada", "bo", "eve"} <= set(left_without(ada, 3, kind="policy")), "limits to keys reach no policy"
+
+
+def test_a_cooling_off_that_could_be_taken_away_at_once_is_no_policy(ada, owner_url):
+    """The guard waits at least as long as what it guards, when proposed, when applied and to the doctor."""
+    with pytest.raises(InvalidValue, match="after 3600 s, and for 0 for its policies, after 0 s"):
+        policy(ada, "range", approvals=0, cooling_off_s=3600)
+    apply(ada, policy(ada, "policy", approvals=0, cooling_off_s=3600))
+    waits = policy(ada, "range", approvals=0, cooling_off_s=3600)
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(
+            "UPDATE changes SET proposed_at = proposed_at - interval '2 h' WHERE id = %s", (waits["id"],)
+        )
+        owner.execute("UPDATE policies SET cooling_off_s = 60 WHERE kind = 'policy'")
+    with pytest.raises(InvalidValue, match="fewer people could soften it, or sooner"):
+        apply(ada, waits)
+    assert ada.fetch_all("list_unguarded") == []
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("INSERT INTO policies VALUES ('*', 'range', 0, true, 3600)")
+    (found,) = ada.fetch_all("list_unguarded")
+    assert (found["scope"], found["kind"], found["cooling_off_s"]) == ("*", "range", 3600)
 
 
 def test_policy_of_a_lax_scope_cannot_rewrite_that_of_all(ada, one_approval, bo):

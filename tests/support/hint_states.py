@@ -19,6 +19,7 @@ from setpoint.change.exchange.history_import import import_history
 from setpoint.change.verification import write_anchor
 from setpoint.cli import demo
 from setpoint.client.plane.refusals import unreachable
+from setpoint.declare.loading import load_catalogues
 from setpoint.errors import SetpointError
 from setpoint.settings import Settings
 from setpoint.store.database import Database
@@ -153,7 +154,9 @@ class Stage:
 
     def a_database_that_was_filled_meanwhile(self) -> str:
         self.done("export", "config")
-        return refusal(import_history, Settings.from_environ(), self.folder / "config")
+        return refusal(
+            import_history, Settings.from_environ(), load_catalogues("cvntrade"), self.folder / "config"
+        )
 
     def a_stub(self) -> str:
         self.done("catalogue", "types", "--out", "typings")

@@ -38,10 +38,14 @@ class Policy:
 
 @dataclass(frozen=True)
 class Policies:
-    """Every policy, the most general first, and the people whose approval counts."""
+    """Every policy, the most general first, and the people whose approval counts.
+
+    ``leaves_without_approval``: whose changes too few people could approve under one that is asked about.
+    """
 
     items: tuple[Policy, ...]
     approvers: tuple[str, ...]
+    leaves_without_approval: tuple[str, ...] = ()
     #: All are there: a page without another.
     next: None = None
 
@@ -211,7 +215,7 @@ def read_full_change(reader: Database | Transaction, change_id: int) -> FullChan
     return FullChange(
         **facts,
         policy=policy,
-        leaves_without_approval=without_approval(reader, policy.kind, policy.approvals) if policy else (),
+        leaves_without_approval=without_approval(reader, vars(policy)) if policy else (),
         requirement=requirement(reader, found),
         next_step=next_step(reader, change_id),
         decisions=tuple(Decision(**row) for row in reader.fetch_all("list_decisions", id=change_id)),
@@ -241,9 +245,13 @@ def diff_changes(reader: Database | Transaction, old: int, new: int) -> tuple[Ed
     return tuple(diff(first, second))
 
 
-def without_approval(reader: Database | Transaction, kind: str, approvals: int) -> tuple[str, ...]:
-    """Return whose changes too few people could approve, if a policy of this kind asked for so many."""
-    rows = reader.fetch_all("list_left_without_approval", kind=kind, approvals=approvals)
+def without_approval(reader: Database | Transaction, policy: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return whose changes too few people could approve under a policy, given by its fields.
+
+    Honours how far roles reach: it is enough that a person may propose where too few others may approve.
+    """
+    asked = {name: policy[name] for name in ("scope", "kind", "approvals")}
+    rows = reader.fetch_all("list_left_without_approval", **asked)
     return tuple(row["person"] for row in rows)
 
 
@@ -257,11 +265,12 @@ def next_step(reader: Database | Transaction, change_id: int) -> NextStep | None
     return _next_step_of(reader.fetch_one("read_next_step", id=change_id) or {"waits_for": None})
 
 
-def read_policies(reader: Database | Transaction) -> Policies:
-    """Return every policy and the people who can approve."""
+def read_policies(reader: Database | Transaction, asked: Policy | None = None) -> Policies:
+    """Return every policy, the people who can approve, and whom a policy would leave that is asked about."""
     return Policies(
         items=tuple(Policy(**row) for row in reader.fetch_all("list_policies")),
         approvers=tuple(row["person"] for row in reader.fetch_all("list_approvers")),
+        leaves_without_approval=without_approval(reader, vars(asked)) if asked else (),
     )
 
 

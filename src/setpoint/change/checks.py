@@ -7,13 +7,14 @@ was written: bounds are tightened and keys renamed while documents stand.
 from __future__ import annotations
 
 import shlex
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from setpoint.change.changes import Policy, read_policies
+from setpoint.change.changes import read_policies
 from setpoint.change.contexts import context_name, context_of
 from setpoint.change.documents import problem_of, read_documents
 from setpoint.change.judgement import broken_rules
-from setpoint.change.policies import ANY
 from setpoint.change.seeding import plan_seed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.keys import SEPARATOR
@@ -21,7 +22,7 @@ from setpoint.declare.seeds import load_seeds
 from setpoint.errors import DoctorFinding, InvalidDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.settings import Settings
@@ -85,9 +86,10 @@ def edited_seeds(database: Database, catalogues: Catalogues, settings: Settings)
 
 
 def soft_policies(database: Database) -> Iterator[DoctorFinding]:
-    """Yield what policies fewer people could soften than they ask for, and what nobody can satisfy."""
+    """Yield what policies can be softened by less than they ask for, and what nobody can satisfy."""
     with database.transaction() as transaction:
         policies = read_policies(transaction)
+        unguarded = transaction.fetch_all("list_unguarded")
     for one in policies.items:
         if one.approvals > len(policies.approvers):
             yield DoctorFinding(
@@ -95,29 +97,17 @@ def soft_policies(database: Database) -> Iterator[DoctorFinding]:
                 f" {len(policies.approvers)} people can approve.",
                 "setpoint accounts add NAME --role approver",
             )
-    for scope in dict.fromkeys(one.scope for one in policies.items):
-        guard = _guard_of(scope, policies.items)
-        guarded = [one for one in policies.items if one.scope == scope and _is_softer(guard, one)]
-        if guarded:
-            approvals = max(guard.approvals, *(one.approvals for one in guarded))
-            cooling_off_s = max(guard.cooling_off_s, *(one.cooling_off_s for one in guarded))
-            yield DoctorFinding(
-                f"the policies of {scope} can be softened by less than they ask for"
-                f" ({', '.join(one.kind for one in guarded)}).",
-                f"setpoint policy set --kind policy --scope {shlex.quote(scope)}"
-                f" --approvals {approvals} --cooling-off {cooling_off_s}s --reason WHY",
-            )
-
-
-def _guard_of(scope: str, policies: Sequence[Policy]) -> Policy:
-    """Return the policy that a change of a scope's policies obeys: the scope decides before the kind."""
-    known = {(one.scope, one.kind): one for one in policies}
-    places = ((place, kind) for place in (scope, ANY) for kind in ("policy", ANY))
-    return next(known[place] for place in places if place in known)
-
-
-def _is_softer(guard: Policy, one: Policy) -> bool:
-    return guard.approvals < one.approvals or guard.cooling_off_s < one.cooling_off_s
+    for scope, found in groupby(unguarded, itemgetter("scope")):
+        soft = list(found)
+        approvals, cooling_off_s = (
+            max(row[asked] for row in soft) for asked in ("approvals", "cooling_off_s")
+        )
+        yield DoctorFinding(
+            f"the policies of {scope} can be softened by less than they ask for"
+            f" ({', '.join(row['kind'] for row in soft)}).",
+            f"setpoint policy set --kind policy --scope {shlex.quote(scope)}"
+            f" --approvals {approvals} --cooling-off {cooling_off_s}s --reason WHY",
+        )
 
 
 def _in(scope: str) -> str:

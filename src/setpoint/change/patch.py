@@ -25,6 +25,7 @@ from setpoint.declare.addresses import RANGE, named
 from setpoint.declare.document import parse_text
 from setpoint.declare.examples import example_of
 from setpoint.declare.foreign_text import read_toml
+from setpoint.declare.number_text import held_float
 from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UnknownKey, UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +73,14 @@ class _Text(str):
     """A value without a type of its own, as typed or from CSV: the declaration says how to read it."""
 
     __slots__ = ()
+
+
+def _number(text: str) -> float | _Text:
+    """Return a float; of what none holds the text, which is refused by its key and line, as others are."""
+    try:
+        return held_float(text)
+    except ValueError:
+        return _Text(text)
 
 
 class _Entry(NamedTuple):
@@ -252,14 +261,14 @@ def _range_texts(name: str, text: object) -> dict[str, Any]:
 
 def _toml(text: str, where: str) -> list[_Entry]:
     try:
-        data = read_toml(text)
+        data = read_toml(text, _number)
     except ValueError as problem:
         raise InvalidDocument(f"{where} is not TOML: {problem}.") from None
     return _located(data, text)
 
 
 def _json(text: str, where: str) -> list[_Entry]:
-    return _located(parse_text(text, where), text)
+    return _located(parse_text(text, where, _number), text)
 
 
 def _located(data: Mapping[str, Any], text: str) -> list[_Entry]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ANY = "*"
 KINDS = get_args(PolicyKind)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+)([smhd])\Z")
+_DURATION = re.compile(r"([0-9]{1,18})([smhd])")
 
 
 def policy_proposal(
@@ -63,7 +63,7 @@ def parse_duration(text: str) -> int:
     Raises:
         UsageError: it is none of them.
     """
-    found = _DURATION.match(text)
+    found = _DURATION.fullmatch(text)
     if not found:
         raise UsageError(f"{text!r} is no duration.", hint="for example 90s, 30m, 1h or 2d")
     return int(found[1]) * _SECONDS[found[2]]

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from setpoint.client.snapshot import SHARED, write_atomically
+from setpoint.client.snapshot import SHARED, write_own
 from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot
 from setpoint.store.checks import missing_guards
@@ -117,9 +117,9 @@ def departure(database: Database | Transaction, anchor: Anchor) -> str:
 
 
 def write_anchor(database: Database | Transaction, path: Path) -> Anchor:
-    """Write the chain's head to a file, whole or not at all."""
+    """Write the chain's head to a file, over another anchor or none, whole or not at all."""
     anchor = anchor_of(database)
-    write_atomically(path, json.dumps(asdict(anchor), indent=1) + "\n", SHARED)
+    write_own(path, json.dumps(asdict(anchor), indent=1) + "\n", '"chain": "', SHARED)
     return anchor
 
 

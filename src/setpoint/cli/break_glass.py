@@ -14,6 +14,7 @@ from setpoint.cli.values import Scope, print_edits
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import canonical_text, parse_text
 from setpoint.declare.foreign_text import read_json
+from setpoint.declare.number_text import held_float
 from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def _parse_pairs(pairs: list[str]) -> str:
             )
         wanted.append(f"{json.dumps(key)}: {_json_scalar(text)}")
     document = "{" + ", ".join(wanted) + "}"
-    canonical_text(parse_text(document, "what to set"))
+    canonical_text(parse_text(document, "what to set", held_float))
     return document
 
 

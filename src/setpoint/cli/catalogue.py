@@ -9,8 +9,8 @@ import typer
 
 from setpoint.cli.app import app, catalogues
 from setpoint.cli.output import out
-from setpoint.client.snapshot import SHARED, write_atomically
-from setpoint.declare.type_stub import STUB_FILE, stub_text
+from setpoint.client.snapshot import SHARED, write_own
+from setpoint.declare.type_stub import STUB_FILE, STUB_MARK, stub_text
 from setpoint.errors import EXIT_OK
 
 group: typer.Typer = typer.Typer(help="Catalogues: what they give to other programs.", no_args_is_help=True)
@@ -36,6 +36,6 @@ def write_types(
     """
     system = catalogues()
     file = folder / STUB_FILE
-    write_atomically(file, stub_text(system, is_open=is_open), SHARED)
+    write_own(file, stub_text(system, is_open=is_open), STUB_MARK, SHARED)
     out.say(f"{file}: {len(system.addresses)} addresses")
     return EXIT_OK

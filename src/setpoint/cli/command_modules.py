@@ -40,6 +40,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "market": ("market",),
     "serve": ("up", "serve"),
     "accounts": ("accounts", "tokens"),
+    "audit": ("audit",),
     "db": ("db",),
     "backups": ("db",),
     "demo": ("demo",),

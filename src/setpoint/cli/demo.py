@@ -60,9 +60,9 @@ def demo(
     if console:
         _serve_console(port)
         return
-    from setpoint.client.snapshot import SHARED, write_atomically
+    from setpoint.client.snapshot import SHARED, write_own
     from setpoint.govern.comparison import view_run
-    from setpoint.govern.report import render
+    from setpoint.govern.report import REPORT_MARK, render
     from setpoint.orchestrate.doors import plane_door
     from setpoint.orchestrate.sweep import require_recorded
 
@@ -82,7 +82,7 @@ def demo(
         view = view_run(opened, run)
         print_verdict(view)
         target = report or settings().home / "runs" / run / "report.html"
-        write_atomically(target, render(view), SHARED)
+        write_own(target, render(view), REPORT_MARK, SHARED)
     headline("done", f"{time.monotonic() - began:.0f} s")
     _next_steps(target)
 

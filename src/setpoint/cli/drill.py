@@ -11,7 +11,7 @@ import typer
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, database, settings
 from setpoint.cli.break_glass import glass
 from setpoint.cli.output import err, out, print_json, table
-from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
+from setpoint.errors import EXIT_FINDING, EXIT_OK, ConflictError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,10 @@ class Scenario(StrEnum):
     ALL = "all"
 
 
+#: How a drill's report begins.
+_DRILL = "# Break-glass drill"
+
+
 @glass.command()
 def template(
     paper: Annotated[Paper, typer.Argument(help="What to write.")],
@@ -55,7 +59,7 @@ def template(
         )
     with database() as opened:
         make = write_post_mortem if paper is Paper.POST_MORTEM else drill_sheet
-        _keep(make(opened, incident), file)
+        _keep(make(opened, incident), file, mark="")
 
 
 @app.command()
@@ -82,7 +86,7 @@ def drill(
         for one in drills:
             record(opened, author_of(opened), one)
     if report:
-        _keep("\n".join(("# Break-glass drill", "", *drill_lines(drills))), report)
+        _keep("\n".join((_DRILL, "", *drill_lines(drills))), report, mark=_DRILL)
     if as_json:
         print_json([one.as_json() for one in drills])
     else:
@@ -113,11 +117,16 @@ def _progress(line: str) -> None:
     err.say(line)
 
 
-def _keep(text: str, file: Path | None) -> None:
-    from setpoint.client.snapshot import SHARED, write_atomically
+def _keep(text: str, file: Path | None, mark: str) -> None:
+    """Print a text, or write it to a file: over what holds the mark; without one, over nothing at all."""
+    from setpoint.client.snapshot import SHARED, write_own
 
     if file is None:
         out.lines(text)
         return
-    write_atomically(file, text, SHARED)
+    if not mark and file.exists() and file.read_text(encoding="utf-8", errors="replace") != text:
+        raise ConflictError(
+            f"{file} says something else already.", hint="name another file: a form is filled in once"
+        )
+    write_own(file, text, mark, SHARED)
     err.say(f"wrote {file}")

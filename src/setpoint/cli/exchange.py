@@ -10,15 +10,20 @@ import typer
 from setpoint.cli.app import Json, Yes, app, catalogues, database, exit_code, outcome, settings
 from setpoint.cli.output import confirm, out, print_json
 from setpoint.cli.values import New, Reason, first_use, print_edits
-from setpoint.errors import EXIT_FINDING, EXIT_OK
+from setpoint.errors import EXIT_FINDING, EXIT_OK, EXIT_WAITS
 
 if TYPE_CHECKING:
     from setpoint.change.exchange.folder import Head
-    from setpoint.change.exchange.plan import FolderPlan, ScopeChange, Step
-    from setpoint.change.proposals import OpenedChange, Unchanged
+    from setpoint.change.exchange.plan import Applied, FolderPlan, ScopeChange, Step
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
 
+
+#: What a rebuilt database lacks.
+NOT_EXPORTED = (
+    "not in an export: accounts with their roles and tokens, providers, changes with their approvals, runs,"
+    " events and the audit; `setpoint db backup` keeps them"
+)
 Folder = Annotated[Path, typer.Argument(help="The exported folder.")]
 
 
@@ -31,9 +36,10 @@ def export(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write documents, whole history and catalogues as a folder for git. Twice gives no difference.
+    """Write documents, history, catalogues and what governs as a folder for git. Twice gives no difference.
 
-    What was exported before must still be true: a folder that knows other history is refused.
+    What governs are policies, incident channels and quotas. What was exported before must still be true: a
+    folder that knows other history is refused.
 
     Example: `setpoint export config --git`
     """
@@ -46,12 +52,14 @@ def export(
     )
     if as_json:
         head = written.head
-        print_json({"revision": head.revision, "chain": head.chain, "files": written.files, "git": committed})
+        said = {"revision": head.revision, "chain": head.chain, "files": written.files, "git": committed}
+        print_json(said | {"not_exported": NOT_EXPORTED})
         return
     out.say(
         f"revision {written.head.revision}, {len(written.head.documents)} document(s) in {folder}: "
         f"{written.files} file(s) written{f', {committed}' if committed else ''}",
     )
+    out.say(NOT_EXPORTED)
 
 
 @app.command("import")
@@ -70,8 +78,9 @@ def import_folder(
 ) -> int:
     """Bring an untouched export in: into an empty database its whole history, else its documents, as changes.
 
-    History keeps every number, author, instant and hash, and needs the owner of the tables. Changes,
-    approvals and runs are in no export: a whole database moves with `setpoint db backup`.
+    History keeps every number, author, instant and hash, and needs the owner of the tables; policies,
+    channels and quotas come with it. Accounts, changes, approvals and runs are in no export: a whole database
+    moves with `setpoint db backup`.
 
     Examples: `setpoint import config --dry-run`, `setpoint import config --yes`
     """
@@ -83,12 +92,12 @@ def import_folder(
     system = catalogues()
     with database() as opened:
         if not documents and head.revision and holds_nothing(opened):
-            return _bring_history(folder, head, reason, dry_run=dry_run, yes=yes, as_json=as_json)
+            return _bring_history(system, folder, head, reason, dry_run=dry_run, yes=yes, as_json=as_json)
         shown = _shown(opened, system, folder, as_json=as_json and dry_run, quiet=as_json)
         if dry_run:
-            return EXIT_FINDING if shown.scopes else EXIT_OK
-        if not shown.scopes:
-            _print_applied([], as_json=as_json)
+            return EXIT_FINDING if shown.steps else EXIT_OK
+        if not shown.steps:
+            _print_nothing(as_json=as_json)
             return EXIT_OK
         _confirm(opened, system, shown, new=new, yes=yes)
         why = reason or f"import of revision {head.revision}, {head.chain[:12]}"
@@ -96,21 +105,26 @@ def import_folder(
         hashes = {one.scope: one.hash for one in read_scopes(opened)}
     equal = {scope: hashes.get(scope) == found.hash for scope, found in head.documents.items()}
     _print_applied(done, as_json=as_json, equal=equal)
-    return exit_code(*(made for _, made in done))
+    return _code(done)
 
 
-def _bring_history(folder: Path, head: Head, reason: str, *, dry_run: bool, yes: bool, as_json: bool) -> int:
+def _bring_history(
+    system: Catalogues, folder: Path, head: Head, reason: str, *, dry_run: bool, yes: bool, as_json: bool
+) -> int:
     from setpoint.change.exchange.history_import import import_history
 
     facts = f"{head.revision} revision(s), head {head.chain[:12]}"
     if not dry_run:
         if not yes:
             confirm(f"Bring a history of {facts} into this empty database?")
-        import_history(settings(), folder, reason)
+        import_history(settings(), system, folder, reason)
     if as_json:
         print_json({"revision": head.revision, "chain": head.chain, "dry_run": dry_run})
     else:
         out.say(f"{'would bring in' if dry_run else 'brought in'} {facts}")
+        if not head.governance:
+            out.say("the export says nothing of policies: set them with `setpoint policy set`")
+        out.say(NOT_EXPORTED)
     return EXIT_FINDING if dry_run else EXIT_OK
 
 
@@ -132,7 +146,7 @@ def plan(
         shown = _shown(opened, catalogues(), folder, as_json=as_json)
     if out_file:
         save_plan(shown, out_file)
-    return EXIT_FINDING if shown.scopes else EXIT_OK
+    return EXIT_FINDING if shown.steps else EXIT_OK
 
 
 @app.command("apply")
@@ -157,14 +171,14 @@ def apply_folder(
     expected = read_plan(plan_file) if plan_file else None
     with database() as opened:
         shown = _shown(opened, system, folder, as_json=False, quiet=as_json)
-        if not shown.scopes and not expected:
-            _print_applied([], as_json=as_json)
+        if not shown.steps and not expected:
+            _print_nothing(as_json=as_json)
             return EXIT_OK
         _confirm(opened, system, shown, new=new, yes=yes)
         steps = shown.steps if expected is None else expected
         done = _apply(opened, system, folder, steps, reason, "apply")
     _print_applied(done, as_json=as_json)
-    return exit_code(*(made for _, made in done))
+    return _code(done)
 
 
 def _shown(
@@ -190,7 +204,12 @@ def _shown(
             out.say(f"change {one.id} of {one.scope} by {one.author}, {one.n_edits} edit(s), {said}")
         for scope in found.absent:
             out.say(f"{scope}: has no file in {folder}, left alone")
-        if not found.scopes:
+        for policy in found.policies:
+            waits = f" (change {policy.same_change} waits with just this)" if policy.same_change else ""
+            out.say(f"{policy}{waits}", style="yellow")
+        for command in found.of_owner:
+            out.say(f"not applied, the owner of the database may: {command}")
+        if not found.steps:
             out.say("nothing to change")
     return found
 
@@ -212,12 +231,13 @@ def _confirm(opened: Database, system: Catalogues, shown: FolderPlan, *, new: bo
     if not yes:
         for question in filter(None, questions):
             confirm(question)
-        confirm(f"Change {len(shown.scopes)} scope(s)?")
+        policies = f" and {len(shown.policies)} policy change(s)" if shown.policies else ""
+        confirm(f"Change {len(shown.scopes)} scope(s){policies}?")
 
 
 def _apply(
     opened: Database, system: Catalogues, folder: Path, steps: tuple[Step, ...], reason: str, source: str
-) -> list[tuple[ScopeChange, OpenedChange | Unchanged]]:
+) -> Applied:
     from setpoint.change.exchange.plan import apply_plan
     from setpoint.change.identity import author_of
 
@@ -226,14 +246,25 @@ def _apply(
         return apply_plan(transaction, system, folder, steps, reason=reason, source=source, new_scopes=True)
 
 
+def _print_nothing(*, as_json: bool) -> None:
+    if as_json:
+        print_json([])
+
+
+def _code(done: Applied) -> int:
+    policies = [made for _, made in done.policies if made is not None]
+    waits = len(policies) < len(done.policies)
+    return EXIT_WAITS if waits else exit_code(*(made for _, made in done.documents), *policies)
+
+
 def _print_applied(
-    done: list[tuple[ScopeChange, OpenedChange | Unchanged]],
+    done: Applied,
     *,
     as_json: bool,
     equal: dict[str, bool] | None = None,
 ) -> None:
     rows: list[dict[str, Any]] = []
-    for change, made in done:
+    for change, made in done.documents:
         same = (equal or {}).get(change.step.scope)
         if not as_json:
             proof = ", equal to the export, byte for byte" if same else ""
@@ -241,6 +272,11 @@ def _print_applied(
         rows.append(
             {"scope": change.step.scope, **vars(made.outcome)} | ({} if same is None else {"equal": same})
         )
+    for policy, set_ in done.policies:
+        said = outcome(set_) if set_ else "waits for the policy before it; apply again then"
+        if not as_json:
+            out.say(f"{policy.name}: {said}")
+        rows.append({"policy": policy.new} | (vars(set_.outcome) if set_ else {"state": "not opened"}))
     if as_json:
         print_json(rows)
 

@@ -13,7 +13,7 @@ PANELS = {
     "Train and judge": ("pin", "run", "market", "sweep", "runs", "show", "verdict", "compare", "report"),
     "Keep literals out of source": ("gate", "externalize"),
     "Documents as a folder": ("export", "import", "plan", "apply"),
-    "Serve": ("up", "serve", "accounts", "tokens"),
+    "Serve": ("up", "serve", "accounts", "tokens", "audit"),
     "Emergencies": ("break-glass", "drill"),
     "Database": ("db",),
 }

@@ -15,7 +15,7 @@ from setpoint.client.environment import pinned_environment, pinned_set_environme
 from setpoint.client.fallbacks import this_program
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.hyperparams_set import HyperparamsSet
-from setpoint.client.snapshot import write_atomically
+from setpoint.client.snapshot import write_own
 from setpoint.declare.addresses import named
 from setpoint.errors import UsageError
 
@@ -76,7 +76,7 @@ def pin(
     else:
         made = base = pinned(system, parse_context(context), None, seeds)
         Hyperparams(base, system)
-    write_atomically(file, made.to_json())
+    write_own(file, made.to_json(), '"format": "setpoint-snapshot')
     if as_json:
         print_json({"hash": made.hash, "file": str(file), "keys": len(base.document)})
     else:

@@ -122,6 +122,7 @@ COMMANDS: dict[str, Work] = {
     "tokens rotate": _WRITES,
     "accounts link": _WRITES,
     "accounts provider": _WRITES,
+    "audit": _SHOWS,
     "tokens list": _SHOWS,
     "tokens create": _WRITES,
     "tokens revoke": _WRITES,

@@ -258,12 +258,12 @@ def report(
 
     Example: `setpoint report latest --out report.html`
     """
-    from setpoint.client.snapshot import SHARED, write_atomically
+    from setpoint.client.snapshot import SHARED, write_own
     from setpoint.govern.comparison import view_run
-    from setpoint.govern.report import render
+    from setpoint.govern.report import REPORT_MARK, render
 
     with database() as opened:
         view = view_run(opened, run)
     target = file or Path(f"setpoint-{view.run}.html")
-    write_atomically(target, render(view), SHARED)
+    write_own(target, render(view), REPORT_MARK, SHARED)
     out.say(f"wrote {target}")

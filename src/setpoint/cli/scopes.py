@@ -144,7 +144,7 @@ def set_policy(
     line = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}"
     with database() as opened:
         question = first_use(opened, catalogues(), scope, new=new, yes=yes)
-        left = without_approval(opened, kind, approvals)
+        left = without_approval(opened, proposal.set)
     if not as_json:
         say_without_approval(left)
     if not yes:

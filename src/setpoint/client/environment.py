@@ -2,28 +2,27 @@
 
 Guarantees: exporting a snapshot and reading it back gives the same values with the same types.
 Refuses text that is not exactly a value of the declared type: empty, padded with spaces, ``nan``,
-``1_000``, ``True``. Names that only share a catalogue's prefix are reported, never refused.
+``1_000``, ``True``, a number that no float holds. Names that only share a catalogue's prefix are reported,
+never refused.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from setpoint.client.snapshot import Snapshot, SnapshotLayer, write_atomically
 from setpoint.declare.document import canonical_text, text_hash
+from setpoint.declare.number_text import read_float, read_int
 from setpoint.errors import EnvironmentDisagrees, InvalidDocument, InvalidValue, StorageFull
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Parameter, Scalar
 
-_INT = re.compile(r"-?(0|[1-9]\d*)\Z")
-_FLOAT = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?\Z")
 ORIGIN = "environment"
 
 
@@ -40,17 +39,22 @@ def from_text(text: str, parameter: Parameter, key: str) -> Scalar:
     Raises:
         InvalidValue: the text is not exactly one, or the value is out of bounds.
     """
-    value: object = text
-    if parameter.type == "int" and _INT.match(text):
-        value = int(text)
-    elif parameter.type == "float" and _FLOAT.match(text):
-        value = float(text)
-    elif parameter.type == "bool" and text in {"true", "false"}:
-        value = text == "true"
-    elif parameter.type != "categorical":
-        problem = "is set but empty" if not text else f"= {text!r} does not read as {parameter.type}"
-        raise InvalidValue(f"{key} {problem}.", hint=parameter.expectation(key), key=key)
+    read = _READERS.get(parameter.type, str)
+    try:
+        value = read(text)
+    except ValueError as why:
+        problem = f"= {text!r} does not read as {parameter.type}: {why}" if text else "is set but empty"
+        raise InvalidValue(f"{key} {problem}.", hint=parameter.expectation(key), key=key) from None
     return parameter.check(value, key)
+
+
+def _truth(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("it is true or false")
+    return text == "true"
+
+
+_READERS: dict[str, Callable[[str], Scalar]] = {"int": read_int, "float": read_float, "bool": _truth}
 
 
 def pinned_environment(

@@ -15,6 +15,8 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.client.forks import tell_forks
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -56,6 +58,7 @@ class Fallbacks:
         if not self._reader.unit:
             # Nothing says that a program ends: this object is collected, or the process exits.
             weakref.finalize(self, _sum_up, events, self._reader, snapshot, self.counts)
+        tell_forks(self)
 
     def count(
         self, key: str, value: Scalar, reason: str, *, param: str = "", parts: Mapping[str, str] | None = None
@@ -84,6 +87,11 @@ class Fallbacks:
                 event_id=self._reader.event_id(HpoFallbackApplied.name, key),
             )
         )
+
+    def after_fork(self) -> None:
+        """Count anew: what was counted before is said by the parent."""
+        self._lock = Lock()
+        self.counts.clear()
 
     @property
     def destination(self) -> tuple[EventLog, Reader]:

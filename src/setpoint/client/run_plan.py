@@ -33,7 +33,7 @@ class Exercise:
     """The key whose fallback a run exercises, and the last day, in UTC, on which it may: ``2026-12-31``."""
 
     key: Name
-    until: Annotated[str, Spelled(r"^\d{4}-\d{2}-\d{2}$")]
+    until: Annotated[str, Spelled(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.document import parse_text, text_hash
 from setpoint.declare.foreign_text import read_json
-from setpoint.errors import CorruptSnapshot, HashMismatch, StorageFull
+from setpoint.errors import ConflictError, CorruptSnapshot, HashMismatch, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from setpoint.declare.parameters import Scalar
 
 FORMAT = "setpoint-snapshot/1"
+#: Characters of a file in which its kind shows.
+_BEGINNING = 2000
 #: Author of the layers that nobody wrote as a revision.
 SEED_FILES = "seed files"
 _SCALARS = (bool, int, float, str)
@@ -211,6 +213,26 @@ def write_atomically(path: Path, content: str, mode: int = PRIVATE) -> None:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise StorageFull.of(path, problem) from None
+
+
+def write_own(path: Path, content: str, mark: str, mode: int = PRIVATE) -> None:
+    """Write a file that somebody named, as ``write_atomically``; over one only where it is of the same kind.
+
+    Its beginning holds ``mark``, as that of every file of this kind, of an earlier release too.
+
+    Raises:
+        ConflictError: another file has this name.
+        StorageFull: as ``write_atomically``.
+    """
+    assert mark in content[:_BEGINNING]  # noqa: S101 - our own writers
+    with suppress(FileNotFoundError), path.open("rb") as stream:
+        beginning = stream.read(_BEGINNING)
+        if beginning and mark.encode() not in beginning:
+            raise ConflictError(
+                f"{path} is another file, and would be written over.",
+                hint="name another one, or remove it first",
+            )
+    write_atomically(path, content, mode)
 
 
 def read_file(path: Path | str) -> str:

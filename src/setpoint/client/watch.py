@@ -10,8 +10,9 @@ says nothing for 45 s (heartbeats come each 15 s) is taken for dead. A plane tha
 cannot be accepted, leaves the values as they are; that is said once and visible as ``stale()``.
 
 Refuses to watch in a process that ``setpoint run`` pinned, and to switch in a forked child, where the threads
-are not: watch again there. Safe from several threads; to read several values of one state while another
-thread may call ``boundary()``, take ``current`` once and read from that.
+are not: there it is stale, and says so to its listeners; watch again there. Safe from several threads; to
+read several values of one state while another thread may call ``boundary()``, take ``current`` once and read
+from that.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.compiled_catalogues import kept_catalogues
+from setpoint.client.forks import tell_forks
 from setpoint.client.plane.change_listener import ChangeListener
 from setpoint.client.plane.pace import Pace, jittered_s
 from setpoint.client.plane.snapshots import client_id, host
@@ -44,6 +46,10 @@ if TYPE_CHECKING:
     _Values = Hyperparams  # what a Watch is to its reader; its values are those of `current`
 else:
     _Values = object
+
+
+#: Why values are stale in a child of the process that watches.
+_FORKED = "forked"
 
 
 class Switch(NamedTuple):
@@ -82,6 +88,9 @@ class Watch(_Values):
         self._complaint = "" if held.is_confirmed else UnavailableError.code
         self._listener = ChangeListener(source.plane, source.context, pace, held.revision, self._look_again)
         self._fetcher = Thread(target=self._keep_looking, name="setpoint-watch-fetch", daemon=True)
+        #: In a forked child, until its listeners were told that nothing follows the plane there.
+        self._is_untold = False
+        tell_forks(self)
         self._listener.start()
         self._fetcher.start()
 
@@ -101,6 +110,9 @@ class Watch(_Values):
     @property
     def current(self) -> Hyperparams:
         """The values in force, as an object that no boundary changes."""
+        if self._is_untold:
+            self._is_untold = False
+            self._notify(True)
         return self._held.hyperparams
 
     @property
@@ -114,7 +126,7 @@ class Watch(_Values):
         return datetime.fromtimestamp(self._newest.confirmed_at, UTC) if self._complaint else None
 
     def stale(self) -> bool:
-        """Say whether the plane may have newer values that this process does not know of."""
+        """Say whether the plane may have newer values that this process does not know of; true in a fork."""
         return bool(self._complaint)
 
     def boundary(self) -> Switch | None:
@@ -151,13 +163,20 @@ class Watch(_Values):
         return switch
 
     def close(self) -> None:
-        """Stop following the plane; values stay readable. May be called twice."""
+        """Stop following the plane; values stay readable. May be called twice, and does nothing in a fork."""
+        if os.getpid() != self._pid:
+            return  # the stream and its threads are the parent's
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
         self._listener.close()
         self._fetcher.join(self._pace.parting_s)
         self._source.plane.close()
+
+    def after_fork(self) -> None:
+        """Follow nothing any more, and say so: the threads that did are the parent's."""
+        self._changed, self._closing = Condition(), Event()
+        self._complaint, self._is_untold = _FORKED, True
 
     def _keep_looking(self) -> None:
         while True:

@@ -13,10 +13,11 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from setpoint.declare.foreign_text import read_json
+from setpoint.declare.number_text import stored_float
 from setpoint.errors import InvalidDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 #: A value of a document.
@@ -61,14 +62,23 @@ def text_hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def parse_text(text: str, where: str = "document") -> dict[str, Any]:
-    """Parse a document's text strictly; ``where`` names it in errors.
+def parse_text(
+    text: str, where: str = "document", read_number: Callable[[str], Any] = stored_float
+) -> dict[str, Any]:
+    """Parse a document's text strictly.
+
+    Args:
+        text: of a JSON object.
+        where: names it in errors.
+        read_number: reads a float; of a text that somebody gives just now ``held_float``, which refuses.
 
     Raises:
         InvalidDocument: no JSON object, a repeated key, or a number that is not finite.
     """
     try:
-        document = read_json(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        document = read_json(
+            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=read_number
+        )
     except ValueError as problem:
         raise InvalidDocument(f"{where} is not a JSON document: {problem}.") from None
     if not isinstance(document, dict):

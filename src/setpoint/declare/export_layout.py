@@ -3,6 +3,7 @@
     documents/<scope>.toml            one key a line, sorted; what `plan` and `apply` read
     history/<revision>.json           each revision whole, with the text that its hash names
     catalogues/<name>-<version>.toml  what the documents were written under
+    governance.toml                   policies, incident channels and quotas
     head.json                         the chain's head, which revision each document is, and the catalogues
 
 Guarantees: line ends are nobody's edit: git and editors turn them, so a file that was exported with plain
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOCUMENTS, HISTORY, CATALOGUES, HEAD = "documents", "history", "catalogues", "head.json"
+GOVERNANCE = "governance.toml"
 HEAD_FORMAT = "setpoint-export/2"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import sha256
+from math import isfinite
 from pathlib import Path
 
 from setpoint.declare.catalogue import Catalogue, Catalogues, Invariant
@@ -36,7 +37,7 @@ _TOKEN = re.compile(r"[A-Z0-9]+\Z")
 #: What code says for a part: an address is split at slashes.
 _PART_VALUE = re.compile(r"[^\s/=]+\Z")
 _PREFIX = re.compile(r"[A-Z][A-Z0-9_]*[A-Z0-9]\Z")
-_VERSION = re.compile(r"\d+\.\d+\.\d+\Z")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\Z")
 #: What was read in this process, by name and bytes; a plane and its tests read a few.
 _PARSED: dict[tuple[str, bytes], Catalogue] = {}
 _MOST_PARSED = 16
@@ -225,6 +226,8 @@ class _Reader:
             low, high = entry.get("low", ""), entry.get("high", "")
             if {type(low).__name__, type(high).__name__} != {kind}:
                 self._complain(name, f"needs low and high of type {kind}")
+            elif not isfinite(low) or not isfinite(high):
+                self._complain(name, "needs finite bounds: nothing is held against others")
             elif low > high:
                 self._complain(name, f"low {low} is above high {high}")
         elif "low" in entry or "high" in entry:

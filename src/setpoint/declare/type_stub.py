@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Below the folder of stubs, which mypy's `mypy_path` names, and which pyright finds as `typings`.
 STUB_FILE = "setpoint/__init__.pyi"
+#: What the beginning of every stub holds.
+STUB_MARK = "# Written by `setpoint catalogue types`"
 _HEAD = """\
 # Written by `setpoint catalogue types` for {catalogues}. Write it anew when a catalogue changes.
 # mypy: ignore-errors

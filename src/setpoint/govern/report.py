@@ -55,6 +55,10 @@ _FINDINGS = {
 }
 
 
+#: What the beginning of every report holds.
+REPORT_MARK = '<meta name="generator" content="setpoint report">'
+
+
 def render(view: RunView) -> str:
     """Return the report of a run as one self-contained HTML document."""
     rule = view.verdict.rule

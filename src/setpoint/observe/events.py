@@ -159,6 +159,18 @@ class PlaneLost(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenEndsSoon(Event):
+    """The plane says that the token of this program ends in its last days; once for each token."""
+
+    name = "token_ends_soon"
+    level = "warn"
+
+    plane: str
+    #: When it lets nobody in any more, in UTC.
+    ends_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlaneBack(Event):
     """A watcher hears from its plane again."""
 

@@ -11,8 +11,10 @@ import re
 
 TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+#: What begins a formula in a spreadsheet, in full width too; and what shows that a cell is none.
+_FORMULA, _APOSTROPHE = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"), "'"
 #: What begins something in Markdown, also where no space stands around it.
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&!#]|(?<![^\W_])_|_(?![^\W_])")
 
@@ -41,6 +43,22 @@ def printable_markup(value: object) -> object:
     For ``jinja2.Environment(finalize=...)``: no page or report has another way to show a text.
     """
     return printable(value, keep="\n") if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def printable_csv(cells: Iterable[object]) -> str:
+    """Return one line of CSV, as everything of ours becomes it: texts quoted, numbers bare.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front: it is none.
+    """
+    return ",".join(map(_csv_cell, cells))
+
+
+def _csv_cell(cell: object) -> str:
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return str(cell)
+    said = printable(str(cell))
+    escaped = said.replace('"', '""')
+    return f'"{_APOSTROPHE}{escaped}"' if said.lstrip().startswith(_FORMULA) else f'"{escaped}"'
 
 
 def printable_markdown(text: object) -> str:

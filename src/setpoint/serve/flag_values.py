@@ -7,7 +7,10 @@ an exponent and an int never has. A value that is none of its parameter is None:
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from setpoint.declare.number_text import held_float, read_int
 
 if TYPE_CHECKING:
     from setpoint.client.snapshot import Snapshot
@@ -43,8 +46,10 @@ def value_text(parameter: Parameter, value: object) -> str | None:
 def _number_text(parameter: Parameter, digits: _Number) -> str | None:
     is_integral = not set(digits) & set(".eE")
     if parameter.type == "float":
-        return f"{digits}.0" if is_integral else str(digits)
-    if parameter.type == "int" and is_integral and abs(int(digits)) <= LARGEST_INT:
+        with suppress(ValueError):  # a number that no float holds arrives as another one
+            held_float(digits)
+            return f"{digits}.0" if is_integral else str(digits)
+    if parameter.type == "int" and is_integral and abs(read_int(digits)) <= LARGEST_INT:
         return str(digits)
     return None
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from setpoint.declare.number_text import read_int
 from setpoint.errors import InvalidValue, SetpointError, UsageError
 from setpoint.serve.access.secret import digest
 from setpoint.serve.refusals import REFUSALS
@@ -37,6 +38,7 @@ MOST_PENDING = 10_000
 #: So that one caller's words never push out all others'.
 MOST_PENDING_OF_ONE = MOST_PENDING // 4
 LONGEST = 200
+LARGEST_PID = 10**10
 CLIENT_ID = re.compile(r"[0-9a-f]{32}")
 SNAPSHOT_HASH = re.compile(r"[0-9a-f]{64}")
 _LOG = logging.getLogger("setpoint.serve")
@@ -188,8 +190,11 @@ def holder_in(header: str, caller: Principal, snapshot: Snapshot, head: int) -> 
     """
     client, *parts = (part.strip() for part in header.split(";"))
     given = dict(part.partition("=")[::2] for part in parts)
-    pid = given.get("pid", "")
-    if not set(given) <= {"host", "pid", "run"} or not (pid.isascii() and pid.isdigit() and len(pid) < 11):
+    try:
+        pid = read_int(given.get("pid", ""))
+    except ValueError:
+        pid = -1
+    if not set(given) <= {"host", "pid", "run"} or not 0 <= pid < LARGEST_PID:
         raise UsageError(
             "Setpoint-Client cannot be read.", hint="<client id>; host=<host>; pid=<pid>; run=<run>"
         )
@@ -199,7 +204,7 @@ def holder_in(header: str, caller: Principal, snapshot: Snapshot, head: int) -> 
         snapshot.hash,
         snapshot.context,
         given.get("host", ""),
-        int(pid),
+        pid,
         given.get("run", ""),
         head,
     )

@@ -210,6 +210,8 @@ class _Exchange:
         return is_preflight(self._scope["method"], self._headers)
 
     def _of_this_request(self) -> Iterator[tuple[bytes, bytes]]:
+        if ends := self._scope["state"].get("token_ends"):
+            yield b"setpoint-token-ends", ends.encode()
         if self._trace:
             yield b"traceparent", self._headers[b"traceparent"]
         if self._origin:

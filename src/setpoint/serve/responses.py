@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
+from setpoint.declare.number_text import read_int
 from setpoint.declare.plain_data import plain
 from setpoint.errors import InvalidError, InvalidValue, PreconditionRequired
 from setpoint.observe.printable import printable_json
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
 MEDIA_TYPE = "application/json"
-#: Digits of a bigint, less one, so that what is shorter always is one.
-_LONGEST_NUMBER = 19
+#: Whatever has so many is a bigint of PostgreSQL.
+_DIGITS = 18
 #: `Cache-Control` of what may be kept by the client alone, and asked for again with its ETag.
 REVALIDATED = "private, no-cache"
 #: Of what never changes.
@@ -67,9 +69,10 @@ def etag(version: object) -> str:
 
 def number_in(text: str) -> int | None:
     """Return the number of a revision, a change or a row that a text is; None when it is none."""
-    is_number = text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER
-    # As it is written, for it is compared as an entity tag: "02" is none of a revision's.
-    return int(text) if is_number and text == str(int(text)) else None
+    with suppress(ValueError):
+        number = read_int(text)
+        return number if 0 <= number < 10**_DIGITS else None
+    return None
 
 
 def cursor(place: int | str) -> str:

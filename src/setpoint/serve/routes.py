@@ -7,9 +7,9 @@ sent as our own bytes; their models document them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.dependencies.models import Dependant
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from setpoint.declare.number_text import read_int
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import PUBLIC, judge
 from setpoint.serve.bodies import MOST_BODY_BYTES, MOST_SMALL_BYTES, read_body
@@ -102,6 +103,7 @@ class StrictRoute(QueuedRoute):
         """Return FastAPI's handler behind the rule and the reading of query and body."""
         handle = super().get_route_handler()
         known = frozenset(query_names(self.dependant))
+        numbers = frozenset(number_names(self.dependant))
         declared = self.openapi_extra or {}
         takes_context = bool(declared.get("x-setpoint-context"))
         rule = declared.get("x-setpoint-roles", ())  # none lets nobody in; `describe` does not start with it
@@ -112,6 +114,7 @@ class StrictRoute(QueuedRoute):
         async def strict(request: Request) -> Response:
             await judge(request, rule)
             check_query(request.query_params.multi_items(), None if takes_context else known)
+            check_numbers(numbers, {**request.query_params, **request.path_params})
             if takes_body and (body := await read_body(request, most_bytes)):
                 _check_media_type(request.headers.get("content-type", ""))
                 request._json = parse_body(body)  # noqa: SLF001 - where Starlette keeps what it has parsed
@@ -139,6 +142,28 @@ def query_names(dependant: Dependant) -> Iterator[str]:
     yield from (field.alias for field in dependant.query_params)
     for inner in dependant.dependencies:
         yield from query_names(inner)
+
+
+def number_names(dependant: Dependant) -> Iterator[str]:
+    """Yield the parameters of a path or a query that are whole numbers."""
+    for field in (*dependant.query_params, *dependant.path_params):
+        if int in {field.field_info.annotation, *get_args(field.field_info.annotation)}:
+            yield field.alias
+    for inner in dependant.dependencies:
+        yield from number_names(inner)
+
+
+def check_numbers(names: frozenset[str], given: Mapping[str, str]) -> None:
+    """Refuse a text that pydantic would take for a number, though nobody wrote it so.
+
+    Raises:
+        InvalidValue: a parameter is no number of the grammar.
+    """
+    for name in names & given.keys():
+        try:
+            read_int(given[name])
+        except ValueError as problem:
+            raise InvalidValue(f"{name}: {problem}.") from None
 
 
 def check_query(given: Sequence[tuple[str, str]], known: frozenset[str] | None) -> None:

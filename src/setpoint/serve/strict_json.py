@@ -7,10 +7,10 @@ integer of ours reads, and nesting that no document of ours has.
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 from setpoint.declare.foreign_text import read_json
+from setpoint.declare.number_text import held_float
 from setpoint.errors import InvalidDocument, UsageError
 
 _DEEPEST = 64
@@ -24,7 +24,9 @@ def parse_body(body: bytes) -> Any:
         InvalidDocument: it is, and means nothing that could be stored.
     """
     try:
-        found = read_json(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        found = read_json(
+            body.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_number
+        )
     except ValueError as problem:
         # Messages name positions, not content; of bytes that are no text they would name these.
         reason = type(problem).__name__ if isinstance(problem, UnicodeError) else str(problem)
@@ -45,8 +47,6 @@ def _check(value: Any, depth: int) -> None:
             _check(inner, depth - 1)
     elif isinstance(value, str):
         _check_text(value)
-    elif isinstance(value, float) and not isfinite(value):
-        raise InvalidDocument("the body holds a number that is too large.")
 
 
 def _check_text(text: str) -> None:
@@ -61,6 +61,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise InvalidDocument("the body gives a name twice in one object.", hint="give each name once")
     return found
+
+
+def _number(text: str) -> float:
+    try:
+        return held_float(text)
+    except ValueError as problem:
+        raise InvalidDocument(f"the body holds a number that cannot be stored: {problem}.") from None
 
 
 def _refuse(name: str) -> Any:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ADVISORY_LOCK = 0x5E7B017
 #: The second migration before they were squashed by subject: no release shipped it, yet databases have it.
 UNSQUASHED = (2, "runs")
-FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+FILE_NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 
 
 class Migration(NamedTuple):

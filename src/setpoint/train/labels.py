@@ -17,12 +17,14 @@ there. Source: Lopez de Prado, Advances in Financial Machine Learning (2018), se
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from setpoint.declare.number_text import read_float
 from setpoint.errors import InvalidValue
 from setpoint.train.indicators import average_true_range, true_range
 from setpoint.train.market.candles import bar_ms, bars_per_hour
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from setpoint.train.market.candles import Candles
 
-_VARIANT = re.compile(r"ATR(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)_H(\d+(?:\.\d+)?)")
+_VARIANT = re.compile(r"ATR([0-9.]+)_([0-9.]+)_H([0-9.]+)")
 
 
 class Variant(NamedTuple):
@@ -76,9 +78,11 @@ def parse_variant(name: str) -> Variant:
         InvalidValue: the name is no such thing.
     """
     found = _VARIANT.fullmatch(name)
-    if not found or not all(float(part) > 0 for part in found.groups()):
-        raise InvalidValue(f"label variant {name!r} is not of the form ATR<stop>_<target>_H<hours>.")
-    return Variant(*(float(part) for part in found.groups()))
+    with suppress(ValueError):
+        variant = Variant(*map(read_float, found.groups() if found else ("",) * 3))
+        if min(variant) > 0:
+            return variant
+    raise InvalidValue(f"label variant {name!r} is not of the form ATR<stop>_<target>_H<hours>.")
 
 
 def horizon_bars(timeframe: str, horizon_hours: float) -> int:

@@ -88,6 +88,36 @@ def test_every_door_of_the_client_tells_the_plane(program, seeded, door):
     assert program.spools() == []
 
 
+FORKING = """
+import os, setpoint
+hp = setpoint.pin()
+hp.resolve("xgb", "5m", "gamma", fallback=0.0)
+child = os.fork()
+hp.resolve("xgb", "5m", "gamma", fallback=0.0)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    hp.resolve("xgb", "5m", "gamma", fallback=0.0)
+"""
+
+
+def test_a_fork_delivers_what_is_its_own_and_leaves_the_rest(program, seeded):
+    """The child ends first and takes nothing of its parent's with it: each says its own calls, once."""
+    done = program(text=FORKING, SETPOINT_RUN="nightly-1")
+    rows = seeded.fetch_all(
+        "page_events",
+        after=0,
+        run="nightly-1",
+        name="hpo_fallback_summary",
+        level=None,
+        since=None,
+        until=None,
+        limit=9,
+    )
+    assert sorted(row["fields"]["calls"] for row in rows) == ["1", "3"]
+    assert done.stderr.count("event=hpo_fallback_summary") == 2
+    assert program.spools() == []
+
+
 def test_several_processes_of_one_run_are_one_unit(program, seeded):
     """What `setpoint run` starts may pin in many processes: it began once and fell back once."""
     program(SETPOINT_RUN="nightly-1")

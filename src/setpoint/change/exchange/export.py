@@ -1,4 +1,4 @@
-"""CHANGE: export: documents, whole history and catalogues as a folder that git can keep.
+"""CHANGE: export: documents, whole history, catalogues and what governs as a folder that git can keep.
 
 Guarantees: it is one state of the database, and exporting twice changes no byte. Refuses to overwrite a
 document file that somebody edited and did not apply, and a folder whose history is not this database's:
@@ -19,9 +19,15 @@ from setpoint.change.exchange.folder import (
     read_head,
     read_wanted,
 )
+from setpoint.change.exchange.governance import (
+    Governance,
+    governance_text,
+    read_governance,
+    standing_governance,
+)
 from setpoint.client.snapshot import SHARED, write_atomically
 from setpoint.declare.document import diff, parse_text, text_hash
-from setpoint.declare.export_layout import CATALOGUES, DOCUMENTS, HEAD, HISTORY, is_text_of
+from setpoint.declare.export_layout import CATALOGUES, DOCUMENTS, GOVERNANCE, HEAD, HISTORY, is_text_of
 from setpoint.errors import ConflictError, HashMismatch, InvalidDocument, SetpointError
 
 if TYPE_CHECKING:
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database, Transaction
 
 _BATCH = 500
+_LOOK = "look at it with `setpoint plan {folder}`, then `setpoint apply {folder} --reason WHY`"
 
 
 class Written(NamedTuple):
@@ -52,9 +59,11 @@ def export(database: Database, catalogues: Catalogues, folder: Path, *, force: b
     """
     with database.transaction() as transaction:
         rows = transaction.fetch_all("export_state")
+        governs = standing_governance(transaction)
         if not force:
             _refuse_edited(transaction, catalogues, folder, rows)
-        head = Head(rows[0]["head_id"], rows[0]["chain"], {}, {})
+            _refuse_edited_governance(catalogues, folder, governs)
+        head = Head(rows[0]["head_id"], rows[0]["chain"], {}, {}, text_hash(governance_text(governs)))
         written = _history(transaction, folder, head)
         kept = transaction.fetch_all("export_catalogues")
     written += _catalogues(kept, catalogues, folder, head)
@@ -64,6 +73,7 @@ def export(database: Database, catalogues: Catalogues, folder: Path, *, force: b
             text = document_text(row["scope"], values)
             written += _write(folder / DOCUMENTS / document_name(row["scope"]), text)
             head.documents[row["scope"]] = Exported(row["revision"], row["hash"], text_hash(text))
+    written += _write(folder / GOVERNANCE, governance_text(governs))
     written += _write(folder / HEAD, head_text(head))
     return Written(head, written)
 
@@ -81,12 +91,15 @@ def check_untouched(folder: Path) -> Head:
     for name, digest in head.catalogues.items():
         if not is_text_of(folder / CATALOGUES / name, [digest]):
             raise HashMismatch(f"{folder / CATALOGUES / name} is not as it was exported.")
+    if head.governance and not is_text_of(folder / GOVERNANCE, [head.governance]):
+        hint = _LOOK.format(folder=folder)
+        raise HashMismatch(f"{folder / GOVERNANCE} is not as it was exported.", hint=hint)
     for scope, exported in head.documents.items():
         path = folder / DOCUMENTS / document_name(scope)
         if not is_text_of(path, [exported.file]):
             raise HashMismatch(
                 f"{path} is not as it was exported.",
-                hint=f"look at it with `setpoint plan {folder}`, then `setpoint apply {folder} --reason WHY`",
+                hint=_LOOK.format(folder=folder),
             )
         revision = folder / HISTORY / f"{exported.revision}.json"
         try:
@@ -112,6 +125,21 @@ def _refuse_edited(
                 f"{path} was edited since it was exported, and no revision holds what it says.",
                 hint=f"apply it with `setpoint apply {folder} --reason WHY`, or overwrite it with --force",
             )
+
+
+def _refuse_edited_governance(catalogues: Catalogues, folder: Path, standing: Governance) -> None:
+    before, path = read_head(folder), folder / GOVERNANCE
+    if not path.exists() or (before and is_text_of(path, [before.governance])):
+        return
+    try:
+        is_said = read_governance(folder, catalogues) == standing
+    except SetpointError:
+        is_said = False
+    if not is_said:
+        raise ConflictError(
+            f"{path} was edited since it was exported, and is not what governs.",
+            hint=f"apply it with `setpoint apply {folder} --reason WHY`, or overwrite it with --force",
+        )
 
 
 def _applied(transaction: Transaction, catalogues: Catalogues, folder: Path, scope: str, after: int) -> bool:

@@ -7,6 +7,7 @@ Refuses a file whose name is not that of its scope, and names every wrong value 
 from __future__ import annotations
 
 import json
+import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -47,6 +48,8 @@ class Head(NamedTuple):
     documents: dict[str, Exported]
     #: The hash of each catalogue by its file's name, in the order in which the database came to know them.
     catalogues: dict[str, str]
+    #: SHA-256 of the file of what governs as it was exported; empty in an export of an earlier build.
+    governance: str = ""
 
 
 def document_name(scope: str) -> str:
@@ -112,7 +115,13 @@ def read_head(folder: Path) -> Head | None:
             )
         documents = {scope: Exported(**found) for scope, found in data["documents"].items()}
         catalogues = {str(name): str(digest) for name, digest in data["catalogues"].items()}
-        return Head(int(data["revision"]), str(data["chain"]), documents, catalogues)
+        return Head(
+            operator.index(data["revision"]),
+            str(data["chain"]),
+            documents,
+            catalogues,
+            str(data.get("governance", "")),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise InvalidDocument(f"{path} cannot be read as the head of an export: {problem!r}.") from None
 

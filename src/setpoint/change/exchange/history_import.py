@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.change.exchange.export import check_untouched
+from setpoint.change.exchange.governance import read_governance, standing_governance
 from setpoint.change.identity import os_account
 from setpoint.declare.document import text_hash
 from setpoint.declare.export_layout import (
     CATALOGUES,
+    GOVERNANCE,
     HISTORY,
     exported_text,
     is_text_of,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.change.exchange.folder import Head
+    from setpoint.declare.catalogue import Catalogues
     from setpoint.settings import Settings
     from setpoint.store.database import Database, Transaction
 
@@ -39,7 +42,7 @@ def holds_nothing(reader: Database | Transaction) -> bool:
     return bool((reader.fetch_one("holds_nothing") or {})["it"])
 
 
-def import_history(settings: Settings, folder: Path, reason: str = "") -> Head:
+def import_history(settings: Settings, catalogues: Catalogues, folder: Path, reason: str = "") -> Head:
     """Bring in all that a folder holds; committed when it returns. The access log says who did, and why.
 
     Raises:
@@ -60,6 +63,7 @@ def import_history(settings: Settings, folder: Path, reason: str = "") -> Head:
         for name, digest in head.catalogues.items():
             _register(transaction, folder / CATALOGUES / name, digest)
         transaction.fetch_one("stand_on_history", reason=reason)
+        _govern(transaction, folder, catalogues)
         _require_same(transaction, folder, head)
     return head
 
@@ -84,6 +88,22 @@ def _register(transaction: Transaction, path: Path, digest: str) -> None:
     transaction.execute(
         "import_catalogue", hash=digest, name=catalogue["name"], version=catalogue["version"], text=text
     )
+
+
+def _govern(transaction: Transaction, folder: Path, catalogues: Catalogues) -> None:
+    """Let the same govern as where the export was made: as many approvals, channels and quotas."""
+    governs = read_governance(folder, catalogues)
+    if governs is None:
+        return
+    for policy in governs.policies:
+        transaction.execute("import_policy", **vars(policy))
+    for quota in governs.quotas:
+        transaction.execute("import_quota", **quota._asdict())
+    for channel in governs.channels:
+        said = f"import of {folder.name}"
+        transaction.fetch_one("declare_channel", **channel._asdict(), is_open=True, reason=said)
+    if standing_governance(transaction) != governs:
+        raise HashMismatch(f"{folder / GOVERNANCE} says more than this database can take.")
 
 
 def _require_same(transaction: Transaction, folder: Path, head: Head) -> None:

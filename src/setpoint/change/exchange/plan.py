@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.change.changes import ChangeSummary, list_changes, next_step, read_change, requirement
 from setpoint.change.documents import Document, read_documents, typed
 from setpoint.change.exchange.folder import read_head, read_wanted, sayable
+from setpoint.change.exchange.governance import left_to_owner, read_governance, standing_governance
+from setpoint.change.exchange.policy_plan import PolicyChange, apply_policies, plan_policies
 from setpoint.change.proposals import (
     NO_DOCUMENT,
     OpenedChange,
@@ -25,10 +27,11 @@ from setpoint.change.proposals import (
     validate,
 )
 from setpoint.change.seeding import register_catalogues
-from setpoint.client.snapshot import write_atomically
+from setpoint.client.snapshot import write_own
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, diff, parse_text, text_hash
 from setpoint.declare.foreign_text import read_json
+from setpoint.declare.plain_data import plain
 from setpoint.errors import InvalidDocument, StaleRevision
 
 if TYPE_CHECKING:
@@ -67,6 +70,13 @@ class ScopeChange:
     same_change: int | None = None
 
 
+class Applied(NamedTuple):
+    """What became of a plan's changes; None for a policy that waits for the one before it."""
+
+    documents: list[tuple[ScopeChange, OpenedChange | Unchanged]]
+    policies: list[tuple[PolicyChange, OpenedChange | Unchanged | None]]
+
+
 @dataclass(frozen=True)
 class Moved:
     """A scope that was written since the folder was exported, and the keys that its file would write over."""
@@ -87,6 +97,9 @@ class FolderPlan:
     #: Changes of its scopes that wait, drafts aside: what the plan does not hold, and may meet.
     open_changes: tuple[ChangeSummary, ...] = ()
     moved: tuple[Moved, ...] = ()
+    policies: tuple[PolicyChange, ...] = ()
+    #: Channels and quotas that differ, each as what brings it: the owner of the database alone may.
+    of_owner: tuple[str, ...] = ()
 
     @property
     def new_scopes(self) -> tuple[str, ...]:
@@ -96,8 +109,8 @@ class FolderPlan:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What names this plan: an equal one would do the same to the same documents."""
-        return tuple(change.step for change in self.scopes)
+        """What names this plan: an equal one would do the same to the same documents and policies."""
+        return (*(change.step for change in self.scopes), *map(_policy_step, self.policies))
 
     def as_json(self) -> dict[str, Any]:
         """Return it as one JSON document, which ``read_plan`` reads back."""
@@ -120,6 +133,8 @@ class FolderPlan:
                 for one in self.open_changes
             ],
             "moved": [asdict(one) for one in self.moved],
+            "policies": [_policy_step(one)._asdict() | vars(one) for one in self.policies],
+            "of_owner": list(self.of_owner),
         }
 
 
@@ -151,17 +166,21 @@ def plan(reader: Database | Transaction, catalogues: Catalogues, folder: Path) -
             after[scope] = Document(scope, old.revision, "", values)
             same = next((one.id for one in waiting if _proposes(reader, one, old, edits)), None)
             changes.append(ScopeChange(_step(old, edits), edits, _undone(edits, exported), same))
+    governs, stands = read_governance(folder, catalogues), standing_governance(reader)
     return FolderPlan(
         tuple(changes),
         tuple(scope for scope in documents if scope not in wanted),
         tuple(waiting),
         tuple(moved),
+        plan_policies(reader, governs.policies, stands.policies) if governs else (),
+        tuple(left_to_owner(governs, stands)) if governs else (),
     )
 
 
 def save_plan(found: FolderPlan, path: Path) -> None:
-    """Write a plan to a file; raises StorageFull."""
-    write_atomically(path, json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n")
+    """Write a plan to a file, over another plan or none; raises ConflictError and StorageFull."""
+    text = json.dumps(plain(found.as_json()), indent=1, ensure_ascii=False) + "\n"
+    write_own(path, text, '"format": "setpoint-plan')
 
 
 def read_plan(path: Path) -> tuple[Step, ...]:
@@ -174,11 +193,12 @@ def read_plan(path: Path) -> tuple[Step, ...]:
         data = read_json(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT:
             raise InvalidDocument(f"{path} is of format {data['format']!r}, this release reads {FORMAT}.")
-        return tuple(Step(**{name: row[name] for name in Step._fields}) for row in data["scopes"])
+        rows = [*data["scopes"], *data.get("policies", ())]
+        return tuple(Step(**{name: row[name] for name in Step._fields}) for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise InvalidDocument(
             f"{path} cannot be read as a plan: {problem!r}.",
-            hint="make one with `setpoint plan DIR --out FILE`",
+            hint="make one with `setpoint plan DIR --out PLAN`",
         ) from None
 
 
@@ -191,8 +211,8 @@ def apply_plan(
     reason: str,
     source: str = "apply",
     new_scopes: bool = False,
-) -> list[tuple[ScopeChange, OpenedChange | Unchanged]]:
-    """Open and, where policy allows, apply the changes of a plan; committed by the caller.
+) -> Applied:
+    """Open and, where policy allows, apply the changes of a plan, policies last; committed by the caller.
 
     With ``new_scopes`` those that were never used before are meant.
     What waits already, as an identical open change, is not opened again: it is applied if it may be by now.
@@ -211,10 +231,15 @@ def apply_plan(
         )
     register_catalogues(transaction, catalogues)
     proposals = [_proposal(change, reason, source, new_scopes=new_scopes) for change in found.scopes]
-    return [
+    documents = [
         (change, _made(transaction, catalogues, change, proposal))
         for change, proposal in zip(found.scopes, proposals, strict=True)
     ]
+    # Afterwards: no document is judged by a policy that comes with it.
+    policies = apply_policies(
+        transaction, catalogues, found.policies, reason=reason, source=source, new_scopes=new_scopes
+    )
+    return Applied(documents, policies)
 
 
 def _made(
@@ -228,6 +253,10 @@ def _made(
         return OpenedChange(waits, None, needed, next_step(transaction, waits.id))
     revision = apply(transaction, catalogues, waits)
     return OpenedChange(replace(waits, state="applied", applied_revision=revision), revision, needed)
+
+
+def _policy_step(change: PolicyChange) -> Step:
+    return Step(change.name, NO_DOCUMENT, *change.hashes)
 
 
 def _open_changes(reader: Database | Transaction, scopes: Iterable[str]) -> list[ChangeSummary]:

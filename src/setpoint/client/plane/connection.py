@@ -18,6 +18,7 @@ import json
 import os
 import re
 import time
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +31,7 @@ from setpoint.client.plane.proxies import LOOPBACK, proxy_for
 from setpoint.client.plane.refusals import refusal, unreachable, untrusted
 from setpoint.client.plane.wire import Connection, Stream, tls_context
 from setpoint.errors import IntegrityError, SetpointError, UsageError
+from setpoint.observe.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +71,7 @@ class Plane:
         token_file: a file that holds it, read for each request, so that a rotated one is taken up.
         plain_http_host: see ``SETPOINT_PLAIN_HTTP_HOST``.
         patience: how long to wait, and how often to try.
+        events: the file that is told when the token ends soon; empty for stderr.
 
     Raises:
         UsageError: the address or the token cannot be used.
@@ -82,7 +85,9 @@ class Plane:
         token_file: str = "",
         plain_http_host: str = "",
         patience: Patience = _PATIENT,
+        events: str = "",
     ) -> None:
+        self._events = events
         self.patience = patience
         self.url: str
         self.url, self._host, self._port, self._prefix = plane_address(url)
@@ -127,6 +132,7 @@ class Plane:
             token_file=settings.token_file,
             plain_http_host=settings.plain_http_host,
             patience=patience or _PATIENT._replace(total_s=settings.plane_timeout_s),
+            events=settings.events,
         )
 
     def request(
@@ -157,6 +163,8 @@ class Plane:
                 if self._tls and (refused := _untrusted(self.url, failure)):
                     raise refused from None
                 problem = failure
+            if answer and (ends_at := answer.headers.get("setpoint-token-ends")):
+                _say_ending(self._events, self.url, ends_at)
             if answer and answer.status not in _AGAIN:
                 break
             pause_s = self._pause_s(attempt, answer)
@@ -265,6 +273,15 @@ class Plane:
         jittered = ceiling * chance()
         asked = _retry_after_s(answer.headers.get("retry-after", "")) if answer else None
         return jittered if asked is None else asked + jittered
+
+
+@lru_cache(maxsize=64)
+def _say_ending(events: str, plane: str, ends_at: str) -> None:
+    """Say once in this process that a token ends soon."""
+    from setpoint.observe.event_log import EventLog  # noqa: PLC0415 - most tokens live on
+    from setpoint.observe.events import TokenEndsSoon  # noqa: PLC0415 - as above
+
+    EventLog(events).emit(TokenEndsSoon(plane=plane, ends_at=printable(ends_at)[:40]))
 
 
 def _untrusted(url: str, failure: OSError) -> IntegrityError | None:

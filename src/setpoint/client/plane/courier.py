@@ -14,12 +14,13 @@ import math
 import os
 import time
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from threading import Event as Signal
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from setpoint.client.fallbacks import this_program
+from setpoint.client.forks import tell_forks
 from setpoint.client.plane.connection import Patience, Plane
 from setpoint.client.spool import EVENTS_FILE, deliver_spool, is_delivered
 from setpoint.observe.event_log import EventLog, ProcessPinned
@@ -38,14 +39,17 @@ _PATIENCE = Patience(connect_s=1.0, read_s=PARTING_S, total_s=PARTING_S, attempt
 #: Spools of ended processes that one delivery takes on, and that are kept at all while no plane takes them.
 _LEFT, _MOST_KEPT = 20, 200
 _HELD_FILE = "held"
+#: Those of this process, which part at its end.
+_COURIERS: list[Courier] = []
 
 
 class ProgramLog(EventLog):
     """Writes events where the settings say, and hands each to the courier."""
 
-    def __init__(self, settings: Settings, courier: Courier) -> None:
+    def __init__(self, settings: Settings) -> None:
         super().__init__(settings.events)
-        self._courier = courier
+        self._settings = settings
+        _courier(settings, os.getpid())
 
     def __reduce__(self) -> tuple[object, ...]:
         # The settings hold a secret: another process makes its log of its own.
@@ -54,11 +58,12 @@ class ProgramLog(EventLog):
     def emit(self, event: Event) -> None:
         """Write one line, twice; a failure to write is said once and never raised."""
         super().emit(event)
-        self._courier.take(event)
+        with suppress(OSError):  # a fork has a spool of its own, where there is a disk for it
+            _courier(self._settings, os.getpid()).take(event)
 
     def pinned(self, run: str, snapshot: str) -> None:
         """Note that the program pinned; sent with the first event that follows, or at the end."""
-        self._courier.note_pinned(run, snapshot)
+        _courier(self._settings, os.getpid()).note_pinned(run, snapshot)
 
 
 class Courier:
@@ -72,7 +77,9 @@ class Courier:
         self._log = EventLog(self._folder / EVENTS_FILE)
         self._lock, self._waiting = Lock(), Signal()
         self._thread: Thread | None = None
-        atexit.register(self.part)
+        _COURIERS.append(self)
+        _part_at_exit()
+        tell_forks(self)
 
     def note_pinned(self, run: str, snapshot: str) -> None:
         """Write the start of the program's unit into the spool alone."""
@@ -96,6 +103,10 @@ class Courier:
                     self._send_left(until)
             finally:
                 self._lock.release()
+
+    def after_fork(self) -> None:
+        """Leave this spool to the parent, which lives: the child has one of its own."""
+        _COURIERS.remove(self)
 
     def _keep_sending(self) -> None:
         while True:
@@ -143,6 +154,17 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@cache
+def _part_at_exit() -> None:
+    """Let every courier part at the end, also in a fork, where it comes after what is summed up there."""
+
+    def part() -> None:
+        for courier in _COURIERS:
+            courier.part()
+
+    atexit.register(part)
+
+
 def _last_changed(folder: Path) -> float:
     with suppress(OSError):  # another process has just delivered and removed it
         return folder.stat().st_mtime
@@ -163,7 +185,7 @@ def _hold(folder: Path) -> int:
 def program_log(settings: Settings) -> EventLog:
     """Return the log of a program that pins; without a disk to spool on, that is its own log alone."""
     with suppress(OSError):
-        return ProgramLog(settings, _courier(settings, os.getpid()))
+        return ProgramLog(settings)
     return EventLog(settings.events)
 
 

@@ -20,7 +20,7 @@ from setpoint.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-LOOPBACK = re.compile(r"localhost|::1|127(\.\d{1,3}){3}")
+LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
 _HTTP_PORT = 80
 
 

@@ -18,6 +18,7 @@ import os
 import re
 import socket
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +29,7 @@ from setpoint.client.fallbacks import this_program
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.plane.last_known_good import confirm, etag_of, keep, place, recall, require_young
 from setpoint.client.snapshot import parse_snapshot
+from setpoint.declare.number_text import read_int
 from setpoint.errors import CorruptSnapshot, HashMismatch, InvalidContext, StaleRevision, UnavailableError
 
 if TYPE_CHECKING:
@@ -233,5 +235,6 @@ def _client_id(_pid: int) -> str:
 
 
 def _revision(answer: Answer) -> int | None:
-    text = answer.headers.get("setpoint-revision", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    with suppress(ValueError):
+        return read_int(answer.headers.get("setpoint-revision", ""))
+    return None

@@ -253,8 +253,19 @@ def forget_credentials(database: Database) -> None:
 
 
 def read_access_log(
-    reader: Database, *, limit: int, after: int | None, account: str | None, event: str | None
+    reader: Database | Transaction,
+    *,
+    limit: int,
+    after: int | None,
+    account: str | None,
+    event: str | None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[AccessNote]:
-    """Return what happened at the doors, newest first, below an id; a filter that is None means all."""
-    rows = reader.fetch_all("read_access_log", after=after, account=account, event=event, limit=limit)
+    """Return what happened at the doors, newest first, below an id; a filter that is None means all.
+
+    ``since`` is inclusive, ``until`` exclusive: months that follow each other hold each line once.
+    """
+    asked = {"account": account, "event": event, "since": since, "until": until}
+    rows = reader.fetch_all("read_access_log", after=after, limit=limit, **asked)
     return [AccessNote(**row) for row in rows]

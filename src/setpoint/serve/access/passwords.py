@@ -24,7 +24,7 @@ from setpoint.errors import InvalidError, SetpointError
 SHORTEST = 12
 LONGEST = 1024
 _COSTS = f"m={PROFILE.memory_cost},t={PROFILE.time_cost},p={PROFILE.parallelism}"
-_TEXT = re.compile(r"\$argon2id\$v=(\d+)\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/=]+)")
+_TEXT = re.compile(r"\$argon2id\$v=([0-9]+)\$m=([0-9]+),t=([0-9]+),p=([0-9]+)\$([A-Za-z0-9+/=]+)")
 
 
 class Kept(NamedTuple):

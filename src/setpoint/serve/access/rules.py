@@ -14,6 +14,7 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
@@ -78,6 +79,8 @@ class Principal:
     ends_at: float = field(repr=False)
     #: Of a token that reads flags alone: by which dimensions.
     dimensions: tuple[str, ...] | None = None
+    #: A token in its last days, which is said with every answer.
+    is_ending: bool = False
 
     def is_expired(self) -> bool:
         """True when its time is over, wherever this machine's clock was set meanwhile."""
@@ -156,6 +159,7 @@ class Credentials:
         principal = Principal(
             row["account"], frozenset(row["roles"]), row["kind"], row["id"], row["expires_at"], secret,
             asked_at + row["left_s"], None if row["dimensions"] is None else tuple(row["dimensions"]),
+            row["is_ending"],
         )  # fmt: skip
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
@@ -237,6 +241,8 @@ async def holder_of(request: Request, secret: str) -> Principal:
     credentials: Credentials = request.app.state.plane.credentials
     principal = await credentials.found(secret)
     request.state.account = principal.account
+    if principal.is_ending:
+        request.state.token_ends = principal.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     await credentials.noted(principal, remote_of(request))
     return principal
 

@@ -28,8 +28,9 @@ from setpoint.serve.api.access_shapes import (
     RotatedShape,
     Rotation,
 )
+from setpoint.serve.api.instants import Since, Until
 from setpoint.serve.models import page_shape, shape_of
-from setpoint.serve.responses import NO_KEY, Answer, Once, write
+from setpoint.serve.responses import NO_KEY, Answer, Once, number_in, write
 from setpoint.serve.routes import Limit, PlaneOf, answers, created, refusals, router_of
 
 router = router_of("access")
@@ -234,16 +235,24 @@ def read_audit(
     after: After = None,
     account: Annotated[str | None, Query(max_length=64)] = None,
     event: Annotated[str | None, Query(max_length=64)] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> Response:
     """List logins, uses from new addresses, and what was done to accounts and tokens, newest first."""
     rows = accounts.read_access_log(
-        plane.database, after=_number(after), account=account, event=event, limit=limit + 1
+        plane.database,
+        after=_number(after),
+        account=account,
+        event=event,
+        since=since,
+        until=until,
+        limit=limit + 1,
     )
     return _page(rows, limit)
 
 
 def _number(after: str | None) -> int | None:
-    return None if after is None else int(after)
+    return None if after is None else number_in(after)
 
 
 def _page(rows: Sequence[Token | AccessNote], limit: int) -> Response:

@@ -22,7 +22,15 @@ from setpoint.change.impact import Impact, impact_of
 from setpoint.change.proposals import Proposal, amend
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, IsNewScope, Name, Values, patch_of
+from setpoint.serve.api.document_writes import (
+    MOST_KEYS,
+    SOURCE,
+    IsNewScope,
+    Name,
+    Values,
+    patch_of,
+    write_over,
+)
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.conditional import entity_tags
 from setpoint.serve.models import page_shape
@@ -167,7 +175,7 @@ def amend_change(
         amend(transaction, plane.catalogues, change, proposal)
         return full_answer(transaction, change)
 
-    return write(plane, caller, once, work)
+    return write_over(plane, caller, once, lambda reader: read_change(reader, change).proposal_hash, work)
 
 
 @router.get(

@@ -13,7 +13,14 @@ from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.documents import Scope, StandingDocument, held_keys, read_document, read_scopes
+from setpoint.change.documents import (
+    Scope,
+    StandingDocument,
+    held_keys,
+    read_document,
+    read_scopes,
+    revision_of,
+)
 from setpoint.change.overlays import creation, retirement
 from setpoint.change.proposals import Outcome, Proposal, open_and_apply
 from setpoint.errors import InvalidValue
@@ -25,10 +32,10 @@ from setpoint.serve.api.document_writes import (
     Name,
     Values,
     from_http,
-    open_over,
     opened_answer,
     patch_of,
     require_current,
+    write_over,
 )
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.models import page_shape, shape_of
@@ -139,9 +146,9 @@ def edit_config(
             draft=edits.draft,
             source=SOURCE,
         )
-        return opened_answer(open_over(transaction, plane.catalogues, proposal))
+        return opened_answer(open_and_apply(transaction, plane.catalogues, proposal))
 
-    return write(plane, caller, once, work)
+    return write_over(plane, caller, once, lambda reader: revision_of(reader, scope), work)
 
 
 @router.delete(
@@ -164,6 +171,6 @@ def retire_scope(
     def work(transaction: Transaction) -> Answer:
         proposal = retirement(transaction, plane.catalogues, scope, reason)
         require_current(transaction, scope, bases)
-        return opened_answer(open_over(transaction, plane.catalogues, from_http(proposal)))
+        return opened_answer(open_and_apply(transaction, plane.catalogues, from_http(proposal)))
 
-    return write(plane, caller, once, work)
+    return write_over(plane, caller, once, lambda reader: revision_of(reader, scope), work)

@@ -7,20 +7,24 @@ apart: `true` is no number, `"1"` neither, and `1.0` is no integer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
+from starlette.responses import Response
 
 from setpoint.change.documents import revision_of
 from setpoint.change.patch import Held, Patch, read_values
-from setpoint.change.proposals import OpenedChange, Outcome, Proposal, Unchanged, open_and_apply
+from setpoint.change.proposals import OpenedChange, Outcome, Proposal, Unchanged
 from setpoint.declare.catalogue import Catalogues
 from setpoint.errors import InvalidValue, PreconditionFailed, StaleRevision
+from setpoint.serve.access.rules import Principal
 from setpoint.serve.models import shape_of
-from setpoint.serve.responses import Answer, etag
+from setpoint.serve.plane import Plane
+from setpoint.serve.responses import Answer, WriteKey, etag, write
 from setpoint.serve.routes import Body
-from setpoint.store.database import Transaction
+from setpoint.store.database import Database, Transaction
 
 #: The door of a change, as it stands on its revision.
 SOURCE = "http"
@@ -81,14 +85,25 @@ def from_http(proposal: Proposal) -> Proposal:
     return replace(proposal, source=SOURCE)
 
 
-def open_over(
-    transaction: Transaction, catalogues: Catalogues, proposal: Proposal
-) -> OpenedChange | Unchanged:
-    """Open what If-Match was sent with: whoever was faster makes the precondition fail."""
+def write_over(
+    plane: Plane,
+    caller: Principal,
+    once: WriteKey,
+    stands: Callable[[Database], object],
+    work: Callable[[Transaction], Answer],
+) -> Response:
+    """Run a write that If-Match was sent with: whoever was faster, until it is committed, makes that fail.
+
+    ``stands`` returns the version that stands now, for the ETag of the refusal; the rest is as of ``write``.
+
+    Raises:
+        PreconditionFailed: the precondition does not hold, or held no more when it was committed.
+    """
     try:
-        return open_and_apply(transaction, catalogues, proposal)
+        return write(plane, caller, once, work)
     except StaleRevision as moved:
-        raise PreconditionFailed(moved.message, hint=moved.hint, **moved.where) from None
+        where = {"etag": etag(stands(plane.database))} | moved.where
+        raise PreconditionFailed(moved.message, hint=moved.hint, **where) from None
 
 
 def opened_answer(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query
 from starlette.responses import Response
 
 from setpoint.record.events import Delivered, Event, Line, record_events
 from setpoint.record.events import list_events as read_events
 from setpoint.record.fallbacks import FallbackShare, fallback_share
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
-from setpoint.serve.api.instants import Instant
+from setpoint.serve.api.instants import Since, Until
 from setpoint.serve.api.run_bodies import EventsBody
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, page, place_of, write
@@ -50,8 +49,8 @@ def list_events(
     run: Filter = None,
     name: Filter = None,
     level: Filter = None,
-    since: Annotated[Instant | None, Query(description="Told at this instant or later.")] = None,
-    until: Annotated[Instant | None, Query(description="Told before this instant.")] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> Response:
     """List oldest first; whoever goes on from `next` misses none that arrives meanwhile."""
     rows = read_events(
@@ -76,8 +75,8 @@ def list_events(
 def get_fallback_share(
     plane: PlaneOf,
     run: Filter = None,
-    since: Annotated[Instant | None, Query(description="Told at this instant or later.")] = None,
-    until: Annotated[Instant | None, Query(description="Told before this instant.")] = None,
+    since: Since = None,
+    until: Until = None,
 ) -> Response:
     """Count distinct units on both sides; a program under `setpoint run` is one unit."""
     return Answer(fallback_share(plane.database, run=run, since=since, until=until)).response()

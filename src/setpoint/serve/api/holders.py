@@ -12,7 +12,7 @@ from setpoint.serve.access.rules import ANYONE, admitted, hot_access
 from setpoint.serve.access.secret import digest
 from setpoint.serve.bodies import read_object
 from setpoint.serve.holders import CLIENT_ID, SNAPSHOT_HASH, Holder, Holders
-from setpoint.serve.responses import Answer
+from setpoint.serve.responses import Answer, number_in
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -76,10 +76,10 @@ def _page(query: QueryParams) -> tuple[int, str, str | None]:
     if len(query.multi_items()) != len(query) or not query.keys() <= {"limit", "after", "snapshot"}:
         raise InvalidValue("the query gives something unknown, or twice.", hint="give limit, after, snapshot")
     limit, after, snapshot = query.get("limit", str(PAGE)), query.get("after", ""), query.get("snapshot")
-    if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= LARGEST_PAGE):
+    if not 1 <= (number_in(limit) or 0) <= LARGEST_PAGE:
         raise InvalidValue("limit is out of range.", hint=f"give a number from 1 to {LARGEST_PAGE}")
     if after and not CLIENT_ID.fullmatch(after):
         raise InvalidValue("after is no cursor of ours.", hint="give `next` of the page before")
     if snapshot is not None and not SNAPSHOT_HASH.fullmatch(snapshot):
         raise InvalidValue("snapshot is no hash.", hint="give 64 hexadecimal digits")
-    return int(limit), after, snapshot
+    return number_in(limit) or PAGE, after, snapshot

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
+from fastapi import Query
 from pydantic import AwareDatetime, BeforeValidator, Field
 
 #: Enough to refuse a number of seconds, which pydantic would take; pydantic judges the rest.
-_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:")
+_RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:")
 
 
 def _text(given: object) -> object:
@@ -22,3 +23,5 @@ def _text(given: object) -> object:
 Instant = Annotated[
     AwareDatetime, Field(strict=False, description="RFC 3339, with its offset."), BeforeValidator(_text)
 ]
+Since = Annotated[Instant | None, Query(description="Told at this instant or later.")]
+Until = Annotated[Instant | None, Query(description="Told before this instant.")]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.changes import Policies, PolicyKind, read_policies
+from setpoint.change.changes import Policies, Policy, PolicyKind, read_policies
 from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import Outcome, open_and_apply
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.api.document_writes import WAITS, IsNewScope, from_http, opened_answer
 from setpoint.serve.responses import Answer, Once, write
-from setpoint.serve.routes import Body, PlaneOf, Reason, answers, router_of
+from setpoint.serve.routes import LONGEST_NAME, Body, PlaneOf, Reason, answers, router_of
 from setpoint.store.database import Transaction
 
 router = router_of("policies")
@@ -35,10 +35,16 @@ class PolicyBody(Body):
     responses=answers(Policies),
     **access(*ANYONE),
 )
-def list_policies(plane: PlaneOf) -> Response:
-    """List every policy, the most general first, and the people whose approval counts."""
+def list_policies(
+    plane: PlaneOf,
+    scope: Annotated[str, Query(max_length=LONGEST_NAME)] = "*",
+    kind: PolicyKind = "*",
+    approvals: Annotated[int, Query(ge=0, le=100, description="What a policy would ask for.")] = 0,
+) -> Response:
+    """List every policy, who can approve, and whom one of so many approvals would leave without."""
+    asked = Policy(scope, kind, approvals, approvals == 0, 0) if approvals else None
     with plane.database.transaction() as transaction:
-        return Answer(read_policies(transaction)).response()
+        return Answer(read_policies(transaction, asked)).response()
 
 
 @router.put(

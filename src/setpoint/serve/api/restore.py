@@ -14,18 +14,17 @@ from typing import Any, Literal
 from pydantic import Field
 from starlette.responses import Response
 
+from setpoint.change.documents import revision_of
 from setpoint.change.emergency.restore_probe import note_probe as keep_note
 from setpoint.change.proposals import Proposal, Unchanged
 from setpoint.change.restore import RestoreOutcome, RestoreProof, rehearse, restore
 from setpoint.change.verification import try_writing
 from setpoint.declare.addresses import past_keys_of
 from setpoint.errors import (
-    PreconditionFailed,
     SetpointError,
-    StaleRevision,
 )
 from setpoint.serve.access.rules import WRITERS, Caller, access, public
-from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, require_current
+from setpoint.serve.api.document_writes import MOST_KEYS, SOURCE, Name, require_current, write_over
 from setpoint.serve.checks import Check
 from setpoint.serve.conditional import entity_tags
 from setpoint.serve.models import Shape, shape_of
@@ -108,21 +107,14 @@ def restore_revision(
     def work(transaction: Transaction) -> Answer:
         if bases is not None:
             require_current(transaction, scope, bases)
-        try:
-            proof = restore(
-                transaction,
-                plane.catalogues,
-                proposal,
-                dry_run=wanted.dry_run,
-                skip_unfit=wanted.skip_unfit,
-            )
-        except StaleRevision as moved:
-            if bases is None:
-                raise
-            raise PreconditionFailed(moved.message, hint=moved.hint) from None
+        proof = restore(
+            transaction, plane.catalogues, proposal, dry_run=wanted.dry_run, skip_unfit=wanted.skip_unfit
+        )
         return _proven(proof)
 
-    return write(plane, caller, once, work)
+    if bases is None:
+        return write(plane, caller, once, work)
+    return write_over(plane, caller, once, lambda reader: revision_of(reader, scope), work)
 
 
 @router.get(

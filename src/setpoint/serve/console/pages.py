@@ -28,7 +28,7 @@ from setpoint.serve.console.assets import asset
 from setpoint.serve.console.forms import CSRF_FIELD, Form, read_form
 from setpoint.serve.console.tickets import Ticket
 from setpoint.serve.problems import publicly
-from setpoint.serve.routes import QueuedRoute, check_query, query_names
+from setpoint.serve.routes import QueuedRoute, check_numbers, check_query, number_names, query_names
 
 if TYPE_CHECKING:
     from setpoint.serve.plane import Plane
@@ -65,12 +65,14 @@ class PageRoute(QueuedRoute):
         """Return FastAPI's handler behind the rule, with refusals as pages."""
         handle = super().get_route_handler()
         known = frozenset(query_names(self.dependant))
+        numbers = frozenset(number_names(self.dependant))
         rule = (self.openapi_extra or {}).get("x-setpoint-roles", ())
 
         async def page(request: Request) -> Response:
             try:
                 await _admit(request, rule)
                 check_query(request.query_params.multi_items(), known)
+                check_numbers(numbers, {**request.query_params, **request.path_params})
                 return await handle(request)
             except UnauthenticatedError:
                 return to_login(request)

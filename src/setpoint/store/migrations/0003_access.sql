@@ -161,9 +161,17 @@ CREATE TRIGGER announce_access AFTER UPDATE OF revoked_at, expires_at OR DELETE 
 ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER announce_access;
 ALTER TABLE public.credentials ENABLE ALWAYS TRIGGER announce_access;
 
+CREATE FUNCTION public.ends_soon(c public.credentials) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Two weeks, or the last tenth of a shorter life.
+    SELECT c.kind = 'token' AND c.expires_at < clock_timestamp() + least(interval '14 days', (c.expires_at - c.created_at) / 10)
+$$;
+
 CREATE FUNCTION public.credential_holder(
     secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamptz,
-    OUT proof text, OUT dimensions text[]
+    OUT proof text, OUT dimensions text[], OUT is_ending boolean
 )
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -177,7 +185,7 @@ AS $$
            CASE WHEN c.kind = 'token' THEN 'api-token'
                 WHEN c.label IN ('once', 'once, password set') THEN 'one-time-login'
                 ELSE 'account-session' END,
-           c.dimensions
+           c.dimensions, public.ends_soon(c)
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
     WHERE c.hash = secret_hash AND c.kind <> 'once' AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
@@ -982,11 +990,10 @@ CREATE FUNCTION public.tokens_ending() RETURNS TABLE (id bigint, account text, e
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    -- Two weeks, or the last tenth of a shorter life. Not one that was rotated: another stands in for it.
+    -- Not one that was rotated: another stands in for it.
     SELECT c.id, c.account, c.expires_at
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
-    WHERE c.kind = 'token' AND c.revoked_at IS NULL AND a.disabled_at IS NULL AND c.expires_at > clock_timestamp()
-      AND c.expires_at < clock_timestamp() + least(interval '14 days', (c.expires_at - c.created_at) / 10)
+    WHERE c.revoked_at IS NULL AND a.disabled_at IS NULL AND c.expires_at > clock_timestamp() AND public.ends_soon(c)
       AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = c.id AND l.event = 'token_rotated')
     ORDER BY c.expires_at, c.id
 $$;

@@ -131,29 +131,35 @@ AS $$
          (SELECT public.moved_heads(change)) AS moved (scopes)
 $$;
 
-CREATE FUNCTION public.unguarded(wanted public.policies) RETURNS text
+CREATE FUNCTION public.unguarded(
+    wanted public.policies, OUT scope text, OUT kind text, OUT approvals integer, OUT cooling_off_s integer,
+    OUT guard_approvals integer, OUT guard_cooling_off_s integer
+) RETURNS SETOF record
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    -- As policies would be: of every scope that a policy names, each kind asks for at most as many approvals
-    -- as changing the policies of that scope does. Else fewer people could soften it first.
+    -- As policies would be, or as they are for a null: of every scope that a policy names, each kind asks for at
+    -- most as many approvals and as long a wait as changing the policies of that scope does. Else it could be
+    -- softened first, by fewer people or sooner.
     WITH rows AS (
-        SELECT (wanted).scope, (wanted).kind, (wanted).approvals
+        SELECT (wanted).scope, (wanted).kind, (wanted).approvals, (wanted).cooling_off_s WHERE (wanted).kind IS NOT NULL
         UNION ALL
-        SELECT p.scope, p.kind, p.approvals FROM public.policies AS p
-        WHERE (p.scope, p.kind) <> ((wanted).scope, (wanted).kind)
+        SELECT p.scope, p.kind, p.approvals, p.cooling_off_s FROM public.policies AS p
+        WHERE (p.scope, p.kind) IS DISTINCT FROM ((wanted).scope, (wanted).kind)
     ), effective AS (
-        SELECT s.scope, k.kind, (SELECT r.approvals FROM rows AS r WHERE r.scope IN (s.scope, '*') AND r.kind IN (k.kind, '*')
-                                 ORDER BY r.scope = '*', r.kind = '*' LIMIT 1) AS approvals
-        FROM (SELECT DISTINCT scope FROM rows) AS s,
-             (VALUES ('value'), ('range'), ('scope'), ('restore'), ('policy')) AS k (kind)
+        SELECT s.scope, k.kind, found.approvals, found.cooling_off_s
+        FROM (SELECT DISTINCT r.scope FROM rows AS r) AS s,
+             (VALUES ('value'), ('range'), ('scope'), ('restore'), ('policy')) AS k (kind),
+             LATERAL (SELECT r.approvals, r.cooling_off_s FROM rows AS r
+                      WHERE r.scope IN (s.scope, '*') AND r.kind IN (k.kind, '*')
+                      ORDER BY r.scope = '*', r.kind = '*' LIMIT 1) AS found
     )
-    SELECT format('%s approvals for a change of kind %s in %s, and %s for its policies', e.approvals, e.kind,
-                  CASE e.scope WHEN '*' THEN 'any scope' ELSE e.scope END, g.approvals)
-    FROM effective AS e JOIN effective AS g ON g.scope = e.scope AND g.kind = 'policy' AND g.approvals < e.approvals
-    ORDER BY e.scope, e.kind LIMIT 1
+    SELECT e.scope, e.kind, e.approvals, e.cooling_off_s, g.approvals, g.cooling_off_s
+    FROM effective AS e JOIN effective AS g ON g.scope = e.scope AND g.kind = 'policy'
+    WHERE g.approvals < e.approvals OR g.cooling_off_s < e.cooling_off_s
+    ORDER BY e.scope, e.kind
 $$;
-COMMENT ON FUNCTION public.unguarded IS 'What fewer people could soften than it asks for, if a policy were so; null when nothing.';
+COMMENT ON FUNCTION public.unguarded IS 'What could be softened by less than it asks for, if a policy were so, or as policies are for a null.';
 
 CREATE FUNCTION public.checked_policy(change_scope text, wanted jsonb) RETURNS public.policies
     LANGUAGE plpgsql STABLE
@@ -162,6 +168,7 @@ AS $$
 DECLARE
     policy public.policies := jsonb_populate_record(NULL::public.policies, wanted);
     people bigint := (SELECT count(*) FROM public.approvers());
+    soft   record;
 BEGIN
     -- The scope decides which policy the change itself obeys, so it is not said twice.
     policy.scope := change_scope;
@@ -174,10 +181,15 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
             MESSAGE = format('a policy cannot require %s approvals: %s people can approve', policy.approvals, people);
     END IF;
-    IF public.unguarded(policy) IS NOT NULL THEN
+    SELECT * INTO soft FROM public.unguarded(policy) LIMIT 1;
+    IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
-            MESSAGE = format('fewer people could soften it: this asks for %s', public.unguarded(policy)),
-            HINT = 'give the kind `policy` at least as many approvals first, or set both at once with kind `*`';
+            MESSAGE = format('fewer people could soften it, or sooner: this asks for %s approvals for a change of kind %s in %s,'
+                || ' after %s s, and for %s for its policies, after %s s', soft.approvals, soft.kind,
+                CASE soft.scope WHEN '*' THEN 'any scope' ELSE soft.scope END, soft.cooling_off_s, soft.guard_approvals,
+                soft.guard_cooling_off_s),
+            HINT = 'give the kind `policy` at least as many approvals and as long a cooling off first, or set both at once'
+                || ' with kind `*`';
     END IF;
     RETURN policy;
 END
@@ -206,24 +218,69 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.counts_for IS 'Whether what one person approves counts on the changes of another.';
 
-CREATE FUNCTION public.left_without_approval(p_kind text, p_approvals integer) RETURNS SETOF text
+CREATE FUNCTION public.places_of(p_scope text, p_kind text, OUT scope text, OUT keys text[]) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Where a policy decides, as far as limits of roles tell places apart: scopes that stand or that a limit names,
+    -- and of keys one for each set of limits that names it. Null keys are all keys, which a policy is about.
+    WITH limited AS (
+        SELECT role.value AS limits FROM public.accounts AS a, jsonb_each(a.limits) AS role WHERE a.disabled_at IS NULL
+    ), scopes AS (
+        SELECT 'global' AS scope
+        UNION SELECT p_scope WHERE p_scope <> '*'
+        UNION SELECT f.scope FROM public.ftf_config AS f
+        UNION SELECT replace(s, '*', '?') FROM limited, jsonb_array_elements_text(limits -> 'scopes') AS s
+    ), lists AS (
+        SELECT DISTINCT limits -> 'keys' AS patterns FROM limited WHERE limits ? 'keys'
+    ), keys AS (
+        SELECT DISTINCT ON (named) ARRAY[k] AS keys, ARRAY(SELECT public.is_named(k, l.patterns) FROM lists AS l ORDER BY l.patterns) AS named
+        FROM (SELECT jsonb_object_keys(f.base_env) FROM public.ftf_config AS f
+              UNION SELECT replace(k, '*', '?') FROM lists, jsonb_array_elements_text(patterns) AS k) AS known (k)
+        WHERE EXISTS (SELECT FROM lists)
+        ORDER BY named, k
+    )
+    SELECT s.scope, k.keys
+    FROM scopes AS s,
+         (SELECT keys FROM keys WHERE p_kind <> 'policy' UNION ALL SELECT '{}' WHERE p_kind <> 'policy' AND NOT EXISTS (SELECT FROM keys)
+          UNION ALL SELECT NULL WHERE p_kind IN ('policy', '*')) AS k
+    WHERE p_scope = s.scope
+       OR p_scope = '*' AND NOT EXISTS (SELECT FROM public.policies AS p WHERE p.scope = s.scope AND p.kind IN (p_kind, '*'))
+$$;
+COMMENT ON FUNCTION public.places_of IS 'Scopes and keys in which a policy would decide, one of each sort that limits of roles tell apart.';
+
+CREATE FUNCTION public.left_without_approval(p_scope text, p_kind text, p_approvals integer) RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    -- Who may propose changes of this kind, and has fewer others to approve them than a policy would ask for.
-    SELECT person FROM (
-        SELECT a.name AS person FROM public.accounts AS a
-        WHERE a.disabled_at IS NULL
-          AND a.roles && CASE p_kind WHEN 'policy' THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END
-        UNION
-        SELECT r.rolname::text FROM pg_roles AS r WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> 'setpoint_app'
+    -- Who may propose changes of this kind somewhere, and has fewer others whose role reaches there than a policy
+    -- would ask for.
+    WITH places AS MATERIALIZED (SELECT * FROM public.places_of(p_scope, p_kind)
+    ), logins AS (
+        SELECT r.rolname::text AS person FROM pg_roles AS r WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> 'setpoint_app'
           AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_app' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
           AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_server' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
-    ) AS authors
-    WHERE (SELECT count(*) FROM public.approvers() AS approver WHERE public.counts_for(approver, person)) < p_approvals
+    ), authors AS (
+        SELECT person, scope, keys FROM logins, places
+        UNION
+        SELECT a.name, p.scope, p.keys FROM public.accounts AS a, places AS p
+        WHERE a.disabled_at IS NULL AND EXISTS (
+            SELECT FROM unnest(a.roles) AS role
+            WHERE role = ANY (CASE WHEN p.keys IS NULL THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END)
+              AND public.reaches(a.limits, role, p.scope, p.keys))
+    ), pairs AS MATERIALIZED (
+        SELECT author, approver FROM (SELECT DISTINCT person FROM authors) AS w (author), public.approvers() AS approver
+        WHERE public.counts_for(approver, author)
+    )
+    SELECT DISTINCT w.person FROM authors AS w
+    WHERE p_approvals > (
+        SELECT count(*) FROM pairs AS p
+        WHERE p.author = w.person
+          AND (p.approver IN (SELECT public.approving_logins()) OR EXISTS (
+               SELECT FROM public.accounts AS c WHERE c.name = p.approver AND public.reaches(c.limits, 'approver', w.scope, w.keys))))
     ORDER BY 1
 $$;
-COMMENT ON FUNCTION public.left_without_approval IS 'Whose changes nobody could approve under a policy of so many approvals.';
+COMMENT ON FUNCTION public.left_without_approval IS 'Whose changes nobody could approve under a policy of so many approvals, in at least one place.';
 
 CREATE FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[])
     RETURNS public.changes

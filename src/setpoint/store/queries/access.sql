@@ -2,7 +2,8 @@
 
 -- name: read_credential_holder
 -- Nulls when nobody holds a live credential of this hash.
-SELECT id, kind, account, roles, dimensions, expires_at, extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s
+SELECT id, kind, account, roles, dimensions, expires_at, extract(epoch FROM expires_at - clock_timestamp())::float8 AS left_s,
+       is_ending
 FROM credential_holder(%(secret_hash)s);
 
 -- name: credential_ends
@@ -139,4 +140,5 @@ SELECT touch_credential(%(hash)s, %(remote)s);
 SELECT id, at, event, account, remote, credential, actor, detail FROM access_log
 WHERE (%(after)s::bigint IS NULL OR id < %(after)s)
   AND (%(account)s::text IS NULL OR account = %(account)s) AND (%(event)s::text IS NULL OR event = %(event)s)
+  AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
 ORDER BY id DESC LIMIT %(limit)s;

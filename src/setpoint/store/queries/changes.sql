@@ -89,7 +89,13 @@ WHERE c.id = %(id)s;
 
 -- name: list_left_without_approval
 -- Whose changes too few people could approve, if a policy asked for so many.
-SELECT left_without_approval(%(kind)s, %(approvals)s) AS person;
+SELECT left_without_approval(%(scope)s, %(kind)s, %(approvals)s) AS person;
+
+-- name: list_unguarded
+-- What could be softened by less than it asks for, as policies stand.
+SELECT scope, kind, greatest(approvals, guard_approvals) AS approvals,
+       greatest(cooling_off_s, guard_cooling_off_s) AS cooling_off_s
+FROM unguarded(NULL);
 
 -- name: list_policies
 -- Every policy, the most general first.

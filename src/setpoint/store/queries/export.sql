@@ -26,6 +26,24 @@ SELECT hash, name, version, text
 FROM catalogues
 ORDER BY registered_at, hash;
 
+-- name: list_quotas
+-- The share of one caller, of each kind.
+SELECT kind, caller, most, coalesce(per_s, 0) AS per_s
+FROM quotas
+ORDER BY kind, caller;
+
+-- name: import_policy
+-- Set one exported policy in an empty database, as the owner of the tables.
+INSERT INTO policies (scope, kind, approvals, solo, cooling_off_s)
+VALUES (%(scope)s, %(kind)s, %(approvals)s, %(approvals)s = 0, %(cooling_off_s)s)
+ON CONFLICT (scope, kind) DO UPDATE
+SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo, cooling_off_s = EXCLUDED.cooling_off_s;
+
+-- name: import_quota
+-- Set one exported quota, as the owner of the tables.
+UPDATE quotas SET most = %(most)s, per_s = nullif(%(per_s)s::bigint, 0)
+WHERE kind = %(kind)s AND caller = %(caller)s;
+
 -- name: holds_nothing
 -- Whether no revision, change or run was ever recorded here.
 SELECT holds_nothing() AS it;

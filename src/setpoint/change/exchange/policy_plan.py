@@ -1,0 +1,130 @@
+"""CHANGE: policies of a folder against those that stand: what would change, and the changes that bring it.
+
+Guarantees: each is a change of kind ``policy``, judged by the policy that stands, in an order in which none
+is softer to change than it asks for. Nothing is removed: a policy that the folder does not name stays.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from setpoint.change.changes import Policy, list_changes, next_step, read_change, requirement
+from setpoint.change.policies import ANY, policy_proposal
+from setpoint.change.proposals import OpenedChange, apply, open_and_apply
+from setpoint.declare.document import parse_text, text_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from setpoint.change.proposals import Proposal, Unchanged
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.store.database import Database, Transaction
+
+_MOST_OPEN = 200
+
+
+@dataclass(frozen=True)
+class PolicyChange:
+    """A policy that a folder asks for, and the one of this scope and kind that stands; None for none."""
+
+    old: Policy | None
+    new: Policy
+    #: The open change that proposes just this; applying opens no other.
+    same_change: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What is named in a plan."""
+        return f"policy {self.new.kind} of {self.new.scope}"
+
+    @property
+    def hashes(self) -> tuple[str, str]:
+        """What names the policy that stands, and the one that is asked for."""
+        old = "" if self.old is None else text_hash(json.dumps(vars(self.old)))
+        return old, text_hash(json.dumps(vars(self.new)))
+
+    def __str__(self) -> str:
+        before = "none" if self.old is None else _said(self.old)
+        return f"~ {self.name}: {before} -> {_said(self.new)}"
+
+
+def plan_policies(
+    reader: Database | Transaction, wanted: Iterable[Policy], standing: Iterable[Policy]
+) -> tuple[PolicyChange, ...]:
+    """Return what differs, in the order in which it can be applied."""
+    by_place = {(one.scope, one.kind): one for one in standing}
+    waiting = _waiting(reader)
+    found = [
+        PolicyChange(by_place.get((one.scope, one.kind)), one, waiting.get(one))
+        for one in wanted
+        if by_place.get((one.scope, one.kind)) != one
+    ]
+    return tuple(sorted(found, key=_order))
+
+
+def apply_policies(
+    transaction: Transaction,
+    catalogues: Catalogues,
+    changes: Iterable[PolicyChange],
+    *,
+    reason: str,
+    source: str,
+    new_scopes: bool = False,
+) -> list[tuple[PolicyChange, OpenedChange | Unchanged | None]]:
+    """Open the changes and apply them where policy allows; None for what must wait for one before it.
+
+    Behind a guard that waits nothing is proposed: it would ask for more than its guard does.
+    """
+    done: list[tuple[PolicyChange, OpenedChange | Unchanged | None]] = []
+    is_open = True
+    for change in changes:
+        proposal = _proposal(catalogues, change, reason, source, new_scopes=new_scopes)
+        made = _made(transaction, catalogues, change, proposal) if is_open else None
+        is_open = is_open and made is not None and (made.in_force or not _is_guard(change.new))
+        done.append((change, made))
+    return done
+
+
+def _made(
+    transaction: Transaction, catalogues: Catalogues, change: PolicyChange, proposal: Proposal
+) -> OpenedChange | Unchanged:
+    if change.same_change is None:
+        return open_and_apply(transaction, catalogues, proposal)
+    waits = read_change(transaction, change.same_change)
+    needed = requirement(transaction, waits)
+    if not needed.met:
+        return OpenedChange(waits, None, needed, next_step(transaction, waits.id))
+    apply(transaction, catalogues, waits)
+    return OpenedChange(read_change(transaction, waits.id), None, needed)
+
+
+def _proposal(
+    catalogues: Catalogues, change: PolicyChange, reason: str, source: str, *, new_scopes: bool
+) -> Proposal:
+    asked = {name: getattr(change.new, name) for name in ("scope", "kind", "approvals", "cooling_off_s")}
+    return replace(policy_proposal(catalogues, **asked, reason=reason), source=source, new_scope=new_scopes)
+
+
+def _waiting(reader: Database | Transaction) -> dict[Policy, int]:
+    """Return the changes of policies that wait, by what they ask for."""
+    listed = list_changes(reader, limit=_MOST_OPEN)
+    found = [one.id for one in listed if "policy" in one.kinds and one.state == "proposed"]
+    return {Policy(**parse_text(read_change(reader, number).proposal)): number for number in found}
+
+
+def _is_guard(policy: Policy) -> bool:
+    return policy.kind in {"policy", ANY}
+
+
+def _order(change: PolicyChange) -> tuple[int, bool, bool, str, str]:
+    """Guards that ask for more come first and those that ask for less last, so that each step is guarded."""
+    old, new = change.old, change.new
+    asks_less = old is not None and (new.approvals < old.approvals or new.cooling_off_s < old.cooling_off_s)
+    place = 1 if not _is_guard(new) else 2 if asks_less else 0
+    return place, new.scope != ANY, new.kind != ANY, new.scope, new.kind
+
+
+def _said(policy: Policy) -> str:
+    return f"{policy.approvals} approval(s), cooling off {policy.cooling_off_s} s"
