@@ -1,5 +1,6 @@
 """Approvers who may be somebody else's puppets, and what a disabled account leaves behind."""
 
+import psycopg
 import pytest
 
 from support.hints import printed_command
@@ -106,6 +107,38 @@ def test_the_owner_answers_for_whom_the_owner_appoints(admins, owner_url, setpoi
     assert "not confirmed beside dan" in listed
     assert setpoint_command("accounts", "confirm", "sam").code == 0
     assert approve(session(admins, owner_url, "sam"), proposed(dan)).status_code == 200
+
+
+def test_what_a_disabled_account_owes_is_listed_for_somebody(admins, setpoint_command, owner_url):
+    """Its open obligations of break-glass say whose they were, at every door, until somebody meets them."""
+    dan = admins("dan")
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(OWED)
+    told = dan.get("/v1/obligations").json()["items"]
+    assert [(item["person"], item["left_behind"]) for item in told] == [("ada", False), (None, False)]
+
+    assert dan.patch("/v1/accounts/ada", json={"disabled": True}).status_code == 200
+    told = dan.get("/v1/obligations").json()["items"]
+    assert [item["left_behind"] for item in told] == [True, False]
+    assert "ada (disabled: take it over)" in setpoint_command("break-glass", "status").out
+    found = [one for one in setpoint_command("doctor", "--json").json["findings"] if "INC-1" in one["what"]]
+    assert "ada, who left it, was disabled: take it over" in found[0]["what"]
+    filed = ("--incident", "INC-1", "--url", "https://wiki.example/1")
+    taken = setpoint_command("break-glass", "post-mortem", *filed)
+    assert taken.code == 0, taken.err
+    assert not any(item["left_behind"] for item in dan.get("/v1/obligations").json()["items"])
+
+
+OWED = """
+    INSERT INTO break_glass_uses
+        (revision, incident, scope, approved_by, channel, responsible, circumstance,
+         probe, person, proof, used_at)
+    VALUES (1, 'INC-1', 'global', 'https://chat.example/p', 'https://chat.example/', 'bo', 'data-damaged',
+            '{}', 'ada', 'database-login', now());
+    INSERT INTO obligations (incident, kind, scope, revision, opened_at, due_at)
+    VALUES ('INC-1', 'post-mortem', 'global', 1, now(), now() + interval '1 h'),
+           ('INC-2', 'validation', 'global', 2, now(), now() + interval '2 h');
+"""
 
 
 def test_what_a_disabled_account_left_waits_for_somebody(admins, setpoint_command):

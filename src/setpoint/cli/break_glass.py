@@ -194,7 +194,7 @@ def status(
         out.say("nothing is owed")
     else:
         table(
-            ("obligation", "incident", "kind", "scope", "revision", "due (UTC)", "state", "by"),
+            ("obligation", "incident", "kind", "scope", "revision", "due (UTC)", "state", "by", "owed by"),
             (
                 (
                     row.id,
@@ -205,6 +205,7 @@ def status(
                     f"{row.due_at:%Y-%m-%d %H:%M}",
                     _state(row),
                     row.met_by or "",
+                    f"{row.person} (disabled: take it over)" if row.left_behind else row.person or "",
                 )
                 for row in rows
             ),

@@ -30,8 +30,9 @@ def obligations(database: Database) -> Iterator[DoctorFinding]:
                 "post-mortem": f"setpoint break-glass post-mortem --incident {incident} --url URL",
             }
             state = "overdue since" if owed.overdue else "due at"
+            left = f"; {owed.person}, who left it, was disabled: take it over" if owed.left_behind else ""
             yield DoctorFinding(
                 f"{incident} owes {_NAMES[owed.kind]} for {owed.scope}, {state}"
-                f" {owed.due_at:%Y-%m-%d %H:%M} UTC{', breached' if owed.breach else ''}.",
+                f" {owed.due_at:%Y-%m-%d %H:%M} UTC{', breached' if owed.breach else ''}{left}.",
                 meets[owed.kind],
             )

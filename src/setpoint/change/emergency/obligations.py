@@ -52,6 +52,10 @@ class Obligation:
     breach: Breach | None
     overdue: bool
     met_late: bool
+    #: Who used break-glass; None where that was not recorded.
+    person: str | None
+    #: That person's account was disabled, and nobody has met it: whoever meets it takes it over.
+    left_behind: bool
 
 
 @dataclass(frozen=True)

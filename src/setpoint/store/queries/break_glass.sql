@@ -28,11 +28,13 @@ WHERE f.scope = %(scope)s;
 
 -- name: list_obligations
 -- What uses of break-glass owe or owed, overdue and breached ones first, then open ones, then what was met; null incident means all.
-SELECT id, incident, kind, scope, revision, opened_at, due_at, met_at, met_by, evidence, breach,
-       met_at IS NULL AND due_at < now() AS overdue, coalesce(met_at > due_at, false) AS met_late
-FROM obligations
-WHERE %(incident)s::text IS NULL OR incident = %(incident)s
-ORDER BY NOT (met_at IS NULL AND (due_at < now() OR breach IS NOT NULL)), met_at IS NOT NULL, due_at, id;
+SELECT o.id, o.incident, o.kind, o.scope, o.revision, o.opened_at, o.due_at, o.met_at, o.met_by, o.evidence, o.breach,
+       o.met_at IS NULL AND o.due_at < now() AS overdue, coalesce(o.met_at > o.due_at, false) AS met_late,
+       u.person, o.met_at IS NULL AND coalesce(is_disabled(u.person), false) AS left_behind
+FROM obligations AS o
+LEFT JOIN break_glass_uses AS u ON u.revision = o.revision
+WHERE %(incident)s::text IS NULL OR o.incident = %(incident)s
+ORDER BY NOT (o.met_at IS NULL AND (o.due_at < now() OR o.breach IS NOT NULL)), o.met_at IS NOT NULL, o.due_at, o.id;
 
 -- name: count_obligations
 -- How many obligations are open, overdue and breached, of which incidents, and when the next is due.
