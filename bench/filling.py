@@ -61,10 +61,10 @@ WHERE r.{name} = '{run}0'
 EVENTS = """
 INSERT INTO event_log (source, sequence, name, level, run, unit, event_id, at, fields, line)
 SELECT 'grown', n * 100, names[1 + n % 4], CASE WHEN n % 10000 = 7 THEN 'ERROR' ELSE 'INFO' END,
-       '{run}' || n / 10000, 'unit' || n / 100 % 100, NULL,
+       '{run}' || n / 1000, 'unit' || n / 100 % 100, NULL,
        '{start}'::timestamptz + n * interval '1 s',
        jsonb_build_object('event', names[1 + n % 4], 'key', 'CVN_HPO_XGB_5M_GAMMA'),
-       'event=' || names[1 + n % 4] || ' level=INFO run={run}' || n / 10000 || ' key=CVN_HPO_XGB_5M_GAMMA'
+       'event=' || names[1 + n % 4] || ' level=INFO run={run}' || n / 1000 || ' key=CVN_HPO_XGB_5M_GAMMA'
 FROM generate_series({first}, {last}) AS n, (SELECT ARRAY['{names}'] AS names) AS k
 """
 AT_ONCE = 50_000

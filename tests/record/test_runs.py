@@ -75,8 +75,8 @@ def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot
 
     assert len(list_runs(database, limit=9)) == 1
     assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
-    assert len(database.fetch_all("page_trials", run_id=planned.run, start=0, limit=None)) == 2
-    (failure,) = database.fetch_all("list_failures", run_id=planned.run)
+    assert len(database.fetch_all("page_trials", run_id=planned.run, position=-1, trial=0, limit=None)) == 2
+    (failure,) = database.fetch_all("list_failures", run_id=planned.run, first=0, limit=None)
     assert (failure["code"], failure["message"]) == ("training_error", "it broke")
 
 
@@ -115,7 +115,7 @@ def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
     )
     recorder.start(planned, snapshots)
     recorder.deliver(planned, replace(entry, result=replace(entry.result, trials=trials)))
-    stored = database.fetch_all("page_trials", run_id=planned.run, start=0, limit=None)
+    stored = database.fetch_all("page_trials", run_id=planned.run, position=-1, trial=0, limit=None)
 
     (result,) = database.fetch_all("list_results", run_id=planned.run)
     finding = {
@@ -136,7 +136,12 @@ def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, en
     recorder.start(planned, snapshots)
     recorder.deliver(planned, entry)
 
-    assert database.fetch_all("page_trials", run_id=planned.run, start=0, limit=None)[0]["violations"] == []
+    assert (
+        database.fetch_all("page_trials", run_id=planned.run, position=-1, trial=0, limit=None)[0][
+            "violations"
+        ]
+        == []
+    )
 
 
 def test_a_result_without_its_run_is_refused(recorder, planned, snapshots, entry):

@@ -83,7 +83,7 @@ def test_the_database_takes_no_act_from_its_holder(seeded, page_of, http_as, ser
             "SELECT * FROM speaker()",
             "SELECT revoke_token(1, '')",
             "SELECT close_session('')",
-            "SELECT * FROM tokens_seen()",
+            "SELECT * FROM tokens_seen(NULL, 5)",
         ):
             session.execute("SELECT set_config('setpoint.credential', %s, true)", [secret])
             with pytest.raises(psycopg.Error, match="reads flags and nothing else"):

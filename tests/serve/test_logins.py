@@ -359,7 +359,10 @@ def test_over_https_only_the_cookie_that_nobody_can_plant_counts():
 def test_the_database_refuses_a_forged_credential(served):
     """A secret that nobody holds is SP401 in every transaction that presents it and asks who this is."""
     with Database.open(served, SERVER) as server:
-        for query, params in (("read_accounts", {}), ("read_tokens", {"after": None, "limit": 1})):
+        for query, params in (
+            ("read_accounts", {"name": None, "after": None, "limit": None}),
+            ("read_tokens", {"after": None, "limit": 1}),
+        ):
             with pytest.raises(UnauthenticatedError), server.transaction(credential="spt_forged") as forged:
                 forged.fetch_all(query, **params)
 

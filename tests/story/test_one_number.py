@@ -172,7 +172,7 @@ def test_every_number_of_a_trial_is_one_number(home, swept, served, events):
     """A trial's row, the API and its event agree, and the event carries no name of the unit's numbers."""
     said = Said()
     with home.open() as database:
-        rows = database.fetch_all("page_trials", run_id=swept, start=0, limit=None)
+        rows = database.fetch_all("page_trials", run_id=swept, position=-1, trial=0, limit=None)
     for place, trials in (("row", rows), ("API", served["trials"]["items"])):
         for row in trials:
             own = {name: value for name, value in row.items() if name not in {"fold", "trial"}}

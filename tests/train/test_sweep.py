@@ -119,7 +119,7 @@ def test_a_complete_run_is_recorded_whole(home, swept):
     """Thirty units are thirty results with their trials, and the run is complete."""
     row, found = home.row(swept), home.results(swept)
     with home.open() as database:
-        trials = database.fetch_all("page_trials", run_id=swept, start=0, limit=None)
+        trials = database.fetch_all("page_trials", run_id=swept, position=-1, trial=0, limit=None)
 
     assert row["state"] == "complete"
     assert row["finished_at"] is not None

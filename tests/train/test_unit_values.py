@@ -134,7 +134,7 @@ def test_what_the_models_say_is_what_their_overlays_set(story, symbol, model, na
 def test_units_are_rows_of_their_run(story):
     """Each unit has its context and its snapshot; a labelling that an overlay sets names its units."""
     with story.home.open() as database:
-        units = database.fetch_all("list_units", run_id=story.run)
+        units = database.fetch_all("list_units", run_id=story.run, first=0, limit=None)
     row = story.home.row(story.run)
 
     assert [unit["position"] for unit in units] == list(range(UNITS))

@@ -90,11 +90,13 @@ class Scope:
     updated_at: datetime
 
 
-def read_scopes(reader: Database | Transaction) -> tuple[Scope, ...]:
-    """Return every scope that has a document, global first."""
+def read_scopes(
+    reader: Database | Transaction, *, limit: int | None = None, after: str | None = None
+) -> tuple[Scope, ...]:
+    """Return the scopes that have a document, global first, after one of them."""
     return tuple(
         Scope(**row, retired=not row["keys"] and row["scope"] != GLOBAL_SCOPE)
-        for row in reader.fetch_all("list_scopes")
+        for row in reader.fetch_all("list_scopes", limit=limit, after=after)
     )
 
 

@@ -5,6 +5,7 @@ Guarantees: every door reads history through these functions and gets the same r
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping  # noqa: TC003 - the API's models are made of these annotations
 from dataclasses import dataclass, field, fields
 from datetime import datetime  # noqa: TC003 - as above
@@ -156,21 +157,27 @@ def key_history(
 
 
 def blame(
-    reader: Database | Transaction, catalogues: Catalogues, scope: str, match: str = ""
+    reader: Database | Transaction,
+    catalogues: Catalogues,
+    scope: str,
+    match: str = "",
+    *,
+    limit: int | None = None,
+    after: str = "",
 ) -> tuple[Blame, ...]:
-    """Return which revision set each value of a document last, of the keys that ``match`` means.
+    """Return which revision set each value of a document last, of the keys that ``match`` means, after one.
 
     Raises:
         UnknownScope: it has no document.
         UnknownKey: it means no key of the document, and none that is declared.
     """
-    require_document(reader, scope)
-    found = (Blame(**row) for row in reader.fetch_all("blame", scope=scope))
     is_meant = matching(catalogues, match)
-    chosen = tuple(one for one in found if is_meant(one.key))
-    if not chosen:
+    meant = sorted(key for key in parse_text(require_document(reader, scope)["text"]) if is_meant(key))
+    if not meant:
         declared_like(catalogues, match)
-    return chosen
+    keys = meant[bisect_right(meant, after) :][:limit]
+    rows = reader.fetch_all("blame", scope=scope, keys=keys)
+    return tuple(Blame(**row) for row in sorted(rows, key=lambda row: str(row["key"])))
 
 
 def read_revision(reader: Database | Transaction, revision: int) -> StoredRevision:

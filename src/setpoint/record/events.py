@@ -86,11 +86,16 @@ def list_events(
 ) -> list[Event]:
     """Return events in the order in which they arrived, after an id; a filter that is None means all.
 
-    Only events with ``since`` <= time < ``until`` count.
+    With ``since`` or ``until`` only those that tell a time with ``since`` <= time < ``until``, in the order
+    of these times: whoever goes on from the last one misses what arrives late and tells of before.
     """
-    rows = reader.fetch_all(
-        "page_events", after=after, run=run, name=name, level=level, since=since, until=until, limit=limit
-    )
+    filters = {"after": after, "name": name, "level": level, "limit": limit}
+    if since or until:
+        rows = reader.fetch_all("page_events_told", run=run, since=since, until=until, **filters)
+    elif run is not None:
+        rows = reader.fetch_all("page_events_of_run", run=run, **filters)
+    else:
+        rows = reader.fetch_all("page_events", **filters)
     return [Event(**row) for row in rows]
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database, Transaction
 
 
+#: The place of a trial, before the first: no unit has this position.
+BEFORE_ALL = (-1, 0)
+
+
 @dataclass(frozen=True)
 class RecordedResult(Result):
     """A row of ``finetune_results``."""
@@ -68,16 +72,31 @@ def read_results(reader: Database | Transaction, run: str) -> list[RecordedResul
 
 
 def list_trials(
-    reader: Database | Transaction, run: str, *, limit: int, start: int = 0
-) -> list[RecordedTrial]:
-    """Return the tuning trials of a run in the order of its units' names, without the first ``start``."""
-    rows = reader.fetch_all("page_trials", run_id=run, start=start, limit=limit)
-    return [RecordedTrial(**row | {"findings": _findings(row)}) for row in rows]
+    reader: Database | Transaction, run: str, *, limit: int, after: tuple[int, int] = BEFORE_ALL
+) -> list[tuple[tuple[int, int], RecordedTrial]]:
+    """Return the tuning trials of a run in the order of its units, each with its place, after a place.
+
+    A place is the position of the unit and the number of the trial.
+    """
+    position, trial = after
+    rows = reader.fetch_all("page_trials", run_id=run, position=position, trial=trial, limit=limit)
+    return [
+        ((row.pop("position"), row["trial"]), RecordedTrial(**row | {"findings": _findings(row)}))
+        for row in rows
+    ]
+
+
+def list_failures(
+    reader: Database | Transaction, run: str, *, limit: int | None = None, first: int = 0
+) -> list[tuple[int, RecordedFailure]]:
+    """Return the units of a run that could not be trained, each with its position, from one on."""
+    rows = reader.fetch_all("list_failures", run_id=run, first=first, limit=limit)
+    return [(row.pop("position"), RecordedFailure(**row)) for row in rows]
 
 
 def read_failures(reader: Database | Transaction, run: str) -> list[RecordedFailure]:
-    """Return the units of a run that could not be trained, by name."""
-    return [RecordedFailure(**row) for row in reader.fetch_all("list_failures", run_id=run)]
+    """Return all units of a run that could not be trained, in its order."""
+    return [failure for _position, failure in list_failures(reader, run)]
 
 
 def _result(row: Mapping[str, Any]) -> RecordedResult:

@@ -141,9 +141,12 @@ def unknown_run(run: str) -> UnknownRun:
     return UnknownRun(f"there is no run {run}.", hint="list them with `setpoint runs`", run=run)
 
 
-def read_units(reader: Database | Transaction, run: str) -> list[DeclaredUnit]:
-    """Return the units that a run declares, in its order."""
-    return [DeclaredUnit(**row) for row in reader.fetch_all("list_units", run_id=run)]
+def read_units(
+    reader: Database | Transaction, run: str, *, limit: int | None = None, first: int = 0
+) -> list[DeclaredUnit]:
+    """Return the units that a run declares, in its order, from a position on."""
+    rows = reader.fetch_all("list_units", run_id=run, first=first, limit=limit)
+    return [DeclaredUnit(**row) for row in rows]
 
 
 def read_contexts(reader: Database | Transaction, run: str) -> list[PinnedContext]:

@@ -86,23 +86,38 @@ def place_of(given: str | None) -> int | None:
     Raises:
         InvalidValue: this plane never gave it.
     """
+    text = name_at(given)
+    number = None if text is None else number_in(text)
+    if text is not None and number is None:
+        raise _foreign_cursor()
+    return number
+
+
+def name_at(given: str | None) -> str | None:
+    """Return the text behind a cursor, such as a key; None for none. Raises as ``place_of``."""
     if given is None:
         return None
     try:
         form, _, place = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode().partition(":")
     except ValueError:
         form = place = ""
-    number = number_in(place)
-    if form != "1" or number is None:
-        raise InvalidValue(
-            "the cursor is none of ours.", hint="send the `next` of the page before, unchanged"
-        )
-    return number
+    if form != "1" or not place or "\0" in place:
+        raise _foreign_cursor()
+    return place
 
 
-def page(items: Sequence[Any], limit: int, places: Sequence[int]) -> Answer:
+def _foreign_cursor() -> InvalidValue:
+    return InvalidValue("the cursor is none of ours.", hint="send the `next` of the page before, unchanged")
+
+
+def page(
+    items: Sequence[Any],
+    limit: int,
+    places: Sequence[int] | Sequence[str],
+    as_cursor: Callable[[int | str], str] = cursor,
+) -> Answer:
     """Return a page of a list of which one more than ``limit`` was asked for, when there is one."""
-    following = cursor(places[limit - 1]) if len(items) > limit else None
+    following = as_cursor(places[limit - 1]) if len(items) > limit else None
     return Answer({"items": items[:limit], "next": following})
 
 

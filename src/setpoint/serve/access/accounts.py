@@ -97,9 +97,12 @@ class RotatedToken:
     old_ends_at: datetime
 
 
-def list_accounts(reader: Transaction) -> list[Account]:
-    """Return every account, by name; for an admin or the owner of the tables."""
-    return [Account(**row) for row in reader.fetch_all("read_accounts")]
+def list_accounts(
+    reader: Transaction, *, limit: int | None = None, after: str | None = None
+) -> list[Account]:
+    """Return accounts by name, after one; for an admin or the owner of the tables."""
+    rows = reader.fetch_all("read_accounts", name=None, after=after, limit=limit)
+    return [Account(**row) for row in rows]
 
 
 def read_account(reader: Transaction, name: str) -> Account:
@@ -108,10 +111,19 @@ def read_account(reader: Transaction, name: str) -> Account:
     Raises:
         MissingError: there is none of this name.
     """
-    for account in list_accounts(reader):
-        if account.name == name:
-            return account
+    row = _account_row(reader, name)
+    if row:
+        return Account(**row)
     raise MissingError(f"there is no account {name}.", hint="GET /v1/accounts lists them")
+
+
+def is_account(reader: Transaction, name: str) -> bool:
+    """Say whether there is an account of this name."""
+    return _account_row(reader, name) is not None
+
+
+def _account_row(reader: Transaction, name: str) -> Mapping[str, Any] | None:
+    return reader.fetch_one("read_accounts", name=name, after=None, limit=None)
 
 
 def create_account(writer: Transaction, name: str, roles: Iterable[str], *, remote: str) -> None:

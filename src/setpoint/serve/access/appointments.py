@@ -110,5 +110,5 @@ async def _set_first_password(database: Database, once: str, password: str) -> N
 
 def _require_account(transaction: Transaction, name: str, role: str) -> None:
     """Make an account with one role when it is missing; one that exists is left as it is."""
-    if name not in {account.name for account in accounts.list_accounts(transaction)}:
+    if not accounts.is_account(transaction, name):
         accounts.create_account(transaction, name, [role], remote=REMOTE)

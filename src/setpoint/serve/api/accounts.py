@@ -30,20 +30,24 @@ from setpoint.serve.api.access_shapes import (
 )
 from setpoint.serve.api.instants import Since, Until
 from setpoint.serve.models import page_shape, shape_of
-from setpoint.serve.responses import NO_KEY, Answer, Once, number_in, write
+from setpoint.serve.responses import NO_KEY, Answer, Once, number_in, page, write
 from setpoint.serve.routes import Limit, PlaneOf, answers, created, refusals, router_of
 
 router = router_of("access")
 AccountName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$")]
 After = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")]
+AfterName = Annotated[
+    str | None, Query(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$", description="`next` of the page before.")
+]
 Number = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 
 
 @router.get("/accounts", summary="Every account", responses=answers(page_shape(Account)), **access("admin"))
-def list_accounts(plane: PlaneOf, caller: Caller) -> Response:
+def list_accounts(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: AfterName = None) -> Response:
     """List accounts by name."""
     with plane.database.transaction(credential=caller.secret) as transaction:
-        return Answer({"items": accounts.list_accounts(transaction), "next": None}).response()
+        rows = accounts.list_accounts(transaction, after=after, limit=limit + 1)
+    return page(rows, limit, [row.name for row in rows], as_cursor=str).response()
 
 
 @router.post(

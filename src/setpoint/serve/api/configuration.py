@@ -39,7 +39,7 @@ from setpoint.serve.api.document_writes import (
 )
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.models import page_shape, shape_of
-from setpoint.serve.responses import REVALIDATED, Answer, Once, base_revisions, etag, page_of, write
+from setpoint.serve.responses import REVALIDATED, Answer, Once, base_revisions, etag, name_at, page, write
 from setpoint.serve.routes import (
     After,
     Body,
@@ -83,7 +83,8 @@ class NewScope(Body):
 )
 def list_scopes(plane: PlaneOf, limit: Limit = 50, after: After = None) -> Response:
     """List the scopes, the global one first; an overlay without keys is retired."""
-    return page_of(read_scopes(plane.database), limit, after).response()
+    found = read_scopes(plane.database, limit=limit + 1, after=name_at(after))
+    return page(found, limit, [one.scope for one in found]).response()
 
 
 @router.post(

@@ -52,7 +52,11 @@ def list_events(
     since: Since = None,
     until: Until = None,
 ) -> Response:
-    """List oldest first; whoever goes on from `next` misses none that arrives meanwhile."""
+    """List oldest first; whoever goes on from `next` misses none that arrives meanwhile.
+
+    With `since` or `until` they are listed by the time that they tell: one that arrives late may lie before
+    `next`.
+    """
     rows = read_events(
         plane.database,
         after=place_of(after) or 0,

@@ -33,7 +33,7 @@ from setpoint.serve.api.instants import Instant
 from setpoint.serve.checks import Check
 from setpoint.serve.models import page_shape
 from setpoint.serve.plane import Plane
-from setpoint.serve.responses import IMMUTABLE, Answer, etag, page, page_of, place_of
+from setpoint.serve.responses import IMMUTABLE, Answer, etag, name_at, page, place_of
 from setpoint.serve.routes import (
     LONGEST_NAME,
     After,
@@ -106,7 +106,9 @@ def blame_scope(
     plane: PlaneOf, scope: ScopeName, limit: Limit = 50, after: After = None, match: Words = None
 ) -> Response:
     """List the keys of a scope's document with the revision, author and reason behind each value."""
-    return page_of(blame(plane.database, plane.catalogues, scope, match or ""), limit, after).response()
+    place = name_at(after) or ""
+    found = blame(plane.database, plane.catalogues, scope, match or "", limit=limit + 1, after=place)
+    return page(found, limit, [one.key for one in found]).response()
 
 
 @router.get(

@@ -31,7 +31,7 @@ from setpoint.serve.api.run_bodies import (
     as_recorded,
 )
 from setpoint.serve.models import page_shape, shape_of
-from setpoint.serve.responses import Answer, Once, as_json, page, page_of, place_of, write
+from setpoint.serve.responses import Answer, Once, as_json, page, place_of, write
 from setpoint.serve.routes import LONGEST_NAME, After, Filter, Limit, PlaneOf, answers, router_of
 
 router = router_of("runs")
@@ -43,6 +43,8 @@ TRIALS = page_shape(result_rows.RecordedTrial)
 FAILURES = page_shape(result_rows.RecordedFailure)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+#: More than any unit has trials: a place among trials is one number.
+_TRIALS = 2**32
 NewRun = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="The run's id, as in its plan.")
 ]
@@ -138,7 +140,8 @@ def get_run(plane: PlaneOf, run: RunName) -> Response:
 def list_run_units(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = None) -> Response:
     """List in the plan's order: each with the context it resolves in, and the snapshot it trains with."""
     found = read_run(plane.database, run).id
-    return page_of(read_units(plane.database, found), limit, after).response()
+    rows = read_units(plane.database, found, limit=limit + 1, first=_next(after))
+    return page(rows, limit, [row.position for row in rows]).response()
 
 
 @router.get(
@@ -173,9 +176,11 @@ def list_results(
 @router.get("/runs/{run}/trials", summary="A run's trials", responses=answers(TRIALS, 404), **access(*ANYONE))
 def list_trials(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = None) -> Response:
     """List in the order of units, with the invariants each broke; a run that trains may repeat some."""
-    found, start = read_run(plane.database, run).id, place_of(after) or 0
-    rows = result_rows.list_trials(plane.database, found, start=start, limit=limit + 1)
-    return page(rows, limit, range(start + 1, start + len(rows) + 1)).response()
+    place, found = place_of(after), read_run(plane.database, run).id
+    begin = result_rows.BEFORE_ALL if place is None else divmod(place, _TRIALS)
+    rows = result_rows.list_trials(plane.database, found, after=begin, limit=limit + 1)
+    places = [position * _TRIALS + trial for (position, trial), _row in rows]
+    return page([row for _place, row in rows], limit, places).response()
 
 
 @router.get(
@@ -187,7 +192,8 @@ def list_trials(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = 
 def list_failures(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After = None) -> Response:
     """List in the order of units."""
     found = read_run(plane.database, run).id
-    return page_of(result_rows.read_failures(plane.database, found), limit, after).response()
+    rows = result_rows.list_failures(plane.database, found, limit=limit + 1, first=_next(after))
+    return page([row for _at, row in rows], limit, [position for position, _row in rows]).response()
 
 
 @router.get(
@@ -212,6 +218,12 @@ def get_coverage(plane: PlaneOf) -> Response:
 def _results(plane: Any, limit: int, after: str | None, **filters: str | None) -> Response:
     rows = result_rows.list_results(plane.database, after=place_of(after) or 0, limit=limit + 1, **filters)
     return page(rows, limit, [row.id for row in rows]).response()
+
+
+def _next(after: str | None) -> int:
+    """Return the position behind that of a cursor; the first without one."""
+    place = place_of(after)
+    return 0 if place is None else min(place + 1, _TRIALS)
 
 
 def _instant(microseconds: int) -> datetime:

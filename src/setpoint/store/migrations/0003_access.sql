@@ -137,6 +137,8 @@ CREATE TABLE public.access_log (
     detail     jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX access_log_by_account ON public.access_log (account, at DESC);
+CREATE INDEX access_log_of_account ON public.access_log (account, id);
+CREATE INDEX access_log_by_event ON public.access_log (event, id);
 CREATE INDEX access_log_by_network ON public.access_log (network, at DESC);
 COMMENT ON COLUMN public.access_log.network IS 'What throttling goes by: the address, or of IPv6 its /64, for that is what one caller is given.';
 CREATE INDEX access_log_by_credential ON public.access_log (credential, remote) WHERE credential IS NOT NULL;
@@ -494,7 +496,7 @@ END
 $$;
 COMMENT ON FUNCTION public.presented IS 'The holder of this transaction''s credential, for what no login may do by its own privileges.';
 
-CREATE FUNCTION public.accounts_seen()
+CREATE FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint)
     RETURNS TABLE (name text, roles text[], has_password boolean, issuer text, subject text,
                    created_at timestamptz, created_by text, disabled_at timestamptz, last_login_at timestamptz,
                    unconfirmed text[], limits jsonb, waits_since timestamptz)
@@ -514,7 +516,9 @@ BEGIN
                ARRAY(SELECT DISTINCT p.hand FROM public.appointments AS p
                      WHERE p.account = a.name AND p.confirmed_by IS NULL ORDER BY 1),
                a.limits, a.waits_since
-        FROM public.accounts AS a ORDER BY a.name;
+        FROM public.accounts AS a
+        WHERE (p_name IS NULL OR a.name = p_name) AND (p_after IS NULL OR a.name > p_after)
+        ORDER BY a.name LIMIT p_limit;
 END
 $$;
 
@@ -1053,7 +1057,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.tokens_seen()
+CREATE FUNCTION public.tokens_seen(p_after bigint, p_limit bigint)
     RETURNS TABLE (id bigint, account text, label text, roles text[], dimensions text[], created_at timestamptz, created_by text,
                    expires_at timestamptz, revoked_at timestamptz, last_used_at timestamptz, last_used_from text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1076,8 +1080,8 @@ BEGIN
                               WHERE c.dimensions IS NULL AND (c.roles IS NULL OR r = ANY (c.roles))), c.dimensions,
                c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, c.last_used_from
         FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
-        WHERE c.kind = 'token' AND (everything OR c.account = mine)
-        ORDER BY c.id DESC;
+        WHERE c.kind = 'token' AND (everything OR c.account = mine) AND (p_after IS NULL OR c.id < p_after)
+        ORDER BY c.id DESC LIMIT p_limit;
 END
 $$;
 
@@ -1147,7 +1151,7 @@ REVOKE ALL ON FUNCTION
     public.refuse_flag_readers(text[]),
     public.credential_ends(bigint),
     public.ended_session(bytea),
-    public.accounts_seen(),
+    public.accounts_seen(text, text, bigint),
     public.create_account(text, text[], text),
     public.change_account(text, text[], boolean, jsonb, text),
     public.link_identity(text, text, text, text),
@@ -1164,7 +1168,7 @@ REVOKE ALL ON FUNCTION
     public.tokens_ending(),
     public.issue_once(text, bytea, text),
     public.revoke_token(bigint, text),
-    public.tokens_seen(),
+    public.tokens_seen(bigint, bigint),
     public.is_robot(text),
     public.is_long_over(public.credentials),
     public.forget_credentials(),
@@ -1174,7 +1178,7 @@ GRANT EXECUTE ON FUNCTION
     public.credential_holder(bytea),
     public.credential_ends(bigint),
     public.ended_session(bytea),
-    public.accounts_seen(),
+    public.accounts_seen(text, text, bigint),
     public.create_account(text, text[], text),
     public.change_account(text, text[], boolean, jsonb, text),
     public.confirm_account(text, text),
@@ -1192,7 +1196,7 @@ GRANT EXECUTE ON FUNCTION
     public.tokens_ending(),
     public.issue_once(text, bytea, text),
     public.revoke_token(bigint, text),
-    public.tokens_seen(),
+    public.tokens_seen(bigint, bigint),
     public.forget_credentials(),
     public.touch_credential(bytea, text)
     TO setpoint_server;

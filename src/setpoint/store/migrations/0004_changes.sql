@@ -42,6 +42,9 @@ CREATE TABLE public.changes (
     applied_revision bigint,
     CONSTRAINT only_applied_changes_made_a_revision CHECK (state = 'applied' OR applied_revision IS NULL)
 );
+CREATE INDEX changes_by_scope ON public.changes (scope, id);
+CREATE INDEX changes_by_author ON public.changes (author, id);
+CREATE INDEX changes_by_state ON public.changes (state, id);
 CREATE INDEX changes_open ON public.changes (scope, id) WHERE state IN ('draft', 'proposed', 'suspended');
 CREATE INDEX changes_open_by_author ON public.changes (author) WHERE state IN ('draft', 'proposed', 'suspended');
 CREATE INDEX changes_due ON public.changes (apply_at, id) WHERE state = 'proposed' AND apply_at IS NOT NULL;
@@ -60,6 +63,7 @@ CREATE TABLE public.change_decisions (
     words         text NOT NULL,
     decided_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX change_decisions_by_change ON public.change_decisions (change_id, id);
 CREATE UNIQUE INDEX one_decision_for_each_proposal
     ON public.change_decisions (change_id, proposal_hash, person, decision) WHERE decision <> 'comment';
 

@@ -82,6 +82,8 @@ CREATE TABLE public.finetune_runs (
     CONSTRAINT a_run_is_a_name CHECK (public.is_name(concat(id, host, git_commit, data_label, universe)))
 );
 CREATE INDEX finetune_runs_by_start ON public.finetune_runs (started_at DESC);
+CREATE INDEX finetune_runs_by_state ON public.finetune_runs (state, started_at DESC);
+CREATE INDEX finetune_runs_by_person ON public.finetune_runs (started_by, started_at DESC);
 CREATE INDEX finetune_runs_by_set ON public.finetune_runs (set_hash);
 CREATE INDEX finetune_runs_by_read_set ON public.finetune_runs (read_set);
 CREATE INDEX finetune_runs_by_snapshot ON public.finetune_runs (snapshot_hash);
@@ -181,8 +183,11 @@ CREATE TABLE public.finetune_results (
     FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold, snapshot_hash)
         REFERENCES public.finetune_units (run_id, symbol, model, timeframe, variant, fold, snapshot_hash)
 );
-CREATE INDEX finetune_results_by_snapshot ON public.finetune_results (snapshot_hash);
-CREATE INDEX finetune_results_by_model ON public.finetune_results (model, timeframe);
+CREATE INDEX finetune_results_by_run ON public.finetune_results (run_id, id);
+CREATE INDEX finetune_results_by_snapshot ON public.finetune_results (snapshot_hash, id);
+CREATE INDEX finetune_results_by_symbol ON public.finetune_results (symbol, id);
+CREATE INDEX finetune_results_by_model ON public.finetune_results (model, id);
+CREATE INDEX finetune_results_by_place ON public.finetune_results (model, timeframe);
 COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
 
 CREATE TABLE public.finetune_trials (

@@ -26,6 +26,10 @@ CREATE TABLE public.event_log (
 CREATE INDEX event_log_by_run ON public.event_log (run, id);
 CREATE UNIQUE INDEX event_log_once ON public.event_log (run, event_id);
 CREATE INDEX event_log_by_name ON public.event_log (name, id);
+CREATE INDEX event_log_by_level ON public.event_log (level, id);
+CREATE INDEX event_log_by_time ON public.event_log (at, id);
+CREATE INDEX event_log_fallbacks ON public.event_log (coalesce(at, received_at))
+    WHERE name IN ('training_started', 'process_pinned', 'hpo_fallback_applied');
 COMMENT ON TABLE public.event_log IS 'Events as they were written, each line of a spool once.';
 COMMENT ON COLUMN public.event_log.sequence IS 'Where the line begins in its spool, in bytes.';
 COMMENT ON COLUMN public.event_log.unit IS 'The unit of the run that it is about; empty when it names none.';

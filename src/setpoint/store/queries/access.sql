@@ -37,9 +37,9 @@ SELECT forget_answers();
 SELECT forget_credentials();
 
 -- name: read_accounts
--- Every account, without its password; for an admin or the owner of the tables.
+-- Accounts by name, after one, or one alone, without their passwords; for an admin or the owner of the tables.
 SELECT name, roles, has_password, issuer, subject, created_at, created_by, disabled_at, last_login_at, unconfirmed, limits, waits_since
-FROM accounts_seen();
+FROM accounts_seen(%(name)s, %(after)s, %(limit)s);
 
 -- name: create_account
 -- A new account.
@@ -128,8 +128,7 @@ SELECT revoke_token(%(id)s, %(remote)s);
 -- name: read_tokens
 -- Tokens of the caller, or all for an admin or the owner of the tables; newest first.
 SELECT id, account, label, roles, dimensions, created_at, created_by, expires_at, revoked_at, last_used_at, last_used_from
-FROM tokens_seen()
-WHERE (%(after)s::bigint IS NULL OR id < %(after)s) LIMIT %(limit)s;
+FROM tokens_seen(%(after)s, %(limit)s);
 
 -- name: touch_credential
 -- Note that a credential was used.

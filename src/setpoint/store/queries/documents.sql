@@ -21,7 +21,8 @@ WITH wanted AS (
         SELECT number, array_agg(f.id ORDER BY position) AS ids
         FROM jsonb_array_elements(%(contexts)s) WITH ORDINALITY AS asked (scopes, number)
         CROSS JOIN jsonb_array_elements_text(scopes) WITH ORDINALITY AS named (scope, position)
-        JOIN ftf_config AS f USING (scope)
+        -- LIMIT: each is looked up; nobody can guess how many are named, and a guess of many reads every document.
+        CROSS JOIN LATERAL (SELECT id FROM ftf_config WHERE ftf_config.scope = named.scope LIMIT 1) AS f
         GROUP BY number
     ) AS found
     GROUP BY ids
@@ -29,7 +30,7 @@ WITH wanted AS (
     SELECT ids, numbers, position, f.scope, f.base_env, f.hash, f.revision, f.updated_by, f.updated_at
     FROM wanted
     CROSS JOIN unnest(ids) WITH ORDINALITY AS of_list (id, position)
-    JOIN ftf_config AS f USING (id)
+    CROSS JOIN LATERAL (SELECT * FROM ftf_config WHERE ftf_config.id = of_list.id LIMIT 1) AS f
 ), overridden AS (
     SELECT ids, array_agg(DISTINCT key) AS keys
     FROM layer, jsonb_object_keys(base_env) AS key
@@ -60,8 +61,10 @@ VALUES (%(hash)s, %(name)s, %(version)s, %(text)s)
 ON CONFLICT (hash) DO NOTHING;
 
 -- name: list_scopes
--- Every scope with how many keys it sets, global first; an overlay without keys is retired.
+-- Scopes after one, with how many keys each sets, global first; an overlay without keys is retired.
 SELECT scope, revision, hash, updated_by, change_reason, updated_at,
        (SELECT count(*) FROM jsonb_object_keys(base_env)) AS keys
 FROM ftf_config
-ORDER BY id <> 1, scope;
+WHERE %(after)s::text IS NULL OR (id <> 1 AND (%(after)s = 'global' OR scope > %(after)s))
+ORDER BY id <> 1, scope
+LIMIT %(limit)s;

@@ -104,10 +104,11 @@ FROM ftf_config_history AS a, ftf_config_history AS b
 WHERE a.id = %(old)s AND b.id = %(new)s;
 
 -- name: blame
--- For each key of a scope's document, the revision that set it last.
+-- For each of some keys of a scope's document, the revision that set it last.
 SELECT e.key, h.id AS revision, h.updated_by, h.change_reason, h.created_at, e.value
 FROM ftf_config AS f
 CROSS JOIN jsonb_each(f.base_env) AS e
+JOIN jsonb_array_elements_text(%(keys)s) AS meant (key) ON meant.key = e.key
 CROSS JOIN LATERAL (
     SELECT b.revision FROM ftf_config_edits AS b WHERE b.scope = f.scope AND b.key = e.key ORDER BY b.revision DESC LIMIT 1
 ) AS last

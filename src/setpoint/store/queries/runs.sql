@@ -34,11 +34,12 @@ FROM jsonb_to_recordset(%(units)s) AS declared (symbol text, model text, timefra
                                                 position integer, context jsonb, snapshot_hash text);
 
 -- name: list_units
--- The units that a run declares, in its order.
+-- The units that a run declares, in its order, from a position on.
 SELECT symbol, model, timeframe, variant, fold, position, context, snapshot_hash
 FROM finetune_units
-WHERE run_id = %(run_id)s
-ORDER BY position;
+WHERE run_id = %(run_id)s AND position >= %(first)s
+ORDER BY position
+LIMIT %(limit)s;
 
 -- name: read_unit
 -- One unit of a run, with the text of the snapshot it trains with.
@@ -92,8 +93,10 @@ SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, 
        (SELECT count(*) FROM finetune_failures AS f WHERE f.run_id = r.id) AS n_failures,
        (SELECT count(*) FROM finetune_units AS u WHERE u.run_id = r.id) AS n_units
 FROM finetune_runs AS r
-WHERE (%(state)s::text IS NULL OR r.state = %(state)s) AND (%(snapshot)s::text IS NULL OR r.set_hash = %(snapshot)s
-       OR EXISTS (SELECT FROM finetune_contexts AS c WHERE c.run_id = r.id AND c.snapshot_hash = %(snapshot)s))
+WHERE (%(state)s::text IS NULL OR r.state = %(state)s)
+  AND (%(snapshot)s::text IS NULL OR r.id = ANY (ARRAY(
+       SELECT s.id FROM finetune_runs AS s WHERE s.set_hash = %(snapshot)s
+       UNION SELECT c.run_id FROM finetune_contexts AS c WHERE c.snapshot_hash = %(snapshot)s)))
   AND (%(started_by)s::text IS NULL OR r.started_by = %(started_by)s)
   AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
 ORDER BY r.started_at DESC, r.id DESC
@@ -110,12 +113,14 @@ ORDER BY id
 LIMIT %(limit)s;
 
 -- name: page_trials
--- The tuning trials of a run in the order of its units, from one on.
-SELECT *
-FROM finetune_trials
-WHERE run_id = %(run_id)s
-ORDER BY symbol, model, timeframe, variant, fold, trial
-LIMIT %(limit)s OFFSET %(start)s;
+-- The tuning trials of a run in the order of its units, after one of them.
+SELECT u.position, t.run_id, t.symbol, t.model, t.timeframe, t.variant, t.fold, t.trial, t.params, t.value, t.state,
+       t.n_trees_used, t.findings, t.violations
+FROM finetune_units AS u
+JOIN finetune_trials AS t USING (run_id, symbol, model, timeframe, variant, fold)
+WHERE u.run_id = %(run_id)s AND u.position >= %(position)s AND (u.position > %(position)s OR t.trial > %(trial)s)
+ORDER BY u.position, t.trial
+LIMIT %(limit)s;
 
 -- name: read_run
 -- One run, whole, with the keys that it read.
@@ -134,11 +139,13 @@ WHERE run_id = %(run_id)s
 ORDER BY symbol, model, timeframe, variant, fold;
 
 -- name: list_failures
--- The units of a run that could not be trained.
-SELECT *
-FROM finetune_failures
-WHERE run_id = %(run_id)s
-ORDER BY symbol, model, timeframe, variant, fold;
+-- The units of a run that could not be trained, in its order, from a position on.
+SELECT u.position, f.run_id, f.symbol, f.model, f.timeframe, f.variant, f.fold, f.code, f.message, f.created_at
+FROM finetune_failures AS f
+JOIN finetune_units AS u USING (run_id, symbol, model, timeframe, variant, fold)
+WHERE f.run_id = %(run_id)s AND u.position >= %(first)s
+ORDER BY u.position
+LIMIT %(limit)s;
 
 -- name: list_unasked_scopes
 -- Overlays with values that no run and no program that pinned from a plane resolved in; none while there was neither.
