@@ -22,13 +22,15 @@ CREATE TABLE public.accounts (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_by text NOT NULL,
     disabled_at timestamp with time zone,
+    waits_since timestamp with time zone,
     CONSTRAINT a_password_is_whole CHECK (((password_parameters IS NULL) = (password_verifier IS NULL))),
     CONSTRAINT accounts_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._@-]{0,63}$'::text)),
     CONSTRAINT accounts_password_verifier_check CHECK ((length(password_verifier) = 32)),
     CONSTRAINT accounts_roles_check CHECK ((roles <@ ARRAY['viewer'::text, 'config_write'::text, 'approver'::text, 'admin'::text, 'robot'::text])),
     CONSTRAINT limits_name_scopes_or_keys CHECK (public.are_limits(limits)),
     CONSTRAINT robots_do_not_approve CHECK ((NOT (roles @> ARRAY['robot'::text, 'approver'::text]))),
-    CONSTRAINT robots_have_no_password CHECK (((password_verifier IS NULL) OR (NOT ('robot'::text = ANY (roles)))))
+    CONSTRAINT robots_have_no_password CHECK (((password_verifier IS NULL) OR (NOT ('robot'::text = ANY (roles))))),
+    CONSTRAINT who_waits_is_shut_out CHECK (((waits_since IS NULL) OR (disabled_at IS NOT NULL)))
 );
 
 COMMENT ON TABLE public.accounts IS 'People and robots of the plane; one with the name of a database login is the same person.';
@@ -38,6 +40,8 @@ COMMENT ON COLUMN public.accounts.limits IS 'How far roles reach: by role, patte
 COMMENT ON COLUMN public.accounts.password_parameters IS 'Argon2id: version, cost and salt in its text form; what it makes of the password is not kept.';
 
 COMMENT ON COLUMN public.accounts.password_verifier IS 'SHA-256 of what Argon2id makes of the password: whoever reads it cannot log in with it.';
+
+COMMENT ON COLUMN public.accounts.waits_since IS 'Shut out since a backup was brought back, until an admin says that it may still come in; null of any other.';
 
 CREATE FUNCTION public.account_named(p_name text) RETURNS public.accounts
     LANGUAGE plpgsql
@@ -55,7 +59,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint) RETURNS TABLE(name text, roles text[], has_password boolean, issuer text, subject text, created_at timestamp with time zone, created_by text, disabled_at timestamp with time zone, last_login_at timestamp with time zone, unconfirmed text[], limits jsonb)
+CREATE FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint) RETURNS TABLE(name text, roles text[], has_password boolean, issuer text, subject text, created_at timestamp with time zone, created_by text, disabled_at timestamp with time zone, last_login_at timestamp with time zone, unconfirmed text[], limits jsonb, waits_since timestamp with time zone)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -71,7 +75,7 @@ BEGIN
                (SELECT max(l.at) FROM public.access_log AS l WHERE l.account = a.name AND l.event = 'login_ok'),
                ARRAY(SELECT DISTINCT p.hand FROM public.appointments AS p
                      WHERE p.account = a.name AND p.confirmed_by IS NULL ORDER BY 1),
-               a.limits
+               a.limits, a.waits_since
         FROM public.accounts AS a
         WHERE (p_name IS NULL OR a.name = p_name) AND (p_after IS NULL OR a.name > p_after)
         ORDER BY a.name LIMIT p_limit;
@@ -215,6 +219,10 @@ BEGIN
     IF need.cooling_off_s IS DISTINCT FROM 0 AND (clock_timestamp() >= free_at) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
             public.utc_text(free_at)), HINT = (public.next_step(change)).how;
+    END IF;
+    IF change.state = 'suspended' AND public.moved_since(change) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is suspended: %s', p_id, change.state_reason),
+            HINT = (public.next_step(change)).how;
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
         policy := public.checked_policy(change.scope, change.proposal);
@@ -454,7 +462,9 @@ BEGIN
         -- A role that is given as null reaches everything again.
         limits = jsonb_strip_nulls(limits || coalesce(p_limits, '{}')),
         disabled_at = CASE WHEN p_disabled IS NULL THEN disabled_at
-                           WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END
+                           WHEN p_disabled THEN coalesce(disabled_at, clock_timestamp()) END,
+        -- Let in or shut out: an admin has decided about it.
+        waits_since = CASE WHEN p_disabled IS NULL THEN waits_since END
     WHERE name = p_name RETURNING * INTO new;
     IF EXISTS (SELECT FROM unnest(new.roles) AS role WHERE role IN ('approver', 'admin') AND NOT role = ANY (old.roles)) THEN
         PERFORM public.note_hand(p_name, 'role', actor);
@@ -603,6 +613,8 @@ DECLARE
     held  public.accounts := public.account_named(p_name);
     hands text[];
 BEGIN
+    -- Whom a backup brought back comes in again. It begins with no session, no token and no password.
+    UPDATE public.accounts SET disabled_at = NULL, waits_since = NULL WHERE name = held.name AND held.waits_since IS NOT NULL;
     -- Nobody behind whom the same hand may be; the owner of the database answers for all.
     WITH confirmed AS (
         UPDATE public.appointments AS a SET confirmed_by = actor
@@ -612,11 +624,11 @@ BEGIN
         RETURNING a.hand
     )
     SELECT array_agg(DISTINCT hand) INTO hands FROM confirmed;
-    IF hands IS NULL THEN
+    IF hands IS NULL AND held.waits_since IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s has nothing that %s can confirm', p_name, actor),
             HINT = 'another admin confirms it, whom neither appointed, or the owner of the database: `setpoint accounts confirm`';
     END IF;
-    PERFORM public.note_access('account_confirmed', p_name, p_remote, NULL, actor, jsonb_build_object('hands', hands));
+    PERFORM public.note_access('account_confirmed', p_name, p_remote, NULL, actor, jsonb_build_object('hands', coalesce(hands, '{}')));
 END
 $$;
 
@@ -1059,6 +1071,15 @@ CREATE FUNCTION public.how_to_approve(change public.changes) RETURNS text
           GROUP BY m.door) AS asked
 $$;
 
+CREATE FUNCTION public.how_to_resume(change public.changes) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN 'policy' = ANY (change.kinds) THEN format('`setpoint change withdraw %s`, then set the policy again', change.id)
+                WHEN change.restores IS NULL THEN format('`setpoint change amend %s` puts it over what stands now', change.id)
+                ELSE format('`setpoint change withdraw %s`, then restore again', change.id) END
+$$;
+
 CREATE FUNCTION public.import_revision(revision jsonb) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1145,7 +1166,10 @@ DECLARE
     held public.accounts := public.account_named(p_account);
     made bigint;
 BEGIN
-    IF held.disabled_at IS NOT NULL OR 'robot' = ANY (held.roles) THEN
+    IF held.waits_since IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s waits since a backup was brought back', p_account),
+            HINT = format('say first that it may still come in: `setpoint accounts confirm %s`', p_account);
+    ELSIF held.disabled_at IS NOT NULL OR 'robot' = ANY (held.roles) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s does not log in: disabled, or a robot', p_account),
             HINT = 'robots use tokens';
     END IF;
@@ -1556,13 +1580,16 @@ BEGIN
     who := ARRAY[change.author];
     IF moved IS NOT NULL THEN
         waits_for := 'amendment';
-        how := CASE WHEN change.restores IS NULL THEN format('`setpoint change amend %s` puts it over what stands now', change.id)
-            ELSE format('`setpoint change withdraw %s`, then restore again', change.id) END;
+        how := public.how_to_resume(change);
         RETURN;
     ELSIF public.is_disabled(change.author) THEN
         waits_for := 'amendment';
         who := '{}';
         how := format('`setpoint change amend %s` takes it over', change.id);
+        RETURN;
+    ELSIF change.state = 'suspended' THEN
+        waits_for := 'amendment';
+        how := public.how_to_resume(change);
         RETURN;
     ELSIF change.state = 'draft' THEN
         waits_for := 'proposal';
@@ -2391,6 +2418,54 @@ CREATE FUNCTION public.restore_probe_noted() RETURNS jsonb
     WHERE answered_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp()
 $$;
 
+CREATE FUNCTION public.revive_nobody(p_backup jsonb) RETURNS TABLE(what text, which text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    owner text := public.owner_of_tables();
+    why   constant text := 'a backup was brought back, and what was decided since it was made is not known';
+BEGIN
+    -- Who was shut out, what was revoked, withdrawn or closed after a backup was made is not in it. So nobody
+    -- comes in by what it holds, and nothing of it is carried out, until somebody says so again.
+    RETURN QUERY
+    WITH ended AS (
+        UPDATE public.credentials SET revoked_at = clock_timestamp()
+        WHERE revoked_at IS NULL AND expires_at > clock_timestamp() RETURNING kind, account
+    )
+    SELECT kind, account FROM ended ORDER BY 1, 2;
+    UPDATE public.accounts SET password_parameters = NULL, password_verifier = NULL WHERE password_verifier IS NOT NULL;
+    RETURN QUERY
+    WITH waiting AS (
+        UPDATE public.accounts SET disabled_at = clock_timestamp(), waits_since = clock_timestamp()
+        WHERE disabled_at IS NULL AND NOT roles <@ ARRAY['viewer'] RETURNING name
+    )
+    SELECT 'account', name FROM waiting ORDER BY 2;
+    RETURN QUERY
+    WITH limited AS (
+        UPDATE public.identity_providers SET roles = ARRAY(SELECT unnest(roles) INTERSECT SELECT 'viewer')
+        WHERE NOT roles <@ ARRAY['viewer'] RETURNING issuer
+    )
+    SELECT 'provider', issuer FROM limited ORDER BY 2;
+    RETURN QUERY
+    WITH closed AS (
+        INSERT INTO public.incident_channels (prefix, responsible, is_open, reason, declared_by)
+        SELECT c.prefix, c.responsible, false, why, owner FROM public.open_channels() AS c RETURNING prefix
+    )
+    SELECT 'channel', prefix FROM closed ORDER BY 2;
+    RETURN QUERY
+    WITH suspended AS (
+        UPDATE public.changes SET state = 'suspended', state_reason = why
+        WHERE state IN ('draft', 'proposed', 'suspended') RETURNING id
+    )
+    SELECT 'change', id::text FROM suspended ORDER BY id;
+    PERFORM public.note_access('backup_restored', owner, '', NULL, owner, p_backup);
+END
+$$;
+
+COMMENT ON FUNCTION public.revive_nobody(p_backup jsonb) IS 'Ends what a backup holds that may have ended since; returns what that was.';
+
 CREATE FUNCTION public.revoke_token(p_id bigint, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2881,6 +2956,49 @@ CREATE TABLE public.appointments (
 COMMENT ON TABLE public.appointments IS 'Which admin made an account approver or admin, printed its one-time login, or linked it; the owner of the database and providers leave none.';
 
 COMMENT ON COLUMN public.appointments.confirmed_by IS 'Until another admin or the owner confirmed it, what the account approves counts on no change of that hand.';
+
+CREATE TABLE public.backup_plan (
+    one boolean DEFAULT true NOT NULL,
+    every_s integer NOT NULL,
+    keep integer NOT NULL,
+    folder text NOT NULL,
+    declared_by text NOT NULL,
+    declared_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT backup_plan_every_s_check CHECK ((every_s >= 60)),
+    CONSTRAINT backup_plan_folder_check CHECK ((folder <> ''::text)),
+    CONSTRAINT backup_plan_keep_check CHECK ((keep >= 1)),
+    CONSTRAINT backup_plan_one_check CHECK (one)
+);
+
+COMMENT ON TABLE public.backup_plan IS 'How often a plane makes a backup, and how many it keeps; no row: never.';
+
+CREATE TABLE public.backups (
+    id bigint NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    host text NOT NULL,
+    path text NOT NULL,
+    hash text NOT NULL,
+    revision bigint NOT NULL,
+    bytes bigint NOT NULL,
+    scheduled boolean NOT NULL,
+    removed_at timestamp with time zone,
+    proven_at timestamp with time zone,
+    proof text,
+    CONSTRAINT a_proof_has_an_instant CHECK (((proven_at IS NULL) = (proof IS NULL)))
+);
+
+COMMENT ON TABLE public.backups IS 'Backups that were made of this database, the machine and the file of each.';
+
+COMMENT ON COLUMN public.backups.proof IS 'What a rehearsed restore found wrong with it; empty when it came back whole, null while it was not rehearsed.';
+
+ALTER TABLE public.backups ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.backups_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.break_glass_uses (
     revision bigint NOT NULL,
@@ -3408,6 +3526,12 @@ ALTER TABLE ONLY public.accounts
 
 ALTER TABLE ONLY public.appointments
     ADD CONSTRAINT appointments_pkey PRIMARY KEY (account, what, hand);
+
+ALTER TABLE ONLY public.backup_plan
+    ADD CONSTRAINT backup_plan_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY public.backups
+    ADD CONSTRAINT backups_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.break_glass_uses
     ADD CONSTRAINT break_glass_uses_pkey PRIMARY KEY (revision);
@@ -4040,6 +4164,8 @@ REVOKE ALL ON FUNCTION public.require_room_for_change(p_author text) FROM PUBLIC
 
 REVOKE ALL ON FUNCTION public.restore_probe_noted() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.revive_nobody(p_backup jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) TO setpoint_server;
 
@@ -4080,6 +4206,10 @@ GRANT ALL ON FUNCTION public.withdraw_change(p_id bigint) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[]) FROM PUBLIC;
 
 GRANT SELECT ON TABLE public.access_log TO setpoint_server;
+
+GRANT SELECT ON TABLE public.backup_plan TO setpoint_app;
+
+GRANT SELECT ON TABLE public.backups TO setpoint_app;
 
 GRANT SELECT ON TABLE public.break_glass_uses TO setpoint_app;
 GRANT SELECT ON TABLE public.break_glass_uses TO setpoint_breakglass;

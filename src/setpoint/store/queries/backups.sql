@@ -58,7 +58,7 @@ UPDATE backups SET removed_at = clock_timestamp() WHERE id = %(id)s;
 SELECT (SELECT max(made_at) FROM backups) AS made_at,
        (SELECT max(proven_at) FROM backups WHERE proof = '') AS proven_at,
        last.path, last.proof, p.every_s, p.declared_at,
-       (SELECT min(created_at) FROM ftf_config_history) AS since, clock_timestamp() AS now
+       (SELECT created_at FROM ftf_config_history ORDER BY id LIMIT 1) AS since, clock_timestamp() AS now
 FROM (SELECT 1) AS one
 LEFT JOIN backup_plan AS p ON true
 LEFT JOIN LATERAL (SELECT path, proof FROM backups ORDER BY id DESC LIMIT 1) AS last ON true;
