@@ -10,7 +10,7 @@ import pytest
 
 from setpoint.change.recovery.files import list_backups
 from setpoint.change.recovery.schedule import back_up_when_due, declare_plan, read_plan
-from setpoint.errors import InvalidValue
+from setpoint.errors import DatabaseUnavailable, InvalidValue, SetpointError
 from setpoint.serve import backups
 from setpoint.store.backups.backup import one_at_a_time
 from setpoint.store.database import Database
@@ -101,6 +101,28 @@ def test_one_of_many_makes_what_is_due(settings, owner, tmp_path):
         " VALUES ('h', 'p', 'x', 1, 1, true)"
     )
     assert back_up_when_due(settings) is None
+
+
+def test_a_plan_never_fills_a_disk(settings, owner, tmp_path):
+    """Where no restore can be rehearsed old ones go all the same; what is not recorded leaves no file."""
+    declare_plan(settings, every_s=3600, keep=1, folder=tmp_path / "planned")
+    old = tmp_path / "old.backup"
+    old.write_text("")
+    owner.execute(
+        "INSERT INTO backups (made_at, host, path, hash, revision, bytes, scheduled)"
+        " VALUES (now() - interval '9 d', %s, %s, 'x', 1, 1, true)",
+        [socket.gethostname(), str(old)],
+    )
+    with pytest.raises(DatabaseUnavailable):
+        back_up_when_due(replace(settings, postgres_bin=str(tmp_path)))
+    (made,) = (tmp_path / "planned").iterdir()
+    made.rename(tmp_path / "made.backup")
+    assert not old.exists()
+    owner.execute("UPDATE backups SET made_at = made_at - interval '9 d'")
+    owner.execute("ALTER TABLE backups ADD CONSTRAINT no_more CHECK (id < 3)")
+    with pytest.raises(SetpointError, match="no_more"):
+        back_up_when_due(settings)
+    assert list((tmp_path / "planned").iterdir()) == []
 
 
 def test_backups_are_listed_when_the_database_is_lost(setpoint_command, settings, monkeypatch):

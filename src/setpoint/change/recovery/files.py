@@ -6,7 +6,6 @@ Guarantees: a list is made without the database too, from the manifests of the f
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,8 +81,19 @@ def new_backup(
     """
     path = path or folder_of(settings) / new_name()
     made = _facts(path, backup(settings, path, replace=replace))
-    # A database that cannot be written any more is the one whose backup is needed: the file stands.
-    with suppress(SetpointError), owner_transaction(settings, author=os_account()) as transaction:
+    try:
+        _note(settings, path, made, scheduled=scheduled)
+    except SetpointError:
+        # A database that cannot be written any more is the one whose backup is needed: the file stands. By
+        # the plan it would be due again and again, until the disk is full.
+        if scheduled:
+            path.unlink(missing_ok=True)
+            raise
+    return made
+
+
+def _note(settings: Settings, path: Path, made: BackupFile, *, scheduled: bool) -> None:
+    with owner_transaction(settings, author=os_account()) as transaction:
         transaction.execute(
             "note_backup",
             host=socket.gethostname(),
@@ -93,7 +103,6 @@ def new_backup(
             bytes=made.bytes,
             scheduled=scheduled,
         )
-    return made
 
 
 def _facts(path: Path, manifest: Manifest) -> BackupFile:

@@ -76,7 +76,7 @@ def back_up_when_due(settings: Settings) -> Scheduled | None:
     """Make and prove a backup when the plan says so; None when none is due, or another process is at it.
 
     Raises:
-        StorageFull: it could not be written.
+        StorageFull: it could not be written, nor is it there when it could not be recorded.
         ForbiddenError: the login does not own the tables.
         DatabaseUnavailable: out of reach; or it was made, and no throw-away server could be started.
     """
@@ -89,8 +89,11 @@ def back_up_when_due(settings: Settings) -> Scheduled | None:
             return None
         path = Path(plan.folder) / new_name()
         made = new_backup(settings, path, scheduled=True)
-        proof = prove_backup(settings, path)
-        return Scheduled(made, proof, _remove_spare(settings, plan.keep))
+        try:
+            proof = prove_backup(settings, path)
+        finally:  # where nothing can be rehearsed the disk must not fill either
+            removed = _remove_spare(settings, plan.keep)
+        return Scheduled(made, proof, removed)
 
 
 def _remove_spare(settings: Settings, keep: int) -> tuple[str, ...]:

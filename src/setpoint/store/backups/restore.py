@@ -204,6 +204,9 @@ def _swapped(conninfo: str, coming: _Coming[Judged], *, replace: bool) -> tuple[
         with connect_owner(admin) as connection, translated():
             connection.execute(rename.format(sql.Identifier(DATABASE), sql.Identifier(previous)))
             connection.execute(rename.format(sql.Identifier(restored), sql.Identifier(DATABASE)))
+    # Looked at again: somebody may have written to it until its name was taken.
+    with connect_owner(make_conninfo(conninfo, dbname=previous)) as connection, translated():
+        contents = contents_of(connection)
     if any(contents):
         return judged, previous
     _administer(admin, sql.SQL("DROP DATABASE {}").format(sql.Identifier(previous)))
