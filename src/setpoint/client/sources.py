@@ -107,8 +107,10 @@ def _here(
     elif settings.snapshot:
         found = set_of([read_snapshot(settings.snapshot, settings.snapshot_hash)], settings.snapshot)
     else:
-        said = environment_snapshot(environ, catalogues)
-        return set_of([said], ORIGIN) if said.document else _local(settings, environ, catalogues, contexts)
+        pinned = environment_snapshot(environ, catalogues)
+        return (
+            set_of([pinned], ORIGIN) if pinned.document else _local(settings, environ, catalogues, contexts)
+        )
     check_agreement(environ, found.base, catalogues)
     return found
 

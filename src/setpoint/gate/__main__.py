@@ -71,8 +71,8 @@ def main(
         return _refused(problem)
     except OSError as problem:
         # A file that cannot be read has an error of its own: what is left here cannot be written.
-        said = f"{problem.filename or 'the output'} cannot be written: {problem.strerror}."
-        return _refused(StorageFull(said, hint="name a file that can be written"))
+        message = f"{problem.filename or 'the output'} cannot be written: {problem.strerror}."
+        return _refused(StorageFull(message, hint="name a file that can be written"))
 
 
 def _explain(rule: str) -> int:
@@ -123,13 +123,13 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, now: datetime, environ: Mapping[str, str]) -> int:
     config = load_config(options.root)
     judge = _judge(options, config, environ)
-    told = scan(options.paths, options.root, config, judge)
-    findings = _in_force(told, config, now)
+    scanned = scan(options.paths, options.root, config, judge)
+    findings = _in_force(scanned, config, now)
     today = now.astimezone(UTC).date()
-    after = apply_suppressions(findings, told.suppressions, today, config.budget)
+    after = apply_suppressions(findings, scanned.suppressions, today, config.budget)
     known_in = options.baseline or (options.root / config.baseline if config.baseline else None)
     if options.update_baseline or options.create_baseline:
-        return _rewrite(options, known_in, after.standing, told)
+        return _rewrite(options, known_in, after.standing, scanned)
     standing, known = after.standing, NOTHING
     if known_in:
         name = relative(known_in, options.root)
@@ -137,12 +137,12 @@ def _run(options: argparse.Namespace, now: datetime, environ: Mapping[str, str])
     until = _until(options, config)
     outcome = Outcome(
         findings=standing,
-        failures=tuple(told.failures),
+        failures=tuple(scanned.failures),
         suppressed=after.suppressed,
         known=known,
-        files=told.files,
-        parsed=told.parsed,
-        outside=told.outside,
+        files=scanned.files,
+        parsed=scanned.parsed,
+        outside=scanned.outside,
         warns=warns_only(now, until, environ),
         until=until.isoformat() if until else "",
         changed=_changed(options.changed),
@@ -176,11 +176,11 @@ def _seeded(catalogues: Catalogues, folder: str) -> dict[str, Any]:
     return {key: sourced.value for seed in reversed(seeds) for key, sourced in seed.values.items()}
 
 
-def _in_force(told: Scan, config: Config, now: datetime) -> list[Finding]:
+def _in_force(scanned: Scan, config: Config, now: datetime) -> list[Finding]:
     """Return the findings without what the configuration allows today."""
     if config.fallback_until is not None and now.astimezone(UTC).date() < config.fallback_until:
-        return [finding for finding in told.findings if finding.rule != fallback.CODE]
-    return told.findings
+        return [finding for finding in scanned.findings if finding.rule != fallback.CODE]
+    return scanned.findings
 
 
 def _until(options: argparse.Namespace, config: Config) -> datetime | None:
@@ -190,11 +190,13 @@ def _until(options: argparse.Namespace, config: Config) -> datetime | None:
     return deadline((config.enforce_from, enforce_from), (config.merged_at, merged_at))
 
 
-def _rewrite(options: argparse.Namespace, file: Path | None, findings: Sequence[Finding], told: Scan) -> int:
+def _rewrite(
+    options: argparse.Namespace, file: Path | None, findings: Sequence[Finding], scanned: Scan
+) -> int:
     if file is None:
         raise UsageError("no baseline is named.", hint="give --baseline FILE")
-    if told.failures:
-        first = told.failures[0]
+    if scanned.failures:
+        first = scanned.failures[0]
         raise InvalidDocument(
             f"{first.path}:{first.line} cannot be judged: {first.why}.",
             hint="correct it, or exclude it in pyproject.toml, with owner and story",

@@ -69,9 +69,9 @@ class Judge:
         literals = reading.folder.literals(slot.value, owner.choices)
         fix = "" if taker or not literals else _fix(slot, literals, owner, reading)
         for literal in literals:
-            said = self.message(slot.name, literal.value, owner, literal.origin, taker)
+            message = self.message(slot.name, literal.value, owner, literal.origin, taker)
             found = finding(
-                reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, said, fix
+                reading.module, literal.place, rule.CODE, owner.key, slot.name, literal.value, message, fix
             )
             agrees = not taker and self.agrees(literal.value, owner)
             yield replace(found, address=owner.address, bound=owner.field, stranger=taker, agrees=agrees)
@@ -89,10 +89,10 @@ class Judge:
     def remark(self, rule: ModuleType, remark: Remark, module: Module) -> Finding:
         """Return the finding of a remark."""
         fix = line_of(remark.rewrite, remark.address, module)
-        said = finding(
+        result = finding(
             module, remark.place, rule.CODE, remark.key, remark.name, remark.value, remark.message, fix
         )
-        return replace(said, address=remark.address)
+        return replace(result, address=remark.address)
 
     def message(
         self, name: str, value: float | str, owner: Owner, origin: Written | None = None, taker: str = ""
@@ -106,10 +106,10 @@ class Judge:
             origin: where it is written when not in place.
             taker: a callable of another package, whose parameter it is.
         """
-        said = f"{name} = {value}" + (f" (written in {origin})" if origin else "") + " is a literal"
+        sentence = f"{name} = {value}" + (f" (written in {origin})" if origin else "") + " is a literal"
         if taker:
-            return f"{said}: {owner.key} owns the name, but {taker} takes it, which is of another package"
-        return f"{said}: {owner.key} owns it{self._compared(value, owner)}"
+            return f"{sentence}: {owner.key} owns the name, but {taker} takes it, which is of another package"
+        return f"{sentence}: {owner.key} owns it{self._compared(value, owner)}"
 
     def agrees(self, value: float | str, owner: Owner) -> bool:
         """Say whether a literal is the value that each key of its owner has; without any value it is not."""
@@ -155,8 +155,8 @@ class Judge:
 
     def _library_around(self, node: ast.AST, reading: Reading) -> str:
         """Take the library from the names around a value: ``class XGBoostTrainer``, ``lgb_params = ...``."""
-        said = " ".join(_names_around(reading.module, node)).lower()
-        found = {library for word, library in _LIBRARY_WORDS.items() if word in said}
+        words = " ".join(_names_around(reading.module, node)).lower()
+        found = {library for word, library in _LIBRARY_WORDS.items() if word in words}
         if len(found) != 1:
             found = set(reading.module.libraries)
         return found.pop() if len(found) == 1 else ""

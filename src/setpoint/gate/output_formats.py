@@ -89,19 +89,19 @@ def _source_line(file: Path, line: int) -> str:
 
 def summary(outcome: Outcome) -> str:
     """Say in one line what was found, and what that means now."""
-    said = f"{_count(len(outcome.findings), 'finding')} in {_count(outcome.files, 'file')}"
-    said += f", {outcome.parsed} of them parsed"
+    line = f"{_count(len(outcome.findings), 'finding')} in {_count(outcome.files, 'file')}"
+    line += f", {outcome.parsed} of them parsed"
     if outcome.outside:
-        said += f"; {_count(outcome.outside, 'file')} out of scope"
+        line += f"; {_count(outcome.outside, 'file')} out of scope"
     if outcome.suppressed:
-        said += f"; {len(outcome.suppressed)} suppressed"
+        line += f"; {len(outcome.suppressed)} suppressed"
     if outcome.known:
-        said += f"; {len(outcome.known)} in the baseline"
+        line += f"; {len(outcome.known)} in the baseline"
     if outcome.failures:
-        said += f"; {_count(len(outcome.failures), 'file')} could not be judged, which fails"
+        line += f"; {_count(len(outcome.failures), 'file')} could not be judged, which fails"
     elif outcome.findings:
-        said += f"; they warn until {outcome.until}" if outcome.warns else "; they block"
-    return f"{said}."
+        line += f"; they warn until {outcome.until}" if outcome.warns else "; they block"
+    return f"{line}."
 
 
 def _count(number: int, noun: str) -> str:
@@ -141,13 +141,13 @@ def as_sarif(outcome: Outcome, _root: Path) -> str:
     results += [_result(f, level, forgiven) for f in outcome.known]
     results += [_failure_result(failure) for failure in outcome.failures]
     used = {result["ruleId"] for result in results}
-    told = [page for page in pages() if page.code in used]
-    index = {page.code: number for number, page in enumerate(told)}
+    used_pages = [page for page in pages() if page.code in used]
+    index = {page.code: number for number, page in enumerate(used_pages)}
     results = [{**result, "ruleIndex": index[result["ruleId"]]} for result in results]
     driver = {
         "name": "setpoint-gate",
         "version": setpoint.__version__,
-        "rules": [_rule(page) for page in told],
+        "rules": [_rule(page) for page in used_pages],
     }
     invocation = {"executionSuccessful": not outcome.failures}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "invocations": [invocation]}
@@ -197,8 +197,8 @@ def _plain(message: str) -> str:
 
 
 def _in_source(comment: Suppression) -> dict[str, Any]:
-    said = f"{comment.reason} (owner {comment.owner}, until {comment.until})"
-    return {"kind": "inSource", "status": "accepted", "justification": said}
+    justification = f"{comment.reason} (owner {comment.owner}, until {comment.until})"
+    return {"kind": "inSource", "status": "accepted", "justification": justification}
 
 
 def _failure_result(failure: Failure) -> dict[str, Any]:

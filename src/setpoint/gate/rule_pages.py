@@ -98,5 +98,5 @@ def _data_rules() -> tuple[ModuleType, ...]:
 
 def _page(rule: ModuleType) -> Page:
     title, _, text = cleandoc(rule.__doc__ or "").partition("\n\n")
-    said = _OPENS.sub("", " ".join(title.split()))
-    return Page(rule.CODE, rule.NAME, f"{said[:1].upper()}{said[1:]}", text)
+    opening = _OPENS.sub("", " ".join(title.split()))
+    return Page(rule.CODE, rule.NAME, f"{opening[:1].upper()}{opening[1:]}", text)

@@ -106,11 +106,11 @@ def scan(paths: Iterable[Path], root: Path, config: Config, judge: Judge) -> Sca
             borrowers.keep(file, content)
     suspects += borrowers.found()
     reader = Reader(root, judge, frozenset(relative(file, root) for file in suspects))
-    told = list(_read(suspects, reader, size))
+    scans = list(_read(suspects, reader, size))
     return Scan(
-        sorted(finding for one in told for finding in one.findings if not _may_read(finding, config)),
-        [comment for one in told for comment in one.suppressions],
-        failures + [failure for one in told for failure in one.failures],
+        sorted(finding for one in scans for finding in one.findings if not _may_read(finding, config)),
+        [comment for one in scans for comment in one.suppressions],
+        failures + [failure for one in scans for failure in one.failures],
         len(files),
         len(suspects),
         outside,
@@ -197,11 +197,11 @@ class Reader:
         return Reading(module, self.judge.names, Folder(module, self.judge.names, self.imports))
 
     def _found(self, rule: ModuleType, node: ast.AST, reading: Reading) -> Iterator[Finding]:
-        for said in rule.find(node, reading):
-            if isinstance(said, Slot):
-                yield from self.judge.slot(rule, said, reading)
+        for result in rule.find(node, reading):
+            if isinstance(result, Slot):
+                yield from self.judge.slot(rule, result, reading)
             else:
-                yield self.judge.remark(rule, said, reading.module)
+                yield self.judge.remark(rule, result, reading.module)
 
 
 _DISPATCH: dict[type[ast.AST], list[ModuleType]] = {}

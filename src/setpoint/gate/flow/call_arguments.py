@@ -177,8 +177,8 @@ def _own(node: ast.expr) -> Iterator[Key]:
 
 
 def _named(node: ast.expr | None) -> Iterator[Key]:
-    if node is not None and isinstance(said := _constant(node), str):
-        yield Key(node, said)
+    if node is not None and isinstance(text := _constant(node), str):
+        yield Key(node, text)
 
 
 def _constant(node: ast.expr | None) -> object:

@@ -187,9 +187,9 @@ class Folder:
             yield from self._fold(value, depth)
 
     def _formatted(self, node: ast.JoinedStr, depth: int) -> Iterator[Literal]:
-        said = [self._one(part, depth) for part in node.values]
-        if all(part is not None for part in said):
-            yield Literal("".join(map(str, said)), node)
+        parts = [self._one(part, depth) for part in node.values]
+        if all(part is not None for part in parts):
+            yield Literal("".join(map(str, parts)), node)
 
     def _formatted_value(self, node: ast.FormattedValue, depth: int) -> Iterator[Literal]:
         yield from self._fold(node.value, depth)
@@ -200,8 +200,8 @@ class Folder:
             yield from self._cast(node, depth)
         elif name in SPACES or name in _FUNCTIONS or self._is_dimension(node, name):
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
-            told = [any(map(_is_number, self._fold(value, depth))) for value in given]
-            if any(told) and (all(told) or name not in _FUNCTIONS):
+            numbers = [any(map(_is_number, self._fold(value, depth))) for value in given]
+            if any(numbers) and (all(numbers) or name not in _FUNCTIONS):
                 yield Literal(ast.unparse(node), node, whole=True)
         else:
             for value in default_values(node, name):
@@ -209,10 +209,10 @@ class Folder:
 
     def _is_dimension(self, node: ast.Call, name: str) -> bool:
         """Say whether a call spans a space: it suggests what no parameter is called, or is ``Float("x")``."""
-        said = self.text(node.args[0]) if node.args else ""
+        argument = self.text(node.args[0]) if node.args else ""
         if name.startswith("suggest_"):
-            return not self.names.is_known(said)
-        return name in DIMENSIONS and bool(said)
+            return not self.names.is_known(argument)
+        return name in DIMENSIONS and bool(argument)
 
     def _cast(self, node: ast.Call, depth: int) -> Iterator[Literal]:
         folded = [list(self._fold(arg, depth)) for arg in node.args]
@@ -415,8 +415,8 @@ def _items(node: ast.Dict) -> Iterator[tuple[ast.expr | None, ast.expr]]:
 def _counts(literal: Literal, choices: tuple[str, ...]) -> bool:
     if literal.whole or _is_plain_number(literal.value):
         return True
-    said = str(literal.value)
-    return said in choices or (isinstance(literal.value, str) and NUMERIC.match(said) is not None)
+    text = str(literal.value)
+    return text in choices or (isinstance(literal.value, str) and NUMERIC.match(text) is not None)
 
 
 # ruff: noqa: SLF001 - the table of this class's own folds

@@ -45,5 +45,5 @@ class Borrowers:
     def found(self) -> list[Path]:
         """Return the kept files that import a module in which a prefix is written."""
         names = "|".join(re.escape(name.lower()) for name in sorted(self._lenders - {"__init__"}))
-        said = re.compile(rf"{_IMPORT}\b(?:{names})\b".encode(), re.MULTILINE)
-        return [file for file, content in self._readers.items() if names and said.search(content)]
+        pattern = re.compile(rf"{_IMPORT}\b(?:{names})\b".encode(), re.MULTILINE)
+        return [file for file, content in self._readers.items() if names and pattern.search(content)]

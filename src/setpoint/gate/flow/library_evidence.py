@@ -215,8 +215,8 @@ class Reading:
         return self.of_name(node.name) if PARAMS_CLASS.search(node.name) else NONE
 
     def _by_key(self, key: ast.expr) -> Evidence:
-        said = key.value if isinstance(key, ast.Constant) else None
-        library = LIBRARY_WORDS.get(said.lower(), "") if isinstance(said, str) else ""
+        word = key.value if isinstance(key, ast.Constant) else None
+        library = LIBRARY_WORDS.get(word.lower(), "") if isinstance(word, str) else ""
         return Evidence(certain=bool(library), library=library)
 
     def _only_library(self) -> str:

@@ -70,9 +70,9 @@ class Variables:
 
     def _any(self, nodes: Iterable[ast.AST | None], depth: int) -> list[Text]:
         """Return the texts of several expressions; none of them is the only one when one says nothing."""
-        told = [self.texts(node, depth) for node in nodes]
-        found = [text for texts in told for text in texts][:_MOST]
-        return found if all(told) else _partly(found)
+        each = [self.texts(node, depth) for node in nodes]
+        found = [text for texts in each for text in texts][:_MOST]
+        return found if all(each) else _partly(found)
 
     def _behind(self, parts: Iterable[ast.expr], depth: int) -> list[Text]:
         """Put parts behind each other, as far as the source says them."""

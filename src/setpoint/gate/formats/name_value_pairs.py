@@ -77,17 +77,17 @@ def judged(pairs: Iterable[Pair], path: str, judge: Judge, *, rule: str, text: s
     """
     lines = text.splitlines()
     written = list(_spread(pairs, lines))
-    told = list(_told(written, judge.names))
-    evidence, seen = _Evidence(written, told, judge.names), set()
-    for before, pair in zip(written, told, strict=True):
+    own_pairs = list(_told(written, judge.names))
+    evidence, seen = _Evidence(written, own_pairs, judge.names), set()
+    for before, pair in zip(written, own_pairs, strict=True):
         place = (before.mapping, before.above, before.name, pair.name)
         value = _literal(pair, judge.names)
         if value is None or place in seen or not judge.names.is_known(pair.name):
             continue
         if library := evidence.library(before, pair) or judge.counts(pair.name, text):
             seen.add(place)
-            said = library if isinstance(library, str) else ""
-            yield _finding(pair, value, path, judge, rule=rule, library=said)
+            known_library = library if isinstance(library, str) else ""
+            yield _finding(pair, value, path, judge, rule=rule, library=known_library)
 
 
 def _literal(pair: Pair, names: Names) -> int | float | str | None:
@@ -115,11 +115,11 @@ def _spread(pairs: Iterable[Pair], lines: list[str]) -> Iterator[Pair]:
 class _Evidence:
     """What in a file speaks for its ambiguous names, and for which library."""
 
-    def __init__(self, written: list[Pair], told: list[Pair], names: Names) -> None:
+    def __init__(self, written: list[Pair], own_pairs: list[Pair], names: Names) -> None:
         self._names = names
-        clear = [names.is_known(pair.name) and names.is_evidence(pair.name) for pair in told]
-        self._mappings = {pair.mapping for pair, speaks in zip(told, clear, strict=True) if speaks}
-        lifted = zip(written, told, clear, strict=True)
+        clear = [names.is_known(pair.name) and names.is_evidence(pair.name) for pair in own_pairs]
+        self._mappings = {pair.mapping for pair, speaks in zip(own_pairs, clear, strict=True) if speaks}
+        lifted = zip(written, own_pairs, clear, strict=True)
         #: Keys above the parameters that are mappings themselves: ``gamma: {value: 0.1}``.
         self._above = {pair.above for before, pair, speaks in lifted if speaks and pair.above != before.above}
         #: Libraries that a value names, by mapping: ``_target_: xgboost.XGBClassifier``.

@@ -42,8 +42,8 @@ class Libraries:
         #: Positional parameters of each known callable, by its dotted name.
         self.signatures: dict[str, tuple[str, ...]] = {}
         self._library_of: dict[str, str] = {}
-        for library, told in libraries.items():
-            self._learn(library, told)
+        for library, facts in libraries.items():
+            self._learn(library, facts)
 
     @classmethod
     def load(cls, path: Path = _FILE) -> Libraries:
@@ -61,13 +61,13 @@ class Libraries:
                 hint="write it again from the installed libraries",
             ) from None
 
-    def _learn(self, library: str, told: Mapping[str, object]) -> None:
-        aliases: dict[str, str] = dict(told["aliases"])  # type: ignore[call-overload]
-        callables: dict[str, list[str]] = dict(told["callables"])  # type: ignore[call-overload]
+    def _learn(self, library: str, facts: Mapping[str, object]) -> None:
+        aliases: dict[str, str] = dict(facts["aliases"])  # type: ignore[call-overload]
+        callables: dict[str, list[str]] = dict(facts["callables"])  # type: ignore[call-overload]
         self.aliases[library] = aliases
-        self.operational[library] = frozenset(told["operational"])  # type: ignore[call-overload]
-        self.others[library] = frozenset(told["others"])  # type: ignore[call-overload]
-        self.parameters[library] = frozenset({*told["parameters"], *aliases})  # type: ignore[misc]
+        self.operational[library] = frozenset(facts["operational"])  # type: ignore[call-overload]
+        self.others[library] = frozenset(facts["others"])  # type: ignore[call-overload]
+        self.parameters[library] = frozenset({*facts["parameters"], *aliases})  # type: ignore[misc]
         for name, positional in callables.items():
             self.signatures[name] = tuple(positional)
             self._library_of[name] = library
@@ -94,8 +94,8 @@ class Libraries:
 
     def is_plumbing(self, name: str, library: str) -> bool:
         """Say whether a name says how a fit runs, or what no hyperparameter is."""
-        said = {name, self.aliases[library].get(name, name)}
-        return not said.isdisjoint(PLUMBING | self.operational[library])
+        spellings = {name, self.aliases[library].get(name, name)}
+        return not spellings.isdisjoint(PLUMBING | self.operational[library])
 
     def nearest(self, name: str, library: str) -> str:
         """Return the library's hyperparameter that a name is a misspelling of; empty for other names."""

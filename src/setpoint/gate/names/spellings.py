@@ -257,27 +257,29 @@ class Names:
         yield Spelling(plain, step_library(steps))
         timeframe, library = "", ""
         words = plain.split("_")
-        said = not LIBRARY_WORDS.keys().isdisjoint(words)
+        has_library = not LIBRARY_WORDS.keys().isdisjoint(words)
         while len(words) > 1 and (words[0] in PREFIXES or words[0] in self.timeframes):
             word = words.pop(0)
             library, timeframe = self._told(word, library, timeframe)
-            yield from self._stripped(words, library, timeframe, said=said)
+            yield from self._stripped(words, library, timeframe, has_library=has_library)
         words = plain.split("_")
         while len(words) > 1 and self._says_nothing(words[-1]):
             library, timeframe = self._told(words.pop(), library, timeframe)
-            yield from self._stripped(words, library, timeframe, said=said)
+            yield from self._stripped(words, library, timeframe, has_library=has_library)
 
-    def _stripped(self, words: list[str], library: str, timeframe: str, *, said: bool) -> Iterator[Spelling]:
+    def _stripped(
+        self, words: list[str], library: str, timeframe: str, *, has_library: bool
+    ) -> Iterator[Spelling]:
         rest = list(words)
         base = "_".join(rest)
-        if base in self._distinctive or (said and self._has(library, base)):
+        if base in self._distinctive or (has_library and self._has(library, base)):
             yield Spelling(base, library, timeframe)
         while len(rest) > 1 and self._says_nothing(rest[-1]):
             library, timeframe = self._told(rest.pop(), library, timeframe)
             # A prefix or suffix makes a longer name of an ambiguous word another thing altogether,
             # unless it is a library's own word.
             base = "_".join(rest)
-            if base in self._distinctive or (said and self._has(library, base)):
+            if base in self._distinctive or (has_library and self._has(library, base)):
                 yield Spelling(base, library, timeframe)
 
     def _has(self, library: str, base: str) -> bool:

@@ -70,8 +70,8 @@ def _entry(path: Path, number: int, line: str) -> dict[str, str]:
         or not all(type(v) is str for v in entry.values())
     ):
         raise InvalidDocument(f"{path.name} line {number} is no entry of a baseline.")
-    said = _fingerprint(entry["path"], entry["where"], entry["rule"], entry["key"], entry["said"])
-    if said != entry["fingerprint"]:
+    fingerprint = _fingerprint(entry["path"], entry["where"], entry["rule"], entry["key"], entry["said"])
+    if fingerprint != entry["fingerprint"]:
         raise InvalidDocument(f"{path.name} line {number}: the fingerprint is not that of the entry.")
     return entry
 

@@ -109,8 +109,8 @@ def apply_suppressions(
             used.add(comment)
     standing += [f for comment in comments for f in _wrong(comment, today, comment in used)]
     if budget is not None and len(comments) > budget:
-        said = f"there are {len(comments)} suppressions, the budget is {budget}"
-        standing.append(_about(comments[-1], BUDGET, said))
+        message = f"there are {len(comments)} suppressions, the budget is {budget}"
+        standing.append(_about(comments[-1], BUDGET, message))
     return Sorted(tuple(sorted(standing)), tuple(suppressed))
 
 

@@ -250,12 +250,12 @@ class _Scan:
             self.asks_for_key = False
             self.levels[-1] = self.levels[-1]._replace(key="\n".join(lines).strip())
             return
-        told = "\n".join(lines)
-        if number_of(told) is not None:
+        text = "\n".join(lines)
+        if number_of(text) is not None:
             row = next(count for count, each in enumerate(lines) if each.strip())
-            start = self.starts[number + row] + lines[row].index(told.strip())
-            yield self._pair(told.strip(), start, len(told.strip()))
-        for pair in text_pairs(told):
+            start = self.starts[number + row] + lines[row].index(text.strip())
+            yield self._pair(text.strip(), start, len(text.strip()))
+        for pair in text_pairs(text):
             yield pair._replace(line=pair.line + number, mapping=self.mappings)
 
     def _flow_end(self, at: int, *, fails: bool = True) -> int:

@@ -39,13 +39,13 @@ def find(node: Node, reading: Reading) -> Iterator[Remark]:
     """Yield a remark for each read of a variable under a catalogue's prefix."""
     variables = Variables(reading.module, reading.folder.imports)
     for place, is_beginning in _read(node, reading.module):
-        said = variables.texts(place)
+        texts = variables.texts(place)
         if isinstance(node, ast.Call) and _is_expansion(node):
-            named = [Text(name) for text in said for name in _EXPANDED.findall(text.said)]
-            said = [text for text in named if _is_governed(text, reading.names.prefixes)]
+            named = [Text(name) for text in texts for name in _EXPANDED.findall(text.said)]
+            texts = [text for text in named if _is_governed(text, reading.names.prefixes)]
         if is_beginning:
-            said = [text._replace(whole=False) for text in said]
-        yield from _remarks(node, place, said, reading)
+            texts = [text._replace(whole=False) for text in texts]
+        yield from _remarks(node, place, texts, reading)
     for field in _settings(node) if isinstance(node, ast.ClassDef) else ():
         yield from _remarks(node, field, [Text(field.id)], reading)
 

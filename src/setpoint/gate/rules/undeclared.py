@@ -84,10 +84,10 @@ def _remarks(key: Key, library: str, reading: Reading) -> Iterator[Remark]:
     if not names.undeclared(key.name, library):
         return
     taker, meant = LIBRARIES.get(library, library), names.nearest(key.name, library)
-    said = f"{key.name} is passed to {taker}, "
+    message = f"{key.name} is passed to {taker}, "
     if meant:
-        said += f"which has no such parameter: write {meant}, the nearest name, or leave it out"
+        message += f"which has no such parameter: write {meant}, the nearest name, or leave it out"
     else:
-        said += "but no catalogue declares it: it has no type, bounds or history"
+        message += "but no catalogue declares it: it has no type, bounds or history"
     address = names.open_address(key.name, library)
-    yield Remark(key.place, key.name, "", key.name, said, address=address)
+    yield Remark(key.place, key.name, "", key.name, message, address=address)
