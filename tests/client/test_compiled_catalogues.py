@@ -5,6 +5,7 @@ import subprocess
 import sys
 from hashlib import sha256
 
+from setpoint.client import compiled_catalogues
 from setpoint.client.compiled_catalogues import FOLDER, kept_catalogues
 from setpoint.settings import Settings
 from support.misbehaving_plane import small_plane
@@ -21,8 +22,8 @@ OWN = (
 )
 
 
-def test_what_is_kept_is_believed_only_whole(tmp_path):
-    """Whatever stands in the folder, the catalogue is what its file says; the next read mends it."""
+def test_what_is_kept_is_believed_only_whole(tmp_path, monkeypatch):
+    """Whatever stands in the folder, the catalogue is what its file says, and little is kept."""
     file, home = tmp_path / "own.toml", tmp_path / "home"
     settings = Settings(home=home, catalogues=str(file))
     file.write_text(OWN)
@@ -39,8 +40,10 @@ def test_what_is_kept_is_believed_only_whole(tmp_path):
         assert kept_catalogues(settings).keys["OWN_L2"].parameter.high == 1.0
         assert place.read_text() == good
 
+    monkeypatch.setattr(compiled_catalogues, "MOST_KEPT", 3)
     file.write_text(OWN.replace("high = 1.0", "high = 2.0"))
     assert kept_catalogues(settings).keys["OWN_L2"].parameter.high == 2.0
+    assert len([*(home / FOLDER).iterdir()]) == 3
     elsewhere = Settings(home=file / "no folder", catalogues=str(file))
     file.write_text(OWN.replace("high = 1.0", "high = 3.0"))
     assert kept_catalogues(elsewhere).keys["OWN_L2"].parameter.high == 3.0

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from setpoint.settings import Settings
 
 FOLDER = "catalogues"
+#: Of texts that a machine has read: who writes a catalogue leaves one of each of its versions.
+MOST_KEPT = 32
 
 
 def kept_catalogues(settings: Settings) -> Catalogues:
@@ -62,3 +64,7 @@ def _keep(file: Path, found: dict[str, Any]) -> None:
     with suppress(StorageFull, TypeError):  # a date of TOML is none of JSON, and of no catalogue
         content = json.dumps(found, ensure_ascii=False)
         write_atomically(file, f"{sha256(content.encode()).hexdigest()}\n{content}")
+        with suppress(OSError):  # another process may be here too
+            by_age = sorted(file.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)
+            for oldest in by_age[:-MOST_KEPT]:
+                oldest.unlink()

@@ -10,7 +10,6 @@ Refuses the whole file when one entry is wrong: half a seed is no seed.
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +22,6 @@ from setpoint.errors import InvalidContext, InvalidDocument, InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from importlib.resources.abc import Traversable
 
     from setpoint.declare.catalogue import Catalogue, Catalogues
     from setpoint.declare.keys import Declared
@@ -33,6 +31,10 @@ FORMAT = 1
 _RANGE = ("min", "max", "scale")
 _TOP = {"format", "catalogue", "scope", "values"}
 _FIXED = {"parameter", "value", "source", "range", "range_source"}
+
+
+# As in ``loading``: a command waits for this module.
+_BUNDLED = Path(__file__).with_name("seeds")
 
 
 class Sourced(NamedTuple):
@@ -121,8 +123,8 @@ def seed_text(catalogue: Catalogue, seed: Seed) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _seed_files(folder: str) -> list[Traversable | Path]:
-    root: Traversable | Path = Path(folder).expanduser() if folder else files("setpoint.declare") / "seeds"
+def _seed_files(folder: str) -> list[Path]:
+    root = Path(folder).expanduser() if folder else _BUNDLED
     found = [entry for entry in root.iterdir() if entry.name.endswith(".toml")] if root.is_dir() else []
     if not found:
         problem = "holds no seed files" if root.is_dir() else "is no folder of seed files"
@@ -133,7 +135,7 @@ def _seed_files(folder: str) -> list[Traversable | Path]:
     return sorted(found, key=lambda entry: entry.name)
 
 
-def _load(source: Traversable | Path, catalogues: Catalogues) -> Iterator[tuple[str, dict[str, Sourced]]]:
+def _load(source: Path, catalogues: Catalogues) -> Iterator[tuple[str, dict[str, Sourced]]]:
     try:
         data = read_toml(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:

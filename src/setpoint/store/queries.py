@@ -6,7 +6,7 @@ Guarantees: a name is used once, and every statement has a one-line description.
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
 from setpoint.errors import UsageError
@@ -31,7 +31,7 @@ def parse(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _load() -> dict[str, LiteralString]:
     queries: dict[str, LiteralString] = {}
-    for file in sorted(files(__package__).joinpath("queries").iterdir(), key=lambda file: file.name):
+    for file in sorted(Path(__file__).with_name("queries").iterdir()):
         for name, _description, statement in parse(file.read_text(encoding="utf-8")):
             if name in queries:
                 raise UsageError(f"query {name!r} is declared twice.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 import psycopg
@@ -22,7 +22,6 @@ from setpoint.store.server.supervisor import APP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from importlib.resources.abc import Traversable
 
     from setpoint.store.connections import Connection
 
@@ -46,9 +45,9 @@ class Migration(NamedTuple):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def shipped(folder: Traversable | None = None) -> list[Migration]:
+def shipped(folder: Path | None = None) -> list[Migration]:
     """Return the migrations of this release (or of another folder, for tests), oldest first."""
-    folder = folder or files(__package__).joinpath("migrations")
+    folder = folder or Path(__file__).with_name("migrations")
     named = [(FILE_NAME.fullmatch(file.name), file) for file in folder.iterdir()]
     return sorted(
         Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")) for match, file in named if match

@@ -41,7 +41,9 @@ class Ready:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope.get("path") != PATH or scope["method"] != "GET" or not (pinned := self._at_hand(scope)):
+        is_asked = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET"
+        pinned = self._at_hand(scope) if is_asked else None
+        if pinned is None:
             await self._inner(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": headers_of(pinned)})

@@ -616,9 +616,9 @@ AS $$
     -- Judged when applying: whoever lost the role since does not count any more.
     SELECT DISTINCT ON (d.person) d.person, d.proof, d.decided_at
     FROM public.change_decisions AS d
-    WHERE d.change_id = change.id AND d.decision = 'approve' AND d.proposal_hash = change.proposal_hash
-      -- An array, so that who may is asked only where somebody approved.
-      AND d.person = ANY (ARRAY(SELECT m.person FROM public.may_approve(change) AS m))
+    WHERE d.change_id = change.id AND d.proposal_hash = change.proposal_hash
+      -- In a CASE, so that who may is asked only where somebody approved.
+      AND CASE WHEN d.decision = 'approve' THEN d.person IN (SELECT m.person FROM public.may_approve(change) AS m) END
     ORDER BY d.person, d.decided_at
 $$;
 
