@@ -65,6 +65,6 @@ def _keep(file: Path, found: dict[str, Any]) -> None:
         content = json.dumps(found, ensure_ascii=False)
         write_atomically(file, f"{sha256(content.encode()).hexdigest()}\n{content}")
         with suppress(OSError):  # another process may be here too
-            by_age = sorted(file.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime)
+            by_age = sorted(file.parent.glob(f"*{file.suffix}"), key=lambda kept: kept.stat().st_mtime)
             for oldest in by_age[:-MOST_KEPT]:
                 oldest.unlink()
