@@ -257,6 +257,7 @@ def test_module_names_of_the_commands_are_all_assembled():
         "help_panels",
         "impact",
         "next_step",
+        "number_options",
         "value_sources",
         "sweep_display",
     }

@@ -40,7 +40,8 @@ _LOG = logging.getLogger("setpoint.access")
 _PROCESS_ID, _NUMBERS = token_hex(10), count(1)
 _CONTENT_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-    b" connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    b" connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none';"
+    b" require-trusted-types-for 'script'; trusted-types 'none'"
 )
 #: Beside what a route says itself.
 _HEADERS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from setpoint.serve.console import assets, changes, config, entrance, history, overview, runs
+from setpoint.serve.console import assets, changes, config, entrance, history, overview, runs, search
 
 #: Of every page, with what they load.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -15,4 +15,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     changes.router,
     history.router,
     runs.router,
+    search.router,
 )

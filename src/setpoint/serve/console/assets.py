@@ -30,7 +30,7 @@ _KEPT = "public, max-age=31536000, immutable"
 def _assets() -> Mapping[str, tuple[bytes, str]]:
     """Return the content and the digest of each file by its name."""
     folder = files(__package__).joinpath("static")
-    found = {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
+    found = {one.name: one.read_bytes() for one in folder.iterdir() if _suffix(one.name) in _KINDS}
     return {name: (data, hashlib.sha256(data).hexdigest()[:16]) for name, data in found.items()}
 
 
@@ -49,5 +49,8 @@ async def show_asset(digest: str, name: str) -> Response:
     data, known = _assets().get(name, (b"", ""))
     if digest != known:
         raise MissingError("this build has no such file.", hint="reload the page")
-    kind = _KINDS[f".{name.rpartition('.')[2]}"]
-    return Response(data, 200, {"Cache-Control": _KEPT}, kind)
+    return Response(data, 200, {"Cache-Control": _KEPT}, _KINDS[_suffix(name)])
+
+
+def _suffix(name: str) -> str:
+    return f".{name.rpartition('.')[2]}"

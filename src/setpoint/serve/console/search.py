@@ -1,0 +1,67 @@
+"""SERVE: going anywhere by typing: a key, a change, a revision, a run or a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from fastapi import Query, Request
+from starlette.responses import Response
+
+from setpoint.record.run_rows import list_runs
+from setpoint.serve.access.rules import ANYONE, access
+from setpoint.serve.console.pages import PLACES, page, router_of
+from setpoint.serve.responses import number_in
+from setpoint.serve.routes import LONGEST_NAME, PlaneOf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from setpoint.serve.plane import Plane
+
+router = router_of()
+#: How many keys, and how many runs, are offered.
+OFFERED = 12
+#: How many of the newest runs are looked through.
+LOOKED_THROUGH = 200
+
+
+class Place(NamedTuple):
+    """Somewhere to go."""
+
+    address: str
+    name: str
+    kind: str
+
+
+@router.get("/search", **access(*ANYONE))
+def show_places(
+    plane: PlaneOf, request: Request, q: Annotated[str, Query(max_length=LONGEST_NAME)] = ""
+) -> Response:
+    """List what a text may mean: pages first, then numbers, keys and runs."""
+    wanted = q.strip().lower()
+    return page(request, "search.html", q=q, places_found=[*_places(plane, wanted)])
+
+
+def _places(plane: Plane, wanted: str) -> Iterator[Place]:
+    for address, name in PLACES:
+        if wanted in name.lower():
+            yield Place(address, name, "page")
+    if number := number_in(wanted):
+        yield Place(f"/changes/{number}", f"Change {number}", "change")
+        yield Place(f"/history/{number}", f"Revision {number}", "revision")
+    if wanted:
+        yield from _keys(plane, wanted)
+        runs = list_runs(plane.database, limit=LOOKED_THROUGH)
+        for run in [one for one in runs if wanted in one.id.lower()][:OFFERED]:
+            yield Place(f"/runs/{run.id}", run.id, "run")
+
+
+def _keys(plane: Plane, wanted: str) -> Iterator[Place]:
+    offered = 0
+    for name, declared in plane.catalogues.keys.items():
+        if declared.key.field or not (wanted in name.lower() or wanted in declared.address):
+            continue
+        yield Place(f"/keys/{name}", declared.address, name)
+        offered += 1
+        if offered == OFFERED:
+            return

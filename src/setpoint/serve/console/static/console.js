@@ -1,0 +1,176 @@
+// The Console with a script: everything here works without it, only slower.
+// Fresh HTML is merged into the page, so that what is typed, scrolled and opened stays; a page of another
+// build, or a browser that cannot parse safely, is loaded whole.
+"use strict";
+
+// The style's address has its content's digest, and so names the build that made a page.
+const build = document.querySelector("link[rel=stylesheet]").getAttribute("href");
+const root = build.split("/static/")[0];
+const main = document.getElementById("main");
+const local = () => localStorage.getItem("setpoint.time") === "local";
+
+// ---- Instants: one switch for the whole Console.
+function showTimes(within) {
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    time.dataset.utc ??= time.textContent;
+    const at = new Date(time.dateTime);
+    time.textContent = local()
+      ? at.toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" })
+      : time.dataset.utc;
+  }
+}
+
+// ---- Copying what is said to be typed elsewhere, and what is shown short.
+function offerCopies(within) {
+  for (const shown of within.querySelectorAll(".hash, .line > code")) {
+    if (shown.nextElementSibling?.matches(".copy")) continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "copy";
+    button.setAttribute("aria-label", `copy ${shown.title || shown.textContent}`);
+    shown.after(button);
+  }
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button.copy");
+  if (!button) return;
+  const shown = button.previousElementSibling;
+  await navigator.clipboard.writeText(shown.title || shown.textContent);
+  say("Copied.");
+});
+
+// ---- What happened, for eyes and for screen readers.
+const status = document.getElementById("said");
+function say(text) {
+  status.textContent = text;
+  setTimeout(() => { if (status.textContent === text) status.textContent = ""; }, 4000);
+}
+
+// ---- Fresh pages: what somebody edits is theirs, whatever arrives.
+let isEdited = false;
+main.addEventListener("input", (event) => { if (!event.target.closest("form[method=get]")) isEdited = true; });
+
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (answer.redirected || !answer.ok) return say("This page cannot be refreshed: load it again.");
+  const text = await answer.text();
+  if (!Document.parseHTML) return isEdited ? say("Something changed elsewhere; your edits are kept.") : location.reload();
+  const fresh = Document.parseHTML(text, { sanitizer: {} });
+  if (!text.includes(build))
+    return isEdited ? say("The plane was updated; load this page again when you are done.") : location.reload();
+  const kept = (old) => old.matches?.("details") || old === document.activeElement;
+  Idiomorph.morph(main, document.adoptNode(fresh.getElementById("main")), {
+    morphStyle: "outerHTML",
+    ignoreActiveValue: true,
+    callbacks: {
+      beforeNodeMorphed: (old, made) => {
+        if (isEdited && old.matches?.("input, textarea, select")) return false;
+        if (kept(old) && made.matches?.("details")) made.open = old.open;
+        return true;
+      },
+    },
+  });
+  dress(main);
+  if (isEdited) say("Changed elsewhere, your edits kept.");
+}
+
+let isWaiting = false;
+function refreshSoon() {
+  if (isWaiting || paused()) return;
+  isWaiting = true;
+  setTimeout(() => { isWaiting = false; if (!document.hidden) refresh(); }, 150);
+}
+
+const paused = () => localStorage.getItem("setpoint.paused") === "yes";
+if (document.querySelector(".who")) {
+  const stream = new EventSource(`${root}/v1/stream`);
+  stream.onmessage = refreshSoon;
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshSoon(); });
+}
+
+// ---- The keyboard: what each key does stands in the sheet that `?` opens.
+const sheet = document.getElementById("keys");
+const palette = document.getElementById("palette");
+const typed = palette?.querySelector("input");
+const found = palette?.querySelector("ul");
+const GO = { o: "/", c: "/config", g: "/changes", h: "/history", r: "/runs" };
+let isGoing = false;
+
+document.addEventListener("keydown", (event) => {
+  if (!palette || event.altKey) return;
+  if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); return openPalette(); }
+  if (event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select, dialog")) return;
+  if (isGoing && GO[event.key]) { isGoing = false; location.href = root + GO[event.key]; return; }
+  isGoing = event.key === "g";
+  if (event.key === "?") sheet.showModal();
+  else if (event.key === "/") { event.preventDefault(); (main.querySelector("input[type=search]") ?? openPalette())?.focus?.(); }
+  else if (event.key === "j" || event.key === "k") step(event.key === "j" ? 1 : -1);
+  else reach(document.querySelector(`[data-key="${CSS.escape(event.key)}"]:not(:disabled)`));
+});
+
+// A link is followed; a button that does something is only reached, so that no single key decides.
+function reach(target) {
+  if (target?.matches("a")) target.click();
+  else target?.focus();
+}
+
+function step(by) {
+  const rows = [...main.querySelectorAll("table.list tbody tr a:first-of-type")].filter((link) => link.closest("td, th").cellIndex === 0);
+  const at = rows.indexOf(document.activeElement);
+  rows[Math.min(Math.max(at + by, 0), rows.length - 1)]?.focus();
+}
+
+function openPalette() {
+  palette.showModal();
+  typed.value = "";
+  search();
+  typed.focus();
+}
+
+let asked = 0;
+async function search() {
+  const mine = ++asked;
+  const answer = await fetch(`${root}/search?q=${encodeURIComponent(typed.value)}`);
+  if (mine !== asked || !answer.ok || !Document.parseHTML) return;
+  const fresh = Document.parseHTML(await answer.text(), { sanitizer: {} });
+  found.replaceChildren(...fresh.querySelectorAll("#found > li"));
+}
+
+typed?.addEventListener("input", search);
+palette?.addEventListener("keydown", (event) => {
+  const links = [...found.querySelectorAll("a")];
+  const at = links.indexOf(document.activeElement);
+  if (event.key === "ArrowDown") { event.preventDefault(); links[Math.min(at + 1, links.length - 1)]?.focus(); }
+  else if (event.key === "ArrowUp") { event.preventDefault(); (links[at - 1] ?? typed).focus(); }
+  else if (event.key === "Enter" && document.activeElement === typed && links[0]) { event.preventDefault(); links[0].click(); }
+});
+
+// ---- Switches of the frame.
+const zone = document.getElementById("zone");
+const pause = document.getElementById("pause");
+function showSwitches() {
+  if (!zone) return;
+  zone.hidden = pause.hidden = false;
+  zone.textContent = local() ? "Show UTC" : "Show local time";
+  pause.textContent = paused() ? "Resume updates" : "Pause updates";
+  pause.setAttribute("aria-pressed", String(paused()));
+}
+zone?.addEventListener("click", () => {
+  localStorage.setItem("setpoint.time", local() ? "utc" : "local");
+  showSwitches();
+  showTimes(document);
+});
+pause?.addEventListener("click", () => {
+  localStorage.setItem("setpoint.paused", paused() ? "no" : "yes");
+  showSwitches();
+  refreshSoon();
+});
+
+function dress(within) {
+  offerCopies(within);
+  showTimes(within);
+}
+showSwitches();
+dress(document);
