@@ -21,6 +21,7 @@ OPERATIONS = {
     "plan.apply_plan": "plan_and_apply",
     "plan.plan": "plan_and_apply",
     "policies.policy_proposal": "set_policy",
+    "policy_plan.apply_policies": "plan_and_apply",
     "proposals.amend": "amend_change",
     "proposals.apply": "apply_change",
     "proposals.apply_due": "apply_due_changes",
