@@ -56,6 +56,8 @@ APART = {
 READS = {
     "break_glass.emergency_session", "break_glass.preview_restore", "break_glass.preview_set",
     "break_glass.problems_of", "break_glass.validate", "channels.list_channels",
+    "governance.governance_text", "governance.left_to_owner", "governance.read_governance",
+    "governance.standing_governance", "policy_plan.plan_policies",
     "decisions.amended", "decisions.without", "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
     "policies.parse_duration", "restore.rehearse", "proposals.validate", "seeding.plan_seed",
