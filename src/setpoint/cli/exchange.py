@@ -227,7 +227,9 @@ def _print_change(change: ScopeChange) -> None:
 
 def _confirm(opened: Database, system: Catalogues, shown: FolderPlan, *, new: bool, yes: bool) -> None:
     """Ask for the plan, and for each scope that was never used before: what is made by mistake stays."""
-    questions = [first_use(opened, system, scope, new=new, yes=yes) for scope in shown.new_scopes]
+    governed = (change.new.scope for change in shown.policies)
+    scopes = dict.fromkeys((*shown.new_scopes, *governed))
+    questions = [first_use(opened, system, scope, new=new, yes=yes) for scope in scopes]
     if not yes:
         for question in filter(None, questions):
             confirm(question)
