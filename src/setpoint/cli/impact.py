@@ -16,9 +16,10 @@ def print_impact(found: Impact) -> None:
     """Say in some lines what a change would touch."""
     touched = [context for context in found.contexts if context.keys]
     _say(f"contexts that would resolve differently: {len(touched)} of {len(found.contexts)}")
+    unnamed = "every context" if len(found.contexts) == 1 else "every other context"
     for context in touched[:SHOWN]:
         named = ", ".join(f"{name}={value}" for name, value in context.context.items())
-        _say(f"  {named or 'every other context'}: {_listed(context.keys)}")
+        _say(f"  {named or unnamed}: {_listed(context.keys)}")
     _more(len(touched))
     _say(f"runs that used the values: {len(found.runs)}")
     for run in found.runs[:SHOWN]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from setpoint.serve.console import assets, changes, config, entrance, history, overview, runs, search
+from setpoint.serve.console import (
+    assets,
+    changes,
+    config,
+    entrance,
+    history,
+    overview,
+    runs,
+    safeguards,
+    search,
+)
 
 #: Of every page, with what they load.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -15,5 +25,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     changes.router,
     history.router,
     runs.router,
+    safeguards.router,
     search.router,
 )

@@ -52,6 +52,8 @@ PLACES = (
     ("/changes", "Changes"),
     ("/history", "History"),
     ("/runs", "Runs"),
+    ("/policies", "Policies"),
+    ("/break-glass", "Break-glass"),
 )
 
 
