@@ -297,7 +297,9 @@ def test_a_policy_is_changed_under_the_policy_that_stands(seeded, http_as):
     assert listed["leaves_without_approval"] == []
     most = len(listed["approvers"])
     asked = ada.get("/v1/policies", params={"kind": "value", "approvals": most}).json()
-    assert asked["leaves_without_approval"] == ["eve"], "who approves and writes has one approver less"
+    left = asked["leaves_without_approval"]
+    assert "eve" in left, "who approves and writes has one approver less"
+    assert "ada" not in left
     tag = ada.get("/v1/config/global").headers["ETag"]
     waits = ada.patch(
         "/v1/config/global", json={"set": {KEY: 0.07}, "reason": "x"}, headers={"If-Match": tag}

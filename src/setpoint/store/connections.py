@@ -191,18 +191,18 @@ def connect_app(conninfo: str, role: str = APP) -> Connection:
 
 @contextmanager
 def connect_owner(
-    conninfo: str, *, autocommit: bool = False, within_s: float = OWNER_S
+    conninfo: str, *, autocommit: bool = False, within_s: float | None = None
 ) -> Iterator[Connection]:
     """Open a session as whoever the connection string names, for migrations.
 
-    It is cut when the block still runs after ``within_s`` seconds. It is committed and closed when
-    the block ends, and rolled back when the block raises.
+    It is cut when the block still runs after ``within_s`` seconds, or ``OWNER_S`` without it. It is
+    committed and closed when the block ends, and rolled back when the block raises.
 
     Raises:
         UsageError: a pooler is in between; other errors are those of ``connect_app``.
     """
     connection = _connect(conninfo)
-    with within(connection, within_s), connection:
+    with within(connection, OWNER_S if within_s is None else within_s), connection:
         if is_pooled(connection):
             raise UsageError(
                 "the owner's URL leads through a pooler; migrations, backups and whoever keeps accounts need"
