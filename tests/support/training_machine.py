@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from setpoint.record.events import list_events
 from setpoint.settings import Settings
 from support.planes import credential
 from support.sweep_home import Home
@@ -50,7 +51,5 @@ def make_machine(
 def told_events(database: Home, run: str) -> list[str]:
     """Return the lines of a run's recorded events, in the order of their spool."""
     with database.open() as opened:
-        rows = opened.fetch_all(
-            "page_events", after=0, run=run, name=None, level=None, since=None, until=None, limit=100_000
-        )
-    return [row["line"] for row in sorted(rows, key=lambda row: row["sequence"])]
+        events = list_events(opened, run=run, limit=100_000)
+    return [event.line for event in sorted(events, key=lambda event: event.sequence)]

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from setpoint.record.events import list_events
 from setpoint.record.fallbacks import fallback_share
 from support.documents import write_document
 from support.planes import credential, open_accounts
@@ -66,12 +67,11 @@ def snapshot_without_gamma(catalogues, tiny, tmp_path):
 def test_a_program_delivers_what_it_said_and_that_it_began(program, seeded):
     """One occurrence of one unit, seven calls in its summary, the same lines on stderr, and no spool left."""
     done = program(SETPOINT_RUN="nightly-1")
-    rows = seeded.fetch_all(
-        "page_events", after=0, run="nightly-1", name=None, level=None, since=None, until=None, limit=9
-    )
-    assert [row["name"] for row in rows] == ["process_pinned", "hpo_fallback_applied", "hpo_fallback_summary"]
-    assert rows[2]["fields"]["calls"] == "7"
-    assert f" event_id={rows[1]['fields']['event_id']} " in done.stderr
+    events = list_events(seeded, run="nightly-1", limit=9)
+    names = [event.name for event in events]
+    assert names == ["process_pinned", "hpo_fallback_applied", "hpo_fallback_summary"]
+    assert events[2].fields["calls"] == "7"
+    assert f" event_id={events[1].fields['event_id']} " in done.stderr
     assert fallback_share(seeded, run="nightly-1").keys == {GAMMA: 1}
     assert program.spools() == []
 
@@ -103,17 +103,8 @@ if child:
 def test_a_fork_delivers_what_is_its_own_and_leaves_the_rest(program, seeded):
     """The child ends first and takes nothing of its parent's with it: each says its own calls, once."""
     done = program(text=FORKING, SETPOINT_RUN="nightly-1")
-    rows = seeded.fetch_all(
-        "page_events",
-        after=0,
-        run="nightly-1",
-        name="hpo_fallback_summary",
-        level=None,
-        since=None,
-        until=None,
-        limit=9,
-    )
-    assert sorted(row["fields"]["calls"] for row in rows) == ["1", "3"]
+    events = list_events(seeded, run="nightly-1", name="hpo_fallback_summary", limit=9)
+    assert sorted(event.fields["calls"] for event in events) == ["1", "3"]
     assert done.stderr.count("event=hpo_fallback_summary") == 2
     assert program.spools() == []
 
