@@ -38,7 +38,7 @@ def test_a_review_from_edit_to_proof(window, four_eyes, has_scripts):
     ada.click("button:has-text('Propose')")
     ada.wait_for_selector("text=1 approval from bo")
 
-    bo.click("a.figure, .figure a >> nth=0")
+    bo.click(".tile:has-text('Waits for you') .figure a")
     bo.click("tr.mine a >> nth=0")
     bo.fill("#words", "fine")
     bo.click("button:has-text('Approve')")
