@@ -89,7 +89,7 @@ def test_a_plane_serves_and_what_must_write_says_which_file(
         ("home/postgres", ("get", "xgb/5m/gamma"), of_its_own),
         ("home/postgres", ("db", "start"), of_its_own),
         ("folder", ("export", "folder"), directly),
-        ("dump", ("db", "backup", "dump"), directly | {"SETPOINT_MIGRATE_URL": owner_url}),
+        ("dump", ("db", "backup", "--out", "dump"), directly | {"SETPOINT_MIGRATE_URL": owner_url}),
     ):
         refused = setpoint(*arguments, **more)
         assert refused.returncode == StorageFull.exit_code, (arguments, refused)

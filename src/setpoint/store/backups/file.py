@@ -97,9 +97,7 @@ def writing(path: Path, *, replace: bool) -> Iterator[Writing]:
             os.fsync(file.fileno())
         _name(partial, path, replace=replace)
     except OSError as error:
-        raise StorageFull(
-            f"{path} cannot be written: {error.strerror}.", hint="choose another path"
-        ) from error
+        raise StorageFull.of(path, error) from error
     finally:
         with suppress(OSError):
             partial.unlink()
@@ -134,7 +132,7 @@ class Backup:
     def __init__(self, path: Path, zipped: zipfile.ZipFile) -> None:
         self._zipped = zipped
         self._path = path
-        self.manifest = self._manifest()
+        self.manifest: Manifest = self._manifest()
 
     def rows(self, table: str) -> Iterator[bytes]:
         """Yield the text of a table's rows.
