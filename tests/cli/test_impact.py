@@ -168,7 +168,7 @@ def test_show_says_it_in_words(record, setpoint_command):
     assert f"{run} (complete): {RATE}_RANGE_MIN" in shown.out
     assert f"range {RATE}: 0.05..0.15 log -> 0.06..0.15 log, 17% of the old range is lost" in shown.out
     assert "1 of 2 past best trials (50%) would fall outside" in shown.out
-    assert "every other context: " in shown.out
+    assert "  every context: " in shown.out
 
 
 def test_a_change_that_is_not_there_has_no_impact(setpoint_command):
