@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import growth
-from claims import Claim, here, sizes, tell
+from claims import Claim, between, here, sizes, tell
 from growing import Growing
 from plane import seeded
 from ratio import table
@@ -80,19 +80,10 @@ def largest(found, *, reads_all):
     )
 
 
-def rewritten(text, lines):
-    """Return a page with the table between its marks."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert begin, f"{PAGE.name} has no {BEGIN}"
-    assert end, f"{PAGE.name} has no {END}"
-    return f"{before}{BEGIN}\n\n{lines}\n\n{END}{after}"
-
-
 def write_page(lines):
     facts = here()
     lines += f"\n\nMeasured on {facts['date']}; {facts['machine']}, load {facts['load']}."
-    PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), lines), encoding="utf-8")
+    PAGE.write_text(between(BEGIN, END, PAGE.name, PAGE.read_text(encoding="utf-8"), lines), encoding="utf-8")
 
 
 def all_measured(folder, asked):

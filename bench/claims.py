@@ -94,3 +94,12 @@ def aim(row):
 
 def figure(number, unit):
     return (f"{number:,.0f} {unit}" if number >= 1000 else f"{number:.3g} {unit}").rstrip()
+
+
+def between(begin, end, name, text, lines):
+    """Return the text of a page, called ``name``, with these lines between its two marks."""
+    before, begun, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    assert begun, f"{name} has no {begin}"
+    assert ended, f"{name} has no {end}"
+    return f"{before}{begin}\n\n{lines}\n\n{end}{after}"

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from claims import aim, figure
+from claims import aim, between, figure
 
 HERE = Path(__file__).parent
 RESULTS, README = HERE / "results.json", HERE.parent / "README.md"
@@ -84,11 +84,7 @@ def where(rows):
 
 def rewritten(text, rows):
     """Return README's text with the table of these rows between its marks."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert begin, f"README has no {BEGIN}"
-    assert end, f"README has no {END}"
-    return f"{before}{BEGIN}\n\n{render(rows)}\n\n{END}{after}"
+    return between(BEGIN, END, "README", text, render(rows))
 
 
 def show(rows):

@@ -584,7 +584,7 @@ class Story(RuleBasedStateMachine):
     def changes_are_where_the_model_says(self):
         """No change is lost, and none moves by itself."""
         rows = self.database.fetch_all(
-            "list_changes", state=None, scope=None, author=None, before=None, limit=1000
+            "list_changes", state=None, scope=None, author=None, waits_for=None, before=None, limit=1000
         )
         states = {number: planned.state for number, planned in self.model.changes.items()}
         assert {row["id"]: row["state"] for row in rows} == states

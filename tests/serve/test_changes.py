@@ -219,7 +219,7 @@ WRONG = [
 
 def test_a_change_that_means_nothing_is_not_opened(opened, seeded):
     """What is wrong in a body is 422 or 404, and no change is left behind."""
-    everything = {"state": None, "scope": None, "author": None, "before": None, "limit": 9}
+    everything = {"state": None, "scope": None, "author": None, "waits_for": None, "before": None, "limit": 9}
     before = seeded.fetch_all("list_changes", **everything)
 
     for body in WRONG:

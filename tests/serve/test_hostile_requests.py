@@ -86,7 +86,7 @@ PATHS = {
 @pytest.fixture
 def untouched(seeded):
     """Nothing was written by the end of the test."""
-    changes = {"state": None, "scope": None, "author": None, "before": None, "limit": 9}
+    changes = {"state": None, "scope": None, "author": None, "waits_for": None, "before": None, "limit": 9}
     before = seeded.fetch_one("read_chain_head"), seeded.fetch_all("list_changes", **changes)
     yield
     assert (seeded.fetch_one("read_chain_head"), seeded.fetch_all("list_changes", **changes)) == before

@@ -88,7 +88,7 @@ def test_what_cannot_be_restored_is_refused(edited, http_as, seeded):
 def test_the_probe_rehearses_a_restore_and_shows_nothing(edited, plane, seeded):
     """Without a credential it says that restore is live, names no value, and writes nothing."""
     before = seeded.fetch_one("read_chain_head")
-    changes = {"state": None, "scope": None, "author": None, "before": None, "limit": 9}
+    changes = {"state": None, "scope": None, "author": None, "waits_for": None, "before": None, "limit": 9}
     opened = seeded.fetch_all("list_changes", **changes)
     probed = httpx.get(f"{plane}/health/restore")
 

@@ -705,13 +705,11 @@ def test_anybody_comments_whenever(as_, ada, change):
 )
 def test_half_a_proposal_is_refused(ada, given):
     """A change has a reason, a document, heads, a door and catalogues; nothing is opened otherwise."""
-    before = len(ada.fetch_all("list_changes", state=None, scope=None, author=None, before=None, limit=100))
+    every = {"state": None, "scope": None, "author": None, "waits_for": None, "before": None, "limit": 100}
+    before = len(ada.fetch_all("list_changes", **every))
     with pytest.raises(InvalidValue):
         propose(ada, **{"set": text(a=2)} | given)
-    assert (
-        len(ada.fetch_all("list_changes", state=None, scope=None, author=None, before=None, limit=100))
-        == before
-    )
+    assert len(ada.fetch_all("list_changes", **every)) == before
 
 
 def test_unknown_change_is_missing(ada):

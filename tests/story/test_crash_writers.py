@@ -200,7 +200,13 @@ def assert_no_update_was_lost(rows, database):
 def assert_changes_agree(rows, database):
     """No change was left half-done: each made the revision it names, and each revision names it."""
     changes = database.fetch_all(
-        "list_changes", state=None, scope=None, author=None, before=None, limit=10 * CHANGES
+        "list_changes",
+        state=None,
+        scope=None,
+        author=None,
+        waits_for=None,
+        before=None,
+        limit=10 * CHANGES,
     )
     assert {change["state"] for change in changes} == {"applied"}
     assert sorted(change["applied_revision"] for change in changes) == [row["id"] for row in rows]

@@ -173,6 +173,7 @@ def list_changes(
     state: str = "open",
     scope: str | None = None,
     author: str | None = None,
+    waits_for: str | None = None,
     before: int | None = None,
     limit: int,
 ) -> tuple[ChangeSummary, ...]:
@@ -183,12 +184,19 @@ def list_changes(
         state: one of `State`, ``open`` for those that can still be decided, or ``all``.
         scope: only of this scope.
         author: only of this person.
+        waits_for: only those whose next step is this person's.
         before: only older ones than this change.
         limit: how many at most.
     """
     wanted = None if state == "all" else state
     rows = reader.fetch_all(
-        "list_changes", state=wanted, scope=scope, author=author, before=before, limit=limit
+        "list_changes",
+        state=wanted,
+        scope=scope,
+        author=author,
+        waits_for=waits_for,
+        before=before,
+        limit=limit,
     )
     return tuple(_summary_of(row) for row in rows)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.change.changes import Change, read_change, requirement
+from setpoint.change.changes import Change, next_step, read_change, requirement
 from setpoint.change.patch import Patch
-from setpoint.change.proposals import Proposal, apply
-from setpoint.errors import UsageError
+from setpoint.change.proposals import OpenedChange, Proposal, apply
+from setpoint.errors import StaleRevision, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,6 +60,28 @@ def decide(
     if decision == "approve" and unscheduled and requirement(transaction, change).met:
         revision = apply(transaction, catalogues, change)
     return Decided(read_change(transaction, change.id), revision)
+
+
+def require_read(change: Change, proposal_hash: str) -> None:
+    """Hold that a proposal is the one that somebody read.
+
+    Raises:
+        StaleRevision: the change was edited since.
+    """
+    if change.proposal_hash != proposal_hash:
+        raise StaleRevision(
+            f"change {change.id} was edited since you read it.", hint="read it again", change=change.id
+        )
+
+
+def go_on(transaction: Transaction, catalogues: Catalogues, number: int) -> OpenedChange:
+    """Apply an open change that lacks nothing; else return it with what it waits for. Raises as ``apply``."""
+    waits = read_change(transaction, number)
+    needed = requirement(transaction, waits)
+    if not needed.met:
+        return OpenedChange(waits, None, needed, next_step(transaction, number))
+    revision = apply(transaction, catalogues, waits)
+    return OpenedChange(replace(waits, state="applied", applied_revision=revision), revision, needed)
 
 
 def amended(found: Change, patch: Patch, reason: str, apply_at: datetime | None) -> Proposal:

@@ -2,6 +2,7 @@
 
 import re
 
+from setpoint.serve.console.changes import LISTED
 from support.browsers import change_in, proposal_in
 
 KEY = "CVN_HPO_XGB_5M_GAMMA"
@@ -37,7 +38,9 @@ def test_an_editor_proposes_an_approver_approves_and_it_is_in_force(person, asks
     assert "nobody decides on a change of their own" in shown
 
     review = bo.read(f"/changes/{number}")
-    assert bo.send(f"/changes/{number}/approve", proposal="0" * 64).status_code == 409
+    for decision in ("approve", "reject"):
+        for other in ({"proposal": "0" * 64}, {}):
+            assert bo.send(f"/changes/{number}/{decision}", other).status_code == 409, "it names another"
     bo.send(f"/changes/{number}/approve", proposal=proposal_in(review), words="fine")
     ended = bo.read(f"/changes/{number}")
     assert "Applied as revision" in ended
@@ -100,3 +103,18 @@ def test_changes_are_found_by_state_author_and_whose_move_it_is(person, asks_for
     assert "slower growth" not in cy.read("/changes", author="eve")
     assert "slower growth" not in cy.read("/changes", state="applied")
     assert "slower growth" in bo.read("/")
+
+
+def test_what_waits_for_somebody_is_found_behind_any_number_of_others(person, http_as, asks_for_approval):
+    """More changes than a page lists stand before it: it is among Bo's on the list and the overview."""
+    ada, bo = person("ada"), person("bo")
+    number = change_in(ada.send("/config/draft", {"scope": "global", "sheet": "xgb/5m/gamma = 0.3"}))
+    ada.send(f"/changes/{number}/propose", proposal=proposal_in(ada.read(f"/changes/{number}")), words="old")
+    eve = http_as("eve")
+    base = eve.get("/v1/config/global").json()["revision"]
+    for count in range(LISTED + 1):
+        body = {"scope": "global", "base": base, "set": {KEY: 0.4 + count / 1000}, "reason": "x"}
+        assert eve.post("/v1/changes", json={**body, "draft": True}).status_code == 201
+    assert f'href="/changes/{number}"' not in bo.read("/changes")
+    assert f'href="/changes/{number}"' in bo.read("/changes", mine="yes")
+    assert re.search(r"Waits for you</h2>\s*<p class=\"figure\"><a [^>]*>1</a>", bo.read("/"))

@@ -9,10 +9,11 @@ or whose files moved since it was shown or saved, before anything is written.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.change.changes import ChangeSummary, list_changes, next_step, read_change, requirement
+from setpoint.change.changes import ChangeSummary, list_changes, read_change
+from setpoint.change.decisions import go_on
 from setpoint.change.documents import Document, read_documents, typed
 from setpoint.change.exchange.folder import read_head, read_wanted, sayable
 from setpoint.change.exchange.governance import left_to_owner, read_governance, standing_governance
@@ -22,7 +23,6 @@ from setpoint.change.proposals import (
     OpenedChange,
     Proposal,
     Unchanged,
-    apply,
     open_and_apply,
     validate,
 )
@@ -247,12 +247,7 @@ def _made(
 ) -> OpenedChange | Unchanged:
     if change.same_change is None:
         return open_and_apply(transaction, catalogues, proposal)
-    waits = read_change(transaction, change.same_change)
-    needed = requirement(transaction, waits)
-    if not needed.met:
-        return OpenedChange(waits, None, needed, next_step(transaction, waits.id))
-    revision = apply(transaction, catalogues, waits)
-    return OpenedChange(replace(waits, state="applied", applied_revision=revision), revision, needed)
+    return go_on(transaction, catalogues, change.same_change)
 
 
 def _policy_step(change: PolicyChange) -> Step:

@@ -10,9 +10,10 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from setpoint.change.changes import Policy, list_changes, next_step, read_change, requirement
+from setpoint.change.changes import Policy, list_changes, read_change
+from setpoint.change.decisions import go_on
 from setpoint.change.policies import ANY, policy_proposal
-from setpoint.change.proposals import OpenedChange, apply, open_and_apply
+from setpoint.change.proposals import OpenedChange, open_and_apply
 from setpoint.declare.document import parse_text, text_hash
 
 if TYPE_CHECKING:
@@ -92,12 +93,7 @@ def _made(
 ) -> OpenedChange | Unchanged:
     if change.same_change is None:
         return open_and_apply(transaction, catalogues, proposal)
-    waits = read_change(transaction, change.same_change)
-    needed = requirement(transaction, waits)
-    if not needed.met:
-        return OpenedChange(waits, None, needed, next_step(transaction, waits.id))
-    apply(transaction, catalogues, waits)
-    return OpenedChange(read_change(transaction, waits.id), None, needed)
+    return go_on(transaction, catalogues, change.same_change)
 
 
 def _proposal(

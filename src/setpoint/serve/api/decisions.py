@@ -13,9 +13,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from setpoint.change.changes import Change, FullChange, read_change
-from setpoint.change.decisions import decide
+from setpoint.change.decisions import decide, require_read
 from setpoint.change.proposals import apply, propose, withdraw
-from setpoint.errors import StaleRevision
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
 from setpoint.serve.api.changes import ChangeId, full_answer
 from setpoint.serve.plane import Plane
@@ -115,7 +114,7 @@ def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, b
 
     def work(transaction: Transaction) -> Answer:
         found = read_change(transaction, change)
-        _require_read(found, body.proposal_hash)
+        require_read(found, body.proposal_hash)
         apply(transaction, plane.catalogues, found)
         return full_answer(transaction, change)
 
@@ -154,10 +153,3 @@ def _moved(
         return full_answer(transaction, change)
 
     return write(plane, caller, once, work)
-
-
-def _require_read(change: Change, proposal_hash: str) -> None:
-    if change.proposal_hash != proposal_hash:
-        raise StaleRevision(
-            f"change {change.id} was edited since you read it.", hint="GET it again", change=change.id
-        )

@@ -8,7 +8,6 @@ on the same page, with what was typed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Path, Query, Request
@@ -20,15 +19,15 @@ from setpoint.change.changes import (
     read_change,
     read_full_change,
 )
-from setpoint.change.decisions import amended, decide, without
-from setpoint.change.history import read_full_revision
+from setpoint.change.decisions import amended, decide, require_read, without
+from setpoint.change.history import read_revision
 from setpoint.change.impact import impact_of
 from setpoint.change.patch import Patch
 from setpoint.change.proposals import apply
-from setpoint.errors import InvalidValue, SetpointError, StaleRevision
+from setpoint.errors import SetpointError
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
 from setpoint.serve.console.drafts import UNSAID
-from setpoint.serve.console.forms import Form, Sent
+from setpoint.serve.console.forms import Form, Sent, instant_in, reason_in
 from setpoint.serve.console.pages import act, go, page, router_of
 from setpoint.serve.console.review import grouped, moves, waits_for
 from setpoint.serve.plane import Plane
@@ -38,7 +37,6 @@ from setpoint.store.database import Transaction
 
 if TYPE_CHECKING:
     from setpoint.change.changes import FullChange
-    from setpoint.declare.catalogue import Catalogues
 
 router = router_of()
 ChangeId = Annotated[Number, Path(description="A change's number.")]
@@ -61,17 +59,17 @@ def show_changes(
     """List changes by state, author and scope, and those that wait for the reader."""
     found = list_changes(
         plane.database,
-        state=state if state in STATES else "open",
+        state=state if state in STATES and not mine else "open",
+        waits_for=caller.account if mine else None,
         scope=scope or None,
         author=author or None,
         before=place_of(after or None),
         limit=LISTED + 1,
     )
-    shown = [one for one in found[:LISTED] if not mine or waits_for(one, caller)]
     return page(
         request,
         "changes.html",
-        changes=shown,
+        changes=found[:LISTED],
         states=STATES,
         state=state,
         mine=mine,
@@ -113,12 +111,11 @@ def send_proposal(plane: PlaneOf, request: Request, caller: Caller, change: Chan
     """Lay a draft before others with its reason, and when it is to apply."""
 
     def work(transaction: Transaction) -> None:
-        _require_shown(transaction, change, form)
         found = read_change(transaction, change)
-        if not form.get("words"):
-            raise InvalidValue("a change needs its reason.", hint="say why, for whoever reads it in a year")
+        require_read(found, form.get("proposal"))
+        reason, at = reason_in(form), form.get("apply_at")
         if not found.restores:
-            wanted = amended(found, Patch({}), form.get("words"), _instant(form.get("apply_at")))
+            wanted = amended(found, Patch({}), reason, instant_in(at) if at else None)
             proposals.amend(transaction, plane.catalogues, change, wanted)
         proposals.propose(transaction, change)
 
@@ -157,8 +154,9 @@ def send_application(
     """Write its document, when it is approved, due, and over a base that stands."""
 
     def work(transaction: Transaction) -> None:
-        _require_shown(transaction, change, form)
-        apply(transaction, plane.catalogues, read_change(transaction, change))
+        found = read_change(transaction, change)
+        require_read(found, form.get("proposal"))
+        apply(transaction, plane.catalogues, found)
 
     return _acted(plane, request, caller, change, form, work)
 
@@ -189,7 +187,7 @@ def _review(
             if found.is_policy
             else impact_of(transaction, plane.catalogues, read_change(transaction, number))
         )
-        restored = _restored(transaction, plane.catalogues, found)
+        restored = _restored(transaction, found)
     return page(
         request,
         "change.html",
@@ -204,13 +202,12 @@ def _review(
     )
 
 
-def _restored(transaction: Transaction, catalogues: Catalogues, change: FullChange) -> bool | None:
+def _restored(transaction: Transaction, change: FullChange) -> bool | None:
     """Say whether an applied restore brought the very document back; None where that is not asked."""
     if not (change.restores and change.applied_revision):
         return None
     made, source = (
-        read_full_revision(transaction, catalogues, number).hash
-        for number in (change.applied_revision, change.restores)
+        read_revision(transaction, number).hash for number in (change.applied_revision, change.restores)
     )
     return made == source
 
@@ -228,30 +225,12 @@ def _decided(
             plane.catalogues,
             found,
             decision,
-            proposal_hash=form.get("proposal") or found.proposal_hash,
+            # A comment is about whatever stands; a decision is on what its page showed, and on nothing else.
+            proposal_hash=found.proposal_hash if decision == "comment" else form.get("proposal"),
             words=f"{about}: {words}" if about and words else words,
         )
 
     return _acted(plane, request, caller, change, form, work)
-
-
-def _instant(text: str) -> datetime | None:
-    """Read the instant of a form, which is in UTC; None when none was chosen."""
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        raise InvalidValue(f"{text!r} is no instant.", hint="write it as 2026-06-01T06:00, in UTC") from None
-
-
-def _require_shown(transaction: Transaction, number: int, form: Form) -> None:
-    if read_change(transaction, number).proposal_hash != form.get("proposal"):
-        raise StaleRevision(
-            f"change {number} was edited since you opened this page.",
-            hint="read it again, below",
-            change=number,
-        )
 
 
 def _acted(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from setpoint.change.documents import read_documents, read_scopes
+from setpoint.change.documents import read_document, read_scopes
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import MissingError, SetpointError
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
@@ -22,11 +22,13 @@ from setpoint.serve.console.pages import act, go, page, router_of
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from setpoint.change.documents import Document
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.parameters import Scalar
     from setpoint.serve.console.forms import Form
     from setpoint.serve.plane import Plane
+    from setpoint.store.database import Transaction
 
 router = router_of()
 Words = Annotated[str, Query(max_length=LONGEST_NAME)]
@@ -90,13 +92,12 @@ def _config(
 ) -> Response:
     catalogues = plane.catalogues
     with plane.database.transaction() as transaction:
-        documents = read_documents(transaction, catalogues)
         scopes = read_scopes(transaction)
+        layers = _layers(transaction, catalogues, [one.scope for one in scopes], scope)
         draft = drafts.draft_of(transaction, account, scope)
     member = next((one for one in catalogues.members if one.name == catalogue), catalogues.members[0])
     chosen = part if part in parts_of(member) else parts_of(member)[0]
-    sheet = _sheet(documents, scope)
-    document = documents.get(scope)
+    sheet = Sheet(layers)
     return page(
         request,
         "config.html",
@@ -105,7 +106,7 @@ def _config(
         grid=grid_of(member, chosen, sheet, search),
         scope=scope,
         scopes=scopes,
-        revision=document.revision if document else None,
+        revision=next((one.revision for one in scopes if one.scope == scope), None),
         search=search,
         edit=edit,
         draft=draft,
@@ -114,15 +115,17 @@ def _config(
     )
 
 
-def _sheet(documents: Mapping[str, Document], scope: str) -> Sheet:
-    """Return the layers that a scope's page shows.
+def _layers(
+    transaction: Transaction, catalogues: Catalogues, known: Sequence[str], scope: str
+) -> list[tuple[str, Mapping[str, Scalar]]]:
+    """Return the values of the scopes that a scope's page shows, the lower first; no other is read.
 
     Raises:
         MissingError: there is no such scope.
     """
-    if scope != GLOBAL_SCOPE and scope not in documents:
+    if scope != GLOBAL_SCOPE and scope not in known:
         raise MissingError(f"there is no overlay {scope}.", hint="choose one that there is")
-    below = documents[GLOBAL_SCOPE].values if GLOBAL_SCOPE in documents else {}
-    if scope == GLOBAL_SCOPE:
-        return Sheet(((GLOBAL_SCOPE, below),))
-    return Sheet(((GLOBAL_SCOPE, below), (scope, documents[scope].values)))
+    return [
+        (name, read_document(transaction, catalogues, name).values if name in known else {})
+        for name in dict.fromkeys((GLOBAL_SCOPE, scope))
+    ]

@@ -6,12 +6,13 @@ other site); nothing of it is executed that was not posted under a session that 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from setpoint.errors import InvalidError
+from setpoint.errors import InvalidError, InvalidValue
 from setpoint.serve.bodies import MOST_SMALL_BYTES, read_body
 
 if TYPE_CHECKING:
@@ -79,6 +80,30 @@ async def read_form(request: Request, *, small: bool = False) -> Form:
     if any(len(value) > longest for _, value in fields):
         raise InvalidError("a field of the form is too long.", hint=f"{longest} characters at most")
     return Form(tuple((name, value.replace("\r\n", "\n")) for name, value in fields))
+
+
+def instant_in(text: str) -> datetime:
+    """Read an instant as a page's field or address has it: UTC where it names no zone.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidValue(f"{text!r} is no instant.", hint="write it as 2026-06-01T06:00, in UTC") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def reason_in(form: Form) -> str:
+    """Return why somebody wants what a form sends.
+
+    Raises:
+        InvalidValue: it does not say.
+    """
+    if not (words := form.get("words")):
+        raise InvalidValue("this needs its reason.", hint="say why, for whoever reads it in a year")
+    return words
 
 
 async def _sent(request: Request) -> Form:

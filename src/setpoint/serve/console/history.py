@@ -29,7 +29,7 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import InvalidValue, SetpointError
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console.drafts import SOURCE
-from setpoint.serve.console.forms import Sent
+from setpoint.serve.console.forms import Sent, instant_in, reason_in
 from setpoint.serve.console.pages import act, go, page, router_of
 from setpoint.serve.console.review import grouped
 from setpoint.serve.console.steps import steps_of
@@ -66,7 +66,7 @@ def show_history(
     found: tuple[Revision, ...] = ()
     try:
         if at:
-            stood = revision_at(plane.database, scope or GLOBAL_SCOPE, _instant(at))
+            stood = revision_at(plane.database, scope or GLOBAL_SCOPE, instant_in(at))
             found = (stood,) if stood else ()
         else:
             found = list_revisions(
@@ -132,13 +132,11 @@ def send_restore(
         scope = read_full_revision(transaction, plane.catalogues, revision).scope
         wanted = Proposal(
             scope=scope,
-            reason=form.get("words") or ("trial" if is_trial else ""),
+            reason="trial" if is_trial else reason_in(form),
             restores=revision,
             keys=form.all("key") if "some" in form else None,
             source=SOURCE,
         )
-        if not wanted.reason:
-            raise InvalidValue("a restore needs its reason.", hint="say why, for whoever reads it in a year")
         return restore(
             transaction,
             plane.catalogues,
@@ -211,11 +209,3 @@ def _revision(
         is_some=form is not None and "some" in form,
         may_write=caller.may(*WRITERS),
     )
-
-
-def _instant(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidValue(f"{text!r} is no instant.", hint="write it as 2026-06-01T06:00, in UTC") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

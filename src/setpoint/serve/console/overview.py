@@ -14,18 +14,20 @@ from setpoint.record.coverage import audit_console_coverage
 from setpoint.record.fallbacks import fallback_share
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.console.pages import page, router_of
-from setpoint.serve.console.review import waits_for
 from setpoint.serve.routes import PlaneOf
 
 router = router_of()
 LISTED = 8
+#: Up to how many open changes are counted; beyond them it is said that there are more.
+COUNTED = 100
 FALLBACKS_OVER = timedelta(hours=24)
 
 
 @router.get("/", **access(*ANYONE))
 def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
     """Show coverage, fallbacks, what waits for the reader, what changed, and what is owed."""
-    opened = list_changes(plane.database, limit=100)
+    opened = list_changes(plane.database, limit=COUNTED + 1)
+    waiting = list_changes(plane.database, waits_for=caller.account, limit=COUNTED + 1)
     now = datetime.now(UTC)
     return page(
         request,
@@ -33,7 +35,8 @@ def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
         coverage=audit_console_coverage(plane.database, plane.catalogues),
         fallbacks=fallback_share(plane.database, since=now - FALLBACKS_OVER),
         open_changes=opened,
-        waiting=[one for one in opened if waits_for(one, caller)],
+        waiting=waiting,
+        counted_to=COUNTED,
         revisions=list_revisions(plane.database, limit=LISTED),
         obligations=[one for one in list_obligations(plane.database) if one.met_at is None],
     )

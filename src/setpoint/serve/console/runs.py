@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Path, Query, Request
@@ -17,12 +16,12 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from setpoint.client.snapshot_set import named
-from setpoint.errors import InvalidValue
 from setpoint.govern.comparison import compare_runs, view_run
 from setpoint.govern.report import render
 from setpoint.record.fallbacks import fallback_share
 from setpoint.record.run_rows import list_runs
 from setpoint.serve.access.rules import ANYONE, access
+from setpoint.serve.console.forms import instant_in
 from setpoint.serve.console.pages import page, router_of
 from setpoint.serve.console.review import grouped
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
@@ -56,7 +55,7 @@ def show_runs(
         limit=LISTED + 1,
         state=state or None,  # type: ignore[arg-type]  # a state that is none finds no run
         snapshot=snapshot or None,
-        before=_instant(before) if before else None,
+        before=instant_in(before) if before else None,
     )
     return page(
         request,
@@ -125,10 +124,3 @@ def _unmatched(results: Sequence[RecordedResult]) -> list[tuple[str, object]]:
 
 def _waiting(view: RunView) -> int:
     return len(view.units) - len(view.results) - len(view.failures)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidValue(f"{text!r} is no instant.", hint="follow the link of the page before") from None

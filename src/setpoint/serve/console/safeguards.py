@@ -13,7 +13,7 @@ from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import open_and_apply
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import ANYONE, Caller, access
-from setpoint.serve.console.forms import Sent
+from setpoint.serve.console.forms import Sent, reason_in
 from setpoint.serve.console.pages import act, go, page, router_of
 from setpoint.serve.responses import number_in
 from setpoint.serve.routes import PlaneOf
@@ -40,15 +40,13 @@ def send_policy(plane: PlaneOf, request: Request, caller: Caller, form: Sent) ->
     """Open a change of policy, under the policy that stands."""
 
     def work(transaction: Transaction) -> int | None:
-        if not form.get("words"):
-            raise InvalidValue("a policy needs its reason.", hint="say why, for whoever reads it later")
         proposal = policy_proposal(
             plane.catalogues,
             scope=form.get("scope") or "*",
             kind=form.get("kind") or "*",
             approvals=_number(form, "approvals"),
             cooling_off_s=_number(form, "minutes") * 60,
-            reason=form.get("words"),
+            reason=reason_in(form),
         )
         return open_and_apply(transaction, plane.catalogues, proposal).outcome.change
 

@@ -62,6 +62,8 @@ WHERE (%(state)s::text IS NULL OR state = %(state)s
        OR (%(state)s = 'open' AND state IN ('draft', 'proposed', 'suspended')))
   AND (%(scope)s::text IS NULL OR scope = %(scope)s)
   AND (%(author)s::text IS NULL OR author = %(author)s)
+  AND (%(waits_for)s::text IS NULL
+       OR (state IN ('draft', 'proposed', 'suspended') AND %(waits_for)s = ANY (n.who)))
   AND (%(before)s::bigint IS NULL OR id < %(before)s)
 ORDER BY id DESC
 LIMIT %(limit)s;

@@ -60,14 +60,13 @@ async function refresh() {
   const fresh = Document.parseHTML(text, { sanitizer: {} });
   if (!text.includes(build))
     return isEdited ? say("The plane was updated; load this page again when you are done.") : location.reload();
-  const kept = (old) => old.matches?.("details") || old === document.activeElement;
   Idiomorph.morph(main, document.adoptNode(fresh.getElementById("main")), {
     morphStyle: "outerHTML",
     ignoreActiveValue: true,
     callbacks: {
       beforeNodeMorphed: (old, made) => {
         if (isEdited && old.matches?.("input, textarea, select")) return false;
-        if (kept(old) && made.matches?.("details")) made.open = old.open;
+        if (old.matches?.("details")) made.open = old.open;
         return true;
       },
     },
