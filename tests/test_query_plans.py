@@ -35,7 +35,7 @@ BOUNDED = {
     "backup_plan": "one row",
     "backups": "a row for each backup, some a day",
     "event_shares": "a row for each account",
-    "stream_shares": "a row for each process and caller, for ten seconds",
+    "process_shares": "a row for each process and caller, for ten seconds",
     "accounts": "a row for each person and robot",
     "appointments": "some rows for each account",
     "event_sources": "a row for each spool",

@@ -1712,27 +1712,26 @@ CREATE FUNCTION public.note_probe(p_is_live boolean, p_said text) RETURNS void
     ON CONFLICT (one) DO UPDATE SET is_live = EXCLUDED.is_live, said = EXCLUDED.said, answered_at = EXCLUDED.answered_at
 $$;
 
-CREATE FUNCTION public.note_streams(p_server text, p_streams jsonb) RETURNS TABLE(caller text, who text, elsewhere bigint, most bigint)
+CREATE FUNCTION public.note_shares(p_server text, p_shares jsonb) RETURNS TABLE(kind text, caller text, who text, elsewhere double precision, most bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 #variable_conflict use_column
 BEGIN
-    DELETE FROM public.stream_shares
+    DELETE FROM public.process_shares
     WHERE server = p_server OR seen NOT BETWEEN clock_timestamp() - interval '10 s' AND clock_timestamp();
-    INSERT INTO public.stream_shares (server, caller, who, streams, seen)
-    SELECT p_server, s.caller, s.who, s.streams, clock_timestamp()
-    FROM jsonb_to_recordset(p_streams) AS s (caller text, who text, streams integer);
+    INSERT INTO public.process_shares (server, kind, caller, who, amount, seen)
+    SELECT p_server, s.kind, s.caller, s.who, s.amount, clock_timestamp()
+    FROM jsonb_to_recordset(p_shares) AS s (kind text, caller text, who text, amount float8);
     RETURN QUERY
-    SELECT q.caller, o.who, o.elsewhere, q.most
-    FROM public.quotas AS q
-    LEFT JOIN (SELECT s.caller, s.who, sum(s.streams) AS elsewhere FROM public.stream_shares AS s
-               WHERE s.server <> p_server GROUP BY 1, 2) AS o ON o.caller = q.caller
-    WHERE q.kind = 'streams';
+    SELECT s.kind, s.caller, s.who, sum(s.amount), NULL::bigint FROM public.process_shares AS s
+    WHERE s.server <> p_server GROUP BY 1, 2, 3
+    UNION ALL
+    SELECT q.kind, q.caller, NULL, NULL, q.most FROM public.quotas AS q WHERE q.kind = 'streams';
 END
 $$;
 
-COMMENT ON FUNCTION public.note_streams(p_server text, p_streams jsonb) IS 'Says what one process has open, and returns what the others have, with the quotas.';
+COMMENT ON FUNCTION public.note_shares(p_server text, p_shares jsonb) IS 'Says what one process serves to whom, and returns what the others do, with the quotas.';
 
 CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
@@ -3399,6 +3398,18 @@ ALTER TABLE public.obligations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE UNLOGGED TABLE public.process_shares (
+    server text NOT NULL,
+    kind text NOT NULL,
+    caller text NOT NULL,
+    who text NOT NULL,
+    amount double precision NOT NULL,
+    seen timestamp with time zone NOT NULL,
+    CONSTRAINT process_shares_kind_check CHECK ((kind = ANY (ARRAY['streams'::text, 'requests'::text])))
+);
+
+COMMENT ON TABLE public.process_shares IS 'What each process of a plane serves to whom: streams open, requests a second; one that is silent for ten seconds serves nobody.';
+
 CREATE TABLE public.quotas (
     kind text NOT NULL,
     caller text NOT NULL,
@@ -3499,16 +3510,6 @@ CREATE TABLE public.stream_secret (
 );
 
 COMMENT ON TABLE public.stream_secret IS 'Signs tokens that open a stream of revision numbers for minutes; nothing else can be done with it.';
-
-CREATE UNLOGGED TABLE public.stream_shares (
-    server text NOT NULL,
-    caller text NOT NULL,
-    who text NOT NULL,
-    streams integer NOT NULL,
-    seen timestamp with time zone NOT NULL
-);
-
-COMMENT ON TABLE public.stream_shares IS 'How many streams each process of a plane has open for whom; one that is silent for ten seconds has none.';
 
 CREATE TABLE public.write_probe (
     bulk text NOT NULL,
@@ -3635,6 +3636,9 @@ ALTER TABLE ONLY public.obligations
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_pkey PRIMARY KEY (scope, kind);
 
+ALTER TABLE ONLY public.process_shares
+    ADD CONSTRAINT process_shares_pkey PRIMARY KEY (server, kind, caller, who);
+
 ALTER TABLE ONLY public.quotas
     ADD CONSTRAINT quotas_pkey PRIMARY KEY (kind, caller);
 
@@ -3664,9 +3668,6 @@ ALTER TABLE ONLY public.snapshots
 
 ALTER TABLE ONLY public.stream_secret
     ADD CONSTRAINT stream_secret_pkey PRIMARY KEY (one);
-
-ALTER TABLE ONLY public.stream_shares
-    ADD CONSTRAINT stream_shares_pkey PRIMARY KEY (server, caller, who);
 
 CREATE INDEX access_log_by_account ON public.access_log USING btree (account, at DESC);
 
@@ -4102,8 +4103,8 @@ REVOKE ALL ON FUNCTION public.note_layers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.note_streams(p_server text, p_streams jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.note_streams(p_server text, p_streams jsonb) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) TO setpoint_app;

@@ -89,7 +89,7 @@ class Settings:
     rate_per_credential_s: float = _setting(
         "SETPOINT_RATE_PER_CREDENTIAL_S",
         1000.0,
-        "Requests a second that a server answers to one credential, ten seconds' worth at once; 0: no limit.",
+        "Requests a second that a plane answers to one credential, ten seconds' worth at once; 0: no limit.",
     )
     rate_per_address_s: float = _setting(
         "SETPOINT_RATE_PER_ADDRESS_S",

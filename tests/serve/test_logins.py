@@ -443,15 +443,15 @@ def test_a_bucket_empties_and_fills_and_there_is_an_end_to_buckets():
     now = [0.0]
     limits = Limits(1.0, 0.5, clock=lambda: now[0])
     for _ in range(10):
-        limits.admit("credential", 1)
+        limits.admit("credential", "1")
     with pytest.raises(Exception, match="requests a second") as caught:
-        limits.admit("credential", 1)
+        limits.admit("credential", "1")
     assert caught.value.where["retry_after_s"] == 1
-    limits.admit("address", 1)
+    limits.admit("address", "1")
     now[0] = 1.0
-    limits.admit("credential", 1)
+    limits.admit("credential", "1")
     for number in range(MOST_BUCKETS + 10):
-        limits.admit("address", number)
+        limits.admit("address", str(number))
     assert len(limits._buckets) == MOST_BUCKETS
 
 

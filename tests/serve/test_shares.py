@@ -4,6 +4,7 @@ import re
 import resource
 import socket
 import time
+from dataclasses import replace
 
 import httpx
 import psycopg
@@ -11,8 +12,7 @@ import pytest
 
 from setpoint.change import proposals
 from setpoint.change.proposals import Proposal, apply_due, open_change
-from setpoint.serve import holders
-from setpoint.serve.hot import shares
+from setpoint.serve import holders, shares
 from support.live_planes import live_plane
 from support.plane_process import PlaneProcess, plane_environ
 
@@ -158,6 +158,24 @@ def test_streams_are_counted_over_all_processes(
             if caller == "account":
                 assert opened(client_of(lively.url, "ada")) == 200
         wait_until(lambda: opened(here) == 200)
+
+
+def test_requests_are_counted_over_all_processes(seeded, plane_settings, client_of, monkeypatch):
+    """What one process answered to a credential another does not answer once more; others are free."""
+    monkeypatch.setattr(shares, "TOLD_EVERY_S", 0.05)
+    slow = replace(plane_settings, rate_per_credential_s=2.0)
+    with live_plane(slow, beat_s=0.2) as one, live_plane(slow, beat_s=0.2) as two:
+        here, others = client_of(one.url), client_of(two.url)
+        answered = [here.get("/v1/me").status_code for _ in range(25)]
+        assert (answered[:15], answered[-1]) == ([200] * 15, 429)
+
+        there_too = []
+        for _ in range(15):
+            time.sleep(0.1)
+            there_too.append(here.get(f"{two.url}/v1/me").status_code)
+
+        assert 429 in there_too
+        assert others.get("/v1/me").status_code == 200
 
 
 def test_idle_connections_give_way_to_a_probe(seeded, served, tmp_path):

@@ -25,9 +25,9 @@ JUDGED_OTHERWISE = {
     "forget_credentials": ("removes what is long over by the database's clock", set()),
     "forget_answers": ("removes what is a day old by the database's clock", set()),
     "prune_holders": ("removes who was silent for an hour", set()),
-    "note_streams": (
-        "says how many streams a process has open; only sums are made",
-        {"stream_shares"},
+    "note_shares": (
+        "says what a process serves to whom; only sums are made",
+        {"process_shares"},
     ),
     "try_writing": ("writes what nobody reads, to prove that one can", {"write_probe"}),
     "note_probe": ("keeps what a plane says of itself; names nobody", {"restore_probe"}),

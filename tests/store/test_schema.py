@@ -200,7 +200,7 @@ DEFINERS = {
     "tokens_ending",
     "tokens_seen",
     "touch_credential",
-    "note_streams",
+    "note_shares",
     "take_events",
     "try_writing",
 }

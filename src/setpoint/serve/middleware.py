@@ -23,7 +23,7 @@ from setpoint.serve.access.rules import KNOWN, SESSION_COOKIES, given_secret, re
 from setpoint.serve.bodies import MOST_BODY_BYTES, Bodies
 from setpoint.serve.conditional import status_of
 from setpoint.serve.cross_origin import granted, is_preflight, origins_in
-from setpoint.serve.limits import Limits, network_of
+from setpoint.serve.limits import network_of
 from setpoint.serve.problems import refusal_of
 from setpoint.serve.public_address import Entrance
 from setpoint.serve.request_headers import joined, request_id, trace_id
@@ -69,7 +69,7 @@ class Guard:
         self._origins = origins_in(plane.settings.cors_origins)
         self._entrance = Entrance(plane.settings)
         self._bodies = Bodies()
-        self._limits = Limits(plane.settings.rate_per_credential_s, plane.settings.rate_per_address_s)
+        self._limits = plane.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -84,7 +84,7 @@ class Guard:
         secret = given or _session_of(scope)
         known = self._credentials.known(secret) if secret else None
         if known:
-            self._limits.admit("credential", known.credential_id)
+            self._limits.admit("credential", str(known.credential_id))
             if given:
                 scope["state"][KNOWN] = known
         else:

@@ -14,6 +14,7 @@ from setpoint.serve.access.oidc import Provider
 from setpoint.serve.access.rules import Credentials
 from setpoint.serve.checks import Check
 from setpoint.serve.hot.live import Live
+from setpoint.serve.limits import Limits
 from setpoint.serve.turns import Line, Turns
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Plane:
     settings: Settings
     database: Database
     catalogues: Catalogues
+    limits: Limits = field(init=False)
     credentials: Credentials = field(init=False)
     live: Live = field(init=False)
     logins: Logins = field(init=False)
@@ -53,8 +55,10 @@ class Plane:
     checks: dict[str, Check] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        limits = Limits(self.settings.rate_per_credential_s, self.settings.rate_per_address_s)
         credentials = Credentials(self.database)
-        live = Live(self.settings, self.database, self.catalogues, credentials.forget)
+        live = Live(self.settings, self.database, self.catalogues, limits, credentials.forget)
+        object.__setattr__(self, "limits", limits)
         object.__setattr__(self, "credentials", credentials)
         object.__setattr__(self, "live", live)
         object.__setattr__(self, "logins", Logins(self.database))

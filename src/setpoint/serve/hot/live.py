@@ -12,8 +12,8 @@ from setpoint.serve.connections import room
 from setpoint.serve.holders import Holders
 from setpoint.serve.hot.cache import ANSWER_WITHIN_S, THREADS, SnapshotCache
 from setpoint.serve.hot.feed import Feed
-from setpoint.serve.hot.shares import StreamShares
 from setpoint.serve.hot.stream_tokens import StreamTokens
+from setpoint.serve.shares import Shares
 from setpoint.serve.turns import Turns
 from setpoint.store.connections import Server
 from setpoint.store.database import SERVER
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.serve.limits import Limits
     from setpoint.settings import Settings
     from setpoint.store.database import Database
 
@@ -37,6 +38,7 @@ class Live:
         settings: Settings,
         database: Database,
         catalogues: Catalogues,
+        limits: Limits,
         on_access_changed: Callable[[], None],
     ) -> None:
         self._server = Server(settings, role=SERVER)
@@ -51,7 +53,7 @@ class Live:
         self.feed = Feed(self._server, forget)
         self.cache = SnapshotCache(database, catalogues, self.feed, turns)
         self.holders = Holders(database)
-        self.shares = StreamShares(database)
+        self.shares = Shares(database, limits)
         #: Connections that are no streams must have room, too.
         self.most_streams = min(MOST_STREAMS, room() // 2)
         #: Streams that are open.

@@ -77,7 +77,7 @@ def routes(live: Live) -> list[Route]:
             )
         await live.feed.known()
         share = ExitStack()
-        share.enter_context(live.shares.one_more(account, remote_of(request)))
+        share.enter_context(live.shares.streams.one_more(account, remote_of(request)))
         return EventStream(live, scopes, request.headers.get("last-event-id"), judge, good_until, share)
 
     return [Route("/v1/stream", stream, methods=["GET"])]

@@ -32,7 +32,7 @@ LEFT_OUT = {
     "schema_migrations": "the manifest names the migrations, and they write it anew",
     "stream_secret": "each database makes a secret of its own",
     "snapshot_holders": "processes say again within the minute what they hold",
-    "stream_shares": "says what is open now",
+    "process_shares": "says what is served now",
     "event_shares": "says what is left of a flow now",
     "restore_probe": "says what worked a minute ago",
     "write_probe": "holds nothing",

@@ -26,15 +26,16 @@ CREATE TABLE public.event_shares (
 );
 COMMENT ON TABLE public.event_shares IS 'What is left to each account that delivers events, as it stood at an instant.';
 
-CREATE UNLOGGED TABLE public.stream_shares (
-    server  text NOT NULL,
-    caller  text NOT NULL,
-    who     text NOT NULL,
-    streams integer NOT NULL,
-    seen    timestamptz NOT NULL,
-    PRIMARY KEY (server, caller, who)
+CREATE UNLOGGED TABLE public.process_shares (
+    server text NOT NULL,
+    kind   text NOT NULL CHECK (kind IN ('streams', 'requests')),
+    caller text NOT NULL,
+    who    text NOT NULL,
+    amount float8 NOT NULL,
+    seen   timestamptz NOT NULL,
+    PRIMARY KEY (server, kind, caller, who)
 );
-COMMENT ON TABLE public.stream_shares IS 'How many streams each process of a plane has open for whom; one that is silent for ten seconds has none.';
+COMMENT ON TABLE public.process_shares IS 'What each process of a plane serves to whom: streams open, requests a second; one that is silent for ten seconds serves nobody.';
 
 CREATE FUNCTION public.take_events(p_lines bigint, p_bytes bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -94,30 +95,29 @@ END
 $$;
 COMMENT ON FUNCTION public.require_room_for_change IS 'Refuses one more open change to somebody who has their share of them.';
 
-CREATE FUNCTION public.note_streams(p_server text, p_streams jsonb)
-    RETURNS TABLE (caller text, who text, elsewhere bigint, most bigint)
+CREATE FUNCTION public.note_shares(p_server text, p_shares jsonb)
+    RETURNS TABLE (kind text, caller text, who text, elsewhere float8, most bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    DELETE FROM public.stream_shares
+    DELETE FROM public.process_shares
     WHERE server = p_server OR seen NOT BETWEEN clock_timestamp() - interval '10 s' AND clock_timestamp();
-    INSERT INTO public.stream_shares (server, caller, who, streams, seen)
-    SELECT p_server, s.caller, s.who, s.streams, clock_timestamp()
-    FROM jsonb_to_recordset(p_streams) AS s (caller text, who text, streams integer);
+    INSERT INTO public.process_shares (server, kind, caller, who, amount, seen)
+    SELECT p_server, s.kind, s.caller, s.who, s.amount, clock_timestamp()
+    FROM jsonb_to_recordset(p_shares) AS s (kind text, caller text, who text, amount float8);
     RETURN QUERY
-    SELECT q.caller, o.who, o.elsewhere, q.most
-    FROM public.quotas AS q
-    LEFT JOIN (SELECT s.caller, s.who, sum(s.streams) AS elsewhere FROM public.stream_shares AS s
-               WHERE s.server <> p_server GROUP BY 1, 2) AS o ON o.caller = q.caller
-    WHERE q.kind = 'streams';
+    SELECT s.kind, s.caller, s.who, sum(s.amount), NULL::bigint FROM public.process_shares AS s
+    WHERE s.server <> p_server GROUP BY 1, 2, 3
+    UNION ALL
+    SELECT q.kind, q.caller, NULL, NULL, q.most FROM public.quotas AS q WHERE q.kind = 'streams';
 END
 $$;
-COMMENT ON FUNCTION public.note_streams IS 'Says what one process has open, and returns what the others have, with the quotas.';
+COMMENT ON FUNCTION public.note_shares IS 'Says what one process serves to whom, and returns what the others do, with the quotas.';
 
 REVOKE ALL ON FUNCTION public.take_events(bigint, bigint), public.require_room_for_change(text),
-    public.note_streams(text, jsonb) FROM PUBLIC;
+    public.note_shares(text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.take_events(bigint, bigint) TO setpoint_app;
-GRANT EXECUTE ON FUNCTION public.note_streams(text, jsonb) TO setpoint_server;
+GRANT EXECUTE ON FUNCTION public.note_shares(text, jsonb) TO setpoint_server;
 GRANT SELECT ON public.quotas TO setpoint_app;

@@ -56,10 +56,10 @@ LIMIT %(limit)s;
 SELECT secret, extract(epoch FROM clock_timestamp())::float8 AS now_s
 FROM stream_secret;
 
--- name: note_streams
--- Say how many streams this process has open for whom, and hear how many the others have, with the quotas.
-SELECT caller, who, elsewhere, most
-FROM note_streams(%(server)s, %(streams)s);
+-- name: note_shares
+-- Say what this process serves to whom, and hear what the others do, with the quotas.
+SELECT kind, caller, who, elsewhere, most
+FROM note_shares(%(server)s, %(shares)s);
 
 -- name: try_writing
 -- Write 64 KiB to new files; committed, it proves that this database can be written.
