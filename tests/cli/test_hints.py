@@ -17,12 +17,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.main import get_command
 
-from setpoint.cli import __main__ as command_line
-from setpoint.cli.app import app
 from support.hint_states import GAMMA, Stage
-from support.hints import commands_in, printed_command
+from support.hints import commands_in, parsed, printed_command
 from test_architecture import FILES, PACKAGE
 
 #: A text of a migration: quoted, on one line.
@@ -215,30 +212,12 @@ def hints():
 HINTS = hints()
 
 
-def parse(command):
-    """Parse a command as it is printed; refuses an unknown command or option."""
-    command_line._commands()
-    words = shlex.split(re.sub(r"\{[^{}]*\}|%s", "1", command).replace("...", "1").partition(" | ")[0])[1:]
-    at, name = get_command(app), "setpoint"
-    while hasattr(at, "commands") and words and not words[0].startswith("-"):
-        name = words.pop(0)
-        assert name in at.commands, f"{command}: there is no command {name}"
-        at = at.commands[name]
-    own = words[: words.index("--")] if "--" in words else list(words)
-    at.make_context(name, words, resilient_parsing=True)
-    known = {option for parameter in at.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    unknown = [word for word in own if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
-    needed = [parameter.opts for parameter in at.params if parameter.required and parameter.opts[0][0] == "-"]
-    assert not words or all(set(opts) & set(words) for opts in needed), f"{command}: needs {needed}"
-    assert not [word for word in unknown if word not in {"--help", "-h"}], f"{command}: {unknown}"
-
-
 @pytest.mark.parametrize("command", sorted(HINTS))
 def test_a_command_that_a_hint_names_is_one(command):
     """What is advised exists: its command, and every option of it."""
     if command.startswith("setpoint gate"):
         return  # the gate's own parser holds its options; tests/gate runs them
-    parse(command)
+    parsed(command)
 
 
 def asked_elsewhere():

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+
+from typer.main import get_command
+
+from setpoint.cli import __main__ as command_line
+from setpoint.cli.app import app
 
 #: A command in a text: between backticks, or from its start, a colon or a comma to a semicolon or the end.
 COMMAND = re.compile(r"`(setpoint [a-z][^`]*)`|\((setpoint [a-z][^)]*)\)|(?:^|: )(setpoint [a-z][^`;#,]*)")
@@ -43,3 +49,21 @@ def _as_text(line: str) -> str:
         return str(json.loads(line)["error"]["hint"])
     # What stands behind a column of commands says what each is for.
     return re.split(" {2,}", line.strip().removeprefix("next: "))[0]
+
+
+def parsed(command: str) -> None:
+    """Parse a command as it is printed; fails for an unknown command or option."""
+    command_line._commands()
+    words = shlex.split(re.sub(r"\{[^{}]*\}|%s", "1", command).replace("...", "1").partition(" | ")[0])[1:]
+    at, name = get_command(app), "setpoint"
+    while hasattr(at, "commands") and words and not words[0].startswith("-"):
+        name = words.pop(0)
+        assert name in at.commands, f"{command}: there is no command {name}"
+        at = at.commands[name]
+    own = words[: words.index("--")] if "--" in words else list(words)
+    at.make_context(name, words, resilient_parsing=True)
+    known = {option for parameter in at.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    unknown = [word for word in own if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
+    needed = [parameter.opts for parameter in at.params if parameter.required and parameter.opts[0][0] == "-"]
+    assert not words or all(set(opts) & set(words) for opts in needed), f"{command}: needs {needed}"
+    assert not [word for word in unknown if word not in {"--help", "-h"}], f"{command}: {unknown}"

@@ -13,7 +13,7 @@ from setpoint.cli.next_step import instant_text
 from setpoint.cli.output import out, print_json, table
 from setpoint.cli.values import instant
 from setpoint.errors import UsageError
-from setpoint.observe.printable import printable_csv
+from setpoint.observe.printable import printable_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,10 +89,8 @@ def _pages(before: int | None, asked: dict[str, Any]) -> Iterator[AccessNote]:
 def _print_csv(rows: Iterator[AccessNote]) -> None:
     from setpoint.serve.access.accounts import AccessNote
 
-    out.lines(printable_csv([field.name for field in fields(AccessNote)]))
-    for one in rows:
-        cells = {**vars(one), "at": one.at.isoformat(), "detail": _detail(one)}
-        out.lines(printable_csv(["" if cell is None else cell for cell in cells.values()]))
+    for line in printable_table([field.name for field in fields(AccessNote)], map(vars, rows)):
+        out.lines(line)
 
 
 def _detail(one: AccessNote) -> str:

@@ -7,11 +7,13 @@ there as the escape that names it. Text that prints already is returned as it is
 
 from __future__ import annotations
 
+import json
 import re
 
 TYPE_CHECKING = False  # see setpoint.client
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
 #: What begins a formula in a spreadsheet, in full width too; and what shows that a cell is none.
 _FORMULA, _APOSTROPHE = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"), "'"
@@ -51,6 +53,26 @@ def printable_csv(cells: Iterable[object]) -> str:
     A text that a spreadsheet would take for a formula gets an apostrophe in front: it is none.
     """
     return ",".join(map(_csv_cell, cells))
+
+
+def printable_table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
+    """Yield a table as lines of CSV, its head first.
+
+    An instant is written in ISO 8601, what is nested as JSON, nothing as an empty cell.
+    """
+    yield printable_csv(columns)
+    for row in rows:
+        yield printable_csv(_flat(row.get(name)) for name in columns)
+
+
+def _flat(value: Any) -> object:
+    if value is None or value in ({}, []):
+        return ""
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, bool | dict | list):
+        return json.dumps(value, ensure_ascii=False, default=_flat)
+    return value
 
 
 def _csv_cell(cell: object) -> str:

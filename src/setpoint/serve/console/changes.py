@@ -30,6 +30,7 @@ from setpoint.serve.console.drafts import UNSAID
 from setpoint.serve.console.forms import Form, Sent, instant_in, reason_in
 from setpoint.serve.console.pages import act, go, page, router_of
 from setpoint.serve.console.review import grouped, moves, waits_for
+from setpoint.serve.console.tables import most_rows
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import cursor, place_of
 from setpoint.serve.routes import LONGEST_NAME, Number, PlaneOf
@@ -64,11 +65,12 @@ def show_changes(
         scope=scope or None,
         author=author or None,
         before=place_of(after or None),
-        limit=LISTED + 1,
+        limit=most_rows(request, LISTED),
     )
     return page(
         request,
         "changes.html",
+        tables={"changes": found},
         changes=found[:LISTED],
         states=STATES,
         state=state,
@@ -191,6 +193,7 @@ def _review(
     return page(
         request,
         "change.html",
+        tables={"edits": found.edits, "ranges": impact.ranges if impact else ()},
         restored=restored,
         problem=problem,
         change=found,

@@ -97,13 +97,14 @@ def _config(
         draft = drafts.draft_of(transaction, account, scope)
     member = next((one for one in catalogues.members if one.name == catalogue), catalogues.members[0])
     chosen = part if part in parts_of(member) else parts_of(member)[0]
-    sheet = Sheet(layers)
+    grid = grid_of(member, chosen, Sheet(layers), search)
     return page(
         request,
         "config.html",
         problem=problem,
+        tables={"values": grid.cells},
         tabs=[(one.name, name) for one in catalogues.members for name in parts_of(one)],
-        grid=grid_of(member, chosen, sheet, search),
+        grid=grid,
         scope=scope,
         scopes=scopes,
         revision=next((one.revision for one in scopes if one.scope == scope), None),

@@ -66,6 +66,16 @@ class Grid:
     columns: Sequence[str]
     rows: Sequence[Row]
 
+    @property
+    def cells(self) -> list[dict[str, object]]:
+        """The values one by one, as a file of the grid has them."""
+        return [
+            {"key": one.key, "value": one.value, "scope": one.scope, "range": one.bounds}
+            for row in self.rows
+            for one in row.cells
+            if one
+        ]
+
 
 @dataclass(frozen=True)
 class Sheet:

@@ -33,6 +33,7 @@ from setpoint.serve.console.forms import Sent, instant_in, reason_in
 from setpoint.serve.console.pages import act, go, page, router_of
 from setpoint.serve.console.review import grouped
 from setpoint.serve.console.steps import steps_of
+from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
 from setpoint.serve.routes import LONGEST_NAME, Number, PlaneOf
 
@@ -74,7 +75,7 @@ def show_history(
                 scope=scope or None,
                 text=search or None,
                 before=place_of(after or None),
-                limit=LISTED + 1,
+                limit=most_rows(request, LISTED),
             )
     except InvalidValue as refused:
         problem = refused
@@ -83,6 +84,7 @@ def show_history(
         request,
         "history.html",
         problem=problem,
+        tables={"revisions": found},
         revisions=found[:LISTED],
         scopes=read_scopes(plane.database),
         scope=scope,
@@ -108,6 +110,7 @@ def show_difference(
     return page(
         request,
         "compare.html",
+        tables={"edits": edits},
         old=before,
         new=after,
         groups=grouped(plane.catalogues, edits),
@@ -164,16 +167,18 @@ def show_key(
     """Show what a key means, what each scope says of it, and every value it had."""
     catalogues = plane.catalogues
     with plane.database.transaction() as transaction:
-        values = key_history(transaction, catalogues, key, limit=VALUES + 1)
+        values = key_history(transaction, catalogues, key, limit=most_rows(request, VALUES))
         name = past_keys_of(catalogues, key)[0]
         declared = catalogues.keys.get(name)
         layers = explain_everywhere(transaction, catalogues, {}, name) if declared else ()
+    said = [one for one in layers if one.value is not None]
     return page(
         request,
         "key.html",
+        tables={"scopes": said, "values": values},
         key=name,
         declared=declared,
-        layers=[one for one in layers if one.value is not None],
+        layers=said,
         values=values[:VALUES],
         is_cut=len(values) > VALUES,
         steps=steps_of([one for one in values if one.scope == GLOBAL_SCOPE], datetime.now(UTC)),
@@ -198,6 +203,11 @@ def _revision(
         request,
         "revision.html",
         problem=problem,
+        tables={
+            "edits": found.edits,
+            "edits-back": back,
+            "document": [{"key": key, "value": value} for key, value in sorted(found.values.items())],
+        },
         revision=found,
         newest=newest,
         groups=grouped(plane.catalogues, found.edits),

@@ -25,12 +25,15 @@ from setpoint.serve.access import sessions
 from setpoint.serve.access.rules import Principal, cookie_name, csrf_token, holder_of, require, require_csrf
 from setpoint.serve.console import shown
 from setpoint.serve.console.assets import asset
+from setpoint.serve.console.elsewhere import lines_of
 from setpoint.serve.console.forms import CSRF_FIELD, Form, read_form
+from setpoint.serve.console.tables import ASKED, is_file, links_of, table_file
 from setpoint.serve.console.tickets import Ticket
 from setpoint.serve.problems import publicly
 from setpoint.serve.routes import QueuedRoute, check_numbers, check_query, number_names, query_names
 
 if TYPE_CHECKING:
+    from setpoint.serve.console.tables import Tables
     from setpoint.serve.plane import Plane
     from setpoint.store.database import Transaction
 
@@ -66,7 +69,7 @@ class PageRoute(QueuedRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler behind the rule, with refusals as pages."""
         handle = super().get_route_handler()
-        known = frozenset(query_names(self.dependant))
+        known = frozenset(query_names(self.dependant)) | ASKED
         numbers = frozenset(number_names(self.dependant))
         rule = (self.openapi_extra or {}).get("x-setpoint-roles", ())
 
@@ -195,16 +198,20 @@ def page(
     template: str,
     *,
     problem: SetpointError | None = None,
+    tables: Tables | None = None,
     **content: Any,
 ) -> Response:
-    """Return a page in the frame.
+    """Return a page in the frame, or one of its tables as a file where the address asks for that.
 
     Args:
         request: which it answers.
         template: of its content.
         problem: what went wrong, said on top of it; its status is the page's.
+        tables: the rows of its tables by name, all that were read; the template links them with `files`.
         **content: what the template shows.
     """
+    if is_file(request) and problem is None:
+        return table_file(request, tables or {})
     root, path = request.scope.get("root_path", ""), request.scope["path"]
     caller: Principal | None = content.pop("caller", None) or getattr(request.state, "caller", None)
     text = _TEMPLATES.get_template(template).render(
@@ -219,6 +226,8 @@ def page(
         here=path,
         places=PLACES,
         at=lambda path, **query: f"{root}{path_with(path, **query)}",
+        files=links_of(request, f"{root}{path}", tables or {}),
+        elsewhere=() if problem else lines_of(request),
         turned=lambda **query: f"{root}{path_with(path, **{**request.query_params, **query})}",
     )
     return HTMLResponse(text, problem.http_status if problem else 200, _headers(problem))

@@ -24,6 +24,7 @@ from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.forms import instant_in
 from setpoint.serve.console.pages import page, router_of
 from setpoint.serve.console.review import grouped
+from setpoint.serve.console.tables import most_rows
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def show_runs(
     """List runs newest first, with how far each is."""
     found = list_runs(
         plane.database,
-        limit=LISTED + 1,
+        limit=most_rows(request, LISTED),
         state=state or None,  # type: ignore[arg-type]  # a state that is none finds no run
         snapshot=snapshot or None,
         before=instant_in(before) if before else None,
@@ -60,6 +61,7 @@ def show_runs(
     return page(
         request,
         "runs.html",
+        tables={"runs": found},
         runs=found[:LISTED],
         state=state,
         states=STATES,
@@ -77,14 +79,23 @@ def show_comparison(
 ) -> Response:
     """Show what differs between two runs, and nothing else: values, circumstances, models, scores."""
     found = compare_runs(plane.database, old, new)
-    scores = {one.model: one for one in found.old.verdict.models}
+    olds = {one.model: one for one in found.old.verdict.models}
+    scores = [(olds.get(one.model), one) for one in found.new.verdict.models]
     return page(
         request,
         "runs_compared.html",
+        tables={
+            "values": found.configuration,
+            "circumstances": [
+                dict(zip(("what", "old", "new"), one, strict=True)) for one in found.circumstances
+            ],
+            "scores": [{"model": new.model, "old": old, "new": new} for old, new in scores],
+            "held": [{"unit": unit, "edit": edit} for unit, edit in found.effective],
+        },
         found=found,
         groups=grouped(plane.catalogues, found.configuration),
         effective=found.effective[:DIFFERENCES],
-        scores=[(scores.get(one.model), one) for one in found.new.verdict.models],
+        scores=scores,
     )
 
 
@@ -92,15 +103,21 @@ def show_comparison(
 def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
     """Show one run: verdict, scores by model and asset, units, what it pinned and what it rests on."""
     view = view_run(plane.database, run)
+    unmatched = _unmatched(view.results)
     return page(
         request,
         "run.html",
+        tables={
+            "scores": view.verdict.models,
+            "held": [{"unit": unit, "finding": finding} for unit, finding in unmatched],
+            "failures": view.failures,
+        },
         view=view,
         row=view.row,
         verdict=view.verdict,
         contexts=[(named(one.context), one) for one in view.contexts],
         fallbacks=fallback_share(plane.database, run=view.run),
-        unmatched=_unmatched(view.results),
+        unmatched=unmatched,
         waiting=_waiting(view),
     )
 

@@ -63,11 +63,14 @@ def send_policy(plane: PlaneOf, request: Request, caller: Caller, form: Sent) ->
 def show_break_glass(plane: PlaneOf, request: Request) -> Response:
     """Show what uses of break-glass owe, what is overdue, and how it is used."""
     found = list_obligations(plane.database)
+    owed = [one for one in found if one.met_at is None]
+    met = [one for one in found if one.met_at is not None]
     return page(
         request,
         "break_glass.html",
-        owed=[one for one in found if one.met_at is None],
-        met=[one for one in found if one.met_at is not None],
+        tables={"owed": owed, "met": met},
+        owed=owed,
+        met=met,
     )
 
 
@@ -79,11 +82,13 @@ def _policies(
     problem: SetpointError | None = None,
     form: Form | None = None,
 ) -> Response:
+    policies = read_policies(plane.database)
     return page(
         request,
         "policies.html",
         problem=problem,
-        policies=read_policies(plane.database),
+        tables={"policies": policies.items},
+        policies=policies,
         kinds=KINDS,
         may_write=may_write,
         typed={name: form.get(name) if form else "" for name in FIELDS},

@@ -1,0 +1,150 @@
+"""SERVE: what a page shows, as a line for a terminal, for curl and for Python, to be copied.
+
+Guarantees: each line gives what its page shows under the page's filters: a test types every one of them. The
+lines for curl and Python take address and token from the variables that training processes have.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, urlencode
+
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import Request
+
+    #: What an address gives: the names of its path, and of its query what is not empty.
+    Given = Mapping[str, str]
+
+
+class Way(NamedTuple):
+    """The same without a browser: the words of a command, the API's address; empty where there is none."""
+
+    command: tuple[str, ...]
+    api: str = ""
+    query: Mapping[str, str] = {}
+    #: For Python, where the client has more to say than the API's answer.
+    python: str = ""
+
+
+class Line(NamedTuple):
+    """A line to copy, and what runs it."""
+
+    runs_in: str
+    text: str
+
+
+def lines_of(request: Request) -> tuple[Line, ...]:
+    """Return the lines of a page; none for a page that has no equal elsewhere."""
+    find = WAYS.get(getattr(request.scope.get("route"), "path", ""))
+    if find is None or request.method != "GET":
+        return ()
+    query = {name: value for name, value in request.query_params.items() if value}
+    way = find({**query, **{name: str(value) for name, value in request.path_params.items()}})
+    return tuple(_lines(way))
+
+
+def _lines(way: Way) -> Iterator[Line]:
+    if way.command:
+        yield Line("Terminal", shlex.join(("setpoint", *way.command)))
+    if way.api:
+        address = f"{way.api}{'?' if way.query else ''}{urlencode(way.query)}"
+        yield Line("curl", f'curl -H "Authorization: Bearer $SETPOINT_TOKEN" "$SETPOINT_URL{address}"')
+        yield Line("Python", way.python or _fetched(address))
+
+
+def _fetched(address: str) -> str:
+    return (
+        "import json, urllib.request as web; from os import environ as env; "
+        "print(json.load(web.urlopen(web.Request("
+        f'env["SETPOINT_URL"] + "{address}", '
+        'headers={"Authorization": "Bearer " + env["SETPOINT_TOKEN"]}))))'
+    )
+
+
+def _only(given: Given, *names: str) -> dict[str, str]:
+    return {name: given[name] for name in names if name in given}
+
+
+def _options(given: Given, *names: str) -> tuple[str, ...]:
+    return tuple(word for name, value in _only(given, *names).items() for word in (f"--{name}", value))
+
+
+def _config(given: Given) -> Way:
+    scope = given.get("scope", GLOBAL_SCOPE)
+    command = ("blame", given.get("part", "").upper(), "--scope", scope)
+    return Way(tuple(filter(None, command)), f"/v1/config/{_quoted(scope)}")
+
+
+def _changes(given: Given) -> Way:
+    asked = _only(given, "state", "scope", "author")
+    return Way(("change", "list", *_options(given, "state")), "/v1/changes", asked)
+
+
+def _change(given: Given) -> Way:
+    return Way(("change", "show", given["change"]), f"/v1/changes/{given['change']}")
+
+
+def _history(given: Given) -> Way:
+    # The page and the API take one of them; the page prefers the instant.
+    narrowed = {name: value for name, value in given.items() if name != "search" or "at" not in given}
+    names = ("scope", "search", "at")
+    return Way(("history", *_options(narrowed, *names)), "/v1/history", _only(narrowed, *names))
+
+
+def _difference(given: Given) -> Way:
+    return Way(("diff", given["from"], given["to"]))
+
+
+def _revision(given: Given) -> Way:
+    number = given["revision"]
+    return Way(("restore", number, "--dry-run"), f"/v1/revisions/{number}")
+
+
+def _key(given: Given) -> Way:
+    return Way(("history", given["key"]), "/v1/history", {"key": given["key"]})
+
+
+def _runs(given: Given) -> Way:
+    return Way(("runs",), "/v1/runs", _only(given, "state", "snapshot"))
+
+
+def _run(given: Given) -> Way:
+    return Way(("show", given["run"]), f"/v1/runs/{_quoted(given['run'])}")
+
+
+def _runs_compared(given: Given) -> Way:
+    return Way(("compare", given["from"], given.get("to", "latest")))
+
+
+def _search(given: Given) -> Way:
+    wanted = given.get("q", "")
+    return Way(("keys", *filter(None, [wanted])), "/v1/catalogue", {"match": wanted} if wanted else {})
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
+
+
+#: By the path of a page.
+WAYS: Mapping[str, Callable[[Given], Way]] = {
+    "/": lambda _: Way(("coverage",), "/v1/coverage"),
+    "/config": _config,
+    "/changes": _changes,
+    "/changes/{change}": _change,
+    "/history": _history,
+    "/history/compare": _difference,
+    "/history/{revision}": _revision,
+    "/keys/{key:path}": _key,
+    "/runs": _runs,
+    "/runs/compare": _runs_compared,
+    "/runs/{run}": _run,
+    "/policies": lambda _: Way(("policy", "show"), "/v1/policies"),
+    "/break-glass": lambda _: Way(("break-glass", "status"), "/v1/obligations"),
+    "/search": _search,
+}
