@@ -87,17 +87,17 @@ CREATE TABLE public.changes (
     scope text NOT NULL,
     kinds text[] NOT NULL,
     base_revision bigint,
-    proposal jsonb NOT NULL,
-    edits jsonb NOT NULL,
+    proposal jsonb,
+    edits jsonb,
     edition integer NOT NULL,
     proposal_hash text NOT NULL,
-    heads jsonb NOT NULL,
+    heads jsonb,
     restores bigint,
     author text NOT NULL,
     proof text NOT NULL,
     reason text NOT NULL,
     source text NOT NULL,
-    catalogues jsonb NOT NULL,
+    catalogues jsonb,
     state text NOT NULL,
     state_reason text DEFAULT ''::text NOT NULL,
     apply_at timestamp with time zone,
@@ -111,14 +111,17 @@ CREATE TABLE public.changes (
     CONSTRAINT changes_scope_check CHECK ((scope <> ''::text)),
     CONSTRAINT changes_source_check CHECK ((source <> ''::text)),
     CONSTRAINT changes_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'proposed'::text, 'suspended'::text, 'applied'::text, 'rejected'::text, 'withdrawn'::text]))),
+    CONSTRAINT history_alone_leaves_it_out CHECK (((applied_revision IS NOT NULL) OR (num_nulls(proposal, edits, heads, catalogues) = 0))),
     CONSTRAINT only_applied_changes_made_a_revision CHECK (((state = 'applied'::text) OR (applied_revision IS NULL)))
 );
 
-COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy.';
+COMMENT ON TABLE public.changes IS 'Every change; of one that made a revision, document, edits and catalogues are in the revision alone, and its proposal_hash tells whether they still are what was proposed.';
+
+COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy; null once it is a revision.';
 
 COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
 
-COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null base means a new scope.';
+COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null once it is a revision, whose number says what was before it.';
 
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
 
@@ -256,7 +259,11 @@ BEGIN
                 HINT = 'a trigger is switched off or gone: `setpoint verify` names it, and the owner of the database switches it on';
         END IF;
     END IF;
-    UPDATE public.changes SET state = 'applied', applied_revision = revision WHERE id = p_id RETURNING * INTO change;
+    -- What history holds now is not kept twice; the row that goes back tells it all the same.
+    UPDATE public.changes SET state = 'applied', applied_revision = revision,
+        proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
+        heads = CASE WHEN revision IS NULL THEN heads END, catalogues = CASE WHEN revision IS NULL THEN catalogues END
+    WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
     RETURN change;
 END
 $$;
@@ -659,7 +666,7 @@ CREATE FUNCTION public.contradictions() RETURNS SETOF text
         FROM own JOIN public.changes AS c ON c.id = own.change_id AND c.applied_revision = own.id,
         LATERAL (VALUES ('scope', own.scope, c.scope), ('author', own.updated_by, c.author), ('proof', own.proof, c.proof),
                         ('reason', own.change_reason, c.reason), ('base', own.base_revision::text, c.base_revision::text),
-                        ('document', own.hash, public.document_hash(c.proposal::text))) AS told (name, now, was)
+                        ('document', public.hash_of_proposal(c, own.base_env), c.proposal_hash)) AS told (name, now, was)
         WHERE told.now IS DISTINCT FROM told.was
         UNION ALL
         SELECT own.id, format('revision %s was approved, and nobody''s approval of change %s is recorded', own.id, own.change_id)
@@ -1007,6 +1014,18 @@ CREATE FUNCTION public.hands_behind(person text) RETURNS SETOF text
 $$;
 
 COMMENT ON FUNCTION public.hands_behind(person text) IS 'Who may be acting as this person, as far as nobody else has confirmed who it is; itself among them.';
+
+CREATE FUNCTION public.utc_text(moment timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE STRICT
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text);
+
+CREATE FUNCTION public.hash_of_proposal(change public.changes, proposal jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN public.document_hash((jsonb_build_array('setpoint-proposal-v1', (change).edition, (change).scope, (change).kinds, (change).base_revision, (change).restores, (change).reason, public.utc_text((change).apply_at), proposal))::text);
+
+COMMENT ON FUNCTION public.hash_of_proposal(change public.changes, proposal jsonb) IS 'What an approval names: a document, over what, where and as what kind of change.';
 
 CREATE TABLE public.ftf_config_history (
     id bigint NOT NULL,
@@ -1934,8 +1953,6 @@ CREATE FUNCTION public.permit_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-DECLARE
-    keys text[] := public.keys_of(NEW);
 BEGIN
     -- Rejecting is judged where it is decided; suspending anybody may whose change is due.
     IF 'policy' = ANY (NEW.kinds) AND NEW.state NOT IN ('rejected', 'applied') THEN
@@ -1946,10 +1963,10 @@ BEGIN
         -- What was scheduled by its author, and approved where policy asks for it, is carried out by a plane's
         -- clock, which speaks for nobody; apply_change has judged that its time has come.
         IF NEW.apply_at IS NULL OR coalesce(current_setting('setpoint.credential', true), '') <> '' THEN
-            PERFORM public.require_reach(NEW.scope, keys, 'config_write', 'admin', 'approver');
+            PERFORM public.require_reach(NEW.scope, public.keys_of(OLD), 'config_write', 'admin', 'approver');
         END IF;
     ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
-        PERFORM public.require_reach(NEW.scope, keys, 'config_write', 'admin');
+        PERFORM public.require_reach(NEW.scope, public.keys_of(NEW), 'config_write', 'admin');
     END IF;
     RETURN NEW;
 END
@@ -2813,11 +2830,6 @@ $$;
 
 COMMENT ON FUNCTION public.unguarded(wanted public.policies, OUT scope text, OUT kind text, OUT approvals integer, OUT cooling_off_s integer, OUT guard_approvals integer, OUT guard_cooling_off_s integer) IS 'What could be softened by less than it asks for, if a policy were so, or as policies are for a null.';
 
-CREATE FUNCTION public.utc_text(moment timestamp with time zone) RETURNS text
-    LANGUAGE sql STABLE STRICT
-    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text);
-
 CREATE FUNCTION public.who(OUT person text, OUT proof text) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2908,9 +2920,7 @@ BEGIN
         END IF;
         change.kinds := public.kinds_of(old.base_env, change.edits, change.restores, false);
     END IF;
-    change.proposal_hash := public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.edition,
-        change.scope, change.kinds, change.base_revision, change.restores, change.reason,
-        public.utc_text(change.apply_at), change.proposal)::text);
+    change.proposal_hash := public.hash_of_proposal(change, change.proposal);
     RETURN change;
 END
 $$;

@@ -77,12 +77,12 @@ EDITED = {
     "source": ("source = 'console'", "source is 'console', change 4 says 'cli'"),
     "scope": ("scope = 'profile=night'", "scope is 'profile=night', change 4 says 'global'"),
     "base": ("base_revision = 2", "base_revision is '2', change 4 says '3'"),
-    "catalogues": ("catalogues = '[]'", "catalogues is '[]', change 4 says"),
+    "catalogues": ("catalogues = '[]'", "time, login, review, catalogues or the hashes"),
     "diff": ("diff = '[]'", "diff is not what its document says"),
-    "time": ("created_at = created_at - interval '1 day'", "time, login, review or the hashes"),
-    "login": ("db_user = 'bo'", "time, login, review or the hashes"),
-    "review": ("review = 'approved'", "time, login, review or the hashes"),
-    "chain": ("chain = repeat('a', 64)", "time, login, review or the hashes"),
+    "time": ("created_at = created_at - interval '1 day'", "time, login, review, catalogues or the hashes"),
+    "login": ("db_user = 'bo'", "time, login, review, catalogues or the hashes"),
+    "review": ("review = 'approved'", "time, login, review, catalogues or the hashes"),
+    "chain": ("chain = repeat('a', 64)", "time, login, review, catalogues or the hashes"),
     "link": ("previous_chain = repeat('a', 64)", "it does not follow the revision before it"),
 }
 
@@ -141,7 +141,10 @@ CUT_OFF = (
 
 
 #: What the change that made revision 6 says is rewritten as well.
-FORGOTTEN = "UPDATE changes SET state = 'withdrawn', applied_revision = NULL WHERE id = 6"
+FORGOTTEN = (
+    "UPDATE changes SET state = 'withdrawn', applied_revision = NULL, proposal = '{}', edits = '[]',"
+    " heads = '{}', catalogues = '[]' WHERE id = 6"
+)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +227,20 @@ def test_a_forged_chain_is_found_by_the_change_that_made_the_revision(told, owne
     forge(owner_url)
 
     assert verify(told).problems == ("revision 4 is not what change 4 says in its author",)
+
+
+def test_a_forged_document_is_found_by_the_change_that_made_it(told, owner_url):
+    """Document, hash, diff and history by key say another value: the change's own hash does not."""
+    other = f"""base_env = base_env || '{{"{GAMMA}": 9.5}}', diff = jsonb_set(diff, '{{0,new}}', '9.5'),
+            hash = document_hash((base_env || '{{"{GAMMA}": 9.5}}')::text)"""
+    with psycopg.connect(owner_url) as owner:
+        for table in ("ftf_config_history", "ftf_config_edits"):
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        owner.execute(FORGE.replace("updated_by = 'mallory'", other))
+        owner.execute("UPDATE ftf_config_edits SET new = '9.5' WHERE revision = 4")
+        switch_on(owner)
+
+    assert verify(told).problems == ("revision 4 is not what change 4 says in its document",)
 
 
 def test_a_forged_chain_is_found_by_a_snapshot_that_was_handed_out(told, owner_url):

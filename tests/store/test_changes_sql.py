@@ -105,6 +105,24 @@ def change(ada, one_approval):
     return propose(ada, set=text(a=2))
 
 
+def test_what_became_a_revision_is_kept_once(ada, owner_url):
+    """An applied change leaves its document and edits to history, and reads as it did; so does a policy."""
+    proposed = propose(ada, set=text(a=2))
+    made = apply(ada, proposed)
+    with psycopg.connect(owner_url) as owner:
+        kept = owner.execute(
+            "SELECT num_nonnulls(proposal, edits, heads, catalogues) FROM changes WHERE id = %s",
+            [proposed["id"]],
+        ).fetchone()
+    read = ada.fetch_one("read_change", id=proposed["id"])
+
+    assert kept == (0,)
+    assert read == proposed | {"state": "applied", "applied_revision": made["applied_revision"]}
+    decided = policy(ada)
+    apply(ada, decided)
+    assert ada.fetch_one("read_change", id=decided["id"]) == decided | {"state": "applied"}
+
+
 # The application's role holds no other way.
 
 FORBIDDEN = [

@@ -174,7 +174,9 @@ def _difference(database: Database | Transaction, revision: int) -> str:
     ]
     found += ["diff is not what its document says"] if row.get("diff_differs") else []
     if row.get("chain_only"):
-        found += ["nothing that is recorded elsewhere: time, login, review or the hashes themselves"]
+        found += [
+            "nothing that is recorded elsewhere: time, login, review, catalogues or the hashes themselves"
+        ]
     return f": {'; '.join(found)}" if found else ""
 
 

@@ -23,24 +23,26 @@ CREATE TABLE public.changes (
     scope            text NOT NULL CHECK (scope <> ''),
     kinds            text[] NOT NULL,
     base_revision    bigint,
-    proposal         jsonb NOT NULL CHECK (jsonb_typeof(proposal) = 'object'),
-    edits            jsonb NOT NULL,
+    proposal         jsonb CHECK (jsonb_typeof(proposal) = 'object'),
+    edits            jsonb,
     edition          integer NOT NULL,
     proposal_hash    text NOT NULL,
-    heads            jsonb NOT NULL CHECK (jsonb_typeof(heads) = 'object'),
+    heads            jsonb CHECK (jsonb_typeof(heads) = 'object'),
     restores         bigint,
     author           text NOT NULL,
     proof            text NOT NULL,
     reason           text NOT NULL CHECK (btrim(reason) <> ''),
     source           text NOT NULL CHECK (source <> ''),
-    catalogues       jsonb NOT NULL CHECK (jsonb_typeof(catalogues) = 'array'),
+    catalogues       jsonb CHECK (jsonb_typeof(catalogues) = 'array'),
     state            text NOT NULL CHECK (state IN ('draft', 'proposed', 'suspended', 'applied', 'rejected', 'withdrawn')),
     state_reason     text NOT NULL DEFAULT '',
     apply_at         timestamptz,
     created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     proposed_at      timestamptz,
     applied_revision bigint,
-    CONSTRAINT only_applied_changes_made_a_revision CHECK (state = 'applied' OR applied_revision IS NULL)
+    CONSTRAINT only_applied_changes_made_a_revision CHECK (state = 'applied' OR applied_revision IS NULL),
+    CONSTRAINT history_alone_leaves_it_out CHECK (
+        applied_revision IS NOT NULL OR num_nulls(proposal, edits, heads, catalogues) = 0)
 );
 CREATE INDEX changes_by_scope ON public.changes (scope, id);
 CREATE INDEX changes_by_author ON public.changes (author, id);
@@ -48,10 +50,11 @@ CREATE INDEX changes_by_state ON public.changes (state, id);
 CREATE INDEX changes_open ON public.changes (scope, id) WHERE state IN ('draft', 'proposed', 'suspended');
 CREATE INDEX changes_open_by_author ON public.changes (author) WHERE state IN ('draft', 'proposed', 'suspended');
 CREATE INDEX changes_due ON public.changes (apply_at, id) WHERE state = 'proposed' AND apply_at IS NOT NULL;
-COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy.';
+COMMENT ON TABLE public.changes IS 'Every change; of one that made a revision, document, edits and catalogues are in the revision alone, and its proposal_hash tells whether they still are what was proposed.';
+COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy; null once it is a revision.';
 COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
-COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null base means a new scope.';
+COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null once it is a revision, whose number says what was before it.';
 
 CREATE TABLE public.change_decisions (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -286,6 +289,13 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.left_without_approval IS 'Whose changes nobody could approve under a policy of so many approvals, in at least one place.';
 
+CREATE FUNCTION public.hash_of_proposal(change public.changes, proposal jsonb) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+    RETURN public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.edition, change.scope, change.kinds,
+        change.base_revision, change.restores, change.reason, public.utc_text(change.apply_at), proposal)::text);
+COMMENT ON FUNCTION public.hash_of_proposal IS 'What an approval names: a document, over what, where and as what kind of change.';
+
 CREATE FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[])
     RETURNS public.changes
     LANGUAGE plpgsql
@@ -342,9 +352,7 @@ BEGIN
         END IF;
         change.kinds := public.kinds_of(old.base_env, change.edits, change.restores, false);
     END IF;
-    change.proposal_hash := public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.edition,
-        change.scope, change.kinds, change.base_revision, change.restores, change.reason,
-        public.utc_text(change.apply_at), change.proposal)::text);
+    change.proposal_hash := public.hash_of_proposal(change, change.proposal);
     RETURN change;
 END
 $$;
@@ -789,7 +797,11 @@ BEGIN
                 HINT = 'a trigger is switched off or gone: `setpoint verify` names it, and the owner of the database switches it on';
         END IF;
     END IF;
-    UPDATE public.changes SET state = 'applied', applied_revision = revision WHERE id = p_id RETURNING * INTO change;
+    -- What history holds now is not kept twice; the row that goes back tells it all the same.
+    UPDATE public.changes SET state = 'applied', applied_revision = revision,
+        proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
+        heads = CASE WHEN revision IS NULL THEN heads END, catalogues = CASE WHEN revision IS NULL THEN catalogues END
+    WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
     RETURN change;
 END
 $$;
@@ -837,8 +849,6 @@ CREATE FUNCTION public.permit_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-DECLARE
-    keys text[] := public.keys_of(NEW);
 BEGIN
     -- Rejecting is judged where it is decided; suspending anybody may whose change is due.
     IF 'policy' = ANY (NEW.kinds) AND NEW.state NOT IN ('rejected', 'applied') THEN
@@ -849,10 +859,10 @@ BEGIN
         -- What was scheduled by its author, and approved where policy asks for it, is carried out by a plane's
         -- clock, which speaks for nobody; apply_change has judged that its time has come.
         IF NEW.apply_at IS NULL OR coalesce(current_setting('setpoint.credential', true), '') <> '' THEN
-            PERFORM public.require_reach(NEW.scope, keys, 'config_write', 'admin', 'approver');
+            PERFORM public.require_reach(NEW.scope, public.keys_of(OLD), 'config_write', 'admin', 'approver');
         END IF;
     ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
-        PERFORM public.require_reach(NEW.scope, keys, 'config_write', 'admin');
+        PERFORM public.require_reach(NEW.scope, public.keys_of(NEW), 'config_write', 'admin');
     END IF;
     RETURN NEW;
 END

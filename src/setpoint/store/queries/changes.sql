@@ -2,7 +2,7 @@
 
 -- name: open_change
 -- Open a change; the function puts the document together and judges base, kinds and hash.
-SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash, c.heads,
+SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash,
        c.restores, c.author, c.proof, c.reason, c.source, c.state, c.state_reason, c.apply_at, c.created_at,
        c.proposed_at, c.applied_revision
 FROM open_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
@@ -12,7 +12,7 @@ FROM open_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, AR
 -- name: open_and_apply_change
 -- Open a change, and apply it at once where policy asks for nobody; with what policy asks.
 SELECT (r.change).id, (r.change).scope, (r.change).kinds, (r.change).base_revision, (r.change).proposal::text AS proposal,
-       (r.change).edits, (r.change).proposal_hash, (r.change).heads, (r.change).restores, (r.change).author,
+       (r.change).edits, (r.change).proposal_hash, (r.change).restores, (r.change).author,
        (r.change).proof, (r.change).reason, (r.change).source, (r.change).state, (r.change).state_reason,
        (r.change).apply_at, (r.change).created_at, (r.change).proposed_at, (r.change).applied_revision,
        r.approvals, r.approved, r.solo, r.cooling_off_s, r.free_at
@@ -22,7 +22,7 @@ FROM open_and_apply_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s:
 
 -- name: amend_change
 -- Edit an open change; whatever was approved no longer is.
-SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash, c.heads,
+SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash,
        c.restores, c.author, c.proof, c.reason, c.source, c.state, c.state_reason, c.apply_at, c.created_at,
        c.proposed_at, c.applied_revision
 FROM amend_change(%(id)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
@@ -46,15 +46,18 @@ SELECT id, state FROM withdraw_change(%(id)s);
 SELECT id, state, applied_revision FROM apply_change(%(id)s, %(proposal_hash)s);
 
 -- name: read_change
--- One change, whole.
-SELECT id, scope, kinds, base_revision, proposal::text AS proposal, edits, proposal_hash, heads, restores,
-       author, proof, reason, source, state, state_reason, apply_at, created_at, proposed_at, applied_revision
-FROM changes
-WHERE id = %(id)s;
+-- One change, whole; what it became is in history.
+SELECT c.id, c.scope, c.kinds, c.base_revision, coalesce(c.proposal, h.base_env)::text AS proposal,
+       coalesce(c.edits, h.diff) AS edits, c.proposal_hash, c.restores, c.author, c.proof, c.reason, c.source, c.state,
+       c.state_reason, c.apply_at, c.created_at, c.proposed_at, c.applied_revision
+FROM changes AS c LEFT JOIN ftf_config_history AS h ON h.id = c.applied_revision
+WHERE c.id = %(id)s;
 
 -- name: list_changes
 -- Changes newest first before a number; a null state means all, 'open' those that can still be decided.
-SELECT c.id, c.scope, c.kinds, c.base_revision, jsonb_array_length(c.edits) AS n_edits, c.proposal_hash, c.author,
+SELECT c.id, c.scope, c.kinds, c.base_revision,
+       jsonb_array_length(coalesce(c.edits, (SELECT h.diff FROM ftf_config_history AS h WHERE h.id = c.applied_revision))) AS n_edits,
+       c.proposal_hash, c.author,
        c.reason, c.state, c.state_reason, c.apply_at, c.created_at, c.applied_revision,
        n.moved, n.waits_for, n.who, n.missing, n.until, n.how
 FROM changes AS c, next_step(c) AS n

@@ -25,17 +25,23 @@ LIMIT %(limit)s;
 -- What a revision says beside what the change that made it says, and the document it replaced.
 WITH compared AS (
     SELECT h.change_id,
-           ARRAY(SELECT d ->> 'key' FROM jsonb_array_elements(document_diff(c.proposal, h.base_env)) AS d) AS keys,
+           ARRAY(SELECT d ->> 'key' FROM jsonb_array_elements(document_diff(w.document, h.base_env)) AS d
+                 WHERE hash_of_proposal(c, h.base_env) <> c.proposal_hash) AS keys,
            (SELECT jsonb_object_agg(name, jsonb_build_array(now, was))
             FROM (VALUES ('scope', h.scope, c.scope), ('author', h.updated_by, c.author), ('proof', h.proof, c.proof),
                          ('reason', h.change_reason, c.reason), ('source', h.source, c.source),
-                         ('base_revision', h.base_revision::text, c.base_revision::text),
-                         ('catalogues', h.catalogues::text, c.catalogues::text)) AS told (name, now, was)
+                         ('base_revision', h.base_revision::text, c.base_revision::text)) AS told (name, now, was)
             WHERE c.id IS NOT NULL AND now IS DISTINCT FROM was) AS columns,
            h.diff <> document_diff(coalesce(b.base_env, '{}'), h.base_env) AS diff_differs
     FROM ftf_config_history AS h
     LEFT JOIN changes AS c ON c.id = h.change_id
-    LEFT JOIN ftf_config_history AS b ON b.id = h.base_revision
+    LEFT JOIN ftf_config_history AS b ON b.id = CASE WHEN c.id IS NULL THEN h.base_revision ELSE c.base_revision END
+    CROSS JOIN LATERAL (
+        -- The document before it with the diff laid over it; only where the change's hash says that this is not it.
+        SELECT (coalesce(b.base_env, '{}') - coalesce(array_agg(e ->> 'key'), '{}'))
+               || coalesce(jsonb_object_agg(e ->> 'key', e -> 'new') FILTER (WHERE e ? 'new'), '{}')
+        FROM jsonb_array_elements(h.diff) AS e
+    ) AS w (document)
     WHERE h.id = %(id)s
 )
 SELECT change_id, keys, columns, diff_differs,

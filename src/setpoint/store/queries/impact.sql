@@ -4,7 +4,8 @@
 -- Runs of which a snapshot took the value a change replaces from its scope, newest first, with the keys. A run that has not ended counts.
 WITH edit AS (
     SELECT c.scope, e ->> 'key' AS key, e -> 'old' AS old
-    FROM changes AS c, jsonb_array_elements(c.edits) AS e
+    FROM changes AS c LEFT JOIN ftf_config_history AS h ON h.id = c.applied_revision,
+         jsonb_array_elements(coalesce(c.edits, h.diff)) AS e
     WHERE c.id = %(id)s
 ), held AS (
     -- From which revision on, and up to which, the scope held the very value.
