@@ -30,7 +30,7 @@ SIZES = {
 #: What reads all of what grows, and so may grow with it.
 READS_ALL = {
     ("verify", "revisions"),
-    ("export again", "revisions"),
+    ("export", "revisions"),
     ("impact", "runs"),
     ("report", "units"),
     ("set of global", "overlays"),

@@ -11,12 +11,18 @@ from setpoint.change.documents import pin_snapshot, read_document, read_scopes
 from setpoint.change.exchange.export import export
 from setpoint.change.exchange.folder import document_name
 from setpoint.change.exchange.plan import plan
-from setpoint.change.history import blame, diff_revisions, key_history, list_revisions
+from setpoint.change.history import (
+    blame,
+    diff_revisions,
+    key_history,
+    list_revisions,
+    read_full_revision,
+)
 from setpoint.change.identity import author_of
 from setpoint.change.impact import impact_of
 from setpoint.change.proposals import Proposal, open_and_apply, open_change
 from setpoint.change.restore import restore
-from setpoint.change.verification import newest_revision, verify
+from setpoint.change.verification import Anchor, newest_revision, verify, verify_since
 from setpoint.declare.export_layout import DOCUMENTS
 from setpoint.declare.loading import load_catalogues
 from setpoint.govern.comparison import view_run
@@ -76,8 +82,27 @@ class Growing:
             "set": Changes(self.database, self.catalogues).make,
             "restore": self.bring_back,
             "pin": lambda: pin_snapshot(self.database, self.catalogues, {}),
+            **self.walks(newest),
+        }
+
+    def walks(self, newest):
+        """Return what reads all of history, and what goes on from where it was read before."""
+        read = max(newest - FEW, 1)
+        anchor = Anchor(read, read_full_revision(self.database, self.catalogues, read).chain, "before")
+        change, here, folders = Changes(self.database, self.catalogues), self.folder / "export", count(1)
+        export(self.database, self.catalogues, here)
+
+        def set_and_export():
+            change.make()
+            assert export(self.database, self.catalogues, here).files
+
+        return {
             "verify": lambda: verify(self.database),
-            "export again": lambda: export(self.database, self.catalogues, self.folder / "export"),
+            "verify from an anchor": lambda: verify_since(self.database, anchor),
+            "export": lambda: export(
+                self.database, self.catalogues, self.folder / f"{newest}-{next(folders)}"
+            ),
+            "set and export again": set_and_export,
         }
 
     def bring_back(self):

@@ -11,7 +11,6 @@ from test_architecture import FILES, PACKAGE, calls
 
 #: Calls of `write_atomically` whose file is made to be handed on, by module.
 HANDED_ON = {
-    "change/exchange/export.py": "a folder for git",
     "change/verification.py": "an anchor, which is worth the more the more people hold it",
     "cli/drill.py": "the papers of an incident",
     "cli/catalogue.py": "a stub for type checkers and editors",
@@ -21,6 +20,7 @@ HANDED_ON = {
 #: Modules that open files for writing in another way than `write_atomically`, and why that is right.
 OTHERWISE = {
     "client/snapshot.py": "this is `write_atomically`",
+    "change/exchange/folder_writing.py": "a folder for git, handed on; many files at once",
     "train/journal.py": "appends, private",
     "client/spool.py": "appends, private",
     "client/plane/courier.py": "a lock, private: empty, in a folder of its owner's alone",

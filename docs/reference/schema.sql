@@ -641,7 +641,7 @@ $$;
 
 COMMENT ON FUNCTION public.confirm_account(p_name text, p_remote text) IS 'Says that an account is who it says, though those who appointed it are the only ones who did so far.';
 
-CREATE FUNCTION public.contradictions() RETURNS SETOF text
+CREATE FUNCTION public.contradictions(p_after bigint) RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -650,12 +650,12 @@ CREATE FUNCTION public.contradictions() RETURNS SETOF text
     WITH imported AS (
         SELECT coalesce(max((detail ->> 'revision')::bigint), 0) AS up_to FROM public.access_log WHERE event = 'history_imported'
     ), own AS (
-        SELECT h.* FROM public.ftf_config_history AS h, imported WHERE h.id > imported.up_to
+        SELECT h.* FROM public.ftf_config_history AS h, imported WHERE h.id > greatest(imported.up_to, p_after)
     )
     SELECT problem FROM (
         SELECT c.applied_revision AS revision, format('change %s made revision %s, which is not there', c.id, c.applied_revision) AS problem
         FROM public.changes AS c
-        WHERE c.applied_revision IS NOT NULL
+        WHERE c.applied_revision > p_after
           AND NOT EXISTS (SELECT FROM own WHERE own.id = c.applied_revision AND own.change_id = c.id)
         UNION ALL
         SELECT own.id, format('revision %s names change %s, which did not make it', own.id, own.change_id)
@@ -678,7 +678,7 @@ CREATE FUNCTION public.contradictions() RETURNS SETOF text
         SELECT u.revision, format('break-glass of %s wrote revision %s, which is %s', u.incident, u.revision,
             CASE WHEN own.id IS NULL THEN 'not there' ELSE 'not what was recorded then' END)
         FROM public.break_glass_uses AS u LEFT JOIN own ON own.id = u.revision
-        WHERE (own.review, own.scope, own.updated_by, own.change_reason)
+        WHERE u.revision > p_after AND (own.review, own.scope, own.updated_by, own.change_reason)
             IS DISTINCT FROM ('break-glass', u.scope, u.person, 'break-glass-' || u.incident)
         UNION ALL
         SELECT own.id, format('revision %s was written by break-glass, and no use of it is recorded', own.id)
@@ -691,20 +691,21 @@ CREATE FUNCTION public.contradictions() RETURNS SETOF text
             SELECT layer ->> 'scope' AS scope, (layer ->> 'revision')::bigint AS revision, layer ->> 'hash' AS hash,
                    layer ->> 'author' AS author
             FROM json_array_elements(f.frame -> 'layers') AS layer) AS told
-        WHERE told.revision IS NOT NULL AND NOT EXISTS (
+        WHERE f.newest > p_after AND told.revision > p_after AND NOT EXISTS (
             SELECT FROM public.ftf_config_history AS h
             WHERE (h.id, h.scope, h.hash, h.updated_by) = (told.revision, told.scope, told.hash, told.author))
         UNION ALL
         SELECT DISTINCT coalesce(told.id, e.revision), format('history by key does not say of revision %s what its diff says',
             coalesce(told.id, e.revision))
-        FROM (SELECT h.id, edit ->> 'key' AS key, edit -> 'new' AS new FROM public.ftf_config_history AS h, jsonb_array_elements(h.diff) AS edit) AS told
-        FULL JOIN public.ftf_config_edits AS e ON e.revision = told.id AND e.key = told.key
+        FROM (SELECT h.id, edit ->> 'key' AS key, edit -> 'new' AS new FROM public.ftf_config_history AS h, jsonb_array_elements(h.diff) AS edit
+              WHERE h.id > p_after) AS told
+        FULL JOIN (SELECT * FROM public.ftf_config_edits WHERE revision > p_after) AS e ON e.revision = told.id AND e.key = told.key
         WHERE told.id IS NULL OR e.revision IS NULL OR told.new IS DISTINCT FROM e.new
     ) AS found
     ORDER BY revision, problem
 $$;
 
-COMMENT ON FUNCTION public.contradictions() IS 'Where history says other than changes, decisions, break-glass and snapshots that were handed out.';
+COMMENT ON FUNCTION public.contradictions(p_after bigint) IS 'Where the revisions after one say other than changes, decisions, break-glass and snapshots that were handed out.';
 
 CREATE FUNCTION public.counts_for(person text, author text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1327,12 +1328,13 @@ CREATE FUNCTION public.keep_snapshot(p_frame json) RETURNS text
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    named text;
+    named  text;
+    latest bigint;
 BEGIN
     -- What a plane hands out is put together here again, from the revisions that the frame names, so that it
     -- can be kept on nobody's word: a scope, hash, author or value that history does not say is refused.
     WITH told AS (
-        SELECT position, layer ->> 'scope' AS scope, h.base_env, (layer -> 'keys')::jsonb AS keys
+        SELECT position, layer ->> 'scope' AS scope, h.id, h.base_env, (layer -> 'keys')::jsonb AS keys
         FROM json_array_elements(p_frame -> 'layers') WITH ORDINALITY AS of_frame (layer, position)
         LEFT JOIN public.ftf_config_history AS h ON h.id = (layer ->> 'revision')::bigint AND h.scope = layer ->> 'scope'
             AND h.hash = layer ->> 'hash' AND h.updated_by = layer ->> 'author'
@@ -1341,7 +1343,7 @@ BEGIN
     ), overridden AS (
         SELECT DISTINCT key FROM told, jsonb_object_keys(base_env) AS key WHERE position > 1
     )
-    SELECT public.document_merge(base_env ORDER BY position)::text INTO named
+    SELECT public.document_merge(base_env ORDER BY position)::text, max(id) INTO named, latest
     FROM told
     HAVING bool_and(base_env IS NOT NULL
         AND (scope = 'global' OR p_frame -> 'context' ->> split_part(scope, '=', 1) = substr(scope, strpos(scope, '=') + 1))
@@ -1352,7 +1354,7 @@ BEGIN
             HINT = 'run `setpoint verify`: a document may not be what its history says';
     END IF;
     INSERT INTO public.snapshots (hash, text) VALUES (public.document_hash(named), named) ON CONFLICT (hash) DO NOTHING;
-    INSERT INTO public.snapshot_frames (hash, frame) VALUES (public.document_hash(named), p_frame) ON CONFLICT (hash) DO NOTHING;
+    INSERT INTO public.snapshot_frames (hash, frame, newest) VALUES (public.document_hash(named), p_frame, latest) ON CONFLICT (hash) DO NOTHING;
     RETURN public.document_hash(named);
 END
 $$;
@@ -3470,10 +3472,13 @@ CREATE TABLE public.schema_migrations (
 CREATE TABLE public.snapshot_frames (
     hash text NOT NULL,
     frame json NOT NULL,
+    newest bigint NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 COMMENT ON TABLE public.snapshot_frames IS 'Catalogues, context and layers of a snapshot as it was first handed out; json, not jsonb, keeps its bytes.';
+
+COMMENT ON COLUMN public.snapshot_frames.newest IS 'The newest revision that it was made of.';
 
 CREATE TABLE public.snapshot_holders (
     client text NOT NULL,
@@ -3693,6 +3698,8 @@ CREATE INDEX change_decisions_by_change ON public.change_decisions USING btree (
 
 CREATE INDEX changes_by_author ON public.changes USING btree (author, id);
 
+CREATE INDEX changes_by_revision ON public.changes USING btree (applied_revision) WHERE (applied_revision IS NOT NULL);
+
 CREATE INDEX changes_by_scope ON public.changes USING btree (scope, id);
 
 CREATE INDEX changes_by_state ON public.changes USING btree (state, id);
@@ -3743,6 +3750,8 @@ CREATE INDEX finetune_runs_by_start ON public.finetune_runs USING btree (started
 
 CREATE INDEX finetune_runs_by_state ON public.finetune_runs USING btree (state, started_at DESC);
 
+CREATE INDEX ftf_config_edits_by_revision ON public.ftf_config_edits USING brin (revision) WITH (autosummarize='on');
+
 CREATE INDEX ftf_config_edits_by_scope ON public.ftf_config_edits USING btree (scope, key, revision DESC);
 
 CREATE INDEX ftf_config_history_by_scope ON public.ftf_config_history USING btree (scope, id DESC);
@@ -3754,6 +3763,8 @@ CREATE INDEX obligations_open ON public.obligations USING btree (due_at) WHERE (
 CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions USING btree (change_id, proposal_hash, person, decision) WHERE (decision <> 'comment'::text);
 
 CREATE UNIQUE INDEX one_open_post_mortem ON public.obligations USING btree (incident) WHERE ((kind = 'post-mortem'::text) AND (met_at IS NULL));
+
+CREATE INDEX snapshot_frames_by_newest ON public.snapshot_frames USING btree (newest);
 
 CREATE INDEX snapshot_holders_by_account ON public.snapshot_holders USING btree (account);
 
@@ -4025,8 +4036,8 @@ GRANT ALL ON FUNCTION public.close_session(p_remote text) TO setpoint_server;
 REVOKE ALL ON FUNCTION public.confirm_account(p_name text, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.confirm_account(p_name text, p_remote text) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.contradictions() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.contradictions() TO setpoint_app;
+REVOKE ALL ON FUNCTION public.contradictions(p_after bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.contradictions(p_after bigint) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) TO setpoint_server;

@@ -9,7 +9,7 @@ from setpoint.change.anchoring import renew_anchor
 from setpoint.change.identity import Author
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed
-from setpoint.change.verification import read_anchor, verify, write_anchor
+from setpoint.change.verification import Anchor, anchor_of, read_anchor, verify, verify_since, write_anchor
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import DatabaseUnavailable, IntegrityError
 from setpoint.store.checks import missing_guards
@@ -33,6 +33,11 @@ def told(database, catalogues):
     assert verify(database).problems == ()
     assert verify(database).revisions == NEWEST
     return database
+
+
+def anchored(database, revision):
+    """Return the anchor that was written when this revision was the head."""
+    return Anchor(revision, database.fetch_one("read_revision", id=revision)["chain"], "the time before")
 
 
 def switch_on(owner):
@@ -89,12 +94,15 @@ EDITED = {
 
 @pytest.mark.parametrize(("edit", "difference"), EDITED.values(), ids=EDITED)
 def test_an_edited_row_is_named_with_what_differs(told, tamper, edit, difference):
-    """Whatever column of revision 4 is altered, verify names revision 4 first, and what differs."""
+    """Whatever column of revision 4 is altered, verify names it and what differs, so from an anchor."""
+    anchors = anchored(told, 3), anchored(told, 4)
     tamper(f"UPDATE ftf_config_history SET {edit} WHERE id = 4")  # noqa: S608 - a test's own SQL
-    first = verify(told).problems[0]
+    problems = verify(told).problems
 
-    assert first.startswith("revision 4 of ")
-    assert difference in first
+    assert problems[0].startswith("revision 4 of ")
+    assert difference in problems[0]
+    assert verify_since(told, anchors[0]).problems == problems
+    assert verify_since(told, anchors[1]).problems[0].startswith("revision 4 ")
 
 
 def test_the_first_of_several_broken_rows_is_named(told, tamper):
@@ -107,8 +115,11 @@ def test_the_first_of_several_broken_rows_is_named(told, tamper):
 @pytest.mark.parametrize(("gone", "following"), [(1, 2), (4, 5)])
 def test_a_deleted_row_is_missing(told, tamper, gone, following):
     """A hole at the start or in the middle is named by its number."""
+    anchor = anchored(told, NEWEST)
     tamper(f"DELETE FROM ftf_config_history WHERE id = {gone}")  # noqa: S608 - a test's own SQL
 
+    found = verify_since(told, anchor)
+    assert (found.walked_from, found.problems) == (1, verify(told).problems)
     assert verify(told).problems[0] == f"revision {gone} is missing: the next one is {following}"
 
 
@@ -121,6 +132,54 @@ def test_a_deleted_row_whose_number_was_taken_breaks_the_chain(told, tamper):
     )
 
     assert verify(told).problems[0] == "revision 4 of global: it does not follow the revision before it"
+
+
+def test_a_walk_from_an_anchor_reads_on_and_counts_what_lies_before(told, catalogues):
+    """It says where it began; what is appended later is read; the full walk finds the same."""
+    found = verify_since(told, anchored(told, 3))
+    with told.transaction(author="ada") as transaction:
+        open_and_apply(transaction, catalogues, Proposal(scope="global", reason="on", set={GAMMA: 2.0}))
+    later, whole = verify_since(told, anchored(told, 3)), verify(told)
+
+    assert (found.walked_from, found.revisions, found.problems) == (3, NEWEST, ())
+    assert (later.revisions, later.head) == (NEWEST + 1, whole.head) == (whole.revisions, later.head)
+    assert (later.walked_from, whole.walked_from, whole.problems) == (3, 1, ())
+    assert verify_since(told, Anchor(0, "0" * 64, "before the first")).walked_from == 1
+
+
+def test_a_walk_says_how_far_it_is(told, monkeypatch):
+    """Page by page, over all there are, whatever the size of a page; from an anchor it begins there."""
+    monkeypatch.setattr("setpoint.change.verification.BATCH", 2)
+    heard = []
+    whole = verify(told, tell=lambda *said: heard.append(said))
+    part = verify_since(told, anchored(told, 4), tell=lambda *said: heard.append(said))
+
+    assert heard == [(2, 6), (4, 6), (6, 6), (5, 6), (6, 6)]
+    assert (whole.problems, part.problems) == ((), ())
+
+
+def test_what_lies_before_an_anchor_is_found_by_the_full_walk(told, tamper):
+    """An old revision that was altered without a trace in what follows is not seen from the anchor."""
+    anchor = anchored(told, 5)
+    tamper("UPDATE ftf_config_history SET change_reason = 'bo asked for it' WHERE id = 4")
+
+    assert verify_since(told, anchor).problems == ()
+    assert verify(told).problems[0].startswith("revision 4 of global: a recorded column was altered")
+
+
+def test_a_document_that_stands_is_held_against_its_hash_however_old_it_is(told, tamper):
+    """What trainings pin is rewritten together with its revision, long before the anchor: the hash tells."""
+    anchor, rewritten = anchor_of(told), f"""base_env = base_env || '{{"{GAMMA}": 9.5}}'"""
+    tamper(
+        f"UPDATE ftf_config_history SET {rewritten} WHERE scope = 'profile=demo'",  # noqa: S608 - our own
+        f"UPDATE ftf_config SET {rewritten} WHERE scope = 'profile=demo'",  # noqa: S608 - our own
+    )
+    found = verify_since(told, anchor)
+
+    assert found.walked_from == NEWEST
+    assert found.problems == (
+        "the document of profile=demo is not what was hashed, and neither is revision 2",
+    )
 
 
 def test_a_cut_off_history_is_found_by_the_head_it_left_behind(told, tamper):
@@ -160,6 +219,8 @@ def test_history_by_key_that_says_otherwise_is_found(told, tamper, edit):
     tamper(edit)
 
     assert verify(told).problems == ("history by key does not say of revision 4 what its diff says",)
+    assert verify_since(told, anchored(told, 4)).problems == verify(told).problems
+    assert verify_since(told, anchored(told, 5)).problems == ()
 
 
 def test_a_cut_is_found_by_the_change_that_made_it(told, tamper):
@@ -167,6 +228,7 @@ def test_a_cut_is_found_by_the_change_that_made_it(told, tamper):
     tamper(*CUT_OFF)
 
     assert verify(told).problems == ("change 6 made revision 6, which is not there",)
+    assert verify_since(told, anchored(told, 5)).problems == verify(told).problems
 
 
 def test_a_cut_that_grew_again_is_found_by_the_change_that_made_it(told, tamper, catalogues):
@@ -186,6 +248,7 @@ def test_a_consistent_cut_is_found_by_the_anchor_alone(told, tamper, catalogues,
     assert verify(told).problems == ()
     (found,) = verify(told, read_anchor(tmp_path / "anchor.json")).problems
     assert found.startswith("history was cut off: it ends at revision 5, but 6 was anchored at")
+    assert verify_since(told, read_anchor(tmp_path / "anchor.json")).problems == (found,)
     assert anchor.revision == NEWEST
 
     with told.transaction(author="mallory") as transaction:
@@ -256,6 +319,8 @@ def test_a_forged_chain_is_found_by_a_snapshot_that_was_handed_out(told, owner_u
 
     (found,) = verify(told).problems
     assert "was made of revision 4 of global, and history has another one of this number" in found
+    assert verify_since(told, anchored(told, 4)).problems == (found,)
+    assert verify_since(told, anchored(told, 5)).problems == ()
 
 
 def test_a_forged_chain_is_found_by_the_anchor_alone(told, owner_url, tmp_path):

@@ -28,8 +28,8 @@ HOLDER = (
 #: Asked for by a program over HTTP: not for the overlay.
 ASKED = """
     INSERT INTO snapshots (hash, text) VALUES (document_hash('{}'), '{}');
-    INSERT INTO snapshot_frames (hash, frame)
-    VALUES (document_hash('{}'), '{"context": {"symbol": "ETHUSDC", "profile": "demo"}}')
+    INSERT INTO snapshot_frames (hash, frame, newest)
+    VALUES (document_hash('{}'), '{"context": {"symbol": "ETHUSDC", "profile": "demo"}}', 1)
 """
 
 

@@ -108,6 +108,7 @@ CALLED = [
     ("an_exported_document", "setpoint plan", 0),
     ("an_edited_export", "setpoint apply {folder} --reason WHY", 0),
     ("an_export_of_another_database", "setpoint verify", 0),
+    ("an_export_that_lost_a_file", "setpoint export {folder} --full", 0),
     ("a_database_that_was_filled_meanwhile", "setpoint import DIR --documents", 0),
     ("a_stub", "setpoint catalogue types", 0),
     ("an_anchor_that_history_left", "setpoint verify --anchor {path}", 1),

@@ -451,7 +451,7 @@ def test_a_whole_history_verifies(set_value, seeded):
     done = seeded("verify", "--json")
 
     assert done.code == 0
-    assert (done.json["revisions"], done.json["problems"]) == (3, [])
+    assert (done.json["revisions"], done.json["walked_from"], done.json["problems"]) == (3, 1, [])
     assert f"history of 3 revision(s) is whole; head {done.json['head'][:12]}" in seeded("verify").out
 
 
@@ -470,8 +470,15 @@ def test_an_anchor_holds_while_history_grows(set_value, seeded, tmp_path):
     assert "anchored revision 2" in seeded("anchor", "--out", str(anchor)).out
     set_value(f"{GAMMA}=0.5")
 
-    assert json.loads(anchor.read_text())["revision"] == 2
-    assert seeded("verify", "--anchor", str(anchor)).code == 0
+    kept = json.loads(anchor.read_text())
+    assert kept["revision"] == 2
+    part, whole = (seeded("verify", "--anchor", str(anchor), *more) for more in ((), ("--full",)))
+    assert (part.code, whole.code) == (0, 0)
+    assert part.out.startswith(whole.out)
+    assert part.out.splitlines()[-1] == (
+        "read from revision 2 on; those before it were counted, and trusted for"
+        f" the anchor of {kept['written_at']}: --full reads them"
+    )
 
 
 def test_a_forged_anchor_and_a_broken_one_are_told_apart(seeded, tmp_path):

@@ -126,7 +126,7 @@ WORLD = """
     INSERT INTO event_log (source, sequence, name, level, run, unit, fields, line)
     VALUES ('spool', 0, 'e', 'info', '', '', '{}', E'tab\\t, break\\n, backslash \\\\ and \\\\.');
     INSERT INTO snapshots (hash, text) VALUES (document_hash('{}'), '{}');
-    INSERT INTO snapshot_frames (hash, frame) VALUES (document_hash('{}'), '{"layers" :[ ]}');
+    INSERT INTO snapshot_frames (hash, frame, newest) VALUES (document_hash('{}'), '{"layers" :[ ]}', 1);
     INSERT INTO idempotency (account, key, request_hash, status, headers, body)
     VALUES ('ada', 'k', 'h', 200, '{}', 'answer');
     INSERT INTO drills (scenario, started_at, took_s, outcome, steps, person)

@@ -145,6 +145,11 @@ class Stage:
         document.write_text(re.sub("(SUBSAMPLE = ).*", r"\g<1>0.75", text, count=1), encoding="utf-8")
         return self.command("export", "edited").err
 
+    def an_export_that_lost_a_file(self) -> str:
+        self.done("export", "lost")
+        Path("lost/history/1.json").unlink()
+        return self.command("export", "lost").err
+
     def an_export_of_another_database(self) -> str:
         self.done("export", "other")
         head = self.folder / "other/head.json"

@@ -57,6 +57,10 @@ class Bars:
         if self._live:
             self._live.update(self._screen(warning, below))
 
+    def tell(self, done: int, total: int) -> None:
+        """Draw how far the work is."""
+        self.show(done, total, "")
+
     def _screen(self, warning: str, below: Below) -> Table:
         screen = Table.grid()
         screen.add_row(self._bars)

@@ -34,19 +34,25 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite document files that were edited and not applied.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare every file of history, and write what is missing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write documents, history, catalogues and what governs as a folder for git. Twice gives no difference.
 
     What governs are policies, incident channels and quotas. What was exported before must still be true: a
-    folder that knows other history is refused.
+    folder that knows other history is refused. History goes on from the folder's head, with the bytes of a
+    whole export; what its older files say is looked at with --full alone.
 
-    Example: `setpoint export config --git`
+    Examples: `setpoint export config --git`, `setpoint export config --full`
     """
     from setpoint.change.exchange.export import export as write
+    from setpoint.cli.bars import Bars
 
-    with database() as opened:
-        written = write(opened, catalogues(), folder, force=force)
+    bars = Bars("revisions", tell_left=True)
+    with database() as opened, bars:
+        written = write(opened, catalogues(), folder, force=force, full=full, tell=bars.tell)
     committed = (
         _commit(folder, f"Export revision {written.head.revision}: {written.head.chain}") if git else ""
     )

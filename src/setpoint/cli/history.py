@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from setpoint.change.history import Blame, KeyValue, Revision
     from setpoint.change.restore import RestoreProof
+    from setpoint.change.verification import Anchor, Verified
+    from setpoint.store.database import Database
 
 ANCHOR_FILE = "setpoint-anchor.json"
 
@@ -187,41 +189,56 @@ def restore(
 @app.command()
 def verify(
     anchor: Annotated[
-        Path | None, typer.Option("--anchor", help="Also hold this anchor against the chain.")
+        Path | None, typer.Option("--anchor", help="Go on from this anchor, once it holds.")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Walk from the first revision all the same.")] = False,
     as_json: Json = False,
 ) -> int:
     """Walk the chain over history; names the first broken revision and what differs. Exit code 1 if any.
 
+    Without an anchor, or with --full, every revision is read. With one the walk goes on from the anchored
+    revision: those before it are counted, and an altered one among them is not found. An anchor that history
+    departed from is a finding, and all is read. Documents as they stand are always held against history.
     Lists breached obligations of break-glass too; `setpoint break-glass status` fails for them.
 
-    Example: `setpoint verify --anchor setpoint-anchor.json`
+    Examples: `setpoint verify`, `setpoint verify --anchor setpoint-anchor.json`,
+    `setpoint verify --anchor setpoint-anchor.json --full`
     """
     from setpoint.change.emergency.obligations import breaches, list_obligations
     from setpoint.change.verification import read_anchor
-    from setpoint.change.verification import verify as walk
 
     held = read_anchor(anchor) if anchor else None
     with database() as opened:
-        found = walk(opened, held)
+        found = _walked(opened, held, full=full)
         breached = breaches(list_obligations(opened))
     if as_json:
-        print_json(
-            {
-                "revisions": found.revisions,
-                "head": found.head,
-                "problems": found.problems,
-                "breaches": breached,
-            }
-        )
+        facts = {name: getattr(found, name) for name in ("revisions", "walked_from", "head", "problems")}
+        print_json(facts | {"breaches": breached})
     else:
         for problem in found.problems:
             out.say(problem, style="red")
         state = "broken" if found.problems else "whole"
         out.say(f"history of {found.revisions} revision(s) is {state}; head {found.head[:12]}")
+        if held and found.walked_from > 1:
+            out.say(
+                f"read from revision {found.walked_from} on; those before it were counted, and trusted for"
+                f" the anchor of {held.written_at}: --full reads them"
+            )
         for line in breached:
             out.say(f"breached, {line}")
     return EXIT_FINDING if found.problems else EXIT_OK
+
+
+def _walked(opened: Database, anchor: Anchor | None, *, full: bool) -> Verified:
+    from setpoint.change.verification import verify as walk
+    from setpoint.change.verification import verify_since
+    from setpoint.cli.bars import Bars
+
+    bars = Bars("revisions", tell_left=True)
+    with bars:
+        if anchor is None or full:
+            return walk(opened, anchor, bars.tell)
+        return verify_since(opened, anchor, bars.tell)
 
 
 @app.command()

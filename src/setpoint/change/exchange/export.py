@@ -1,8 +1,9 @@
 """CHANGE: export: documents, whole history, catalogues and what governs as a folder that git can keep.
 
-Guarantees: it is one state of the database, and exporting twice changes no byte. Refuses to overwrite a
-document file that somebody edited and did not apply, and a folder whose history is not this database's:
-what was exported before must still be true.
+Guarantees: it is one state of the database, and exporting twice changes no byte. Into a folder that was
+exported before, history is written on from its head, with the same bytes; interrupted, the next export goes
+on. Refuses to overwrite a document file that somebody edited and did not apply, and a folder whose history is
+not this database's: what was exported before must still be true.
 """
 
 from __future__ import annotations
@@ -19,25 +20,27 @@ from setpoint.change.exchange.folder import (
     read_head,
     read_wanted,
 )
+from setpoint.change.exchange.folder_writing import alone_in, write_files
 from setpoint.change.exchange.governance import (
     Governance,
     governance_text,
     read_governance,
     standing_governance,
 )
-from setpoint.client.snapshot import SHARED, write_atomically
+from setpoint.change.exchange.history_files import write_history
+from setpoint.change.verification import tell_nobody
 from setpoint.declare.document import diff, parse_text, text_hash
 from setpoint.declare.export_layout import CATALOGUES, DOCUMENTS, GOVERNANCE, HEAD, HISTORY, is_text_of
 from setpoint.errors import ConflictError, HashMismatch, InvalidDocument, SetpointError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from setpoint.change.exchange.history_files import Tell
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction
 
-_BATCH = 500
 _LOOK = "look at it with `setpoint plan {folder}`, then `setpoint apply {folder} --reason WHY`"
 
 
@@ -49,33 +52,42 @@ class Written(NamedTuple):
     files: int
 
 
-def export(database: Database, catalogues: Catalogues, folder: Path, *, force: bool = False) -> Written:
-    """Write the folder; ``force`` overwrites document files that were edited.
+def export(
+    database: Database,
+    catalogues: Catalogues,
+    folder: Path,
+    *,
+    force: bool = False,
+    full: bool = False,
+    tell: Tell = tell_nobody,
+) -> Written:
+    """Write the folder; ``force`` overwrites document files that were edited, ``full`` reads all of history.
+
+    Args as ``write_history``.
 
     Raises:
-        ConflictError: a document file was edited and not applied.
-        HashMismatch: the folder knows a revision that this database does not have, or has otherwise.
+        ConflictError: a document file was edited and not applied, or another export writes the folder.
+        HashMismatch: the folder knows a revision that this database does not have, or has otherwise, or one
+            of it is missing.
         StorageFull: a file cannot be written; what was written before it stays.
     """
-    with database.transaction() as transaction:
-        rows = transaction.fetch_all("export_state")
-        governs = standing_governance(transaction)
-        if not force:
-            _refuse_edited(transaction, catalogues, folder, rows)
-            _refuse_edited_governance(catalogues, folder, governs)
+    with alone_in(folder):
+        before = read_head(folder)
+        with database.transaction() as transaction:
+            rows = transaction.fetch_all("export_state")
+            governs = standing_governance(transaction)
+            if not force:
+                _refuse_edited(transaction, catalogues, folder, before, rows)
+                _refuse_edited_governance(catalogues, folder, before, governs)
+            kept = transaction.fetch_all("export_catalogues")
+        # Revisions up to the head never change: they need not be read in the same transaction.
+        written = write_history(database, folder, before, rows[0]["head_id"], tell, full=full)
         head = Head(rows[0]["head_id"], rows[0]["chain"], {}, {}, text_hash(governance_text(governs)))
-        written = _history(transaction, folder, head)
-        kept = transaction.fetch_all("export_catalogues")
-    written += _catalogues(kept, catalogues, folder, head)
-    for row in rows:
-        if row["scope"] is not None:
-            values = typed(parse_text(row["text"], row["scope"]), catalogues)
-            text = document_text(row["scope"], values)
-            written += _write(folder / DOCUMENTS / document_name(row["scope"]), text)
-            head.documents[row["scope"]] = Exported(row["revision"], row["hash"], text_hash(text))
-    written += _write(folder / GOVERNANCE, governance_text(governs))
-    written += _write(folder / HEAD, head_text(head))
-    return Written(head, written)
+        files = _catalogue_files(kept, catalogues, head) | _document_files(rows, catalogues, head)
+        files[GOVERNANCE] = governance_text(governs)
+        written += _write(folder, files)
+        # The head comes last: it names what is on disk already.
+        return Written(head, written + _write(folder, {HEAD: head_text(head)}))
 
 
 def check_untouched(folder: Path) -> Head:
@@ -112,9 +124,12 @@ def check_untouched(folder: Path) -> Head:
 
 
 def _refuse_edited(
-    transaction: Transaction, catalogues: Catalogues, folder: Path, rows: list[dict[str, Any]]
+    transaction: Transaction,
+    catalogues: Catalogues,
+    folder: Path,
+    before: Head | None,
+    rows: list[dict[str, Any]],
 ) -> None:
-    before = read_head(folder)
     for scope in (row["scope"] for row in rows if row["scope"] is not None):
         path = folder / DOCUMENTS / document_name(scope)
         exported = before.documents.get(scope) if before else None
@@ -127,8 +142,10 @@ def _refuse_edited(
             )
 
 
-def _refuse_edited_governance(catalogues: Catalogues, folder: Path, standing: Governance) -> None:
-    before, path = read_head(folder), folder / GOVERNANCE
+def _refuse_edited_governance(
+    catalogues: Catalogues, folder: Path, before: Head | None, standing: Governance
+) -> None:
+    path = folder / GOVERNANCE
     if not path.exists() or (before and is_text_of(path, [before.governance])):
         return
     try:
@@ -152,49 +169,36 @@ def _applied(transaction: Transaction, catalogues: Catalogues, folder: Path, sco
     return any(not diff(typed(parse_text(row["text"]), catalogues), wanted) for row in rows)
 
 
-def _history(transaction: Transaction, folder: Path, head: Head) -> int:
-    before = read_head(folder)
-    if before and before.revision > head.revision:
-        raise HashMismatch(
-            f"{folder} knows revision {before.revision}, but this database ends at {head.revision}.",
-            hint="rows were cut off, or it is another database's export: `setpoint verify`",
-        )
-    written = 0
-    for row in _revisions(transaction, head.revision):
-        path = folder / HISTORY / f"{row['id']}.json"
-        if path.exists() and not is_text_of(path, [text_hash(row["content"])]):
-            raise HashMismatch(
-                f"{path} is not what this database says of revision {row['id']}.",
-                hint="history was rewritten, or it is another database's export: `setpoint verify`",
-            )
-        written += _write(path, row["content"])
-    return written
+def _document_files(rows: list[dict[str, Any]], catalogues: Catalogues, head: Head) -> dict[str, str]:
+    files = {}
+    for row in rows:
+        if row["scope"] is not None:
+            values = typed(parse_text(row["text"], row["scope"]), catalogues)
+            text = document_text(row["scope"], values)
+            files[f"{DOCUMENTS}/{document_name(row['scope'])}"] = text
+            head.documents[row["scope"]] = Exported(row["revision"], row["hash"], text_hash(text))
+    return files
 
 
-def _revisions(transaction: Transaction, up_to: int) -> Iterator[dict[str, Any]]:
-    after = 0
-    while rows := transaction.fetch_all("export_history", after=after, up_to=up_to, limit=_BATCH):
-        yield from rows
-        after = rows[-1]["id"]
-
-
-def _catalogues(kept: list[dict[str, Any]], catalogues: Catalogues, folder: Path, head: Head) -> int:
-    """Write each catalogue text; the first of a name and version has the plain name."""
+def _catalogue_files(kept: list[dict[str, Any]], catalogues: Catalogues, head: Head) -> dict[str, str]:
+    """Return each catalogue text by its file; the first of a name and version has the plain name."""
     texts = {row["hash"]: (row["name"], row["version"], row["text"]) for row in kept}
     texts |= {m.hash: (m.name, m.version, m.text) for m in catalogues.members if m.hash not in texts}
-    taken: set[str] = set()
-    written = 0
+    files: dict[str, str] = {}
     for digest, (name, version, text) in texts.items():
         plain = f"{name}-{version}"
-        named = f"{plain}-{digest[:12]}" if plain in taken else plain
-        taken.add(plain)
+        named = f"{plain}-{digest[:12]}" if f"{CATALOGUES}/{plain}.toml" in files else plain
         head.catalogues[f"{named}.toml"] = digest
-        written += _write(folder / CATALOGUES / f"{named}.toml", text)
-    return written
+        files[f"{CATALOGUES}/{named}.toml"] = text
+    return files
 
 
-def _write(path: Path, text: str) -> int:
-    if is_text_of(path, [text_hash(text)]):
-        return 0
-    write_atomically(path, text, SHARED)
-    return 1
+def _write(folder: Path, files: Mapping[str, str]) -> int:
+    """Write what is new or differs from what is there; returns how many files."""
+    new = {
+        folder / name: text
+        for name, text in files.items()
+        if not is_text_of(folder / name, [text_hash(text)])
+    }
+    write_files(new)
+    return len(new)

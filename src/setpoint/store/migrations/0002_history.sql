@@ -37,6 +37,8 @@ CREATE TABLE public.ftf_config_edits (
     PRIMARY KEY (key, revision)
 );
 CREATE INDEX ftf_config_edits_by_scope ON public.ftf_config_edits (scope, key, revision DESC);
+-- Rows come in the order of revisions, so the smallest of indexes finds those after one.
+CREATE INDEX ftf_config_edits_by_revision ON public.ftf_config_edits USING brin (revision) WITH (autosummarize = on);
 COMMENT ON TABLE public.ftf_config_edits IS 'History by key: the diff of each revision, a row for each key, so that what was a key''s value when is one look.';
 COMMENT ON COLUMN public.ftf_config_edits.new IS 'The value that the revision gave; null where it removed the key.';
 

@@ -3,8 +3,11 @@
 CREATE TABLE public.snapshot_frames (
     hash       text PRIMARY KEY REFERENCES public.snapshots (hash),
     frame      json NOT NULL,
+    newest     bigint NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX snapshot_frames_by_newest ON public.snapshot_frames (newest);
+COMMENT ON COLUMN public.snapshot_frames.newest IS 'The newest revision that it was made of.';
 COMMENT ON TABLE public.snapshot_frames IS 'Catalogues, context and layers of a snapshot as it was first handed out; json, not jsonb, keeps its bytes.';
 
 CREATE TABLE public.snapshot_holders (
@@ -70,12 +73,13 @@ CREATE FUNCTION public.keep_snapshot(p_frame json) RETURNS text
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    named text;
+    named  text;
+    latest bigint;
 BEGIN
     -- What a plane hands out is put together here again, from the revisions that the frame names, so that it
     -- can be kept on nobody's word: a scope, hash, author or value that history does not say is refused.
     WITH told AS (
-        SELECT position, layer ->> 'scope' AS scope, h.base_env, (layer -> 'keys')::jsonb AS keys
+        SELECT position, layer ->> 'scope' AS scope, h.id, h.base_env, (layer -> 'keys')::jsonb AS keys
         FROM json_array_elements(p_frame -> 'layers') WITH ORDINALITY AS of_frame (layer, position)
         LEFT JOIN public.ftf_config_history AS h ON h.id = (layer ->> 'revision')::bigint AND h.scope = layer ->> 'scope'
             AND h.hash = layer ->> 'hash' AND h.updated_by = layer ->> 'author'
@@ -84,7 +88,7 @@ BEGIN
     ), overridden AS (
         SELECT DISTINCT key FROM told, jsonb_object_keys(base_env) AS key WHERE position > 1
     )
-    SELECT public.document_merge(base_env ORDER BY position)::text INTO named
+    SELECT public.document_merge(base_env ORDER BY position)::text, max(id) INTO named, latest
     FROM told
     HAVING bool_and(base_env IS NOT NULL
         AND (scope = 'global' OR p_frame -> 'context' ->> split_part(scope, '=', 1) = substr(scope, strpos(scope, '=') + 1))
@@ -95,7 +99,7 @@ BEGIN
             HINT = 'run `setpoint verify`: a document may not be what its history says';
     END IF;
     INSERT INTO public.snapshots (hash, text) VALUES (public.document_hash(named), named) ON CONFLICT (hash) DO NOTHING;
-    INSERT INTO public.snapshot_frames (hash, frame) VALUES (public.document_hash(named), p_frame) ON CONFLICT (hash) DO NOTHING;
+    INSERT INTO public.snapshot_frames (hash, frame, newest) VALUES (public.document_hash(named), p_frame, latest) ON CONFLICT (hash) DO NOTHING;
     RETURN public.document_hash(named);
 END
 $$;

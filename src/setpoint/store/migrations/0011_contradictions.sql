@@ -3,7 +3,7 @@
 -- An owner of the tables can switch every trigger off and rewrite every table. This finds whoever did less than
 -- all of that consistently; who does all of it is found by an anchor outside the database.
 
-CREATE FUNCTION public.contradictions() RETURNS SETOF text
+CREATE FUNCTION public.contradictions(p_after bigint) RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -12,12 +12,12 @@ AS $$
     WITH imported AS (
         SELECT coalesce(max((detail ->> 'revision')::bigint), 0) AS up_to FROM public.access_log WHERE event = 'history_imported'
     ), own AS (
-        SELECT h.* FROM public.ftf_config_history AS h, imported WHERE h.id > imported.up_to
+        SELECT h.* FROM public.ftf_config_history AS h, imported WHERE h.id > greatest(imported.up_to, p_after)
     )
     SELECT problem FROM (
         SELECT c.applied_revision AS revision, format('change %s made revision %s, which is not there', c.id, c.applied_revision) AS problem
         FROM public.changes AS c
-        WHERE c.applied_revision IS NOT NULL
+        WHERE c.applied_revision > p_after
           AND NOT EXISTS (SELECT FROM own WHERE own.id = c.applied_revision AND own.change_id = c.id)
         UNION ALL
         SELECT own.id, format('revision %s names change %s, which did not make it', own.id, own.change_id)
@@ -40,7 +40,7 @@ AS $$
         SELECT u.revision, format('break-glass of %s wrote revision %s, which is %s', u.incident, u.revision,
             CASE WHEN own.id IS NULL THEN 'not there' ELSE 'not what was recorded then' END)
         FROM public.break_glass_uses AS u LEFT JOIN own ON own.id = u.revision
-        WHERE (own.review, own.scope, own.updated_by, own.change_reason)
+        WHERE u.revision > p_after AND (own.review, own.scope, own.updated_by, own.change_reason)
             IS DISTINCT FROM ('break-glass', u.scope, u.person, 'break-glass-' || u.incident)
         UNION ALL
         SELECT own.id, format('revision %s was written by break-glass, and no use of it is recorded', own.id)
@@ -53,19 +53,20 @@ AS $$
             SELECT layer ->> 'scope' AS scope, (layer ->> 'revision')::bigint AS revision, layer ->> 'hash' AS hash,
                    layer ->> 'author' AS author
             FROM json_array_elements(f.frame -> 'layers') AS layer) AS told
-        WHERE told.revision IS NOT NULL AND NOT EXISTS (
+        WHERE f.newest > p_after AND told.revision > p_after AND NOT EXISTS (
             SELECT FROM public.ftf_config_history AS h
             WHERE (h.id, h.scope, h.hash, h.updated_by) = (told.revision, told.scope, told.hash, told.author))
         UNION ALL
         SELECT DISTINCT coalesce(told.id, e.revision), format('history by key does not say of revision %s what its diff says',
             coalesce(told.id, e.revision))
-        FROM (SELECT h.id, edit ->> 'key' AS key, edit -> 'new' AS new FROM public.ftf_config_history AS h, jsonb_array_elements(h.diff) AS edit) AS told
-        FULL JOIN public.ftf_config_edits AS e ON e.revision = told.id AND e.key = told.key
+        FROM (SELECT h.id, edit ->> 'key' AS key, edit -> 'new' AS new FROM public.ftf_config_history AS h, jsonb_array_elements(h.diff) AS edit
+              WHERE h.id > p_after) AS told
+        FULL JOIN (SELECT * FROM public.ftf_config_edits WHERE revision > p_after) AS e ON e.revision = told.id AND e.key = told.key
         WHERE told.id IS NULL OR e.revision IS NULL OR told.new IS DISTINCT FROM e.new
     ) AS found
     ORDER BY revision, problem
 $$;
-COMMENT ON FUNCTION public.contradictions IS 'Where history says other than changes, decisions, break-glass and snapshots that were handed out.';
+COMMENT ON FUNCTION public.contradictions IS 'Where the revisions after one say other than changes, decisions, break-glass and snapshots that were handed out.';
 
-REVOKE ALL ON FUNCTION public.contradictions() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.contradictions() TO setpoint_app;
+REVOKE ALL ON FUNCTION public.contradictions(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.contradictions(bigint) TO setpoint_app;

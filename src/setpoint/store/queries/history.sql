@@ -12,6 +12,18 @@ WHERE id = %(id)s;
 SELECT id, chain
 FROM chain_head;
 
+-- name: read_chain_at
+-- The chain up to one revision.
+SELECT chain
+FROM ftf_config_history
+WHERE id = %(id)s;
+
+-- name: read_anchored
+-- What the revision that an anchor names says of the chain, and how many there are before it.
+SELECT previous_chain, chain, (SELECT count(*) FROM ftf_config_history WHERE id < %(id)s) AS before
+FROM ftf_config_history
+WHERE id = %(id)s;
+
 -- name: verify_history
 -- For each revision after one, oldest first: what its columns hash to now, beside what was recorded.
 SELECT id, scope, hash, document_hash(base_env::text) AS computed_hash, previous_chain, chain,
@@ -49,21 +61,32 @@ SELECT change_id, keys, columns, diff_differs,
 FROM compared;
 
 -- name: verify_documents
--- Documents that are not what their newest revision says.
+-- Documents that are not what their newest revision says, or not what was hashed.
+WITH RECURSIVE held (scope) AS (
+    -- From one scope to the next one, over however many revisions each has.
+    SELECT min(scope) FROM ftf_config_history
+    UNION ALL
+    SELECT (SELECT min(h.scope) FROM ftf_config_history AS h WHERE h.scope > held.scope) FROM held WHERE held.scope IS NOT NULL
+)
 SELECT scope, f.revision, f.hash, h.id AS newest_revision, h.hash AS newest_hash,
        ARRAY(SELECT d ->> 'key' FROM jsonb_array_elements(
-           document_diff(coalesce(h.base_env, '{}'), coalesce(f.base_env, '{}'))) AS d) AS keys
+           document_diff(coalesce(h.base_env, '{}'), coalesce(f.base_env, '{}'))) AS d) AS keys,
+       (f.revision, f.hash, f.base_env::text) IS NOT DISTINCT FROM (h.id, h.hash, h.base_env::text) AS is_said
 FROM ftf_config AS f
 FULL JOIN (
-    SELECT DISTINCT ON (scope) scope, id, hash, base_env FROM ftf_config_history ORDER BY scope, id DESC
+    SELECT newest.*
+    FROM held
+    CROSS JOIN LATERAL (
+        SELECT b.scope, b.id, b.hash, b.base_env FROM ftf_config_history AS b WHERE b.scope = held.scope ORDER BY b.id DESC LIMIT 1
+    ) AS newest
 ) AS h USING (scope)
 WHERE f.revision IS DISTINCT FROM h.id OR f.hash IS DISTINCT FROM h.hash
-   OR f.base_env::text IS DISTINCT FROM h.base_env::text
+   OR f.base_env::text IS DISTINCT FROM h.base_env::text OR f.hash IS DISTINCT FROM document_hash(f.base_env::text)
 ORDER BY scope;
 
 -- name: list_contradictions
--- Where history says other than what else was recorded, the oldest revision first.
-SELECT contradictions() AS problem;
+-- Where the revisions after one say other than what else was recorded, the oldest first.
+SELECT contradictions(%(after)s) AS problem;
 
 -- name: search_history
 -- Revisions newest first, before a number, whose author, reason or touched keys contain a text; null means any.

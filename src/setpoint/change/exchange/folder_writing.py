@@ -1,0 +1,89 @@
+"""CHANGE: writing into an exported folder: one export at a time, and many files with one wait for the disk.
+
+Guarantees: a file is there whole or not at all, and is on disk before it has its name. What a killed export
+left half written goes with the next one. Refuses a folder that another export is writing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from setpoint.client.snapshot import SHARED
+from setpoint.errors import ConflictError, StorageFull
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_PARTIAL = ".partial"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made when it is missing, against other exports as long as the block runs.
+
+    Raises:
+        ConflictError: another export is writing it.
+        StorageFull: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as problem:
+        raise StorageFull.of(folder, problem) from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in folder.glob(f"*/.*{_PARTIAL}"):
+            left.unlink()
+        yield
+    except BlockingIOError:
+        raise ConflictError(
+            f"another export is writing {folder}.", hint="wait for it, then export again"
+        ) from None
+    finally:
+        os.close(held)
+
+
+def write_files(files: Mapping[Path, str]) -> None:
+    """Write files by the text of each; none has its name before all are on disk.
+
+    Waiting for the disk once is what makes it quick: alone, each file would wait for itself.
+
+    Raises:
+        StorageFull: the file system refuses; what is there already stays.
+    """
+    if not files:
+        return
+    partial = {path: path.with_name(f".{path.name}{_PARTIAL}") for path in files}
+    at = next(iter(files))
+    try:
+        for at, content in files.items():
+            at.parent.mkdir(parents=True, exist_ok=True)
+            with open(partial[at], "w", encoding="utf-8", newline="", opener=_shared) as stream:
+                stream.write(content)
+        os.sync()
+        for at in files:  # says what the disk refused, and finds nothing left to wait for
+            _require_on_disk(partial[at])
+        for at in files:
+            partial[at].replace(at)
+    except OSError as problem:
+        raise StorageFull.of(at, problem) from None
+    finally:
+        for left in partial.values():
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+
+
+def _shared(path: str, flags: int) -> int:
+    return os.open(path, flags, SHARED)
+
+
+def _require_on_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
