@@ -3740,7 +3740,7 @@ CREATE INDEX finetune_results_by_symbol ON public.finetune_results USING btree (
 
 CREATE INDEX finetune_runs_by_person ON public.finetune_runs USING btree (started_by, started_at DESC);
 
-CREATE INDEX finetune_runs_by_read_set ON public.finetune_runs USING btree (read_set);
+CREATE INDEX finetune_runs_by_read_set ON public.finetune_runs USING btree (read_set, started_at DESC);
 
 CREATE INDEX finetune_runs_by_set ON public.finetune_runs USING btree (set_hash);
 

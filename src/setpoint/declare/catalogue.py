@@ -220,6 +220,14 @@ class Catalogues:
             )
         return orders.pop() if orders else ()
 
+    @cached_property
+    def part_values(self) -> Mapping[str, tuple[str, ...]]:
+        """The values of each part of keys by its name, over all catalogues."""
+        values: dict[str, dict[str, None]] = {}
+        for part in (part for member in self.members for part in member.parts):
+            values.setdefault(part.name, {}).update(dict.fromkeys(part.tokens))
+        return {name: tuple(found) for name, found in values.items()}
+
     @property
     def identities(self) -> tuple[dict[str, str], ...]:
         """Name, version and hash of each catalogue, as snapshots and runs record them."""

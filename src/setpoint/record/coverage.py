@@ -10,14 +10,17 @@ system has; the lowest share stands beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import problem_of, read_documents
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from setpoint.declare.catalogue import Catalogue, Catalogues
-    from setpoint.store.database import Database
+    from setpoint.store.database import Database, Transaction
 
 
 #: The catalogue whose share is ``harness.hp_coverage_pct``; a system without it reports its first one's.
@@ -67,18 +70,36 @@ class Coverage:
     undeclared: tuple[UndeclaredKey, ...]
 
 
+@dataclass(frozen=True)
+class LastRead:
+    """The newest run that really read a key."""
+
+    run: str
+    started_at: datetime
+
+
+def read_keys(reader: Database | Transaction) -> frozenset[str] | None:
+    """Return the keys that any run really read; None while no run has reported what it read."""
+    return frozenset(row["key"] for row in reader.fetch_all("list_read_keys")) or None
+
+
+def last_reads(reader: Database | Transaction, keys: Sequence[str]) -> dict[str, LastRead]:
+    """Return the newest run that read each of some keys; those that no run read are not there."""
+    rows = reader.fetch_all("last_reads", keys=list(keys))
+    return {row["key"]: LastRead(row["run"], row["started_at"]) for row in rows}
+
+
 def audit_console_coverage(database: Database, catalogues: Catalogues) -> Coverage:
     """Audit the stored documents against the catalogues and against what runs read."""
     with database.transaction() as transaction:
         documents = read_documents(transaction, catalogues)
-        rows = transaction.fetch_all("list_read_keys")
+        read = read_keys(transaction)
     base = documents.get(GLOBAL_SCOPE)
     values = base.values if base else {}
     refused = frozenset(
         key for key, value in values.items() if key in catalogues.keys and problem_of(catalogues, key, value)
     )
     seeded = frozenset(values) - refused
-    read = frozenset(row["key"] for row in rows) if rows else None
     undeclared = (
         UndeclaredKey(document.scope, key)
         for document in documents.values()

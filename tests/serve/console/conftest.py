@@ -70,6 +70,7 @@ def lived_in(person, http_as, database, owner_url):
         "/history/{revision}": f"/history/{revision - 1}",
         "/history/compare": f"/history/compare?from=1&to={revision}",
         "/keys/{key:path}": f"/keys/{RANGE}",
+        "/catalogue/{key:path}": "/catalogue/xgb/5m/learning_rate",
         "/runs/{run}": f"/runs/{first}",
         "/runs/compare": f"/runs/compare?from={first}&to={second}",
         "/search": "/search?q=gamma",

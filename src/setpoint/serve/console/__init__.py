@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from setpoint.serve.console import (
     assets,
+    catalogue,
     changes,
     config,
     entrance,
@@ -25,6 +26,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     changes.router,
     history.router,
     runs.router,
+    catalogue.router,
     safeguards.router,
     search.router,
 )

@@ -1,7 +1,8 @@
 """SERVE: what a page shows, as a line for a terminal, for curl and for Python, to be copied.
 
-Guarantees: each line gives what its page shows under the page's filters: a test types every one of them. The
-lines for curl and Python take address and token from the variables that training processes have.
+Guarantees: each line gives what its page shows, under those of the page's filters that its command or
+address takes: a test types every one of them. The lines for curl and Python take address and token from the
+variables that training processes have.
 """
 
 from __future__ import annotations
@@ -127,6 +128,15 @@ def _search(given: Given) -> Way:
     return Way(("keys", *filter(None, [wanted])), "/v1/catalogue", {"match": wanted} if wanted else {})
 
 
+def _catalogue(given: Given) -> Way:
+    parts = "/".join(filter(None, (given.get("model"), given.get("timeframe"))))
+    return _search({"q": given.get("search") or parts})
+
+
+def _parameter(given: Given) -> Way:
+    return _search({"q": given["key"]})
+
+
 def _quoted(name: str) -> str:
     return quote(name, safe="")
 
@@ -141,6 +151,8 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/history/compare": _difference,
     "/history/{revision}": _revision,
     "/keys/{key:path}": _key,
+    "/catalogue": _catalogue,
+    "/catalogue/{key:path}": _parameter,
     "/runs": _runs,
     "/runs/compare": _runs_compared,
     "/runs/{run}": _run,

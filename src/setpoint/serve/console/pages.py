@@ -55,6 +55,7 @@ PLACES = (
     ("/changes", "Changes"),
     ("/history", "History"),
     ("/runs", "Runs"),
+    ("/catalogue", "Catalogue"),
     ("/policies", "Policies"),
     ("/break-glass", "Break-glass"),
 )
@@ -71,12 +72,15 @@ class PageRoute(QueuedRoute):
         handle = super().get_route_handler()
         known = frozenset(query_names(self.dependant)) | ASKED
         numbers = frozenset(number_names(self.dependant))
-        rule = (self.openapi_extra or {}).get("x-setpoint-roles", ())
+        declared = self.openapi_extra or {}
+        rule = declared.get("x-setpoint-roles", ())
+        takes_parts = "x-setpoint-parts" in declared
 
         async def page(request: Request) -> Response:
             try:
                 await _admit(request, rule)
-                check_query(request.query_params.multi_items(), known)
+                parts = request.app.state.plane.catalogues.part_values if takes_parts else ()
+                check_query(request.query_params.multi_items(), known.union(parts))
                 check_numbers(numbers, {**request.query_params, **request.path_params})
                 return await handle(request)
             except UnauthenticatedError:
@@ -97,6 +101,11 @@ def router_of() -> APIRouter:
         route_class=PageRoute,
         include_in_schema=False,
     )
+
+
+def with_parts(access_rule: dict[str, Any]) -> dict[str, Any]:
+    """Return what a route's decorator takes whose query may also name parts of keys, such as `model=xgb`."""
+    return {**access_rule, "openapi_extra": {**access_rule["openapi_extra"], "x-setpoint-parts": True}}
 
 
 async def session_of(request: Request, form: Form | None = None) -> Principal:

@@ -74,8 +74,9 @@ def short(digest: str | None) -> Markup:
 
 
 def sentence(text: str) -> str:
-    """Return a text as a sentence: a capital letter, and one full stop."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+    """Return a text as a sentence: a capital letter, and one full stop where it asks nothing."""
+    text = text.rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('?', '!')) else '.'}" if text else ""
 
 
 def counted(number: int, one: str, many: str = "") -> str:

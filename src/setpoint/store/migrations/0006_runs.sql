@@ -85,7 +85,7 @@ CREATE INDEX finetune_runs_by_start ON public.finetune_runs (started_at DESC);
 CREATE INDEX finetune_runs_by_state ON public.finetune_runs (state, started_at DESC);
 CREATE INDEX finetune_runs_by_person ON public.finetune_runs (started_by, started_at DESC);
 CREATE INDEX finetune_runs_by_set ON public.finetune_runs (set_hash);
-CREATE INDEX finetune_runs_by_read_set ON public.finetune_runs (read_set);
+CREATE INDEX finetune_runs_by_read_set ON public.finetune_runs (read_set, started_at DESC);
 CREATE INDEX finetune_runs_by_snapshot ON public.finetune_runs (snapshot_hash);
 COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
 COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, and the rule the verdict will apply.';

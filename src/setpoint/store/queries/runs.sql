@@ -159,6 +159,16 @@ WHERE f.scope <> 'global' AND f.base_env <> '{}' AND EXISTS (SELECT FROM asked)
                   WHERE f.scope = named.key || '=' || named.value)
 ORDER BY f.scope;
 
+-- name: last_reads
+-- Of some keys, the newest run that really read each; keys that no run read are not there.
+SELECT DISTINCT ON (k.key) k.key, r.id AS run, r.started_at
+FROM read_set_keys AS k
+CROSS JOIN LATERAL (
+    SELECT id, started_at FROM finetune_runs WHERE read_set = k.set_hash ORDER BY started_at DESC LIMIT 1
+) AS r
+WHERE k.key IN (SELECT jsonb_array_elements_text(%(keys)s))
+ORDER BY k.key, r.started_at DESC;
+
 -- name: list_read_keys
 -- The keys that any run really read, from one to the next one, over however many runs read them.
 WITH RECURSIVE known (key) AS (

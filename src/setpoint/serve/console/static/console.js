@@ -22,7 +22,7 @@ function showTimes(within) {
 
 // ---- Copying what is said to be typed elsewhere, and what is shown short.
 function offerCopies(within) {
-  for (const shown of within.querySelectorAll(".hash, .line > code")) {
+  for (const shown of within.querySelectorAll(".hash, .line > code, h1 > code")) {
     if (shown.nextElementSibling?.matches(".copy")) continue;
     const button = document.createElement("button");
     button.type = "button";
