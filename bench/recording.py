@@ -39,7 +39,7 @@ class Recording:
         """Record one unit's result."""
         own = {name: str(getattr(unit, name)) for name in plan.dimensions}
         snapshot = self._snapshots.for_context({**self._snapshots.base.context, **own})
-        self._recorder.deliver(plan, UnitEntry(unit, [], {}, result(unit, snapshot.hash, trials)))
+        self._recorder.deliver(plan, [UnitEntry(unit, [], {}, result(unit, snapshot.hash, trials))])
 
     def finish(self, plan):
         """Record that a run ended, having read every key."""

@@ -1541,6 +1541,21 @@ CREATE FUNCTION public.may_approve(change public.changes) RETURNS TABLE(person t
            WHERE c.name = a.person AND public.reaches(c.limits, 'approver', change.scope, public.keys_of(change))))
 $$;
 
+CREATE FUNCTION public.may_report(reported text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF public.owner_of_tables() IS NULL THEN
+        PERFORM public.require_role('robot', 'config_write', 'admin');
+    END IF;
+    PERFORM public.require_reporter(id, started_by) FROM public.finetune_runs WHERE id = reported;
+    RETURN FOUND;
+END
+$$;
+
+COMMENT ON FUNCTION public.may_report(reported text) IS 'Says whether a run is there, and refuses whoever may not report on it.';
+
 CREATE FUNCTION public.moved_heads(change public.changes) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2011,36 +2026,23 @@ CREATE FUNCTION public.permit_report() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-DECLARE
-    s        record;
-    writer   text := (SELECT person FROM public.who());
-    reported text;
-    starter  text;
 BEGIN
-    IF public.owner_of_tables() IS NOT NULL THEN
-        RETURN NEW;
-    END IF;
-    SELECT * INTO s FROM public.speaker();
-    PERFORM public.require_role('robot', 'config_write', 'admin');
-    IF TG_TABLE_NAME = 'finetune_runs' THEN
-        reported := NEW.id;
-        starter := NEW.started_by;
-    ELSE
-        reported := NEW.run_id;
-        SELECT started_by INTO starter FROM public.finetune_runs WHERE id = reported;
-    END IF;
-    -- An admin may report on anybody's run, and start none in another's name.
-    IF starter <> writer AND NOT (coalesce('admin' = ANY (s.roles), false)
-                                  AND NOT (TG_TABLE_NAME = 'finetune_runs' AND TG_OP = 'INSERT')) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403',
-            MESSAGE = format('run %s was started by %s, not by %s', reported, starter, writer),
-            HINT = 'report as whoever started it';
-    END IF;
-    RETURN NEW;
+    PERFORM public.may_report(run_id) FROM (SELECT DISTINCT run_id FROM fresh) AS reported;
+    RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION public.permit_report() IS 'Refuses whoever reports on a run of another, or starts one in another''s name.';
+COMMENT ON FUNCTION public.permit_report() IS 'Refuses rows of a run that the writer may not report on: once for each statement, not for each row.';
+
+CREATE FUNCTION public.permit_run() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM public.require_reporter(NEW.id, NEW.started_by, TG_OP = 'INSERT');
+    RETURN NEW;
+END
+$$;
 
 CREATE FUNCTION public.places_of(p_scope text, p_kind text, OUT scope text, OUT keys text[]) RETURNS SETOF record
     LANGUAGE sql STABLE
@@ -2367,6 +2369,30 @@ END
 $$;
 
 COMMENT ON FUNCTION public.require_reach(p_scope text, p_keys text[], VARIADIC wanted text[]) IS 'As require_role, and the role covers this scope and these keys.';
+
+CREATE FUNCTION public.require_reporter(run text, starter text, starts boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s      record;
+    writer text := (SELECT person FROM public.who());
+BEGIN
+    IF public.owner_of_tables() IS NOT NULL THEN
+        RETURN;
+    END IF;
+    SELECT * INTO s FROM public.speaker();
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    -- An admin may report on anybody's run, and start none in another's name.
+    IF starter <> writer AND (starts OR NOT coalesce('admin' = ANY (s.roles), false)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('run %s was started by %s, not by %s', run, starter, writer),
+            HINT = 'report as whoever started it';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.require_reporter(run text, starter text, starts boolean) IS 'Refuses whoever reports on a run of another, or starts one in another''s name.';
 
 CREATE FUNCTION public.require_role(VARIADIC wanted text[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -3276,12 +3302,14 @@ CREATE TABLE public.finetune_runs (
     processes integer NOT NULL,
     threads integer NOT NULL,
     universe text NOT NULL,
+    n_units integer NOT NULL,
     plan jsonb NOT NULL,
     read_set text,
     fallbacks jsonb DEFAULT '{}'::jsonb NOT NULL,
     started_by text NOT NULL,
     host text NOT NULL,
     CONSTRAINT a_run_is_a_name CHECK (public.is_name(concat(id, host, git_commit, data_label, universe))),
+    CONSTRAINT finetune_runs_n_units_check CHECK ((n_units > 0)),
     CONSTRAINT finetune_runs_processes_check CHECK ((processes > 0)),
     CONSTRAINT finetune_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'complete'::text, 'interrupted'::text, 'failed'::text]))),
     CONSTRAINT finetune_runs_threads_check CHECK ((threads > 0))
@@ -3289,7 +3317,9 @@ CREATE TABLE public.finetune_runs (
 
 COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
 
-COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, and the rule the verdict will apply.';
+COMMENT ON COLUMN public.finetune_runs.n_units IS 'How many units it declares; they follow in pages.';
+
+COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, the dimensions of its units, and the rule the verdict will apply.';
 
 COMMENT ON COLUMN public.finetune_runs.read_set IS 'Of the keys that the run really read; null until it ended.';
 
@@ -3856,29 +3886,29 @@ CREATE TRIGGER permit_events AFTER INSERT ON public.event_log REFERENCING NEW TA
 
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER permit_events;
 
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_contexts FOR EACH ROW EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_contexts REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER permit_report;
 
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures FOR EACH ROW EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_failures REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER permit_report;
 
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_results FOR EACH ROW EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_results REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER permit_report;
 
-CREATE TRIGGER permit_report BEFORE INSERT OR UPDATE ON public.finetune_runs FOR EACH ROW EXECUTE FUNCTION public.permit_report();
-
-ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_report;
-
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials FOR EACH ROW EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_trials REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER permit_report;
 
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_units FOR EACH ROW EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_units REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
 
 ALTER TABLE public.finetune_units ENABLE ALWAYS TRIGGER permit_report;
+
+CREATE TRIGGER permit_run BEFORE INSERT OR UPDATE ON public.finetune_runs FOR EACH ROW EXECUTE FUNCTION public.permit_run();
+
+ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_run;
 
 CREATE TRIGGER queue_writers BEFORE INSERT OR UPDATE ON public.ftf_config FOR EACH STATEMENT EXECUTE FUNCTION public.queue_writers();
 
@@ -4108,6 +4138,9 @@ REVOKE ALL ON FUNCTION public.login_name(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.login_wait(p_account text, p_remote text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.may_report(reported text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.may_report(reported text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.network_of(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_access(p_event text, p_account text, p_remote text, p_credential bigint, p_actor text, p_detail jsonb) FROM PUBLIC;
@@ -4159,6 +4192,8 @@ REVOKE ALL ON FUNCTION public.permit_events() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.permit_report() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.permit_run() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.presented() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.propose_change(p_id bigint) FROM PUBLIC;
@@ -4184,6 +4219,8 @@ REVOKE ALL ON FUNCTION public.refuse_statement() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.refuse_unless_emergency(incident text, approved_by text, circumstance text, failed text, probe text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.require_admin() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.require_reporter(run text, starter text, starts boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.require_room_for_change(p_author text) FROM PUBLIC;
 

@@ -133,7 +133,7 @@ def recorded(database, catalogues):
     recorder.start(plan, snapshots)
     for unit, text in zip(plan.units, HOSTILE, strict=False):
         failure = UnitFailure("training_error", text)
-        recorder.deliver(plan, UnitEntry(unit, [], {}, failure=failure))
+        recorder.deliver(plan, [UnitEntry(unit, [], {}, failure=failure)])
     return plan.run
 
 

@@ -43,6 +43,7 @@ def report(writer, run, rates, of):
     units = [row for row in read_units(writer, run) if (row.symbol, row.model) == of]
     for row, rate in zip(units, rates, strict=False):
         unit = {"run_id": run} | {name: getattr(row, name) for name in UNIT}
+        trials = []
         # The best trial is number 1; number 0 is far away and must not count.
         for trial, value in enumerate((0.149, rate)):
             suggested = {
@@ -52,8 +53,9 @@ def report(writer, run, rates, of):
                 "state": "complete",
             }
             judged = {"state": "complete", "n_trees_used": 9, "findings": [], "violations": []}
-            writer.execute("insert_trials", trials=[unit | suggested | judged])
-        writer.execute("insert_result", result=unit | RESULT | {"snapshot_hash": row.snapshot_hash})
+            trials.append(unit | suggested | judged)
+        result = unit | RESULT | {"snapshot_hash": row.snapshot_hash}
+        writer.fetch_all("insert_results", results=[result], trials=trials)
 
 
 SCORES = ("f1_buy_val", "f1_buy_test", "always_buy_f1_val", "always_buy_f1_test", "threshold")

@@ -69,8 +69,8 @@ def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot
     broken = failed(planned.units[-1])
     for _ in range(2):
         recorder.start(planned, snapshots)
-        recorder.deliver(planned, entry)
-        recorder.deliver(planned, broken)
+        recorder.deliver(planned, [entry])
+        recorder.deliver(planned, [broken])
         recorder.finish(planned, outcome_of(planned, "complete", [entry, broken]))
 
     assert len(list_runs(database, limit=9)) == 1
@@ -114,7 +114,7 @@ def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
         for trial in entry.result.trials
     )
     recorder.start(planned, snapshots)
-    recorder.deliver(planned, replace(entry, result=replace(entry.result, trials=trials)))
+    recorder.deliver(planned, [replace(entry, result=replace(entry.result, trials=trials))])
     stored = database.fetch_all("page_trials", run_id=planned.run, position=-1, trial=0, limit=None)
 
     (result,) = database.fetch_all("list_results", run_id=planned.run)
@@ -134,7 +134,7 @@ def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
 def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, entry):
     """The default trial is the document itself, which was judged when it was written."""
     recorder.start(planned, snapshots)
-    recorder.deliver(planned, entry)
+    recorder.deliver(planned, [entry])
 
     assert (
         database.fetch_all("page_trials", run_id=planned.run, position=-1, trial=0, limit=None)[0][
@@ -147,7 +147,7 @@ def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, en
 def test_a_result_without_its_run_is_refused(recorder, planned, snapshots, entry):
     """No result can exist that joins no run and no snapshot."""
     with pytest.raises(MissingError):
-        recorder.deliver(planned, entry)
+        recorder.deliver(planned, [entry])
 
 
 def test_a_run_is_found_by_its_name_or_as_the_latest(database, recorder, planned, snapshots):
@@ -186,9 +186,9 @@ def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snap
         effective_params={**entry.result.effective_params, "num_leaves": 7},
     )
     recorder.start(planned, snapshots)
-    recorder.deliver(planned, entry)
+    recorder.deliver(planned, [entry])
     recorder.start(other, demo)
-    recorder.deliver(other, replace(entry, result=changed))
+    recorder.deliver(other, [replace(entry, result=changed)])
     found = compare_runs(database, planned.run, other.run)
 
     assert (found.identical, found.shared) == (0, 1)
@@ -219,7 +219,7 @@ def test_comparing_runs_finds_the_overlay_that_differs(database, recorder, plann
 def test_an_unfinished_run_is_judged_on_what_it_has(database, recorder, planned, snapshots, entry):
     """One result of thirty is too little for a verdict, and the missing folds are counted."""
     recorder.start(planned, snapshots)
-    recorder.deliver(planned, entry)
+    recorder.deliver(planned, [entry])
     view = view_run(database, planned.run)
 
     assert view.verdict.outcome == "insufficient_data"

@@ -112,6 +112,7 @@ UNLIMITED = {
     ("POST", "/v1/events"),
     ("PUT", "/v1/runs/{run}"),
     ("PUT", "/v1/runs/{run}/outcome"),
+    ("PUT", "/v1/runs/{run}/units"),
     ("POST", "/v1/runs/{run}/units"),
 }
 

@@ -3,6 +3,7 @@
 import pytest
 
 from setpoint.change.seeding import apply_seed
+from setpoint.client.results import Unit
 from setpoint.declare.seeds import Seed, Sourced, load_seeds
 from support.run_reports import entry_of, failed_entry, plan_a_run
 from support.sweep_home import ADA
@@ -50,11 +51,12 @@ def test_a_run_is_reported_and_read_back(robot, http_as, start, run):
     """Start, a result, a failure and the outcome, each sent twice, are one run that everybody reads."""
     entry, broken = entry_of(start), failed_entry(start)
     outcome = {"state": "complete", "read_keys": ["CVN_FTF_SEED"], "fallbacks": {"CVN_HPO_XGB_5M_GAMMA": 2}}
-    for _ in range(2):
+    for state in ("recorded", "known"):
         assert robot.put(f"/v1/runs/{run}", json=start).status_code == 200
         for body in (entry, broken):
             answer = robot.post(f"/v1/runs/{run}/units", json=body)
-            assert (answer.status_code, answer.json()) == (200, {"run": run}), answer.text
+            assert answer.status_code == 200, answer.text
+            assert [one["state"] for one in answer.json()["units"]] == [state]
         assert robot.put(f"/v1/runs/{run}/outcome", json=outcome).status_code == 200
     cy = http_as("cy")
     row = cy.get(f"/v1/runs/{run}").json()
@@ -258,6 +260,68 @@ def test_no_run_is_called_latest(robot, start):
     body = {**start, "plan": {**start["plan"], "run": "latest"}}
 
     assert robot.put("/v1/runs/latest", json=body).status_code == 422
+
+
+def test_a_batch_says_of_each_unit_what_became_of_it(started, robot, start, http_as):
+    """What is wrong with a unit is told in its place, by code; the others and the lines are recorded once."""
+    good, failed = entry_of(start)["entry"], failed_entry(start)["entry"]
+    foreign = good | {"result": good["result"] | {"snapshot_hash": ZERO}, "unit": good["unit"]}
+    unknown = failed | {"unit": ["DOGEUSDC", *failed["unit"][1:]]}
+    trial = good["result"]["trials"][0] | {"params": {"num_leaves": "many"}}
+    worthless = good | {"result": good["result"] | {"trials": [trial]}}
+    events = {"source": "a-spool-of-the-run", "events": [{"sequence": 0, "line": f"event=x run={started}"}]}
+    batch = {"entries": [worthless, foreign, unknown, good, failed, good], "events": events}
+    refused = [("refused", code) for code in ("invalid_value", "hash_mismatch", "invalid_value")]
+
+    for state, accepted in (("recorded", 1), ("known", 0)):
+        answer = robot.post(f"/v1/runs/{started}/units", json=batch)
+        assert answer.status_code == 200, answer.text
+        told = [(one["state"], one["code"]) for one in answer.json()["units"]]
+        # Of a unit that is recorded nothing is judged again.
+        expected = [*refused, (state, None), (state, None), ("known", None)]
+        assert told == expected if accepted else told[2:] == expected[2:]
+        assert answer.json()["events"]["accepted"] == accepted
+    cy = http_as("cy")
+    assert [one["snapshot_hash"] for one in rows(cy, f"/v1/runs/{started}/results")] == [
+        good["result"]["snapshot_hash"]
+    ]
+    assert len(rows(cy, f"/v1/runs/{started}/trials")) == len(good["result"]["trials"])
+    assert len(rows(cy, f"/v1/runs/{started}/failures")) == 1
+    assert [one["name"] for one in rows(cy, "/v1/events", run=started)] == ["x"]
+
+
+def test_a_batch_is_units_or_one_unit(started, robot, start):
+    """Both, neither, none at all and more than a batch holds are no report, and name what is wrong."""
+    one = failed_entry(start)["entry"]
+
+    for body in ({}, {"entry": one, "entries": [one]}, {"entries": []}, {"entries": [one] * 501}):
+        assert robot.post(f"/v1/runs/{started}/units", json=body).status_code == 422
+
+
+def test_units_are_declared_in_pages(robot, http_as, start, run):
+    """The start lists the first and counts all; pages may be repeated and cut anew, and nothing else fits."""
+    units = start["plan"]["units"]
+    first = {**start, "plan": {**start["plan"], "units": units[:4]}, "n_units": len(units)}
+    outcome = {"state": "complete", "read_keys": [], "fallbacks": {}}
+    page = {"first": 4, "units": units[4:10]}
+    swapped = {"first": 4, "units": [units[5], units[4]]}
+
+    assert robot.put(f"/v1/runs/{run}", json=first).status_code == 200
+    assert http_as("ada").put(f"/v1/runs/{run}/units", json=page).status_code == 403
+    assert robot.put("/v1/runs/nope/units", json=page).json()["code"] == "unknown_run"
+    for body in (page, page, {"first": 3, "units": units[3:]}):
+        assert robot.put(f"/v1/runs/{run}/units", json=body).status_code == 200
+        answer = robot.put(f"/v1/runs/{run}/outcome", json=outcome)
+        assert answer.status_code == (200 if body["first"] == 3 else 409), answer.text
+    assert robot.put(f"/v1/runs/{run}/units", json=swapped).json()["code"] == "conflict"
+    beyond = {"first": len(units), "units": units[:1]}
+    assert robot.put(f"/v1/runs/{run}/units", json=beyond).json()["code"] == "invalid_value"
+    elsewhere = {"first": 0, "units": [["DOGEUSDC", *units[0][1:]]]}
+    assert robot.put(f"/v1/runs/{run}/units", json=elsewhere).json()["code"] == "invalid_context"
+    found = rows(http_as("cy"), f"/v1/runs/{run}/units")
+    assert [[row[name] for name in Unit._fields] for row in found] == units
+    assert robot.put(f"/v1/runs/{run}", json=first).status_code == 200
+    assert robot.put(f"/v1/runs/{run}", json={**first, "n_units": 5}).json()["code"] == "conflict"
 
 
 def test_coverage_is_the_audit_of_the_command(database, http_as, start):

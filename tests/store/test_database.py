@@ -312,6 +312,7 @@ RUN = {
     "processes": 1,
     "threads": 2,
     "universe": "defi_top5",
+    "n_units": 2,
     "plan": {},
     "started_by": "unattributed",
     "host": "h",
@@ -372,9 +373,9 @@ def test_run_and_its_results_are_recorded_once(database, run):
     failure = UNIT | {"fold": 1, "code": "unfit_data", "message": "one class"}
     assert database.execute("insert_run", **run) == 0
     for expected in (1, 0):
-        assert database.execute("insert_result", result=result) == expected
-        assert database.execute("insert_trials", trials=[TRIAL]) == expected
-        assert database.execute("insert_failure", **failure) == expected
+        made = database.fetch_all("insert_results", results=[result], trials=[TRIAL])
+        assert len(made) == expected
+        assert database.execute("insert_failures", run_id="r1", failures=[failure]) == expected
     [row] = database.fetch_all("list_results", run_id="r1")
     assert {name: row[name] for name in result} == result
     assert len(database.fetch_all("page_trials", run_id="r1", position=-1, trial=0, limit=None)) == 1
@@ -414,8 +415,9 @@ def test_ended_run_says_what_it_read(database, run):
 )
 def test_result_that_cannot_be_joined_to_its_configuration_is_refused(database, run, change, expected):
     """No result exists without its run, its snapshot, its hyperparameters and its trial."""
+    result = RESULT | {"snapshot_hash": run["snapshot_hash"]} | change
     with pytest.raises(expected):
-        database.execute("insert_result", result=RESULT | {"snapshot_hash": run["snapshot_hash"]} | change)
+        database.fetch_all("insert_results", results=[result], trials=[])
     assert database.fetch_all("list_results", run_id="r1") == []
 
 

@@ -104,9 +104,9 @@ def world(as_, owner_url):
 
 RUN = """
     INSERT INTO finetune_runs (id, snapshot_hash, set_hash, context, layers, catalogues, versions, git_commit,
-        data_hash, data_label, seed, processes, threads, universe, plan, started_by, host)
+        data_hash, data_label, seed, processes, threads, universe, n_units, plan, started_by, host)
     VALUES ('{run}', document_hash('{{}}'), document_hash('[]'), '{{}}', '[]', '[]', '{{}}', 'c',
-        'd', 'real', 1, 1, 1, 'u', '{{}}', '{person}', 'h')"""
+        'd', 'real', 1, 1, 1, 'u', 1, '{{}}', '{person}', 'h')"""
 SOURCE = "INSERT INTO event_sources (source) VALUES ('bos')"
 CALL = "SELECT * FROM {0}({1})"
 EVENT = """

@@ -162,6 +162,8 @@ DEFINERS = {
     "permit_answer",
     "permit_events",
     "permit_report",
+    "permit_run",
+    "may_report",
     "prune_holders",
     "suspend_change",
     "break_glass_restore",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from setpoint.client.results import RunOutcome, UnitEntry
+    from setpoint.client.results import Receipt, RunOutcome, UnitEntry
     from setpoint.client.run_plan import RunPlan
     from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
@@ -28,8 +28,8 @@ class Recorder(Protocol):
     def start(self, plan: RunPlan, snapshots: SnapshotSet) -> None:
         """Record that the run exists, its units, and the snapshot of each."""
 
-    def deliver(self, plan: RunPlan, entry: UnitEntry) -> None:
-        """Record one unit that ended."""
+    def deliver(self, plan: RunPlan, entries: Sequence[UnitEntry]) -> Sequence[Receipt]:
+        """Record units that ended; returns what became of each, in their order."""
 
     def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
         """Record how the run ended."""

@@ -17,6 +17,8 @@ from setpoint.errors import InvalidValue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from setpoint.errors import SetpointError
+
 
 class Within(NamedTuple):
     """The bounds of a number, both inclusive; None for none."""
@@ -205,6 +207,22 @@ class UnitEntry:
     fallbacks: Annotated[dict[Name, Count], Sized(most=MOST_KEYS)]
     result: UnitResult | None = None
     failure: UnitFailure | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one unit of a batch: recorded now, known before, or refused, with the error."""
+
+    state: Literal["recorded", "known", "refused"]
+    #: Of the error; None where there is none.
+    code: str | None = None
+    problem: str | None = None
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, problem: SetpointError) -> Receipt:
+        """Return the receipt of a unit that was refused."""
+        return cls("refused", problem.code, problem.message, problem.hint)
 
 
 EndState = Literal["complete", "interrupted", "failed"]

@@ -1,20 +1,26 @@
 """CLIENT: the plan of a run as it is reported: the contract of its ``plan.json``, over HTTP and in SQL.
 
 Guarantees: each field is decided before the first fit. The harness makes a plan, the plane's model is made
-of these dataclasses. Standard library only.
+of these dataclasses. A plan declares any number of units; they are reported in pages. Standard library only.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from setpoint.client.results import Count, Hash, Name, ReadKeys, Sized, Spelled, Text, Unit, Wide, Within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UnitDimension = Annotated[str, Spelled("^(symbol|model|timeframe|fold)$")]
 Source = Literal["real", "proxy", "synthetic"]
 #: A run is labelled by the weakest source among its symbols.
 WEAKEST_FIRST: tuple[Source, ...] = ("synthetic", "proxy", "real")
+
+#: How many units are declared at once: some 300 kB over HTTP.
+PAGE = 5000
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class RunPlan:
     set_hash: Hash
     #: The fields of a unit that are scope dimensions: with the base's context they name its snapshot.
     dimensions: Annotated[list[UnitDimension], Sized(most=4)]
-    units: Annotated[tuple[Unit, ...], Sized(1, 20_000)]
+    units: Annotated[tuple[Unit, ...], Sized(1)]
     #: Folder of candles; empty for the synthetic market.
     market_folder: Text
     #: By symbol.
@@ -66,3 +72,14 @@ class RunPlan:
     host: Annotated[str, Sized(most=200)]
     #: See ``train.exercise``.
     exercise: Exercise | None = None
+
+
+def first_page(plan: RunPlan) -> dict[str, Any]:
+    """Return a plan as JSON with the first of its units."""
+    return asdict(replace(plan, units=plan.units[:PAGE]))
+
+
+def later_pages(plan: RunPlan) -> Iterator[tuple[int, tuple[Unit, ...]]]:
+    """Yield the units that follow, in pages, each with the position of its first one."""
+    for first in range(PAGE, len(plan.units), PAGE):
+        yield first, plan.units[first : first + PAGE]

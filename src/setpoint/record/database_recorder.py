@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from setpoint.client.run_plan import first_page, later_pages
 from setpoint.client.spool import deliver_spool
 from setpoint.record.events import Line, record_events
-from setpoint.record.runs import record_outcome, record_start, record_unit
+from setpoint.record.results import record_units
+from setpoint.record.runs import declare_units, record_outcome, record_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from setpoint.change.identity import Author
-    from setpoint.client.results import RunOutcome, UnitEntry
+    from setpoint.client.results import Receipt, RunOutcome, UnitEntry
     from setpoint.client.run_plan import RunPlan
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
@@ -42,13 +44,17 @@ class DatabaseRecorder:
 
     def start(self, plan: RunPlan, snapshots: SnapshotSet) -> None:
         """Record the run and the snapshots it pins; a resumed run is running again."""
-        with self._database.transaction(author=self._author.name) as transaction:
-            record_start(transaction, asdict(plan), snapshots, self._author.name)
+        author, n_units = self._author.name, len(plan.units)
+        with self._database.transaction(author=author) as transaction:
+            record_start(transaction, first_page(plan), snapshots, author, n_units)
+        for first, units in later_pages(plan):
+            with self._database.transaction(author=author) as transaction:
+                declare_units(transaction, plan.run, first, units)
 
-    def deliver(self, plan: RunPlan, entry: UnitEntry) -> None:
-        """Record one unit: its result with its trials, or its failure, in one transaction."""
+    def deliver(self, plan: RunPlan, entries: Sequence[UnitEntry]) -> list[Receipt]:
+        """Record units, results with their trials and failures, in one transaction."""
         with self._database.transaction(author=self._author.name) as transaction:
-            record_unit(transaction, self._catalogues, plan.run, entry)
+            return record_units(transaction, self._catalogues, plan.run, entries)
 
     def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
         """Record the run's events, how it ended, which keys it read and which fallbacks it used."""

@@ -38,6 +38,8 @@ class RunFacts:
     seed: int
     processes: int
     threads: int
+    #: How many units it declares.
+    n_units: int
     started_by: str
     host: str
     #: By key, the number of units in which it fell back.
@@ -50,7 +52,6 @@ class RunSummary(RunFacts):
 
     n_results: int
     n_failures: int
-    n_units: int
 
 
 @dataclass(frozen=True, kw_only=True)

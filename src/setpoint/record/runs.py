@@ -1,32 +1,28 @@
-"""RECORD: runs and results, written to the database once.
+"""RECORD: runs, written to the database once: what they pin, the units they declare, how they end.
 
-Guarantees: every call may be repeated; a unit delivered twice is one row. Each result joins its unit, the
-unit its run, and both their snapshots, by foreign keys that cannot be empty. Both doors record through the
-same three functions: ``DatabaseRecorder`` and the plane's routes. Refuses a unit that its run does not
-declare, and a result made with another snapshot.
+Guarantees: every call may be repeated. A run's units are declared in pages, each whole or not at all; a unit
+joins its run, and both their snapshots, by foreign keys that cannot be empty. Both doors record through the
+same functions, of this module and of ``results``: ``DatabaseRecorder`` and the plane's routes. Refuses a run
+under the id of another, and to call a run complete whose units are not all declared.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from setpoint.change.invariants import violations
-from setpoint.client.results import BREAKS_INVARIANT, ParamFinding, Unit
+from setpoint.client.results import Unit
 from setpoint.client.run_plan import WEAKEST_FIRST
-from setpoint.declare.document import parse_text
-from setpoint.errors import ConflictError, HashMismatch, InvalidValue
+from setpoint.client.snapshot_set import frozen, named
+from setpoint.errors import ConflictError, HashMismatch, InvalidContext, InvalidValue
 from setpoint.record.run_rows import read_run, read_units, unknown_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
-    from setpoint.client.results import RunOutcome, TrialResult, UnitEntry, UnitResult
+    from setpoint.client.results import RunOutcome
     from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
-    from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Transaction
 
 #: Columns of a run that are fields of its plan.
@@ -34,15 +30,20 @@ _PLAN_COLUMNS = ("versions", "git_commit", "seed", "processes", "threads", "univ
 
 
 def record_start(
-    transaction: Transaction, plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str
+    transaction: Transaction,
+    plan: Mapping[str, Any],
+    snapshots: SnapshotSet,
+    started_by: str,
+    n_units: int | None = None,
 ) -> None:
     """Record a run, its units and their snapshots, before the first; a run that goes on is running again.
 
     Args:
         transaction: of whoever reports.
-        plan: as in the run's ``plan.json``.
+        plan: as in the run's ``plan.json``; its units may be the first page of them.
         snapshots: the set it pins.
         started_by: who starts it; a run that is known keeps who started it.
+        n_units: how many units it declares in all; None for those of the plan.
 
     Raises:
         HashMismatch: the plan names another set, or another base.
@@ -51,7 +52,7 @@ def record_start(
         ForbiddenError: it is another account's.
     """
     _require_pinned(plan, snapshots)
-    row, units = _run_row(plan, snapshots, started_by), _unit_rows(plan, snapshots)
+    row = _run_row(plan, snapshots, started_by) | {"n_units": n_units or len(plan["units"])}
     # In one order for everybody: two runs with the same snapshots must not wait for each other.
     for digest, text in sorted({snapshot.hash: snapshot.text for snapshot in snapshots.snapshots}.items()):
         transaction.execute("insert_snapshot", hash=digest, text=text)
@@ -59,52 +60,37 @@ def record_start(
     if transaction.execute("insert_run", **row):
         for context in _context_rows(snapshots):
             transaction.execute("insert_context", run_id=plan["run"], **context)
-        transaction.execute("insert_units", run_id=plan["run"], units=units)
     else:
-        known = vars(read_run(transaction, plan["run"]))
-        kept = [vars(unit) for unit in read_units(transaction, plan["run"])]
-        _require_same(row | {"units": units}, known | {"units": kept})
+        _require_same(row, vars(read_run(transaction, plan["run"])))
     _update(transaction, plan["run"], state="running", is_over=False)
+    declare_units(transaction, plan["run"], 0, plan["units"])
 
 
-def record_unit(transaction: Transaction, catalogues: Catalogues, run: str, entry: UnitEntry) -> None:
-    """Record one unit of a recorded run: its result with its trials, or its failure.
-
-    Trials are judged here, by the invariants in force: a broken one is recorded, not refused.
+def declare_units(transaction: Transaction, run: str, first: int, units: Sequence[Sequence[Any]]) -> None:
+    """Declare a page of a recorded run's units, the first of them at a position; those known stay.
 
     Raises:
         UnknownRun: no such run is recorded.
-        InvalidValue: the run does not declare this unit, or the result is of another one.
-        HashMismatch: the result was made with another snapshot than the run pins for the unit.
+        InvalidContext: the run pins no snapshot for the context of a unit.
+        InvalidValue: the run does not declare so many.
+        ConflictError: another unit has the place of one, or one has another place.
         ForbiddenError: the run is another account's.
     """
-    if transaction.fetch_one("read_run", id=run) is None:
+    allowed = transaction.fetch_one("may_report", run_id=run)
+    found = transaction.fetch_one("lock_run", id=run)
+    if found is None or allowed is None:
         raise unknown_run(run)
-    unit = entry.unit._asdict()
-    row = transaction.fetch_one("read_unit", run_id=run, **unit)
-    if row is None:
-        raise InvalidValue(f"run {run} declares no unit {' '.join(map(str, unit.values()))}.")
-    if entry.failure:
-        transaction.execute("insert_failure", run_id=run, **unit, **vars(entry.failure))
-    if entry.result:
-        _require_own(run, row["snapshot_hash"], entry.unit, entry.result)
-        judge = partial(_broken, catalogues, parse_text(row["text"]), entry.unit)
-        _record_result(transaction, run, entry.result, judge)
-
-
-def _record_result(
-    transaction: Transaction,
-    run: str,
-    result: UnitResult,
-    judge: Callable[[Mapping[str, Any]], list[dict[str, Any]]],
-) -> None:
-    broken = {trial.trial: judge(trial.params) for trial in result.trials}
-    columns = {name: value for name, value in asdict(result).items() if name != "trials"}
-    columns["findings"] = [*columns["findings"], *map(asdict, _as_findings(broken.get(result.trial_id, [])))]
-    transaction.execute("insert_result", result={"run_id": run, **columns})
-    named = {"run_id": run, **{name: columns[name] for name in Unit._fields}}
-    trials = [named | _judged(trial, broken[trial.trial]) for trial in result.trials]
-    transaction.execute("insert_trials", trials=trials)
+    if first + len(units) > found["n_units"]:
+        raise InvalidValue(
+            f"run {run} declares {found['n_units']} units, not {first + len(units)}.", hint="start a new run"
+        )
+    rows = _unit_rows(transaction, found, first, units)
+    known = {unit.position: vars(unit) for unit in read_units(transaction, run, first=first, limit=len(rows))}
+    if any(known.get(row["position"], row) != row for row in rows):
+        raise ConflictError(f"run {run} is recorded with other units there.", hint="start a new run")
+    fresh = [row for row in rows if row["position"] not in known]
+    if fresh:
+        transaction.execute("insert_units", run_id=run, units=fresh)
 
 
 def record_outcome(transaction: Transaction, run: str, outcome: RunOutcome) -> None:
@@ -112,10 +98,13 @@ def record_outcome(transaction: Transaction, run: str, outcome: RunOutcome) -> N
 
     Raises:
         UnknownRun: no such run is recorded.
+        ConflictError: it is said to be complete, and not all of its units were declared.
         ForbiddenError: the run is another account's.
     """
     if not _update(transaction, run, **vars(outcome), is_over=True):
         raise unknown_run(run)
+    if outcome.state == "complete":
+        _require_declared(transaction, run)
 
 
 def _update(
@@ -137,6 +126,15 @@ def _update(
     )
 
 
+def _require_declared(transaction: Transaction, run: str) -> None:
+    row = transaction.fetch_one("count_units", run_id=run) or {}
+    if row["declared"] < row["n_units"]:
+        raise ConflictError(
+            f"run {run} is not complete: {row['declared']} of its {row['n_units']} units are declared.",
+            hint=f"resume it: setpoint sweep --resume {run}",
+        )
+
+
 def _require_pinned(plan: Mapping[str, Any], snapshots: SnapshotSet) -> None:
     for name, there in (("set_hash", snapshots.hash), ("snapshot_hash", snapshots.base.hash)):
         if plan[name] != there:
@@ -147,62 +145,11 @@ def _require_pinned(plan: Mapping[str, Any], snapshots: SnapshotSet) -> None:
 
 
 def _require_same(planned: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    for name in ("set_hash", "units", "plan", "data_hash", "seed"):
+    for name in ("set_hash", "n_units", "plan", "data_hash", "seed"):
         if planned[name] != known[name]:
             raise ConflictError(
                 f"run {planned['id']} is recorded with another {name}.", hint="start a new run"
             )
-
-
-def _require_own(run: str, pinned: str, unit: Unit, result: UnitResult) -> None:
-    trained = Unit(*(getattr(result, name) for name in Unit._fields))
-    if trained != unit:
-        raise InvalidValue(f"the result is of {trained}, its entry of {unit}.")
-    if result.snapshot_hash != pinned:
-        raise HashMismatch(
-            f"the result was made with snapshot {result.snapshot_hash[:12]}, "
-            f"but run {run} pins {pinned[:12]} for this unit.",
-            hint="a unit trains with one snapshot: start another run",
-        )
-
-
-def _broken(
-    catalogues: Catalogues,
-    document: Mapping[str, Any],
-    unit: Unit,
-    params: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Judge a trial's suggestion as if it were the document.
-
-    Raises:
-        InvalidValue: it suggests what is no value of the parameter.
-    """
-    values = {}
-    for declared in catalogues.groups.get((unit.model, unit.timeframe), ()):
-        if declared.parameter.name in params:
-            suggested = declared.parameter.coerce(params[declared.parameter.name])
-            values[declared.name] = declared.parameter.check(suggested, declared.name)
-        elif declared.name in document:
-            values[declared.name] = document[declared.name]
-    return [violation._asdict() for violation in violations(catalogues, values, values)]
-
-
-def _judged(trial: TrialResult, broken: list[dict[str, Any]]) -> dict[str, Any]:
-    judged = replace(trial, findings=(*trial.findings, *_as_findings(broken)))
-    return {**asdict(judged), "violations": broken}
-
-
-def _as_findings(broken: list[dict[str, Any]]) -> list[ParamFinding]:
-    """Return broken invariants as attestation tells what it finds: by name, with the values they judged."""
-    return [
-        ParamFinding(
-            param=one["invariant"],
-            asked=", ".join(f"{name} = {value}" for name, value in sorted(one["values"].items())),
-            effective=None,
-            finding=BREAKS_INVARIANT,
-        )
-        for one in broken
-    ]
 
 
 def _run_row(plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str) -> dict[str, Any]:
@@ -217,7 +164,7 @@ def _run_row(plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str) -
         "catalogues": [dict(identity) for identity in base.catalogues],
         "data_hash": sha256(hashes.encode()).hexdigest(),
         "data_label": _weakest_source(plan["data"]),
-        "plan": {name: plan[name] for name in ("data", "rule", "exercise") if plan.get(name)},
+        "plan": {name: plan[name] for name in ("data", "dimensions", "rule", "exercise") if plan.get(name)},
         "started_by": started_by,
     }
 
@@ -229,21 +176,22 @@ def _context_rows(snapshots: SnapshotSet) -> list[dict[str, Any]]:
     ]
 
 
-def _unit_rows(plan: Mapping[str, Any], snapshots: SnapshotSet) -> list[dict[str, Any]]:
-    rows = []
-    for position, fields in enumerate(plan["units"]):
+def _unit_rows(
+    transaction: Transaction, run: Mapping[str, Any], first: int, units: Sequence[Sequence[Any]]
+) -> list[dict[str, Any]]:
+    rows = transaction.fetch_all("list_pinned", run_id=run["id"])
+    pinned = {frozen(row["context"]): row for row in rows}
+    found = []
+    for position, fields in enumerate(units, start=first):
         unit = dict(zip(Unit._fields, fields, strict=True))
-        own = {name: str(unit[name]) for name in plan["dimensions"]}
-        snapshot = snapshots.for_context({**snapshots.base.context, **own})
-        rows.append(
-            {
-                **unit,
-                "position": position,
-                "context": dict(snapshot.context),
-                "snapshot_hash": snapshot.hash,
-            }
-        )
-    return rows
+        context = run["context"] | {name: str(unit[name]) for name in run["dimensions"] or ()}
+        if frozen(context) not in pinned:
+            raise InvalidContext(
+                f"run {run['id']} pins no snapshot for {named(context)}, which a unit of it resolves in.",
+                hint="pin it together with the others",
+            )
+        found.append({**unit, "position": position, **pinned[frozen(context)]})
+    return found
 
 
 def _layers(snapshot: Snapshot) -> list[dict[str, Any]]:

@@ -11,10 +11,11 @@ import json
 import re
 from collections import Counter
 from http import HTTPStatus
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _PROBLEM = "application/problem+json"
 _TEXT = {"type": "string"}
@@ -28,7 +29,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 #: What an error carries besides the id of its request.
 _OF_ERRORS = {"401": "WWW-Authenticate", "412": "ETag", "429": "Retry-After", "503": "Retry-After"}
 #: From how many characters on a field's schema is worth a name of its own.
-_LONG = 100
+_LONG = 60
 _SCHEMA = "#/components/schemas/"
 _CONDITIONS = (
     ("If-None-Match", "Entity tags that are known, weak ones too, or `*`: 304 when one still stands."),
@@ -50,6 +51,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
             for status, response in operation["responses"].items():
                 operation["responses"][status] = _response(status, response, refused)
     _shared_parameters(document)
+    _shared_answers(document)
     document["servers"] = [{"url": "/", "description": "This plane."}]
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which no answer of ours is
         components["schemas"].pop(name, None)
@@ -116,9 +118,9 @@ def _shared_parameters(document: dict[str, Any]) -> None:
     given = {json.dumps(one): one for operation in operations for one in operation["parameters"]}
     counted = Counter(json.dumps(one) for operation in operations for one in operation["parameters"])
     shared: dict[str, str] = {}
-    for text, count in counted.most_common():
-        if count > 1:
-            shared.setdefault(_class_name(given[text]["name"]), text)
+    for text, times in counted.most_common():
+        if times > 1:
+            shared[_free(_class_name(given[text]["name"]), shared)] = text
     names = {text: name for name, text in shared.items()}
     for operation in operations:
         operation["parameters"] = [
@@ -126,6 +128,36 @@ def _shared_parameters(document: dict[str, Any]) -> None:
             for one in operation["parameters"]
         ]
     document["components"]["parameters"] = {name: given[text] for name, text in shared.items()}
+
+
+def _shared_answers(document: dict[str, Any]) -> None:
+    """Let each answer stand once that several operations give in the same words, named as its shape is."""
+    answers = [
+        (operation["responses"], status, answer)
+        for path in document["paths"].values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+        if answer.get("content")
+    ]
+    counted = Counter(json.dumps(answer) for _, _, answer in answers)
+    shared = document["components"]["responses"]
+    names: dict[str, str] = {}
+    for responses, status, answer in answers:
+        text = json.dumps(answer)
+        if counted[text] == 1:
+            continue
+        if text not in names:
+            schema = next(iter(answer["content"].values()))["schema"]
+            names[text] = _free(schema.get("$ref", "Page").rpartition("/")[2], shared)
+            shared[names[text]] = answer
+        responses[status] = {"$ref": f"#/components/responses/{names[text]}"}
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    """Return a name that is not taken: this one, or with the first number that makes it so."""
+    return next(
+        one for number in count(1) if (one := name if number == 1 else f"{name}{number}") not in taken
+    )
 
 
 def _shared_fields(schemas: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """TRAIN: entries of units on their way to whatever records them.
 
-Guarantees: they are sent in the order in which they ended, and none before the run itself; what cannot be
-sent waits, and is tried again with the next one. Whoever makes a delivery has journalled them first.
+Guarantees: they are sent in the order in which they ended, in batches of what waits, and none before the run
+itself; what cannot be sent, or is refused, waits and is tried again with the next one, and holds up no other.
+Whoever makes a delivery has journalled them first.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from setpoint.client.plane.refusals import kind_of
 from setpoint.errors import SetpointError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from setpoint.client.doors import Recorder
-    from setpoint.client.results import RunOutcome, UnitEntry
+    from setpoint.client.results import Receipt, RunOutcome, UnitEntry
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.train.plan import Plan
 
 _QUIET_S = 5.0
+#: Units of one batch, and trials of all of them: some 500 kB.
+BATCH_UNITS, BATCH_TRIALS = 200, 2000
 
 
 @dataclass
@@ -54,9 +58,21 @@ class Delivery:
         if not self.started:
             self.recorder.start(self.plan, self.snapshots)
             self.started = True
-        while self.waiting:
-            self.recorder.deliver(self.plan, self.waiting[0])
-            del self.waiting[0]
+        refused: list[UnitEntry] = []
+        problem: SetpointError | None = None
+        try:
+            while self.waiting:
+                batch = list(_batch(self.waiting))
+                receipts = self.recorder.deliver(self.plan, batch)
+                del self.waiting[: len(batch)]
+                for entry, receipt in zip(batch, receipts, strict=True):
+                    if receipt.state == "refused":
+                        refused.append(entry)
+                        problem = problem or _error_of(receipt)
+        finally:
+            self.waiting[:0] = refused
+        if problem:
+            raise problem
 
     def _tried(self, report: Callable[[], None]) -> bool:
         self.refusal = None
@@ -70,3 +86,18 @@ class Delivery:
             self.quiet_until = time.monotonic() + _QUIET_S
             return False
         return True
+
+
+def _batch(waiting: Sequence[UnitEntry]) -> Iterator[UnitEntry]:
+    """Yield the first of what waits, as much as one batch holds, one unit at least."""
+    trials = 0
+    for number, entry in enumerate(waiting[:BATCH_UNITS]):
+        trials += len(entry.result.trials) if entry.result else 0
+        if number and trials > BATCH_TRIALS:
+            return
+        yield entry
+
+
+def _error_of(receipt: Receipt) -> SetpointError:
+    kind = kind_of(receipt.code or "") or SetpointError
+    return kind(receipt.problem or "a unit was refused.", hint=receipt.hint or "")

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from setpoint.client.plane.connection import Patience
+from setpoint.client.results import Receipt
 from setpoint.client.run_folder import run_folder
+from setpoint.client.run_plan import first_page, later_pages
 from setpoint.client.spool import deliver_spool
+from setpoint.errors import IntegrityError, InvalidError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from setpoint.client.plane.connection import Plane
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 #: A sweep does not wait for its plane: it goes on, and what waits is sent with the next unit.
 PATIENCE = Patience(connect_s=2.0, read_s=10.0, total_s=15.0, attempts=2)
+#: Refusals that the form of one unit is enough for, or that a plane gives which takes no batches.
+_OF_ITS_FORM = (UsageError, InvalidError)
 
 
 class PlaneRecorder:
@@ -36,13 +42,36 @@ class PlaneRecorder:
 
     def start(self, plan: RunPlan, snapshots: SnapshotSet) -> None:
         """Report the run and the snapshot set that it pins."""
-        body = {"plan": asdict(plan), "snapshots": json.loads(snapshots.to_json())}
+        body = {"plan": first_page(plan), "snapshots": json.loads(snapshots.to_json())}
+        if len(plan.units) > len(body["plan"]["units"]):
+            body["n_units"] = len(plan.units)
         self._plane.request("PUT", _address(plan), body)
+        for first, units in later_pages(plan):
+            self._plane.request("PUT", f"{_address(plan)}/units", {"first": first, "units": units})
 
-    def deliver(self, plan: RunPlan, entry: UnitEntry) -> None:
-        """Report one unit, and the events that were written so far."""
-        self._plane.request("POST", f"{_address(plan)}/units", {"entry": asdict(entry)})
+    def deliver(self, plan: RunPlan, entries: Sequence[UnitEntry]) -> list[Receipt]:
+        """Report units, and the events that were written so far.
+
+        A batch that is refused whole, by an older plane or for the form of one unit, is sent unit by unit.
+        """
+        try:
+            receipts = self._deliver_batch(plan, entries)
+        except _OF_ITS_FORM:
+            receipts = [self._deliver_one(plan, entry) for entry in entries]
         self._deliver_events(plan)
+        return receipts
+
+    def _deliver_batch(self, plan: RunPlan, entries: Sequence[UnitEntry]) -> list[Receipt]:
+        body = {"entries": [asdict(entry) for entry in entries]}
+        answer = self._plane.request("POST", f"{_address(plan)}/units", body).json()
+        return [Receipt(**receipt) for receipt in answer["units"]]
+
+    def _deliver_one(self, plan: RunPlan, entry: UnitEntry) -> Receipt:
+        try:
+            self._plane.request("POST", f"{_address(plan)}/units", {"entry": asdict(entry)})
+        except (*_OF_ITS_FORM, IntegrityError) as problem:
+            return Receipt.of(problem)
+        return Receipt("recorded")
 
     def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
         """Report the events that are left, then how the run ended."""

@@ -35,10 +35,15 @@ def deliver_events(plane: PlaneOf, caller: Caller, once: Once, body: EventsBody)
     """
 
     def work(transaction: Any) -> Answer:
-        lines = [Line(event.sequence, event.line) for event in body.events]
-        return Answer(record_events(transaction, body.source, lines))
+        return Answer(deliver(transaction, body))
 
     return write(plane, caller, once, work)
+
+
+def deliver(transaction: Any, body: EventsBody) -> Delivered:
+    """Record lines of a spool as they came in a body."""
+    lines = [Line(event.sequence, event.line) for event in body.events]
+    return record_events(transaction, body.source, lines)
 
 
 @router.get("/events", summary="Events as they arrived", responses=answers(EVENTS), **access(*ANYONE))

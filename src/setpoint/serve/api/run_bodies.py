@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from setpoint.client.results import Attested, RunOutcome, UnitEntry
+from setpoint.client.results import Attested, Receipt, RunOutcome, UnitEntry
 from setpoint.client.run_plan import RunPlan
 from setpoint.client.snapshot_set import MOST_CONTEXTS
 from setpoint.govern.verdict import Rule
-from setpoint.serve.models import Models, Shape
+from setpoint.record.events import Delivered
+from setpoint.serve.models import Models, Shape, shape_of
 from setpoint.serve.routes import LONGEST_NAME, Body, Value
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
@@ -54,11 +55,13 @@ class SnapshotSetBody(Body):
 _UnitList = Annotated[
     tuple[Name, Name, Name, Name, Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(strict=False)
 ]
+_UnitLists = Annotated[list[_UnitList], Field(min_length=1, max_length=20_000)]
+_LAST = 2**31 - 1
 #: Who reports does not judge invariants.
 bodies = Models(
     Body,
     {
-        "RunPlan.units": Annotated[list[_UnitList], Field(min_length=1, max_length=20_000)],
+        "RunPlan.units": _UnitLists,
         "RunPlan.rule": Models(Body).of(Rule),
         "UnitEntry.unit": _UnitList,
         "ParamFinding.finding": Attested,
@@ -74,18 +77,27 @@ class StartBody(Body):
 
     plan: PlanBody  # type: ignore[valid-type]  # made at run time
     snapshots: SnapshotSetBody
+    n_units: int | None = Field(None, ge=1, le=_LAST, description="All; null: those of the plan.")
 
 
-class UnitBody(Body):
-    """One unit that ended."""
+class UnitsBody(Body):
+    """More units of a run, the first of them at a position."""
 
-    entry: EntryBody  # type: ignore[valid-type]  # made at run time
+    first: Annotated[int, Field(ge=0, le=_LAST)]
+    units: _UnitLists
 
 
 class ReportedShape(Shape):
     """A report that was taken: what it is about."""
 
     run: str
+
+
+class EndedShape(ReportedShape):
+    """What became of each unit, in their order, and of the lines."""
+
+    units: list[shape_of(Receipt)]  # type: ignore[valid-type]  # made at run time
+    events: shape_of(Delivered) | None  # type: ignore[valid-type]  # made at run time
 
 
 class EventBody(Body):
@@ -100,6 +112,14 @@ class EventsBody(Body):
 
     source: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{8,200}$")]
     events: list[EventBody] = Field(min_length=1, max_length=1000)
+
+
+class EndedBody(Body):
+    """Units that ended: one, which is refused aloud, or a batch, and lines of their run's spool."""
+
+    entry: EntryBody | None = None  # type: ignore[valid-type]  # made at run time
+    entries: list[EntryBody] | None = Field(None, min_length=1, max_length=500)  # type: ignore[valid-type]  # as above
+    events: EventsBody | None = None
 
 
 def as_recorded(body: Body) -> dict[str, Any]:

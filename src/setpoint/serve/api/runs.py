@@ -19,15 +19,19 @@ from setpoint.errors import InvalidValue
 from setpoint.govern.comparison import RunVerdict, run_verdict, view_run
 from setpoint.record import result_rows, run_rows
 from setpoint.record.coverage import Coverage, audit_console_coverage
+from setpoint.record.results import record_units
 from setpoint.record.run_rows import LATEST, read_run, read_units
-from setpoint.record.runs import record_outcome, record_start, record_unit
+from setpoint.record.runs import declare_units, record_outcome, record_start
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
+from setpoint.serve.api.events import deliver
 from setpoint.serve.api.run_bodies import (
+    EndedBody,
+    EndedShape,
     OutcomeBody,
     ReportedShape,
     SnapshotSetBody,
     StartBody,
-    UnitBody,
+    UnitsBody,
     as_recorded,
 )
 from setpoint.serve.models import page_shape, shape_of
@@ -64,7 +68,23 @@ def start_run(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: Sta
     snapshots = _snapshots(body.snapshots, run)
 
     def work(transaction: Any) -> Answer:
-        record_start(transaction, plan, snapshots, caller.account)
+        record_start(transaction, plan, snapshots, caller.account, body.n_units)
+        return Answer({"run": run})
+
+    return write(plane, caller, once, work)
+
+
+@router.put(
+    "/runs/{run}/units",
+    summary="Declare more units of a run",
+    responses=answers(ReportedShape, 404, 409),
+    **access(*REPORTERS),
+)
+def declare_run_units(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: UnitsBody) -> Response:
+    """Declare a page of those that its start counted and did not list; those that are known stay."""
+
+    def work(transaction: Any) -> Answer:
+        declare_units(transaction, run, body.first, body.units)
         return Answer({"run": run})
 
     return write(plane, caller, once, work)
@@ -72,17 +92,24 @@ def start_run(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: Sta
 
 @router.post(
     "/runs/{run}/units",
-    summary="Record one unit that ended",
-    responses=answers(ReportedShape, 404, 409),
+    summary="Record units that ended",
+    responses=answers(EndedShape, 404, 409),
     **access(*REPORTERS),
 )
-def record_run_unit(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: UnitBody) -> Response:
-    """Record its result with its trials, or its failure; a unit that is recorded stays as it is."""
-    entry = parse_unit_entry(as_recorded(body.entry))
+def record_run_units(plane: PlaneOf, caller: Caller, once: Once, run: NewRun, body: EndedBody) -> Response:
+    """Record results with their trials, or failures; a unit that is recorded stays as it is.
+
+    What is wrong with the one `entry` is the answer; of several `entries` each is refused by itself.
+    """
+    if (body.entry is None) == (body.entries is None):
+        raise InvalidValue("send one `entry` or a list of `entries`.")
+    found = body.entries or [body.entry]
+    entries = [parse_unit_entry(as_recorded(entry)) for entry in found]
 
     def work(transaction: Any) -> Answer:
-        record_unit(transaction, plane.catalogues, run, entry)
-        return Answer({"run": run})
+        units = record_units(transaction, plane.catalogues, run, entries, aloud=body.entry is not None)
+        delivered = body.events and deliver(transaction, body.events)
+        return Answer({"run": run, "units": units, "events": delivered})
 
     return write(plane, caller, once, work)
 

@@ -73,7 +73,8 @@ CREATE TABLE public.finetune_runs (
     seed          bigint NOT NULL,
     processes     integer NOT NULL CHECK (processes > 0),
     threads       integer NOT NULL CHECK (threads > 0),
-    universe      text NOT NULL,
+       universe      text NOT NULL,
+    n_units       integer NOT NULL CHECK (n_units > 0),
     plan          jsonb NOT NULL,
     read_set      text REFERENCES public.read_sets (hash),
     fallbacks     jsonb NOT NULL DEFAULT '{}',
@@ -88,7 +89,8 @@ CREATE INDEX finetune_runs_by_set ON public.finetune_runs (set_hash);
 CREATE INDEX finetune_runs_by_read_set ON public.finetune_runs (read_set, started_at DESC);
 CREATE INDEX finetune_runs_by_snapshot ON public.finetune_runs (snapshot_hash);
 COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
-COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, and the rule the verdict will apply.';
+COMMENT ON COLUMN public.finetune_runs.n_units IS 'How many units it declares; they follow in pages.';
+COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, the dimensions of its units, and the rule the verdict will apply.';
 COMMENT ON COLUMN public.finetune_runs.read_set IS 'Of the keys that the run really read; null until it ended.';
 COMMENT ON COLUMN public.finetune_runs.fallbacks IS 'By key, the number of units in which it fell back.';
 
@@ -227,52 +229,76 @@ CREATE TABLE public.finetune_failures (
 );
 COMMENT ON TABLE public.finetune_failures IS 'Units that could not be trained, with the code of the error.';
 
+CREATE FUNCTION public.require_reporter(run text, starter text, starts boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s      record;
+    writer text := (SELECT person FROM public.who());
+BEGIN
+    IF public.owner_of_tables() IS NOT NULL THEN
+        RETURN;
+    END IF;
+    SELECT * INTO s FROM public.speaker();
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    -- An admin may report on anybody's run, and start none in another's name.
+    IF starter <> writer AND (starts OR NOT coalesce('admin' = ANY (s.roles), false)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('run %s was started by %s, not by %s', run, starter, writer),
+            HINT = 'report as whoever started it';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.require_reporter IS 'Refuses whoever reports on a run of another, or starts one in another''s name.';
+
+CREATE FUNCTION public.may_report(reported text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    IF public.owner_of_tables() IS NULL THEN
+        PERFORM public.require_role('robot', 'config_write', 'admin');
+    END IF;
+    PERFORM public.require_reporter(id, started_by) FROM public.finetune_runs WHERE id = reported;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION public.may_report IS 'Says whether a run is there, and refuses whoever may not report on it.';
+
+CREATE FUNCTION public.permit_run() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM public.require_reporter(NEW.id, NEW.started_by, TG_OP = 'INSERT');
+    RETURN NEW;
+END
+$$;
+
 CREATE FUNCTION public.permit_report() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-DECLARE
-    s        record;
-    writer   text := (SELECT person FROM public.who());
-    reported text;
-    starter  text;
 BEGIN
-    IF public.owner_of_tables() IS NOT NULL THEN
-        RETURN NEW;
-    END IF;
-    SELECT * INTO s FROM public.speaker();
-    PERFORM public.require_role('robot', 'config_write', 'admin');
-    IF TG_TABLE_NAME = 'finetune_runs' THEN
-        reported := NEW.id;
-        starter := NEW.started_by;
-    ELSE
-        reported := NEW.run_id;
-        SELECT started_by INTO starter FROM public.finetune_runs WHERE id = reported;
-    END IF;
-    -- An admin may report on anybody's run, and start none in another's name.
-    IF starter <> writer AND NOT (coalesce('admin' = ANY (s.roles), false)
-                                  AND NOT (TG_TABLE_NAME = 'finetune_runs' AND TG_OP = 'INSERT')) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403',
-            MESSAGE = format('run %s was started by %s, not by %s', reported, starter, writer),
-            HINT = 'report as whoever started it';
-    END IF;
-    RETURN NEW;
+    PERFORM public.may_report(run_id) FROM (SELECT DISTINCT run_id FROM fresh) AS reported;
+    RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION public.permit_report IS 'Refuses whoever reports on a run of another, or starts one in another''s name.';
+COMMENT ON FUNCTION public.permit_report IS 'Refuses rows of a run that the writer may not report on: once for each statement, not for each row.';
 
-CREATE TRIGGER permit_report BEFORE INSERT OR UPDATE ON public.finetune_runs
-    FOR EACH ROW EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_contexts
-    FOR EACH ROW EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_units
-    FOR EACH ROW EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_results
-    FOR EACH ROW EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_trials
-    FOR EACH ROW EXECUTE FUNCTION public.permit_report();
-CREATE TRIGGER permit_report BEFORE INSERT ON public.finetune_failures
-    FOR EACH ROW EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_run BEFORE INSERT OR UPDATE ON public.finetune_runs
+    FOR EACH ROW EXECUTE FUNCTION public.permit_run();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_contexts REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_units REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_results REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_trials REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
+CREATE TRIGGER permit_report AFTER INSERT ON public.finetune_failures REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION public.permit_report();
 CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.read_sets
     FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
 CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.snapshots
@@ -291,7 +317,7 @@ CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.finet
     FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
 CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.finetune_failures
     FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
-ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_report;
+ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER permit_run;
 ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER permit_report;
 ALTER TABLE public.finetune_units ENABLE ALWAYS TRIGGER permit_report;
 ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER permit_report;
@@ -307,8 +333,9 @@ ALTER TABLE public.finetune_results ENABLE ALWAYS TRIGGER require_speaker;
 ALTER TABLE public.finetune_trials ENABLE ALWAYS TRIGGER require_speaker;
 ALTER TABLE public.finetune_failures ENABLE ALWAYS TRIGGER require_speaker;
 
-REVOKE ALL ON FUNCTION public.permit_report(), public.note_layers(), public.keep_read_set(jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.keep_read_set(jsonb) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.permit_run(), public.permit_report(), public.require_reporter(text, text, boolean),
+    public.may_report(text), public.note_layers(), public.keep_read_set(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.keep_read_set(jsonb), public.may_report(text) TO setpoint_app;
 GRANT SELECT ON public.snapshots, public.snapshot_sets, public.read_sets, public.read_set_keys, public.finetune_layers TO setpoint_app;
 GRANT INSERT (hash, text) ON public.snapshots, public.snapshot_sets TO setpoint_app;
 GRANT SELECT, INSERT ON public.finetune_runs, public.finetune_contexts,

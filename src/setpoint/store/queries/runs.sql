@@ -15,9 +15,9 @@ ON CONFLICT (hash) DO NOTHING;
 -- name: insert_run
 -- Declare a run before its first unit; nothing happens when it is known.
 INSERT INTO finetune_runs (id, snapshot_hash, set_hash, context, layers, catalogues, versions, git_commit, data_hash,
-                           data_label, seed, processes, threads, universe, plan, started_by, host)
+                           data_label, seed, processes, threads, universe, n_units, plan, started_by, host)
 VALUES (%(id)s, %(snapshot_hash)s, %(set_hash)s, %(context)s, %(layers)s, %(catalogues)s, %(versions)s, %(git_commit)s,
-        %(data_hash)s, %(data_label)s, %(seed)s, %(processes)s, %(threads)s, %(universe)s, %(plan)s,
+        %(data_hash)s, %(data_label)s, %(seed)s, %(processes)s, %(threads)s, %(universe)s, %(n_units)s, %(plan)s,
         %(started_by)s, %(host)s)
 ON CONFLICT (id) DO NOTHING;
 
@@ -27,7 +27,7 @@ INSERT INTO finetune_contexts (run_id, context, snapshot_hash, layers)
 VALUES (%(run_id)s, %(context)s, %(snapshot_hash)s, %(layers)s);
 
 -- name: insert_units
--- The units that a run declares, in its order.
+-- Some of the units that a run declares, in its order.
 INSERT INTO finetune_units (run_id, symbol, model, timeframe, variant, fold, position, context, snapshot_hash)
 SELECT %(run_id)s, symbol, model, timeframe, variant, fold, position, context, snapshot_hash
 FROM jsonb_to_recordset(%(units)s) AS declared (symbol text, model text, timeframe text, variant text, fold integer,
@@ -41,13 +41,46 @@ WHERE run_id = %(run_id)s AND position >= %(first)s
 ORDER BY position
 LIMIT %(limit)s;
 
--- name: read_unit
--- One unit of a run, with the text of the snapshot it trains with.
-SELECT u.snapshot_hash, u.context, s.text
-FROM finetune_units AS u
-JOIN snapshots AS s ON s.hash = u.snapshot_hash
-WHERE u.run_id = %(run_id)s AND u.symbol = %(symbol)s AND u.model = %(model)s AND u.timeframe = %(timeframe)s
-  AND u.variant = %(variant)s AND u.fold = %(fold)s;
+-- name: read_reported_units
+-- Of each unit that is reported: the snapshot that a run declares for it, null of another's, and whether it is recorded.
+SELECT u.snapshot_hash,
+       EXISTS (SELECT FROM finetune_results AS r
+               WHERE (r.run_id, r.symbol, r.model, r.timeframe, r.variant, r.fold)
+                   = (u.run_id, u.symbol, u.model, u.timeframe, u.variant, u.fold)) AS has_result,
+       EXISTS (SELECT FROM finetune_failures AS f
+               WHERE (f.run_id, f.symbol, f.model, f.timeframe, f.variant, f.fold)
+                   = (u.run_id, u.symbol, u.model, u.timeframe, u.variant, u.fold)) AS has_failure
+FROM ROWS FROM (jsonb_to_recordset(%(units)s) AS (symbol text, model text, timeframe text, variant text, fold integer))
+    WITH ORDINALITY AS sent (symbol, model, timeframe, variant, fold, place)
+LEFT JOIN finetune_units AS u
+    ON u.run_id = %(run_id)s AND (u.symbol, u.model, u.timeframe, u.variant, u.fold)
+     = (sent.symbol, sent.model, sent.timeframe, sent.variant, sent.fold)
+ORDER BY sent.place;
+
+-- name: may_report
+-- Whether a run is there; whoever may not report on it is refused.
+SELECT may_report(%(run_id)s) AS is_there;
+
+-- name: read_snapshot_text
+-- The text of a snapshot that runs pinned.
+SELECT text FROM snapshots WHERE hash = %(hash)s;
+
+-- name: lock_run
+-- A run whose units are declared, page by page, one writer at a time.
+SELECT id, n_units, context, plan -> 'dimensions' AS dimensions
+FROM finetune_runs
+WHERE id = %(id)s
+FOR NO KEY UPDATE;
+
+-- name: list_pinned
+-- The snapshots of a run by context.
+SELECT context, snapshot_hash FROM finetune_contexts WHERE run_id = %(run_id)s;
+
+-- name: count_units
+-- How many units a run declares, and how many of them are known; asked once, when it is complete.
+SELECT n_units, (SELECT count(*) FROM finetune_units AS u WHERE u.run_id = r.id) AS declared
+FROM finetune_runs AS r
+WHERE id = %(run_id)s;
 
 -- name: list_contexts
 -- The snapshots of a run by context, the base first, each with its text.
@@ -65,24 +98,29 @@ SET state = %(state)s, finished_at = CASE WHEN %(is_over)s THEN now() END,
     fallbacks = coalesce(%(fallbacks)s::jsonb, fallbacks)
 WHERE id = %(id)s;
 
--- name: insert_result
--- One unit's result, its columns by name; nothing happens when it is recorded.
-INSERT INTO finetune_results OVERRIDING USER VALUE
-SELECT made.*
-FROM jsonb_populate_record(NULL::finetune_results, %(result)s::jsonb || jsonb_build_object('created_at', now())) AS made
-ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING;
+-- name: insert_results
+-- Results of units with their trials, columns by name, and which they are; a unit that is recorded stays as it is.
+WITH made AS (
+    INSERT INTO finetune_results OVERRIDING USER VALUE
+    SELECT sent.*
+    FROM jsonb_array_elements(%(results)s) AS given,
+         jsonb_populate_record(NULL::finetune_results, given || jsonb_build_object('created_at', now())) AS sent
+    ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING
+    RETURNING run_id, symbol, model, timeframe, variant, fold
+), tried AS (
+    INSERT INTO finetune_trials
+    SELECT sent.*
+    FROM jsonb_populate_recordset(NULL::finetune_trials, %(trials)s) AS sent
+    JOIN made USING (run_id, symbol, model, timeframe, variant, fold)
+)
+SELECT symbol, model, timeframe, variant, fold FROM made;
 
--- name: insert_trials
--- The tuning trials of one unit, their columns by name; nothing happens to those that are recorded.
-INSERT INTO finetune_trials
-SELECT made.*
-FROM jsonb_populate_recordset(NULL::finetune_trials, %(trials)s::jsonb) AS made
-ON CONFLICT (run_id, symbol, model, timeframe, variant, fold, trial) DO NOTHING;
-
--- name: insert_failure
--- One unit that could not be trained; nothing happens when it is recorded.
+-- name: insert_failures
+-- Units that could not be trained; nothing happens to those that are recorded.
 INSERT INTO finetune_failures (run_id, symbol, model, timeframe, variant, fold, code, message)
-VALUES (%(run_id)s, %(symbol)s, %(model)s, %(timeframe)s, %(variant)s, %(fold)s, %(code)s, %(message)s)
+SELECT %(run_id)s, symbol, model, timeframe, variant, fold, code, message
+FROM jsonb_to_recordset(%(failures)s) AS sent (symbol text, model text, timeframe text, variant text, fold integer,
+                                               code text, message text)
 ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING;
 
 -- name: page_runs
@@ -91,7 +129,7 @@ SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, 
        r.git_commit, r.seed, r.processes, r.threads, r.started_by, r.host, r.fallbacks,
        (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = r.id) AS n_results,
        (SELECT count(*) FROM finetune_failures AS f WHERE f.run_id = r.id) AS n_failures,
-       (SELECT count(*) FROM finetune_units AS u WHERE u.run_id = r.id) AS n_units
+       r.n_units
 FROM finetune_runs AS r
 WHERE (%(state)s::text IS NULL OR r.state = %(state)s)
   AND (%(snapshot)s::text IS NULL OR r.id = ANY (ARRAY(
@@ -125,7 +163,7 @@ LIMIT %(limit)s;
 -- name: read_run
 -- One run, whole, with the keys that it read.
 SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.layers, r.catalogues, r.versions,
-       r.git_commit, r.data_hash, r.data_label, r.seed, r.processes, r.threads, r.universe, r.plan, r.fallbacks,
+       r.git_commit, r.data_hash, r.data_label, r.seed, r.processes, r.threads, r.universe, r.n_units, r.plan, r.fallbacks,
        r.started_by, r.host, s.keys AS read_keys
 FROM finetune_runs AS r
 LEFT JOIN read_sets AS s ON s.hash = r.read_set
