@@ -29,6 +29,7 @@ from setpoint.gate.names import common_words
 from setpoint.gate.rule_pages import pages as gate_pages
 from setpoint.govern import verdict
 from setpoint.observe import events
+from setpoint.observe.metrics import declared_metrics
 from setpoint.observe.training_metrics import RESULT_COLUMNS, RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
 from setpoint.serve.access.rules import ACCOUNT, FLAGS, PUBLIC, ROLES
 from setpoint.serve.server import openapi_document
@@ -375,7 +376,7 @@ def gate_page() -> Iterator[str]:
 
 
 def metrics_page() -> Iterator[str]:
-    """Yield one section for each number of a unit, of its trading and of a trial."""
+    """Yield one section for each number of a unit, of its trading, of a trial and of a plane."""
     yield "# Metrics"
     yield (
         "What a number means, wherever it stands: one name is one number in `finetune_results`, in events, "
@@ -400,8 +401,30 @@ def metrics_page() -> Iterator[str]:
                 ("column", ", ".join(dict.fromkeys([*columns, where]))),
             ]
             yield _table(("", ""), [row for row in rows if row[1]])
+    yield from _plane_metrics()
     yield "## Of a verdict"
     yield _dedented((verdict.__doc__ or "").partition("\n\n")[2].replace("``", "`"))
+
+
+def _plane_metrics() -> Iterator[str]:
+    yield "## Of a plane"
+    yield (
+        "By the name of OpenTelemetry; in Prometheus it has underscores, the unit, and `_total` when it "
+        "counts. Numbers of the database are the same from whatever process, and go on after a restart. "
+        "`setpoint metrics` tells those of the database and of the home. A label has no other values than "
+        "these, whatever anybody sends."
+    )
+    for metric in declared_metrics():
+        yield f"### `{metric.name}`"
+        yield metric.help
+        rows = [
+            ("in Prometheus", f"`{metric.prometheus}`"),
+            ("kind", metric.kind),
+            *((f"label `{label}`", values) for label, values in metric.labels.items()),
+            ("read from", f"the {metric.source}"),
+            ("owner", f"`{metric.owner}`"),
+        ]
+        yield _table(("", ""), rows)
 
 
 PAGES: dict[str, Callable[[], Iterator[str]]] = {

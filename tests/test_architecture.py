@@ -66,7 +66,8 @@ INSIDE = {
         "hot": {"", "access"},
         "api": {"", "access"},
         "console": {"", "access"},
-        "": {"access", "hot", "api", "console"},
+        "metrics": {""},
+        "": {"access", "hot", "api", "console", "metrics"},
     },
 }
 #: Rooms that import each other for types only are still apart at run time.
@@ -84,6 +85,8 @@ THIRD_PARTY = {
     "authlib": {"serve"},
     "joserfc": {"serve"},
     "openfeature": {"client"},
+    "opentelemetry": {"serve"},
+    "prometheus_client": {"serve"},
     "libcst": {"externalize"},
 }
 #: Modules of a bare room that plug it into somebody else's package: nothing of ours may import them.

@@ -39,6 +39,11 @@ BOUNDED = {
     "accounts": "a row for each person and robot",
     "appointments": "some rows for each account",
     "event_sources": "a row for each spool",
+    "event_totals": "as many names of each counted kind as are bounded where they are counted",
+    "event_minutes": "the minutes of two days",
+    "event_units": "the units of two days",
+    "revision_totals": "a row for each kind",
+    "baselines": "some rows for each run that people set as one",
     "read_sets": "a row for each release that reads other keys",
     "read_set_keys": "a row for each key of these",
     "snapshots": "a row for each document that a run pinned",
@@ -57,6 +62,7 @@ READ_ALL = {
     "fallback_share": "a share is over all units that started",
     "read_key_sources": "one look for each key that the scope ever held",
     "list_read_keys": "one look for each key that was ever read",
+    "count_holders": "a plane keeps 50,000 at most; only an index is counted",
     "scope_revisions": "an edited file is held against the revisions since its export",
 }
 #: Values of parameters that mean rows which are there; others are made by type.
@@ -67,7 +73,7 @@ VALUES = {
     "started_by": "ada", "limit": "20", "keys": '["CVN_HPO_XGB_5M_GAMMA"]', "remove": "[]", "set": "{}",
     "contexts": '[["global", "symbol=SYMBOL1", "profile=PROFILE1"]]', "id": "7", "trials": "[]",
     "units": "[]", "events": "[]", "streams": "[]", "content": "{}", "heads": "{}",
-    "account": "ada", "event": "login_ok",
+    "account": "ada", "event": "login_ok", "places": '[{"model": "lgb", "timeframe": "5m"}]',
 }  # fmt: skip
 BY_TYPE = {"bigint": "7", "integer": "7", "double precision": "1", "boolean": "true", "bytea": "\\x00"}
 BY_TYPE |= {"jsonb": "{}", "json": "{}", "timestamp with time zone": "2026-01-01 00:20:00Z"}

@@ -707,6 +707,122 @@ $$;
 
 COMMENT ON FUNCTION public.contradictions(p_after bigint) IS 'Where the revisions after one say other than changes, decisions, break-glass and snapshots that were handed out.';
 
+CREATE FUNCTION public.count_events() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    now_minute constant timestamptz := date_trunc('minute', clock_timestamp());
+BEGIN
+    INSERT INTO public.event_totals AS t (name, model, timeframe, label, total)
+    SELECT told.name, l.model, l.timeframe, l.label, sum(told.total)
+    FROM (
+        SELECT name, coalesce(fields ->> 'model', '') AS model, coalesce(fields ->> 'timeframe', '') AS timeframe,
+               '' AS label, count(*) AS total
+        FROM fresh WHERE name IN ('training_started', 'trial_complete', 'training_complete') GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT name, '', '', coalesce(fields ->> 'key', ''), count(*)
+        FROM fresh WHERE name = 'hpo_fallback_applied' GROUP BY 1, 4
+        UNION ALL
+        SELECT name, '', '', coalesce(fields ->> 'finding', ''), count(*)
+        FROM fresh WHERE name = 'effective_param_mismatch' GROUP BY 1, 4
+        UNION ALL
+        SELECT f.name, coalesce(f.fields ->> 'model', ''), coalesce(f.fields ->> 'timeframe', ''), part.label,
+               sum(greatest(public.told_number(f.fields ->> part.label), 0))::bigint
+        FROM fresh AS f, unnest(ARRAY['bars', 'signals']) AS part (label)
+        WHERE f.name = 'buy_proba_scored' GROUP BY 1, 2, 3, 4
+    ) AS told, public.counted_labels(told.name, told.model, told.timeframe, told.label) AS l
+    WHERE told.total > 0
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 4, 2, 3
+    ON CONFLICT (name, label, model, timeframe) DO UPDATE SET total = t.total + excluded.total;
+
+    WITH told AS (
+        SELECT f.*, l.model, l.timeframe
+        FROM fresh AS f,
+             public.counted_labels('training_started', f.fields ->> 'model', f.fields ->> 'timeframe', '') AS l
+        WHERE f.name IN ('training_started', 'process_pinned', 'hpo_fallback_applied', 'training_complete')
+    ), named AS (
+        SELECT run, unit, (array_agg(model ORDER BY id))[1] AS model, (array_agg(timeframe ORDER BY id))[1] AS timeframe,
+               bool_or(name = 'hpo_fallback_applied') AS fell_back
+        FROM told WHERE name <> 'training_complete' GROUP BY run, unit
+    ), known AS (
+        SELECT u.* FROM named AS n JOIN public.event_units AS u USING (run, unit)
+    ), began AS (
+        INSERT INTO public.event_units AS u (run, unit, minute, model, timeframe, fell_back)
+        SELECT run, unit, now_minute, model, timeframe, fell_back FROM named ORDER BY run, unit
+        ON CONFLICT (run, unit) DO UPDATE SET fell_back = true WHERE excluded.fell_back AND NOT u.fell_back
+        RETURNING u.run, u.unit, u.minute, u.model, u.timeframe, u.fell_back
+    ), of_minute AS (
+        SELECT now_minute AS minute, model, timeframe, count(*) FILTER (WHERE name = 'hpo_fallback_applied') AS fallbacks,
+               0 AS units_started, 0 AS units_fell_back,
+               min(public.told_number(fields ->> 'learning_rate')) AS learning_rate,
+               min(public.told_number(fields ->> 'max_depth')) AS max_depth,
+               min(public.told_number(fields ->> 'best_iteration')) AS best_iteration,
+               min(public.told_number(fields ->> 'n_trees_used')) AS n_trees_used
+        FROM told GROUP BY model, timeframe
+        UNION ALL
+        SELECT b.minute, b.model, b.timeframe, 0, count(*) FILTER (WHERE k.run IS NULL), count(*) FILTER (WHERE b.fell_back),
+               NULL, NULL, NULL, NULL
+        FROM began AS b LEFT JOIN known AS k ON k.run = b.run AND k.unit = b.unit GROUP BY 1, 2, 3
+    )
+    INSERT INTO public.event_minutes AS m (minute, model, timeframe, fallbacks, units_started, units_fell_back,
+                                           learning_rate, max_depth, best_iteration, n_trees_used)
+    SELECT minute, model, timeframe, sum(fallbacks), sum(units_started), sum(units_fell_back),
+           min(learning_rate), min(max_depth), min(best_iteration), min(n_trees_used)
+    FROM of_minute GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (minute, model, timeframe) DO UPDATE
+    SET fallbacks = m.fallbacks + excluded.fallbacks, units_started = m.units_started + excluded.units_started,
+        units_fell_back = m.units_fell_back + excluded.units_fell_back,
+        learning_rate = least(m.learning_rate, excluded.learning_rate), max_depth = least(m.max_depth, excluded.max_depth),
+        best_iteration = least(m.best_iteration, excluded.best_iteration),
+        n_trees_used = least(m.n_trees_used, excluded.n_trees_used);
+
+    DELETE FROM public.event_minutes WHERE minute < now_minute - interval '2 days';
+    DELETE FROM public.event_units WHERE minute < now_minute - interval '2 days';
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION public.count_events() IS 'Counts events as they are stored, each once: a line that was stored before is no new row.';
+
+CREATE FUNCTION public.count_revision() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO public.revision_totals AS t (kind, total)
+    SELECT kind, 1
+    FROM (VALUES (CASE WHEN NEW.review IN ('approved', 'unreviewed', 'break-glass') THEN NEW.review ELSE 'none' END)) AS told (kind)
+    UNION ALL
+    SELECT 'restore', 1 FROM public.changes WHERE id = NEW.change_id AND restores IS NOT NULL
+    ON CONFLICT (kind) DO UPDATE SET total = t.total + 1;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.counted_labels(p_name text, p_model text, p_timeframe text, p_label text, OUT model text, OUT timeframe text, OUT label text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+BEGIN
+    -- Whoever delivers events chooses their text, so not every text becomes a name. A key that a document ever held
+    -- does; others while there are few. Nothing is lost: the rest is counted together.
+    model := CASE WHEN p_model ~ '^[a-z][a-z0-9_]{0,15}$' THEN p_model ELSE '' END;
+    timeframe := CASE WHEN p_timeframe ~ '^[0-9]{1,3}[a-z]{1,3}$' THEN p_timeframe ELSE '' END;
+    label := CASE WHEN p_label ~ '^[A-Za-z][A-Za-z0-9_]{0,99}$' THEN p_label ELSE '' END;
+    IF EXISTS (SELECT FROM public.event_totals AS t WHERE t.name = p_name AND t.label = counted_labels.label
+               AND t.model = counted_labels.model AND t.timeframe = counted_labels.timeframe)
+       OR EXISTS (SELECT FROM public.ftf_config_edits AS e WHERE e.key = counted_labels.label) THEN
+        RETURN;
+    END IF;
+    IF (SELECT count(*) FROM public.event_totals AS t WHERE t.name = p_name) >= 1000 THEN
+        SELECT 'other', 'other', 'other' INTO model, timeframe, label;
+    END IF;
+END
+$_$;
+
+COMMENT ON FUNCTION public.counted_labels(p_name text, p_model text, p_timeframe text, p_label text, OUT model text, OUT timeframe text, OUT label text) IS 'Under which names something is counted: its own, or other when there are too many.';
+
 CREATE FUNCTION public.counts_for(person text, author text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2581,6 +2697,54 @@ $$;
 
 COMMENT ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) IS 'Another token with the same account, roles, dimensions and label; the old one works on for the overlap.';
 
+CREATE TABLE public.baselines (
+    id bigint NOT NULL,
+    run text NOT NULL,
+    model text NOT NULL,
+    timeframe text NOT NULL,
+    host text NOT NULL,
+    units integer NOT NULL,
+    training_time_p95_s double precision NOT NULL,
+    n_trees_median double precision NOT NULL,
+    reason text NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT baselines_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT baselines_units_check CHECK ((units > 0))
+);
+
+COMMENT ON TABLE public.baselines IS 'Runs that later trainings are held against; the newest row of a model, timeframe and machine counts.';
+
+COMMENT ON COLUMN public.baselines.training_time_p95_s IS 'Copied from the results of the run when it was set: frozen, whatever becomes of these.';
+
+CREATE FUNCTION public.set_baseline(p_run text, p_reason text) RETURNS SETOF public.baselines
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF public.owner_of_tables() IS NULL THEN
+        PERFORM public.require_role('config_write', 'admin');
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.finetune_runs WHERE id = p_run AND state = 'complete') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is no run that is complete', p_run),
+            HINT = '`setpoint runs` lists them';
+    END IF;
+    RETURN QUERY
+    INSERT INTO public.baselines (run, model, timeframe, host, units, training_time_p95_s, n_trees_median, reason, set_by)
+    SELECT r.id, u.model, u.timeframe, r.host, count(*), percentile_cont(0.95) WITHIN GROUP (ORDER BY u.training_time_sec),
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY u.n_trees_used), p_reason, (SELECT person FROM public.who())
+    FROM public.finetune_runs AS r JOIN public.finetune_results AS u ON u.run_id = r.id
+    WHERE r.id = p_run GROUP BY r.id, u.model, u.timeframe ORDER BY u.model, u.timeframe
+    RETURNING *;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('run %s has no result', p_run),
+            HINT = 'choose one whose units were trained: `setpoint runs`';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.set_baseline(p_run text, p_reason text) IS 'Freezes what a run measured as what later trainings are held against, for each model and timeframe on its machine.';
+
 CREATE FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2793,6 +2957,10 @@ BEGIN
         ORDER BY c.id DESC LIMIT p_limit;
 END
 $$;
+
+CREATE FUNCTION public.told_number(told text) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (told ~ '^-?[0-9]{1,12}(\.[0-9]{1,30})?(e[-+]?[0-9]{1,2})?$'::text) THEN (told)::double precision ELSE NULL::double precision END;
 
 CREATE FUNCTION public.touch_credential(p_hash bytea, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3040,6 +3208,15 @@ ALTER TABLE public.backups ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+ALTER TABLE public.baselines ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.baselines_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.break_glass_uses (
     revision bigint NOT NULL,
     incident text NOT NULL,
@@ -3185,6 +3362,24 @@ ALTER TABLE public.event_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.event_minutes (
+    minute timestamp with time zone NOT NULL,
+    model text NOT NULL,
+    timeframe text NOT NULL,
+    fallbacks bigint DEFAULT 0 NOT NULL,
+    units_started bigint DEFAULT 0 NOT NULL,
+    units_fell_back bigint DEFAULT 0 NOT NULL,
+    learning_rate double precision,
+    max_depth double precision,
+    best_iteration double precision,
+    n_trees_used double precision
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.event_minutes IS 'What arrived in each minute of the last two days: how much, and the lowest values that were told.';
+
+COMMENT ON COLUMN public.event_minutes.units_fell_back IS 'Of the units that started in this minute, those that fell back, whenever they did.';
+
 CREATE TABLE public.event_shares (
     account text NOT NULL,
     lines double precision NOT NULL,
@@ -3203,6 +3398,30 @@ CREATE TABLE public.event_sources (
 );
 
 COMMENT ON TABLE public.event_sources IS 'Spools that events were delivered from; the account that delivered first is the one that may.';
+
+CREATE TABLE public.event_totals (
+    name text NOT NULL,
+    model text NOT NULL,
+    timeframe text NOT NULL,
+    label text NOT NULL,
+    total bigint NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.event_totals IS 'How often what a metric counts was told, ever; names beyond a bound are counted as other.';
+
+COMMENT ON COLUMN public.event_totals.label IS 'The key of a fallback, the finding of a mismatch; otherwise empty.';
+
+CREATE TABLE public.event_units (
+    run text NOT NULL,
+    unit text NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    model text NOT NULL,
+    timeframe text NOT NULL,
+    fell_back boolean NOT NULL
+);
+
+COMMENT ON TABLE public.event_units IS 'The units that started in the last two days, so that each is counted once.';
 
 CREATE TABLE public.finetune_contexts (
     run_id text NOT NULL,
@@ -3492,6 +3711,14 @@ CREATE TABLE public.restore_probe (
 
 COMMENT ON TABLE public.restore_probe IS 'What a serving plane last found when it rehearsed a restore; kept fresh while one serves.';
 
+CREATE TABLE public.revision_totals (
+    kind text NOT NULL,
+    total bigint NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.revision_totals IS 'Revisions by how they were reviewed, and those that restored another one, ever.';
+
 CREATE TABLE public.schema_migrations (
     version integer NOT NULL,
     name text NOT NULL,
@@ -3582,6 +3809,9 @@ ALTER TABLE ONLY public.backup_plan
 ALTER TABLE ONLY public.backups
     ADD CONSTRAINT backups_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.baselines
+    ADD CONSTRAINT baselines_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.break_glass_uses
     ADD CONSTRAINT break_glass_uses_pkey PRIMARY KEY (revision);
 
@@ -3612,11 +3842,20 @@ ALTER TABLE ONLY public.event_log
 ALTER TABLE ONLY public.event_log
     ADD CONSTRAINT event_log_source_sequence_key UNIQUE (source, sequence);
 
+ALTER TABLE ONLY public.event_minutes
+    ADD CONSTRAINT event_minutes_pkey PRIMARY KEY (minute, model, timeframe);
+
 ALTER TABLE ONLY public.event_shares
     ADD CONSTRAINT event_shares_pkey PRIMARY KEY (account);
 
 ALTER TABLE ONLY public.event_sources
     ADD CONSTRAINT event_sources_pkey PRIMARY KEY (source);
+
+ALTER TABLE ONLY public.event_totals
+    ADD CONSTRAINT event_totals_pkey PRIMARY KEY (name, label, model, timeframe);
+
+ALTER TABLE ONLY public.event_units
+    ADD CONSTRAINT event_units_pkey PRIMARY KEY (run, unit);
 
 ALTER TABLE ONLY public.finetune_contexts
     ADD CONSTRAINT finetune_contexts_pkey PRIMARY KEY (run_id, context);
@@ -3696,6 +3935,9 @@ ALTER TABLE ONLY public.read_sets
 ALTER TABLE ONLY public.restore_probe
     ADD CONSTRAINT restore_probe_pkey PRIMARY KEY (one);
 
+ALTER TABLE ONLY public.revision_totals
+    ADD CONSTRAINT revision_totals_pkey PRIMARY KEY (kind);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
@@ -3754,13 +3996,15 @@ CREATE INDEX event_log_fallbacks ON public.event_log USING btree (COALESCE(at, r
 
 CREATE UNIQUE INDEX event_log_once ON public.event_log USING btree (run, event_id);
 
+CREATE INDEX event_units_by_minute ON public.event_units USING btree (minute);
+
 CREATE INDEX finetune_contexts_by_snapshot ON public.finetune_contexts USING btree (snapshot_hash);
 
 CREATE INDEX finetune_layers_by_revision ON public.finetune_layers USING btree (scope, revision);
 
 CREATE INDEX finetune_results_by_model ON public.finetune_results USING btree (model, id);
 
-CREATE INDEX finetune_results_by_place ON public.finetune_results USING btree (model, timeframe);
+CREATE INDEX finetune_results_by_place ON public.finetune_results USING btree (model, timeframe, id);
 
 CREATE INDEX finetune_results_by_run ON public.finetune_results USING btree (run_id, id);
 
@@ -3800,6 +4044,8 @@ CREATE INDEX snapshot_holders_by_account ON public.snapshot_holders USING btree 
 
 CREATE INDEX snapshot_holders_by_seen ON public.snapshot_holders USING btree (seen);
 
+CREATE INDEX snapshot_holders_by_since ON public.snapshot_holders USING btree (since);
+
 CREATE INDEX snapshot_holders_by_snapshot ON public.snapshot_holders USING btree (snapshot);
 
 CREATE TRIGGER announce_access AFTER DELETE OR UPDATE OF roles, disabled_at ON public.accounts FOR EACH STATEMENT EXECUTE FUNCTION public.announce_access();
@@ -3813,6 +4059,10 @@ ALTER TABLE public.credentials ENABLE ALWAYS TRIGGER announce_access;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.access_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the access log is append-only');
 
 ALTER TABLE public.access_log ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.baselines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a baseline is followed by another one, never removed');
+
+ALTER TABLE public.baselines ENABLE ALWAYS TRIGGER append_only;
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.break_glass_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the record of break-glass is append-only');
 
@@ -3845,6 +4095,14 @@ ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.incident_channels FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a channel is closed by another declaration, never removed');
 
 ALTER TABLE public.incident_channels ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER count_events AFTER INSERT ON public.event_log REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.count_events();
+
+ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER count_events;
+
+CREATE TRIGGER count_revision AFTER INSERT ON public.ftf_config_history FOR EACH ROW EXECUTE FUNCTION public.count_revision();
+
+ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER count_revision;
 
 CREATE TRIGGER judge_ordinary_write AFTER INSERT ON public.ftf_config_history FOR EACH ROW WHEN ((new.change_id IS NOT NULL)) EXECUTE FUNCTION public.judge_ordinary_write();
 
@@ -3918,6 +4176,10 @@ CREATE TRIGGER record_revision BEFORE INSERT OR UPDATE ON public.ftf_config FOR 
 
 ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER record_revision;
 
+CREATE TRIGGER require_speaker BEFORE INSERT ON public.baselines FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
+
+ALTER TABLE public.baselines ENABLE ALWAYS TRIGGER require_speaker;
+
 CREATE TRIGGER require_speaker BEFORE INSERT OR DELETE OR UPDATE ON public.catalogues FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
 
 ALTER TABLE public.catalogues ENABLE ALWAYS TRIGGER require_speaker;
@@ -3976,6 +4238,9 @@ ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER suspend_work;
 
 ALTER TABLE ONLY public.appointments
     ADD CONSTRAINT appointments_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
+
+ALTER TABLE ONLY public.baselines
+    ADD CONSTRAINT baselines_run_fkey FOREIGN KEY (run) REFERENCES public.finetune_runs(id);
 
 ALTER TABLE ONLY public.change_decisions
     ADD CONSTRAINT change_decisions_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
@@ -4068,6 +4333,12 @@ GRANT ALL ON FUNCTION public.confirm_account(p_name text, p_remote text) TO setp
 
 REVOKE ALL ON FUNCTION public.contradictions(p_after bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.contradictions(p_after bigint) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.count_events() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.count_revision() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.counted_labels(p_name text, p_model text, p_timeframe text, p_label text, OUT model text, OUT timeframe text, OUT label text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_account(p_name text, p_roles text[], p_remote text) TO setpoint_server;
@@ -4234,6 +4505,11 @@ GRANT ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) TO setpoin
 REVOKE ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) TO setpoint_server;
 
+GRANT SELECT ON TABLE public.baselines TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.set_baseline(p_run text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.set_baseline(p_run text, p_reason text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) TO setpoint_server;
 
@@ -4255,6 +4531,8 @@ GRANT ALL ON FUNCTION public.tokens_ending() TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.tokens_seen(p_after bigint, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tokens_seen(p_after bigint, p_limit bigint) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.told_number(told text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) TO setpoint_server;
@@ -4315,9 +4593,13 @@ GRANT INSERT(fields) ON TABLE public.event_log TO setpoint_app;
 
 GRANT INSERT(line) ON TABLE public.event_log TO setpoint_app;
 
+GRANT SELECT ON TABLE public.event_minutes TO setpoint_app;
+
 GRANT SELECT ON TABLE public.event_sources TO setpoint_app;
 
 GRANT INSERT(source) ON TABLE public.event_sources TO setpoint_app;
+
+GRANT SELECT ON TABLE public.event_totals TO setpoint_app;
 
 GRANT SELECT,INSERT ON TABLE public.finetune_contexts TO setpoint_app;
 
@@ -4360,6 +4642,14 @@ GRANT UPDATE(headers) ON TABLE public.idempotency TO setpoint_server;
 
 GRANT UPDATE(body) ON TABLE public.idempotency TO setpoint_server;
 
+GRANT SELECT(kind) ON TABLE public.process_shares TO setpoint_app;
+
+GRANT SELECT(caller) ON TABLE public.process_shares TO setpoint_app;
+
+GRANT SELECT(amount) ON TABLE public.process_shares TO setpoint_app;
+
+GRANT SELECT(seen) ON TABLE public.process_shares TO setpoint_app;
+
 GRANT SELECT ON TABLE public.quotas TO setpoint_app;
 
 GRANT SELECT ON TABLE public.read_set_keys TO setpoint_app;
@@ -4368,6 +4658,8 @@ GRANT SELECT ON TABLE public.read_sets TO setpoint_app;
 
 GRANT SELECT ON TABLE public.restore_probe TO setpoint_app;
 GRANT SELECT ON TABLE public.restore_probe TO setpoint_breakglass;
+
+GRANT SELECT ON TABLE public.revision_totals TO setpoint_app;
 
 GRANT SELECT ON TABLE public.schema_migrations TO setpoint_app;
 

@@ -8,6 +8,7 @@ fails. Not staged: hostile texts that the database or the catalogue refuses (nam
 import html
 import json
 import re
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -33,11 +34,14 @@ HOSTILE = (
     "l" + "o" * 1500 + "ng",
 )
 GAMMA = "xgb/5m/gamma"
-#: Commands that print what is stored: `RUN` is a run, `OPEN` an open change, `TMP` a folder.
+#: Commands that print what is stored: `RUN` is a run, `DONE` one that ended, `OPEN` a change, `TMP` a folder.
 SHOWN = {
     "seed": [["seed", "--dry-run"]],
     "coverage": [["coverage"]],
     "doctor": [["doctor"]],
+    "metrics": [["metrics"], ["metrics", "--json"]],
+    "baseline set": [["baseline", "set", "DONE", "-r", text] for text in HOSTILE],
+    "baseline list": [["baseline", "list"]],
     "get": [["get", GAMMA]],
     "set": [["set", f"{GAMMA}=0.9", "-r", HOSTILE[0], "--yes"]],
     "change list": [["change", "list", "--state", "all"]],
@@ -101,7 +105,7 @@ def test_every_registered_command_is_covered():
 
 
 @pytest.fixture
-def hostile(database, catalogues, bundled_seeds, setpoint_command, tmp_path):
+def hostile(database, catalogues, bundled_seeds, setpoint_command, tmp_path, monkeypatch):
     """Run a command over a database full of hostile texts."""
     for number, text in enumerate(HOSTILE):
         assert setpoint_command("set", f"{GAMMA}=0.{number + 1}", "-r", text, "--yes").code == 0
@@ -115,7 +119,14 @@ def hostile(database, catalogues, bundled_seeds, setpoint_command, tmp_path):
     assert declared.code == 0, declared.err
     run = recorded(database, catalogues)
     drafted = setpoint_command("set", f"{GAMMA}=0.77", "-r", HOSTILE[1], "--yes", "--draft", "--json").json
-    named = {"RUN": run, "OPEN": str(drafted["change"])}
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "bench")
+    from recording import Recording
+
+    recording = Recording(database, catalogues)
+    done = recording.start("done", 1)
+    recording.deliver(done, done.units[0], trials=1)
+    recording.finish(done)
+    named = {"RUN": run, "DONE": "done", "OPEN": str(drafted["change"])}
 
     def asked(arguments, *more):
         words = [named.get(word, word).replace("TMP", str(tmp_path)) for word in arguments]

@@ -23,6 +23,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "catalogue": ("catalogue",),
     "coverage": ("coverage",),
     "doctor": ("doctor",),
+    "metrics": ("metrics",),
+    "baselines": ("baseline",),
     "values": ("get", "set", "unset"),
     "change": ("change",),
     "edit": ("edit",),

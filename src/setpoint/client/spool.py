@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.snapshot import private, write_atomically
@@ -55,6 +56,17 @@ def is_delivered(folder: Path) -> bool:
     """Say whether a spool holds nothing more to send, half a line included."""
     spool = folder / EVENTS_FILE
     return not spool.exists() or spool.stat().st_size <= _delivered(folder).offset
+
+
+def undelivered_bytes(folder: Path) -> int:
+    """Return how much a spool holds beyond what was delivered; writes nothing, and never waits."""
+    try:
+        held = (folder / EVENTS_FILE).stat().st_size
+    except OSError:
+        return 0
+    with suppress(OSError, ValueError, TypeError):
+        return max(held - _Delivered(**read_json((folder / DELIVERED_FILE).read_text("utf-8"))).offset, 0)
+    return held
 
 
 class _Delivered(NamedTuple):

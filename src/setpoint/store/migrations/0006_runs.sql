@@ -189,7 +189,7 @@ CREATE INDEX finetune_results_by_run ON public.finetune_results (run_id, id);
 CREATE INDEX finetune_results_by_snapshot ON public.finetune_results (snapshot_hash, id);
 CREATE INDEX finetune_results_by_symbol ON public.finetune_results (symbol, id);
 CREATE INDEX finetune_results_by_model ON public.finetune_results (model, id);
-CREATE INDEX finetune_results_by_place ON public.finetune_results (model, timeframe);
+CREATE INDEX finetune_results_by_place ON public.finetune_results (model, timeframe, id);
 COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
 
 CREATE TABLE public.finetune_trials (

@@ -1,0 +1,1 @@
+"""SERVE: what a plane is watched by: numbers of the database and of all its processes."""
