@@ -17,18 +17,11 @@ from setpoint.change.documents import problem_of, read_documents
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
-    from collections.abc import Sequence
-
-    from setpoint.declare.catalogue import Catalogue, Catalogues
-    from setpoint.store.database import Database, Transaction
-=======
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogue, Catalogues
     from setpoint.declare.parameters import Scalar
-    from setpoint.store.database import Database
->>>>>>> a0316ab (Metrics are declared once and read from totals that are kept where events and revisions are written)
+    from setpoint.store.database import Database, Transaction
 
 
 #: The catalogue whose share is ``harness.hp_coverage_pct``; a system without it reports its first one's.
@@ -103,16 +96,7 @@ def audit_console_coverage(database: Database, catalogues: Catalogues) -> Covera
         documents = read_documents(transaction, catalogues)
         read = read_keys(transaction)
     base = documents.get(GLOBAL_SCOPE)
-<<<<<<< HEAD
-    values = base.values if base else {}
-    refused = frozenset(
-        key for key, value in values.items() if key in catalogues.keys and problem_of(catalogues, key, value)
-    )
-    seeded = frozenset(values) - refused
-=======
     seeded, refused = seeded_keys(base.values if base else {}, catalogues)
-    read = frozenset(row["key"] for row in rows) if rows else None
->>>>>>> a0316ab (Metrics are declared once and read from totals that are kept where events and revisions are written)
     undeclared = (
         UndeclaredKey(document.scope, key)
         for document in documents.values()
