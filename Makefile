@@ -41,7 +41,7 @@ test-long: setup  ## the long matrices: random stories, faults under load for ha
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/change/test_state_machine.py
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 -s tests/story/test_chaos.py
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/test_damaged_texts.py
-	SETPOINT_API_EXAMPLES=110 SETPOINT_API_CASES=10000 $(BIN)/pytest tests/serve/test_openapi_properties.py
+	SETPOINT_API_EXAMPLES=112 SETPOINT_API_CASES=10000 $(BIN)/pytest tests/serve/test_openapi_properties.py
 
 check: setup  ## lint, format, types, dependencies, reference docs, our own gate
 	$(BIN)/ruff check .

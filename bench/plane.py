@@ -67,17 +67,17 @@ def seeded(folder):
         embedded.stop(settings, force=True)
 
 
-def token(owner):
-    """Return a fresh secret of an account that may only read."""
-    secret = "spt_" + secrets.token_urlsafe(32)
+def token(owner, kind="token"):
+    """Return a fresh secret of an account that may only read: a token, or a session."""
+    secret = f"sp{kind[0]}_{secrets.token_urlsafe(32)}"
     with psycopg.connect(owner) as connection:
         connection.execute(
             "INSERT INTO accounts (name, roles, created_by) VALUES ('cy', '{viewer}', 'bench')"
         )
         connection.execute(
             "INSERT INTO credentials (hash, kind, account, label, created_by, expires_at)"
-            " VALUES (%s, 'token', 'cy', 'bench', 'bench', now() + interval '1 hour')",
-            [hashlib.sha256(secret.encode()).digest()],
+            " VALUES (%s, %s, 'cy', 'bench', 'bench', now() + interval '1 hour')",
+            [hashlib.sha256(secret.encode()).digest(), kind],
         )
     return secret
 

@@ -52,6 +52,13 @@ def window(chromium, plane, seeded, owner_url):
     assert not said
 
 
+@pytest.fixture
+def four_eyes(http_as, seeded):
+    """One other person must approve each change."""
+    made = http_as("dan").put("/v1/policies/*/*", json={"approvals": 1, "reason": "four eyes"})
+    assert made.status_code == 200, made.text
+
+
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory, request):
     """The source of axe-core, which judges whether everybody can use a page."""

@@ -10,13 +10,6 @@ FIELD = f'[name="value:{KEY}"]'
 SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
 
 
-@pytest.fixture
-def four_eyes(http_as, seeded):
-    """One other person must approve each change."""
-    made = http_as("dan").put("/v1/policies/*/*", json={"approvals": 1, "reason": "four eyes"})
-    assert made.status_code == 200, made.text
-
-
 def edited_elsewhere(http_as, value):
     """Somebody else writes a key of the page that is open."""
     eve = http_as("eve")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import current_default_thread_limiter
@@ -16,11 +17,13 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 
 import setpoint
+from setpoint.errors import MissingError
 from setpoint.serve import console, problems
 from setpoint.serve.api import ROUTERS, holders, manifest
 from setpoint.serve.backups import backing_up
 from setpoint.serve.clock import ticking
 from setpoint.serve.connections import Connections, room
+from setpoint.serve.console.pages import refused
 from setpoint.serve.hot import ofrep, snapshots, stream
 from setpoint.serve.hot.ready import Ready
 from setpoint.serve.methods import METHODS, methods_at, options_answer
@@ -32,6 +35,8 @@ from setpoint.serve.public_address import public_address
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.routing import BaseRoute, Route
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -84,8 +89,16 @@ def build_api(plane: Plane, plain: Starlette | None = None) -> FastAPI:
     api.state.plane = plane
     api.router.routes.extend(_typed_routes())
     problems.install(api)
+    api.add_exception_handler(HTTPStatus.NOT_FOUND, _nothing_here)
     describe(api, plain.routes if plain else _plain_routes(plane))
     return api
+
+
+async def _nothing_here(request: Request, error: Exception) -> Response:
+    """Tell a person's browser in a page, and every other program in a problem."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return await problems.on_status(request, error)
+    return refused(request, MissingError("there is nothing at this address.", hint="go to the overview"))
 
 
 @cache

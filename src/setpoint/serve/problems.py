@@ -194,7 +194,7 @@ def install(api: Starlette) -> None:
     """Make an application answer every error in this shape."""
     api.add_exception_handler(SetpointError, _on_ours)
     api.add_exception_handler(RequestValidationError, _on_unreadable)
-    api.add_exception_handler(HTTPException, _on_status)
+    api.add_exception_handler(HTTPException, on_status)
     api.add_exception_handler(Exception, _on_anything)
 
 
@@ -239,7 +239,8 @@ async def _on_unreadable(request: Request, error: Exception) -> Response:
     )
 
 
-async def _on_status(request: Request, error: Exception) -> Response:
+async def on_status(request: Request, error: Exception) -> Response:
+    """Answer what no route answers, and a method that none takes."""
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     code, detail, hint = _PLAIN.get(error.status_code, ("http_error", str(error.detail), ""))
     headers = dict(error.headers or {})

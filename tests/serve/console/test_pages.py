@@ -120,3 +120,12 @@ def test_a_form_whose_session_had_ended_is_kept_for_its_author_alone(plane, pers
         fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', kept.text))
         assert client.post(f"{number}/comment", data=fields).status_code == 303
     assert "typed with care" in person("cy").read(number)
+
+
+def test_an_address_of_nothing_is_a_page_for_a_browser_and_a_problem_for_a_program(plane):
+    """What leads on is said in the form that whoever asks can read, with the same status."""
+    page = httpx.get(f"{plane}/nothing", headers={"Accept": "text/html,*/*;q=0.8"})
+    program = httpx.get(f"{plane}/nothing")
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "here is nothing at this address" in page.text
+    assert (program.status_code, program.headers["content-type"]) == (404, "application/problem+json")

@@ -43,20 +43,24 @@ document.addEventListener("click", async (event) => {
 
 // ---- What happened, for eyes and for screen readers.
 const status = document.getElementById("said");
-function say(text) {
+function say(text, { stays = false } = {}) {
   status.textContent = text;
-  setTimeout(() => { if (status.textContent === text) status.textContent = ""; }, 4000);
+  if (!stays) setTimeout(() => { if (status.textContent === text) status.textContent = ""; }, 4000);
 }
 
 // ---- Fresh pages: what somebody edits is theirs, whatever arrives.
 let isEdited = false;
 main.addEventListener("input", (event) => { if (!event.target.closest("form[method=get]")) isEdited = true; });
 
+function sayKept() {
+  say("Changed elsewhere, your edits kept.", { stays: true });
+}
+
 async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (answer.redirected || !answer.ok) return say("This page cannot be refreshed: load it again.");
   const text = await answer.text();
-  if (!Document.parseHTML) return isEdited ? say("Something changed elsewhere; your edits are kept.") : location.reload();
+  if (!Document.parseHTML) return isEdited ? sayKept() : location.reload();
   const fresh = Document.parseHTML(text, { sanitizer: {} });
   if (!text.includes(build))
     return isEdited ? say("The plane was updated; load this page again when you are done.") : location.reload();
@@ -72,7 +76,7 @@ async function refresh() {
     },
   });
   dress(main);
-  if (isEdited) say("Changed elsewhere, your edits kept.");
+  if (isEdited) sayKept();
 }
 
 let isWaiting = false;

@@ -1,0 +1,58 @@
+"""A database that people have worked in, so that every page of the Console has something to show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from support.console_pages import READ
+from support.run_reports import entry_of, failed_entry, plan_a_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
+
+    from setpoint.store.database import Database
+
+KEY = "CVN_HPO_XGB_5M_GAMMA"
+#: What pages whose address is not enough are asked besides.
+QUERIES = {
+    "/history/compare": ("from=1&to=3",),
+    "/runs/compare": ("from={run}&to={run}",),
+    "/search": ("q=gamma",),
+    "/config": ("", "edit=yes&part=lgb"),
+}
+
+
+def live_in(database: Database, http_as: Callable[[str], httpx.Client]) -> dict[str, str]:
+    """Edit, propose, train; returns what the addresses of pages are made of, by the name in their path."""
+    run = train(database, http_as("robot"))
+    ada = http_as("ada")
+    tag = ada.get("/v1/config/global").headers["etag"]
+    body = {"set": {KEY: 0.25}, "reason": "less overfitting"}
+    assert ada.patch("/v1/config/global", json=body, headers={"If-Match": tag}).status_code == 200
+    made = http_as("dan").put("/v1/policies/*/*", json={"approvals": 1, "reason": "four eyes"})
+    assert made.status_code == 200, made.text
+    base = ada.get("/v1/config/global").json()["revision"]
+    proposed = {"scope": "global", "base": base, "reason": "even less", "set": {KEY: 0.5}}
+    change = ada.post("/v1/changes", json=proposed)
+    assert change.status_code == 201, change.text
+    return {"change": str(change.json()["id"]), "revision": str(base), "run": run, "key": KEY}
+
+
+def train(database: Database, robot: httpx.Client) -> str:
+    """Report a run of which one unit trained and one failed; returns its id."""
+    start = plan_a_run(database)
+    name = start["plan"]["run"]
+    assert robot.put(f"/v1/runs/{name}", json=start).status_code == 200
+    for body in (entry_of(start), failed_entry(start)):
+        assert robot.post(f"/v1/runs/{name}/units", json=body).status_code == 200
+    return name
+
+
+def addresses(values: Mapping[str, str]) -> Iterator[str]:
+    """Yield an address of every page that can be read; a page with another name in its path is a KeyError."""
+    for route in READ:
+        path = route.path.replace(":path}", "}").format(**values)
+        for query in QUERIES.get(route.path, ("",)):
+            yield f"{path}?{query.format(**values)}" if query else path
