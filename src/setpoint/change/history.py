@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping  # noqa: TC003 - the API's models are made of these annotations
 from dataclasses import dataclass, field, fields
-from datetime import datetime  # noqa: TC003 - as above
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import require_document, typed
@@ -125,6 +125,19 @@ def revision_at(reader: Database | Transaction, scope: str, at: datetime) -> Rev
     """Return the revision of a scope that stood at an instant; None when it had none yet."""
     row = reader.fetch_one("revision_at", scope=scope, at=at)
     return None if row is None else _revision(row)
+
+
+def standing_at(reader: Database | Transaction, scope: str, at: int | datetime) -> Revision | None:
+    """Return the revision of a scope that stood when a revision of any scope was made, or at an instant.
+
+    Raises:
+        UnknownRevision: there is no such revision.
+    """
+    if isinstance(at, datetime):
+        return revision_at(reader, scope, at)
+    read_revision(reader, at)
+    found = list_revisions(reader, scope=scope, before=at + 1, limit=1)
+    return found[0] if found else None
 
 
 def key_history(

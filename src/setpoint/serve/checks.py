@@ -33,6 +33,11 @@ class Check:
         self._asked_at = float("-inf")
         self._answer: Any = None
 
+    @property
+    def last(self) -> Any:
+        """The last answer, however old, without asking; None before the first, and for an error."""
+        return None if isinstance(self._answer, SetpointError) else self._answer
+
     def answer(self) -> Any:
         """Return the answer.
 

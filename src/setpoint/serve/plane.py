@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from setpoint.change.verification import verify
 from setpoint.serve.access.logins import Logins
 from setpoint.serve.access.oidc import Provider
 from setpoint.serve.access.rules import Credentials
@@ -31,6 +32,8 @@ THREADS = 6
 PROBED_WITHIN_S = 5.0
 REHEARSED_WITHIN_S = 10.0
 TICKED_WITHIN_S = 60.0
+#: How long the outcome of a walk over the chain is kept: it reads all of history.
+WALK_KEPT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Plane:
     ticking: Turns = field(init=False, default_factory=lambda: Turns("the clock", 1, TICKED_WITHIN_S))
     #: Dear questions by name, with their last answers.
     checks: dict[str, Check] = field(init=False, default_factory=dict)
+    #: Whether history is what was recorded: ``Verified``.
+    walk: Check = field(init=False)
 
     def __post_init__(self) -> None:
         limits = Limits(self.settings.rate_per_credential_s, self.settings.rate_per_address_s)
@@ -63,6 +68,7 @@ class Plane:
         object.__setattr__(self, "live", live)
         object.__setattr__(self, "logins", Logins(self.database))
         object.__setattr__(self, "provider", Provider(self.settings))
+        object.__setattr__(self, "walk", Check(lambda: verify(self.database), WALK_KEPT_S))
 
     def close(self) -> None:
         """End every wait: sessions of the database are cut, and what waits for a thread is forgotten."""

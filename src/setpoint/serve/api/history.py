@@ -25,12 +25,11 @@ from setpoint.change.history import (
     read_full_revision,
     revision_at,
 )
-from setpoint.change.verification import Anchor, Verified, anchor_of, verify
+from setpoint.change.verification import Anchor, Verified, anchor_of
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.api.instants import Instant
-from setpoint.serve.checks import Check
 from setpoint.serve.models import page_shape
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import IMMUTABLE, Answer, etag, name_at, page, place_of
@@ -46,8 +45,6 @@ from setpoint.serve.routes import (
 )
 
 router = router_of("history")
-#: How long the outcome of a walk is kept: it reads all of history.
-WALK_KEPT_S = 15.0
 Words = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
 
 
@@ -165,8 +162,7 @@ def verify_history(
     """
     if (revision is None) != (chain is None):
         raise InvalidValue("an anchor is a revision and its chain.", hint="give both, or neither")
-    check = plane.checks.setdefault("verify", Check(lambda: verify(plane.database), WALK_KEPT_S))
-    found: Verified = check.answer()
+    found: Verified = plane.walk.answer()
     if revision is not None and chain is not None:
         found = found.held_against(plane.database, Anchor(revision, chain, "the time of the anchor"))
     return Answer(found).response()

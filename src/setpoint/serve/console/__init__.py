@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from setpoint.serve.console import (
     assets,
     catalogue,
+    chain,
     changes,
     config,
     entrance,
@@ -24,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     overview.router,
     config.router,
     changes.router,
+    chain.router,
     history.router,
     runs.router,
     catalogue.router,

@@ -19,6 +19,7 @@ from setpoint.serve.console import drafts
 from setpoint.serve.console.forms import Sent
 from setpoint.serve.console.grid import Sheet, grid_of, parts_of
 from setpoint.serve.console.pages import act, go, page, router_of
+from setpoint.serve.console.past import past_at
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ def show_config(
     part: Words = "",
     search: Words = "",
     edit: Words = "",
+    as_of: Words = "",
 ) -> Response:
-    """Show the values of a scope, over those below it, one model at a time."""
-    return _config(plane, request, caller.account, scope, catalogue, part, search, edit=bool(edit))
+    """Show the values of a scope, over those below it, one model at a time; now, or as they stood."""
+    editing = bool(edit) and not as_of
+    return _config(plane, request, caller.account, scope, catalogue, part, search, edit=editing, as_of=as_of)
 
 
 @router.post("/config/draft", **access(*WRITERS))
@@ -87,6 +90,7 @@ def _config(
     search: str,
     *,
     edit: bool,
+    as_of: str = "",
     problem: SetpointError | None = None,
     form: Form | None = None,
 ) -> Response:
@@ -95,6 +99,10 @@ def _config(
         scopes = read_scopes(transaction)
         layers = _layers(transaction, catalogues, [one.scope for one in scopes], scope)
         draft = drafts.draft_of(transaction, account, scope)
+        past = None
+        if as_of:
+            past = past_at(transaction, catalogues, [name for name, _ in layers], as_of)
+            layers = past.layers
     member = next((one for one in catalogues.members if one.name == catalogue), catalogues.members[0])
     chosen = part if part in parts_of(member) else parts_of(member)[0]
     grid = grid_of(member, chosen, Sheet(layers), search)
@@ -110,6 +118,8 @@ def _config(
         revision=next((one.revision for one in scopes if one.scope == scope), None),
         search=search,
         edit=edit,
+        as_of=as_of,
+        past=past,
         draft=draft,
         typed=dict(form.starting(drafts.VALUE)) if form else {},
         sheet=form.raw("sheet") if form else "",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlencode
 
 from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.serve.console.forms import instant_in
+from setpoint.serve.responses import number_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +79,12 @@ def _options(given: Given, *names: str) -> tuple[str, ...]:
 
 
 def _config(given: Given) -> Way:
-    scope = given.get("scope", GLOBAL_SCOPE)
+    scope, as_of = given.get("scope", GLOBAL_SCOPE), given.get("as_of", "")
+    if number_in(as_of):
+        return Way((), f"/v1/revisions/{as_of}")
+    if as_of:
+        asked = {"scope": scope, "at": _instant(as_of)}
+        return Way(("history", *_options(asked, "scope", "at")), "/v1/history", asked)
     command = ("blame", given.get("part", "").upper(), "--scope", scope)
     return Way(tuple(filter(None, command)), f"/v1/config/{_quoted(scope)}")
 
@@ -94,8 +101,16 @@ def _change(given: Given) -> Way:
 def _history(given: Given) -> Way:
     # The page and the API take one of them; the page prefers the instant.
     narrowed = {name: value for name, value in given.items() if name != "search" or "at" not in given}
+    if "at" in narrowed:
+        narrowed["at"] = _instant(narrowed["at"])
     names = ("scope", "search", "at")
     return Way(("history", *_options(narrowed, *names)), "/v1/history", _only(narrowed, *names))
+
+
+def _blame(given: Given) -> Way:
+    scope, match = given.get("scope", GLOBAL_SCOPE), given.get("match", "")
+    command = ("blame", *filter(None, [match]), "--scope", scope)
+    return Way(command, f"/v1/config/{_quoted(scope)}/blame", _only(given, "match"))
 
 
 def _difference(given: Given) -> Way:
@@ -137,6 +152,11 @@ def _parameter(given: Given) -> Way:
     return _search({"q": given["key"]})
 
 
+def _instant(text: str) -> str:
+    """Return an instant of a page's address with its zone, which the API and commands want."""
+    return instant_in(text).isoformat()
+
+
 def _quoted(name: str) -> str:
     return quote(name, safe="")
 
@@ -148,6 +168,8 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/changes": _changes,
     "/changes/{change}": _change,
     "/history": _history,
+    "/history/blame": _blame,
+    "/history/chain": lambda _: Way(("verify",), "/v1/verify"),
     "/history/compare": _difference,
     "/history/{revision}": _revision,
     "/keys/{key:path}": _key,
