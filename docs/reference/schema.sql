@@ -2252,7 +2252,8 @@ CREATE FUNCTION public.prune_holders() RETURNS bigint
     WITH gone AS (
         DELETE FROM public.snapshot_holders
         WHERE seen < clock_timestamp() - interval '1 hour'
-           OR client IN (SELECT client FROM public.snapshot_holders ORDER BY seen DESC, client OFFSET 50000)
+           OR client IN (SELECT client FROM public.snapshot_holders ORDER BY seen, client DESC
+                         LIMIT greatest((SELECT count(*) FROM public.snapshot_holders) - 50000, 0))
         RETURNING 1
     )
     SELECT count(*) FROM gone
@@ -3969,6 +3970,12 @@ CREATE INDEX access_log_of_account ON public.access_log USING btree (account, id
 CREATE INDEX change_decisions_by_change ON public.change_decisions USING btree (change_id, id);
 
 CREATE INDEX changes_by_author ON public.changes USING btree (author, id);
+
+CREATE INDEX changes_by_proposal ON public.changes USING btree (scope, md5((
+CASE
+    WHEN (edits = '[]'::jsonb) THEN proposal
+    ELSE edits
+END)::text)) WHERE (state = 'proposed'::text);
 
 CREATE INDEX changes_by_revision ON public.changes USING btree (applied_revision) WHERE (applied_revision IS NOT NULL);
 

@@ -2,11 +2,15 @@
 
 import json
 
+import psycopg
 import pytest
 
 from setpoint.change.exchange.folder import document_name
+from setpoint.change.exchange.plan import plan
+from setpoint.declare.loading import load_catalogues
 from setpoint.errors import EXIT_WAITS
 from setpoint.gate.__main__ import main
+from setpoint.store.database import Transaction
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 RATE = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -59,6 +63,61 @@ def test_an_apply_that_runs_again_finds_the_change_that_waits(exported, folder):
     assert "waits too" in exported("plan", str(folder)).out
 
 
+#: More changes of the scope, newer than the one that waits, than a plan names.
+OTHERS = """
+INSERT INTO changes OVERRIDING SYSTEM VALUE
+SELECT other.* FROM changes AS c, generate_series(1, 300) AS n, jsonb_populate_record(c, jsonb_build_object(
+    'id', c.id + n, 'proposal', c.proposal || jsonb_build_object('CVN_HPO_XGB_5M_GAMMA', 1 + n),
+    'edits', jsonb_set(c.edits, '{0,new}', to_jsonb(1 + n)), 'proposal_hash', 'h' || n)) AS other
+WHERE c.state = 'proposed'
+"""
+
+
+def test_the_identical_change_is_found_among_however_many(exported, folder, owner_url):
+    """Three hundred newer ones wait beside it, and one that does the same later: it is found all the same."""
+    assert exported("policy", "set", "--approvals", "0", "--cooling-off", "1h", *APPLY).code == 0
+    assert exported("export", str(folder)).code == 0
+    edit(folder, f"\n{GAMMA} = 0.0", f"\n{GAMMA} = 0.5")
+    first = exported("apply", str(folder), *APPLY, "--json").json[0]["change"]
+    with psycopg.connect(owner_url) as owner:
+        for table in ("changes", "ftf_config"):
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        owner.execute(OTHERS)
+        for table in ("changes", "ftf_config"):
+            owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+    planned = exported("plan", str(folder), "--json").json
+
+    assert planned["scopes"][0]["same_change"] == first
+    assert len(planned["open_changes"]) == 200
+    assert first not in {one["id"] for one in planned["open_changes"]}
+    assert exported("apply", str(folder), *APPLY, "--json").json[0]["change"] == first
+
+
+def test_a_plan_asks_as_much_of_many_files_as_of_one(exported, folder, database, monkeypatch):
+    """Each scope moved since the export and was edited: more files, not a question more."""
+    asked = []
+    fetch = Transaction.fetch_all
+    monkeypatch.setattr(
+        Transaction, "fetch_all", lambda self, name, **how: asked.append(name) or fetch(self, name, **how)
+    )
+    catalogues = load_catalogues("cvntrade,cvntrade-training")
+    counts = []
+    for symbols in (("A",), ("B", "C", "D")):
+        for symbol in symbols:
+            assert exported("set", f"{GAMMA}=0.1", "-s", f"symbol={symbol}", "--new", *APPLY).code == 0
+        assert exported("export", str(folder)).code == 0
+        for symbol in symbols:
+            scope = f"symbol={symbol}"
+            assert exported("set", f"{GAMMA}=0.2", "-s", scope, *APPLY).code == 0
+            edit(folder, f"\n{GAMMA} = 0.1", f"\n{GAMMA} = 0.3", scope)
+        asked.clear()
+        found = plan(database, catalogues, folder)
+        counts.append(sorted(asked))
+        assert [(len(found.scopes), len(found.moved))] == [(len(symbols), len(symbols))]
+        assert exported("apply", str(folder), *APPLY).code == 0
+    assert counts[0] == counts[1]
+
+
 def test_an_approved_change_is_applied_by_the_same_apply(exported, folder, owner_url):
     """What waited and may be applied by now is applied, and not proposed once more."""
     exported("policy", "set", "--scope", "global", "--approvals", "0", "--cooling-off", "1h", *APPLY)
@@ -74,8 +133,6 @@ def test_an_approved_change_is_applied_by_the_same_apply(exported, folder, owner
 
 
 def soften(owner_url):
-    import psycopg
-
     with psycopg.connect(owner_url) as psql:
         psql.execute("UPDATE policies SET cooling_off_s = 0")
 

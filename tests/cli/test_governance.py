@@ -113,6 +113,37 @@ def test_policies_of_a_folder_are_applied_as_changes(bundled_seeds, setpoint_com
     assert (folder / GOVERNANCE).read_text() != before
 
 
+def test_a_policy_that_goes_back_to_an_older_one_is_marked(bundled_seeds, setpoint_command, folder):
+    """Somebody set another since the export: an untouched folder undoes it, an edited one only meets it."""
+    command = setpoint_command
+    assert command("export", str(folder)).code == 0
+    done = command("policy", "set", "--approvals", "0", "--cooling-off", "1h", *WHY)
+    assert done.code == 0, done.err
+    moved = (
+        "policy * of * moved since the export, from 0 approval(s), cooling off 0 s to 0 approval(s),"
+        " cooling off 3600 s"
+    )
+    stale = command("plan", str(folder))
+    assert stale.code == EXIT_FINDING
+    assert stale.out.splitlines() == [
+        moved,
+        "~ policy * of *: 0 approval(s), cooling off 3600 s -> 0 approval(s), cooling off 0 s",
+        "undoes what was set since the export",
+    ]
+    (row,) = command("plan", str(folder), "--json").json["policies"]
+    assert row["exported"] == row["new"]
+
+    edit(folder, "cooling_off_s = 0", "cooling_off_s = 60")
+    edited = command("plan", str(folder))
+    assert edited.out.splitlines()[0] == moved
+    assert "undoes" not in edited.out
+    edit(folder, "cooling_off_s = 60", "cooling_off_s = 3600")
+    assert command("plan", str(folder)).code == 0
+    assert command("export", str(folder)).code == 0
+    edit(folder, "cooling_off_s = 3600", "cooling_off_s = 0")
+    assert "since the export" not in command("plan", str(folder)).out
+
+
 def test_nothing_is_proposed_behind_a_guard_that_waits(exported, owner_url, folder):
     """A guard that needs approvals waits; what it will guard follows when it stands."""
     edit(folder, 'kind = "policy"\napprovals = 1', 'kind = "policy"\napprovals = 0')

@@ -48,10 +48,11 @@ OPERATIONS = {
 #: Modules that write no document, change or policy: they read, judge, or write files. What brings a whole
 #: database back stands beside the model: tests/store/test_backups.py.
 APART = {
-    "anchoring", "changes", "checks", "contexts", "documents", "drill", "drill_scenarios", "drill_stage",
-    "drill_typo", "editable_text", "explanation", "files", "first_use", "folder", "git_commits", "history",
-    "identity", "impact", "incident_markdown", "invariants", "judgement", "obligations", "patch",
-    "proving", "restore_probe", "restoring", "schedule", "throw_away", "verification",
+    "anchoring", "changes", "checks", "contexts", "documents", "drill", "drill_scenarios",
+    "drill_stage", "drill_typo", "editable_text", "explanation", "files", "first_use", "folder",
+    "folder_writing", "git_commits", "history", "history_files", "identity", "impact",
+    "incident_markdown", "invariants", "judgement", "obligations", "patch", "proving", "restore_probe",
+    "restoring", "schedule", "throw_away", "verification", "waiting",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
 READS = {

@@ -177,6 +177,7 @@ def _write(
 @glass.command()
 def status(
     incident: Annotated[str, typer.Option("--incident", help="Only this incident.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many; what was met comes last.")] = 200,
     as_json: Json = False,
 ) -> int:
     """List obligations, overdue and breached ones first. Exit code 1 when one is overdue or breached.
@@ -186,7 +187,7 @@ def status(
     from setpoint.change.emergency.obligations import breaches, list_obligations
 
     with database(remind=False) as opened:
-        rows = list_obligations(opened, incident or None)
+        rows = list_obligations(opened, incident or None, limit=limit)
     breached = breaches(rows)
     if as_json:
         print_json(rows)

@@ -15,6 +15,7 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK, EXIT_WAITS
 if TYPE_CHECKING:
     from setpoint.change.exchange.folder import Head
     from setpoint.change.exchange.plan import Applied, FolderPlan, ScopeChange, Step
+    from setpoint.change.exchange.policy_plan import PolicyChange
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
 
@@ -211,8 +212,7 @@ def _shown(
         for scope in found.absent:
             out.say(f"{scope}: has no file in {folder}, left alone")
         for policy in found.policies:
-            waits = f" (change {policy.same_change} waits with just this)" if policy.same_change else ""
-            out.say(f"{policy}{waits}", style="yellow")
+            _print_policy(policy)
         for command in found.of_owner:
             out.say(f"not applied, the owner of the database may: {command}")
         if not found.steps:
@@ -229,6 +229,15 @@ def _print_change(change: ScopeChange) -> None:
             f"undoes what was set since the export: {', '.join(change.undoes)}",
             style="red",
         )
+
+
+def _print_policy(policy: PolicyChange) -> None:
+    if policy.moved:
+        out.say(policy.moved)
+    waits = f" (change {policy.same_change} waits with just this)" if policy.same_change else ""
+    out.say(f"{policy}{waits}", style="yellow")
+    if policy.undoes:
+        out.say("undoes what was set since the export", style="red")
 
 
 def _confirm(opened: Database, system: Catalogues, shown: FolderPlan, *, new: bool, yes: bool) -> None:

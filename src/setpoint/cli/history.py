@@ -210,7 +210,7 @@ def verify(
     held = read_anchor(anchor) if anchor else None
     with database() as opened:
         found = _walked(opened, held, full=full)
-        breached = breaches(list_obligations(opened))
+        breached = breaches(list_obligations(opened, open_only=True))
     if as_json:
         facts = {name: getattr(found, name) for name in ("revisions", "walked_from", "head", "problems")}
         print_json(facts | {"breaches": breached})

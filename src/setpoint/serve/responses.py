@@ -89,7 +89,7 @@ def place_of(given: str | None) -> int | None:
     text = name_at(given)
     number = None if text is None else number_in(text)
     if text is not None and number is None:
-        raise _foreign_cursor()
+        raise foreign_cursor()
     return number
 
 
@@ -102,11 +102,12 @@ def name_at(given: str | None) -> str | None:
     except ValueError:
         form = place = ""
     if form != "1" or not place or "\0" in place:
-        raise _foreign_cursor()
+        raise foreign_cursor()
     return place
 
 
-def _foreign_cursor() -> InvalidValue:
+def foreign_cursor() -> InvalidValue:
+    """Return what a cursor is answered with that this plane never gave."""
     return InvalidValue("the cursor is none of ours.", hint="send the `next` of the page before, unchanged")
 
 
@@ -119,13 +120,6 @@ def page(
     """Return a page of a list of which one more than ``limit`` was asked for, when there is one."""
     following = as_cursor(places[limit - 1]) if len(items) > limit else None
     return Answer({"items": items[:limit], "next": following})
-
-
-def page_of(items: Sequence[Any], limit: int, after: str | None) -> Answer:
-    """Return a page of a list that is at hand whole."""
-    start = min(place_of(after) or 0, len(items))
-    following = cursor(start + limit) if start + limit < len(items) else None
-    return Answer({"items": items[start : start + limit], "next": following})
 
 
 def base_revisions(if_match: str | None) -> frozenset[int]:

@@ -216,8 +216,8 @@ def problems_of(
 
 def _unvalidated(transaction: Transaction, catalogues: Catalogues, incident: str) -> dict[int, Document]:
     written = {}
-    for owed in list_obligations(transaction, incident):
-        if owed.kind == "validation" and owed.met_at is None:
+    for owed in list_obligations(transaction, incident, open_only=True):
+        if owed.kind == "validation":
             found = read_full_revision(transaction, catalogues, owed.revision)
             written[found.revision] = Document(found.scope, found.revision, found.hash, found.values)
     return written

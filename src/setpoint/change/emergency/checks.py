@@ -21,18 +21,17 @@ _NAMES = {
 
 def obligations(database: Database) -> Iterator[DoctorFinding]:
     """Yield each obligation that is not met, with what meets it."""
-    for owed in list_obligations(database):
-        if owed.met_at is None:
-            incident, reason = owed.incident, f"break-glass-{owed.incident}"
-            meets = {
-                "ordinary-write": f"setpoint set KEY=VALUE --scope {owed.scope} --reason {reason}",
-                "validation": f"setpoint break-glass validate --incident {incident}",
-                "post-mortem": f"setpoint break-glass post-mortem --incident {incident} --url URL",
-            }
-            state = "overdue since" if owed.overdue else "due at"
-            left = f"; {owed.person}, who left it, was disabled: take it over" if owed.left_behind else ""
-            yield DoctorFinding(
-                f"{incident} owes {_NAMES[owed.kind]} for {owed.scope}, {state}"
-                f" {owed.due_at:%Y-%m-%d %H:%M} UTC{', breached' if owed.breach else ''}{left}.",
-                meets[owed.kind],
-            )
+    for owed in list_obligations(database, open_only=True):
+        incident, reason = owed.incident, f"break-glass-{owed.incident}"
+        meets = {
+            "ordinary-write": f"setpoint set KEY=VALUE --scope {owed.scope} --reason {reason}",
+            "validation": f"setpoint break-glass validate --incident {incident}",
+            "post-mortem": f"setpoint break-glass post-mortem --incident {incident} --url URL",
+        }
+        state = "overdue since" if owed.overdue else "due at"
+        left = f"; {owed.person}, who left it, was disabled: take it over" if owed.left_behind else ""
+        yield DoctorFinding(
+            f"{incident} owes {_NAMES[owed.kind]} for {owed.scope}, {state}"
+            f" {owed.due_at:%Y-%m-%d %H:%M} UTC{', breached' if owed.breach else ''}{left}.",
+            meets[owed.kind],
+        )

@@ -103,11 +103,27 @@ class Use:
     edits: tuple[Edit, ...]
 
 
-def list_obligations(reader: Database | Transaction, incident: str | None = None) -> list[Obligation]:
-    """Return what is or was owed, overdue and breached first, then open, then met."""
+def list_obligations(
+    reader: Database | Transaction,
+    incident: str | None = None,
+    *,
+    open_only: bool = False,
+    after: int | None = None,
+    limit: int | None = None,
+) -> list[Obligation]:
+    """Return what is or was owed, overdue and breached first, then open, then met.
+
+    Args:
+        reader: of the database.
+        incident: only of this one.
+        open_only: only what is not met.
+        after: only what follows this obligation, by its number.
+        limit: how many at most; None for all.
+    """
+    asked = {"incident": incident, "open_only": open_only, "after": after, "limit": limit}
     return [
         Obligation(**row | {"breach": _breach(row["breach"])})
-        for row in reader.fetch_all("list_obligations", incident=incident)
+        for row in reader.fetch_all("list_obligations", **asked)
     ]
 
 

@@ -82,7 +82,8 @@ def export(
             kept = transaction.fetch_all("export_catalogues")
         # Revisions up to the head never change: they need not be read in the same transaction.
         written = write_history(database, folder, before, rows[0]["head_id"], tell, full=full)
-        head = Head(rows[0]["head_id"], rows[0]["chain"], {}, {}, text_hash(governance_text(governs)))
+        governance = text_hash(governance_text(governs))
+        head = Head(rows[0]["head_id"], rows[0]["chain"], {}, {}, governance, governs.policies)
         files = _catalogue_files(kept, catalogues, head) | _document_files(rows, catalogues, head)
         files[GOVERNANCE] = governance_text(governs)
         written += _write(folder, files)

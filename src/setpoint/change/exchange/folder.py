@@ -11,6 +11,7 @@ import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from setpoint.change.changes import Policy
 from setpoint.change.patch import read_values
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.export_layout import DOCUMENTS, HEAD, HEAD_FORMAT, is_leaving, plain_text
@@ -50,6 +51,8 @@ class Head(NamedTuple):
     catalogues: dict[str, str]
     #: SHA-256 of the file of what governs as it was exported; empty in an export of an earlier build.
     governance: str = ""
+    #: The policies in it as they were exported.
+    policies: tuple[Policy, ...] = ()
 
 
 def document_name(scope: str) -> str:
@@ -121,6 +124,7 @@ def read_head(folder: Path) -> Head | None:
             documents,
             catalogues,
             str(data.get("governance", "")),
+            tuple(Policy(**row) for row in data.get("policies", ())),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise InvalidDocument(f"{path} cannot be read as the head of an export: {problem!r}.") from None
@@ -129,7 +133,8 @@ def read_head(folder: Path) -> Head | None:
 def head_text(head: Head) -> str:
     """Return the text of ``head.json``."""
     documents = {scope: found._asdict() for scope, found in sorted(head.documents.items())}
-    body = {"format": HEAD_FORMAT, **head._asdict(), "documents": documents}
+    policies = [vars(policy) for policy in head.policies]
+    body = {"format": HEAD_FORMAT, **head._asdict(), "documents": documents, "policies": policies}
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 

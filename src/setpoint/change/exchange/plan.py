@@ -9,15 +9,15 @@ or whose files moved since it was shown or saved, before anything is written.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.change.changes import ChangeSummary, list_changes, read_change
 from setpoint.change.decisions import go_on
 from setpoint.change.documents import Document, read_documents, typed
 from setpoint.change.exchange.folder import read_head, read_wanted, sayable
 from setpoint.change.exchange.governance import left_to_owner, read_governance, standing_governance
 from setpoint.change.exchange.policy_plan import PolicyChange, apply_policies, plan_policies
+from setpoint.change.exchange.waiting import Asked, WaitingChange, same_changes, waiting_changes
 from setpoint.change.proposals import (
     NO_DOCUMENT,
     OpenedChange,
@@ -29,23 +29,21 @@ from setpoint.change.proposals import (
 from setpoint.change.seeding import register_catalogues
 from setpoint.client.snapshot import write_own
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import Edit, diff, parse_text, text_hash
+from setpoint.declare.document import Edit, canonical_text, diff, parse_text, text_hash
 from setpoint.declare.foreign_text import read_json
 from setpoint.declare.plain_data import plain
 from setpoint.errors import InvalidDocument, StaleRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from setpoint.change.exchange.folder import Exported
+    from setpoint.change.exchange.folder import Head
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
     from setpoint.store.database import Database, Transaction
 
 FORMAT = "setpoint-plan/1"
-#: Open changes of one scope beyond these are not looked at.
-_MOST_OPEN = 200
 
 
 class Step(NamedTuple):
@@ -95,7 +93,7 @@ class FolderPlan:
     #: Scopes of the database that the folder has no file for: left alone.
     absent: tuple[str, ...]
     #: Changes of its scopes that wait, drafts aside: what the plan does not hold, and may meet.
-    open_changes: tuple[ChangeSummary, ...] = ()
+    open_changes: tuple[WaitingChange, ...] = ()
     moved: tuple[Moved, ...] = ()
     policies: tuple[PolicyChange, ...] = ()
     #: Channels and quotas that differ, each as what brings it: the owner of the database alone may.
@@ -128,10 +126,7 @@ class FolderPlan:
             "scopes": scopes,
             "new_scopes": list(self.new_scopes),
             "absent": list(self.absent),
-            "open_changes": [
-                {name: getattr(one, name) for name in ("id", "scope", "author", "state", "n_edits", "reason")}
-                for one in self.open_changes
-            ],
+            "open_changes": [asdict(one) for one in self.open_changes],
             "moved": [asdict(one) for one in self.moved],
             "policies": [_policy_step(one)._asdict() | vars(one) for one in self.policies],
             "of_owner": list(self.of_owner),
@@ -149,13 +144,13 @@ def plan(reader: Database | Transaction, catalogues: Catalogues, folder: Path) -
     wanted = read_wanted(folder, catalogues, documents)
     head = read_head(folder)
     after = dict(documents)
-    waiting = _open_changes(reader, wanted)
+    exported_of = _exported(reader, catalogues, head, {scope: documents.get(scope) for scope in wanted})
     changes, moved = [], []
     for scope, values in wanted.items():
         old = documents.get(scope, Document(scope, NO_DOCUMENT, "", {}))
         edits = diff(old.values, values)
         source = head.documents.get(scope) if head else None
-        exported = _exported(reader, catalogues, source, scope)
+        exported = exported_of.get(scope)
         if source and exported is not None and old.revision not in {None, source.revision}:
             touched = {edit.key for edit in edits}
             keys = tuple(e.key for e in diff(exported, _sayable(old.values)) if e.key in touched)
@@ -164,15 +159,16 @@ def plan(reader: Database | Transaction, catalogues: Catalogues, folder: Path) -
         if edits:
             validate(catalogues, after, scope, values)
             after[scope] = Document(scope, old.revision, "", values)
-            same = next((one.id for one in waiting if _proposes(reader, one, old, edits)), None)
-            changes.append(ScopeChange(_step(old, edits), edits, _undone(edits, exported), same))
+            changes.append(ScopeChange(_step(old, edits), edits, _undone(edits, exported)))
+    same = same_changes(reader, map(_asked, changes))
     governs, stands = read_governance(folder, catalogues), standing_governance(reader)
+    exported_policies = head.policies if head else ()
     return FolderPlan(
-        tuple(changes),
+        tuple(replace(change, same_change=one) for change, one in zip(changes, same, strict=True)),
         tuple(scope for scope in documents if scope not in wanted),
-        tuple(waiting),
+        waiting_changes(reader, wanted),
         tuple(moved),
-        plan_policies(reader, governs.policies, stands.policies) if governs else (),
+        plan_policies(reader, governs.policies, stands.policies, exported_policies) if governs else (),
         tuple(left_to_owner(governs, stands)) if governs else (),
     )
 
@@ -254,40 +250,29 @@ def _policy_step(change: PolicyChange) -> Step:
     return Step(change.name, NO_DOCUMENT, *change.hashes)
 
 
-def _open_changes(reader: Database | Transaction, scopes: Iterable[str]) -> list[ChangeSummary]:
-    """Return the changes of these scopes that wait, drafts of their authors aside, oldest first."""
-    found = [one for scope in scopes for one in list_changes(reader, scope=scope, limit=_MOST_OPEN)]
-    return sorted((one for one in found if one.state != "draft"), key=lambda one: one.id)
-
-
-def _proposes(
-    reader: Database | Transaction, waits: ChangeSummary, old: Document, edits: tuple[Edit, ...]
-) -> bool:
-    """Say whether an open change would do just this, now, to the same document."""
-    base = (old.scope, old.revision or NO_DOCUMENT)
-    if (waits.scope, waits.base_revision or NO_DOCUMENT) != base or waits.n_edits != len(edits):
-        return False
-    change, step = read_change(reader, waits.id), waits.next_step
-    if change.state != "proposed" or change.apply_at or change.restores or (step and step.moved):
-        return False
-    return _ends(change.edits) == _ends(edits)
-
-
-def _ends(edits: Iterable[Edit]) -> set[tuple[str, type, Scalar | None]]:
-    return {(edit.key, type(edit.new), edit.new) for edit in edits}
-
-
 def _step(old: Document, edits: tuple[Edit, ...]) -> Step:
     text = json.dumps([edit._asdict() for edit in edits], ensure_ascii=False)
     return Step(old.scope, old.revision or NO_DOCUMENT, old.hash, text_hash(text))
+
+
+def _asked(change: ScopeChange) -> Asked:
+    return Asked(change.step.scope, canonical_text(_set(change)), _removed(change))
+
+
+def _set(change: ScopeChange) -> dict[str, Scalar]:
+    return {edit.key: edit.new for edit in change.edits if edit.new is not None}
+
+
+def _removed(change: ScopeChange) -> tuple[str, ...]:
+    return tuple(edit.key for edit in change.edits if edit.new is None)
 
 
 def _proposal(change: ScopeChange, reason: str, source: str, *, new_scopes: bool) -> Proposal:
     return Proposal(
         scope=change.step.scope,
         reason=reason,
-        set={edit.key: edit.new for edit in change.edits if edit.new is not None},
-        remove=tuple(edit.key for edit in change.edits if edit.new is None),
+        set=_set(change),
+        remove=_removed(change),
         base=change.step.base,
         new_scope=new_scopes,
         source=source,
@@ -295,13 +280,29 @@ def _proposal(change: ScopeChange, reason: str, source: str, *, new_scopes: bool
 
 
 def _exported(
-    reader: Database | Transaction, catalogues: Catalogues, exported: Exported | None, scope: str
-) -> Mapping[str, Scalar] | None:
-    """Return the document a folder was exported from, if this database is where it came from."""
-    row = reader.fetch_one("read_revision", id=exported.revision) if exported else None
-    if row is None or exported is None or (row["scope"], row["hash"]) != (scope, exported.hash):
-        return None
-    return _sayable(typed(parse_text(row["text"]), catalogues))
+    reader: Database | Transaction,
+    catalogues: Catalogues,
+    head: Head | None,
+    stands: Mapping[str, Document | None],
+) -> dict[str, Mapping[str, Scalar]]:
+    """Return the documents that a folder was exported from, by scope, as far as it came from this database.
+
+    One that did not move since is at hand; the others are asked for at once.
+    """
+    sources = head.documents if head else {}
+    at_hand, moved = {}, {}
+    for scope, now in stands.items():
+        source = sources.get(scope)
+        if source and now and (now.revision, now.hash) == (source.revision, source.hash):
+            at_hand[scope] = _sayable(now.values)
+        elif source:
+            moved[source.revision] = (scope, source.hash)
+    rows = reader.fetch_all("read_revisions", ids=list(moved)) if moved else []
+    return at_hand | {
+        row["scope"]: _sayable(typed(parse_text(row["text"]), catalogues))
+        for row in rows
+        if (row["scope"], row["hash"]) == moved[row["revision"]]
+    }
 
 
 def _sayable(values: Mapping[str, Scalar]) -> dict[str, Scalar]:

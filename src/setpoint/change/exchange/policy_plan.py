@@ -10,20 +10,19 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from setpoint.change.changes import Policy, list_changes, read_change
 from setpoint.change.decisions import go_on
+from setpoint.change.exchange.waiting import Asked, same_changes
 from setpoint.change.policies import ANY, policy_proposal
 from setpoint.change.proposals import OpenedChange, open_and_apply
-from setpoint.declare.document import parse_text, text_hash
+from setpoint.declare.document import canonical_text, text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from setpoint.change.changes import Policy
     from setpoint.change.proposals import Proposal, Unchanged
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction
-
-_MOST_OPEN = 200
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class PolicyChange:
 
     old: Policy | None
     new: Policy
+    #: As the folder was exported with it, where another stands by now; None where none moved.
+    exported: Policy | None = None
     #: The open change that proposes just this; applying opens no other.
     same_change: int | None = None
 
@@ -39,6 +40,18 @@ class PolicyChange:
     def name(self) -> str:
         """What is named in a plan."""
         return f"policy {self.new.kind} of {self.new.scope}"
+
+    @property
+    def undoes(self) -> bool:
+        """True when it goes back to what was exported, though somebody set another since."""
+        return self.exported == self.new
+
+    @property
+    def moved(self) -> str:
+        """What somebody did since the export; empty where nobody did."""
+        if self.exported is None or self.old is None:
+            return ""
+        return f"{self.name} moved since the export, from {_said(self.exported)} to {_said(self.old)}"
 
     @property
     def hashes(self) -> tuple[str, str]:
@@ -52,17 +65,21 @@ class PolicyChange:
 
 
 def plan_policies(
-    reader: Database | Transaction, wanted: Iterable[Policy], standing: Iterable[Policy]
+    reader: Database | Transaction,
+    wanted: Iterable[Policy],
+    standing: Iterable[Policy],
+    exported: Iterable[Policy],
 ) -> tuple[PolicyChange, ...]:
-    """Return what differs, in the order in which it can be applied."""
-    by_place = {(one.scope, one.kind): one for one in standing}
-    waiting = _waiting(reader)
-    found = [
-        PolicyChange(by_place.get((one.scope, one.kind)), one, waiting.get(one))
-        for one in wanted
-        if by_place.get((one.scope, one.kind)) != one
-    ]
-    return tuple(sorted(found, key=_order))
+    """Return what differs, in the order in which it can be applied, with what moved since the export."""
+    stands, before = ({(one.scope, one.kind): one for one in some} for some in (standing, exported))
+    found = []
+    for one in wanted:
+        old, then = (some.get((one.scope, one.kind)) for some in (stands, before))
+        if old != one:
+            found.append(PolicyChange(old, one, then if then != old else None))
+    same = same_changes(reader, (Asked(c.new.scope, _text(c.new), is_policy=True) for c in found))
+    marked = (replace(change, same_change=one) for change, one in zip(found, same, strict=True))
+    return tuple(sorted(marked, key=_order))
 
 
 def apply_policies(
@@ -103,11 +120,8 @@ def _proposal(
     return replace(policy_proposal(catalogues, **asked, reason=reason), source=source, new_scope=new_scopes)
 
 
-def _waiting(reader: Database | Transaction) -> dict[Policy, int]:
-    """Return the changes of policies that wait, by what they ask for."""
-    listed = list_changes(reader, limit=_MOST_OPEN)
-    found = [one.id for one in listed if "policy" in one.kinds and one.state == "proposed"]
-    return {Policy(**parse_text(read_change(reader, number).proposal)): number for number in found}
+def _text(policy: Policy) -> str:
+    return canonical_text(vars(policy))
 
 
 def _is_guard(policy: Policy) -> bool:

@@ -5,7 +5,8 @@ Guarantees: what a context resolves to is merged by PostgreSQL, as a snapshot of
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Path, Query, Request
 from starlette.responses import Response
@@ -24,7 +25,7 @@ from setpoint.serve.api.shapes import (
     KeyShape,
 )
 from setpoint.serve.models import page_shape
-from setpoint.serve.responses import REVALIDATED, Answer, etag, page_of
+from setpoint.serve.responses import REVALIDATED, Answer, etag, foreign_cursor, name_at, page, place_of
 from setpoint.serve.routes import (
     CONTEXT,
     LONGEST_NAME,
@@ -35,6 +36,9 @@ from setpoint.serve.routes import (
     context_of,
     router_of,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 router = router_of("catalogue")
 KeyName = Annotated[str, Path(max_length=LONGEST_NAME, description="A declared key.")]
@@ -57,9 +61,8 @@ def read_catalogue(
     match: Annotated[str, Query(max_length=LONGEST_NAME, description="A text in the key, in any case.")] = "",
 ) -> Response:
     """Return the catalogues in force and their keys: types, inclusive bounds, meanings; never a value."""
-    is_meant = matching(plane.catalogues, match)
-    found = [key for name, key in plane.catalogues.keys.items() if is_meant(name)]
-    listed = page_of(found, limit, after).body
+    found = list(islice(_keys_after(plane.catalogues, match, name_at(after)), limit + 1))
+    listed = page(found, limit, [declared.name for declared in found]).body
     body = {
         "catalogues": [
             {"name": member.name, "version": member.version, "hash": member.hash, "keys": len(member.keys)}
@@ -131,7 +134,17 @@ def read_obligations(
     incident: Annotated[str | None, Query(max_length=LONGEST_NAME)] = None,
 ) -> Response:
     """List what is overdue or breached first, then what is open, then what was met."""
-    return page_of(list_obligations(plane.database, incident), limit, after).response()
+    found = list_obligations(plane.database, incident, after=place_of(after), limit=limit + 1)
+    return page(found, limit, [one.id for one in found]).response()
+
+
+def _keys_after(catalogues: Catalogues, match: str, after: str | None) -> Iterator[Declared]:
+    """Yield the keys that are meant, after one of them, as they are declared: as many as are asked for."""
+    is_meant = matching(catalogues, match) if match else bool
+    following = iter(catalogues.keys.items())
+    if after is not None and all(name != after for name, _ in following):
+        raise foreign_cursor()
+    return (declared for name, declared in following if is_meant(name))
 
 
 def _named(catalogues: Catalogues) -> dict[str, str]:

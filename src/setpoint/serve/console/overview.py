@@ -38,5 +38,5 @@ def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
         waiting=waiting,
         counted_to=COUNTED,
         revisions=list_revisions(plane.database, limit=LISTED),
-        obligations=[one for one in list_obligations(plane.database) if one.met_at is None],
+        obligations=list_obligations(plane.database, open_only=True),
     )

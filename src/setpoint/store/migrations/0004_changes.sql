@@ -49,6 +49,9 @@ CREATE INDEX changes_by_author ON public.changes (author, id);
 CREATE INDEX changes_by_state ON public.changes (state, id);
 CREATE INDEX changes_open ON public.changes (scope, id) WHERE state IN ('draft', 'proposed', 'suspended');
 CREATE INDEX changes_open_by_author ON public.changes (author) WHERE state IN ('draft', 'proposed', 'suspended');
+-- What waits is found by what it would do; of a policy, and where nothing differs, that is what it proposes.
+CREATE INDEX changes_by_proposal
+    ON public.changes (scope, md5((CASE WHEN edits = '[]' THEN proposal ELSE edits END)::text)) WHERE state = 'proposed';
 CREATE INDEX changes_by_revision ON public.changes (applied_revision) WHERE applied_revision IS NOT NULL;
 CREATE INDEX changes_due ON public.changes (apply_at, id) WHERE state = 'proposed' AND apply_at IS NOT NULL;
 COMMENT ON TABLE public.changes IS 'Every change; of one that made a revision, document, edits and catalogues are in the revision alone, and its proposal_hash tells whether they still are what was proposed.';

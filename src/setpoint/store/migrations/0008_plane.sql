@@ -149,7 +149,8 @@ AS $$
     WITH gone AS (
         DELETE FROM public.snapshot_holders
         WHERE seen < clock_timestamp() - interval '1 hour'
-           OR client IN (SELECT client FROM public.snapshot_holders ORDER BY seen DESC, client OFFSET 50000)
+           OR client IN (SELECT client FROM public.snapshot_holders ORDER BY seen, client DESC
+                         LIMIT greatest((SELECT count(*) FROM public.snapshot_holders) - 50000, 0))
         RETURNING 1
     )
     SELECT count(*) FROM gone

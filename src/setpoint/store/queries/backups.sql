@@ -42,12 +42,16 @@ ORDER BY id DESC;
 
 -- name: list_spare_backups
 -- Those made by the plan on one machine beyond the newest ones; the last that came back whole is not among them.
+WITH planned AS (
+    SELECT id, path
+    FROM backups
+    WHERE scheduled AND removed_at IS NULL AND host = %(host)s
+      AND id IS DISTINCT FROM (SELECT max(id) FROM backups WHERE removed_at IS NULL AND proof = '')
+)
 SELECT id, path
-FROM backups
-WHERE scheduled AND removed_at IS NULL AND host = %(host)s
-  AND id IS DISTINCT FROM (SELECT max(id) FROM backups WHERE removed_at IS NULL AND proof = '')
-ORDER BY id DESC
-OFFSET %(keep)s;
+FROM planned
+WHERE id NOT IN (SELECT id FROM planned ORDER BY id DESC LIMIT %(keep)s)
+ORDER BY id DESC;
 
 -- name: note_backup_removed
 -- The file of one was removed; for the owner of the tables.

@@ -27,14 +27,21 @@ FROM ftf_config AS f
 WHERE f.scope = %(scope)s;
 
 -- name: list_obligations
--- What uses of break-glass owe or owed, overdue and breached ones first, then open ones, then what was met; null incident means all.
+-- What uses of break-glass owe or owed, after one: overdue and breached ones first, then open ones, then what was met; null incident means all.
+WITH ordered AS (
+    SELECT o.*, NOT (o.met_at IS NULL AND (o.due_at < now() OR o.breach IS NOT NULL)) AS waits, o.met_at IS NOT NULL AS is_met
+    FROM obligations AS o
+    WHERE (%(incident)s::text IS NULL OR o.incident = %(incident)s) AND (o.met_at IS NULL OR NOT %(open_only)s::boolean)
+)
 SELECT o.id, o.incident, o.kind, o.scope, o.revision, o.opened_at, o.due_at, o.met_at, o.met_by, o.evidence, o.breach,
        o.met_at IS NULL AND o.due_at < now() AS overdue, coalesce(o.met_at > o.due_at, false) AS met_late,
        u.person, o.met_at IS NULL AND coalesce(is_disabled(u.person), false) AS left_behind
-FROM obligations AS o
+FROM ordered AS o
 LEFT JOIN break_glass_uses AS u ON u.revision = o.revision
-WHERE %(incident)s::text IS NULL OR o.incident = %(incident)s
-ORDER BY NOT (o.met_at IS NULL AND (o.due_at < now() OR o.breach IS NOT NULL)), o.met_at IS NOT NULL, o.due_at, o.id;
+WHERE %(after)s::bigint IS NULL
+   OR (o.waits, o.is_met, o.due_at, o.id) > (SELECT a.waits, a.is_met, a.due_at, a.id FROM ordered AS a WHERE a.id = %(after)s)
+ORDER BY o.waits, o.is_met, o.due_at, o.id
+LIMIT %(limit)s;
 
 -- name: count_obligations
 -- How many obligations are open, overdue and breached, of which incidents, and when the next is due.

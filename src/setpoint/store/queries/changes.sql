@@ -71,6 +71,31 @@ WHERE (%(state)s::text IS NULL OR state = %(state)s
 ORDER BY id DESC
 LIMIT %(limit)s;
 
+-- name: list_waiting
+-- Changes of some scopes that wait, drafts aside, newest first.
+SELECT id, scope, author, state, jsonb_array_length(edits) AS n_edits, reason
+FROM changes
+WHERE state IN ('proposed', 'suspended') AND scope = ANY (ARRAY(SELECT jsonb_array_elements_text(%(scopes)s)))
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- name: list_same
+-- For each that is asked about, by its number, the oldest change that waits with just this over what stands.
+WITH asked AS (
+    SELECT a.number, a.scope, f.revision,
+           CASE WHEN a.is_policy THEN a.set_text::jsonb ELSE document_diff(coalesce(f.base_env, '{}'),
+               (coalesce(f.base_env, '{}') - ARRAY(SELECT jsonb_array_elements_text(a.remove))) || a.set_text::jsonb) END AS what
+    FROM jsonb_to_recordset(%(asked)s) AS a (number integer, scope text, set_text text, remove jsonb, is_policy boolean)
+    LEFT JOIN ftf_config AS f ON f.scope = a.scope AND NOT a.is_policy
+)
+SELECT asked.number, min(c.id) AS id
+FROM asked
+JOIN changes AS c ON c.scope = asked.scope AND c.state = 'proposed'
+    AND md5((CASE WHEN c.edits = '[]' THEN c.proposal ELSE c.edits END)::text) = md5(asked.what::text)
+WHERE c.base_revision IS NOT DISTINCT FROM asked.revision AND c.apply_at IS NULL AND c.restores IS NULL
+  AND moved_since(c) IS NULL
+GROUP BY asked.number;
+
 -- name: list_decisions
 -- What people said of a change, oldest first, and whether it is about the proposal as it is now.
 SELECT d.decision, d.person, d.proof, d.words, d.decided_at, d.proposal_hash = c.proposal_hash AS is_current

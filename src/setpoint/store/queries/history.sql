@@ -7,6 +7,12 @@ SELECT id AS revision, scope, base_env::text AS text, hash, diff AS edits, updat
 FROM ftf_config_history
 WHERE id = %(id)s;
 
+-- name: read_revisions
+-- Some revisions with their documents.
+SELECT id AS revision, scope, base_env::text AS text, hash
+FROM ftf_config_history
+WHERE id = ANY (ARRAY(SELECT jsonb_array_elements(%(ids)s)::bigint));
+
 -- name: read_chain_head
 -- The newest revision and the chain up to it.
 SELECT id, chain
