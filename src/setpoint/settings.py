@@ -111,6 +111,21 @@ class Settings:
         "",
         "Origins whose pages may ask the plane, with a token and never a cookie, separated by commas.",
     )
+    metrics_listen: str = _setting(
+        "SETPOINT_METRICS_LISTEN",
+        "",
+        "Address and port on which a serving plane answers GET /metrics; empty: it does not.",
+    )
+    metrics_token_file: str = _setting(
+        "SETPOINT_METRICS_TOKEN_FILE",
+        "",
+        "File with the token that GET /metrics asks for, read for each request; needed beyond loopback.",
+    )
+    otlp_url: str = _setting(
+        "SETPOINT_OTLP_URL",
+        "",
+        "Where a serving plane sends its metrics each minute, in OTLP over HTTP; empty means nowhere.",
+    )
     anchor_file: str = _setting(
         "SETPOINT_ANCHOR_FILE",
         "",

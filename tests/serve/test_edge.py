@@ -5,8 +5,8 @@ import socket
 import httpx
 import pytest
 
-from setpoint.serve.app import PLAIN
 from setpoint.serve.problems import meanings
+from setpoint.serve.request_counts import PLAIN
 from support.openapi import document_of, filled
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "TRACE"}

@@ -8,7 +8,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from setpoint.serve.access.rules import ROLES
 from setpoint.serve.api import ROUTERS
-from setpoint.serve.app import PLAIN
+from setpoint.serve.request_counts import PLAIN
 from setpoint.serve.routes import StrictRoute
 from support.openapi import document_of
 

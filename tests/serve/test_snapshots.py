@@ -13,8 +13,8 @@ from setpoint.client.snapshot import parse_snapshot
 from setpoint.client.snapshot_set import MOST_CONTEXTS, parse_snapshot_set
 from setpoint.serve.access.flag_limits import FLAG_READERS
 from setpoint.serve.access.rules import ANYONE
-from setpoint.serve.app import PLAIN
 from setpoint.serve.hot import feed as feeding
+from setpoint.serve.request_counts import PLAIN
 from setpoint.store import notifications
 from support.live_planes import live_plane
 

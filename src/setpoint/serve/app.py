@@ -27,10 +27,12 @@ from setpoint.serve.console.pages import refused
 from setpoint.serve.hot import ofrep, snapshots, stream
 from setpoint.serve.hot.ready import Ready
 from setpoint.serve.methods import METHODS, methods_at, options_answer
+from setpoint.serve.metrics.link import telling
 from setpoint.serve.middleware import Guard
 from setpoint.serve.openapi import describe, operation_id
 from setpoint.serve.plane import THREADS
 from setpoint.serve.public_address import public_address
+from setpoint.serve.request_counts import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,8 +51,6 @@ END_STREAMS = "end_streams"
 CONNECTIONS = "connections"
 #: The path below which the plane lies outside, in the same state.
 ROOT_PATH = "root_path"
-#: What the paths of the plain routes begin with.
-PLAIN = ("/v1/snapshot", "/v1/stream", "/v1/holders", "/ofrep/", "/openfeature/")
 DESCRIPTION = """\
 The control plane for training hyperparameters.
 
@@ -145,7 +145,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[dict[str, Any]]:
     current_default_thread_limiter().total_tokens = THREADS
     live.start()
     try:
-        async with ticking(api.state.plane), backing_up(api.state.plane):
+        async with ticking(api.state.plane), backing_up(api.state.plane), telling(api.state.plane):
             public = public_address(api.state.plane.settings.public_url)
             yield {
                 END_STREAMS: live.feed.end_streams,

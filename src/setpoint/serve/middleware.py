@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from setpoint.serve.plane import Plane
+    from setpoint.serve.request_counts import RequestCounts
 
 _LOG = logging.getLogger("setpoint.access")
 #: Request ids are unique, not secret: a random number for each request would cost more than its answer.
@@ -70,6 +71,8 @@ class Guard:
         self._entrance = Entrance(plane.settings)
         self._bodies = Bodies()
         self._limits = plane.limits
+        # Told to nobody, they are not counted.
+        self._counts = plane.requests if plane.link else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -77,7 +80,10 @@ class Guard:
             await self._inner(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send, self._origins, self._bodies)
-        await exchange.run(self._entrance, self._admit)
+        try:
+            await exchange.run(self._entrance, self._admit)
+        finally:
+            exchange.count(self._counts)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = _secret_of(dict(scope["headers"]))
@@ -141,6 +147,11 @@ class _Exchange:
             if self._holder:
                 self._bodies.give_back(self._holder, self._read_bytes)
             self._log()
+
+    def count(self, counts: RequestCounts | None) -> None:
+        if counts is not None:
+            took_s = time.monotonic() - self._began
+            counts.note(self._scope["path"], self._scope["method"], self._status, took_s)
 
     async def _read(self) -> Message:
         message = await self._receive()

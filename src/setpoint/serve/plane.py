@@ -16,6 +16,7 @@ from setpoint.serve.access.rules import Credentials
 from setpoint.serve.checks import Check
 from setpoint.serve.hot.live import Live
 from setpoint.serve.limits import Limits
+from setpoint.serve.request_counts import RequestCounts
 from setpoint.serve.turns import Line, Turns
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Plane:
     settings: Settings
     database: Database
     catalogues: Catalogues
+    #: Where to tell what this process counts, for metrics; empty when nobody asks.
+    link: str = ""
+    #: What it counted and has not told yet.
+    requests: RequestCounts = field(init=False, default_factory=RequestCounts)
     limits: Limits = field(init=False)
     credentials: Credentials = field(init=False)
     live: Live = field(init=False)

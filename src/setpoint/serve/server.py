@@ -23,7 +23,7 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +33,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from setpoint.change.invariants import judged_catalogues
+from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, UnavailableError, UsageError
 from setpoint.serve.access.oidc import Provider
 from setpoint.serve.app import CONNECTIONS, END_STREAMS, ROOT_PATH, build_api, build_app
 from setpoint.serve.cross_origin import origins_in
 from setpoint.serve.logs import LOG_CONFIG, end_log, log_everything, log_to
+from setpoint.serve.metrics.address import listen_address
 from setpoint.serve.plane import Plane
 from setpoint.serve.problems import unreadable
 from setpoint.serve.public_address import public_address, trusted_networks
@@ -231,6 +233,7 @@ def require_settings(settings: Settings) -> None:
     trusted_networks(settings.trusted_proxy)
     origins_in(settings.cors_origins)
     Provider(settings)
+    listen_address(settings)
 
 
 def serve_plane(settings: Settings, listener: socket.socket, workers: int = 1) -> None:
@@ -247,18 +250,41 @@ def serve_plane(settings: Settings, listener: socket.socket, workers: int = 1) -
     logging.config.dictConfig(LOG_CONFIG)
     log_everything()
     _LOG.info("event=serving url=%s workers=%d", address_of(listener), workers)
-    if workers == 1:
-        _serve_here(settings, listener)
+    with _telling_metrics(settings) as link:
+        _serve_all(settings, listener, workers, link)
+
+
+@contextmanager
+def _telling_metrics(settings: Settings) -> Iterator[str]:
+    """Tell metrics where the settings ask for it; yields where processes tell theirs, empty: nowhere."""
+    address = listen_address(settings)
+    if address is None and not settings.otlp_url:
+        yield ""
         return
-    config = _config(partial(worker_app, settings), workers)
+    from setpoint.serve.metrics.endpoint import serving_metrics  # noqa: PLC0415 - slow, and most need none
+
+    with ExitStack() as held:
+        listener = held.enter_context(listen(*address)) if address else None
+        if listener:
+            _LOG.info("event=serving_metrics url=%s/metrics", address_of(listener))
+        yield held.enter_context(
+            serving_metrics(settings, load_catalogues(settings.catalogues), listener, _config)
+        )
+
+
+def _serve_all(settings: Settings, listener: socket.socket, workers: int, link: str) -> None:
+    if workers == 1:
+        _serve_here(settings, listener, link)
+        return
+    config = _config(partial(worker_app, settings, link), workers)
     supervisor = Multiprocess(config, [listener])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise UnavailableError("the plane's processes could not start.", hint="the log says why")
 
 
-def _serve_here(settings: Settings, listener: socket.socket) -> None:
-    plane = open_plane(settings)
+def _serve_here(settings: Settings, listener: socket.socket, link: str) -> None:
+    plane = open_plane(settings, link)
     with plane.database:
         server = uvicorn.Server(_config(_Ending(build_app(plane))))
         # uvicorn raises the signal that ended it again, for whoever would want to die of it.
@@ -289,7 +315,7 @@ def serving(settings: Settings, listener: socket.socket, log: Path) -> Iterator[
             end_log()
 
 
-def worker_app(settings: Settings) -> ASGIApp:
+def worker_app(settings: Settings, link: str = "") -> ASGIApp:
     """Return the application of one of several processes, which ends with the one that started it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -297,12 +323,13 @@ def worker_app(settings: Settings) -> ASGIApp:
         if starter is not None and os.getppid() != starter.pid:  # it died before we asked
             signal.raise_signal(signal.SIGTERM)
     log_everything()
-    return _Ending(build_app(open_plane(settings)))
+    return _Ending(build_app(open_plane(settings, link)))
 
 
-def open_plane(settings: Settings) -> Plane:
+def open_plane(settings: Settings, link: str = "") -> Plane:
     """Return the plane of these settings, whose database is reached when it is first needed."""
-    return Plane(settings, Database.reach_later(settings, SERVER), judged_catalogues(settings.catalogues))
+    database = Database.reach_later(settings, SERVER)
+    return Plane(settings, database, judged_catalogues(settings.catalogues), link)
 
 
 def openapi_document() -> dict[str, Any]:

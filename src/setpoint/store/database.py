@@ -127,6 +127,11 @@ class Database:
         """Return the database without reaching it: each transaction tries, and nothing is ever migrated."""
         return cls(Server(settings, role=role), role)
 
+    def sessions(self) -> dict[str, int]:
+        """Return how many sessions are ``busy`` and ``idle`` now, and ``most`` there may be."""
+        with self._lock:
+            return {"busy": len(self._lent), "idle": len(self._idle), "most": POOL_SIZE}
+
     def require_current(self) -> None:
         """Hold that it answers and its tables are this release's; errors as ``open``."""
         _require_none(self._pending())

@@ -83,6 +83,14 @@ class Instruments:
         for sample in self._read().get(metric, ()):
             yield Observation(sample.value, dict(sample.labels))
 
+    def add(self, metric: Metric, amount: float, labels: Mapping[str, str]) -> None:
+        """Count something that happened in a process of the plane."""
+        self._counters[metric].add(amount, labels)
+
+    def record(self, metric: Metric, value: float, labels: Mapping[str, str]) -> None:
+        """Note one value of a histogram."""
+        self._histograms[metric].record(value, labels)
+
     def text(self) -> str:
         """Return all of them in the text format of Prometheus."""
         with self._lock:
