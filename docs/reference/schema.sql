@@ -4055,6 +4055,8 @@ CREATE INDEX snapshot_holders_by_since ON public.snapshot_holders USING btree (s
 
 CREATE INDEX snapshot_holders_by_snapshot ON public.snapshot_holders USING btree (snapshot);
 
+CREATE INDEX snapshots_by_age ON public.snapshots USING btree (created_at DESC, hash DESC);
+
 CREATE TRIGGER announce_access AFTER DELETE OR UPDATE OF roles, disabled_at ON public.accounts FOR EACH STATEMENT EXECUTE FUNCTION public.announce_access();
 
 ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER announce_access;

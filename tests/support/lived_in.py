@@ -37,7 +37,10 @@ def live_in(database: Database, http_as: Callable[[str], httpx.Client]) -> dict[
     proposed = {"scope": "global", "base": base, "reason": "even less", "set": {KEY: 0.5}}
     change = ada.post("/v1/changes", json=proposed)
     assert change.status_code == 201, change.text
-    return {"change": str(change.json()["id"]), "revision": str(base), "run": run, "key": KEY}
+    kept = ada.post("/v1/snapshots", json={"context": {}}).json()["hash"]
+    held = {"snapshot": kept, "host": "trainer-1", "pid": 7, "run": run, "revision": base}
+    assert ada.put(f"/v1/holders/{'a' * 32}", json=held).status_code == 204
+    return {"change": str(change.json()["id"]), "revision": str(base), "run": run, "key": KEY, "digest": kept}
 
 
 def train(database: Database, robot: httpx.Client) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from setpoint.change.documents import pin_snapshot
-from setpoint.errors import DoctorFinding, InvalidContext
+from setpoint.client.snapshot_set import named
+from setpoint.errors import DoctorFinding
+from setpoint.record.snapshots import judged_holders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.record.snapshots import JudgedHolder
     from setpoint.store.database import Database
 
 #: Holders beyond these are not looked at; the plane itself keeps no more.
@@ -37,30 +38,18 @@ def old_snapshots(database: Database, catalogues: Catalogues) -> Iterator[Doctor
     A pin and a recorded run keep theirs by design, so they are notes. What follows the plane, still reports
     and does not move is a finding.
     """
-    now: dict[str, str] = {}
-    for row in database.fetch_all("list_holders", after="", snapshot=None, limit=_MOST):
-        context = json.dumps(row["context"], sort_keys=True)
-        if context not in now:
-            now[context] = _hash_now(database, catalogues, row["context"])
-        if row["snapshot"] != now[context]:
-            is_run = bool(row["run"]) and database.fetch_one("read_run", id=row["run"]) is not None
-            whose = f", run {row['run']}" if row["run"] else ""
-            where = ", ".join(f"{name}={value}" for name, value in row["context"].items()) or "no context"
+    for one in judged_holders(database, catalogues, limit=_MOST):
+        if one.is_old:
+            is_run = bool(one.run) and database.fetch_one("read_run", id=one.run) is not None
+            whose = f", run {one.run}" if one.run else ""
             yield DoctorFinding(
-                f"process {row['pid']} on {row['host']} ({row['account']}{whose}) holds {where}"
-                f" as of revision {row['revision']}; it resolves otherwise now.",
-                f"setpoint show {row['run']}" if is_run else "setpoint history",
-                is_note=is_run or not _still_reports(row),
+                f"process {one.pid} on {one.host} ({one.account}{whose}) holds {named(one.context)}"
+                f" as of revision {one.revision}; it resolves otherwise now.",
+                f"setpoint show {one.run}" if is_run else "setpoint history",
+                is_note=is_run or not _still_reports(one),
             )
 
 
-def _still_reports(holder: Mapping[str, Any]) -> bool:
+def _still_reports(holder: JudgedHolder) -> bool:
     """Say whether a process follows the plane: a pin is heard once, a watch each minute."""
-    return bool(holder["seen"] > holder["since"] and holder["silent_s"] < _SILENT_S)
-
-
-def _hash_now(database: Database, catalogues: Catalogues, context: Mapping[str, str]) -> str:
-    try:
-        return pin_snapshot(database, catalogues, context).hash
-    except InvalidContext:
-        return ""
+    return holder.seen > holder.since and holder.silent_s < _SILENT_S

@@ -4,10 +4,9 @@ import psycopg
 import pytest
 
 from support.browsers import Person, change_in
+from support.lived_in import live_in, train
 from support.planes import open_accounts
-from support.run_reports import entry_of, failed_entry, plan_a_run
 
-RANGE = "CVN_HPO_XGB_5M_LEARNING_RATE_RANGE_MIN"
 #: A use of break-glass that owes one thing and has paid another.
 OWED = """
     INSERT INTO break_glass_uses
@@ -47,31 +46,22 @@ def asks_for_approval(http_as, seeded):
 @pytest.fixture
 def lived_in(person, http_as, database, owner_url):
     """Addresses of pages by their paths, on a plane that has something to list wherever a page lists."""
-    ada, dan = person("ada"), person("dan")
-    runs = [plan_a_run(database) for _ in range(2)]
-    for start in runs:
-        http_as("robot").put(f"/v1/runs/{start['plan']['run']}", json=start)
-        for body in (entry_of(start), failed_entry(start)):
-            http_as("robot").post(f"/v1/runs/{start['plan']['run']}/units", json=body)
-    edited = {"set": {RANGE: 0.03}, "reason": "=1+1"}
-    tag = http_as("ada").get("/v1/config/global").headers["etag"]
-    http_as("ada").patch("/v1/config/global", json=edited, headers={"If-Match": tag})
-    revision = http_as("ada").get("/v1/history", params={"limit": 1}).json()["items"][0]["revision"]
+    values = live_in(database, http_as)
+    other = train(database, http_as("robot"))
     with psycopg.connect(owner_url) as owner:
         owner.execute(OWED)
-    policy = {"scope": "*", "kind": "*", "approvals": "1", "minutes": "0", "words": "four eyes"}
-    assert dan.send("/policies", policy).status_code == 303
     sheet = "xgb/5m/learning_rate_range = 0.04..0.3:log"
-    change = change_in(ada.send("/config/draft", {"scope": "global", "sheet": sheet}))
-    first, second = (start["plan"]["run"] for start in runs)
+    draft = {"scope": "global", "sheet": sheet, "words": "=1+1"}
+    change = change_in(person("ada").send("/config/draft", draft))
     return {
         "/changes": "/changes?state=all",
         "/changes/{change}": f"/changes/{change}",
-        "/history/{revision}": f"/history/{revision - 1}",
-        "/history/compare": f"/history/compare?from=1&to={revision}",
-        "/keys/{key:path}": f"/keys/{RANGE}",
+        "/history/{revision}": "/history/1",
+        "/history/compare": f"/history/compare?from=1&to={values['revision']}",
+        "/keys/{key:path}": f"/keys/{values['key']}",
         "/catalogue/{key:path}": "/catalogue/xgb/5m/learning_rate",
-        "/runs/{run}": f"/runs/{first}",
-        "/runs/compare": f"/runs/compare?from={first}&to={second}",
+        "/snapshots/{digest}": f"/snapshots/{values['digest']}",
+        "/runs/{run}": f"/runs/{values['run']}",
+        "/runs/compare": f"/runs/compare?from={values['run']}&to={other}",
         "/search": "/search?q=gamma",
     }

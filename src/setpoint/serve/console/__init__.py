@@ -16,6 +16,7 @@ from setpoint.serve.console import (
     runs,
     safeguards,
     search,
+    snapshots,
 )
 
 #: Of every page, with what they load.
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     history.router,
     runs.router,
     catalogue.router,
+    snapshots.router,
     safeguards.router,
     search.router,
 )

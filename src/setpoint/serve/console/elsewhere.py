@@ -152,6 +152,10 @@ def _parameter(given: Given) -> Way:
     return _search({"q": given["key"]})
 
 
+def _snapshot(given: Given) -> Way:
+    return Way((), f"/v1/snapshots/{_quoted(given['digest'])}")
+
+
 def _instant(text: str) -> str:
     """Return an instant of a page's address with its zone, which the API and commands want."""
     return instant_in(text).isoformat()
@@ -178,6 +182,8 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/runs": _runs,
     "/runs/compare": _runs_compared,
     "/runs/{run}": _run,
+    "/snapshots": lambda _: Way((), "/v1/holders"),
+    "/snapshots/{digest}": _snapshot,
     "/policies": lambda _: Way(("policy", "show"), "/v1/policies"),
     "/break-glass": lambda _: Way(("break-glass", "status"), "/v1/obligations"),
     "/search": _search,

@@ -56,6 +56,7 @@ PLACES = (
     ("/history", "History"),
     ("/runs", "Runs"),
     ("/catalogue", "Catalogue"),
+    ("/snapshots", "Snapshots"),
     ("/policies", "Policies"),
     ("/break-glass", "Break-glass"),
 )

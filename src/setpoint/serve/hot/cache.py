@@ -21,20 +21,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.documents import pin_set_with_head, pin_with_head
-from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.errors import (
     DatabaseUnavailable,
     InvalidContext,
-    MissingError,
     SetpointError,
     UnavailableError,
     UnknownRevision,
 )
+from setpoint.record.snapshots import read_snapshot
 from setpoint.serve.conditional import etag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.serve.hot.feed import Feed
@@ -250,13 +250,7 @@ class SnapshotCache:
         if (unkept := self._unkept.get(digest)) is not None:
             return unkept.to_json().encode()
         with self._database.transaction() as transaction:
-            row = transaction.fetch_one("read_snapshot_frame", hash=digest)
-            if row is None or (row["frame"] is None and row["context"] is None):
-                raise MissingError(
-                    f"no snapshot {digest[:12]} was handed out or pinned.",
-                    hint="GET /v1/snapshot resolves one, POST /v1/snapshots makes one",
-                )
-        return _snapshot_of(row).to_json().encode()
+            return read_snapshot(transaction, digest).to_json().encode()
 
 
 def _looked_at(done: asyncio.Task[Pinned]) -> None:
@@ -276,16 +270,4 @@ def _frame(snapshot: Snapshot) -> str:
     content = json.loads(snapshot.to_json())
     return json.dumps(
         {name: content[name] for name in ("catalogues", "context", "layers")}, ensure_ascii=False
-    )
-
-
-def _snapshot_of(row: dict[str, Any]) -> Snapshot:
-    frame = json.loads(row["frame"]) if row["frame"] else row
-    return Snapshot(
-        row["text"],
-        row["hash"],
-        tuple(frame["catalogues"]),
-        frame["context"],
-        tuple(SnapshotLayer(**layer) for layer in frame["layers"]),
-        "database",
     )

@@ -9,6 +9,7 @@ CREATE TABLE public.snapshots (
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT named_by_its_hash CHECK (hash = public.document_hash(text))
 );
+CREATE INDEX snapshots_by_age ON public.snapshots (created_at DESC, hash DESC);
 COMMENT ON TABLE public.snapshots IS 'Resolved documents that runs pinned, as the text that was hashed.';
 
 CREATE TABLE public.snapshot_sets (

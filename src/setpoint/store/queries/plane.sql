@@ -32,6 +32,23 @@ LEFT JOIN LATERAL (
 ) AS r ON true
 WHERE s.hash = %(hash)s;
 
+-- name: list_snapshots
+-- Kept snapshots newest first, before one, of those whose hashes begin with a text: each with its frame, or
+-- with what the first run that pinned it recorded.
+SELECT s.hash, s.created_at, f.frame::text AS frame, r.context, r.layers
+FROM snapshots AS s
+LEFT JOIN snapshot_frames AS f ON f.hash = s.hash
+LEFT JOIN LATERAL (
+    SELECT c.context, c.layers
+    FROM finetune_contexts AS c
+    WHERE c.snapshot_hash = s.hash AND f.hash IS NULL
+    LIMIT 1
+) AS r ON true
+WHERE s.hash BETWEEN %(beginning)s AND %(beginning)s || 'g'
+  AND (%(before_at)s::timestamptz IS NULL OR (s.created_at, s.hash) < (%(before_at)s::timestamptz, %(before_hash)s))
+ORDER BY s.created_at DESC, s.hash DESC
+LIMIT %(limit)s;
+
 -- name: note_holder
 -- The process of whoever holds a credential, named by its hash, holds a snapshot; a row for each word refused.
 SELECT note_holder(%(credential)s, %(client)s, %(snapshot)s, %(context)s, %(host)s, %(pid)s, %(run)s, %(revision)s, %(age_s)s);

@@ -23,21 +23,22 @@ function showTimes(within) {
 // ---- Copying what is said to be typed elsewhere, and what is shown short.
 function offerCopies(within) {
   for (const shown of within.querySelectorAll(".hash, .line > code, h1 > code")) {
-    if (shown.nextElementSibling?.matches(".copy")) continue;
+    const stands = shown.closest("a") ?? shown; // no button stands within a link
+    if (stands.nextElementSibling?.matches(".copy")) continue;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
     button.textContent = "copy";
-    button.setAttribute("aria-label", `copy ${shown.title || shown.textContent}`);
-    shown.after(button);
+    button.dataset.text = shown.title || shown.textContent;
+    button.setAttribute("aria-label", `copy ${button.dataset.text}`);
+    stands.after(button);
   }
 }
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button.copy");
   if (!button) return;
-  const shown = button.previousElementSibling;
-  await navigator.clipboard.writeText(shown.title || shown.textContent);
+  await navigator.clipboard.writeText(button.dataset.text);
   say("Copied.");
 });
 
