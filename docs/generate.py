@@ -307,7 +307,9 @@ def _schema_text(schema: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(said))
     if "$ref" in schema:
         return "object"
-    return str(schema.get("format") or schema.get("type", "any"))
+    types = schema.get("type", "any")
+    plain = [one for one in ([types] if isinstance(types, str) else types) if one != "null"]
+    return str(schema.get("format") or " or ".join(plain))
 
 
 def key_pattern(catalogue: Catalogue, parameter: Parameter) -> str:

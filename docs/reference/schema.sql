@@ -89,6 +89,7 @@ CREATE TABLE public.changes (
     base_revision bigint,
     proposal jsonb,
     edits jsonb,
+    edits_before jsonb,
     edition integer NOT NULL,
     proposal_hash text NOT NULL,
     heads jsonb,
@@ -96,6 +97,7 @@ CREATE TABLE public.changes (
     author text NOT NULL,
     proof text NOT NULL,
     reason text NOT NULL,
+    asked text[] DEFAULT '{}'::text[] NOT NULL,
     source text NOT NULL,
     catalogues jsonb,
     state text NOT NULL,
@@ -119,9 +121,13 @@ COMMENT ON TABLE public.changes IS 'Every change; of one that made a revision, d
 
 COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy; null once it is a revision.';
 
+COMMENT ON COLUMN public.changes.edits_before IS 'What it proposed before its last amendment, which that can be undone to; null without one, and once it is a revision.';
+
 COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
 
 COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null once it is a revision, whose number says what was before it.';
+
+COMMENT ON COLUMN public.changes.asked IS 'Whom its author asked to approve it; anybody else who may still can.';
 
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
 
@@ -131,6 +137,7 @@ CREATE FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_r
     AS $$
 DECLARE
     change public.changes := public.lock_change(p_id);
+    before jsonb := change.edits;
     writer record;
 BEGIN
     SELECT * INTO writer FROM public.who();
@@ -155,7 +162,7 @@ BEGIN
     END IF;
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
-        edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
+        edits = change.edits, edits_before = before, kinds = change.kinds, heads = change.heads, reason = change.reason,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
         proposed_at = CASE WHEN change.state <> 'draft' THEN clock_timestamp() END,
@@ -260,7 +267,7 @@ BEGIN
         END IF;
     END IF;
     -- What history holds now is not kept twice; the row that goes back tells it all the same.
-    UPDATE public.changes SET state = 'applied', applied_revision = revision,
+    UPDATE public.changes SET state = 'applied', applied_revision = revision, edits_before = NULL,
         proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
         heads = CASE WHEN revision IS NULL THEN heads END, catalogues = CASE WHEN revision IS NULL THEN catalogues END
     WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
@@ -305,6 +312,33 @@ CREATE FUNCTION public.approving_logins() RETURNS SETOF text
       AND EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_approver' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
       AND NOT EXISTS (SELECT FROM pg_roles AS g WHERE g.rolname = 'setpoint_robot' AND pg_has_role(r.oid, g.oid, 'MEMBER'))
 $$;
+
+CREATE FUNCTION public.ask_approvers(p_id bigint, p_people text[]) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+    other  text;
+BEGIN
+    IF (SELECT person FROM public.who()) <> change.author THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to ask approval for', p_id, change.author),
+            HINT = format('ask %s, or tell them with `setpoint change comment %s -m "..."`', change.author, p_id);
+    END IF;
+    SELECT asked INTO other FROM unnest(p_people) AS asked
+    WHERE asked NOT IN (SELECT m.person FROM public.may_approve(change) AS m) LIMIT 1;
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('what %s approves would not count on change %s', other, p_id),
+            HINT = format('it can be asked of: %s', coalesce((SELECT string_agg(m.person, ', ' ORDER BY m.person)
+                                                              FROM public.may_approve(change) AS m), 'nobody'));
+    END IF;
+    UPDATE public.changes SET asked = ARRAY(SELECT DISTINCT asked FROM unnest(p_people) AS asked ORDER BY asked)
+    WHERE id = p_id RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+
+COMMENT ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) IS 'Whom the author of a change asks to approve it; no approval given is touched.';
 
 CREATE FUNCTION public.break_glass_person(OUT person text, OUT proof text) RETURNS record
     LANGUAGE sql STABLE
@@ -4313,6 +4347,9 @@ REVOKE ALL ON FUNCTION public.announce_access() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.apply_change(p_id bigint, p_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.apply_change(p_id bigint, p_hash text) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) TO setpoint_breakglass;

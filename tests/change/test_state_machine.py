@@ -28,8 +28,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from setpoint.change.changes import read_change
-from setpoint.change.decisions import decide
+from setpoint.change.changes import edits_before, read_change, who_may_approve
+from setpoint.change.decisions import Amendment, amend_over, decide, undo
 from setpoint.change.documents import read_documents
 from setpoint.change.emergency.break_glass import emergency_session, set_values
 from setpoint.change.emergency.break_glass import restore as break_glass_restore
@@ -49,6 +49,7 @@ from setpoint.change.proposals import (
     amend,
     apply,
     apply_due,
+    ask_approvers,
     open_and_apply,
     open_change,
     remark,
@@ -343,7 +344,78 @@ class Story(RuleBasedStateMachine):
         with refused(error) as goes, self.as_(person).transaction() as transaction:
             amend(transaction, CATALOGUES, number, proposal)
         if goes:
+            again.before = planned
             self.model.changes[number] = again
+
+    @precondition(has_change)
+    @rule(data=st.data(), person=people)
+    def rebase_change(self, data, person):
+        """Its edits go over what stands now, all of its own values chosen; its approvals are void."""
+        number, planned = self.one(data)
+        if planned.policy or planned.is_restore or planned.scheduled:
+            return
+        found = read_change(self.database, number)
+        edits = found.edits
+        chosen = Amendment(mine=[edit.key for edit in edits])
+        self.amends(
+            number, planned, self.its_author_or(data, planned, person), edits,
+            lambda transaction: amend_over(transaction, CATALOGUES, found, chosen),
+        )  # fmt: skip
+
+    @precondition(has_change)
+    @rule(data=st.data(), person=people)
+    def undo_the_last_amendment(self, data, person):
+        """What it proposed before goes over what stands now; never amended, it is refused."""
+        number, planned = self.one(data)
+        if planned.policy or planned.is_restore or planned.scheduled:
+            return
+        before = edits_before(self.database, number)
+        assert (before is not None) == (planned.before is not None)
+        self.amends(
+            number, planned, self.its_author_or(data, planned, person), before,
+            lambda transaction: undo(transaction, CATALOGUES, number),
+        )  # fmt: skip
+
+    def amends(self, number, planned, person, edits, work):
+        """Do what lays edits over the document as it is now, or is refused; no edits are nothing to undo."""
+        values = dict(self.model.values.get(planned.scope, {}))
+        for edit in edits or ():
+            values.pop(edit.key, None)
+            if edit.new is not None:
+                values |= texts({edit.key: edit.new})
+        state = "draft" if planned.state == "draft" else "proposed"
+        again = self.model.plan(
+            planned.scope, values, author=planned.author, reason=planned.reason, state=state
+        )
+        nothing = edits is None or self.model.changes_nothing(again)
+        error = (
+            ConflictError
+            if planned.state in ENDED or edits is None
+            else ForbiddenError
+            if person != planned.author
+            else ConflictError
+            if nothing
+            else None
+        )
+        with refused(error) as goes, self.as_(person).transaction() as transaction:
+            work(transaction)
+        if goes:
+            again.before = planned
+            self.model.changes[number] = again
+
+    @precondition(has_change)
+    @rule(data=st.data(), person=people, asked=people)
+    def ask_for_approval(self, data, person, asked):
+        """The author of an open change asks whoever may approve it; nothing else of it moves."""
+        number, planned = self.one(data)
+        person = self.its_author_or(data, planned, person)
+        error = (
+            ConflictError if planned.state in ENDED else ForbiddenError if person != planned.author else None
+        )
+        if error is None and asked not in who_may_approve(self.database, number):
+            error = InvalidError
+        with refused(error), self.as_(person).transaction() as transaction:
+            ask_approvers(transaction, number, [asked])
 
     @precondition(has_change)
     @rule(data=st.data(), person=people)

@@ -76,6 +76,7 @@ SHOWN = {
 OTHERS = {
     "numbers, states and names that the database restricts": (
         "change approve", "change reject", "change propose", "change withdraw", "change apply", "change due",
+        "change ask",
         "accounts add", "accounts roles", "accounts disable", "accounts enable", "accounts once",
         "accounts link", "accounts provider", "accounts confirm",
         "accounts limit", "tokens create", "tokens revoke", "tokens rotate",

@@ -6,6 +6,7 @@ import pytest
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
+DEPTH = "CVN_HPO_XGB_5M_MAX_DEPTH"
 
 
 @pytest.fixture
@@ -225,3 +226,45 @@ def test_a_change_that_means_nothing_is_not_opened(opened, seeded):
     for body in WRONG:
         opened(status=404 if body.get("restores") == 999 else 422, **body)
     assert seeded.fetch_all("list_changes", **everything) == before
+
+
+def test_a_conflict_is_told_and_merged_key_by_key(reviewed, opened, http_as):
+    """Of keys that both wrote, base, theirs and mine are told; nothing is merged before each is chosen."""
+    ada, eve = http_as("ada"), http_as("eve")
+    theirs = opened(set={KEY: 0.07, GAMMA: 0.3, DEPTH: 6})
+    mine = opened("eve", set={KEY: 0.05, GAMMA: 0.4, DEPTH: 6})
+    assert act(http_as("bo"), theirs, "approve").json()["state"] == "applied"
+
+    moved = eve.get(f"/v1/changes/{mine['id']}").json()
+    base = http_as("cy").get("/v1/revisions/1").json()["values"]
+    assert moved["conflicts"] == [
+        {"key": GAMMA, "base": base[GAMMA], "theirs": 0.3, "mine": 0.4},
+        {"key": KEY, "base": base[KEY], "theirs": 0.07, "mine": 0.05},
+    ], "both gave the depth one value"
+    address, tag = f"/v1/changes/{mine['id']}", {"If-Match": f'"{mine["proposal_hash"]}"'}
+    for choice, status in (({}, 409), ({"mine": [KEY]}, 409), ({"mine": [KEY], "theirs": [KEY]}, 400)):
+        assert eve.patch(address, json=choice, headers=tag).status_code == status, choice
+    both = {"mine": ["xgb/5m/learning_rate"], "theirs": [GAMMA]}
+    assert ada.patch(address, json=both, headers=tag).status_code == 403
+    assert eve.patch(address, json={"theirs": ["cb/5m/depth"]}, headers=tag).status_code == 400
+    merged = eve.patch(address, json=both, headers=tag)
+    assert merged.status_code == 200, merged.text
+    assert [(one["key"], one["old"], one["new"]) for one in merged.json()["edits"]] == [(KEY, 0.07, 0.05)]
+    assert merged.json()["proposal_hash"] != mine["proposal_hash"]
+    assert (merged.json()["conflicts"], merged.json()["next_step"]["moved"]) == ([], None)
+
+
+def test_an_author_asks_people_who_may_approve(reviewed, opened, http_as):
+    """They are told on the change and in lists; others may; whose approval would not count is refused."""
+    change = opened()
+    address, tag = f"/v1/changes/{change['id']}", {"If-Match": f'"{change["proposal_hash"]}"'}
+    asked = http_as("ada").patch(address, json={"asked": ["eve", "eve"]}, headers=tag)
+    assert asked.json()["asked"] == ["eve"]
+    assert asked.json()["proposal_hash"] == change["proposal_hash"], "nothing was edited"
+    assert http_as("cy").get("/v1/changes").json()["items"][0]["asked"] == ["eve"]
+    for person, people, status in (("eve", ["eve"], 403), ("ada", ["cy"], 422), ("ada", ["ada"], 422)):
+        refused = http_as(person).patch(address, json={"asked": people}, headers=tag)
+        assert refused.status_code == status, refused.text
+    assert "bo, eve" in refused.json()["hint"]
+    assert act(http_as("bo"), change, "approve").json()["state"] == "applied"
+    assert http_as("ada").patch(address, json={"asked": []}, headers=tag).status_code == 409

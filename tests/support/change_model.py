@@ -52,6 +52,8 @@ class Planned:
     policy: tuple | None = None
     approved_by: set = field(default_factory=set)
     is_restore: bool = False
+    #: What it was before its last amendment.
+    before: object = None
 
 
 @dataclass

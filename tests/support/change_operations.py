@@ -15,6 +15,8 @@ OPERATIONS = {
     "channels.declare_channel": "turn_the_channel",
     "decisions.decide": "approve",
     "decisions.go_on": "plan_and_apply",
+    "decisions.amend_over": "rebase_change",
+    "decisions.undo": "undo_the_last_amendment",
     "export.export": "plan_and_apply",
     "history_import.import_history": "import_elsewhere",
     "overlays.creation": "create_scope",
@@ -25,6 +27,7 @@ OPERATIONS = {
     "policy_plan.apply_policies": "plan_and_apply",
     "proposals.amend": "amend_change",
     "proposals.apply": "apply_change",
+    "proposals.ask_approvers": "ask_for_approval",
     "proposals.apply_due": "apply_due_changes",
     "proposals.open_change": "open_change",
     "proposals.open_and_apply": "set_values",
@@ -35,6 +38,7 @@ OPERATIONS = {
     "seeding.apply_seed": "seed",
     "changes.sql: amend_change": "amend_change",
     "changes.sql: apply_change": "apply_change",
+    "changes.sql: ask_approvers": "ask_for_approval",
     "changes.sql: decide_change": "reject",
     "changes.sql: open_change": "open_change",
     "changes.sql: open_and_apply_change": "set_values",
@@ -48,7 +52,8 @@ OPERATIONS = {
 #: Modules that write no document, change or policy: they read, judge, or write files. What brings a whole
 #: database back stands beside the model: tests/store/test_backups.py.
 APART = {
-    "anchoring", "changes", "checks", "contexts", "documents", "drill", "drill_scenarios",
+    "anchoring", "changes", "checks", "conflicts", "contexts", "documents", "drill",
+    "drill_scenarios",
     "drill_stage", "drill_typo", "editable_text", "explanation", "files", "first_use", "folder",
     "folder_writing", "git_commits", "history", "history_files", "identity", "impact",
     "incident_markdown", "invariants", "judgement", "obligations", "patch", "proving", "restore_probe",

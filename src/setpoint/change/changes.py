@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Any, Literal
 
+from setpoint.change.conflicts import Conflict, conflicts_of
 from setpoint.change.history import edits_of
 from setpoint.declare.document import Edit, diff, parse_text
 from setpoint.errors import UnknownChange, UsageError
@@ -66,6 +67,8 @@ class ChangeFacts:
     author: str
     proof: str
     reason: str
+    #: Whom its author asked to approve it; anybody else who may still can.
+    asked: tuple[str, ...]
     source: str
     state: State
     state_reason: str
@@ -145,6 +148,8 @@ class FullChange(ChangeFacts):
     #: None when it ended.
     next_step: NextStep | None
     decisions: tuple[Decision, ...]
+    #: What has to be chosen before it can go over what stands now.
+    conflicts: tuple[Conflict, ...]
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,7 @@ class ChangeSummary:
     proposal_hash: str
     author: str
     reason: str
+    asked: tuple[str, ...]
     state: State
     state_reason: str
     apply_at: datetime | None
@@ -220,14 +226,28 @@ def read_full_change(reader: Database | Transaction, change_id: int) -> FullChan
     found = read_change(reader, change_id)
     facts = {one.name: getattr(found, one.name) for one in fields(ChangeFacts)}
     policy = Policy(**parse_text(found.proposal)) if found.is_policy else None
+    step = next_step(reader, change_id)
+    is_crossed = step is not None and step.moved is not None and not found.restores
     return FullChange(
         **facts,
         policy=policy,
         leaves_without_approval=without_approval(reader, vars(policy)) if policy else (),
         requirement=requirement(reader, found),
-        next_step=next_step(reader, change_id),
+        next_step=step,
         decisions=tuple(Decision(**row) for row in reader.fetch_all("list_decisions", id=change_id)),
+        conflicts=conflicts_of(reader, found.scope, found.edits) if is_crossed else (),
     )
+
+
+def who_may_approve(reader: Database | Transaction, change_id: int) -> tuple[str, ...]:
+    """Return the people whose approval counts on a change."""
+    return tuple(row["person"] for row in reader.fetch_all("list_who_may_approve", id=change_id))
+
+
+def edits_before(reader: Database | Transaction, change_id: int) -> tuple[Edit, ...] | None:
+    """Return what a change proposed before its last amendment; None when it was never amended."""
+    row = reader.fetch_one("read_edits_before", id=change_id)
+    return edits_of(row["edits_before"]) if row else None
 
 
 def diff_changes(reader: Database | Transaction, old: int, new: int) -> tuple[Edit, ...]:
@@ -285,7 +305,8 @@ def read_policies(reader: Database | Transaction, asked: Policy | None = None) -
 def change_of(row: Mapping[str, Any]) -> Change:
     """Return a row of a change as a record."""
     facts = {one.name: row[one.name] for one in fields(Change)}
-    return Change(**{**facts, "kinds": tuple(row["kinds"]), "edits": edits_of(row["edits"])})
+    lists = {name: tuple(row[name]) for name in ("kinds", "asked")}
+    return Change(**{**facts, **lists, "edits": edits_of(row["edits"])})
 
 
 def _next_step_of(row: Mapping[str, Any]) -> NextStep | None:
@@ -297,4 +318,5 @@ def _next_step_of(row: Mapping[str, Any]) -> NextStep | None:
 
 def _summary_of(row: Mapping[str, Any]) -> ChangeSummary:
     facts = {one.name: row[one.name] for one in fields(ChangeSummary) if one.name in row}
-    return ChangeSummary(**{**facts, "kinds": tuple(row["kinds"]), "next_step": _next_step_of(row)})
+    lists = {name: tuple(row[name]) for name in ("kinds", "asked")}
+    return ChangeSummary(**{**facts, **lists, "next_step": _next_step_of(row)})

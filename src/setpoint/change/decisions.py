@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.change.changes import Change, next_step, read_change, requirement
+from setpoint.change.changes import Change, edits_before, next_step, read_change, requirement
+from setpoint.change.conflicts import conflicts_of
 from setpoint.change.patch import Patch
-from setpoint.change.proposals import OpenedChange, Proposal, apply
-from setpoint.errors import StaleRevision, UsageError
+from setpoint.change.proposals import OpenedChange, Proposal, amend, apply
+from setpoint.declare.addresses import named
+from setpoint.errors import ConflictError, StaleRevision, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from setpoint.declare.catalogue import Catalogues
@@ -84,6 +87,78 @@ def go_on(transaction: Transaction, catalogues: Catalogues, number: int) -> Open
     return OpenedChange(replace(waits, state="applied", applied_revision=revision), revision, needed)
 
 
+class Amendment(NamedTuple):
+    """What an author lays over their open change."""
+
+    patch: Patch = Patch({})
+    #: Empty keeps the old one.
+    reason: str = ""
+    apply_at: datetime | None = None
+    #: Conflicting keys, or addresses, of which the change's edit stays.
+    mine: Sequence[str] = ()
+    #: Keys, or addresses, that stay as they are now: the change's edits of them are dropped.
+    theirs: Sequence[str] = ()
+
+
+def amend_over(
+    transaction: Transaction, catalogues: Catalogues, found: Change, amendment: Amendment
+) -> Change:
+    """Edit an open change over the document as it is now; committed by the caller. Approvals start again.
+
+    Raises:
+        ConflictError: somebody else wrote a key since, and it is neither edited again nor chosen.
+        UsageError: a key is chosen both ways, or is none of the change; it restores, or sets a policy.
+        As ``amend``.
+    """
+    mine, theirs = (_edited(catalogues, found, names) for names in (amendment.mine, amendment.theirs))
+    if twice := sorted(mine & theirs):
+        raise UsageError(f"{', '.join(twice)}: chosen both ways.", hint="choose mine or theirs for each key")
+    chosen = mine | theirs | amendment.patch.keys
+    conflicts = conflicts_of(transaction, found.scope, found.edits)
+    if unchosen := sorted(one.key for one in conflicts if one.key not in chosen):
+        raise ConflictError(
+            f"{', '.join(unchosen)}: somebody else wrote this since change {found.id} was made.",
+            hint=f"choose for each: `setpoint change amend {found.id} --mine KEY`, or `--theirs KEY`",
+            change=found.id,
+        )
+    left = replace(found, edits=tuple(edit for edit in found.edits if edit.key not in theirs))
+    wanted = amended(left, amendment.patch, amendment.reason, amendment.apply_at)
+    return amend(transaction, catalogues, found.id, wanted)
+
+
+def undo(transaction: Transaction, catalogues: Catalogues, change_id: int) -> Change:
+    """Take the last amendment of an open change back; a second time, that is taken back.
+
+    Raises:
+        ConflictError: it was never amended.
+        As ``amend``.
+    """
+    found, before = read_change(transaction, change_id), edits_before(transaction, change_id)
+    if before is None:
+        raise ConflictError(
+            f"change {change_id} was never amended: there is nothing to undo.",
+            hint=f"take it back with `setpoint change withdraw {change_id}`",
+            change=change_id,
+        )
+    wanted = amended(replace(found, edits=before), Patch({}), "", found.apply_at)
+    return amend(transaction, catalogues, change_id, wanted)
+
+
+def _edited(catalogues: Catalogues, change: Change, names: Iterable[str]) -> set[str]:
+    """Return the keys of a change that names stand for; the name of a range stands for its three."""
+    edits = {edit.key for edit in change.edits}
+    found: set[str] = set()
+    for name in names:
+        keys = {name} if name in edits else edits & set(named(catalogues, name).keys)
+        if not keys:
+            raise UsageError(
+                f"change {change.id} does not edit {name}.",
+                hint=f"`setpoint change show {change.id}` lists what it edits",
+            )
+        found |= keys
+    return found
+
+
 def amended(found: Change, patch: Patch, reason: str, apply_at: datetime | None) -> Proposal:
     """Lay a patch over what a change proposes so far; an empty reason keeps the old one.
 
@@ -105,8 +180,8 @@ def amended(found: Change, patch: Patch, reason: str, apply_at: datetime | None)
     )
 
 
-def without(found: Change, key: str) -> Proposal:
-    """Return what a change proposes, one key left out.
+def without(found: Change, keys: Collection[str]) -> Proposal:
+    """Return what a change proposes, some keys left out.
 
     Raises:
         UsageError: as ``amended``.
@@ -114,6 +189,6 @@ def without(found: Change, key: str) -> Proposal:
     left = amended(found, Patch({}), "", found.apply_at)
     return replace(
         left,
-        set={name: value for name, value in left.set.items() if name != key},
-        remove=tuple(name for name in left.remove if name != key),
+        set={name: value for name, value in left.set.items() if name not in keys},
+        remove=tuple(name for name in left.remove if name not in keys),
     )

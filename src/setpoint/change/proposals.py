@@ -41,7 +41,7 @@ from setpoint.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from setpoint.change.documents import Document
     from setpoint.declare.catalogue import Catalogues
@@ -258,6 +258,21 @@ def propose(transaction: Transaction, change_id: int) -> Change:
         ConflictError: it is no draft.
     """
     transaction.fetch_one("propose_change", id=change_id)
+    return read_change(transaction, change_id)
+
+
+def ask_approvers(transaction: Transaction, change_id: int, people: Iterable[str]) -> Change:
+    """Say whom this transaction's person asks to approve a change of theirs; committed by the caller.
+
+    Replaces whom they asked before; anybody else who may still approves.
+
+    Raises:
+        MissingError: there is none.
+        ForbiddenError: it is somebody else's.
+        ConflictError: it ended already.
+        InvalidError: the approval of one of them would not count; it says whose would.
+    """
+    transaction.fetch_one("ask_approvers", id=change_id, people=list(people))
     return read_change(transaction, change_id)
 
 

@@ -18,7 +18,8 @@ from setpoint.errors import EXIT_OK, EXIT_WAITS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from setpoint.change.changes import Change, ChangeSummary, NextStep, Requirement
+    from setpoint.change.changes import Change, ChangeSummary, FullChange, NextStep, Requirement
+    from setpoint.change.conflicts import Overlap
     from setpoint.store.database import Transaction
 
 changes: typer.Typer = typer.Typer(
@@ -76,14 +77,17 @@ def _waiting_and_time(one: ChangeSummary) -> str:
 def show(change: ChangeId, as_json: Json = False) -> None:
     """Show one change: what it would do, what it needs, and what people said."""
     from setpoint.change.changes import OPEN, read_change, read_full_change
+    from setpoint.change.conflicts import overlaps_of
     from setpoint.change.impact import impact_of
     from setpoint.cli.impact import print_impact
 
     with database() as opened:
         found = read_full_change(opened, change)
         touched = impact_of(opened, catalogues(), read_change(opened, change))
+        keys = [edit.key for edit in found.edits] if found.state in OPEN else []
+        overlaps = overlaps_of(opened, found.scope, keys, change)
     if as_json:
-        print_json({**vars(found), "impact": touched})
+        print_json({**vars(found), "impact": touched, "overlaps": overlaps})
         return
     out.say(f"change {found.id} of {found.scope}: {found.state} {found.state_reason}")
     out.say(f"by {found.author} ({found.proof}): {found.reason}")
@@ -98,11 +102,23 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     if found.apply_at:
         out.say(f"scheduled: not before {instant_text(found.apply_at)}")
     _print_requirement(found.requirement)
+    if found.asked:
+        out.say(f"asked to approve: {', '.join(found.asked)}")
     if found.next_step:
         _print_next_step(found.next_step)
+    _print_others(found, overlaps)
     for decision in found.decisions:
         stale = "" if decision.is_current else " (of an earlier proposal: does not count)"
         out.say(f"{decision.decision} by {decision.person}{stale}: {decision.words}")
+
+
+def _print_others(found: FullChange, overlaps: Sequence[Overlap]) -> None:
+    """Say what else happens to the keys of a change."""
+    for one in found.conflicts:
+        values = ("none" if value is None else value for value in (one.base, one.theirs, one.mine))
+        out.say("{}: was {}, is {} now, this sets {}".format(one.key, *values), style="yellow")
+    for other in overlaps:
+        out.say(f"change {other.id} of {other.author} ({other.state}) touches {', '.join(other.keys)} too")
 
 
 @changes.command("diff")
@@ -184,18 +200,23 @@ def amend(
     unset: Unset = None,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Without it, the old one.")] = "",
     apply_at: ApplyAt = "",
+    mine: Annotated[
+        list[str] | None,
+        typer.Option(help="Of a key that others wrote since, keep the change's edit."),
+    ] = None,
+    theirs: Annotated[list[str] | None, typer.Option(help="Leave this key as it is now.")] = None,
     _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> int:
     """Edit an open change of yours, over the document as it is now. Approvals given so far no longer count.
 
-    Examples: `setpoint change amend 7 xgb/5m/gamma=0.25`, `setpoint change amend 7` (when its base moved)
+    Examples: `setpoint change amend 7 xgb/5m/gamma=0.25`, `setpoint change amend 7` (when its base moved),
+    `setpoint change amend 7 --mine xgb/5m/gamma --theirs xgb/5m/max_depth` (when others wrote these keys)
     """
     from setpoint.change.changes import next_step, read_change
-    from setpoint.change.decisions import amended
+    from setpoint.change.decisions import Amendment, amend_over
     from setpoint.change.documents import held_keys
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import amend as replace
 
     system = catalogues()
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
@@ -204,8 +225,8 @@ def amend(
         if pairs or from_file or unset:
             held = partial(held_keys, transaction, system, found.scope)
             patch = read_wanted(system, pairs, from_file, unset, held=held)
-        proposal = amended(found, patch, reason, scheduled_instant(apply_at))
-        made = replace(transaction, system, change, proposal)
+        amendment = Amendment(patch, reason, scheduled_instant(apply_at), mine or (), theirs or ())
+        made = amend_over(transaction, system, found, amendment)
         step = next_step(transaction, change)
     if as_json:
         print_json({"change": change, "edits": made.edits, "next_step": step})
@@ -214,6 +235,21 @@ def amend(
         waits = f"; {waiting_and_how(step)}" if step else ""
         out.say(f"change {change}: {made.state}, approvals start again{waits}")
     return EXIT_OK
+
+
+@changes.command()
+def ask(
+    change: ChangeId,
+    people: Annotated[list[str], typer.Argument(help="Who may approve it, and is asked to.")],
+    _yes: AsksNothing = False,
+) -> None:
+    """Ask people to approve a change of yours; anybody else who may still can.
+
+    Example: `setpoint change ask 7 bo eve`
+    """
+    from setpoint.change.proposals import ask_approvers
+
+    _move(change, lambda transaction, number: ask_approvers(transaction, number, people), "")
 
 
 @changes.command()

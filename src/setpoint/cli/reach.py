@@ -71,6 +71,7 @@ COMMANDS: dict[str, Work] = {
     "change reject": _WRITES,
     "change comment": _WRITES,
     "change amend": _WRITES,
+    "change ask": _WRITES,
     "change propose": _WRITES,
     "change withdraw": _WRITES,
     "change apply": _WRITES,

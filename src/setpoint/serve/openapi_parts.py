@@ -167,7 +167,12 @@ def _shared_fields(schemas: dict[str, Any]) -> None:
     names = {}
     for name, field in fields:
         text, wanted = json.dumps(field), _class_name(name)
-        if len(text) >= _LONG and counted[text] > 1 and text not in names and wanted not in schemas:
+        if (
+            len(text) >= _LONG
+            and counted[text] > 1
+            and text not in names
+            and not {wanted, f"{wanted}Shape"} & schemas.keys()
+        ):
             names[text], schemas[wanted] = wanted, dict(field)
     for schema in schemas.values():
         for name, field in schema.get("properties", {}).items():
@@ -275,11 +280,21 @@ def _compact(part: Any) -> Any:
         return part
     found = {name: _compact(inner) for name, inner in part.items()}
     choices = found.get("anyOf")
+    if isinstance(choices, list) and _is_nullable(choices):
+        (one,) = (one for one in choices if one != {"type": "null"})
+        del found["anyOf"]
+        return {**one, "type": [one["type"], "null"], **found}
     if isinstance(choices, list) and all(one.keys() == {"type"} for one in choices):
         del found["anyOf"]
         types = [one["type"] for one in choices]
         found = {"type": [one for one in types if one != "integer" or "number" not in types], **found}
     return found
+
+
+def _is_nullable(choices: list[dict[str, Any]]) -> bool:
+    """Say whether a choice is between one plain type, with whatever bounds it, and null."""
+    types = [one.get("type") for one in choices if not one.keys() & {"enum", "const"}]
+    return len(types) == 2 and types.count("null") == 1 and all(isinstance(one, str) for one in types)
 
 
 def _renamed(part: Any, names: dict[str, str]) -> Any:

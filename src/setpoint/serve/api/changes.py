@@ -13,13 +13,12 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change import proposals
+from setpoint.change import decisions, proposals
 from setpoint.change.changes import ChangeSummary, FullChange, State, read_change, read_full_change
 from setpoint.change.changes import list_changes as read_changes
-from setpoint.change.decisions import amended
 from setpoint.change.documents import held_keys
 from setpoint.change.impact import Impact, impact_of
-from setpoint.change.proposals import Proposal, amend
+from setpoint.change.proposals import Proposal
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.api.document_writes import (
@@ -78,6 +77,9 @@ class Amendment(Body):
     remove: list[Name] = Field(default_factory=list, max_length=MOST_KEYS)
     reason: str = Field(default="", max_length=2000, description="Empty keeps the old one.")
     apply_at: Instant | None = Field(default=None, description="Without it the change is not scheduled.")
+    mine: list[Name] = Field(default_factory=list, max_length=MOST_KEYS)
+    theirs: list[Name] = Field(default_factory=list, max_length=MOST_KEYS)
+    asked: list[Name] = Field(default_factory=list, max_length=MOST_KEYS)
 
 
 @router.get(
@@ -157,7 +159,11 @@ def get_change(plane: PlaneOf, change: ChangeId) -> Response:
 def amend_change(
     plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, edits: Amendment, if_match: IfMatch = None
 ) -> Response:
-    """Lay edits over the proposal in If-Match, over the document as it is now; approvals start again."""
+    """Lay edits over the proposal in If-Match, over the document as it is now; approvals start again.
+
+    Keys that somebody else wrote since are refused until `mine` or `theirs` names them. `asked` are people
+    whom you ask to approve; alone it edits nothing.
+    """
     known = _proposals_in(if_match)
 
     def work(transaction: Transaction) -> Answer:
@@ -171,8 +177,11 @@ def amend_change(
                 change=change,
                 etag=etag(found.proposal_hash),
             )
-        proposal = amended(found, patch, edits.reason, edits.apply_at)
-        amend(transaction, plane.catalogues, change, proposal)
+        if "asked" in edits.model_fields_set:
+            proposals.ask_approvers(transaction, change, edits.asked)
+        if edits.model_fields_set != {"asked"}:
+            wanted = decisions.Amendment(patch, edits.reason, edits.apply_at, edits.mine, edits.theirs)
+            decisions.amend_over(transaction, plane.catalogues, found, wanted)
         return full_answer(transaction, change)
 
     return write_over(plane, caller, once, lambda reader: read_change(reader, change).proposal_hash, work)

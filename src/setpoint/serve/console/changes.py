@@ -134,7 +134,7 @@ def send_less(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId
         if all(edit.key == key for edit in found.edits):
             proposals.withdraw(transaction, change)
             return
-        proposals.amend(transaction, plane.catalogues, change, without(found, key))
+        proposals.amend(transaction, plane.catalogues, change, without(found, (key,)))
 
     return _acted(plane, request, caller, change, form, work)
 

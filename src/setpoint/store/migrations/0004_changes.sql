@@ -25,6 +25,7 @@ CREATE TABLE public.changes (
     base_revision    bigint,
     proposal         jsonb CHECK (jsonb_typeof(proposal) = 'object'),
     edits            jsonb,
+    edits_before     jsonb,
     edition          integer NOT NULL,
     proposal_hash    text NOT NULL,
     heads            jsonb CHECK (jsonb_typeof(heads) = 'object'),
@@ -32,6 +33,7 @@ CREATE TABLE public.changes (
     author           text NOT NULL,
     proof            text NOT NULL,
     reason           text NOT NULL CHECK (btrim(reason) <> ''),
+    asked            text[] NOT NULL DEFAULT '{}',
     source           text NOT NULL CHECK (source <> ''),
     catalogues       jsonb CHECK (jsonb_typeof(catalogues) = 'array'),
     state            text NOT NULL CHECK (state IN ('draft', 'proposed', 'suspended', 'applied', 'rejected', 'withdrawn')),
@@ -56,6 +58,8 @@ CREATE INDEX changes_by_revision ON public.changes (applied_revision) WHERE appl
 CREATE INDEX changes_due ON public.changes (apply_at, id) WHERE state = 'proposed' AND apply_at IS NOT NULL;
 COMMENT ON TABLE public.changes IS 'Every change; of one that made a revision, document, edits and catalogues are in the revision alone, and its proposal_hash tells whether they still are what was proposed.';
 COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy; null once it is a revision.';
+COMMENT ON COLUMN public.changes.edits_before IS 'What it proposed before its last amendment, which that can be undone to; null without one, and once it is a revision.';
+COMMENT ON COLUMN public.changes.asked IS 'Whom its author asked to approve it; anybody else who may still can.';
 COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
 COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null once it is a revision, whose number says what was before it.';
@@ -457,6 +461,7 @@ CREATE FUNCTION public.amend_change(
 AS $$
 DECLARE
     change public.changes := public.lock_change(p_id);
+    before jsonb := change.edits;
     writer record;
 BEGIN
     SELECT * INTO writer FROM public.who();
@@ -481,7 +486,7 @@ BEGIN
     END IF;
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
-        edits = change.edits, kinds = change.kinds, heads = change.heads, reason = change.reason,
+        edits = change.edits, edits_before = before, kinds = change.kinds, heads = change.heads, reason = change.reason,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
         proposed_at = CASE WHEN change.state <> 'draft' THEN clock_timestamp() END,
@@ -620,6 +625,32 @@ AS $$
       AND (a.person IN (SELECT public.approving_logins()) OR EXISTS (SELECT FROM public.accounts AS c
            WHERE c.name = a.person AND public.reaches(c.limits, 'approver', change.scope, public.keys_of(change))))
 $$;
+
+CREATE FUNCTION public.ask_approvers(p_id bigint, p_people text[]) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+    other  text;
+BEGIN
+    IF (SELECT person FROM public.who()) <> change.author THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s is %s''s to ask approval for', p_id, change.author),
+            HINT = format('ask %s, or tell them with `setpoint change comment %s -m "..."`', change.author, p_id);
+    END IF;
+    SELECT asked INTO other FROM unnest(p_people) AS asked
+    WHERE asked NOT IN (SELECT m.person FROM public.may_approve(change) AS m) LIMIT 1;
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('what %s approves would not count on change %s', other, p_id),
+            HINT = format('it can be asked of: %s', coalesce((SELECT string_agg(m.person, ', ' ORDER BY m.person)
+                                                              FROM public.may_approve(change) AS m), 'nobody'));
+    END IF;
+    UPDATE public.changes SET asked = ARRAY(SELECT DISTINCT asked FROM unnest(p_people) AS asked ORDER BY asked)
+    WHERE id = p_id RETURNING * INTO change;
+    RETURN change;
+END
+$$;
+COMMENT ON FUNCTION public.ask_approvers IS 'Whom the author of a change asks to approve it; no approval given is touched.';
 
 CREATE FUNCTION public.approvals_of(change public.changes) RETURNS TABLE (person text, proof text, decided_at timestamptz)
     LANGUAGE sql STABLE
@@ -802,7 +833,7 @@ BEGIN
         END IF;
     END IF;
     -- What history holds now is not kept twice; the row that goes back tells it all the same.
-    UPDATE public.changes SET state = 'applied', applied_revision = revision,
+    UPDATE public.changes SET state = 'applied', applied_revision = revision, edits_before = NULL,
         proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
         heads = CASE WHEN revision IS NULL THEN heads END, catalogues = CASE WHEN revision IS NULL THEN catalogues END
     WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
@@ -896,12 +927,14 @@ REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
+    public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
     public.permit_change(), public.suspend_work() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
+    public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     TO setpoint_app;
 GRANT SELECT ON public.policies, public.changes, public.change_decisions TO setpoint_app;

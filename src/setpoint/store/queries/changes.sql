@@ -3,7 +3,7 @@
 -- name: open_change
 -- Open a change; the function puts the document together and judges base, kinds and hash.
 SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash,
-       c.restores, c.author, c.proof, c.reason, c.source, c.state, c.state_reason, c.apply_at, c.created_at,
+       c.restores, c.author, c.proof, c.reason, c.asked, c.source, c.state, c.state_reason, c.apply_at, c.created_at,
        c.proposed_at, c.applied_revision
 FROM open_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                     %(restores)s, CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
@@ -13,7 +13,7 @@ FROM open_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, AR
 -- Open a change, and apply it at once where policy asks for nobody; with what policy asks.
 SELECT (r.change).id, (r.change).scope, (r.change).kinds, (r.change).base_revision, (r.change).proposal::text AS proposal,
        (r.change).edits, (r.change).proposal_hash, (r.change).restores, (r.change).author,
-       (r.change).proof, (r.change).reason, (r.change).source, (r.change).state, (r.change).state_reason,
+       (r.change).proof, (r.change).reason, (r.change).asked, (r.change).source, (r.change).state, (r.change).state_reason,
        (r.change).apply_at, (r.change).created_at, (r.change).proposed_at, (r.change).applied_revision,
        r.approvals, r.approved, r.solo, r.cooling_off_s, r.free_at
 FROM open_and_apply_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
@@ -23,7 +23,7 @@ FROM open_and_apply_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s:
 -- name: amend_change
 -- Edit an open change; whatever was approved no longer is.
 SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash,
-       c.restores, c.author, c.proof, c.reason, c.source, c.state, c.state_reason, c.apply_at, c.created_at,
+       c.restores, c.author, c.proof, c.reason, c.asked, c.source, c.state, c.state_reason, c.apply_at, c.created_at,
        c.proposed_at, c.applied_revision
 FROM amend_change(%(id)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                   CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
@@ -32,6 +32,10 @@ FROM amend_change(%(id)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_
 -- name: propose_change
 -- Propose a draft.
 SELECT id, state FROM propose_change(%(id)s);
+
+-- name: ask_approvers
+-- Say whom the author asks to approve.
+SELECT id, state FROM ask_approvers(%(id)s, ARRAY(SELECT jsonb_array_elements_text(%(people)s)));
 
 -- name: decide_change
 -- Approve, reject or comment, as the person of this session.
@@ -48,7 +52,7 @@ SELECT id, state, applied_revision FROM apply_change(%(id)s, %(proposal_hash)s);
 -- name: read_change
 -- One change, whole; what it became is in history.
 SELECT c.id, c.scope, c.kinds, c.base_revision, coalesce(c.proposal, h.base_env)::text AS proposal,
-       coalesce(c.edits, h.diff) AS edits, c.proposal_hash, c.restores, c.author, c.proof, c.reason, c.source, c.state,
+       coalesce(c.edits, h.diff) AS edits, c.proposal_hash, c.restores, c.author, c.proof, c.reason, c.asked, c.source, c.state,
        c.state_reason, c.apply_at, c.created_at, c.proposed_at, c.applied_revision
 FROM changes AS c LEFT JOIN ftf_config_history AS h ON h.id = c.applied_revision
 WHERE c.id = %(id)s;
@@ -58,7 +62,7 @@ WHERE c.id = %(id)s;
 SELECT c.id, c.scope, c.kinds, c.base_revision,
        jsonb_array_length(coalesce(c.edits, (SELECT h.diff FROM ftf_config_history AS h WHERE h.id = c.applied_revision))) AS n_edits,
        c.proposal_hash, c.author,
-       c.reason, c.state, c.state_reason, c.apply_at, c.created_at, c.applied_revision,
+       c.reason, c.asked, c.state, c.state_reason, c.apply_at, c.created_at, c.applied_revision,
        n.moved, n.waits_for, n.who, n.missing, n.until, n.how
 FROM changes AS c, next_step(c) AS n
 WHERE (%(state)s::text IS NULL OR state = %(state)s
@@ -103,6 +107,29 @@ FROM change_decisions AS d
 JOIN changes AS c ON c.id = d.change_id
 WHERE d.change_id = %(id)s
 ORDER BY d.id;
+
+-- name: list_who_may_approve
+-- The people whose approval counts on a change.
+SELECT m.person
+FROM changes AS c, may_approve(c) AS m
+WHERE c.id = %(id)s
+ORDER BY m.person;
+
+-- name: read_edits_before
+-- What a change proposed before its last amendment.
+SELECT edits_before
+FROM changes
+WHERE id = %(id)s AND edits_before IS NOT NULL;
+
+-- name: list_overlaps
+-- Other open changes that touch keys of a scope, newest first, with these keys.
+SELECT c.id, c.author, c.state, jsonb_agg(e ->> 'key' ORDER BY e ->> 'key' COLLATE "C") AS keys
+FROM changes AS c, jsonb_array_elements(c.edits) AS e
+WHERE c.state IN ('draft', 'proposed', 'suspended') AND c.scope = %(scope)s AND c.id <> %(apart)s
+  AND e ->> 'key' IN (SELECT jsonb_array_elements_text(%(keys)s))
+GROUP BY c.id
+ORDER BY c.id DESC
+LIMIT %(limit)s;
 
 -- name: read_requirement
 -- What a change needs under today's policy, and what it has.
