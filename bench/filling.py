@@ -113,6 +113,7 @@ def grow_events(owner, size):
     """Deliver lines of events until there are ``size``, a second apart by their own time."""
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off")
+        connection.execute("SELECT make_months(false)")
         connection.execute("INSERT INTO event_sources (source) VALUES ('grown') ON CONFLICT DO NOTHING")
         there = one(connection, "SELECT count(*) FROM event_log WHERE source = 'grown'")
         for first in range(there, size, AT_ONCE):

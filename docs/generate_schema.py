@@ -27,6 +27,8 @@ TARGET = Path(__file__).parent / "reference" / "schema.sql"
 NOTICE = "-- Written by docs/generate_schema.py from a migrated database. Do not edit it here.\n\n"
 #: What pg_dump says of itself, of the server and of the session that would read it: another text each time.
 NOISE = re.compile(r"--.*|\\.*|SET \w+ = .*;|SELECT pg_catalog\.set_config\(.*\);")
+#: Newer servers name what is not null, and of a partition pg_dump tells it.
+NAMED = re.compile(r"CONSTRAINT \w+ (?=NOT NULL)")
 
 
 def schema_text(settings: Settings, conninfo: str) -> str:
@@ -49,7 +51,7 @@ def _statements(dump: str) -> Iterator[str]:
         if NOISE.fullmatch(line) or (empty and not line):
             continue
         empty = not line
-        yield f"{line}\n"
+        yield NAMED.sub("", f"{line}\n")
 
 
 def main() -> None:

@@ -79,7 +79,12 @@ VALUES = {
     "scopes": '["symbol=S7"]', "ids": "[7]",
 }  # fmt: skip
 BY_TYPE = {"bigint": "7", "integer": "7", "double precision": "1", "boolean": "true", "bytea": "\\x00"}
-BY_TYPE |= {"jsonb": "{}", "json": "{}", "timestamp with time zone": "2026-01-01 00:20:00Z"}
+BY_TYPE |= {
+    "date": "2025-01-01",
+    "jsonb": "{}",
+    "json": "{}",
+    "timestamp with time zone": "2026-01-01 00:20:00Z",
+}
 #: What doors leave behind beside what the benches fill, a thousand rows of each; only their number matters.
 OTHERS = {
     "credentials": "(hash, kind, account, label, created_by, expires_at)"

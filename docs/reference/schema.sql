@@ -1031,6 +1031,39 @@ CREATE FUNCTION public.document_hash(document text) RETURNS text
 
 COMMENT ON FUNCTION public.document_hash(document text) IS 'The one hash: of a document''s text, never of a re-serialisation.';
 
+CREATE FUNCTION public.drop_month(p_table text, p_month date) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+DECLARE
+    month timestamp := date_trunc('month', p_month::timestamp);
+    named text := public.name_of_month(p_table, month);
+    gone  bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.month_tables() AS t WHERE t.name = p_table) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%L is no table that is split by month', p_table),
+            HINT = (SELECT string_agg(t.name, ', ' ORDER BY t.name) FROM public.month_tables() AS t);
+    END IF;
+    IF (month + interval '1 month')::timestamptz > clock_timestamp() - interval '14 days' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s is not over for 14 days: nothing younger goes', to_char(month, 'YYYY-MM')),
+            HINT = 'drop an older month';
+    END IF;
+    PERFORM pg_advisory_xact_lock(x'5E7B019'::bigint);
+    IF to_regclass(format('public.%I', named)) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%s has no month %s', p_table, to_char(month, 'YYYY-MM')),
+            HINT = 'it was dropped, or nothing came in it';
+    END IF;
+    EXECUTE format('SELECT count(*) FROM public.%I', named) INTO gone;
+    EXECUTE format('DROP TABLE public.%I', named);
+    PERFORM public.note_access('month_dropped', public.owner_of_tables(), '', NULL, public.owner_of_tables(),
+                               jsonb_build_object('table', p_table, 'month', to_char(month, 'YYYY-MM'), 'rows', gone));
+    RETURN gone;
+END
+$$;
+
+COMMENT ON FUNCTION public.drop_month(p_table text, p_month date) IS 'Removes one month of a table for good, as the owner of the tables; says how many rows that were.';
+
 CREATE FUNCTION public.ended_session(secret_hash bytea, OUT account text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1677,6 +1710,84 @@ CREATE FUNCTION public.login_wait(p_account text, p_remote text) RETURNS integer
     FROM beyond
 $$;
 
+CREATE FUNCTION public.make_month(p_table text, p_instant text, p_month timestamp without time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+DECLARE
+    rest   text := p_table || '_rest';
+    named  text := public.name_of_month(p_table, p_month);
+    bounds text := format('FROM (%L) TO (%L)', p_month::timestamptz, (p_month + interval '1 month')::timestamptz);
+    waits  boolean;
+    guard  record;
+BEGIN
+    -- No writer may have looked for the place of a row before, and come to rest after: that would be an error.
+    EXECUTE format('LOCK TABLE ONLY public.%I IN SHARE ROW EXCLUSIVE MODE', p_table);
+    EXECUTE format('SELECT EXISTS (SELECT FROM public.%1$I WHERE %2$I >= $1 AND %2$I < $2)', rest, p_instant)
+        INTO waits USING p_month::timestamptz, (p_month + interval '1 month')::timestamptz;
+    IF waits THEN
+        -- Nor a reader before, who would find the rows in neither place.
+        EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', p_table);
+    END IF;
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE)',
+                   named, rest);
+    EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', rest);
+    -- The guards of rest are each month's; they are off here while rows are moved, what came before its month was there.
+    FOR guard IN SELECT t.tgname, pg_get_triggerdef(t.oid) AS made FROM pg_trigger AS t
+                 WHERE t.tgrelid = format('public.%I', rest)::regclass AND NOT t.tgisinternal AND t.tgparentid = 0 LOOP
+        EXECUTE replace(guard.made, format(' ON public.%I ', rest), format(' ON public.%I ', named));
+        EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER %I', named, guard.tgname);
+        EXECUTE format('ALTER TABLE public.%I DISABLE TRIGGER %I', rest, guard.tgname);
+    END LOOP;
+    EXECUTE format('WITH moved AS (DELETE FROM public.%1$I WHERE %2$I >= $1 AND %2$I < $2 RETURNING *)'
+                   ' INSERT INTO public.%3$I SELECT * FROM moved', rest, p_instant, named)
+        USING p_month::timestamptz, (p_month + interval '1 month')::timestamptz;
+    FOR guard IN SELECT t.tgname FROM pg_trigger AS t
+                 WHERE t.tgrelid = format('public.%I', rest)::regclass AND NOT t.tgisinternal AND t.tgparentid = 0 LOOP
+        EXECUTE format('ALTER TABLE public.%I ENABLE ALWAYS TRIGGER %I', rest, guard.tgname);
+    END LOOP;
+    EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES %s', p_table, named, bounds);
+END
+$_$;
+
+COMMENT ON FUNCTION public.make_month(p_table text, p_instant text, p_month timestamp without time zone) IS 'Splits one month off a table, with what had come before that was done.';
+
+CREATE FUNCTION public.make_months(p_of_rest boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    AS $_$
+DECLARE
+    this   timestamp := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC');
+    split  record;
+    months timestamp[];
+    month  timestamp;
+BEGIN
+    FOR split IN SELECT t.name, t.instant FROM public.month_tables() AS t LOOP
+        months := ARRAY[this, this + interval '1 month'];
+        IF p_of_rest THEN
+            EXECUTE format('SELECT $1 || ARRAY(SELECT DISTINCT date_trunc(''month'', %I AT TIME ZONE ''UTC'') FROM public.%I)',
+                           split.instant, split.name || '_rest') INTO months USING months;
+        END IF;
+        FOR month IN SELECT DISTINCT m FROM unnest(months) AS m
+                     WHERE to_regclass(format('public.%I', public.name_of_month(split.name, m))) IS NULL ORDER BY m LOOP
+            -- Whoever writes is never kept from it: what cannot be made now is made next time, and rest takes the rows.
+            IF NOT pg_try_advisory_xact_lock(x'5E7B019'::bigint) THEN
+                RETURN;
+            END IF;
+            BEGIN
+                PERFORM public.make_month(split.name, split.instant, month);
+            EXCEPTION WHEN OTHERS THEN
+                RAISE LOG 'the month % of % is made later: %', month::date, split.name, SQLERRM;
+            END;
+        END LOOP;
+    END LOOP;
+END
+$_$;
+
+COMMENT ON FUNCTION public.make_months(p_of_rest boolean) IS 'Makes this month and the next one of each table that is split by month, and on request those of which rest holds rows.';
+
 CREATE FUNCTION public.may_approve(change public.changes) RETURNS TABLE(person text, door text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1705,6 +1816,18 @@ END
 $$;
 
 COMMENT ON FUNCTION public.may_report(reported text) IS 'Says whether a run is there, and refuses whoever may not report on it.';
+
+CREATE FUNCTION public.month_tables(OUT name text, OUT instant text) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT c.relname::text, a.attname::text
+    FROM pg_partitioned_table AS p JOIN pg_class AS c ON c.oid = p.partrelid
+    JOIN pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+    WHERE p.partstrat = 'r' AND c.relnamespace = 'public'::regnamespace
+$$;
+
+COMMENT ON FUNCTION public.month_tables(OUT name text, OUT instant text) IS 'The tables that are split by month, and by which of their columns.';
 
 CREATE FUNCTION public.moved_heads(change public.changes) RETURNS text
     LANGUAGE sql STABLE
@@ -1735,6 +1858,11 @@ CREATE FUNCTION public.moved_since(change public.changes) RETURNS text
     FROM (SELECT (SELECT f.revision FROM public.ftf_config AS f WHERE f.scope = change.scope)) AS head (revision),
          (SELECT public.moved_heads(change)) AS moved (scopes)
 $$;
+
+CREATE FUNCTION public.name_of_month(p_table text, p_month timestamp without time zone) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN (p_table || to_char(p_month, '"_"YYYY"_"MM'::text));
 
 CREATE FUNCTION public.network_of(address text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
@@ -3374,9 +3502,10 @@ CREATE TABLE public.event_log (
     line text NOT NULL,
     received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT event_log_sequence_check CHECK ((sequence >= 0))
-);
+)
+PARTITION BY RANGE (received_at);
 
-COMMENT ON TABLE public.event_log IS 'Events as they were written, each line of a spool once.';
+COMMENT ON TABLE public.event_log IS 'Events as they were written, each line of a spool once; split by the month in which they were received.';
 
 COMMENT ON COLUMN public.event_log.sequence IS 'Where the line begins in its spool, in bytes.';
 
@@ -3396,6 +3525,24 @@ ALTER TABLE public.event_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.event_log_rest (
+    id bigint NOT NULL,
+    source text NOT NULL,
+    sequence bigint NOT NULL,
+    name text NOT NULL,
+    level text NOT NULL,
+    run text NOT NULL,
+    unit text NOT NULL,
+    event_id text,
+    at timestamp with time zone,
+    fields jsonb NOT NULL,
+    line text NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT event_log_sequence_check CHECK ((sequence >= 0))
+);
+
+COMMENT ON TABLE public.event_log_rest IS 'Events whose month is not split off yet, and the pattern of each month.';
 
 CREATE TABLE public.event_minutes (
     minute timestamp with time zone NOT NULL,
@@ -3826,6 +3973,8 @@ ALTER TABLE ONLY public.write_probe ALTER COLUMN bulk SET STORAGE EXTERNAL;
 
 COMMENT ON TABLE public.write_probe IS 'One row as large as a document, written anew by whoever asks whether this database can be written.';
 
+ALTER TABLE ONLY public.event_log ATTACH PARTITION public.event_log_rest DEFAULT;
+
 ALTER TABLE ONLY public.access_log
     ADD CONSTRAINT access_log_pkey PRIMARY KEY (id);
 
@@ -3872,10 +4021,10 @@ ALTER TABLE ONLY public.drills
     ADD CONSTRAINT drills_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.event_log
-    ADD CONSTRAINT event_log_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT event_log_pkey PRIMARY KEY (id, received_at);
 
-ALTER TABLE ONLY public.event_log
-    ADD CONSTRAINT event_log_source_sequence_key UNIQUE (source, sequence);
+ALTER TABLE ONLY public.event_log_rest
+    ADD CONSTRAINT event_log_rest_pkey PRIMARY KEY (id, received_at);
 
 ALTER TABLE ONLY public.event_minutes
     ADD CONSTRAINT event_minutes_pkey PRIMARY KEY (minute, model, timeframe);
@@ -4025,17 +4174,29 @@ CREATE INDEX changes_open_by_author ON public.changes USING btree (author) WHERE
 
 CREATE INDEX credentials_by_account ON public.credentials USING btree (account, id);
 
-CREATE INDEX event_log_by_level ON public.event_log USING btree (level, id);
+CREATE INDEX event_log_by_level ON ONLY public.event_log USING btree (level, id);
 
-CREATE INDEX event_log_by_name ON public.event_log USING btree (name, id);
+CREATE INDEX event_log_by_name ON ONLY public.event_log USING btree (name, id);
 
-CREATE INDEX event_log_by_run ON public.event_log USING btree (run, id);
+CREATE INDEX event_log_by_run ON ONLY public.event_log USING btree (run, id);
 
-CREATE INDEX event_log_by_time ON public.event_log USING btree (at, id);
+CREATE INDEX event_log_by_time ON ONLY public.event_log USING btree (at, id);
 
-CREATE INDEX event_log_fallbacks ON public.event_log USING btree (COALESCE(at, received_at)) WHERE (name = ANY (ARRAY['training_started'::text, 'process_pinned'::text, 'hpo_fallback_applied'::text]));
+CREATE INDEX event_log_fallbacks ON ONLY public.event_log USING btree (COALESCE(at, received_at)) WHERE (name = ANY (ARRAY['training_started'::text, 'process_pinned'::text, 'hpo_fallback_applied'::text]));
 
-CREATE UNIQUE INDEX event_log_once ON public.event_log USING btree (run, event_id);
+CREATE INDEX event_log_rest_at_id_idx ON public.event_log_rest USING btree (at, id);
+
+CREATE INDEX event_log_rest_coalesce_idx ON public.event_log_rest USING btree (COALESCE(at, received_at)) WHERE (name = ANY (ARRAY['training_started'::text, 'process_pinned'::text, 'hpo_fallback_applied'::text]));
+
+CREATE INDEX event_log_rest_level_id_idx ON public.event_log_rest USING btree (level, id);
+
+CREATE UNIQUE INDEX event_log_rest_lines ON public.event_log_rest USING btree (source, sequence);
+
+CREATE INDEX event_log_rest_name_id_idx ON public.event_log_rest USING btree (name, id);
+
+CREATE UNIQUE INDEX event_log_rest_once ON public.event_log_rest USING btree (run, event_id);
+
+CREATE INDEX event_log_rest_run_id_idx ON public.event_log_rest USING btree (run, id);
 
 CREATE INDEX event_units_by_minute ON public.event_units USING btree (minute);
 
@@ -4091,6 +4252,18 @@ CREATE INDEX snapshot_holders_by_snapshot ON public.snapshot_holders USING btree
 
 CREATE INDEX snapshots_by_age ON public.snapshots USING btree (created_at DESC, hash DESC);
 
+ALTER INDEX public.event_log_by_time ATTACH PARTITION public.event_log_rest_at_id_idx;
+
+ALTER INDEX public.event_log_fallbacks ATTACH PARTITION public.event_log_rest_coalesce_idx;
+
+ALTER INDEX public.event_log_by_level ATTACH PARTITION public.event_log_rest_level_id_idx;
+
+ALTER INDEX public.event_log_by_name ATTACH PARTITION public.event_log_rest_name_id_idx;
+
+ALTER INDEX public.event_log_pkey ATTACH PARTITION public.event_log_rest_pkey;
+
+ALTER INDEX public.event_log_by_run ATTACH PARTITION public.event_log_rest_run_id_idx;
+
 CREATE TRIGGER announce_access AFTER DELETE OR UPDATE OF roles, disabled_at ON public.accounts FOR EACH STATEMENT EXECUTE FUNCTION public.announce_access();
 
 ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER announce_access;
@@ -4122,6 +4295,10 @@ ALTER TABLE public.drills ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.event_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('events are append-only');
 
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.event_log_rest FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('events are append-only');
+
+ALTER TABLE public.event_log_rest ENABLE ALWAYS TRIGGER append_only;
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.event_sources FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('sources of events are append-only');
 
@@ -4291,7 +4468,7 @@ ALTER TABLE ONLY public.change_decisions
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
 
-ALTER TABLE ONLY public.event_log
+ALTER TABLE public.event_log
     ADD CONSTRAINT event_log_source_fkey FOREIGN KEY (source) REFERENCES public.event_sources(source);
 
 ALTER TABLE ONLY public.finetune_contexts
@@ -4400,6 +4577,8 @@ GRANT ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash 
 
 REVOKE ALL ON FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.drop_month(p_table text, p_month date) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.ended_session(secret_hash bytea, OUT account text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ended_session(secret_hash bytea, OUT account text) TO setpoint_server;
 
@@ -4454,6 +4633,11 @@ GRANT ALL ON FUNCTION public.login_facts(p_name text, p_remote text, OUT paramet
 REVOKE ALL ON FUNCTION public.login_name(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.login_wait(p_account text, p_remote text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.make_month(p_table text, p_instant text, p_month timestamp without time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.make_months(p_of_rest boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_months(p_of_rest boolean) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.may_report(reported text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.may_report(reported text) TO setpoint_app;

@@ -29,6 +29,7 @@ JUDGED_OTHERWISE = {
         "says what a process serves to whom; only sums are made",
         {"process_shares"},
     ),
+    "make_months": ("splits tables by month, and moves rows where they belong", set()),
     "try_writing": ("writes what nobody reads, to prove that one can", {"write_probe"}),
     "note_probe": ("keeps what a plane says of itself; names nobody", {"restore_probe"}),
 }
@@ -83,7 +84,10 @@ def attempted(url, statement, *, role=""):
 
 def fingerprints(owner):
     """What every table holds, as one hash for each."""
-    tables = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    tables = owner.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND relkind IN ('r', 'p') AND NOT relispartition"
+    ).fetchall()
     content = "SELECT md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), '')) FROM public.{} AS t"
     return {name: owner.execute(content.format(name)).fetchone()[0] for (name,) in tables}
 

@@ -47,7 +47,7 @@ OWNERS = (
     | {"declare_channel", "import_revision", "import_catalogue", "stand_on_history"}
     | {"believe_provider"}
     | {"declare_backup_plan", "end_backup_plan", "note_backup", "note_backup_removed", "note_proof"}
-    | {"revive_nobody", "import_policy", "import_quota"}
+    | {"revive_nobody", "import_policy", "import_quota", "drop_month"}
 )
 
 

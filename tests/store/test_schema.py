@@ -206,6 +206,7 @@ DEFINERS = {
     "tokens_seen",
     "touch_credential",
     "note_shares",
+    "make_months",
     "take_events",
     "try_writing",
 }

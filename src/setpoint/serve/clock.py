@@ -1,4 +1,4 @@
-"""SERVE: what the clock does: due changes applied, the probe noted, the head anchored, answers forgotten.
+"""SERVE: what the clock does: changes applied, probe noted, head anchored, answers forgotten, months made.
 
 Guarantees: nothing that goes wrong ends it; the next tick tries again. Safe from several servers: one of
 them applies a change, the others find it applied. It acts as the server's own login, which names
@@ -20,6 +20,7 @@ from setpoint.errors import SetpointError
 from setpoint.serve.access.accounts import ending_tokens, forget_credentials
 from setpoint.serve.access.stored_answers import forget_answers
 from setpoint.serve.api.restore import note_probe
+from setpoint.store.months import make_months
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,6 +81,7 @@ def _forget(plane: Plane) -> None:
             _LOG.warning('event=token_ends_soon what="%s" next="%s"', one.what, one.command)
     forget_answers(plane.database)
     forget_credentials(plane.database)
+    make_months(plane.database)
 
 
 def _anchor(plane: Plane) -> None:

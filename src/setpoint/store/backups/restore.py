@@ -152,6 +152,7 @@ def _brought_in(conninfo: str, coming: _Coming[Judged], replaced: Transaction | 
         put_in(connection, coming.backup, coming.migrations)
         _require_rows(connection, coming.backup.manifest, coming.migrations)
         schema.apply_pending(connection)
+        connection.execute("SELECT public.make_months(true)")  # of what the backup holds
         state_facts(connection, coming.author, coming.reason)
         return coming.judge(Transaction(connection), coming.backup.manifest, replaced)
 

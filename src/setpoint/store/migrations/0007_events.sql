@@ -9,7 +9,7 @@ CREATE TABLE public.event_sources (
 COMMENT ON TABLE public.event_sources IS 'Spools that events were delivered from; the account that delivered first is the one that may.';
 
 CREATE TABLE public.event_log (
-    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
     source      text NOT NULL REFERENCES public.event_sources (source),
     sequence    bigint NOT NULL CHECK (sequence >= 0),
     name        text NOT NULL,
@@ -21,16 +21,20 @@ CREATE TABLE public.event_log (
     fields      jsonb NOT NULL,
     line        text NOT NULL,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    UNIQUE (source, sequence)
-);
+    PRIMARY KEY (id, received_at)
+) PARTITION BY RANGE (received_at);
+CREATE TABLE public.event_log_rest PARTITION OF public.event_log DEFAULT;
+-- Of one month; insert_events looks into the others.
+CREATE UNIQUE INDEX event_log_rest_lines ON public.event_log_rest (source, sequence);
+CREATE UNIQUE INDEX event_log_rest_once ON public.event_log_rest (run, event_id);
 CREATE INDEX event_log_by_run ON public.event_log (run, id);
-CREATE UNIQUE INDEX event_log_once ON public.event_log (run, event_id);
 CREATE INDEX event_log_by_name ON public.event_log (name, id);
 CREATE INDEX event_log_by_level ON public.event_log (level, id);
 CREATE INDEX event_log_by_time ON public.event_log (at, id);
 CREATE INDEX event_log_fallbacks ON public.event_log (coalesce(at, received_at))
     WHERE name IN ('training_started', 'process_pinned', 'hpo_fallback_applied');
-COMMENT ON TABLE public.event_log IS 'Events as they were written, each line of a spool once.';
+COMMENT ON TABLE public.event_log IS 'Events as they were written, each line of a spool once; split by the month in which they were received.';
+COMMENT ON TABLE public.event_log_rest IS 'Events whose month is not split off yet, and the pattern of each month.';
 COMMENT ON COLUMN public.event_log.sequence IS 'Where the line begins in its spool, in bytes.';
 COMMENT ON COLUMN public.event_log.unit IS 'The unit of the run that it is about; empty when it names none.';
 COMMENT ON COLUMN public.event_log.event_id IS 'Of what can happen once: a second line of a run with the same id is not kept.';
@@ -76,12 +80,15 @@ CREATE TRIGGER require_speaker BEFORE INSERT ON public.event_sources
     FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.event_log
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('events are append-only');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.event_log_rest
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('events are append-only');
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.event_sources
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('sources of events are append-only');
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER permit_events;
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER require_speaker;
 ALTER TABLE public.event_sources ENABLE ALWAYS TRIGGER require_speaker;
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE public.event_log_rest ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE public.event_sources ENABLE ALWAYS TRIGGER append_only;
 
 REVOKE ALL ON FUNCTION public.permit_events() FROM PUBLIC;

@@ -5,8 +5,8 @@
 INSERT INTO event_sources (source) VALUES (%(source)s) ON CONFLICT (source) DO NOTHING;
 
 -- name: queue_events
--- One delivery at a time, so that ids are committed in their order and a reader who goes on misses none.
-SELECT pg_advisory_xact_lock(%(lock)s);
+-- One delivery at a time, so that ids are committed in their order and a reader who goes on misses none. The month is made.
+SELECT make_months(false) FROM pg_advisory_xact_lock(%(lock)s);
 
 -- name: insert_events
 -- A batch; lines that were delivered before, and ids that their run has told before, are left out.
@@ -15,6 +15,9 @@ SELECT %(source)s::text, e.sequence, e.name, e.level, e.run, e.unit, e.event_id,
 FROM jsonb_to_recordset(%(events)s::jsonb)
     AS e (sequence bigint, name text, level text, run text, unit text, event_id text, at timestamptz, fields jsonb,
           line text)
+-- Keys of the table hold within one month.
+WHERE NOT EXISTS (SELECT FROM event_log AS o WHERE o.source = %(source)s::text AND o.sequence = e.sequence)
+  AND (e.event_id IS NULL OR NOT EXISTS (SELECT FROM event_log AS o WHERE o.run = e.run AND o.event_id = e.event_id))
 ORDER BY e.sequence
 ON CONFLICT DO NOTHING;
 
