@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer.main
+from observability_files import FILES
+from observability_files import written as observability_file
 from readiness_states import with_states
 
 from setpoint import errors
@@ -29,6 +31,7 @@ from setpoint.gate.names import common_words
 from setpoint.gate.rule_pages import pages as gate_pages
 from setpoint.govern import verdict
 from setpoint.observe import events
+from setpoint.observe.alerts import ALERTS
 from setpoint.observe.metrics import declared_metrics
 from setpoint.observe.training_metrics import RESULT_COLUMNS, RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
 from setpoint.serve.access.rules import ACCOUNT, FLAGS, PUBLIC, ROLES
@@ -429,12 +432,40 @@ def _plane_metrics() -> Iterator[str]:
         yield _table(("", ""), rows)
 
 
+def alerts_page() -> Iterator[str]:
+    """Yield one section for each alert, with its thresholds by severity."""
+    yield "# Alerts"
+    yield (
+        "Declared in `src/setpoint/observe/alerts.py` and written out to `deploy/observability`: rules for "
+        "Prometheus, the same for Loki where event lines can answer (load one of the two, or people are told "
+        "twice), and the routes of an Alertmanager, whose secrets lie in files. What Loki does with its "
+        "rules is unproven: there was none to try it."
+    )
+    for name in dict.fromkeys(alert.name for alert in ALERTS):
+        yield f"## {name}"
+        for alert in (one for one in ALERTS if one.name == name):
+            yield f"{alert.severity}: {alert.summary}"
+            rows = [
+                ("in Prometheus", f"`{alert.expression}`"),
+                ("for", alert.lasting or "at once"),
+                ("in Loki", f"`{alert.loki}`" if alert.loki else alert.no_loki),
+                ("told to", f"`{alert.channel}`"),
+                ("first", f"`{alert.first}`"),
+                ("runbook", f"`{alert.runbook}`" if alert.runbook else "this section"),
+                ("owner", f"`{alert.owner}`"),
+                ("to be judged again", alert.expires_at.date().isoformat()),
+                ("source", alert.source),
+            ]
+            yield _table(("", ""), [(what, said.replace("|", r"\|")) for what, said in rows])
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "settings": settings_page,
     "access": access_page,
     "errors": errors_page,
     "events": events_page,
     "metrics": metrics_page,
+    "alerts": alerts_page,
     "commands": commands_page,
     "keys": keys_page,
     "api": api_page,
@@ -456,6 +487,7 @@ def pages() -> dict[Path, str]:
         for name in ("commands", "api")
         for heading in re.findall(r"^## (.+)$", written[DOCS / "reference" / f"{name}.md"], re.MULTILINE)
     ]
+    written |= {DOCS.parent / "deploy/observability" / name: observability_file(name) for name in FILES}
     readiness = DOCS / "readiness-map.md"
     return written | {readiness: with_states(readiness.read_text(encoding="utf-8"), known)}
 

@@ -19,6 +19,7 @@ BLOCK = re.compile(r"`(src/[\w./-]+)`[^`]*(?:`[^`\n]*`[^`]*)*?```\w+\n(.*?)```",
 ADDED = {
     "A parameter", "A catalogue", "A metric of a result", "An event", "An error", "A setting", "A command",
     "A route", "A check of the doctor", "A page", "A gate rule", "A migration", "An engine", "An alert",
+    "A metric of a plane",
 }  # fmt: skip
 #: What a training process is given, and what a model's numbers are, in the copy.
 PARAMETER = """

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = {
     "linger_s",
+    "best_iteration_floor",
     "plane_timeout_s",
     "last_known_good_age_s",
     "anchor_every_s",
@@ -110,6 +111,11 @@ class Settings:
         "SETPOINT_CORS_ORIGINS",
         "",
         "Origins whose pages may ask the plane, with a token and never a cookie, separated by commas.",
+    )
+    best_iteration_floor: float = _setting(
+        "SETPOINT_BEST_ITERATION_FLOOR",
+        50.0,
+        "Below which the best iteration of a unit is an alarm, as the readiness document says; 0: never.",
     )
     metrics_listen: str = _setting(
         "SETPOINT_METRICS_LISTEN",

@@ -36,10 +36,11 @@ def metrics(as_json: Json = False) -> None:
 
 def _samples() -> list[Sample]:
     from setpoint.client.spools import read_spools
-    from setpoint.observe.metrics import DATABASE_UP, Sample
+    from setpoint.observe.metrics import BEST_ITERATION_FLOOR, DATABASE_UP, Sample
     from setpoint.record.metrics import read_metrics
 
-    here = read_spools(settings().home)
+    floor = Sample(BEST_ITERATION_FLOOR, settings().best_iteration_floor)
+    here = [*read_spools(settings().home), floor]
     try:
         with database(remind=False) as opened:
             return [Sample(DATABASE_UP, 1), *read_metrics(opened, catalogues()), *here]

@@ -23,8 +23,8 @@ MOST_ASSETS, MOST_HOLDERS = 50, 20
 _SUFFIXES = {"": "", "s": "_seconds", "By": "_bytes"}
 
 Kind = Literal["counter", "gauge", "histogram"]
-#: Where a number comes from: rows of the database, the processes of a plane, or files of this machine.
-Source = Literal["database", "processes", "home"]
+#: Where a number comes from: rows of the database, a plane's processes, files or settings of this machine.
+Source = Literal["database", "processes", "home", "settings"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,6 +144,12 @@ BEST_ITERATION_MIN_24H = Metric(
     kind="gauge",
     help="The lowest best iteration of a unit that ended in the last 24 hours, as its library reports it.",
     labels=_PLACE,
+)
+BEST_ITERATION_FLOOR = Metric(
+    name="setpoint.best_iteration_floor",
+    kind="gauge",
+    help="Below which a best iteration is an alarm; 0 switches that off: SETPOINT_BEST_ITERATION_FLOOR.",
+    source="settings",
 )
 TREES_USED_MIN_24H = Metric(
     name="harness.n_trees_used_min_24h",

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import psycopg
@@ -224,7 +225,7 @@ def test_a_database_that_is_away_is_told_with_a_token(catalogues, tmp_path):
 class Collector(BaseHTTPRequestHandler):
     """Takes what is sent in OTLP over HTTP."""
 
-    received = Counter()
+    received: ClassVar = Counter()
 
     def do_POST(self):
         """Note the names that came."""
@@ -240,7 +241,7 @@ class Collector(BaseHTTPRequestHandler):
 
 
 def test_a_collector_gets_the_same_numbers(settings, server, clone, catalogues, tmp_path):
-    """Sent in OTLP over HTTP each has its own name, dots and all; a collector that is away holds up nothing."""
+    """Sent in OTLP over HTTP each has its own name, dots and all; one that is away holds up nothing."""
     collector = HTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=collector.serve_forever, daemon=True).start()
     sent_to = f"http://127.0.0.1:{collector.server_port}/v1/metrics"

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from setpoint.client.spools import read_spools
 from setpoint.errors import SetpointError, UsageError
-from setpoint.observe.metrics import DATABASE_UP, Sample
+from setpoint.observe.metrics import BEST_ITERATION_FLOOR, DATABASE_UP, Sample
 from setpoint.record.metrics import read_metrics
 from setpoint.serve.app import CONNECTIONS, END_STREAMS, ROOT_PATH
 from setpoint.serve.connections import Connections
@@ -130,7 +130,8 @@ class Told:
             self.path.parent.rmdir()
 
     def _samples(self) -> Mapping[Metric, Sequence[Sample]]:
-        return by_metric([*self._read, *self._link.samples()])
+        floor = Sample(BEST_ITERATION_FLOOR, self.settings.best_iteration_floor)
+        return by_metric([*self._read, *self._link.samples(), floor])
 
     async def _refresh(self) -> None:
         async with self._reading:
