@@ -1,12 +1,15 @@
 """A plane to measure: a seeded embedded server, `setpoint up` on it, and a bare peer."""
 
 import hashlib
+import http.client
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -67,17 +70,17 @@ def seeded(folder):
         embedded.stop(settings, force=True)
 
 
-def token(owner, kind="token"):
-    """Return a fresh secret of an account that may only read: a token, or a session."""
+def token(owner, kind="token", name="cy", role="viewer"):
+    """Return a fresh secret, a token or a session, of an account that by default may only read."""
     secret = f"sp{kind[0]}_{secrets.token_urlsafe(32)}"
     with psycopg.connect(owner) as connection:
         connection.execute(
-            "INSERT INTO accounts (name, roles, created_by) VALUES ('cy', '{viewer}', 'bench')"
+            "INSERT INTO accounts (name, roles, created_by) VALUES (%s, ARRAY[%s], 'bench')", [name, role]
         )
         connection.execute(
             "INSERT INTO credentials (hash, kind, account, label, created_by, expires_at)"
-            " VALUES (%s, %s, 'cy', 'bench', 'bench', now() + interval '1 hour')",
-            [hashlib.sha256(secret.encode()).digest(), kind],
+            " VALUES (%s, %s, %s, 'bench', 'bench', now() + interval '1 hour')",
+            [hashlib.sha256(secret.encode()).digest(), kind, name],
         )
     return secret
 
@@ -97,6 +100,33 @@ def up(home):
             assert line, f"setpoint up ended: {text}"
             text += line
         yield json.loads(text)["url"], process.pid
+
+
+@contextmanager
+def served(home, workers):
+    """Run `setpoint serve` on a home in several processes, without a limit as ``up``; gives its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environ = clean_environ() | {"SETPOINT_HOME": str(home), "SETPOINT_RATE_PER_CREDENTIAL_S": "0"}
+    command = ["-m", "setpoint.cli", "serve", "--port", str(port), "--workers", str(workers)]
+    with started(command, environ) as process:
+        until = time.monotonic() + 60
+        while not is_ready(port):
+            assert process.poll() is None, "setpoint serve ended"
+            assert time.monotonic() < until, "setpoint serve is not ready"
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+
+
+def is_ready(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -20,26 +20,38 @@ class Recording:
     def __init__(self, database, catalogues):
         self._recorder = DatabaseRecorder(database, catalogues, author_of(database))
         self._keys = sorted(catalogues.keys)
-        self._snapshots, _ = pin_units(
+        self.snapshots, _ = pin_units(
             lambda context: pin_snapshot(database, catalogues, context),
             lambda contexts: pin_snapshot_set(database, catalogues, contexts),
             catalogues,
             {"profile": "demo"},
         )
-        self._plan = make_plan(HyperparamsSet(self._snapshots, catalogues), "", 1)
+        self._plan = make_plan(HyperparamsSet(self.snapshots, catalogues), "", 1)
 
     def start(self, run, units):
         """Record the start of a run that declares so many units; returns its plan."""
-        names = tuple(replace_fold(self._plan.units[0], fold) for fold in range(units))
-        plan = replace(self._plan, run=run, units=names)
-        self._recorder.start(plan, self._snapshots)
+        plan = self.plan(run, units)
+        self._recorder.start(plan, self.snapshots)
         return plan
+
+    def plan(self, run, units):
+        """Return the plan of a run that declares so many units."""
+        names = tuple(replace_fold(self._plan.units[0], fold) for fold in range(units))
+        return replace(self._plan, run=run, units=names)
 
     def deliver(self, plan, unit, trials=10):
         """Record one unit's result."""
+        self.deliver_all(plan, [unit], trials)
+
+    def deliver_all(self, plan, units, trials=10):
+        """Record a batch of results."""
+        self._recorder.deliver(plan, [self.entry(plan, unit, trials) for unit in units])
+
+    def entry(self, plan, unit, trials=10):
+        """Return the entry of one unit's result."""
         own = {name: str(getattr(unit, name)) for name in plan.dimensions}
-        snapshot = self._snapshots.for_context({**self._snapshots.base.context, **own})
-        self._recorder.deliver(plan, [UnitEntry(unit, [], {}, result(unit, snapshot.hash, trials))])
+        snapshot = self.snapshots.for_context({**self.snapshots.base.context, **own})
+        return UnitEntry(unit, [], {}, result(unit, snapshot.hash, trials))
 
     def finish(self, plan):
         """Record that a run ended, having read every key."""

@@ -375,7 +375,7 @@ def test_run_and_its_results_are_recorded_once(database, run):
     for expected in (1, 0):
         made = database.fetch_all("insert_results", results=[result], trials=[TRIAL])
         assert len(made) == expected
-        assert database.execute("insert_failures", run_id="r1", failures=[failure]) == expected
+        assert len(database.fetch_all("insert_failures", run_id="r1", failures=[failure])) == expected
     [row] = database.fetch_all("list_results", run_id="r1")
     assert {name: row[name] for name in result} == result
     assert len(database.fetch_all("page_trials", run_id="r1", position=-1, trial=0, limit=None)) == 1

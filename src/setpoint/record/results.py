@@ -17,7 +17,7 @@ from setpoint.record.judges import JUDGES
 from setpoint.record.run_rows import unknown_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from setpoint.change.invariants import Violation
     from setpoint.client.results import ParamFinding, TrialResult, UnitEntry, UnitResult
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
     Row = dict[str, Any]
+    #: A unit, and whether it is its result or its failure.
+    _Named = tuple[Unit, bool]
 
 
 def record_units(
@@ -53,16 +55,19 @@ def record_units(
         HashMismatch: aloud: the result was made with another snapshot than the run pins for the unit.
     """
     batch = _Batch(transaction, catalogues, run)
-    receipts = []
-    for entry, declared in zip(entries, batch.declared(entries), strict=True):
+    refused: dict[int, Receipt] = {}
+    for place, (entry, pinned) in enumerate(zip(entries, batch.pinned(entries), strict=True)):
         try:
-            receipts.append(Receipt("recorded" if batch.take(entry, declared) else "known"))
+            batch.take(entry, pinned)
         except SetpointError as problem:
             if aloud:
                 raise
-            receipts.append(Receipt.of(problem))
-    batch.write()
-    return receipts
+            refused[place] = Receipt.of(problem)
+    made = batch.write()
+    return [
+        refused.get(place) or Receipt("recorded" if made.pop(_named(entry), False) else "known")
+        for place, entry in enumerate(entries)
+    ]
 
 
 class _Batch:
@@ -74,38 +79,32 @@ class _Batch:
         self._trials: list[Row] = []
         self._failures: dict[Unit, Row] = {}
 
-    def declared(self, entries: Sequence[UnitEntry]) -> list[Row]:
-        """Return what the run declares of each unit and what is recorded of it, in one look.
+    def pinned(self, entries: Sequence[UnitEntry]) -> list[str | None]:
+        """Return the hash of the snapshot that the run declares for each unit, in one look.
 
         Raises:
             UnknownRun, ForbiddenError: as ``record_units``.
         """
-        allowed = self._transaction.fetch_one("may_report", run_id=self._run)
-        if not (allowed and allowed["is_there"]):
-            raise unknown_run(self._run)
         units = [entry.unit._asdict() for entry in entries]
-        return self._transaction.fetch_all("read_reported_units", run_id=self._run, units=units)
+        rows = self._transaction.fetch_all("read_reported_units", run_id=self._run, units=units)
+        if not all(row["is_there"] for row in rows):
+            raise unknown_run(self._run)
+        return [row["snapshot_hash"] for row in rows]
 
-    def take(self, entry: UnitEntry, declared: Mapping[str, Any]) -> bool:
-        """Take one unit into the batch; False when it is recorded, here or before.
+    def take(self, entry: UnitEntry, pinned: str | None) -> None:
+        """Take one unit into the batch, once.
 
         Raises:
             InvalidValue, HashMismatch: as ``record_units``; nothing of the unit was taken.
         """
-        unit = entry.unit
-        if declared["snapshot_hash"] is None:
-            raise InvalidValue(f"run {self._run} declares no unit {' '.join(map(str, unit))}.")
+        if pinned is None:
+            raise InvalidValue(f"run {self._run} declares no unit {' '.join(map(str, entry.unit))}.")
         if entry.failure:
-            failure = {**unit._asdict(), **vars(entry.failure)}
-            return not declared["has_failure"] and self._failures.setdefault(unit, failure) is failure
-        result = entry.result
-        if result is None:
-            return False
-        _require_own(self._run, declared["snapshot_hash"], unit, result)
-        if declared["has_result"] or unit in self._results:
-            return False
-        self._take_result(unit, result)
-        return True
+            self._failures.setdefault(entry.unit, {**entry.unit._asdict(), **vars(entry.failure)})
+        if entry.result:
+            _require_own(self._run, pinned, entry.unit, entry.result)
+            if entry.unit not in self._results:
+                self._take_result(entry.unit, entry.result)
 
     def _take_result(self, unit: Unit, result: UnitResult) -> None:
         judge = self._judge(unit, result.snapshot_hash)
@@ -125,14 +124,25 @@ class _Batch:
         row = self._transaction.fetch_one("read_snapshot_text", hash=digest) or {}
         return str(row["text"])
 
-    def write(self) -> None:
-        """Write what was taken, in one order for everybody: two batches must not wait for each other."""
+    def write(self) -> dict[_Named, bool]:
+        """Write what was taken; returns what was not recorded before.
+
+        In one order for everybody: two batches with the same units must not wait for each other.
+        """
+        made: dict[_Named, bool] = {}
         if self._results:
             results = [self._results[unit] for unit in sorted(self._results)]
-            self._transaction.fetch_all("insert_results", results=results, trials=self._trials)
+            rows = self._transaction.fetch_all("insert_results", results=results, trials=self._trials)
+            made |= {(Unit(**row), True): True for row in rows}
         if self._failures:
             failures = [self._failures[unit] for unit in sorted(self._failures)]
-            self._transaction.execute("insert_failures", run_id=self._run, failures=failures)
+            rows = self._transaction.fetch_all("insert_failures", run_id=self._run, failures=failures)
+            made |= {(Unit(**row), False): True for row in rows}
+        return made
+
+
+def _named(entry: UnitEntry) -> _Named:
+    return entry.unit, entry.result is not None
 
 
 def _require_own(run: str, pinned: str, unit: Unit, result: UnitResult) -> None:

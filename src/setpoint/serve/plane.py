@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 #: looking up of credentials 2 each, probes, rehearsals, the clock, holders and shares 1 each: together the
 #: pool's, so that requests which all wait for one lock never keep a pin, a login or a probe waiting.
 THREADS = 6
+#: How many may wait for them: a thousand workers that report at once, which is some seconds' work.
+MOST_IN_LINE = 1000
 #: Probes wait for seconds.
 PROBED_WITHIN_S = 5.0
 REHEARSED_WITHIN_S = 10.0
@@ -54,7 +56,7 @@ class Plane:
     logins: Logins = field(init=False)
     provider: Provider = field(init=False)
     #: Who of the typed API has a thread.
-    typed: Line = field(init=False, default_factory=lambda: Line("the plane", THREADS))
+    typed: Line = field(init=False, default_factory=lambda: Line("the plane", THREADS, MOST_IN_LINE))
     #: Anybody may probe, so one at a time asks the database whether it is ready, and one whether it restores.
     probing: Turns = field(init=False, default_factory=lambda: Turns("the database", 1, PROBED_WITHIN_S))
     rehearsing: Turns = field(init=False, default_factory=lambda: Turns("a rehearsal", 1, REHEARSED_WITHIN_S))

@@ -31,20 +31,29 @@ def parse_body(body: bytes) -> Any:
         # Messages name positions, not content; of bytes that are no text they would name these.
         reason = type(problem).__name__ if isinstance(problem, UnicodeError) else str(problem)
         raise UsageError(f"the body is not JSON: {reason}.", hint="send one JSON document, UTF-8") from None
-    _check(found, _DEEPEST)
+    if isinstance(found, dict | list):
+        _check_depth(found, _DEEPEST)
+    if b"\\u" in body:  # JSON and UTF-8 refuse both as they are: only an escape can bring them in
+        _check_texts(found)
     return found
 
 
-def _check(value: Any, depth: int) -> None:
+def _check_depth(value: Any, depth: int) -> None:
     if depth < 0:
         raise InvalidDocument(f"the body is nested deeper than {_DEEPEST}.")
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            _check_depth(inner, depth - 1)
+
+
+def _check_texts(value: Any) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
             _check_text(name)
-            _check(inner, depth - 1)
+            _check_texts(inner)
     elif isinstance(value, list):
         for inner in value:
-            _check(inner, depth - 1)
+            _check_texts(inner)
     elif isinstance(value, str):
         _check_text(value)
 

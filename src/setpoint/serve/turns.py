@@ -82,8 +82,8 @@ class Turns:
 class Line:
     """Waits for one of a few turns, whose threads are somebody else's; belongs to one event loop."""
 
-    def __init__(self, kind: str, turns: int) -> None:
-        self._kind = kind
+    def __init__(self, kind: str, turns: int, most: int = MOST_WAITING) -> None:
+        self._kind, self._most = kind, most
         self._free = asyncio.Semaphore(turns)
         self._waiting = 0
 
@@ -94,7 +94,7 @@ class Line:
         Raises:
             UnavailableError: the line is full, or does not move.
         """
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= self._most:
             raise _busy(self._kind)
         self._waiting += 1
         try:

@@ -42,19 +42,15 @@ ORDER BY position
 LIMIT %(limit)s;
 
 -- name: read_reported_units
--- Of each unit that is reported: the snapshot that a run declares for it, null of another's, and whether it is recorded.
-SELECT u.snapshot_hash,
-       EXISTS (SELECT FROM finetune_results AS r
-               WHERE (r.run_id, r.symbol, r.model, r.timeframe, r.variant, r.fold)
-                   = (u.run_id, u.symbol, u.model, u.timeframe, u.variant, u.fold)) AS has_result,
-       EXISTS (SELECT FROM finetune_failures AS f
-               WHERE (f.run_id, f.symbol, f.model, f.timeframe, f.variant, f.fold)
-                   = (u.run_id, u.symbol, u.model, u.timeframe, u.variant, u.fold)) AS has_failure
-FROM ROWS FROM (jsonb_to_recordset(%(units)s) AS (symbol text, model text, timeframe text, variant text, fold integer))
+-- The snapshot that a run declares for each unit that is reported, null for a unit that is none of its own.
+-- Whether the run is there, too; whoever may not report on it is refused. Units are looked up one by one, each by
+-- its key: a join may be planned to read every unit of the run.
+WITH asked AS MATERIALIZED (SELECT may_report(%(run_id)s) AS is_there)
+SELECT asked.is_there, (SELECT u.snapshot_hash FROM finetune_units AS u
+        WHERE u.run_id = %(run_id)s AND u.symbol = sent.symbol AND u.model = sent.model AND u.timeframe = sent.timeframe
+          AND u.variant = sent.variant AND u.fold = sent.fold LIMIT 1) AS snapshot_hash
+FROM asked, ROWS FROM (jsonb_to_recordset(%(units)s) AS (symbol text, model text, timeframe text, variant text, fold integer))
     WITH ORDINALITY AS sent (symbol, model, timeframe, variant, fold, place)
-LEFT JOIN finetune_units AS u
-    ON u.run_id = %(run_id)s AND (u.symbol, u.model, u.timeframe, u.variant, u.fold)
-     = (sent.symbol, sent.model, sent.timeframe, sent.variant, sent.fold)
 ORDER BY sent.place;
 
 -- name: may_report
@@ -116,12 +112,13 @@ WITH made AS (
 SELECT symbol, model, timeframe, variant, fold FROM made;
 
 -- name: insert_failures
--- Units that could not be trained; nothing happens to those that are recorded.
+-- Units that could not be trained, and which they are; nothing happens to those that are recorded.
 INSERT INTO finetune_failures (run_id, symbol, model, timeframe, variant, fold, code, message)
 SELECT %(run_id)s, symbol, model, timeframe, variant, fold, code, message
 FROM jsonb_to_recordset(%(failures)s) AS sent (symbol text, model text, timeframe text, variant text, fold integer,
                                                code text, message text)
-ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING;
+ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING
+RETURNING symbol, model, timeframe, variant, fold;
 
 -- name: page_runs
 -- Runs newest first, from one on, with how many units ended; a null filter means all.
