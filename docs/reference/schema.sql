@@ -64,10 +64,15 @@ CREATE FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint) 
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 #variable_conflict use_column
+DECLARE
+    s record;
 BEGIN
     IF public.owner_of_tables() IS NULL THEN
-        PERFORM public.presented();
-        PERFORM public.require_role('admin');
+        s := public.presented();
+        -- Its own row anybody may see.
+        IF p_name IS DISTINCT FROM s.account THEN
+            PERFORM public.require_role('admin');
+        END IF;
     END IF;
     RETURN QUERY
         SELECT a.name, a.roles, a.password_verifier IS NOT NULL, a.issuer, a.subject, a.created_at, a.created_by,
@@ -81,6 +86,15 @@ BEGIN
         ORDER BY a.name LIMIT p_limit;
 END
 $$;
+
+CREATE FUNCTION public.admins() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT name FROM public.accounts WHERE 'admin' = ANY (roles) AND disabled_at IS NULL ORDER BY 1
+$$;
+
+COMMENT ON FUNCTION public.admins() IS 'Whom to ask for what needs an admin.';
 
 CREATE TABLE public.changes (
     id bigint NOT NULL,
@@ -971,6 +985,7 @@ BEGIN
                 HINT = public.how_to_approve(change);
         END IF;
         PERFORM public.require_reach(change.scope, public.keys_of(change), 'approver');
+        PERFORM public.require_fresh_proof();
         IF p_decision = 'approve' AND NOT public.counts_for(writer.person, change.author) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
                 MESSAGE = format('what %s approves does not count on a change of %s, who appointed them or let them in', writer.person, change.author),
@@ -991,6 +1006,18 @@ BEGIN
     RETURN change;
 END
 $$;
+
+CREATE FUNCTION public.decides(change public.changes) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- A policy; and what nobody else approves, when it is applied or its time is set.
+    SELECT change.state IN ('draft', 'proposed', 'applied') AND ('policy' = ANY (change.kinds)
+        OR ((change.state = 'applied' OR (change.state = 'proposed' AND change.apply_at IS NOT NULL))
+            AND (SELECT need.approvals FROM public.required_of(change) AS need) = 0))
+$$;
+
+COMMENT ON FUNCTION public.decides(change public.changes) IS 'Whether to bring a change into this state is a decision of one person.';
 
 CREATE FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) RETURNS public.incident_channels
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1064,17 +1091,50 @@ $$;
 
 COMMENT ON FUNCTION public.drop_month(p_table text, p_month date) IS 'Removes one month of a table for good, as the owner of the tables; says how many rows that were.';
 
-CREATE FUNCTION public.ended_session(secret_hash bytea, OUT account text) RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION public.end_other_sessions(p_remote text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    SELECT c.account FROM public.credentials AS c
-    WHERE c.hash = secret_hash AND c.kind = 'session'
-      AND (c.revoked_at IS NOT NULL OR c.expires_at <= clock_timestamp())
-      AND coalesce(c.revoked_at, c.expires_at) > clock_timestamp() - interval '1 day'
+DECLARE
+    s record := public.presented();
+BEGIN
+    RETURN (SELECT count(public.end_session(c.id, p_remote)) FROM public.credentials AS c
+            WHERE c.account = s.account AND c.kind = 'session' AND c.id <> s.id AND c.revoked_at IS NULL
+              AND c.expires_at > clock_timestamp());
+END
 $$;
 
-COMMENT ON FUNCTION public.ended_session(secret_hash bytea, OUT account text) IS 'Whose session ended within a day, for whoever knows its secret; it lets nobody in. By it a form that an ended session sent is given back to its author alone.';
+COMMENT ON FUNCTION public.end_other_sessions(p_remote text) IS 'Ends every session of the caller but this one, and says how many.';
+
+CREATE FUNCTION public.end_session(p_id bigint, p_remote text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor text := public.owner_of_tables();
+    everything boolean := actor IS NOT NULL;
+    holder text;
+    s record;
+BEGIN
+    -- No fresh proof: it gives nobody anything, and must be quick.
+    IF actor IS NULL THEN
+        s := public.presented();
+        actor := s.account;
+        everything := 'admin' = ANY (s.roles) AND s.kind = 'session';
+    END IF;
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE id = p_id AND kind = 'session' AND revoked_at IS NULL AND expires_at > clock_timestamp()
+      AND (everything OR account = actor)
+    RETURNING account INTO holder;
+    IF holder IS NULL THEN
+        -- Somebody else's is as missing as none.
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no session %s', p_id),
+            HINT = 'look it up with `setpoint sessions list`';
+    END IF;
+    PERFORM public.note_access('session_ended', holder, p_remote, p_id, actor, '{}');
+    RETURN holder;
+END
+$$;
 
 CREATE TABLE public.credentials (
     id bigint NOT NULL,
@@ -1090,6 +1150,8 @@ CREATE TABLE public.credentials (
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,
     last_used_from text,
+    last_used_by text DEFAULT ''::text NOT NULL,
+    proven_at timestamp with time zone DEFAULT clock_timestamp(),
     CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
     CONSTRAINT credentials_hash_check CHECK ((length(hash) = 32)),
     CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'token'::text, 'once'::text]))),
@@ -1101,6 +1163,10 @@ COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 
 COMMENT ON COLUMN public.credentials.roles IS 'What a token is limited to; null is all of its account. Roles taken from the account are gone from its tokens.';
 
 COMMENT ON COLUMN public.credentials.dimensions IS 'Of a token that reads flags and nothing else: by what it asks, as symbol or symbol=BTCUSDC; null is any other.';
+
+COMMENT ON COLUMN public.credentials.last_used_by IS 'What used it calls itself: a browser''s User-Agent, or whatever a program says.';
+
+COMMENT ON COLUMN public.credentials.proven_at IS 'Of a session: when its holder last proved who they are; null where a provider does not say when that was. See require_fresh_proof.';
 
 CREATE FUNCTION public.ends_soon(c public.credentials) RETURNS boolean
     LANGUAGE sql STABLE
@@ -1178,11 +1244,12 @@ BEGIN
         DELETE FROM public.credentials AS c WHERE public.is_long_over(c);
         GET DIAGNOSTICS gone = ROW_COUNT;
     END IF;
+    DELETE FROM public.kept_forms AS f WHERE f.kept_at < clock_timestamp() - interval '1 day';
     RETURN gone;
 END
 $$;
 
-COMMENT ON FUNCTION public.forget_credentials() IS 'Removes credentials that are long over, which is all it can remove; the access log keeps what they did.';
+COMMENT ON FUNCTION public.forget_credentials() IS 'Removes credentials that are long over, and forms that were kept for a day, which is all it can remove; the access log keeps what they did.';
 
 CREATE FUNCTION public.hands_behind(person text) RETURNS SETOF text
     LANGUAGE sql STABLE
@@ -1413,6 +1480,7 @@ BEGIN
                 MESSAGE = 'a token is made by its own account, or by an admin for a robot',
                 HINT = 'log in as that account';
         END IF;
+        PERFORM public.require_fresh_proof();
     END IF;
     held := public.account_named(p_account);
     IF held.disabled_at IS NOT NULL THEN
@@ -1472,6 +1540,28 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    author text;
+BEGIN
+    SELECT c.account INTO author FROM public.credentials AS c
+    WHERE c.hash = sha256(convert_to(p_secret, 'UTF8')) AND c.kind = 'session'
+      AND least(c.revoked_at, c.expires_at) > clock_timestamp() - interval '1 day';
+    IF author IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'nobody''s session sent this form';
+    END IF;
+    INSERT INTO public.kept_forms (hash, account, path, fields) VALUES (p_hash, author, p_path, p_fields);
+    -- The newest twenty of a person, for a day.
+    DELETE FROM public.kept_forms AS f WHERE f.account = author AND f.hash NOT IN (
+        SELECT k.hash FROM public.kept_forms AS k WHERE k.account = author ORDER BY k.kept_at DESC LIMIT 20);
+END
+$$;
+
+COMMENT ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) IS 'Keeps a form for whoever''s session sent it, which may have ended within a day; it lets nobody in.';
 
 CREATE FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -1543,6 +1633,20 @@ END
 $$;
 
 COMMENT ON FUNCTION public.keep_snapshot(p_frame json) IS 'Keeps what was handed out, and returns its hash: made of revisions here, whatever the frame tells.';
+
+CREATE FUNCTION public.kept_form(p_hash bytea, OUT path text, OUT fields jsonb) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record := public.presented();
+BEGIN
+    SELECT f.path, f.fields INTO path, fields FROM public.kept_forms AS f
+    WHERE f.hash = p_hash AND f.account = s.account AND f.kept_at > clock_timestamp() - interval '1 day';
+END
+$$;
+
+COMMENT ON FUNCTION public.kept_form(p_hash bytea, OUT path text, OUT fields jsonb) IS 'A form that is kept, for its author alone; nulls for anybody else''s.';
 
 CREATE FUNCTION public.keys_of(change public.changes) RETURNS text[]
     LANGUAGE sql IMMUTABLE
@@ -2026,6 +2130,16 @@ CREATE FUNCTION public.note_probe(p_is_live boolean, p_said text) RETURNS void
     ON CONFLICT (one) DO UPDATE SET is_live = EXCLUDED.is_live, said = EXCLUDED.said, answered_at = EXCLUDED.answered_at
 $$;
 
+CREATE FUNCTION public.note_proof(p_credential bigint, p_account text, p_how text, p_at timestamp with time zone, p_remote text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE public.credentials SET proven_at = least(p_at, clock_timestamp()) WHERE id = p_credential;
+    PERFORM public.note_access('identity_proven', p_account, p_remote, p_credential, p_account, jsonb_build_object('how', p_how));
+END
+$$;
+
 CREATE FUNCTION public.note_shares(p_server text, p_shares jsonb) RETURNS TABLE(kind text, caller text, who text, elsewhere double precision, most bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2113,7 +2227,7 @@ CREATE FUNCTION public.open_channels() RETURNS SETOF public.incident_channels
     WHERE is_open
 $$;
 
-CREATE FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
+CREATE FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_proven_at timestamp with time zone, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -2153,10 +2267,12 @@ BEGIN
     END IF;
     SELECT s.* INTO account, roles, expires_at
     FROM public.start_session(linked.name, p_hash, 'oidc', p_remote, by_provider) AS s;
+    -- Whoever has a session there is let in here without being asked: that proves nothing new.
+    UPDATE public.credentials AS c SET proven_at = CASE WHEN p_proven_at <= clock_timestamp() THEN p_proven_at END WHERE c.hash = p_hash;
 END
 $$;
 
-COMMENT ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) IS 'Roles of accounts that the provider brought follow it; those an admin linked keep theirs.';
+COMMENT ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_proven_at timestamp with time zone, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) IS 'Roles of accounts that the provider brought follow it; those an admin linked keep theirs.';
 
 CREATE FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2263,6 +2379,9 @@ BEGIN
     ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
         PERFORM public.require_reach(NEW.scope, public.keys_of(NEW), 'config_write', 'admin');
     END IF;
+    IF public.decides(NEW) THEN
+        PERFORM public.require_fresh_proof();
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -2319,6 +2438,21 @@ CREATE FUNCTION public.permit_run() RETURNS trigger
 BEGIN
     PERFORM public.require_reporter(NEW.id, NEW.started_by, TG_OP = 'INSERT');
     RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.person_behind() RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record := public.presented();
+BEGIN
+    IF s.kind <> 'session' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a token is proven by itself',
+            HINT = 'only who is behind a session is asked for again';
+    END IF;
+    RETURN s;
 END
 $$;
 
@@ -2404,6 +2538,46 @@ BEGIN
     RETURN change;
 END
 $$;
+
+CREATE FUNCTION public.prove_by_identity(p_issuer text, p_subject text, p_at timestamp with time zone, p_remote text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record := public.person_behind();
+BEGIN
+    IF p_at IS NULL OR NOT EXISTS (SELECT FROM public.accounts AS a JOIN public.identity_providers AS p ON p.issuer = a.issuer
+                   WHERE a.name = s.account AND a.issuer = p_issuer AND a.subject = p_subject) THEN
+        PERFORM public.note_access('login_failed', s.account, p_remote, s.id, s.account, '{"how": "proof by oidc"}');
+        RETURN false;
+    END IF;
+    PERFORM public.note_proof(s.id, s.account, 'oidc', p_at, p_remote);
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION public.prove_by_identity(p_issuer text, p_subject text, p_at timestamp with time zone, p_remote text) IS 'False when the provider vouches for somebody else; when they logged in there is the server''s word.';
+
+CREATE FUNCTION public.prove_by_password(p_key bytea, p_remote text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record := public.person_behind();
+BEGIN
+    IF public.login_wait(s.account, p_remote) > 0 THEN
+        RETURN false;
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.accounts AS a WHERE a.name = s.account AND a.password_verifier = sha256(p_key)) THEN
+        PERFORM public.note_access('login_failed', s.account, p_remote, s.id, s.account, '{"how": "proof by password"}');
+        RETURN false;
+    END IF;
+    PERFORM public.note_proof(s.id, s.account, 'password', clock_timestamp(), p_remote);
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION public.prove_by_password(p_key bytea, p_remote text) IS 'False when the key is wrong, or too many were.';
 
 CREATE FUNCTION public.prune_holders() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
@@ -2620,9 +2794,30 @@ BEGIN
             MESSAGE = 'keeping accounts needs the session of an admin',
             HINT = 'log in as one; a token does not suffice';
     END IF;
+    PERFORM public.require_fresh_proof();
     RETURN s.account;
 END
 $$;
+
+CREATE FUNCTION public.require_fresh_proof() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- Of a session alone, whichever door it came through: a cookie may have been stolen, a screen left alone. A
+    -- token decides nothing about people, and is no person. A clock that was set back leaves no proof ahead of it.
+    IF EXISTS (SELECT FROM public.credentials AS c
+               WHERE c.hash = sha256(convert_to(coalesce(current_setting('setpoint.credential', true), ''), 'UTF8'))
+                 AND c.kind = 'session'
+                 AND (c.proven_at BETWEEN clock_timestamp() - interval '15 minutes' AND clock_timestamp()) IS NOT TRUE) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP440',
+            MESSAGE = 'this decides something, and it is more than 15 minutes since you proved who you are',
+            HINT = 'prove it again: on a page as it asks, over HTTP with your password by POST /v1/me/proof';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.require_fresh_proof() IS 'Holds that the session behind this transaction was proven within a quarter of an hour.';
 
 CREATE FUNCTION public.require_reach(p_scope text, p_keys text[], VARIADIC wanted text[]) RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2816,6 +3011,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no live token %s', p_id),
             HINT = 'look it up with `setpoint tokens list`';
     END IF;
+    PERFORM public.require_fresh_proof();
     PERFORM public.note_access('token_revoked', holder, p_remote, p_id, actor, '{}');
 END
 $$;
@@ -2859,6 +3055,36 @@ END
 $$;
 
 COMMENT ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) IS 'Another token with the same account, roles, dimensions and label; the old one works on for the overlap.';
+
+CREATE FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) RETURNS TABLE(id bigint, account text, how text, created_at timestamp with time zone, created_by text, proven_at timestamp with time zone, expires_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text, last_used_by text, is_this boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    everything boolean := public.owner_of_tables() IS NOT NULL;
+    mine text := '';
+    this bigint := 0;
+    s record;
+BEGIN
+    IF NOT everything THEN
+        s := public.presented();
+        everything := 'admin' = ANY (s.roles);
+        mine := s.account;
+        this := s.id;
+    END IF;
+    RETURN QUERY
+        SELECT c.id, c.account, c.label, c.created_at, c.created_by, c.proven_at, c.expires_at, c.last_used_at,
+               c.last_used_from, c.last_used_by, c.id = this
+        FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+        WHERE c.kind = 'session' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
+          AND (everything OR c.account = mine) AND (p_account IS NULL OR c.account = p_account)
+          AND (p_after IS NULL OR c.id < p_after)
+        ORDER BY c.id DESC LIMIT p_limit;
+END
+$$;
+
+COMMENT ON FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) IS 'Sessions that let somebody in: the caller''s, or all for an admin or the owner of the tables; newest first.';
 
 CREATE TABLE public.baselines (
     id bigint NOT NULL,
@@ -2934,6 +3160,9 @@ BEGIN
     UPDATE public.credentials SET revoked_at = clock_timestamp()
     WHERE account = s.account AND kind IN ('session', 'once') AND id <> s.id AND revoked_at IS NULL;
     UPDATE public.credentials SET label = 'once, password set' WHERE id = s.id AND label = 'once';
+    IF old.must_prove THEN
+        PERFORM public.note_proof(s.id, s.account, 'password', clock_timestamp(), p_remote);
+    END IF;
     PERFORM public.note_access('password_set', s.account, p_remote, s.id, s.account, jsonb_build_object('proof', s.proof));
     RETURN true;
 END
@@ -3125,18 +3354,19 @@ CREATE FUNCTION public.told_number(told text) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (told ~ '^-?[0-9]{1,12}(\.[0-9]{1,30})?(e[-+]?[0-9]{1,2})?$'::text) THEN (told)::double precision ELSE NULL::double precision END;
 
-CREATE FUNCTION public.touch_credential(p_hash bytea, p_remote text) RETURNS void
+CREATE FUNCTION public.touch_credential(p_hash bytea, p_remote text, p_by text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     held record;
     seen text := left(coalesce(p_remote, ''), 64);
+    by_what text := left(coalesce(p_by, ''), 200);
 BEGIN
-    UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen
+    UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen, last_used_by = by_what
     WHERE c.hash = p_hash AND c.kind <> 'once' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
       AND (c.last_used_at IS NULL OR c.last_used_at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()
-           OR c.last_used_from IS DISTINCT FROM seen)
+           OR c.last_used_from IS DISTINCT FROM seen OR (c.last_used_by = '' AND by_what <> ''))
     RETURNING c.id, c.account, c.kind INTO held;
     IF held.id IS NOT NULL AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = held.id
             AND l.remote = seen AND l.event IN ('credential_used', 'login_ok')) THEN
@@ -3146,7 +3376,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) IS 'Notes a use, once a minute for each address; the first from an address is in the access log.';
+COMMENT ON FUNCTION public.touch_credential(p_hash bytea, p_remote text, p_by text) IS 'Notes a use, once a minute for each address; the first from an address is in the access log.';
 
 CREATE FUNCTION public.try_writing() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3832,6 +4062,19 @@ ALTER TABLE public.incident_channels ALTER COLUMN id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
+CREATE TABLE public.kept_forms (
+    hash bytea NOT NULL,
+    account text NOT NULL,
+    path text NOT NULL,
+    fields jsonb NOT NULL,
+    kept_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT kept_forms_fields_check CHECK ((length((fields)::text) <= 4194304)),
+    CONSTRAINT kept_forms_hash_check CHECK ((length(hash) = 32)),
+    CONSTRAINT kept_forms_path_check CHECK (((path ~ '^/([^/]|$)'::text) AND (length(path) <= 2000)))
+);
+
+COMMENT ON TABLE public.kept_forms IS 'What people sent from pages when their session had ended, or had to be proven first: shown to them again, by a ticket whose SHA-256 this is, and never done by itself.';
+
 ALTER TABLE public.obligations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.obligations_id_seq
     START WITH 1
@@ -4098,6 +4341,9 @@ ALTER TABLE ONLY public.identity_providers
 ALTER TABLE ONLY public.incident_channels
     ADD CONSTRAINT incident_channels_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.kept_forms
+    ADD CONSTRAINT kept_forms_pkey PRIMARY KEY (hash);
+
 ALTER TABLE ONLY public.obligations
     ADD CONSTRAINT obligations_pkey PRIMARY KEY (id);
 
@@ -4233,6 +4479,10 @@ CREATE INDEX ftf_config_edits_by_scope ON public.ftf_config_edits USING btree (s
 CREATE INDEX ftf_config_history_by_scope ON public.ftf_config_history USING btree (scope, id DESC);
 
 CREATE INDEX idempotency_by_age ON public.idempotency USING btree (created_at);
+
+CREATE INDEX kept_forms_by_account ON public.kept_forms USING btree (account, kept_at);
+
+CREATE INDEX kept_forms_by_age ON public.kept_forms USING btree (kept_at);
 
 CREATE INDEX obligations_open ON public.obligations USING btree (due_at) WHERE (met_at IS NULL);
 
@@ -4501,6 +4751,9 @@ ALTER TABLE ONLY public.finetune_trials
 ALTER TABLE ONLY public.finetune_units
     ADD CONSTRAINT finetune_units_run_id_context_snapshot_hash_fkey FOREIGN KEY (run_id, context, snapshot_hash) REFERENCES public.finetune_contexts(run_id, context, snapshot_hash);
 
+ALTER TABLE ONLY public.kept_forms
+    ADD CONSTRAINT kept_forms_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
+
 ALTER TABLE ONLY public.read_set_keys
     ADD CONSTRAINT read_set_keys_set_hash_fkey FOREIGN KEY (set_hash) REFERENCES public.read_sets(hash);
 
@@ -4514,6 +4767,9 @@ REVOKE ALL ON FUNCTION public.account_named(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.admins() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.admins() TO setpoint_server;
 
 GRANT SELECT ON TABLE public.changes TO setpoint_app;
 
@@ -4575,12 +4831,17 @@ GRANT ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint,
 REVOKE ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) TO setpoint_app;
 
+REVOKE ALL ON FUNCTION public.decides(change public.changes) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.drop_month(p_table text, p_month date) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.ended_session(secret_hash bytea, OUT account text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.ended_session(secret_hash bytea, OUT account text) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.end_other_sessions(p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_other_sessions(p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.end_session(p_id bigint, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_session(p_id bigint, p_remote text) TO setpoint_server;
 
 GRANT SELECT ON TABLE public.obligations TO setpoint_app;
 GRANT SELECT ON TABLE public.obligations TO setpoint_breakglass;
@@ -4613,6 +4874,9 @@ GRANT ALL ON FUNCTION public.issue_token(p_account text, p_hash bytea, p_label t
 
 REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) TO setpoint_server;
 
@@ -4621,6 +4885,9 @@ GRANT ALL ON FUNCTION public.keep_read_set(read jsonb) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.keep_snapshot(p_frame json) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_snapshot(p_frame json) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.kept_form(p_hash bytea, OUT path text, OUT fields jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.kept_form(p_hash bytea, OUT path text, OUT fields jsonb) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) TO setpoint_server;
@@ -4658,6 +4925,8 @@ REVOKE ALL ON FUNCTION public.note_layers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.note_proof(p_credential bigint, p_account text, p_how text, p_at timestamp with time zone, p_remote text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
 
@@ -4671,8 +4940,8 @@ REVOKE ALL ON FUNCTION public.open_channels() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_channels() TO setpoint_breakglass;
 GRANT ALL ON FUNCTION public.open_channels() TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_proven_at timestamp with time zone, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_proven_at timestamp with time zone, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
@@ -4695,10 +4964,18 @@ REVOKE ALL ON FUNCTION public.permit_report() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.permit_run() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.person_behind() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.presented() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.propose_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.propose_change(p_id bigint) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.prove_by_identity(p_issuer text, p_subject text, p_at timestamp with time zone, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.prove_by_identity(p_issuer text, p_subject text, p_at timestamp with time zone, p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.prove_by_password(p_key bytea, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.prove_by_password(p_key bytea, p_remote text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.prune_holders() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.prune_holders() TO setpoint_server;
@@ -4721,6 +4998,8 @@ REVOKE ALL ON FUNCTION public.refuse_unless_emergency(incident text, approved_by
 
 REVOKE ALL ON FUNCTION public.require_admin() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.require_fresh_proof() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.require_reporter(run text, starter text, starts boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.require_room_for_change(p_author text) FROM PUBLIC;
@@ -4734,6 +5013,9 @@ GRANT ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) TO setpoin
 
 REVOKE ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) TO setpoint_server;
 
 GRANT SELECT ON TABLE public.baselines TO setpoint_app;
 
@@ -4764,8 +5046,8 @@ GRANT ALL ON FUNCTION public.tokens_seen(p_after bigint, p_limit bigint) TO setp
 
 REVOKE ALL ON FUNCTION public.told_number(told text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text, p_by text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text, p_by text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.try_writing() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.try_writing() TO setpoint_server;

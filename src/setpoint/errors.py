@@ -43,6 +43,7 @@
     ├── TrainingError                 500  9    a unit could not be trained
     │   └── ParameterRefused
     └── ForbiddenError                403  10   the policy or the role says no
+        ├── ProofNeeded                         a session's last proof of who holds it is too old to decide by
         └── UnauthenticatedError      401       no credential, or none that is known
 
 Exit code 0 is success, and of a command that changes something: it is in force. 1 also says that a check
@@ -434,6 +435,13 @@ class ForbiddenError(SetpointError):
     http_status = 403
     exit_code = 10
     way_out = "ask somebody whose role allows it"
+
+
+class ProofNeeded(ForbiddenError):
+    """A session decides only within a quarter of an hour of the last proof of who holds it."""
+
+    code = "proof_needed"
+    way_out = "prove again who you are: with your password, by POST /v1/me/proof, or as the page asks"
 
 
 class UnauthenticatedError(ForbiddenError):

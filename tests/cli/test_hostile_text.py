@@ -70,6 +70,7 @@ SHOWN = {
     "report": [["report", "RUN", "--out", "TMP/report.html"]],
     "accounts list": [["accounts", "list"]],
     "tokens list": [["tokens", "list"]],
+    "sessions list": [["sessions", "list"]],
     "audit": [["audit"], ["audit", "--csv"]],
 }
 #: Commands that print nothing stored, or only what another command above prints through the same function.
@@ -79,7 +80,7 @@ OTHERS = {
         "change ask",
         "accounts add", "accounts roles", "accounts disable", "accounts enable", "accounts once",
         "accounts link", "accounts provider", "accounts confirm",
-        "accounts limit", "tokens create", "tokens revoke", "tokens rotate",
+        "accounts limit", "tokens create", "tokens revoke", "tokens rotate", "sessions end",
         "anchor", "pin", "sweep",
         "break-glass post-mortem", "break-glass channel declare", "break-glass channel close",
     ),

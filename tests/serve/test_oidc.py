@@ -1,9 +1,11 @@
 """Logging in with an identity provider, which may be lied about, replayed, or down."""
 
+import re
 import time
 from dataclasses import replace
 
 import httpx
+import psycopg
 import pytest
 from joserfc.jwk import RSAKey
 
@@ -197,6 +199,66 @@ def test_a_provider_that_is_down_stops_its_own_logins_alone(front, provider, bel
     assert answer.status_code == 503
     assert "cannot be reached" in answer.text
     assert 'name="password"' in answer.text
+
+
+def proven_age_s(owner_url):
+    """Return how old the newest session's proof is; None for one that proved nothing."""
+    with psycopg.connect(owner_url) as owner:
+        (age,) = owner.execute(
+            "SELECT extract(epoch FROM clock_timestamp() - proven_at)::float8"
+            " FROM credentials WHERE kind = 'session' ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    return age
+
+
+def walk(browser, path):
+    """Go to the provider and back; returns the plane's answer."""
+    away = browser.get(path)
+    assert away.status_code == 303, away.text
+    return browser.get(httpx.get(away.headers["location"]).headers["location"])
+
+
+def test_a_proof_is_a_new_login_at_the_provider(front, provider, believing):
+    """It is asked for with `prompt=login`, and counts from the `auth_time` that the id token tells."""
+    browser, _ = log_in(front)
+    assert proven_age_s(believing) is None, "a session at the provider proves nothing new"
+    assert "prompt" not in provider.asked
+    assert "/proof/oidc" in browser.get("/proof").text
+    opened = browser.cookies["setpoint_session"]
+    for spoil, said in (
+        ({"auth_time": None}, "did not ask for you anew"),
+        ({"auth_time": int(time.time()) - 3600}, "did not ask for you anew"),
+        ({"sub": "somebody-else"}, "somebody else"),
+    ):
+        provider.spoil = spoil
+        refused = walk(browser, "/proof/oidc")
+        assert (refused.status_code in {401, 403}, said in refused.text) == (True, True), spoil
+        assert proven_age_s(believing) is None
+    provider.spoil = {}
+    done = walk(browser, "/proof/oidc?next=/config")
+    assert (done.status_code, done.headers["location"]) == (303, "/config")
+    assert (provider.asked["prompt"], provider.asked["max_age"]) == ("login", "0")
+    assert 0 <= proven_age_s(believing) < 60
+    assert browser.cookies["setpoint_session"] == opened, "a proof opens no session"
+
+
+def test_what_somebody_typed_is_kept_through_a_login_at_the_provider(front, provider, believing):
+    """The form of a session that had ended stands there when they are back, whatever its length."""
+    browser, _ = log_in(front)
+    token = browser.get("/v1/me").json()["csrf_token"]
+    with psycopg.connect(believing) as owner:
+        owner.execute("UPDATE credentials SET revoked_at = clock_timestamp()")
+    while me(browser) != 401:  # the plane hears of it
+        time.sleep(0.02)
+    words = "typed with care " * 100
+    late = browser.post("/changes/1/comment", data={"csrf_token": token, "words": words})
+    ticket = re.search(r'href="(/oidc/login\?ticket=[^"]+)"', late.text)[1]
+    kept = walk(browser, ticket)
+    assert (kept.status_code, words.strip() in kept.text) == (200, True)
+    assert me(browser)["account"] == "olga"
+    provider.claims = {"sub": "another", "preferred_username": "pia", "groups": ["trainers"]}
+    other = walk(browser, ticket)
+    assert (other.status_code, words in other.text) == (403, False)
 
 
 def test_without_a_provider_there_is_no_such_login(plane):

@@ -15,7 +15,7 @@ from setpoint.serve.app import build_api
 from setpoint.serve.public_address import OWN, Entrance, public_address, trusted_networks
 from setpoint.serve.server import open_plane
 from setpoint.settings import Settings
-from support.console_pages import PAGES, READ, address_of
+from support.console_pages import PAGES, PUBLIC_PAGES, READ, address_of
 from support.identity_provider import CLIENT_ID, serving_identities
 from support.openapi import document_of, filled
 from support.planes import clients, credential, serving_plane, set_password
@@ -85,7 +85,8 @@ def test_every_address_in_every_answer_is_below_the_public_one(below, owner_url)
                 answer = client.request(method, filled(path, item), headers=proof)
                 read += [path] * (answer.status_code == 200)
                 assert not ignoring(answer, url), (method, path)
-        for page in READ:
+        cookie = {"Cookie": f"{SECURE_PATH_COOKIE}={credential(owner_url, 'dan')}"}  # the other was ended
+        for page in [*READ, *(page for page in PUBLIC_PAGES if "GET" in page.methods)]:
             for proof in (cookie, {}):
                 answer = client.get(address_of(page), headers=proof)
                 read += [page.path] * (answer.status_code == 200)
@@ -162,8 +163,8 @@ def test_what_is_no_request_is_a_problem_below_the_path_too(below):
 def test_no_public_path_is_one_of_the_planes_own(settings):
     """What routes begin with is refused, so that a path that a proxy handed on is known for one."""
     api = build_api(open_plane(settings))
-    paths = {*api.openapi()["paths"], *(page.path for page in PAGES)}
-    first = {path.split("/")[1] for path in paths} - {""} | {"static"}
+    paths = {*api.openapi()["paths"], *(page.path for page in [*PAGES, *PUBLIC_PAGES])}
+    first = {path.split("/")[1] for path in paths} - {""} | {"access", "account"}
     assert first == OWN
     for name in first:
         with pytest.raises(UsageError):

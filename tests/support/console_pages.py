@@ -8,6 +8,10 @@ from setpoint.serve import console
 from setpoint.serve.console.pages import PageRoute
 
 PAGES = [route for router in console.ROUTERS for route in router.routes if isinstance(route, PageRoute)]
+#: What anybody may ask for on the way in and out.
+PUBLIC_PAGES = [
+    route for router in console.ROUTERS for route in router.routes if not isinstance(route, PageRoute)
+]
 READ = [route for route in PAGES if "GET" in route.methods]
 
 

@@ -37,7 +37,8 @@ class IdentityProvider:
         self.sign_none = False
         self.sign_with: RSAKey | None = None
         self.broken = False
-        self.seen: list[str] = []
+        #: What it was asked for last.
+        self.asked: dict[str, str] = {}
         self._codes: dict[str, dict[str, str]] = {}
 
     def authorize(self, query: dict[str, str]) -> str:
@@ -45,6 +46,7 @@ class IdentityProvider:
         assert query["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(24)
         self._codes[code] = query
+        self.asked = query
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
 
     def token(self, form: dict[str, str], authorization: str) -> tuple[int, dict[str, str]]:
@@ -65,6 +67,8 @@ class IdentityProvider:
     def _id_token(self, asked: dict[str, str]) -> str:
         now = int(time.time())
         claims = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": asked["nonce"]}
+        # Required where a proof was asked for (OpenID Connect Core, section 2).
+        claims |= {"auth_time": now} if "max_age" in asked else {}
         claims |= self.claims | self.spoil
         claims = {name: value for name, value in claims.items() if value is not None}
         if self.sign_none:

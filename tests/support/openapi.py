@@ -25,7 +25,7 @@ def document_of(plane: str) -> dict[str, Any]:
     document = httpx.get(f"{plane}/openapi.json", timeout=20).json()
     for path in document["paths"].values():
         for operation in path.values():
-            operation["parameters"] = [_referred(document, one) for one in operation["parameters"]]
+            operation["parameters"] = [_referred(document, one) for one in operation.get("parameters", [])]
             operation["responses"] = {
                 status: _referred(document, answer) for status, answer in operation["responses"].items()
             }

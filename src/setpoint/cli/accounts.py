@@ -40,6 +40,8 @@ class Purpose(StrEnum):
     flags = "flags"
 
 
+#: Where these acts came from, in the access log.
+HERE = "database"
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the access log.")]
 
 
@@ -51,7 +53,7 @@ def list_accounts(as_json: Json = False) -> None:
     """
     from setpoint.serve.access.accounts import list_accounts as read_accounts
 
-    rows = _as_owner(read_accounts)
+    rows = owner_does(read_accounts)
     if as_json:
         print_json(rows)
         return
@@ -62,7 +64,7 @@ def list_accounts(as_json: Json = False) -> None:
                 row.name,
                 _reaching(row),
                 "password" if row.has_password else "a provider" if row.issuer else "-",
-                _instant(row.last_login_at),
+                instant_text(row.last_login_at),
                 _state(row),
             )
             for row in rows
@@ -80,7 +82,7 @@ def add(
     """
     from setpoint.serve.access.accounts import create_account
 
-    _as_owner(lambda owner: create_account(owner, name, role or [], remote=_HERE), reason)
+    owner_does(lambda owner: create_account(owner, name, role or [], remote=HERE), reason)
     _say_account(name, as_json=as_json)
 
 
@@ -117,7 +119,7 @@ def limit(
     from setpoint.serve.access.accounts import change_account, reach_of
 
     reach = {role: reach_of(catalogues(), scope or [], catalogue or [])}
-    _as_owner(lambda owner: change_account(owner, name, limits=reach, remote=_HERE), reason)
+    owner_does(lambda owner: change_account(owner, name, limits=reach, remote=HERE), reason)
     _say_account(name, as_json=as_json)
 
 
@@ -149,7 +151,7 @@ def confirm(name: Name, reason: Reason = "", _yes: AsksNothing = False, as_json:
     """
     from setpoint.serve.access.accounts import confirm_account
 
-    _as_owner(lambda owner: confirm_account(owner, name, remote=_HERE), reason)
+    owner_does(lambda owner: confirm_account(owner, name, remote=HERE), reason)
     _say_account(name, as_json=as_json)
 
 
@@ -186,7 +188,7 @@ def link(
     """
     from setpoint.serve.access.accounts import link_identity
 
-    _as_owner(lambda owner: link_identity(owner, name, issuer=issuer, subject=subject, remote=_HERE), reason)
+    owner_does(lambda owner: link_identity(owner, name, issuer=issuer, subject=subject, remote=HERE), reason)
     _say_account(name, as_json=as_json)
 
 
@@ -205,7 +207,7 @@ def provider(
     from setpoint.serve.access.accounts import believe_provider
 
     given = sorted(set(role or []))
-    _as_owner(lambda owner: believe_provider(owner, issuer, given), reason)
+    owner_does(lambda owner: believe_provider(owner, issuer, given), reason)
     if as_json:
         print_json({"issuer": issuer, "roles": given})
     else:
@@ -220,7 +222,7 @@ def list_tokens(as_json: Json = False) -> None:
     """
     from setpoint.serve.access.accounts import list_tokens as read_tokens
 
-    rows = _as_owner(read_tokens)
+    rows = owner_does(read_tokens)
     if as_json:
         print_json(rows)
         return
@@ -232,8 +234,8 @@ def list_tokens(as_json: Json = False) -> None:
                 row.account,
                 row.label,
                 ", ".join(row.roles) or _flags(row.dimensions),
-                _instant(row.expires_at),
-                _instant(row.last_used_at),
+                instant_text(row.expires_at),
+                instant_text(row.last_used_at),
                 row.last_used_from or "",
                 "revoked" if row.revoked_at else "",
             )
@@ -279,7 +281,7 @@ def create(
     from setpoint.serve.access.secret import TOKEN, digest, new_secret
 
     secret, dimensions = new_secret(TOKEN), _dimensions(purpose, dimension or [], role or [])
-    made = _as_owner(
+    made = owner_does(
         lambda owner: issue_token(
             owner,
             account,
@@ -287,7 +289,7 @@ def create(
             label=label,
             roles=role or None,
             days=days,
-            remote=_HERE,
+            remote=HERE,
             dimensions=dimensions,
         ),
         reason,
@@ -331,9 +333,9 @@ def rotate(
     from setpoint.serve.access.secret import TOKEN, digest, new_secret
 
     secret, overlap_s = new_secret(TOKEN), parse_duration(overlap)
-    made = _as_owner(
+    made = owner_does(
         lambda owner: rotate_token(
-            owner, number, digest(secret), days=days, overlap_s=overlap_s, remote=_HERE
+            owner, number, digest(secret), days=days, overlap_s=overlap_s, remote=HERE
         ),
         reason,
     )
@@ -341,7 +343,7 @@ def rotate(
         print_json({**vars(made), "token": secret})
     else:
         out.say(secret)
-        out.say(f"token {made.id}; token {number} works until {_instant(made.old_ends_at)} UTC")
+        out.say(f"token {made.id}; token {number} works until {instant_text(made.old_ends_at)} UTC")
 
 
 @tokens.command()
@@ -357,18 +359,15 @@ def revoke(
     """
     from setpoint.serve.access.accounts import revoke_token
 
-    _as_owner(lambda owner: revoke_token(owner, number, remote=_HERE), reason)
+    owner_does(lambda owner: revoke_token(owner, number, remote=HERE), reason)
     if as_json:
         print_json({"id": number, "state": "revoked"})
     else:
         out.say(f"token {number} is revoked")
 
 
-#: Where these acts came from, in the access log.
-_HERE = "database"
-
-
-def _as_owner(work: Callable[[Transaction], Any], reason: str = "") -> Any:
+def owner_does(work: Callable[[Transaction], Any], reason: str = "") -> Any:
+    """Do something in one transaction as the owner of the tables, and return what it returns."""
     from setpoint.serve.access.appointments import as_owner
 
     with as_owner(settings(), reason) as transaction:
@@ -378,13 +377,13 @@ def _as_owner(work: Callable[[Transaction], Any], reason: str = "") -> Any:
 def _change(name: str, reason: str, *, roles: list[str] | None = None, disabled: bool | None = None) -> None:
     from setpoint.serve.access.accounts import change_account
 
-    _as_owner(lambda owner: change_account(owner, name, roles=roles, disabled=disabled, remote=_HERE), reason)
+    owner_does(lambda owner: change_account(owner, name, roles=roles, disabled=disabled, remote=HERE), reason)
 
 
 def _say_account(name: str, *, as_json: bool) -> None:
     from setpoint.serve.access.accounts import read_account
 
-    row = _as_owner(lambda owner: read_account(owner, name))
+    row = owner_does(lambda owner: read_account(owner, name))
     if as_json:
         print_json(row)
     else:
@@ -407,5 +406,6 @@ def _state(row: Account) -> str:
     return f"not confirmed beside {', '.join(row.unconfirmed)}" if row.unconfirmed else ""
 
 
-def _instant(at: Any) -> str:
+def instant_text(at: Any) -> str:
+    """Return an instant as tables show it."""
     return f"{at:%Y-%m-%d %H:%M}" if at else "-"

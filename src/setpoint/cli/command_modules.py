@@ -42,6 +42,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "market": ("market",),
     "serve": ("up", "serve"),
     "accounts": ("accounts", "tokens"),
+    "sessions": ("sessions",),
     "audit": ("audit",),
     "db": ("db",),
     "backups": ("db",),

@@ -126,6 +126,8 @@ COMMANDS: dict[str, Work] = {
     "tokens rotate": _WRITES,
     "accounts link": _WRITES,
     "accounts provider": _WRITES,
+    "sessions list": _SHOWS,
+    "sessions end": _WRITES,
     "audit": _SHOWS,
     "tokens list": _SHOWS,
     "tokens create": _WRITES,

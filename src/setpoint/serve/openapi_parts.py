@@ -127,6 +127,8 @@ def _shared_parameters(document: dict[str, Any]) -> None:
             {"$ref": f"#/components/parameters/{names[text]}"} if (text := json.dumps(one)) in names else one
             for one in operation["parameters"]
         ]
+        if not operation["parameters"]:
+            del operation["parameters"]
     document["components"]["parameters"] = {name: given[text] for name, text in shared.items()}
 
 

@@ -17,8 +17,7 @@ from setpoint.serve.access.secret import SESSION, digest, new_secret
 from setpoint.serve.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from setpoint.serve.access.oidc import Person
     from setpoint.serve.access.rules import Principal
     from setpoint.store.database import Database
 
@@ -58,15 +57,13 @@ class Logins:
         """Open a session for a one-time login, which is used up; raises as ``by_password`` does."""
         return await self.turns.run(self._once, secret, remote)
 
-    async def by_identity(
-        self, issuer: str, subject: str, name: str, roles: Sequence[str], remote: str
-    ) -> Opened:
+    async def by_identity(self, person: Person, remote: str) -> Opened:
         """Open a session for a person whom the provider vouched for.
 
         Raises:
             ForbiddenError: the account is neither linked nor given a role, or it is disabled.
         """
-        return await self.turns.run(self._by_identity, issuer, subject, name, roles, remote)
+        return await self.turns.run(self._by_identity, person, remote)
 
     async def set_password(self, caller: Principal, current: str, new: str, remote: str) -> None:
         """Set the caller's password; their other sessions end.
@@ -77,6 +74,50 @@ class Logins:
             TooManyRequests: as ``by_password``.
         """
         await self.turns.run(self._set_password, caller, current, new, remote)
+
+    async def prove(self, caller: Principal, password: str, remote: str) -> None:
+        """Prove again, by the password, who holds a session: it may decide for a quarter of an hour.
+
+        Raises:
+            ForbiddenError: it is another password, the account has none, or this is no session.
+            TooManyRequests: as ``by_password``.
+        """
+        await self.turns.run(self._prove, caller, password, remote)
+
+    async def prove_by_identity(self, caller: Principal, person: Person, remote: str) -> None:
+        """Prove again, by a login at the provider, who holds a session.
+
+        Raises:
+            ForbiddenError: somebody else logged in there, or the account is linked to nobody there.
+        """
+        await self.turns.run(self._prove_by_identity, caller, person, remote)
+
+    def _prove_by_identity(self, caller: Principal, person: Person, remote: str) -> None:
+        with self._database.transaction(credential=caller.secret) as transaction:
+            done = transaction.fetch_one(
+                "prove_by_identity",
+                issuer=person.issuer,
+                subject=person.subject,
+                at=person.authenticated_at,
+                remote=remote,
+            )
+        if not (done and done["proven"]):
+            raise ForbiddenError(
+                f"the identity provider vouches for somebody else than {caller.account}.",
+                hint="log in there as yourself",
+            )
+
+    def _prove(self, caller: Principal, password: str, remote: str) -> None:
+        with self._database.transaction(credential=caller.secret) as transaction:
+            facts = transaction.fetch_one("own_password", remote=remote) or {}
+            _require_patience(facts)
+            key = passwords.key_of(password, facts["parameters"] or passwords.fresh_parameters())
+            done = transaction.fetch_one("prove_by_password", key=key, remote=remote)
+        if not (done and done["proven"]):
+            raise ForbiddenError(
+                "this is not the password of your account.",
+                hint="try again; without one, set it after a one-time login",
+            )
 
     def _by_password(self, account: str, password: str, remote: str) -> Opened:
         facts = self._database.fetch_one("login_facts", name=account, remote=remote) or {}
@@ -100,20 +141,21 @@ class Logins:
         _require_patience(row or {})
         return _opened(row or {}, secret, "this one-time login is unknown, expired or used.")
 
-    def _by_identity(self, issuer: str, subject: str, name: str, roles: Sequence[str], remote: str) -> Opened:
+    def _by_identity(self, person: Person, remote: str) -> Opened:
         secret = new_secret(SESSION)
         row = self._database.fetch_one(
             "open_session_by_identity",
-            issuer=issuer,
-            subject=subject,
-            name=name,
-            roles=list(roles),
+            issuer=person.issuer,
+            subject=person.subject,
+            name=person.name,
+            roles=list(person.roles),
+            proven_at=person.authenticated_at,
             hash=digest(secret),
             remote=remote,
         )
         if not (row and row["account"]):
             raise ForbiddenError(
-                f"{name} is known to the identity provider, but not let in here.",
+                f"{person.name} is known to the identity provider, but not let in here.",
                 hint="an admin links the account, or the provider gives a group that has a role",
             )
         return Opened(row["account"], row["roles"], row["expires_at"], secret)

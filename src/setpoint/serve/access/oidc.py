@@ -14,6 +14,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import re
 import secrets
 import time
@@ -55,6 +56,8 @@ _LOGIN_WITHIN_S = 25.0
 #: Whoever waits for a provider that hangs holds a thread.
 _ASKED_AT_A_TIME = 2
 _SCOPE = "openid profile email"
+#: What asks a provider to see the person itself, not the session that they have there.
+_ANEW = {"prompt": "login", "max_age": "0"}
 _BELIEVED_S = 3600.0
 _SIGNED_BY = ["RS256", "PS256", "ES256", "RS384", "PS384", "ES384", "RS512", "PS512", "ES512", "EdDSA"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
@@ -67,6 +70,8 @@ class Begun(NamedTuple):
     state: str
     nonce: str
     verifier: str
+    #: Somebody who is logged in proves again who they are, rather than logging in.
+    is_proof: bool = False
 
     def sealed(self) -> str:
         """Return it as the value of a cookie."""
@@ -81,10 +86,10 @@ class Begun(NamedTuple):
         """
         try:
             parts = read_json(base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4)))
-            state, nonce, verifier = map(str, parts)
+            state, nonce, verifier, is_proof = parts
         except (ValueError, TypeError):
             raise _not_begun() from None
-        return cls(state, nonce, verifier)
+        return cls(str(state), str(nonce), str(verifier), is_proof is True)
 
 
 class Person(NamedTuple):
@@ -94,6 +99,8 @@ class Person(NamedTuple):
     subject: str
     name: str
     roles: tuple[str, ...]
+    #: When they last gave a proof there, in seconds since 1970; None where the provider does not say.
+    authenticated_at: float | None = None
 
 
 class Provider:
@@ -122,13 +129,17 @@ class Provider:
         """True when these settings name a provider."""
         return bool(self.issuer)
 
-    async def begin(self, redirect_uri: str) -> tuple[str, Begun]:
+    async def begin(self, redirect_uri: str, *, is_proof: bool = False) -> tuple[str, Begun]:
         """Return the provider's address to send the browser to, and what the browser keeps.
+
+        Args:
+            redirect_uri: where the provider sends it back to.
+            is_proof: the provider is to ask for the person's proof anew, whatever session they have there.
 
         Raises:
             UnavailableError: the provider cannot be reached.
         """
-        return await self.turns.run(self._begin, redirect_uri)
+        return await self.turns.run(self._begin, redirect_uri, is_proof)
 
     async def finish(self, redirect_uri: str, begun: Begun, query: Mapping[str, str]) -> Person:
         """Return the person whom the provider sent back.
@@ -141,8 +152,9 @@ class Provider:
         """
         return await self.turns.run(self._finish, redirect_uri, begun, query)
 
-    def _begin(self, redirect_uri: str) -> tuple[str, Begun]:
-        begun = Begun(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
+    def _begin(self, redirect_uri: str, is_proof: bool) -> tuple[str, Begun]:
+        state, nonce, verifier = (secrets.token_urlsafe(size) for size in (32, 32, 48))
+        begun = Begun(state, nonce, verifier, is_proof)
         address = prepare_grant_uri(
             self._endpoint("authorization_endpoint"),
             client_id=self._client_id,
@@ -153,6 +165,7 @@ class Provider:
             nonce=begun.nonce,
             code_challenge=create_s256_code_challenge(begun.verifier),
             code_challenge_method="S256",
+            **(_ANEW if is_proof else {}),
         )
         return str(address), begun
 
@@ -166,6 +179,8 @@ class Provider:
             raise ForbiddenError("the identity provider let nobody in.", hint="log in there, then try again")
         given = self._exchange(redirect_uri, begun, query["code"])
         claims = self._claims(given["id_token"], begun.nonce)
+        if begun.is_proof:
+            _require_anew(claims)
         return self._person({**self._told(claims, str(given.get("access_token", ""))), **claims})
 
     def _told(self, claims: Mapping[str, Any], access_token: str) -> dict[str, Any]:
@@ -251,7 +266,7 @@ class Provider:
         groups = claims.get("groups") or []
         roles = {self._roles[group] for group in map(str, groups) if group in self._roles}
         name = said if _NAME.fullmatch(said) else f"oidc-{digest}"
-        return Person(self.issuer, subject, name, tuple(sorted(roles)))
+        return Person(self.issuer, subject, name, tuple(sorted(roles)), _authenticated_at(claims))
 
     def _endpoint(self, name: str) -> str:
         return _require_private(str(self._document().get(name, "")))
@@ -304,6 +319,25 @@ def _require_private(address: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise UsageError(f"{address!r} is no https address of an identity provider.", hint="use https")
     return address
+
+
+def _authenticated_at(claims: Mapping[str, Any]) -> float | None:
+    told = claims.get("auth_time")
+    return told if type(told) in {int, float} and math.isfinite(told) else None  # type: ignore[arg-type]
+
+
+def _require_anew(claims: Mapping[str, Any]) -> None:
+    """Hold that the person gave a proof during this login, by the provider's own clock.
+
+    Raises:
+        UnauthenticatedError: they did so earlier, or the provider does not say when.
+    """
+    at = _authenticated_at(claims)
+    if at is None or not claims["iat"] - LOGIN_LIVES_S <= at <= claims["iat"] + LEEWAY_S:
+        raise UnauthenticatedError(
+            "the identity provider did not ask for you anew, or does not say when it did.",
+            hint="its id token needs `auth_time` of this login (OpenID Connect Core, 3.1.2.1)",
+        )
 
 
 def _said(error: Exception) -> str:

@@ -58,6 +58,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BELIEVED_S = 5.0
 _MOST_KNOWN = 10_000
 _NOTED_EVERY_S = 60.0
+_LONGEST_AGENT = 200
 #: Sessions of the database that looking credentials up may take; what requests then do takes others.
 _ASKED_AT_A_TIME = 2
 _ANSWERED_WITHIN_S = 10.0
@@ -107,11 +108,11 @@ class Credentials:
             return known
         return await self.turns.run(self.holder, secret)
 
-    async def noted(self, principal: Principal, remote: str) -> None:
-        """Note a use, unless the last one from this address is not a minute old."""
+    async def noted(self, principal: Principal, remote: str, by: str) -> None:
+        """Note a use, unless the last one from this address is not a minute old; ``by`` is what asked."""
         if not self.is_noted(principal, remote):
             with suppress(UnavailableError):  # what is not noted now is with the next use
-                await self.turns.run(self._note, principal, remote)
+                await self.turns.run(self._note, principal, remote, by)
 
     def holder(self, secret: str) -> Principal:
         """Return who holds a secret.
@@ -138,13 +139,13 @@ class Credentials:
         noted = self._noted.get((principal.credential_id, remote))
         return noted is not None and time.monotonic() - noted < _NOTED_EVERY_S
 
-    def _note(self, principal: Principal, remote: str) -> None:
+    def _note(self, principal: Principal, remote: str, by: str) -> None:
         # A database that is away stops no reader.
         if len(self._noted) >= _MOST_KNOWN:
             self._noted.clear()
         self._noted[principal.credential_id, remote] = time.monotonic()
         try:
-            self._database.execute("touch_credential", hash=digest(principal.secret), remote=remote)
+            self._database.execute("touch_credential", hash=digest(principal.secret), remote=remote, by=by)
         except SetpointError as problem:
             _LOG.warning("event=credential_use_not_noted account=%s code=%s", principal.account, problem.code)
 
@@ -243,7 +244,7 @@ async def holder_of(request: Request, secret: str) -> Principal:
     request.state.account = principal.account
     if principal.is_ending:
         request.state.token_ends = principal.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    await credentials.noted(principal, remote_of(request))
+    await credentials.noted(principal, remote_of(request), agent_of(request))
     return principal
 
 
@@ -257,6 +258,12 @@ def remote_in(scope: Mapping[str, Any]) -> str:
     client = scope.get("client")
     # A listener of both families tells an IPv4 address as one of IPv6.
     return str(client[0]).removeprefix("::ffff:") if client else ""
+
+
+def agent_of(request: HTTPConnection) -> str:
+    """Return what asks calls itself: whatever it likes, within a line."""
+    # PostgreSQL keeps no NUL, and no server of ours lets one through; a test's own may.
+    return request.headers.get("user-agent", "").replace("\0", "")[:_LONGEST_AGENT]
 
 
 async def admitted(request: Request, *roles: str) -> Principal:

@@ -39,6 +39,12 @@ class NewPassword(Body):
     new: Password
 
 
+class Proof(Body):
+    """The caller's own password."""
+
+    password: Password
+
+
 class NewAccount(Body):
     """An account; it has no password yet."""
 

@@ -1,4 +1,4 @@
-"""SERVE: logging in and out, and who one is.
+"""SERVE: logging in and out, who one is and proves to be, and the sessions that stand open.
 
 Guarantees: a session's secret is its cookie, never in a body. A password that is set ends the account's
 other sessions.
@@ -6,23 +6,28 @@ other sessions.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from setpoint.serve.access import sessions
 from setpoint.serve.access.rules import ACCOUNT, Caller, Remote, access, csrf_token, public
+from setpoint.serve.access.sessions import Session
 from setpoint.serve.api.access_shapes import (
     Login,
     MeShape,
     NewPassword,
+    Proof,
     SessionShape,
 )
-from setpoint.serve.responses import NO_KEY, Answer
-from setpoint.serve.routes import PlaneOf, answers, created, refusals, router_of
+from setpoint.serve.models import page_shape
+from setpoint.serve.responses import NO_KEY, Answer, number_in, page
+from setpoint.serve.routes import Limit, PlaneOf, answers, created, refusals, router_of
 
 router = router_of("access")
+After = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")]
+SessionId = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 
 
 async def _from_own_page(request: Request) -> None:
@@ -62,6 +67,56 @@ def log_out(plane: PlaneOf, caller: Caller, request: Request, remote: Remote) ->
     response = Answer(None, 204).response()
     sessions.drop(request, response)
     return response
+
+
+@router.get(
+    "/sessions",
+    summary="One's own sessions; an admin sees all",
+    responses=answers(page_shape(Session)),
+    **access(*ACCOUNT),
+)
+def list_sessions(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After = None) -> Response:
+    """The newest first."""
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        rows = sessions.list_sessions(
+            transaction, after=None if after is None else number_in(after), limit=limit + 1
+        )
+    return page(rows, limit, [row.id for row in rows], as_cursor=str).response()
+
+
+@router.delete(
+    "/sessions", status_code=204, summary="End one's other sessions", responses=refusals(), **access(*ACCOUNT)
+)
+def end_other_sessions(plane: PlaneOf, caller: Caller, remote: Remote) -> Response:
+    """All but the one that asks."""
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        sessions.end_others(transaction, remote=remote)
+    plane.credentials.forget()
+    return Answer(None, 204).response()
+
+
+@router.delete(
+    "/sessions/{id}", status_code=204, summary="End a session", responses=refusals(404), **access(*ACCOUNT)
+)
+def end_session(plane: PlaneOf, caller: Caller, remote: Remote, number: SessionId) -> Response:
+    """One's own, or, as an admin, anybody's; its streams end with it."""
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        sessions.end_one(transaction, number, remote=remote)
+    plane.credentials.forget()
+    return Answer(None, 204).response()
+
+
+@router.post(
+    "/me/proof",
+    status_code=204,
+    summary="Prove again who one is",
+    responses=refusals(),
+    **access(*ACCOUNT, also=[NO_KEY]),
+)
+async def prove(plane: PlaneOf, caller: Caller, remote: Remote, proof: Proof) -> Response:
+    """For 15 minutes the session may approve, and keep policies and accounts."""
+    await plane.logins.prove(caller, proof.password, remote)
+    return Answer(None, 204).response()
 
 
 @router.get("/me", summary="Who this is", responses=answers(MeShape), **access(*ACCOUNT))

@@ -13,6 +13,8 @@ from setpoint.serve.console import (
     entrance,
     history,
     overview,
+    proof,
+    provider,
     runs,
     safeguards,
     search,
@@ -23,6 +25,9 @@ from setpoint.serve.console import (
 ROUTERS: tuple[APIRouter, ...] = (
     assets.router,
     entrance.router,
+    provider.router,
+    provider.proofs,
+    proof.router,
     overview.router,
     config.router,
     changes.router,

@@ -1,4 +1,4 @@
-"""SERVE: how a person comes in and goes: log in, come back from a provider, set a password, log out.
+"""SERVE: how a person comes in and goes: log in, set a password, log out; a provider's way is `provider`.
 
 Guarantees: it works without a script; a form is taken only from the plane's own pages. A one-time login in
 an address is moved into a cookie at once, and used only when a person presses the button, so that a preview
@@ -11,29 +11,28 @@ import re
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from setpoint.errors import InvalidError, MissingError, SetpointError, UnauthenticatedError
 from setpoint.serve.access import sessions
-from setpoint.serve.access.logins import Opened
-from setpoint.serve.access.oidc import LOGIN_LIVES_S, Begun
+from setpoint.serve.access.oidc import LOGIN_LIVES_S
 from setpoint.serve.access.passwords import SHORTEST
 from setpoint.serve.access.rules import Remote, public
+from setpoint.serve.console import tickets
 from setpoint.serve.console.forms import read_form
 from setpoint.serve.console.pages import ONCE_COOKIE, go, login, page, session_of
-from setpoint.serve.console.tickets import Ticket
 from setpoint.serve.plane import Plane
 from setpoint.serve.problems import meanings
 from setpoint.serve.routes import PlaneOf, QueuedRoute, refusals
 
-router = APIRouter(tags=["pages"], default_response_class=HTMLResponse, route_class=QueuedRoute)
-OIDC_COOKIE = "setpoint_oidc"
-#: Where to go after a login that leaves the plane in between.
-NEXT_COOKIE = "setpoint_next"
+#: Forms of people are no part of the document that describes the API, as no page is.
+router = APIRouter(
+    tags=["pages"], default_response_class=HTMLResponse, route_class=QueuedRoute, include_in_schema=False
+)
 _ONCE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: A path of this plane: no other host, no control characters.
-_NEXT = re.compile(r"/(?:[A-Za-z0-9_.~%=&?+,:;@!$'()*-][A-Za-z0-9_.~%=&?+,:;@!$'()*/-]{0,500})?")
+_PAGE = re.compile(r"/(?:[A-Za-z0-9_.~%=&?+,:;@!$'()*-][A-Za-z0-9_.~%=&?+,:;@!$'()*/-]{0,500})?")
 
 
 @router.get("/problems/{code}", summary="What an error means", responses=refusals(404), **public())
@@ -48,7 +47,7 @@ async def show_problem(request: Request, code: str) -> Response:
 @router.get("/login", summary="The form to log in with", **public())
 async def show_login(plane: PlaneOf, request: Request) -> Response:
     """Show it; a one-time login in the address is kept in a cookie instead."""
-    wanted = _next(request.query_params.get("next", ""))
+    wanted = page_of_ours(request.query_params.get("next", ""))
     if once := request.query_params.get("once"):
         response = go("/login", next=wanted)
         if _ONCE.fullmatch(once):
@@ -63,8 +62,8 @@ async def send_login(plane: PlaneOf, request: Request, remote: Remote) -> Respon
     ticket = wanted = ""
     try:
         sessions.require_own_page(request)
-        form = await read_form(request, small=request.headers.get("sec-fetch-site") != "same-origin")
-        ticket, wanted = form.get("ticket"), _next(form.get("next"))
+        form = await read_form(request, small=True)
+        ticket, wanted = form.get("ticket"), page_of_ours(form.get("next"))
         if once := request.cookies.get(ONCE_COOKIE, "") if "use_once" in form else form.get("once"):
             opened = await plane.logins.once(once, remote)
         elif form.get("account") and form.raw("password"):
@@ -73,7 +72,7 @@ async def send_login(plane: PlaneOf, request: Request, remote: Remote) -> Respon
             raise InvalidError("account and password are both needed.", hint="fill in both")
     except SetpointError as problem:
         return login(plane, request, problem, ticket=ticket, wanted=wanted)
-    response = await _resumed(plane, request, opened, ticket) if ticket else go(wanted or "/")
+    response = await resumed(plane, request, opened.secret, ticket) if ticket else go(wanted or "/")
     sessions.keep(request, response, opened)
     sessions.drop_short(request, response, ONCE_COOKIE)
     return response
@@ -121,56 +120,20 @@ async def send_password(plane: PlaneOf, request: Request, remote: Remote) -> Res
     return go("/")
 
 
-@router.get("/oidc/login", summary="Log in with the identity provider", tags=["access"], **public())
-async def oidc_login(plane: PlaneOf, request: Request) -> Response:
-    """Send the browser to the provider."""
-    try:
-        address, begun = await plane.provider.begin(_redirect_uri(request))
-    except SetpointError as problem:
-        return login(plane, request, problem)
-    response = RedirectResponse(address, 303)
-    sessions.set_short(request, response, OIDC_COOKIE, begun.sealed(), LOGIN_LIVES_S)
-    if wanted := _next(request.query_params.get("next", "")):
-        sessions.set_short(request, response, NEXT_COOKIE, wanted, LOGIN_LIVES_S)
-    return response
-
-
-@router.get("/oidc/callback", summary="Come back from the identity provider", tags=["access"], **public())
-async def oidc_callback(plane: PlaneOf, request: Request, remote: Remote) -> Response:
-    """Open a session for whom the provider vouched, or say why not."""
-    try:
-        begun = Begun.opened(request.cookies.get(OIDC_COOKIE, ""))
-        query = dict(request.query_params)
-        person = await plane.provider.finish(_redirect_uri(request), begun, query)
-        opened = await plane.logins.by_identity(*person, remote)
-    except SetpointError as problem:
-        response = login(plane, request, problem)
-    else:
-        response = go(_next(request.cookies.get(NEXT_COOKIE, "")) or "/")
-        sessions.keep(request, response, opened)
-        sessions.drop_short(request, response, NEXT_COOKIE)
-    sessions.drop_short(request, response, OIDC_COOKIE)
-    return response
-
-
-async def _resumed(plane: Plane, request: Request, opened: Opened, ticket: str) -> Response:
+async def resumed(plane: Plane, request: Request, session: str, ticket: str) -> Response:
     """Show whoever has logged in again what they had typed, with the button that sends it."""
+    caller = await plane.credentials.found(session)
     try:
-        kept = await plane.logins.turns.run(Ticket.opened, ticket, plane.database, opened.account)
+        kept = await plane.logins.turns.run(tickets.opened, plane.database, ticket, session)
     except SetpointError as problem:
-        return page(request, "refused.html", problem=problem)
-    caller = await plane.credentials.found(opened.secret)
-    return page(request, "resume.html", caller=caller, ticket=kept)
+        return page(request, "refused.html", caller=caller, problem=problem)
+    return page(request, "resume.html", caller=caller, kept=kept)
 
 
 def _password(request: Request, **content: Any) -> Response:
     return page(request, "password.html", shortest=SHORTEST, **content)
 
 
-def _next(path: str) -> str:
-    """Return where to go after a login: a page of this plane, or nothing."""
-    return path if _NEXT.fullmatch(path) else ""
-
-
-def _redirect_uri(request: Request) -> str:
-    return f"{request.base_url}oidc/callback"
+def page_of_ours(path: str) -> str:
+    """Return where to go after a login or a proof: a page of this plane, or nothing."""
+    return path if _PAGE.fullmatch(path) else ""

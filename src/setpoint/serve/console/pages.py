@@ -19,16 +19,15 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 import setpoint
-from setpoint.errors import InvalidValue, SetpointError, TooManyRequests, UnauthenticatedError
+from setpoint.errors import InvalidValue, ProofNeeded, SetpointError, TooManyRequests, UnauthenticatedError
 from setpoint.observe.printable import printable_markup
-from setpoint.serve.access import sessions
+from setpoint.serve.access import accounts, sessions
 from setpoint.serve.access.rules import Principal, cookie_name, csrf_token, holder_of, require, require_csrf
-from setpoint.serve.console import shown
+from setpoint.serve.console import shown, tickets
 from setpoint.serve.console.assets import asset
 from setpoint.serve.console.elsewhere import lines_of
 from setpoint.serve.console.forms import CSRF_FIELD, Form, read_form
 from setpoint.serve.console.tables import ASKED, is_file, links_of, table_file
-from setpoint.serve.console.tickets import Ticket
 from setpoint.serve.problems import publicly
 from setpoint.serve.routes import QueuedRoute, check_numbers, check_query, number_names, query_names
 
@@ -85,7 +84,9 @@ class PageRoute(QueuedRoute):
                 check_numbers(numbers, {**request.query_params, **request.path_params})
                 return await handle(request)
             except UnauthenticatedError:
-                return to_login(request)
+                return await to_login(request)
+            except ProofNeeded as problem:
+                return await to_proof(request, problem)
             except SetpointError as problem:
                 return refused(request, problem)
             except RequestValidationError as problem:
@@ -135,16 +136,53 @@ def go(path: str, **query: object) -> Response:
     return RedirectResponse(path_with(path, **query), 303)
 
 
-def to_login(request: Request) -> Response:
-    """Send whoever is not logged in to log in, and back here then; what they typed comes along."""
-    form: Form | None = request.state.form
-    if form is None:
+async def to_login(request: Request) -> Response:
+    """Send whoever is not logged in to log in, and back here then; what they typed is kept."""
+    if request.state.form is None:
         return go("/login", next="" if _here(request) == "/" else _here(request))
     problem = UnauthenticatedError(
         "your session ended before this was sent.",
         hint="log in again as the same person: what you typed is kept, and nothing is sent without you",
     )
-    return login(request.app.state.plane, request, problem, ticket=Ticket.of(request, form).sealed())
+    return login(request.app.state.plane, request, problem, ticket=await _kept(request))
+
+
+async def to_proof(request: Request, problem: ProofNeeded) -> Response:
+    """Ask whoever wants to decide something who they are; what they sent is kept, and not done."""
+    return await ask_proof(request, problem, ticket=await _kept(request))
+
+
+async def ask_proof(
+    request: Request, problem: SetpointError | None = None, *, ticket: str = "", wanted: str = ""
+) -> Response:
+    """Return the page on which somebody proves again who they are, by the ways that their account has."""
+    plane: Plane = request.app.state.plane
+    caller: Principal = request.state.caller
+
+    def read() -> accounts.Account:
+        with plane.database.transaction(credential=caller.secret) as transaction:
+            return accounts.read_account(transaction, caller.account)
+
+    own = await plane.logins.turns.run(read)
+    return page(
+        request,
+        "proof.html",
+        problem=problem,
+        own=own,
+        provider=plane.provider.issuer if own.issuer and own.issuer == plane.provider.issuer else "",
+        ticket=ticket,
+        wanted=wanted,
+    )
+
+
+async def _kept(request: Request) -> str:
+    """Keep what was sent, and return its ticket; empty for nothing, or when nobody's session sent it."""
+    form: Form | None = request.state.form
+    if form is None:
+        return ""
+    plane: Plane = request.app.state.plane
+    session = request.cookies.get(cookie_name(request), "")
+    return await plane.logins.turns.run(tickets.keep, plane.database, session, request.scope["path"], form)
 
 
 def login(
@@ -187,11 +225,12 @@ def act(
 
     Raises:
         UnauthenticatedError: the session has ended; the route keeps the form.
+        ProofNeeded: it decides, and was not proven lately; the route keeps the form.
     """
     try:
         with plane.database.transaction(credential=caller.secret) as transaction:
             done = work(transaction)
-    except UnauthenticatedError:
+    except (UnauthenticatedError, ProofNeeded):
         raise
     except SetpointError as problem:
         return instead(problem)

@@ -1,75 +1,75 @@
-"""SERVE: a form whose session had ended when it was sent: kept with its author, never executed by itself.
+"""SERVE: a form that was not done when it was sent: kept for its author, never executed by itself.
 
-The ticket travels in the login page. It names the session by its secret's hash, which nobody knows but the
-browser that held it and the database. Guarantees: whoever opens a ticket is the account whose session sent
-the form, within a day of that session's end; what it holds is shown, and sent by a button.
+Its session had ended, or had to be proven first. Guarantees: the database keeps it for whoever's session sent
+it, a day long, and gives it back to that account alone, whatever way they came in again; what it holds is
+shown, and sent by a button. A ticket is a random name for it. Secrets are not kept.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-from dataclasses import asdict, dataclass
+import re
+import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.declare.foreign_text import read_json
-from setpoint.errors import ForbiddenError, InvalidError
+from setpoint.errors import ForbiddenError, UnauthenticatedError
 from setpoint.serve.access import sessions
-from setpoint.serve.access.rules import cookie_name
 from setpoint.serve.access.secret import digest
 from setpoint.serve.console.forms import CSRF_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fastapi import Request
-
     from setpoint.serve.console.forms import Form
     from setpoint.store.database import Database
 
+_TICKET = re.compile(r"[A-Za-z0-9_-]{43}")
 #: What a form is kept of; fields with these names hold secrets.
-_NEVER_KEPT = frozenset({CSRF_FIELD, "password", "current", "new", "again", "once"})
+_NEVER_KEPT = frozenset({CSRF_FIELD, "password", "current", "new", "again", "once", "answer"})
 
 
 @dataclass(frozen=True)
-class Ticket:
-    """A form as it was sent: whose session by hash, where to, and its fields."""
+class Kept:
+    """A form as it was sent: where to, and its fields."""
 
-    session: str
     path: str
     fields: Sequence[tuple[str, str]]
 
-    @classmethod
-    def of(cls, request: Request, form: Form) -> Ticket:
-        """Return the ticket of a form that came under the cookie of a session which had ended."""
-        cookie = request.cookies.get(cookie_name(request), "")
-        kept = tuple(field for field in form.fields if field[0] not in _NEVER_KEPT)
-        return cls(digest(cookie).hex(), request.scope["path"], kept)
 
-    def sealed(self) -> str:
-        """Return it as the value of a form's field."""
-        return base64.urlsafe_b64encode(json.dumps(asdict(self)).encode()).decode()
+def keep(database: Database, session: str, path: str, form: Form) -> str:
+    """Keep a form for whoever's session sent it, and return its ticket; empty when it was nobody's.
 
-    @classmethod
-    def opened(cls, text: str, database: Database, account: str) -> Ticket:
-        """Read a ticket for the account that has logged in.
+    Args:
+        database: of the plane.
+        session: the secret of the session, which may have ended within a day.
+        path: where the form was sent to.
+        form: what was sent.
+    """
+    ticket = secrets.token_urlsafe(32)
+    fields = [field for field in form.fields if field[0] not in _NEVER_KEPT]
+    try:
+        sessions.keep_form(database, session, digest(ticket), path, fields)
+    except UnauthenticatedError:
+        return ""
+    return ticket
 
-        Raises:
-            InvalidError: it is none.
-            ForbiddenError: another person's session sent the form, or it ended more than a day ago.
-        """
-        try:
-            read = read_json(base64.urlsafe_b64decode(text))
-            fields = tuple((str(name), str(value)) for name, value in read["fields"])
-            ticket = cls(str(read["session"]), str(read["path"]), fields)
-            session = bytes.fromhex(ticket.session)
-        except (ValueError, TypeError, KeyError):
-            raise InvalidError("the kept form cannot be read.", hint="fill it in again") from None
-        author = sessions.ended(database, session)
-        # A path of another host would be one that begins with two slashes.
-        if author != account or not ticket.path.startswith("/") or ticket.path.startswith("//"):
-            raise ForbiddenError(
-                "what was kept was typed by somebody else, or more than a day ago.",
-                hint="log in as its author, or fill the form in again",
-            )
-        return ticket
+
+def is_ticket(text: str) -> bool:
+    """Say whether a text can be a ticket."""
+    return bool(_TICKET.fullmatch(text))
+
+
+def opened(database: Database, ticket: str, session: str) -> Kept:
+    """Return what is kept under a ticket for the account that has logged in.
+
+    Raises:
+        ForbiddenError: another person's session sent it, or it is no ticket of the last day.
+    """
+    with database.transaction(credential=session) as transaction:
+        kept = sessions.kept_form(transaction, digest(ticket))
+    if kept is None:
+        raise ForbiddenError(
+            "what was kept was typed by somebody else, or more than a day ago.",
+            hint="log in as its author, or fill the form in again",
+        )
+    return Kept(*kept)

@@ -117,6 +117,8 @@ CREATE TABLE public.credentials (
     revoked_at     timestamptz,
     last_used_at   timestamptz,
     last_used_from text,
+    last_used_by   text NOT NULL DEFAULT '',
+    proven_at      timestamptz DEFAULT clock_timestamp(),
     CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
     CONSTRAINT flags_are_read_by_tokens CHECK (dimensions IS NULL OR (kind = 'token' AND roles IS NULL))
 );
@@ -124,6 +126,19 @@ CREATE INDEX credentials_by_account ON public.credentials (account, id);
 COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 random bits, so nothing slower is needed.';
 COMMENT ON COLUMN public.credentials.roles IS 'What a token is limited to; null is all of its account. Roles taken from the account are gone from its tokens.';
 COMMENT ON COLUMN public.credentials.dimensions IS 'Of a token that reads flags and nothing else: by what it asks, as symbol or symbol=BTCUSDC; null is any other.';
+COMMENT ON COLUMN public.credentials.last_used_by IS 'What used it calls itself: a browser''s User-Agent, or whatever a program says.';
+COMMENT ON COLUMN public.credentials.proven_at IS 'Of a session: when its holder last proved who they are; null where a provider does not say when that was. See require_fresh_proof.';
+
+CREATE TABLE public.kept_forms (
+    hash    bytea PRIMARY KEY CHECK (length(hash) = 32),
+    account text NOT NULL REFERENCES public.accounts (name),
+    path    text NOT NULL CHECK (path ~ '^/([^/]|$)' AND length(path) <= 2000),
+    fields  jsonb NOT NULL CHECK (length(fields::text) <= 4194304),
+    kept_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX kept_forms_by_account ON public.kept_forms (account, kept_at);
+CREATE INDEX kept_forms_by_age ON public.kept_forms (kept_at);
+COMMENT ON TABLE public.kept_forms IS 'What people sent from pages when their session had ended, or had to be proven first: shown to them again, by a ticket whose SHA-256 this is, and never done by itself.';
 
 CREATE TABLE public.access_log (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -207,17 +222,6 @@ AS $$
       AND a.roles <> '{}' AND (c.roles IS NULL OR c.roles && a.roles)
 $$;
 COMMENT ON FUNCTION public.credential_ends IS 'Until when a credential lets anybody in, and whom; null when it does not. By it servers judge streams that a token opened.';
-
-CREATE FUNCTION public.ended_session(secret_hash bytea, OUT account text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-    SELECT c.account FROM public.credentials AS c
-    WHERE c.hash = secret_hash AND c.kind = 'session'
-      AND (c.revoked_at IS NOT NULL OR c.expires_at <= clock_timestamp())
-      AND coalesce(c.revoked_at, c.expires_at) > clock_timestamp() - interval '1 day'
-$$;
-COMMENT ON FUNCTION public.ended_session IS 'Whose session ended within a day, for whoever knows its secret; it lets nobody in. By it a form that an ended session sent is given back to its author alone.';
 
 CREATE FUNCTION public.is_plane() RETURNS boolean
     LANGUAGE sql STABLE
@@ -431,6 +435,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.owner_of_tables IS 'Who this is, when it is a login that owns the tables and presents no credential; else null.';
 
+CREATE FUNCTION public.require_fresh_proof() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    -- Of a session alone, whichever door it came through: a cookie may have been stolen, a screen left alone. A
+    -- token decides nothing about people, and is no person. A clock that was set back leaves no proof ahead of it.
+    IF EXISTS (SELECT FROM public.credentials AS c
+               WHERE c.hash = sha256(convert_to(coalesce(current_setting('setpoint.credential', true), ''), 'UTF8'))
+                 AND c.kind = 'session'
+                 AND (c.proven_at BETWEEN clock_timestamp() - interval '15 minutes' AND clock_timestamp()) IS NOT TRUE) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP440',
+            MESSAGE = 'this decides something, and it is more than 15 minutes since you proved who you are',
+            HINT = 'prove it again: on a page as it asks, over HTTP with your password by POST /v1/me/proof';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.require_fresh_proof IS 'Holds that the session behind this transaction was proven within a quarter of an hour.';
+
 CREATE FUNCTION public.require_admin() RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, public, pg_temp
@@ -449,6 +472,7 @@ BEGIN
             MESSAGE = 'keeping accounts needs the session of an admin',
             HINT = 'log in as one; a token does not suffice';
     END IF;
+    PERFORM public.require_fresh_proof();
     RETURN s.account;
 END
 $$;
@@ -507,10 +531,15 @@ CREATE FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint)
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    s record;
 BEGIN
     IF public.owner_of_tables() IS NULL THEN
-        PERFORM public.presented();
-        PERFORM public.require_role('admin');
+        s := public.presented();
+        -- Its own row anybody may see.
+        IF p_name IS DISTINCT FROM s.account THEN
+            PERFORM public.require_role('admin');
+        END IF;
     END IF;
     RETURN QUERY
         SELECT a.name, a.roles, a.password_verifier IS NOT NULL, a.issuer, a.subject, a.created_at, a.created_by,
@@ -780,7 +809,7 @@ END
 $$;
 
 CREATE FUNCTION public.open_session_by_identity(
-    p_issuer text, p_subject text, p_name text, p_roles text[], p_hash bytea, p_remote text,
+    p_issuer text, p_subject text, p_name text, p_roles text[], p_proven_at timestamptz, p_hash bytea, p_remote text,
     OUT account text, OUT roles text[], OUT expires_at timestamptz
 )
     LANGUAGE plpgsql SECURITY DEFINER
@@ -822,6 +851,8 @@ BEGIN
     END IF;
     SELECT s.* INTO account, roles, expires_at
     FROM public.start_session(linked.name, p_hash, 'oidc', p_remote, by_provider) AS s;
+    -- Whoever has a session there is let in here without being asked: that proves nothing new.
+    UPDATE public.credentials AS c SET proven_at = CASE WHEN p_proven_at <= clock_timestamp() THEN p_proven_at END WHERE c.hash = p_hash;
 END
 $$;
 COMMENT ON FUNCTION public.open_session_by_identity IS 'Roles of accounts that the provider brought follow it; those an admin linked keep theirs.';
@@ -842,6 +873,190 @@ BEGIN
     END IF;
 END
 $$;
+
+CREATE FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint)
+    RETURNS TABLE (id bigint, account text, how text, created_at timestamptz, created_by text, proven_at timestamptz,
+                   expires_at timestamptz, last_used_at timestamptz, last_used_from text, last_used_by text, is_this boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    everything boolean := public.owner_of_tables() IS NOT NULL;
+    mine text := '';
+    this bigint := 0;
+    s record;
+BEGIN
+    IF NOT everything THEN
+        s := public.presented();
+        everything := 'admin' = ANY (s.roles);
+        mine := s.account;
+        this := s.id;
+    END IF;
+    RETURN QUERY
+        SELECT c.id, c.account, c.label, c.created_at, c.created_by, c.proven_at, c.expires_at, c.last_used_at,
+               c.last_used_from, c.last_used_by, c.id = this
+        FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+        WHERE c.kind = 'session' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
+          AND (everything OR c.account = mine) AND (p_account IS NULL OR c.account = p_account)
+          AND (p_after IS NULL OR c.id < p_after)
+        ORDER BY c.id DESC LIMIT p_limit;
+END
+$$;
+COMMENT ON FUNCTION public.sessions_seen IS 'Sessions that let somebody in: the caller''s, or all for an admin or the owner of the tables; newest first.';
+
+CREATE FUNCTION public.end_session(p_id bigint, p_remote text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    actor text := public.owner_of_tables();
+    everything boolean := actor IS NOT NULL;
+    holder text;
+    s record;
+BEGIN
+    -- No fresh proof: it gives nobody anything, and must be quick.
+    IF actor IS NULL THEN
+        s := public.presented();
+        actor := s.account;
+        everything := 'admin' = ANY (s.roles) AND s.kind = 'session';
+    END IF;
+    UPDATE public.credentials SET revoked_at = clock_timestamp()
+    WHERE id = p_id AND kind = 'session' AND revoked_at IS NULL AND expires_at > clock_timestamp()
+      AND (everything OR account = actor)
+    RETURNING account INTO holder;
+    IF holder IS NULL THEN
+        -- Somebody else's is as missing as none.
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no session %s', p_id),
+            HINT = 'look it up with `setpoint sessions list`';
+    END IF;
+    PERFORM public.note_access('session_ended', holder, p_remote, p_id, actor, '{}');
+    RETURN holder;
+END
+$$;
+
+CREATE FUNCTION public.end_other_sessions(p_remote text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record := public.presented();
+BEGIN
+    RETURN (SELECT count(public.end_session(c.id, p_remote)) FROM public.credentials AS c
+            WHERE c.account = s.account AND c.kind = 'session' AND c.id <> s.id AND c.revoked_at IS NULL
+              AND c.expires_at > clock_timestamp());
+END
+$$;
+COMMENT ON FUNCTION public.end_other_sessions IS 'Ends every session of the caller but this one, and says how many.';
+
+CREATE FUNCTION public.admins() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT name FROM public.accounts WHERE 'admin' = ANY (roles) AND disabled_at IS NULL ORDER BY 1
+$$;
+COMMENT ON FUNCTION public.admins IS 'Whom to ask for what needs an admin.';
+
+-- Proving again who holds a session.
+
+CREATE FUNCTION public.person_behind() RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record := public.presented();
+BEGIN
+    IF s.kind <> 'session' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a token is proven by itself',
+            HINT = 'only who is behind a session is asked for again';
+    END IF;
+    RETURN s;
+END
+$$;
+
+CREATE FUNCTION public.note_proof(p_credential bigint, p_account text, p_how text, p_at timestamptz, p_remote text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    UPDATE public.credentials SET proven_at = least(p_at, clock_timestamp()) WHERE id = p_credential;
+    PERFORM public.note_access('identity_proven', p_account, p_remote, p_credential, p_account, jsonb_build_object('how', p_how));
+END
+$$;
+
+CREATE FUNCTION public.prove_by_password(p_key bytea, p_remote text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record := public.person_behind();
+BEGIN
+    IF public.login_wait(s.account, p_remote) > 0 THEN
+        RETURN false;
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.accounts AS a WHERE a.name = s.account AND a.password_verifier = sha256(p_key)) THEN
+        PERFORM public.note_access('login_failed', s.account, p_remote, s.id, s.account, '{"how": "proof by password"}');
+        RETURN false;
+    END IF;
+    PERFORM public.note_proof(s.id, s.account, 'password', clock_timestamp(), p_remote);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION public.prove_by_password IS 'False when the key is wrong, or too many were.';
+
+CREATE FUNCTION public.prove_by_identity(p_issuer text, p_subject text, p_at timestamptz, p_remote text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record := public.person_behind();
+BEGIN
+    IF p_at IS NULL OR NOT EXISTS (SELECT FROM public.accounts AS a JOIN public.identity_providers AS p ON p.issuer = a.issuer
+                   WHERE a.name = s.account AND a.issuer = p_issuer AND a.subject = p_subject) THEN
+        PERFORM public.note_access('login_failed', s.account, p_remote, s.id, s.account, '{"how": "proof by oidc"}');
+        RETURN false;
+    END IF;
+    PERFORM public.note_proof(s.id, s.account, 'oidc', p_at, p_remote);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION public.prove_by_identity IS 'False when the provider vouches for somebody else; when they logged in there is the server''s word.';
+
+-- Forms that are kept.
+
+CREATE FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    author text;
+BEGIN
+    SELECT c.account INTO author FROM public.credentials AS c
+    WHERE c.hash = sha256(convert_to(p_secret, 'UTF8')) AND c.kind = 'session'
+      AND least(c.revoked_at, c.expires_at) > clock_timestamp() - interval '1 day';
+    IF author IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'nobody''s session sent this form';
+    END IF;
+    INSERT INTO public.kept_forms (hash, account, path, fields) VALUES (p_hash, author, p_path, p_fields);
+    -- The newest twenty of a person, for a day.
+    DELETE FROM public.kept_forms AS f WHERE f.account = author AND f.hash NOT IN (
+        SELECT k.hash FROM public.kept_forms AS k WHERE k.account = author ORDER BY k.kept_at DESC LIMIT 20);
+END
+$$;
+COMMENT ON FUNCTION public.keep_form IS 'Keeps a form for whoever''s session sent it, which may have ended within a day; it lets nobody in.';
+
+CREATE FUNCTION public.kept_form(p_hash bytea, OUT path text, OUT fields jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    s record := public.presented();
+BEGIN
+    SELECT f.path, f.fields INTO path, fields FROM public.kept_forms AS f
+    WHERE f.hash = p_hash AND f.account = s.account AND f.kept_at > clock_timestamp() - interval '1 day';
+END
+$$;
+COMMENT ON FUNCTION public.kept_form IS 'A form that is kept, for its author alone; nulls for anybody else''s.';
 
 CREATE FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -884,6 +1099,9 @@ BEGIN
     UPDATE public.credentials SET revoked_at = clock_timestamp()
     WHERE account = s.account AND kind IN ('session', 'once') AND id <> s.id AND revoked_at IS NULL;
     UPDATE public.credentials SET label = 'once, password set' WHERE id = s.id AND label = 'once';
+    IF old.must_prove THEN
+        PERFORM public.note_proof(s.id, s.account, 'password', clock_timestamp(), p_remote);
+    END IF;
     PERFORM public.note_access('password_set', s.account, p_remote, s.id, s.account, jsonb_build_object('proof', s.proof));
     RETURN true;
 END
@@ -920,6 +1138,7 @@ BEGIN
                 MESSAGE = 'a token is made by its own account, or by an admin for a robot',
                 HINT = 'log in as that account';
         END IF;
+        PERFORM public.require_fresh_proof();
     END IF;
     held := public.account_named(p_account);
     IF held.disabled_at IS NOT NULL THEN
@@ -1056,6 +1275,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no live token %s', p_id),
             HINT = 'look it up with `setpoint tokens list`';
     END IF;
+    PERFORM public.require_fresh_proof();
     PERFORM public.note_access('token_revoked', holder, p_remote, p_id, actor, '{}');
 END
 $$;
@@ -1109,23 +1329,25 @@ BEGIN
         DELETE FROM public.credentials AS c WHERE public.is_long_over(c);
         GET DIAGNOSTICS gone = ROW_COUNT;
     END IF;
+    DELETE FROM public.kept_forms AS f WHERE f.kept_at < clock_timestamp() - interval '1 day';
     RETURN gone;
 END
 $$;
-COMMENT ON FUNCTION public.forget_credentials IS 'Removes credentials that are long over, which is all it can remove; the access log keeps what they did.';
+COMMENT ON FUNCTION public.forget_credentials IS 'Removes credentials that are long over, and forms that were kept for a day, which is all it can remove; the access log keeps what they did.';
 
-CREATE FUNCTION public.touch_credential(p_hash bytea, p_remote text) RETURNS void
+CREATE FUNCTION public.touch_credential(p_hash bytea, p_remote text, p_by text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
     held record;
     seen text := left(coalesce(p_remote, ''), 64);
+    by_what text := left(coalesce(p_by, ''), 200);
 BEGIN
-    UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen
+    UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen, last_used_by = by_what
     WHERE c.hash = p_hash AND c.kind <> 'once' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
       AND (c.last_used_at IS NULL OR c.last_used_at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()
-           OR c.last_used_from IS DISTINCT FROM seen)
+           OR c.last_used_from IS DISTINCT FROM seen OR (c.last_used_by = '' AND by_what <> ''))
     RETURNING c.id, c.account, c.kind INTO held;
     IF held.id IS NOT NULL AND NOT EXISTS (SELECT FROM public.access_log AS l WHERE l.credential = held.id
             AND l.remote = seen AND l.event IN ('credential_used', 'login_ok')) THEN
@@ -1141,8 +1363,11 @@ REVOKE ALL ON FUNCTION
     public.credential_holder(bytea),
     public.network_of(text),
     public.note_access(text, text, text, bigint, text, jsonb),
+    public.person_behind(),
+    public.note_proof(bigint, text, text, timestamptz, text),
     public.owner_of_tables(),
     public.require_admin(),
+    public.require_fresh_proof(),
     public.account_named(text),
     public.note_hand(text, text, text),
     public.hands_behind(text),
@@ -1153,7 +1378,14 @@ REVOKE ALL ON FUNCTION
     public.start_session(text, bytea, text, text, text),
     public.refuse_flag_readers(text[]),
     public.credential_ends(bigint),
-    public.ended_session(bytea),
+    public.keep_form(text, bytea, text, jsonb),
+    public.kept_form(bytea),
+    public.prove_by_password(bytea, text),
+    public.prove_by_identity(text, text, timestamptz, text),
+    public.sessions_seen(text, bigint, bigint),
+    public.end_session(bigint, text),
+    public.end_other_sessions(text),
+    public.admins(),
     public.accounts_seen(text, text, bigint),
     public.create_account(text, text[], text),
     public.change_account(text, text[], boolean, jsonb, text),
@@ -1162,7 +1394,7 @@ REVOKE ALL ON FUNCTION
     public.open_session_by_password(text, bytea, bytea, text),
     public.keep_password_anew(text, bytea, text, bytea),
     public.open_session_once(text, bytea, text),
-    public.open_session_by_identity(text, text, text, text[], bytea, text),
+    public.open_session_by_identity(text, text, text, text[], timestamptz, bytea, text),
     public.close_session(text),
     public.own_password(text),
     public.set_password(bytea, text, bytea, text),
@@ -1175,12 +1407,19 @@ REVOKE ALL ON FUNCTION
     public.is_robot(text),
     public.is_long_over(public.credentials),
     public.forget_credentials(),
-    public.touch_credential(bytea, text)
+    public.touch_credential(bytea, text, text)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.credential_holder(bytea),
     public.credential_ends(bigint),
-    public.ended_session(bytea),
+    public.keep_form(text, bytea, text, jsonb),
+    public.kept_form(bytea),
+    public.prove_by_password(bytea, text),
+    public.prove_by_identity(text, text, timestamptz, text),
+    public.sessions_seen(text, bigint, bigint),
+    public.end_session(bigint, text),
+    public.end_other_sessions(text),
+    public.admins(),
     public.accounts_seen(text, text, bigint),
     public.create_account(text, text[], text),
     public.change_account(text, text[], boolean, jsonb, text),
@@ -1190,7 +1429,7 @@ GRANT EXECUTE ON FUNCTION
     public.open_session_by_password(text, bytea, bytea, text),
     public.keep_password_anew(text, bytea, text, bytea),
     public.open_session_once(text, bytea, text),
-    public.open_session_by_identity(text, text, text, text[], bytea, text),
+    public.open_session_by_identity(text, text, text, text[], timestamptz, bytea, text),
     public.close_session(text),
     public.own_password(text),
     public.set_password(bytea, text, bytea, text),
@@ -1201,7 +1440,7 @@ GRANT EXECUTE ON FUNCTION
     public.revoke_token(bigint, text),
     public.tokens_seen(bigint, bigint),
     public.forget_credentials(),
-    public.touch_credential(bytea, text)
+    public.touch_credential(bytea, text, text)
     TO setpoint_server;
 GRANT EXECUTE ON FUNCTION public.tokens_ending() TO setpoint_app;
 GRANT SELECT ON public.access_log TO setpoint_server;

@@ -565,6 +565,7 @@ BEGIN
                 HINT = public.how_to_approve(change);
         END IF;
         PERFORM public.require_reach(change.scope, public.keys_of(change), 'approver');
+        PERFORM public.require_fresh_proof();
         IF p_decision = 'approve' AND NOT public.counts_for(writer.person, change.author) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
                 MESSAGE = format('what %s approves does not count on a change of %s, who appointed them or let them in', writer.person, change.author),
@@ -880,6 +881,17 @@ AS $$
       AND public.moved_since(c) IS NOT NULL
 $$;
 
+CREATE FUNCTION public.decides(change public.changes) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- A policy; and what nobody else approves, when it is applied or its time is set.
+    SELECT change.state IN ('draft', 'proposed', 'applied') AND ('policy' = ANY (change.kinds)
+        OR ((change.state = 'applied' OR (change.state = 'proposed' AND change.apply_at IS NOT NULL))
+            AND (SELECT need.approvals FROM public.required_of(change) AS need) = 0))
+$$;
+COMMENT ON FUNCTION public.decides IS 'Whether to bring a change into this state is a decision of one person.';
+
 CREATE FUNCTION public.permit_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
@@ -898,6 +910,9 @@ BEGIN
         END IF;
     ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
         PERFORM public.require_reach(NEW.scope, public.keys_of(NEW), 'config_write', 'admin');
+    END IF;
+    IF public.decides(NEW) THEN
+        PERFORM public.require_fresh_proof();
     END IF;
     RETURN NEW;
 END
@@ -929,7 +944,7 @@ REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text
     public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
     public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
-    public.permit_change(), public.suspend_work() FROM PUBLIC;
+    public.decides(public.changes), public.permit_change(), public.suspend_work() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
     public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),

@@ -10,9 +10,38 @@ FROM credential_holder(%(secret_hash)s);
 -- Null when the credential lets nobody in any more.
 SELECT at, account, dimensions, extract(epoch FROM at - clock_timestamp())::float8 AS left_s FROM credential_ends(%(id)s);
 
--- name: ended_session
--- Null unless a session of this hash ended within a day.
-SELECT account FROM ended_session(%(secret_hash)s);
+-- name: keep_form
+-- Keep a form for whoever's session sent it.
+SELECT keep_form(%(secret)s, %(hash)s, %(path)s, %(fields)s);
+
+-- name: kept_form
+-- A form that is kept for the caller; nulls for none.
+SELECT path, fields FROM kept_form(%(hash)s);
+
+-- name: read_sessions
+-- Sessions of the caller, or all for an admin or the owner of the tables, of one account or of every; newest first.
+SELECT id, account, how, created_at, created_by, proven_at, expires_at, last_used_at, last_used_from, last_used_by, is_this
+FROM sessions_seen(%(account)s, %(after)s, %(limit)s);
+
+-- name: end_session
+-- End a session: of whom it was.
+SELECT end_session(%(id)s, %(remote)s) AS account;
+
+-- name: end_other_sessions
+-- End every session of the caller but this one: how many.
+SELECT end_other_sessions(%(remote)s) AS ended;
+
+-- name: read_admins
+-- Whom to ask for what needs an admin.
+SELECT admins() AS name;
+
+-- name: prove_by_password
+-- Prove again who holds the session; false when the key is wrong.
+SELECT prove_by_password(%(key)s, %(remote)s) AS proven;
+
+-- name: prove_by_identity
+-- Prove again who holds the session, by a provider's word; false when it is of somebody else.
+SELECT prove_by_identity(%(issuer)s, %(subject)s, to_timestamp(%(at)s::float8), %(remote)s) AS proven;
 
 -- name: claim_key
 -- One row when the key is new; none when it was used. Waits for a transaction that is using it.
@@ -87,7 +116,7 @@ SELECT account, roles, expires_at, wait_s FROM open_session_once(%(secret)s, %(h
 -- A session for a person whom a provider vouched for; nulls when they are not let in.
 SELECT account, roles, expires_at
 FROM open_session_by_identity(%(issuer)s, %(subject)s, %(name)s,
-    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, %(hash)s, %(remote)s);
+    CASE WHEN %(roles)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(roles)s::jsonb)) END, to_timestamp(%(proven_at)s::float8), %(hash)s, %(remote)s);
 
 -- name: close_session
 -- End the session of this transaction's credential.
@@ -132,7 +161,7 @@ FROM tokens_seen(%(after)s, %(limit)s);
 
 -- name: touch_credential
 -- Note that a credential was used.
-SELECT touch_credential(%(hash)s, %(remote)s);
+SELECT touch_credential(%(hash)s, %(remote)s, %(by)s);
 
 -- name: read_access_log
 -- What happened at the doors, newest first, of one account or of all.
