@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 KEY = "CVN_HPO_XGB_5M_GAMMA"
 #: What pages whose address is not enough are asked besides.
 QUERIES = {
-    "/history/compare": ("from=1&to=3",),
+    "/history/compare": ("from=3&to=4",),
     "/runs/compare": ("from={run}&to={run}",),
     "/search": ("q=gamma",),
     "/config": ("", "edit=yes&part=lgb"),

@@ -13,7 +13,7 @@ from setpoint.client.snapshot_set import named
 from setpoint.declare.document import Edit, diff, parse_text
 from setpoint.govern.verdict import Aggregation, Rule, Verdict, judge, unjudged
 from setpoint.record.result_rows import read_failures, read_results
-from setpoint.record.run_rows import read_contexts, read_run, read_units, unit_name
+from setpoint.record.run_rows import list_runs, read_contexts, read_run, read_units, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,6 +75,12 @@ def run_verdict(view: RunView) -> RunVerdict:
     return RunVerdict(
         **vars(judged), run=view.run, data=view.row.data_label, aggregation=judged.rule.aggregation
     )
+
+
+def latest_verdict(database: Database) -> RunVerdict | None:
+    """Return the verdict on the newest complete run; None before the first."""
+    newest = list_runs(database, limit=1, state="complete")
+    return run_verdict(view_run(database, newest[0].id)) if newest else None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ system has; the lowest share stands beside it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING
@@ -122,6 +123,17 @@ def seeded_keys(
         key for key, value in values.items() if key in catalogues.keys and problem_of(catalogues, key, value)
     )
     return frozenset(values) - refused, refused
+
+
+def keys_by_place(member: Catalogue) -> dict[tuple[str, str], list[str]]:
+    """Return a catalogue's keys by model and timeframe; none where it has no such parts."""
+    names = [part.name for part in member.parts]
+    found = defaultdict(list)
+    if {"model", "timeframe"} <= set(names):
+        model, timeframe = names.index("model"), names.index("timeframe")
+        for name, declared in member.keys.items():
+            found[declared.key.parts[model], declared.key.parts[timeframe]].append(name)
+    return found
 
 
 def _member(

@@ -16,12 +16,12 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import UnknownScope
 from setpoint.observe import metrics
 from setpoint.observe.metrics import MOST_ASSETS, MOST_HOLDERS, OTHER, Metric, Sample
-from setpoint.record.coverage import HYPERPARAMETERS, seeded_keys
+from setpoint.record.coverage import HYPERPARAMETERS, keys_by_place, seeded_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from setpoint.declare.catalogue import Catalogue, Catalogues
+    from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Row, Transaction
 
 _FITS = {
@@ -84,19 +84,9 @@ def _coverage(transaction: Transaction, catalogues: Catalogues) -> Iterator[Samp
     for member in catalogues.members:
         whole = {"catalogue": member.name, "model": "", "timeframe": ""}
         yield Sample(metrics.COVERAGE_PART, shares[member.name], whole)
-        for place, keys in _by_place(member).items():
+        for place, keys in keys_by_place(member).items():
             labels = {"catalogue": member.name, "model": place[0], "timeframe": place[1]}
             yield Sample(metrics.COVERAGE_PART, _share(keys, seeded), labels)
-
-
-def _by_place(member: Catalogue) -> dict[tuple[str, str], list[str]]:
-    names = [part.name for part in member.parts]
-    found = defaultdict(list)
-    if {"model", "timeframe"} <= set(names):
-        model, timeframe = names.index("model"), names.index("timeframe")
-        for name, declared in member.keys.items():
-            found[declared.key.parts[model], declared.key.parts[timeframe]].append(name)
-    return found
 
 
 def _share(keys: Iterable[str], seeded: frozenset[str]) -> float:

@@ -7,17 +7,29 @@ Whether a claim stands is judged by the database.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.client.plane.connection import Patience, Plane
 from setpoint.errors import SetpointError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from setpoint.store.database import Database
 
 PATH = "/health/restore"
 LIVE = "live"
 _BRIEFLY = Patience(connect_s=3.0, read_s=5.0, total_s=8.0, attempts=1)
+
+
+@dataclass(frozen=True)
+class NotedProbe:
+    """What the restore probe of a serving plane last said, and when."""
+
+    is_live: bool
+    said: str
+    answered_at: datetime
 
 
 def ask_probe(url: str) -> str:
@@ -35,3 +47,9 @@ def ask_probe(url: str) -> str:
 def note_probe(database: Database, *, is_live: bool, said: str) -> None:
     """Keep what the probe of a plane says, against which a claim that the Console is down is held."""
     database.execute("note_probe", is_live=is_live, said=said)
+
+
+def read_probe(database: Database) -> NotedProbe | None:
+    """Return what a plane's probe last said; None before the first."""
+    row = database.fetch_one("read_probe")
+    return NotedProbe(**row) if row else None

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from starlette.responses import Response
 
 from setpoint.change.changes import list_changes
 from setpoint.change.emergency.obligations import list_obligations
+from setpoint.change.emergency.restore_probe import read_probe
 from setpoint.change.history import list_revisions
-from setpoint.record.coverage import audit_console_coverage
+from setpoint.change.recovery.checks import last_backup
+from setpoint.govern.comparison import latest_verdict
+from setpoint.record.coverage import audit_console_coverage, keys_by_place
 from setpoint.record.fallbacks import fallback_share
+from setpoint.record.snapshots import judged_holders
 from setpoint.serve.access.rules import ANYONE, Caller, access
+from setpoint.serve.checks import Check
 from setpoint.serve.console.pages import page, router_of
 from setpoint.serve.routes import PlaneOf
+
+if TYPE_CHECKING:
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.record.coverage import Coverage
+    from setpoint.serve.plane import Plane
 
 router = router_of()
 LISTED = 8
 #: Up to how many open changes are counted; beyond them it is said that there are more.
 COUNTED = 100
+#: Judging a run of many units takes a while.
+JUDGED_KEPT_S = 10.0
+MOST_HOLDERS = 5_000
 FALLBACKS_OVER = timedelta(hours=24)
 
 
@@ -29,10 +44,18 @@ def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
     opened = list_changes(plane.database, limit=COUNTED + 1)
     waiting = list_changes(plane.database, waits_for=caller.account, limit=COUNTED + 1)
     now = datetime.now(UTC)
+    coverage = audit_console_coverage(plane.database, plane.catalogues)
+    judged = plane.checks.setdefault("verdict", Check(lambda: latest_verdict(plane.database), JUDGED_KEPT_S))
+    holders = plane.checks.setdefault("holders", Check(lambda: _held(plane), JUDGED_KEPT_S))
     return page(
         request,
         "overview.html",
-        coverage=audit_console_coverage(plane.database, plane.catalogues),
+        coverage=coverage,
+        covered=_places(plane.catalogues, coverage),
+        verdict=judged.answer(),
+        probe=read_probe(plane.database),
+        last_backup=last_backup(plane.database),
+        holders=holders.answer(),
         fallbacks=fallback_share(plane.database, since=now - FALLBACKS_OVER),
         open_changes=opened,
         waiting=waiting,
@@ -40,3 +63,38 @@ def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
         revisions=list_revisions(plane.database, limit=LISTED),
         obligations=list_obligations(plane.database, open_only=True),
     )
+
+
+def _held(plane: Plane) -> tuple[int, int]:
+    """Return how many processes hold a snapshot, and how many of them one that is not what stands."""
+    held = list(judged_holders(plane.database, plane.catalogues, limit=MOST_HOLDERS))
+    return len(held), sum(one.is_old for one in held)
+
+
+@dataclass(frozen=True)
+class Places:
+    """How much of a catalogue has a value, by model and timeframe."""
+
+    catalogue: str
+    timeframes: tuple[str, ...]
+    #: By model, for each timeframe: keys with a value, keys declared, and the first that lacks one.
+    models: dict[str, list[tuple[int, int, str]]]
+
+
+def _places(catalogues: Catalogues, coverage: Coverage) -> list[Places]:
+    lacking = {key for one in coverage.catalogues for key in one.unseeded}
+    found = []
+    for member in catalogues.members:
+        by_place = keys_by_place(member)
+        models, timeframes = (tuple(dict.fromkeys(place[part] for place in by_place)) for part in (0, 1))
+        rows = {
+            model: [_place(by_place.get((model, timeframe), []), lacking) for timeframe in timeframes]
+            for model in models
+        }
+        found += [Places(member.name, timeframes, rows)] if rows else []
+    return found
+
+
+def _place(keys: list[str], lacking: set[str]) -> tuple[int, int, str]:
+    without = [key for key in keys if key in lacking]
+    return len(keys) - len(without), len(keys), without[0] if without else ""

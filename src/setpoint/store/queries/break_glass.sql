@@ -61,6 +61,11 @@ FROM declare_channel(%(prefix)s, %(responsible)s, %(is_open)s, %(reason)s);
 SELECT prefix, responsible, reason, declared_by, declared_at
 FROM open_channels();
 
+-- name: read_probe
+-- What the restore probe of a plane last said; one row, or none.
+SELECT is_live, said, answered_at
+FROM restore_probe;
+
 -- name: note_probe
 -- Keep what the restore probe of a plane says now.
 SELECT note_probe(%(is_live)s, %(said)s);
