@@ -8,7 +8,7 @@ export SETPOINT_MARKET_DATA := $(MARKET)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo console test test-real test-long check bench clean lock
+.PHONY: help setup demo console test test-real test-long check screenshots bench clean lock
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ check: setup  ## lint, format, types, dependencies, reference docs, our own gate
 	$(BIN)/deptry .
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m setpoint.gate src
+
+screenshots: setup  ## take the pictures of the Console that README and docs show, from the demo's home
+	$(BIN)/python docs/screenshots.py
 
 bench: setup  ## measure every claim of speed, and write README's table of them
 	$(BIN)/python bench/table.py

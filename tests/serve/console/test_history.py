@@ -96,3 +96,12 @@ def test_the_life_of_a_key_is_told_by_name_and_by_address(person, edited):
         assert "Least loss reduction a split must bring" in page
         assert '<path class="line"' in page
     cy.read("/keys/CVN_GONE", 404)
+
+
+def test_of_many_edits_the_first_are_shown_and_the_file_has_all(person):
+    """The seed wrote every key: its page is cut and says so, and its file is whole."""
+    cy = person("cy")
+    page = cy.read("/history/1")
+    assert "The first 300 of 557 edits are shown" in page
+    assert page.count('<tr id="CVN_') <= 600
+    assert len(cy.get("/history/1?table=edits&format=json").json()["items"]) == 557

@@ -31,7 +31,7 @@ from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console.drafts import SOURCE
 from setpoint.serve.console.forms import Sent, instant_in, reason_in
 from setpoint.serve.console.pages import act, go, page, router_of
-from setpoint.serve.console.review import grouped
+from setpoint.serve.console.review import EDITS_SHOWN, grouped
 from setpoint.serve.console.steps import steps_of
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
@@ -113,8 +113,9 @@ def show_difference(
         tables={"edits": edits},
         old=before,
         new=after,
-        groups=grouped(plane.catalogues, edits),
+        groups=grouped(plane.catalogues, edits, most=EDITS_SHOWN),
         edits=edits,
+        shown=EDITS_SHOWN,
     )
 
 
@@ -210,9 +211,10 @@ def _revision(
         },
         revision=found,
         newest=newest,
-        groups=grouped(plane.catalogues, found.edits),
-        back=grouped(plane.catalogues, back),
+        groups=grouped(plane.catalogues, found.edits, most=EDITS_SHOWN),
+        back=grouped(plane.catalogues, back, most=EDITS_SHOWN),
         n_back=len(back),
+        shown=EDITS_SHOWN,
         proof=proof,
         typed=form.get("words") if form else "",
         ticked=form.all("key") if form else (),

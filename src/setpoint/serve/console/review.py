@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from setpoint.declare.document import Edit
     from setpoint.serve.access.rules import Principal
 
+#: Of more edits a page of what is past shows the first, and leads to a file with all of them.
+EDITS_SHOWN = 300
+
 
 class Group(NamedTuple):
     """The edits of one combination of key parts, such as a model's on a timeframe."""
@@ -37,10 +40,12 @@ def waits_for(change: ChangeSummary, caller: Principal) -> bool:
     return change.next_step is not None and caller.account in change.next_step.who
 
 
-def grouped(catalogues: Catalogues, edits: Sequence[Edit]) -> tuple[Group, ...]:
-    """Return edits by the parts of their keys, each with its address within them."""
+def grouped(catalogues: Catalogues, edits: Sequence[Edit], *, most: int | None = None) -> tuple[Group, ...]:
+    """Return edits by the parts of their keys, with their addresses within them; the first ``most``."""
     placed = [(*_place(catalogues, edit.key), edit) for edit in edits]
     placed.sort(key=lambda one: (one[0], one[1]))
+    if most is not None:
+        del placed[most:]
     return tuple(
         Group(name, tuple((label, edit) for _, label, edit in members))
         for name, members in groupby(placed, key=lambda one: one[0])

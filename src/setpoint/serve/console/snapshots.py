@@ -21,7 +21,7 @@ from setpoint.record.snapshots import judged_holders, list_snapshots, read_snaps
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.grid import Sheet, grid_of, parts_of
 from setpoint.serve.console.pages import page, router_of
-from setpoint.serve.console.review import grouped
+from setpoint.serve.console.review import EDITS_SHOWN, grouped
 from setpoint.serve.console.tables import MOST_ROWS, most_rows
 from setpoint.serve.responses import cursor, name_at
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
@@ -110,7 +110,8 @@ def show_snapshot(
         snapshot=found,
         now=now,
         edits=edits,
-        groups=grouped(catalogues, edits),
+        groups=grouped(catalogues, edits, most=EDITS_SHOWN),
+        shown=EDITS_SHOWN,
         holders=held[:HOLDERS],
         tabs=[(one.name, name) for one in catalogues.members for name in parts_of(one)],
         grid=grid,
