@@ -3969,12 +3969,35 @@ CREATE TABLE public.finetune_trials (
     state text NOT NULL,
     n_trees_used integer,
     findings jsonb DEFAULT '[]'::jsonb NOT NULL,
-    violations jsonb DEFAULT '[]'::jsonb NOT NULL
-);
+    violations jsonb DEFAULT '[]'::jsonb NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL
+)
+PARTITION BY RANGE (recorded_at);
+
+COMMENT ON TABLE public.finetune_trials IS 'The tuning trials of each result, recorded with it; split by the month in which that was.';
 
 COMMENT ON COLUMN public.finetune_trials.findings IS 'What attestation found, and each invariant that the suggestion broke.';
 
 COMMENT ON COLUMN public.finetune_trials.violations IS 'Invariants the suggestion broke: recorded, not refused.';
+
+CREATE TABLE public.finetune_trials_rest (
+    run_id text NOT NULL,
+    symbol text NOT NULL,
+    model text NOT NULL,
+    timeframe text NOT NULL,
+    variant text NOT NULL,
+    fold integer NOT NULL,
+    trial integer NOT NULL,
+    params jsonb NOT NULL,
+    value double precision,
+    state text NOT NULL,
+    n_trees_used integer,
+    findings jsonb DEFAULT '[]'::jsonb NOT NULL,
+    violations jsonb DEFAULT '[]'::jsonb NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.finetune_trials_rest IS 'Trials whose month is not split off yet, and the pattern of each month.';
 
 CREATE TABLE public.finetune_units (
     run_id text NOT NULL,
@@ -4218,6 +4241,8 @@ COMMENT ON TABLE public.write_probe IS 'One row as large as a document, written 
 
 ALTER TABLE ONLY public.event_log ATTACH PARTITION public.event_log_rest DEFAULT;
 
+ALTER TABLE ONLY public.finetune_trials ATTACH PARTITION public.finetune_trials_rest DEFAULT;
+
 ALTER TABLE ONLY public.access_log
     ADD CONSTRAINT access_log_pkey PRIMARY KEY (id);
 
@@ -4300,13 +4325,19 @@ ALTER TABLE ONLY public.finetune_results
     ADD CONSTRAINT finetune_results_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.finetune_results
+    ADD CONSTRAINT finetune_results_run_id_symbol_model_timeframe_variant_fol_key1 UNIQUE (run_id, symbol, model, timeframe, variant, fold, created_at);
+
+ALTER TABLE ONLY public.finetune_results
     ADD CONSTRAINT finetune_results_run_id_symbol_model_timeframe_variant_fold_key UNIQUE (run_id, symbol, model, timeframe, variant, fold);
 
 ALTER TABLE ONLY public.finetune_runs
     ADD CONSTRAINT finetune_runs_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.finetune_trials
-    ADD CONSTRAINT finetune_trials_pkey PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial);
+    ADD CONSTRAINT finetune_trials_pkey PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial, recorded_at);
+
+ALTER TABLE ONLY public.finetune_trials_rest
+    ADD CONSTRAINT finetune_trials_rest_pkey PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial, recorded_at);
 
 ALTER TABLE ONLY public.finetune_units
     ADD CONSTRAINT finetune_units_pkey PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold);
@@ -4513,6 +4544,8 @@ ALTER INDEX public.event_log_by_name ATTACH PARTITION public.event_log_rest_name
 ALTER INDEX public.event_log_pkey ATTACH PARTITION public.event_log_rest_pkey;
 
 ALTER INDEX public.event_log_by_run ATTACH PARTITION public.event_log_rest_run_id_idx;
+
+ALTER INDEX public.finetune_trials_pkey ATTACH PARTITION public.finetune_trials_rest_pkey;
 
 CREATE TRIGGER announce_access AFTER DELETE OR UPDATE OF roles, disabled_at ON public.accounts FOR EACH STATEMENT EXECUTE FUNCTION public.announce_access();
 
@@ -4745,8 +4778,8 @@ ALTER TABLE ONLY public.finetune_runs
 ALTER TABLE ONLY public.finetune_runs
     ADD CONSTRAINT finetune_runs_snapshot_hash_fkey FOREIGN KEY (snapshot_hash) REFERENCES public.snapshots(hash);
 
-ALTER TABLE ONLY public.finetune_trials
-    ADD CONSTRAINT finetune_trials_run_id_symbol_model_timeframe_variant_fold_fkey FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold) REFERENCES public.finetune_units(run_id, symbol, model, timeframe, variant, fold);
+ALTER TABLE public.finetune_trials
+    ADD CONSTRAINT finetune_trials_run_id_symbol_model_timeframe_variant_fold_fkey FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold, recorded_at) REFERENCES public.finetune_results(run_id, symbol, model, timeframe, variant, fold, created_at);
 
 ALTER TABLE ONLY public.finetune_units
     ADD CONSTRAINT finetune_units_run_id_context_snapshot_hash_fkey FOREIGN KEY (run_id, context, snapshot_hash) REFERENCES public.finetune_contexts(run_id, context, snapshot_hash);

@@ -15,7 +15,7 @@ from setpoint.serve.api.run_bodies import bodies
 UNIT = {"run_id", "symbol", "model", "timeframe", "variant", "fold"}
 TABLES = {
     Result: ("finetune_results", {"id", "run_id", "created_at"}),
-    TrialResult: ("finetune_trials", {*UNIT, "violations"}),
+    TrialResult: ("finetune_trials", {*UNIT, "violations", "recorded_at"}),
 }
 #: What PostgreSQL calls the type of a field; what JSON calls an object or a list is jsonb.
 SQL_TYPES = {

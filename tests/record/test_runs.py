@@ -1,7 +1,9 @@
 """Recording runs in the database: every call may be repeated, and nothing is lost or doubled."""
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
+import psycopg
 import pytest
 
 from setpoint.change.seeding import apply_seed
@@ -14,6 +16,8 @@ from setpoint.govern.comparison import compare_runs, view_run
 from setpoint.observe.event_log import EventLog
 from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.record.run_rows import list_runs, read_run, read_units
+from setpoint.store.months import drop_month, make_months
+from setpoint.store.owner_transaction import owner_transaction
 from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.recipe import Recipe
@@ -75,9 +79,43 @@ def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot
 
     assert len(list_runs(database, limit=9)) == 1
     assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
-    assert len(database.fetch_all("page_trials", run_id=planned.run, position=-1, trial=0, limit=None)) == 2
+    assert len(stored_trials(database, planned.run)) == 2
     (failure,) = database.fetch_all("list_failures", run_id=planned.run, first=0, limit=None)
     assert (failure["code"], failure["message"]) == ("training_error", "it broke")
+
+
+def stored_trials(database, run):
+    return database.fetch_all("page_trials", run_id=run, position=-1, trial=0, limit=None)
+
+
+def test_trials_are_split_by_month_and_go_with_theirs(
+    database, recorder, planned, snapshots, entry, owner_url, settings
+):
+    """They lie in the month of their result, once; that month goes, and the result stays as it was."""
+    recorder.start(planned, snapshots)
+    recorder.deliver(planned, [entry])
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        where = "SELECT DISTINCT tableoid::regclass::text FROM finetune_trials"
+        assert owner.execute(where).fetchall() == [(f"finetune_trials_{datetime.now(UTC):%Y_%m}",)]
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            owner.execute(
+                "INSERT INTO finetune_trials SELECT made.* FROM finetune_trials AS t,"
+                """ jsonb_populate_record(t, '{"recorded_at": "2025-01-05Z"}') AS made"""
+            )
+        owner.execute("SET session_replication_role = replica")
+        owner.execute("UPDATE finetune_results SET created_at = '2025-01-05Z'")
+        owner.execute("UPDATE finetune_trials SET recorded_at = '2025-01-05Z'")
+        make_months(database)
+        assert owner.execute(where).fetchall() == [("finetune_trials_2025_01",)]
+    recorder.deliver(planned, [entry])
+    assert len(stored_trials(database, planned.run)) == 2
+    with owner_transaction(settings, author="dan") as transaction:
+        assert drop_month(transaction, "finetune_trials", date(2025, 1, 1)) == 2
+
+    assert stored_trials(database, planned.run) == []
+    recorder.deliver(planned, [entry])
+    assert stored_trials(database, planned.run) == []
+    assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
 
 
 def test_a_run_that_goes_on_is_running_again(database, recorder, planned, snapshots):
@@ -115,7 +153,7 @@ def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
     )
     recorder.start(planned, snapshots)
     recorder.deliver(planned, [replace(entry, result=replace(entry.result, trials=trials))])
-    stored = database.fetch_all("page_trials", run_id=planned.run, position=-1, trial=0, limit=None)
+    stored = stored_trials(database, planned.run)
 
     (result,) = database.fetch_all("list_results", run_id=planned.run)
     finding = {
@@ -136,12 +174,7 @@ def test_a_sound_trial_breaks_nothing(database, recorder, planned, snapshots, en
     recorder.start(planned, snapshots)
     recorder.deliver(planned, [entry])
 
-    assert (
-        database.fetch_all("page_trials", run_id=planned.run, position=-1, trial=0, limit=None)[0][
-            "violations"
-        ]
-        == []
-    )
+    assert stored_trials(database, planned.run)[0]["violations"] == []
 
 
 def test_a_result_without_its_run_is_refused(recorder, planned, snapshots, entry):

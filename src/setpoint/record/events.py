@@ -115,6 +115,7 @@ def record_events(transaction: Transaction, source: str, lines: Iterable[Line]) 
     if events:
         transaction.execute("claim_event_source", source=source)
         transaction.fetch_all("queue_events", lock=_ORDER_LOCK)
+        transaction.fetch_all("make_this_month", of_table="event_log")
         accepted = transaction.execute("insert_events", source=source, events=events)
     return Delivered(accepted, len(events) - accepted, tuple(refused))
 

@@ -183,6 +183,7 @@ CREATE TABLE public.finetune_results (
     metrics              jsonb NOT NULL,
     created_at           timestamptz NOT NULL DEFAULT now(),
     UNIQUE (run_id, symbol, model, timeframe, variant, fold),
+    UNIQUE (run_id, symbol, model, timeframe, variant, fold, created_at),
     FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold, snapshot_hash)
         REFERENCES public.finetune_units (run_id, symbol, model, timeframe, variant, fold, snapshot_hash)
 );
@@ -207,10 +208,15 @@ CREATE TABLE public.finetune_trials (
     n_trees_used integer,
     findings     jsonb NOT NULL DEFAULT '[]',
     violations   jsonb NOT NULL DEFAULT '[]',
-    PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial),
-    FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold)
-        REFERENCES public.finetune_units (run_id, symbol, model, timeframe, variant, fold)
-);
+    recorded_at  timestamptz NOT NULL DEFAULT now(),
+    -- A unit has one result, and its trials have that one's instant: so a trial is there once over all months, too.
+    PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold, trial, recorded_at),
+    FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold, recorded_at)
+        REFERENCES public.finetune_results (run_id, symbol, model, timeframe, variant, fold, created_at)
+) PARTITION BY RANGE (recorded_at);
+CREATE TABLE public.finetune_trials_rest PARTITION OF public.finetune_trials DEFAULT;
+COMMENT ON TABLE public.finetune_trials IS 'The tuning trials of each result, recorded with it; split by the month in which that was.';
+COMMENT ON TABLE public.finetune_trials_rest IS 'Trials whose month is not split off yet, and the pattern of each month.';
 COMMENT ON COLUMN public.finetune_trials.findings IS 'What attestation found, and each invariant that the suggestion broke.';
 COMMENT ON COLUMN public.finetune_trials.violations IS 'Invariants the suggestion broke: recorded, not refused.';
 

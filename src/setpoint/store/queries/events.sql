@@ -5,8 +5,8 @@
 INSERT INTO event_sources (source) VALUES (%(source)s) ON CONFLICT (source) DO NOTHING;
 
 -- name: queue_events
--- One delivery at a time, so that ids are committed in their order and a reader who goes on misses none. The month is made.
-SELECT make_months(false) FROM pg_advisory_xact_lock(%(lock)s);
+-- One delivery at a time, so that ids are committed in their order and a reader who goes on misses none.
+SELECT pg_advisory_xact_lock(%(lock)s);
 
 -- name: insert_events
 -- A batch; lines that were delivered before, and ids that their run has told before, are left out.

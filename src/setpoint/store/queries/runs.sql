@@ -106,7 +106,8 @@ WITH made AS (
 ), tried AS (
     INSERT INTO finetune_trials
     SELECT sent.*
-    FROM jsonb_populate_recordset(NULL::finetune_trials, %(trials)s) AS sent
+    FROM jsonb_populate_recordset(
+        jsonb_populate_record(NULL::finetune_trials, jsonb_build_object('recorded_at', now())), %(trials)s) AS sent
     JOIN made USING (run_id, symbol, model, timeframe, variant, fold)
 )
 SELECT symbol, model, timeframe, variant, fold FROM made;
@@ -152,7 +153,9 @@ LIMIT %(limit)s;
 SELECT u.position, t.run_id, t.symbol, t.model, t.timeframe, t.variant, t.fold, t.trial, t.params, t.value, t.state,
        t.n_trees_used, t.findings, t.violations
 FROM finetune_units AS u
-JOIN finetune_trials AS t USING (run_id, symbol, model, timeframe, variant, fold)
+JOIN finetune_results AS r USING (run_id, symbol, model, timeframe, variant, fold)
+JOIN finetune_trials AS t ON (t.run_id, t.symbol, t.model, t.timeframe, t.variant, t.fold, t.recorded_at)
+                           = (r.run_id, r.symbol, r.model, r.timeframe, r.variant, r.fold, r.created_at)
 WHERE u.run_id = %(run_id)s AND u.position >= %(position)s AND (u.position > %(position)s OR t.trial > %(trial)s)
 ORDER BY u.position, t.trial
 LIMIT %(limit)s;
