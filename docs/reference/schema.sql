@@ -4429,6 +4429,10 @@ CREATE INDEX access_log_of_account ON public.access_log USING btree (account, id
 
 CREATE INDEX change_decisions_by_change ON public.change_decisions USING btree (change_id, id);
 
+CREATE INDEX change_decisions_by_person ON public.change_decisions USING btree (person, id);
+
+CREATE INDEX change_decisions_by_time ON public.change_decisions USING btree (decided_at);
+
 CREATE INDEX changes_by_author ON public.changes USING btree (author, id);
 
 CREATE INDEX changes_by_proposal ON public.changes USING btree (scope, md5((

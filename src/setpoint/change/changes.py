@@ -137,6 +137,20 @@ class Decision:
     is_current: bool
 
 
+@dataclass(frozen=True)
+class DecisionNote:
+    """What somebody said of some change, as an audit lists it."""
+
+    id: int
+    decided_at: datetime
+    person: str
+    proof: str
+    decision: Literal["approve", "reject", "comment"]
+    change: int
+    proposal_hash: str
+    words: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class FullChange(ChangeFacts):
     """A change: what it would do, what it needs, and what people said."""
@@ -219,6 +233,25 @@ def read_change(reader: Database | Transaction, change_id: int) -> Change:
             f"there is no change {change_id}.", hint="list them with `setpoint change list`", change=change_id
         )
     return change_of(row)
+
+
+def search_decisions(
+    reader: Database | Transaction,
+    *,
+    person: str | None = None,
+    decision: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int,
+) -> tuple[DecisionNote, ...]:
+    """Return what people said of changes, newest first, below an id; a filter that is None means all.
+
+    ``since`` is inclusive, ``until`` exclusive, as of the access log.
+    """
+    asked = {"person": person, "decision": decision, "since": since, "until": until}
+    rows = reader.fetch_all("search_decisions", before=before, limit=limit, **asked)
+    return tuple(DecisionNote(**row) for row in rows)
 
 
 def read_full_change(reader: Database | Transaction, change_id: int) -> FullChange:

@@ -12,6 +12,7 @@ from support.hints import parsed
 WITHOUT = {
     "/login": "a browser's",
     "/password": "it is typed where nobody reads it",
+    "/audit/decisions": "each stands with its change, at every door",
     "/runs/{run}/report": "a document of its own, as `setpoint report` writes it",
 }
 LINE = re.compile(r'<dt>(Terminal|curl|Python)</dt><dd class="line"><code>(.*?)</code>')

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from setpoint.serve.console import (
     assets,
+    audit,
     catalogue,
     chain,
     changes,
@@ -37,5 +38,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalogue.router,
     snapshots.router,
     safeguards.router,
+    audit.router,
     search.router,
 )

@@ -156,6 +156,12 @@ def _snapshot(given: Given) -> Way:
     return Way((), f"/v1/snapshots/{_quoted(given['digest'])}")
 
 
+def _audit(given: Given) -> Way:
+    asked = _only(given, "account", "event", "since", "until")
+    asked |= {name: _instant(asked[name]) for name in ("since", "until") if name in asked}
+    return Way(("audit", *_options(asked, *asked)), "/v1/audit", asked)
+
+
 def _instant(text: str) -> str:
     """Return an instant of a page's address with its zone, which the API and commands want."""
     return instant_in(text).isoformat()
@@ -185,6 +191,7 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/snapshots": lambda _: Way((), "/v1/holders"),
     "/snapshots/{digest}": _snapshot,
     "/policies": lambda _: Way(("policy", "show"), "/v1/policies"),
+    "/audit": _audit,
     "/break-glass": lambda _: Way(("break-glass", "status"), "/v1/obligations"),
     "/search": _search,
 }

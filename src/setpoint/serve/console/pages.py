@@ -58,6 +58,7 @@ PLACES = (
     ("/snapshots", "Snapshots"),
     ("/policies", "Policies"),
     ("/break-glass", "Break-glass"),
+    ("/audit", "Audit"),
 )
 
 

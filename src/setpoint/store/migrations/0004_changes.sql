@@ -75,6 +75,8 @@ CREATE TABLE public.change_decisions (
     decided_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX change_decisions_by_change ON public.change_decisions (change_id, id);
+CREATE INDEX change_decisions_by_person ON public.change_decisions (person, id);
+CREATE INDEX change_decisions_by_time ON public.change_decisions (decided_at);
 CREATE UNIQUE INDEX one_decision_for_each_proposal
     ON public.change_decisions (change_id, proposal_hash, person, decision) WHERE decision <> 'comment';
 

@@ -108,6 +108,17 @@ JOIN changes AS c ON c.id = d.change_id
 WHERE d.change_id = %(id)s
 ORDER BY d.id;
 
+-- name: search_decisions
+-- What people said of changes, newest first, below one; a null filter means all.
+SELECT id, decided_at, person, proof, decision, change_id AS change, proposal_hash, words
+FROM change_decisions
+WHERE (%(before)s::bigint IS NULL OR id < %(before)s)
+  AND (%(person)s::text IS NULL OR person = %(person)s) AND (%(decision)s::text IS NULL OR decision = %(decision)s)
+  AND (%(since)s::timestamptz IS NULL OR decided_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR decided_at < %(until)s)
+ORDER BY id DESC
+LIMIT %(limit)s;
+
 -- name: list_who_may_approve
 -- The people whose approval counts on a change.
 SELECT m.person
