@@ -11,7 +11,7 @@ from setpoint.serve.console import tables
 from support.console_pages import READ, address_of
 
 #: Pages whose tables have no files of their own, and why.
-WITHOUT = {"/": "the beginnings of what /changes and /history list"}
+WITHOUT = {"/": "the beginnings of what /changes and /history list, and a count of what /catalogue does"}
 TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
 FILES = re.compile(r'<p class="files">(.*?)</p>')
 LINK = re.compile(r'href="([^"]+)"')
