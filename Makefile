@@ -59,7 +59,7 @@ bench: setup  ## measure every claim of speed, and write README's table of them
 
 lock:  ## pin every dependency with its hashes (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  --extra build --extra server --extra train --extra dev pyproject.toml -o requirements/dev.txt
+	  --extra build --extra server --extra train --extra charts --extra dev pyproject.toml -o requirements/dev.txt
 
 clean:  ## remove the virtual environment and caches; never data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -92,5 +92,7 @@ def result(unit, snapshot, trials):
         always_buy_f1_val=0.3,
         always_buy_f1_test=0.3,
         metrics=Metrics(SCORES, SCORES, {"low": TRADES, "mid": TRADES, "high": TRADES}),
+        importance={},
+        importance_by="nobody",
         trials=tuple(TrialResult(n, params, 0.5, "complete", 10, ()) for n in range(trials)),
     )

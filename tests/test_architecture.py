@@ -88,6 +88,7 @@ THIRD_PARTY = {
     "opentelemetry": {"serve"},
     "prometheus_client": {"serve"},
     "libcst": {"externalize"},
+    "vl_convert": {"serve"},
 }
 #: Modules of a bare room that plug it into somebody else's package: nothing of ours may import them.
 ADAPTERS = {"client/adapters/openfeature.py"}

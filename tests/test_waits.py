@@ -66,6 +66,7 @@ ENDED_OTHERWISE = {
         "communicate",
     ): "it ends within its own bounds, or with the plane",
     ("serve/backups.py", "wait"): "within wait_for, and it is killed after that",
+    ("serve/chart_worker.py", "Popen"): "each exchange with it has an end, and it is killed after that",
     ("serve/middleware.py", "HTTPConnection"): "Starlette's view of a request; it connects nothing",
     ("client/plane/names.py", "create_connection"): "what is left of the time is its second argument",
     ("store/connections.py", "connect"): "connect_timeout is one of the parameters; see bounded",

@@ -3897,6 +3897,8 @@ CREATE TABLE public.finetune_results (
     always_buy_f1_val double precision NOT NULL,
     always_buy_f1_test double precision NOT NULL,
     metrics jsonb NOT NULL,
+    importance jsonb NOT NULL,
+    importance_by text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT finetune_results_always_buy_f1_test_check CHECK (((always_buy_f1_test >= (0)::double precision) AND (always_buy_f1_test <= (1)::double precision))),
     CONSTRAINT finetune_results_always_buy_f1_val_check CHECK (((always_buy_f1_val >= (0)::double precision) AND (always_buy_f1_val <= (1)::double precision))),
@@ -3905,6 +3907,8 @@ CREATE TABLE public.finetune_results (
 );
 
 COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
+
+COMMENT ON COLUMN public.finetune_results.importance IS 'By searched parameter the share that it mattered, by the search library; empty of fewer than two trials.';
 
 ALTER TABLE public.finetune_results ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.finetune_results_id_seq

@@ -31,9 +31,9 @@ class Person:
         assert found.status_code == status, (found.status_code, found.text[:2000])
         return html.unescape(found.text)
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str, **headers: str) -> httpx.Response:
         """Return what a page's address answers."""
-        return self._client.get(path)
+        return self._client.get(path, headers=headers)
 
     def send(self, path: str, fields: Mapping[str, str] | None = None, **more: str) -> httpx.Response:
         """Send a form of a page."""

@@ -214,6 +214,28 @@ def test_a_negative_best_is_the_greatest():
     assert found.best_trial.number == 5
 
 
+def test_importance_is_the_librarys_own():
+    """The same numbers that Optuna gives by default for a study of the same trials, to the last digit."""
+    tuned = search()
+    study = optuna.create_study(direction="maximize")
+    space = distributions(RANGES, TYPES)
+    study.add_trials(
+        [
+            optuna.trial.create_trial(params=dict(one.suggested), distributions=space, value=one.value)
+            for one in tuned.trials
+        ]
+    )
+    assert tuned.importance == optuna.importance.get_param_importances(study)
+    assert next(iter(tuned.importance)) == "max_depth"
+    assert tuned.importance_by.startswith(f"PedAnovaImportanceEvaluator of optuna {optuna.__version__}")
+
+
+def test_of_one_trial_no_importance_is_told():
+    """Two are the fewest that the library can compare; of those it speaks without a warning."""
+    assert search(trials=1).importance == {}
+    assert sum(search(trials=2).importance.values()) == pytest.approx(1)
+
+
 def test_tpe_learns_and_random_does_not():
     """The estimator finds better values than random draws with the same seed and budget."""
     tpe, random = (

@@ -55,6 +55,7 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
     Example: `setpoint show latest`
     """
     from setpoint.govern.comparison import view_run
+    from setpoint.govern.importance import importance_by_group
     from setpoint.record.fallbacks import fallback_share
 
     with database() as opened:
@@ -97,6 +98,8 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
             for row in view.results
         ),
     )
+    for one in importance_by_group(view.results):
+        out.say(f"importance {one} ({one.evaluator}; mean of {one.units} units)")
     for row in view.failures:
         err.say(f"failed: {row.symbol} {row.model} fold {row.fold}: {row.code}: {row.message}")
 

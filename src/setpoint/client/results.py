@@ -162,6 +162,10 @@ class Result(UnitFacts):
     always_buy_f1_val: Share
     always_buy_f1_test: Share
     metrics: Metrics
+    #: How much each searched parameter mattered, by the search library; empty of fewer than two trials.
+    importance: Annotated[dict[Name, Share], Sized(most=2000)]
+    #: The library's evaluator, its release and its seed.
+    importance_by: Name
 
 
 @dataclass(frozen=True)

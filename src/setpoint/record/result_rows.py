@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - models of the plane are made of these annotations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.results import Metrics, ParamFinding, Result, TrialResult, UnitFacts
 
@@ -37,6 +37,17 @@ class RecordedTrial(TrialResult, UnitFacts):
 
     run_id: str
     violations: list[dict[str, Any]]
+
+
+class TrialPoint(NamedTuple):
+    """What one tuning trial tried, and what it reached."""
+
+    #: Of its unit among those of the run.
+    position: int
+    trial: int
+    #: None when the trial failed.
+    value: float | None
+    params: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,22 @@ def list_trials(
     ]
 
 
+def list_trial_points(
+    reader: Database | Transaction,
+    run: str,
+    model: str,
+    timeframe: str,
+    *,
+    limit: int,
+    unit: int | None = None,
+) -> list[TrialPoint]:
+    """Return what the trials of a run's units tried and reached, in their order, or those of one unit."""
+    rows = reader.fetch_all(
+        "list_trial_points", run_id=run, model=model, timeframe=timeframe, position=unit, limit=limit
+    )
+    return [TrialPoint(**row) for row in rows]
+
+
 def list_failures(
     reader: Database | Transaction, run: str, *, limit: int | None = None, first: int = 0
 ) -> list[tuple[int, RecordedFailure]]:
@@ -100,7 +127,13 @@ def read_failures(reader: Database | Transaction, run: str) -> list[RecordedFail
 
 
 def _result(row: Mapping[str, Any]) -> RecordedResult:
-    return RecordedResult(**{**row, "findings": _findings(row), "metrics": Metrics(**row["metrics"])})
+    return RecordedResult(
+        **{
+            **row,
+            "findings": _findings(row),
+            "metrics": Metrics(**row["metrics"]),
+        }
+    )
 
 
 def _findings(row: Mapping[str, Any]) -> tuple[ParamFinding, ...]:

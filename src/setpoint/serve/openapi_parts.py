@@ -2,7 +2,7 @@
 
 Guarantees: every error is one component by its status, and its body the one `Problem`; shapes have the names
 that a client's code should have; a header that answers carry, or that a write is refused without, is
-declared. Nothing is left inline that stands twice.
+declared. Nothing is left inline that is shorter said once.
 """
 
 from __future__ import annotations
@@ -163,23 +163,39 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
 
 
 def _shared_fields(schemas: dict[str, Any]) -> None:
-    """Let each long schema of a field stand once that several records have, named as the field is."""
-    fields = [(name, field) for one in schemas.values() for name, field in one.get("properties", {}).items()]
+    """Let each long schema of a field or its items stand once that several have, named as the field is."""
+    fields = [*_fields_of(schemas)]
     counted = Counter(json.dumps(field) for _, field in fields)
     names = {}
     for name, field in fields:
         text, wanted = json.dumps(field), _class_name(name)
         if (
             len(text) >= _LONG
-            and counted[text] > 1
+            and _saves(field, counted[text], wanted)
             and text not in names
             and not {wanted, f"{wanted}Shape"} & schemas.keys()
         ):
             names[text], schemas[wanted] = wanted, dict(field)
-    for schema in schemas.values():
-        for name, field in schema.get("properties", {}).items():
-            if shared := names.get(json.dumps(field)):
-                schema["properties"][name] = {"$ref": _SCHEMA + shared}
+    for _, field in fields:
+        if shared := names.get(json.dumps(field)):
+            field.clear()
+            field["$ref"] = _SCHEMA + shared
+
+
+def _saves(schema: dict[str, Any], times: int, name: str) -> bool:
+    """Say whether the document is shorter when a schema stands once and is named elsewhere."""
+    size = len(json.dumps(schema, separators=(",", ":")))
+    reference = len(_SCHEMA) + len(name) + len('{"$ref":""}')
+    return times * (size - reference) > size + len(name) + len('"":,')
+
+
+def _fields_of(schemas: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the fields of records by name, and after each list the one that its items are of."""
+    for record in [*schemas.values()]:
+        for name, field in record.get("properties", {}).items():
+            yield name, field
+            if isinstance(field.get("items"), dict):
+                yield name.removesuffix("s"), field["items"]
 
 
 def _class_name(name: str) -> str:

@@ -13,6 +13,7 @@ from setpoint.change.verification import verify
 from setpoint.serve.access.logins import Logins
 from setpoint.serve.access.oidc import Provider
 from setpoint.serve.access.rules import Credentials
+from setpoint.serve.chart_worker import ChartWorker
 from setpoint.serve.checks import Check
 from setpoint.serve.hot.live import Live
 from setpoint.serve.limits import Limits
@@ -61,6 +62,7 @@ class Plane:
     probing: Turns = field(init=False, default_factory=lambda: Turns("the database", 1, PROBED_WITHIN_S))
     rehearsing: Turns = field(init=False, default_factory=lambda: Turns("a rehearsal", 1, REHEARSED_WITHIN_S))
     ticking: Turns = field(init=False, default_factory=lambda: Turns("the clock", 1, TICKED_WITHIN_S))
+    charts: ChartWorker = field(init=False, default_factory=ChartWorker)
     #: Dear questions by name, with their last answers.
     checks: dict[str, Check] = field(init=False, default_factory=dict)
     #: Whether history is what was recorded: ``Verified``.
@@ -80,6 +82,7 @@ class Plane:
     def close(self) -> None:
         """End every wait: sessions of the database are cut, and what waits for a thread is forgotten."""
         self.database.close()
+        self.charts.close()
         for turns in (
             self.probing,
             self.rehearsing,

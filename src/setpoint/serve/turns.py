@@ -17,6 +17,8 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from starlette.concurrency import run_in_threadpool
+
 from setpoint.errors import DatabaseUnavailable, UnavailableError
 
 if TYPE_CHECKING:
@@ -108,3 +110,8 @@ class Line:
             yield
         finally:
             self._free.release()
+
+    async def run(self, work: Callable[..., Answer], *given: Any) -> Answer:
+        """Have a turn, run it in a thread and return what it returns; raises as both do."""
+        async with self.turn():
+            return await run_in_threadpool(work, *given)

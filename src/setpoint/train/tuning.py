@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     Scalar = int | float | bool | str
 
 
+#: Of fewer trials no parameter's importance can be judged.
+FEWEST_JUDGED = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class TuningSettings:
     """The search budget and every setting of the sampler; all are governed values, so none has a default.
@@ -101,6 +105,10 @@ class Tuned:
     best_trial: TrialRecord
     best_params: Mapping[str, Scalar]
     trials: tuple[TrialRecord, ...]
+    #: By parameter the share that it mattered, as the library has it; empty of fewer than two trials.
+    importance: Mapping[str, float]
+    #: Which evaluator, of which release, with which seed.
+    importance_by: str
 
 
 def tune(
@@ -124,7 +132,15 @@ def tune(
         if settings.first_trial_is_default:
             study.enqueue_trial(_default_trial(ranges, defaults))
         records = tuple(_trial(study, space, defaults, objective) for _ in range(settings.trials))
-    return _best(records)
+        best = _best(records)
+        shares, evaluator = _importance(study)
+    return Tuned(
+        best_trial=best,
+        best_params=best.params,
+        trials=records,
+        importance=shares,
+        importance_by=evaluator,
+    )
 
 
 def distributions(ranges: Mapping[str, Range], types: Mapping[str, str]) -> dict[str, BaseDistribution]:
@@ -223,7 +239,7 @@ def _tell(study: Study, number: int, value: float | None) -> None:
     study.tell(number, value, TrialState.FAIL if value is None else TrialState.COMPLETE)
 
 
-def _best(records: tuple[TrialRecord, ...]) -> Tuned:
+def _best(records: tuple[TrialRecord, ...]) -> TrialRecord:
     complete = [record for record in records if record.value is not None]
     if not complete:
         first = records[0].error if records else "none was asked for"
@@ -232,8 +248,22 @@ def _best(records: tuple[TrialRecord, ...]) -> Tuned:
             hint="mend the first trial's error",
         )
     # max() keeps the first of equals.
-    best = max(complete, key=lambda record: record.value or 0.0)
-    return Tuned(best_trial=best, best_params=best.params, trials=records)
+    return max(complete, key=lambda record: record.value or 0.0)
+
+
+def _importance(study: Study) -> tuple[dict[str, float], str]:
+    """Return what the library's own evaluator says of the study, with the library's own settings of it."""
+    import optuna  # noqa: PLC0415 - see the module
+
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    name = f"{type(evaluator).__name__} of optuna {optuna.__version__}, which draws nothing"
+    complete = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
+    if len(complete) < FEWEST_JUDGED:
+        return {}, name
+    with warnings.catch_warnings():
+        # That few trials say little: how many there are is recorded with them.
+        warnings.simplefilter("ignore", UserWarning)
+        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator)), name
 
 
 def _study(settings: TuningSettings) -> Study:

@@ -273,6 +273,8 @@ class UnitTraining:
                 self._judged(best.fitted, "test"),
                 self.market.labels,
             ),
+            importance=dict(tuned.importance),
+            importance_by=tuned.importance_by,
             trials=tuple(_trial_result(record) for record in tuned.trials),
         )
 

@@ -63,5 +63,6 @@ def lived_in(person, http_as, database, owner_url):
         "/snapshots/{digest}": f"/snapshots/{values['digest']}",
         "/runs/{run}": f"/runs/{values['run']}",
         "/runs/compare": f"/runs/compare?from={values['run']}&to={other}",
+        "/runs/{run}/charts": f"/runs/{values['run']}/charts?model=lgb&timeframe=5m",
         "/search": "/search?q=gamma",
     }

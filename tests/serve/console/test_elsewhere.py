@@ -14,6 +14,7 @@ WITHOUT = {
     "/proof/oidc": "the same, at the provider",
     "/audit/decisions": "each stands with its change, at every door",
     "/runs/{run}/report": "a document of its own, as `setpoint report` writes it",
+    "/runs/{run}/charts/{chart}.svg": "a drawing, for whose numbers its page has lines",
 }
 LINE = re.compile(r'<dt>(Terminal|curl|Python)</dt><dd class="line"><code>(.*?)</code>')
 

@@ -20,6 +20,7 @@ from setpoint.serve.console import (
     safeguards,
     search,
     snapshots,
+    trials,
 )
 
 #: Of every page, with what they load.
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     runs.router,
     catalogue.router,
     snapshots.router,
+    trials.router,
     safeguards.router,
     audit.router,
     search.router,

@@ -134,6 +134,10 @@ def _run(given: Given) -> Way:
     return Way(("show", given["run"]), f"/v1/runs/{_quoted(given['run'])}")
 
 
+def _trials(given: Given) -> Way:
+    return Way(("show", given["run"]), f"/v1/runs/{_quoted(given['run'])}/trials")
+
+
 def _runs_compared(given: Given) -> Way:
     return Way(("compare", given["from"], given.get("to", "latest")))
 
@@ -186,6 +190,7 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/catalogue": _catalogue,
     "/catalogue/{key:path}": _parameter,
     "/runs": _runs,
+    "/runs/{run}/charts": _trials,
     "/runs/compare": _runs_compared,
     "/runs/{run}": _run,
     "/snapshots": lambda _: Way((), "/v1/holders"),

@@ -181,6 +181,8 @@ CREATE TABLE public.finetune_results (
     always_buy_f1_val    float8 NOT NULL CHECK (always_buy_f1_val BETWEEN 0 AND 1),
     always_buy_f1_test   float8 NOT NULL CHECK (always_buy_f1_test BETWEEN 0 AND 1),
     metrics              jsonb NOT NULL,
+    importance           jsonb NOT NULL,
+    importance_by        text NOT NULL,
     created_at           timestamptz NOT NULL DEFAULT now(),
     UNIQUE (run_id, symbol, model, timeframe, variant, fold),
     UNIQUE (run_id, symbol, model, timeframe, variant, fold, created_at),
@@ -192,6 +194,7 @@ CREATE INDEX finetune_results_by_snapshot ON public.finetune_results (snapshot_h
 CREATE INDEX finetune_results_by_symbol ON public.finetune_results (symbol, id);
 CREATE INDEX finetune_results_by_model ON public.finetune_results (model, id);
 CREATE INDEX finetune_results_by_place ON public.finetune_results (model, timeframe, id);
+COMMENT ON COLUMN public.finetune_results.importance IS 'By searched parameter the share that it mattered, by the search library; empty of fewer than two trials.';
 COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
 
 CREATE TABLE public.finetune_trials (

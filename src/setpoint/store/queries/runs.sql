@@ -160,6 +160,16 @@ WHERE u.run_id = %(run_id)s AND u.position >= %(position)s AND (u.position > %(p
 ORDER BY u.position, t.trial
 LIMIT %(limit)s;
 
+-- name: list_trial_points
+-- What the tuning trials of a run's units of one model and timeframe tried and reached, in their order; a null position means all units.
+SELECT u.position, t.trial, t.value, t.params
+FROM finetune_units AS u
+JOIN finetune_trials AS t USING (run_id, symbol, model, timeframe, variant, fold)
+WHERE u.run_id = %(run_id)s AND u.model = %(model)s AND u.timeframe = %(timeframe)s
+  AND (%(position)s::integer IS NULL OR u.position = %(position)s)
+ORDER BY u.position, t.trial
+LIMIT %(limit)s;
+
 -- name: read_run
 -- One run, whole, with the keys that it read.
 SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.layers, r.catalogues, r.versions,
