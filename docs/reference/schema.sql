@@ -775,10 +775,9 @@ BEGIN
         SELECT name, '', '', coalesce(fields ->> 'finding', ''), count(*)
         FROM fresh WHERE name = 'effective_param_mismatch' GROUP BY 1, 4
         UNION ALL
-        SELECT f.name, coalesce(f.fields ->> 'model', ''), coalesce(f.fields ->> 'timeframe', ''), part.label,
-               sum(greatest(public.told_number(f.fields ->> part.label), 0))::bigint
-        FROM fresh AS f, unnest(ARRAY['bars', 'signals']) AS part (label)
-        WHERE f.name = 'buy_proba_scored' GROUP BY 1, 2, 3, 4
+        SELECT name, coalesce(fields ->> 'model', ''), coalesce(fields ->> 'timeframe', ''), '',
+               sum(greatest(public.told_number(fields ->> 'bars'), 0))::bigint
+        FROM fresh WHERE name = 'buy_proba_scored' GROUP BY 1, 2, 3
     ) AS told, public.counted_labels(told.name, told.model, told.timeframe, told.label) AS l
     WHERE told.total > 0
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 4, 2, 3

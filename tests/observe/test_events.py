@@ -5,6 +5,7 @@ import pytest
 
 from setpoint.observe.event_log import EventLog, ProcessPinned
 from setpoint.observe.events import (
+    BuyProbaScored,
     EffectiveParamMismatch,
     HpoFallbackApplied,
     HpoFallbackSummary,
@@ -63,6 +64,15 @@ EVENTS = [
         training_time_sec=0.5,
         metrics={"f1_buy_val": 0.41},
         effective={"effective.learning_rate": 0.1},
+    ),
+    BuyProbaScored(
+        run="r1",
+        unit=READ["unit"],
+        model="xgb",
+        timeframe="5m",
+        symbol="BTCUSDC",
+        bars=288,
+        event_id="0" * 32,
     ),
     EffectiveParamMismatch(
         **{k: v for k, v in FIT.items() if k != "snapshot"},

@@ -1,16 +1,20 @@
 """Numbers of a plane from stored rows: each thing counted once, for ever; names bounded whatever is sent."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from setpoint.change.documents import pin_snapshot
+from setpoint.client.hyperparams import Hyperparams
 from setpoint.errors import InvalidValue
 from setpoint.observe import metrics
-from setpoint.observe.event_log import unit_name
+from setpoint.observe.event_log import EventLog, unit_name
 from setpoint.observe.events import (
+    BuyProbaScored,
     EffectiveParamMismatch,
     HpoFallbackApplied,
     TrainingComplete,
@@ -135,6 +139,29 @@ def test_a_window_forgets_what_left_it(told, read, owner_url):
     assert day["harness.hp_fallback_rate_24h"][()] == day["harness.hp_fallback_share_24h"][()] == 0
     assert "harness.learning_rate_min_24h" not in day
     assert day["harness.hp_fallbacks"][GAMMA,] == 1
+
+
+def test_predictions_are_counted_by_bars(told, read, seeded, catalogues, settings, tmp_path):
+    """A unit's bars count once, each call of a program counts; a number that is none counts nothing."""
+    unit_told = BuyProbaScored(
+        run="r1", unit="u", model="xgb", timeframe="5m", symbol="BTCUSDC", bars=288, event_id="once"
+    )
+    hp = Hyperparams(pin_snapshot(seeded, catalogues, {}), catalogues, EventLog(tmp_path / "events"))
+    for bars in (1, 5):
+        hp.count_predictions("lgb", "1h", bars)
+    lines = (tmp_path / "events").read_text(encoding="utf-8").splitlines()
+    with seeded.transaction() as transaction:
+        record_events(transaction, "spool-0009", [Line(at, line) for at, line in enumerate(lines)])
+    told("spool-0001", unit_told, replace(unit_told, model="cb", bars=7))
+    told(
+        "spool-0002",
+        unit_told,
+        replace(unit_told, bars="many", event_id=""),
+        replace(unit_told, bars=-5, event_id=""),
+    )
+    counted = {place: bars for place, bars in read()["signals.buy_proba"].items() if bars}
+
+    assert counted == {("xgb", "5m"): 288, ("lgb", "1h"): 6}
 
 
 def test_hostile_text_makes_no_series(told, read, seeded):

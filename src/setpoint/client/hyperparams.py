@@ -117,6 +117,25 @@ class Hyperparams:
         self._read_by_key.add(key)
         return self._values[key]
 
+    def count_predictions(self, model: str, timeframe: str, bars: int, *, symbol: str = "") -> None:
+        """Say for how many bars a probability of BUY was computed; metrics tell the rate of it.
+
+        A program that predicts calls this after each batch; each call counts, and is one event.
+        """
+        from setpoint.observe.events import BuyProbaScored  # noqa: PLC0415 - see ``Fallbacks.count``
+
+        events, reader = self._fallbacks.destination
+        events.emit(
+            BuyProbaScored(
+                run=reader.run,
+                unit=reader.unit,
+                model=model,
+                timeframe=timeframe,
+                symbol=symbol,
+                bars=bars,
+            )
+        )
+
     def params(self, *parts: str, chosen: Mapping[str, Scalar] | None = None) -> dict[str, Any]:
         """Return the values for one combination of parts by library name: those of the role "value".
 

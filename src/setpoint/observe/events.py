@@ -117,6 +117,24 @@ class TrainingComplete(Training):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BuyProbaScored(Event):
+    """Probabilities of BUY were computed: by a unit for the rows that judge it, or by a program."""
+
+    name = "buy_proba_scored"
+
+    run: str
+    #: As ``unit_name`` writes it; empty for a program.
+    unit: str
+    model: str
+    timeframe: str
+    symbol: str
+    #: For how many bars.
+    bars: int
+    #: Of a unit, made of run and unit, so that it counts once; empty for a program, whose calls all count.
+    event_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EffectiveParamMismatch(FitEvent):
     """The fitted model does not hold what was asked, or a value had no effect."""
 

@@ -203,12 +203,6 @@ BUY_PROBA = Metric(
     help="Bars for which a probability of BUY was computed; its rate is the prediction rate.",
     labels=_PLACE,
 )
-BUY_SIGNALS = Metric(
-    name="signals.buy_signals",
-    kind="counter",
-    help="Of these bars, the ones whose probability reached the threshold.",
-    labels=_PLACE,
-)
 REVISIONS = Metric(
     name="setpoint.revisions",
     kind="counter",

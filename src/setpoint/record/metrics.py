@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Row, Transaction
 
-_FITS = {
+_PLACED = {
     "training_started": metrics.FITS_STARTED,
     "trial_complete": metrics.TRIALS_COMPLETE,
     "training_complete": metrics.TRAININGS_COMPLETE,
+    "buy_proba_scored": metrics.BUY_PROBA,
 }
 _LOWEST = {
     "learning_rate": metrics.LEARNING_RATE_MIN_24H,
@@ -35,7 +36,6 @@ _LOWEST = {
     "best_iteration": metrics.BEST_ITERATION_MIN_24H,
     "n_trees_used": metrics.TREES_USED_MIN_24H,
 }
-_PREDICTIONS = {"bars": metrics.BUY_PROBA, "signals": metrics.BUY_SIGNALS}
 _FINDINGS = ("differs", "ignored", "no_effect", "library_chose")
 _REVIEWS = ("approved", "unreviewed", "break-glass", "none")
 _STATES = ("draft", "proposed", "suspended")
@@ -100,16 +100,14 @@ def _totals(
     fallbacks = dict.fromkeys((*catalogues.keys, OTHER), 0)
     findings = dict.fromkeys((*_FINDINGS, OTHER), 0)
     placed: dict[tuple[Metric, tuple[str, str]], int] = {
-        (metric, place): 0
-        for metric in (*_FITS.values(), *_PREDICTIONS.values())
-        for place in sorted({*places, (OTHER, OTHER)})
+        (metric, place): 0 for metric in _PLACED.values() for place in sorted({*places, (OTHER, OTHER)})
     }
     for row in rows:
         if row["name"] == "hpo_fallback_applied":
             fallbacks[row["label"] if row["label"] in fallbacks else OTHER] += row["total"]
         elif row["name"] == "effective_param_mismatch":
             findings[row["label"] if row["label"] in findings else OTHER] += row["total"]
-        elif metric := _FITS.get(row["name"]) or _PREDICTIONS.get(row["label"]):
+        elif metric := _PLACED.get(row["name"]):
             known = _place(row, places)
             placed[metric, (known["model"], known["timeframe"])] += row["total"]
     yield from (Sample(metrics.FALLBACKS, total, {"key": key}) for key, total in fallbacks.items())

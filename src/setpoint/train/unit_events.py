@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from setpoint.observe.events import EffectiveParamMismatch, TrainingComplete, TrainingStarted, TrialComplete
+from setpoint.client.fallbacks import Reader
+from setpoint.observe.event_log import unit_name
+from setpoint.observe.events import (
+    BuyProbaScored,
+    EffectiveParamMismatch,
+    TrainingComplete,
+    TrainingStarted,
+    TrialComplete,
+)
 from setpoint.observe.training_metrics import RESULT_METRICS, TRIAL_METRICS, at_path
 
 if TYPE_CHECKING:
@@ -66,7 +74,19 @@ class UnitEvents:
             )
 
     def complete(self, result: UnitResult) -> None:
-        """Say what the unit came to: the numbers of its result."""
+        """Say for how many bars the unit's model was asked, and what it came to: the numbers of its result."""
+        reader = Reader(self.run, unit_name(**self.unit._asdict()))
+        self.log.emit(
+            BuyProbaScored(
+                run=reader.run,
+                unit=reader.unit,
+                model=self.unit.model,
+                timeframe=self.unit.timeframe,
+                symbol=self.unit.symbol,
+                bars=result.n_val + result.n_test,
+                event_id=reader.event_id(BuyProbaScored.name),
+            )
+        )
         self.log.emit(
             TrainingComplete(
                 **self._name(result.trial_id, result.model_hyperparams),
