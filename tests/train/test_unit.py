@@ -188,6 +188,7 @@ def test_every_trial_says_when_it_starts_and_ends(train):
 
     assert [line.split()[0] for line in lines if "mismatch" not in line] == [
         *["event=training_started", "event=trial_complete"] * 2,
+        "event=buy_proba_scored",
         "event=training_complete",
     ]
     assert "max_depth=6" in lines[0]

@@ -74,7 +74,7 @@ class UnitEvents:
             )
 
     def complete(self, result: UnitResult) -> None:
-        """Say for how many bars the unit's model was asked, and what it came to: the numbers of its result."""
+        """Say how many bars the unit's model scored, and what it came to: the numbers of its result."""
         reader = Reader(self.run, unit_name(**self.unit._asdict()))
         self.log.emit(
             BuyProbaScored(
