@@ -3323,7 +3323,7 @@ $$;
 
 COMMENT ON FUNCTION public.tokens_ending() IS 'Tokens that end soon and were not rotated.';
 
-CREATE FUNCTION public.tokens_seen(p_after bigint, p_limit bigint) RETURNS TABLE(id bigint, account text, label text, roles text[], dimensions text[], created_at timestamp with time zone, created_by text, expires_at timestamp with time zone, revoked_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text)
+CREATE FUNCTION public.tokens_seen(p_after bigint, p_limit bigint) RETURNS TABLE(id bigint, account text, label text, roles text[], dimensions text[], created_at timestamp with time zone, created_by text, expires_at timestamp with time zone, revoked_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text, is_ending boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -3342,7 +3342,8 @@ BEGIN
         SELECT c.id, c.account,
                c.label, ARRAY(SELECT r FROM unnest(a.roles) AS r
                               WHERE c.dimensions IS NULL AND (c.roles IS NULL OR r = ANY (c.roles))), c.dimensions,
-               c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, c.last_used_from
+               c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, c.last_used_from,
+               c.revoked_at IS NULL AND c.expires_at > clock_timestamp() AND public.ends_soon(c)
         FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
         WHERE c.kind = 'token' AND (everything OR c.account = mine) AND (p_after IS NULL OR c.id < p_after)
         ORDER BY c.id DESC LIMIT p_limit;

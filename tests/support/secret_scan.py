@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 #: What we give out: tokens, sessions, one-time logins.
 GIVEN_OUT = re.compile(r"sp[tso]_[A-Za-z0-9_-]{20,}")
 #: The answers whose purpose is to hand a secret over, once.
-HANDS_OVER = re.compile(r"POST (/v1/tokens|/v1/tokens/[0-9]+/rotate|/v1/accounts/[^/]+/once) 201")
+HANDS_OVER = re.compile(
+    r"POST (/v1/tokens|/v1/tokens/[0-9]+/rotate|/v1/accounts/[^/]+/once) 201"
+    r"|POST (/account/tokens|/account/tokens/[0-9]+/rotate|/access/[^/]+/once) 200"
+)
 LOGGERS = ("setpoint", "uvicorn", "authlib", "joserfc")
 
 

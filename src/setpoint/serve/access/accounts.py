@@ -59,6 +59,8 @@ class Token:
     revoked_at: datetime | None
     last_used_at: datetime | None
     last_used_from: str | None
+    #: It lives in its last two weeks, or last tenth: time to rotate it.
+    is_ending: bool
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,11 @@ def rotate_token(
         "rotate_token", id=number, hash=secret_hash, days=days, overlap_s=overlap_s, remote=remote
     )
     return RotatedToken(**(row or {}))
+
+
+def list_admins(reader: Database | Transaction) -> list[str]:
+    """Return whom to ask for what needs an admin, by name."""
+    return [str(row["name"]) for row in reader.fetch_all("read_admins")]
 
 
 def ending_tokens(reader: Database | Transaction) -> list[DoctorFinding]:

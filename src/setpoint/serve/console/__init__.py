@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from setpoint.serve.console import (
+    access,
+    account,
     assets,
     audit,
     catalogue,
@@ -41,5 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     trials.router,
     safeguards.router,
     audit.router,
+    access.router,
+    account.router,
     search.router,
 )

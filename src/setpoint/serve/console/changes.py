@@ -139,6 +139,21 @@ def send_less(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId
     return _acted(plane, request, caller, change, form, work)
 
 
+@router.post("/changes/{change}/take-over", **access(*WRITERS))
+def send_taking_over(
+    plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent
+) -> Response:
+    """Take over what a disabled account left open, as it stands, over what stands now."""
+
+    def work(transaction: Transaction) -> None:
+        found = read_change(transaction, change)
+        require_read(found, form.get("proposal"))
+        wanted = amended(found, Patch({}), form.get("words"), found.apply_at)
+        proposals.amend(transaction, plane.catalogues, change, wanted)
+
+    return _acted(plane, request, caller, change, form, work)
+
+
 @router.post("/changes/{change}/withdraw", **access(*WRITERS))
 def send_withdrawal(
     plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent

@@ -59,6 +59,7 @@ PLACES = (
     ("/policies", "Policies"),
     ("/break-glass", "Break-glass"),
     ("/audit", "Audit"),
+    ("/access", "Access"),
 )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.serve.access.rules import WRITERS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,7 +60,9 @@ def moves(change: FullChange, caller: Principal) -> tuple[Move, ...]:
     if step is None:
         return ()
     own = caller.account == change.author
+    is_left = step.waits_for == "amendment" and not step.who  # its author was disabled
     author_alone = "" if own else f"only its author, {change.author}, may"
+    no_writer = "" if caller.may(*WRITERS) else f"this needs the role {' or '.join(WRITERS)}"
     approver = _no_approver(change, caller)
     waiting = "" if step.waits_for == "application" else _waits(change)
     return (
@@ -66,8 +70,14 @@ def moves(change: FullChange, caller: Principal) -> tuple[Move, ...]:
         Move("reject", "Reject", approver or _decided_already(change, caller)),
         Move("apply", "Apply", waiting),
         Move("propose", "Propose", author_alone),
-        Move("withdraw", "Withdraw", author_alone),
+        Move("withdraw", "Withdraw", no_writer if is_left else author_alone),
+        *((Move("take-over", "Take over", no_writer or _whole(change)),) if is_left else ()),
     )
+
+
+def _whole(change: FullChange) -> str:
+    is_whole = change.restores or change.is_policy
+    return "a restore and a policy stay whole: withdraw it and open another" if is_whole else ""
 
 
 def _no_approver(change: FullChange, caller: Principal) -> str:

@@ -1282,7 +1282,8 @@ $$;
 
 CREATE FUNCTION public.tokens_seen(p_after bigint, p_limit bigint)
     RETURNS TABLE (id bigint, account text, label text, roles text[], dimensions text[], created_at timestamptz, created_by text,
-                   expires_at timestamptz, revoked_at timestamptz, last_used_at timestamptz, last_used_from text)
+                   expires_at timestamptz, revoked_at timestamptz, last_used_at timestamptz, last_used_from text,
+                   is_ending boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -1301,7 +1302,8 @@ BEGIN
         SELECT c.id, c.account,
                c.label, ARRAY(SELECT r FROM unnest(a.roles) AS r
                               WHERE c.dimensions IS NULL AND (c.roles IS NULL OR r = ANY (c.roles))), c.dimensions,
-               c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, c.last_used_from
+               c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, c.last_used_from,
+               c.revoked_at IS NULL AND c.expires_at > clock_timestamp() AND public.ends_soon(c)
         FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
         WHERE c.kind = 'token' AND (everything OR c.account = mine) AND (p_after IS NULL OR c.id < p_after)
         ORDER BY c.id DESC LIMIT p_limit;

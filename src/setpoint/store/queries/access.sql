@@ -156,7 +156,8 @@ SELECT revoke_token(%(id)s, %(remote)s);
 
 -- name: read_tokens
 -- Tokens of the caller, or all for an admin or the owner of the tables; newest first.
-SELECT id, account, label, roles, dimensions, created_at, created_by, expires_at, revoked_at, last_used_at, last_used_from
+SELECT id, account, label, roles, dimensions, created_at, created_by, expires_at, revoked_at, last_used_at, last_used_from,
+       is_ending
 FROM tokens_seen(%(after)s, %(limit)s);
 
 -- name: touch_credential
