@@ -69,6 +69,8 @@ class Tried:
     declared: Declared
     #: Over all units: the lowest minimum and the highest maximum that any of them pinned.
     bounds: Bounds
+    #: What the first unit trains with when nothing is searched; None when it is no number.
+    default: float | None
     values: tuple[float, ...]
     #: Of the good trials.
     good: tuple[float, ...]
@@ -215,11 +217,14 @@ def _tried(
             if (found := bounds_of(values, declared.name))  # type: ignore[arg-type]  # as it was pinned
         }
         members = [one for one in complete if declared.parameter.name in one.params and one.unit in ranges]
+        default = next((pinned[unit].get(declared.name) for unit in ranges), None)
         if members:
-            yield tried_one(declared, ranges, members)
+            yield tried_one(declared, ranges, members, default)
 
 
-def tried_one(declared: Declared, ranges: Mapping[int, Bounds], members: Sequence[Trial]) -> Tried:
+def tried_one(
+    declared: Declared, ranges: Mapping[int, Bounds], members: Sequence[Trial], default: object = None
+) -> Tried:
     """Return what was tried of one parameter; ranges by unit, trials of these units."""
     name = declared.parameter.name
     places = [place_in(ranges[one.unit], one.params[name]) for one in members]
@@ -230,6 +235,7 @@ def tried_one(declared: Declared, ranges: Mapping[int, Bounds], members: Sequenc
         Bounds(
             min(one.low for one in ranges.values()), max(one.high for one in ranges.values()), first.scale
         ),
+        float(default) if isinstance(default, int | float) else None,
         tuple(one.params[name] for one in members),
         tuple(one.params[name] for one in members if one.is_good),
         _hits(places),

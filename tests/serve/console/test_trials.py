@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from support.browsers import change_in
 from support.searched_runs import KEY, PARAM, record_a_search
 
 IMAGE = re.compile(
@@ -83,3 +84,21 @@ def test_a_run_without_trials_says_when_they_arrive(person, database, catalogues
     run = record_a_search(database, catalogues, [[]], ends=False)
     assert "Trials arrive with their unit" in cy.read(f"/runs/{run}/charts")
     assert cy.get(f"/runs/{run}/charts/history.svg").status_code == 404
+
+
+def test_a_run_suggests_ranges_that_go_into_a_draft_with_their_evidence(person, database, catalogues):
+    """Good trials at the low edge move it out; the draft cites the run, and nothing is in force by it."""
+    ada, cy = person("ada"), person("cy")
+    rates = [0.05, 0.0505, 0.051, *(0.06 + 0.001 * n for n in range(77))]
+    run = record_a_search(database, catalogues, [rates, rates])
+    address = f"/runs/{run}/ranges"
+    fields = {"model": "lgb", "timeframe": "5m", "param": PARAM}
+    assert cy.send(address, fields).status_code == 403
+    assert "This needs the role config_write or admin" in cy.read(f"/runs/{run}/charts")
+    assert "No range is chosen" in ada.send(address, {**fields, "param": "none"}).text
+    number = change_in(ada.send(address, fields))
+    page = ada.read(f"/changes/{number}")
+    assert f"run {run}" in page
+    assert f"{KEY}_RANGE_MIN" in page
+    assert "draft" in page
+    assert cy.read(f"/keys/{KEY}_RANGE_MIN").count("0.05") > 0

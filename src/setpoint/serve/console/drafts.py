@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 #: What a draft says until its author says why.
 UNSAID = "draft, its reason is not written yet"
 SOURCE = "console"
+#: Characters of a reason.
+MOST_REASON = 2000
 #: What the names of a form's fields begin with that hold the value of a key.
 VALUE = "value:"
 #: How many drafts of a person and scope are looked through for the one that edits go into.
@@ -43,12 +45,29 @@ def lay_over(transaction: Transaction, catalogues: Catalogues, account: str, sco
         InvalidDocument: names every key whose value is none.
         As ``open_change`` and ``amend``.
     """
-    patch = _typed(transaction, catalogues, form)
+    return lay(transaction, catalogues, account, scope, _typed(transaction, catalogues, form))
+
+
+def lay(
+    transaction: Transaction, catalogues: Catalogues, account: str, scope: str, patch: Patch, why: str = ""
+) -> int:
+    """Lay a patch over a person's draft, or open one; what it is for is added to the draft's reason.
+
+    Raises:
+        As ``open_change`` and ``amend``.
+    """
     draft = draft_of(transaction, account, scope)
     if draft is not None:
-        return amend(transaction, catalogues, draft.id, amended(draft, patch, "", draft.apply_at)).id
+        said = draft.reason if draft.reason != UNSAID else ""
+        reason = ". ".join(filter(None, (said, why)))[:MOST_REASON] if why else ""
+        return amend(transaction, catalogues, draft.id, amended(draft, patch, reason, draft.apply_at)).id
     wanted = Proposal(
-        scope=scope, set=patch.set, remove=patch.remove, reason=UNSAID, draft=True, source=SOURCE
+        scope=scope,
+        set=patch.set,
+        remove=patch.remove,
+        reason=why[:MOST_REASON] or UNSAID,
+        draft=True,
+        source=SOURCE,
     )
     return open_change(transaction, catalogues, wanted).id
 

@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from setpoint.errors import MissingError
+from setpoint.change.patch import Patch
+from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.errors import InvalidValue, MissingError
 from setpoint.govern.importance import GroupImportance, importance_by_group
+from setpoint.govern.range_suggestions import suggest_range
 from setpoint.govern.trials import EDGE_SHARE, GOOD_SHARE, MOST_TRIALS, Trials, groups_of, read_trials
 from setpoint.record.result_rows import read_results
 from setpoint.record.run_rows import read_run, read_units, unit_name
-from setpoint.serve.access.rules import ANYONE, access
+from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.chart_worker import INSTALL, can_draw
 from setpoint.serve.conditional import etag_of, is_known
 from setpoint.serve.console import chart_specs, chart_tables
 from setpoint.serve.console.chart_specs import MOST_POINTS, Chart, reached_title
-from setpoint.serve.console.pages import page, router_of
+from setpoint.serve.console.drafts import lay
+from setpoint.serve.console.forms import Sent
+from setpoint.serve.console.pages import act, go, page, refused, router_of
 from setpoint.serve.responses import REVALIDATED
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
     from setpoint.record.run_rows import Run
     from setpoint.serve.plane import Plane
+    from setpoint.store.database import Transaction
 
 router = router_of()
 RunName = Annotated[str, Path(max_length=LONGEST_NAME)]
@@ -53,6 +59,7 @@ class Shown(NamedTuple):
 def show_trials(
     plane: PlaneOf,
     request: Request,
+    caller: Caller,
     run: RunName,
     model: Name = "",
     timeframe: Name = "",
@@ -78,11 +85,37 @@ def show_trials(
         steps=tables["history"],
         parts={one.name: tables[f"values-{one.name}"] for one in trials.tried},
         best=chart_tables.best_of(trials),
+        suggested={one.name: suggest_range(one) for one in trials.tried} if unit is None else {},
+        may_write=caller.may(*WRITERS),
         names={one.position: f"{one.symbol} fold {one.fold}" for one in trials.units},
         good_share=GOOD_SHARE,
         edge_share=EDGE_SHARE,
         most_trials=MOST_TRIALS,
         most_points=MOST_POINTS,
+    )
+
+
+@router.post("/runs/{run}/ranges", **access(*WRITERS))
+def propose_ranges(plane: PlaneOf, request: Request, caller: Caller, run: RunName, form: Sent) -> Response:
+    """Lay ranges that a run's trials suggest over the caller's draft, their evidence in its reason."""
+    group = (form.get("model"), form.get("timeframe"))
+    chosen = frozenset(form.all("param"))
+    trials = read_trials(plane.database, plane.catalogues, run, group)
+    found = [one for tried in trials.tried if tried.name in chosen and (one := suggest_range(tried))]
+
+    def work(transaction: Transaction) -> int:
+        if not found:
+            raise InvalidValue("no range is chosen.", hint="tick a suggested range")
+        patch = Patch({key: value for one in found for key, value in one.values.items()})
+        why = ". ".join(one.reason(trials.run) for one in found)
+        return lay(transaction, plane.catalogues, caller.account, GLOBAL_SCOPE, patch, why)
+
+    return act(
+        plane,
+        caller,
+        work,
+        then=lambda number: go(f"/changes/{number}"),
+        instead=lambda problem: refused(request, problem),
     )
 
 
