@@ -54,7 +54,7 @@ BOUNDED = {
 }
 #: Statements that read much of a table that grows, with the reason.
 READ_ALL = {
-    "read_scopes": "judging looks at every document",
+    "read_scopes": "doctor, coverage and a plan of a folder look at every document",
     "list_scopes": "a page of scopes sorts the names of all",
     "export_state": "an export writes every document",
     "verify_documents": "verify holds every document against history",
@@ -93,9 +93,9 @@ OTHERS = {
     "access_log": "(event, account) SELECT 'e' || n % 7, 'a' || n % 300",
     "idempotency": "(account, key, request_hash) SELECT 'ada', 'k' || n, 'r'",
     "snapshot_holders": " SELECT md5(n::text), 'ada', repeat('a', 64), '{}', 'h', 1, '', 1, now(), now()",
-    "changes": "(scope, kinds, proposal, edits, edition, proposal_hash, heads, author, proof, reason, source,"
-    " catalogues, state) SELECT 'symbol=S' || n, '{value}', '{}', '[]', 1, 'h', '{}', 'p' || n, 'x', 'x',"
-    " 'x', '[]', 'withdrawn'",
+    "changes": "(scope, kinds, proposal, edits, edition, proposal_hash, judged_at, author, proof, reason,"
+    " source, catalogues, state) SELECT 'symbol=S' || n, '{value}', '{}', '[]', 1, 'h', 0, 'p' || n, 'x',"
+    " 'x', 'x', '[]', 'withdrawn'",
     "change_decisions": "(change_id, decision, proposal_hash, person, proof, words)"
     " SELECT (SELECT min(id) FROM changes) + n - 1, 'comment', 'h', 'bo', 'x', 'x'",
     "finetune_failures": " SELECT run_id, symbol, model, timeframe, variant, fold, 'x', 'x', now()"

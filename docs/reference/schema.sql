@@ -106,7 +106,7 @@ CREATE TABLE public.changes (
     edits_before jsonb,
     edition integer NOT NULL,
     proposal_hash text NOT NULL,
-    heads jsonb,
+    judged_at bigint NOT NULL,
     restores bigint,
     author text NOT NULL,
     proof text NOT NULL,
@@ -121,13 +121,12 @@ CREATE TABLE public.changes (
     proposed_at timestamp with time zone,
     applied_revision bigint,
     CONSTRAINT changes_catalogues_check CHECK ((jsonb_typeof(catalogues) = 'array'::text)),
-    CONSTRAINT changes_heads_check CHECK ((jsonb_typeof(heads) = 'object'::text)),
     CONSTRAINT changes_proposal_check CHECK ((jsonb_typeof(proposal) = 'object'::text)),
     CONSTRAINT changes_reason_check CHECK ((btrim(reason) <> ''::text)),
     CONSTRAINT changes_scope_check CHECK ((scope <> ''::text)),
     CONSTRAINT changes_source_check CHECK ((source <> ''::text)),
     CONSTRAINT changes_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'proposed'::text, 'suspended'::text, 'applied'::text, 'rejected'::text, 'withdrawn'::text]))),
-    CONSTRAINT history_alone_leaves_it_out CHECK (((applied_revision IS NOT NULL) OR (num_nulls(proposal, edits, heads, catalogues) = 0))),
+    CONSTRAINT history_alone_leaves_it_out CHECK (((applied_revision IS NOT NULL) OR (num_nulls(proposal, edits, catalogues) = 0))),
     CONSTRAINT only_applied_changes_made_a_revision CHECK (((state = 'applied'::text) OR (applied_revision IS NULL)))
 );
 
@@ -139,13 +138,13 @@ COMMENT ON COLUMN public.changes.edits_before IS 'What it proposed before its la
 
 COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
 
-COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null once it is a revision, whose number says what was before it.';
+COMMENT ON COLUMN public.changes.judged_at IS 'The newest revision of any scope when it was validated: what is newer, validation did not read.';
 
 COMMENT ON COLUMN public.changes.asked IS 'Whom its author asked to approve it; anybody else who may still can.';
 
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
 
-CREATE FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_heads jsonb, p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) RETURNS public.changes
+CREATE FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -164,7 +163,7 @@ BEGIN
     change.proof := writer.proof;
     change.base_revision := p_base;
     change.edition := change.edition + 1;
-    change.heads := p_heads;
+    change.judged_at := (SELECT id FROM public.chain_head);
     change.reason := p_reason;
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
@@ -176,7 +175,8 @@ BEGIN
     END IF;
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
-        edits = change.edits, edits_before = before, kinds = change.kinds, heads = change.heads, reason = change.reason,
+        edits = change.edits, edits_before = before, kinds = change.kinds, judged_at = change.judged_at,
+        reason = change.reason,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
         proposed_at = CASE WHEN change.state <> 'draft' THEN clock_timestamp() END,
@@ -283,13 +283,13 @@ BEGIN
     -- What history holds now is not kept twice; the row that goes back tells it all the same.
     UPDATE public.changes SET state = 'applied', applied_revision = revision, edits_before = NULL,
         proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
-        heads = CASE WHEN revision IS NULL THEN heads END, catalogues = CASE WHEN revision IS NULL THEN catalogues END
+        catalogues = CASE WHEN revision IS NULL THEN catalogues END
     WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
     RETURN change;
 END
 $$;
 
-COMMENT ON FUNCTION public.apply_change(p_id bigint, p_hash text) IS 'The one decision: policy, approvals, base and heads, under the lock of the chain head.';
+COMMENT ON FUNCTION public.apply_change(p_id bigint, p_hash text) IS 'The one decision: policy, approvals, base and what else moved, under the lock of the chain head.';
 
 CREATE FUNCTION public.approvals_of(change public.changes) RETURNS TABLE(person text, proof text, decided_at timestamp with time zone)
     LANGUAGE sql STABLE
@@ -1932,17 +1932,16 @@ $$;
 
 COMMENT ON FUNCTION public.month_tables(OUT name text, OUT instant text) IS 'The tables that are split by month, and by which of their columns.';
 
-CREATE FUNCTION public.moved_heads(change public.changes) RETURNS text
+CREATE FUNCTION public.moved_scopes(change public.changes) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    -- Validation read every scope that can resolve together with this one: all but the other scopes of its
-    -- own dimension. One that moved, or appeared, since then makes the validation worthless.
-    SELECT string_agg(coalesce(f.scope, h.key), ', ' ORDER BY coalesce(f.scope, h.key))
-    FROM public.ftf_config AS f FULL JOIN jsonb_each(change.heads) AS h ON h.key = f.scope
-    WHERE to_jsonb(f.revision) IS DISTINCT FROM h.value
-      AND (h.key IS NOT NULL OR change.scope = 'global'
-           OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
+    -- Validation read scopes that can resolve together with this one: none of the other scopes of its own
+    -- dimension. One that moved, or appeared, since then makes the validation worthless.
+    SELECT string_agg(f.scope, ', ' ORDER BY f.scope)
+    FROM public.ftf_config AS f
+    WHERE f.revision > change.judged_at
+      AND (change.scope = 'global' OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
 $$;
 
 CREATE FUNCTION public.moved_since(change public.changes) RETURNS text
@@ -1959,7 +1958,7 @@ CREATE FUNCTION public.moved_since(change public.changes) RETURNS text
         WHEN moved.scopes IS NOT NULL THEN
             format('change %s was validated before %s moved', change.id, moved.scopes) END
     FROM (SELECT (SELECT f.revision FROM public.ftf_config AS f WHERE f.scope = change.scope)) AS head (revision),
-         (SELECT public.moved_heads(change)) AS moved (scopes)
+         (SELECT public.moved_scopes(change)) AS moved (scopes)
 $$;
 
 CREATE FUNCTION public.name_of_month(p_table text, p_month timestamp without time zone) RETURNS text
@@ -2160,12 +2159,12 @@ $$;
 
 COMMENT ON FUNCTION public.note_shares(p_server text, p_shares jsonb) IS 'Says what one process serves to whom, and returns what the others do, with the quotas.';
 
-CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) RETURNS record
+CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 BEGIN
-    change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys, p_heads,
+    change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
                                  p_reason, p_source, p_catalogues, p_apply_at, p_draft);
     IF change.id IS NULL THEN
         RETURN;
@@ -2180,9 +2179,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
+COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
 
-CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) RETURNS public.changes
+CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -2193,7 +2192,7 @@ BEGIN
     change.kinds := CASE WHEN p_is_policy THEN ARRAY['policy'] ELSE '{}' END;
     change.base_revision := p_base;
     change.edition := 1;
-    change.heads := p_heads;
+    change.judged_at := (SELECT id FROM public.chain_head);
     change.restores := p_restores;
     change.reason := p_reason;
     change.source := p_source;
@@ -2207,10 +2206,10 @@ BEGIN
         PERFORM public.require_role(VARIADIC CASE WHEN p_is_policy THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END);
         RETURN change;
     END IF;
-    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, heads,
+    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
                                 restores, author, proof, reason, source, catalogues, state, apply_at, proposed_at)
     VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
-            change.proposal_hash, change.heads, change.restores, change.author, change.proof, change.reason,
+            change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
             change.source, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
             change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
     RETURNING * INTO change;
@@ -4511,6 +4510,8 @@ CREATE INDEX finetune_runs_by_start ON public.finetune_runs USING btree (started
 
 CREATE INDEX finetune_runs_by_state ON public.finetune_runs USING btree (state, started_at DESC);
 
+CREATE INDEX ftf_config_by_key ON public.ftf_config USING gin (base_env) WHERE (id <> 1);
+
 CREATE INDEX ftf_config_edits_by_revision ON public.ftf_config_edits USING brin (revision) WITH (autosummarize='on');
 
 CREATE INDEX ftf_config_edits_by_scope ON public.ftf_config_edits USING btree (scope, key, revision DESC);
@@ -4814,8 +4815,8 @@ GRANT ALL ON FUNCTION public.admins() TO setpoint_server;
 
 GRANT SELECT ON TABLE public.changes TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_heads jsonb, p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_heads jsonb, p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.announce_access() FROM PUBLIC;
 
@@ -4971,11 +4972,11 @@ REVOKE ALL ON FUNCTION public.note_proof(p_credential bigint, p_account text, p_
 REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.open_channels() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_channels() TO setpoint_breakglass;

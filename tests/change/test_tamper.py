@@ -202,7 +202,7 @@ CUT_OFF = (
 #: What the change that made revision 6 says is rewritten as well.
 FORGOTTEN = (
     "UPDATE changes SET state = 'withdrawn', applied_revision = NULL, proposal = '{}', edits = '[]',"
-    " heads = '{}', catalogues = '[]' WHERE id = 6"
+    " catalogues = '[]' WHERE id = 6"
 )
 
 

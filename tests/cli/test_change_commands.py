@@ -298,18 +298,18 @@ def test_whoever_writes_while_somebody_edits_by_hand_is_told(seeded, set_value, 
     """An edit that commits between reading and writing makes the write stale; nothing is lost."""
     from setpoint.change import proposals
 
-    read = proposals.read_documents
+    read = proposals.find_document
 
     def read_then_somebody_writes(*arguments):
-        documents = read(*arguments)
+        document = read(*arguments)
         by_hand(
             owner_url,
             "UPDATE ftf_config SET base_env = base_env || %s::jsonb WHERE id = 1",
             json.dumps({LR: 0.09}),
         )
-        return documents
+        return document
 
-    monkeypatch.setattr(proposals, "read_documents", read_then_somebody_writes)
+    monkeypatch.setattr(proposals, "find_document", read_then_somebody_writes)
     done = set_value(f"{GAMMA}=0.5")
 
     assert done.code == 5

@@ -44,7 +44,7 @@ def amend(database, change, **given):
 def policy(database, kind="*", scope="*", *, approvals=1, cooling_off_s=0):
     """Propose a policy; returns its change."""
     wanted = {"kind": kind, "approvals": approvals, "solo": approvals == 0, "cooling_off_s": cooling_off_s}
-    return propose(database, scope, is_policy=True, set=json.dumps(wanted), base_revision=None, heads={})
+    return propose(database, scope, is_policy=True, set=json.dumps(wanted), base_revision=None)
 
 
 def guarded(ada, kind, *, by, approvals, scope="*"):
@@ -111,7 +111,7 @@ def test_what_became_a_revision_is_kept_once(ada, owner_url):
     made = apply(ada, proposed)
     with psycopg.connect(owner_url) as owner:
         kept = owner.execute(
-            "SELECT num_nonnulls(proposal, edits, heads, catalogues) FROM changes WHERE id = %s",
+            "SELECT num_nonnulls(proposal, edits, catalogues) FROM changes WHERE id = %s",
             [proposed["id"]],
         ).fetchone()
     read = ada.fetch_one("read_change", id=proposed["id"])
@@ -632,7 +632,7 @@ def test_sound_change_cannot_be_suspended(ada, owner_url):
     soon = datetime.now(UTC) + timedelta(hours=1)
     change = propose(ada, set=text(a=2), apply_at=soon)
     sound = {"kind": "*", "approvals": 1, "solo": False, "cooling_off_s": 0}
-    strict = propose(ada, is_policy=True, set=json.dumps(sound), base_revision=None, heads={}, apply_at=soon)
+    strict = propose(ada, is_policy=True, set=json.dumps(sound), base_revision=None, apply_at=soon)
     turn_back(owner_url, "apply_at")
     for one in (change, strict):
         ada.execute("suspend_change", id=one["id"])
@@ -713,8 +713,6 @@ def test_anybody_comments_whenever(as_, ada, change):
         {"reason": None},
         {"set": "[]"},
         {"set": None},
-        {"heads": None},
-        {"heads": []},
         {"source": ""},
         {"catalogues": {}},
         {"scope": ""},
@@ -722,7 +720,7 @@ def test_anybody_comments_whenever(as_, ada, change):
     ids=str,
 )
 def test_half_a_proposal_is_refused(ada, given):
-    """A change has a reason, a document, heads, a door and catalogues; nothing is opened otherwise."""
+    """A change has a reason, a document, a door and catalogues; nothing is opened otherwise."""
     every = {"state": None, "scope": None, "author": None, "waits_for": None, "before": None, "limit": 100}
     before = len(ada.fetch_all("list_changes", **every))
     with pytest.raises(InvalidValue):
@@ -780,19 +778,23 @@ def test_scopes_that_never_meet_do_not_wait_for_each_other(ada):
         apply(ada, change)
 
 
-@pytest.mark.parametrize("heads", [{}, {"global": 1}, {"global": 1, "symbol=GONE": 7}])
-def test_heads_that_hide_a_scope_are_not_believed(ada, heads):
-    """A client cannot say that it read less than what takes part, nor what does not exist."""
+def test_an_amended_change_is_judged_over_what_stands_then(ada):
+    """What moved before it was edited was read by its validation; what moves after it was not."""
     write_document(ada, text(b=1), "symbol=X")
-    change = propose(ada, set=text(a=2), heads=heads)
-    with pytest.raises(StaleRevision, match=r"before .* moved"):
+    change = propose(ada, set=text(a=2))
+    write_document(ada, text(b=2), "symbol=X")
+    change = amend(ada, change, set=text(a=3))
+    write_document(ada, text(c=1), "profile=demo")
+    with pytest.raises(StaleRevision, match="before profile=demo moved"):
         apply(ada, change)
+    apply(ada, amend(ada, change, set=text(a=4)))
+    assert document(ada)["a"] == 4
 
 
-def test_base_is_held_also_when_heads_leave_it_out(ada):
-    """The scope's own revision is compared whatever the heads say."""
+def test_base_is_held_whatever_else_moved(ada):
+    """The scope's own revision is compared too, though no other scope of its dimension is."""
     write_document(ada, text(b=1), "symbol=X")
-    change = propose(ada, "symbol=X", set=text(b=2), heads={"global": 1})
+    change = propose(ada, "symbol=X", set=text(b=2))
     write_document(ada, text(b=5), "symbol=X")
     with pytest.raises(StaleRevision, match="is over revision 2 of symbol=X, which is at 3"):
         apply(ada, change)
@@ -878,7 +880,7 @@ def test_amending_then_applying_in_one_transaction_does_not_deadlock(ada, owner_
 
 
 def test_overlays_applied_at_the_same_instant_see_each_other(ada, owner_url):
-    """The second looks at the heads only when the first has ended, not before it waits."""
+    """The second looks at what moved only when the first has ended, not before it waits."""
     for scope in ("symbol=X", "profile=demo"):
         write_document(ada, text(a=1), scope)
     low, high = propose(ada, "symbol=X", set=text(low=8)), propose(ada, "profile=demo", set=text(high=2))

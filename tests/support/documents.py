@@ -29,14 +29,9 @@ def revisions(reader):
 
 
 def over(reader, scope):
-    """The base and the heads that an honest client would send for a change of ``scope``."""
-    revisions = {row["scope"]: row["revision"] for row in reader.fetch_all("read_scopes")}
-    heads = {
-        name: revision
-        for name, revision in revisions.items()
-        if scope in {name, "global"} or name.partition("=")[0] != scope.partition("=")[0]
-    }
-    return {"base_revision": revisions.get(scope), "heads": heads}
+    """The base that an honest client would send for a change of ``scope``."""
+    row = reader.fetch_one("read_scope", scope=scope)
+    return {"base_revision": row and row["revision"]}
 
 
 def apply(reader, change):

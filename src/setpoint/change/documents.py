@@ -14,7 +14,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from setpoint.change.invariants import Violation, violations
+from setpoint.change.invariants import Violation, rules_of, violations
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.client.snapshot_set import SnapshotSet, set_of, with_base
 from setpoint.declare.catalogue import GLOBAL_SCOPE
@@ -27,7 +27,7 @@ _kept: dict[tuple[Catalogues, str], Mapping[str, Any]] = {}
 _keeping = Lock()
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction
@@ -102,17 +102,31 @@ def read_scopes(
 
 def read_documents(reader: Database | Transaction, catalogues: Catalogues) -> dict[str, Document]:
     """Return every scope's document by scope, declared values with their declared types."""
-    return {
-        row["scope"]: Document(
-            row["scope"], row["revision"], row["hash"], typed_text(row["text"], catalogues)
-        )
-        for row in reader.fetch_all("read_scopes")
-    }
+    return {row["scope"]: _document(row, catalogues) for row in reader.fetch_all("read_scopes")}
+
+
+def find_document(reader: Database | Transaction, catalogues: Catalogues, scope: str) -> Document | None:
+    """Return one scope's document as ``read_documents`` would; None where it has none."""
+    row = reader.fetch_one("read_scope", scope=scope)
+    return _document(row, catalogues) if row else None
+
+
+def read_judged(
+    reader: Database | Transaction, catalogues: Catalogues, scope: str, touched: Collection[str]
+) -> dict[str, Document]:
+    """Return the documents beside a scope's own that the judgement of an edit of some keys may depend on.
+
+    These are global and the overlays that set a key which a rule over one of these keys reads: which ones,
+    the database finds by an index.
+    """
+    keys = {key for rule in rules_of(catalogues, touched) for key in rule.keys}
+    rows = reader.fetch_all("read_judged", scope=scope, keys=sorted(keys)) if keys else []
+    return {row["scope"]: _document(row, catalogues) for row in rows}
 
 
 def held_keys(reader: Database | Transaction, catalogues: Catalogues, scope: str) -> frozenset[str]:
     """Return the keys of a scope's document, those that no catalogue declares any more among them."""
-    held = read_documents(reader, catalogues).get(scope)
+    held = find_document(reader, catalogues, scope)
     return frozenset(held.values if held else ())
 
 
@@ -219,6 +233,10 @@ def _resolved(
         for context, row in zip(contexts, found, strict=True)
         if row is not None
     ]
+
+
+def _document(row: Mapping[str, Any], catalogues: Catalogues) -> Document:
+    return Document(row["scope"], row["revision"], row["hash"], typed_text(row["text"], catalogues))
 
 
 def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:

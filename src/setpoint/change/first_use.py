@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.change.documents import read_scopes
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.scopes import check_scope, near_scopes
 from setpoint.errors import NeverUsedScope
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.store.database import Database, Transaction
 
 #: Of a policy: every scope that has none of its own.
 EVERY_SCOPE = "*"
+
+
+def known_scopes(reader: Database | Transaction, scope: str) -> Collection[str]:
+    """Return what ``never_used`` must know of a scope: itself where it was used, else every one that was."""
+    if reader.fetch_one("read_scope", scope=scope):
+        return (scope,)
+    return [one.scope for one in read_scopes(reader)]
 
 
 def never_used(catalogues: Catalogues, known: Collection[str], scope: str) -> NeverUsedScope | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.change.documents import read_documents
+from setpoint.change.documents import find_document
 from setpoint.change.proposals import NO_DOCUMENT, Proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.scopes import check_scope
@@ -35,7 +35,7 @@ def creation(
         raise UsageError(f"{scope} has nothing to remove yet.", hint="give each key a value")
     if not patch.set:
         raise UsageError(f"{scope} needs a first value.", hint="give at least one key a value")
-    old = read_documents(reader, catalogues).get(scope)
+    old = find_document(reader, catalogues, scope)
     if old and old.values:
         raise ConflictError(
             f"{scope} is there already, at revision {old.revision}.",
@@ -58,7 +58,7 @@ def retirement(reader: Database | Transaction, catalogues: Catalogues, scope: st
         raise InvalidValue(
             "global cannot be retired: every context resolves over it.", hint="retire an overlay"
         )
-    old = read_documents(reader, catalogues).get(scope)
+    old = find_document(reader, catalogues, scope)
     if old is None:
         raise UnknownScope(f"there is no scope {scope}.", hint="list them with `setpoint scope list`")
     if not old.values:

@@ -23,11 +23,16 @@ from setpoint.change.changes import (
     next_step,
     read_change,
 )
-from setpoint.change.contexts import context_name, context_of, dimension_of
-from setpoint.change.documents import check_values, invariants_broken, read_documents, typed_text
-from setpoint.change.first_use import require_meant
+from setpoint.change.contexts import context_name, context_of
+from setpoint.change.documents import (
+    check_values,
+    find_document,
+    invariants_broken,
+    read_judged,
+    typed_text,
+)
+from setpoint.change.first_use import known_scopes, require_meant
 from setpoint.change.judgement import newly_broken
-from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff
 from setpoint.declare.scopes import check_scope
 from setpoint.errors import (
@@ -153,11 +158,10 @@ def open_and_apply(
 
     What stands already opens nothing, unless break-glass owes an ordinary write and the reason names it.
     """
-    documents = read_documents(transaction, catalogues)
-    row = _open("open_and_apply_change", transaction, catalogues, documents, proposal)
+    old = None if proposal.is_policy else find_document(transaction, catalogues, proposal.scope)
+    row = _open("open_and_apply_change", transaction, catalogues, old, proposal)
     if row is None:
-        held = None if proposal.is_policy else documents.get(proposal.scope)
-        return Unchanged(held.revision if held else None)
+        return Unchanged(old.revision if old else None)
     change = change_of(row)
     needed = Requirement(**{one.name: row[one.name] for one in fields(Requirement)})
     waits = None if change.state == "applied" else next_step(transaction, change.id)
@@ -174,7 +178,8 @@ def open_change(transaction: Transaction, catalogues: Catalogues, proposal: Prop
         StaleRevision: somebody wrote the scope meanwhile.
         NothingToChange: what it wants stands already.
     """
-    row = _open("open_change", transaction, catalogues, read_documents(transaction, catalogues), proposal)
+    old = None if proposal.is_policy else find_document(transaction, catalogues, proposal.scope)
+    row = _open("open_change", transaction, catalogues, old, proposal)
     if row is None:
         raise NothingToChange(
             f"{proposal.scope} holds all of this already: there is nothing to change.",
@@ -188,18 +193,30 @@ def _open(
     statement: str,
     transaction: Transaction,
     catalogues: Catalogues,
-    documents: Mapping[str, Document],
+    old: Document | None,
     proposal: Proposal,
 ) -> dict[str, Any] | None:
-    require_meant(catalogues, documents, proposal.scope, is_meant=proposal.new_scope)
-    row = transaction.fetch_one(statement, **_arguments(catalogues, documents, proposal)) or {}
+    known = known_scopes(transaction, proposal.scope) if old is None else (proposal.scope,)
+    require_meant(catalogues, known, proposal.scope, is_meant=proposal.new_scope)
+    row = transaction.fetch_one(statement, **_arguments(catalogues, old, proposal)) or {}
     if row["id"] is None:
         return None
     if not proposal.is_policy:
         # The database has put the document together, exactly; judged is what it would write, or has written.
         # A refusal leaves the transaction, so nothing is opened, and nothing is in force.
-        validate(catalogues, documents, proposal.scope, _proposed(change_of(row), catalogues))
+        _judge(transaction, catalogues, old, change_of(row))
     return row
+
+
+def _judge(transaction: Transaction, catalogues: Catalogues, old: Document | None, change: Change) -> None:
+    """Judge what a change writes, or has written, over its scope's document of before.
+
+    The other documents are read after the database has noted, or locked, how far it is: one that moves after
+    that is found when the change is applied.
+    """
+    others = read_judged(transaction, catalogues, change.scope, {edit.key for edit in change.edits})
+    documents = others if old is None else {change.scope: old, **others}
+    validate(catalogues, documents, change.scope, _proposed(change, catalogues))
 
 
 def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, proposal: Proposal) -> Change:
@@ -215,12 +232,12 @@ def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, prop
             f"change {change_id} is one of {stays.scope}, restoring {stays.restores or 'nothing'}.",
             hint="withdraw it and propose another",
         )
-    documents = read_documents(transaction, catalogues)
-    arguments = _arguments(catalogues, documents, proposal)
-    names = ("base_revision", "set", "remove", "keys", "heads", "reason", "catalogues", "apply_at")
+    old = find_document(transaction, catalogues, proposal.scope)
+    arguments = _arguments(catalogues, old, proposal)
+    names = ("base_revision", "set", "remove", "keys", "reason", "catalogues", "apply_at")
     named = {name: arguments[name] for name in names}
     change = change_of(transaction.fetch_one("amend_change", id=change_id, **named) or {})
-    validate(catalogues, documents, proposal.scope, _proposed(change, catalogues))
+    _judge(transaction, catalogues, old, change)
     return change
 
 
@@ -236,10 +253,10 @@ def apply(transaction: Transaction, catalogues: Catalogues, change: Change) -> i
         StaleRevision: its base or a document that validation read moved.
         UnknownKey, InvalidValue, InvariantViolated: the result would be wrong today.
     """
-    documents = read_documents(transaction, catalogues)
+    old = None if change.is_policy else find_document(transaction, catalogues, change.scope)
     revision = _write(transaction, change)
     if not change.is_policy:
-        validate(catalogues, documents, change.scope, _proposed(change, catalogues))
+        _judge(transaction, catalogues, old, change)
     return revision
 
 
@@ -357,20 +374,17 @@ def validate(
         raise invariants_broken(context_name(context_of(overlays)), broken)
 
 
-def _arguments(
-    catalogues: Catalogues, documents: Mapping[str, Document], proposal: Proposal
-) -> dict[str, Any]:
+def _arguments(catalogues: Catalogues, old: Document | None, proposal: Proposal) -> dict[str, Any]:
     # Before storage: a document is read with its declared types, which would forgive an int for a float.
     if not proposal.is_policy:
         check_values(catalogues, proposal.set)
     return {
         "scope": proposal.scope,
         "is_policy": proposal.is_policy,
-        "base_revision": _base(documents, proposal),
+        "base_revision": _base(old, proposal),
         "set": canonical_text(proposal.set),
         "remove": list(proposal.remove),
         "keys": None if proposal.keys is None else list(proposal.keys),
-        "heads": {} if proposal.is_policy else _heads_read(documents, proposal.scope),
         "restores": proposal.restores,
         "reason": proposal.reason,
         "source": proposal.source,
@@ -380,23 +394,11 @@ def _arguments(
     }
 
 
-def _base(documents: Mapping[str, Document], proposal: Proposal) -> int | None:
+def _base(old: Document | None, proposal: Proposal) -> int | None:
     if proposal.is_policy or proposal.base == NO_DOCUMENT:
         return None
-    if proposal.base is None and proposal.scope in documents:
-        return documents[proposal.scope].revision
-    return proposal.base
+    return old.revision if proposal.base is None and old else proposal.base
 
 
 def _proposed(change: Change, catalogues: Catalogues) -> Mapping[str, Scalar]:
     return typed_text(change.proposal, catalogues, f"change {change.id}")
-
-
-def _heads_read(documents: Mapping[str, Document], scope: str) -> dict[str, int | None]:
-    """The revisions that validation depends on: all but the other scopes of the same dimension."""
-    dimension = dimension_of(scope)
-    return {
-        name: document.revision
-        for name, document in documents.items()
-        if scope in {name, GLOBAL_SCOPE} or dimension_of(name) != dimension
-    }

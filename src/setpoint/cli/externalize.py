@@ -189,7 +189,7 @@ def _tell(text: str) -> None:
 
 def _propose(project: Project, reason: str, *, new: bool, yes: bool) -> OpenedChange | Unchanged | None:
     """File what the seed files say, and the documents do not, as one change of the scope."""
-    from setpoint.change.documents import read_documents
+    from setpoint.change.documents import find_document
     from setpoint.change.proposals import Proposal
     from setpoint.declare.seeds import load_seeds
 
@@ -201,7 +201,7 @@ def _propose(project: Project, reason: str, *, new: bool, yes: bool) -> OpenedCh
     seeds = {seed.scope: seed.values for seed in load_seeds(str(folder), system)}
     wanted = {key: sourced.value for key, sourced in seeds.get(project.scope, {}).items()}
     with database() as opened:
-        old = read_documents(opened, system).get(project.scope)
+        old = find_document(opened, system, project.scope)
         held = dict(old.values) if old else {}
         edits = {key: value for key, value in wanted.items() if held.get(key) != value}
         if not edits:

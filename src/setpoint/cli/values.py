@@ -140,15 +140,15 @@ def unset(
     Examples: `setpoint unset xgb/5m/gamma --scope symbol=BTCUSDC --reason "as everywhere"`,
     `setpoint unset cb/1h/depth_range --reason "not tuned any more"`
     """
-    from setpoint.change.documents import read_documents
+    from setpoint.change.documents import find_document
+    from setpoint.change.first_use import known_scopes
     from setpoint.change.proposals import Proposal
 
     system = catalogues()
     with database() as opened:
-        documents = read_documents(opened, system)
-        old = documents.get(scope)
+        old = find_document(opened, system, scope)
         if old is None and scope != GLOBAL_SCOPE:
-            alike = near_scopes(scope, list(documents))
+            alike = near_scopes(scope, list(known_scopes(opened, scope)))
             like_it = f"; like it: {', '.join(alike)}" if alike else ""
             raise UnknownScope(f"there is no scope {scope}{like_it}.")
         gone = removal(system, keys, lambda: old.values if old else ()).remove
@@ -205,10 +205,9 @@ def first_use(opened: Database, system: Catalogues, scope: str, *, new: bool, ye
         InvalidContext: the text names no scope of this system.
         NeverUsedScope: nobody is to be asked, and nothing says that it is meant.
     """
-    from setpoint.change.documents import read_scopes
-    from setpoint.change.first_use import never_used
+    from setpoint.change.first_use import known_scopes, never_used
 
-    refused = None if new else never_used(system, [one.scope for one in read_scopes(opened)], scope)
+    refused = None if new else never_used(system, known_scopes(opened, scope), scope)
     if refused and yes:
         raise refused
     return f"{refused.message} Is it meant?" if refused else ""
@@ -218,13 +217,13 @@ def opened_change(
     opened: Database, system: Catalogues, proposal: Proposal, *, yes: bool, question: str = ""
 ) -> OpenedChange | Unchanged:
     """Open a change; first show what it would do and ask, unless told not to."""
-    from setpoint.change.documents import read_documents
+    from setpoint.change.documents import find_document
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import open_and_apply
     from setpoint.declare.document import diff
 
     if not yes:
-        old = read_documents(opened, system).get(proposal.scope)
+        old = find_document(opened, system, proposal.scope)
         values = dict(old.values) if old else {}
         after = {k: v for k, v in values.items() if k not in proposal.remove} | dict(proposal.set)
         if edits := diff(values, after):

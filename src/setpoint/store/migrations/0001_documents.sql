@@ -38,6 +38,8 @@ CREATE TABLE public.ftf_config (
     CONSTRAINT row_1_is_global CHECK ((id = 1) = (scope = 'global')),
     CONSTRAINT a_scope_is_a_name CHECK (public.is_name(scope))
 );
+-- Which overlays set one of some keys; nobody looks for the global document so.
+CREATE INDEX ftf_config_by_key ON public.ftf_config USING gin (base_env) WHERE id <> 1;
 COMMENT ON TABLE public.ftf_config IS 'One document for each scope; a caller sets scope and base_env, a trigger the rest.';
 COMMENT ON COLUMN public.ftf_config.hash IS 'sha256 of base_env::text in UTF-8, in hexadecimal.';
 COMMENT ON COLUMN public.ftf_config.revision IS 'The row of ftf_config_history that this document is.';

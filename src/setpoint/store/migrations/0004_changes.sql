@@ -3,7 +3,7 @@
 -- A change is a proposal over a base revision. Its hash covers what would be written, over what, where
 -- and as what kind of change; an approval names that hash, so any edit leaves it behind. apply_change
 -- decides in one place and in one transaction, under the lock that makes all writers queue: policy,
--- approvals, base, and the heads of every scope that validation read.
+-- approvals, base, and that no scope moved which validation may have read.
 
 CREATE TABLE public.policies (
     scope         text NOT NULL CHECK (scope <> ''),
@@ -28,7 +28,7 @@ CREATE TABLE public.changes (
     edits_before     jsonb,
     edition          integer NOT NULL,
     proposal_hash    text NOT NULL,
-    heads            jsonb CHECK (jsonb_typeof(heads) = 'object'),
+    judged_at        bigint NOT NULL,
     restores         bigint,
     author           text NOT NULL,
     proof            text NOT NULL,
@@ -44,7 +44,7 @@ CREATE TABLE public.changes (
     applied_revision bigint,
     CONSTRAINT only_applied_changes_made_a_revision CHECK (state = 'applied' OR applied_revision IS NULL),
     CONSTRAINT history_alone_leaves_it_out CHECK (
-        applied_revision IS NOT NULL OR num_nulls(proposal, edits, heads, catalogues) = 0)
+        applied_revision IS NOT NULL OR num_nulls(proposal, edits, catalogues) = 0)
 );
 CREATE INDEX changes_by_scope ON public.changes (scope, id);
 CREATE INDEX changes_by_author ON public.changes (author, id);
@@ -62,7 +62,7 @@ COMMENT ON COLUMN public.changes.edits_before IS 'What it proposed before its la
 COMMENT ON COLUMN public.changes.asked IS 'Whom its author asked to approve it; anybody else who may still can.';
 COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
-COMMENT ON COLUMN public.changes.heads IS 'The newest revision of every scope that validation read; null once it is a revision, whose number says what was before it.';
+COMMENT ON COLUMN public.changes.judged_at IS 'The newest revision of any scope when it was validated: what is newer, validation did not read.';
 
 CREATE TABLE public.change_decisions (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -118,17 +118,16 @@ AS $$
         CASE WHEN restores IS NOT NULL THEN 'restore' END], NULL) END
 $$;
 
-CREATE FUNCTION public.moved_heads(change public.changes) RETURNS text
+CREATE FUNCTION public.moved_scopes(change public.changes) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    -- Validation read every scope that can resolve together with this one: all but the other scopes of its
-    -- own dimension. One that moved, or appeared, since then makes the validation worthless.
-    SELECT string_agg(coalesce(f.scope, h.key), ', ' ORDER BY coalesce(f.scope, h.key))
-    FROM public.ftf_config AS f FULL JOIN jsonb_each(change.heads) AS h ON h.key = f.scope
-    WHERE to_jsonb(f.revision) IS DISTINCT FROM h.value
-      AND (h.key IS NOT NULL OR change.scope = 'global'
-           OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
+    -- Validation read scopes that can resolve together with this one: none of the other scopes of its own
+    -- dimension. One that moved, or appeared, since then makes the validation worthless.
+    SELECT string_agg(f.scope, ', ' ORDER BY f.scope)
+    FROM public.ftf_config AS f
+    WHERE f.revision > change.judged_at
+      AND (change.scope = 'global' OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
 $$;
 
 CREATE FUNCTION public.moved_since(change public.changes) RETURNS text
@@ -145,7 +144,7 @@ AS $$
         WHEN moved.scopes IS NOT NULL THEN
             format('change %s was validated before %s moved', change.id, moved.scopes) END
     FROM (SELECT (SELECT f.revision FROM public.ftf_config AS f WHERE f.scope = change.scope)) AS head (revision),
-         (SELECT public.moved_heads(change)) AS moved (scopes)
+         (SELECT public.moved_scopes(change)) AS moved (scopes)
 $$;
 
 CREATE FUNCTION public.unguarded(
@@ -394,7 +393,7 @@ COMMENT ON FUNCTION public.changes_nothing IS 'True when what a change wants sta
 
 CREATE FUNCTION public.open_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
-    p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
+    p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
     p_draft boolean
 ) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -407,7 +406,7 @@ BEGIN
     change.kinds := CASE WHEN p_is_policy THEN ARRAY['policy'] ELSE '{}' END;
     change.base_revision := p_base;
     change.edition := 1;
-    change.heads := p_heads;
+    change.judged_at := (SELECT id FROM public.chain_head);
     change.restores := p_restores;
     change.reason := p_reason;
     change.source := p_source;
@@ -421,10 +420,10 @@ BEGIN
         PERFORM public.require_role(VARIADIC CASE WHEN p_is_policy THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END);
         RETURN change;
     END IF;
-    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, heads,
+    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
                                 restores, author, proof, reason, source, catalogues, state, apply_at, proposed_at)
     VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
-            change.proposal_hash, change.heads, change.restores, change.author, change.proof, change.reason,
+            change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
             change.source, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
             change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
     RETURNING * INTO change;
@@ -455,7 +454,7 @@ END
 $$;
 
 CREATE FUNCTION public.amend_change(
-    p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_heads jsonb, p_reason text,
+    p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text,
     p_catalogues jsonb, p_apply_at timestamptz
 ) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -476,7 +475,7 @@ BEGIN
     change.proof := writer.proof;
     change.base_revision := p_base;
     change.edition := change.edition + 1;
-    change.heads := p_heads;
+    change.judged_at := (SELECT id FROM public.chain_head);
     change.reason := p_reason;
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
@@ -488,7 +487,8 @@ BEGIN
     END IF;
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
-        edits = change.edits, edits_before = before, kinds = change.kinds, heads = change.heads, reason = change.reason,
+        edits = change.edits, edits_before = before, kinds = change.kinds, judged_at = change.judged_at,
+        reason = change.reason,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
         proposed_at = CASE WHEN change.state <> 'draft' THEN clock_timestamp() END,
@@ -838,16 +838,16 @@ BEGIN
     -- What history holds now is not kept twice; the row that goes back tells it all the same.
     UPDATE public.changes SET state = 'applied', applied_revision = revision, edits_before = NULL,
         proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
-        heads = CASE WHEN revision IS NULL THEN heads END, catalogues = CASE WHEN revision IS NULL THEN catalogues END
+        catalogues = CASE WHEN revision IS NULL THEN catalogues END
     WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
     RETURN change;
 END
 $$;
-COMMENT ON FUNCTION public.apply_change IS 'The one decision: policy, approvals, base and heads, under the lock of the chain head.';
+COMMENT ON FUNCTION public.apply_change IS 'The one decision: policy, approvals, base and what else moved, under the lock of the chain head.';
 
 CREATE FUNCTION public.open_and_apply_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
-    p_keys text[], p_heads jsonb, p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
+    p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
     p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean,
     OUT cooling_off_s integer, OUT free_at timestamptz
 )
@@ -855,7 +855,7 @@ CREATE FUNCTION public.open_and_apply_change(
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-    change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys, p_heads,
+    change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
                                  p_reason, p_source, p_catalogues, p_apply_at, p_draft);
     IF change.id IS NULL THEN
         RETURN;
@@ -941,16 +941,16 @@ REVOKE ALL ON FUNCTION public.suspend_change(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.suspend_change(bigint) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.lock_change(bigint),
     public.changes_nothing(public.changes),
-    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
-    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
-    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
+    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),
+    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz), public.propose_change(bigint),
     public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
     public.decides(public.changes), public.permit_change(), public.suspend_work() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
-    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], jsonb, text, text, jsonb, timestamptz, boolean),
-    public.amend_change(bigint, bigint, jsonb, text[], text[], jsonb, text, jsonb, timestamptz), public.propose_change(bigint),
+    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),
+    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz), public.propose_change(bigint),
     public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     TO setpoint_app;

@@ -7,7 +7,7 @@ SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.
        c.proposed_at, c.applied_revision
 FROM open_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                     %(restores)s, CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
-                    %(heads)s, %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s) AS c;
+                    %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s) AS c;
 
 -- name: open_and_apply_change
 -- Open a change, and apply it at once where policy asks for nobody; with what policy asks.
@@ -18,7 +18,7 @@ SELECT (r.change).id, (r.change).scope, (r.change).kinds, (r.change).base_revisi
        r.approvals, r.approved, r.solo, r.cooling_off_s, r.free_at
 FROM open_and_apply_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                            %(restores)s, CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
-                           %(heads)s, %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s) AS r;
+                           %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s) AS r;
 
 -- name: amend_change
 -- Edit an open change; whatever was approved no longer is.
@@ -27,7 +27,7 @@ SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.
        c.proposed_at, c.applied_revision
 FROM amend_change(%(id)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                   CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
-                  %(heads)s, %(reason)s, %(catalogues)s, %(apply_at)s) AS c;
+                  %(reason)s, %(catalogues)s, %(apply_at)s) AS c;
 
 -- name: propose_change
 -- Propose a draft.
@@ -46,7 +46,7 @@ SELECT id, state FROM decide_change(%(id)s, %(decision)s, %(proposal_hash)s, %(w
 SELECT id, state FROM withdraw_change(%(id)s);
 
 -- name: apply_change
--- Write the document, if policy, approvals, base and heads allow it at this instant.
+-- Write the document, if policy, approvals, base and what else moved allow it at this instant.
 SELECT id, state, applied_revision FROM apply_change(%(id)s, %(proposal_hash)s);
 
 -- name: read_change

@@ -12,6 +12,13 @@ SELECT id, scope, base_env::text AS text, hash, revision, updated_by, change_rea
 FROM ftf_config
 ORDER BY id;
 
+-- name: read_judged
+-- Beside one scope, the global document and those that set one of some keys, global first.
+SELECT scope, hash, revision, base_env::text AS text
+FROM ftf_config
+WHERE (id = 1 OR (id <> 1 AND base_env ?| ARRAY(SELECT jsonb_array_elements_text(%(keys)s)))) AND scope <> %(scope)s
+ORDER BY id;
+
 -- name: resolve_snapshots
 -- The merged document of each ordered list of scopes, all at one instant, with its layers and the newest revision of any scope then; `numbers` are the places of the lists with these documents. Scopes without a document are left out, and so is a list of which all are.
 WITH wanted AS (
