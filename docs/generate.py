@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer.main
+from grafana_files import written as dashboards
 from observability_files import FILES
 from observability_files import written as observability_file
 from readiness_states import with_states
@@ -488,6 +489,7 @@ def pages() -> dict[Path, str]:
         for heading in re.findall(r"^## (.+)$", written[DOCS / "reference" / f"{name}.md"], re.MULTILINE)
     ]
     written |= {DOCS.parent / "deploy/observability" / name: observability_file(name) for name in FILES}
+    written |= {DOCS.parent / "deploy/observability" / name: text for name, text in dashboards().items()}
     readiness = DOCS / "readiness-map.md"
     return written | {readiness: with_states(readiness.read_text(encoding="utf-8"), known)}
 

@@ -349,3 +349,21 @@ def swept(home: Home) -> str:
     assert done.code == 0, done.err
     assert done.json["done"] == 30
     return str(done.json["run"])
+
+
+@pytest.fixture
+def ran(seeded, catalogues, monkeypatch):
+    """Record a run of two units without training them."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "bench")
+    from recording import Recording
+
+    recording = Recording(seeded, catalogues)
+
+    def run(name):
+        plan = recording.start(name, 2)
+        for one in plan.units:
+            recording.deliver(plan, one, trials=1)
+        recording.finish(plan)
+        return plan
+
+    return run

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -222,24 +221,6 @@ def test_coverage_is_one_series_whose_parts_have_another_name(database, seeded, 
         ("cvntrade", "xgb", "5m"),
     }
     assert len(parts) == 2 + 15
-
-
-@pytest.fixture
-def ran(seeded, catalogues, monkeypatch):
-    """Record a run of two units without training them."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "bench")
-    from recording import Recording
-
-    recording = Recording(seeded, catalogues)
-
-    def run(name):
-        plan = recording.start(name, 2)
-        for one in plan.units:
-            recording.deliver(plan, one, trials=1)
-        recording.finish(plan)
-        return plan
-
-    return run
 
 
 def test_trainings_are_held_against_a_frozen_run(ran, read, seeded, owner_url):
