@@ -439,8 +439,8 @@ def alerts_page() -> Iterator[str]:
     yield (
         "Declared in `src/setpoint/observe/alerts.py` and written out to `deploy/observability`: rules for "
         "Prometheus, the same for Loki where event lines can answer (load one of the two, or people are told "
-        "twice), and the routes of an Alertmanager, whose secrets lie in files. What Loki does with its "
-        "rules is unproven: there was none to try it."
+        "twice), and the routes of an Alertmanager, whose secrets lie in files. Grafana's parser "
+        "reads the rules for Loki; what Loki does with them is unproven: there was none to try it."
     )
     for name in dict.fromkeys(alert.name for alert in ALERTS):
         yield f"## {name}"

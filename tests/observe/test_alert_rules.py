@@ -18,6 +18,7 @@ from setpoint.observe.alerts import (
 )
 from setpoint.observe.metrics import declared_metrics
 from support.debian_programs import program
+from support.npm import installed
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "deploy" / "observability"
@@ -216,6 +217,28 @@ def test_loki_tells_the_same_of_what_events_can_say():
 
     assert there == [(alert.name, alert.severity) for alert in ALERTS if alert.loki]
     assert [alert.name for alert in ALERTS if bool(alert.loki) == bool(alert.no_loki)] == []
+
+
+@pytest.mark.real
+def test_rules_for_loki_are_logql(tmp_path):
+    """Grafana's own parser reads each expression without an error, and finds the one in a broken one."""
+    folder = installed(ROOT / "tests/javascript/logql", tmp_path, "the stock parser of LogQL")
+    (group,) = loaded(SHIPPED / "loki" / "rules.yml")["groups"]
+    shipped = [rule["expr"] for rule in group["rules"]]
+    broken = [expression.replace("| logfmt", "| | logfmt") for expression in shipped]
+    done = subprocess.run(
+        ["node", "judge.mjs"],
+        cwd=folder,
+        input=json.dumps([*shipped, *broken]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    errors = json.loads(done.stdout)
+
+    assert errors[: len(shipped)] == [None] * len(shipped), dict(zip(shipped, errors, strict=False))
+    assert None not in errors[len(shipped) :]
 
 
 def test_each_alert_says_who_what_and_until_when():
