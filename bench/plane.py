@@ -86,12 +86,14 @@ def token(owner, kind="token", name="cy", role="viewer"):
 
 
 @contextmanager
-def up(home):
+def up(home, **variables):
     """Run `setpoint up` on a home, without a limit for one credential; gives its URL and its process id.
 
     A load of one client is what the limit is against, and what this measures.
     """
-    environ = clean_environ() | {"SETPOINT_HOME": str(home), "SETPOINT_RATE_PER_CREDENTIAL_S": "0"}
+    environ = (
+        clean_environ() | {"SETPOINT_HOME": str(home), "SETPOINT_RATE_PER_CREDENTIAL_S": "0"} | variables
+    )
     command = ["-m", "setpoint.cli", "up", "--json", "--port", "0"]
     with started(command, environ) as process:
         text = ""
