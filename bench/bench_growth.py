@@ -33,7 +33,6 @@ READS_ALL = {
     ("export", "revisions"),
     ("impact", "runs"),
     ("report", "units"),
-    ("set of global", "overlays"),
     ("scopes", "overlays"),
     *((name, "keys") for name in ("plan", "set of one key", "pin", "finish a run")),
 }

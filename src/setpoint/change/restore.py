@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from setpoint.change.changes import NextStep, State  # noqa: TC001 - the API's models are made of these annotations
-from setpoint.change.documents import problem_of, read_documents, typed
+from setpoint.change.documents import problem_of, read_document, read_judged, typed
 from setpoint.change.history import diff_revisions, list_revisions, read_revision, read_revision_of
 from setpoint.change.proposals import OpenedChange, Proposal, Unchanged, open_and_apply, validate
 from setpoint.declare.catalogue import GLOBAL_SCOPE
@@ -156,8 +156,7 @@ def restore(
         As ``open_and_apply``: the restored document would be wrong today, or somebody wrote meanwhile.
     """
     source = read_revision_of(transaction, proposal.restores or 0, proposal.scope)
-    documents = read_documents(transaction, catalogues)
-    before = documents[proposal.scope]
+    before = read_document(transaction, catalogues, proposal.scope)
     values = typed(parse_text(source.text), catalogues)
     _check_named(proposal.keys, {*values, *before.values})
     unfit = _unfit(catalogues, values, proposal.keys)
@@ -171,7 +170,9 @@ def restore(
         _check_fit(source.revision, () if skip_unfit else [found for found in unfit if found[0] in blocked])
         made = _open_restore(transaction, catalogues, proposal, before)
     elif skip_unfit or not blocked:
-        validate(catalogues, documents, proposal.scope, _edited(before.values, edits, values))
+        others = read_judged(transaction, catalogues, proposal.scope, {edit.key for edit in edits})
+        after = _edited(before.values, edits, values)
+        validate(catalogues, {proposal.scope: before, **others}, proposal.scope, after)
     return RestoreProof(
         scope=proposal.scope,
         source_revision=source.revision,
