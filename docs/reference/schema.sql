@@ -776,7 +776,7 @@ BEGIN
         FROM fresh WHERE name = 'effective_param_mismatch' GROUP BY 1, 4
         UNION ALL
         SELECT name, coalesce(fields ->> 'model', ''), coalesce(fields ->> 'timeframe', ''), '',
-               sum(greatest(public.told_number(fields ->> 'bars'), 0))::bigint
+               sum(least(greatest(public.told_number(fields ->> 'bars'), 0), 1e9))::bigint
         FROM fresh WHERE name = 'buy_proba_scored' GROUP BY 1, 2, 3
     ) AS told, public.counted_labels(told.name, told.model, told.timeframe, told.label) AS l
     WHERE told.total > 0

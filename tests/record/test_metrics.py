@@ -1,15 +1,17 @@
 """Numbers of a plane from stored rows: each thing counted once, for ever; names bounded whatever is sent."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import psycopg
 import pytest
 
 from setpoint.change.documents import pin_snapshot
 from setpoint.client.hyperparams import Hyperparams
-from setpoint.errors import InvalidValue
+from setpoint.client.spool import EVENTS_FILE, deliver_spool
+from setpoint.errors import InvalidValue, PlaneUnavailable
 from setpoint.observe import metrics
 from setpoint.observe.event_log import EventLog, unit_name
 from setpoint.observe.events import (
@@ -161,6 +163,45 @@ def test_predictions_are_counted_by_bars(told, read, seeded, catalogues, setting
     counted = {place: bars for place, bars in read()["signals.buy_proba"].items() if bars}
 
     assert counted == {("xgb", "5m"): 288, ("lgb", "1h"): 6}
+
+
+def test_an_incident_loses_nothing_and_doubles_nothing(database, read, tmp_path):
+    """A plane that recorded, and whose answer was lost, gets the same lines again: each counts once."""
+    log = EventLog(tmp_path / EVENTS_FILE)
+    for fold in range(3):
+        log.emit(started(fold))
+        log.emit(fell_back(fold))
+
+    def send(source, events, *, is_lost=False):
+        with database.transaction() as transaction:
+            done = record_events(transaction, source, [Line(one["sequence"], one["line"]) for one in events])
+        if is_lost:
+            raise PlaneUnavailable("the plane went away.")
+        return asdict(done)
+
+    with pytest.raises(PlaneUnavailable):
+        deliver_spool(partial(send, is_lost=True), tmp_path)
+    for fold in range(3, 5):  # it goes on training meanwhile
+        log.emit(fell_back(fold))
+    deliver_spool(send, tmp_path)
+    found = read()
+
+    assert found["harness.hp_fallbacks"][GAMMA,] == found["harness.hp_fallbacks_6h"][()] == 5
+    assert found["harness.fits_started"]["xgb", "5m"] == 3
+    assert (found["harness.units_started_24h"][()], found["harness.hp_fallback_share_24h"][()]) == (5, 1.0)
+
+
+def test_a_number_that_is_too_large_stops_no_delivery(told, read):
+    """Whatever a line says of bars or values, its batch is recorded: counted is what can be."""
+    scored = BuyProbaScored(run="r1", unit="u", model="xgb", timeframe="5m", symbol="BTCUSDC", bars=0)
+    texts = ("1e99", "9" * 12 + "e99", "-1e99", "NaN", "inf", "1e999", "0x10", "1_000")
+    told("spool-0001", *(replace(scored, bars=text) for text in texts))
+    done = told("spool-0002", *(started(fold, learning_rate=text) for fold, text in enumerate(texts)))
+    found = read()
+
+    assert done.accepted == len(texts)
+    assert found["signals.buy_proba"]["xgb", "5m"] == 2 * 10**9
+    assert found["harness.learning_rate_min_24h"] == {("xgb", "5m"): -1e99}
 
 
 def test_hostile_text_makes_no_series(told, read, seeded):
