@@ -256,10 +256,14 @@ def search_decisions(
 
 def read_full_change(reader: Database | Transaction, change_id: int) -> FullChange:
     """Return one change with what it needs and what people said; raises as ``read_change``."""
-    found = read_change(reader, change_id)
+    return full_change_of(reader, read_change(reader, change_id))
+
+
+def full_change_of(reader: Database | Transaction, found: Change) -> FullChange:
+    """Return what a change needs and what people said, beside what was read of it."""
     facts = {one.name: getattr(found, one.name) for one in fields(ChangeFacts)}
     policy = Policy(**parse_text(found.proposal)) if found.is_policy else None
-    step = next_step(reader, change_id)
+    step = next_step(reader, found.id)
     is_crossed = step is not None and step.moved is not None and not found.restores
     return FullChange(
         **facts,
@@ -267,7 +271,7 @@ def read_full_change(reader: Database | Transaction, change_id: int) -> FullChan
         leaves_without_approval=without_approval(reader, vars(policy)) if policy else (),
         requirement=requirement(reader, found),
         next_step=step,
-        decisions=tuple(Decision(**row) for row in reader.fetch_all("list_decisions", id=change_id)),
+        decisions=tuple(Decision(**row) for row in reader.fetch_all("list_decisions", id=found.id)),
         conflicts=conflicts_of(reader, found.scope, found.edits) if is_crossed else (),
     )
 

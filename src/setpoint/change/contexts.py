@@ -74,10 +74,6 @@ class ContextClasses:
         """Yield the overlays of the first context of each class: all of one set the same of ``keys``."""
         yield from product(*(self._told_apart(name, keys) for name in self._setting))
 
-    def place(self, overlays: Overlays) -> tuple[int, ...]:
-        """Return where a context stands among all that documents tell apart."""
-        return tuple(self._places.get(overlay, 0) for overlay in overlays)
-
     def _told_apart(self, dimension: str, keys: Collection[str]) -> list[str]:
         if self._own and dimension == dimension_of(self._own):
             return [self._own]

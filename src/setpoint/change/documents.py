@@ -124,6 +124,15 @@ def read_judged(
     return {row["scope"]: _document(row, catalogues) for row in rows}
 
 
+def read_values(
+    reader: Database | Transaction, catalogues: Catalogues, scopes: Sequence[str], keys: Collection[str]
+) -> dict[str, Mapping[str, Scalar]]:
+    """Return what the documents of some scopes say of some keys; a scope without a document is left out."""
+    rows = reader.fetch_all("read_values", scopes=list(scopes), keys=list(keys))
+    found = {row["scope"]: typed(parse_text(row["text"]), catalogues) for row in rows}
+    return {scope: found[scope] for scope in scopes if scope in found}
+
+
 def held_keys(reader: Database | Transaction, catalogues: Catalogues, scope: str) -> frozenset[str]:
     """Return the keys of a scope's document, those that no catalogue declares any more among them."""
     held = find_document(reader, catalogues, scope)

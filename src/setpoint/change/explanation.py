@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.change.documents import typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import Scalar, parse_text
+from setpoint.declare.document import Scalar  # noqa: TC001 - the API's models are made of it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +65,8 @@ def explain_everywhere(
     """
     catalogues.declared(key)
     asked = catalogues.scopes(context)
-    rows = reader.fetch_all("read_scopes")
-    values = {row["scope"]: typed(parse_text(row["text"]), catalogues).get(key) for row in rows}
+    rows = reader.fetch_all("explain_key", key=key)
+    values = {row["scope"]: typed({key: row["value"]}, catalogues)[key] for row in rows}
     winner = next((scope for scope in reversed(asked) if values.get(scope) is not None), None)
     rows.sort(key=lambda row: _place(catalogues.dimensions, row["scope"]))
     return tuple(

@@ -11,10 +11,11 @@ from collections.abc import Mapping  # noqa: TC003 - the API's models are made o
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - as above
 from math import log
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from setpoint.change.contexts import affected_contexts, resolved
+from setpoint.change.contexts import affected_contexts, context_of, resolved
 from setpoint.change.documents import Document, read_documents, typed
+from setpoint.change.judgement import judged
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text
 from setpoint.declare.keys import range_keys
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database, Transaction
 
 LOG = "log"
+_WORST_FIRST = ("breaks", "stays broken", "mends", "holds")
+#: By whether a rule was broken before, and is after.
+_VERDICTS: dict[tuple[bool, bool], Literal["holds", "breaks", "mends", "stays broken"]] = {
+    (False, False): "holds",
+    (False, True): "breaks",
+    (True, False): "mends",
+    (True, True): "stays broken",
+}
 
 
 class Bounds(NamedTuple):
@@ -85,6 +94,17 @@ class RunImpact:
 
 
 @dataclass(frozen=True)
+class InvariantImpact:
+    """What becomes of one invariant in a context; contexts that resolve its keys alike count as one."""
+
+    where: str
+    invariant: str
+    message: str
+    context: Mapping[str, str]
+    verdict: Literal["holds", "breaks", "mends", "stays broken"]
+
+
+@dataclass(frozen=True)
 class Impact:
     """What a change would touch."""
 
@@ -137,6 +157,27 @@ def _contexts(
         keys = tuple(key for key in edited if old.get(key) != new.get(key))
         found.append(ContextImpact(context, keys))
     return found
+
+
+def invariants_of(
+    reader: Database | Transaction, catalogues: Catalogues, change: Change
+) -> list[InvariantImpact]:
+    """Return every rule that reads an edited key, in each context it concerns, the broken first."""
+    if change.is_policy:
+        return []
+    before, after = _documents(reader, catalogues, change)
+    keys = [edit.key for edit in change.edits]
+    found = [
+        InvariantImpact(
+            one.rule.where,
+            one.rule.invariant.name,
+            str(one.after or one.rule.invariant.message),
+            context_of(one.overlays),
+            _VERDICTS[one.before is not None, one.after is not None],
+        )
+        for one in judged(catalogues, before, change.scope, after[change.scope].values, keys)
+    ]
+    return sorted(found, key=lambda one: _WORST_FIRST.index(one.verdict))
 
 
 def _ranges(

@@ -7,7 +7,7 @@ asks decides what a broken rule means.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.change.contexts import ContextClasses
 from setpoint.change.documents import Document
@@ -19,10 +19,46 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from setpoint.change.contexts import Overlays
+    from setpoint.change.invariants import Rule
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
 
     Documents = Mapping[str, Document]
+
+
+class Judged(NamedTuple):
+    """A rule in one class of contexts: how the documents as they are break it, and how they would."""
+
+    overlays: Overlays
+    rule: Rule
+    before: Violation | None
+    after: Violation | None
+
+
+def judged(
+    catalogues: Catalogues,
+    documents: Documents,
+    scope: str,
+    values: Mapping[str, Scalar],
+    touched: Collection[str],
+) -> Iterator[Judged]:
+    """Yield every rule that reads a touched key where new values of a scope make a difference to it.
+
+    Args:
+        catalogues: whose rules.
+        documents: as they are.
+        scope: of the new values.
+        values: the whole new document of the scope.
+        touched: the keys that differ.
+    """
+    rules = rules_of(catalogues, touched)
+    laid = {**documents, scope: Document(scope, None, "", values)}
+    classes = ContextClasses(catalogues, laid, scope, {key for rule in rules for key in rule.keys})
+    for rule in rules:
+        for overlays in classes.of(rule.keys):
+            before, after = (_laid_over(some, overlays, rule.keys) for some in (documents, laid))
+            if _differ(before, after):
+                yield Judged(overlays, rule, rule.broken_by(before), rule.broken_by(after))
 
 
 def newly_broken(
@@ -40,16 +76,14 @@ def newly_broken(
     if touched is None:
         old = documents[scope].values if scope in documents else {}
         touched = {edit.key for edit in diff(old, values)}
-    rules = rules_of(catalogues, touched)
-    laid = {**documents, scope: Document(scope, None, "", values)}
-    classes = ContextClasses(catalogues, laid, scope, {key for rule in rules for key in rule.keys})
     found: dict[Overlays, list[Violation]] = {}
-    for rule in rules:
-        for overlays in classes.of(rule.keys):
-            before, after = (_laid_over(some, overlays, rule.keys) for some in (documents, laid))
-            if _differ(before, after) and (broken := rule.broken_by(after)) and not rule.broken_by(before):
-                found.setdefault(overlays, []).append(broken)
-    return min(found.items(), key=lambda one: classes.place(one[0])) if found else None
+    for one in judged(catalogues, documents, scope, values, touched):
+        if one.after and not one.before:
+            found.setdefault(one.overlays, []).append(one.after)
+    if not found:
+        return None
+    places = {known: place for place, known in enumerate({**documents, scope: None}, start=1)}
+    return min(found.items(), key=lambda one: [places.get(overlay, 0) for overlay in one[0]])
 
 
 def broken_rules(

@@ -76,18 +76,19 @@ def _waiting_and_time(one: ChangeSummary) -> str:
 @changes.command()
 def show(change: ChangeId, as_json: Json = False) -> None:
     """Show one change: what it would do, what it needs, and what people said."""
-    from setpoint.change.changes import OPEN, read_change, read_full_change
+    from setpoint.change.changes import OPEN, full_change_of, read_change
     from setpoint.change.conflicts import overlaps_of
-    from setpoint.change.impact import impact_of
+    from setpoint.change.impact import impact_of, invariants_of
     from setpoint.cli.impact import print_impact
 
     with database() as opened:
-        found = read_full_change(opened, change)
-        touched = impact_of(opened, catalogues(), read_change(opened, change))
+        read = read_change(opened, change)
+        found, touched = full_change_of(opened, read), impact_of(opened, catalogues(), read)
+        judged = invariants_of(opened, catalogues(), read)
         keys = [edit.key for edit in found.edits] if found.state in OPEN else []
         overlaps = overlaps_of(opened, found.scope, keys, change)
     if as_json:
-        print_json({**vars(found), "impact": touched, "overlaps": overlaps})
+        print_json({**vars(found), "impact": touched, "invariants": judged, "overlaps": overlaps})
         return
     out.say(f"change {found.id} of {found.scope}: {found.state} {found.state_reason}")
     out.say(f"by {found.author} ({found.proof}): {found.reason}")
@@ -98,7 +99,7 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     else:
         print_edits(found.edits)
         if found.state in OPEN:
-            print_impact(touched)
+            print_impact(touched, judged)
     if found.apply_at:
         out.say(f"scheduled: not before {instant_text(found.apply_at)}")
     _print_requirement(found.requirement)
@@ -341,12 +342,13 @@ def impact(change: ChangeId, as_json: Json = False) -> None:
     Example: `setpoint change impact 12`
     """
     from setpoint.change.changes import read_change
-    from setpoint.change.impact import impact_of
+    from setpoint.change.impact import impact_of, invariants_of
     from setpoint.cli.impact import print_impact
 
     with database() as opened:
-        found = impact_of(opened, catalogues(), read_change(opened, change))
+        read = read_change(opened, change)
+        found, judged = impact_of(opened, catalogues(), read), invariants_of(opened, catalogues(), read)
     if as_json:
-        print_json(found)
+        print_json({**vars(found), "invariants": judged})
     else:
-        print_impact(found)
+        print_impact(found, judged)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from setpoint.cli.output import out
 
 if TYPE_CHECKING:
-    from setpoint.change.impact import Impact, RangeImpact
+    from collections.abc import Sequence
+
+    from setpoint.change.impact import Impact, InvariantImpact, RangeImpact
 
 SHOWN = 10
 
 
-def print_impact(found: Impact) -> None:
+def print_impact(found: Impact, judged: Sequence[InvariantImpact] = ()) -> None:
     """Say in some lines what a change would touch."""
     touched = [context for context in found.contexts if context.keys]
     _say(f"contexts that would resolve differently: {len(touched)} of {len(found.contexts)}")
@@ -27,6 +30,12 @@ def print_impact(found: Impact) -> None:
     _more(len(found.runs))
     for changed in found.ranges:
         _say(_range(changed))
+    if judged:
+        counted = Counter(one.verdict for one in judged)
+        told = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
+        _say(f"invariants, in each context that it concerns: {told}")
+    for one in [one for one in judged if one.verdict != "holds"][:SHOWN]:
+        _say(f"  {one.verdict}: {one.message}")
 
 
 def _range(changed: RangeImpact) -> str:

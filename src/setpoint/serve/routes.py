@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.dependencies.models import Dependant
@@ -166,13 +166,27 @@ def check_numbers(names: frozenset[str], given: Mapping[str, str]) -> None:
             raise InvalidValue(f"{name}: {problem}.") from None
 
 
-def check_query(given: Sequence[tuple[str, str]], known: frozenset[str] | None) -> None:
-    """Hold that a query names each parameter once, and only known ones; None takes any name.
+def list_names(dependant: Dependant) -> Iterator[str]:
+    """Yield the query parameters of a route that may stand several times."""
+    for field in dependant.query_params:
+        annotation = field.field_info.annotation
+        if list in {get_origin(one) for one in (annotation, *get_args(annotation))}:
+            yield field.alias
+    for inner in dependant.dependencies:
+        yield from list_names(inner)
+
+
+def check_query(
+    given: Sequence[tuple[str, str]],
+    known: frozenset[str] | None,
+    lists: frozenset[str] = frozenset(),
+) -> None:
+    """Hold that a query names each parameter once, unless it is a list, and only known ones; None takes any.
 
     Raises:
         InvalidValue: it does not.
     """
-    names = [name for name, _ in given]
+    names = [name for name, _ in given if name not in lists]
     repeated = {name for name in names if names.count(name) > 1} if len(names) < LONGEST_NAME else set(names)
     unknown = set() if known is None else set(names) - known
     if repeated or unknown:

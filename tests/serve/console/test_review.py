@@ -2,7 +2,7 @@
 
 import re
 
-from setpoint.serve.console.changes import LISTED
+from setpoint.serve.console.pages import LISTED
 from support.browsers import change_in, proposal_in
 
 KEY = "CVN_HPO_XGB_5M_GAMMA"

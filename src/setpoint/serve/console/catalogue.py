@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Path, Query, Request
+from fastapi import Path, Request
 from starlette.responses import Response
 
 from setpoint.change.documents import read_documents
@@ -21,7 +21,7 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.keys import range_keys
 from setpoint.record.coverage import last_reads, read_keys
 from setpoint.serve.access.rules import ANYONE, access
-from setpoint.serve.console.pages import page, router_of, with_parts
+from setpoint.serve.console.pages import Words, page, router_of, with_parts
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
 router = router_of()
-Words = Annotated[str, Query(max_length=LONGEST_NAME)]
 LISTED = 100
 #: What a value is to training: searched by tuning, given as it is, or a number of rounds.
 KINDS = ("tuned", "fixed", "rounds")

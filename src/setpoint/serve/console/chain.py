@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from fastapi import Query, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from setpoint.change.documents import read_scopes
@@ -19,16 +19,15 @@ from setpoint.change.verification import Anchor, anchor_of, departure, read_anch
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import SetpointError
 from setpoint.serve.access.rules import ANYONE, access
-from setpoint.serve.console.pages import go, page, router_of
+from setpoint.serve.console.pages import Words, go, page, router_of
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, name_at
-from setpoint.serve.routes import LONGEST_NAME, PlaneOf
+from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
     from setpoint.serve.plane import Plane
 
 router = router_of()
-Words = Annotated[str, Query(max_length=LONGEST_NAME)]
 #: How many keys a page of blame lists.
 LISTED = 100
 

@@ -13,27 +13,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from setpoint.change import proposals
 from setpoint.change.changes import (
+    edits_before,
+    full_change_of,
     list_changes,
     read_change,
-    read_full_change,
+    who_may_approve,
 )
-from setpoint.change.decisions import amended, decide, require_read, without
+from setpoint.change.conflicts import overlaps_of
+from setpoint.change.decisions import decide, require_read
 from setpoint.change.history import read_revision
-from setpoint.change.impact import impact_of
-from setpoint.change.patch import Patch
+from setpoint.change.impact import impact_of, invariants_of
 from setpoint.change.proposals import apply
+from setpoint.declare.document import parse_text
 from setpoint.errors import SetpointError
-from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
+from setpoint.serve.access.rules import ANYONE, Caller, Principal, access
 from setpoint.serve.console.drafts import UNSAID
-from setpoint.serve.console.forms import Form, Sent, instant_in, reason_in
-from setpoint.serve.console.pages import act, go, page, router_of
-from setpoint.serve.console.review import grouped, moves, waits_for
+from setpoint.serve.console.forms import Form, Sent
+from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
+from setpoint.serve.console.review import grouped, moves, remarks_by_key, waits_for
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import cursor, place_of
-from setpoint.serve.routes import LONGEST_NAME, Number, PlaneOf
+from setpoint.serve.routes import Number, PlaneOf
 from setpoint.store.database import Transaction
 
 if TYPE_CHECKING:
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
 
 router = router_of()
 ChangeId = Annotated[Number, Path(description="A change's number.")]
-#: How many changes a page lists.
-LISTED = 50
 STATES = ("open", "all", "draft", "proposed", "suspended", "applied", "rejected", "withdrawn")
 
 
@@ -53,9 +53,9 @@ def show_changes(
     caller: Caller,
     state: Annotated[str, Query(max_length=20)] = "open",
     mine: Annotated[str, Query(max_length=10)] = "",
-    scope: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
-    author: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
-    after: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
+    scope: Words = "",
+    author: Words = "",
+    after: Words = "",
 ) -> Response:
     """List changes by state, author and scope, and those that wait for the reader."""
     found = list_changes(
@@ -83,9 +83,15 @@ def show_changes(
 
 
 @router.get("/changes/{change}", **access(*ANYONE))
-def show_change(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId) -> Response:
+def show_change(
+    plane: PlaneOf,
+    request: Request,
+    caller: Caller,
+    change: ChangeId,
+    about: Words = "",
+) -> Response:
     """Show what a change would do, what it would touch, what it waits for, and what people said."""
-    return _review(plane, request, caller, change)
+    return _review(plane, request, caller, change, about=about)
 
 
 @router.post("/changes/{change}/approve", **access("approver"))
@@ -108,62 +114,6 @@ def send_comment(plane: PlaneOf, request: Request, caller: Caller, change: Chang
     return _decided(plane, request, caller, change, form, "comment")
 
 
-@router.post("/changes/{change}/propose", **access(*WRITERS))
-def send_proposal(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent) -> Response:
-    """Lay a draft before others with its reason, and when it is to apply."""
-
-    def work(transaction: Transaction) -> None:
-        found = read_change(transaction, change)
-        require_read(found, form.get("proposal"))
-        reason, at = reason_in(form), form.get("apply_at")
-        if not found.restores:
-            wanted = amended(found, Patch({}), reason, instant_in(at) if at else None)
-            proposals.amend(transaction, plane.catalogues, change, wanted)
-        proposals.propose(transaction, change)
-
-    return _acted(plane, request, caller, change, form, work)
-
-
-@router.post("/changes/{change}/leave-out", **access(*WRITERS))
-def send_less(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent) -> Response:
-    """Take one edit out of a draft; the last one takes the draft with it."""
-    key = form.get("key")
-
-    def work(transaction: Transaction) -> None:
-        found = read_change(transaction, change)
-        if all(edit.key == key for edit in found.edits):
-            proposals.withdraw(transaction, change)
-            return
-        proposals.amend(transaction, plane.catalogues, change, without(found, (key,)))
-
-    return _acted(plane, request, caller, change, form, work)
-
-
-@router.post("/changes/{change}/take-over", **access(*WRITERS))
-def send_taking_over(
-    plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent
-) -> Response:
-    """Take over what a disabled account left open, as it stands, over what stands now."""
-
-    def work(transaction: Transaction) -> None:
-        found = read_change(transaction, change)
-        require_read(found, form.get("proposal"))
-        wanted = amended(found, Patch({}), form.get("words"), found.apply_at)
-        proposals.amend(transaction, plane.catalogues, change, wanted)
-
-    return _acted(plane, request, caller, change, form, work)
-
-
-@router.post("/changes/{change}/withdraw", **access(*WRITERS))
-def send_withdrawal(
-    plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent
-) -> Response:
-    """Take a change of one's own back."""
-    return _acted(
-        plane, request, caller, change, form, lambda transaction: proposals.withdraw(transaction, change)
-    )
-
-
 @router.post("/changes/{change}/apply", **access("config_write", "admin", "approver"))
 def send_application(
     plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent
@@ -175,7 +125,7 @@ def send_application(
         require_read(found, form.get("proposal"))
         apply(transaction, plane.catalogues, found)
 
-    return _acted(plane, request, caller, change, form, work)
+    return acted(plane, request, caller, change, form, work)
 
 
 def _review(
@@ -186,6 +136,7 @@ def _review(
     *,
     problem: SetpointError | None = None,
     typed: str = "",
+    about: str = "",
 ) -> Response:
     """Return the page of a change.
 
@@ -196,15 +147,19 @@ def _review(
         number: of the change.
         problem: what a form of the page could not do.
         typed: the words of that form.
+        about: the key that the reader is to comment on.
     """
     with plane.database.transaction() as transaction:
-        found = read_full_change(transaction, number)
-        impact = (
-            None
-            if found.is_policy
-            else impact_of(transaction, plane.catalogues, read_change(transaction, number))
-        )
+        read = read_change(transaction, number)
+        found = full_change_of(transaction, read)
+        impact = None if found.is_policy else impact_of(transaction, plane.catalogues, read)
         restored = _restored(transaction, found)
+        keys = [edit.key for edit in found.edits] if found.next_step else []
+        overlaps = overlaps_of(transaction, found.scope, keys, number)
+        judged = invariants_of(transaction, plane.catalogues, read)
+        approvers = who_may_approve(transaction, number) if found.next_step else ()
+        before = edits_before(transaction, number) if found.state == "draft" else None
+    values = {} if found.is_policy else parse_text(read.proposal)
     return page(
         request,
         "change.html",
@@ -213,7 +168,13 @@ def _review(
         problem=problem,
         change=found,
         impact=impact,
-        groups=grouped(plane.catalogues, found.edits),
+        groups=grouped(plane.catalogues, found.edits, values=values),
+        remarks=remarks_by_key(found),
+        about=about,
+        approvers=approvers,
+        overlaps=overlaps,
+        judged=judged,
+        before=before,
         moves={move.name: move for move in moves(found, caller)},
         typed=typed,
         unsaid=found.reason == UNSAID,
@@ -248,10 +209,10 @@ def _decided(
             words=f"{about}: {words}" if about and words else words,
         )
 
-    return _acted(plane, request, caller, change, form, work)
+    return acted(plane, request, caller, change, form, work)
 
 
-def _acted(
+def acted(
     plane: Plane,
     request: Request,
     caller: Principal,
@@ -262,6 +223,8 @@ def _acted(
     """Do something to a change as the caller, and show it again; with what was wrong when it was refused."""
 
     def again(problem: SetpointError) -> Response:
-        return _review(plane, request, caller, change, problem=problem, typed=form.get("words"))
+        return _review(
+            plane, request, caller, change, problem=problem, typed=form.get("words"), about=form.get("about")
+        )
 
     return act(plane, caller, work, then=lambda _done: go(f"/changes/{change}"), instead=again)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.change.changes import list_changes, read_change
-from setpoint.change.decisions import amended
+from setpoint.change.decisions import Amendment, amend_over
 from setpoint.change.history import read_full_revision
 from setpoint.change.patch import Patch, read_texts
-from setpoint.change.proposals import Proposal, amend, open_change
+from setpoint.change.proposals import Proposal, open_change
 from setpoint.errors import InvalidValue
 from setpoint.serve.console.shown import typed_text
 from setpoint.serve.responses import number_in
@@ -43,7 +43,7 @@ def lay_over(transaction: Transaction, catalogues: Catalogues, account: str, sco
     Raises:
         InvalidValue: nothing was typed anew, or a line of a pasted sheet is no key and value.
         InvalidDocument: names every key whose value is none.
-        As ``open_change`` and ``amend``.
+        As ``open_change`` and ``amend_over``.
     """
     return lay(transaction, catalogues, account, scope, _typed(transaction, catalogues, form))
 
@@ -54,13 +54,14 @@ def lay(
     """Lay a patch over a person's draft, or open one; what it is for is added to the draft's reason.
 
     Raises:
-        As ``open_change`` and ``amend``.
+        As ``open_change`` and ``amend_over``.
     """
     draft = draft_of(transaction, account, scope)
     if draft is not None:
         said = draft.reason if draft.reason != UNSAID else ""
         reason = ". ".join(filter(None, (said, why)))[:MOST_REASON] if why else ""
-        return amend(transaction, catalogues, draft.id, amended(draft, patch, reason, draft.apply_at)).id
+        amendment = Amendment(patch, reason, draft.apply_at)
+        return amend_over(transaction, catalogues, draft, amendment).id
     wanted = Proposal(
         scope=scope,
         set=patch.set,
@@ -79,12 +80,13 @@ def draft_of(transaction: Transaction, account: str, scope: str) -> Change | Non
     return next((one for one in opened if not one.restores and not one.is_policy), None)
 
 
-def _typed(transaction: Transaction, catalogues: Catalogues, form: Form) -> Patch:
-    """Return what was typed anew, against the revision that the page showed.
+def typed_anew(
+    transaction: Transaction, catalogues: Catalogues, form: Form
+) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """Return what was typed anew, against the revision that was shown: keys and texts, and keys emptied.
 
     Raises:
-        InvalidDocument: names every key whose value is none.
-        InvalidValue: nothing was typed.
+        InvalidValue: a line of a pasted sheet is no key and value.
     """
     texts = list(_sheet_texts(form.raw("sheet")))
     removed: list[str] = []
@@ -96,10 +98,20 @@ def _typed(transaction: Transaction, catalogues: Catalogues, form: Form) -> Patc
             texts.append((key, text))
         else:
             removed.append(key)
+    return texts, tuple(removed)
+
+
+def _typed(transaction: Transaction, catalogues: Catalogues, form: Form) -> Patch:
+    """Return what was typed anew.
+
+    Raises:
+        InvalidDocument: names every key whose value is none.
+        InvalidValue: nothing was typed.
+    """
+    texts, removed = typed_anew(transaction, catalogues, form)
     if not texts and not removed:
         raise InvalidValue("nothing was changed.", hint="type a value, or leave the editing")
-    patch = read_texts(texts, catalogues, "what was typed")
-    return patch.joined(Patch({}, tuple(removed)))
+    return read_texts(texts, catalogues, "what was typed").joined(Patch({}, removed))
 
 
 def _shown(transaction: Transaction, catalogues: Catalogues, form: Form) -> Mapping[str, Scalar]:

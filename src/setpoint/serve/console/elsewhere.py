@@ -179,6 +179,8 @@ def _quoted(name: str) -> str:
 WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/": lambda _: Way(("coverage",), "/v1/coverage"),
     "/config": _config,
+    "/config/compare": lambda given: _config(_only(given, "scope", "part")),
+    "/config/bulk": lambda given: _config(_only(given, "scope", "part")),
     "/changes": _changes,
     "/changes/{change}": _change,
     "/history": _history,

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.change.impact import bounds_of
+from setpoint.declare.addresses import RANGE
+from setpoint.declare.keys import range_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from setpoint.change.impact import Bounds
     from setpoint.declare.catalogue import Catalogue
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 #: Of the drawing of a range, in pixels: what lies at either end for the mark of a default.
 WIDTH, MARGIN = 128, 5
 LOG = "log"
+#: What a page holds of a large catalogue: columns side by side, and values.
+MOST_COLUMNS, MOST_CELLS = 12, 360
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,57 @@ class Row:
     parameter: Parameter
     cells: Sequence[Cell | None]
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of its values."""
+        return frozenset(cell.key for cell in self.cells if cell)
+
 
 @dataclass(frozen=True)
-class Grid:
-    """The parameters of one value of the first key part, such as a model, by the other parts."""
+class Line:
+    """A parameter, and what declares it in each column; None where it does not apply."""
+
+    parameter: Parameter
+    declared: Sequence[Declared | None]
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key of the line, with those of its ranges."""
+        names = [one.name for one in self.declared if one]
+        return [key for name in names for key in (name, *(range_keys(name) if self.parameter.tuned else ()))]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a grid shows of a catalogue, before any value is read: all of its lines, and a slice of them."""
 
     catalogue: str
     #: The value of the first part; empty for a catalogue without parts.
     part: str
+    #: Every column that there is, and those that are shown.
+    known: Sequence[str]
     columns: Sequence[str]
+    lines: Sequence[Line]
+    #: The first line of the slice, and how many it has at most.
+    first: int
+    most: int
+
+    @property
+    def shown(self) -> Sequence[Line]:
+        """The lines of the slice."""
+        return self.lines[self.first : self.first + self.most]
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key of the slice."""
+        return [key for line in self.shown for key in line.keys]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values of an outline's slice."""
+
+    outline: Outline
     rows: Sequence[Row]
 
     @property
@@ -98,30 +144,57 @@ class Sheet:
         return found
 
 
+def value_key(key: str) -> str:
+    """Return the key of the value that a key belongs to: itself, or of a range's field its parameter's."""
+    name, separator, _ = key.rpartition(f"{RANGE}_")
+    return name if separator else key
+
+
 def parts_of(catalogue: Catalogue) -> tuple[str, ...]:
     """Return the values of the first key part, of which each has a grid; one empty one without parts."""
     return tuple(catalogue.parts[0].tokens) if catalogue.parts else ("",)
 
 
-def grid_of(catalogue: Catalogue, part: str, sheet: Sheet, search: str = "") -> Grid:
-    """Return a grid.
+def outline_of(
+    catalogue: Catalogue,
+    part: str = "",
+    *,
+    search: str = "",
+    columns: Collection[str] = (),
+    first: int = 0,
+    most_cells: int = MOST_CELLS,
+) -> Outline:
+    """Return what a grid shows.
 
     Args:
         catalogue: whose parameters.
-        part: a value of its first key part.
-        sheet: the values.
+        part: a value of its first key part; the first one for any other text.
         search: only parameters whose name or meaning has this text; empty for all.
+        columns: only these; none for as many as a page holds.
+        first: the first line of the slice.
+        most_cells: how many values the slice holds, at least a line.
     """
-    groups = {parts: group for parts, group in catalogue.groups.items() if not parts or parts[0] == part}
-    columns = tuple(" · ".join(parts[1:]) or "value" for parts in groups)
-    merged = sheet.merged()
-    rows = []
+    part = part if part in parts_of(catalogue) else parts_of(catalogue)[0]
+    groups = {
+        " · ".join(parts[1:]) or "value": group
+        for parts, group in catalogue.groups.items()
+        if not parts or parts[0] == part
+    }
+    wanted = [name for name in groups if name in columns] or list(groups)[:MOST_COLUMNS]
+    lines = []
     for parameter in catalogue.parameters:
-        declared = [_member(group, parameter) for group in groups.values()]
-        wanted = search.lower() in f"{parameter.name} {parameter.doc}".lower()
-        if wanted and any(declared):
-            rows.append(_row(parameter, declared, sheet, merged))
-    return Grid(catalogue.name, part, columns, rows)
+        declared = [_member(groups[name], parameter) for name in wanted]
+        if search.lower() in f"{parameter.name} {parameter.doc}".lower() and any(declared):
+            lines.append(Line(parameter, declared))
+    most = max(most_cells // len(wanted), 1)
+    start = first if 0 <= first < len(lines) else 0
+    return Outline(catalogue.name, part, tuple(groups), wanted, lines, start, most)
+
+
+def grid_of(outline: Outline, sheet: Sheet) -> Grid:
+    """Return the values of an outline's slice."""
+    merged = sheet.merged()
+    return Grid(outline, [_row(line, sheet, merged) for line in outline.shown])
 
 
 def _member(group: Sequence[Declared], parameter: Parameter) -> Declared | None:
@@ -129,9 +202,8 @@ def _member(group: Sequence[Declared], parameter: Parameter) -> Declared | None:
     return next((one for one in group if one.parameter is parameter), None)
 
 
-def _row(
-    parameter: Parameter, declared: Sequence[Declared | None], sheet: Sheet, merged: Mapping[str, Scalar]
-) -> Row:
+def _row(line: Line, sheet: Sheet, merged: Mapping[str, Scalar]) -> Row:
+    parameter, declared = line.parameter, line.declared
     bounds = [bounds_of(merged, one.name) if one and parameter.tuned else None for one in declared]
     axis = _axis([one for one in bounds if one])
     shown = sheet.layers[-1][0]

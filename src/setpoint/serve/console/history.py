@@ -30,7 +30,7 @@ from setpoint.errors import InvalidValue, SetpointError
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console.drafts import SOURCE
 from setpoint.serve.console.forms import Sent, instant_in, reason_in
-from setpoint.serve.console.pages import act, go, page, router_of
+from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
 from setpoint.serve.console.review import EDITS_SHOWN, grouped
 from setpoint.serve.console.steps import steps_of
 from setpoint.serve.console.tables import most_rows
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 router = router_of()
 RevisionId = Annotated[Number, Path(description="A revision's number.")]
-Words = Annotated[str, Query(max_length=LONGEST_NAME)]
-LISTED = 50
 #: How many values of a key its page shows.
 VALUES = 200
 

@@ -7,11 +7,11 @@ Text from people is shown as text. Pages work without a script.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -29,7 +29,15 @@ from setpoint.serve.console.elsewhere import lines_of
 from setpoint.serve.console.forms import CSRF_FIELD, Form, read_form
 from setpoint.serve.console.tables import ASKED, is_file, links_of, table_file
 from setpoint.serve.problems import publicly
-from setpoint.serve.routes import QueuedRoute, check_numbers, check_query, number_names, query_names
+from setpoint.serve.routes import (
+    LONGEST_NAME,
+    QueuedRoute,
+    check_numbers,
+    check_query,
+    list_names,
+    number_names,
+    query_names,
+)
 
 if TYPE_CHECKING:
     from setpoint.serve.console.tables import Tables
@@ -46,6 +54,10 @@ _TEMPLATES = Environment(
 )
 _TEMPLATES.filters.update(shown.FILTERS)
 Done = TypeVar("Done")
+#: Of an address, what is a name or a text to look for.
+Words = Annotated[str, Query(max_length=LONGEST_NAME)]
+#: How many entries of a list a page has.
+LISTED = 50
 ONCE_COOKIE = "setpoint_once"
 #: What stands in the navigation: address and name of each place.
 PLACES = (
@@ -74,6 +86,7 @@ class PageRoute(QueuedRoute):
         handle = super().get_route_handler()
         known = frozenset(query_names(self.dependant)) | ASKED
         numbers = frozenset(number_names(self.dependant))
+        lists = frozenset(list_names(self.dependant))
         declared = self.openapi_extra or {}
         rule = declared.get("x-setpoint-roles", ())
         takes_parts = "x-setpoint-parts" in declared
@@ -82,7 +95,7 @@ class PageRoute(QueuedRoute):
             try:
                 await _admit(request, rule)
                 parts = request.app.state.plane.catalogues.part_values if takes_parts else ()
-                check_query(request.query_params.multi_items(), known.union(parts))
+                check_query(request.query_params.multi_items(), known.union(parts), lists)
                 check_numbers(numbers, {**request.query_params, **request.path_params})
                 return await handle(request)
             except UnauthenticatedError:
@@ -279,7 +292,7 @@ def page(
         at=lambda path, **query: f"{root}{path_with(path, **query)}",
         files=links_of(request, f"{root}{path}", tables or {}),
         elsewhere=() if problem else lines_of(request),
-        turned=lambda **query: f"{root}{path_with(path, **{**request.query_params, **query})}",
+        turned=lambda **query: f"{root}{path}{_turned(request, query)}",
     )
     return HTMLResponse(text, problem.http_status if problem else 200, _headers(problem))
 
@@ -305,6 +318,14 @@ def _here(request: Request) -> str:
 def _unreadable(problem: RequestValidationError) -> SetpointError:
     found = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in problem.errors()[:3])
     return InvalidValue(f"this address is none of the Console's: {found}.", hint="go back to the page before")
+
+
+def _turned(request: Request, query: Mapping[str, object]) -> str:
+    """Return the query of a page with some of it said anew; what stands several times stays so."""
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in query]
+    given = [*kept, *((name, str(value)) for name, value in query.items() if value is not None)]
+    given = [(name, value) for name, value in given if value != ""]
+    return f"{'?' if given else ''}{urlencode(given)}"
 
 
 def _headers(problem: SetpointError | None) -> dict[str, str]:

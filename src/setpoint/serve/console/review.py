@@ -8,25 +8,33 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.declare.keys import range_keys
 from setpoint.serve.access.rules import WRITERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from setpoint.change.changes import ChangeSummary, FullChange
+    from setpoint.change.changes import ChangeSummary, Decision, FullChange
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.document import Edit
+    from setpoint.declare.parameters import Scalar
     from setpoint.serve.access.rules import Principal
 
 #: Of more edits a page of what is past shows the first, and leads to a file with all of them.
 EDITS_SHOWN = 300
 
 
+#: How many unchanged values a page folds away beside the edits.
+MOST_UNCHANGED = 200
+
+
 class Group(NamedTuple):
-    """The edits of one combination of key parts, such as a model's on a timeframe."""
+    """The edits of one combination of key parts, such as a model's on a timeframe, each with its label."""
 
     name: str
     edits: Sequence[tuple[str, Edit]]
+    #: What of the group stays as it is: label, key and value.
+    unchanged: Sequence[tuple[str, str, Scalar]] = ()
 
 
 class Move(NamedTuple):
@@ -42,16 +50,61 @@ def waits_for(change: ChangeSummary, caller: Principal) -> bool:
     return change.next_step is not None and caller.account in change.next_step.who
 
 
-def grouped(catalogues: Catalogues, edits: Sequence[Edit], *, most: int | None = None) -> tuple[Group, ...]:
-    """Return edits by the parts of their keys, with their addresses within them; the first ``most``."""
+def grouped(
+    catalogues: Catalogues,
+    edits: Sequence[Edit],
+    *,
+    most: int | None = None,
+    values: Mapping[str, Scalar] | None = None,
+) -> tuple[Group, ...]:
+    """Return edits by the parts of their keys, each with its address within them.
+
+    Args:
+        catalogues: that declare the keys.
+        edits: to be shown.
+        most: how many of them, the first; None for all.
+        values: the document, for what stays as it is beside all edits; left out where that is too much.
+    """
     placed = [(*_place(catalogues, edit.key), edit) for edit in edits]
     placed.sort(key=lambda one: (one[0], one[1]))
     if most is not None:
         del placed[most:]
-    return tuple(
+    groups = [
         Group(name, tuple((label, edit) for _, label, edit in members))
         for name, members in groupby(placed, key=lambda one: one[0])
-    )
+    ]
+    around = [_unchanged(catalogues, group, values or {}) for group in groups]
+    if sum(map(len, around)) > MOST_UNCHANGED:
+        return tuple(groups)
+    return tuple(group._replace(unchanged=rest) for group, rest in zip(groups, around, strict=True))
+
+
+def remarks_by_key(change: FullChange) -> dict[str, list[Decision]]:
+    """Return what people said of single keys: their words begin with the key and a colon."""
+    keys = {edit.key for edit in change.edits}
+    found: dict[str, list[Decision]] = {}
+    for one in change.decisions:
+        key, colon, _ = one.words.partition(": ")
+        if colon and key in keys:
+            found.setdefault(key, []).append(one)
+    return found
+
+
+def _unchanged(
+    catalogues: Catalogues, group: Group, values: Mapping[str, Scalar]
+) -> list[tuple[str, str, Scalar]]:
+    edited = {edit.key for _, edit in group.edits}
+    declared = catalogues.keys.get(min(edited))
+    if declared is None or not values:
+        return []
+    member = next(one for one in catalogues.members if one.name == declared.catalogue)
+    keys = (one.name for one in member.groups.get(declared.key.parts, ()))
+    around = (key for one in keys for key in (one, *range_keys(one)))
+    return [
+        (_place(catalogues, key)[1], key, values[key])
+        for key in around
+        if key in values and key not in edited
+    ]
 
 
 def moves(change: FullChange, caller: Principal) -> tuple[Move, ...]:
@@ -69,7 +122,7 @@ def moves(change: FullChange, caller: Principal) -> tuple[Move, ...]:
         Move("approve", "Approve", approver or _decided_already(change, caller) or _moved(change)),
         Move("reject", "Reject", approver or _decided_already(change, caller)),
         Move("apply", "Apply", waiting),
-        Move("propose", "Propose", author_alone),
+        Move("propose", "Propose", author_alone or _conflicting(change)),
         Move("withdraw", "Withdraw", no_writer if is_left else author_alone),
         *((Move("take-over", "Take over", no_writer or _whole(change)),) if is_left else ()),
     )
@@ -102,6 +155,10 @@ def _decided_already(change: FullChange, caller: Principal) -> str:
 def _moved(change: FullChange) -> str:
     moved = change.next_step.moved if change.next_step else None
     return f"{moved}: its author brings it up to date first" if moved else ""
+
+
+def _conflicting(change: FullChange) -> str:
+    return "somebody else wrote its keys: choose whose values are kept first" if change.conflicts else ""
 
 
 def _waits(change: FullChange) -> str:

@@ -22,7 +22,7 @@ from setpoint.record.fallbacks import fallback_share
 from setpoint.record.run_rows import list_runs
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.forms import instant_in
-from setpoint.serve.console.pages import page, router_of
+from setpoint.serve.console.pages import LISTED, page, router_of
 from setpoint.serve.console.review import grouped
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 router = router_of()
 RunName = Annotated[str, Path(max_length=LONGEST_NAME)]
-LISTED = 50
 #: How many differences in what models held a comparison shows.
 DIFFERENCES = 200
 STATES = ("", "running", "complete", "interrupted", "failed")

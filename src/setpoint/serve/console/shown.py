@@ -84,11 +84,11 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def names(people: tuple[str, ...] | list[str]) -> str:
+def names(people: tuple[str, ...] | list[str], last: str = "or") -> str:
     """Return names as a sentence has them: ``ada, bo or cy``."""
     if len(people) < 2:
         return "".join(people)
-    return f"{', '.join(people[:-1])} or {people[-1]}"
+    return f"{', '.join(people[:-1])} {last} {people[-1]}"
 
 
 def percent(share: float | None) -> Markup:

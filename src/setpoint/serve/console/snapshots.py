@@ -19,10 +19,11 @@ from setpoint.declare.document import diff
 from setpoint.errors import InvalidContext, InvalidValue, UnknownScope
 from setpoint.record.snapshots import judged_holders, list_snapshots, read_snapshot
 from setpoint.serve.access.rules import ANYONE, access
-from setpoint.serve.console.grid import Sheet, grid_of, parts_of
-from setpoint.serve.console.pages import page, router_of
+from setpoint.serve.console.config import member_of
+from setpoint.serve.console.grid import MOST_CELLS, Sheet, grid_of, outline_of, parts_of
+from setpoint.serve.console.pages import LISTED, Words, page, router_of
 from setpoint.serve.console.review import EDITS_SHOWN, grouped
-from setpoint.serve.console.tables import MOST_ROWS, most_rows
+from setpoint.serve.console.tables import MOST_ROWS, is_file, most_rows
 from setpoint.serve.responses import cursor, name_at
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
 router = router_of()
-Words = Annotated[str, Query(max_length=LONGEST_NAME)]
-LISTED = 50
 #: How many processes a page lists, the old ones first.
 HOLDERS = 100
 DIGITS = frozenset("0123456789abcdef")
@@ -83,6 +82,7 @@ def show_snapshot(
     catalogue: Words = "",
     part: Words = "",
     search: Words = "",
+    first: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> Response:
     """Show a snapshot's values with the scopes that they are from, and what its context gets now instead."""
     catalogues = plane.catalogues
@@ -92,9 +92,14 @@ def show_snapshot(
         now = _now(transaction, catalogues, found.context)
     values = typed(found.document, catalogues)
     edits = diff(values, typed(now.document, catalogues)) if now else ()
-    member = next((one for one in catalogues.members if one.name == catalogue), catalogues.members[0])
-    chosen = part if part in parts_of(member) else parts_of(member)[0]
-    grid = grid_of(member, chosen, _sheet(found, values, catalogues), search)
+    outline = outline_of(
+        member_of(catalogues, catalogue),
+        part,
+        search=search,
+        first=first,
+        most_cells=MOST_ROWS if is_file(request) else MOST_CELLS,
+    )
+    grid = grid_of(outline, _sheet(found, values, catalogues))
     return page(
         request,
         "snapshot.html",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 #: What of an address asks for a file, and what says which part of a list its page shows.
 ASKED = frozenset({"format", "table"})
-_PLACES = frozenset({"after", "before"})
+_PLACES = frozenset({"after", "before", "first"})
 MOST_ROWS = 5_000
 
 
@@ -73,12 +73,12 @@ def links_of(request: Request, address: str, tables: Tables) -> Callable[[str], 
         address: of the page.
         tables: of the page.
     """
-    kept = {name: value for name, value in request.query_params.items() if name not in ASKED | _PLACES}
+    kept = [one for one in request.query_params.multi_items() if one[0] not in ASKED | _PLACES]
 
     def links(name: str) -> Markup:
         if not tables[name]:
             return Markup()
-        asked = [(form, urlencode({**kept, "table": name, "format": form})) for form in MEDIA_TYPES]
+        asked = [(form, urlencode([*kept, ("table", name), ("format", form)])) for form in MEDIA_TYPES]
         said = Markup(" ").join(
             Markup('<a href="{}?{}" download aria-label="{} as {}">{}</a>').format(
                 address, query, name.replace("-", " "), form.upper(), form.upper()

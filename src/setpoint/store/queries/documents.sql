@@ -19,6 +19,21 @@ FROM ftf_config
 WHERE (id = 1 OR (id <> 1 AND base_env ?| ARRAY(SELECT jsonb_array_elements_text(%(keys)s)))) AND scope <> %(scope)s
 ORDER BY id;
 
+-- name: read_values
+-- Of the documents of some scopes only some keys, each document read once.
+SELECT f.scope, f.revision,
+       (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}')::text
+        FROM jsonb_each(f.base_env) AS e
+        WHERE e.key IN (SELECT jsonb_array_elements_text(%(keys)s))) AS text
+FROM ftf_config AS f
+WHERE f.scope IN (SELECT jsonb_array_elements_text(%(scopes)s));
+
+-- name: explain_key
+-- What every scope says of one key, global first.
+SELECT scope, revision, updated_by, base_env -> %(key)s AS value
+FROM ftf_config
+ORDER BY id;
+
 -- name: resolve_snapshots
 -- The merged document of each ordered list of scopes, all at one instant, with its layers and the newest revision of any scope then; `numbers` are the places of the lists with these documents. Scopes without a document are left out, and so is a list of which all are.
 WITH wanted AS (

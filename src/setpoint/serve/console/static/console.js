@@ -20,6 +20,17 @@ function showTimes(within) {
   }
 }
 
+// ---- Instants that somebody plans by stand in both zones.
+const inLocal = (at) => at.toLocaleString([], { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+function showLocal(within) {
+  for (const span of within.querySelectorAll("[data-local]")) span.textContent = `; here ${inLocal(new Date(span.dataset.local))}`;
+  for (const field of within.querySelectorAll("[data-shows]")) {
+    const at = new Date(`${field.value}Z`);
+    document.getElementById(field.dataset.shows).textContent = isNaN(at) ? "" : `here ${inLocal(at)}`;
+  }
+}
+main.addEventListener("input", (event) => { if (event.target.dataset.shows) showLocal(main); });
+
 // ---- Copying what is said to be typed elsewhere, and what is shown short.
 function offerCopies(within) {
   for (const shown of within.querySelectorAll(".hash, .line > code, h1 > code")) {
@@ -92,6 +103,41 @@ if (document.querySelector(".who")) {
   const stream = new EventSource(`${root}/v1/stream`);
   stream.onmessage = refreshSoon;
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshSoon(); });
+}
+
+// ---- What is wrong with what is typed, beside its field, while it is typed.
+let checking;
+main.addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-check]");
+  if (!form) return;
+  clearTimeout(checking);
+  checking = setTimeout(() => check(form), 300);
+});
+
+async function check(form) {
+  const typed = [...form.elements].filter((one) => one.name && (one.type === "hidden" || one.value !== one.defaultValue));
+  const body = new URLSearchParams(typed.map((one) => [one.name, one.value]));
+  const answer = await fetch(form.dataset.check, { method: "POST", body });
+  if (!answer.ok || answer.redirected || !Document.parseHTML) return;
+  const fresh = Document.parseHTML(await answer.text(), { sanitizer: {} });
+  const found = new Map([...fresh.querySelectorAll("#problems > li")].map((one) => [one.dataset.key, one.querySelector("span").textContent]));
+  for (const place of form.querySelectorAll("[data-wrong]")) {
+    const said = found.get(place.dataset.wrong) ?? "";
+    if (place.textContent.trim() !== said) place.textContent = said;
+    const field = form.elements[`value:${place.dataset.wrong}`];
+    if (said) field.setAttribute("aria-invalid", "true"); else field.removeAttribute("aria-invalid");
+  }
+}
+
+// ---- Filters and columns of a place are there again when somebody comes back to it.
+const places = document.querySelectorAll("#places nav a");
+for (const link of places) {
+  const kept = `setpoint.view:${link.getAttribute("href")}`;
+  if (link.pathname === location.pathname) {
+    const view = new URLSearchParams(location.search);
+    for (const once of ["explain", "after", "first", "edit"]) view.delete(once);
+    sessionStorage.setItem(kept, view.toString());
+  } else if (sessionStorage.getItem(kept)) link.search = sessionStorage.getItem(kept);
 }
 
 // ---- The keyboard: what each key does stands in the sheet that `?` opens.
@@ -175,6 +221,7 @@ pause?.addEventListener("click", () => {
 function dress(within) {
   offerCopies(within);
   showTimes(within);
+  showLocal(within);
 }
 showSwitches();
 dress(document);
