@@ -24,6 +24,7 @@ from setpoint.observe.events import (
 from setpoint.record.baselines import list_baselines, set_baseline
 from setpoint.record.events import Line, record_events
 from setpoint.record.metrics import read_metrics
+from support.documents import apply, propose, write_document
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 #: Long ago by the events' own time: windows go by when they arrived.
@@ -299,3 +300,70 @@ def test_no_baseline_without_a_complete_run_and_a_reason(ran, seeded, owner_url,
     with pytest.raises(InvalidValue), seeded.transaction(author="ada") as transaction:
         set_baseline(transaction, run, reason)
     assert list_baselines(seeded) == []
+
+
+def test_changes_restores_and_emergencies_are_counted(database, as_, catalogues, owner_url):
+    """What waits for people, since when, and what was done: each where it happens, by what it is."""
+
+    def told():
+        found = {}
+        for sample in read_metrics(database, catalogues):
+            found.setdefault(sample.metric.name.removeprefix("setpoint."), {})[
+                tuple(sample.labels.values())
+            ] = sample.value
+        return found
+
+    write_document(as_("ada"), '{"a": 1}')
+    first = told()
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("UPDATE policies SET approvals = 1, solo = false")
+    waiting = propose(as_("ada"), set='{"a": 2}')
+    propose(as_("ada"), set='{"a": 3}', draft=True)
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(
+            "UPDATE changes SET proposed_at = now() - interval '1 hour' WHERE id = %s", [waiting["id"]]
+        )
+        owner.execute(EMERGENCY)
+    asked = told()
+    as_("bo").fetch_one(
+        "decide_change",
+        id=waiting["id"],
+        decision="approve",
+        proposal_hash=waiting["proposal_hash"],
+        words="ok",
+    )
+    approved = told()
+    apply(as_("ada"), waiting)
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("UPDATE policies SET approvals = 0, solo = true")
+        owner.execute("UPDATE ftf_config SET base_env = base_env || '{\"a\": 9}'")
+    apply(as_("ada"), propose(as_("ada"), restores=1))
+    done = told()
+
+    assert first["revisions"] == {("approved",): 0, ("unreviewed",): 1, ("break-glass",): 0, ("none",): 0}
+    assert asked["changes_open"] == {("draft",): 1, ("proposed",): 1, ("suspended",): 0}
+    assert (
+        first["approvals_waiting"][()],
+        asked["approvals_waiting"][()],
+        approved["approvals_waiting"][()],
+    ) == (0, 1, 0)
+    assert first["approval_waiting_age"][()] == approved["approval_waiting_age"][()] == 0
+    assert asked["approval_waiting_age"][()] >= 3600
+    assert (
+        asked["break_glass_uses"][()],
+        asked["obligations_open"][()],
+        asked["obligations_overdue"][()],
+    ) == (1, 2, 1)
+    assert done["revisions"] == {("approved",): 1, ("unreviewed",): 2, ("break-glass",): 0, ("none",): 1}
+    assert (first["restores"][()], done["restores"][()]) == (0, 1)
+
+
+#: A use of break-glass that owes two things, one of them since an hour ago.
+EMERGENCY = """
+    INSERT INTO break_glass_uses
+    VALUES (1, 'INC-1', 'global', 'https://chat.example/1', 'https://chat.example/', 'bo', 'data-damaged',
+            NULL, '{}', NULL, 'ada', 'x', now());
+    INSERT INTO obligations (incident, kind, scope, revision, opened_at, due_at)
+    VALUES ('INC-1', 'post-mortem', 'global', 1, now(), now() + interval '1 day'),
+           ('INC-1', 'ordinary-write', 'global', 1, now(), now() - interval '1 hour')
+"""
