@@ -53,16 +53,16 @@ class Journal:
                 hint="delete the line, then resume the sweep: its unit is trained again",
             ) from None
 
-    def append(self, entry: UnitEntry) -> None:
-        """Write one entry and wait until it is on disk.
+    def append(self, *entries: UnitEntry) -> None:
+        """Write entries and wait until they are on disk.
 
         Raises:
             StorageFull: the file system refuses; a torn line is cut off by the next ``read``.
         """
-        line = json.dumps(asdict(entry), allow_nan=False) + "\n"
+        lines = "".join(json.dumps(asdict(entry), allow_nan=False) + "\n" for entry in entries)
         try:
             with open(self.path, "ab", opener=private) as stream:
-                stream.write(line.encode())
+                stream.write(lines.encode())
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as problem:

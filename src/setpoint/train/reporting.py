@@ -50,21 +50,35 @@ class PlaneRecorder:
             self._plane.request("PUT", f"{_address(plan)}/units", {"first": first, "units": units})
 
     def deliver(self, plan: RunPlan, entries: Sequence[UnitEntry]) -> list[Receipt]:
-        """Report units, and the events that were written so far.
+        """Report units together with the events that were written so far.
 
         A batch that is refused whole, by an older plane or for the form of one unit, is sent unit by unit.
         """
         try:
-            receipts = self._deliver_batch(plan, entries)
+            return self._deliver_batch(plan, entries)
         except _OF_ITS_FORM:
             receipts = [self._deliver_one(plan, entry) for entry in entries]
-        self._deliver_events(plan)
-        return receipts
+            self._deliver_events(plan)
+            return receipts
 
     def _deliver_batch(self, plan: RunPlan, entries: Sequence[UnitEntry]) -> list[Receipt]:
-        body = {"entries": [asdict(entry) for entry in entries]}
-        answer = self._plane.request("POST", f"{_address(plan)}/units", body).json()
-        return [Receipt(**receipt) for receipt in answer["units"]]
+        """Send units, and with them the first lines that wait; the lines after these follow."""
+        body: dict[str, Any] = {"entries": [asdict(entry) for entry in entries]}
+        receipts: list[Receipt] = []
+
+        def report(events: dict[str, Any] | None) -> Any:
+            answer = self._plane.request("POST", f"{_address(plan)}/units", body | {"events": events}).json()
+            receipts.extend(Receipt(**receipt) for receipt in answer["units"])
+            return answer["events"]
+
+        def send(source: str, events: list[dict[str, Any]]) -> Any:
+            lines = {"source": source, "events": events}
+            return _send_events(self._plane, lines) if receipts else report(lines)
+
+        deliver_spool(send, run_folder(self._home, plan.run))
+        if not receipts:
+            report(None)
+        return receipts
 
     def _deliver_one(self, plan: RunPlan, entry: UnitEntry) -> Receipt:
         try:
@@ -91,9 +105,13 @@ def deliver_events(plane: Plane, folder: Path) -> int:
     """
 
     def send(source: str, events: list[dict[str, Any]]) -> Any:
-        return plane.request("POST", "/v1/events", {"source": source, "events": events}).json()
+        return _send_events(plane, {"source": source, "events": events})
 
     return deliver_spool(send, folder)
+
+
+def _send_events(plane: Plane, lines: dict[str, Any]) -> Any:
+    return plane.request("POST", "/v1/events", lines).json()
 
 
 def _address(plan: RunPlan) -> str:

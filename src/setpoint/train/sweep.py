@@ -116,11 +116,11 @@ def sweep(
         state: EndState = "interrupted"
         try:
             with closing(_train_missing(plan, folder, catalogues, progress)) as ended:
-                for entry in ended:
-                    journal.append(entry)
-                    progress.entries.append(entry)
-                    progress.trained_here += 1
-                    delivery.waiting.append(entry)
+                for entries in ended:
+                    journal.append(*entries)
+                    progress.entries += entries
+                    progress.trained_here += len(entries)
+                    delivery.waiting += entries
                     delivery.send()
                     progress.undelivered = len(delivery.waiting)
                     on_progress(progress)
@@ -145,7 +145,7 @@ def outcome_of(plan: Plan, state: EndState, entries: list[UnitEntry]) -> RunOutc
 
 def _train_missing(
     plan: Plan, folder: Path, catalogues: str, progress: Progress
-) -> Generator[UnitEntry, None, None]:
+) -> Generator[list[UnitEntry], None, None]:
     done = {entry.unit for entry in progress.entries}
     missing = [unit for unit in plan.units if unit not in done]
     if not missing:

@@ -34,8 +34,8 @@ _PARTING_S = 5.0
 
 def train_in_pool(
     plan: Plan, folder: Path, catalogues: str, units: Sequence[Unit]
-) -> Generator[UnitEntry, None, None]:
-    """Train units on this machine; yields each one's journal entry as it ends.
+) -> Generator[list[UnitEntry], None, None]:
+    """Train units on this machine; yields journal entries as they end, those together that ended meanwhile.
 
     Raises:
         TrainingError: a worker process died; its unit is lost, those that ended before are not.
@@ -60,13 +60,15 @@ def train_in_pool(
         _stop(pool)
 
 
-def _completed(pool: ProcessPoolExecutor, units: Sequence[Unit]) -> Iterator[UnitEntry]:
+def _completed(pool: ProcessPoolExecutor, units: Sequence[Unit]) -> Iterator[list[UnitEntry]]:
     with _ctrl_c_held_back():
         pending: set[Future[UnitEntry]] = {pool.submit(train_unit, unit) for unit in units}
     while pending:
         ended, pending = wait(pending, return_when=FIRST_COMPLETED)
+        if entries := [future.result() for future in ended if not future.exception()]:
+            yield entries
         for future in ended:
-            yield future.result()
+            future.result()  # raises what ended the run
 
 
 @contextmanager
