@@ -10,6 +10,7 @@ only.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from setpoint.errors import InvalidValue
@@ -283,9 +284,13 @@ def _findings(found: Mapping[str, Any]) -> tuple[ParamFinding, ...]:
     return tuple(ParamFinding(**_fields(ParamFinding, one)) for one in found["findings"])
 
 
+@cache
+def _names(kind: Any) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind))
+
+
 def _fields(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in fields(kind)}
-    if wrong := names ^ found.keys():
+    if wrong := _names(kind) ^ found.keys():
         listed = ", ".join(sorted(wrong))
         raise InvalidValue(
             f"a {kind.__name__} has other fields than this release's: {listed}.",
