@@ -22,7 +22,7 @@ from setpoint.store.database import Database
 SIZES = {
     "revisions": ("revisions", (100, 1_000, 10_000), (4, 6, 8)),
     "runs": ("runs", (10, 100, 1_000), (2, 3, 4)),
-    "units": ("units of the run", (10, 1_000, 10_000), (2, 3, 4)),
+    "units": ("units of the run", (1_000, 10_000, 100_000), (2, 3, 4)),
     "events": ("events", (10_000, 100_000, 1_000_000), (200, 400, 800)),
     "overlays": ("overlays, beside 60 of another dimension", (10, 100, 1_000), (2, 3, 4)),
     "keys": ("keys", (1_000, 5_000, 20_000), (20, 40, 60)),

@@ -1,7 +1,7 @@
 """One database that grows in one dimension after the other, and what is asked of it at each size."""
 
 from datetime import timedelta
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 import filling
@@ -33,6 +33,8 @@ from setpoint.record.fallbacks import fallback_share
 from setpoint.record.run_rows import list_runs
 
 PROFILES, FEW, PAGE = 60, 10, 20
+#: Units that are recorded together.
+BATCH = 50
 FIRST = f"{filling.RUN}0"
 CATALOGUE = """format = 1
 name = "grown"
@@ -140,8 +142,13 @@ class Growing:
         recorded = self.recording.start(f"units-{size}", size)
         units = iter(recorded.units)
         self.recording.deliver(recorded, next(units))
+
+        def batch():
+            self.recording.deliver_all(recorded, list(islice(units, BATCH)) or recorded.units[-1:])
+
         return {
             "record a result": lambda: self.recording.deliver(recorded, next(units, recorded.units[-1])),
+            f"record {BATCH} results": batch,
             "report": lambda: render(view_run(self.database, recorded.run)),
         }
 

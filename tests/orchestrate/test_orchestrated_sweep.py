@@ -30,6 +30,7 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.client.snapshot_set import set_of
 from setpoint.client.doors import Door
+from setpoint.client.results import Receipt
 from setpoint.orchestrate.doors import open_door
 from setpoint.orchestrate.sweep import SweepRequest, follow, plan, require_recorded, start
 from setpoint.settings import Settings
@@ -41,8 +42,9 @@ class Recorder:
     def start(self, plan, snapshots):
         self.said.append("start")
 
-    def deliver(self, plan, entry):
-        self.said.append(entry.result.symbol)
+    def deliver(self, plan, entries):
+        self.said += [entry.result.symbol for entry in entries]
+        return [Receipt("recorded") for _ in entries]
 
     def finish(self, plan, outcome):
         self.said.append(outcome.state)

@@ -118,12 +118,13 @@ def sweep(
             with closing(_train_missing(plan, folder, catalogues, progress)) as ended:
                 for entries in ended:
                     journal.append(*entries)
-                    progress.entries += entries
-                    progress.trained_here += len(entries)
                     delivery.waiting += entries
                     delivery.send()
                     progress.undelivered = len(delivery.waiting)
-                    on_progress(progress)
+                    for entry in entries:
+                        progress.entries.append(entry)
+                        progress.trained_here += 1
+                        on_progress(progress)
             state = "complete"
         finally:
             _end(delivery, state, progress)
