@@ -48,12 +48,14 @@ CLAIMS = {
     "wait": Claim(text="1,000 workers report a unit each at once: the longest wait", aim=10, unit="s"),
 }
 CONNECTIONS = len(os.sched_getaffinity(0))
+UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 BARE = """
 WITH made AS (
     INSERT INTO finetune_results OVERRIDING USER VALUE
     SELECT sent.* FROM jsonb_array_elements(%(results)s) AS one,
         jsonb_populate_record(NULL::finetune_results, one || jsonb_build_object('created_at', now())) AS sent)
-INSERT INTO finetune_trials SELECT * FROM jsonb_populate_recordset(NULL::finetune_trials, %(trials)s)
+INSERT INTO finetune_trials SELECT sent.* FROM jsonb_populate_recordset(jsonb_populate_record(
+    NULL::finetune_trials, jsonb_build_object('recorded_at', now())), %(trials)s) AS sent
 """
 
 
@@ -72,8 +74,8 @@ def as_rows(run, entries):
     """Return a batch as the rows that it becomes."""
     results, trials = [], []
     for entry in entries:
-        named = {"run_id": run, **entry.unit._asdict()}
         row = asdict(entry.result)
+        named = {"run_id": run} | {name: row[name] for name in UNIT}
         trials += [named | {"violations": []} | trial for trial in row.pop("trials")]
         results.append(named | row)
     return {"results": Jsonb(results), "trials": Jsonb(trials)}

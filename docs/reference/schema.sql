@@ -4490,7 +4490,7 @@ CREATE INDEX finetune_layers_by_revision ON public.finetune_layers USING btree (
 
 CREATE INDEX finetune_results_by_model ON public.finetune_results USING btree (model, id);
 
-CREATE INDEX finetune_results_by_place ON public.finetune_results USING btree (model, timeframe, id);
+CREATE INDEX finetune_results_by_place ON public.finetune_results USING btree (model, timeframe, id) WHERE (id > 0);
 
 CREATE INDEX finetune_results_by_run ON public.finetune_results USING btree (run_id, id);
 

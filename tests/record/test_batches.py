@@ -39,7 +39,7 @@ class Counting(Transaction):
 
 
 def test_a_batch_costs_the_same_in_a_run_of_any_size(database, catalogues, owner_url):
-    """At 40 and at 4,000 units it takes as many statements and reads as many rows, statistics being young."""
+    """At 4,000 units it takes as many statements as at 40, and reads no more rows, statistics being young."""
     seed_tiny(database)
     recording = Recording(database, catalogues)
     found = {}
@@ -53,8 +53,8 @@ def test_a_batch_costs_the_same_in_a_run_of_any_size(database, catalogues, owner
             found[size] = (counting.statements, connection.execute(READ).fetchone()["rows"])
         assert [receipt.state for receipt in receipts] == ["recorded"] * BATCH
     small, large = found.values()
-    assert small == large
-    assert small[0] == 2
+    assert small[0] == large[0] == 3
+    assert large[1] <= small[1]  # of the small one PostgreSQL reads all, which is less than an index
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,9 @@ CREATE INDEX finetune_results_by_run ON public.finetune_results (run_id, id);
 CREATE INDEX finetune_results_by_snapshot ON public.finetune_results (snapshot_hash, id);
 CREATE INDEX finetune_results_by_symbol ON public.finetune_results (symbol, id);
 CREATE INDEX finetune_results_by_model ON public.finetune_results (model, id);
-CREATE INDEX finetune_results_by_place ON public.finetune_results (model, timeframe, id);
+-- Of all rows, and only for who says so: otherwise the check that a trial has its result may take this index, while the
+-- table is young and its statistics say nothing, and read every result of the place for each trial.
+CREATE INDEX finetune_results_by_place ON public.finetune_results (model, timeframe, id) WHERE id > 0;
 COMMENT ON COLUMN public.finetune_results.importance IS 'By searched parameter the share that it mattered, by the search library; empty of fewer than two trials.';
 COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
 

@@ -39,7 +39,7 @@ FROM finetune_results AS u
 JOIN finetune_units AS d USING (run_id, symbol, model, timeframe, variant, fold)
 JOIN finetune_trials AS t ON (t.run_id, t.symbol, t.model, t.timeframe, t.variant, t.fold, t.trial, t.recorded_at)
                            = (u.run_id, u.symbol, u.model, u.timeframe, u.variant, u.fold, u.trial_id, u.created_at)
-WHERE u.model = %(model)s AND u.timeframe = %(timeframe)s AND t.params ? %(parameter)s
+WHERE u.model = %(model)s AND u.timeframe = %(timeframe)s AND u.id > 0 AND t.params ? %(parameter)s
   AND EXISTS (SELECT FROM finetune_layers AS l WHERE l.run_id = d.run_id AND l.context = d.context AND l.scope = %(scope)s)
 GROUP BY 1
 ORDER BY 1;

@@ -77,6 +77,7 @@ WITH told AS (
     CROSS JOIN LATERAL (
         SELECT r.run_id, r.training_time_sec, r.n_trees_used, r.created_at FROM finetune_results AS r
         WHERE (r.model, r.timeframe, r.id) > (p.model, p.timeframe, 0) AND (r.model, r.timeframe) <= (p.model, p.timeframe)
+          AND r.id > 0
         ORDER BY r.model DESC, r.timeframe DESC, r.id DESC LIMIT 200
     ) AS u
     JOIN finetune_runs AS f ON f.id = u.run_id
