@@ -29,6 +29,7 @@ from setpoint.declare.document import parse_text
 from setpoint.errors import SetpointError
 from setpoint.serve.access.rules import ANYONE, Caller, Principal, access
 from setpoint.serve.console.drafts import UNSAID
+from setpoint.serve.console.elsewhere import opening_of
 from setpoint.serve.console.forms import Form, Sent
 from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
 from setpoint.serve.console.review import grouped, moves, remarks_by_key, waits_for
@@ -178,6 +179,7 @@ def _review(
         moves={move.name: move for move in moves(found, caller)},
         typed=typed,
         unsaid=found.reason == UNSAID,
+        opening=opening_of(found),
     )
 
 

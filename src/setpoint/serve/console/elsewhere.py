@@ -7,9 +7,10 @@ variables that training processes have.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from setpoint.declare.catalogue import GLOBAL_SCOPE
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+    from setpoint.change.changes import FullChange
+
     #: What an address gives: the names of its path, and of its query what is not empty.
     Given = Mapping[str, str]
+
+
+#: Of a change whose lines are shown; more are sent from a file.
+MOST_EDITS = 20
 
 
 class Way(NamedTuple):
@@ -31,8 +38,8 @@ class Way(NamedTuple):
     command: tuple[str, ...]
     api: str = ""
     query: Mapping[str, str] = {}
-    #: For Python, where the client has more to say than the API's answer.
-    python: str = ""
+    #: What is sent there; None asks for what is there.
+    body: Mapping[str, Any] | None = None
 
 
 class Line(NamedTuple):
@@ -57,17 +64,45 @@ def _lines(way: Way) -> Iterator[Line]:
         yield Line("Terminal", shlex.join(("setpoint", *way.command)))
     if way.api:
         address = f"{way.api}{'?' if way.query else ''}{urlencode(way.query)}"
-        yield Line("curl", f'curl -H "Authorization: Bearer $SETPOINT_TOKEN" "$SETPOINT_URL{address}"')
-        yield Line("Python", way.python or _fetched(address))
+        sent = (
+            () if way.body is None else ("-H", "Content-Type: application/json", "-d", json.dumps(way.body))
+        )
+        words = shlex.join(sent) + (" " if sent else "")
+        yield Line("curl", f'curl -H "Authorization: Bearer $SETPOINT_TOKEN" {words}"$SETPOINT_URL{address}"')
+        yield Line("Python", _in_python(address, way.body))
 
 
-def _fetched(address: str) -> str:
+def _in_python(address: str, body: Mapping[str, Any] | None) -> str:
+    sent = "" if body is None else f"data=json.dumps({dict(body)!r}).encode(), "
+    kind = "" if body is None else ', "Content-Type": "application/json"'
     return (
         "import json, urllib.request as web; from os import environ as env; "
         "print(json.load(web.urlopen(web.Request("
-        f'env["SETPOINT_URL"] + "{address}", '
-        'headers={"Authorization": "Bearer " + env["SETPOINT_TOKEN"]}))))'
+        f'env["SETPOINT_URL"] + "{address}", {sent}'
+        f'headers={{"Authorization": "Bearer " + env["SETPOINT_TOKEN"]{kind}}}))))'
     )
+
+
+def opening_of(change: FullChange) -> tuple[Line, ...]:
+    """Return the lines that open the same change; none for a policy's, or one of many edits."""
+    if change.is_policy or not 0 < len(change.edits) <= MOST_EDITS:
+        return ()
+    values = {edit.key: edit.new for edit in change.edits if edit.op != "remove"}
+    removed = [edit.key for edit in change.edits if edit.op == "remove"]
+    asked: dict[str, Any] = {"set": values, "remove": removed}
+    command: tuple[str, ...] = ("set", *(f"{key}={_written(value)}" for key, value in values.items()))
+    command += tuple(word for key in removed for word in ("--unset", key))
+    if change.restores:
+        keys = [edit.key for edit in change.edits]
+        asked = {"restores": change.restores, "keys": keys}
+        command = ("restore", str(change.restores), *(word for key in keys for word in ("--key", key)))
+    body = {"scope": change.scope, "base": change.base_revision or 0, "reason": change.reason, **asked}
+    said = ("--scope", change.scope, "--reason", change.reason)
+    return tuple(_lines(Way((*command, *said), "/v1/changes", body=body)))
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _only(given: Given, *names: str) -> dict[str, str]:
