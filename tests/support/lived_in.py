@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database
 
 KEY = "CVN_HPO_XGB_5M_GAMMA"
+#: What answers with no page of ours here, and why.
+ELSEWHERE = {
+    "/runs/{run}/charts/{chart}.svg": "a picture, whose page shows it",
+    "/proof/oidc": "it leads to the provider, which this plane has not",
+}
 #: What pages whose address is not enough are asked besides.
 QUERIES = {
     "/history/compare": ("from=3&to=4",),
@@ -56,6 +61,8 @@ def train(database: Database, robot: httpx.Client) -> str:
 def addresses(values: Mapping[str, str]) -> Iterator[str]:
     """Yield an address of every page that can be read; a page with another name in its path is a KeyError."""
     for route in READ:
+        if route.path in ELSEWHERE:
+            continue
         path = route.path.replace(":path}", "}").format(**values)
         for query in QUERIES.get(route.path, ("",)):
             yield f"{path}?{query.format(**values)}" if query else path
