@@ -45,7 +45,8 @@ def live_in(database: Database, http_as: Callable[[str], httpx.Client]) -> dict[
     kept = ada.post("/v1/snapshots", json={"context": {}}).json()["hash"]
     held = {"snapshot": kept, "host": "trainer-1", "pid": 7, "run": run, "revision": base}
     assert ada.put(f"/v1/holders/{'a' * 32}", json=held).status_code == 204
-    return {"change": str(change.json()["id"]), "revision": str(base), "run": run, "key": KEY, "digest": kept}
+    made = {"change": str(change.json()["id"]), "revision": str(base), "run": run}
+    return made | {"key": KEY, "digest": kept, "name": "ada"}
 
 
 def train(database: Database, robot: httpx.Client) -> str:

@@ -64,5 +64,6 @@ def lived_in(person, http_as, database, owner_url):
         "/runs/{run}": f"/runs/{values['run']}",
         "/runs/compare": f"/runs/compare?from={values['run']}&to={other}",
         "/runs/{run}/charts": f"/runs/{values['run']}/charts?model=lgb&timeframe=5m",
+        "/access/{name}": "/access/ada",
         "/search": "/search?q=gamma",
     }

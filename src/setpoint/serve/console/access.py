@@ -214,6 +214,7 @@ def _account(
         request,
         "access_account.html",
         problem=problem,
+        tables={"tokens": tokens, "sessions": open_sessions},
         account=found,
         tokens=tokens,
         sessions=open_sessions,
