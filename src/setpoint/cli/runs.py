@@ -21,13 +21,23 @@ RunId = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
 
 @app.command()
 def runs(
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: Json = False
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    revision: Annotated[
+        int | None, typer.Option(help="Only runs that pinned this revision.", min=1, max=2**63 - 1)
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="With --revision: only runs that used the value this key had then.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """List recorded runs, newest first."""
+    """List recorded runs, newest first.
+
+    Example: `setpoint runs --revision 12 --key CVN_HPO_LGB_5M_LEARNING_RATE`
+    """
     from setpoint.record.run_rows import list_runs
 
     with database() as opened:
-        rows = list_runs(opened, limit=limit)
+        rows = list_runs(opened, limit=limit, revision=revision, key=key)
     if as_json:
         print_json(rows)
         return

@@ -109,13 +109,23 @@ def list_runs(
     state: RunState | None = None,
     snapshot: str | None = None,
     started_by: str | None = None,
+    revision: int | None = None,
+    key: str | None = None,
 ) -> list[RunSummary]:
     """Return runs newest first, those that started before an instant; a filter that is None means all.
 
-    ``snapshot`` is the hash of a set, or of the snapshot of one of its contexts.
+    ``snapshot`` is the hash of a set, or of the snapshot of one of its contexts. ``revision`` is one that
+    they pinned; with ``key`` those count that took its value of then from that scope, and read it.
     """
     rows = reader.fetch_all(
-        "page_runs", state=state, snapshot=snapshot, started_by=started_by, before=before, limit=limit
+        "page_runs",
+        state=state,
+        snapshot=snapshot,
+        started_by=started_by,
+        revision=revision,
+        key=key,
+        before=before,
+        limit=limit,
     )
     return [RunSummary(**row) for row in rows]
 

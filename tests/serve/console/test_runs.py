@@ -54,3 +54,27 @@ def test_two_runs_are_compared_by_what_differs(person, run):
     assert "Both pinned the same values" in page
     assert "The same data, build and machine" in page
     person("cy").read("/runs/compare", 404, **{"from": run, "to": "none"})
+
+
+def test_runs_are_found_by_the_value_that_they_used(person, run, database, http_as, setpoint_command):
+    """Pages of a key and a revision lead to runs that took it; no later value, and no overlay's."""
+    cy, key = person("cy"), "CVN_HPO_LGB_5M_LEARNING_RATE"
+    seeded = http_as("cy").get("/v1/history", params={"key": key}).json()["items"][-1]["revision"]
+    eve = http_as("eve")
+    tag = eve.get("/v1/config/global").headers["etag"]
+    body = {"set": {key: 0.12}, "reason": "faster"}
+    assert eve.patch("/v1/config/global", json=body, headers={"If-Match": tag}).status_code == 200
+    changed = http_as("cy").get("/v1/history", params={"key": key}).json()["items"][0]["revision"]
+    page = cy.read(f"/keys/{key}")
+    for revision, found in ((seeded, True), (changed, False)):
+        assert f'href="/runs?revision={revision}&key={key}"' in page
+        query = {"revision": str(revision), "key": key}
+        assert (f"/runs/{run}" in cy.read("/runs", **query)) == found
+        listed = http_as("cy").get("/v1/runs", params=query).json()["items"]
+        assert [one["id"] for one in listed] == [run] * found
+        done = setpoint_command("runs", "--revision", str(revision), "--key", key, "--json")
+        assert [one["id"] for one in done.json] == [run] * found
+    rounds = "CVN_HPO_LGB_5M_N_ESTIMATORS"  # which the run's own overlay sets
+    assert run not in cy.read("/runs", revision=str(seeded), key=rounds)
+    assert run in cy.read("/runs", revision=str(seeded))
+    assert f'href="/runs?revision={changed}"' in cy.read(f"/history/{changed}")

@@ -36,7 +36,7 @@ from setpoint.serve.api.run_bodies import (
 )
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, as_json, page, place_of, write
-from setpoint.serve.routes import LONGEST_NAME, After, Filter, Limit, PlaneOf, answers, router_of
+from setpoint.serve.routes import LONGEST_NAME, After, Filter, Limit, Number, PlaneOf, answers, router_of
 
 router = router_of("runs")
 RUNS = page_shape(run_rows.RunSummary)
@@ -138,6 +138,8 @@ def list_runs(
     state: run_rows.RunState | None = None,
     snapshot: Filter = None,
     started_by: Filter = None,
+    revision: Number | None = None,
+    key: Annotated[Filter, Query(description="Only runs that used its value of that revision.")] = None,
 ) -> Response:
     """List newest first, with how many of their units ended."""
     place = place_of(after)
@@ -146,6 +148,8 @@ def list_runs(
         state=state,
         snapshot=snapshot,
         started_by=started_by,
+        revision=revision,
+        key=key,
         before=None if place is None else _instant(place),
         limit=limit + 1,
     )

@@ -162,7 +162,8 @@ def _key(given: Given) -> Way:
 
 
 def _runs(given: Given) -> Way:
-    return Way(("runs",), "/v1/runs", _only(given, "state", "snapshot"))
+    used = _options(given, "revision", "key")
+    return Way(("runs", *used), "/v1/runs", _only(given, "state", "snapshot", "revision", "key"))
 
 
 def _run(given: Given) -> Way:

@@ -47,6 +47,8 @@ def show_runs(
     request: Request,
     state: Annotated[str, Query(max_length=20)] = "",
     snapshot: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
+    revision: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    key: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
     before: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
     """List runs newest first, with how far each is."""
@@ -55,6 +57,8 @@ def show_runs(
         limit=most_rows(request, LISTED),
         state=state or None,  # type: ignore[arg-type]  # a state that is none finds no run
         snapshot=snapshot or None,
+        revision=revision,
+        key=key or None,
         before=instant_in(before) if before else None,
     )
     return page(
@@ -65,6 +69,8 @@ def show_runs(
         state=state,
         states=STATES,
         snapshot=snapshot,
+        revision=revision,
+        key=key,
         following=found[LISTED - 1].started_at.isoformat() if len(found) > LISTED else "",
     )
 

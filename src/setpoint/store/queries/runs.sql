@@ -122,7 +122,8 @@ ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING
 RETURNING symbol, model, timeframe, variant, fold;
 
 -- name: page_runs
--- Runs newest first, from one on, with how many units ended; a null filter means all.
+-- Runs newest first, from one on, with how many units ended; a null filter means all. A revision is that of a layer
+-- they pinned; with a key it is any that held the key's value of then, where no later layer replaced it and the run read it.
 SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.universe, r.data_label,
        r.git_commit, r.seed, r.processes, r.threads, r.started_by, r.host, r.fallbacks,
        (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = r.id) AS n_results,
@@ -133,6 +134,24 @@ WHERE (%(state)s::text IS NULL OR r.state = %(state)s)
   AND (%(snapshot)s::text IS NULL OR r.id = ANY (ARRAY(
        SELECT s.id FROM finetune_runs AS s WHERE s.set_hash = %(snapshot)s
        UNION SELECT c.run_id FROM finetune_contexts AS c WHERE c.snapshot_hash = %(snapshot)s)))
+  AND (%(revision)s::bigint IS NULL OR r.id = ANY (ARRAY(
+       SELECT l.run_id
+       FROM ftf_config_history AS h
+       CROSS JOIN LATERAL (
+           SELECT coalesce(max(b.revision) FILTER (WHERE b.revision <= h.id), h.id) AS first,
+                  coalesce(min(b.revision) FILTER (WHERE b.revision > h.id),
+                           CASE WHEN %(key)s::text IS NULL THEN h.id + 1 ELSE 9223372036854775807 END) AS next
+           FROM ftf_config_edits AS b
+           WHERE b.scope = h.scope AND b.key = %(key)s) AS held
+       JOIN finetune_layers AS l ON l.scope = h.scope AND l.revision >= held.first AND l.revision < held.next
+       WHERE h.id = %(revision)s AND (%(key)s::text IS NULL OR NOT EXISTS (
+           SELECT FROM finetune_layers AS later
+           WHERE later.run_id = l.run_id AND later.context = l.context AND later.position > l.position
+             AND (SELECT b.new FROM ftf_config_edits AS b
+                  WHERE b.scope = later.scope AND b.key = %(key)s AND b.revision <= later.revision
+                  ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)))))
+  AND (%(key)s::text IS NULL OR r.read_set IS NULL
+       OR EXISTS (SELECT FROM read_set_keys AS k WHERE k.key = %(key)s AND k.set_hash = r.read_set))
   AND (%(started_by)s::text IS NULL OR r.started_by = %(started_by)s)
   AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
 ORDER BY r.started_at DESC, r.id DESC
