@@ -199,7 +199,7 @@ def access_page() -> Iterator[str]:
     rows = []
     for path, item in sorted(document["paths"].items()):
         for method, operation in item.items():
-            rule = set(operation["x-setpoint-roles"])
+            rule = set(operation.get("x-setpoint-roles", document["x-setpoint-roles"]))
             everybody, accounts = rule == set(PUBLIC), rule == set(ACCOUNT)
             allowed = [everybody or accounts or role in rule for role in ROLES]
             marks = [
@@ -279,7 +279,7 @@ def _referred(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 def _operation(document: dict[str, Any], where: str, operation: dict[str, Any]) -> Iterator[str]:
     yield f"## {where}"
     yield f"{operation['summary']}. {' '.join(operation['description'].split())}"
-    yield f"Roles: {', '.join(f'`{role}`' for role in operation['x-setpoint-roles'])}."
+    yield f"Roles: {', '.join(f'`{role}`' for role in operation.get('x-setpoint-roles', document['x-setpoint-roles']))}."
     rows = [
         (f"`{given['name']}`", given["in"], _schema_text(given["schema"]), given.get("description", ""))
         for given in map(partial(_referred, document), operation.get("parameters", ()))

@@ -30,6 +30,7 @@ def document_of(plane: str) -> dict[str, Any]:
                 status: _referred(document, answer) for status, answer in operation["responses"].items()
             }
             operation.setdefault("security", document["security"])
+            operation.setdefault("x-setpoint-roles", document["x-setpoint-roles"])
     return document
 
 

@@ -55,7 +55,8 @@ DESCRIPTION = """\
 The control plane for training hyperparameters.
 
 Writes take `If-Match` with the revision they were made over and `Idempotency-Key` so that they can be
-repeated. Every error is `application/problem+json`. `x-setpoint-roles` says who may call an operation.
+repeated. Every error is `application/problem+json`. `x-setpoint-roles` says who may call an operation,
+or all that do not say it.
 """
 
 

@@ -14,9 +14,13 @@ from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from setpoint.serve.access.rules import ANYONE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+#: Who may call an operation; of one that says nothing, whoever the document says.
+ROLES = "x-setpoint-roles"
 _PROBLEM = "application/problem+json"
 _TEXT = {"type": "string"}
 HEADERS: dict[str, dict[str, Any]] = {
@@ -48,6 +52,8 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
             _conditions(method, operation)
             if operation.get("security"):  # what holds for all but public operations stands once
                 document["security"] = operation.pop("security")
+            if operation.get(ROLES) == [*ANYONE]:  # likewise
+                document[ROLES] = operation.pop(ROLES)
             for status, response in operation["responses"].items():
                 operation["responses"][status] = _response(status, response, refused)
     _shared_parameters(document)
