@@ -77,7 +77,8 @@ def test_an_interrupted_export_goes_on(write, ask, tmp_path, monkeypatch, pages)
         with pytest.raises(KeyboardInterrupt):
             ask(tell=stop)
         assert not (tmp_path / "on" / "head.json").exists() or times == 6
-        (tmp_path / "on/history/.99.json.partial").write_text('{"half')
+        for left in ("history/.99.json.partial", ".head.json.partial"):
+            (tmp_path / "on" / left).write_text('{"half')
         ask()
     ask("whole")
 

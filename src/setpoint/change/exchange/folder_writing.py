@@ -1,7 +1,8 @@
 """CHANGE: writing into an exported folder: one export at a time, and many files with one wait for the disk.
 
 Guarantees: a file is there whole or not at all, and is on disk before it has its name. What a killed export
-left half written goes with the next one. Refuses a folder that another export is writing.
+left half written goes with the next one. Refuses a folder that another export is writing, where the file
+system locks folders.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from setpoint.client.snapshot import SHARED
+from setpoint.declare.export_layout import CATALOGUES, DOCUMENTS, HISTORY
 from setpoint.errors import ConflictError, StorageFull
 
 if TYPE_CHECKING:
@@ -35,16 +37,32 @@ def alone_in(folder: Path) -> Iterator[None]:
     except OSError as problem:
         raise StorageFull.of(folder, problem) from None
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for left in folder.glob(f"*/.*{_PARTIAL}"):
-            left.unlink()
+        if _is_locked(held, folder):
+            _clear(folder)
         yield
+    finally:
+        os.close(held)
+
+
+def _is_locked(held: int, folder: Path) -> bool:
+    """Lock an open folder; False on a file system that locks none, where nobody is kept out."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ConflictError(
             f"another export is writing {folder}.", hint="wait for it, then export again"
         ) from None
-    finally:
-        os.close(held)
+    except OSError:
+        return False
+    return True
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an export that was killed left half written, and nothing of anybody else."""
+    for place in (folder, *(folder / name for name in (DOCUMENTS, HISTORY, CATALOGUES))):
+        for kind in ("json", "toml"):
+            for left in place.glob(f".*.{kind}{_PARTIAL}"):
+                left.unlink()
 
 
 def write_files(files: Mapping[Path, str]) -> None:
