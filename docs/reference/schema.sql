@@ -714,7 +714,7 @@ CREATE FUNCTION public.contradictions(p_after bigint) RETURNS SETOF text
         FROM own JOIN public.changes AS c ON c.id = own.change_id AND c.applied_revision = own.id,
         LATERAL (VALUES ('scope', own.scope, c.scope), ('author', own.updated_by, c.author), ('proof', own.proof, c.proof),
                         ('reason', own.change_reason, c.reason), ('base', own.base_revision::text, c.base_revision::text),
-                        ('document', public.hash_of_proposal(c, own.base_env), c.proposal_hash)) AS told (name, now, was)
+                        ('document', public.hash_of_proposal(c, own.hash), c.proposal_hash)) AS told (name, now, was)
         WHERE told.now IS DISTINCT FROM told.was
         UNION ALL
         SELECT own.id, format('revision %s was approved, and nobody''s approval of change %s is recorded', own.id, own.change_id)
@@ -1270,12 +1270,12 @@ CREATE FUNCTION public.utc_text(moment timestamp with time zone) RETURNS text
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text);
 
-CREATE FUNCTION public.hash_of_proposal(change public.changes, proposal jsonb) RETURNS text
+CREATE FUNCTION public.hash_of_proposal(change public.changes, document text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    RETURN public.document_hash((jsonb_build_array('setpoint-proposal-v1', (change).edition, (change).scope, (change).kinds, (change).base_revision, (change).restores, (change).reason, public.utc_text((change).apply_at), proposal))::text);
+    RETURN public.document_hash((jsonb_build_array('setpoint-proposal-v1', (change).edition, (change).scope, (change).kinds, (change).base_revision, (change).restores, (change).reason, public.utc_text((change).apply_at), document))::text);
 
-COMMENT ON FUNCTION public.hash_of_proposal(change public.changes, proposal jsonb) IS 'What an approval names: a document, over what, where and as what kind of change.';
+COMMENT ON FUNCTION public.hash_of_proposal(change public.changes, document text) IS 'What an approval names: a document, by its hash, over what, where and as what kind of change.';
 
 CREATE TABLE public.ftf_config_history (
     id bigint NOT NULL,
@@ -3508,7 +3508,7 @@ BEGIN
         END IF;
         change.kinds := public.kinds_of(old.base_env, change.edits, change.restores, false);
     END IF;
-    change.proposal_hash := public.hash_of_proposal(change, change.proposal);
+    change.proposal_hash := public.hash_of_proposal(change, public.document_hash(change.proposal::text));
     RETURN change;
 END
 $$;

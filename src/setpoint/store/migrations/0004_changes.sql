@@ -298,12 +298,12 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.left_without_approval IS 'Whose changes nobody could approve under a policy of so many approvals, in at least one place.';
 
-CREATE FUNCTION public.hash_of_proposal(change public.changes, proposal jsonb) RETURNS text
+CREATE FUNCTION public.hash_of_proposal(change public.changes, document text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
     RETURN public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.edition, change.scope, change.kinds,
-        change.base_revision, change.restores, change.reason, public.utc_text(change.apply_at), proposal)::text);
-COMMENT ON FUNCTION public.hash_of_proposal IS 'What an approval names: a document, over what, where and as what kind of change.';
+        change.base_revision, change.restores, change.reason, public.utc_text(change.apply_at), document)::text);
+COMMENT ON FUNCTION public.hash_of_proposal IS 'What an approval names: a document, by its hash, over what, where and as what kind of change.';
 
 CREATE FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[])
     RETURNS public.changes
@@ -361,7 +361,7 @@ BEGIN
         END IF;
         change.kinds := public.kinds_of(old.base_env, change.edits, change.restores, false);
     END IF;
-    change.proposal_hash := public.hash_of_proposal(change, change.proposal);
+    change.proposal_hash := public.hash_of_proposal(change, public.document_hash(change.proposal::text));
     RETURN change;
 END
 $$;

@@ -28,7 +28,7 @@ AS $$
         FROM own JOIN public.changes AS c ON c.id = own.change_id AND c.applied_revision = own.id,
         LATERAL (VALUES ('scope', own.scope, c.scope), ('author', own.updated_by, c.author), ('proof', own.proof, c.proof),
                         ('reason', own.change_reason, c.reason), ('base', own.base_revision::text, c.base_revision::text),
-                        ('document', public.hash_of_proposal(c, own.base_env), c.proposal_hash)) AS told (name, now, was)
+                        ('document', public.hash_of_proposal(c, own.hash), c.proposal_hash)) AS told (name, now, was)
         WHERE told.now IS DISTINCT FROM told.was
         UNION ALL
         SELECT own.id, format('revision %s was approved, and nobody''s approval of change %s is recorded', own.id, own.change_id)

@@ -44,7 +44,7 @@ LIMIT %(limit)s;
 WITH compared AS (
     SELECT h.change_id,
            ARRAY(SELECT d ->> 'key' FROM jsonb_array_elements(document_diff(w.document, h.base_env)) AS d
-                 WHERE hash_of_proposal(c, h.base_env) <> c.proposal_hash) AS keys,
+                 WHERE hash_of_proposal(c, document_hash(h.base_env::text)) <> c.proposal_hash) AS keys,
            (SELECT jsonb_object_agg(name, jsonb_build_array(now, was))
             FROM (VALUES ('scope', h.scope, c.scope), ('author', h.updated_by, c.author), ('proof', h.proof, c.proof),
                          ('reason', h.change_reason, c.reason), ('source', h.source, c.source),
