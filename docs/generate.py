@@ -279,7 +279,8 @@ def _referred(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 def _operation(document: dict[str, Any], where: str, operation: dict[str, Any]) -> Iterator[str]:
     yield f"## {where}"
     yield f"{operation['summary']}. {' '.join(operation['description'].split())}"
-    yield f"Roles: {', '.join(f'`{role}`' for role in operation.get('x-setpoint-roles', document['x-setpoint-roles']))}."
+    roles = operation.get("x-setpoint-roles", document["x-setpoint-roles"])
+    yield f"Roles: {', '.join(f'`{role}`' for role in roles)}."
     rows = [
         (f"`{given['name']}`", given["in"], _schema_text(given["schema"]), given.get("description", ""))
         for given in map(partial(_referred, document), operation.get("parameters", ()))
