@@ -64,6 +64,8 @@ RESULT = dict.fromkeys(SCORES, 0.5) | {
     "model_hyperparams": {},
     "effective_params": {},
     "findings": [],
+    "importance": {},
+    "importance_by": "nobody",
     "feature_hash": "f",
     "model_hash": "m",
     "seed": 1,

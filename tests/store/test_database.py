@@ -329,6 +329,8 @@ RESULT = (
         "model_hyperparams": {"max_depth": 7},
         "effective_params": {"max_depth": 7},
         "findings": [],
+        "importance": {},
+        "importance_by": "nobody",
         "feature_hash": "f",
         "model_hash": "m",
         "seed": 1,
