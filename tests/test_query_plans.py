@@ -55,6 +55,7 @@ BOUNDED = {
 #: Statements that read much of a table that grows, with the reason.
 READ_ALL = {
     "read_scopes": "doctor, coverage and a plan of a folder look at every document",
+    "explain_key": "every scope is asked what it says of the key",
     "list_scopes": "a page of scopes sorts the names of all",
     "export_state": "an export writes every document",
     "verify_documents": "verify holds every document against history",

@@ -25,8 +25,8 @@ SELECT f.scope, f.revision,
        (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}')::text
         FROM jsonb_each(f.base_env) AS e
         WHERE e.key IN (SELECT jsonb_array_elements_text(%(keys)s))) AS text
-FROM ftf_config AS f
-WHERE f.scope IN (SELECT jsonb_array_elements_text(%(scopes)s));
+FROM jsonb_array_elements_text(%(scopes)s) AS named (scope)
+CROSS JOIN LATERAL (SELECT * FROM ftf_config WHERE ftf_config.scope = named.scope LIMIT 1) AS f;
 
 -- name: explain_key
 -- What every scope says of one key, global first.
