@@ -99,11 +99,18 @@ BEGIN
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 4, 2, 3
     ON CONFLICT (name, label, model, timeframe) DO UPDATE SET total = t.total + excluded.total;
 
-    WITH told AS (
-        SELECT f.*, l.model, l.timeframe
-        FROM fresh AS f,
-             public.counted_labels('training_started', f.fields ->> 'model', f.fields ->> 'timeframe', '') AS l
-        WHERE f.name IN ('training_started', 'process_pinned', 'hpo_fallback_applied', 'training_complete')
+    WITH spoken AS (
+        SELECT id, name, run, unit, coalesce(fields ->> 'model', '') AS said_model,
+               coalesce(fields ->> 'timeframe', '') AS said_timeframe, fields ->> 'learning_rate' AS learning_rate,
+               fields ->> 'max_depth' AS max_depth, fields ->> 'best_iteration' AS best_iteration,
+               fields ->> 'n_trees_used' AS n_trees_used
+        FROM fresh WHERE name IN ('training_started', 'process_pinned', 'hpo_fallback_applied', 'training_complete')
+    ), places AS (
+        SELECT p.said_model, p.said_timeframe, l.model, l.timeframe
+        FROM (SELECT DISTINCT said_model, said_timeframe FROM spoken) AS p,
+             public.counted_labels('training_started', p.said_model, p.said_timeframe, '') AS l
+    ), told AS (
+        SELECT * FROM spoken JOIN places USING (said_model, said_timeframe)
     ), named AS (
         SELECT run, unit, (array_agg(model ORDER BY id))[1] AS model, (array_agg(timeframe ORDER BY id))[1] AS timeframe,
                bool_or(name = 'hpo_fallback_applied') AS fell_back
@@ -118,10 +125,8 @@ BEGIN
     ), of_minute AS (
         SELECT now_minute AS minute, model, timeframe, count(*) FILTER (WHERE name = 'hpo_fallback_applied') AS fallbacks,
                0 AS units_started, 0 AS units_fell_back,
-               min(public.told_number(fields ->> 'learning_rate')) AS learning_rate,
-               min(public.told_number(fields ->> 'max_depth')) AS max_depth,
-               min(public.told_number(fields ->> 'best_iteration')) AS best_iteration,
-               min(public.told_number(fields ->> 'n_trees_used')) AS n_trees_used
+               min(public.told_number(learning_rate)) AS learning_rate, min(public.told_number(max_depth)) AS max_depth,
+               min(public.told_number(best_iteration)) AS best_iteration, min(public.told_number(n_trees_used)) AS n_trees_used
         FROM told GROUP BY model, timeframe
         UNION ALL
         SELECT b.minute, b.model, b.timeframe, 0, count(*) FILTER (WHERE k.run IS NULL), count(*) FILTER (WHERE b.fell_back),
