@@ -93,7 +93,7 @@ class Told:
         self._database = Database.reach_later(settings, SERVER)
         self._turns = Turns("the metrics", 1, READ_WITHIN_S)
         self._reading = asyncio.Lock()
-        self._read: list[Sample] = []
+        self._read: Mapping[Metric, Sequence[Sample]] = {}
         self._read_at = float("-inf")
         self._instruments = Instruments(self._samples, _pushing(settings))
         self._link = Link(self._instruments)
@@ -131,7 +131,7 @@ class Told:
 
     def _samples(self) -> Mapping[Metric, Sequence[Sample]]:
         floor = Sample(BEST_ITERATION_FLOOR, self.settings.best_iteration_floor)
-        return by_metric([*self._read, *self._link.samples(), floor])
+        return {**self._read, **by_metric([*self._link.samples(), floor])}
 
     async def _refresh(self) -> None:
         async with self._reading:
@@ -140,9 +140,9 @@ class Told:
             spools = await asyncio.to_thread(read_spools, self.settings.home)
             try:
                 found = await self._turns.run(read_metrics, self._database, self._catalogues)
-                self._read = [Sample(DATABASE_UP, 1), *found, *spools]
+                self._read = by_metric([Sample(DATABASE_UP, 1), *found, *spools])
             except SetpointError:
-                self._read = [Sample(DATABASE_UP, 0), *spools]
+                self._read = by_metric([Sample(DATABASE_UP, 0), *spools])
             self._read_at = time.monotonic()
 
     async def _keep_fresh(self) -> None:
