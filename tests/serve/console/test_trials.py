@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from setpoint.change.impact import Bounds
+from setpoint.record.densities import recent_densities
 from support.browsers import change_in
 from support.searched_runs import KEY, PARAM, record_a_search
 
@@ -102,3 +104,15 @@ def test_a_run_suggests_ranges_that_go_into_a_draft_with_their_evidence(person, 
     assert f"{KEY}_RANGE_MIN" in page
     assert "draft" in page
     assert cy.read(f"/keys/{KEY}_RANGE_MIN").count("0.05") > 0
+
+
+def test_the_density_of_recent_trials_stands_behind_a_range_of_the_grid(person, run, database, catalogues):
+    """Counted in even parts of the range on its own scale; a range that nobody searched has none."""
+    declared = {one.name: one for one in catalogues.groups["lgb", "5m"]}
+    found = recent_densities(database, [(declared[KEY], Bounds(0.05, 0.15, "log"))])
+    assert sum(found[KEY]) == 24
+    assert found[KEY][0] == 4
+    assert recent_densities(database, [(declared[KEY], Bounds(0.1, 0.1, "log"))]) == {}
+    cy = person("cy")
+    assert cy.read("/config", part="lgb").count('class="density"') >= 1
+    assert 'class="density"' not in cy.read("/config", part="xgb")

@@ -7,6 +7,7 @@ field. Only the slice that is shown is read.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from fastapi import Query, Request
@@ -18,11 +19,12 @@ from setpoint.change.explanation import explain_everywhere
 from setpoint.change.history import key_history
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import MissingError, SetpointError
+from setpoint.record.densities import recent_densities
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console import drafts
 from setpoint.serve.console.checking import problems_of
 from setpoint.serve.console.forms import Sent
-from setpoint.serve.console.grid import MOST_CELLS, Sheet, grid_of, outline_of, parts_of, value_key
+from setpoint.serve.console.grid import MOST_CELLS, Sheet, grid_of, outline_of, parts_of, ranges_of, value_key
 from setpoint.serve.console.pages import Words, act, go, page, router_of
 from setpoint.serve.console.past import past_at
 from setpoint.serve.console.tables import MOST_ROWS, is_file
@@ -169,7 +171,11 @@ def _config(
         )
         layers_shown = _explained(transaction, catalogues, view, layers)
         problems = problems_of(transaction, catalogues, account, form) if form and problem else {}
-    grid = grid_of(outline, Sheet([(scope, values.get(scope, {})) for scope in layers]))
+        sheet = Sheet([(scope, values.get(scope, {})) for scope in layers])
+        densities = recent_densities(
+            transaction, ranges_of(member_of(catalogues, view.catalogue), outline, sheet)
+        )
+    grid = grid_of(outline, replace(sheet, densities=densities))
     return page(
         request,
         "config.html",

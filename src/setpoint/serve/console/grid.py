@@ -7,7 +7,7 @@ the scale that it is searched on. A cell says which scope its value is from.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from setpoint.change.impact import bounds_of
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 #: Of the drawing of a range, in pixels: what lies at either end for the mark of a default.
 WIDTH, MARGIN = 128, 5
+#: Of the density behind it: where it stands, and how high it is.
+BASE, HEIGHT = 13, 12
 LOG = "log"
+#: The parts of keys whose ranges trials search.
+TRIED_BY = ("model", "timeframe")
 #: What a page holds of a large catalogue: columns side by side, and values.
 MOST_COLUMNS, MOST_CELLS = 12, 360
 
@@ -36,6 +40,8 @@ class Drawing:
     x0: float
     x1: float
     mark: float | None
+    #: The outline of where recent trials lie, as an SVG path; empty when there are none.
+    density: str
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,8 @@ class Sheet:
     """Layers of values, the shown scope's last: ``(scope, values)``, later wins."""
 
     layers: Sequence[tuple[str, Mapping[str, Scalar]]]
+    #: By key, how many recent trials lie in even parts of its range.
+    densities: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def find(self, key: str) -> tuple[Scalar | None, str]:
         """Return a key's value and the scope that says it."""
@@ -191,6 +199,15 @@ def outline_of(
     return Outline(catalogue.name, part, tuple(groups), wanted, lines, start, most)
 
 
+def ranges_of(catalogue: Catalogue, outline: Outline, sheet: Sheet) -> list[tuple[Declared, Bounds]]:
+    """Return the ranges of an outline's slice whose keys name a model and a timeframe, as trials do."""
+    if tuple(part.name for part in catalogue.parts) != TRIED_BY:
+        return []
+    merged = sheet.merged()
+    tuned = (one for line in outline.shown for one in line.declared if one and one.parameter.tuned)
+    return [(one, bounds) for one in tuned if (bounds := bounds_of(merged, one.name))]
+
+
 def grid_of(outline: Outline, sheet: Sheet) -> Grid:
     """Return the values of an outline's slice."""
     merged = sheet.merged()
@@ -213,7 +230,7 @@ def _row(line: Line, sheet: Sheet, merged: Mapping[str, Scalar]) -> Row:
             cells.append(None)
             continue
         value, scope = sheet.find(one.name)
-        drawing = _drawing(bound, value, axis) if bound and axis else None
+        drawing = _drawing(bound, value, axis, sheet.densities.get(one.name, ())) if bound and axis else None
         cells.append(Cell(one.name, value, bound, drawing, scope, scope == shown))
     return Row(parameter, cells)
 
@@ -226,7 +243,9 @@ def _axis(bounds: Sequence[Bounds]) -> tuple[float, float, bool] | None:
     return (math.log(low), math.log(high), True) if is_log else (low, high, False)
 
 
-def _drawing(bounds: Bounds, value: Scalar | None, axis: tuple[float, float, bool]) -> Drawing:
+def _drawing(
+    bounds: Bounds, value: Scalar | None, axis: tuple[float, float, bool], density: Sequence[int]
+) -> Drawing:
     def x(given: float) -> float:
         low, high, is_log = axis
         place = math.log(given) if is_log else given
@@ -234,4 +253,17 @@ def _drawing(bounds: Bounds, value: Scalar | None, axis: tuple[float, float, boo
         return round(MARGIN + min(max(share, 0.0), 1.0) * (WIDTH - 2 * MARGIN), 1)
 
     drawable = isinstance(value, int | float) and (value > 0 or not axis[2])
-    return Drawing(x(bounds.low), x(bounds.high), x(float(value)) if drawable else None)  # type: ignore[arg-type]
+    mark = x(float(value)) if drawable else None  # type: ignore[arg-type]  # a number is drawable
+    return Drawing(x(bounds.low), x(bounds.high), mark, _outline(x(bounds.low), x(bounds.high), density))
+
+
+def _outline(x0: float, x1: float, density: Sequence[int]) -> str:
+    """Return the steps of a density between two places, its highest bin as high as the drawing."""
+    if not any(density):
+        return ""
+    width, most = (x1 - x0) / len(density), max(density)
+    steps = "".join(
+        f"V{round(BASE - HEIGHT * count / most, 1)}H{round(x0 + width * (at + 1), 1)}"
+        for at, count in enumerate(density)
+    )
+    return f"M{x0} {BASE}{steps}V{BASE}Z"

@@ -189,6 +189,38 @@ WHERE u.run_id = %(run_id)s AND u.model = %(model)s AND u.timeframe = %(timefram
 ORDER BY u.position, t.trial
 LIMIT %(limit)s;
 
+-- name: count_recent_values
+-- How many trials of recent runs lie in each bin of given ranges, on their own scales; of each model some of the newest.
+WITH asked AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(ranges)s) AS a(key text, model text, timeframe text, parameter text,
+                                                    low float8, high float8, is_log boolean)
+), recent AS MATERIALIZED (
+    SELECT id FROM finetune_runs ORDER BY started_at DESC LIMIT %(most_runs)s
+), tried AS MATERIALIZED (
+    SELECT one.model, one.timeframe, one.params
+    FROM (SELECT DISTINCT model FROM asked) AS wanted
+    CROSS JOIN LATERAL (
+        SELECT each.model, each.timeframe, each.params
+        FROM recent AS r
+        CROSS JOIN LATERAL (
+            SELECT t.model, t.timeframe, t.params
+            FROM finetune_trials AS t
+            WHERE t.run_id = r.id AND t.model = wanted.model
+            ORDER BY t.run_id, t.symbol, t.model, t.timeframe, t.variant, t.fold, t.trial
+            LIMIT %(most_trials)s) AS each
+        LIMIT %(most_trials)s) AS one
+), placed AS (
+    SELECT a.key, CASE WHEN a.is_log THEN ln(greatest(v.value, a.low) / a.low) / ln(a.high / a.low)
+                       ELSE (v.value - a.low) / (a.high - a.low) END AS place
+    FROM asked AS a
+    JOIN tried AS t ON t.model = a.model AND t.timeframe = a.timeframe
+    CROSS JOIN LATERAL (SELECT (t.params ->> a.parameter)::float8 AS value
+                        WHERE jsonb_typeof(t.params -> a.parameter) = 'number') AS v
+)
+SELECT key, least(greatest(floor(place * %(bins)s), 0), %(bins)s - 1)::integer AS bin, count(*) AS trials
+FROM placed
+GROUP BY 1, 2;
+
 -- name: read_run
 -- One run, whole, with the keys that it read.
 SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.layers, r.catalogues, r.versions,
