@@ -71,7 +71,7 @@ READS = {
     "policies.parse_duration", "restore.rehearse", "proposals.validate", "seeding.plan_seed",
     "seeding.register_catalogues",
     "break_glass.sql: file_post_mortem", "break_glass.sql: note_probe", "break_glass.sql: record_drill",
-    "break_glass.sql: record_validation",
+    "break_glass.sql: record_validation", "changes.sql: search_decisions",
 }  # fmt: skip
 
 
