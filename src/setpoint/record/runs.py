@@ -76,9 +76,9 @@ def declare_units(transaction: Transaction, run: str, first: int, units: Sequenc
         ConflictError: another unit has the place of one, or one has another place.
         ForbiddenError: the run is another account's.
     """
-    allowed = transaction.fetch_one("may_report", run_id=run)
+    transaction.fetch_one("may_report", run_id=run)  # refuses another's run, of which nothing may be fresh
     found = transaction.fetch_one("lock_run", id=run)
-    if found is None or allowed is None:
+    if found is None:
         raise unknown_run(run)
     if first + len(units) > found["n_units"]:
         raise InvalidValue(
