@@ -45,6 +45,7 @@ BOUNDED = {
     "event_units": "the units of two days",
     "revision_totals": "a row for each kind",
     "baselines": "some rows for each run that people set as one",
+    "passkeys": "ten for each account at most",
     "kept_forms": "what people sent in vain within a day, twenty of each at most",
     "read_sets": "a row for each release that reads other keys",
     "read_set_keys": "a row for each key of these",

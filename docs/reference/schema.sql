@@ -913,7 +913,7 @@ CREATE FUNCTION public.credential_ends(credential bigint, OUT at timestamp with 
     AS $$
     SELECT c.expires_at, c.account, c.dimensions
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
-    WHERE c.id = credential AND c.kind <> 'once' AND c.revoked_at IS NULL
+    WHERE c.id = credential AND c.kind NOT IN ('once', 'begun') AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
       AND a.roles <> '{}' AND (c.roles IS NULL OR c.roles && a.roles)
 $$;
@@ -935,7 +935,7 @@ CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT k
                 ELSE 'account-session' END,
            c.dimensions, public.ends_soon(c)
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
-    WHERE c.hash = secret_hash AND c.kind <> 'once' AND c.revoked_at IS NULL
+    WHERE c.hash = secret_hash AND c.kind NOT IN ('once', 'begun') AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
 $$;
 
@@ -1156,13 +1156,18 @@ CREATE TABLE public.credentials (
     last_used_from text,
     last_used_by text DEFAULT ''::text NOT NULL,
     proven_at timestamp with time zone DEFAULT clock_timestamp(),
+    challenge bytea,
+    challenge_ends_at timestamp with time zone,
     CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
+    CONSTRAINT credentials_challenge_check CHECK ((length(challenge) = 32)),
     CONSTRAINT credentials_hash_check CHECK ((length(hash) = 32)),
-    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'token'::text, 'once'::text]))),
+    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'token'::text, 'once'::text, 'begun'::text]))),
     CONSTRAINT flags_are_read_by_tokens CHECK (((dimensions IS NULL) OR ((kind = 'token'::text) AND (roles IS NULL))))
 );
 
 COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 random bits, so nothing slower is needed.';
+
+COMMENT ON COLUMN public.credentials.kind IS 'begun: a password was right, and a passkey is awaited; it lets nobody in.';
 
 COMMENT ON COLUMN public.credentials.roles IS 'What a token is limited to; null is all of its account. Roles taken from the account are gone from its tokens.';
 
@@ -1171,6 +1176,8 @@ COMMENT ON COLUMN public.credentials.dimensions IS 'Of a token that reads flags 
 COMMENT ON COLUMN public.credentials.last_used_by IS 'What used it calls itself: a browser''s User-Agent, or whatever a program says.';
 
 COMMENT ON COLUMN public.credentials.proven_at IS 'Of a session: when its holder last proved who they are; null where a provider does not say when that was. See require_fresh_proof.';
+
+COMMENT ON COLUMN public.credentials.challenge IS 'What a passkey is to sign next for this session or login; it is taken once.';
 
 CREATE FUNCTION public.ends_soon(c public.credentials) RETURNS boolean
     LANGUAGE sql STABLE
@@ -1567,6 +1574,22 @@ $$;
 
 COMMENT ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) IS 'Keeps a form for whoever''s session sent it, which may have ended within a day; it lets nobody in.';
 
+CREATE FUNCTION public.keep_passkey(p_key bytea, p_public_key bytea, p_sign_count bigint, p_label text, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record := public.require_own_password();
+BEGIN
+    IF (SELECT count(*) FROM public.passkeys AS k WHERE k.account = s.account) >= 10 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = 'an account has ten passkeys at most', HINT = 'remove one first';
+    END IF;
+    INSERT INTO public.passkeys (key, account, label, public_key, sign_count)
+    VALUES (p_key, s.account, p_label, p_public_key, p_sign_count);
+    PERFORM public.note_access('passkey_added', s.account, p_remote, s.id, s.account, jsonb_build_object('label', p_label));
+END
+$$;
+
 CREATE FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1730,8 +1753,9 @@ BEGIN
     -- A link says anew who the person is: whoever came in as this account before notices, being out.
     IF p_name <> actor THEN
         UPDATE public.accounts SET password_parameters = NULL, password_verifier = NULL WHERE name = p_name;
+        DELETE FROM public.passkeys AS k WHERE k.account = p_name;
         UPDATE public.credentials SET revoked_at = clock_timestamp()
-        WHERE account = p_name AND kind IN ('session', 'once') AND revoked_at IS NULL;
+        WHERE account = p_name AND kind IN ('session', 'once', 'begun') AND revoked_at IS NULL;
         PERFORM public.note_hand(p_name, 'identity', actor);
     END IF;
     PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor,
@@ -2277,13 +2301,39 @@ $$;
 
 COMMENT ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_proven_at timestamp with time zone, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) IS 'Roles of accounts that the provider brought follow it; those an admin linked keep theirs.';
 
-CREATE FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
+CREATE FUNCTION public.open_session_by_passkey(p_secret text, p_key bytea, p_sign_count bigint, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    begun public.credentials;
+BEGIN
+    SELECT c.* INTO begun FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+    WHERE c.hash = sha256(convert_to(p_secret, 'UTF8')) AND c.kind = 'begun' AND c.revoked_at IS NULL
+      AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL FOR UPDATE OF c;
+    IF begun.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'this login took too long, or has ended', HINT = 'log in again';
+    END IF;
+    UPDATE public.credentials AS c SET revoked_at = clock_timestamp() WHERE c.id = begun.id;
+    IF p_key IS NULL OR NOT public.use_passkey(begun.account, p_key, p_sign_count) THEN
+        PERFORM public.note_access('login_failed', begun.account, p_remote, NULL, '', '{"how": "passkey"}');
+        RETURN;
+    END IF;
+    SELECT s.* INTO account, roles, expires_at
+    FROM public.start_session(begun.account, p_hash, 'password and passkey', p_remote, begun.account) AS s;
+END
+$$;
+
+COMMENT ON FUNCTION public.open_session_by_passkey(p_secret text, p_key bytea, p_sign_count bigint, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) IS 'Completes a login whose password was right; nulls, and that login is over, when no passkey of the account answered.';
+
+CREATE FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT awaits_passkey boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     tried text := public.login_name(p_name);
 BEGIN
+    awaits_passkey := false;
     IF public.login_wait(tried, p_remote) > 0 THEN
         RETURN;
     END IF;
@@ -2292,12 +2342,20 @@ BEGIN
         PERFORM public.note_access('login_failed', tried, p_remote, NULL, '', '{"how": "password"}');
         RETURN;
     END IF;
+    IF EXISTS (SELECT FROM public.passkeys AS k WHERE k.account = p_name) THEN
+        -- Half of a login: the secret that was to be a session's waits for the passkey.
+        awaits_passkey := true;
+        INSERT INTO public.credentials (hash, kind, account, label, created_by, expires_at)
+        VALUES (p_hash, 'begun', p_name, 'password', p_name, clock_timestamp() + interval '5 minutes')
+        RETURNING credentials.expires_at INTO expires_at;
+        RETURN;
+    END IF;
     SELECT s.* INTO account, roles, expires_at
     FROM public.start_session(p_name, p_hash, 'password', p_remote, p_name) AS s;
 END
 $$;
 
-COMMENT ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) IS 'Nulls when the key is wrong.';
+COMMENT ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT awaits_passkey boolean) IS 'Nulls when the key is wrong, and while a passkey is awaited.';
 
 CREATE FUNCTION public.open_session_once(p_secret text, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT wait_s integer) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2350,6 +2408,27 @@ CREATE FUNCTION public.owner_of_tables() RETURNS text
 $$;
 
 COMMENT ON FUNCTION public.owner_of_tables() IS 'Who this is, when it is a login that owns the tables and presents no credential; else null.';
+
+CREATE FUNCTION public.passkeys_seen(p_account text) RETURNS TABLE(id bigint, account text, label text, created_at timestamp with time zone, last_used_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    everything boolean := public.owner_of_tables() IS NOT NULL;
+    mine text := '';
+    s record;
+BEGIN
+    IF NOT everything THEN
+        s := public.presented();
+        everything := 'admin' = ANY (s.roles);
+        mine := s.account;
+    END IF;
+    RETURN QUERY
+        SELECT k.id, k.account, k.label, k.created_at, k.last_used_at FROM public.passkeys AS k
+        WHERE k.account = p_account AND (everything OR k.account = mine) ORDER BY k.id;
+END
+$$;
 
 CREATE FUNCTION public.permit_answer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2560,6 +2639,24 @@ END
 $$;
 
 COMMENT ON FUNCTION public.prove_by_identity(p_issuer text, p_subject text, p_at timestamp with time zone, p_remote text) IS 'False when the provider vouches for somebody else; when they logged in there is the server''s word.';
+
+CREATE FUNCTION public.prove_by_passkey(p_key bytea, p_sign_count bigint, p_remote text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record := public.person_behind();
+BEGIN
+    IF p_key IS NULL OR NOT public.use_passkey(s.account, p_key, p_sign_count) THEN
+        PERFORM public.note_access('login_failed', s.account, p_remote, s.id, s.account, '{"how": "proof by passkey"}');
+        RETURN false;
+    END IF;
+    PERFORM public.note_proof(s.id, s.account, 'passkey', clock_timestamp(), p_remote);
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION public.prove_by_passkey(p_key bytea, p_sign_count bigint, p_remote text) IS 'False when no passkey of the account answered.';
 
 CREATE FUNCTION public.prove_by_password(p_key bytea, p_remote text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2779,6 +2876,31 @@ BEGIN
 END
 $_$;
 
+CREATE FUNCTION public.remove_passkey(p_id bigint, p_remote text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor text := public.owner_of_tables();
+    everything boolean := actor IS NOT NULL;
+    gone public.passkeys;
+    s record;
+BEGIN
+    IF actor IS NULL THEN
+        s := public.person_behind();
+        actor := s.account;
+        everything := 'admin' = ANY (s.roles);
+        PERFORM public.require_fresh_proof();
+    END IF;
+    DELETE FROM public.passkeys AS k WHERE k.id = p_id AND (everything OR k.account = actor) RETURNING k.* INTO gone;
+    IF gone.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no passkey %s', p_id),
+            HINT = 'the page of the account lists them';
+    END IF;
+    PERFORM public.note_access('passkey_removed', gone.account, p_remote, NULL, actor, jsonb_build_object('label', gone.label));
+END
+$$;
+
 CREATE FUNCTION public.require_admin() RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2821,6 +2943,23 @@ END
 $$;
 
 COMMENT ON FUNCTION public.require_fresh_proof() IS 'Holds that the session behind this transaction was proven within a quarter of an hour.';
+
+CREATE FUNCTION public.require_own_password() RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    s record := public.person_behind();
+BEGIN
+    IF s.proof = 'one-time-login' OR NOT EXISTS (
+            SELECT FROM public.accounts AS a WHERE a.name = s.account AND a.password_verifier IS NOT NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a passkey goes with a password that one has logged in with',
+            HINT = 'set a password, log in with it, and add the passkey then; a provider has factors of its own';
+    END IF;
+    PERFORM public.require_fresh_proof();
+    RETURN s;
+END
+$$;
 
 CREATE FUNCTION public.require_reach(p_scope text, p_keys text[], VARIADIC wanted text[]) RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3161,7 +3300,7 @@ BEGIN
     UPDATE public.accounts SET password_parameters = p_parameters, password_verifier = p_verifier WHERE name = s.account;
     -- Whoever else is in by the old password is out; a one-time login proves itself once only, and stays one.
     UPDATE public.credentials SET revoked_at = clock_timestamp()
-    WHERE account = s.account AND kind IN ('session', 'once') AND id <> s.id AND revoked_at IS NULL;
+    WHERE account = s.account AND kind IN ('session', 'once', 'begun') AND id <> s.id AND revoked_at IS NULL;
     UPDATE public.credentials SET label = 'once, password set' WHERE id = s.id AND label = 'once';
     IF old.must_prove THEN
         PERFORM public.note_proof(s.id, s.account, 'password', clock_timestamp(), p_remote);
@@ -3231,6 +3370,28 @@ $$;
 
 COMMENT ON FUNCTION public.stand_on_history(reason text) IS 'Makes each document the newest revision that was imported of its scope.';
 
+CREATE FUNCTION public.start_passkey(p_secret text, p_challenge bytea, p_is_new boolean, OUT account text, OUT keys bytea[]) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF p_is_new THEN
+        PERFORM public.require_own_password();
+    END IF;
+    UPDATE public.credentials AS c SET challenge = p_challenge, challenge_ends_at = clock_timestamp() + interval '5 minutes'
+    FROM public.accounts AS a
+    WHERE c.hash = sha256(convert_to(p_secret, 'UTF8')) AND c.kind IN ('session', 'begun') AND c.revoked_at IS NULL
+      AND c.expires_at > clock_timestamp() AND a.name = c.account AND a.disabled_at IS NULL
+    RETURNING c.account INTO account;
+    IF account IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'this login took too long, or has ended', HINT = 'log in again';
+    END IF;
+    keys := ARRAY(SELECT k.key FROM public.passkeys AS k WHERE k.account = start_passkey.account ORDER BY k.id);
+END
+$$;
+
+COMMENT ON FUNCTION public.start_passkey(p_secret text, p_challenge bytea, p_is_new boolean, OUT account text, OUT keys bytea[]) IS 'Notes what a passkey is to sign for a session, or for a login whose password was right; and which passkeys can.';
+
 CREATE FUNCTION public.start_session(p_account text, p_hash bytea, p_how text, p_remote text, p_actor text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -3271,6 +3432,30 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE FUNCTION public.take_challenge(p_secret text, p_key bytea, OUT challenge bytea, OUT public_key bytea, OUT sign_count bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    held public.credentials;
+BEGIN
+    SELECT c.* INTO held FROM public.credentials AS c
+    WHERE c.hash = sha256(convert_to(p_secret, 'UTF8')) AND c.kind IN ('session', 'begun') AND c.revoked_at IS NULL
+      AND c.expires_at > clock_timestamp() FOR UPDATE;
+    IF held.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'this login took too long, or has ended', HINT = 'log in again';
+    END IF;
+    IF held.challenge_ends_at BETWEEN clock_timestamp() AND clock_timestamp() + interval '5 minutes' THEN
+        challenge := held.challenge;
+    END IF;
+    UPDATE public.credentials AS c SET challenge = NULL, challenge_ends_at = NULL WHERE c.id = held.id;
+    SELECT k.public_key, k.sign_count INTO public_key, sign_count
+    FROM public.passkeys AS k WHERE k.key = p_key AND k.account = held.account;
+END
+$$;
+
+COMMENT ON FUNCTION public.take_challenge(p_secret text, p_key bytea, OUT challenge bytea, OUT public_key bytea, OUT sign_count bigint) IS 'What was to be signed, once; with the public key that checks it, when it is this account''s.';
 
 CREATE FUNCTION public.take_events(p_lines bigint, p_bytes bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3368,7 +3553,7 @@ DECLARE
     by_what text := left(coalesce(p_by, ''), 200);
 BEGIN
     UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen, last_used_by = by_what
-    WHERE c.hash = p_hash AND c.kind <> 'once' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
+    WHERE c.hash = p_hash AND c.kind NOT IN ('once', 'begun') AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
       AND (c.last_used_at IS NULL OR c.last_used_at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()
            OR c.last_used_from IS DISTINCT FROM seen OR (c.last_used_by = '' AND by_what <> ''))
     RETURNING c.id, c.account, c.kind INTO held;
@@ -3422,6 +3607,18 @@ CREATE FUNCTION public.unguarded(wanted public.policies, OUT scope text, OUT kin
 $$;
 
 COMMENT ON FUNCTION public.unguarded(wanted public.policies, OUT scope text, OUT kind text, OUT approvals integer, OUT cooling_off_s integer, OUT guard_approvals integer, OUT guard_cooling_off_s integer) IS 'What could be softened by less than it asks for, if a policy were so, or as policies are for a null.';
+
+CREATE FUNCTION public.use_passkey(p_account text, p_key bytea, p_sign_count bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE public.passkeys AS k SET sign_count = p_sign_count, last_used_at = clock_timestamp()
+    WHERE k.account = p_account AND k.key = p_key
+      AND (p_sign_count > k.sign_count OR (p_sign_count = 0 AND k.sign_count = 0));
+    RETURN FOUND;
+END
+$$;
 
 CREATE FUNCTION public.who(OUT person text, OUT proof text) RETURNS record
     LANGUAGE sql STABLE
@@ -4115,6 +4312,34 @@ ALTER TABLE public.obligations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.passkeys (
+    id bigint NOT NULL,
+    key bytea NOT NULL,
+    account text NOT NULL,
+    label text NOT NULL,
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_used_at timestamp with time zone,
+    CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
+    CONSTRAINT passkeys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 1023))),
+    CONSTRAINT passkeys_label_check CHECK ((length(label) <= 200)),
+    CONSTRAINT passkeys_public_key_check CHECK ((length(public_key) <= 4096))
+);
+
+COMMENT ON TABLE public.passkeys IS 'Public keys of the devices by which people prove who they are; what signs never leaves the device.';
+
+COMMENT ON COLUMN public.passkeys.sign_count IS 'How often the device says that it signed: one that counts backwards was copied. Many do not count.';
+
+ALTER TABLE public.passkeys ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.passkeys_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE UNLOGGED TABLE public.process_shares (
     server text NOT NULL,
     kind text NOT NULL,
@@ -4386,6 +4611,12 @@ ALTER TABLE ONLY public.kept_forms
 ALTER TABLE ONLY public.obligations
     ADD CONSTRAINT obligations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.passkeys
+    ADD CONSTRAINT passkeys_key_key UNIQUE (key);
+
+ALTER TABLE ONLY public.passkeys
+    ADD CONSTRAINT passkeys_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_pkey PRIMARY KEY (scope, kind);
 
@@ -4534,6 +4765,8 @@ CREATE INDEX obligations_open ON public.obligations USING btree (due_at) WHERE (
 CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions USING btree (change_id, proposal_hash, person, decision) WHERE (decision <> 'comment'::text);
 
 CREATE UNIQUE INDEX one_open_post_mortem ON public.obligations USING btree (incident) WHERE ((kind = 'post-mortem'::text) AND (met_at IS NULL));
+
+CREATE INDEX passkeys_by_account ON public.passkeys USING btree (account, id);
 
 CREATE INDEX snapshot_frames_by_newest ON public.snapshot_frames USING btree (newest);
 
@@ -4801,6 +5034,9 @@ ALTER TABLE ONLY public.finetune_units
 ALTER TABLE ONLY public.kept_forms
     ADD CONSTRAINT kept_forms_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
 
+ALTER TABLE ONLY public.passkeys
+    ADD CONSTRAINT passkeys_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
+
 ALTER TABLE ONLY public.read_set_keys
     ADD CONSTRAINT read_set_keys_set_hash_fkey FOREIGN KEY (set_hash) REFERENCES public.read_sets(hash);
 
@@ -4924,6 +5160,9 @@ REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.keep_passkey(p_key bytea, p_public_key bytea, p_sign_count bigint, p_label text, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.keep_passkey(p_key bytea, p_public_key bytea, p_sign_count bigint, p_label text, p_remote text) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) TO setpoint_server;
 
@@ -4990,8 +5229,11 @@ GRANT ALL ON FUNCTION public.open_channels() TO setpoint_app;
 REVOKE ALL ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_proven_at timestamp with time zone, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_session_by_identity(p_issuer text, p_subject text, p_name text, p_roles text[], p_proven_at timestamp with time zone, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
+REVOKE ALL ON FUNCTION public.open_session_by_passkey(p_secret text, p_key bytea, p_sign_count bigint, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_session_by_passkey(p_secret text, p_key bytea, p_sign_count bigint, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT awaits_passkey boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT awaits_passkey boolean) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.open_session_once(p_secret text, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT wait_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_session_once(p_secret text, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT wait_s integer) TO setpoint_server;
@@ -5000,6 +5242,9 @@ REVOKE ALL ON FUNCTION public.own_password(p_remote text, OUT parameters text, O
 GRANT ALL ON FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.owner_of_tables() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.passkeys_seen(p_account text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.passkeys_seen(p_account text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.permit_answer() FROM PUBLIC;
 
@@ -5020,6 +5265,9 @@ GRANT ALL ON FUNCTION public.propose_change(p_id bigint) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.prove_by_identity(p_issuer text, p_subject text, p_at timestamp with time zone, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.prove_by_identity(p_issuer text, p_subject text, p_at timestamp with time zone, p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.prove_by_passkey(p_key bytea, p_sign_count bigint, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.prove_by_passkey(p_key bytea, p_sign_count bigint, p_remote text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.prove_by_password(p_key bytea, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.prove_by_password(p_key bytea, p_remote text) TO setpoint_server;
@@ -5043,9 +5291,14 @@ REVOKE ALL ON FUNCTION public.refuse_statement() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_unless_emergency(incident text, approved_by text, circumstance text, failed text, probe text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.require_admin() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.require_fresh_proof() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.require_own_password() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.require_reporter(run text, starter text, starts boolean) FROM PUBLIC;
 
@@ -5074,12 +5327,18 @@ GRANT ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_veri
 
 REVOKE ALL ON FUNCTION public.stand_on_history(reason text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.start_passkey(p_secret text, p_challenge bytea, p_is_new boolean, OUT account text, OUT keys bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.start_passkey(p_secret text, p_challenge bytea, p_is_new boolean, OUT account text, OUT keys bytea[]) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.start_session(p_account text, p_hash bytea, p_how text, p_remote text, p_actor text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.suspend_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.suspend_change(p_id bigint) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.suspend_work() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.take_challenge(p_secret text, p_key bytea, OUT challenge bytea, OUT public_key bytea, OUT sign_count bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.take_challenge(p_secret text, p_key bytea, OUT challenge bytea, OUT public_key bytea, OUT sign_count bigint) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) TO setpoint_app;
@@ -5098,6 +5357,8 @@ GRANT ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text, p_by 
 
 REVOKE ALL ON FUNCTION public.try_writing() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.try_writing() TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.use_passkey(p_account text, p_key bytea, p_sign_count bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.withdraw_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.withdraw_change(p_id bigint) TO setpoint_app;

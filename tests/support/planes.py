@@ -80,9 +80,9 @@ def credential(owner_url: str, account: str, kind: str = "session", *, lives_s: 
 
 
 @contextmanager
-def serving_plane(settings: Settings, catalogues: Catalogues) -> Iterator[str]:
-    """Serve a plane from a thread of this process; yields its URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def serving_plane(settings: Settings, catalogues: Catalogues, port: int = 0) -> Iterator[str]:
+    """Serve a plane from a thread of this process, on any port or on this one; yields its URL."""
+    listener = socket.create_server(("127.0.0.1", port))
     with Database.open(settings, SERVER) as database:
         app = SCAN.watching(build_app(Plane(settings, database, catalogues)))
         server = uvicorn.Server(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from setpoint.change.verification import verify
 from setpoint.serve.access.logins import Logins
 from setpoint.serve.access.oidc import Provider
+from setpoint.serve.access.passkeys import Passkeys
 from setpoint.serve.access.rules import Credentials
 from setpoint.serve.chart_worker import ChartWorker
 from setpoint.serve.checks import Check
@@ -56,6 +57,7 @@ class Plane:
     live: Live = field(init=False)
     logins: Logins = field(init=False)
     provider: Provider = field(init=False)
+    passkeys: Passkeys = field(init=False)
     #: Who of the typed API has a thread.
     typed: Line = field(init=False, default_factory=lambda: Line("the plane", THREADS, MOST_IN_LINE))
     #: Anybody may probe, so one at a time asks the database whether it is ready, and one whether it restores.
@@ -77,6 +79,7 @@ class Plane:
         object.__setattr__(self, "live", live)
         object.__setattr__(self, "logins", Logins(self.database))
         object.__setattr__(self, "provider", Provider(self.settings))
+        object.__setattr__(self, "passkeys", Passkeys(self.settings, self.database))
         object.__setattr__(self, "walk", Check(lambda: verify(self.database), WALK_KEPT_S))
 
     def close(self) -> None:

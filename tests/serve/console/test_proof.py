@@ -28,14 +28,22 @@ DECIDES = {
     "/account/tokens": ("cy", {"label": "nightly"}),
     "/account/tokens/{id}/rotate": ("cy", {}),
     "/account/tokens/{id}/revoke": ("cy", {}),
+    "/account/passkeys/{id}/remove": ("cy", {}),
 }
 #: What decides nothing by itself, and why.
 FREE = {
     "/proof": "is the proof",
     "/history/chain": "looks whether history is whole",
+    "/account/passkeys": "keeps what a device made after a fresh proof: tests/serve/console/test_passkeys.py",
+    "/account/passkeys/new": "asks itself for a fresh proof: tests/serve/console/test_passkeys.py",
     "/account/sessions/{id}/end": "gives nobody anything, and must be quick",
     "/account/sessions/end-others": "gives nobody anything, and must be quick",
     "/changes/{change}/take-over": "is an amendment: others approve it as any",
+    "/changes/{change}/ask": "asks people to approve",
+    "/changes/{change}/merge": "is an amendment: others approve it as any",
+    "/changes/{change}/undo": "is an amendment: others approve it as any",
+    "/config/check": "writes nothing",
+    "/runs/{run}/ranges": "collects edits: nobody is asked for them yet",
     "/config/draft": "collects edits: nobody is asked for them yet",
     "/changes/{change}/comment": "says something",
     "/changes/{change}/propose": "lays it before others; a time that nobody else approves decides: see below",
@@ -54,7 +62,7 @@ COUNTED = (
     " (SELECT md5(string_agg(a::text, ' ' ORDER BY name)) FROM accounts AS a),"
     " (SELECT md5(string_agg(a::text, ' ' ORDER BY account)) FROM appointments AS a),"
     " (SELECT count(*) FROM credentials), (SELECT count(*) FROM changes WHERE state = 'applied'),"
-    " (SELECT count(*) FROM credentials WHERE revoked_at IS NULL)"
+    " (SELECT count(*) FROM credentials WHERE revoked_at IS NULL), (SELECT count(*) FROM passkeys)"
 )
 
 
@@ -109,7 +117,11 @@ def test_a_form_that_decides_asks_who_it_is_and_is_kept(person, owner, owner_url
         "INSERT INTO credentials (hash, kind, account, label, created_by, expires_at)"
         " VALUES (sha256('t'), 'token', 'cy', 'x', 'tests', now() + interval '1 day') RETURNING id"
     ).fetchone()
-    path = path.replace("{id}", str(token))
+    (passkey,) = owner.execute(
+        "INSERT INTO passkeys (key, account, label, public_key, sign_count)"
+        " VALUES ('k', 'cy', 'x', 'p', 0) RETURNING id"
+    ).fetchone()
+    path = path.replace("{id}", str(passkey if "passkeys" in path else token))
     set_password(owner_url, account, PASSWORD)
     address, form = filled(path, waiting, person("cy").read(f"/changes/{waiting}"), fields)
     old(owner)

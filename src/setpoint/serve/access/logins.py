@@ -32,6 +32,8 @@ class Opened(NamedTuple):
     roles: list[str]
     expires_at: datetime
     secret: str
+    #: The password was right, and a passkey has to answer yet: the secret is no session's.
+    awaits_passkey: bool = False
 
     def __repr__(self) -> str:
         return f"Opened({self.account!r})"
@@ -127,6 +129,8 @@ class Logins:
         row = self._database.fetch_one(
             "open_session_by_password", name=account, key=key, hash=digest(secret), remote=remote
         )
+        if row and row["awaits_passkey"]:
+            return Opened(account, [], row["expires_at"], secret, awaits_passkey=True)
         opened = _opened(row or {}, secret, "account or password is wrong.")
         if not passwords.are_current(parameters):
             kept = passwords.keep(password)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
+from setpoint.errors import ProofNeeded
 from setpoint.serve.access import sessions
 from setpoint.serve.access.rules import ACCOUNT, Caller, Remote, access, csrf_token, public
 from setpoint.serve.access.sessions import Session
@@ -52,6 +53,11 @@ async def log_in(plane: PlaneOf, request: Request, remote: Remote, login: Login)
         opened = await plane.logins.once(login.once, remote)
     else:
         opened = await plane.logins.by_password(login.account or "", login.password or "", remote)
+    if opened.awaits_passkey:
+        raise ProofNeeded(
+            f"{opened.account} logs in with a passkey, too.",
+            hint="log in at /login with a browser; programs use a token",
+        )
     body = _session_of(opened.account, opened.roles, opened.secret, opened.expires_at)
     response = Answer(body, 201).response()
     sessions.keep(request, response, opened)

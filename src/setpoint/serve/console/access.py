@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from setpoint.change.changes import list_changes
 from setpoint.errors import MissingError, SetpointError
-from setpoint.serve.access import accounts, sessions
+from setpoint.serve.access import accounts, passkeys, sessions
 from setpoint.serve.access.accounts import Account, Role
 from setpoint.serve.access.rules import ACCOUNT, Caller, Principal, Remote, access
 from setpoint.serve.access.secret import ONCE, digest, new_secret
@@ -207,6 +207,7 @@ def _account(
             tokens = [one for one in accounts.list_tokens(transaction) if one.account == name][:LISTED]
             open_sessions = sessions.list_sessions(transaction, account=name, limit=LISTED)
             admins = accounts.list_admins(transaction)
+            held = passkeys.list_passkeys(transaction, name)
             left = list_changes(transaction, state="open", author=name, limit=LISTED)
     except SetpointError as missing:
         return refused(request, problem or missing)
@@ -214,11 +215,12 @@ def _account(
         request,
         "access_account.html",
         problem=problem,
-        tables={"tokens": tokens, "sessions": open_sessions},
+        tables={"tokens": tokens, "sessions": open_sessions, "passkeys": held},
         account=found,
         tokens=tokens,
         sessions=open_sessions,
         left=left,
+        passkeys=held,
         admins=admins,
         roles=ROLES,
         limited=LIMITED,

@@ -12,8 +12,8 @@ from fastapi import Path, Request
 from starlette.responses import Response
 
 from setpoint.change.policies import parse_duration
-from setpoint.errors import InvalidValue, SetpointError
-from setpoint.serve.access import accounts, sessions
+from setpoint.errors import InvalidError, InvalidValue, ProofNeeded, SetpointError, UnauthenticatedError
+from setpoint.serve.access import accounts, passkeys, sessions
 from setpoint.serve.access.flag_limits import require_dimensions
 from setpoint.serve.access.rules import ACCOUNT, Caller, Principal, Remote, access
 from setpoint.serve.access.secret import TOKEN, digest, new_secret
@@ -107,20 +107,62 @@ def send_end_of_others(
     )  # fmt: skip
 
 
+@router.post("/account/passkeys/new", **access(*ACCOUNT))
+def send_beginning(plane: PlaneOf, request: Request, caller: Caller) -> Response:
+    """Show the page on which a device makes a passkey."""
+    try:
+        options = plane.passkeys.begin_new(caller)
+    except (UnauthenticatedError, ProofNeeded):
+        raise
+    except SetpointError as problem:
+        return _own(plane, request, caller, problem)
+    return page(request, "passkey.html", options=options)
+
+
+@router.post("/account/passkeys", **access(*ACCOUNT))
+def send_new_passkey(
+    plane: PlaneOf, request: Request, caller: Caller, remote: Remote, form: Sent
+) -> Response:
+    """Keep the passkey that a device made for this session."""
+    try:
+        if not form.get("answer"):
+            raise InvalidError("no device answered.", hint="make the passkey on the page, with a script")
+        plane.passkeys.keep(caller, form.get("label"), form.get("answer"), remote)
+    except (UnauthenticatedError, ProofNeeded):
+        raise
+    except SetpointError as problem:
+        return _own(plane, request, caller, problem)
+    return go("/account")
+
+
+@router.post("/account/passkeys/{id}/remove", **access(*ACCOUNT))
+def send_removal(
+    plane: PlaneOf, request: Request, caller: Caller, remote: Remote, number: CredentialId, form: Sent
+) -> Response:
+    """Let a passkey prove nothing any more: one's own, or, as an admin, anybody's who lost it."""
+    return _ended(
+        plane, request, caller, form,
+        lambda transaction: passkeys.remove_passkey(transaction, number, remote=remote),
+    )  # fmt: skip
+
+
 def _own(plane: Plane, request: Request, caller: Principal, problem: SetpointError | None = None) -> Response:
     with plane.database.transaction(credential=caller.secret) as transaction:
         own = accounts.read_account(transaction, caller.account)
         tokens = [one for one in accounts.list_tokens(transaction) if one.account == caller.account]
         open_sessions = sessions.list_sessions(transaction, account=caller.account, limit=LISTED)
+        held = passkeys.list_passkeys(transaction, caller.account)
         admins = accounts.list_admins(transaction)
     return page(
         request,
         "account.html",
         problem=problem,
         own=own,
-        tables={"tokens": tokens, "sessions": open_sessions},
+        tables={"tokens": tokens, "sessions": open_sessions, "passkeys": held},
         tokens=tokens[:LISTED],
         sessions=open_sessions,
+        passkeys=held,
+        no_passkey=plane.passkeys.refusal or ("" if own.has_password else "set a password first"),
         admins=admins,
         here_after="/account",
     )

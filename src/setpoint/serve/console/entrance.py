@@ -30,6 +30,8 @@ from setpoint.serve.routes import PlaneOf, QueuedRoute, refusals
 router = APIRouter(
     tags=["pages"], default_response_class=HTMLResponse, route_class=QueuedRoute, include_in_schema=False
 )
+#: A login whose password was right, while its passkey is awaited.
+BEGUN_COOKIE = "setpoint_begun"
 _ONCE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: A path of this plane: no other host, no control characters.
 _PAGE = re.compile(r"/(?:[A-Za-z0-9_.~%=&?+,:;@!$'()*-][A-Za-z0-9_.~%=&?+,:;@!$'()*/-]{0,500})?")
@@ -72,9 +74,41 @@ async def send_login(plane: PlaneOf, request: Request, remote: Remote) -> Respon
             raise InvalidError("account and password are both needed.", hint="fill in both")
     except SetpointError as problem:
         return login(plane, request, problem, ticket=ticket, wanted=wanted)
+    if opened.awaits_passkey:
+        return await _second_step(plane, request, opened.secret, ticket, wanted)
     response = await resumed(plane, request, opened.secret, ticket) if ticket else go(wanted or "/")
     sessions.keep(request, response, opened)
     sessions.drop_short(request, response, ONCE_COOKIE)
+    return response
+
+
+@router.post("/login/passkey", summary="Log in with a passkey after the password", **public())
+async def send_passkey(plane: PlaneOf, request: Request, remote: Remote) -> Response:
+    """Complete the login that this browser has begun; a wrong answer ends it."""
+    ticket = wanted = ""
+    try:
+        sessions.require_own_page(request)
+        form = await read_form(request)
+        ticket, wanted = form.get("ticket"), page_of_ours(form.get("next"))
+        begun = request.cookies.get(BEGUN_COOKIE, "")
+        opened = await plane.logins.turns.run(plane.passkeys.log_in, begun, form.get("answer"), remote)
+    except SetpointError as problem:
+        response = login(plane, request, problem, ticket=ticket, wanted=wanted)
+    else:
+        response = await resumed(plane, request, opened.secret, ticket) if ticket else go(wanted or "/")
+        sessions.keep(request, response, opened)
+    sessions.drop_short(request, response, BEGUN_COOKIE)
+    return response
+
+
+async def _second_step(plane: Plane, request: Request, begun: str, ticket: str, wanted: str) -> Response:
+    """Return the page that asks for the passkey; the browser keeps the login that it completes."""
+    try:
+        options = await plane.logins.turns.run(plane.passkeys.begin, begun)
+    except SetpointError as problem:
+        return login(plane, request, problem, ticket=ticket, wanted=wanted)
+    response = page(request, "login_passkey.html", options=options, ticket=ticket, wanted=wanted)
+    sessions.set_short(request, response, BEGUN_COOKIE, begun, LOGIN_LIVES_S)
     return response
 
 

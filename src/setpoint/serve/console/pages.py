@@ -22,6 +22,7 @@ import setpoint
 from setpoint.errors import InvalidValue, ProofNeeded, SetpointError, TooManyRequests, UnauthenticatedError
 from setpoint.observe.printable import printable_markup
 from setpoint.serve.access import accounts, sessions
+from setpoint.serve.access.passkeys import list_passkeys
 from setpoint.serve.access.rules import Principal, cookie_name, csrf_token, holder_of, require, require_csrf
 from setpoint.serve.console import shown, tickets
 from setpoint.serve.console.assets import asset
@@ -174,16 +175,19 @@ async def ask_proof(
     plane: Plane = request.app.state.plane
     caller: Principal = request.state.caller
 
-    def read() -> accounts.Account:
+    def read() -> tuple[accounts.Account, str]:
         with plane.database.transaction(credential=caller.secret) as transaction:
-            return accounts.read_account(transaction, caller.account)
+            own = accounts.read_account(transaction, caller.account)
+            has_any = bool(list_passkeys(transaction, caller.account)) and not plane.passkeys.refusal
+        return own, plane.passkeys.begin(caller.secret) if has_any else ""
 
-    own = await plane.logins.turns.run(read)
+    own, options = await plane.logins.turns.run(read)
     return page(
         request,
         "proof.html",
         problem=problem,
         own=own,
+        options=options,
         provider=plane.provider.issuer if own.issuer and own.issuer == plane.provider.issuer else "",
         ticket=ticket,
         wanted=wanted,

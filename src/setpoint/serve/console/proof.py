@@ -1,4 +1,4 @@
-"""SERVE: proving again who holds a session, before it decides: with the password; see also `provider`.
+"""SERVE: proving again who holds a session, before it decides: with password or passkey; see also `provider`.
 
 Guarantees: a proof does nothing but prove; what was sent before it is shown, and waits for its button.
 """
@@ -34,9 +34,12 @@ async def send_proof(
     """Take the password, and show what had been sent before it."""
     ticket, wanted = form.get("ticket"), page_of_ours(form.get("next"))
     try:
-        if not form.raw("password"):
-            raise InvalidError("the password is needed.", hint="fill it in")
-        await plane.logins.prove(caller, form.raw("password"), remote)
+        if answer := form.get("answer"):
+            await plane.logins.turns.run(plane.passkeys.prove, caller, answer, remote)
+        elif form.raw("password"):
+            await plane.logins.prove(caller, form.raw("password"), remote)
+        else:
+            raise InvalidError("the password is needed.", hint="fill it in, or use a passkey")
     except UnauthenticatedError:
         raise
     except SetpointError as problem:

@@ -36,6 +36,7 @@ LEFT_OUT = {
     "event_shares": "says what is left of a flow now",
     "restore_probe": "says what worked a minute ago",
     "write_probe": "holds nothing",
+    "passkeys": "as passwords, they are made anew by whoever is let in again",
     "kept_forms": "what somebody typed within a day is for whoever logs in again here",
 }
 #: Of which columns it holds nothing: whoever gets hold of a backup learns no secret by it.

@@ -106,7 +106,7 @@ COMMENT ON TABLE public.identity_providers IS 'Whom the owner of the database be
 CREATE TABLE public.credentials (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     hash           bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
-    kind           text NOT NULL CHECK (kind IN ('session', 'token', 'once')),
+    kind           text NOT NULL CHECK (kind IN ('session', 'token', 'once', 'begun')),
     account        text NOT NULL REFERENCES public.accounts (name),
     label          text NOT NULL,
     roles          text[],
@@ -119,6 +119,8 @@ CREATE TABLE public.credentials (
     last_used_from text,
     last_used_by   text NOT NULL DEFAULT '',
     proven_at      timestamptz DEFAULT clock_timestamp(),
+    challenge      bytea CHECK (length(challenge) = 32),
+    challenge_ends_at timestamptz,
     CONSTRAINT a_label_is_a_name CHECK (public.is_name(label)),
     CONSTRAINT flags_are_read_by_tokens CHECK (dimensions IS NULL OR (kind = 'token' AND roles IS NULL))
 );
@@ -127,6 +129,8 @@ COMMENT ON TABLE public.credentials IS 'Secrets by their SHA-256: they have 256 
 COMMENT ON COLUMN public.credentials.roles IS 'What a token is limited to; null is all of its account. Roles taken from the account are gone from its tokens.';
 COMMENT ON COLUMN public.credentials.dimensions IS 'Of a token that reads flags and nothing else: by what it asks, as symbol or symbol=BTCUSDC; null is any other.';
 COMMENT ON COLUMN public.credentials.last_used_by IS 'What used it calls itself: a browser''s User-Agent, or whatever a program says.';
+COMMENT ON COLUMN public.credentials.kind IS 'begun: a password was right, and a passkey is awaited; it lets nobody in.';
+COMMENT ON COLUMN public.credentials.challenge IS 'What a passkey is to sign next for this session or login; it is taken once.';
 COMMENT ON COLUMN public.credentials.proven_at IS 'Of a session: when its holder last proved who they are; null where a provider does not say when that was. See require_fresh_proof.';
 
 CREATE TABLE public.kept_forms (
@@ -204,7 +208,7 @@ AS $$
                 ELSE 'account-session' END,
            c.dimensions, public.ends_soon(c)
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
-    WHERE c.hash = secret_hash AND c.kind <> 'once' AND c.revoked_at IS NULL
+    WHERE c.hash = secret_hash AND c.kind NOT IN ('once', 'begun') AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
 $$;
 COMMENT ON FUNCTION public.credential_holder IS 'Who holds a live credential, and what it allows; nulls for any other.';
@@ -217,7 +221,7 @@ CREATE FUNCTION public.credential_ends(
 AS $$
     SELECT c.expires_at, c.account, c.dimensions
     FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
-    WHERE c.id = credential AND c.kind <> 'once' AND c.revoked_at IS NULL
+    WHERE c.id = credential AND c.kind NOT IN ('once', 'begun') AND c.revoked_at IS NULL
       AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
       AND a.roles <> '{}' AND (c.roles IS NULL OR c.roles && a.roles)
 $$;
@@ -629,8 +633,9 @@ BEGIN
     -- A link says anew who the person is: whoever came in as this account before notices, being out.
     IF p_name <> actor THEN
         UPDATE public.accounts SET password_parameters = NULL, password_verifier = NULL WHERE name = p_name;
+        DELETE FROM public.passkeys AS k WHERE k.account = p_name;
         UPDATE public.credentials SET revoked_at = clock_timestamp()
-        WHERE account = p_name AND kind IN ('session', 'once') AND revoked_at IS NULL;
+        WHERE account = p_name AND kind IN ('session', 'once', 'begun') AND revoked_at IS NULL;
         PERFORM public.note_hand(p_name, 'identity', actor);
     END IF;
     PERFORM public.note_access('account_changed', p_name, p_remote, NULL, actor,
@@ -748,7 +753,7 @@ $$;
 
 CREATE FUNCTION public.open_session_by_password(
     p_name text, p_key bytea, p_hash bytea, p_remote text,
-    OUT account text, OUT roles text[], OUT expires_at timestamptz
+    OUT account text, OUT roles text[], OUT expires_at timestamptz, OUT awaits_passkey boolean
 )
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -756,6 +761,7 @@ AS $$
 DECLARE
     tried text := public.login_name(p_name);
 BEGIN
+    awaits_passkey := false;
     IF public.login_wait(tried, p_remote) > 0 THEN
         RETURN;
     END IF;
@@ -764,11 +770,19 @@ BEGIN
         PERFORM public.note_access('login_failed', tried, p_remote, NULL, '', '{"how": "password"}');
         RETURN;
     END IF;
+    IF EXISTS (SELECT FROM public.passkeys AS k WHERE k.account = p_name) THEN
+        -- Half of a login: the secret that was to be a session's waits for the passkey.
+        awaits_passkey := true;
+        INSERT INTO public.credentials (hash, kind, account, label, created_by, expires_at)
+        VALUES (p_hash, 'begun', p_name, 'password', p_name, clock_timestamp() + interval '5 minutes')
+        RETURNING credentials.expires_at INTO expires_at;
+        RETURN;
+    END IF;
     SELECT s.* INTO account, roles, expires_at
     FROM public.start_session(p_name, p_hash, 'password', p_remote, p_name) AS s;
 END
 $$;
-COMMENT ON FUNCTION public.open_session_by_password IS 'Nulls when the key is wrong.';
+COMMENT ON FUNCTION public.open_session_by_password IS 'Nulls when the key is wrong, and while a passkey is awaited.';
 
 CREATE FUNCTION public.keep_password_anew(p_name text, p_key bytea, p_parameters text, p_verifier bytea) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -1097,7 +1111,7 @@ BEGIN
     UPDATE public.accounts SET password_parameters = p_parameters, password_verifier = p_verifier WHERE name = s.account;
     -- Whoever else is in by the old password is out; a one-time login proves itself once only, and stays one.
     UPDATE public.credentials SET revoked_at = clock_timestamp()
-    WHERE account = s.account AND kind IN ('session', 'once') AND id <> s.id AND revoked_at IS NULL;
+    WHERE account = s.account AND kind IN ('session', 'once', 'begun') AND id <> s.id AND revoked_at IS NULL;
     UPDATE public.credentials SET label = 'once, password set' WHERE id = s.id AND label = 'once';
     IF old.must_prove THEN
         PERFORM public.note_proof(s.id, s.account, 'password', clock_timestamp(), p_remote);
@@ -1347,7 +1361,7 @@ DECLARE
     by_what text := left(coalesce(p_by, ''), 200);
 BEGIN
     UPDATE public.credentials AS c SET last_used_at = clock_timestamp(), last_used_from = seen, last_used_by = by_what
-    WHERE c.hash = p_hash AND c.kind <> 'once' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
+    WHERE c.hash = p_hash AND c.kind NOT IN ('once', 'begun') AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
       AND (c.last_used_at IS NULL OR c.last_used_at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()
            OR c.last_used_from IS DISTINCT FROM seen OR (c.last_used_by = '' AND by_what <> ''))
     RETURNING c.id, c.account, c.kind INTO held;

@@ -101,7 +101,7 @@ SELECT parameters, wait_s FROM login_facts(%(name)s, %(remote)s);
 
 -- name: open_session_by_password
 -- A session for whoever knows the password; nulls for anybody else.
-SELECT account, roles, expires_at
+SELECT account, roles, expires_at, awaits_passkey
 FROM open_session_by_password(%(name)s, %(key)s, %(hash)s, %(remote)s);
 
 -- name: keep_password_anew
@@ -171,3 +171,31 @@ WHERE (%(after)s::bigint IS NULL OR id < %(after)s)
   AND (%(account)s::text IS NULL OR account = %(account)s) AND (%(event)s::text IS NULL OR event = %(event)s)
   AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
 ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: start_passkey
+-- What a passkey is to sign for a session or a login; and the passkeys that can.
+SELECT account, keys FROM start_passkey(%(secret)s, %(challenge)s, %(is_new)s);
+
+-- name: take_challenge
+-- What was to be signed, once, and the public key that checks it.
+SELECT challenge, public_key, sign_count FROM take_challenge(%(secret)s, %(key)s);
+
+-- name: open_session_by_passkey
+-- A session for whom password and passkey proved; nulls for anybody else.
+SELECT account, roles, expires_at FROM open_session_by_passkey(%(secret)s, %(key)s, %(sign_count)s, %(hash)s, %(remote)s);
+
+-- name: prove_by_passkey
+-- Prove again who holds the session; false when no passkey of theirs answered.
+SELECT prove_by_passkey(%(key)s, %(sign_count)s, %(remote)s) AS proven;
+
+-- name: keep_passkey
+-- A passkey of the caller's.
+SELECT keep_passkey(%(key)s, %(public_key)s, %(sign_count)s, %(label)s, %(remote)s);
+
+-- name: remove_passkey
+-- Let a passkey prove nothing any more.
+SELECT remove_passkey(%(id)s, %(remote)s);
+
+-- name: read_passkeys
+-- Passkeys of an account: the caller's own, or anybody's for an admin or the owner of the tables.
+SELECT id, account, label, created_at, last_used_at FROM passkeys_seen(%(account)s);
