@@ -3,6 +3,7 @@
 import pytest
 
 from support.lived_in import addresses, live_in
+from support.searched_runs import record_a_search
 
 pytestmark = pytest.mark.real
 KEY = "CVN_HPO_XGB_5M_GAMMA"
@@ -99,3 +100,20 @@ def test_everybody_can_use_every_page(window, axe, database, http_as, scheme, si
             result = page.evaluate("axe.run({resultTypes: ['violations']})")
             found += [(address, one["id"], one["nodes"][0]["html"][:200]) for one in result["violations"]]
     assert not found
+
+
+@pytest.mark.parametrize("has_scripts", [True, False], ids=["script", "no-script"])
+def test_charts_of_a_run_are_drawn_without_moving_the_page(window, seeded, catalogues, has_scripts):
+    """Each picture has the size that the page kept for it, in both; nothing that the policy forbids."""
+    cy = window("cy", java_script_enabled=has_scripts)
+    rates = [0.05 + 0.002 * n for n in range(30)]
+    run = record_a_search(seeded, catalogues, [rates, rates])
+    cy.goto(f"/runs/{run}/charts")
+    for picture in cy.locator("img.chart").all():
+        picture.scroll_into_view_if_needed()
+        answer = cy.request.get(picture.get_attribute("src"))
+        assert answer.status == 200
+        assert picture.bounding_box()["width"] == int(picture.get_attribute("width"))
+        if has_scripts:
+            cy.wait_for_function("one => one.complete", arg=picture.element_handle())
+            assert picture.evaluate("one => one.naturalWidth") == int(picture.get_attribute("width"))

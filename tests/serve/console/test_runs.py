@@ -29,7 +29,16 @@ def test_a_run_is_listed_and_shown_with_what_it_rests_on(person, run):
     assert run in cy.read("/runs", state="running")
     assert "No run is like that" in cy.read("/runs", state="complete")
     page = cy.read(f"/runs/{run}")
-    for shown in ("running", "Synthetic data", "always saying BUY", "it broke", "profile=tiny", "to go"):
+    for shown in (
+        "running",
+        "Synthetic data",
+        "always saying BUY",
+        "it broke",
+        "profile=tiny",
+        "to go",
+        "data-refresh",
+        "a minute, about",
+    ):
         assert shown in page
     set_hash = re.search(r'href="/runs\?snapshot=([0-9a-f]{64})"', page)[1]
     assert run in cy.read("/runs", snapshot=set_hash)

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from setpoint.client.snapshot_set import named
 from setpoint.govern.comparison import compare_runs, view_run
+from setpoint.govern.progress import progress_of
 from setpoint.govern.report import render
 from setpoint.record.fallbacks import fallback_share
 from setpoint.record.run_rows import list_runs
@@ -30,7 +31,6 @@ from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.govern.comparison import RunView
     from setpoint.record.result_rows import RecordedResult
 
 router = router_of()
@@ -123,7 +123,7 @@ def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
         contexts=[(named(one.context), one) for one in view.contexts],
         fallbacks=fallback_share(plane.database, run=view.run),
         unmatched=unmatched,
-        waiting=_waiting(view),
+        progress=progress_of(view),
     )
 
 
@@ -142,7 +142,3 @@ def _unmatched(results: Sequence[RecordedResult]) -> list[tuple[str, object]]:
     return [
         (f"{one.symbol} {one.model} fold {one.fold}", finding) for one in results for finding in one.findings
     ]
-
-
-def _waiting(view: RunView) -> int:
-    return len(view.units) - len(view.results) - len(view.failures)

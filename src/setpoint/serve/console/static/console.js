@@ -140,6 +140,9 @@ for (const link of places) {
   } else if (sessionStorage.getItem(kept)) link.search = sessionStorage.getItem(kept);
 }
 
+// ---- What is under way is looked at again, as long as its page says so.
+setInterval(() => { if (!document.hidden && main.querySelector("[data-refresh]")) refreshSoon(); }, 5000);
+
 // ---- The keyboard: what each key does stands in the sheet that `?` opens.
 const sheet = document.getElementById("keys");
 const palette = document.getElementById("palette");
