@@ -48,11 +48,6 @@ FREE = {
     "/changes/{change}/comment": "says something",
     "/changes/{change}/propose": "lays it before others; a time that nobody else approves decides: see below",
     "/changes/{change}/leave-out": "edits a draft",
-    "/changes/{change}/undo": "edits a change: others approve it as any",
-    "/changes/{change}/merge": "edits a change: others approve it as any",
-    "/changes/{change}/ask": "names people, and takes nothing from anybody",
-    "/config/check": "writes nothing",
-    "/runs/{run}/ranges": "collects edits: nobody is asked for them yet",
     "/changes/{change}/withdraw": "takes something of one's own back",
 }
 POSTED = sorted(page.path for page in PAGES if "POST" in page.methods)
