@@ -55,3 +55,4 @@ def test_of_too_few_good_trials_nothing_is_suggested(tried):
     assert suggest_range(tried("learning_rate", Bounds(0.01, 0.3, "log"), rates))
     assert suggest_range(tried("learning_rate", Bounds(0.01, 0.3, "log"), rates[:-4])) is None
     assert suggest_range(tried("learning_rate", Bounds(0.06, 0.06, "log"), rates)) is None
+    assert suggest_range(tried("learning_rate", Bounds(0.01, 0.3, "log"), [0.1] * 100)) is None

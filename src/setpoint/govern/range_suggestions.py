@@ -8,7 +8,7 @@ The rule, from the good trials of all units (see ``trials``), on the scale that 
 - it holds the default that the run trained with, and stays within what the catalogue allows;
 - ends are rounded outwards, to three digits or to whole numbers.
 
-Refuses to suggest from fewer than ``FEWEST_GOOD`` good trials.
+Refuses to suggest from fewer than ``FEWEST_GOOD`` good trials, and from good trials of one value alone.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def suggest_range(tried: Tried) -> RangeSuggestion | None:
     if tried.default is not None:
         low, high = min(low, tried.default), max(high, tried.default)
     new = _allowed(tried.declared.parameter, Bounds(low, high, tried.bounds.scale))
-    if new == tried.bounds:
+    if new == tried.bounds or new.high <= new.low:
         return None
     kept = sum(new.contains(value) for value in tried.good) / len(tried.good)
     return RangeSuggestion(tried.declared.name, tried.bounds, new, len(good), kept, widened)
