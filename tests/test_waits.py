@@ -160,7 +160,7 @@ def test_http_of_every_kind_ends(peer, tmp_path, monkeypatch):
             ask(url, 0.3)
         provider = oidc.Provider(Settings(home=tmp_path, oidc_issuer=url, oidc_client_id="plane"))
         with pytest.raises(UnavailableError):
-            provider._begin("http://127.0.0.1/callback")
+            provider._begin("http://127.0.0.1/callback", is_proof=False)
         patience = ArchivePatience(timeout_s=5.0, file_s=0.3, attempts=1)
         with pytest.raises(DownloadFailed):
             pull(["BTCUSDT"], "1h", "2024-01", "2024-01", tmp_path, base_url=url, patience=patience)

@@ -221,7 +221,7 @@ def test_a_backup_revives_nobody(world, tmp_path):
         assert opened.fetchone() == (None,), "a viewer's password is void too"
         by_provider = (
             "SELECT account, roles FROM"
-            " open_session_by_identity('https://id.example', %s, %s, '{admin,viewer}', %s, '')"
+            " open_session_by_identity('https://id.example', %s, %s, '{admin,viewer}', NULL, %s, '')"
         )
         assert owner.execute(by_provider, ["1", "eve", b"e" * 32]).fetchone() == ("eve", ["viewer"])
         assert owner.execute("SELECT count(*) FROM approvers()").fetchone() == (0,)
@@ -349,7 +349,7 @@ FORGED = {
     "an extra member": (lambda _, members: members.update({"x.sql": b""}), True, "differ in 'x.sql'"),
     "another column": (and_column, True, "'quotas' is not as"),
     "another migration": (other_migration, True, "another migration 0003"),
-    "a later release": (later_release, True, "15 migrations, and this release knows 14"),
+    "a later release": (later_release, True, "16 migrations, and this release knows 15"),
     "a sequence of another's": (said("sequences", {"x": 1}), True, "sequences are not"),
     "a document, hashes fitting": (replaced_in("ftf_config", b"0.10", b"0.11"), True, "is not what it was"),
     "history, hashes fitting": (
