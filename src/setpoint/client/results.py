@@ -9,7 +9,7 @@ only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -136,9 +136,13 @@ class UnitFacts:
     fold: Count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result(UnitFacts):
-    """The columns of a ``finetune_results`` row that training fills."""
+    """The columns of a ``finetune_results`` row that training fills.
+
+    A field that a later release adds has a default, so that a plane takes a result of the release before; and
+    a plane of that release is sent the result once more without it.
+    """
 
     #: The number of the trial whose model this is.
     trial_id: Count
@@ -164,9 +168,9 @@ class Result(UnitFacts):
     always_buy_f1_test: Share
     metrics: Metrics
     #: How much each searched parameter mattered, by the search library; empty of fewer than two trials.
-    importance: Annotated[dict[Name, Share], Sized(most=2000)]
-    #: The library's evaluator, its release and its seed.
-    importance_by: Name
+    importance: Annotated[dict[Name, Share], Sized(most=2000)] = field(default_factory=dict)
+    #: The library's evaluator, its release and its seed; empty where nobody said.
+    importance_by: Annotated[str, Sized(most=LONGEST_NAME)] = ""
 
 
 @dataclass(frozen=True)
@@ -284,13 +288,31 @@ def _findings(found: Mapping[str, Any]) -> tuple[ParamFinding, ...]:
     return tuple(ParamFinding(**_fields(ParamFinding, one)) for one in found["findings"])
 
 
+def as_before(entry: UnitEntry) -> dict[str, Any]:
+    """Return an entry as the release before reported it: its result without what was added since."""
+    found = asdict(entry)
+    if found["result"] is not None:
+        found["result"] = {
+            name: value for name, value in found["result"].items() if name not in _added(UnitResult)
+        }
+    return found
+
+
 @cache
 def _names(kind: Any) -> frozenset[str]:
-    return frozenset(field.name for field in fields(kind))
+    return frozenset(one.name for one in fields(kind))
+
+
+@cache
+def _added(kind: Any) -> frozenset[str]:
+    """Return the fields that a release added: those that have a default."""
+    return frozenset(
+        one.name for one in fields(kind) if one.default is not MISSING or one.default_factory is not MISSING
+    )
 
 
 def _fields(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:
-    if wrong := _names(kind) ^ found.keys():
+    if wrong := (_names(kind) ^ found.keys()) - (_added(kind) - found.keys()):
         listed = ", ".join(sorted(wrong))
         raise InvalidValue(
             f"a {kind.__name__} has other fields than this release's: {listed}.",

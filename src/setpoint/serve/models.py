@@ -70,10 +70,7 @@ class Models:
         if not is_dataclass(kind):
             return [(name, ...) for name in kind.__annotations__]
         needed = issubclass(self._base, Shape)
-        return [
-            (field.name, ... if needed or field.default is MISSING else field.default)
-            for field in fields(kind)
-        ]
+        return [(field.name, ... if needed else _default(field)) for field in fields(kind)]
 
     def _type(self, hint: Any) -> Any:
         origin, arguments = get_origin(hint), get_args(hint)
@@ -104,6 +101,13 @@ class Models:
             exec_body=lambda space: space.update(namespace),
         )
         return made
+
+
+def _default(field: Any) -> Any:
+    """Return the default of a dataclass's field as pydantic takes it."""
+    if field.default_factory is not MISSING:
+        return Field(default_factory=field.default_factory)
+    return ... if field.default is MISSING else field.default
 
 
 def _marked(hint: Any, mark: object) -> Any:

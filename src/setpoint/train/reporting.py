@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from setpoint.client.plane.connection import Patience
-from setpoint.client.results import Receipt
+from setpoint.client.results import Receipt, as_before
 from setpoint.client.run_folder import run_folder
 from setpoint.client.run_plan import first_page, later_pages
 from setpoint.client.spool import deliver_spool
@@ -81,8 +81,12 @@ class PlaneRecorder:
         return receipts
 
     def _deliver_one(self, plan: RunPlan, entry: UnitEntry) -> Receipt:
+        """Send a unit; once more to a plane that refuses its form, as the release before would have."""
         try:
-            self._plane.request("POST", f"{_address(plan)}/units", {"entry": asdict(entry)})
+            try:
+                self._plane.request("POST", f"{_address(plan)}/units", {"entry": asdict(entry)})
+            except _OF_ITS_FORM:
+                self._plane.request("POST", f"{_address(plan)}/units", {"entry": as_before(entry)})
         except (*_OF_ITS_FORM, IntegrityError) as problem:
             return Receipt.of(problem)
         return Receipt("recorded")
