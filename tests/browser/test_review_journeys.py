@@ -192,3 +192,15 @@ def test_what_is_typed_and_opened_stays_when_a_section_is_collapsed_and_the_page
     assert ada.input_value("#sheet") == "xgb/5m/gamma = 0.3"
     assert ada.is_visible("#sheet")
     assert ada.evaluate("scrollY") == before > 0
+
+
+def test_what_was_sent_is_seen_to_be_under_way(window):
+    """While an answer is on its way page and pressed button say so; a page that comes back does not."""
+    ada = window("ada")
+    ada.goto("/config?part=xgb&edit=yes")
+    ada.evaluate("addEventListener('submit', (event) => event.preventDefault())")  # its answer never comes
+    ada.click("text=Put into my draft")
+    busy = "[...document.querySelectorAll('[aria-busy=true]')].map((one) => one.localName)"
+    assert ada.evaluate(busy) == ["main", "button"]
+    ada.evaluate("dispatchEvent(new Event('pageshow'))")
+    assert ada.evaluate(busy) == []

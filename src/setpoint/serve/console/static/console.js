@@ -60,6 +60,16 @@ function say(text, { stays = false } = {}) {
   if (!stays) setTimeout(() => { if (status.textContent === text) status.textContent = ""; }, 4000);
 }
 
+// ---- What was sent is under way until its answer is there.
+document.addEventListener("submit", (event) => {
+  if (event.target.method === "dialog") return;
+  event.submitter?.setAttribute("aria-busy", "true");
+  main.setAttribute("aria-busy", "true");
+});
+addEventListener("pageshow", () => {
+  for (const one of document.querySelectorAll("[aria-busy]")) one.removeAttribute("aria-busy");
+});
+
 // ---- Fresh pages: what somebody edits is theirs, whatever arrives.
 let isEdited = false;
 main.addEventListener("input", (event) => { if (!event.target.closest("form[method=get]")) isEdited = true; });
