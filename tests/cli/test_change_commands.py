@@ -2,10 +2,13 @@
 
 import io
 import json
+import shlex
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+
+from support.hints import printed_command
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 LR = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -338,6 +341,26 @@ def test_amending_puts_a_change_over_the_document_as_it_is_now(set_value, seeded
     assert seeded("change", "amend", str(change)).code == 0
     assert seeded("change", "apply", str(change)).code == 0
     assert (value(seeded, GAMMA), value(seeded, LR)) == (0.5, 0.09)
+
+
+def test_what_somebody_else_wrote_since_is_chosen_key_by_key(set_value, seeded):
+    """An amendment that would overwrite it is refused; the printed command says whose value is to stand."""
+    change = set_value(f"{GAMMA}=0.5", "--draft").json["change"]
+    set_value(f"{GAMMA}=0.6")
+
+    refused = seeded("change", "amend", str(change))
+    assert refused.code == 5
+    assert seeded("change", "amend", str(change), "--mine", LR).code == 2
+    shown = printed_command(
+        "setpoint change show {change.id}", seeded("change", "amend", str(change), "--mine", LR).err
+    )
+    assert seeded(*shlex.split(shown)[1:]).code == 0
+    typed = printed_command("setpoint change amend {found.id} --mine KEY", refused.err).replace("KEY", GAMMA)
+    assert seeded(*shlex.split(typed)[1:]).code == 0
+    seeded("change", "propose", str(change))
+    assert value(seeded, GAMMA) == 0.6
+    assert seeded("change", "apply", str(change)).code == 0
+    assert value(seeded, GAMMA) == 0.5
 
 
 @pytest.mark.parametrize(

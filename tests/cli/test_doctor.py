@@ -207,7 +207,7 @@ def test_whoever_keeps_an_old_snapshot_by_design_is_a_note(seeded, owner, databa
     told = found(seeded)
 
     assert (seeded("doctor").code, list(told)) == (0, ["old snapshots"])
-    shown = printed_command("setpoint show {row['run']}", "\n".join(told["old snapshots"]))
+    shown = printed_command("setpoint show {one.run}", "\n".join(told["old snapshots"]))
     assert run(seeded, shown).code == 0
     assert (
         "old snapshots (note): process 4711 on node-7 (rob, run nobody-recorded-it)" in seeded("doctor").out

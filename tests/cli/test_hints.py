@@ -162,6 +162,7 @@ UNRUN = {
     "setpoint export FOLDER": "to be typed in the build that made the database; import is run on this one's",
     "setpoint run": "a watch asks to start without it; what is run with it stands under longer hints",
     "setpoint demo --console": "it serves until stopped: tests/story/test_console_of_the_demo.py plays it",
+    "setpoint change withdraw {change_id}": "printed on pages, which alone take an amendment back",
     "setpoint gate {rule}": "the title of an annotation in a pull request",
 }
 

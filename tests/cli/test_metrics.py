@@ -1,11 +1,13 @@
 """`setpoint metrics` and `setpoint baseline`: numbers without a plane, and what they are held against."""
 
 import json
+import shlex
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from setpoint.client.spool import DELIVERED_FILE, EVENTS_FILE
+from setpoint.observe.alerts import ALERTS
 from setpoint.observe.metrics import declared_metrics
 from support.hints import printed_command
 
@@ -73,3 +75,18 @@ def test_a_run_is_set_as_the_baseline(seeded, database, catalogues, monkeypatch)
     assert done.code == 0, done.err
     assert [listed] == json.loads(done.out)
     assert (listed["run"], listed["reason"]) == ("first", "WHY")
+
+
+def test_what_an_alert_says_to_look_at_first_runs(seeded, setpoint_command):
+    """The first command of every alert is one that works, typed as the alert says it."""
+    firsts = {alert.first for alert in ALERTS if alert.first.startswith("setpoint ")}
+    counted = {
+        printed_command("setpoint baseline list", "\n".join(firsts)),
+        printed_command("setpoint metrics", "\n".join(firsts)),
+        printed_command("setpoint blame XGB_5M", "\n".join(firsts)),
+    }
+    assert counted <= firsts
+    for first in firsts:
+        words = shlex.split(first)[1:]
+        done = setpoint_command(*words)
+        assert done.code == 0, (first, done.err)

@@ -76,6 +76,7 @@ def a_view(*, results=None, failures=(), units=UNITS, rule=RULE, **row):
         "data_label": "real",
         "seed": 20260511,
         "processes": 2,
+        "n_units": len(units),
         "threads": 1,
         "universe": "defi_top5",
         "read_keys": ["CVN_FTF_SEED", "CVN_FTF_THREADS"],
@@ -284,12 +285,12 @@ def test_hostile_text_is_only_text():
 def test_invented_data_is_shouted():
     """A synthetic run carries a banner and says so beside the verdict; a real one does not."""
     loud = page_of(data_label="synthetic")
-    assert [attrs for attrs in loud.all("p") if attrs.get("class") == "banner"]
+    assert [attrs for attrs in loud.all("aside") if attrs.get("class") == "banner"]
     assert "SYNTHETIC DATA." in loud.text
     assert "a verdict on an invented market" in loud.text
 
     quiet = page_of()
-    assert not [attrs for attrs in quiet.all("p") if attrs.get("class") == "banner"]
+    assert not [attrs for attrs in quiet.all("aside") if attrs.get("class") == "banner"]
     assert "SYNTHETIC" not in quiet.text
 
 

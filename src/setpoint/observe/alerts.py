@@ -193,7 +193,7 @@ ALERTS = (
         loki=f"{_told_lowest('training_started', 'learning_rate')} < 0.01"
         f" or {_told_lowest('training_started', 'max_depth')} == -1",
         summary="A fit was given a learning rate below 0.01, or no limit of depth: its range is too wide.",
-        first="setpoint get 'xgb/5m/*'",
+        first="setpoint blame XGB_5M",
         source="readiness document, sections 1 and 3",
     ),
     Alert(

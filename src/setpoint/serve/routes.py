@@ -147,10 +147,14 @@ def query_names(dependant: Dependant) -> Iterator[str]:
 def number_names(dependant: Dependant) -> Iterator[str]:
     """Yield the parameters of a path or a query that are whole numbers."""
     for field in (*dependant.query_params, *dependant.path_params):
-        if int in {field.field_info.annotation, *get_args(field.field_info.annotation)}:
+        if _is_whole(field.field_info.annotation):
             yield field.alias
     for inner in dependant.dependencies:
         yield from number_names(inner)
+
+
+def _is_whole(annotation: Any) -> bool:
+    return annotation is int or any(map(_is_whole, get_args(annotation)))
 
 
 def check_numbers(names: frozenset[str], given: Mapping[str, str]) -> None:
