@@ -642,6 +642,43 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.cited_in_month(p_table text, p_month date, OUT run text, OUT cited_by text) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+DECLARE
+    month   timestamp := date_trunc('month', p_month::timestamp);
+    instant text := (SELECT t.instant FROM public.month_tables() AS t WHERE t.name = p_table);
+    named   text := (SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = format('public.%I', p_table)::regclass
+                     AND a.attname IN ('run', 'run_id'));
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT c.run, c.cited_by FROM public.cited_runs() AS c'
+        ' WHERE EXISTS (SELECT FROM public.%I AS t WHERE t.%I = c.run AND t.%3$I >= $1 AND t.%3$I < $2) ORDER BY 1, 2',
+        p_table, named, instant) USING month::timestamptz, (month + interval '1 month')::timestamptz;
+END
+$_$;
+
+COMMENT ON FUNCTION public.cited_in_month(p_table text, p_month date, OUT run text, OUT cited_by text) IS 'The runs with rows in a month of a table that somebody rests on, which the month is kept for.';
+
+CREATE FUNCTION public.cited_runs(OUT run text, OUT cited_by text) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT b.run, 'a baseline' FROM (
+        SELECT DISTINCT ON (model, timeframe, host) a.run FROM public.baselines AS a ORDER BY model, timeframe, host, id DESC) AS b
+    UNION
+    -- A change names its evidence in words: in its reason, or in what was said of it.
+    SELECT r.id, 'change ' || c.id
+    FROM public.changes AS c JOIN public.finetune_runs AS r
+        ON strpos(c.reason, r.id) > 0
+        OR EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = c.id AND strpos(d.words, r.id) > 0)
+    WHERE c.state IN ('draft', 'proposed', 'suspended')
+$$;
+
+COMMENT ON FUNCTION public.cited_runs(OUT run text, OUT cited_by text) IS 'Runs that a baseline which counts was made of, or that an open change names.';
+
 CREATE FUNCTION public.close_session(p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -754,6 +791,22 @@ CREATE FUNCTION public.contradictions(p_after bigint) RETURNS SETOF text
 $$;
 
 COMMENT ON FUNCTION public.contradictions(p_after bigint) IS 'Where the revisions after one say other than changes, decisions, break-glass and snapshots that were handed out.';
+
+CREATE FUNCTION public.contradictions_of_months() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+    SELECT format('month %s of %s was dropped, and its summary and the access log do not say the same of it',
+                  told ->> 'month', told ->> 'table')
+    FROM (SELECT public.told_of_month(d) AS told FROM public.dropped_months AS d) AS kept
+    FULL JOIN (SELECT l.detail - 'reason' AS told FROM public.access_log AS l WHERE l.event = 'month_dropped') AS logged
+        USING (told)
+    WHERE kept IS NULL OR logged IS NULL
+    GROUP BY told ->> 'month', told ->> 'table' ORDER BY 1
+$$;
+
+COMMENT ON FUNCTION public.contradictions_of_months() IS 'Where what is known of dropped months and the access log say different things.';
 
 CREATE FUNCTION public.count_events() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1070,7 +1123,8 @@ CREATE FUNCTION public.drop_month(p_table text, p_month date) RETURNS bigint
 DECLARE
     month timestamp := date_trunc('month', p_month::timestamp);
     named text := public.name_of_month(p_table, month);
-    gone  bigint;
+    cited text;
+    gone  public.dropped_months;
 BEGIN
     IF NOT EXISTS (SELECT FROM public.month_tables() AS t WHERE t.name = p_table) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%L is no table that is split by month', p_table),
@@ -1085,15 +1139,23 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%s has no month %s', p_table, to_char(month, 'YYYY-MM')),
             HINT = 'it was dropped, or nothing came in it';
     END IF;
-    EXECUTE format('SELECT count(*) FROM public.%I', named) INTO gone;
+    SELECT string_agg(format('run %s, cited by %s', c.run, c.cited_by), '; ') INTO cited
+    FROM public.cited_in_month(p_table, month::date) AS c;
+    IF cited IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s %s holds %s: it stays', p_table, to_char(month, 'YYYY-MM'), cited),
+            HINT = 'set a newer baseline, or decide the change, first';
+    END IF;
+    INSERT INTO public.dropped_months AS d (of_table, month, rows, hash, first_at, last_at)
+    SELECT p_table, month::date, s.rows, s.hash, s.first_at, s.last_at FROM public.summarise_month(p_table, month::date) AS s
+    RETURNING d.* INTO gone;
     EXECUTE format('DROP TABLE public.%I', named);
     PERFORM public.note_access('month_dropped', public.owner_of_tables(), '', NULL, public.owner_of_tables(),
-                               jsonb_build_object('table', p_table, 'month', to_char(month, 'YYYY-MM'), 'rows', gone));
-    RETURN gone;
+                               public.told_of_month(gone));
+    RETURN gone.rows;
 END
 $$;
 
-COMMENT ON FUNCTION public.drop_month(p_table text, p_month date) IS 'Removes one month of a table for good, as the owner of the tables; says how many rows that were.';
+COMMENT ON FUNCTION public.drop_month(p_table text, p_month date) IS 'Removes one month of a table for good, as the owner of the tables; says how many rows that were. What is known of it stays.';
 
 CREATE FUNCTION public.end_other_sessions(p_remote text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3198,6 +3260,23 @@ $$;
 
 COMMENT ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) IS 'Another token with the same account, roles, dimensions and label; the old one works on for the overlap.';
 
+CREATE FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    split record;
+BEGIN
+    FOR split IN SELECT t.name, t.instant FROM public.month_tables() AS t ORDER BY t.name LOOP
+        of_table := split.name;
+        EXECUTE format('SELECT count(*), min(%I) FROM public.%I', split.instant, split.name || '_rest') INTO rows, oldest;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) IS 'How many rows of each table wait for their month, and since when.';
+
 CREATE FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) RETURNS TABLE(id bigint, account text, how text, created_at timestamp with time zone, created_by text, proven_at timestamp with time zone, expires_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text, last_used_by text, is_this boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -3409,6 +3488,33 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.summarise_month(p_table text, p_month date, OUT rows bigint, OUT hash text, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET extra_float_digits TO '1'
+    AS $_$
+DECLARE
+    month   timestamp := date_trunc('month', p_month::timestamp);
+    instant text := (SELECT t.instant FROM public.month_tables() AS t WHERE t.name = p_table);
+    so_far  bytea := decode(repeat('00', 32), 'hex');
+    told    record;
+BEGIN
+    rows := 0;
+    FOR told IN EXECUTE format('SELECT t.%1$I AS at, to_jsonb(t)::text AS line FROM public.%2$I AS t'
+                               ' WHERE t.%1$I >= $1 AND t.%1$I < $2 ORDER BY 1, to_jsonb(t)::text COLLATE "C"', instant, p_table)
+                USING month::timestamptz, (month + interval '1 month')::timestamptz LOOP
+        so_far := sha256(so_far || sha256(convert_to(told.line, 'UTF8')));
+        rows := rows + 1;
+        first_at := coalesce(first_at, told.at);
+        last_at := told.at;
+    END LOOP;
+    hash := encode(so_far, 'hex');
+END
+$_$;
+
+COMMENT ON FUNCTION public.summarise_month(p_table text, p_month date, OUT rows bigint, OUT hash text, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone) IS 'What stays known of a month once it is dropped.';
+
 CREATE FUNCTION public.suspend_change(p_id bigint) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -3542,6 +3648,27 @@ $$;
 CREATE FUNCTION public.told_number(told text) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (told ~ '^-?[0-9]{1,12}(\.[0-9]{1,30})?(e[-+]?[0-9]{1,2})?$'::text) THEN (told)::double precision ELSE NULL::double precision END;
+
+CREATE TABLE public.dropped_months (
+    id bigint NOT NULL,
+    of_table text NOT NULL,
+    month date NOT NULL,
+    rows bigint NOT NULL,
+    hash text NOT NULL,
+    first_at timestamp with time zone,
+    last_at timestamp with time zone,
+    dropped_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.dropped_months IS 'What is known of each month that was dropped: how many rows, when the first and the last came, and their hash.';
+
+COMMENT ON COLUMN public.dropped_months.hash IS 'Of its rows by instant and then text, each as JSON: from 32 zero bytes on, the SHA-256 of the hash so far and the row''s SHA-256.';
+
+CREATE FUNCTION public.told_of_month(d public.dropped_months) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    RETURN jsonb_build_object('table', (d).of_table, 'month', to_char(((d).month)::timestamp with time zone, 'YYYY-MM'::text), 'rows', (d).rows, 'hash', (d).hash, 'first', (d).first_at, 'last', (d).last_at);
 
 CREATE FUNCTION public.touch_credential(p_hash bytea, p_remote text, p_by text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3912,6 +4039,15 @@ COMMENT ON TABLE public.drills IS 'Rehearsals of the four break-glass scenarios 
 
 ALTER TABLE public.drills ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.drills_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.dropped_months ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dropped_months_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -4521,6 +4657,9 @@ ALTER TABLE ONLY public.credentials
 ALTER TABLE ONLY public.drills
     ADD CONSTRAINT drills_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.dropped_months
+    ADD CONSTRAINT dropped_months_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.event_log
     ADD CONSTRAINT event_log_pkey PRIMARY KEY (id, received_at);
 
@@ -4822,6 +4961,10 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.drills 
 
 ALTER TABLE public.drills ENABLE ALWAYS TRIGGER append_only;
 
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.dropped_months FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what is known of dropped months is append-only');
+
+ALTER TABLE public.dropped_months ENABLE ALWAYS TRIGGER append_only;
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.event_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('events are append-only');
 
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER append_only;
@@ -5096,6 +5239,9 @@ GRANT ALL ON FUNCTION public.confirm_account(p_name text, p_remote text) TO setp
 REVOKE ALL ON FUNCTION public.contradictions(p_after bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.contradictions(p_after bigint) TO setpoint_app;
 
+REVOKE ALL ON FUNCTION public.contradictions_of_months() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.contradictions_of_months() TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.count_events() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.count_revision() FROM PUBLIC;
@@ -5314,6 +5460,9 @@ GRANT ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) TO setpoin
 REVOKE ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) TO setpoint_server;
 
@@ -5351,6 +5500,8 @@ REVOKE ALL ON FUNCTION public.tokens_seen(p_after bigint, p_limit bigint) FROM P
 GRANT ALL ON FUNCTION public.tokens_seen(p_after bigint, p_limit bigint) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.told_number(told text) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.dropped_months TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text, p_by text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.touch_credential(p_hash bytea, p_remote text, p_by text) TO setpoint_server;

@@ -27,6 +27,7 @@ _NUMBERS = {
     "anchor_every_s",
     "rate_per_credential_s",
     "rate_per_address_s",
+    "retention_days",
 }
 
 
@@ -139,6 +140,11 @@ class Settings:
     )
     anchor_every_s: float = _setting(
         "SETPOINT_ANCHOR_EVERY_S", 600.0, "How often the plane keeps the chain's head, when it has moved."
+    )
+    retention_days: float = _setting(
+        "SETPOINT_RETENTION_DAYS",
+        0.0,
+        "Days that months of events and trials stay for `setpoint db prune`, 14 at least; 0: none declared.",
     )
     oidc_issuer: str = _setting(
         "SETPOINT_OIDC_ISSUER", "", "Identity provider that people log in with; empty means none."

@@ -13,6 +13,8 @@ from setpoint.settings import Settings
 from setpoint.store.checks import disk, versions
 from setpoint.train.plan import make_plan
 from support.hints import printed_command
+from support.past_months import move_to
+from support.searched_runs import record_a_search
 from support.sweep_home import ADA, pinned_units
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
@@ -301,6 +303,36 @@ def test_old_and_unproven_backups_are_found_and_made(seeded, owner, tmp_path):
     assert "the last backup does not come back whole" in seeded("doctor").out
 
 
+def test_rows_that_wait_and_months_that_should_be_gone_are_found(
+    seeded, owner, database, catalogues, monkeypatch
+):
+    """Rows that no month took for an hour are moved; a month beyond the declared retention is dropped."""
+
+    def told():
+        return {check: lines for check, lines in found(seeded).items() if check != "unasked overlays"}
+
+    trained = record_a_search(database, catalogues, [[0.05, 0.1]])
+    move_to(owner, database, trained, "2025-01-05")
+    owner.execute(
+        "INSERT INTO event_log (received_at, source, sequence, name, level, run, unit, fields, line)"
+        " SELECT now() - interval '100 days', source, 99, 'e', 'INFO', '', '', '{}', '' FROM event_sources"
+    )
+    (waiting,) = told().pop("waiting rows")
+    assert "1 rows of event_log wait in event_log_rest since" in seeded("doctor").out
+    command = printed_command("setpoint db psql --owner -- -c 'SELECT make_months(true)'", waiting)
+    assert run(seeded, command).code == 0
+    assert told() == {}, "nothing is declared"
+
+    monkeypatch.setenv("SETPOINT_RETENTION_DAYS", "200")
+    assert told() == {"overdue months": ["setpoint db prune"] * 2}
+    assert seeded("baseline", "set", trained, "--reason", "kept").code == 0
+    assert told() == {}, "what is cited stays"
+    monkeypatch.setenv("SETPOINT_RETENTION_DAYS", "60")
+    (line,) = told()["overdue months"]
+    assert run(seeded, printed_command("setpoint db prune", line), "--yes").code == 0
+    assert told() == {}
+
+
 #: The test that stages each check's fault; a new check needs one.
 STAGED = {
     "versions": test_a_database_that_cannot_be_opened_is_a_finding,
@@ -315,6 +347,8 @@ STAGED = {
     "backups": test_old_and_unproven_backups_are_found_and_made,
     "obligations": test_policies_obligations_overlays_holders_and_guards_are_found,
     "guards": test_policies_obligations_overlays_holders_and_guards_are_found,
+    "waiting rows": test_rows_that_wait_and_months_that_should_be_gone_are_found,
+    "overdue months": test_rows_that_wait_and_months_that_should_be_gone_are_found,
     "ending tokens": test_a_token_that_ends_soon_is_found_and_rotated,
 }
 

@@ -94,7 +94,7 @@ OTHERS = {
     ),
     "nothing, a server's state, or another program's output": (
         "run", "up", "serve", "db status", "db start", "db stop", "db url", "db migrate", "db psql",
-        "db backup", "db backups", "db prove-backup", "db restore-backup", "demo",
+        "db backup", "db backups", "db prove-backup", "db restore-backup", "db prune", "demo",
     ),
 }  # fmt: skip
 

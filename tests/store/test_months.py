@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from hashlib import sha256
 
 import psycopg
 import pytest
 
+from setpoint.change.verification import verify
 from setpoint.errors import ConflictError, ForbiddenError, MissingError
 from setpoint.record.events import Line, list_events, record_events
 from setpoint.store.months import drop_month, list_months, make_months
@@ -125,6 +127,9 @@ def test_the_owner_drops_a_month_that_is_over(database, owner, settings):
     owner.execute(LONG_AGO)
     deliver(database, (9, "event=now"))
     make_months(database)
+    owner.execute("SET TimeZone = 'UTC'")
+    rows = owner.execute("SELECT to_jsonb(e)::text FROM event_log_2025_01 AS e ORDER BY received_at")
+    lines = [line for (line,) in rows.fetchall()]
 
     with owner_transaction(settings, author="dan") as transaction:
         assert drop_month(transaction, "event_log", date(2025, 1, 31)) == 4
@@ -140,4 +145,47 @@ def test_the_owner_drops_a_month_that_is_over(database, owner, settings):
 
     assert [event.name for event in list_events(database, limit=10)] == ["now"]
     (told,) = owner.execute("SELECT detail FROM access_log WHERE event = 'month_dropped'").fetchone()
-    assert told == {"table": "event_log", "month": "2025-01", "rows": 4}
+    assert told == {
+        "table": "event_log",
+        "month": "2025-01",
+        "rows": 4,
+        "hash": hash_of(lines),
+        "first": "2025-01-01T00:00:00+00:00",
+        "last": "2025-01-31T00:00:00+00:00",
+    }
+
+
+def hash_of(lines):
+    """Return what anybody who kept a copy of a month's rows as JSON computes of it."""
+    so_far = bytes(32)
+    for line in lines:
+        so_far = sha256(so_far + sha256(line.encode()).digest()).digest()
+    return so_far.hex()
+
+
+def test_what_is_known_of_a_dropped_month_is_held_against_the_access_log(database, owner, settings):
+    """Whatever was altered, added or removed in either by its owner, `verify` names the month."""
+    owner.execute("INSERT INTO event_sources (source, account) VALUES ('spool', 'ada')")
+    owner.execute(LONG_AGO)
+    make_months(database)
+    with owner_transaction(settings, author="dan", reason="retention") as transaction:
+        drop_month(transaction, "event_log", OLD)
+    assert verify(database).problems == ()
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        owner.execute("DELETE FROM dropped_months")
+
+    owner.execute("SET session_replication_role = replica")
+    owner.execute("ALTER TABLE dropped_months DISABLE TRIGGER append_only")
+    owner.execute("ALTER TABLE access_log DISABLE TRIGGER append_only")
+    for forged in (
+        "UPDATE dropped_months SET rows = 3",
+        "UPDATE dropped_months SET last_at = now()",
+        "DELETE FROM dropped_months",
+        "DELETE FROM access_log WHERE event = 'month_dropped'",
+    ):
+        with owner.transaction(force_rollback=True):
+            owner.execute(forged)
+            (problem,) = owner.execute("SELECT contradictions_of_months()").fetchone()
+            assert problem.startswith("month 2025-01 of event_log was dropped"), forged
+    owner.execute("UPDATE dropped_months SET hash = repeat('0', 64)")
+    assert any("2025-01 of event_log" in problem for problem in verify(database).problems)

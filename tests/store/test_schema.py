@@ -181,6 +181,8 @@ DEFINERS = {
     "change_account",
     "close_session",
     "contradictions",
+    "contradictions_of_months",
+    "rows_in_rest",
     "confirm_account",
     "counts_for",
     "is_disabled",

@@ -46,6 +46,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "audit": ("audit",),
     "db": ("db",),
     "backups": ("db",),
+    "prune": ("db",),
     "demo": ("demo",),
 }
 #: The call that needs no command at all.

@@ -35,8 +35,8 @@ def doctor(as_json: Json = False) -> int:
     What is by design and worth knowing is a note, and changes no exit code.
 
     Values that today's declarations refuse, keys that no catalogue declares, edited seeds, soft policies,
-    overlays that nobody asks for, old snapshots, backups, obligations, disk, guards and versions. Says how
-    old the last backup is, and the last that came back whole. Changes nothing.
+    overlays that nobody asks for, old snapshots, backups, obligations, disk, guards, retention and versions.
+    Says how old the last backup is, and the last that came back whole. Changes nothing.
 
     Examples: `setpoint doctor`, `setpoint doctor --json`
     """
@@ -89,6 +89,7 @@ def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
     from setpoint.record import checks as record
     from setpoint.serve.access.accounts import ending_tokens
     from setpoint.store import checks as store
+    from setpoint.store import retention
 
     return {
         "refused values": lambda p: change.refused_values(p.database, p.catalogues),
@@ -101,6 +102,8 @@ def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
         "backups": lambda p: recovery.backups(p.database),
         "obligations": lambda p: emergency.obligations(p.database),
         "guards": lambda p: store.guards(p.database),
+        "waiting rows": lambda p: retention.waiting_rows(p.database),
+        "overdue months": lambda p: retention.overdue_months(p.database, p.settings),
         "ending tokens": lambda p: ending_tokens(p.database),
     }
 

@@ -144,6 +144,7 @@ COMMANDS: dict[str, Work] = {
     "db backups": _KEEPS,
     "db prove-backup": _KEEPS,
     "db restore-backup": _KEEPS,
+    "db prune": _KEEPS,
     "demo": Work(Reach.MACHINE, why="it serves a plane of its own on its own home, and trains through that"),
 }
 

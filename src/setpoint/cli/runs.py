@@ -66,19 +66,23 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
     """
     from setpoint.govern.comparison import view_run
     from setpoint.govern.importance import importance_by_group
+    from setpoint.record.dropped import told_of_dropped
     from setpoint.record.fallbacks import fallback_share
 
     with database() as opened:
         view = view_run(opened, run)
         fallbacks = fallback_share(opened, run=view.run)
+        dropped = told_of_dropped(opened, view.run)
     if as_json:
         recorded = {"run": view.row, "units": view.units, "results": view.results, "failures": view.failures}
-        print_json({**recorded, "fallbacks": fallbacks})
+        print_json({**recorded, "fallbacks": fallbacks, "dropped": dropped})
         return
     _print_run(view)
     for line in _overlays(view):
         out.say(line)
     out.say(f"fallbacks: {fallbacks}")
+    for said in dropped:
+        out.say(said)
     table(
         (
             "asset",

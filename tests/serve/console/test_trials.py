@@ -3,11 +3,13 @@
 import re
 import sys
 
+import psycopg
 import pytest
 
 from setpoint.change.impact import Bounds
 from setpoint.record.densities import recent_densities
 from support.browsers import change_in
+from support.past_months import move_to
 from support.searched_runs import KEY, PARAM, record_a_search
 
 IMAGE = re.compile(
@@ -116,3 +118,18 @@ def test_the_density_of_recent_trials_stands_behind_a_range_of_the_grid(person, 
     cy = person("cy")
     assert cy.read("/config", part="lgb").count('class="density"') >= 1
     assert 'class="density"' not in cy.read("/config", part="xgb")
+
+
+def test_trials_that_were_dropped_are_not_taken_for_none(person, run, database, owner_url):
+    """The page says which month is gone, and shows what stays: importance, with its chart."""
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        move_to(owner, database, run, "2025-01-05")
+        owner.execute("SELECT drop_month('finetune_trials', '2025-01-01')")
+    cy = person("cy")
+    page = cy.read(f"/runs/{run}/charts")
+    assert "Tuning trials of units that ended in 2025-01 were dropped" in page
+    assert "No trial has ended" not in page
+    ((src, *_),) = IMAGE.findall(page)
+    assert "importance.svg" in src
+    assert cy.get(src).status_code == 200
+    assert "Tuning trials of units that ended in 2025-01 were dropped" in cy.read(f"/runs/{run}")

@@ -19,6 +19,7 @@ from setpoint.client.snapshot_set import named
 from setpoint.govern.comparison import compare_runs, view_run
 from setpoint.govern.progress import progress_of
 from setpoint.govern.report import render
+from setpoint.record.dropped import told_of_dropped
 from setpoint.record.fallbacks import fallback_share
 from setpoint.record.run_rows import list_runs
 from setpoint.serve.access.rules import ANYONE, access
@@ -122,6 +123,7 @@ def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
         verdict=view.verdict,
         contexts=[(named(one.context), one) for one in view.contexts],
         fallbacks=fallback_share(plane.database, run=view.run),
+        dropped=told_of_dropped(plane.database, view.run),
         unmatched=unmatched,
         progress=progress_of(view),
     )

@@ -19,6 +19,7 @@ from setpoint.errors import InvalidValue, MissingError
 from setpoint.govern.importance import GroupImportance, importance_by_group
 from setpoint.govern.range_suggestions import suggest_range
 from setpoint.govern.trials import EDGE_SHARE, GOOD_SHARE, MOST_TRIALS, Trials, groups_of, read_trials
+from setpoint.record.dropped import TRIALS, told_of_dropped
 from setpoint.record.result_rows import read_results
 from setpoint.record.run_rows import read_run, read_units, unit_name
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
@@ -76,6 +77,7 @@ def show_trials(
         row=shown.run,
         groups=shown.groups,
         trials=trials,
+        dropped=told_of_dropped(plane.database, trials.run, TRIALS),
         importance=shown.importance,
         sizes=chart_specs.SIZES,
         importance_size=chart_specs.importance_size(shown.importance) if shown.importance else None,
@@ -196,15 +198,12 @@ def _tables(shown: Shown) -> dict[str, Sequence[object]]:
 def _charts(shown: Shown) -> dict[str, Callable[[], Chart]]:
     """Return by name what makes each chart that there is something to draw for."""
     trials = shown.trials
-    if not trials.complete:
-        return {}
-    found: dict[str, Callable[[], Chart]] = {
-        one.name: partial(chart_specs.values, trials, one) for one in trials.tried
-    }
-    found |= {
-        "history": partial(chart_specs.history, trials),
-        "parallel": partial(chart_specs.parallel, trials),
-    }
+    found: dict[str, Callable[[], Chart]] = {}
+    if trials.complete:
+        found = {one.name: partial(chart_specs.values, trials, one) for one in trials.tried} | {
+            "history": partial(chart_specs.history, trials),
+            "parallel": partial(chart_specs.parallel, trials),
+        }
     if shown.importance:
         found["importance"] = partial(chart_specs.importance, shown.importance)
     return found

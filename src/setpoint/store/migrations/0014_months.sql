@@ -98,6 +98,109 @@ END
 $$;
 COMMENT ON FUNCTION public.make_months IS 'Makes this month and the next one of each table that is split by month, and on request those of which rest holds rows.';
 
+CREATE TABLE public.dropped_months (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    of_table   text NOT NULL,
+    month      date NOT NULL,
+    rows       bigint NOT NULL,
+    hash       text NOT NULL,
+    first_at   timestamptz,
+    last_at    timestamptz,
+    dropped_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE public.dropped_months IS 'What is known of each month that was dropped: how many rows, when the first and the last came, and their hash.';
+COMMENT ON COLUMN public.dropped_months.hash IS 'Of its rows by instant and then text, each as JSON: from 32 zero bytes on, the SHA-256 of the hash so far and the row''s SHA-256.';
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.dropped_months
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what is known of dropped months is append-only');
+ALTER TABLE public.dropped_months ENABLE ALWAYS TRIGGER append_only;
+
+CREATE FUNCTION public.told_of_month(d public.dropped_months) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+    SET TimeZone = 'UTC'
+    RETURN jsonb_build_object('table', d.of_table, 'month', to_char(d.month, 'YYYY-MM'), 'rows', d.rows,
+                              'hash', d.hash, 'first', d.first_at, 'last', d.last_at);
+
+CREATE FUNCTION public.summarise_month(
+    p_table text, p_month date, OUT rows bigint, OUT hash text, OUT first_at timestamptz, OUT last_at timestamptz
+)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+    -- The same text on every server and for every login.
+    SET TimeZone = 'UTC'
+    SET extra_float_digits = 1
+AS $$
+DECLARE
+    month   timestamp := date_trunc('month', p_month::timestamp);
+    instant text := (SELECT t.instant FROM public.month_tables() AS t WHERE t.name = p_table);
+    so_far  bytea := decode(repeat('00', 32), 'hex');
+    told    record;
+BEGIN
+    rows := 0;
+    FOR told IN EXECUTE format('SELECT t.%1$I AS at, to_jsonb(t)::text AS line FROM public.%2$I AS t'
+                               ' WHERE t.%1$I >= $1 AND t.%1$I < $2 ORDER BY 1, to_jsonb(t)::text COLLATE "C"', instant, p_table)
+                USING month::timestamptz, (month + interval '1 month')::timestamptz LOOP
+        so_far := sha256(so_far || sha256(convert_to(told.line, 'UTF8')));
+        rows := rows + 1;
+        first_at := coalesce(first_at, told.at);
+        last_at := told.at;
+    END LOOP;
+    hash := encode(so_far, 'hex');
+END
+$$;
+COMMENT ON FUNCTION public.summarise_month IS 'What stays known of a month once it is dropped.';
+
+CREATE FUNCTION public.cited_runs(OUT run text, OUT cited_by text) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT b.run, 'a baseline' FROM (
+        SELECT DISTINCT ON (model, timeframe, host) a.run FROM public.baselines AS a ORDER BY model, timeframe, host, id DESC) AS b
+    UNION
+    -- A change names its evidence in words: in its reason, or in what was said of it.
+    SELECT r.id, 'change ' || c.id
+    FROM public.changes AS c JOIN public.finetune_runs AS r
+        ON strpos(c.reason, r.id) > 0
+        OR EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = c.id AND strpos(d.words, r.id) > 0)
+    WHERE c.state IN ('draft', 'proposed', 'suspended')
+$$;
+COMMENT ON FUNCTION public.cited_runs IS 'Runs that a baseline which counts was made of, or that an open change names.';
+
+CREATE FUNCTION public.cited_in_month(p_table text, p_month date, OUT run text, OUT cited_by text) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    month   timestamp := date_trunc('month', p_month::timestamp);
+    instant text := (SELECT t.instant FROM public.month_tables() AS t WHERE t.name = p_table);
+    named   text := (SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = format('public.%I', p_table)::regclass
+                     AND a.attname IN ('run', 'run_id'));
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT c.run, c.cited_by FROM public.cited_runs() AS c'
+        ' WHERE EXISTS (SELECT FROM public.%I AS t WHERE t.%I = c.run AND t.%3$I >= $1 AND t.%3$I < $2) ORDER BY 1, 2',
+        p_table, named, instant) USING month::timestamptz, (month + interval '1 month')::timestamptz;
+END
+$$;
+COMMENT ON FUNCTION public.cited_in_month IS 'The runs with rows in a month of a table that somebody rests on, which the month is kept for.';
+
+CREATE FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamptz) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    split record;
+BEGIN
+    FOR split IN SELECT t.name, t.instant FROM public.month_tables() AS t ORDER BY t.name LOOP
+        of_table := split.name;
+        EXECUTE format('SELECT count(*), min(%I) FROM public.%I', split.instant, split.name || '_rest') INTO rows, oldest;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION public.rows_in_rest IS 'How many rows of each table wait for their month, and since when.';
+
 CREATE FUNCTION public.drop_month(p_table text, p_month date) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
@@ -106,7 +209,8 @@ AS $$
 DECLARE
     month timestamp := date_trunc('month', p_month::timestamp);
     named text := public.name_of_month(p_table, month);
-    gone  bigint;
+    cited text;
+    gone  public.dropped_months;
 BEGIN
     IF NOT EXISTS (SELECT FROM public.month_tables() AS t WHERE t.name = p_table) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%L is no table that is split by month', p_table),
@@ -121,14 +225,39 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%s has no month %s', p_table, to_char(month, 'YYYY-MM')),
             HINT = 'it was dropped, or nothing came in it';
     END IF;
-    EXECUTE format('SELECT count(*) FROM public.%I', named) INTO gone;
+    SELECT string_agg(format('run %s, cited by %s', c.run, c.cited_by), '; ') INTO cited
+    FROM public.cited_in_month(p_table, month::date) AS c;
+    IF cited IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s %s holds %s: it stays', p_table, to_char(month, 'YYYY-MM'), cited),
+            HINT = 'set a newer baseline, or decide the change, first';
+    END IF;
+    INSERT INTO public.dropped_months AS d (of_table, month, rows, hash, first_at, last_at)
+    SELECT p_table, month::date, s.rows, s.hash, s.first_at, s.last_at FROM public.summarise_month(p_table, month::date) AS s
+    RETURNING d.* INTO gone;
     EXECUTE format('DROP TABLE public.%I', named);
     PERFORM public.note_access('month_dropped', public.owner_of_tables(), '', NULL, public.owner_of_tables(),
-                               jsonb_build_object('table', p_table, 'month', to_char(month, 'YYYY-MM'), 'rows', gone));
-    RETURN gone;
+                               public.told_of_month(gone));
+    RETURN gone.rows;
 END
 $$;
-COMMENT ON FUNCTION public.drop_month IS 'Removes one month of a table for good, as the owner of the tables; says how many rows that were.';
+COMMENT ON FUNCTION public.drop_month IS 'Removes one month of a table for good, as the owner of the tables; says how many rows that were. What is known of it stays.';
 
-REVOKE ALL ON FUNCTION public.make_month(text, text, timestamp), public.make_months(boolean), public.drop_month(text, date) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.make_months(boolean) TO setpoint_app;
+CREATE FUNCTION public.contradictions_of_months() RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+    SET TimeZone = 'UTC'
+AS $$
+    SELECT format('month %s of %s was dropped, and its summary and the access log do not say the same of it',
+                  told ->> 'month', told ->> 'table')
+    FROM (SELECT public.told_of_month(d) AS told FROM public.dropped_months AS d) AS kept
+    FULL JOIN (SELECT l.detail - 'reason' AS told FROM public.access_log AS l WHERE l.event = 'month_dropped') AS logged
+        USING (told)
+    WHERE kept IS NULL OR logged IS NULL
+    GROUP BY told ->> 'month', told ->> 'table' ORDER BY 1
+$$;
+COMMENT ON FUNCTION public.contradictions_of_months IS 'Where what is known of dropped months and the access log say different things.';
+
+REVOKE ALL ON FUNCTION public.make_month(text, text, timestamp), public.make_months(boolean), public.drop_month(text, date),
+    public.rows_in_rest(), public.contradictions_of_months() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.make_months(boolean), public.rows_in_rest(), public.contradictions_of_months() TO setpoint_app;
+GRANT SELECT ON public.dropped_months TO setpoint_app;

@@ -92,7 +92,7 @@ ORDER BY scope;
 
 -- name: list_contradictions
 -- Where the revisions after one say other than what else was recorded, the oldest first.
-SELECT contradictions(%(after)s) AS problem;
+SELECT contradictions(%(after)s) AS problem UNION ALL SELECT contradictions_of_months();
 
 -- name: search_history
 -- Revisions newest first, before a number, whose author, reason or touched keys contain a text; null means any.

@@ -23,3 +23,31 @@ ORDER BY t.name, m.month;
 -- name: drop_month
 -- Remove one month of a table for good; for the owner of the tables. Nothing that is younger than 14 days goes.
 SELECT drop_month(%(of_table)s, %(month)s::date) AS rows;
+
+-- name: summarise_month
+-- What would stay known of a month of a table, and the runs that it would be kept for; read whole, so for the owner.
+SELECT s.rows, s.hash, s.first_at, s.last_at,
+       ARRAY(SELECT format('run %%s, cited by %%s', c.run, c.cited_by)
+             FROM cited_in_month(%(of_table)s, %(month)s::date) AS c) AS kept_for
+FROM summarise_month(%(of_table)s, %(month)s::date) AS s;
+
+-- name: list_cited_in_month
+-- The runs with rows in a month of a table that a baseline or an open change rests on.
+SELECT run, cited_by FROM cited_in_month(%(of_table)s, %(month)s::date);
+
+-- name: list_rest
+-- How many rows of each table wait for their month, and since when.
+SELECT of_table, rows, oldest FROM rows_in_rest() WHERE rows > 0;
+
+-- name: list_dropped_of_run
+-- What is known of the dropped months in which a run's events may have come, or its trials lay.
+SELECT DISTINCT d.of_table, d.month
+FROM finetune_runs AS r
+JOIN dropped_months AS d ON CASE d.of_table
+    WHEN 'finetune_trials' THEN EXISTS (
+        SELECT FROM finetune_results AS u
+        WHERE u.run_id = r.id AND u.created_at >= d.month::timestamp AT TIME ZONE 'UTC'
+          AND u.created_at < (d.month + interval '1 month') AT TIME ZONE 'UTC')
+    ELSE d.rows > 0 AND d.last_at >= r.started_at AND d.first_at < coalesce(r.finished_at, r.started_at) + interval '1 day' END
+WHERE r.id = %(run)s
+ORDER BY d.of_table, d.month;
