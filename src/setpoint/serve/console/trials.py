@@ -200,10 +200,9 @@ def _charts(shown: Shown) -> dict[str, Callable[[], Chart]]:
     trials = shown.trials
     found: dict[str, Callable[[], Chart]] = {}
     if trials.complete:
-        found = {one.name: partial(chart_specs.values, trials, one) for one in trials.tried} | {
-            "history": partial(chart_specs.history, trials),
-            "parallel": partial(chart_specs.parallel, trials),
-        }
+        found |= {one.name: partial(chart_specs.values, trials, one) for one in trials.tried}
+        found["history"] = partial(chart_specs.history, trials)
+        found["parallel"] = partial(chart_specs.parallel, trials)
     if shown.importance:
         found["importance"] = partial(chart_specs.importance, shown.importance)
     return found
