@@ -23,6 +23,7 @@ BOUNDED = {
     "schema_migrations": "a row for each migration",
     "catalogues": "a row for each version of a catalogue",
     "chain_head": "one row",
+    "dropped_months": "a row for each month of a table that was dropped",
     "policies": "a row for each rule that people made",
     "identity_providers": "a row for each provider",
     "incident_channels": "a row for each channel",

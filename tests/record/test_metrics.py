@@ -89,7 +89,8 @@ def read(database, catalogues):
 
 def test_events_are_counted_once_and_for_ever(told, read, catalogues):
     """Delivered twice, in another order or from another spool, an event counts once; none is forgotten."""
-    before = read()["harness.hp_fallbacks"]
+    empty = read()
+    before = empty["harness.hp_fallbacks"]
     told("spool-0001", started(0), started(0, trial=1), started(1), fell_back(0), complete(0))
     first = read()
     told("spool-0001", started(0), started(0, trial=1), started(1), fell_back(0), complete(0))
@@ -107,6 +108,8 @@ def test_events_are_counted_once_and_for_ever(told, read, catalogues):
     assert first["harness.hp_fallback_share_24h"][()] == 0.5
     assert after["harness.hp_fallback_share_24h"][()] == 1.0, "two of two units, however many keys and trials"
     assert after["harness.fits_started"] == first["harness.fits_started"]
+    size = "setpoint.event_log_size"
+    assert first[size][()] > empty[size][()] > 0, "of all months, not of the table that they are split off"
 
 
 def test_no_value_of_a_trial_is_missed(told, read):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,8 +38,7 @@ def prune(
 
     Examples: `setpoint db prune --keep 90 --dry-run`, `setpoint db prune --before 2026-03 --yes`
     """
-    until = _until(before, keep)
-    months = _old_months(until)
+    months = _old_months(before, keep)
     going = [one for one in months if not one.kept_for]
     if not as_json:
         _say(months, going)
@@ -61,32 +60,34 @@ def prune(
     return EXIT_OK
 
 
-def _until(before: str, keep: float | None) -> datetime:
-    """Return the instant that months go which ended by then."""
-    from setpoint.store.retention import retention_ends
+def _old_months(before: str, keep: float | None) -> tuple[OldMonth, ...]:
+    from setpoint.serve.access.appointments import as_owner
+    from setpoint.store.retention import LEAST_DAYS, list_old_months, require_retention
 
     if before and keep is not None:
         raise UsageError("--before and --keep both say what is old.", hint="give one of them")
-    if before:
-        try:
-            return datetime.strptime(before, "%Y-%m").replace(tzinfo=UTC)
-        except ValueError:
-            raise UsageError(f"--before {before!r} is no month.", hint="--before 2026-03") from None
-    days = settings().retention_days if keep is None else keep
-    if not days and keep is None:
-        raise UsageError(
-            "nothing says what is old: SETPOINT_RETENTION_DAYS declares no retention.",
-            hint="setpoint db prune --dry-run --keep 90",
-        )
-    return retention_ends(days)
-
-
-def _old_months(until: datetime) -> tuple[OldMonth, ...]:
-    from setpoint.serve.access.appointments import as_owner
-    from setpoint.store.retention import list_old_months
-
+    first = _month(before) if before else None
+    days = require_retention(LEAST_DAYS if first else _days(keep))
     with as_owner(settings()) as owner:
-        return list_old_months(owner, until)
+        return list_old_months(owner, days=days, before=first)
+
+
+def _month(before: str) -> date:
+    try:
+        return date.fromisoformat(f"{before}-01")
+    except ValueError:
+        raise UsageError(f"--before {before!r} is no month.", hint="--before 2026-03") from None
+
+
+def _days(keep: float | None) -> float:
+    if keep is not None:
+        return keep
+    if declared := settings().retention_days:
+        return declared
+    raise UsageError(
+        "nothing says what is old: SETPOINT_RETENTION_DAYS declares no retention.",
+        hint="setpoint db prune --dry-run --keep 90",
+    )
 
 
 def _drop(going: list[OldMonth]) -> None:

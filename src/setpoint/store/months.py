@@ -25,6 +25,8 @@ class Month:
     month: date
     #: The instant that it ends before.
     until: datetime
+    #: For how many seconds it is over, by the database's clock; negative before.
+    over_s: float
     #: With indexes and large values.
     bytes: int
 

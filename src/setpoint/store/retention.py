@@ -7,7 +7,6 @@ open change, rests on is named with that run, and kept. Refuses a retention of l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from setpoint.errors import DoctorFinding, UsageError
@@ -15,7 +14,7 @@ from setpoint.store.months import list_months
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
+    from datetime import date, datetime
 
     from setpoint.settings import Settings
     from setpoint.store.database import Database, Transaction
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 #: What is younger is never dropped; drop_month holds the same.
 LEAST_DAYS = 14
 MOST_DAYS = 36_500
-#: Rows that wait for their month longer than this will not be moved by themselves.
-REST_FOR = timedelta(hours=1)
+_DAY_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class OldMonth:
     kept_for: tuple[str, ...]
 
 
-def retention_ends(days: float) -> datetime:
-    """Return the instant that a month has to end before or at, to be older than so many days.
+def require_retention(days: float) -> float:
+    """Return so many days, when they are a retention.
 
     Raises:
         UsageError: fewer than 14 days, or more than a century.
@@ -56,25 +54,28 @@ def retention_ends(days: float) -> datetime:
             f"a retention of {days:g} days is none: it takes {LEAST_DAYS} to {MOST_DAYS}.",
             hint="setpoint db prune --dry-run --keep 90",
         )
-    return datetime.now(UTC) - timedelta(days=days)
+    return days
 
 
-def list_old_months(owner: Transaction, until: datetime) -> tuple[OldMonth, ...]:
-    """Return the months that ended by an instant and 14 days ago, oldest first; reads each of them whole.
+def list_old_months(
+    owner: Transaction, *, days: float = LEAST_DAYS, before: date | None = None
+) -> tuple[OldMonth, ...]:
+    """Return the months that are over for so many days, oldest first; reads each of them whole.
 
     Args:
         owner: a transaction of the owner of the tables.
-        until: of the months that ended by then.
+        days: 14 at least.
+        before: only months before the one of this day.
     """
-    over = sorted(_over(owner, min(until, retention_ends(LEAST_DAYS))), key=lambda m: (m.month, m.of_table))
-    return tuple(_summarised(owner, month) for month in over)
+    over = [month for month in _over(owner, days) if before is None or month.month < before]
+    return tuple(_summarised(owner, month) for month in sorted(over, key=lambda m: (m.month, m.of_table)))
 
 
 def overdue_months(database: Database, settings: Settings) -> Iterator[DoctorFinding]:
     """Yield the months that the declared retention says should be gone; none without a declaration."""
     if not settings.retention_days:
         return
-    for month in _over(database, retention_ends(settings.retention_days)):
+    for month in _over(database, settings.retention_days):
         named = {"of_table": month.of_table, "month": month.month}
         if not database.fetch_all("list_cited_in_month", **named):
             yield DoctorFinding(
@@ -87,17 +88,17 @@ def overdue_months(database: Database, settings: Settings) -> Iterator[DoctorFin
 def waiting_rows(database: Database) -> Iterator[DoctorFinding]:
     """Yield each table of which rows wait for their month for more than an hour."""
     for row in database.fetch_all("list_rest"):
-        if row["oldest"] < datetime.now(UTC) - REST_FOR:
-            table = row["of_table"]
-            yield DoctorFinding(
-                f"{row['rows']} rows of {table} wait in {table}_rest since"
-                f" {row['oldest']:%Y-%m-%d %H:%M}Z: their month could not be made.",
-                "setpoint db psql --owner -- -c 'SELECT make_months(true)'",
-            )
+        table = row["of_table"]
+        yield DoctorFinding(
+            f"{row['rows']} rows of {table} wait in {table}_rest since {row['oldest']:%Y-%m-%d %H:%M}Z:"
+            " their month could not be made.",
+            "setpoint db psql --owner -- -c 'SELECT make_months(true)'",
+        )
 
 
-def _over(reader: Database | Transaction, until: datetime) -> list[Month]:
-    return [month for month in list_months(reader) if month.until <= until]
+def _over(reader: Database | Transaction, days: float) -> list[Month]:
+    least_s = require_retention(days) * _DAY_S
+    return [month for month in list_months(reader) if month.over_s >= least_s]
 
 
 def _summarised(owner: Transaction, month: Month) -> OldMonth:

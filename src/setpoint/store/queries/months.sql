@@ -10,13 +10,15 @@ SELECT make_months(false)
 WHERE to_regclass(format('public.%%I', name_of_month(%(of_table)s, clock_timestamp() AT TIME ZONE 'UTC'))) IS NULL;
 
 -- name: list_months
--- The months that each such table has, oldest first, with the instant that each ends before and what it takes on disk.
-SELECT t.name AS of_table, m.month::date AS month,
-       (m.month + interval '1 month') AT TIME ZONE 'UTC' AS until, pg_total_relation_size(c.oid) AS bytes
+-- The months that each such table has, oldest first, with the instant that each ends before, for how long it is over
+-- and what it takes on disk.
+SELECT t.name AS of_table, m.month::date AS month, e.until,
+       extract(epoch FROM clock_timestamp() - e.until)::float8 AS over_s, pg_total_relation_size(c.oid) AS bytes
 FROM month_tables() AS t
 JOIN pg_inherits AS i ON i.inhparent = format('public.%%I', t.name)::regclass
 JOIN pg_class AS c ON c.oid = i.inhrelid
 CROSS JOIN LATERAL (SELECT to_timestamp(right(c.relname, 7), 'YYYY_MM')::timestamp AS month) AS m
+CROSS JOIN LATERAL (SELECT (m.month + interval '1 month') AT TIME ZONE 'UTC' AS until) AS e
 WHERE c.relname <> t.name || '_rest'
 ORDER BY t.name, m.month;
 
@@ -36,8 +38,8 @@ FROM summarise_month(%(of_table)s, %(month)s::date) AS s;
 SELECT run, cited_by FROM cited_in_month(%(of_table)s, %(month)s::date);
 
 -- name: list_rest
--- How many rows of each table wait for their month, and since when.
-SELECT of_table, rows, oldest FROM rows_in_rest() WHERE rows > 0;
+-- How many rows of each table wait for their month, and since when, where that is long ago.
+SELECT of_table, rows, oldest FROM rows_in_rest() WHERE oldest < clock_timestamp() - interval '1 hour';
 
 -- name: list_dropped_of_run
 -- What is known of the dropped months in which a run's events may have come, or its trials lay.
