@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -34,6 +34,10 @@ class Person:
     def get(self, path: str, **headers: str) -> httpx.Response:
         """Return what a page's address answers."""
         return self._client.get(path, headers=headers)
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Return what a page's address answers to a request as it is given."""
+        return self._client.request(method, path, **more)
 
     def send(self, path: str, fields: Mapping[str, str] | None = None, **more: str) -> httpx.Response:
         """Send a form of a page."""

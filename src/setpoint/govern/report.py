@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from math import ceil, floor
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from setpoint.govern.markup import templates_in
 from setpoint.govern.verdict import aggregated
-from setpoint.observe.printable import printable_markup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,27 +67,23 @@ def render(view: RunView) -> str:
     baselines = [a.always_buy for m in view.verdict.models for a in m.scored if a.always_buy is not None]
     both = [score for row in view.results for score in (row.f1_buy_val, row.f1_buy_test)]
     aucs = [row.metrics.val["auc"] for row in view.results]
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            view=view,
-            row=view.row,
-            verdict=view.verdict,
-            rule=rule,
-            heading=heading,
-            sentence=sentence,
-            models=models,
-            score_axis=Axis.over([*scores, *baselines, rule.pass_f1, rule.rollback_f1]),
-            test_axis=Axis.over(both or [rule.pass_f1]),
-            auc_axis=Axis.over([*aucs, 0.5]),
-            results=sorted(view.results, key=lambda row: (row.symbol, row.model, row.fold)),
-            units=view.units,
-            contexts=view.contexts,
-            data=view.row.plan["data"],
-            fallbacks=dict(view.row.fallbacks or {}),
-            finding_words=_FINDINGS,
-        )
+    return _TEMPLATES.get_template("report.html").render(
+        view=view,
+        row=view.row,
+        verdict=view.verdict,
+        rule=rule,
+        heading=heading,
+        sentence=sentence,
+        models=models,
+        score_axis=Axis.over([*scores, *baselines, rule.pass_f1, rule.rollback_f1]),
+        test_axis=Axis.over(both or [rule.pass_f1]),
+        auc_axis=Axis.over([*aucs, 0.5]),
+        results=sorted(view.results, key=lambda row: (row.symbol, row.model, row.fold)),
+        units=view.units,
+        contexts=view.contexts,
+        data=view.row.plan["data"],
+        fallbacks=dict(view.row.fallbacks or {}),
+        finding_words=_FINDINGS,
     )
 
 
@@ -239,22 +234,6 @@ class Axis(NamedTuple):
         return round(start + (value - self.low) / (self.high - self.low) * (end - start), 1)
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("setpoint.govern", "templates"),
-        autoescape=True,
-        finalize=printable_markup,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=_number, signed=_signed, percent=_percent, moment=_moment, scalar=_scalar
-    )
-    return environment
-
-
 def _number(value: float | None, digits: int = 3) -> str:
     return _DASH if value is None else f"{value:.{digits}f}".replace("-", _MINUS)
 
@@ -274,3 +253,9 @@ def _moment(value: datetime | None) -> str:
 def _scalar(value: object) -> str:
     """Return a parameter's value as it is, so that 0.800000011920929 is not shown as the 0.8 it is not."""
     return _DASH if value is None else repr(value) if isinstance(value, float) else str(value)
+
+
+_TEMPLATES = templates_in(
+    Path(__file__).with_name("templates"),
+    {"number": _number, "signed": _signed, "percent": _percent, "moment": _moment, "scalar": _scalar},
+)

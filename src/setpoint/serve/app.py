@@ -91,15 +91,27 @@ def build_api(plane: Plane, plain: Starlette | None = None) -> FastAPI:
     api.router.routes.extend(_typed_routes())
     problems.install(api)
     api.add_exception_handler(HTTPStatus.NOT_FOUND, _nothing_here)
+    api.add_exception_handler(Exception, _failed)
     describe(api, plain.routes if plain else _plain_routes(plane))
     return api
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
     """Tell a person's browser in a page, and every other program in a problem."""
-    if "text/html" not in request.headers.get("accept", ""):
+    if not _is_browser(request):
         return await problems.on_status(request, error)
     return refused(request, MissingError("there is nothing at this address.", hint="go to the overview"))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """Tell a person's browser in a page of our own fault, whichever address it asked."""
+    if not _is_browser(request):
+        return await problems.on_failure(request, error)
+    return refused(request, problems.failure_in(request, error))
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
 
 
 @cache

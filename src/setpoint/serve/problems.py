@@ -47,6 +47,8 @@ _DATABASE_MESSAGES = {
     422: ("the database does not take one of these values", "look at names, texts and numbers"),
     503: ("the database is out of reach, or too busy", "try again"),
 }
+#: A fault may lie after the write, in what tells of it.
+_UNSURE = "whether it was done is not known: look before you send it again"
 #: What a status says for itself, where no error of ours was raised.
 _PLAIN = {
     404: ("missing", "there is nothing at this address.", "GET /openapi.json lists what there is"),
@@ -195,7 +197,7 @@ def install(api: Starlette) -> None:
     api.add_exception_handler(SetpointError, _on_ours)
     api.add_exception_handler(RequestValidationError, _on_unreadable)
     api.add_exception_handler(HTTPException, on_status)
-    api.add_exception_handler(Exception, _on_anything)
+    api.add_exception_handler(Exception, on_failure)
 
 
 def _headers(error: SetpointError) -> dict[str, str]:
@@ -259,13 +261,16 @@ async def on_status(request: Request, error: Exception) -> Response:
     )
 
 
-async def _on_anything(request: Request, error: Exception) -> Response:
+async def on_failure(request: Request, error: Exception) -> Response:
+    """Answer with our own fault, of which the log says more."""
+    return problem_of(failure_in(request, error), _id_of(request), _root_of(request))
+
+
+def failure_in(request: Request, error: Exception) -> SetpointError:
+    """Return what a request is told of a fault of ours, which goes to the log."""
     _LOG.error("request_id=%s failed", _id_of(request), exc_info=error)
-    return problem(
-        500,
-        "internal_error",
-        "the plane failed on this request; nothing was written.",
+    is_read = request.method in {"GET", "HEAD"}
+    return SetpointError(
+        f"the plane failed on this request; {'nothing was written' if is_read else _UNSURE}.",
         hint="tell an operator the request_id: the server's log says more",
-        request_id=_id_of(request),
-        root_path=_root_of(request),
     )

@@ -6,7 +6,9 @@ import httpx
 import psycopg
 import pytest
 
+from setpoint.govern.markup import templates_in
 from setpoint.serve.access.rules import csrf_token
+from setpoint.serve.console import pages
 from support.console_pages import PAGES, READ, address_of
 from support.planes import ACCOUNTS, set_password
 
@@ -130,3 +132,41 @@ def test_an_address_of_nothing_is_a_page_for_a_browser_and_a_problem_for_a_progr
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "here is nothing at this address" in page.text
     assert (program.status_code, program.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_a_page_that_fails_is_a_page_for_a_browser_and_a_problem_for_a_program(person, monkeypatch):
+    """In the frame, with the request's id and what to do; a read wrote nothing, of a form it is not known."""
+
+    def fail(*_):
+        raise RuntimeError("a fault of ours")
+
+    ada, browser = person("ada"), {"Accept": "text/html", "Connection": "close"}
+    monkeypatch.setattr(pages, "check_query", fail)
+    for route in PAGES:
+        method = next(iter(route.methods))
+        path, token = address_of(route), {"csrf_token": csrf_token(ada.secret)}
+        asked = {"data": token} if method == "POST" else {}
+        if not rule_of(route) & {"account", *ACCOUNTS["ada"]}:
+            continue
+        answer = ada.ask(method, path, headers=browser, **asked)
+        assert (answer.status_code, answer.headers["content-type"]) == (500, "text/html; charset=utf-8"), path
+        assert ("nothing was written" if method == "GET" else "look before you send it again") in answer.text
+        for shown in (
+            answer.headers["x-request-id"],
+            'aria-label="Console"',
+            "tell an operator".capitalize(),
+        ):
+            assert shown in answer.text, path
+        assert "a fault of ours" not in answer.text
+    assert ada.get("/runs").headers["content-type"] == "application/problem+json"
+
+
+def test_a_process_writes_pages_with_the_templates_that_it_began_with(tmp_path):
+    """An upgrade lays templates there that want what only the new code gives; read late, they would fail."""
+    for name in ("first.html", "late.html"):
+        (tmp_path / name).write_text("{{ one }}", "utf-8")
+    templates = templates_in(tmp_path, {})
+    assert templates.get_template("first.html").render(one=1) == "1"
+    for name in ("first.html", "late.html"):
+        (tmp_path / name).write_text("{{ progress.left }}", "utf-8")
+        assert templates.get_template(name).render(one=1) == "1"

@@ -7,7 +7,6 @@ good; a page of another build asks for another address.
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -26,17 +25,9 @@ _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _KEPT = "public, max-age=31536000, immutable"
 
 
-@cache
-def _assets() -> Mapping[str, tuple[bytes, str]]:
-    """Return the content and the digest of each file by its name."""
-    folder = files(__package__).joinpath("static")
-    found = {one.name: one.read_bytes() for one in folder.iterdir() if _suffix(one.name) in _KINDS}
-    return {name: (data, hashlib.sha256(data).hexdigest()[:16]) for name, data in found.items()}
-
-
 def asset(name: str) -> str:
     """Return the path of a file, which names its content."""
-    return f"/static/{_assets()[name][1]}/{name}"
+    return f"/static/{_ASSETS[name][1]}/{name}"
 
 
 @router.get("/static/{digest}/{name}", summary="What pages load", **public())
@@ -46,7 +37,7 @@ async def show_asset(digest: str, name: str) -> Response:
     Raises:
         MissingError: this build has no such file.
     """
-    data, known = _assets().get(name, (b"", ""))
+    data, known = _ASSETS.get(name, (b"", ""))
     if digest != known:
         raise MissingError("this build has no such file.", hint="reload the page")
     return Response(data, 200, {"Cache-Control": _KEPT}, _KINDS[_suffix(name)])
@@ -54,3 +45,11 @@ async def show_asset(digest: str, name: str) -> Response:
 
 def _suffix(name: str) -> str:
     return f".{name.rpartition('.')[2]}"
+
+
+#: Content and digest of each file by its name, read as the process begins: an upgrade lays new ones there.
+_ASSETS: Mapping[str, tuple[bytes, str]] = {
+    one.name: (data := one.read_bytes(), hashlib.sha256(data).hexdigest()[:16])
+    for one in files(__package__).joinpath("static").iterdir()
+    if _suffix(one.name) in _KINDS
+}

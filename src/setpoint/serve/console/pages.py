@@ -8,19 +8,19 @@ Text from people is shown as text. Pages work without a script.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import Response
 
 import setpoint
 from setpoint.errors import InvalidValue, ProofNeeded, SetpointError, TooManyRequests, UnauthenticatedError
-from setpoint.observe.printable import printable_markup
+from setpoint.govern.markup import templates_in
 from setpoint.serve.access import accounts, sessions
 from setpoint.serve.access.passkeys import list_passkeys
 from setpoint.serve.access.rules import Principal, cookie_name, csrf_token, holder_of, require, require_csrf
@@ -45,15 +45,7 @@ if TYPE_CHECKING:
     from setpoint.serve.plane import Plane
     from setpoint.store.database import Transaction
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("setpoint.serve.console"),
-    autoescape=True,
-    finalize=printable_markup,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.filters.update(shown.FILTERS)
+_TEMPLATES = templates_in(Path(__file__).with_name("templates"), shown.FILTERS)
 Done = TypeVar("Done")
 #: Of an address, what is a name or a text to look for.
 Words = Annotated[str, Query(max_length=LONGEST_NAME)]
@@ -292,6 +284,7 @@ def page(
         version=setpoint.__version__,
         plane=request.url.netloc,
         here=path,
+        request_id=request.state.request_id,
         places=PLACES,
         at=lambda path, **query: f"{root}{path_with(path, **query)}",
         files=links_of(request, f"{root}{path}", tables or {}),
