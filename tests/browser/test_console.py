@@ -40,6 +40,8 @@ def test_a_review_from_edit_to_proof(window, four_eyes, has_scripts):
 
     ada.goto("/history?scope=global")
     ada.click("tbody tr:nth-child(2) a >> nth=0")
+    ada.wait_for_selector("text=Bring it back")
+    assert ada.get_attribute("nav >> text=History", "href") == "/history", "the menu remembers no filter"
     ada.fill("#words", "back")
     ada.click("button:has-text('Restore version')")
     ada.wait_for_selector("text=1 approval from bo")

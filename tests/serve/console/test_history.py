@@ -78,6 +78,20 @@ def test_revisions_are_found_by_scope_text_and_instant(person, edited):
     assert "bad idea" in cy.read("/history", scope="global")
 
 
+def test_a_list_of_revisions_says_their_order_and_what_its_words_mean(person, edited):
+    """Instants have seconds, each column of choices its heading, and a review says why it is called so."""
+    page = person("cy").read("/history", scope="global")
+    assert re.search(r"\d\d:\d\d:\d\d UTC</time>", page)
+    heads = re.findall(r"<th[^>]*>(.*?)</th>", page)
+    first = re.search(r"<tbody>\s*<tr>(.*?)</tr>", page, re.DOTALL)[1]
+    cells = dict(zip(heads, re.findall(r"<td[^>]*>(.*?)</td>", first), strict=True))
+    assert 'name="from"' in cells["From"]
+    assert 'name="to"' in cells["To"]
+    assert (
+        "lets one person decide alone" in re.search(r'title="([^"]*)"[^>]*>unreviewed<', cells["Review"])[1]
+    )
+
+
 def test_two_revisions_are_compared_older_first(person, edited):
     """Only what differs is listed, whichever was named first."""
     cy = person("cy")

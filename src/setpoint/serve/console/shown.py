@@ -22,13 +22,14 @@ _SHORT_HASH = 10
 _DAY_S = 86_400
 
 
-def instant(at: datetime | None, *, now: datetime | None = None) -> Markup:
-    """Return an instant as a `time` element: UTC, and how far it is from now."""
+def instant(at: datetime | None, *, now: datetime | None = None, seconds: bool = False) -> Markup:
+    """Return an instant as a `time` element: UTC, with its seconds if asked, and how far it is from now."""
     if at is None:
         return Markup('<span class="none">never</span>')
     at, now = at.astimezone(UTC), now or datetime.now(UTC)
     year = "" if at.year == now.year else f" {at.year}"
-    text = f"{at.day} {at:%b}{year} {at:%H:%M} UTC"
+    clock = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
+    text = f"{at.day} {at:%b}{year} {clock} UTC"
     return Markup('<time datetime="{}" title="{}">{}</time> <span class="ago">{}</span>').format(
         at.isoformat(timespec="seconds"), f"{at:%Y-%m-%d %H:%M:%S} UTC", text, distance(at, now)
     )

@@ -14,8 +14,9 @@ function showTimes(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
     time.dataset.utc ??= time.textContent;
     const at = new Date(time.dateTime);
+    const second = /:\d\d:/.test(time.dataset.utc) ? "2-digit" : undefined;
     time.textContent = local()
-      ? at.toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" })
+      ? at.toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second, timeZoneName: "short" })
       : time.dataset.utc;
   }
 }
@@ -137,17 +138,6 @@ async function check(form) {
     const field = form.elements[`value:${place.dataset.wrong}`];
     if (said) field.setAttribute("aria-invalid", "true"); else field.removeAttribute("aria-invalid");
   }
-}
-
-// ---- Filters and columns of a place are there again when somebody comes back to it.
-const places = document.querySelectorAll("#places nav a");
-for (const link of places) {
-  const kept = `setpoint.view:${link.getAttribute("href")}`;
-  if (link.pathname === location.pathname) {
-    const view = new URLSearchParams(location.search);
-    for (const once of ["explain", "after", "first", "edit"]) view.delete(once);
-    sessionStorage.setItem(kept, view.toString());
-  } else if (sessionStorage.getItem(kept)) link.search = sessionStorage.getItem(kept);
 }
 
 // ---- What is under way is looked at again, as long as its page says so.
