@@ -58,6 +58,7 @@ BOUNDED = {
 READ_ALL = {
     "read_scopes": "doctor, coverage and a plan of a folder look at every document",
     "explain_key": "every scope is asked what it says of the key",
+    "blame_everywhere": "every scope that sets the key is asked which revision did",
     "list_scopes": "a page of scopes sorts the names of all",
     "export_state": "an export writes every document",
     "verify_documents": "verify holds every document against history",

@@ -99,6 +99,15 @@ class Blame:
 
 
 @dataclass(frozen=True)
+class LaterWrite:
+    """A key that was written after some revision, and the newest revision that did."""
+
+    key: str
+    revision: int
+    updated_by: str
+
+
+@dataclass(frozen=True)
 class RevisionDiff:
     """What turns one revision's document into another's."""
 
@@ -191,6 +200,20 @@ def blame(
     keys = meant[bisect_right(meant, after) :][:limit]
     rows = reader.fetch_all("blame", scope=scope, keys=keys)
     return tuple(Blame(**row) for row in sorted(rows, key=lambda row: str(row["key"])))
+
+
+def blame_everywhere(reader: Database | Transaction, key: str) -> dict[str, Blame]:
+    """Return, by scope, which revision set a key last, of every scope that sets it."""
+    rows = reader.fetch_all("blame_everywhere", key=key)
+    return {row.pop("scope"): Blame(key=key, **row) for row in map(dict, rows)}
+
+
+def list_later_writes(
+    reader: Database | Transaction, scope: str, keys: Iterable[str], after: int
+) -> tuple[LaterWrite, ...]:
+    """Return which of some keys of a scope were written after a revision, by key."""
+    rows = reader.fetch_all("list_later_writes", scope=scope, keys=list(keys), after=after)
+    return tuple(LaterWrite(**row) for row in rows)
 
 
 def read_revision(reader: Database | Transaction, revision: int) -> StoredRevision:

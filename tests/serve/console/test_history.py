@@ -1,5 +1,6 @@
 """History on pages: finding, comparing, and `Restore version N` with its proof."""
 
+import html
 import re
 
 import pytest
@@ -9,6 +10,21 @@ from support.browsers import change_in, proposal_in
 
 KEY = "CVN_HPO_XGB_5M_GAMMA"
 OTHER = "CVN_HPO_XGB_1M_GAMMA"
+ELSEWHERE = "CVN_HPO_CB_1H_DEPTH"
+
+
+def write(http_as, key, value):
+    """Eve writes a value of global; returns the revision that stood before."""
+    eve = http_as("eve")
+    now = eve.get("/v1/config/global")
+    body = {"set": {key: value}, "reason": "later"}
+    made = eve.patch("/v1/config/global", json=body, headers={"If-Match": now.headers["etag"]})
+    assert made.status_code == 200
+    return now.json()["revision"]
+
+
+def section(page, label):
+    return re.search(rf'<section aria-labelledby="{label}">.*?</section>', page, re.DOTALL)[0]
 
 
 @pytest.fixture
@@ -43,11 +59,66 @@ def test_a_version_is_tried_then_restored_and_proven(person, edited):
 def test_only_chosen_keys_are_brought_back(person, edited):
     """What is not ticked stays as it is, and the page of the change says so."""
     ada = person("ada")
-    form = {"some": "yes", "key": KEY, "words": "gamma alone"}
+    form = {"key": KEY, "words": "gamma alone"}
     number = change_in(ada.send(f"/history/{edited}/restore", form))
     page = ada.read(f"/changes/{number}")
     assert "1 edit<" in page
     assert "the chosen keys are those of version" in page
+
+
+def test_trying_answers_with_the_very_edits_and_keeps_what_is_ticked(person, http_as, edited):
+    """A tick alone is enough: its edit is shown, old and new, and nothing written; none is the whole."""
+    ada, before = person("ada"), http_as("ada").get("/v1/config/global").json()["values"]
+    for ticked, said in (({"key": KEY}, "1 ticked key"), ({}, "all of it")):
+        page = html.unescape(ada.send(f"/history/{edited}/restore", {"dry_run": "yes", **ticked}).text)
+        planned = section(page, "planned")
+        assert re.findall(r'title="(CVN_\w+)"', planned) == ([KEY] if ticked else sorted((KEY, OTHER)))
+        assert '<td class="old"><code>0.5</code></td><td class="new"><code>0.0</code></td>' in planned
+        assert "<details open><summary>Only some keys" in page
+        assert (f'value="{KEY}" checked' in page, f'value="{OTHER}" checked' in page) == (bool(ticked), False)
+        button = rf">Restore version {edited}</button> <output[^>]*>{said}</output>"
+        assert re.search(button, page)
+    assert http_as("ada").get("/v1/config/global").json()["values"] == before
+
+
+def test_a_change_is_undone_in_its_keys_alone(person, http_as, edited):
+    """From its page, or its revision's: the keys go back to before it, and who wrote one since is named."""
+    ada, made, later = person("ada"), write(http_as, OTHER, 0.7), write(http_as, ELSEWHERE, 7)
+    link = f'href="/history/{edited}?undo={made}#restore">Undo this change'
+    assert link in ada.read(f"/history/{made}")
+    page = ada.read(f"/history/{edited}", undo=str(made))
+    assert f"Undo revision {made}" in page
+    assert re.findall(r"<li><code>(\w+)</code> in <a[^>]*>revision (\d+)</a> by (\w+)", page) == [
+        (OTHER, str(later), "eve")
+    ]
+    fields = {"undo": str(made), "words": re.search(r'name="words"[^>]*>([^<]*)<', page)[1]}
+    assert fields["words"] == f"undo of revision {made}: bad idea"
+    assert ada.send(f"/history/{edited}/restore", fields).status_code == 422, "no tick is not all of it"
+    keys = re.findall(r'name="key" value="(\w+)" checked', page)
+    assert keys == [OTHER, KEY]
+    number = change_in(ada.send(f"/history/{edited}/restore", {**fields, "key": keys}))
+    values = http_as("ada").get("/v1/config/global").json()["values"]
+    assert (values[KEY], values[OTHER], values[ELSEWHERE]) == (0.0, 0.0, 7)
+    assert f'?undo={made + 3}#restore">Undo this change' in ada.read(f"/changes/{number}")
+    assert "stands so already" in ada.read(f"/history/{edited}", undo=str(made))
+
+
+def test_only_what_was_written_over_a_revision_is_undone_by_it(person, http_as, edited):
+    """Another revision is refused with the way, one that there is not as well, and a first has none."""
+    ada, made = person("ada"), write(http_as, KEY, 0.7)
+    assert "was not written over" in ada.read(f"/history/{made}", 422, undo=str(edited))
+    ada.read(f"/history/{edited}", 404, undo="99999")
+    assert "nothing before it" in ada.read("/history/1")
+
+
+def test_a_key_is_set_back_to_an_earlier_value(person, edited):
+    """Each value that does not stand leads to bringing it back, ticked alone; what stands does not."""
+    ada = person("ada")
+    page = ada.read(f"/keys/{KEY}")
+    assert re.findall(r'href="([^"]*)"[^>]*>set back to this', page) == [f"/history/1?key={KEY}#restore"]
+    planned = ada.read("/history/1", key=KEY)
+    assert re.findall(r'name="key" value="(\w+)" checked', planned) == [KEY]
+    assert re.findall(r'title="(CVN_\w+)"', section(planned, "planned")) == [KEY]
 
 
 def test_a_restore_waits_for_approval_where_policy_asks_for_it(person, edited, asks_for_approval):
@@ -111,6 +182,14 @@ def test_the_life_of_a_key_is_told_by_name_and_by_address(person, edited):
         assert "Least loss reduction a split must bring" in page
         assert '<path class="line"' in page
     cy.read("/keys/CVN_GONE", 404)
+
+
+def test_a_key_says_who_set_what_each_scope_says(person, http_as, edited):
+    """The revision that set the value, and its author: not the newest of the scope."""
+    made = write(http_as, ELSEWHERE, 7)
+    said = section(person("cy").read(f"/keys/{KEY}"), "says")
+    assert re.search(rf'/history/{made}">{made}</a></td><td>ada</td>.*bad idea', said)
+    assert "eve" not in said
 
 
 def test_of_many_edits_the_first_are_shown_and_the_file_has_all(person):

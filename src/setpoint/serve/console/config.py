@@ -16,7 +16,7 @@ from starlette.responses import Response
 from setpoint.change.conflicts import overlaps_of
 from setpoint.change.documents import read_scopes, read_values
 from setpoint.change.explanation import explain_everywhere
-from setpoint.change.history import key_history
+from setpoint.change.history import blame_everywhere
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import MissingError, SetpointError
 from setpoint.record.densities import recent_densities
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
 router = router_of()
-#: How many values of a key are looked through for the one that each scope was given last.
-_LOOKED_THROUGH = 200
 
 
 class View(NamedTuple):
@@ -219,10 +217,7 @@ def _explained(
         return ()
     context = dict(layer.split("=", 1) for layer in layers if layer != GLOBAL_SCOPE)
     found = explain_everywhere(transaction, catalogues, context, view.explain)
-    last = {
-        one.scope: one
-        for one in reversed(key_history(transaction, catalogues, view.explain, limit=_LOOKED_THROUGH))
-    }
+    last = blame_everywhere(transaction, view.explain)
     return [
         {"layer": one, "set": last.get(one.scope), "has_part": one.scope in layers}
         for one in found

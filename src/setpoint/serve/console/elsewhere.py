@@ -154,7 +154,7 @@ def _difference(given: Given) -> Way:
 
 def _revision(given: Given) -> Way:
     number = given["revision"]
-    return Way(("restore", number, "--dry-run"), f"/v1/revisions/{number}")
+    return Way(("restore", number, *_options(given, "key"), "--dry-run"), f"/v1/revisions/{number}")
 
 
 def _key(given: Given) -> Way:

@@ -7,6 +7,7 @@ now; it opens a change like any other, so policy judges it, and the page of that
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Path, Query, Request
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from setpoint.change.documents import read_scopes
 from setpoint.change.explanation import explain_everywhere
 from setpoint.change.history import (
+    blame_everywhere,
     diff_of_scope,
     diff_revisions,
     key_history,
@@ -28,16 +30,19 @@ from setpoint.declare.addresses import past_keys_of
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import InvalidValue, SetpointError
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.console.drafts import SOURCE
+from setpoint.serve.console.drafts import MOST_REASON, SOURCE
 from setpoint.serve.console.forms import Sent, instant_in, reason_in
 from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
 from setpoint.serve.console.review import EDITS_SHOWN, grouped
 from setpoint.serve.console.steps import steps_of
 from setpoint.serve.console.tables import most_rows
-from setpoint.serve.responses import cursor, place_of
+from setpoint.serve.console.undo import asked_of
+from setpoint.serve.responses import cursor, number_in, place_of
 from setpoint.serve.routes import LONGEST_NAME, Number, PlaneOf
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from setpoint.change.history import Revision
     from setpoint.change.restore import RestoreProof
     from setpoint.serve.access.rules import Principal
@@ -118,9 +123,19 @@ def show_difference(
 
 
 @router.get("/history/{revision}", **access(*ANYONE))
-def show_revision(plane: PlaneOf, request: Request, caller: Caller, revision: RevisionId) -> Response:
-    """Show what was written, by whom and why, and what bringing it back would change now."""
-    return _revision(plane, request, caller, revision)
+def show_revision(
+    plane: PlaneOf,
+    request: Request,
+    caller: Caller,
+    revision: RevisionId,
+    key: Words = "",
+    undo: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+) -> Response:
+    """Show what was written, by whom and why, and what bringing it back would change now.
+
+    With ``key`` that alone is ticked; with ``undo``, what undoes that revision, which was written over it.
+    """
+    return _revision(plane, request, caller, revision, keys=(key,) if key else (), undo=undo)
 
 
 @router.post("/history/{revision}/restore", **access(*WRITERS))
@@ -129,14 +144,17 @@ def send_restore(
 ) -> Response:
     """Bring a revision back, whole or the ticked keys, as a change; or try it and write nothing."""
     is_trial = "dry_run" in form
+    undo = number_in(form.get("undo"))
 
     def work(transaction: Transaction) -> RestoreProof:
+        if undo and not form.all("key"):
+            raise InvalidValue("no key is ticked.", hint=f"tick what of revision {undo} is to be undone")
         scope = read_full_revision(transaction, plane.catalogues, revision).scope
         wanted = Proposal(
             scope=scope,
             reason="trial" if is_trial else reason_in(form),
             restores=revision,
-            keys=form.all("key") if "some" in form else None,
+            keys=form.all("key") or None,
             source=SOURCE,
         )
         return restore(
@@ -147,14 +165,16 @@ def send_restore(
             skip_unfit="skip_unfit" in form,
         )
 
+    shown = partial(_revision, plane, request, caller, revision, keys=form.all("key"), undo=undo, form=form)
+
     def then(proof: RestoreProof) -> Response:
         made = proof.outcome.change
         if made is None:
-            return _revision(plane, request, caller, revision, form=form, proof=proof)
+            return shown(proof=proof)
         return go(f"/changes/{made}")
 
     def again(problem: SetpointError) -> Response:
-        return _revision(plane, request, caller, revision, form=form, problem=problem)
+        return shown(problem=problem)
 
     return act(plane, caller, work, then=then, instead=again)
 
@@ -170,14 +190,17 @@ def show_key(
         name = past_keys_of(catalogues, key)[0]
         declared = catalogues.keys.get(name)
         layers = explain_everywhere(transaction, catalogues, {}, name) if declared else ()
-    said = [one for one in layers if one.value is not None]
+        setters = blame_everywhere(transaction, name)
+    now = {one.scope: one.value for one in layers} or {one: setters[one].value for one in sorted(setters)}
+    said = [vars(setters[one]) | {"scope": one, "value": now[one]} for one in now if one in setters]
     return page(
         request,
         "key.html",
         tables={"scopes": said, "values": values},
         key=name,
         declared=declared,
-        layers=said,
+        said=said,
+        now=now,
         values=values[:VALUES],
         is_cut=len(values) > VALUES,
         steps=steps_of([one for one in values if one.scope == GLOBAL_SCOPE], datetime.now(UTC)),
@@ -190,6 +213,8 @@ def _revision(
     caller: Principal,
     number: int,
     *,
+    keys: Sequence[str] = (),
+    undo: int | None = None,
     form: Form | None = None,
     proof: RestoreProof | None = None,
     problem: SetpointError | None = None,
@@ -198,6 +223,10 @@ def _revision(
         found = read_full_revision(transaction, plane.catalogues, number)
         newest = list_revisions(transaction, scope=found.scope, limit=1)[0]
         back = diff_of_scope(transaction, found.scope, newest.revision, number).edits
+        asked = asked_of(transaction, found, keys, undo)
+    ticked = [edit for edit in back if edit.key in asked.keys]
+    others = [edit for edit in back if edit.key not in asked.keys]
+    reason = f"undo of revision {undo}: {asked.undone.change_reason}"[:MOST_REASON] if asked.undone else ""
     return page(
         request,
         "revision.html",
@@ -214,8 +243,12 @@ def _revision(
         n_back=len(back),
         shown=EDITS_SHOWN,
         proof=proof,
-        typed=form.get("words") if form else "",
-        ticked=form.all("key") if form else (),
-        is_some=form is not None and "some" in form,
+        asked=asked,
+        ticked={edit.key for edit in ticked},
+        offered=grouped(plane.catalogues, [*ticked, *others[: max(0, EDITS_SHOWN - len(ticked))]]),
+        planned=grouped(plane.catalogues, proof.edits if proof else ticked),
+        n_planned=len(proof.edits if proof else ticked),
+        typed=form.get("words") if form else reason,
+        skips_unfit=form is not None and "skip_unfit" in form,
         may_write=caller.may(*WRITERS),
     )

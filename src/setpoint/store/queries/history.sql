@@ -151,6 +151,28 @@ JOIN ftf_config_history AS h ON h.id = last.revision
 WHERE f.scope = %(scope)s
 ORDER BY e.key;
 
+-- name: blame_everywhere
+-- For each scope that sets a key, the revision that set it last.
+SELECT f.scope, h.id AS revision, h.updated_by, h.change_reason, h.created_at, f.base_env -> %(key)s AS value
+FROM ftf_config AS f
+CROSS JOIN LATERAL (
+    SELECT b.revision FROM ftf_config_edits AS b WHERE b.scope = f.scope AND b.key = %(key)s ORDER BY b.revision DESC LIMIT 1
+) AS last
+JOIN ftf_config_history AS h ON h.id = last.revision
+WHERE jsonb_exists(f.base_env, %(key)s);
+
+-- name: list_later_writes
+-- Which of some keys of a scope were written after a revision, with the newest that wrote each.
+SELECT meant.key, h.id AS revision, h.updated_by
+FROM jsonb_array_elements_text(%(keys)s) AS meant (key)
+CROSS JOIN LATERAL (
+    SELECT b.revision FROM ftf_config_edits AS b
+    WHERE b.scope = %(scope)s AND b.key = meant.key AND b.revision > %(after)s
+    ORDER BY b.revision DESC LIMIT 1
+) AS last
+JOIN ftf_config_history AS h ON h.id = last.revision
+ORDER BY meant.key;
+
 -- name: read_key_sources
 -- For each key that a scope's document ever held, the door of the revision that wrote it last.
 WITH RECURSIVE held (key) AS (

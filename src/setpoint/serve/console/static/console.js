@@ -32,6 +32,15 @@ function showLocal(within) {
 }
 main.addEventListener("input", (event) => { if (event.target.dataset.shows) showLocal(main); });
 
+// ---- How many boxes of a name are ticked in a form.
+function showCounts(within) {
+  for (const shown of within.querySelectorAll("output[data-counts]")) {
+    const n = shown.form.querySelectorAll(`input[name="${shown.dataset.counts}"]:checked`).length;
+    shown.textContent = n ? `${n} ticked ${shown.dataset.counts}${n === 1 ? "" : "s"}` : shown.dataset.none;
+  }
+}
+main.addEventListener("input", (event) => { if (event.target.type === "checkbox") showCounts(main); });
+
 // ---- Copying what is said to be typed elsewhere, and what is shown short.
 function offerCopies(within) {
   for (const shown of within.querySelectorAll(".hash, .line > code, h1 > code")) {
@@ -225,6 +234,7 @@ function dress(within) {
   offerCopies(within);
   showTimes(within);
   showLocal(within);
+  showCounts(within);
 }
 showSwitches();
 dress(document);
