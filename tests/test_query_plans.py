@@ -81,7 +81,8 @@ VALUES = {
     "units": "[]", "events": "[]", "streams": "[]", "content": "{}", "heads": "{}",
     "account": "ada", "event": "login_ok", "places": '[{"model": "lgb", "timeframe": "5m"}]',
     "asked": '[{"number": 0, "scope": "symbol=S7", "set_text": "{}", "remove": [], "is_policy": false}]',
-    "scopes": '["symbol=S7"]', "ids": "[7]", "most_runs": "20", "most_trials": "1000", "bins": "16",
+    "scopes": '["symbol=S7"]', "ids": "[7]", "runs": '["grown-900"]',
+    "most_runs": "20", "most_trials": "1000", "bins": "16",
     "ranges": '[{"key": "k", "model": "lgb", "timeframe": "5m", "parameter": "gamma", "low": 0, "high": 5,'
     ' "is_log": false}]',
 }  # fmt: skip

@@ -382,7 +382,7 @@ def test_run_and_its_results_are_recorded_once(database, run):
     assert {name: row[name] for name in result} == result
     assert len(database.fetch_all("page_trials", run_id="r1", position=-1, trial=0, limit=None)) == 1
     assert database.fetch_all("list_failures", run_id="r1", first=0, limit=None)[0]["code"] == "unfit_data"
-    every = dict.fromkeys(["state", "snapshot", "started_by", "before"])
+    every = dict.fromkeys(["state", "snapshot", "started_by", "before", "revision", "key", "set_by"])
     [listed] = database.fetch_all("page_runs", **every, limit=10)
     assert (listed["n_results"], listed["n_failures"], listed["seed"]) == (1, 1, 2**40)
 

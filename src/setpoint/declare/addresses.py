@@ -11,6 +11,7 @@ is declared wins over what an ending would mean. Refuses to guess: a text that i
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.keys import SEPARATOR, range_keys
@@ -50,6 +51,10 @@ RANGE = "_RANGE"
 FEW = 12
 #: How alike two names must be for one to be meant, from 0 to 1.
 _LIKE = 0.6
+
+
+#: What people call what addresses name short.
+CALLED = {"lgb": "lightgbm", "xgb": "xgboost", "cb": "catboost"}
 
 
 class Named(NamedTuple):
@@ -99,7 +104,7 @@ def matching(catalogues: Catalogues, text: str) -> Callable[[str], bool]:
     """Return what says whether a key is meant by ``text``: an address, its beginning, or a part of a name.
 
     A whole address means its key and its range, ``..._range`` the range alone; any other text means the
-    keys below that address, else every key that contains it, in any case.
+    keys below that address, else every key that contains it, in any case, else those of ``keys_called``.
     """
     key = find_key(catalogues, (text,))
     if key is not None:
@@ -112,7 +117,32 @@ def matching(catalogues: Catalogues, text: str) -> Callable[[str], bool]:
     below = {name for name, one in catalogues.keys.items() if one.key.parts[: len(wanted)] == wanted}
     if below:
         return below.__contains__
-    return lambda name: text.upper() in name
+    if any(text.upper() in name for name in catalogues.keys):
+        return lambda name: text.upper() in name
+    return {
+        key for one in keys_called(catalogues, text) for key in (one.name, *range_keys(one.name))
+    }.__contains__
+
+
+def keys_called(catalogues: Catalogues, text: str) -> list[Declared]:
+    """Return every key of a value that has all words of ``text``, in any order: in its name or its meaning.
+
+    A word is found at the beginning of one, in any case; those that have all of them in the name come first.
+    """
+    wanted = [f" {word}" for word in map(_spoken, text.split()) if word]
+    found: dict[bool, list[Declared]] = {True: [], False: []}
+    for name, declared in catalogues.keys.items():
+        parameter = declared.parameter
+        known = filter(None, map(CALLED.get, declared.key.parts))
+        called = f" {_spoken(' '.join((name, *known, parameter.library_name, *parameter.aliases)))}"
+        meant = f"{called} {_spoken(parameter.doc)}"
+        if wanted and not declared.key.field and all(word in meant for word in wanted):
+            found[all(word in called for word in wanted)].append(declared)
+    return found[True] + found[False]
+
+
+def _spoken(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", text.lower()))
 
 
 def declared_like(catalogues: Catalogues, text: str) -> list[Declared]:

@@ -14,6 +14,8 @@ from setpoint.client.results import UnitFacts
 from setpoint.errors import UnknownRun
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from setpoint.store.database import Database, Transaction
 
 #: Names the newest run wherever a run is asked for.
@@ -111,11 +113,13 @@ def list_runs(
     started_by: str | None = None,
     revision: int | None = None,
     key: str | None = None,
+    set_by: int | None = None,
 ) -> list[RunSummary]:
     """Return runs newest first, those that started before an instant; a filter that is None means all.
 
     ``snapshot`` is the hash of a set, or of the snapshot of one of its contexts. ``revision`` is one that
     they pinned; with ``key`` those count that took its value of then from that scope, and read it.
+    ``set_by`` is a revision of whose values they used at least one, pinned with it or later.
     """
     rows = reader.fetch_all(
         "page_runs",
@@ -124,10 +128,27 @@ def list_runs(
         started_by=started_by,
         revision=revision,
         key=key,
+        set_by=set_by,
         before=before,
         limit=limit,
     )
     return [RunSummary(**row) for row in rows]
+
+
+@dataclass(frozen=True)
+class RunReach:
+    """What a run pinned values for, and when something of it was last heard."""
+
+    id: str
+    contexts: list[dict[str, str]]
+    #: When its newest result came; None before the first.
+    heard_at: datetime | None
+
+
+def read_reach(reader: Database | Transaction, runs: Sequence[str]) -> dict[str, RunReach]:
+    """Return what some runs reach, by their names."""
+    rows = reader.fetch_all("read_reach_of_runs", runs=list(runs))
+    return {row["id"]: RunReach(row["id"], row["contexts"] or [], row["heard_at"]) for row in rows}
 
 
 def read_run(reader: Database | Transaction, run: str) -> Run:

@@ -126,7 +126,7 @@ def test_a_restore_waits_for_approval_where_policy_asks_for_it(person, edited, a
     ada, bo = person("ada"), person("bo")
     number = change_in(ada.send(f"/history/{edited}/restore", words="back"))
     page = bo.read(f"/changes/{number}")
-    assert "brings back revision" in page
+    assert "back from revision" in page
     bo.send(f"/changes/{number}/approve", proposal=proposal_in(page))
     assert "byte for byte" in bo.read(f"/changes/{number}")
 

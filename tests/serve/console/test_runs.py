@@ -87,3 +87,42 @@ def test_runs_are_found_by_the_value_that_they_used(person, run, database, http_
     assert run not in cy.read("/runs", revision=str(seeded), key=rounds)
     assert run in cy.read("/runs", revision=str(seeded))
     assert f'href="/runs?revision={changed}"' in cy.read(f"/history/{changed}")
+
+
+def test_who_used_what_a_revision_set_is_told_of_it_and_of_its_change(person, database, http_as):
+    """A run counts that pinned it later; once another value stands, the change that replaced it says so."""
+    cy, eve, changes = person("cy"), http_as("eve"), []
+
+    def write(key, value):
+        tag = eve.get("/v1/config/global").headers["etag"]
+        body = {"set": {key: value}, "reason": f"{value}"}
+        answer = eve.patch("/v1/config/global", json=body, headers={"If-Match": tag})
+        changes.append(answer.json()["change"])
+        return answer.json()["revision"]
+
+    faster = write("CVN_HPO_LGB_5M_LEARNING_RATE", 0.12)
+    write("CVN_HPO_XGB_5M_GAMMA", 0.3)
+    start = plan_a_run(database)
+    run, robot = start["plan"]["run"], http_as("robot")
+    assert robot.put(f"/v1/runs/{run}", json=start).status_code == 200
+    write("CVN_HPO_LGB_5M_LEARNING_RATE", 0.13)
+    page = cy.read(f"/history/{faster}")
+    assert f'<a href="/runs?set_by={faster}">1 run used a value that it set</a>' in page
+    assert run in cy.read("/runs", set_by=str(faster))
+    assert run not in cy.read("/runs", revision=str(faster))
+    first, _, last = (cy.read(f"/changes/{one}") for one in changes)
+    assert f'<a href="/runs?set_by={faster}">1 run used a value that it set</a>' in first
+    assert "0 runs used a value that it set</a>; 1 run had used a value that it replaced;" in last
+    assert "every context that no overlay decides got another value." in last
+    assert "handed out lately for" in last
+    touches = last.index("What it touches")
+    assert touches < last.index("Which contexts and runs") < last.index('id="discussion"')
+
+    listed = cy.read("/runs")
+    assert re.search(r"<td>([4-9]|\d\d) contexts</td>", listed), "more than three are counted"
+    assert "never" in listed, "nothing was heard of it yet"
+    assert robot.post(f"/v1/runs/{run}/units", json=entry_of(start)).status_code == 200
+    assert "never" not in cy.read("/runs")
+    assert f'href="/runs/{run}#pinned"' in listed
+    pinned = re.search(r'id="pinned".*?href="(/snapshots/[0-9a-f]{64})"', cy.read(f"/runs/{run}"), re.DOTALL)
+    cy.read(pinned[1])

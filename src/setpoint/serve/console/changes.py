@@ -32,7 +32,8 @@ from setpoint.serve.console.drafts import UNSAID
 from setpoint.serve.console.elsewhere import opening_of
 from setpoint.serve.console.forms import Form, Sent
 from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
-from setpoint.serve.console.review import grouped, moves, remarks_by_key, waits_for
+from setpoint.serve.console.review import grouped, handed_out_in, moves, remarks_by_key, waits_for
+from setpoint.serve.console.runs import many_runs
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import cursor, place_of
@@ -160,6 +161,8 @@ def _review(
         judged = invariants_of(transaction, plane.catalogues, read)
         approvers = who_may_approve(transaction, number) if found.next_step else ()
         before = edits_before(transaction, number) if found.state == "draft" else None
+        handed_out = handed_out_in(transaction, impact.contexts) if impact else ()
+        n_runs = many_runs(transaction, found.applied_revision) if found.applied_revision else ""
     values = {} if found.is_policy else parse_text(read.proposal)
     return page(
         request,
@@ -169,6 +172,8 @@ def _review(
         problem=problem,
         change=found,
         impact=impact,
+        touched=handed_out,
+        n_runs=n_runs,
         groups=grouped(plane.catalogues, found.edits, values=values),
         remarks=remarks_by_key(found),
         about=about,

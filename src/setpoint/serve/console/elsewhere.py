@@ -162,6 +162,8 @@ def _key(given: Given) -> Way:
 
 
 def _runs(given: Given) -> Way:
+    if "set_by" in given:
+        return Way(())
     used = _options(given, "revision", "key")
     return Way(("runs", *used), "/v1/runs", _only(given, "state", "snapshot", "revision", "key"))
 

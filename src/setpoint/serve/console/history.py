@@ -34,6 +34,7 @@ from setpoint.serve.console.drafts import MOST_REASON, SOURCE
 from setpoint.serve.console.forms import Sent, instant_in, reason_in
 from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
 from setpoint.serve.console.review import EDITS_SHOWN, grouped
+from setpoint.serve.console.runs import many_runs
 from setpoint.serve.console.steps import steps_of
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.console.undo import asked_of
@@ -223,6 +224,7 @@ def _revision(
         found = read_full_revision(transaction, plane.catalogues, number)
         newest = list_revisions(transaction, scope=found.scope, limit=1)[0]
         back = diff_of_scope(transaction, found.scope, newest.revision, number).edits
+        n_runs = many_runs(transaction, number)
         asked = asked_of(transaction, found, keys, undo)
     ticked = [edit for edit in back if edit.key in asked.keys]
     others = [edit for edit in back if edit.key not in asked.keys]
@@ -241,6 +243,7 @@ def _revision(
         groups=grouped(plane.catalogues, found.edits, most=EDITS_SHOWN),
         back=grouped(plane.catalogues, back, most=EDITS_SHOWN),
         n_back=len(back),
+        n_runs=n_runs,
         shown=EDITS_SHOWN,
         proof=proof,
         asked=asked,

@@ -9,16 +9,19 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.keys import range_keys
+from setpoint.record.snapshots import list_snapshots
 from setpoint.serve.access.rules import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from setpoint.change.changes import ChangeSummary, Decision, FullChange
+    from setpoint.change.impact import ContextImpact
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.document import Edit
     from setpoint.declare.parameters import Scalar
     from setpoint.serve.access.rules import Principal
+    from setpoint.store.database import Database, Transaction
 
 #: Of more edits a page of what is past shows the first, and leads to a file with all of them.
 EDITS_SHOWN = 300
@@ -26,6 +29,10 @@ EDITS_SHOWN = 300
 
 #: How many unchanged values a page folds away beside the edits.
 MOST_UNCHANGED = 200
+
+
+#: In how many of the newest snapshots the contexts are looked up that a change touches.
+LOOKED_THROUGH = 200
 
 
 class Group(NamedTuple):
@@ -87,6 +94,20 @@ def remarks_by_key(change: FullChange) -> dict[str, list[Decision]]:
         key, colon, _ = one.words.partition(": ")
         if colon and key in keys:
             found.setdefault(key, []).append(one)
+    return found
+
+
+def handed_out_in(
+    reader: Database | Transaction, contexts: Sequence[ContextImpact]
+) -> list[tuple[ContextImpact, list[Mapping[str, str]]]]:
+    """Return the contexts that get other values, each with those of the newest snapshots that fall to it."""
+    kept = {tuple(sorted(one.context.items())) for one in list_snapshots(reader, limit=LOOKED_THROUGH)}
+    found: list[tuple[ContextImpact, list[Mapping[str, str]]]] = [(one, []) for one in contexts if one.keys]
+    for names in sorted(kept):
+        # A context falls to the one that says the most of it.
+        fits = [one for one in found if one[0].context.items() <= set(names)]
+        if fits:
+            max(fits, key=lambda one: len(one[0].context))[1].append(dict(names))
     return found
 
 

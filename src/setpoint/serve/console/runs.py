@@ -21,11 +21,12 @@ from setpoint.govern.progress import progress_of
 from setpoint.govern.report import render
 from setpoint.record.dropped import told_of_dropped
 from setpoint.record.fallbacks import fallback_share
-from setpoint.record.run_rows import list_runs
+from setpoint.record.run_rows import list_runs, read_reach
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.forms import instant_in
 from setpoint.serve.console.pages import LISTED, page, router_of
 from setpoint.serve.console.review import grouped
+from setpoint.serve.console.shown import counted
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from setpoint.record.result_rows import RecordedResult
+    from setpoint.store.database import Database, Transaction
 
 router = router_of()
 RunName = Annotated[str, Path(max_length=LONGEST_NAME)]
@@ -50,6 +52,7 @@ def show_runs(
     snapshot: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
     revision: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
     key: Annotated[str, Query(max_length=LONGEST_NAME)] = "",
+    set_by: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
     before: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
     """List runs newest first, with how far each is."""
@@ -60,6 +63,7 @@ def show_runs(
         snapshot=snapshot or None,
         revision=revision,
         key=key or None,
+        set_by=set_by,
         before=instant_in(before) if before else None,
     )
     return page(
@@ -72,6 +76,8 @@ def show_runs(
         snapshot=snapshot,
         revision=revision,
         key=key,
+        set_by=set_by,
+        reach=read_reach(plane.database, [one.id for one in found[:LISTED]]),
         following=found[LISTED - 1].started_at.isoformat() if len(found) > LISTED else "",
     )
 
@@ -137,6 +143,16 @@ def show_report(plane: PlaneOf, run: RunName) -> Response:
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in styles)
     policy = f"default-src 'none'; style-src {allowed}; frame-ancestors 'none'; base-uri 'none'"
     return HTMLResponse(text, 200, {"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+
+
+#: How many runs of a revision's values its page counts.
+COUNTED = 100
+
+
+def many_runs(reader: Database | Transaction, revision: int) -> str:
+    """Return how many runs used a value that a revision set; of many, that they are more than are counted."""
+    found = len(list_runs(reader, limit=COUNTED + 1, set_by=revision))
+    return f"more than {COUNTED} runs" if found > COUNTED else counted(found, "run")
 
 
 def _unmatched(results: Sequence[RecordedResult]) -> list[tuple[str, object]]:

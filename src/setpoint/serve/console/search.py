@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from fastapi import Query, Request
 from starlette.responses import Response
 
+from setpoint.declare.addresses import keys_called
 from setpoint.record.run_rows import list_runs
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.pages import PLACES, page, router_of
@@ -14,8 +15,9 @@ from setpoint.serve.responses import number_in
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from setpoint.declare.keys import Declared
     from setpoint.serve.plane import Plane
 
 router = router_of()
@@ -39,10 +41,12 @@ def show_places(
 ) -> Response:
     """List what a text may mean: pages first, then numbers, keys and runs."""
     wanted = q.strip().lower()
-    return page(request, "search.html", q=q, places_found=[*_places(plane, wanted)])
+    keys = keys_called(plane.catalogues, wanted)
+    places = [*_places(plane, wanted, keys[:OFFERED])]
+    return page(request, "search.html", q=q, places_found=places, n_keys=len(keys), offered=OFFERED)
 
 
-def _places(plane: Plane, wanted: str) -> Iterator[Place]:
+def _places(plane: Plane, wanted: str, keys: Sequence[Declared]) -> Iterator[Place]:
     for address, name in PLACES:
         if wanted in name.lower():
             yield Place(address, name, "page")
@@ -50,18 +54,8 @@ def _places(plane: Plane, wanted: str) -> Iterator[Place]:
         yield Place(f"/changes/{number}", f"Change {number}", "change")
         yield Place(f"/history/{number}", f"Revision {number}", "revision")
     if wanted:
-        yield from _keys(plane, wanted)
+        for one in keys:
+            yield Place(f"/keys/{one.name}", one.address, one.name)
         runs = list_runs(plane.database, limit=LOOKED_THROUGH)
         for run in [one for one in runs if wanted in one.id.lower()][:OFFERED]:
             yield Place(f"/runs/{run.id}", run.id, "run")
-
-
-def _keys(plane: Plane, wanted: str) -> Iterator[Place]:
-    offered = 0
-    for name, declared in plane.catalogues.keys.items():
-        if declared.key.field or not (wanted in name.lower() or wanted in declared.address):
-            continue
-        yield Place(f"/keys/{name}", declared.address, name)
-        offered += 1
-        if offered == OFFERED:
-            return

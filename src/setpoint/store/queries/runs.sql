@@ -124,6 +124,14 @@ RETURNING symbol, model, timeframe, variant, fold;
 -- name: page_runs
 -- Runs newest first, from one on, with how many units ended; a null filter means all. A revision is that of a layer
 -- they pinned; with a key it is any that held the key's value of then, where no later layer replaced it and the run read it.
+-- Of `set_by` a run used at least one value that the revision set, pinned with it or later, before it was set anew.
+WITH held AS MATERIALIZED (
+    SELECT h.scope, h.id AS first, e ->> 'key' AS key,
+           coalesce((SELECT min(b.revision) FROM ftf_config_edits AS b
+                     WHERE b.scope = h.scope AND b.key = e ->> 'key' AND b.revision > h.id), 9223372036854775807) AS next
+    FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS e
+    WHERE h.id = %(set_by)s AND e ->> 'op' <> 'remove'
+)
 SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.universe, r.data_label,
        r.git_commit, r.seed, r.processes, r.threads, r.started_by, r.host, r.fallbacks,
        (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = r.id) AS n_results,
@@ -152,10 +160,34 @@ WHERE (%(state)s::text IS NULL OR r.state = %(state)s)
                   ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)))))
   AND (%(key)s::text IS NULL OR r.read_set IS NULL
        OR EXISTS (SELECT FROM read_set_keys AS k WHERE k.key = %(key)s AND k.set_hash = r.read_set))
+  AND (%(set_by)s::bigint IS NULL OR r.id = ANY (ARRAY(
+       SELECT l.run_id
+       FROM (SELECT min(scope) AS scope, min(first) AS first, max(next) AS next FROM held) AS span
+       JOIN finetune_layers AS l ON l.scope = span.scope AND l.revision >= span.first AND l.revision < span.next
+       JOIN finetune_runs AS u ON u.id = l.run_id
+       WHERE EXISTS (
+           SELECT FROM held
+           WHERE l.revision < held.next
+             AND (u.read_set IS NULL
+                  OR EXISTS (SELECT FROM read_set_keys AS k WHERE k.key = held.key AND k.set_hash = u.read_set))
+             AND NOT EXISTS (
+               SELECT FROM finetune_layers AS later
+               WHERE later.run_id = l.run_id AND later.context = l.context AND later.position > l.position
+                 AND (SELECT b.new FROM ftf_config_edits AS b
+                      WHERE b.scope = later.scope AND b.key = held.key AND b.revision <= later.revision
+                      ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)))))
   AND (%(started_by)s::text IS NULL OR r.started_by = %(started_by)s)
   AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
 ORDER BY r.started_at DESC, r.id DESC
 LIMIT %(limit)s;
+
+-- name: read_reach_of_runs
+-- Of some runs the contexts that they pinned, and when each was last heard of.
+SELECT r.id,
+       (SELECT jsonb_agg(c.context ORDER BY c.context) FROM finetune_contexts AS c WHERE c.run_id = r.id) AS contexts,
+       (SELECT max(u.created_at) FROM finetune_results AS u WHERE u.run_id = r.id) AS heard_at
+FROM finetune_runs AS r
+WHERE r.id = ANY (ARRAY(SELECT jsonb_array_elements_text(%(runs)s)));
 
 -- name: page_results
 -- Results in the order in which they were recorded, after one; a null filter means all.
