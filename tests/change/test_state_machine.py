@@ -471,6 +471,7 @@ class Story(RuleBasedStateMachine):
     def apply_due_changes(self):
         """Scheduled changes land when their time has come, if they may; one whose base moved is set aside."""
         with psycopg.connect(self.owner_url) as psql:
+            instants = psql.execute("SELECT apply_at, id FROM changes WHERE apply_at IS NOT NULL").fetchall()
             psql.execute(
                 "UPDATE changes SET apply_at = now() - interval '1 s'"
                 " WHERE apply_at IS NOT NULL AND state = 'proposed'"
@@ -482,6 +483,10 @@ class Story(RuleBasedStateMachine):
         due = [n for n in due if self.model.refusal(self.model.changes[n]) is not ForbiddenError]
         ended = dict(apply_due(self.database, CATALOGUES, "clock"))
         assert sorted(ended) == due
+        with psycopg.connect(self.owner_url) as psql:  # the record says again what was proposed
+            psql.cursor().executemany(
+                "UPDATE changes SET apply_at = %s WHERE id = %s AND state = 'applied'", instants
+            )
         for number in due:
             planned = self.model.changes[number]
             error = self.model.refusal(planned)
