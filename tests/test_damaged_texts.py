@@ -154,7 +154,7 @@ READERS = {
     "origins": ("https://a.example, http://localhost:5173", origins_in, SetpointError),
     "login cookie": (Begun("a", "b", "c").sealed(), Begun.opened, SetpointError),
     "login cookie's text": (
-        '["a", "b", "c"]',
+        '["a", "b", "c", false]',
         lambda text: Begun.opened(urlsafe_b64encode(raw(text)).decode()),
         SetpointError,
     ),

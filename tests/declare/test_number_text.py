@@ -54,6 +54,11 @@ NO_FLOATS = [*NO_NUMBERS, *UNHELD]
 #: Modules and rooms that make numbers of something themselves, and why that is no text from outside.
 OWN_READERS = {
     "declare/number_text.py": "the grammar",
+    "govern/range_suggestions.py": "rounds numbers of trials",
+    "govern/trials.py": "a default that was declared as a number",
+    "observe/alerts.py": "instants that stand in its source",
+    "record/metrics.py": "a column of the database",
+    "serve/access/sessions.py": "a column of the database",
     "gate": "reads the numbers of source and data that others wrote, to find them; nothing is set from them",
     "externalize": "reads the numbers of Python source as Python does",
     "change/documents.py": "a column of the database",

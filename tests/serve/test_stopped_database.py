@@ -9,7 +9,6 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from setpoint.serve import turns
 from setpoint.store import connections, notifications
 from setpoint.store.database import SERVER
 from support.plane_process import PlaneProcess, plane_environ
@@ -54,9 +53,14 @@ def test_every_request_ends_while_the_database_is_stopped(seeded, impatient, htt
     assert httpx.get(f"{plane}/health/ready").status_code == 200
 
 
-def test_the_line_before_a_thread_is_short(seeded, impatient, http_as, stop, monkeypatch):
+@pytest.fixture
+def short_line(monkeypatch):
+    """Two may wait for a thread, in planes that begin after this."""
+    monkeypatch.setattr("setpoint.serve.plane.MOST_IN_LINE", 2)
+
+
+def test_the_line_before_a_thread_is_short(seeded, impatient, short_line, http_as, stop):
     """Of many that wait for a stopped database most are told at once, and wait for no thread."""
-    monkeypatch.setattr(turns, "MOST_WAITING", 2)
     cy, said = http_as("cy"), []
     cy.get("/v1/me")
 
