@@ -42,6 +42,11 @@ def test_a_review_from_edit_to_proof(window, four_eyes, has_scripts):
     ada.click("tbody tr:nth-child(2) a >> nth=0")
     ada.wait_for_selector("text=Bring it back")
     assert ada.get_attribute("nav >> text=History", "href") == "/history", "the menu remembers no filter"
+    if has_scripts:
+        ada.click("text=Only some keys")
+        for ticks, said in ((True, "1 ticked key"), (False, "all of it")):
+            ada.set_checked("[name=key] >> nth=0", ticks)
+            assert ada.text_content("output[data-counts]") == said
     ada.fill("#words", "back")
     ada.click("button:has-text('Restore version')")
     ada.wait_for_selector("text=1 approval from bo")

@@ -91,7 +91,7 @@ def test_a_change_is_undone_in_its_keys_alone(person, http_as, edited):
     assert re.findall(r"<li><code>(\w+)</code> in <a[^>]*>revision (\d+)</a> by (\w+)", page) == [
         (OTHER, str(later), "eve")
     ]
-    fields = {"undo": str(made), "words": re.search(r'name="words"[^>]*>([^<]*)<', page)[1]}
+    fields = {"undo": str(made), "part": "yes", "words": re.search(r'name="words"[^>]*>([^<]*)<', page)[1]}
     assert fields["words"] == f"undo of revision {made}: bad idea"
     assert ada.send(f"/history/{edited}/restore", fields).status_code == 422, "no tick is not all of it"
     keys = re.findall(r'name="key" value="(\w+)" checked', page)
@@ -100,7 +100,8 @@ def test_a_change_is_undone_in_its_keys_alone(person, http_as, edited):
     values = http_as("ada").get("/v1/config/global").json()["values"]
     assert (values[KEY], values[OTHER], values[ELSEWHERE]) == (0.0, 0.0, 7)
     assert f'?undo={made + 3}#restore">Undo this change' in ada.read(f"/changes/{number}")
-    assert "stands so already" in ada.read(f"/history/{edited}", undo=str(made))
+    again = ada.read(f"/history/{edited}", undo=str(made))
+    assert ("stands so already" in again, "Written again since" in again) == (True, False)
 
 
 def test_only_what_was_written_over_a_revision_is_undone_by_it(person, http_as, edited):
@@ -119,6 +120,8 @@ def test_a_key_is_set_back_to_an_earlier_value(person, edited):
     planned = ada.read("/history/1", key=KEY)
     assert re.findall(r'name="key" value="(\w+)" checked', planned) == [KEY]
     assert re.findall(r'title="(CVN_\w+)"', section(planned, "planned")) == [KEY]
+    assert 'name="part" value="yes"' in planned
+    assert "no key is ticked" in ada.send("/history/1/restore", part="yes", words="w").text.lower()
 
 
 def test_a_restore_waits_for_approval_where_policy_asks_for_it(person, edited, asks_for_approval):

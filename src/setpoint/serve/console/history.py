@@ -136,7 +136,9 @@ def show_revision(
 
     With ``key`` that alone is ticked; with ``undo``, what undoes that revision, which was written over it.
     """
-    return _revision(plane, request, caller, revision, keys=(key,) if key else (), undo=undo)
+    return _revision(
+        plane, request, caller, revision, keys=(key,) if key else (), undo=undo, part=bool(key or undo)
+    )
 
 
 @router.post("/history/{revision}/restore", **access(*WRITERS))
@@ -145,11 +147,13 @@ def send_restore(
 ) -> Response:
     """Bring a revision back, whole or the ticked keys, as a change; or try it and write nothing."""
     is_trial = "dry_run" in form
-    undo = number_in(form.get("undo"))
+    undo, part = number_in(form.get("undo")), "part" in form
 
     def work(transaction: Transaction) -> RestoreProof:
-        if undo and not form.all("key"):
-            raise InvalidValue("no key is ticked.", hint=f"tick what of revision {undo} is to be undone")
+        if part and not form.all("key"):
+            raise InvalidValue(
+                "no key is ticked.", hint=f"tick one, or open revision {revision} to restore all"
+            )
         scope = read_full_revision(transaction, plane.catalogues, revision).scope
         wanted = Proposal(
             scope=scope,
@@ -166,7 +170,9 @@ def send_restore(
             skip_unfit="skip_unfit" in form,
         )
 
-    shown = partial(_revision, plane, request, caller, revision, keys=form.all("key"), undo=undo, form=form)
+    shown = partial(
+        _revision, plane, request, caller, revision, keys=form.all("key"), undo=undo, part=part, form=form
+    )
 
     def then(proof: RestoreProof) -> Response:
         made = proof.outcome.change
@@ -216,6 +222,7 @@ def _revision(
     *,
     keys: Sequence[str] = (),
     undo: int | None = None,
+    part: bool = False,
     form: Form | None = None,
     proof: RestoreProof | None = None,
     problem: SetpointError | None = None,
@@ -225,9 +232,8 @@ def _revision(
         newest = list_revisions(transaction, scope=found.scope, limit=1)[0]
         back = diff_of_scope(transaction, found.scope, newest.revision, number).edits
         n_runs = many_runs(transaction, number)
-        asked = asked_of(transaction, found, keys, undo)
-    ticked = [edit for edit in back if edit.key in asked.keys]
-    others = [edit for edit in back if edit.key not in asked.keys]
+        asked = asked_of(transaction, found, back, keys, undo)
+    planned = proof.edits if proof else asked.ticked
     reason = f"undo of revision {undo}: {asked.undone.change_reason}"[:MOST_REASON] if asked.undone else ""
     return page(
         request,
@@ -247,10 +253,11 @@ def _revision(
         shown=EDITS_SHOWN,
         proof=proof,
         asked=asked,
-        ticked={edit.key for edit in ticked},
-        offered=grouped(plane.catalogues, [*ticked, *others[: max(0, EDITS_SHOWN - len(ticked))]]),
-        planned=grouped(plane.catalogues, proof.edits if proof else ticked),
-        n_planned=len(proof.edits if proof else ticked),
+        part=part,
+        ticked={edit.key for edit in asked.ticked},
+        offered=grouped(plane.catalogues, asked.offered),
+        planned=grouped(plane.catalogues, planned, most=EDITS_SHOWN),
+        n_planned=len(planned),
         typed=form.get("words") if form else reason,
         skips_unfit=form is not None and "skip_unfit" in form,
         may_write=caller.may(*WRITERS),
