@@ -170,3 +170,17 @@ def test_a_process_writes_pages_with_the_templates_that_it_began_with(tmp_path):
     for name in ("first.html", "late.html"):
         (tmp_path / name).write_text("{{ progress.left }}", "utf-8")
         assert templates.get_template(name).render(one=1) == "1"
+
+
+def test_the_menu_leads_nobody_to_a_page_that_they_may_not_read(person):
+    """Each place is a link for whom its rule names, and else says the role that it needs."""
+    rules = {route.path: rule_of(route) for route in READ}
+    for account in sorted(ACCOUNTS):
+        menu = person(account).read("/account").partition('aria-label="Console"')[2].partition("</nav>")[0]
+        for address, name in pages.PLACES:
+            may = bool(rules[address] & {"account", *ACCOUNTS[account]})
+            assert (f'<a href="{address}"' in menu) == may, (account, address)
+            assert (f">{name} <span" in menu) != may, (account, address)
+    assert 'title="needs the role admin">Audit' in person("cy").read("/")
+    assert 'href="/audit"' not in person("cy").read("/search", q="audit").partition("</nav>")[2]
+    assert 'href="/changes?state=applied">Applied</a>.' in person("cy").read("/changes")

@@ -23,7 +23,15 @@ from setpoint.errors import InvalidValue, ProofNeeded, SetpointError, TooManyReq
 from setpoint.govern.markup import templates_in
 from setpoint.serve.access import accounts, sessions
 from setpoint.serve.access.passkeys import list_passkeys
-from setpoint.serve.access.rules import Principal, cookie_name, csrf_token, holder_of, require, require_csrf
+from setpoint.serve.access.rules import (
+    ANYONE,
+    Principal,
+    cookie_name,
+    csrf_token,
+    holder_of,
+    require,
+    require_csrf,
+)
 from setpoint.serve.console import shown, tickets
 from setpoint.serve.console.assets import asset
 from setpoint.serve.console.elsewhere import lines_of
@@ -66,6 +74,8 @@ PLACES = (
     ("/audit", "Audit"),
     ("/access", "Access"),
 )
+#: By the path of a page the roles that may read it, as its route says.
+_RULES: dict[str, Sequence[str]] = {}
 
 
 class PageRoute(QueuedRoute):
@@ -83,6 +93,8 @@ class PageRoute(QueuedRoute):
         declared = self.openapi_extra or {}
         rule = declared.get("x-setpoint-roles", ())
         takes_parts = "x-setpoint-parts" in declared
+        if "GET" in (self.methods or ()):
+            _RULES[self.path] = rule
 
         async def page(request: Request) -> Response:
             try:
@@ -116,6 +128,17 @@ def router_of() -> APIRouter:
 def with_parts(access_rule: dict[str, Any]) -> dict[str, Any]:
     """Return what a route's decorator takes whose query may also name parts of keys, such as `model=xgb`."""
     return {**access_rule, "openapi_extra": {**access_rule["openapi_extra"], "x-setpoint-parts": True}}
+
+
+def places_of(caller: Principal | None) -> list[tuple[str, str, str]]:
+    """Return the address and the name of each place, and why this person may not go there; empty for may."""
+    return [(address, name, _barred(caller, _RULES[address])) for address, name in PLACES]
+
+
+def _barred(caller: Principal | None, rule: Sequence[str]) -> str:
+    if caller and caller.may(*rule):
+        return ""
+    return "needs a role" if tuple(rule) == ANYONE else f"needs the role {' or '.join(rule)}"
 
 
 async def session_of(request: Request, form: Form | None = None) -> Principal:
@@ -285,7 +308,7 @@ def page(
         plane=request.url.netloc,
         here=path,
         request_id=request.state.request_id,
-        places=PLACES,
+        places=places_of(caller),
         at=lambda path, **query: f"{root}{path_with(path, **query)}",
         files=links_of(request, f"{root}{path}", tables or {}),
         elsewhere=() if problem else lines_of(request),

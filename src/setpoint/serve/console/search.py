@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from setpoint.declare.addresses import keys_called
 from setpoint.record.run_rows import list_runs
-from setpoint.serve.access.rules import ANYONE, access
-from setpoint.serve.console.pages import PLACES, page, router_of
+from setpoint.serve.access.rules import ANYONE, Caller, Principal, access
+from setpoint.serve.console.pages import page, places_of, router_of
 from setpoint.serve.responses import number_in
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 
@@ -37,18 +37,18 @@ class Place(NamedTuple):
 
 @router.get("/search", **access(*ANYONE))
 def show_places(
-    plane: PlaneOf, request: Request, q: Annotated[str, Query(max_length=LONGEST_NAME)] = ""
+    plane: PlaneOf, request: Request, caller: Caller, q: Annotated[str, Query(max_length=LONGEST_NAME)] = ""
 ) -> Response:
     """List what a text may mean: pages first, then numbers, keys and runs."""
     wanted = q.strip().lower()
     keys = keys_called(plane.catalogues, wanted)
-    places = [*_places(plane, wanted, keys[:OFFERED])]
+    places = [*_places(plane, caller, wanted, keys[:OFFERED])]
     return page(request, "search.html", q=q, places_found=places, n_keys=len(keys), offered=OFFERED)
 
 
-def _places(plane: Plane, wanted: str, keys: Sequence[Declared]) -> Iterator[Place]:
-    for address, name in PLACES:
-        if wanted in name.lower():
+def _places(plane: Plane, caller: Principal, wanted: str, keys: Sequence[Declared]) -> Iterator[Place]:
+    for address, name, refusal in places_of(caller):
+        if wanted in name.lower() and not refusal:
             yield Place(address, name, "page")
     if number := number_in(wanted):
         yield Place(f"/changes/{number}", f"Change {number}", "change")
