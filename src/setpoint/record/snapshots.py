@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.documents import pin_snapshot
 from setpoint.change.verification import newest_revision
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction
+
+
+#: So many of the newest runs that have not ended are held against what stands.
+MOST_RUNNING = 200
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,26 @@ def judged_holders(
             now[context] = hash_now(reader, catalogues, row["context"])
         behind = max(head - row["revision"], 0)
         yield JudgedHolder(**row, is_old=row["snapshot"] != now[context], behind=behind)
+
+
+class RunningRuns(NamedTuple):
+    """How many runs have not ended, and the names of those that pinned what does not stand any more."""
+
+    number: int
+    old: Sequence[str]
+
+
+def judged_runs(reader: Database | Transaction, catalogues: Catalogues) -> RunningRuns:
+    """Return which of the newest running runs hold older values; each context is resolved once."""
+    pinned: dict[str, dict[str, str]] = {}
+    now = dict[str, str]()
+    for row in reader.fetch_all("list_running_contexts", limit=MOST_RUNNING):
+        context = json.dumps(row["context"], sort_keys=True)
+        if context not in now:
+            now[context] = hash_now(reader, catalogues, row["context"])
+        pinned.setdefault(row["id"], {})[context] = row["snapshot_hash"]
+    old = [run for run, held in pinned.items() if any(now[context] != held[context] for context in held)]
+    return RunningRuns(len(pinned), sorted(old, reverse=True))
 
 
 def hash_now(reader: Database | Transaction, catalogues: Catalogues, context: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ import re
 
 import psycopg
 
-from support.lived_in import live_in
+from support.lived_in import live_in, train
 
 KEY = "CVN_HPO_XGB_5M_GAMMA"
 
@@ -15,6 +15,11 @@ def tile(page, name):
     return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split())
 
 
+def tone(page, name):
+    """Return the tone of a tile; empty for grey."""
+    return re.search(rf'class="tile ?(\w*)" aria-labelledby="{name}"', page)[1]
+
+
 def test_a_calm_plane_says_so(person):
     """Everything has a value, nothing waits, no run is complete, and each tile leads on."""
     page = person("cy").read("/")
@@ -23,6 +28,28 @@ def test_a_calm_plane_says_so(person):
     assert tile(page, "Old snapshots") == "0 of 0 holders"
     assert tile(page, "Latest verdict") == "none no run is complete"
     assert 'href="/config?catalogue=cvntrade&part=xgb"' in page
+    assert tone(page, "t-coverage") == "good"
+    for reported in ("t-fallbacks", "t-holders"):
+        assert tone(page, reported) == "", "nobody reported, so nothing is known to be good"
+    assert "nobody reported" in person("cy").read("/snapshots")
+
+
+def test_a_run_under_way_that_holds_older_values_is_counted(person, database, http_as, owner_url):
+    """Until something else is written it holds what stands; when it ends it counts no more."""
+    run, cy, ada = train(database, http_as("robot")), person("cy"), http_as("ada")
+    assert "Running runs: 1 holds what stands" in cy.read("/snapshots")
+    tag = ada.get("/v1/config/global").headers["etag"]
+    body = {"set": {KEY: 0.25}, "reason": "less overfitting"}
+    assert ada.patch("/v1/config/global", json=body, headers={"If-Match": tag}).status_code == 200
+    page = cy.read("/")
+    assert tile(page, "Old snapshots") == "0 of 0 holders; 1 running run holds older values"
+    assert tone(page, "t-holders") == "warn"
+    snapshots = cy.read("/snapshots")
+    assert "1 of 1 holds older values" in snapshots
+    assert f'href="/runs/{run}"' in snapshots
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("UPDATE finetune_runs SET state = 'complete', finished_at = started_at")
+    assert f'href="/runs/{run}"' not in cy.read("/snapshots")
 
 
 def test_a_key_without_a_value_is_seen_where_it_lacks(person, owner_url):

@@ -17,7 +17,7 @@ from setpoint.change.recovery.checks import last_backup
 from setpoint.govern.comparison import latest_verdict
 from setpoint.record.coverage import audit_console_coverage, keys_by_place
 from setpoint.record.fallbacks import fallback_share
-from setpoint.record.snapshots import judged_holders
+from setpoint.record.snapshots import judged_holders, judged_runs
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.checks import Check
 from setpoint.serve.console.pages import page, router_of
@@ -26,6 +26,7 @@ from setpoint.serve.routes import PlaneOf
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
     from setpoint.record.coverage import Coverage
+    from setpoint.record.snapshots import RunningRuns
     from setpoint.serve.plane import Plane
 
 router = router_of()
@@ -65,10 +66,10 @@ def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
     )
 
 
-def _held(plane: Plane) -> tuple[int, int]:
-    """Return how many processes hold a snapshot, and how many of them one that is not what stands."""
+def _held(plane: Plane) -> tuple[int, int, RunningRuns]:
+    """Return how many processes hold a snapshot, how many of them an old one, and what runs hold."""
     held = list(judged_holders(plane.database, plane.catalogues, limit=MOST_HOLDERS))
-    return len(held), sum(one.is_old for one in held)
+    return len(held), sum(one.is_old for one in held), judged_runs(plane.database, plane.catalogues)
 
 
 @dataclass(frozen=True)

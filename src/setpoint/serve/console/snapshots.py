@@ -17,7 +17,7 @@ from setpoint.change.documents import pin_snapshot, typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import diff
 from setpoint.errors import InvalidContext, InvalidValue, UnknownScope
-from setpoint.record.snapshots import judged_holders, list_snapshots, read_snapshot
+from setpoint.record.snapshots import judged_holders, judged_runs, list_snapshots, read_snapshot
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.config import member_of
 from setpoint.serve.console.grid import MOST_CELLS, Sheet, grid_of, outline_of, parts_of
@@ -50,6 +50,7 @@ def show_snapshots(
         raise InvalidValue(f"{beginning!r} begins no hash.", hint="give hexadecimal digits, in lower case")
     with plane.database.transaction() as transaction:
         every = list(judged_holders(transaction, plane.catalogues, limit=MOST_ROWS + 1))
+        running = judged_runs(transaction, plane.catalogues)
         found = list_snapshots(
             transaction,
             beginning=beginning,
@@ -66,6 +67,7 @@ def show_snapshots(
         n_held=len(held),
         n_old=sum(one.is_old for one in every),
         n_all=len(every),
+        running=running,
         counts=Counter(one.snapshot for one in every),
         old=old,
         beginning=beginning,

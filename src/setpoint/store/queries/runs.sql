@@ -189,6 +189,12 @@ SELECT r.id,
 FROM finetune_runs AS r
 WHERE r.id = ANY (ARRAY(SELECT jsonb_array_elements_text(%(runs)s)));
 
+-- name: list_running_contexts
+-- What the newest runs that have not ended pinned, by context.
+SELECT r.id, c.context, c.snapshot_hash
+FROM (SELECT id FROM finetune_runs WHERE state = 'running' ORDER BY started_at DESC LIMIT %(limit)s) AS r
+JOIN finetune_contexts AS c ON c.run_id = r.id;
+
 -- name: page_results
 -- Results in the order in which they were recorded, after one; a null filter means all.
 SELECT *
