@@ -85,7 +85,7 @@ def show_bulk(
         draft = draft_of(transaction, caller.account, scope)
     sheet = Sheet([(layer, values.get(layer, {})) for layer in layers])
     try:
-        found = list(_wanted(member, outline, sheet, wanted)) if how else []
+        found = list(_wanted(member, outline, sheet, wanted)) if by or source else []
     except SetpointError as refused:
         problem = refused
     edits, refusals = [], []
