@@ -49,7 +49,8 @@ def window(chromium, plane, seeded, owner_url):
     for context, page, has_scripts in opened:
         said += page.evaluate("window.violations") if has_scripts else []
         context.close()
-    assert not said
+    # A form whose session had ended is answered with 401 and the page to log in, which browsers note.
+    assert not [one for one in said if "401 (Unauthorized)" not in one]
 
 
 @pytest.fixture

@@ -22,10 +22,12 @@ ELSEWHERE = {
 }
 #: What pages whose address is not enough are asked besides.
 QUERIES = {
-    "/history/compare": ("from=3&to=4",),
+    "/history/compare": ("from={revision}&to={revision}",),
     "/runs/compare": ("from={run}&to={run}",),
     "/search": ("q=gamma",),
-    "/config": ("", "edit=yes&part=lgb"),
+    "/config": ("", "edit=yes&part=lgb", "explain={key}"),
+    "/catalogue": ("search=gamma",),
+    "/history/blame": ("match=xgb/5m/gamma",),
 }
 
 

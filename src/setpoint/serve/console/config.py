@@ -90,7 +90,7 @@ def show_config(
 ) -> Response:
     """Show the values of a scope over those below it, or what a context resolves to; now or once."""
     settings = tuple(one for one in context or () if one)
-    is_edited = bool(edit) and not settings and not as_of
+    is_edited = bool(edit) and not settings and not as_of and caller.may(*WRITERS)
     columns = tuple(column or ())
     view = View(scope, settings, catalogue, part, search, columns, first, is_edited, explain, as_of)
     return _config(plane, request, caller.account, view)
@@ -192,6 +192,7 @@ def _config(
         draft=draft,
         edited={one.key: one for one in draft.edits} if draft and not view.context else {},
         edited_values={value_key(one.key) for one in draft.edits} if draft and not view.context else (),
+        may_write=request.state.caller.may(*WRITERS),
         overlaps=overlaps,
         touching={value_key(key): one for one in reversed(overlaps) for key in one.keys},
         explained=layers_shown,
