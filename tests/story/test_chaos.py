@@ -181,7 +181,11 @@ def broken(disk, log, clock):
             apply_seed(database, catalogues, seeds, author_of(database), overwrite=False)
             owner = operations.url(settings, owner=True)
             open_accounts(owner)
-            tokens = {name: credential(owner, name, lives_s=86_400) for name in ("ada", "eve", "robot", "cy")}
+            # Programs have tokens; a session would have to prove who holds it after a jump.
+            tokens = {
+                name: credential(owner, name, "token", lives_s=86_400)
+                for name in ("ada", "eve", "robot", "cy")
+            }
         environ = plane_environ(SETPOINT_HOME=str(settings.home), SETPOINT_LINGER_S="20")
         plane = PlaneProcess(environ, log)
         plane.start()

@@ -202,7 +202,7 @@ def test_a_schedule_fires_once_and_by_the_databases_clock_alone(site):
     wait_until(lambda: site.state(change) == "applied")
     revision = site.asked("SELECT applied_revision FROM changes WHERE id = %s", change)[0]
     site.of_database.set(-3)
-    later = site.change(ada, 0.062)
+    later = site.change(site.as_("ada"), 0.062)  # logged in by the clock as it is now: a proof is fresh
     site.of_database.set(3)
     time.sleep(5)
     assert site.asked("SELECT count(*) FROM ftf_config_history WHERE change_id = %s", change) == (1,)
@@ -280,7 +280,7 @@ def test_cooling_off_ends_by_the_databases_clock_alone(site):
 
     def applied():
         body = {"proposal_hash": whole["proposal_hash"]}
-        answer = ada.post(f"/v1/changes/{change}/apply", json=body)
+        answer = site.as_("ada").post(f"/v1/changes/{change}/apply", json=body)  # a proof that is fresh
         return answer.status_code, "cools off" in answer.text
 
     site.of_plane.set(3)

@@ -58,7 +58,8 @@ class SnapshotJudges:
     """The judges of one snapshot, by model and timeframe."""
 
     def __init__(self, catalogues: Catalogues, text: str) -> None:
-        self._catalogues, self.document = catalogues, parse_text(text)
+        self._catalogues = catalogues
+        self.document: Mapping[str, Scalar] = parse_text(text)
         self._made: dict[tuple[str, str], Judge] = {}
 
     def of(self, model: str, timeframe: str) -> Judge:
