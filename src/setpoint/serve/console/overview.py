@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 router = router_of()
 LISTED = 8
 #: Up to how many open changes are counted; beyond them it is said that there are more.
-COUNTED = 100
+COUNTED = 25
 #: Judging a run of many units takes a while.
 JUDGED_KEPT_S = 10.0
 MOST_HOLDERS = 5_000
