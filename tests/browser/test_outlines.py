@@ -22,6 +22,7 @@ VARIES = (
     (re.compile(r"\bnow\b(?=[;.,]|\"?$)", re.MULTILINE), "AWHILE"),
     (re.compile(r"\b(?:just now|(?:in )?\d+ (?:seconds?|minutes?|hours?|s|min|h)(?: ago)?)\b"), "AWHILE"),
     (re.compile(r"\b\d{1,2} [A-Z][a-z]{2}(?: \d{4})?,? \d\d:\d\d(?::\d\d)? UTC"), "INSTANT"),
+    (re.compile(r"(?<=INSTANT )now\b"), "AWHILE"),
     (re.compile(r"(?:http://)?127\.0\.0\.1:\d+"), "PLANE"),
     (re.compile(r"-?\b\d+\.\d+(?:e-?\d+)?\b"), "NUMBER"),
 )
