@@ -18,6 +18,7 @@ VARIES = (
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}"), "RUN"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "HASH"),
     (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,16}\b…?"), "HASH"),
+    (re.compile(r"\b[0-9a-f]{10,16}\b…?"), "HASH"),
     (re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:UTC|Z))?)?"), "INSTANT"),
     (re.compile(r"\bnow\b(?=[;.,]|\"?$)", re.MULTILINE), "AWHILE"),
     (re.compile(r"\b(?:just now|(?:in )?\d+ (?:seconds?|minutes?|hours?|s|min|h)(?: ago)?)\b"), "AWHILE"),
