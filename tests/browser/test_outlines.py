@@ -4,6 +4,7 @@
 """
 
 import os
+import platform
 import re
 from pathlib import Path
 
@@ -15,6 +16,9 @@ pytestmark = pytest.mark.real
 OUTLINES = Path(__file__).parents[1] / "golden" / "outlines"
 #: What differs from one day, machine and training to the next, and what stands for it.
 VARIES = (
+    (re.compile(rf"\b{re.escape(platform.node())}\b"), "HOST"),
+    (re.compile(rf"\b{re.escape(platform.python_version())}\b"), "VERSION"),
+    (re.compile(r"\b[0-9a-f]{40}(?:-dirty)?\b"), "COMMIT"),
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}"), "RUN"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "HASH"),
     (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,16}\b…?"), "HASH"),
@@ -24,6 +28,7 @@ VARIES = (
     (re.compile(r"\b(?:just now|(?:in )?\d+ (?:seconds?|minutes?|hours?|s|min|h)(?: ago)?)\b"), "AWHILE"),
     (re.compile(r"\b\d{1,2} [A-Z][a-z]{2}(?: \d{4})?,? \d\d:\d\d(?::\d\d)? UTC"), "INSTANT"),
     (re.compile(r"(?<=INSTANT )now\b"), "AWHILE"),
+    (re.compile(r"HASH-dirty"), "HASH"),
     (re.compile(r"(?:http://)?127\.0\.0\.1:\d+"), "PLANE"),
     (re.compile(r"-?\b\d+\.\d+(?:e-?\d+)?\b"), "NUMBER"),
 )
