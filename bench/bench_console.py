@@ -9,7 +9,6 @@ Run: python bench/bench_console.py [--revisions N] [--runs N] [--changes N]
 """
 
 import math
-import re
 import tempfile
 import time
 
@@ -23,8 +22,7 @@ from recording import Recording
 from setpoint.change.documents import read_document
 from setpoint.change.proposals import Proposal, open_change
 from setpoint.declare.loading import load_catalogues
-from setpoint.serve.console import ROUTERS
-from setpoint.serve.console.pages import PageRoute
+from setpoint.serve.console import address_of, pages_to_read
 from setpoint.store.database import Database
 
 SIZES = "10,000 revisions, 500 runs, 1,000 open changes"
@@ -37,6 +35,7 @@ CLAIMS = {
 AUTHORS_SHARE = 100
 #: How long a page's script waits for more before it asks for the fresh page.
 SCRIPT_WAITS_S = 0.15
+TOLD_WITHIN_S = 30
 COOKIE = "setpoint_session"
 #: What pages that need one are asked.
 QUERIES = {
@@ -52,9 +51,8 @@ LEFT_OUT = {"/proof/oidc", "/runs/{run}/charts", "/runs/{run}/charts/{chart}.svg
 
 def addresses(values):
     """Return an address of each page that can be read, by its path."""
-    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, PageRoute)]
-    read = [route.path for route in routes if "GET" in route.methods and route.path not in LEFT_OUT]
-    return {path: re.sub(r"\{(\w+)(:path)?\}", lambda found: values[found[1]], path) for path in read}
+    read = [one for one in pages_to_read() if one.path not in LEFT_OUT]
+    return {one.path: address_of(one, values) for one in read}
 
 
 def grow(settings, owner, chosen):
@@ -112,16 +110,23 @@ def p95(ordered):
     return ordered[math.ceil(0.95 * len(ordered)) - 1]
 
 
+def told(lines, beginning):
+    """Read a stream up to a line; it sends beats for ever, so that reading alone would never end."""
+    deadline = time.monotonic() + TOLD_WITHIN_S
+    while not next(lines).startswith(beginning):
+        assert time.monotonic() < deadline, f"no line begins with {beginning}"
+
+
 def fresh(client, changes, repeats):
     """Return the median of the seconds from a commit until the page that shows its value is there."""
     seconds = []
     for _ in range(repeats):
         with client.stream("GET", "/v1/stream") as stream:
             lines = stream.iter_lines()
-            next(line for line in lines if line.startswith("id"))
+            told(lines, "id")
             value = changes.make()
             began = time.perf_counter()
-            next(line for line in lines if line.startswith("data"))
+            told(lines, "data")
         time.sleep(SCRIPT_WAITS_S)
         page = client.get(f"/keys/{KEY}").text
         assert f"{value:.15g}" in page or repr(value) in page, "the page does not show the value"

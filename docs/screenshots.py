@@ -15,14 +15,14 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
-from setpoint.serve.console import ROUTERS
-from setpoint.serve.console.pages import PageRoute
+from setpoint.serve.console import address_of, pages_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,7 @@ QUERIES = {
     "/runs/compare": "?from={run}&to={run}",
     "/search": "?q=learning",
 }
+CHARTS_WITHIN_S = 60
 #: Pages that are none here: a picture, what leads to a provider, and what only an admin may read.
 LEFT_OUT = frozenset({"/runs/{run}/charts/{chart}.svg", "/proof/oidc", "/audit", "/audit/decisions"})
 KEY = "CVN_HPO_LGB_5M_LEARNING_RATE"
@@ -113,12 +114,20 @@ def staged(page: Page) -> dict[str, str]:
 
 def every_page(values: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
     """Yield each page that can be read, in each mode: a file's name, the address, colours, and size."""
-    routes = [one for router in ROUTERS for one in router.routes if isinstance(one, PageRoute)]
-    for route in routes:
-        if "GET" in route.methods and route.path not in LEFT_OUT:
-            address = (route.path.replace(":path}", "}") + QUERIES.get(route.path, "")).format(**values)
+    for route in pages_to_read():
+        if route.path not in LEFT_OUT:
+            address = address_of(route, values) + QUERIES.get(route.path, "").format(**values)
             name = re.sub(r"\W+", "-", route.path).strip("-") or "overview"
             yield from ((f"{name}-{scheme}-{size}", address, scheme, size) for scheme, size in MODES)
+
+
+def _wait_for_images(page: Page) -> None:
+    """Wait until every chart is there; a page's policy lets no test of a browser's own be evaluated in it."""
+    deadline = time.monotonic() + CHARTS_WITHIN_S
+    while not page.evaluate("[...document.images].every((one) => one.complete)"):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the pictures of {page.url} did not come")
+        page.wait_for_timeout(200)
 
 
 def take(url: str, password: str, folder: Path, *, everything: bool) -> int:
@@ -133,8 +142,7 @@ def take(url: str, password: str, folder: Path, *, everything: bool) -> int:
             page = windows[scheme, size]
             page.goto(address.format(**values), wait_until="load")
             page.evaluate("for (const one of document.images) one.loading = 'eager'")
-            while not page.evaluate("[...document.images].every((one) => one.complete)"):
-                page.wait_for_timeout(200)
+            _wait_for_images(page)
             page.screenshot(path=folder / f"{name}.png", full_page=everything)
             sys.stdout.write(f"{folder / name}.png  {address}\n")
         browser.close()

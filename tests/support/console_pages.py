@@ -12,7 +12,7 @@ PAGES = [route for router in console.ROUTERS for route in router.routes if isins
 PUBLIC_PAGES = [
     route for router in console.ROUTERS for route in router.routes if not isinstance(route, PageRoute)
 ]
-READ = [route for route in PAGES if "GET" in route.methods]
+READ = console.pages_to_read()
 
 
 def address_of(route: PageRoute) -> str:

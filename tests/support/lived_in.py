@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.serve.console import address_of
 from support.console_pages import READ
 from support.run_reports import entry_of, failed_entry, plan_a_run
 
@@ -66,6 +67,6 @@ def addresses(values: Mapping[str, str]) -> Iterator[str]:
     for route in READ:
         if route.path in ELSEWHERE:
             continue
-        path = route.path.replace(":path}", "}").format(**values)
+        path = address_of(route, values)
         for query in QUERIES.get(route.path, ("",)):
             yield f"{path}?{query.format(**values)}" if query else path

@@ -18,7 +18,7 @@ from setpoint.change.documents import problem_of, read_documents
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from setpoint.declare.catalogue import Catalogue, Catalogues
     from setpoint.declare.parameters import Scalar
@@ -136,6 +136,11 @@ def keys_by_place(member: Catalogue) -> dict[tuple[str, str], list[str]]:
     return found
 
 
+def share_of(keys: Collection[str], seeded: frozenset[str]) -> float:
+    """Return how many of a hundred keys have a value."""
+    return 100.0 * sum(key in seeded for key in keys) / len(keys)
+
+
 def _member(
     member: Catalogue, seeded: frozenset[str], refused: frozenset[str], read: frozenset[str] | None
 ) -> CatalogueCoverage:
@@ -150,5 +155,5 @@ def _member(
         unseeded=tuple(key for key in member.keys if key not in seeded),
         refused=tuple(key for key in member.keys if key in refused),
         unread=() if read is None else tuple(key for key in member.keys if key in here and key not in read),
-        coverage_pct=100.0 * len(here) / len(declared),
+        coverage_pct=share_of(declared, seeded),
     )

@@ -16,7 +16,7 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import UnknownScope
 from setpoint.observe import metrics
 from setpoint.observe.metrics import MOST_ASSETS, MOST_HOLDERS, OTHER, Metric, Sample
-from setpoint.record.coverage import HYPERPARAMETERS, keys_by_place, seeded_keys
+from setpoint.record.coverage import HYPERPARAMETERS, keys_by_place, seeded_keys, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -58,13 +58,7 @@ def read_metrics(database: Database, catalogues: Catalogues) -> list[Sample]:
 
 def _places(catalogues: Catalogues) -> frozenset[tuple[str, str]]:
     """Return every declared model and timeframe."""
-    found = set()
-    for member in catalogues.members:
-        names = [part.name for part in member.parts]
-        if {"model", "timeframe"} <= set(names):
-            model, timeframe = names.index("model"), names.index("timeframe")
-            found |= {(parts[model], parts[timeframe]) for parts in member.groups}
-    return frozenset(found)
+    return frozenset(place for member in catalogues.members for place in keys_by_place(member))
 
 
 def _place(row: Mapping[str, str], places: frozenset[tuple[str, str]]) -> dict[str, str]:
@@ -79,19 +73,14 @@ def _coverage(transaction: Transaction, catalogues: Catalogues) -> Iterator[Samp
     except UnknownScope:
         values = {}
     seeded, _ = seeded_keys(values, catalogues)
-    shares = {member.name: _share(member.keys, seeded) for member in catalogues.members}
+    shares = {member.name: share_of(member.keys, seeded) for member in catalogues.members}
     yield Sample(metrics.COVERAGE, shares.get(HYPERPARAMETERS, shares[catalogues.members[0].name]))
     for member in catalogues.members:
         whole = {"catalogue": member.name, "model": "", "timeframe": ""}
         yield Sample(metrics.COVERAGE_PART, shares[member.name], whole)
         for place, keys in keys_by_place(member).items():
             labels = {"catalogue": member.name, "model": place[0], "timeframe": place[1]}
-            yield Sample(metrics.COVERAGE_PART, _share(keys, seeded), labels)
-
-
-def _share(keys: Iterable[str], seeded: frozenset[str]) -> float:
-    declared = frozenset(keys)
-    return 100.0 * len(declared & seeded) / len(declared)
+            yield Sample(metrics.COVERAGE_PART, share_of(keys, seeded), labels)
 
 
 def _totals(

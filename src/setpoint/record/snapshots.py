@@ -38,19 +38,25 @@ class KeptSnapshot:
 
 
 @dataclass(frozen=True)
-class JudgedHolder:
-    """A process that was heard within the hour, and whether what it holds is what it would get now."""
+class HeldSnapshot:
+    """A process that was seen within the hour, and the snapshot it holds, as the database keeps it."""
 
     client: str
     account: str
     snapshot: str
-    context: Mapping[str, str]
+    context: dict[str, str]
     host: str
     pid: int
     run: str
     revision: int
     since: datetime
     seen: datetime
+
+
+@dataclass(frozen=True)
+class JudgedHolder(HeldSnapshot):
+    """A process that holds a snapshot, and whether that is what it would get now."""
+
     silent_s: float
     is_old: bool
     #: Revisions, of any scope, since the one that it knew of.

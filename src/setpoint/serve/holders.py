@@ -13,11 +13,11 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field, fields
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.number_text import read_int
 from setpoint.errors import InvalidValue, SetpointError, UsageError
+from setpoint.record.snapshots import HeldSnapshot
 from setpoint.serve.access.secret import digest
 from setpoint.serve.refusals import REFUSALS
 from setpoint.serve.turns import Turns
@@ -80,22 +80,6 @@ class Holder:
         }
         age_s = max(now - self.seen_at, 0.0)
         return given | {"snapshot": self.snapshot, "context": dict(self.context), "age_s": age_s}
-
-
-@dataclass(frozen=True)
-class HeldSnapshot:
-    """A process that was seen within the hour, and the snapshot it holds, as the database keeps it."""
-
-    client: str
-    account: str
-    snapshot: str
-    context: dict[str, str]
-    host: str
-    pid: int
-    run: str
-    revision: int
-    since: datetime
-    seen: datetime
 
 
 class Holders:

@@ -82,14 +82,20 @@ class PlaneRecorder:
 
     def _deliver_one(self, plan: RunPlan, entry: UnitEntry) -> Receipt:
         """Send a unit; once more to a plane that refuses its form, as the release before would have."""
+        whole, before = asdict(entry), as_before(entry)
         try:
             try:
-                self._plane.request("POST", f"{_address(plan)}/units", {"entry": asdict(entry)})
+                self._send_entry(plan, whole)
             except _OF_ITS_FORM:
-                self._plane.request("POST", f"{_address(plan)}/units", {"entry": as_before(entry)})
+                if before == whole:  # nothing was added that it could not know
+                    raise
+                self._send_entry(plan, before)
         except (*_OF_ITS_FORM, IntegrityError) as problem:
             return Receipt.of(problem)
         return Receipt("recorded")
+
+    def _send_entry(self, plan: RunPlan, entry: dict[str, Any]) -> None:
+        self._plane.request("POST", f"{_address(plan)}/units", {"entry": entry})
 
     def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
         """Report the events that are left, then how the run ended."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastapi import APIRouter
 
 from setpoint.serve.console import (
@@ -27,6 +29,10 @@ from setpoint.serve.console import (
     snapshots,
     trials,
 )
+from setpoint.serve.console.pages import PageRoute
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Of every page, with what they load.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -53,3 +59,18 @@ ROUTERS: tuple[APIRouter, ...] = (
     account.router,
     search.router,
 )
+
+
+def pages_to_read() -> list[PageRoute]:
+    """Return the route of every page that can be read, for whatever goes through them all."""
+    routes = (route for router in ROUTERS for route in router.routes)
+    return [route for route in routes if isinstance(route, PageRoute) and "GET" in (route.methods or ())]
+
+
+def address_of(route: PageRoute, values: Mapping[str, str]) -> str:
+    """Return the address of a page.
+
+    Raises:
+        KeyError: its path has a name that no value is given for.
+    """
+    return route.path.replace(":path}", "}").format(**values)

@@ -21,6 +21,7 @@ from setpoint.record.snapshots import judged_holders, judged_runs
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.checks import Check
 from setpoint.serve.console.pages import page, router_of
+from setpoint.serve.console.tables import MOST_ROWS
 from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
@@ -32,10 +33,9 @@ if TYPE_CHECKING:
 router = router_of()
 LISTED = 8
 #: Up to how many open changes are counted; beyond them it is said that there are more.
-COUNTED = 25
+COUNTED = 100
 #: Judging a run of many units takes a while.
 JUDGED_KEPT_S = 10.0
-MOST_HOLDERS = 5_000
 FALLBACKS_OVER = timedelta(hours=24)
 
 
@@ -68,7 +68,7 @@ def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
 
 def _held(plane: Plane) -> tuple[int, int, RunningRuns]:
     """Return how many processes hold a snapshot, how many of them an old one, and what runs hold."""
-    held = list(judged_holders(plane.database, plane.catalogues, limit=MOST_HOLDERS))
+    held = list(judged_holders(plane.database, plane.catalogues, limit=MOST_ROWS + 1))
     return len(held), sum(one.is_old for one in held), judged_runs(plane.database, plane.catalogues)
 
 
