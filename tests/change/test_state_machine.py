@@ -18,7 +18,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -476,17 +476,17 @@ class Story(RuleBasedStateMachine):
                 "UPDATE changes SET apply_at = now() - interval '1 s'"
                 " WHERE apply_at IS NOT NULL AND state = 'proposed'"
             )
-        due = [n for n, p in sorted(self.model.changes.items()) if p.scheduled and p.state == "proposed"]
-        for number in due:
+        scheduled = [
+            n for n, p in sorted(self.model.changes.items()) if p.scheduled and p.state == "proposed"
+        ]
+        for number in scheduled:
             self.model.changes[number].scheduled = "past"
         # What lacks approvals is not even looked at.
-        due = [n for n in due if self.model.refusal(self.model.changes[n]) is not ForbiddenError]
+        due = [n for n in scheduled if self.model.refusal(self.model.changes[n]) is not ForbiddenError]
         ended = dict(apply_due(self.database, CATALOGUES, "clock"))
         assert sorted(ended) == due
         with psycopg.connect(self.owner_url) as psql:  # the record says again what was proposed
-            psql.cursor().executemany(
-                "UPDATE changes SET apply_at = %s WHERE id = %s AND state = 'applied'", instants
-            )
+            psql.cursor().executemany("UPDATE changes SET apply_at = %s WHERE id = %s", instants)
         for number in due:
             planned = self.model.changes[number]
             error = self.model.refusal(planned)
@@ -496,6 +496,8 @@ class Story(RuleBasedStateMachine):
                 self.model.land(planned)
             elif error is ConflictError:
                 planned.state = "suspended"
+        for number in scheduled:
+            self.model.changes[number].scheduled = "later"
 
     # --- decisions
 
@@ -719,6 +721,9 @@ def test_any_sequence_of_operations_agrees_with_the_model(server, people):
         settings=settings(
             max_examples=400 if LONG else 8,
             stateful_step_count=60 if LONG else 30,
+            # A story is made short where there is time for it: else the time limit ends the worker, and no
+            # word of what was found reaches anybody.
+            phases=[phase for phase in Phase if LONG or phase is not Phase.shrink],
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

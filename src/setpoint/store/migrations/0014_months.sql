@@ -31,20 +31,25 @@ DECLARE
     rest   text := p_table || '_rest';
     named  text := public.name_of_month(p_table, p_month);
     bounds text := format('FROM (%L) TO (%L)', p_month::timestamptz, (p_month + interval '1 month')::timestamptz);
+    needed text := (SELECT string_agg(DISTINCT format('ONLY %s', c.confrelid::regclass), ', ') FROM pg_constraint AS c
+                    WHERE c.conrelid = format('public.%I', p_table)::regclass AND c.contype = 'f');
     waits  boolean;
     guard  record;
 BEGIN
-    -- No writer may have looked for the place of a row before, and come to rest after: that would be an error.
-    EXECUTE format('LOCK TABLE ONLY public.%I IN SHARE ROW EXCLUSIVE MODE', p_table);
+    -- No lock is waited for: whoever makes a month may hold what the one before him in a queue of writers needs, and
+    -- a deadlock would end either of them. No writer may have looked for the place of a row before, and come to rest
+    -- after: that would be an error. What the table refers to is locked for as long, as attaching a part does.
+    EXECUTE format('LOCK TABLE ONLY public.%I', p_table) || coalesce(', ' || needed, '')
+        || ' IN SHARE ROW EXCLUSIVE MODE NOWAIT';
     EXECUTE format('SELECT EXISTS (SELECT FROM public.%1$I WHERE %2$I >= $1 AND %2$I < $2)', rest, p_instant)
         INTO waits USING p_month::timestamptz, (p_month + interval '1 month')::timestamptz;
     IF waits THEN
         -- Nor a reader before, who would find the rows in neither place.
-        EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', p_table);
+        EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE NOWAIT', p_table);
     END IF;
+    EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE NOWAIT', rest);
     EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE)',
                    named, rest);
-    EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', rest);
     -- The guards of rest are each month's; they are off here while rows are moved, what came before its month was there.
     FOR guard IN SELECT t.tgname, pg_get_triggerdef(t.oid) AS made FROM pg_trigger AS t
                  WHERE t.tgrelid = format('public.%I', rest)::regclass AND NOT t.tgisinternal AND t.tgparentid = 0 LOOP
