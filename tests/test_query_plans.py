@@ -103,6 +103,12 @@ OTHERS = {
     "changes": "(scope, kinds, proposal, edits, edition, proposal_hash, judged_at, author, proof, reason,"
     " source, catalogues, state) SELECT 'symbol=S' || n, '{value}', '{}', '[]', 1, 'h', 0, 'p' || n, 'x',"
     " 'x', 'x', '[]', 'withdrawn'",
+    "change_runs": "(run_id, change_id, arm, dimensions, registered_by)"
+    " SELECT 'grown-' || n, (SELECT min(id) FROM changes) + n - 1, 'candidate', '{}', 'robot'",
+    "change_checks": "(change_id, kind, run_id, candidate_hash, build, data_hash, result, reasons,"
+    " reported_by, proof)"
+    " SELECT (SELECT min(id) FROM changes) + n - 1, 'smoke', r.id, 'h', 'b', 'd', 'pass', '{}', 'robot', 'x'"
+    " FROM (SELECT id, row_number() OVER () AS n FROM finetune_runs LIMIT %s) AS r --",
     "change_decisions": "(change_id, decision, proposal_hash, person, proof, words)"
     " SELECT (SELECT min(id) FROM changes) + n - 1, 'comment', 'h', 'bo', 'x', 'x'",
     "finetune_failures": " SELECT run_id, symbol, model, timeframe, variant, fold, 'x', 'x', now()"

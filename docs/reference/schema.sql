@@ -150,7 +150,7 @@ CREATE FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_r
     AS $$
 DECLARE
     change public.changes := public.lock_change(p_id);
-    before jsonb := change.edits;
+    before public.changes := change;
     writer record;
 BEGIN
     SELECT * INTO writer FROM public.who();
@@ -167,7 +167,7 @@ BEGIN
     change.reason := p_reason;
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
-    change := public.write_proposal(change, p_set, p_remove, p_keys);
+    change := public.rebased(before, public.write_proposal(change, p_set, p_remove, p_keys));
     IF public.changes_nothing(change) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423',
             MESSAGE = format('change %s would change nothing any more: %s holds all of it', p_id, change.scope),
@@ -175,12 +175,13 @@ BEGIN
     END IF;
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
-        edits = change.edits, edits_before = before, kinds = change.kinds, judged_at = change.judged_at,
+        edits = change.edits, edits_before = before.edits, kinds = change.kinds, judged_at = change.judged_at,
         reason = change.reason,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
-        proposed_at = CASE WHEN change.state <> 'draft' THEN clock_timestamp() END,
-        state = CASE WHEN change.state = 'draft' THEN 'draft' ELSE 'proposed' END, state_reason = ''
+        proposed_at = CASE WHEN change.edition = before.edition THEN before.proposed_at
+                           WHEN change.state <> 'draft' THEN clock_timestamp() END,
+        state = CASE WHEN change.state = 'draft' THEN 'draft' ELSE 'proposed' END, state_reason = change.state_reason
     WHERE id = p_id RETURNING * INTO change;
     RETURN change;
 END
@@ -215,6 +216,7 @@ DECLARE
     policy   public.policies;
     free_at  timestamptz;
     moved    text;
+    lacks    record;
 BEGIN
     change := public.lock_change(p_id);
     IF change.proposal_hash IS DISTINCT FROM p_hash THEN
@@ -252,13 +254,20 @@ BEGIN
         policy := public.checked_policy(change.scope, change.proposal);
         INSERT INTO public.policies SELECT policy.*
         ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
-            cooling_off_s = EXCLUDED.cooling_off_s;
+            cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks;
         -- A transaction that still sees the old policy (REPEATABLE READ) fails on the head, as after a revision.
         UPDATE public.chain_head SET id = id;
     ELSE
         moved := public.moved_since(change);
         IF moved IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = moved, HINT = (public.next_step(change)).how;
+        END IF;
+        IF need.checks IS DISTINCT FROM '{}' THEN
+            SELECT * INTO lacks FROM public.lacking_checks(change) LIMIT 1;
+            IF FOUND THEN
+                RAISE EXCEPTION USING ERRCODE = 'SP424', HINT = public.how_to_check(change, lacks.kind),
+                    MESSAGE = format('change %s lacks the check %s that policy asks for: %s', p_id, lacks.kind, lacks.why);
+            END IF;
         END IF;
         PERFORM set_config('setpoint.author', change.author, true), set_config('setpoint.proof', change.proof, true),
                 set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
@@ -353,6 +362,49 @@ END
 $$;
 
 COMMENT ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) IS 'Whom the author of a change asks to approve it; no approval given is touched.';
+
+CREATE FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    registered public.change_runs;
+    trained    public.finetune_runs;
+    compared   public.finetune_runs;
+    writer     record;
+    attached   bigint;
+BEGIN
+    SELECT * INTO writer FROM public.who();
+    SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = p_run AND r.arm = 'candidate';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('run %s trains no change''s candidate', p_run),
+            HINT = 'a run is registered for a change before it pins: `setpoint sweep --change ID`';
+    END IF;
+    IF writer.person <> registered.registered_by THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was registered by %s, not by %s', p_run, registered.registered_by, writer.person),
+            HINT = 'report as whoever started it';
+    END IF;
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    IF registered.other IS NULL AND p_kind <> 'smoke' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s has no pair to be compared with', p_run),
+            HINT = format('train both: `setpoint sweep --change %s`', registered.change_id);
+    END IF;
+    SELECT * INTO trained FROM public.finetune_runs WHERE id = p_run;
+    SELECT * INTO compared FROM public.finetune_runs WHERE id = registered.other;
+    IF trained.state IS DISTINCT FROM 'complete' OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s and its pair are not complete', p_run),
+            HINT = format('resume it: `setpoint sweep --resume %s`', p_run);
+    END IF;
+    INSERT INTO public.change_checks (change_id, kind, run_id, current_run_id, candidate_hash, build, data_hash, result, reasons, reported_by, proof)
+    VALUES (registered.change_id, p_kind, p_run, registered.other, trained.set_hash, trained.git_commit, trained.data_hash,
+            p_result, p_reasons, writer.person, writer.proof)
+    ON CONFLICT (run_id, kind) DO NOTHING;
+    SELECT k.id INTO attached FROM public.change_checks AS k WHERE k.run_id = p_run AND k.kind = p_kind;
+    RETURN attached;
+END
+$$;
+
+COMMENT ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) IS 'Attaches what a registered run showed to its change, once; by whoever registered it.';
 
 CREATE FUNCTION public.break_glass_person(OUT person text, OUT proof text) RETURNS record
     LANGUAGE sql STABLE
@@ -597,7 +649,9 @@ CREATE TABLE public.policies (
     approvals integer NOT NULL,
     solo boolean NOT NULL,
     cooling_off_s integer NOT NULL,
+    checks text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT policies_approvals_check CHECK ((approvals >= 0)),
+    CONSTRAINT policies_checks_check CHECK ((checks <@ ARRAY['canary'::text, 'smoke'::text, 'ranges'::text])),
     CONSTRAINT policies_cooling_off_s_check CHECK ((cooling_off_s >= 0)),
     CONSTRAINT policies_kind_check CHECK ((kind = ANY (ARRAY['*'::text, 'value'::text, 'range'::text, 'scope'::text, 'restore'::text, 'policy'::text]))),
     CONSTRAINT policies_scope_check CHECK ((scope <> ''::text)),
@@ -607,6 +661,8 @@ CREATE TABLE public.policies (
 COMMENT ON TABLE public.policies IS 'How many approvals a change needs; * is any scope or kind, the most specific row decides.';
 
 COMMENT ON COLUMN public.policies.solo IS 'Declares that one person decides alone: recorded on each revision as unreviewed.';
+
+COMMENT ON COLUMN public.policies.checks IS 'The checks that a change must pass besides; none of a change of policy, which has no candidate.';
 
 CREATE FUNCTION public.checked_policy(change_scope text, wanted jsonb) RETURNS public.policies
     LANGUAGE plpgsql STABLE
@@ -619,6 +675,11 @@ DECLARE
 BEGIN
     -- The scope decides which policy the change itself obeys, so it is not said twice.
     policy.scope := change_scope;
+    policy.checks := ARRAY(SELECT DISTINCT one FROM unnest(policy.checks) AS one ORDER BY one);
+    IF NOT policy.checks <@ ARRAY['canary', 'smoke', 'ranges'] OR (policy.kind = 'policy' AND policy.checks <> '{}') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = 'a policy''s checks are of canary, smoke and ranges, and none for the kind policy: it has no candidate';
+    END IF;
     IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
             OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.solo <> (policy.approvals = 0) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a policy needs kind (value, range, scope, restore,'
@@ -1347,9 +1408,9 @@ CREATE FUNCTION public.utc_text(moment timestamp with time zone) RETURNS text
 CREATE FUNCTION public.hash_of_proposal(change public.changes, document text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    RETURN public.document_hash((jsonb_build_array('setpoint-proposal-v1', (change).edition, (change).scope, (change).kinds, (change).base_revision, (change).restores, (change).reason, public.utc_text((change).apply_at), document))::text);
+    RETURN public.document_hash((jsonb_build_array('setpoint-proposal-v2', (change).edition, (change).scope, (change).kinds, (change).restores, (change).reason, public.utc_text((change).apply_at), document))::text);
 
-COMMENT ON FUNCTION public.hash_of_proposal(change public.changes, document text) IS 'What an approval names: a document, by its hash, over what, where and as what kind of change.';
+COMMENT ON FUNCTION public.hash_of_proposal(change public.changes, document text) IS 'What an approval names: a document, by its hash, where and as what kind of change; a rebase to the same candidate keeps it, any other edit makes another edition.';
 
 CREATE TABLE public.ftf_config_history (
     id bigint NOT NULL,
@@ -1386,6 +1447,37 @@ CREATE FUNCTION public.history_chain_v1(h public.ftf_config_history) RETURNS tex
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     RETURN public.document_hash((jsonb_build_array('setpoint-chain-v1', (h).id, (h).scope, (h).hash, (h).diff, (h).updated_by, (h).proof, (h).db_user, (h).change_reason, (h).source, (h).base_revision, (h).change_id, (h).review, (h).catalogues, to_char(((h).created_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text), (h).previous_chain))::text);
 
+CREATE FUNCTION public.hold_registered(run text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    registered public.change_runs;
+    change     public.changes;
+    starter    text := (SELECT r.started_by FROM public.finetune_runs AS r WHERE r.id = run);
+BEGIN
+    SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = run;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF starter <> registered.registered_by THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was registered by %s, not by %s', run, registered.registered_by, starter),
+            HINT = 'start a run of your own';
+    END IF;
+    IF registered.arm = 'candidate' THEN
+        SELECT * INTO change FROM public.changes WHERE id = registered.change_id;
+    END IF;
+    IF EXISTS (SELECT FROM public.finetune_contexts AS c WHERE c.run_id = run AND c.snapshot_hash IS DISTINCT FROM
+               public.resolved_hash(change, public.scopes_of(registered.dimensions, c.context))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409',
+            MESSAGE = format('run %s pins other values than change %s is compared by: they moved meanwhile', run, registered.change_id),
+            HINT = format('start again: `setpoint sweep --change %s`', registered.change_id);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.hold_registered(run text) IS 'Holds that a registered run begins with what it was registered for: the candidate, or what stands.';
+
 CREATE FUNCTION public.holds_nothing() RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1413,6 +1505,11 @@ CREATE FUNCTION public.how_to_approve(change public.changes) RETURNS text
           WHERE m.person NOT IN (SELECT a.person FROM public.approvals_of(change) AS a)
           GROUP BY m.door) AS asked
 $$;
+
+CREATE FUNCTION public.how_to_check(change public.changes, kind text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN format('`setpoint sweep --change %s%s` as a robot that %s neither owns nor made'::text, (change).id, CASE kind WHEN 'smoke'::text THEN ' --smoke'::text ELSE ''::text END, (change).author);
 
 CREATE FUNCTION public.how_to_resume(change public.changes) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -1762,6 +1859,27 @@ CREATE FUNCTION public.kinds_of(old jsonb, edits jsonb, restores bigint, is_poli
         CASE WHEN restores IS NOT NULL THEN 'restore' END], NULL) END
 $_$;
 
+CREATE FUNCTION public.lacking_checks(change public.changes) RETURNS TABLE(kind text, why text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Of each kind the newest that counts decides: a failed one is not outvoted by an older one.
+    SELECT wanted.kind, CASE
+        WHEN counted.id IS NOT NULL THEN format('check %s is %s: %s', counted.id, counted.result, array_to_string(counted.reasons, '; '))
+        WHEN newest.id IS NOT NULL THEN format('check %s does not count: %s', newest.id, newest.why_not)
+        ELSE 'there is none' END
+    FROM (SELECT DISTINCT unnest((SELECT need.checks FROM public.required_of(change) AS need)) AS kind) AS wanted
+    LEFT JOIN LATERAL (SELECT k.*, public.why_not_counted(k) AS why_not FROM public.change_checks AS k
+        WHERE k.change_id = change.id AND k.kind = wanted.kind ORDER BY k.id DESC LIMIT 1) AS newest ON true
+    LEFT JOIN LATERAL (SELECT k.* FROM public.change_checks AS k
+        WHERE k.change_id = change.id AND k.kind = wanted.kind AND public.why_not_counted(k) IS NULL
+        ORDER BY k.id DESC LIMIT 1) AS counted ON true
+    WHERE counted.result IS DISTINCT FROM 'pass'
+    ORDER BY wanted.kind
+$$;
+
+COMMENT ON FUNCTION public.lacking_checks(change public.changes) IS 'The checks that policy asks for and a change has not passed, each with why.';
+
 CREATE FUNCTION public.left_without_approval(p_scope text, p_kind text, p_approvals integer) RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1913,20 +2031,25 @@ DECLARE
     rest   text := p_table || '_rest';
     named  text := public.name_of_month(p_table, p_month);
     bounds text := format('FROM (%L) TO (%L)', p_month::timestamptz, (p_month + interval '1 month')::timestamptz);
+    needed text := (SELECT string_agg(DISTINCT format('ONLY %s', c.confrelid::regclass), ', ') FROM pg_constraint AS c
+                    WHERE c.conrelid = format('public.%I', p_table)::regclass AND c.contype = 'f');
     waits  boolean;
     guard  record;
 BEGIN
-    -- No writer may have looked for the place of a row before, and come to rest after: that would be an error.
-    EXECUTE format('LOCK TABLE ONLY public.%I IN SHARE ROW EXCLUSIVE MODE', p_table);
+    -- No lock is waited for: whoever makes a month may hold what the one before him in a queue of writers needs, and
+    -- a deadlock would end either of them. No writer may have looked for the place of a row before, and come to rest
+    -- after: that would be an error. What the table refers to is locked for as long, as attaching a part does.
+    EXECUTE format('LOCK TABLE ONLY public.%I', p_table) || coalesce(', ' || needed, '')
+        || ' IN SHARE ROW EXCLUSIVE MODE NOWAIT';
     EXECUTE format('SELECT EXISTS (SELECT FROM public.%1$I WHERE %2$I >= $1 AND %2$I < $2)', rest, p_instant)
         INTO waits USING p_month::timestamptz, (p_month + interval '1 month')::timestamptz;
     IF waits THEN
         -- Nor a reader before, who would find the rows in neither place.
-        EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', p_table);
+        EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE NOWAIT', p_table);
     END IF;
+    EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE NOWAIT', rest);
     EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE)',
                    named, rest);
-    EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', rest);
     -- The guards of rest are each month's; they are off here while rows are moved, what came before its month was there.
     FOR guard IN SELECT t.tgname, pg_get_triggerdef(t.oid) AS made FROM pg_trigger AS t
                  WHERE t.tgrelid = format('public.%I', rest)::regclass AND NOT t.tgisinternal AND t.tgparentid = 0 LOOP
@@ -2052,6 +2175,21 @@ CREATE FUNCTION public.moved_since(change public.changes) RETURNS text
          (SELECT public.moved_scopes(change)) AS moved (scopes)
 $$;
 
+CREATE FUNCTION public.moved_under(change public.changes) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Of the scopes that validation read, those that hold other texts than then; one that went there and back does not.
+    SELECT string_agg(format('%s is at revision %s', f.scope, f.revision), ', ' ORDER BY f.scope)
+    FROM public.ftf_config AS f
+    WHERE f.revision > change.judged_at AND f.scope <> change.scope
+      AND (change.scope = 'global' OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
+      AND f.hash IS DISTINCT FROM (SELECT h.hash FROM public.ftf_config_history AS h
+                                   WHERE h.scope = f.scope AND h.id <= change.judged_at ORDER BY h.id DESC LIMIT 1)
+$$;
+
+COMMENT ON FUNCTION public.moved_under(change public.changes) IS 'What makes another candidate of a change since it was judged, its own scope aside; null for nothing.';
+
 CREATE FUNCTION public.name_of_month(p_table text, p_month timestamp without time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2076,8 +2214,9 @@ CREATE FUNCTION public.next_step(change public.changes, OUT moved text, OUT wait
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    need record;
-    have bigint;
+    need  record;
+    have  bigint;
+    lacks text;
 BEGIN
     -- The first thing that stands between an open change and its revision, as apply_change would refuse it.
     IF change.state NOT IN ('draft', 'proposed', 'suspended') THEN
@@ -2112,6 +2251,15 @@ BEGIN
                      EXCEPT SELECT a.person FROM public.approvals_of(change) AS a ORDER BY 1);
         how := public.how_to_approve(change);
         RETURN;
+    END IF;
+    IF need.checks <> '{}' THEN
+        SELECT min(l.kind) INTO lacks FROM public.lacking_checks(change) AS l;
+        IF lacks IS NOT NULL THEN
+            waits_for := 'check';
+            who := '{}';
+            how := public.how_to_check(change, lacks);
+            RETURN;
+        END IF;
     END IF;
     until := greatest(change.apply_at,
         CASE WHEN need.cooling_off_s <> 0 THEN change.proposed_at + make_interval(secs => need.cooling_off_s) END);
@@ -2250,7 +2398,7 @@ $$;
 
 COMMENT ON FUNCTION public.note_shares(p_server text, p_shares jsonb) IS 'Says what one process serves to whom, and returns what the others do, with the quotas.';
 
-CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) RETURNS record
+CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[]) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -2260,17 +2408,17 @@ BEGIN
     IF change.id IS NULL THEN
         RETURN;
     END IF;
-    SELECT need.approvals, need.solo, need.cooling_off_s INTO approvals, solo, cooling_off_s
+    SELECT need.approvals, need.solo, need.cooling_off_s, need.checks INTO approvals, solo, cooling_off_s, checks
     FROM public.required_of(change) AS need;
     approved := 0;  -- nobody has seen it yet
     free_at := change.proposed_at + make_interval(secs => cooling_off_s);
-    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 THEN
+    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' THEN
         change := public.apply_change(change.id, change.proposal_hash);
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
+COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[]) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
 
 CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2444,6 +2592,30 @@ BEGIN
     FROM public.start_session(used.account, p_hash, 'once', p_remote, used.created_by) AS s;
 END
 $$;
+
+CREATE FUNCTION public.other_candidate(change public.changes, run text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- The hash of what is merged decides; where it differs, the scopes are named that moved under it.
+    WITH other AS (
+        SELECT c.layers, public.scopes_of(r.dimensions, c.context) AS scopes
+        FROM public.change_runs AS r JOIN public.finetune_contexts AS c ON c.run_id = r.run_id
+        WHERE r.run_id = run
+          AND public.resolved_hash(change, public.scopes_of(r.dimensions, c.context)) IS DISTINCT FROM c.snapshot_hash
+    )
+    SELECT CASE WHEN EXISTS (SELECT FROM other) THEN coalesce(string_agg(DISTINCT CASE
+        WHEN named.scope = change.scope AND change.base_revision IS NULL THEN format('%s has other edits', named.scope)
+        WHEN named.scope = change.scope THEN format('%s has other edits, or another revision than %s under them', named.scope, change.base_revision)
+        ELSE format('%s is at revision %s', named.scope, coalesce(f.revision::text, 'none')) END, ', '), 'its scopes are laid in another order') END
+    FROM other
+    CROSS JOIN LATERAL unnest(other.scopes) AS named (scope)
+    LEFT JOIN public.ftf_config AS f ON f.scope = named.scope
+    WHERE (SELECT layer ->> 'hash' FROM jsonb_array_elements(other.layers) AS layer WHERE layer ->> 'scope' = named.scope)
+          IS DISTINCT FROM CASE WHEN named.scope = change.scope THEN public.document_hash(change.proposal::text) ELSE f.hash END
+$$;
+
+COMMENT ON FUNCTION public.other_candidate(change public.changes, run text) IS 'What moved since a run pinned a change''s candidate, so that it is another; null while it is the same.';
 
 CREATE FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2782,6 +2954,34 @@ $$;
 
 COMMENT ON FUNCTION public.reaches(limits jsonb, role text, p_scope text, p_keys text[]) IS 'Whether a role that is limited so covers a change of these keys in this scope.';
 
+CREATE FUNCTION public.rebased(before public.changes, after public.changes, OUT change public.changes) RETURNS public.changes
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    moved text;
+BEGIN
+    -- What people approved and runs trained is the candidate: while that, the edits and what is said of them are the
+    -- same, an amendment only puts them over what stands, and is no edition of its own.
+    change := after;
+    change.state_reason := '';
+    IF (before.author, before.kinds, before.restores, before.reason, before.apply_at, before.edits::text)
+            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.apply_at, after.edits::text) THEN
+        RETURN;
+    END IF;
+    moved := concat_ws(', ', CASE WHEN before.proposal::text <> after.proposal::text THEN
+        format('%s is at revision %s', after.scope, coalesce(after.base_revision::text, 'none')) END, public.moved_under(before));
+    IF moved = '' THEN
+        change.edition := before.edition;
+        change.proposal_hash := before.proposal_hash;
+    ELSE
+        change.state_reason := format('approvals and checks of before are void: %s', moved);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.rebased(before public.changes, after public.changes, OUT change public.changes) IS 'An amended change: of the edition of before when it is the same candidate, else with what moved.';
+
 CREATE FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2938,6 +3138,51 @@ BEGIN
 END
 $_$;
 
+CREATE FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes;
+    writer text := (SELECT person FROM public.who());
+    moved  text;
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    SELECT * INTO change FROM public.changes WHERE id = p_change;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_change),
+            HINT = 'list them with `setpoint change list`';
+    END IF;
+    IF change.state NOT IN ('draft', 'proposed', 'suspended') OR 'policy' = ANY (change.kinds) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s has no candidate: it is %s', p_change,
+            CASE WHEN 'policy' = ANY (change.kinds) THEN 'one of policy' ELSE change.state END),
+            HINT = format('`setpoint change show %s` says how it stands', p_change);
+    END IF;
+    moved := public.moved_since(change);
+    IF moved IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = moved, HINT = public.how_to_resume(change);
+    END IF;
+    IF EXISTS (SELECT FROM public.finetune_runs AS r WHERE r.id IN (p_run, p_current)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s has begun already', p_run),
+            HINT = 'a run is registered for a change before it pins its values';
+    END IF;
+    INSERT INTO public.change_runs (run_id, change_id, arm, other, dimensions, registered_by)
+    SELECT run, p_change, arm, other, p_dimensions, writer
+    FROM (VALUES (p_run, 'candidate', p_current), (p_current, 'current', p_run)) AS wanted (run, arm, other)
+    WHERE run IS NOT NULL
+    ON CONFLICT (run_id) DO NOTHING;
+    IF (SELECT count(*) FROM public.change_runs AS r
+        WHERE r.run_id IN (p_run, p_current) AND r.change_id = p_change AND r.registered_by = writer
+          AND r.other IS NOT DISTINCT FROM CASE r.run_id WHEN p_run THEN p_current ELSE p_run END
+          AND r.arm = CASE r.run_id WHEN p_run THEN 'candidate' ELSE 'current' END)
+       <> num_nonnulls(p_run, p_current) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s is registered otherwise', p_run), HINT = 'take another id';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) IS 'Registers the runs of a pair for a change, before they pin: of its candidate, and of what stands.';
+
 CREATE FUNCTION public.remove_passkey(p_id bigint, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -3061,8 +3306,9 @@ BEGIN
     END IF;
     SELECT * INTO s FROM public.speaker();
     PERFORM public.require_role('robot', 'config_write', 'admin');
-    -- An admin may report on anybody's run, and start none in another's name.
-    IF starter <> writer AND (starts OR NOT coalesce('admin' = ANY (s.roles), false)) THEN
+    -- An admin may report on anybody's run, unless it is evidence for a change, and start none in another's name.
+    IF starter <> writer AND (starts OR NOT coalesce('admin' = ANY (s.roles), false)
+            OR EXISTS (SELECT FROM public.change_runs AS c WHERE c.run_id = run)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
             MESSAGE = format('run %s was started by %s, not by %s', run, starter, writer),
             HINT = 'report as whoever started it';
@@ -3123,14 +3369,27 @@ $$;
 
 COMMENT ON FUNCTION public.require_speaker() IS 'On every table that a login may write itself: a plane without a credential writes nothing there.';
 
-CREATE FUNCTION public.required_of(change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer) RETURNS record
+CREATE FUNCTION public.required_of(change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer, OUT checks text[]) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    -- A change of several kinds needs the strictest of their policies.
-    SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s)
+    -- A change of several kinds needs the strictest of their policies, and the checks of all.
+    SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s), CASE WHEN 'policy' = ANY (change.kinds) THEN '{}' ELSE
+        coalesce(string_to_array(string_agg(nullif(array_to_string(p.checks, ','), ''), ','), ','), '{}') END
     FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS kind,
          public.policy_for(change.scope, kind) AS p
+$$;
+
+CREATE FUNCTION public.resolved_hash(change public.changes, scopes text[]) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- What resolve_snapshots merges, of one context; of no change (all nulls) it is what stands.
+    SELECT public.document_hash(public.document_merge(
+        CASE WHEN named.scope = change.scope THEN change.proposal ELSE f.base_env END ORDER BY named.position)::text)
+    FROM unnest(scopes) WITH ORDINALITY AS named (scope, position)
+    LEFT JOIN public.ftf_config AS f ON f.scope = named.scope
+    WHERE f.scope IS NOT NULL OR named.scope = change.scope
 $$;
 
 CREATE FUNCTION public.restore_probe_noted() RETURNS jsonb
@@ -3276,6 +3535,11 @@ END
 $$;
 
 COMMENT ON FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) IS 'How many rows of each table wait for their month, and since when.';
+
+CREATE FUNCTION public.scopes_of(dimensions text[], context jsonb) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN (ARRAY['global'::text] || ARRAY(SELECT format('%s=%s'::text, d.name, (scopes_of.context ->> d.name)) AS format FROM unnest(scopes_of.dimensions) WITH ORDINALITY d(name, "position") WHERE (scopes_of.context ? d.name) ORDER BY d."position"));
 
 CREATE FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) RETURNS TABLE(id bigint, account text, how text, created_at timestamp with time zone, created_by text, proven_at timestamp with time zone, expires_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text, last_used_by text, is_this boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3766,6 +4030,60 @@ $$;
 
 COMMENT ON FUNCTION public.who(OUT person text, OUT proof text) IS 'The person of this session and how that is proven.';
 
+CREATE TABLE public.change_checks (
+    id bigint NOT NULL,
+    change_id bigint NOT NULL,
+    kind text NOT NULL,
+    run_id text NOT NULL,
+    current_run_id text,
+    candidate_hash text NOT NULL,
+    build text NOT NULL,
+    data_hash text NOT NULL,
+    result text NOT NULL,
+    reasons text[] NOT NULL,
+    reported_by text NOT NULL,
+    proof text NOT NULL,
+    reported_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT change_checks_kind_check CHECK ((kind = ANY (ARRAY['canary'::text, 'smoke'::text, 'ranges'::text]))),
+    CONSTRAINT change_checks_result_check CHECK ((result = ANY (ARRAY['pass'::text, 'hold'::text, 'fail'::text])))
+);
+
+COMMENT ON TABLE public.change_checks IS 'What runs of a change''s candidate showed; whether it counts is judged whenever it is asked.';
+
+COMMENT ON COLUMN public.change_checks.candidate_hash IS 'Of the snapshot set that was trained: the candidate in each context of its units.';
+
+COMMENT ON COLUMN public.change_checks.build IS 'The commit that trained it.';
+
+CREATE FUNCTION public.why_not_counted(k public.change_checks) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+    -- Judged whenever it is asked, from rows that only the run's own reporter writes: null when it counts.
+    SELECT CASE
+        WHEN c.proposal IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended') AND public.other_candidate(c, k.run_id) IS NOT NULL THEN
+            'it is about another candidate: ' || public.other_candidate(c, k.run_id)
+        WHEN r.started_by <> k.reported_by OR o.started_by <> k.reported_by THEN format('%s reported it, of a run of another', k.reported_by)
+        WHEN NOT public.is_robot(k.reported_by) THEN format('%s, who reported it, is no robot', k.reported_by)
+        WHEN c.author IN (SELECT public.hands_behind(k.reported_by)) THEN
+            format('the change''s author %s owns or made %s, who reported it', c.author, k.reported_by)
+        WHEN r.state <> 'complete' OR o.state <> 'complete' THEN 'a run of it goes on'
+        WHEN r.git_commit !~ '^[0-9a-f]{40,64}$' THEN format('its build is unverified: the commit is %s', r.git_commit)
+        WHEN r.fallbacks <> '{}' THEN 'values were missing: units fell back'
+        WHEN r.plan ? 'exercise' THEN 'a fallback was exercised in it'
+        WHEN EXISTS (SELECT FROM public.finetune_contexts AS f, jsonb_array_elements(f.layers) AS layer
+                     WHERE f.run_id = r.id AND layer ->> 'revision' IS NULL AND layer ->> 'scope' <> c.scope) THEN
+            'its environment is unverified: it pinned values of no revision'
+        WHEN EXISTS (SELECT FROM public.finetune_results AS u WHERE u.run_id = r.id
+                     AND u.findings @> '[{"finding": "differs"}]') THEN 'values were overridden: fitted models hold others than were asked for'
+    END
+    FROM public.changes AS c
+    JOIN public.finetune_runs AS r ON r.id = k.run_id
+    LEFT JOIN public.finetune_runs AS o ON o.id = k.current_run_id
+    WHERE c.id = k.change_id
+$_$;
+
+COMMENT ON FUNCTION public.why_not_counted(k public.change_checks) IS 'Why a check does not count as evidence for its change as it stands now; null when it does.';
+
 CREATE FUNCTION public.withdraw_change(p_id bigint) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -3983,6 +4301,15 @@ CREATE TABLE public.chain_head (
 
 COMMENT ON TABLE public.chain_head IS 'The newest revision; locking its row makes writers queue, so that the chain cannot fork.';
 
+ALTER TABLE public.change_checks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.change_checks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.change_decisions (
     id bigint NOT NULL,
     change_id bigint NOT NULL,
@@ -4003,6 +4330,26 @@ ALTER TABLE public.change_decisions ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.change_runs (
+    run_id text NOT NULL,
+    change_id bigint NOT NULL,
+    arm text NOT NULL,
+    other text,
+    dimensions text[] NOT NULL,
+    registered_by text NOT NULL,
+    registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_run_is_a_name CHECK (public.is_name(run_id)),
+    CONSTRAINT change_runs_arm_check CHECK ((arm = ANY (ARRAY['candidate'::text, 'current'::text])))
+);
+
+COMMENT ON TABLE public.change_runs IS 'Runs that were registered for a change before they pinned: they alone pin its candidate, or are its pair.';
+
+COMMENT ON COLUMN public.change_runs.arm IS 'What it trains: the candidate, or the values that stand, for comparison.';
+
+COMMENT ON COLUMN public.change_runs.other IS 'The run of the other arm; null where none is compared.';
+
+COMMENT ON COLUMN public.change_runs.dimensions IS 'Of scopes, in overriding order, as the catalogues have them.';
 
 ALTER TABLE public.changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.changes_id_seq
@@ -4642,8 +4989,17 @@ ALTER TABLE ONLY public.catalogues
 ALTER TABLE ONLY public.chain_head
     ADD CONSTRAINT chain_head_pkey PRIMARY KEY (one);
 
+ALTER TABLE ONLY public.change_checks
+    ADD CONSTRAINT change_checks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.change_checks
+    ADD CONSTRAINT change_checks_run_id_kind_key UNIQUE (run_id, kind);
+
 ALTER TABLE ONLY public.change_decisions
     ADD CONSTRAINT change_decisions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.change_runs
+    ADD CONSTRAINT change_runs_pkey PRIMARY KEY (run_id);
 
 ALTER TABLE ONLY public.changes
     ADD CONSTRAINT changes_pkey PRIMARY KEY (id);
@@ -4805,11 +5161,15 @@ CREATE INDEX access_log_by_network ON public.access_log USING btree (network, at
 
 CREATE INDEX access_log_of_account ON public.access_log USING btree (account, id);
 
+CREATE INDEX change_checks_by_change ON public.change_checks USING btree (change_id, kind, id);
+
 CREATE INDEX change_decisions_by_change ON public.change_decisions USING btree (change_id, id);
 
 CREATE INDEX change_decisions_by_person ON public.change_decisions USING btree (person, id);
 
 CREATE INDEX change_decisions_by_time ON public.change_decisions USING btree (decided_at);
+
+CREATE INDEX change_runs_by_change ON public.change_runs USING btree (change_id, registered_at);
 
 CREATE INDEX changes_by_author ON public.changes USING btree (author, id);
 
@@ -4953,9 +5313,17 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.break_g
 
 ALTER TABLE public.break_glass_uses ENABLE ALWAYS TRIGGER append_only;
 
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_checks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('checks are append-only');
+
+ALTER TABLE public.change_checks ENABLE ALWAYS TRIGGER append_only;
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_decisions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('decisions are append-only');
 
 ALTER TABLE public.change_decisions ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_runs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('runs of a change are append-only');
+
+ALTER TABLE public.change_runs ENABLE ALWAYS TRIGGER append_only;
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.drills FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('drills are append-only');
 
@@ -5135,8 +5503,20 @@ ALTER TABLE ONLY public.appointments
 ALTER TABLE ONLY public.baselines
     ADD CONSTRAINT baselines_run_fkey FOREIGN KEY (run) REFERENCES public.finetune_runs(id);
 
+ALTER TABLE ONLY public.change_checks
+    ADD CONSTRAINT change_checks_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
+
+ALTER TABLE ONLY public.change_checks
+    ADD CONSTRAINT change_checks_current_run_id_fkey FOREIGN KEY (current_run_id) REFERENCES public.finetune_runs(id);
+
+ALTER TABLE ONLY public.change_checks
+    ADD CONSTRAINT change_checks_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.finetune_runs(id);
+
 ALTER TABLE ONLY public.change_decisions
     ADD CONSTRAINT change_decisions_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
+
+ALTER TABLE ONLY public.change_runs
+    ADD CONSTRAINT change_runs_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
 
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
@@ -5209,6 +5589,9 @@ GRANT ALL ON FUNCTION public.apply_change(p_id bigint, p_hash text) TO setpoint_
 
 REVOKE ALL ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) TO setpoint_breakglass;
@@ -5362,8 +5745,8 @@ REVOKE ALL ON FUNCTION public.note_proof(p_credential bigint, p_account text, p_
 REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[]) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) TO setpoint_app;
@@ -5423,6 +5806,8 @@ GRANT ALL ON FUNCTION public.prune_holders() TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.queue_writers() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.rebased(before public.changes, after public.changes, OUT change public.changes) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) TO setpoint_app;
 
@@ -5436,6 +5821,9 @@ REVOKE ALL ON FUNCTION public.refuse_flag_readers(dimensions text[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION public.refuse_statement() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_unless_emergency(incident text, approved_by text, circumstance text, failed text, probe text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) TO setpoint_server;
@@ -5511,6 +5899,8 @@ GRANT ALL ON FUNCTION public.try_writing() TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.use_passkey(p_account text, p_key bytea, p_sign_count bigint) FROM PUBLIC;
 
+GRANT SELECT ON TABLE public.change_checks TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.withdraw_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.withdraw_change(p_id bigint) TO setpoint_app;
 
@@ -5539,6 +5929,8 @@ GRANT SELECT ON TABLE public.chain_head TO setpoint_app;
 GRANT SELECT ON TABLE public.chain_head TO setpoint_breakglass;
 
 GRANT SELECT ON TABLE public.change_decisions TO setpoint_app;
+
+GRANT SELECT ON TABLE public.change_runs TO setpoint_app;
 
 GRANT SELECT ON TABLE public.drills TO setpoint_app;
 

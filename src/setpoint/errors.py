@@ -437,6 +437,13 @@ class ForbiddenError(SetpointError):
     way_out = "ask somebody whose role allows it"
 
 
+class CheckMissing(ForbiddenError):
+    """A change lacks a check that policy asks for, or the evidence of one does not count."""
+
+    code = "check_missing"
+    way_out = "`setpoint change show` says which, why, and how it is trained"
+
+
 class ProofNeeded(ForbiddenError):
     """A session decides only within a quarter of an hour of the last proof of who holds it."""
 

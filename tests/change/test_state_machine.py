@@ -323,7 +323,7 @@ class Story(RuleBasedStateMachine):
     @precondition(has_change)
     @rule(data=st.data(), person=people, wanted=edits)
     def amend_change(self, data, person, wanted):
-        """Only its author edits it, while it is open; it is judged again, and its approvals are void."""
+        """Only its author edits it, while it is open; it is judged again, and approved again."""
         number, planned = self.one(data)
         person = self.its_author_or(data, planned, person)
         if planned.policy or planned.is_restore:
@@ -344,13 +344,12 @@ class Story(RuleBasedStateMachine):
         with refused(error) as goes, self.as_(person).transaction() as transaction:
             amend(transaction, CATALOGUES, number, proposal)
         if goes:
-            again.before = planned
-            self.model.changes[number] = again
+            self.model.amend(number, again)
 
     @precondition(has_change)
     @rule(data=st.data(), person=people)
     def rebase_change(self, data, person):
-        """Its edits go over what stands now, all of its own values chosen; its approvals are void."""
+        """Its edits go over what stands now; its approvals stay while that is the same candidate."""
         number, planned = self.one(data)
         if planned.policy or planned.is_restore or planned.scheduled:
             return
@@ -400,8 +399,7 @@ class Story(RuleBasedStateMachine):
         with refused(error) as goes, self.as_(person).transaction() as transaction:
             work(transaction)
         if goes:
-            again.before = planned
-            self.model.changes[number] = again
+            self.model.amend(number, again)
 
     @precondition(has_change)
     @rule(data=st.data(), person=people, asked=people)

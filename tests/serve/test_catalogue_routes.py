@@ -61,7 +61,7 @@ def test_what_a_context_resolves_to_names_its_snapshot(overlaid, http_as, seeded
     """Each value comes with its scope, the hash is that of the snapshot's text."""
     effective = http_as("cy").get("/v1/effective?symbol=BTCUSDC").json()
     origins = {item["key"]: item for item in effective["items"]}
-    merged = seeded.fetch_one("resolve_snapshots", contexts=[["global", BTC]])
+    merged = seeded.fetch_one("resolve_snapshots", contexts=[["global", BTC]], change=None)
 
     assert effective["hash"] == hashlib.sha256(merged["text"].encode()).hexdigest()
     assert (origins[GAMMA]["scope"], origins[GAMMA]["value"]) == (BTC, 0.5)

@@ -362,15 +362,14 @@ def test_layers_merge_in_the_order_asked_and_keep_their_text(database):
     write(database, '{"a": 0.10, "b": 1}')
     write(database, '{"b": 2.50}', scope="symbol=X")
     write(database, '{"b": 3, "c": 4}', scope="profile=demo")
-    merged = database.fetch_one(
-        "resolve_snapshots", contexts=[["global", "profile=demo", "absent=1", "symbol=X"]]
-    )
+    asked = [["global", "profile=demo", "absent=1", "symbol=X"]]
+    merged = database.fetch_one("resolve_snapshots", contexts=asked, change=None)
     assert merged["text"] == '{"a": 0.10, "b": 2.50, "c": 4}'
     assert merged["hash"] == hashlib.sha256(merged["text"].encode()).hexdigest()
     assert [layer["scope"] for layer in merged["layers"]] == ["global", "profile=demo", "symbol=X"]
     assert [layer["keys"] for layer in merged["layers"]] == [{"b": 1}, {"b": 3, "c": 4}, {"b": 2.5}]
     assert merged["head"] == 3
-    assert database.fetch_one("resolve_snapshots", contexts=[["absent=1"]]) is None
+    assert database.fetch_one("resolve_snapshots", contexts=[["absent=1"]], change=None) is None
 
 
 keys = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)

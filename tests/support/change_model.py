@@ -54,6 +54,15 @@ class Planned:
     is_restore: bool = False
     #: What it was before its last amendment.
     before: object = None
+    #: The document it was made over, and those of the other scopes that validation read then.
+    base: dict | None = None
+    others: dict = field(default_factory=dict)
+
+    @property
+    def edits(self):
+        """What it does to each key that differs."""
+        old = self.base or {}
+        return {(key, old.get(key), self.values.get(key)) for key, _ in old.items() ^ self.values.items()}
 
 
 @dataclass
@@ -74,8 +83,21 @@ class Model:
         self.heads[scope] = len(self.history)
 
     def plan(self, scope, values, *, restores=False, **facts):
-        kinds = kinds_of(self.values.get(scope), values, restores=restores)
-        return Planned(scope, values, self.judged_over(scope), kinds=kinds, is_restore=restores, **facts)
+        base, heads = self.values.get(scope), self.judged_over(scope)
+        kinds = kinds_of(base, values, restores=restores)
+        others = {name: self.values.get(name) for name in heads if name != scope}
+        planned = Planned(scope, values, heads, kinds=kinds, is_restore=restores, **facts)
+        planned.base, planned.others = base, others
+        return planned
+
+    def amend(self, number, again):
+        """Another edition of a change, which nobody has approved, unless the candidate is the same."""
+        old = self.changes[number]
+        alike = ("author", "reason", "kinds", "scheduled", "edits", "values", "others")
+        if all(getattr(old, name) == getattr(again, name) for name in alike):
+            again.approved_by = old.approved_by
+        again.before = old
+        self.changes[number] = again
 
     def judged_over(self, scope):
         """The heads that validation reads: not those of other scopes of the same dimension."""

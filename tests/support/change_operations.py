@@ -52,7 +52,7 @@ OPERATIONS = {
 #: Modules that write no document, change or policy: they read, judge, or write files. What brings a whole
 #: database back stands beside the model: tests/store/test_backups.py.
 APART = {
-    "anchoring", "changes", "checks", "conflicts", "contexts", "documents", "drill",
+    "anchoring", "candidates", "changes", "checks", "conflicts", "contexts", "documents", "drill",
     "drill_scenarios",
     "drill_stage", "drill_typo", "editable_text", "explanation", "files", "first_use", "folder",
     "folder_writing", "git_commits", "history", "history_files", "identity", "impact",

@@ -5,6 +5,7 @@ Guarantees: every door reads changes through these functions and gets the same r
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, fields
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +25,7 @@ State = Literal["draft", "proposed", "suspended", "applied", "rejected", "withdr
 OPEN = ("draft", "proposed", "suspended")
 Kind = Literal["value", "range", "scope", "restore", "policy"]
 PolicyKind = Literal["*", "value", "range", "scope", "restore", "policy"]
+CheckKind = Literal["canary", "smoke", "ranges"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Policy:
     approvals: int
     solo: bool
     cooling_off_s: int
+    #: The checks that a change must pass besides.
+    checks: tuple[CheckKind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,14 @@ class Requirement:
     cooling_off_s: int
     #: None for a draft, which has not begun to cool off.
     free_at: datetime | None
+    #: The kinds of checks it must pass, and those that it has not.
+    checks: tuple[CheckKind, ...] = ()
+    lacking: tuple[CheckKind, ...] = ()
 
     @property
     def met(self) -> bool:
         """True when it may be applied at once."""
-        return self.approved >= self.approvals and self.cooling_off_s == 0
+        return self.approved >= self.approvals and self.cooling_off_s == 0 and not self.lacking
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ class NextStep:
     A change with ``moved`` cannot be applied as it is; it says what moved since it was made.
     """
 
-    waits_for: Literal["amendment", "proposal", "approval", "cooling_off", "schedule", "application"]
+    waits_for: Literal["amendment", "proposal", "approval", "check", "cooling_off", "schedule", "application"]
     #: Whose move it is; nobody's while only time has to pass.
     who: tuple[str, ...]
     #: How many approvals, when it waits for these.
@@ -135,6 +142,27 @@ class Decision:
     words: str
     decided_at: datetime
     is_current: bool
+
+
+@dataclass(frozen=True)
+class ChangeCheck:
+    """What a run of a change's candidate showed, and whether that counts as evidence for it now."""
+
+    id: int
+    kind: CheckKind
+    result: Literal["pass", "hold", "fail"]
+    reasons: tuple[str, ...]
+    #: The run that trained the candidate, and the one of today's values beside it.
+    run: str
+    current_run: str | None
+    #: Of the snapshot set that was trained.
+    candidate_hash: str
+    build: str
+    data_hash: str
+    reported_by: str
+    reported_at: datetime
+    #: None when it counts.
+    why_not_counted: str | None
 
 
 @dataclass(frozen=True)
@@ -162,6 +190,8 @@ class FullChange(ChangeFacts):
     #: None when it ended.
     next_step: NextStep | None
     decisions: tuple[Decision, ...]
+    #: Oldest first; of each kind the newest that counts decides.
+    checks: tuple[ChangeCheck, ...]
     #: What has to be chosen before it can go over what stands now.
     conflicts: tuple[Conflict, ...]
 
@@ -262,7 +292,7 @@ def read_full_change(reader: Database | Transaction, change_id: int) -> FullChan
 def full_change_of(reader: Database | Transaction, found: Change) -> FullChange:
     """Return what a change needs and what people said, beside what was read of it."""
     facts = {one.name: getattr(found, one.name) for one in fields(ChangeFacts)}
-    policy = Policy(**parse_text(found.proposal)) if found.is_policy else None
+    policy = policy_of(parse_text(found.proposal)) if found.is_policy else None
     step = next_step(reader, found.id)
     is_crossed = step is not None and step.moved is not None and not found.restores
     return FullChange(
@@ -272,8 +302,15 @@ def full_change_of(reader: Database | Transaction, found: Change) -> FullChange:
         requirement=requirement(reader, found),
         next_step=step,
         decisions=tuple(Decision(**row) for row in reader.fetch_all("list_decisions", id=found.id)),
+        checks=list_checks(reader, found.id),
         conflicts=conflicts_of(reader, found.scope, found.edits) if is_crossed else (),
     )
+
+
+def list_checks(reader: Database | Transaction, change_id: int) -> tuple[ChangeCheck, ...]:
+    """Return the checks of a change, oldest first, each with why it does not count."""
+    rows = reader.fetch_all("list_checks", change=change_id)
+    return tuple(ChangeCheck(**{**row, "reasons": tuple(row["reasons"])}) for row in rows)
 
 
 def who_may_approve(reader: Database | Transaction, change_id: int) -> tuple[str, ...]:
@@ -322,7 +359,23 @@ def without_approval(reader: Database | Transaction, policy: Mapping[str, Any]) 
 
 def requirement(reader: Database | Transaction, change: ChangeFacts) -> Requirement:
     """Return what today's policy asks of a change."""
-    return Requirement(**(reader.fetch_one("read_requirement", id=change.id) or {}))
+    return requirement_of(reader.fetch_one("read_requirement", id=change.id) or {})
+
+
+def requirement_of(row: Mapping[str, Any]) -> Requirement:
+    """Return what a row says that policy asks, as a record."""
+    facts = {one.name: row[one.name] for one in fields(Requirement)}
+    return Requirement(**{**facts, **{name: tuple(row[name]) for name in ("checks", "lacking")}})
+
+
+def policy_text(policy: Mapping[str, Any]) -> str:
+    """Return the fields of a policy as its proposal's JSON."""
+    return json.dumps({name: policy[name] for name in sorted(policy)})
+
+
+def policy_of(row: Mapping[str, Any]) -> Policy:
+    """Return a row of a policy as a record; one of an earlier build asks for no checks."""
+    return Policy(**{**row, "checks": tuple(row.get("checks", ()))})
 
 
 def next_step(reader: Database | Transaction, change_id: int) -> NextStep | None:
@@ -333,7 +386,7 @@ def next_step(reader: Database | Transaction, change_id: int) -> NextStep | None
 def read_policies(reader: Database | Transaction, asked: Policy | None = None) -> Policies:
     """Return every policy, the people who can approve, and whom a policy would leave that is asked about."""
     return Policies(
-        items=tuple(Policy(**row) for row in reader.fetch_all("list_policies")),
+        items=tuple(map(policy_of, reader.fetch_all("list_policies"))),
         approvers=tuple(row["person"] for row in reader.fetch_all("list_approvers")),
         leaves_without_approval=without_approval(reader, vars(asked)) if asked else (),
     )

@@ -217,12 +217,26 @@ def pin_set_with_head(
     return set_of((snapshot for snapshot, _head in found), "database"), found[0][1]
 
 
+def resolve_candidate(
+    reader: Database | Transaction, catalogues: Catalogues, change: int, contexts: Iterable[Mapping[str, str]]
+) -> SnapshotSet:
+    """Resolve contexts, and the one they share, as if an open change were applied.
+
+    Raises as ``pin_snapshot``. Its own layer has no revision: nobody has applied it.
+    """
+    found = _resolved(reader, catalogues, with_base(contexts), change)
+    return set_of((snapshot for snapshot, _head in found), f"the candidate of change {change}")
+
+
 def _resolved(
-    reader: Database | Transaction, catalogues: Catalogues, contexts: Sequence[Mapping[str, str]]
+    reader: Database | Transaction,
+    catalogues: Catalogues,
+    contexts: Sequence[Mapping[str, str]],
+    change: int | None = None,
 ) -> list[tuple[Snapshot, int]]:
     """Return a snapshot for each context, and the head, all of one statement."""
     asked = [list(catalogues.scopes(context)) for context in contexts]
-    rows = reader.fetch_all("resolve_snapshots", contexts=asked)
+    rows = reader.fetch_all("resolve_snapshots", contexts=asked, change=change)
     by_number = {number: row for row in rows for number in row["numbers"]}
     found = [by_number.get(number) for number in range(len(asked))]
     if any(row is None or row["layers"][0]["scope"] != GLOBAL_SCOPE for row in found):

@@ -8,20 +8,22 @@ can approve. Zero approvals declares a solo policy, which each revision made und
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from setpoint.change.changes import PolicyKind
+from setpoint.change.changes import CheckKind, PolicyKind
 from setpoint.change.proposals import Proposal
 from setpoint.declare.scopes import check_scope
 from setpoint.errors import InvalidValue, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.declare.parameters import Scalar
 
 #: Any scope, or any kind of change; the most specific policy decides, the scope before the kind.
 ANY = "*"
 KINDS = get_args(PolicyKind)
+CHECKS = get_args(CheckKind)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,18})([smhd])")
 
@@ -34,12 +36,13 @@ def policy_proposal(
     approvals: int,
     cooling_off_s: int,
     reason: str,
+    checks: Sequence[str] = (),
     new_scope: bool = False,
 ) -> Proposal:
     """Return the proposal of one policy.
 
     Raises:
-        InvalidContext, InvalidValue: no such scope or kind, or a negative number.
+        InvalidContext, InvalidValue: no such scope, kind or check, or a negative number.
     """
     if scope != ANY:
         check_scope(catalogues, scope)
@@ -47,12 +50,16 @@ def policy_proposal(
         raise InvalidValue(f"{kind!r} is no kind of change.", hint=f"one of {', '.join(KINDS)}")
     if min(approvals, cooling_off_s) < 0:
         raise InvalidValue("a policy's approvals and cooling-off time are not negative.")
-    row: dict[str, Scalar] = {
+    for check in checks:
+        if check not in CHECKS:
+            raise InvalidValue(f"{check!r} is no kind of check.", hint=f"one of {', '.join(CHECKS)}")
+    row: dict[str, Any] = {
         "scope": scope,
         "kind": kind,
         "approvals": approvals,
         "solo": approvals == 0,
         "cooling_off_s": cooling_off_s,
+        "checks": sorted(set(checks)),
     }
     return Proposal(scope=scope, reason=reason, set=row, is_policy=True, new_scope=new_scope)
 

@@ -10,7 +10,7 @@ may do is decided by the database from their login; there is no way to name some
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -21,7 +21,9 @@ from setpoint.change.changes import (
     State,
     change_of,
     next_step,
+    policy_text,
     read_change,
+    requirement_of,
 )
 from setpoint.change.contexts import context_name, context_of
 from setpoint.change.documents import (
@@ -163,7 +165,7 @@ def open_and_apply(
     if row is None:
         return Unchanged(old.revision if old else None)
     change = change_of(row)
-    needed = Requirement(**{one.name: row[one.name] for one in fields(Requirement)})
+    needed = requirement_of(row)
     waits = None if change.state == "applied" else next_step(transaction, change.id)
     return OpenedChange(change, change.applied_revision, needed, waits)
 
@@ -382,7 +384,7 @@ def _arguments(catalogues: Catalogues, old: Document | None, proposal: Proposal)
         "scope": proposal.scope,
         "is_policy": proposal.is_policy,
         "base_revision": _base(old, proposal),
-        "set": canonical_text(proposal.set),
+        "set": policy_text(proposal.set) if proposal.is_policy else canonical_text(proposal.set),
         "remove": list(proposal.remove),
         "keys": None if proposal.keys is None else list(proposal.keys),
         "restores": proposal.restores,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from setpoint.change.changes import policy_text
 from setpoint.change.patch import Patch
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, database
 from setpoint.cli.next_step import instant_text, over, waiting, waiting_and_how
 from setpoint.cli.output import note, out, print_json, table
 from setpoint.cli.values import ApplyAt, FromFile, Unset, print_edits, read_wanted, scheduled_instant
-from setpoint.declare.document import canonical_text
 from setpoint.errors import EXIT_OK, EXIT_WAITS
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     out.say(f"by {found.author} ({found.proof}): {found.reason}")
     out.say(f"over {over(found)}, proposal {found.proposal_hash[:12]}")
     if found.policy:
-        out.say(f"policy: {canonical_text(vars(found.policy))}")
+        out.say(f"policy: {policy_text(vars(found.policy))}")
         say_without_approval(found.leaves_without_approval)
     else:
         print_edits(found.edits)

@@ -95,13 +95,14 @@ def show_policies(as_json: Json = False) -> None:
         print_json({"policies": found.items, "approvers": found.approvers})
         return
     table(
-        ("scope", "kind", "approvals", "cooling off"),
+        ("scope", "kind", "approvals", "cooling off", "checks"),
         (
             (
                 one.scope,
                 one.kind,
                 "none: one person decides" if one.solo else one.approvals,
                 f"{one.cooling_off_s} s",
+                ", ".join(one.checks),
             )
             for one in found.items
         ),
@@ -120,13 +121,20 @@ def set_policy(
     cooling_off: Annotated[
         str, typer.Option("--cooling-off", help="How long a change must wait, such as 30m or 1h.")
     ] = "0s",
+    check: Annotated[
+        list[str] | None,
+        typer.Option("--check", help="A check to pass: canary, smoke or ranges. Repeatable."),
+    ] = None,
     new: New = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
     """Open a change of policy; it needs what the policy that stands asks for.
 
-    Example: `setpoint policy set --kind range --approvals 2 --cooling-off 1h --reason "four eyes"`
+    A check is evidence that `setpoint sweep --change ID` makes of a change before it is applied.
+
+    Examples: `setpoint policy set --kind range --approvals 2 --cooling-off 1h --reason "four eyes"`,
+    `setpoint policy set --kind range --approvals 2 --check ranges --reason "no good trial is cut off"`
     """
     from setpoint.change.changes import without_approval
     from setpoint.change.identity import author_of
@@ -139,9 +147,11 @@ def set_policy(
         kind=kind,
         approvals=approvals,
         cooling_off_s=parse_duration(cooling_off),
+        checks=check or (),
         reason=reason,
     )
-    line = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}"
+    passed = f", checks {' and '.join(check)}" if check else ""
+    line = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}{passed}"
     with database() as opened:
         question = first_use(opened, catalogues(), scope, new=new, yes=yes)
         left = without_approval(opened, proposal.set)

@@ -49,6 +49,7 @@ def record_start(
         HashMismatch: the plan names another set, or another base.
         InvalidContext: the set lacks the context of a unit.
         ConflictError: the run is known, with another plan.
+        StaleRevision: it is registered for a change, and pins other values than it was registered for.
         ForbiddenError: it is another account's.
     """
     _require_pinned(plan, snapshots)
@@ -60,6 +61,7 @@ def record_start(
     if transaction.execute("insert_run", **row):
         for context in _context_rows(snapshots):
             transaction.execute("insert_context", run_id=plan["run"], **context)
+        transaction.fetch_one("hold_registered", run=plan["run"])
     else:
         _require_same(row, vars(read_run(transaction, plan["run"])))
     _update(transaction, plan["run"], state="running", is_over=False)

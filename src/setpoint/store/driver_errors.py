@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from setpoint.errors import (
+    CheckMissing,
     ConflictError,
     DatabaseUnavailable,
     ForbiddenError,
@@ -47,6 +48,7 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "SP409": (StaleRevision, ""),
     "SP422": (InvalidValue, ""),
     "SP423": (ConflictError, ""),
+    "SP424": (CheckMissing, ""),
     "SP429": (TooManyRequests, ""),
     "SP440": (ProofNeeded, ""),
     "SP503": (DatabaseUnavailable, "`setpoint verify` says what is wrong"),

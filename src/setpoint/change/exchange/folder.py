@@ -11,7 +11,7 @@ import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from setpoint.change.changes import Policy
+from setpoint.change.changes import Policy, policy_of
 from setpoint.change.patch import read_values
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.export_layout import DOCUMENTS, HEAD, HEAD_FORMAT, is_leaving, plain_text
@@ -124,7 +124,7 @@ def read_head(folder: Path) -> Head | None:
             documents,
             catalogues,
             str(data.get("governance", "")),
-            tuple(Policy(**row) for row in data.get("policies", ())),
+            tuple(map(policy_of, data.get("policies", ()))),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise InvalidDocument(f"{path} cannot be read as the head of an export: {problem!r}.") from None

@@ -6,10 +6,11 @@ else. Accounts, their roles and limits are not in it: they are people's, and onl
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
-from setpoint.change.changes import Policy, PolicyKind, read_policies
+from setpoint.change.changes import Policy, PolicyKind, policy_of, read_policies
 from setpoint.change.policies import policy_proposal
 from setpoint.declare.export_layout import GOVERNANCE, plain_text
 from setpoint.declare.foreign_text import read_toml
@@ -70,6 +71,8 @@ def governance_text(found: Governance) -> str:
     for one in found.policies:
         asked = {"approvals": one.approvals, "cooling_off_s": one.cooling_off_s}
         lines += _table("policies", {"scope": one.scope, "kind": one.kind, **asked})
+        if one.checks:
+            lines.append(f"checks = {json.dumps(one.checks)}")
     for channel in found.channels:
         lines += _table("channels", channel._asdict())
     for quota in found.quotas:
@@ -139,10 +142,13 @@ def _typed(kind: type[NamedTuple], row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _policy(catalogues: Catalogues, row: dict[str, Any]) -> Policy:
+    checks = row.pop("checks", [])
     asked = _typed(_PolicyRow, row)
     if asked["kind"] not in get_args(PolicyKind):
         raise ValueError(f"{asked['kind']!r} is no kind of change")
-    return Policy(**policy_proposal(catalogues, **asked, reason="read").set)  # type: ignore[arg-type]
+    if not isinstance(checks, list):
+        raise TypeError(f"{checks!r} is no list of checks")
+    return policy_of(policy_proposal(catalogues, **asked, checks=checks, reason="read").set)
 
 
 class _PolicyRow(NamedTuple):

@@ -96,7 +96,7 @@ def _govern(transaction: Transaction, folder: Path, catalogues: Catalogues) -> N
     if governs is None:
         return
     for policy in governs.policies:
-        transaction.execute("import_policy", **vars(policy))
+        transaction.execute("import_policy", **{**vars(policy), "checks": list(policy.checks)})
     for quota in governs.quotas:
         transaction.execute("import_quota", **quota._asdict())
     for channel in governs.channels:

@@ -10,11 +10,12 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from setpoint.change.changes import policy_text
 from setpoint.change.decisions import go_on
 from setpoint.change.exchange.waiting import Asked, same_changes
 from setpoint.change.policies import ANY, policy_proposal
 from setpoint.change.proposals import OpenedChange, open_and_apply
-from setpoint.declare.document import canonical_text, text_hash
+from setpoint.declare.document import text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,12 +117,13 @@ def _made(
 def _proposal(
     catalogues: Catalogues, change: PolicyChange, reason: str, source: str, *, new_scopes: bool
 ) -> Proposal:
-    asked = {name: getattr(change.new, name) for name in ("scope", "kind", "approvals", "cooling_off_s")}
+    names = ("scope", "kind", "approvals", "cooling_off_s", "checks")
+    asked = {name: getattr(change.new, name) for name in names}
     return replace(policy_proposal(catalogues, **asked, reason=reason), source=source, new_scope=new_scopes)
 
 
 def _text(policy: Policy) -> str:
-    return canonical_text(vars(policy))
+    return policy_text(vars(policy))
 
 
 def _is_guard(policy: Policy) -> bool:
@@ -137,4 +139,5 @@ def _order(change: PolicyChange) -> tuple[int, bool, bool, str, str]:
 
 
 def _said(policy: Policy) -> str:
-    return f"{policy.approvals} approval(s), cooling off {policy.cooling_off_s} s"
+    checks = f", checks {' and '.join(policy.checks)}" if policy.checks else ""
+    return f"{policy.approvals} approval(s), cooling off {policy.cooling_off_s} s{checks}"

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from setpoint.change.changes import read_policies
 from setpoint.change.emergency.obligations import list_obligations
-from setpoint.change.policies import policy_proposal
+from setpoint.change.policies import CHECKS, policy_proposal
 from setpoint.change.proposals import open_and_apply
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import ANYONE, Caller, access
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
 router = router_of()
-FIELDS = ("scope", "kind", "approvals", "minutes", "words")
+FIELDS = ("scope", "kind", "approvals", "minutes", *CHECKS, "words")
 KINDS = ("*", "value", "range", "scope", "restore", "policy")
 
 
@@ -46,6 +46,7 @@ def send_policy(plane: PlaneOf, request: Request, caller: Caller, form: Sent) ->
             kind=form.get("kind") or "*",
             approvals=_number(form, "approvals"),
             cooling_off_s=_number(form, "minutes") * 60,
+            checks=[check for check in CHECKS if form.get(check)],
             reason=reason_in(form),
         )
         return open_and_apply(transaction, plane.catalogues, proposal).outcome.change
@@ -90,6 +91,7 @@ def _policies(
         tables={"policies": policies.items},
         policies=policies,
         kinds=KINDS,
+        checks=CHECKS,
         may_write=may_write,
         typed={name: form.get(name) if form else "" for name in FIELDS},
     )

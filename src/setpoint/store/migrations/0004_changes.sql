@@ -11,10 +11,12 @@ CREATE TABLE public.policies (
     approvals     integer NOT NULL CHECK (approvals >= 0),
     solo          boolean NOT NULL,
     cooling_off_s integer NOT NULL CHECK (cooling_off_s >= 0),
+    checks        text[] NOT NULL DEFAULT '{}' CHECK (checks <@ ARRAY['canary', 'smoke', 'ranges']),
     PRIMARY KEY (scope, kind),
     CONSTRAINT solo_means_no_approval CHECK (solo = (approvals = 0))
 );
 COMMENT ON TABLE public.policies IS 'How many approvals a change needs; * is any scope or kind, the most specific row decides.';
+COMMENT ON COLUMN public.policies.checks IS 'The checks that a change must pass besides; none of a change of policy, which has no candidate.';
 COMMENT ON COLUMN public.policies.solo IS 'Declares that one person decides alone: recorded on each revision as unreviewed.';
 INSERT INTO public.policies (scope, kind, approvals, solo, cooling_off_s) VALUES ('*', '*', 0, true, 0);
 
@@ -188,6 +190,11 @@ DECLARE
 BEGIN
     -- The scope decides which policy the change itself obeys, so it is not said twice.
     policy.scope := change_scope;
+    policy.checks := ARRAY(SELECT DISTINCT one FROM unnest(policy.checks) AS one ORDER BY one);
+    IF NOT policy.checks <@ ARRAY['canary', 'smoke', 'ranges'] OR (policy.kind = 'policy' AND policy.checks <> '{}') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422',
+            MESSAGE = 'a policy''s checks are of canary, smoke and ranges, and none for the kind policy: it has no candidate';
+    END IF;
     IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
             OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.solo <> (policy.approvals = 0) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a policy needs kind (value, range, scope, restore,'
@@ -301,9 +308,9 @@ COMMENT ON FUNCTION public.left_without_approval IS 'Whose changes nobody could 
 CREATE FUNCTION public.hash_of_proposal(change public.changes, document text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
-    RETURN public.document_hash(jsonb_build_array('setpoint-proposal-v1', change.edition, change.scope, change.kinds,
-        change.base_revision, change.restores, change.reason, public.utc_text(change.apply_at), document)::text);
-COMMENT ON FUNCTION public.hash_of_proposal IS 'What an approval names: a document, by its hash, over what, where and as what kind of change.';
+    RETURN public.document_hash(jsonb_build_array('setpoint-proposal-v2', change.edition, change.scope, change.kinds,
+        change.restores, change.reason, public.utc_text(change.apply_at), document)::text);
+COMMENT ON FUNCTION public.hash_of_proposal IS 'What an approval names: a document, by its hash, where and as what kind of change; a rebase to the same candidate keeps it, any other edit makes another edition.';
 
 CREATE FUNCTION public.write_proposal(change public.changes, p_set jsonb, p_remove text[], p_keys text[])
     RETURNS public.changes
@@ -453,6 +460,47 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.moved_under(change public.changes) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Of the scopes that validation read, those that hold other texts than then; one that went there and back does not.
+    SELECT string_agg(format('%s is at revision %s', f.scope, f.revision), ', ' ORDER BY f.scope)
+    FROM public.ftf_config AS f
+    WHERE f.revision > change.judged_at AND f.scope <> change.scope
+      AND (change.scope = 'global' OR split_part(f.scope, '=', 1) <> split_part(change.scope, '=', 1))
+      AND f.hash IS DISTINCT FROM (SELECT h.hash FROM public.ftf_config_history AS h
+                                   WHERE h.scope = f.scope AND h.id <= change.judged_at ORDER BY h.id DESC LIMIT 1)
+$$;
+COMMENT ON FUNCTION public.moved_under IS 'What makes another candidate of a change since it was judged, its own scope aside; null for nothing.';
+
+CREATE FUNCTION public.rebased(before public.changes, after public.changes, OUT change public.changes)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    moved text;
+BEGIN
+    -- What people approved and runs trained is the candidate: while that, the edits and what is said of them are the
+    -- same, an amendment only puts them over what stands, and is no edition of its own.
+    change := after;
+    change.state_reason := '';
+    IF (before.author, before.kinds, before.restores, before.reason, before.apply_at, before.edits::text)
+            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.apply_at, after.edits::text) THEN
+        RETURN;
+    END IF;
+    moved := concat_ws(', ', CASE WHEN before.proposal::text <> after.proposal::text THEN
+        format('%s is at revision %s', after.scope, coalesce(after.base_revision::text, 'none')) END, public.moved_under(before));
+    IF moved = '' THEN
+        change.edition := before.edition;
+        change.proposal_hash := before.proposal_hash;
+    ELSE
+        change.state_reason := format('approvals and checks of before are void: %s', moved);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.rebased IS 'An amended change: of the edition of before when it is the same candidate, else with what moved.';
+
 CREATE FUNCTION public.amend_change(
     p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text,
     p_catalogues jsonb, p_apply_at timestamptz
@@ -462,7 +510,7 @@ CREATE FUNCTION public.amend_change(
 AS $$
 DECLARE
     change public.changes := public.lock_change(p_id);
-    before jsonb := change.edits;
+    before public.changes := change;
     writer record;
 BEGIN
     SELECT * INTO writer FROM public.who();
@@ -479,7 +527,7 @@ BEGIN
     change.reason := p_reason;
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
-    change := public.write_proposal(change, p_set, p_remove, p_keys);
+    change := public.rebased(before, public.write_proposal(change, p_set, p_remove, p_keys));
     IF public.changes_nothing(change) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423',
             MESSAGE = format('change %s would change nothing any more: %s holds all of it', p_id, change.scope),
@@ -487,12 +535,13 @@ BEGIN
     END IF;
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
-        edits = change.edits, edits_before = before, kinds = change.kinds, judged_at = change.judged_at,
+        edits = change.edits, edits_before = before.edits, kinds = change.kinds, judged_at = change.judged_at,
         reason = change.reason,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
-        proposed_at = CASE WHEN change.state <> 'draft' THEN clock_timestamp() END,
-        state = CASE WHEN change.state = 'draft' THEN 'draft' ELSE 'proposed' END, state_reason = ''
+        proposed_at = CASE WHEN change.edition = before.edition THEN before.proposed_at
+                           WHEN change.state <> 'draft' THEN clock_timestamp() END,
+        state = CASE WHEN change.state = 'draft' THEN 'draft' ELSE 'proposed' END, state_reason = change.state_reason
     WHERE id = p_id RETURNING * INTO change;
     RETURN change;
 END
@@ -605,12 +654,15 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.required_of(change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer)
+CREATE FUNCTION public.required_of(
+    change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer, OUT checks text[]
+)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    -- A change of several kinds needs the strictest of their policies.
-    SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s)
+    -- A change of several kinds needs the strictest of their policies, and the checks of all.
+    SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s), CASE WHEN 'policy' = ANY (change.kinds) THEN '{}' ELSE
+        coalesce(string_to_array(string_agg(nullif(array_to_string(p.checks, ','), ''), ','), ','), '{}') END
     FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS kind,
          public.policy_for(change.scope, kind) AS p
 $$;
@@ -701,8 +753,9 @@ CREATE FUNCTION public.next_step(
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    need record;
-    have bigint;
+    need  record;
+    have  bigint;
+    lacks text;
 BEGIN
     -- The first thing that stands between an open change and its revision, as apply_change would refuse it.
     IF change.state NOT IN ('draft', 'proposed', 'suspended') THEN
@@ -738,6 +791,15 @@ BEGIN
         how := public.how_to_approve(change);
         RETURN;
     END IF;
+    IF need.checks <> '{}' THEN
+        SELECT min(l.kind) INTO lacks FROM public.lacking_checks(change) AS l;
+        IF lacks IS NOT NULL THEN
+            waits_for := 'check';
+            who := '{}';
+            how := public.how_to_check(change, lacks);
+            RETURN;
+        END IF;
+    END IF;
     until := greatest(change.apply_at,
         CASE WHEN need.cooling_off_s <> 0 THEN change.proposed_at + make_interval(secs => need.cooling_off_s) END);
     how := format('`setpoint change apply %s`', change.id);
@@ -770,6 +832,7 @@ DECLARE
     policy   public.policies;
     free_at  timestamptz;
     moved    text;
+    lacks    record;
 BEGIN
     change := public.lock_change(p_id);
     IF change.proposal_hash IS DISTINCT FROM p_hash THEN
@@ -807,13 +870,20 @@ BEGIN
         policy := public.checked_policy(change.scope, change.proposal);
         INSERT INTO public.policies SELECT policy.*
         ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
-            cooling_off_s = EXCLUDED.cooling_off_s;
+            cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks;
         -- A transaction that still sees the old policy (REPEATABLE READ) fails on the head, as after a revision.
         UPDATE public.chain_head SET id = id;
     ELSE
         moved := public.moved_since(change);
         IF moved IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = moved, HINT = (public.next_step(change)).how;
+        END IF;
+        IF need.checks IS DISTINCT FROM '{}' THEN
+            SELECT * INTO lacks FROM public.lacking_checks(change) LIMIT 1;
+            IF FOUND THEN
+                RAISE EXCEPTION USING ERRCODE = 'SP424', HINT = public.how_to_check(change, lacks.kind),
+                    MESSAGE = format('change %s lacks the check %s that policy asks for: %s', p_id, lacks.kind, lacks.why);
+            END IF;
         END IF;
         PERFORM set_config('setpoint.author', change.author, true), set_config('setpoint.proof', change.proof, true),
                 set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
@@ -849,7 +919,7 @@ CREATE FUNCTION public.open_and_apply_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
     p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean,
-    OUT cooling_off_s integer, OUT free_at timestamptz
+    OUT cooling_off_s integer, OUT free_at timestamptz, OUT checks text[]
 )
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
@@ -860,11 +930,11 @@ BEGIN
     IF change.id IS NULL THEN
         RETURN;
     END IF;
-    SELECT need.approvals, need.solo, need.cooling_off_s INTO approvals, solo, cooling_off_s
+    SELECT need.approvals, need.solo, need.cooling_off_s, need.checks INTO approvals, solo, cooling_off_s, checks
     FROM public.required_of(change) AS need;
     approved := 0;  -- nobody has seen it yet
     free_at := change.proposed_at + make_interval(secs => cooling_off_s);
-    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 THEN
+    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' THEN
         change := public.apply_change(change.id, change.proposal_hash);
     END IF;
 END
@@ -946,7 +1016,7 @@ REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text
     public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz), public.propose_change(bigint),
     public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
-    public.decides(public.changes), public.permit_change(), public.suspend_work() FROM PUBLIC;
+    public.rebased(public.changes, public.changes), public.decides(public.changes), public.permit_change(), public.suspend_work() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),
     public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),

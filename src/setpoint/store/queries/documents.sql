@@ -36,7 +36,10 @@ ORDER BY id;
 
 -- name: resolve_snapshots
 -- The merged document of each ordered list of scopes, all at one instant, with its layers and the newest revision of any scope then; `numbers` are the places of the lists with these documents. Scopes without a document are left out, and so is a list of which all are.
-WITH wanted AS (
+-- With a change the document it proposes is in the place of its scope's: its candidate, a layer of no revision.
+WITH candidate AS MATERIALIZED (
+    SELECT scope, proposal, author, created_at FROM changes WHERE id = %(change)s::bigint
+), wanted AS (
     -- Lists with the same documents are one: a thousand symbols of which two have overlays merge three times.
     SELECT ids, jsonb_agg(number - 1) AS numbers
     FROM (
@@ -44,15 +47,22 @@ WITH wanted AS (
         FROM jsonb_array_elements(%(contexts)s) WITH ORDINALITY AS asked (scopes, number)
         CROSS JOIN jsonb_array_elements_text(scopes) WITH ORDINALITY AS named (scope, position)
         -- LIMIT: each is looked up; nobody can guess how many are named, and a guess of many reads every document.
-        CROSS JOIN LATERAL (SELECT id FROM ftf_config WHERE ftf_config.scope = named.scope LIMIT 1) AS f
+        CROSS JOIN LATERAL (SELECT id FROM ftf_config WHERE ftf_config.scope = named.scope
+                            -- A candidate's scope may have no document yet: no scope has this id.
+                            UNION ALL SELECT 0 FROM candidate WHERE candidate.scope = named.scope
+                                AND NOT EXISTS (SELECT FROM ftf_config WHERE ftf_config.scope = named.scope) LIMIT 1) AS f
         GROUP BY number
     ) AS found
     GROUP BY ids
 ), layer AS MATERIALIZED (
-    SELECT ids, numbers, position, f.scope, f.base_env, f.hash, f.revision, f.updated_by, f.updated_at
+    SELECT ids, numbers, position, coalesce(c.scope, f.scope) AS scope, coalesce(c.proposal, f.base_env) AS base_env,
+           CASE WHEN c.scope IS NULL THEN f.hash ELSE document_hash(c.proposal::text) END AS hash,
+           CASE WHEN c.scope IS NULL THEN f.revision END AS revision,
+           coalesce(c.author, f.updated_by) AS updated_by, coalesce(c.created_at, f.updated_at) AS updated_at
     FROM wanted
     CROSS JOIN unnest(ids) WITH ORDINALITY AS of_list (id, position)
-    CROSS JOIN LATERAL (SELECT * FROM ftf_config WHERE ftf_config.id = of_list.id LIMIT 1) AS f
+    LEFT JOIN LATERAL (SELECT * FROM ftf_config WHERE ftf_config.id = of_list.id LIMIT 1) AS f ON true
+    LEFT JOIN candidate AS c ON c.scope = f.scope OR of_list.id = 0
 ), overridden AS (
     SELECT ids, array_agg(DISTINCT key) AS keys
     FROM layer, jsonb_object_keys(base_env) AS key

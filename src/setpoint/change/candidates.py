@@ -1,0 +1,113 @@
+"""CHANGE: the candidate of a change: what would be resolved if it were applied, and the runs that train it.
+
+It is no scope and no overlay, and no context resolves it: it is read by the change's number, and pinned by
+runs that were registered for the change before they pinned. Guarantees: the merge is that of every snapshot
+(``documents``); a candidate is that of the change as it stands, over what stands. Promoting it is applying
+the change. Refuses the candidate of a change that ended, that sets a policy, or whose base moved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from setpoint.change.changes import OPEN, next_step, read_change
+from setpoint.change.documents import resolve_candidate
+from setpoint.errors import ConflictError, ForbiddenError, StaleRevision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from setpoint.change.changes import CheckKind
+    from setpoint.client.snapshot_set import SnapshotSet
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.store.database import Database, Transaction
+
+Arm = Literal["candidate", "current"]
+
+
+@dataclass(frozen=True)
+class RegisteredRun:
+    """A run that was registered for a change: of its candidate, or of what stands beside it."""
+
+    run: str
+    change: int
+    arm: Arm
+    #: The run of the other arm; None where none is compared.
+    other: str | None
+    registered_by: str
+
+
+def read_candidate(
+    reader: Database | Transaction, catalogues: Catalogues, number: int, contexts: Iterable[Mapping[str, str]]
+) -> SnapshotSet:
+    """Return what contexts, and the one they share, would resolve to if a change were applied now.
+
+    Raises:
+        UnknownChange: there is none.
+        ConflictError: it ended, or sets a policy.
+        StaleRevision: its base moved, so that it would not be applied as it is.
+        InvalidContext, UnknownScope: as for every snapshot.
+    """
+    change = read_change(reader, number)
+    if change.state not in OPEN or change.is_policy:
+        why = "sets a policy" if change.is_policy else f"is {change.state}"
+        raise ConflictError(
+            f"change {number} has no candidate: it {why}.",
+            hint=f"`setpoint change show {number}` says how it stands",
+        )
+    step = next_step(reader, number)
+    if step and step.moved:
+        raise StaleRevision(f"{step.moved}.", hint=step.how, change=number)
+    return resolve_candidate(reader, catalogues, number, contexts)
+
+
+def register_runs(
+    transaction: Transaction, catalogues: Catalogues, change: int, run: str, current: str | None
+) -> None:
+    """Register, for this person, the run of a change's candidate and the one of what stands beside it.
+
+    Committed by the caller; the same again changes nothing.
+
+    Raises:
+        MissingError: there is no such change.
+        ConflictError: it has no candidate; or a run began already, or is registered otherwise.
+        StaleRevision: its base moved.
+        ForbiddenError: this person reports no runs.
+    """
+    dimensions = list(catalogues.dimensions)
+    transaction.fetch_one("register_run", change=change, run=run, current=current, dimensions=dimensions)
+
+
+def read_registered(reader: Database | Transaction, run: str) -> RegisteredRun | None:
+    """Return what a run was registered for; None for every other run."""
+    row = reader.fetch_one("read_registered", run=run)
+    return RegisteredRun(**row) if row else None
+
+
+def require_registered(reader: Database | Transaction, run: str, change: int, person: str) -> None:
+    """Hold that a run is registered for the candidate of a change, by this person.
+
+    Raises:
+        ForbiddenError: it is not.
+    """
+    found = read_registered(reader, run)
+    if found is None or (found.change, found.arm, found.registered_by) != (change, "candidate", person):
+        raise ForbiddenError(
+            f"run {run!r} is not registered by {person} for the candidate of change {change}.",
+            hint=f"`setpoint sweep --change {change}` registers it before it pins",
+        )
+
+
+def attach_check(
+    transaction: Transaction, run: str, kind: CheckKind, result: str, reasons: Iterable[str]
+) -> int:
+    """Attach what a registered run showed to its change, once; returns the check. Committed by the caller.
+
+    Raises:
+        MissingError: the run trains no change's candidate.
+        ForbiddenError: somebody else registered it.
+        ConflictError: it, or its pair, is not complete, or it has no pair.
+    """
+    asked = {"run": run, "kind": kind, "result": result, "reasons": list(reasons)}
+    return int((transaction.fetch_one("attach_check", **asked) or {})["id"])

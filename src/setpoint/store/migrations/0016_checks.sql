@@ -1,0 +1,267 @@
+-- Checks: evidence for a change, trained on its candidate before anybody applies it.
+--
+-- The candidate is what would be resolved if the change were applied: its document in the place of its own
+-- scope's. It is never stored as a document: it is computed from the change and from what stands, here as for
+-- snapshots, so evidence about another one is told apart whenever somebody asks.
+
+CREATE TABLE public.change_runs (
+    run_id        text PRIMARY KEY,
+    change_id     bigint NOT NULL REFERENCES public.changes (id),
+    arm           text NOT NULL CHECK (arm IN ('candidate', 'current')),
+    other         text,
+    dimensions    text[] NOT NULL,
+    registered_by text NOT NULL,
+    registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT a_run_is_a_name CHECK (public.is_name(run_id))
+);
+CREATE INDEX change_runs_by_change ON public.change_runs (change_id, registered_at);
+COMMENT ON TABLE public.change_runs IS 'Runs that were registered for a change before they pinned: they alone pin its candidate, or are its pair.';
+COMMENT ON COLUMN public.change_runs.arm IS 'What it trains: the candidate, or the values that stand, for comparison.';
+COMMENT ON COLUMN public.change_runs.other IS 'The run of the other arm; null where none is compared.';
+COMMENT ON COLUMN public.change_runs.dimensions IS 'Of scopes, in overriding order, as the catalogues have them.';
+
+CREATE TABLE public.change_checks (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    change_id      bigint NOT NULL REFERENCES public.changes (id),
+    kind           text NOT NULL CHECK (kind IN ('canary', 'smoke', 'ranges')),
+    run_id         text NOT NULL REFERENCES public.finetune_runs (id),
+    current_run_id text REFERENCES public.finetune_runs (id),
+    candidate_hash text NOT NULL,
+    build          text NOT NULL,
+    data_hash      text NOT NULL,
+    result         text NOT NULL CHECK (result IN ('pass', 'hold', 'fail')),
+    reasons        text[] NOT NULL,
+    reported_by    text NOT NULL,
+    proof          text NOT NULL,
+    reported_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (run_id, kind)
+);
+CREATE INDEX change_checks_by_change ON public.change_checks (change_id, kind, id);
+COMMENT ON TABLE public.change_checks IS 'What runs of a change''s candidate showed; whether it counts is judged whenever it is asked.';
+COMMENT ON COLUMN public.change_checks.candidate_hash IS 'Of the snapshot set that was trained: the candidate in each context of its units.';
+COMMENT ON COLUMN public.change_checks.build IS 'The commit that trained it.';
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.change_runs
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('runs of a change are append-only');
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.change_checks
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('checks are append-only');
+ALTER TABLE public.change_runs ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE public.change_checks ENABLE ALWAYS TRIGGER append_only;
+
+CREATE FUNCTION public.scopes_of(dimensions text[], context jsonb) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+    RETURN ARRAY['global'] || ARRAY(SELECT format('%s=%s', name, context ->> name)
+        FROM unnest(dimensions) WITH ORDINALITY AS d (name, position) WHERE context ? name ORDER BY position);
+
+CREATE FUNCTION public.resolved_hash(change public.changes, scopes text[]) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- What resolve_snapshots merges, of one context; of no change (all nulls) it is what stands.
+    SELECT public.document_hash(public.document_merge(
+        CASE WHEN named.scope = change.scope THEN change.proposal ELSE f.base_env END ORDER BY named.position)::text)
+    FROM unnest(scopes) WITH ORDINALITY AS named (scope, position)
+    LEFT JOIN public.ftf_config AS f ON f.scope = named.scope
+    WHERE f.scope IS NOT NULL OR named.scope = change.scope
+$$;
+
+CREATE FUNCTION public.other_candidate(change public.changes, run text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- The hash of what is merged decides; where it differs, the scopes are named that moved under it.
+    WITH other AS (
+        SELECT c.layers, public.scopes_of(r.dimensions, c.context) AS scopes
+        FROM public.change_runs AS r JOIN public.finetune_contexts AS c ON c.run_id = r.run_id
+        WHERE r.run_id = run
+          AND public.resolved_hash(change, public.scopes_of(r.dimensions, c.context)) IS DISTINCT FROM c.snapshot_hash
+    )
+    SELECT CASE WHEN EXISTS (SELECT FROM other) THEN coalesce(string_agg(DISTINCT CASE
+        WHEN named.scope = change.scope AND change.base_revision IS NULL THEN format('%s has other edits', named.scope)
+        WHEN named.scope = change.scope THEN format('%s has other edits, or another revision than %s under them', named.scope, change.base_revision)
+        ELSE format('%s is at revision %s', named.scope, coalesce(f.revision::text, 'none')) END, ', '), 'its scopes are laid in another order') END
+    FROM other
+    CROSS JOIN LATERAL unnest(other.scopes) AS named (scope)
+    LEFT JOIN public.ftf_config AS f ON f.scope = named.scope
+    WHERE (SELECT layer ->> 'hash' FROM jsonb_array_elements(other.layers) AS layer WHERE layer ->> 'scope' = named.scope)
+          IS DISTINCT FROM CASE WHEN named.scope = change.scope THEN public.document_hash(change.proposal::text) ELSE f.hash END
+$$;
+COMMENT ON FUNCTION public.other_candidate IS 'What moved since a run pinned a change''s candidate, so that it is another; null while it is the same.';
+
+CREATE FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes;
+    writer text := (SELECT person FROM public.who());
+    moved  text;
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    SELECT * INTO change FROM public.changes WHERE id = p_change;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_change),
+            HINT = 'list them with `setpoint change list`';
+    END IF;
+    IF change.state NOT IN ('draft', 'proposed', 'suspended') OR 'policy' = ANY (change.kinds) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s has no candidate: it is %s', p_change,
+            CASE WHEN 'policy' = ANY (change.kinds) THEN 'one of policy' ELSE change.state END),
+            HINT = format('`setpoint change show %s` says how it stands', p_change);
+    END IF;
+    moved := public.moved_since(change);
+    IF moved IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = moved, HINT = public.how_to_resume(change);
+    END IF;
+    IF EXISTS (SELECT FROM public.finetune_runs AS r WHERE r.id IN (p_run, p_current)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s has begun already', p_run),
+            HINT = 'a run is registered for a change before it pins its values';
+    END IF;
+    INSERT INTO public.change_runs (run_id, change_id, arm, other, dimensions, registered_by)
+    SELECT run, p_change, arm, other, p_dimensions, writer
+    FROM (VALUES (p_run, 'candidate', p_current), (p_current, 'current', p_run)) AS wanted (run, arm, other)
+    WHERE run IS NOT NULL
+    ON CONFLICT (run_id) DO NOTHING;
+    IF (SELECT count(*) FROM public.change_runs AS r
+        WHERE r.run_id IN (p_run, p_current) AND r.change_id = p_change AND r.registered_by = writer
+          AND r.other IS NOT DISTINCT FROM CASE r.run_id WHEN p_run THEN p_current ELSE p_run END
+          AND r.arm = CASE r.run_id WHEN p_run THEN 'candidate' ELSE 'current' END)
+       <> num_nonnulls(p_run, p_current) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s is registered otherwise', p_run), HINT = 'take another id';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.register_run IS 'Registers the runs of a pair for a change, before they pin: of its candidate, and of what stands.';
+
+CREATE FUNCTION public.hold_registered(run text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    registered public.change_runs;
+    change     public.changes;
+    starter    text := (SELECT r.started_by FROM public.finetune_runs AS r WHERE r.id = run);
+BEGIN
+    SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = run;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF starter <> registered.registered_by THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was registered by %s, not by %s', run, registered.registered_by, starter),
+            HINT = 'start a run of your own';
+    END IF;
+    IF registered.arm = 'candidate' THEN
+        SELECT * INTO change FROM public.changes WHERE id = registered.change_id;
+    END IF;
+    IF EXISTS (SELECT FROM public.finetune_contexts AS c WHERE c.run_id = run AND c.snapshot_hash IS DISTINCT FROM
+               public.resolved_hash(change, public.scopes_of(registered.dimensions, c.context))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409',
+            MESSAGE = format('run %s pins other values than change %s is compared by: they moved meanwhile', run, registered.change_id),
+            HINT = format('start again: `setpoint sweep --change %s`', registered.change_id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.hold_registered IS 'Holds that a registered run begins with what it was registered for: the candidate, or what stands.';
+
+CREATE FUNCTION public.why_not_counted(k public.change_checks) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Judged whenever it is asked, from rows that only the run's own reporter writes: null when it counts.
+    SELECT CASE
+        WHEN c.proposal IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended') AND public.other_candidate(c, k.run_id) IS NOT NULL THEN
+            'it is about another candidate: ' || public.other_candidate(c, k.run_id)
+        WHEN r.started_by <> k.reported_by OR o.started_by <> k.reported_by THEN format('%s reported it, of a run of another', k.reported_by)
+        WHEN NOT public.is_robot(k.reported_by) THEN format('%s, who reported it, is no robot', k.reported_by)
+        WHEN c.author IN (SELECT public.hands_behind(k.reported_by)) THEN
+            format('the change''s author %s owns or made %s, who reported it', c.author, k.reported_by)
+        WHEN r.state <> 'complete' OR o.state <> 'complete' THEN 'a run of it goes on'
+        WHEN r.git_commit !~ '^[0-9a-f]{40,64}$' THEN format('its build is unverified: the commit is %s', r.git_commit)
+        WHEN r.fallbacks <> '{}' THEN 'values were missing: units fell back'
+        WHEN r.plan ? 'exercise' THEN 'a fallback was exercised in it'
+        WHEN EXISTS (SELECT FROM public.finetune_contexts AS f, jsonb_array_elements(f.layers) AS layer
+                     WHERE f.run_id = r.id AND layer ->> 'revision' IS NULL AND layer ->> 'scope' <> c.scope) THEN
+            'its environment is unverified: it pinned values of no revision'
+        WHEN EXISTS (SELECT FROM public.finetune_results AS u WHERE u.run_id = r.id
+                     AND u.findings @> '[{"finding": "differs"}]') THEN 'values were overridden: fitted models hold others than were asked for'
+    END
+    FROM public.changes AS c
+    JOIN public.finetune_runs AS r ON r.id = k.run_id
+    LEFT JOIN public.finetune_runs AS o ON o.id = k.current_run_id
+    WHERE c.id = k.change_id
+$$;
+COMMENT ON FUNCTION public.why_not_counted IS 'Why a check does not count as evidence for its change as it stands now; null when it does.';
+
+CREATE FUNCTION public.lacking_checks(change public.changes) RETURNS TABLE (kind text, why text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Of each kind the newest that counts decides: a failed one is not outvoted by an older one.
+    SELECT wanted.kind, CASE
+        WHEN counted.id IS NOT NULL THEN format('check %s is %s: %s', counted.id, counted.result, array_to_string(counted.reasons, '; '))
+        WHEN newest.id IS NOT NULL THEN format('check %s does not count: %s', newest.id, newest.why_not)
+        ELSE 'there is none' END
+    FROM (SELECT DISTINCT unnest((SELECT need.checks FROM public.required_of(change) AS need)) AS kind) AS wanted
+    LEFT JOIN LATERAL (SELECT k.*, public.why_not_counted(k) AS why_not FROM public.change_checks AS k
+        WHERE k.change_id = change.id AND k.kind = wanted.kind ORDER BY k.id DESC LIMIT 1) AS newest ON true
+    LEFT JOIN LATERAL (SELECT k.* FROM public.change_checks AS k
+        WHERE k.change_id = change.id AND k.kind = wanted.kind AND public.why_not_counted(k) IS NULL
+        ORDER BY k.id DESC LIMIT 1) AS counted ON true
+    WHERE counted.result IS DISTINCT FROM 'pass'
+    ORDER BY wanted.kind
+$$;
+COMMENT ON FUNCTION public.lacking_checks IS 'The checks that policy asks for and a change has not passed, each with why.';
+
+CREATE FUNCTION public.how_to_check(change public.changes, kind text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+    RETURN format('`setpoint sweep --change %s%s` as a robot that %s neither owns nor made', change.id,
+        CASE kind WHEN 'smoke' THEN ' --smoke' ELSE '' END, change.author);
+
+CREATE FUNCTION public.attach_check(
+    p_run text, p_kind text, p_result text, p_reasons text[]
+) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    registered public.change_runs;
+    trained    public.finetune_runs;
+    compared   public.finetune_runs;
+    writer     record;
+    attached   bigint;
+BEGIN
+    SELECT * INTO writer FROM public.who();
+    SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = p_run AND r.arm = 'candidate';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('run %s trains no change''s candidate', p_run),
+            HINT = 'a run is registered for a change before it pins: `setpoint sweep --change ID`';
+    END IF;
+    IF writer.person <> registered.registered_by THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was registered by %s, not by %s', p_run, registered.registered_by, writer.person),
+            HINT = 'report as whoever started it';
+    END IF;
+    PERFORM public.require_role('robot', 'config_write', 'admin');
+    IF registered.other IS NULL AND p_kind <> 'smoke' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s has no pair to be compared with', p_run),
+            HINT = format('train both: `setpoint sweep --change %s`', registered.change_id);
+    END IF;
+    SELECT * INTO trained FROM public.finetune_runs WHERE id = p_run;
+    SELECT * INTO compared FROM public.finetune_runs WHERE id = registered.other;
+    IF trained.state IS DISTINCT FROM 'complete' OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s and its pair are not complete', p_run),
+            HINT = format('resume it: `setpoint sweep --resume %s`', p_run);
+    END IF;
+    INSERT INTO public.change_checks (change_id, kind, run_id, current_run_id, candidate_hash, build, data_hash, result, reasons, reported_by, proof)
+    VALUES (registered.change_id, p_kind, p_run, registered.other, trained.set_hash, trained.git_commit, trained.data_hash,
+            p_result, p_reasons, writer.person, writer.proof)
+    ON CONFLICT (run_id, kind) DO NOTHING;
+    SELECT k.id INTO attached FROM public.change_checks AS k WHERE k.run_id = p_run AND k.kind = p_kind;
+    RETURN attached;
+END
+$$;
+COMMENT ON FUNCTION public.attach_check IS 'Attaches what a registered run showed to its change, once; by whoever registered it.';
+
+REVOKE ALL ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_check(text, text, text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_check(text, text, text, text[]) TO setpoint_app;
+GRANT SELECT ON public.change_runs, public.change_checks TO setpoint_app;

@@ -1,0 +1,232 @@
+"""Checks judged by the database: evidence for a change, whoever asks and whatever its client is.
+
+Ada proposes, Bo approves, and a robot trains what Ada proposes; each is a login of the server.
+"""
+
+import json
+
+import psycopg
+import pytest
+from psycopg.errors import InsufficientPrivilege
+
+from setpoint.errors import (
+    CheckMissing,
+    ConflictError,
+    ForbiddenError,
+    InvalidValue,
+    MissingError,
+    StaleRevision,
+)
+from support.candidate_runs import begin_pair, check
+from support.documents import apply, over, propose, write_document
+
+
+def policy(database, checks, approvals=0, kind="*"):
+    wanted = {
+        "kind": kind,
+        "approvals": approvals,
+        "solo": approvals == 0,
+        "cooling_off_s": 0,
+        "checks": checks,
+    }
+    return propose(database, "*", is_policy=True, set=json.dumps(wanted), base_revision=None)
+
+
+def rebase(database, change, scope="global", **given):
+    """Lay the same edit over what stands now, as `setpoint change amend` does."""
+    plain = {"remove": [], "keys": None, "reason": "because", "catalogues": [], "apply_at": None}
+    asked = over(database, scope) | {"set": '{"a": 2}'} | plain | given
+    return database.fetch_one("amend_change", id=change["id"], **asked)
+
+
+def write_by_hand(owner_url, scope, text):
+    with psycopg.connect(owner_url) as psql:
+        if not psql.execute("UPDATE ftf_config SET base_env = %s WHERE scope = %s", [text, scope]).rowcount:
+            psql.execute("INSERT INTO ftf_config (scope, base_env) VALUES (%s, %s)", [scope, text])
+
+
+def next_step(database, change):
+    return database.fetch_one("read_next_step", id=change["id"])
+
+
+def required(database, change):
+    return database.fetch_one("read_requirement", id=change["id"])
+
+
+def why_not(database, change):
+    return [row["why_not_counted"] for row in database.fetch_all("list_checks", change=change["id"])]
+
+
+@pytest.fixture
+def ada(as_):
+    """Ada's session where a document stands, and a smoke check is asked for."""
+    write_document(as_("ada"), '{"a": 1, "b": 1}')
+    apply(as_("ada"), policy(as_("ada"), ["smoke", "smoke"]))
+    return as_("ada")
+
+
+@pytest.fixture
+def change(ada):
+    """Ada's proposal to set a to 2."""
+    return propose(ada, set='{"a": 2}')
+
+
+@pytest.fixture
+def robot(as_):
+    return as_("robot")
+
+
+def test_a_change_waits_for_the_check_that_policy_asks_for(ada, robot, change, catalogues):
+    """It says which check, and how that is made; what passes it applies, what fails it does not."""
+    with pytest.raises(
+        CheckMissing, match="lacks the check smoke that policy asks for: there is none"
+    ) as found:
+        apply(ada, change)
+    assert f"setpoint sweep --change {change['id']} --smoke" in found.value.hint
+    step = next_step(ada, change)
+    assert (step["waits_for"], step["how"]) == ("check", found.value.hint)
+    assert (required(ada, change)["checks"], required(ada, change)["lacking"]) == (["smoke"], ["smoke"])
+
+    failed = check(robot, catalogues, change["id"], "fail")
+    with pytest.raises(CheckMissing, match=f"check {failed} is fail: it is fail"):
+        apply(ada, change)
+    check(robot, catalogues, change["id"], "pass")
+    assert required(ada, change)["lacking"] == []
+    check(robot, catalogues, change["id"], "hold")
+    with pytest.raises(CheckMissing, match="is hold"):
+        apply(ada, change)
+    check(robot, catalogues, change["id"], "pass")
+    assert apply(ada, change)["state"] == "applied"
+    assert why_not(ada, change) == [None] * 4, "its evidence stays with it"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"person": "ada"}, "ada, who reported it, is no robot"),
+        ({"person": "bo"}, "bo, who reported it, is no robot"),
+        ({"git_commit": f"{'c' * 40}-dirty"}, "its build is unverified: the commit is c{40}-dirty"),
+        ({"git_commit": "none"}, "its build is unverified"),
+        ({"fallbacks": {"a": 1}}, "units fell back"),
+        ({"exercise": {"key": "a", "until": "2026-12-31"}}, "a fallback was exercised"),
+    ],
+)
+def test_evidence_that_does_not_count_is_shown(ada, as_, change, catalogues, given, why):
+    """What the author's side reported, or no clean run made, is shown with why, and applies nothing."""
+    check(as_(given.get("person", "robot")), catalogues, change["id"], **given)
+    with pytest.raises(CheckMissing, match=why):
+        apply(ada, change)
+    assert len(why_not(ada, change)) == 1
+
+
+def test_a_robots_own_change_needs_another_robot(ada, robot, catalogues):
+    """A robot that proposes is the author, and does not vouch for itself."""
+    own = propose(robot, set='{"a": 2}')
+    check(robot, catalogues, own["id"])
+    with pytest.raises(CheckMissing, match="author robot owns or made robot"):
+        apply(robot, own)
+
+
+def test_a_check_belongs_to_its_candidate(ada, robot, change, catalogues):
+    """Another edit, or head under it, makes another candidate: the check is void, and says what moved."""
+    check(robot, catalogues, change["id"])
+    edited = rebase(ada, change, set='{"a": 3}')
+    with pytest.raises(CheckMissing, match="another candidate: global has other edits"):
+        apply(ada, edited)
+    again = rebase(ada, edited)
+    assert required(ada, again)["lacking"] == [], "the same candidate again"
+
+    other = propose(ada, "symbol=BTCUSDC", set='{"b": 7}')
+    check(robot, catalogues, other["id"])
+    apply(ada, other)
+    with pytest.raises(StaleRevision, match=r"before symbol=BTCUSDC moved"):
+        apply(ada, again)
+    moved = rebase(ada, again)
+    with pytest.raises(CheckMissing, match=r"another candidate: symbol=BTCUSDC is at revision \d"):
+        apply(ada, moved)
+    twin = propose(ada, set='{"a": 2}')
+    check(robot, catalogues, twin["id"])
+    with pytest.raises(CheckMissing):
+        apply(ada, moved)
+    check(robot, catalogues, moved["id"])
+    assert apply(ada, moved)["state"] == "applied"
+
+
+def test_a_rebase_to_the_same_candidate_keeps_what_was_said_of_it(
+    ada, as_, robot, change, catalogues, owner_url
+):
+    """A head that went there and back leaves approvals and checks; another candidate voids both."""
+    apply(ada, policy(ada, ["smoke"], approvals=1))
+    check(robot, catalogues, change["id"])
+    decide = {"decision": "approve", "proposal_hash": change["proposal_hash"], "words": ""}
+    as_("bo").fetch_one("decide_change", id=change["id"], **decide)
+
+    write_by_hand(owner_url, "symbol=BTCUSDC", '{"b": 5}')
+    moved = rebase(ada, change)
+    assert moved["state_reason"] == "approvals and checks of before are void: symbol=BTCUSDC is at revision 2"
+    assert (required(ada, moved)["approved"], required(ada, moved)["lacking"]) == (0, ["smoke"])
+    as_("bo").fetch_one("decide_change", id=moved["id"], **decide | {"proposal_hash": moved["proposal_hash"]})
+
+    check(robot, catalogues, moved["id"])
+    write_by_hand(owner_url, "symbol=BTCUSDC", '{"b": 6}')
+    write_by_hand(owner_url, "symbol=BTCUSDC", '{"b": 5}')
+    with pytest.raises(StaleRevision):
+        apply(ada, moved)
+    same = rebase(ada, moved)
+    assert same["proposal_hash"] == moved["proposal_hash"]
+    assert same["proposed_at"] == moved["proposed_at"]
+    assert same["state_reason"] == ""
+    assert (required(ada, same)["approved"], required(ada, same)["lacking"]) == (1, [])
+    assert rebase(ada, same, reason="other words")["proposal_hash"] != same["proposal_hash"]
+    again = rebase(ada, same)
+    assert (required(ada, again)["approved"], required(ada, again)["lacking"]) == (0, [])
+    write_by_hand(owner_url, "symbol=SOLUSDC", '{"b": 6}')
+    elsewhere = rebase(ada, again)
+    assert required(ada, elsewhere)["lacking"] == [], "no unit of the run resolves it"
+    as_("bo").fetch_one(
+        "decide_change", id=change["id"], **decide | {"proposal_hash": elsewhere["proposal_hash"]}
+    )
+    assert apply(ada, elsewhere)["state"] == "applied"
+
+
+def test_only_registered_runs_train_a_candidate(ada, as_, robot, change, catalogues):
+    """A run is registered before it pins, and whoever registered it says what it showed, once complete."""
+    with pytest.raises(MissingError, match="trains no change's candidate"):
+        robot.fetch_one("attach_check", run="unheard", kind="smoke", result="pass", reasons=[])
+    run, current = begin_pair(robot, catalogues, change["id"], "robot")
+    with pytest.raises(ConflictError, match="not complete"):
+        robot.fetch_one("attach_check", run=run, kind="smoke", result="pass", reasons=[])
+    with pytest.raises(ForbiddenError, match="registered by robot"):
+        ada.fetch_one("attach_check", run=run, kind="smoke", result="pass", reasons=[])
+    with pytest.raises(MissingError):
+        robot.fetch_one("attach_check", run=current, kind="smoke", result="pass", reasons=[])
+    taken = {"run": run, "current": current, "dimensions": ["symbol"]}
+    with pytest.raises(ConflictError, match="begun already"):
+        robot.fetch_one("register_run", change=change["id"], **taken)
+    fresh = {"run": "fresh", "current": None, "dimensions": ["symbol"]}
+    robot.fetch_one("register_run", change=change["id"], **fresh)
+    robot.fetch_one("register_run", change=change["id"], **fresh)
+    with pytest.raises(ConflictError, match="registered otherwise"):
+        ada.fetch_one("register_run", change=change["id"], **fresh)
+    robot.fetch_one("withdraw_change", id=propose(robot, set='{"a": 9}')["id"])
+    with pytest.raises(ConflictError, match="has no candidate: it is withdrawn"):
+        robot.fetch_one("register_run", change=change["id"] + 1, **fresh | {"run": "late"})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE {} SET change_id = 1", "DELETE FROM {}", "TRUNCATE {}", "INSERT INTO {} DEFAULT VALUES"],
+)
+@pytest.mark.parametrize("table", ["change_checks", "change_runs"])
+def test_nobody_writes_evidence_by_hand(ada, server, clone, table, statement):
+    """The application's role, as whoever, writes neither table but through its functions."""
+    for person in ("ada", "robot"):
+        with psycopg.connect(server.url(clone, login=person)) as psql, pytest.raises(InsufficientPrivilege):
+            psql.execute(statement.format(table))
+
+
+@pytest.mark.parametrize(("checks", "kind"), [(["luck"], "*"), (["smoke"], "policy")])
+def test_a_policy_asks_for_checks_that_can_be_made(ada, checks, kind):
+    """A kind of check that is none, and one of a change of policy, are refused."""
+    with pytest.raises(InvalidValue, match="checks are of canary, smoke and ranges"):
+        policy(ada, checks, kind=kind)
