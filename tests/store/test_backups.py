@@ -349,7 +349,7 @@ FORGED = {
     "an extra member": (lambda _, members: members.update({"x.sql": b""}), True, "differ in 'x.sql'"),
     "another column": (and_column, True, "'quotas' is not as"),
     "another migration": (other_migration, True, "another migration 0003"),
-    "a later release": (later_release, True, "16 migrations, and this release knows 15"),
+    "a later release": (later_release, True, f"{len(shipped()) + 1} migrations, and this release knows {len(shipped())}"),
     "a sequence of another's": (said("sequences", {"x": 1}), True, "sequences are not"),
     "a document, hashes fitting": (replaced_in("ftf_config", b"0.10", b"0.11"), True, "is not what it was"),
     "history, hashes fitting": (
