@@ -1125,6 +1125,40 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.decide_checkpoint(p_calendar text, p_checkpoint text, p_option text, p_said text, p_evidence jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    decider text := (SELECT person FROM public.who());
+BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
+    IF public.is_robot(decider) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a robot decides no checkpoint', HINT = 'a person decides it';
+    END IF;
+    -- Two decisions at once: the second waits here, and then finds the first.
+    PERFORM FROM public.obligations AS o
+    WHERE o.incident = p_calendar || ' ' || p_checkpoint AND o.kind = 'decision' AND o.met_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%s of %s owes no decision', p_checkpoint, p_calendar),
+            HINT = '`setpoint checkpoints` says what does';
+    END IF;
+    IF p_evidence IS NULL OR jsonb_typeof(p_evidence) <> 'array' OR p_evidence = '[]' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a decision is logged as a comment, and none is named';
+    END IF;
+    IF p_option = 'waiver' AND EXISTS (SELECT FROM public.checkpoint_log WHERE calendar = p_calendar AND option = 'waiver') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s had its waiver: it is single-use', p_calendar);
+    END IF;
+    INSERT INTO public.checkpoint_log (calendar, checkpoint, event, option, said, evidence, person)
+    VALUES (p_calendar, p_checkpoint, 'decided', p_option, p_said, p_evidence, decider);
+    UPDATE public.obligations AS o
+    SET met_at = clock_timestamp(), met_by = decider, evidence = jsonb_build_object('option', p_option, 'comments', p_evidence)
+    WHERE o.incident = p_calendar || ' ' || p_checkpoint AND o.kind = 'decision' AND o.met_at IS NULL;
+END
+$$;
+
+COMMENT ON FUNCTION public.decide_checkpoint(p_calendar text, p_checkpoint text, p_option text, p_said text, p_evidence jsonb) IS 'Records the decision that closes a checkpoint which fired, by a person alone.';
+
 CREATE FUNCTION public.decides(change public.changes) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1314,8 +1348,8 @@ CREATE TABLE public.obligations (
     id bigint NOT NULL,
     incident text NOT NULL,
     kind text NOT NULL,
-    scope text NOT NULL,
-    revision bigint NOT NULL,
+    scope text,
+    revision bigint,
     opened_at timestamp with time zone NOT NULL,
     due_at timestamp with time zone NOT NULL,
     met_at timestamp with time zone,
@@ -1323,10 +1357,13 @@ CREATE TABLE public.obligations (
     evidence jsonb,
     breach jsonb,
     CONSTRAINT met_by_somebody CHECK (((met_at IS NULL) = (met_by IS NULL))),
-    CONSTRAINT obligations_kind_check CHECK ((kind = ANY (ARRAY['ordinary-write'::text, 'post-mortem'::text, 'validation'::text])))
+    CONSTRAINT obligations_kind_check CHECK ((kind = ANY (ARRAY['ordinary-write'::text, 'post-mortem'::text, 'validation'::text, 'decision'::text]))),
+    CONSTRAINT of_a_revision_or_a_date CHECK ((((kind = 'decision'::text) = (scope IS NULL)) AND ((scope IS NULL) = (revision IS NULL))))
 );
 
-COMMENT ON TABLE public.obligations IS 'What a use of break-glass owes, until when, and what met it; met late is met_at after due_at.';
+COMMENT ON TABLE public.obligations IS 'What a use of break-glass or a fired checkpoint owes, until when, and what met it; met late is met_at after due_at.';
+
+COMMENT ON COLUMN public.obligations.incident IS 'Of a decision: the calendar and its checkpoint.';
 
 COMMENT ON COLUMN public.obligations.breach IS 'The first ordinary write by a person in this scope that carried another reason; stays when it is met later.';
 
@@ -1682,6 +1719,28 @@ BEGIN
 END
 $_$;
 
+CREATE FUNCTION public.judge_checkpoint(p_calendar text, p_checkpoint text, p_due_at timestamp with time zone, p_decide_by timestamp with time zone, p_passed boolean, p_evidence jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    IF p_due_at IS NULL OR clock_timestamp() < p_due_at THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is not due before %s', p_checkpoint, p_due_at);
+    END IF;
+    INSERT INTO public.checkpoint_log (calendar, checkpoint, event, said, evidence, person)
+    SELECT p_calendar, p_checkpoint, CASE WHEN p_passed THEN 'passed' ELSE 'fired' END, '', p_evidence, person
+    FROM public.who()
+    ON CONFLICT DO NOTHING;
+    IF FOUND AND NOT p_passed THEN
+        INSERT INTO public.obligations (incident, kind, opened_at, due_at)
+        VALUES (p_calendar || ' ' || p_checkpoint, 'decision', clock_timestamp(), p_decide_by);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.judge_checkpoint(p_calendar text, p_checkpoint text, p_due_at timestamp with time zone, p_decide_by timestamp with time zone, p_passed boolean, p_evidence jsonb) IS 'Says once that a due checkpoint passed or fired; one that fired owes a decision.';
+
 CREATE FUNCTION public.judge_ordinary_write() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1962,6 +2021,21 @@ BEGIN
             HINT = format('`setpoint change show %s` says who decided and why', p_id);
     END IF;
     RETURN change;
+END
+$$;
+
+CREATE FUNCTION public.log_checkpoint(p_calendar text, p_checkpoint text, p_event text, p_said text, p_evidence jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    IF p_event IS NULL OR p_event NOT IN ('issue', 'shipped') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is not said this way', p_event);
+    END IF;
+    INSERT INTO public.checkpoint_log (calendar, checkpoint, event, said, evidence, person)
+    SELECT p_calendar, p_checkpoint, p_event, p_said, p_evidence, person FROM public.who()
+    ON CONFLICT DO NOTHING;
 END
 $$;
 
@@ -2374,6 +2448,19 @@ CREATE FUNCTION public.note_proof(p_credential bigint, p_account text, p_how tex
 BEGIN
     UPDATE public.credentials SET proven_at = least(p_at, clock_timestamp()) WHERE id = p_credential;
     PERFORM public.note_access('identity_proven', p_account, p_remote, p_credential, p_account, jsonb_build_object('how', p_how));
+END
+$$;
+
+CREATE FUNCTION public.note_readings(p_calendar text, p_readings jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    INSERT INTO public.checkpoint_readings (calendar, readings, read_by)
+    SELECT p_calendar, p_readings, person FROM public.who()
+    ON CONFLICT (calendar) DO UPDATE
+    SET readings = EXCLUDED.readings, read_by = EXCLUDED.read_by, read_at = EXCLUDED.read_at;
 END
 $$;
 
@@ -3081,6 +3168,28 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'this token reads flags and nothing else',
             HINT = 'use another token, or log in';
     END IF;
+END
+$$;
+
+CREATE FUNCTION public.refuse_parked() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    parked public.checkpoint_log;
+BEGIN
+    SELECT * INTO parked FROM public.checkpoint_log AS p
+    WHERE p.option = 'park' AND NOT EXISTS (
+        SELECT FROM public.checkpoint_log AS s WHERE s.calendar = p.calendar AND s.event = 'shipped')
+    ORDER BY p.id LIMIT 1;
+    -- A run that is known is resumed: it is not new.
+    IF FOUND AND NOT EXISTS (SELECT FROM public.finetune_runs AS r WHERE r.id = NEW.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('new sweeps are parked since %s UTC: %s of %s, decided by %s',
+                to_char(parked.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS'), parked.checkpoint, parked.calendar, parked.person),
+            HINT = 'it ends when `setpoint checkpoints` sees the Epic shipped; a sweep that was begun may be resumed';
+    END IF;
+    RETURN NEW;
 END
 $$;
 
@@ -4360,6 +4469,51 @@ ALTER TABLE public.changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.checkpoint_log (
+    id bigint NOT NULL,
+    calendar text NOT NULL,
+    checkpoint text NOT NULL,
+    event text NOT NULL,
+    option text,
+    said text NOT NULL,
+    evidence jsonb NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_decision_has_an_option CHECK (((event = 'decided'::text) = (option IS NOT NULL))),
+    CONSTRAINT checkpoint_log_calendar_check CHECK ((calendar ~ '^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$'::text)),
+    CONSTRAINT checkpoint_log_checkpoint_check CHECK ((checkpoint ~ '^([A-Za-z0-9][A-Za-z0-9._+-]{0,63})?$'::text)),
+    CONSTRAINT checkpoint_log_event_check CHECK ((event = ANY (ARRAY['passed'::text, 'fired'::text, 'issue'::text, 'decided'::text, 'shipped'::text]))),
+    CONSTRAINT checkpoint_log_evidence_check CHECK ((jsonb_typeof(evidence) = 'array'::text)),
+    CONSTRAINT checkpoint_log_option_check CHECK ((option = ANY (ARRAY['log'::text, 'waiver'::text, 'revert'::text, 'park'::text]))),
+    CONSTRAINT checkpoint_log_said_check CHECK ((length(said) <= 10000)),
+    CONSTRAINT shipped_is_of_all CHECK (((event = 'shipped'::text) = (checkpoint = ''::text)))
+);
+
+COMMENT ON TABLE public.checkpoint_log IS 'What became of the checkpoints of each calendar; a waiver is single-use.';
+
+COMMENT ON COLUMN public.checkpoint_log.event IS 'shipped: the Epic was seen shipped, which ends parking; issue: one was opened.';
+
+COMMENT ON COLUMN public.checkpoint_log.evidence IS 'Lines that each cite a UTC instant, or addresses of comments and issues.';
+
+ALTER TABLE public.checkpoint_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.checkpoint_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.checkpoint_readings (
+    calendar text NOT NULL,
+    readings jsonb NOT NULL,
+    read_by text NOT NULL,
+    read_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT checkpoint_readings_readings_check CHECK ((length((readings)::text) <= 1000000))
+);
+
+COMMENT ON TABLE public.checkpoint_readings IS 'What the sources of each calendar said when they were last asked.';
+
 ALTER TABLE public.credentials ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.credentials_id_seq
     START WITH 1
@@ -5004,6 +5158,15 @@ ALTER TABLE ONLY public.change_runs
 ALTER TABLE ONLY public.changes
     ADD CONSTRAINT changes_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.checkpoint_log
+    ADD CONSTRAINT checkpoint_log_calendar_checkpoint_event_key UNIQUE (calendar, checkpoint, event);
+
+ALTER TABLE ONLY public.checkpoint_log
+    ADD CONSTRAINT checkpoint_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.checkpoint_readings
+    ADD CONSTRAINT checkpoint_readings_pkey PRIMARY KEY (calendar);
+
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_hash_key UNIQUE (hash);
 
@@ -5263,7 +5426,11 @@ CREATE INDEX obligations_open ON public.obligations USING btree (due_at) WHERE (
 
 CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions USING btree (change_id, proposal_hash, person, decision) WHERE (decision <> 'comment'::text);
 
+CREATE UNIQUE INDEX one_judgement ON public.checkpoint_log USING btree (calendar, checkpoint) WHERE (event = ANY (ARRAY['passed'::text, 'fired'::text]));
+
 CREATE UNIQUE INDEX one_open_post_mortem ON public.obligations USING btree (incident) WHERE ((kind = 'post-mortem'::text) AND (met_at IS NULL));
+
+CREATE UNIQUE INDEX one_waiver ON public.checkpoint_log USING btree (calendar) WHERE (option = 'waiver'::text);
 
 CREATE INDEX passkeys_by_account ON public.passkeys USING btree (account, id);
 
@@ -5324,6 +5491,10 @@ ALTER TABLE public.change_decisions ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_runs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('runs of a change are append-only');
 
 ALTER TABLE public.change_runs ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.checkpoint_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the log of checkpoints is append-only');
+
+ALTER TABLE public.checkpoint_log ENABLE ALWAYS TRIGGER append_only;
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.drills FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('drills are append-only');
 
@@ -5436,6 +5607,10 @@ ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER queue_writers;
 CREATE TRIGGER record_revision BEFORE INSERT OR UPDATE ON public.ftf_config FOR EACH ROW EXECUTE FUNCTION public.record_revision();
 
 ALTER TABLE public.ftf_config ENABLE ALWAYS TRIGGER record_revision;
+
+CREATE TRIGGER refuse_parked BEFORE INSERT ON public.finetune_runs FOR EACH ROW EXECUTE FUNCTION public.refuse_parked();
+
+ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER refuse_parked;
 
 CREATE TRIGGER require_speaker BEFORE INSERT ON public.baselines FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
 
@@ -5643,6 +5818,9 @@ GRANT ALL ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint,
 REVOKE ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.decide_change(p_id bigint, p_decision text, p_hash text, p_words text) TO setpoint_app;
 
+REVOKE ALL ON FUNCTION public.decide_checkpoint(p_calendar text, p_checkpoint text, p_option text, p_said text, p_evidence jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.decide_checkpoint(p_calendar text, p_checkpoint text, p_option text, p_said text, p_evidence jsonb) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.decides(change public.changes) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) FROM PUBLIC;
@@ -5684,6 +5862,9 @@ GRANT ALL ON FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote t
 REVOKE ALL ON FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, p_dimensions text[], OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.issue_token(p_account text, p_hash bytea, p_label text, p_roles text[], p_days integer, p_remote text, p_dimensions text[], OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.judge_checkpoint(p_calendar text, p_checkpoint text, p_due_at timestamp with time zone, p_decide_by timestamp with time zone, p_passed boolean, p_evidence jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.judge_checkpoint(p_calendar text, p_checkpoint text, p_due_at timestamp with time zone, p_decide_by timestamp with time zone, p_passed boolean, p_evidence jsonb) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) FROM PUBLIC;
@@ -5708,6 +5889,9 @@ REVOKE ALL ON FUNCTION public.link_identity(p_name text, p_issuer text, p_subjec
 GRANT ALL ON FUNCTION public.link_identity(p_name text, p_issuer text, p_subject text, p_remote text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.lock_change(p_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.log_checkpoint(p_calendar text, p_checkpoint text, p_event text, p_said text, p_evidence jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.log_checkpoint(p_calendar text, p_checkpoint text, p_event text, p_said text, p_evidence jsonb) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.login_facts(p_name text, p_remote text, OUT parameters text, OUT wait_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.login_facts(p_name text, p_remote text, OUT parameters text, OUT wait_s integer) TO setpoint_server;
@@ -5741,6 +5925,9 @@ REVOKE ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) FROM PU
 GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.note_proof(p_credential bigint, p_account text, p_how text, p_at timestamp with time zone, p_remote text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.note_readings(p_calendar text, p_readings jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_readings(p_calendar text, p_readings jsonb) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
@@ -5817,6 +6004,8 @@ REVOKE ALL ON FUNCTION public.record_validation(p_incident text, p_heads jsonb, 
 GRANT ALL ON FUNCTION public.record_validation(p_incident text, p_heads jsonb, p_sound boolean, p_evidence jsonb) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.refuse_flag_readers(dimensions text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.refuse_parked() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.refuse_statement() FROM PUBLIC;
 
@@ -5931,6 +6120,10 @@ GRANT SELECT ON TABLE public.chain_head TO setpoint_breakglass;
 GRANT SELECT ON TABLE public.change_decisions TO setpoint_app;
 
 GRANT SELECT ON TABLE public.change_runs TO setpoint_app;
+
+GRANT SELECT ON TABLE public.checkpoint_log TO setpoint_app;
+
+GRANT SELECT ON TABLE public.checkpoint_readings TO setpoint_app;
 
 GRANT SELECT ON TABLE public.drills TO setpoint_app;
 

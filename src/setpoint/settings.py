@@ -156,6 +156,19 @@ class Settings:
     oidc_roles: str = _setting(
         "SETPOINT_OIDC_ROLES", "", "Roles by the provider's groups: group:role pairs, separated by commas."
     )
+    checkpoints: str = _setting(
+        "SETPOINT_CHECKPOINTS", "", "Calendar of dated checkpoints, a TOML file; empty: the shipped one."
+    )
+    github_token_file: str = _setting(
+        "SETPOINT_GITHUB_TOKEN_FILE",
+        "",
+        "File with the token for the calendar's GitHub; with it the gate-failure issue is opened, too.",
+    )
+    openproject_token_file: str = _setting(
+        "SETPOINT_OPENPROJECT_TOKEN_FILE",
+        "",
+        "File with the API key for the calendar's OpenProject; with it decisions are posted, too.",
+    )
     events: str = _setting("SETPOINT_EVENTS", "", "File that receives event lines; empty means stderr.")
     run: str = _setting(
         "SETPOINT_RUN",

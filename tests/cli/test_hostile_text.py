@@ -19,6 +19,7 @@ from setpoint.client.results import UnitEntry, UnitFailure
 from setpoint.observe.printable import printable
 from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.train.plan import make_plan
+from support.checkpoint_sources import calendar_text, evidence_served
 from support.openapi import document_of
 from support.sweep_home import ADA, pinned_units, seed_tiny
 
@@ -59,6 +60,7 @@ SHOWN = {
     "verify": [["verify"]],
     "explain": [["explain", GAMMA]],
     "break-glass status": [["break-glass", "status"]],
+    "checkpoints": [["checkpoints"]],
     "break-glass template": [["break-glass", "template", "drill"]],
     "break-glass channel list": [["break-glass", "channel", "list"]],
     "export": [["export", "TMP/config"]],
@@ -83,6 +85,7 @@ OTHERS = {
         "accounts limit", "tokens create", "tokens revoke", "tokens rotate", "sessions end",
         "anchor", "pin", "sweep",
         "break-glass post-mortem", "break-glass channel declare", "break-glass channel close",
+        "checkpoint decide", "checkpoint draft",
     ),
     "declarations, source code and files": (
         "keys", "catalogue types", "gate", "externalize", "market pull", "market check",
@@ -106,8 +109,16 @@ def test_every_registered_command_is_covered():
     assert sorted(listed) == sorted(COMMANDS)
 
 
+@pytest.fixture(scope="module")
+def evidence():
+    """Trackers whose work packages stand in a status that somebody invented."""
+    with evidence_served() as served:
+        served.epic = HOSTILE[0]
+        yield served
+
+
 @pytest.fixture
-def hostile(database, catalogues, bundled_seeds, setpoint_command, tmp_path, monkeypatch):
+def hostile(database, catalogues, bundled_seeds, setpoint_command, evidence, tmp_path, monkeypatch):
     """Run a command over a database full of hostile texts."""
     for number, text in enumerate(HOSTILE):
         assert setpoint_command("set", f"{GAMMA}=0.{number + 1}", "-r", text, "--yes").code == 0
@@ -129,6 +140,9 @@ def hostile(database, catalogues, bundled_seeds, setpoint_command, tmp_path, mon
     recording.deliver(done, done.units[0], trials=1)
     recording.finish(done)
     named = {"RUN": run, "DONE": "done", "OPEN": str(drafted["change"])}
+    calendar = tmp_path / "calendar.toml"
+    calendar.write_text(calendar_text(evidence.address))
+    monkeypatch.setenv("SETPOINT_CHECKPOINTS", str(calendar))
 
     def asked(arguments, *more):
         words = [named.get(word, word).replace("TMP", str(tmp_path)) for word in arguments]

@@ -21,6 +21,7 @@ NO_REASON = {
     "break-glass set": "its reason is its incident's, fixed for every emergency",
     "break-glass post-mortem": "it meets what its incident owes",
     "break-glass validate": "it meets what its incident owes",
+    "checkpoints": "it records what sources say; the decisions have their reason",
     "change ask": "it decides nothing; the change that it is about has its reason",
 }
 

@@ -80,7 +80,7 @@ def database(*, remind: bool = True) -> Iterator[Database]:
         if remind:
             # A command that did its work does not fail because the server went away since.
             with suppress(SetpointError):
-                if line := reminder(opened):
+                for line in reminder(opened).splitlines():
                     note(line)
 
 

@@ -187,7 +187,7 @@ def status(
     from setpoint.change.emergency.obligations import breaches, list_obligations
 
     with database(remind=False) as opened:
-        rows = list_obligations(opened, incident or None, limit=limit)
+        rows = list_obligations(opened, incident or None, of_break_glass=True, limit=limit)
     breached = breaches(rows)
     if as_json:
         print_json(rows)

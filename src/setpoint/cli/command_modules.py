@@ -33,6 +33,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "exchange": ("export", "import", "plan", "apply"),
     "break_glass": ("break-glass",),
     "drill": ("drill", "break-glass"),
+    "checkpoints": ("checkpoints", "checkpoint"),
     "channels": ("break-glass",),
     "pin": ("pin", "run", "explain"),
     "sweep": ("sweep",),

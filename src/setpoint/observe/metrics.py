@@ -231,7 +231,9 @@ BREAK_GLASS_USES = Metric(
     name="setpoint.break_glass_uses", kind="counter", help="Writes past policy, in emergencies."
 )
 OBLIGATIONS_OPEN = Metric(
-    name="setpoint.obligations_open", kind="gauge", help="What uses of break-glass still owe."
+    name="setpoint.obligations_open",
+    kind="gauge",
+    help="What uses of break-glass and fired checkpoints still owe.",
 )
 OBLIGATIONS_OVERDUE = Metric(
     name="setpoint.obligations_overdue", kind="gauge", help="Of these, the ones past their deadline."

@@ -217,7 +217,7 @@ def problems_of(
 def _unvalidated(transaction: Transaction, catalogues: Catalogues, incident: str) -> dict[int, Document]:
     written = {}
     for owed in list_obligations(transaction, incident, open_only=True):
-        if owed.kind == "validation":
+        if owed.kind == "validation" and owed.revision is not None:
             found = read_full_revision(transaction, catalogues, owed.revision)
             written[found.revision] = Document(found.scope, found.revision, found.hash, found.values)
     return written

@@ -1,4 +1,4 @@
-"""CHANGE: what `setpoint doctor` asks of break-glass: what is still owed."""
+"""CHANGE: what `setpoint doctor` asks of break-glass and of checkpoints: what is still owed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _NAMES = {
     "ordinary-write": "an ordinary-write",
     "validation": "a validation",
     "post-mortem": "a post-mortem",
+    "decision": "a decision",
 }
 
 
@@ -27,11 +28,12 @@ def obligations(database: Database) -> Iterator[DoctorFinding]:
             "ordinary-write": f"setpoint set KEY=VALUE --scope {owed.scope} --reason {reason}",
             "validation": f"setpoint break-glass validate --incident {incident}",
             "post-mortem": f"setpoint break-glass post-mortem --incident {incident} --url URL",
+            "decision": "setpoint checkpoints",
         }
         state = "overdue since" if owed.overdue else "due at"
         left = f"; {owed.person}, who left it, was disabled: take it over" if owed.left_behind else ""
         yield DoctorFinding(
-            f"{incident} owes {_NAMES[owed.kind]} for {owed.scope}, {state}"
+            f"{incident} owes {_NAMES[owed.kind]}{f' for {owed.scope}' if owed.scope else ''}, {state}"
             f" {owed.due_at:%Y-%m-%d %H:%M} UTC{', breached' if owed.breach else ''}{left}.",
             meets[owed.kind],
         )

@@ -1,4 +1,4 @@
-"""CHANGE: what break-glass was used for, and what each use owes until it is met.
+"""CHANGE: what break-glass was used for, what each use owes until it is met, and what checkpoints owe.
 
 Guarantees: every door reads uses and obligations through these functions and gets the same records.
 Changes nothing but the post-mortem that somebody files.
@@ -35,13 +35,15 @@ class Breach:
 
 @dataclass(frozen=True)
 class Obligation:
-    """What a use of break-glass owes or owed."""
+    """What a use of break-glass, or a checkpoint that fired, owes or owed."""
 
     id: int
+    #: Of a decision: the calendar and its checkpoint.
     incident: str
-    kind: Literal["ordinary-write", "validation", "post-mortem"]
-    scope: str
-    revision: int
+    kind: Literal["ordinary-write", "validation", "post-mortem", "decision"]
+    #: None of a decision, as its revision.
+    scope: str | None
+    revision: int | None
     opened_at: datetime
     due_at: datetime
     met_at: datetime | None
@@ -108,6 +110,7 @@ def list_obligations(
     incident: str | None = None,
     *,
     open_only: bool = False,
+    of_break_glass: bool = False,
     after: int | None = None,
     limit: int | None = None,
 ) -> list[Obligation]:
@@ -117,10 +120,12 @@ def list_obligations(
         reader: of the database.
         incident: only of this one.
         open_only: only what is not met.
+        of_break_glass: not the decisions that checkpoints owe.
         after: only what follows this obligation, by its number.
         limit: how many at most; None for all.
     """
     asked = {"incident": incident, "open_only": open_only, "after": after, "limit": limit}
+    asked["of_break_glass"] = of_break_glass
     return [
         Obligation(**row | {"breach": _breach(row["breach"])})
         for row in reader.fetch_all("list_obligations", **asked)
@@ -158,14 +163,20 @@ def breaches(obligations: Sequence[Obligation]) -> tuple[str, ...]:
 
 
 def reminder(database: Database) -> str:
-    """Return one line about open obligations, empty when there is none."""
-    row = database.fetch_one("count_obligations") or {"open": 0}
-    if not row["open"]:
-        return ""
+    """Return a line about open obligations of each origin, empty when there is none."""
+    return "\n".join(_reminded(row) for row in database.fetch_all("count_obligations"))
+
+
+def _reminded(row: dict[str, Any]) -> str:
     faults = "".join(f", {row[fault]} {fault}" for fault in ("overdue", "breached") if row[fault])
+    origin, command = (
+        ("checkpoints", "setpoint checkpoints")
+        if row["is_decision"]
+        else ("break-glass", "setpoint break-glass status")
+    )
     return (
-        f"break-glass: {row['open']} open obligation(s){faults} of {row['incidents']}, "
-        f"due from {row['due_at']:%Y-%m-%d %H:%M} UTC: `setpoint break-glass status`"
+        f"{origin}: {row['open']} open obligation(s){faults} of {row['incidents']}, "
+        f"due from {row['due_at']:%Y-%m-%d %H:%M} UTC: `{command}`"
     )
 
 

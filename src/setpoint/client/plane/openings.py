@@ -7,8 +7,9 @@ Refuses an address that is not http or https; which of these may be asked is the
 
 from __future__ import annotations
 
+import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from setpoint.client.plane.answers import Limit, whole
@@ -28,6 +29,7 @@ def ask(
     within_s: float,
     *,
     form: Mapping[str, str] | None = None,
+    document: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     silence_s: float | None = None,
     follow: bool = False,
@@ -38,7 +40,8 @@ def ask(
     Args:
         url: where.
         within_s: for all of it, redirects included.
-        form: sent as a POST; without it this is a GET.
+        form: sent as a POST; without it and a document this is a GET.
+        document: sent as a POST, as JSON.
         headers: besides the usual ones; no redirect is followed with them.
         silence_s: for one silence within it; default: no less.
         follow: go where a redirect of a GET sends; otherwise it is the answer.
@@ -51,15 +54,16 @@ def ask(
     """
     limit = Limit(silence_s or within_s, time.monotonic() + within_s)
     sent = {"User-Agent": "setpoint", "Connection": "close", **(headers or {})}
-    payload = None if form is None else urlencode(form).encode()
-    if payload is not None:
-        sent["Content-Type"] = "application/x-www-form-urlencoded"
+    payload = None
+    if form is not None:
+        payload, sent["Content-Type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
+    elif document is not None:
+        payload, sent["Content-Type"] = json.dumps(document).encode(), "application/json"
+    request = Request("GET" if payload is None else "POST", "", payload, sent)
     for _ in range(_MOST_REDIRECTS):
-        answer = _asked(
-            url, Request("GET" if form is None else "POST", "", payload, sent), limit, largest_bytes
-        )
+        answer = _asked(url, request, limit, largest_bytes)
         place = answer.headers.get("location")
-        if not place or not follow or headers or form is not None or answer.status not in _REDIRECTS:
+        if not place or not follow or headers or payload is not None or answer.status not in _REDIRECTS:
             return answer
         url = urljoin(url, place)
     raise OSError(f"more than {_MOST_REDIRECTS} redirects")

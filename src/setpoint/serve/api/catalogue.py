@@ -123,7 +123,7 @@ def read_effective(request: Request, plane: PlaneOf) -> Response:
 
 @router.get(
     "/obligations",
-    summary="What uses of break-glass owe",
+    summary="What uses of break-glass and fired checkpoints owe",
     responses=answers(page_shape(Obligation)),
     **access(*ANYONE),
 )

@@ -63,7 +63,7 @@ def send_policy(plane: PlaneOf, request: Request, caller: Caller, form: Sent) ->
 @router.get("/break-glass", **access(*ANYONE))
 def show_break_glass(plane: PlaneOf, request: Request) -> Response:
     """Show what uses of break-glass owe, what is overdue, and how it is used."""
-    found = list_obligations(plane.database)
+    found = list_obligations(plane.database, of_break_glass=True)
     owed = [one for one in found if one.met_at is None]
     met = [one for one in found if one.met_at is not None]
     return page(

@@ -57,20 +57,22 @@ COMMENT ON COLUMN public.break_glass_uses.probe IS 'Beside it what the restore p
 CREATE TABLE public.obligations (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     incident  text NOT NULL,
-    kind      text NOT NULL CHECK (kind IN ('ordinary-write', 'post-mortem', 'validation')),
-    scope     text NOT NULL,
-    revision  bigint NOT NULL,
+    kind      text NOT NULL CHECK (kind IN ('ordinary-write', 'post-mortem', 'validation', 'decision')),
+    scope     text,
+    revision  bigint,
     opened_at timestamptz NOT NULL,
     due_at    timestamptz NOT NULL,
     met_at    timestamptz,
     met_by    text,
     evidence  jsonb,
     breach    jsonb,
-    CONSTRAINT met_by_somebody CHECK ((met_at IS NULL) = (met_by IS NULL))
+    CONSTRAINT met_by_somebody CHECK ((met_at IS NULL) = (met_by IS NULL)),
+    CONSTRAINT of_a_revision_or_a_date CHECK ((kind = 'decision') = (scope IS NULL) AND (scope IS NULL) = (revision IS NULL))
 );
 CREATE INDEX obligations_open ON public.obligations (due_at) WHERE met_at IS NULL;
 CREATE UNIQUE INDEX one_open_post_mortem ON public.obligations (incident) WHERE kind = 'post-mortem' AND met_at IS NULL;
-COMMENT ON TABLE public.obligations IS 'What a use of break-glass owes, until when, and what met it; met late is met_at after due_at.';
+COMMENT ON TABLE public.obligations IS 'What a use of break-glass or a fired checkpoint owes, until when, and what met it; met late is met_at after due_at.';
+COMMENT ON COLUMN public.obligations.incident IS 'Of a decision: the calendar and its checkpoint.';
 COMMENT ON COLUMN public.obligations.breach IS 'The first ordinary write by a person in this scope that carried another reason; stays when it is met later.';
 
 CREATE TABLE public.drills (

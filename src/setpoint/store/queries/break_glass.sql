@@ -27,11 +27,12 @@ FROM ftf_config AS f
 WHERE f.scope = %(scope)s;
 
 -- name: list_obligations
--- What uses of break-glass owe or owed, after one: overdue and breached ones first, then open ones, then what was met; null incident means all.
+-- What is or was owed, after one: overdue and breached ones first, then open ones, then what was met; null incident means all.
 WITH ordered AS (
     SELECT o.*, NOT (o.met_at IS NULL AND (o.due_at < now() OR o.breach IS NOT NULL)) AS waits, o.met_at IS NOT NULL AS is_met
     FROM obligations AS o
     WHERE (%(incident)s::text IS NULL OR o.incident = %(incident)s) AND (o.met_at IS NULL OR NOT %(open_only)s::boolean)
+      AND (o.kind <> 'decision' OR NOT %(of_break_glass)s::boolean)
 )
 SELECT o.id, o.incident, o.kind, o.scope, o.revision, o.opened_at, o.due_at, o.met_at, o.met_by, o.evidence, o.breach,
        o.met_at IS NULL AND o.due_at < now() AS overdue, coalesce(o.met_at > o.due_at, false) AS met_late,
@@ -44,12 +45,14 @@ ORDER BY o.waits, o.is_met, o.due_at, o.id
 LIMIT %(limit)s;
 
 -- name: count_obligations
--- How many obligations are open, overdue and breached, of which incidents, and when the next is due.
-SELECT count(*) AS open, count(*) FILTER (WHERE due_at < now()) AS overdue,
+-- How many obligations are open, overdue and breached, of which incidents, and when the next is due; decisions apart.
+SELECT kind = 'decision' AS is_decision, count(*) AS open, count(*) FILTER (WHERE due_at < now()) AS overdue,
        count(*) FILTER (WHERE breach IS NOT NULL) AS breached, min(due_at) AS due_at,
        string_agg(DISTINCT incident, ', ') AS incidents
 FROM obligations
-WHERE met_at IS NULL;
+WHERE met_at IS NULL
+GROUP BY 1
+ORDER BY 1;
 
 -- name: declare_channel
 -- Open or close an incident channel, or name another responsible person; as the owner of the tables.

@@ -1,0 +1,240 @@
+"""`setpoint checkpoints` and `checkpoint decide|draft`: what fired is owed until it is logged."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from setpoint.change.emergency.obligations import list_obligations, reminder
+from setpoint.errors import ForbiddenError
+from support.checkpoint_sources import GITHUB_TOKEN, OPENPROJECT_KEY, calendar_text, evidence_served
+from support.hints import printed_command
+
+WAIVED = """
+    INSERT INTO checkpoint_log (calendar, checkpoint, event, option, said, evidence, person) VALUES
+    ('cvntrade-s17', 'T+90', 'fired', NULL, '', '[]', 'ada'),
+    ('cvntrade-s17', 'T+90', 'decided', 'waiver', 'why', '[]', 'ada')"""
+
+
+@pytest.fixture(scope="module")
+def served():
+    with evidence_served() as evidence:
+        yield evidence
+
+
+@pytest.fixture
+def evidence(served):
+    """The servers, as on the first day."""
+    address = served.address
+    served.__init__()
+    served.address = address
+    served.slip()
+    return served
+
+
+@pytest.fixture
+def merged(evidence, tmp_path, monkeypatch, setpoint_command):
+    """``merged(91)``: `setpoint` with the shipped calendar, its merge so many days and a minute ago."""
+    calendar = tmp_path / "calendar.toml"
+    monkeypatch.setenv("SETPOINT_CHECKPOINTS", str(calendar))
+
+    def ago(days):
+        at = datetime.now(UTC) - timedelta(days=days, minutes=1)
+        calendar.write_text(calendar_text(evidence.address, f"{at:%Y-%m-%dT%H:%M:%SZ}"))
+        return setpoint_command
+
+    return ago
+
+
+@pytest.fixture
+def with_tokens(tmp_path, monkeypatch):
+    """Both credentials are given."""
+    for variable, text in (("GITHUB", GITHUB_TOKEN), ("OPENPROJECT", OPENPROJECT_KEY)):
+        file = tmp_path / variable
+        file.write_text(text)
+        monkeypatch.setenv(f"SETPOINT_{variable}_TOKEN_FILE", str(file))
+
+
+@pytest.fixture
+def begin(bundled_seeds, database, catalogues, monkeypatch):
+    """``begin("name")``: a sweep begins, or goes on."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "bench")
+    from recording import Recording
+
+    return Recording(database, catalogues).start
+
+
+def states(done):
+    return {one["checkpoint"]: one["state"] for one in done.json["checkpoints"]}
+
+
+def test_what_fired_owes_a_decision_until_it_is_logged(merged, database, evidence):
+    """It fires once, is owed by doctor and reminder, and a healthy answer later changes nothing."""
+    command = merged(61)
+    done = command("checkpoints", "--json")
+    assert done.code == 1
+    assert states(done) == {"T+30": "failing", "T+60": "failing", "T+90": "ahead", "T+120": "ahead"}
+    owed = list_obligations(database)
+    assert [(one.incident, one.kind) for one in owed] == [
+        ("cvntrade-s17 T+30", "decision"),
+        ("cvntrade-s17 T+60", "decision"),
+    ]
+    assert [one.overdue for one in owed] == [True, False]
+    assert list_obligations(database, of_break_glass=True) == []
+    assert "checkpoints: 2 open obligation(s), 1 overdue of cvntrade-s17 T+30" in reminder(database)
+    assert "cvntrade-s17 T+60 owes a decision" in command("doctor").out
+
+    evidence.ship()
+    again = command("checkpoints", "--json")
+    assert states(again)["T+60"] == "failing"
+    assert again.json["shipped"]
+    assert len(list_obligations(database)) == 2
+    text = command("checkpoints").out
+    evidence_lines = [line for line in text.splitlines() if line.startswith(("T+30: ", "T+60: ", "gate: "))]
+    assert len(evidence_lines) == 5
+    assert all("Z " in line for line in evidence_lines)
+
+
+def test_a_healthy_calendar_ends_with_zero(merged, evidence, database):
+    """Every condition holds at its first check: nothing is owed, and nothing fires later."""
+    evidence.ship()
+    done = merged(91)("checkpoints", "--json")
+    assert done.code == 0
+    assert states(done) == {"T+30": "passed", "T+60": "passed", "T+90": "passed", "T+120": "ahead"}
+    evidence.slip()
+    later = merged(91)("checkpoints", "--json")
+    assert states(later) == states(done)
+    assert later.json["gate"]["healthy"]
+    assert list_obligations(database) == []
+
+
+def test_a_rehearsal_records_nothing(merged, database):
+    """`--at` asks and judges as if it were then."""
+    done = merged(1)("checkpoints", "--at", f"{datetime.now(UTC) + timedelta(days=89):%Y-%m-%dT%H:%M:%SZ}")
+    assert done.code == 1
+    assert "T+90" in done.out
+    assert list_obligations(database) == []
+    assert "ahead" in merged(1)("checkpoints").out
+
+
+def test_a_decision_counts_when_its_comments_stand(merged, evidence, database):
+    """Without a credential the comment is printed; posted by hand it is found by the same command."""
+    command = merged(61)
+    command("checkpoints")
+    printed = "\n".join(line for line in command("checkpoints").out.splitlines() if "decide T+60" in line)
+    words = (
+        *printed_command(
+            "setpoint checkpoint decide {one.name}{option}{review} --reason WHY", printed
+        ).split()[1:-1],
+        "we review it",
+        "--yes",
+    )
+    waits = command(*words, "--json")
+    assert waits.code == 11
+    assert not waits.json["is_recorded"]
+    (draft,) = waits.json["drafts"]
+    assert "we review it" in draft["text"]
+    assert states(command("checkpoints", "--json"))["T+60"] == "failing"
+
+    evidence.comments["153"] = ["an earlier word", draft["text"]]
+    done = command(*words)
+    assert done.code == 0
+    assert "T+60: decided" in done.out
+    report = command("checkpoints", "--json")
+    assert states(report)["T+60"] == "decided"
+    assert "we review it" in str(report.json["checkpoints"][1]["evidence"])
+    met = {one.incident: one.met_by for one in list_obligations(database)}
+    assert met["cvntrade-s17 T+60"]
+    again = command(*words)
+    assert again.code == 5
+    assert command(*printed_command("setpoint checkpoints", again.err).split()[1:]).code == 1
+
+
+def test_a_decision_is_posted_where_the_calendar_says(merged, evidence, with_tokens):
+    """The first one on both work packages; a key that may not comment leaves a draft, and no trace here."""
+    command = merged(31)
+    command("checkpoints")
+    words = ("checkpoint", "decide", "T+30", "--reason", "next sprint", "--yes")
+    evidence.may_write = False
+    refused = command(*words)
+    assert refused.code == 11
+    assert "HTTP 403" in refused.err
+    evidence.may_write = True
+    assert command(*words).code == 0
+    assert sorted(evidence.comments) == ["149", "153"]
+    assert all("next sprint" in kept[0] for kept in evidence.comments.values())
+    assert "Setpoint decision: cvntrade-s17 T+30 log" in evidence.comments["153"][0]
+
+
+def test_the_hard_checkpoint_asks_for_issue_review_and_choice(merged, evidence, monkeypatch, with_tokens):
+    """The issue is a draft until it is open; a decision needs it, a review, and one of three options."""
+    command = merged(91)
+    words = ("checkpoint", "decide", "T+90", "--reason", "risk is ours", "--yes")
+    with monkeypatch.context() as patched:
+        patched.delenv("SETPOINT_GITHUB_TOKEN_FILE")
+        done = command("checkpoints", "--json")
+        assert done.code == 1
+        assert done.json["draft"]["title"] == "[gate-failure] CVN-N001-EE-S17 T+90"
+        assert not done.json["gate"]["healthy"]
+        review = ("--review", "628a49ba")
+        early = command(*words, *review, "--option", "waiver")
+        assert early.code == 5
+        draft = printed_command("setpoint checkpoint draft {name}", early.err)
+        assert "CVN-N001-EE-S17" in command(*draft.split()[1:]).out
+    opened = command("checkpoints", "--json")
+    assert opened.json["opened"] == "https://github.test/1000"
+    evidence.issues, kept = [], evidence.issues
+    assert command("checkpoints", "--json").json["opened"] == ""
+    evidence.issues = kept
+    assert len(evidence.issues) == 1
+    assert command(*words, "--option", "waiver").code == 3
+    assert command(*words, *review, "--option", "log").code == 3
+    assert command(*words, *review, "--option", "waiver").code == 0
+    assert "Risk accepted: risk is ours" in evidence.comments["153"][0]
+    report = command("checkpoints", "--json")
+    assert states(report)["T+90"] == "waived"
+    assert report.json["gate"]["healthy"]
+
+
+def test_the_waiver_ends_in_a_revert(merged, evidence, with_tokens, owner_url):
+    """With the Epic unshipped the last checkpoint fires; a second waiver is refused, the revert is not."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(WAIVED)
+    command = merged(121)
+    assert states(command("checkpoints", "--json"))["T+120"] == "failing"
+    words = ("checkpoint", "decide", "T+120", "--reason", "x", "--yes", "--option")
+    assert command(*words, "waiver").code == 10
+    assert command(*words, "revert").code == 0
+    assert "Revert of PR #904" in evidence.comments["153"][0]
+    assert states(command("checkpoints", "--json"))["T+120"] == "reverted"
+
+
+def test_while_parked_new_sweeps_are_refused_and_begun_ones_go_on(merged, evidence, with_tokens, begin):
+    """A run that is known is resumed; a new one is refused at its first word, until the Epic is shipped."""
+    begin("begun", 2)
+    command = merged(91)
+    command("checkpoints")
+    words = ("--reason", "x", "--option", "park", "--review", "628a49ba", "--yes")
+    assert command("checkpoint", "decide", "T+90", *words).code == 0
+    assert "new sweeps are parked" in command("checkpoints").out
+    with pytest.raises(ForbiddenError, match=r"parked since .* T\+90 of cvntrade-s17"):
+        begin("new", 2)
+    begin("begun", 2)
+    assert [one["id"] for one in command("runs", "--json").json] == ["begun"]
+    evidence.ship()
+    assert not command("checkpoints", "--json").json["parked"]
+    begin("new", 2)
+
+
+def test_a_robot_checks_and_decides_nothing(merged, database, evidence, as_):
+    """A timetable may run the check; the decision is a person's."""
+    merged(31)("checkpoints")
+    with as_("robot").transaction(author="robot") as transaction:
+        transaction.fetch_one("note_readings", calendar="cvntrade-s17", readings={})
+    with (
+        pytest.raises(ForbiddenError, match="a robot decides no checkpoint"),
+        as_("robot").transaction(author="robot") as transaction,
+    ):
+        transaction.fetch_one("decide_checkpoint", calendar="cvntrade-s17", checkpoint="T+30", option="log",
+                              said="x", evidence=["x"])  # fmt: skip
