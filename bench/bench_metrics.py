@@ -28,9 +28,10 @@ from ratio import table, take_turns
 from recording import Recording
 from setpoint.declare.loading import load_catalogues
 from setpoint.observe.events import TrainingStarted
+from setpoint.observe.metrics import by_metric
 from setpoint.record.events import Line, record_events
 from setpoint.record.metrics import read_metrics
-from setpoint.serve.metrics.instruments import Instruments, by_metric
+from setpoint.serve.metrics.instruments import Instruments
 from setpoint.store.database import Database
 
 CLAIMS = {

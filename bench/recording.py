@@ -47,6 +47,10 @@ class Recording:
         """Record a batch of results."""
         self._recorder.deliver(plan, [self.entry(plan, unit, trials) for unit in units])
 
+    def deliver_entry(self, plan, entry, **results):
+        """Record one unit's result with some of its numbers as given."""
+        self._recorder.deliver(plan, [replace(entry, result=replace(entry.result, **results))])
+
     def entry(self, plan, unit, trials=10):
         """Return the entry of one unit's result."""
         own = {name: str(getattr(unit, name)) for name in plan.dimensions}

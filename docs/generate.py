@@ -32,7 +32,7 @@ from setpoint.gate.names import common_words
 from setpoint.gate.rule_pages import pages as gate_pages
 from setpoint.govern import verdict
 from setpoint.observe import events
-from setpoint.observe.alerts import ALERTS
+from setpoint.observe.alerts import EVERY, severities_of
 from setpoint.observe.metrics import declared_metrics
 from setpoint.observe.training_metrics import RESULT_COLUMNS, RESULT_METRICS, TRADE_METRICS, TRIAL_METRICS
 from setpoint.serve.access.rules import ACCOUNT, FLAGS, PUBLIC, ROLES
@@ -443,9 +443,9 @@ def alerts_page() -> Iterator[str]:
         "twice), and the routes of an Alertmanager, whose secrets lie in files. Grafana's parser "
         "reads the rules for Loki; what Loki does with them is unproven: there was none to try it."
     )
-    for name in dict.fromkeys(alert.name for alert in ALERTS):
+    for name in dict.fromkeys(alert.name for alert in EVERY):
         yield f"## {name}"
-        for alert in (one for one in ALERTS if one.name == name):
+        for alert in severities_of(name):
             yield f"{alert.severity}: {alert.summary}"
             rows = [
                 ("in Prometheus", f"`{alert.expression}`"),
@@ -453,7 +453,7 @@ def alerts_page() -> Iterator[str]:
                 ("in Loki", f"`{alert.loki}`" if alert.loki else alert.no_loki),
                 ("told to", f"`{alert.channel}`"),
                 ("first", f"`{alert.first}`"),
-                ("runbook", f"`{alert.runbook}`" if alert.runbook else "this section"),
+                ("runbook", f"[{alert.page}](../runbooks/{alert.runbook}#{name})"),
                 ("owner", f"`{alert.owner}`"),
                 ("to be judged again", alert.expires_at.date().isoformat()),
                 ("source", alert.source),

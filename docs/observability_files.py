@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from setpoint.observe.alerts import ALERTS, CHANNELS, INHIBITIONS, WATCHDOG, Alert
+from setpoint.observe.alerts import ALERTS, CHANNELS, DEAD_MANS_SWITCH, EVERY, INHIBITIONS, Alert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 NOTICE = "# Written by docs/generate.py from src/setpoint/observe/alerts.py. Do not edit it here."
 #: Where receivers' secrets lie; a file each, readable by the Alertmanager alone.
 SECRETS = "/etc/setpoint/alertmanager"
+#: Where people open the Console: an external label of Prometheus, which each plane's own file says.
+CONSOLE = "{{ $externalLabels.console }}"
+_RUNBOOK = "{{ .CommonAnnotations.runbook_url }}"
 _INTERVAL = "1m"
 
 
@@ -43,6 +46,7 @@ def _rule(alert: Alert, expression: str) -> dict[str, Any]:
         "annotations": {
             "summary": alert.summary,
             "runbook": alert.page,
+            "runbook_url": CONSOLE + alert.address,
             "first": alert.first,
             "source": alert.source,
             "channel": alert.channel,
@@ -53,13 +57,7 @@ def _rule(alert: Alert, expression: str) -> dict[str, Any]:
 
 def prometheus_rules() -> dict[str, Any]:
     """Return the rules of Prometheus, the one that nobody needs to act on among them."""
-    watchdog = {
-        "alert": WATCHDOG,
-        "expr": "vector(1)",
-        "labels": {"severity": "none"},
-        "annotations": {"summary": "Fires always: where it stops to arrive, nobody is told of anything."},
-    }
-    rules = [*(_rule(alert, alert.expression) for alert in ALERTS), watchdog]
+    rules = [_rule(alert, alert.expression) for alert in EVERY]
     return {"groups": [{"name": "setpoint", "interval": _INTERVAL, "rules": rules}]}
 
 
@@ -72,7 +70,11 @@ def loki_rules() -> dict[str, Any]:
 def alertmanager() -> dict[str, Any]:
     """Return routes, inhibitions and receivers of an Alertmanager; every secret is in a file."""
     routes = [
-        {"receiver": "dead-mans-switch", "matchers": [f'alertname="{WATCHDOG}"'], "repeat_interval": "1m"}
+        {
+            "receiver": DEAD_MANS_SWITCH.channel,
+            "matchers": [f'alertname="{DEAD_MANS_SWITCH.name}"'],
+            "repeat_interval": "1m",
+        }
     ]
     routes += [
         {"receiver": receiver, "matchers": [f'severity="{severity}"'], "group_by": ["alertname", "severity"]}
@@ -102,6 +104,7 @@ def alertmanager() -> dict[str, Any]:
                         "routing_key_file": f"{SECRETS}/pagerduty-key",
                         "description": "{{ .CommonLabels.alertname }}: {{ .CommonAnnotations.summary }}",
                         "details": {"runbook": "{{ .CommonAnnotations.runbook }}"},
+                        "links": [{"href": _RUNBOOK, "text": "the alert and its runbook"}],
                         "send_resolved": True,
                     }
                 ],
@@ -114,12 +117,13 @@ def alertmanager() -> dict[str, Any]:
                         "channel": "#ops-cvn",
                         "title": "{{ .CommonLabels.severity }} {{ .CommonLabels.alertname }}",
                         "text": "{{ .CommonAnnotations.summary }}\n{{ .CommonAnnotations.runbook }}",
+                        "title_link": _RUNBOOK,
                         "send_resolved": True,
                     }
                 ],
             },
             {
-                "name": "dead-mans-switch",
+                "name": DEAD_MANS_SWITCH.channel,
                 "webhook_configs": [
                     {
                         "url": "http://127.0.0.1:9466/alive",

@@ -228,9 +228,9 @@ def test_commands_of_the_runbooks_exist(page):
     """Each command line names a command of ours and options that it has."""
     for module in command_line.MODULES:
         import_module(f"setpoint.cli.{module}")
-    lines = [line for line in fenced(page, "text").splitlines() if line.startswith("setpoint ")]
+    lines = [line for line in fenced(page, "bash").splitlines() if line.startswith("setpoint ")]
     for line in lines:
-        words = line.split(" #")[0].split()[1:]
+        words = line.split(" #")[0].split(" -- ")[0].split()[1:]
         command = typer.main.get_command(app)
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]

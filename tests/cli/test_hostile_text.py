@@ -41,6 +41,8 @@ SHOWN = {
     "coverage": [["coverage"]],
     "doctor": [["doctor"]],
     "metrics": [["metrics"], ["metrics", "--json"]],
+    "alerts list": [["alerts", "list"], ["alerts", "list", "--json"]],
+    "alerts show": [["alerts", "show", text] for text in HOSTILE],
     "baseline set": [["baseline", "set", "DONE", "-r", text] for text in HOSTILE],
     "baseline list": [["baseline", "list"]],
     "get": [["get", GAMMA]],

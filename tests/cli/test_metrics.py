@@ -84,6 +84,7 @@ def test_what_an_alert_says_to_look_at_first_runs(seeded, setpoint_command):
         printed_command("setpoint baseline list", "\n".join(firsts)),
         printed_command("setpoint metrics", "\n".join(firsts)),
         printed_command("setpoint blame XGB_5M", "\n".join(firsts)),
+        printed_command("setpoint alerts list", "\n".join(firsts)),
     }
     assert counted <= firsts
     for first in firsts:

@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import psycopg
 import pytest
 
+from setpoint.observe.alerts import WATCHDOG
 from setpoint.record.events import Line, record_events
 from setpoint.serve.metrics.endpoint import serving_metrics
 from setpoint.serve.server import _config, listen
 from support.debian_programs import program, running
 from support.plane_process import free_port
+from support.runbook_steps import PARTS, steps_of
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "observability"
 PATIENCE_S = 60
@@ -74,6 +77,13 @@ def receiver():
     made.server.server_close()
 
 
+class Watching(NamedTuple):
+    """Where a Prometheus and its Alertmanager answer."""
+
+    prometheus: str
+    alertmanager: str
+
+
 @contextmanager
 def alerting(folder, scraped, receiver):
     """Run Debian's Prometheus and Alertmanager on the shipped files, in seconds where these say minutes."""
@@ -123,12 +133,12 @@ def alerting(folder, scraped, receiver):
         running(alertmanager, alerts_port, folder / "alertmanager.log"),
         running(prometheus, port, folder / "prometheus.log"),
     ):
-        yield f"http://127.0.0.1:{alerts_port}/api/v2/alerts"
+        yield Watching(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{alerts_port}")
 
 
-def states(alertmanager, name):
+def states(watching, name):
     """Return how the Alertmanager holds the alerts of a name."""
-    held = httpx.get(alertmanager, timeout=20).json()
+    held = httpx.get(f"{watching.alertmanager}/api/v2/alerts", timeout=20).json()
     return {one["status"]["state"] for one in held if one["labels"]["alertname"] == name}
 
 
@@ -154,7 +164,7 @@ def test_missing_keys_page_somebody_and_the_runbook_ends_it(
     with (
         listen("127.0.0.1", 0) as listener,
         serving_metrics(of_plane, catalogues, listener, _config),
-        alerting(tmp_path, f"127.0.0.1:{listener.getsockname()[1]}", receiver) as alertmanager,
+        alerting(tmp_path, f"127.0.0.1:{listener.getsockname()[1]}", receiver) as watching,
     ):
         receiver.until(lambda: receiver.received["/alive"])
         assert (receiver.pages(), receiver.posts()) == ([], [])
@@ -171,7 +181,7 @@ def test_missing_keys_page_somebody_and_the_runbook_ends_it(
         with database.transaction() as transaction:
             record_events(transaction, "spool-0001", lines)
         receiver.until(lambda: "WARN hp_console_coverage_incomplete" in receiver.posts())
-        receiver.until(lambda: states(alertmanager, "hp_fallback_rate_high") == {"suppressed"})
+        receiver.until(lambda: states(watching, "hp_fallback_rate_high") == {"suppressed"})
         rate = "P2 hp_fallback_rate_high"
         was_silent = rate not in receiver.posts()
         told = setpoint_command("seed", "--dry-run")
@@ -187,3 +197,23 @@ def test_missing_keys_page_somebody_and_the_runbook_ends_it(
         "hp_console_coverage_low"
     ) >= 1
     assert {name for _, name in receiver.pages()} == {"hp_console_coverage_low"}
+
+
+def test_who_watches_is_watched(incident, receiver, tmp_path):
+    """While both programs are down the commands tell so, and the switch hears nothing; then it does.
+
+    What the page says to type then tells of the alert that always fires; the call carries its runbook.
+    """
+    down = f"http://127.0.0.1:{free_port()}"
+    incident.read = {"PROMETHEUS": down, "ALERTMANAGER": down}
+    told = incident.type(steps_of(WATCHDOG, "Diagnose"))
+    heard_before = list(receiver.received["/alive"])
+    with alerting(tmp_path, f"127.0.0.1:{free_port()}", receiver) as watching:
+        incident.read = {"PROMETHEUS": watching.prometheus, "ALERTMANAGER": watching.alertmanager}
+        receiver.until(lambda: receiver.received["/alive"])
+        then = [incident.type(steps_of(WATCHDOG, part)) for part in PARTS if part != "Diagnose"]
+    (alert,) = receiver.received["/alive"][0]["alerts"]
+
+    assert (told.count("curl: (7)"), heard_before) == (2, [])
+    assert "\n".join(then).count(f'"alertname":"{WATCHDOG}"') == 2
+    assert alert["annotations"]["runbook_url"] == f"http://127.0.0.1:8455/alerts/{WATCHDOG}"

@@ -60,7 +60,12 @@ class Block:
 
 def blocks(page: Path) -> Iterator[Block]:
     """Yield a page's blocks."""
-    for found in _BLOCK.finditer(page.read_text(encoding="utf-8")):
+    yield from blocks_in(page.read_text(encoding="utf-8"))
+
+
+def blocks_in(markdown: str) -> Iterator[Block]:
+    """Yield the blocks of a part of a page."""
+    for found in _BLOCK.finditer(markdown):
         if found["indented"] is not None:
             text = re.sub("^    ", "", found["indented"], flags=re.MULTILINE)
             yield Block("bash", text, found["comment"] or "")

@@ -24,6 +24,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "coverage": ("coverage",),
     "doctor": ("doctor",),
     "metrics": ("metrics",),
+    "alerts": ("alerts",),
     "baselines": ("baseline",),
     "values": ("get", "set", "unset"),
     "change": ("change",),

@@ -22,11 +22,12 @@ def metrics(as_json: Json = False) -> None:
 
     Examples: `setpoint metrics`, `setpoint metrics --json`
     """
-    samples = _samples()
+    samples = read_samples()
     if as_json:
         print_json([_row(sample) for sample in samples])
         return
-    from setpoint.serve.metrics.instruments import Instruments, by_metric
+    from setpoint.observe.metrics import by_metric
+    from setpoint.serve.metrics.instruments import Instruments
 
     found = by_metric(samples)
     instruments = Instruments(lambda: found)
@@ -34,13 +35,12 @@ def metrics(as_json: Json = False) -> None:
     instruments.close()
 
 
-def _samples() -> list[Sample]:
-    from setpoint.client.spools import read_spools
-    from setpoint.observe.metrics import BEST_ITERATION_FLOOR, DATABASE_UP, Sample
-    from setpoint.record.metrics import read_metrics
+def read_samples() -> list[Sample]:
+    """Return the samples of every metric but those of a plane's processes."""
+    from setpoint.observe.metrics import DATABASE_UP, Sample
+    from setpoint.record.metrics import read_here, read_metrics
 
-    floor = Sample(BEST_ITERATION_FLOOR, settings().best_iteration_floor)
-    here = [*read_spools(settings().home), floor]
+    here = read_here(settings())
     try:
         with database(remind=False) as opened:
             return [Sample(DATABASE_UP, 1), *read_metrics(opened, catalogues()), *here]

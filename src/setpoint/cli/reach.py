@@ -57,6 +57,8 @@ COMMANDS: dict[str, Work] = {
     "coverage": _SHOWS,
     "doctor": _SHOWS,
     "metrics": _SHOWS,
+    "alerts list": _SHOWS,
+    "alerts show": _SHOWS,
     "baseline set": _WRITES,
     "baseline list": _SHOWS,
     "get": _SHOWS,

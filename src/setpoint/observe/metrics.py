@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: As the readiness document names whoever answers for what is observed.
 OWNER = "@dococeven"
@@ -57,6 +57,19 @@ class Sample(NamedTuple):
     metric: Metric
     value: float
     labels: Mapping[str, str] = {}
+
+
+if TYPE_CHECKING:
+    #: The samples of every metric that has some.
+    Samples = Mapping[Metric, Sequence[Sample]]
+
+
+def by_metric(samples: Iterable[Sample]) -> Samples:
+    """Return samples by what they are of."""
+    found: dict[Metric, list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(sample.metric, []).append(sample)
+    return found
 
 
 _PLACE = {

@@ -12,6 +12,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import read_document
+from setpoint.client.spools import read_spools
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import UnknownScope
 from setpoint.observe import metrics
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.settings import Settings
     from setpoint.store.database import Database, Row, Transaction
 
 _PLACED = {
@@ -54,6 +56,11 @@ def read_metrics(database: Database, catalogues: Catalogues) -> list[Sample]:
             *_changes(transaction),
             *_plane(transaction),
         ]
+
+
+def read_here(settings: Settings) -> list[Sample]:
+    """Return the numbers of this machine's files and settings, which need no database."""
+    return [*read_spools(settings.home), Sample(metrics.BEST_ITERATION_FLOOR, settings.best_iteration_floor)]
 
 
 def _places(catalogues: Catalogues) -> frozenset[tuple[str, str]]:

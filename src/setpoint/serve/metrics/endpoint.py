@@ -22,13 +22,12 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from setpoint.client.spools import read_spools
 from setpoint.errors import SetpointError, UsageError
-from setpoint.observe.metrics import BEST_ITERATION_FLOOR, DATABASE_UP, Sample
-from setpoint.record.metrics import read_metrics
+from setpoint.observe.metrics import DATABASE_UP, Sample, by_metric
+from setpoint.record.metrics import read_here, read_metrics
 from setpoint.serve.app import CONNECTIONS, END_STREAMS, ROOT_PATH
 from setpoint.serve.connections import Connections
-from setpoint.serve.metrics.instruments import CONTENT_TYPE, Instruments, by_metric
+from setpoint.serve.metrics.instruments import CONTENT_TYPE, Instruments
 from setpoint.serve.metrics.link import Link, private_socket
 from setpoint.serve.turns import Turns
 from setpoint.store.database import SERVER, Database
@@ -130,19 +129,18 @@ class Told:
             self.path.parent.rmdir()
 
     def _samples(self) -> Mapping[Metric, Sequence[Sample]]:
-        floor = Sample(BEST_ITERATION_FLOOR, self.settings.best_iteration_floor)
-        return {**self._read, **by_metric([*self._link.samples(), floor])}
+        return {**self._read, **by_metric(self._link.samples())}
 
     async def _refresh(self) -> None:
         async with self._reading:
             if time.monotonic() - self._read_at < KEPT_S:
                 return
-            spools = await asyncio.to_thread(read_spools, self.settings.home)
+            here = await asyncio.to_thread(read_here, self.settings)
             try:
                 found = await self._turns.run(read_metrics, self._database, self._catalogues)
-                self._read = by_metric([Sample(DATABASE_UP, 1), *found, *spools])
+                self._read = by_metric([Sample(DATABASE_UP, 1), *found, *here])
             except SetpointError:
-                self._read = by_metric([Sample(DATABASE_UP, 0), *spools])
+                self._read = by_metric([Sample(DATABASE_UP, 0), *here])
             self._read_at = time.monotonic()
 
     async def _keep_fresh(self) -> None:

@@ -20,25 +20,15 @@ import setpoint
 from setpoint.observe.metrics import declared_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from opentelemetry.sdk.metrics.export import MetricReader
 
-    from setpoint.observe.metrics import Metric, Sample
-
-    Samples = Mapping[Metric, Sequence[Sample]]
+    from setpoint.observe.metrics import Metric, Samples
 
 #: What a scrape is sent as.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SCOPE = "setpoint"
-
-
-def by_metric(samples: Iterable[Sample]) -> Samples:
-    """Return samples by what they are of."""
-    found: dict[Metric, list[Sample]] = {}
-    for sample in samples:
-        found.setdefault(sample.metric, []).append(sample)
-    return found
 
 
 class Instruments:
