@@ -15,6 +15,7 @@ PACKAGE = Path(setpoint.__file__).parent
 ASKED = {
     "change/emergency/drill.py": "when a drill began: told",
     "change/verification.py": "when something was verified: told",
+    "cli/alerts.py": "whether an alert's day has come: told",
     "client/plane/connection.py": "an HTTP date in Retry-After; the wait has the request's own end",
     "client/plane/last_known_good.py": "the age of a file, which outlives processes; never less than 0",
     "client/plane/snapshot_sets.py": "the age of a file, which outlives processes",

@@ -56,7 +56,7 @@ OWN_READERS = {
     "declare/number_text.py": "the grammar",
     "govern/range_suggestions.py": "rounds numbers of trials",
     "govern/trials.py": "a default that was declared as a number",
-    "observe/alerts.py": "instants that stand in its source",
+    "observe/conditions.py": "instants that stand in a declaration",
     "record/metrics.py": "a column of the database",
     "serve/access/sessions.py": "a column of the database",
     "gate": "reads the numbers of source and data that others wrote, to find them; nothing is set from them",

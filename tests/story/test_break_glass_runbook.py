@@ -28,7 +28,7 @@ def test_a_corrupted_document(incident):
     remove(incident)
     incident.read = {
         "GOOD": good, "BAD": incident.revision(), "INCIDENT": "INC-42", "CHANNEL": CHANNEL,
-        "APPROVAL": f"{CHANNEL}p17",
+        "APPROVAL": f"{CHANNEL}p17", "POST_MORTEM": "https://wiki.example/INC-42",
     }  # fmt: skip
     incident.type(typed(BEFORE))
     restored, one_value, worked = typed(CORRUPTED)
