@@ -88,5 +88,5 @@ def token_of(http_as, plane, owner_url):
 
 @pytest.fixture
 def another_plane(plane_settings, catalogues):
-    """Serve this test's database from a second server, which yields its URL."""
-    return lambda: serving_plane(plane_settings, catalogues)
+    """Serve this test's database from a second server, which yields its URL; ``changed`` are settings."""
+    return lambda **changed: serving_plane(replace(plane_settings, **changed), catalogues)

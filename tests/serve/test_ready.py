@@ -117,13 +117,14 @@ async def planes(settings):
     with Database.open(settings, SERVER) as database:
         plane = Plane(settings, database, load_catalogues(settings.catalogues))
         app = build_app(plane)
-        doors = app._inner._inner
+        guard = app._inner
+        doors = guard._inner._inner
 
         async def noted(scope, receive, send):
             reached.append(scope)
             await doors(scope, receive, send)
 
-        app._inner._inner = noted
+        guard._inner._inner = noted
         async with begun(app):
             yield app, Guard(doors, plane), reached
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import current_default_thread_limiter
@@ -17,13 +16,12 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 
 import setpoint
-from setpoint.errors import MissingError
 from setpoint.serve import console, problems
 from setpoint.serve.api import ROUTERS, holders, manifest
 from setpoint.serve.backups import backing_up
 from setpoint.serve.clock import ticking
 from setpoint.serve.connections import Connections, room
-from setpoint.serve.console.pages import refused
+from setpoint.serve.console.refusal_pages import RefusalPages
 from setpoint.serve.hot import ofrep, snapshots, stream
 from setpoint.serve.hot.ready import Ready
 from setpoint.serve.methods import METHODS, methods_at, options_answer
@@ -37,8 +35,6 @@ from setpoint.serve.request_counts import PLAIN
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.routing import BaseRoute, Route
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -66,7 +62,7 @@ def build_app(plane: Plane) -> ASGIApp:
     api = build_api(plane, plain)
     plain.state.plane = plane
     problems.install(plain)
-    return Guard(Ready(_Doors(api, plain), plane.live, plane.credentials), plane)
+    return RefusalPages(Guard(Ready(_Doors(api, plain), plane.live, plane.credentials), plane))
 
 
 def build_api(plane: Plane, plain: Starlette | None = None) -> FastAPI:
@@ -90,28 +86,8 @@ def build_api(plane: Plane, plain: Starlette | None = None) -> FastAPI:
     api.state.plane = plane
     api.router.routes.extend(_typed_routes())
     problems.install(api)
-    api.add_exception_handler(HTTPStatus.NOT_FOUND, _nothing_here)
-    api.add_exception_handler(Exception, _failed)
     describe(api, plain.routes if plain else _plain_routes(plane))
     return api
-
-
-async def _nothing_here(request: Request, error: Exception) -> Response:
-    """Tell a person's browser in a page, and every other program in a problem."""
-    if not _is_browser(request):
-        return await problems.on_status(request, error)
-    return refused(request, MissingError("there is nothing at this address.", hint="go to the overview"))
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    """Tell a person's browser in a page of our own fault, whichever address it asked."""
-    if not _is_browser(request):
-        return await problems.on_failure(request, error)
-    return refused(request, problems.failure_in(request, error))
-
-
-def _is_browser(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")
 
 
 @cache

@@ -51,7 +51,11 @@ _DATABASE_MESSAGES = {
 _UNSURE = "whether it was done is not known: look before you send it again"
 #: What a status says for itself, where no error of ours was raised.
 _PLAIN = {
-    404: ("missing", "there is nothing at this address.", "GET /openapi.json lists what there is"),
+    404: (
+        "missing",
+        "there is nothing at this address.",
+        "the Console begins at /, and /openapi.json lists the addresses for programs",
+    ),
     405: ("method_not_allowed", "this address does not take that method.", "see Allow"),
     415: (
         "unsupported_media_type",
@@ -196,8 +200,8 @@ def install(api: Starlette) -> None:
     """Make an application answer every error in this shape."""
     api.add_exception_handler(SetpointError, _on_ours)
     api.add_exception_handler(RequestValidationError, _on_unreadable)
-    api.add_exception_handler(HTTPException, on_status)
-    api.add_exception_handler(Exception, on_failure)
+    api.add_exception_handler(HTTPException, _on_status)
+    api.add_exception_handler(Exception, _on_failure)
 
 
 def _headers(error: SetpointError) -> dict[str, str]:
@@ -241,7 +245,7 @@ async def _on_unreadable(request: Request, error: Exception) -> Response:
     )
 
 
-async def on_status(request: Request, error: Exception) -> Response:
+async def _on_status(request: Request, error: Exception) -> Response:
     """Answer what no route answers, and a method that none takes."""
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     code, detail, hint = _PLAIN.get(error.status_code, ("http_error", str(error.detail), ""))
@@ -261,16 +265,12 @@ async def on_status(request: Request, error: Exception) -> Response:
     )
 
 
-async def on_failure(request: Request, error: Exception) -> Response:
+async def _on_failure(request: Request, error: Exception) -> Response:
     """Answer with our own fault, of which the log says more."""
-    return problem_of(failure_in(request, error), _id_of(request), _root_of(request))
-
-
-def failure_in(request: Request, error: Exception) -> SetpointError:
-    """Return what a request is told of a fault of ours, which goes to the log."""
     _LOG.error("request_id=%s failed", _id_of(request), exc_info=error)
     is_read = request.method in {"GET", "HEAD"}
-    return SetpointError(
+    fault = SetpointError(
         f"the plane failed on this request; {'nothing was written' if is_read else _UNSURE}.",
         hint="tell an operator the request_id: the server's log says more",
     )
+    return problem_of(fault, _id_of(request), _root_of(request))

@@ -6,9 +6,14 @@ import httpx
 import psycopg
 import pytest
 
+from setpoint.errors import SetpointError
 from setpoint.govern.markup import templates_in
+from setpoint.serve import routes
 from setpoint.serve.access.rules import csrf_token
+from setpoint.serve.bodies import MOST_BODY_BYTES
 from setpoint.serve.console import pages
+from setpoint.serve.problems import MEDIA_TYPE as PROBLEM
+from setpoint.serve.problems import meanings
 from support.console_pages import PAGES, READ, address_of
 from support.planes import ACCOUNTS, set_password
 
@@ -125,13 +130,75 @@ def test_a_form_whose_session_had_ended_is_kept_for_its_author_alone(plane, pers
     assert "typed with care" in person("cy").read(number)
 
 
-def test_an_address_of_nothing_is_a_page_for_a_browser_and_a_problem_for_a_program(plane):
-    """What leads on is said in the form that whoever asks can read, with the same status."""
-    page = httpx.get(f"{plane}/nothing", headers={"Accept": "text/html,*/*;q=0.8"})
-    program = httpx.get(f"{plane}/nothing")
-    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "here is nothing at this address" in page.text
-    assert (program.status_code, program.headers["content-type"]) == (404, "application/problem+json")
+#: What a browser says that goes to an address.
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def is_told_to_people(answer, code):
+    """Hold that a refusal is a page of the Console, and that the same request of a program is a problem."""
+    assert answer.headers["content-type"] == "text/html; charset=utf-8", answer.text
+    assert (f"/problems/{code}" in answer.text, "Accept" in answer.headers["vary"]) == (True, True)
+    assert answer.headers["x-request-id"] in answer.text
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert len(answer.content) == int(answer.headers["content-length"])
+
+
+def kinds(root=SetpointError):
+    """Yield every kind of error."""
+    yield root
+    for kind in root.__subclasses__():
+        yield from kinds(kind)
+
+
+def test_every_refusal_is_a_page_for_a_browser_and_a_problem_for_a_program(person, monkeypatch):
+    """Whatever kind of error, at an address of the API too: its status, code and words, in either form."""
+    ada, said = person("ada"), "<b>what</b> was refused"
+
+    def refuse(*_):
+        raise kind(said, hint="do that", retry_after_s=7)
+
+    monkeypatch.setattr(routes, "check_query", refuse)
+    statuses = set()
+    for kind in dict.fromkeys(kinds()):
+        page, program = (ada.get("/v1/scopes", **asked) for asked in (BROWSER, {}))
+        assert page.status_code == program.status_code == kind.http_status
+        is_told_to_people(page, kind.code)
+        assert "&lt;b&gt;what&lt;/b&gt; was refused" in page.text
+        assert (program.headers["content-type"], program.json()["code"]) == (PROBLEM, kind.code)
+        assert page.headers.get("retry-after") == program.headers.get("retry-after")
+        assert page.headers.get("www-authenticate") == program.headers.get("www-authenticate")
+        statuses.add(kind.http_status)
+    assert statuses == {status for status, _ in meanings().values()} - {405, 415}
+
+
+def test_what_no_route_answers_is_a_page_for_a_browser_and_a_problem_for_a_program(plane, another_plane):
+    """Nothing there, another method, a body too large or of another type, a condition, a flood."""
+    huge = {"content": b"x" * (MOST_BODY_BYTES + 1), "headers": {"Content-Type": "application/json"}}
+    asked = {
+        "missing": ("GET", "/nothing", {}),
+        "method_not_allowed": ("DELETE", "/v1/scopes", {}),
+        "payload_too_large": ("POST", "/v1/changes", huge),
+        "unsupported_media_type": ("POST", "/v1/sessions", {"content": b"x"}),
+        "unauthenticated": ("GET", "/v1/snapshots/current", {}),
+        "precondition_failed": ("GET", "/openapi.json", {"headers": {"If-Match": '"none"'}}),
+        "invalid_request": ("POST", "/v1/sessions", {"json": {}}),
+    }
+    with httpx.Client(base_url=plane) as client:
+        for code, (method, path, more) in asked.items():
+            form = {**more, "headers": {**BROWSER, **more.get("headers", {})}}
+            page, program = client.request(method, path, **form), client.request(method, path, **more)
+            is_told_to_people(page, code)
+            assert "<h1" in page.text
+            assert program.headers["content-type"] == PROBLEM, code
+            assert (page.status_code, program.json()["code"]) == (program.status_code, code)
+            assert page.headers.get("allow") == program.headers.get("allow")
+        both = client.get("/nothing", headers={"Accept": "application/json, text/html"})
+        assert both.headers["content-type"] == PROBLEM
+    with another_plane(rate_per_address_s=0.1) as slow, httpx.Client(base_url=slow, headers=BROWSER) as flood:
+        answers = [flood.get("/login") for _ in range(3)]
+    is_told_to_people(answers[-1], "too_many_requests")
+    assert (answers[-1].status_code, int(answers[-1].headers["retry-after"]) > 1) == (429, True)
+    assert '<h1 class="page">Too fast' in answers[-1].text
 
 
 def test_a_page_that_fails_is_a_page_for_a_browser_and_a_problem_for_a_program(person, monkeypatch):

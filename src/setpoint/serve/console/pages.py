@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -76,6 +76,15 @@ PLACES = (
 )
 #: By the path of a page the roles that may read it, as its route says.
 _RULES: dict[str, Sequence[str]] = {}
+
+
+class Refusal(NamedTuple):
+    """What was refused in front of the pages, as it may be told."""
+
+    code: str
+    http_status: int
+    message: str
+    hint: str
 
 
 class PageRoute(QueuedRoute):
@@ -271,7 +280,7 @@ def act(
     return then(done)
 
 
-def refused(request: Request, problem: SetpointError) -> Response:
+def refused(request: Request, problem: SetpointError | Refusal) -> Response:
     """Return the page that says what an error says, in the frame."""
     return page(request, "refused.html", problem=problem)
 
@@ -280,7 +289,7 @@ def page(
     request: Request,
     template: str,
     *,
-    problem: SetpointError | None = None,
+    problem: SetpointError | Refusal | None = None,
     tables: Tables | None = None,
     **content: Any,
 ) -> Response:
@@ -300,7 +309,7 @@ def page(
     text = _TEMPLATES.get_template(template).render(
         **content,
         caller=caller,
-        problem=publicly(problem) if problem else None,
+        problem=publicly(problem) if isinstance(problem, SetpointError) else problem,
         status=problem.http_status if problem else 200,
         csrf_field=_csrf_field(caller),
         asset=lambda name: f"{root}{asset(name)}",
@@ -348,7 +357,7 @@ def _turned(request: Request, query: Mapping[str, object]) -> str:
     return f"{'?' if given else ''}{urlencode(given)}"
 
 
-def _headers(problem: SetpointError | None) -> dict[str, str]:
+def _headers(problem: SetpointError | Refusal | None) -> dict[str, str]:
     if isinstance(problem, TooManyRequests):
         return {"Cache-Control": "no-store", "Retry-After": str(problem.where.get("retry_after_s", 1))}
     return {"Cache-Control": "no-store"}
