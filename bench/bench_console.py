@@ -40,7 +40,7 @@ COOKIE = "setpoint_session"
 #: What pages that need one are asked.
 QUERIES = {
     "/history/compare": {"from": "1", "to": "2"},
-    "/runs/compare": {"from": f"{filling.RUN}0", "to": f"{filling.RUN}1"},
+    "/runs/compare": {"run": [f"{filling.RUN}0", f"{filling.RUN}1", f"{filling.RUN}2"]},
     "/search": {"q": "gamma"},
 }
 
@@ -68,7 +68,13 @@ def grow(settings, owner, chosen):
         changes = open_changes(database, catalogues, chosen.changes)
     filling.grow_runs(owner, chosen.runs)
     filling.grow_revisions(owner, chosen.revisions)
-    return {"run": run, "change": str(changes[0]), "revision": str(chosen.revisions // 2), "key": KEY}
+    return {
+        "run": run,
+        "change": str(changes[0]),
+        "revision": str(chosen.revisions // 2),
+        "key": KEY,
+        "unit": "0",
+    }
 
 
 def open_changes(database, catalogues, count):

@@ -44,7 +44,7 @@ SHOWN = (
 MODES = (("light", "desktop"), ("dark", "desktop"), ("light", "phone"))
 QUERIES = {
     "/history/compare": "?from=1&to={revision}",
-    "/runs/compare": "?from={run}&to={run}",
+    "/runs/compare": "?run={run}&run={run}",
     "/search": "?q=learning",
 }
 CHARTS_WITHIN_S = 60
@@ -105,6 +105,7 @@ def staged(page: Page) -> dict[str, str]:
     return {
         "change": str(open_changes[0]["id"]),
         "run": run["id"],
+        "unit": "0",
         "revision": str(newest["revision"]),
         "key": KEY,
         "digest": run["snapshot_hash"],

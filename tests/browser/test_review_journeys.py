@@ -176,7 +176,7 @@ def test_filters_are_there_again_after_going_elsewhere(window, seeded):
 
 
 def test_what_is_typed_and_opened_stays_when_a_section_is_collapsed_and_the_page_refreshed(window, http_as):
-    """Collapsing keeps input; a refresh keeps it, the open section and the place on the page."""
+    """Collapsing keeps input; a refresh keeps it, the sections as they are and the place on the page."""
     ada = window("ada")
     ada.goto("/config?part=xgb")
     ada.click("text=Paste from a spreadsheet")
@@ -185,13 +185,28 @@ def test_what_is_typed_and_opened_stays_when_a_section_is_collapsed_and_the_page
     ada.click("text=Paste from a spreadsheet")
     before = ada.evaluate("scrollY")
     eve = http_as("eve")
-    tag = eve.get("/v1/config/global").headers["etag"]
-    body = {"set": {"CVN_HPO_XGB_1H_GAMMA": 0.625}, "reason": "elsewhere"}
-    assert eve.patch("/v1/config/global", json=body, headers={"If-Match": tag}).status_code == 200
+
+    def write(value, why):
+        tag = eve.get("/v1/config/global").headers["etag"]
+        body = {"set": {"CVN_HPO_XGB_1H_GAMMA": value}, "reason": why}
+        assert eve.patch("/v1/config/global", json=body, headers={"If-Match": tag}).status_code == 200
+
+    write(0.625, "elsewhere")
     ada.wait_for_selector("text=0.625")
     assert ada.input_value("#sheet") == "xgb/5m/gamma = 0.3"
     assert ada.is_visible("#sheet")
     assert ada.evaluate("scrollY") == before > 0
+    fold = "details.elsewhere"
+    ada.goto("/changes?state=all")
+    ada.click(f"{fold} summary")
+    write(0.875, "and once more")
+    ada.wait_for_selector("text=and once more")
+    assert ada.get_attribute(fold, "open") is not None, "fresh HTML leaves it"
+    ada.reload()
+    assert ada.get_attribute(fold, "open") is not None, "and so does loading the page again"
+    ada.click(f"{fold} summary")
+    ada.reload()
+    assert ada.get_attribute(fold, "open") is None
 
 
 def test_what_was_sent_is_seen_to_be_under_way(window):

@@ -105,13 +105,14 @@ def test_a_verdict_is_a_document_for_scripts(asked, swept):
 
 
 def test_a_run_is_identical_to_itself(asked, swept):
-    """`compare` of a run with itself finds 30 identical models and no change."""
-    done = asked("compare", swept, swept)
+    """`compare` of a run with itself, three times: 30 identical models, a line for each, and no change."""
+    done = asked("compare", swept, swept, "latest")
     rows = [line.split() for line in done.out.splitlines() if line.split()[:1] in (["xgb"], ["lgb"], ["cb"])]
 
     assert done.code == 0
     assert "30 of 30 shared units have identical models" in done.out
-    assert [row[3] for row in rows] == ["0.000"] * 3
+    assert [(row[1], row[3]) for row in rows] == [(swept, "0.000")] * 9
+    assert asked("compare", swept, swept, "latest", "--json").json["runs"] == [swept] * 3
 
 
 def test_coverage_counts_declared_seeded_and_read(asked, swept, catalogues):

@@ -222,14 +222,41 @@ def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snap
     recorder.deliver(planned, [entry])
     recorder.start(other, demo)
     recorder.deliver(other, [replace(entry, result=changed)])
-    found = compare_runs(database, planned.run, other.run)
+    found = compare_runs([view_run(database, one) for one in (planned.run, other.run)])
 
     assert (found.identical, found.shared) == (0, 1)
     trials = "CVN_FTF_TUNING_TRIALS"
-    assert (trials, 2, demo.base.document[trials]) in {(e.key, e.old, e.new) for e in found.configuration}
-    ((unit, edit),) = found.effective
-    assert (unit, edit.key, edit.new) == ("BTCUSDC lgb fold 0", "num_leaves", 7)
-    assert {what for what, _, _ in found.circumstances} == {"set_hash", "snapshot_hash", "data_hash"}
+    assert (trials, (2, demo.base.document[trials]), "") in found.configuration
+    (held,) = found.effective
+    assert (held.where, held.key, held.values[1]) == ("BTCUSDC lgb fold 0", "num_leaves", 7)
+    assert {one.key for one in found.circumstances} == {"set_hash", "snapshot_hash", "data_hash"}
+
+
+def test_of_three_runs_each_is_told_beside_the_first(database, recorder, planned, snapshots, entry):
+    """A column for each; a unit counts as shared, and a model as identical, only where all three have it."""
+    recorder.start(planned, snapshots)
+    recorder.deliver(planned, [entry])
+    first = view_run(database, planned.run)
+    other = replace(
+        first.results[0],
+        model_hash="0" * 64,
+        effective_params={**first.results[0].effective_params, "num_leaves": 7, "verbosity": 1},
+    )
+    last = replace(first, row=replace(first.row, seed=7, versions={}), results=[other])
+    found = compare_runs([first, first, last])
+
+    assert (found.identical, found.shared) == (0, 1)
+    assert compare_runs([first, last, replace(first, results=[])]).shared == 0
+    held = {one.key: one for one in found.effective}
+    assert held["num_leaves"].values[2] == 7
+    assert held["num_leaves"].is_other == (False, False, True)
+    assert {one.values for one in found.circumstances if one.key == "seed"} == {
+        (planned.seed, planned.seed, 7)
+    }
+    missing = [one for one in found.circumstances if one.key == "version of lightgbm"]
+    assert missing[0].values[2] is None
+    assert found.configuration == found.overlays == ()
+    assert [len(scores) for scores in found.scores.values()] == [3, 3, 3]
 
 
 def test_comparing_runs_finds_the_overlay_that_differs(database, recorder, planned, snapshots, catalogues):
@@ -240,13 +267,13 @@ def test_comparing_runs_finds_the_overlay_that_differs(database, recorder, plann
     other = make_plan(HyperparamsSet(newer, catalogues), "", 1)
     recorder.start(planned, snapshots)
     recorder.start(other, newer)
-    found = compare_runs(database, planned.run, other.run)
+    found = compare_runs([view_run(database, one) for one in (planned.run, other.run)])
 
     assert found.configuration == ()
-    ((where, edit),) = found.overlays
-    assert set(where.split(", ")) == {"profile=tiny", "timeframe=5m", "symbol=BTCUSDC"}
-    assert (edit.key, edit.old, edit.new) == ("CVN_HPO_LGB_5M_NUM_LEAVES", 31, 21)
-    assert {what for what, _, _ in found.circumstances} == {"set_hash"}
+    (own,) = found.overlays
+    assert set(own.where.split(", ")) == {"profile=tiny", "timeframe=5m", "symbol=BTCUSDC"}
+    assert (own.key, own.values) == ("CVN_HPO_LGB_5M_NUM_LEAVES", (31, 21))
+    assert {one.key for one in found.circumstances} == {"set_hash"}
 
 
 def test_an_unfinished_run_is_judged_on_what_it_has(database, recorder, planned, snapshots, entry):

@@ -18,4 +18,4 @@ READ = console.pages_to_read()
 def address_of(route: PageRoute) -> str:
     """Return an address of a page: its numbers are 1, its names and credentials are of nothing."""
     path = route.path.replace("{id}", "999999")
-    return re.sub(r"\{\w+\}", "none", re.sub(r"\{(change|revision)\}", "1", path))
+    return re.sub(r"\{\w+\}", "none", re.sub(r"\{(change|revision|unit)\}", "1", path))

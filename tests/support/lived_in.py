@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database
 
 KEY = "CVN_HPO_XGB_5M_GAMMA"
+#: The position of the unit that is trained in each run here.
+TRAINED = "1"
 #: What answers with no page of ours here, and why.
 ELSEWHERE = {
     "/runs/{run}/charts/{chart}.svg": "a picture, whose page shows it",
@@ -24,7 +26,7 @@ ELSEWHERE = {
 #: What pages whose address is not enough are asked besides.
 QUERIES = {
     "/history/compare": ("from={revision}&to={revision}",),
-    "/runs/compare": ("from={run}&to={run}",),
+    "/runs/compare": ("run={run}&run={run}",),
     "/search": ("q=gamma",),
     "/config": ("", "edit=yes&part=lgb", "explain={key}"),
     "/catalogue": ("search=gamma",),
@@ -48,7 +50,7 @@ def live_in(database: Database, http_as: Callable[[str], httpx.Client]) -> dict[
     kept = ada.post("/v1/snapshots", json={"context": {}}).json()["hash"]
     held = {"snapshot": kept, "host": "trainer-1", "pid": 7, "run": run, "revision": base}
     assert ada.put(f"/v1/holders/{'a' * 32}", json=held).status_code == 204
-    made = {"change": str(change.json()["id"]), "revision": str(base), "run": run}
+    made = {"change": str(change.json()["id"]), "revision": str(base), "run": run, "unit": TRAINED}
     return made | {"key": KEY, "digest": kept, "name": "ada"}
 
 

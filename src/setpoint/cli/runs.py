@@ -13,7 +13,9 @@ from setpoint.client.snapshot_set import named
 from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 if TYPE_CHECKING:
-    from setpoint.govern.comparison import RunView
+    from collections.abc import Iterator, Sequence
+
+    from setpoint.govern.comparison import Comparison, Difference, RunView
 
 SHOWN = 15
 RunId = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
@@ -139,64 +141,67 @@ def verdict(run: RunId = "latest", as_json: Json = False) -> int:
 
 @app.command()
 def compare(
-    old: Annotated[str, typer.Argument(help="The earlier run.")],
-    new: Annotated[str, typer.Argument(help="The later run, or `latest`.")] = "latest",
+    runs: Annotated[list[str], typer.Argument(help="Two runs or more, the earliest first; `latest` is one.")],
     as_json: Json = False,
 ) -> None:
-    """Compare two runs: configuration, circumstances, effective parameters and metrics.
+    """Compare two or more runs: configuration, circumstances, effective parameters and metrics.
+
+    Of each thing that differs there is what each run says, in their order. One run alone is compared
+    with the latest.
 
     Example: `setpoint compare 20261123-101500-3f2a latest`
     """
-    from setpoint.govern.comparison import compare_runs, run_verdict
+    from setpoint.govern.comparison import compare_runs, view_run
 
+    named_runs = runs if len(runs) > 1 else [*runs, "latest"]
     with database() as opened:
-        found = compare_runs(opened, old, new)
+        found = compare_runs([view_run(opened, run) for run in named_runs])
     if as_json:
-        print_json(
-            {
-                "old": found.old.run,
-                "new": found.new.run,
-                "configuration": [edit._asdict() for edit in found.configuration],
-                "overlays": [{"context": where, **edit._asdict()} for where, edit in found.overlays],
-                "circumstances": [
-                    {"what": what, "old": before, "new": after} for what, before, after in found.circumstances
-                ],
-                "effective": [{"unit": unit, **edit._asdict()} for unit, edit in found.effective],
-                "identical_models": found.identical,
-                "shared_units": found.shared,
-                "verdicts": {"old": run_verdict(found.old), "new": run_verdict(found.new)},
-            }
-        )
+        print_json(_comparison(found))
         return
     out.say(f"{found.identical} of {found.shared} shared units have identical models")
-    for what, before, after in found.circumstances:
-        out.say(f"{what}: {before} -> {after}")
-    for edit in found.configuration:
-        out.say(str(edit))
-    for where, edit in found.overlays:
-        out.say(f"{where}: {edit}")
-    for unit, edit in found.effective[:SHOWN]:
-        out.say(f"{unit}: {edit}")
+    for one in (*found.circumstances, *found.configuration, *found.overlays, *found.effective[:SHOWN]):
+        place = f"{one.where}: " if one.where else ""
+        out.say(f"{place}{one.key}: {' -> '.join(map(_told, one.values))}")
     if len(found.effective) > SHOWN:
         out.say(f"... and {len(found.effective) - SHOWN} more differences in effective parameters")
-    table(
-        ("model", "f1 val, old", "new", "change", "all BUY, old", "new", "AUC, old", "new"),
-        (
-            (
-                before.model,
-                number(before.f1),
-                number(after.f1),
-                number(None if before.f1 is None or after.f1 is None else after.f1 - before.f1),
-                number(before.always_buy),
-                number(after.always_buy),
-                number(before.auc),
-                number(after.auc),
-            )
-            for before in found.old.verdict.models
-            for after in found.new.verdict.models
-            if before.model == after.model
-        ),
-    )
+    table(("model", "run", "f1 val", "change", "all BUY", "AUC"), _score_rows(found))
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    from setpoint.govern.comparison import run_verdict
+
+    def listed(differences: Sequence[Difference], where: str = "") -> list[dict[str, Any]]:
+        return [
+            {**({where: one.where} if where else {}), "key": one.key, "values": one.values}
+            for one in differences
+        ]
+
+    return {
+        "runs": [one.run for one in found.runs],
+        "configuration": listed(found.configuration),
+        "overlays": listed(found.overlays, "context"),
+        "circumstances": listed(found.circumstances),
+        "effective": listed(found.effective, "unit"),
+        "identical_models": found.identical,
+        "shared_units": found.shared,
+        "verdicts": [run_verdict(one) for one in found.runs],
+    }
+
+
+def _told(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+def _score_rows(found: Comparison) -> Iterator[tuple[object, ...]]:
+    """Yield a line for each model in each run; the change is from what the first run has."""
+    for name, scores in found.scores.items():
+        before = scores[0].f1 if scores[0] else None
+        for run, one in zip(found.runs, scores, strict=True):
+            if one:
+                change = None if before is None or one.f1 is None else one.f1 - before
+                numbers = (one.f1, change, one.always_buy, one.auc)
+                yield (name, run.run, *map(number, numbers))
 
 
 def print_verdict(view: RunView) -> None:

@@ -1,4 +1,4 @@
-"""GOVERN: what recorded runs say: their verdict, and how two of them differ.
+"""GOVERN: what recorded runs say: their verdict, and how two or more of them differ.
 
 Guarantees: everything is read from the database, where a run, its snapshot and its results join; the
 rule is the one the run recorded before it started.
@@ -7,17 +7,18 @@ rule is the one the run recorded before it started.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.snapshot_set import named
-from setpoint.declare.document import Edit, diff, parse_text
+from setpoint.declare.document import parse_text
 from setpoint.govern.verdict import Aggregation, Rule, Verdict, judge, unjudged
 from setpoint.record.result_rows import read_failures, read_results
 from setpoint.record.run_rows import list_runs, read_contexts, read_run, read_units, unit_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from setpoint.govern.verdict import ModelScore
     from setpoint.record.result_rows import RecordedFailure, RecordedResult
     from setpoint.record.run_rows import DeclaredUnit, PinnedContext, Run
     from setpoint.store.database import Database
@@ -83,82 +84,106 @@ def latest_verdict(database: Database) -> RunVerdict | None:
     return run_verdict(view_run(database, newest[0].id)) if newest else None
 
 
+class Difference(NamedTuple):
+    """One thing of which runs say different things."""
+
+    key: str
+    #: What each run says, in the order of the runs; None for nothing.
+    values: tuple[Any, ...]
+    #: For which context or unit it is so; empty for the whole run.
+    where: str = ""
+
+    @property
+    def is_other(self) -> tuple[bool, ...]:
+        """Say of each run whether it says another thing than the first."""
+        return tuple(_is_other(self.values[0], value) for value in self.values)
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """How two runs differ; the first is the old one."""
+    """How runs differ, each from the first."""
 
-    old: RunView
-    new: RunView
+    runs: tuple[RunView, ...]
     #: Of the bases: what concerns every unit, unless an overlay of its own says otherwise.
-    configuration: tuple[Edit, ...]
-    #: What differs for a context beyond that, with how people write the context.
-    overlays: tuple[tuple[str, Edit], ...]
+    configuration: tuple[Difference, ...]
+    #: What differs for a context beyond that.
+    overlays: tuple[Difference, ...]
     #: Per unit and parameter: what the fitted models held.
-    effective: tuple[tuple[str, Edit], ...]
+    effective: tuple[Difference, ...]
     #: Facts of the runs themselves that differ: data, versions, commit, threads.
-    circumstances: tuple[tuple[str, Any, Any], ...]
-    #: Units whose models are identical, and units that both runs have.
+    circumstances: tuple[Difference, ...]
+    #: Units whose models are identical in all runs, and units that all have.
     identical: int
     shared: int
 
+    @property
+    def scores(self) -> dict[str, tuple[ModelScore | None, ...]]:
+        """What each run scores, by model; None where a run does not train it."""
+        by_run = [{one.model: one for one in run.verdict.models} for run in self.runs]
+        names = dict.fromkeys(name for one in by_run for name in one)
+        return {name: tuple(one.get(name) for one in by_run) for name in names}
 
-def compare_runs(database: Database, old: str, new: str) -> Comparison:
-    """Compare configuration, effective parameters and metrics of two runs."""
-    first, second = view_run(database, old), view_run(database, new)
-    pairs = _pairs(first, second)
-    base = tuple(diff(_documents(first)[0], _documents(second)[0]))
+
+def compare_runs(runs: Sequence[RunView]) -> Comparison:
+    """Compare configuration, effective parameters and metrics of two runs or more."""
+    units = _shared_results(runs)
+    base = tuple(_differences([parse_text(run.contexts[0].text) for run in runs]))
     return Comparison(
-        first,
-        second,
+        tuple(runs),
         base,
-        tuple(_overlay_edits(first, second, base)),
+        tuple(_overlays(runs, base)),
         tuple(
-            (f"{a.symbol} {a.model} fold {a.fold}", edit)
-            for a, b in pairs
-            for edit in diff(_effective(a), _effective(b))
+            found
+            for results in units
+            for found in _differences(
+                [one.effective_params for one in results],
+                f"{results[0].symbol} {results[0].model} fold {results[0].fold}",
+            )
         ),
-        tuple(_circumstances(first.row, second.row)),
-        sum(a.model_hash == b.model_hash for a, b in pairs),
-        len(pairs),
+        tuple(_differences([_circumstances(run.row) for run in runs])),
+        sum(len({one.model_hash for one in results}) == 1 for results in units),
+        len(units),
     )
 
 
-def _documents(view: RunView) -> list[dict[str, Any]]:
-    """Return the documents of a run in the order of its contexts, the base first."""
-    return [parse_text(one.text) for one in view.contexts]
+def _differences(said: Sequence[Mapping[str, Any]], where: str = "") -> Iterator[Difference]:
+    """Yield what is not the same in all of these, sorted by key."""
+    for key in sorted(set().union(*said)):
+        found = Difference(key, tuple(one.get(key) for one in said), where)
+        if any(found.is_other):
+            yield found
 
 
-def _overlay_edits(first: RunView, second: RunView, base: Iterable[Edit]) -> Iterator[tuple[str, Edit]]:
-    """Yield what differs between the documents of units that both runs have, where the bases do not."""
+def _is_other(first: object, value: object) -> bool:
+    """Say whether a value is another one; an int and a float are, even when equal."""
+    return first != value or type(first) is not type(value)
+
+
+def _overlays(runs: Sequence[RunView], base: Iterable[Difference]) -> Iterator[Difference]:
+    """Yield what differs between the documents of units that all runs have, where the bases do not."""
     everywhere = set(base)
-    olds, news = (
-        {named(one.context): parse_text(one.text) for one in view.contexts} for view in (first, second)
-    )
-    for old, new in _shared_contexts(first, second):
-        own = (edit for edit in diff(olds[old], news[new]) if edit not in everywhere)
-        yield from ((new, edit) for edit in own)
+    documents = [{named(one.context): parse_text(one.text) for one in run.contexts} for run in runs]
+    for contexts in _shared_contexts(runs):
+        own = [document[name] for document, name in zip(documents, contexts, strict=True)]
+        for found in _differences(own):
+            if found not in everywhere:
+                yield found._replace(where=contexts[-1])
 
 
-def _shared_contexts(first: RunView, second: RunView) -> list[tuple[str, str]]:
-    """Return, each once, the contexts that the same unit has in both runs."""
-    olds, news = ({unit.name: named(unit.context) for unit in view.units} for view in (first, second))
-    return list(dict.fromkeys((olds[unit], news[unit]) for unit in olds if unit in news))
+def _shared_contexts(runs: Sequence[RunView]) -> list[tuple[str, ...]]:
+    """Return, each once, the contexts that the same unit has in all runs."""
+    known = [{unit.name: named(unit.context) for unit in run.units} for run in runs]
+    shared = (tuple(one[unit] for one in known) for unit in known[0] if all(unit in one for one in known))
+    return list(dict.fromkeys(shared))
 
 
-def _pairs(first: RunView, second: RunView) -> list[tuple[RecordedResult, RecordedResult]]:
-    others = {unit_name(result): result for result in second.results}
-    return [(one, others[unit_name(one)]) for one in first.results if unit_name(one) in others]
+def _shared_results(runs: Sequence[RunView]) -> list[tuple[RecordedResult, ...]]:
+    """Return the results of each unit that ended in all runs."""
+    known = [{unit_name(result): result for result in run.results} for run in runs]
+    return [tuple(one[unit] for one in known) for unit in known[0] if all(unit in one for one in known)]
 
 
-def _effective(result: RecordedResult) -> dict[str, Any]:
-    return dict(result.effective_params)
-
-
-def _circumstances(old: Run, new: Run) -> list[tuple[str, Any, Any]]:
+def _circumstances(run: Run) -> dict[str, Any]:
     names = ("set_hash", "snapshot_hash", "data_hash", "data_label", "git_commit", "seed", "threads", "host")
-    facts = [(name, getattr(old, name), getattr(new, name)) for name in names]
-    facts += [
-        (f"version of {package}", old.versions.get(package), new.versions.get(package))
-        for package in sorted(old.versions.keys() | new.versions.keys())
-    ]
-    return [fact for fact in facts if fact[1] != fact[2]]
+    versions = {f"version of {package}": version for package, version in run.versions.items()}
+    return {name: getattr(run, name) for name in names} | versions

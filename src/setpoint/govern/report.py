@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.govern.attested import FINDING_WORDS
 from setpoint.govern.markup import templates_in
 from setpoint.govern.verdict import aggregated
 
@@ -44,16 +45,6 @@ _WORDS = {
         "Too few assets have a result for every declared fold. Nothing can be judged yet.",
     ),
 }
-#: What an attestation finding means, in the words of ``setpoint.train.attestation``.
-_FINDINGS = {
-    "differs": "the model holds another value than was asked",
-    "ignored": "asked, but the model does not report it",
-    "no_effect": "arrived, but cannot have had an effect with the other values",
-    "library_chose": "nobody asked; the library derived it from the data",
-    "breaks_invariant": "the trial's values break this rule of the catalogue together",
-}
-
-
 #: What the beginning of every report holds.
 REPORT_MARK = '<meta name="generator" content="setpoint report">'
 
@@ -83,7 +74,7 @@ def render(view: RunView) -> str:
         contexts=view.contexts,
         data=view.row.plan["data"],
         fallbacks=dict(view.row.fallbacks or {}),
-        finding_words=_FINDINGS,
+        finding_words=FINDING_WORDS,
     )
 
 

@@ -61,6 +61,10 @@ def test_each_cell_is_explained_by_every_layer(person, overlay):
     assert re.search(r"symbol=BTCUSDC.*wins.*<code>5</code>.*eve.*<time .*less data", rows[2])
     elsewhere = person("cy").read("/config", explain=DEPTH)
     assert re.search(r"symbol=BTCUSDC.*other context", elsewhere), "and it has no say in global"
+    drawn = 'class="quiet legend"'
+    assert drawn in elsewhere
+    assert "the trials of the last 20 runs lie" in elsewhere
+    assert drawn not in person("cy").read("/config", catalogue="cvntrade-training")
 
 
 def test_models_and_scopes_are_compared_by_what_differs(person, overlay):

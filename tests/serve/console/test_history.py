@@ -161,9 +161,13 @@ def test_a_list_of_revisions_says_their_order_and_what_its_words_mean(person, ed
     cells = dict(zip(heads, re.findall(r"<td[^>]*>(.*?)</td>", first), strict=True))
     assert 'name="from"' in cells["From"]
     assert 'name="to"' in cells["To"]
-    assert (
-        "lets one person decide alone" in re.search(r'title="([^"]*)"[^>]*>unreviewed<', cells["Review"])[1]
-    )
+    assert ">unreviewed<" in cells["Review"]
+    revision = re.search(r'href="(/history/\d+)"', first)[1]
+    for told in (page, person("cy").read(revision)):
+        assert "<strong>unreviewed</strong>, nobody else approved it" in told
+        assert "break-glass</strong>" not in told
+    change = re.search(r'href="(/changes/\d+)"', cells["Review"])[1]
+    assert f'by change <a href="{change}">' in person("cy").read(revision)
 
 
 def test_two_revisions_are_compared_older_first(person, edited):

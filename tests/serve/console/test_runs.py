@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from support.lived_in import TRAINED, train
 from support.run_reports import entry_of, failed_entry, plan_a_run
 
 
@@ -45,6 +46,27 @@ def test_a_run_is_listed_and_shown_with_what_it_rests_on(person, run):
     cy.read("/runs/none", 404)
 
 
+def test_a_unit_tells_every_parameter_as_requested_and_as_its_model_holds_it(person, run, http_as):
+    """All that were asked and all that the model reports, in three groups, with why they differ."""
+    cy = person("cy")
+    result = http_as("cy").get(f"/v1/runs/{run}/results").json()["items"][0]
+    page = cy.read(f"/runs/{run}/units/{TRAINED}")
+    assert f'href="/runs/{run}/units/{TRAINED}"' in cy.read(f"/runs/{run}")
+    groups = dict(re.findall(r'rowgroup" colspan="4">([\w ]+): (\d+)', page))
+    asked, held = result["model_hyperparams"], result["effective_params"]
+    found = {one["param"]: one for one in result["findings"]}
+    assert "Not as requested" not in groups
+    assert int(groups["As requested"]) == len(asked.keys() - found.keys()) > 5
+    assert int(groups["Not requested"]) == len(held.keys() - asked.keys() - found.keys()) > 5
+    assert page.count("nobody asked: the library's own default") == int(groups["Not requested"])
+    assert 'href="/keys/CVN_HPO_LGB_5M_SUBSAMPLE"><code>bagging_fraction</code>' in page
+    rows = cy.get(f"/runs/{run}/units/{TRAINED}?table=parameters&format=json").json()["items"]
+    assert {one["param"] for one in rows} == asked.keys() | held.keys() | found.keys()
+    assert "it broke" in cy.read(f"/runs/{run}/units/29")
+    assert "This unit has not ended" in cy.read(f"/runs/{run}/units/2")
+    cy.read(f"/runs/{run}/units/30", 404)
+
+
 def test_the_report_of_a_run_is_shown_under_a_policy_that_names_its_style(person, run):
     """The one style of the report is allowed by its hash; nothing inline is allowed as such."""
     answer = person("cy").get(f"/runs/{run}/report")
@@ -56,13 +78,39 @@ def test_the_report_of_a_run_is_shown_under_a_policy_that_names_its_style(person
     assert "frame-ancestors 'none'" in policy
 
 
-def test_two_runs_are_compared_by_what_differs(person, run):
-    """A run beside itself differs in nothing, and the page says so in each part."""
-    page = person("cy").read("/runs/compare", **{"from": run, "to": run})
-    assert "1 of 1 shared unit have identical models" in page
-    assert "Both pinned the same values" in page
-    assert "The same data, build and machine" in page
-    person("cy").read("/runs/compare", 404, **{"from": run, "to": "none"})
+def test_runs_are_compared_by_what_differs(person, run, database, http_as):
+    """A run beside itself differs in nothing; of three each has a column, the earliest first, and marks."""
+    cy, eve = person("cy"), http_as("eve")
+    page = cy.read("/runs/compare", run=[run, run])
+    for said in (
+        "1 of 1 shared unit have identical",
+        "All pinned the same values",
+        "The same data, build and",
+    ):
+        assert said in page
+    later = []
+    for rate in (0.12, 0.13):
+        tag = eve.get("/v1/config/global").headers["etag"]
+        body = {"set": {"CVN_HPO_LGB_5M_LEARNING_RATE": rate}, "reason": "faster"}
+        assert eve.patch("/v1/config/global", json=body, headers={"If-Match": tag}).status_code == 200
+        later.append(train(database, http_as("robot")))
+    asked = {"run": [*reversed(later), run]}
+    page = cy.read("/runs/compare", **asked)
+    heads = re.findall(r'<th scope="col"><a href="/runs/([^"]+)">', page)
+    assert heads[:3] == [run, *later]
+    row = re.search(r'title="CVN_HPO_LGB_5M_LEARNING_RATE">.*?</tr>', page)[0]
+    assert re.findall(r'<td(?: class="(new)")?><code>([\d.]+)<', row) == [
+        ("", "0.1"),
+        ("new", "0.12"),
+        ("new", "0.13"),
+    ]
+    assert f"setpoint compare {later[1]} {later[0]} {run}" in page
+    rows = cy.get(f"/runs/compare?run={later[0]}&run={run}&table=values&format=json").json()["items"]
+    assert rows == [{"where": "", "what": "CVN_HPO_LGB_5M_LEARNING_RATE", run: 0.1, later[0]: 0.12}]
+    assert cy.read("/runs").count('type="checkbox" name="run"') == 3
+    cy.read("/runs/compare", 404, run=[run, "none"])
+    assert "Tick runs" in cy.read("/runs/compare", 422)
+    cy.read("/runs/compare", 422, run=[run] * 9)
 
 
 def test_runs_are_found_by_the_value_that_they_used(person, run, database, http_as, setpoint_command):
@@ -123,6 +171,10 @@ def test_who_used_what_a_revision_set_is_told_of_it_and_of_its_change(person, da
     assert "never" in listed, "nothing was heard of it yet"
     assert robot.post(f"/v1/runs/{run}/units", json=entry_of(start)).status_code == 200
     assert "never" not in cy.read("/runs")
+    (row,) = [one for one in cy.get("/runs?table=runs&format=json").json()["items"] if one["id"] == run]
+    assert row["contexts"].count(";") == len(re.findall("symbol=", row["contexts"])) >= 4
+    assert row["last_heard"] > row["started_at"]
+    assert '"contexts","last_heard"' in cy.get("/runs?table=runs&format=csv").text
     assert f'href="/runs/{run}#pinned"' in listed
     pinned = re.search(r'id="pinned".*?href="(/snapshots/[0-9a-f]{64})"', cy.read(f"/runs/{run}"), re.DOTALL)
     cy.read(pinned[1])

@@ -28,6 +28,7 @@ from setpoint.serve.console import (
     search,
     snapshots,
     trials,
+    units,
 )
 from setpoint.serve.console.pages import PageRoute
 
@@ -53,6 +54,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalogue.router,
     snapshots.router,
     trials.router,
+    units.router,
     safeguards.router,
     audit.router,
     access.router,

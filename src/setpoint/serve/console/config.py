@@ -19,7 +19,7 @@ from setpoint.change.explanation import explain_everywhere
 from setpoint.change.history import blame_everywhere
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import MissingError, SetpointError
-from setpoint.record.densities import recent_densities
+from setpoint.record.densities import RUNS, recent_densities
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console import drafts
 from setpoint.serve.console.checking import problems_of
@@ -181,6 +181,7 @@ def _config(
         tables={"values": grid.cells},
         tabs=[(one.name, name) for one in catalogues.members for name in parts_of(one)],
         grid=grid,
+        searched_by=RUNS,
         outline=outline,
         view=view,
         scope=view.scope,

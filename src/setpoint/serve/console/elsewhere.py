@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     Given = Mapping[str, str]
 
 
+#: Between what an address gives several times under one name.
+_SEVERAL = "\n"
 #: Of a change whose lines are shown; more are sent from a file.
 MOST_EDITS = 20
 
@@ -54,7 +56,11 @@ def lines_of(request: Request) -> tuple[Line, ...]:
     find = WAYS.get(getattr(request.scope.get("route"), "path", ""))
     if find is None or request.method != "GET":
         return ()
-    query = {name: value for name, value in request.query_params.items() if value}
+    query = {
+        name: _SEVERAL.join(filter(None, request.query_params.getlist(name)))
+        for name in request.query_params
+        if request.query_params[name]
+    }
     way = find({**query, **{name: str(value) for name, value in request.path_params.items()}})
     return tuple(_lines(way))
 
@@ -176,8 +182,12 @@ def _trials(given: Given) -> Way:
     return Way(("show", given["run"]), f"/v1/runs/{_quoted(given['run'])}/trials")
 
 
+def _unit(given: Given) -> Way:
+    return Way(("show", given["run"]), f"/v1/runs/{_quoted(given['run'])}/results")
+
+
 def _runs_compared(given: Given) -> Way:
-    return Way(("compare", given["from"], given.get("to", "latest")))
+    return Way(("compare", *given["run"].split(_SEVERAL)))
 
 
 def _search(given: Given) -> Way:
@@ -232,6 +242,7 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/runs": _runs,
     "/runs/{run}/charts": _trials,
     "/runs/compare": _runs_compared,
+    "/runs/{run}/units/{unit}": _unit,
     "/runs/{run}": _run,
     "/snapshots": lambda _: Way((), "/v1/holders"),
     "/snapshots/{digest}": _snapshot,

@@ -119,6 +119,11 @@ class Grid:
     rows: Sequence[Row]
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether a range of it is drawn."""
+        return any(one and one.drawing for row in self.rows for one in row.cells)
+
+    @property
     def cells(self) -> list[dict[str, object]]:
         """The values one by one, as a file of the grid has them."""
         return [

@@ -230,6 +230,7 @@ def _revision(
     with plane.database.transaction() as transaction:
         found = read_full_revision(transaction, plane.catalogues, number)
         newest = list_revisions(transaction, scope=found.scope, limit=1)[0]
+        listed = list_revisions(transaction, scope=found.scope, before=number + 1, limit=1)[0]
         back = diff_of_scope(transaction, found.scope, newest.revision, number).edits
         n_runs = many_runs(transaction, number)
         asked = asked_of(transaction, found, back, keys, undo)
@@ -245,6 +246,7 @@ def _revision(
             "document": [{"key": key, "value": value} for key, value in sorted(found.values.items())],
         },
         revision=found,
+        listed=listed,
         newest=newest,
         groups=grouped(plane.catalogues, found.edits, most=EDITS_SHOWN),
         back=grouped(plane.catalogues, back, most=EDITS_SHOWN),

@@ -6,7 +6,7 @@ Guarantees: a button that this person may not press has the reason, as the datab
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from setpoint.declare.keys import range_keys
 from setpoint.record.snapshots import list_snapshots
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from setpoint.change.changes import ChangeSummary, Decision, FullChange
     from setpoint.change.impact import ContextImpact
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.declare.document import Edit
     from setpoint.declare.parameters import Scalar
     from setpoint.serve.access.rules import Principal
     from setpoint.store.database import Database, Transaction
@@ -35,11 +34,19 @@ MOST_UNCHANGED = 200
 LOOKED_THROUGH = 200
 
 
-class Group(NamedTuple):
+class _Keyed(Protocol):
+    @property
+    def key(self) -> str: ...
+
+
+OfKey = TypeVar("OfKey", bound=_Keyed)
+
+
+class Group(NamedTuple, Generic[OfKey]):
     """The edits of one combination of key parts, such as a model's on a timeframe, each with its label."""
 
     name: str
-    edits: Sequence[tuple[str, Edit]]
+    edits: Sequence[tuple[str, OfKey]]
     #: What of the group stays as it is: label, key and value.
     unchanged: Sequence[tuple[str, str, Scalar]] = ()
 
@@ -59,16 +66,16 @@ def waits_for(change: ChangeSummary, caller: Principal) -> bool:
 
 def grouped(
     catalogues: Catalogues,
-    edits: Sequence[Edit],
+    edits: Sequence[OfKey],
     *,
     most: int | None = None,
     values: Mapping[str, Scalar] | None = None,
-) -> tuple[Group, ...]:
+) -> tuple[Group[OfKey], ...]:
     """Return edits by the parts of their keys, each with its address within them.
 
     Args:
         catalogues: that declare the keys.
-        edits: to be shown.
+        edits: to be shown, or differences of keys.
         most: how many of them, the first; None for all.
         values: the document, for what stays as it is beside all edits; left out where that is too much.
     """
@@ -112,7 +119,7 @@ def handed_out_in(
 
 
 def _unchanged(
-    catalogues: Catalogues, group: Group, values: Mapping[str, Scalar]
+    catalogues: Catalogues, group: Group[OfKey], values: Mapping[str, Scalar]
 ) -> list[tuple[str, str, Scalar]]:
     edited = {edit.key for _, edit in group.edits}
     declared = catalogues.keys.get(min(edited))

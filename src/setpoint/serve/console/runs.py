@@ -1,4 +1,4 @@
-"""SERVE: the pages of runs: what trained, how far it is, how it is judged, and how two of them differ.
+"""SERVE: the pages of runs: what trained, how far it is, how it is judged, and how they differ.
 
 Guarantees: a verdict is shown with the rule that the run recorded before it started, and each score beside
 what always saying BUY scores. The full report of a run is the one that `setpoint report` writes.
@@ -9,19 +9,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from fastapi import Path, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from setpoint.client.snapshot_set import named
+from setpoint.errors import InvalidValue
+from setpoint.govern.attested import FINDING_WORDS
 from setpoint.govern.comparison import compare_runs, view_run
 from setpoint.govern.progress import progress_of
 from setpoint.govern.report import render
 from setpoint.record.dropped import told_of_dropped
 from setpoint.record.fallbacks import fallback_share
-from setpoint.record.run_rows import list_runs, read_reach
+from setpoint.record.run_rows import list_runs, read_reach, unit_name
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.forms import instant_in
 from setpoint.serve.console.pages import LISTED, page, router_of
@@ -33,13 +36,17 @@ from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from setpoint.govern.comparison import Difference, RunView
     from setpoint.record.result_rows import RecordedResult
+    from setpoint.record.run_rows import RunReach, RunSummary
     from setpoint.store.database import Database, Transaction
 
 router = router_of()
 RunName = Annotated[str, Path(max_length=LONGEST_NAME)]
 #: How many differences in what models held a comparison shows.
 DIFFERENCES = 200
+#: How many runs one page compares.
+MOST_COMPARED = 8
 STATES = ("", "running", "complete", "interrupted", "failed")
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
@@ -66,10 +73,11 @@ def show_runs(
         set_by=set_by,
         before=instant_in(before) if before else None,
     )
+    reach = read_reach(plane.database, [one.id for one in found])
     return page(
         request,
         "runs.html",
-        tables={"runs": found},
+        tables={"runs": [_reaching(one, reach[one.id]) for one in found]},
         runs=found[:LISTED],
         state=state,
         states=STATES,
@@ -77,38 +85,55 @@ def show_runs(
         revision=revision,
         key=key,
         set_by=set_by,
-        reach=read_reach(plane.database, [one.id for one in found[:LISTED]]),
+        reach=reach,
         following=found[LISTED - 1].started_at.isoformat() if len(found) > LISTED else "",
     )
+
+
+def _reaching(run: RunSummary, reach: RunReach) -> dict[str, object]:
+    """Return a run as a file has it: with every context that it pinned, and when it was last heard of."""
+    contexts = [named(one) for one in reach.contexts] or [named(run.context)]
+    return {**asdict(run), "contexts": "; ".join(contexts), "last_heard": reach.heard_at}
 
 
 @router.get("/runs/compare", **access(*ANYONE))
 def show_comparison(
     plane: PlaneOf,
     request: Request,
-    old: Annotated[str, Query(alias="from", max_length=LONGEST_NAME)],
-    new: Annotated[str, Query(alias="to", max_length=LONGEST_NAME)] = "latest",
+    run: Annotated[list[RunName], Query(max_length=MOST_COMPARED)] = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
-    """Show what differs between two runs, and nothing else: values, circumstances, models, scores."""
-    found = compare_runs(plane.database, old, new)
-    olds = {one.model: one for one in found.old.verdict.models}
-    scores = [(olds.get(one.model), one) for one in found.new.verdict.models]
+    """Show in which way runs differ, the earliest first, and nothing else: values, circumstances, scores."""
+    if len(run) < 2:
+        raise InvalidValue(
+            f"a comparison takes two runs or more; this address names {counted(len(run), 'run')}.",
+            hint="tick runs in the list of runs, then compare them",
+        )
+    views = [view_run(plane.database, one) for one in run]
+    found = compare_runs(sorted(views, key=lambda one: one.row.started_at))
+    names = [one.run for one in found.runs]
+    scores = found.scores.items()
     return page(
         request,
         "runs_compared.html",
         tables={
-            "values": found.configuration,
-            "circumstances": [
-                dict(zip(("what", "old", "new"), one, strict=True)) for one in found.circumstances
-            ],
-            "scores": [{"model": new.model, "old": old, "new": new} for old, new in scores],
-            "held": [{"unit": unit, "edit": edit} for unit, edit in found.effective],
+            "values": _lines(names, found.configuration),
+            "overlays": _lines(names, found.overlays),
+            "circumstances": _lines(names, found.circumstances),
+            "scores": [{"model": model, **dict(zip(names, ofs, strict=True))} for model, ofs in scores],
+            "held": _lines(names, found.effective),
         },
         found=found,
         groups=grouped(plane.catalogues, found.configuration),
         effective=found.effective[:DIFFERENCES],
-        scores=scores,
     )
+
+
+def _lines(names: Sequence[str], differences: Sequence[Difference]) -> list[dict[str, object]]:
+    """Return differences as rows of a file, with a column for each run."""
+    return [
+        {"where": one.where, "what": one.key, **dict(zip(names, one.values, strict=True))}
+        for one in differences
+    ]
 
 
 @router.get("/runs/{run}", **access(*ANYONE))
@@ -123,6 +148,7 @@ def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
             "scores": view.verdict.models,
             "held": [{"unit": unit, "finding": finding} for unit, finding in unmatched],
             "failures": view.failures,
+            "units": _units(view),
         },
         view=view,
         row=view.row,
@@ -132,6 +158,8 @@ def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
         dropped=told_of_dropped(plane.database, view.run),
         unmatched=unmatched,
         progress=progress_of(view),
+        units=_units(view),
+        finding_words=FINDING_WORDS,
     )
 
 
@@ -143,6 +171,29 @@ def show_report(plane: PlaneOf, run: RunName) -> Response:
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in styles)
     policy = f"default-src 'none'; style-src {allowed}; frame-ancestors 'none'; base-uri 'none'"
     return HTMLResponse(text, 200, {"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+
+
+class UnitLine(NamedTuple):
+    """One declared unit of a run, and how it ended so far."""
+
+    position: int
+    unit: str
+    state: str
+    f1: float | None
+    trees: int | None
+    findings: int | None
+
+
+def _units(view: RunView) -> list[UnitLine]:
+    results = {unit_name(one): one for one in view.results}
+    failed = set(map(unit_name, view.failures))
+    lines = []
+    for one in view.units:
+        ended, said = results.get(one.name), f"{one.symbol} {one.model} {one.timeframe} fold {one.fold}"
+        state = "trained" if ended else "failed" if one.name in failed else "to go"
+        numbers = (ended.f1_buy_val, ended.n_trees_used, len(ended.findings)) if ended else (None,) * 3
+        lines.append(UnitLine(one.position, said, state, *numbers))
+    return lines
 
 
 #: How many runs of a revision's values its page counts.

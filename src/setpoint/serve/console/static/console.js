@@ -63,6 +63,28 @@ document.addEventListener("click", async (event) => {
   say("Copied.");
 });
 
+// ---- What somebody folds or unfolds stays so on this address, whatever arrives and however it is loaded.
+const foldsAt = `setpoint.folds:${location.pathname}`;
+const folds = () => JSON.parse(sessionStorage.getItem(foldsAt) ?? "{}");
+function* named(within) {
+  const seen = {};
+  for (const one of within.querySelectorAll("main details")) {
+    const said = (one.querySelector("summary")?.textContent ?? "").replace(/\d+/g, "").trim();
+    const place = `${one.closest("[id]:not(main)")?.id ?? ""} ${said}`;
+    seen[place] = (seen[place] ?? 0) + 1;
+    yield [`${place} ${seen[place]}`, one];
+  }
+}
+function unfold(within) {
+  const kept = folds();
+  for (const [name, one] of named(within)) one.open = kept[name] ?? one.open;
+}
+main.addEventListener("click", (event) => {
+  const fold = event.target.closest("summary")?.parentElement;
+  for (const [name, one] of fold ? named(document) : [])
+    if (one === fold) sessionStorage.setItem(foldsAt, JSON.stringify({ ...folds(), [name]: !one.open }));
+});
+
 // ---- What happened, for eyes and for screen readers.
 const status = document.getElementById("said");
 function say(text, { stays = false } = {}) {
@@ -94,6 +116,7 @@ async function refresh() {
   const text = await answer.text();
   if (!Document.parseHTML) return isEdited ? sayKept() : location.reload();
   const fresh = Document.parseHTML(text, { sanitizer: {} });
+  unfold(fresh);
   if (!text.includes(build))
     return isEdited ? say("The plane was updated; load this page again when you are done.") : location.reload();
   Idiomorph.morph(main, document.adoptNode(fresh.getElementById("main")), {
@@ -102,7 +125,6 @@ async function refresh() {
     callbacks: {
       beforeNodeMorphed: (old, made) => {
         if (isEdited && old.matches?.("input, textarea, select")) return false;
-        if (old.matches?.("details")) made.open = old.open;
         return true;
       },
     },
@@ -237,4 +259,5 @@ function dress(within) {
   showCounts(within);
 }
 showSwitches();
+unfold(document);
 dress(document);
