@@ -7,12 +7,12 @@ answers of flags keep the shape that OFREP's clients read.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 
+from setpoint.declare.foreign_text import read_json
 from setpoint.serve.console.pages import Refusal, refused
 from setpoint.serve.problems import MEDIA_TYPE
 
@@ -58,7 +58,7 @@ class _Told:
             await self._send_page(self._start)
 
     async def _send_page(self, start: Message) -> None:
-        told = json.loads(self._body)
+        told = read_json(self._body.decode())
         refusal = Refusal(told["code"], told["status"], told["detail"], told["hint"])
         written = refused(Request(self._scope), refusal)
         headers = MutableHeaders(raw=list(start["headers"]))
