@@ -217,6 +217,7 @@ DECLARE
     free_at  timestamptz;
     moved    text;
     lacks    record;
+    frozen   timestamptz;
 BEGIN
     change := public.lock_change(p_id);
     IF change.proposal_hash IS DISTINCT FROM p_hash THEN
@@ -245,6 +246,11 @@ BEGIN
     IF need.cooling_off_s IS DISTINCT FROM 0 AND (clock_timestamp() >= free_at) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
             public.utc_text(free_at)), HINT = (public.next_step(change)).how;
+    END IF;
+    frozen := public.frozen_until(change, clock_timestamp());
+    IF frozen IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP425', MESSAGE = format('change %s is held by a freeze until %s', p_id, public.utc_text(frozen)),
+            HINT = public.how_to_break(change, clock_timestamp()), DETAIL = public.utc_text(frozen);
     END IF;
     IF change.state = 'suspended' AND public.moved_since(change) IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is suspended: %s', p_id, change.state_reason),
@@ -405,6 +411,44 @@ END
 $$;
 
 COMMENT ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) IS 'Attaches what a registered run showed to its change, once; by whoever registered it.';
+
+CREATE FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes;
+    writer record;
+    held   public.freezes;
+    moment timestamptz := clock_timestamp();
+BEGIN
+    PERFORM public.require_role('config_write', 'admin', 'approver');
+    PERFORM public.require_fresh_proof();
+    SELECT * INTO writer FROM public.who();
+    change := public.lock_change(p_change);
+    IF change.proposal_hash IS DISTINCT FROM p_hash THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since it was read', p_change);
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.freezes_over(change, moment)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('no freeze holds change %s', p_change),
+            HINT = (public.next_step(change)).how;
+    END IF;
+    -- As of approvals: a person who came in by their own proof, and no machine.
+    IF writer.proof NOT IN ('database-login', 'account-session', 'os-account') OR public.is_robot(writer.person)
+            OR EXISTS (SELECT FROM public.freezes_over(change, moment) AS f WHERE writer.person <> ALL (f.breakers)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s may not break the freeze that holds change %s', writer.person, p_change),
+            HINT = public.how_to_break(change, moment);
+    END IF;
+    FOR held IN SELECT * FROM public.freezes_over(change, moment) LOOP
+        INSERT INTO public.freeze_breaks (freeze_id, change_id, proposal_hash, person, proof, reason)
+        VALUES (held.id, p_change, p_hash, writer.person, writer.proof, p_reason);
+        PERFORM public.note_access('freeze_broken', writer.person, NULL, NULL, writer.person,
+                                   jsonb_build_object('freeze', held.id, 'change', p_change, 'reason', p_reason));
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) IS 'Lets one proposal through the freezes that hold it now, on the word of somebody who may break each.';
 
 CREATE FUNCTION public.break_glass_person(OUT person text, OUT proof text) RETURNS record
     LANGUAGE sql STABLE
@@ -1198,6 +1242,55 @@ $$;
 
 COMMENT ON FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) IS 'Says that approvals of break-glass are written under a prefix, and who is responsible there.';
 
+CREATE TABLE public.freezes (
+    id bigint NOT NULL,
+    scope text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    breakers text[] NOT NULL,
+    reason text NOT NULL,
+    declared_by text NOT NULL,
+    proof text NOT NULL,
+    declared_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_freeze_ends_after_it_starts CHECK ((ends_at > starts_at)),
+    CONSTRAINT freezes_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT freezes_scope_check CHECK ((scope <> ''::text))
+);
+
+COMMENT ON TABLE public.freezes IS 'Windows in which no change of a scope is applied; * is any scope. Restores are, and break-glass writes.';
+
+COMMENT ON COLUMN public.freezes.breakers IS 'Who may apply a change all the same, with a reason; empty is nobody.';
+
+CREATE FUNCTION public.declare_freeze(p_scope text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_breakers text[], p_reason text) RETURNS public.freezes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    writer record;
+    made   public.freezes;
+BEGIN
+    PERFORM public.require_role('admin');
+    PERFORM public.require_fresh_proof();
+    SELECT * INTO writer FROM public.who();
+    -- As every writer does: what is being applied now is applied before it, and nothing after it.
+    PERFORM FROM public.chain_head FOR UPDATE;
+    IF p_ends_at <= clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(p_ends_at)),
+            HINT = 'a freeze ends in the future';
+    END IF;
+    INSERT INTO public.freezes (scope, starts_at, ends_at, breakers, reason, declared_by, proof)
+    VALUES (p_scope, coalesce(p_starts_at, clock_timestamp()), p_ends_at,
+            ARRAY(SELECT DISTINCT person FROM unnest(p_breakers) AS person ORDER BY person), p_reason, writer.person, writer.proof)
+    RETURNING * INTO made;
+    PERFORM public.note_access('freeze_declared', writer.person, NULL, NULL, writer.person, to_jsonb(made));
+    -- A transaction that does not see the freeze yet (REPEATABLE READ) fails on the head.
+    UPDATE public.chain_head SET id = id;
+    RETURN made;
+END
+$$;
+
+COMMENT ON FUNCTION public.declare_freeze(p_scope text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_breakers text[], p_reason text) IS 'Declares a window in which nothing is applied but restores; from now on where no start is given.';
+
 CREATE FUNCTION public.document_diff(before jsonb, after jsonb) RETURNS jsonb
     LANGUAGE sql STABLE STRICT
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1251,6 +1344,46 @@ END
 $$;
 
 COMMENT ON FUNCTION public.drop_month(p_table text, p_month date) IS 'Removes one month of a table for good, as the owner of the tables; says how many rows that were. What is known of it stays.';
+
+CREATE TABLE public.freeze_ends (
+    freeze_id bigint NOT NULL,
+    reason text NOT NULL,
+    ended_by text NOT NULL,
+    proof text NOT NULL,
+    ended_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT freeze_ends_reason_check CHECK ((btrim(reason) <> ''::text))
+);
+
+COMMENT ON TABLE public.freeze_ends IS 'Who ended a freeze before its time, and why.';
+
+CREATE FUNCTION public.end_freeze(p_id bigint, p_reason text) RETURNS public.freeze_ends
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    writer record;
+    ended  public.freeze_ends;
+BEGIN
+    PERFORM public.require_role('admin');
+    PERFORM public.require_fresh_proof();
+    SELECT * INTO writer FROM public.who();
+    PERFORM FROM public.chain_head FOR UPDATE;
+    IF NOT EXISTS (SELECT FROM public.freezes WHERE id = p_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no freeze %s', p_id), HINT = 'list them with `setpoint freeze list`';
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.freezes WHERE id = p_id AND ends_at > clock_timestamp())
+            OR EXISTS (SELECT FROM public.freeze_ends WHERE freeze_id = p_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('freeze %s has ended already', p_id),
+            HINT = '`setpoint freeze list --all` says when, and who ended it';
+    END IF;
+    INSERT INTO public.freeze_ends (freeze_id, reason, ended_by, proof) VALUES (p_id, p_reason, writer.person, writer.proof)
+    RETURNING * INTO ended;
+    PERFORM public.note_access('freeze_ended', writer.person, NULL, NULL, writer.person, to_jsonb(ended));
+    RETURN ended;
+END
+$$;
+
+COMMENT ON FUNCTION public.end_freeze(p_id bigint, p_reason text) IS 'Ends a freeze before its time, by a row that stays.';
 
 CREATE FUNCTION public.end_other_sessions(p_remote text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1422,6 +1555,39 @@ $$;
 
 COMMENT ON FUNCTION public.forget_credentials() IS 'Removes credentials that are long over, and forms that were kept for a day, which is all it can remove; the access log keeps what they did.';
 
+CREATE FUNCTION public.freezes_over(change public.changes, moment timestamp with time zone) RETURNS SETOF public.freezes
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT f FROM public.freezes AS f
+    WHERE f.ends_at > moment AND f.starts_at <= moment AND f.scope IN ('*', change.scope) AND change.restores IS NULL
+      AND NOT EXISTS (SELECT FROM public.freeze_ends AS e WHERE e.freeze_id = f.id)
+      AND NOT EXISTS (SELECT FROM public.freeze_breaks AS b WHERE b.freeze_id = f.id AND b.change_id = change.id
+                      AND b.proposal_hash = change.proposal_hash)
+$$;
+
+COMMENT ON FUNCTION public.freezes_over(change public.changes, moment timestamp with time zone) IS 'The freezes that hold a change at an instant: not those that ended early, or were broken for just this proposal.';
+
+CREATE FUNCTION public.frozen_until(change public.changes, moment timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    free_at timestamptz := moment;
+    next_at timestamptz;
+BEGIN
+    -- One freeze may begin before another ends.
+    LOOP
+        SELECT max(f.ends_at) INTO next_at FROM public.freezes_over(change, free_at) AS f;
+        EXIT WHEN next_at IS NULL;
+        free_at := next_at;
+    END LOOP;
+    RETURN nullif(free_at, moment);
+END
+$$;
+
+COMMENT ON FUNCTION public.frozen_until(change public.changes, moment timestamp with time zone) IS 'When the freezes end that hold a change at an instant; null when none does.';
+
 CREATE FUNCTION public.hands_behind(person text) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1541,6 +1707,21 @@ CREATE FUNCTION public.how_to_approve(change public.changes) RETURNS text
           FROM public.may_approve(change) AS m
           WHERE m.person NOT IN (SELECT a.person FROM public.approvals_of(change) AS a)
           GROUP BY m.door) AS asked
+$$;
+
+CREATE FUNCTION public.how_to_break(change public.changes, moment timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Whoever may break each of those that hold it.
+    WITH over AS (SELECT * FROM public.freezes_over(change, moment)
+    ), may AS (
+        SELECT person FROM over, unnest(over.breakers) AS person
+        GROUP BY person HAVING count(DISTINCT over.id) = (SELECT count(*) FROM over)
+    )
+    SELECT CASE count(*) WHEN 0 THEN 'nobody may break it' ELSE format('%s may break it: `setpoint change apply %s --break-freeze "..."`',
+        string_agg(person, ' or ' ORDER BY person), change.id) END
+    FROM may
 $$;
 
 CREATE FUNCTION public.how_to_check(change public.changes, kind text) RETURNS text
@@ -2288,9 +2469,10 @@ CREATE FUNCTION public.next_step(change public.changes, OUT moved text, OUT wait
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    need  record;
-    have  bigint;
-    lacks text;
+    need   record;
+    have   bigint;
+    lacks  text;
+    frozen timestamptz;
 BEGIN
     -- The first thing that stands between an open change and its revision, as apply_change would refuse it.
     IF change.state NOT IN ('draft', 'proposed', 'suspended') THEN
@@ -2338,7 +2520,15 @@ BEGIN
     until := greatest(change.apply_at,
         CASE WHEN need.cooling_off_s <> 0 THEN change.proposed_at + make_interval(secs => need.cooling_off_s) END);
     how := format('`setpoint change apply %s`', change.id);
-    IF until > clock_timestamp() THEN
+    frozen := public.frozen_until(change, greatest(until, clock_timestamp()));
+    IF frozen IS NOT NULL THEN
+        -- Also one that will hold it when its time has come.
+        waits_for := 'freeze';
+        how := format('%s; when it ends, %s', public.how_to_break(change, greatest(until, clock_timestamp())),
+            CASE WHEN change.apply_at IS NULL THEN how ELSE 'the clock of a running plane applies it, or `setpoint change due`' END);
+        until := frozen;
+        who := '{}';
+    ELSIF until > clock_timestamp() THEN
         waits_for := CASE WHEN until = change.apply_at THEN 'schedule' ELSE 'cooling_off' END;
         who := '{}';
         IF change.apply_at IS NOT NULL THEN
@@ -2485,7 +2675,7 @@ $$;
 
 COMMENT ON FUNCTION public.note_shares(p_server text, p_shares jsonb) IS 'Says what one process serves to whom, and returns what the others do, with the quotas.';
 
-CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[]) RETURNS record
+CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -2499,13 +2689,14 @@ BEGIN
     FROM public.required_of(change) AS need;
     approved := 0;  -- nobody has seen it yet
     free_at := change.proposed_at + make_interval(secs => cooling_off_s);
-    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' THEN
+    frozen_until := public.frozen_until(change, clock_timestamp());
+    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL THEN
         change := public.apply_change(change.id, change.proposal_hash);
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[]) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
+COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
 
 CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4857,6 +5048,38 @@ COMMENT ON TABLE public.finetune_units IS 'The units that a run declares, each w
 
 COMMENT ON COLUMN public.finetune_units."position" IS 'The order in which the plan lists them, from 0.';
 
+CREATE TABLE public.freeze_breaks (
+    id bigint NOT NULL,
+    freeze_id bigint NOT NULL,
+    change_id bigint NOT NULL,
+    proposal_hash text NOT NULL,
+    person text NOT NULL,
+    proof text NOT NULL,
+    reason text NOT NULL,
+    broken_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT freeze_breaks_reason_check CHECK ((btrim(reason) <> ''::text))
+);
+
+COMMENT ON TABLE public.freeze_breaks IS 'Who let one proposal through a freeze, and why; an edit of it makes another.';
+
+ALTER TABLE public.freeze_breaks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.freeze_breaks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.freezes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.freezes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.ftf_config (
     id integer NOT NULL,
     scope text NOT NULL,
@@ -5239,6 +5462,15 @@ ALTER TABLE ONLY public.finetune_units
 ALTER TABLE ONLY public.finetune_units
     ADD CONSTRAINT finetune_units_run_id_symbol_model_timeframe_variant_fold_s_key UNIQUE (run_id, symbol, model, timeframe, variant, fold, snapshot_hash);
 
+ALTER TABLE ONLY public.freeze_breaks
+    ADD CONSTRAINT freeze_breaks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.freeze_ends
+    ADD CONSTRAINT freeze_ends_pkey PRIMARY KEY (freeze_id);
+
+ALTER TABLE ONLY public.freezes
+    ADD CONSTRAINT freezes_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.ftf_config_edits
     ADD CONSTRAINT ftf_config_edits_pkey PRIMARY KEY (key, revision);
 
@@ -5268,6 +5500,9 @@ ALTER TABLE ONLY public.kept_forms
 
 ALTER TABLE ONLY public.obligations
     ADD CONSTRAINT obligations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.freeze_breaks
+    ADD CONSTRAINT one_break_for_each_proposal UNIQUE (change_id, proposal_hash, freeze_id);
 
 ALTER TABLE ONLY public.passkeys
     ADD CONSTRAINT passkeys_key_key UNIQUE (key);
@@ -5408,6 +5643,10 @@ CREATE INDEX finetune_runs_by_start ON public.finetune_runs USING btree (started
 
 CREATE INDEX finetune_runs_by_state ON public.finetune_runs USING btree (state, started_at DESC);
 
+CREATE INDEX freeze_breaks_by_freeze ON public.freeze_breaks USING btree (freeze_id, id);
+
+CREATE INDEX freezes_by_end ON public.freezes USING btree (ends_at);
+
 CREATE INDEX ftf_config_by_key ON public.ftf_config USING gin (base_env) WHERE (id <> 1);
 
 CREATE INDEX ftf_config_edits_by_revision ON public.ftf_config_edits USING brin (revision) WITH (autosummarize='on');
@@ -5515,6 +5754,18 @@ ALTER TABLE public.event_log_rest ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.event_sources FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('sources of events are append-only');
 
 ALTER TABLE public.event_sources ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.freeze_breaks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what broke a freeze is append-only');
+
+ALTER TABLE public.freeze_breaks ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.freeze_ends FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the end of a freeze is append-only');
+
+ALTER TABLE public.freeze_ends ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.freezes FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a freeze is ended by a row of its own, never edited');
+
+ALTER TABLE public.freezes ENABLE ALWAYS TRIGGER append_only;
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ftf_config_edits FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('history is append-only');
 
@@ -5729,6 +5980,15 @@ ALTER TABLE public.finetune_trials
 ALTER TABLE ONLY public.finetune_units
     ADD CONSTRAINT finetune_units_run_id_context_snapshot_hash_fkey FOREIGN KEY (run_id, context, snapshot_hash) REFERENCES public.finetune_contexts(run_id, context, snapshot_hash);
 
+ALTER TABLE ONLY public.freeze_breaks
+    ADD CONSTRAINT freeze_breaks_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
+
+ALTER TABLE ONLY public.freeze_breaks
+    ADD CONSTRAINT freeze_breaks_freeze_id_fkey FOREIGN KEY (freeze_id) REFERENCES public.freezes(id);
+
+ALTER TABLE ONLY public.freeze_ends
+    ADD CONSTRAINT freeze_ends_freeze_id_fkey FOREIGN KEY (freeze_id) REFERENCES public.freezes(id);
+
 ALTER TABLE ONLY public.kept_forms
     ADD CONSTRAINT kept_forms_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
 
@@ -5767,6 +6027,9 @@ GRANT ALL ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) TO setp
 
 REVOKE ALL ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.break_glass_restore(incident text, approved_by text, circumstance text, p_scope text, revision bigint, base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) TO setpoint_breakglass;
@@ -5825,7 +6088,17 @@ REVOKE ALL ON FUNCTION public.decides(change public.changes) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.declare_channel(p_prefix text, p_responsible text, p_is_open boolean, p_reason text) FROM PUBLIC;
 
+GRANT SELECT ON TABLE public.freezes TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.declare_freeze(p_scope text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_breakers text[], p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.declare_freeze(p_scope text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_breakers text[], p_reason text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.drop_month(p_table text, p_month date) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.freeze_ends TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.end_freeze(p_id bigint, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_freeze(p_id bigint, p_reason text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.end_other_sessions(p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_other_sessions(p_remote text) TO setpoint_server;
@@ -5932,8 +6205,8 @@ GRANT ALL ON FUNCTION public.note_readings(p_calendar text, p_readings jsonb) TO
 REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[]) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) TO setpoint_app;
@@ -6178,6 +6451,8 @@ GRANT UPDATE(fallbacks) ON TABLE public.finetune_runs TO setpoint_app;
 GRANT SELECT,INSERT ON TABLE public.finetune_trials TO setpoint_app;
 
 GRANT SELECT,INSERT ON TABLE public.finetune_units TO setpoint_app;
+
+GRANT SELECT ON TABLE public.freeze_breaks TO setpoint_app;
 
 GRANT SELECT ON TABLE public.ftf_config TO setpoint_app;
 GRANT SELECT ON TABLE public.ftf_config TO setpoint_breakglass;

@@ -23,6 +23,7 @@
     │   ├── StaleRevision
     │   │   └── PreconditionFailed    412       If-Match names another revision
     │   ├── NothingToChange                     what a change wants stands already
+    │   ├── ChangesFrozen         423           a freeze holds the change
     │   └── SweepRunning
     ├── IntegrityError                409  6    what was read is not what was written
     │   ├── HashMismatch
@@ -281,6 +282,14 @@ class NothingToChange(ConflictError):
     """What a change wants stands already: nothing was opened."""
 
     code = "nothing_to_change"
+
+
+class ChangesFrozen(ConflictError):
+    """A declared freeze holds a change; ``until`` says when it ends."""
+
+    code = "changes_frozen"
+    http_status = 423
+    way_out = "`setpoint freeze list` says until when, and who may break it"
 
 
 class SweepRunning(ConflictError):

@@ -38,6 +38,7 @@ from setpoint.change.exchange.export import export
 from setpoint.change.exchange.folder import document_name, document_text
 from setpoint.change.exchange.history_import import import_history
 from setpoint.change.exchange.plan import apply_plan, plan
+from setpoint.change.freezes import break_freeze, declare_freeze, end_freeze
 from setpoint.change.history import edits_of
 from setpoint.change.identity import Author
 from setpoint.change.overlays import creation, retirement
@@ -61,6 +62,7 @@ from setpoint.declare.export_layout import DOCUMENTS
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import (
+    ChangesFrozen,
     ConflictError,
     ForbiddenError,
     InvalidError,
@@ -165,7 +167,7 @@ class Story(RuleBasedStateMachine):
             return
         self.model.changes[made.change.id] = planned
         assert list(made.change.kinds) in (planned.kinds, [])
-        if self.model.required(planned):
+        if self.model.required(planned) or self.model.holding(planned):
             assert made.revision is None
             return
         self.model.land(planned)
@@ -461,6 +463,64 @@ class Story(RuleBasedStateMachine):
         if goes:
             self.model.land(planned)
 
+    # --- freezes
+
+    @rule(
+        person=people,
+        scope=st.sampled_from(("*", *SCOPES)),
+        breakers=st.sets(st.sampled_from(("ada", "bo", "robot"))),
+    )
+    def declare_freeze(self, person, scope, breakers):
+        """From now on changes of the scope wait; at most two at a time, so that the story goes on."""
+        if len(self.model.freezes) == 2:
+            return
+        until = datetime.now(UTC) + timedelta(hours=1)
+        with self.as_(person).transaction() as transaction:
+            made = declare_freeze(
+                transaction,
+                CATALOGUES,
+                scope=scope,
+                starts_at=None,
+                ends_at=until,
+                breakers=breakers,
+                reason="market holiday",
+            )
+        assert made.state == "in_force"
+        self.model.freezes[made.id] = (scope, breakers)
+
+    @precondition(lambda self: self.model.freezes)
+    @rule(data=st.data(), person=people)
+    def end_freeze(self, data, person):
+        """It holds nothing any more, once; a second time it has ended."""
+        number = data.draw(st.sampled_from(sorted(self.model.freezes)))
+        for error in (None, ConflictError):
+            with refused(error), self.as_(person).transaction() as transaction:
+                end_freeze(transaction, number, "over early")
+        del self.model.freezes[number]
+
+    def has_held_change(self):
+        return any(p.state in OPEN and self.model.holding(p) for p in self.model.changes.values())
+
+    @precondition(has_held_change)
+    @rule(data=st.data(), person=people)
+    def apply_in_a_freeze(self, data, person):
+        """Whoever may break every freeze that holds a change applies it, if it lacks nothing else."""
+        held = [n for n, p in self.model.changes.items() if p.state in OPEN and self.model.holding(p)]
+        number = data.draw(st.sampled_from(held))
+        planned, holding = self.model.changes[number], self.model.holding(self.model.changes[number])
+        error = None if self.model.may_break(planned, person) else ForbiddenError
+        if error is None:
+            planned.let_through |= holding
+            error = self.model.refusal(planned)
+        with refused(error) as goes, self.as_(person).transaction() as transaction:
+            found = read_change(transaction, number)
+            break_freeze(transaction, found, "cannot wait")
+            apply(transaction, CATALOGUES, found)
+        if goes:
+            self.model.land(planned)
+        else:
+            planned.let_through -= holding
+
     def has_scheduled_change(self):
         return any(p.scheduled and p.state == "proposed" for p in self.model.changes.values())
 
@@ -479,8 +539,9 @@ class Story(RuleBasedStateMachine):
         ]
         for number in scheduled:
             self.model.changes[number].scheduled = "past"
-        # What lacks approvals is not even looked at.
-        due = [n for n in scheduled if self.model.refusal(self.model.changes[n]) is not ForbiddenError]
+        # What lacks approvals, or a freeze holds, is not even looked at.
+        waits = {ForbiddenError, ChangesFrozen}
+        due = [n for n in scheduled if self.model.refusal(self.model.changes[n]) not in waits]
         ended = dict(apply_due(self.database, CATALOGUES, "clock"))
         assert sorted(ended) == due
         with psycopg.connect(self.owner_url) as psql:  # the record says again what was proposed
@@ -510,6 +571,7 @@ class Story(RuleBasedStateMachine):
         enough = planned.scheduled is None and len(planned.approved_by | {person}) >= self.model.required(
             planned
         )
+        enough = enough and not self.model.holding(planned)
         if error is None and enough:
             error = self.model.contradiction(planned)
         with refused(error) as goes:

@@ -54,6 +54,7 @@ SHOWN = {
     "change comment": [["change", "comment", "OPEN", "-m", text] for text in HOSTILE],
     "change amend": [["change", "amend", "OPEN", f"{GAMMA}=0.8"]],
     "scope list": [["scope", "list"]],
+    "freeze list": [["freeze", "list"]],
     "policy show": [["policy", "show"]],
     "history": [["history"], ["history", GAMMA], ["history", "--search", "gone"]],
     "diff": [["diff", "1", "4"]],
@@ -85,7 +86,7 @@ OTHERS = {
         "accounts add", "accounts roles", "accounts disable", "accounts enable", "accounts once",
         "accounts link", "accounts provider", "accounts confirm",
         "accounts limit", "tokens create", "tokens revoke", "tokens rotate", "sessions end",
-        "anchor", "pin", "sweep",
+        "freeze declare", "freeze end", "anchor", "pin", "sweep",
         "break-glass post-mortem", "break-glass channel declare", "break-glass channel close",
         "checkpoint decide", "checkpoint draft",
     ),
@@ -132,6 +133,9 @@ def hostile(database, catalogues, bundled_seeds, setpoint_command, evidence, tmp
         "break-glass", "channel", "declare", address, "--responsible", "[/]", "-r", "[/]"
     )
     assert declared.code == 0, declared.err
+    for text in HOSTILE:
+        window = ("--from", "2099-01-01", "--until", "2099-01-02")
+        assert setpoint_command("freeze", "declare", *window, "-r", text).code == 0
     run = recorded(database, catalogues)
     drafted = setpoint_command("set", f"{GAMMA}=0.77", "-r", HOSTILE[1], "--yes", "--draft", "--json").json
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "bench")

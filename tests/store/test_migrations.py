@@ -37,7 +37,14 @@ def test_no_table_and_no_function_is_defined_twice():
 #: What a subject asks of later ones by name when it runs: what break-glass left owing, and a caller's share.
 LATER = {
     "access": {"passkeys"},
-    "changes": {"how_to_check", "lacking_checks", "obligations", "require_room_for_change"},
+    "changes": {
+        "frozen_until",
+        "how_to_break",
+        "how_to_check",
+        "lacking_checks",
+        "obligations",
+        "require_room_for_change",
+    },
     "events": {"take_events"},
     "plane": {"quotas"},
     "runs": {"change_runs"},

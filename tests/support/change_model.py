@@ -1,4 +1,4 @@
-"""What the state machine of change control believes: documents, changes, policies, and what is owed.
+"""What the state machine of change control believes: documents, changes, policies, freezes, what is owed.
 
 It predicts the outcome of each step in its own words, from the rules that the pages state; nothing of it
 asks the package what would happen.
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from setpoint.change.emergency.break_glass import Emergency
 from setpoint.declare.document import canonical_text
-from setpoint.errors import ConflictError, ForbiddenError, InvalidValue
+from setpoint.errors import ChangesFrozen, ConflictError, ForbiddenError, InvalidValue
 
 SCOPES = ("global", "symbol=BTCUSDC", "profile=night")
 CHANNEL = "https://chat.example/incidents/"
@@ -52,6 +52,8 @@ class Planned:
     policy: tuple | None = None
     approved_by: set = field(default_factory=set)
     is_restore: bool = False
+    #: The freezes that this proposal was let through.
+    let_through: set = field(default_factory=set)
     #: What it was before its last amendment.
     before: object = None
     #: The document it was made over, and those of the other scopes that validation read then.
@@ -74,6 +76,8 @@ class Model:
     history: list = field(default_factory=list)
     changes: dict = field(default_factory=dict)
     policies: dict = field(default_factory=lambda: {("*", "*"): 0})
+    #: Scope and breakers of each freeze in force, by its number.
+    freezes: dict = field(default_factory=dict)
     #: Scope, whether met, whether breached: of each use of break-glass.
     owed: list = field(default_factory=list)
 
@@ -136,13 +140,25 @@ class Model:
         )
         return planned.values == (self.values.get(planned.scope) or {}) and not is_owed
 
+    def holding(self, planned):
+        """Return the freezes that hold a change."""
+        return {
+            number
+            for number, (scope, _) in self.freezes.items()
+            if scope in {"*", planned.scope} and not planned.is_restore and number not in planned.let_through
+        }
+
+    def may_break(self, planned, person):
+        holding = self.holding(planned)
+        return person != "robot" and all(person in self.freezes[number][1] for number in holding)
+
     def refusal(self, planned):
         """Return the error of applying a change now, None when it is applied."""
         if planned.state not in {"proposed", "suspended"} or planned.scheduled == "later":
             return ConflictError
         if len(planned.approved_by) < self.required(planned):
             return ForbiddenError
-        return self.contradiction(planned)
+        return ChangesFrozen if self.holding(planned) else self.contradiction(planned)
 
     def contradiction(self, planned):
         """Return the error of applying what enough people approved, None when nothing speaks against it."""
@@ -154,6 +170,7 @@ class Model:
         """A change was applied: with the approvals that policy asks for, none of them the author's."""
         assert planned.author not in planned.approved_by
         assert len(planned.approved_by) >= self.required(planned)
+        assert not self.holding(planned)
         planned.state = "applied"
         if planned.policy:
             self.policies[planned.scope, planned.policy[0]] = planned.policy[1]

@@ -18,6 +18,9 @@ OPERATIONS = {
     "decisions.amend_over": "rebase_change",
     "decisions.undo": "undo_the_last_amendment",
     "export.export": "plan_and_apply",
+    "freezes.break_freeze": "apply_in_a_freeze",
+    "freezes.declare_freeze": "declare_freeze",
+    "freezes.end_freeze": "end_freeze",
     "history_import.import_history": "import_elsewhere",
     "overlays.creation": "create_scope",
     "overlays.retirement": "retire_scope",
@@ -45,6 +48,9 @@ OPERATIONS = {
     "changes.sql: propose_change": "propose_change",
     "changes.sql: suspend_change": "apply_due_changes",
     "changes.sql: withdraw_change": "withdraw",
+    "freezes.sql: break_freeze": "apply_in_a_freeze",
+    "freezes.sql: declare_freeze": "declare_freeze",
+    "freezes.sql: end_freeze": "end_freeze",
     "break_glass.sql: break_glass_restore": "break_glass",
     "break_glass.sql: break_glass_set": "break_glass",
     "break_glass.sql: declare_channel": "turn_the_channel",
@@ -68,6 +74,7 @@ READS = {
     "decisions.amended", "decisions.require_read", "decisions.without",
     "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
+    "freezes.list_freezes", "freezes.read_freeze",
     "policies.parse_duration", "restore.rehearse", "proposals.validate", "seeding.plan_seed",
     "seeding.register_catalogues",
     "break_glass.sql: file_post_mortem", "break_glass.sql: note_probe", "break_glass.sql: record_drill",
@@ -82,7 +89,7 @@ def public_operations():
             for node in ast.parse(module.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                     yield f"{module.stem}.{node.name}"
-    for name in ("changes.sql", "break_glass.sql"):
+    for name in ("changes.sql", "freezes.sql", "break_glass.sql"):
         text = (Path(setpoint.store.__file__).parent / "queries" / name).read_text(encoding="utf-8")
         for query, *_ in parse(text):
             if not query.startswith(("read_", "list_", "count_", "preview_")):

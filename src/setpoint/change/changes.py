@@ -107,11 +107,14 @@ class Requirement:
     #: The kinds of checks it must pass, and those that it has not.
     checks: tuple[CheckKind, ...] = ()
     lacking: tuple[CheckKind, ...] = ()
+    #: When the freezes end that hold it now; None when none does.
+    frozen_until: datetime | None = None
 
     @property
     def met(self) -> bool:
         """True when it may be applied at once."""
-        return self.approved >= self.approvals and self.cooling_off_s == 0 and not self.lacking
+        is_held = self.cooling_off_s != 0 or self.frozen_until is not None
+        return self.approved >= self.approvals and not self.lacking and not is_held
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,9 @@ class NextStep:
     A change with ``moved`` cannot be applied as it is; it says what moved since it was made.
     """
 
-    waits_for: Literal["amendment", "proposal", "approval", "check", "cooling_off", "schedule", "application"]
+    waits_for: Literal[
+        "amendment", "proposal", "approval", "check", "cooling_off", "schedule", "freeze", "application"
+    ]
     #: Whose move it is; nobody's while only time has to pass.
     who: tuple[str, ...]
     #: How many approvals, when it waits for these.

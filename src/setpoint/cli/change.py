@@ -271,15 +271,27 @@ def withdraw(change: ChangeId, words: Words = "", _yes: AsksNothing = False) -> 
 
 @changes.command("apply")
 def apply_change(
-    change: ChangeId, words: Words = "", _yes: AsksNothing = False, as_json: Json = False
+    change: ChangeId,
+    words: Words = "",
+    break_freeze: Annotated[
+        str, typer.Option("--break-freeze", help="Why it is applied in a freeze, by somebody who may.")
+    ] = "",
+    _yes: AsksNothing = False,
+    as_json: Json = False,
 ) -> None:
-    """Apply a change that is allowed to be: approved, due, and over a base that stands."""
+    """Apply a change that is allowed to be: approved, due, held by no freeze, over a base that stands.
+
+    Example: `setpoint change apply 7 --break-freeze "the exchange moves its tick size tonight"`
+    """
     from setpoint.change.changes import read_change
+    from setpoint.change.freezes import break_freeze as let_through
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import apply, remark
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         found = read_change(transaction, change)
+        if break_freeze:
+            let_through(transaction, found, break_freeze)
         revision = apply(transaction, catalogues(), found)
         remark(transaction, found, words)
     if as_json:

@@ -30,6 +30,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "change": ("change",),
     "edit": ("edit",),
     "scopes": ("scope", "policy"),
+    "freezes": ("freeze",),
     "history": ("history", "diff", "blame", "restore", "verify", "anchor"),
     "exchange": ("export", "import", "plan", "apply"),
     "break_glass": ("break-glass",),

@@ -15,6 +15,7 @@ _WORDS = {
     "approval": "{missing} approval(s) by {who}",
     "cooling_off": "its cooling off, until {until}",
     "schedule": "its time, {until}",
+    "freeze": "the end of a freeze, {until}",
     "application": "{who} to apply it",
 }
 

@@ -244,12 +244,12 @@ def print_edits(edits: Sequence[Edit], shown: int = 40) -> None:
         out.say("no difference")
 
 
-def scheduled_instant(text: str) -> datetime | None:
-    """Parse what ``--apply-at`` was given; None for the empty text.
+def scheduled_instant(text: str, option: str = "--apply-at") -> datetime | None:
+    """Parse what an option was given; None for the empty text.
 
     Whether it is to come, the database says: by its clock the change will be applied.
     """
-    return instant(text, "--apply-at") if text else None
+    return instant(text, option) if text else None
 
 
 def instant(text: str, option: str) -> datetime:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from setpoint.errors import (
+    ChangesFrozen,
     CheckMissing,
     ConflictError,
     DatabaseUnavailable,
@@ -49,6 +50,7 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "SP422": (InvalidValue, ""),
     "SP423": (ConflictError, ""),
     "SP424": (CheckMissing, ""),
+    "SP425": (ChangesFrozen, ""),
     "SP429": (TooManyRequests, ""),
     "SP440": (ProofNeeded, ""),
     "SP503": (DatabaseUnavailable, "`setpoint verify` says what is wrong"),
@@ -82,6 +84,15 @@ BY_CONSTRAINT: dict[str, tuple[str, str]] = {
         "give --responsible",
     ),
     "incident_channels_reason_check": ("a declaration needs a reason.", "give --reason"),
+    "a_freeze_ends_after_it_starts": ("a freeze ends after it starts.", "give --until a later instant"),
+    **{
+        f"{table}_reason_check": (f"{what} needs a reason.", "say why: it is kept for ever")
+        for table, what in (
+            ("freezes", "a freeze"),
+            ("freeze_ends", "to end a freeze early"),
+            ("freeze_breaks", "to break a freeze"),
+        )
+    },
     "accounts_name_check": (
         "an account is named in lower case: letters, digits, and . _ @ - after the first, 64 at most.",
         "choose such a name",
@@ -133,8 +144,12 @@ def translate(error: psycopg.Error) -> SetpointError:
     elif state.startswith("SP"):
         # A function of ours may know the next step better than its class of errors does.
         hint = error.diag.message_hint or hint
-    # Of a share that is used up the detail says, in seconds, when some of it is back.
-    wait = {"retry_after_s": int(error.diag.message_detail or 1)} if state == "SP429" else {}
+    # Of a share that is used up the detail says, in seconds, when some of it is back; of a freeze its end.
+    wait: dict[str, object] = (
+        {"retry_after_s": int(error.diag.message_detail or 1)} if state == "SP429" else {}
+    )
+    if state == "SP425":
+        wait = {"until": error.diag.message_detail}
     return kind(_message(error), hint=hint, sqlstate=state, **wait)
 
 

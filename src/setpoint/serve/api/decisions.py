@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from setpoint.change.changes import Change, FullChange, read_change
 from setpoint.change.decisions import decide, require_read
+from setpoint.change.freezes import break_freeze
 from setpoint.change.proposals import apply, propose, withdraw
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
 from setpoint.serve.api.changes import ChangeId, full_answer
@@ -44,6 +45,7 @@ class Application(Body):
     """Which proposal to apply."""
 
     proposal_hash: ProposalHash
+    break_freeze: str = Field(default="", max_length=2000, description="Why, in a freeze that you may break.")
 
 
 @router.post(
@@ -106,15 +108,17 @@ def withdraw_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId
 @router.post(
     "/changes/{change}/apply",
     summary="Apply a proposal that may be applied",
-    responses=answers(FullChange, 404, 409),
+    responses=answers(FullChange, 404, 409, 423),
     **access("config_write", "admin", "approver"),
 )
 def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, body: Application) -> Response:
-    """Write its document, when it is approved, due, and over a base that stands."""
+    """Write its document, when it is approved, due, held by no freeze, and over a base that stands."""
 
     def work(transaction: Transaction) -> Answer:
         found = read_change(transaction, change)
         require_read(found, body.proposal_hash)
+        if body.break_freeze:
+            break_freeze(transaction, found, body.break_freeze)
         apply(transaction, plane.catalogues, found)
         return full_answer(transaction, change)
 

@@ -753,9 +753,10 @@ CREATE FUNCTION public.next_step(
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    need  record;
-    have  bigint;
-    lacks text;
+    need   record;
+    have   bigint;
+    lacks  text;
+    frozen timestamptz;
 BEGIN
     -- The first thing that stands between an open change and its revision, as apply_change would refuse it.
     IF change.state NOT IN ('draft', 'proposed', 'suspended') THEN
@@ -803,7 +804,15 @@ BEGIN
     until := greatest(change.apply_at,
         CASE WHEN need.cooling_off_s <> 0 THEN change.proposed_at + make_interval(secs => need.cooling_off_s) END);
     how := format('`setpoint change apply %s`', change.id);
-    IF until > clock_timestamp() THEN
+    frozen := public.frozen_until(change, greatest(until, clock_timestamp()));
+    IF frozen IS NOT NULL THEN
+        -- Also one that will hold it when its time has come.
+        waits_for := 'freeze';
+        how := format('%s; when it ends, %s', public.how_to_break(change, greatest(until, clock_timestamp())),
+            CASE WHEN change.apply_at IS NULL THEN how ELSE 'the clock of a running plane applies it, or `setpoint change due`' END);
+        until := frozen;
+        who := '{}';
+    ELSIF until > clock_timestamp() THEN
         waits_for := CASE WHEN until = change.apply_at THEN 'schedule' ELSE 'cooling_off' END;
         who := '{}';
         IF change.apply_at IS NOT NULL THEN
@@ -833,6 +842,7 @@ DECLARE
     free_at  timestamptz;
     moved    text;
     lacks    record;
+    frozen   timestamptz;
 BEGIN
     change := public.lock_change(p_id);
     IF change.proposal_hash IS DISTINCT FROM p_hash THEN
@@ -861,6 +871,11 @@ BEGIN
     IF need.cooling_off_s IS DISTINCT FROM 0 AND (clock_timestamp() >= free_at) IS NOT TRUE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
             public.utc_text(free_at)), HINT = (public.next_step(change)).how;
+    END IF;
+    frozen := public.frozen_until(change, clock_timestamp());
+    IF frozen IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP425', MESSAGE = format('change %s is held by a freeze until %s', p_id, public.utc_text(frozen)),
+            HINT = public.how_to_break(change, clock_timestamp()), DETAIL = public.utc_text(frozen);
     END IF;
     IF change.state = 'suspended' AND public.moved_since(change) IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is suspended: %s', p_id, change.state_reason),
@@ -919,7 +934,7 @@ CREATE FUNCTION public.open_and_apply_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
     p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean,
-    OUT cooling_off_s integer, OUT free_at timestamptz, OUT checks text[]
+    OUT cooling_off_s integer, OUT free_at timestamptz, OUT checks text[], OUT frozen_until timestamptz
 )
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
@@ -934,7 +949,8 @@ BEGIN
     FROM public.required_of(change) AS need;
     approved := 0;  -- nobody has seen it yet
     free_at := change.proposed_at + make_interval(secs => cooling_off_s);
-    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' THEN
+    frozen_until := public.frozen_until(change, clock_timestamp());
+    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL THEN
         change := public.apply_change(change.id, change.proposal_hash);
     END IF;
 END

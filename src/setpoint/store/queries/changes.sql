@@ -15,7 +15,7 @@ SELECT (r.change).id, (r.change).scope, (r.change).kinds, (r.change).base_revisi
        (r.change).edits, (r.change).proposal_hash, (r.change).restores, (r.change).author,
        (r.change).proof, (r.change).reason, (r.change).asked, (r.change).source, (r.change).state, (r.change).state_reason,
        (r.change).apply_at, (r.change).created_at, (r.change).proposed_at, (r.change).applied_revision,
-       r.approvals, r.approved, r.solo, r.cooling_off_s, r.free_at, r.checks, r.checks AS lacking
+       r.approvals, r.approved, r.solo, r.cooling_off_s, r.free_at, r.checks, r.checks AS lacking, r.frozen_until
 FROM open_and_apply_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                            %(restores)s, CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
                            %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s) AS r;
@@ -145,7 +145,7 @@ LIMIT %(limit)s;
 -- name: read_requirement
 -- What a change needs under today's policy, and what it has.
 SELECT r.approvals, r.solo, r.cooling_off_s, (SELECT count(*) FROM approvals_of(c)) AS approved,
-       c.proposed_at + make_interval(secs => r.cooling_off_s) AS free_at, r.checks,
+       c.proposed_at + make_interval(secs => r.cooling_off_s) AS free_at, frozen_until(c, clock_timestamp()) AS frozen_until, r.checks,
        CASE WHEN r.checks = '{}' THEN '{}' ELSE ARRAY(SELECT l.kind FROM lacking_checks(c) AS l) END AS lacking
 FROM changes AS c, required_of(c) AS r
 WHERE c.id = %(id)s;
@@ -179,12 +179,13 @@ ORDER BY 1;
 
 -- name: list_due
 -- Scheduled changes whose time has come and which may be applied, oldest first, after one of them. What lacks
--- approvals or checks, or cools off, is left out; the dear question, whose approval counts, comes last.
+-- approvals or checks, cools off, or is held by a freeze, is left out; the dear question, whose approval counts, comes last.
 SELECT c.id, c.proposal_hash, c.apply_at
 FROM changes AS c, required_of(c) AS need
 WHERE c.state = 'proposed' AND c.apply_at <= now()
   AND (c.apply_at, c.id) > (coalesce(%(after)s::timestamptz, '-infinity'), %(after_id)s::bigint)
   AND (need.cooling_off_s = 0 OR c.proposed_at + make_interval(secs => need.cooling_off_s) <= now())
+  AND NOT EXISTS (SELECT FROM freezes_over(c, clock_timestamp()))
   AND CASE
       WHEN need.approvals = 0 THEN true
       WHEN (SELECT count(*) FROM change_decisions AS d
