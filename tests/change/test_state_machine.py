@@ -28,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from setpoint.change.changes import edits_before, read_change, who_may_approve
+from setpoint.change.changes import edits_before, list_changes, read_change, who_may_approve
 from setpoint.change.decisions import Amendment, amend_over, decide, undo
 from setpoint.change.documents import read_documents
 from setpoint.change.emergency.break_glass import emergency_session, set_values
@@ -727,6 +727,11 @@ class Story(RuleBasedStateMachine):
         )
         states = {number: planned.state for number, planned in self.model.changes.items()}
         assert {row["id"]: row["state"] for row in rows} == states
+        # What waits for somebody is found among few candidates: it must be all that is theirs, and no more.
+        everybody = sorted(APPROVERS | {planned.author for planned in self.model.changes.values()})
+        person = everybody[len(self.model.history) % len(everybody)]
+        mine = list_changes(self.database, waits_for=person, limit=1000)
+        assert [one.id for one in mine] == [row["id"] for row in rows if person in (row["who"] or ())]
 
     @invariant()
     def only_approvers_decided_and_never_their_own(self):

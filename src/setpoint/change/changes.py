@@ -256,6 +256,11 @@ def list_changes(
     return tuple(_summary_of(row) for row in rows)
 
 
+def count_open(reader: Database | Transaction) -> dict[str, int]:
+    """Return how many changes can still be decided, by state; a state without one is left out."""
+    return {row["state"]: row["total"] for row in reader.fetch_all("count_open_changes")}
+
+
 def read_change(reader: Database | Transaction, change_id: int) -> Change:
     """Return one change.
 

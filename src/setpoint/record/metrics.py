@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from setpoint.change.changes import count_open
 from setpoint.change.documents import read_document
 from setpoint.client.spools import read_spools
 from setpoint.declare.catalogue import GLOBAL_SCOPE
@@ -181,7 +182,7 @@ def _changes(transaction: Transaction) -> Iterator[Sample]:
     for review in _REVIEWS:
         yield Sample(metrics.REVISIONS, totals.get(review, 0), {"review": review})
     yield Sample(metrics.RESTORES, totals.get("restore", 0))
-    states = {row["state"]: row["total"] for row in transaction.fetch_all("count_open_changes")}
+    states = count_open(transaction)
     for state in _STATES:
         yield Sample(metrics.CHANGES_OPEN, states.get(state, 0), {"state": state})
     waiting = transaction.fetch_one("count_waiting_approvals") or {}

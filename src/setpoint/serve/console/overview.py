@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.responses import Response
 
-from setpoint.change.changes import list_changes
+from setpoint.change.changes import count_open, list_changes
 from setpoint.change.emergency.obligations import list_obligations
 from setpoint.change.emergency.restore_probe import read_probe
 from setpoint.change.history import list_revisions
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 router = router_of()
 LISTED = 8
-#: Up to how many open changes are counted; beyond them it is said that there are more.
+#: Up to how many changes that wait for the reader are counted; beyond them it is said that there are more.
 COUNTED = 100
 #: Judging a run of many units takes a while.
 JUDGED_KEPT_S = 10.0
@@ -42,7 +42,7 @@ FALLBACKS_OVER = timedelta(hours=24)
 @router.get("/", **access(*ANYONE))
 def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
     """Show coverage, fallbacks, what waits for the reader, what changed, and what is owed."""
-    opened = list_changes(plane.database, limit=COUNTED + 1)
+    opened = list_changes(plane.database, limit=LISTED)
     waiting = list_changes(plane.database, waits_for=caller.account, limit=COUNTED + 1)
     now = datetime.now(UTC)
     coverage = audit_console_coverage(plane.database, plane.catalogues)
@@ -59,6 +59,7 @@ def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
         holders=holders.answer(),
         fallbacks=fallback_share(plane.database, since=now - FALLBACKS_OVER),
         open_changes=opened,
+        n_open=sum(count_open(plane.database).values()),
         waiting=waiting,
         counted_to=COUNTED,
         revisions=list_revisions(plane.database, limit=LISTED),

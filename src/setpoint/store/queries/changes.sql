@@ -59,20 +59,32 @@ WHERE c.id = %(id)s;
 
 -- name: list_changes
 -- Changes newest first before a number; a null state means all, 'open' those that can still be decided.
-SELECT c.id, c.scope, c.kinds, c.base_revision,
-       jsonb_array_length(coalesce(c.edits, (SELECT h.diff FROM ftf_config_history AS h WHERE h.id = c.applied_revision))) AS n_edits,
-       c.proposal_hash, c.author,
-       c.reason, c.asked, c.state, c.state_reason, c.apply_at, c.created_at, c.applied_revision,
+-- Sorted before they are judged, so that no more are judged than are listed. A change can wait for its author, or
+-- for an approver who has not approved it: for a person, no other open one is judged.
+WITH found AS (
+    SELECT c.id, c AS change
+    FROM changes AS c
+    WHERE (%(state)s::text IS NULL OR state = %(state)s
+           OR (%(state)s = 'open' AND state IN ('draft', 'proposed', 'suspended')))
+      AND (%(scope)s::text IS NULL OR scope = %(scope)s)
+      AND (%(author)s::text IS NULL OR author = %(author)s)
+      AND (%(before)s::bigint IS NULL OR id < %(before)s)
+      AND (%(waits_for)s::text IS NULL
+           OR (state IN ('draft', 'proposed', 'suspended') AND author = %(waits_for)s)
+           OR (state = 'proposed' AND %(waits_for)s IN (SELECT approvers()) AND NOT EXISTS (
+               SELECT FROM change_decisions AS d WHERE d.change_id = c.id AND d.proposal_hash = c.proposal_hash
+               AND d.person = %(waits_for)s AND d.decision = 'approve')))
+    ORDER BY id DESC
+)
+SELECT (f.change).id, (f.change).scope, (f.change).kinds, (f.change).base_revision,
+       jsonb_array_length(coalesce((f.change).edits,
+           (SELECT h.diff FROM ftf_config_history AS h WHERE h.id = (f.change).applied_revision))) AS n_edits,
+       (f.change).proposal_hash, (f.change).author, (f.change).reason, (f.change).asked, (f.change).state,
+       (f.change).state_reason, (f.change).apply_at, (f.change).created_at, (f.change).applied_revision,
        n.moved, n.waits_for, n.who, n.missing, n.until, n.how
-FROM changes AS c, next_step(c) AS n
-WHERE (%(state)s::text IS NULL OR state = %(state)s
-       OR (%(state)s = 'open' AND state IN ('draft', 'proposed', 'suspended')))
-  AND (%(scope)s::text IS NULL OR scope = %(scope)s)
-  AND (%(author)s::text IS NULL OR author = %(author)s)
-  AND (%(waits_for)s::text IS NULL
-       OR (state IN ('draft', 'proposed', 'suspended') AND %(waits_for)s = ANY (n.who)))
-  AND (%(before)s::bigint IS NULL OR id < %(before)s)
-ORDER BY id DESC
+FROM found AS f, next_step(f.change) AS n
+WHERE %(waits_for)s::text IS NULL OR %(waits_for)s = ANY (n.who)
+ORDER BY f.id DESC
 LIMIT %(limit)s;
 
 -- name: list_waiting
