@@ -33,11 +33,12 @@ from setpoint.gate.names.spellings import Names
 from setpoint.gate.scan import Reader
 from setpoint.gate.unjudgeable import Unjudgeable
 from setpoint.observe import logfmt
+from setpoint.observe.trace_context import trace_id
 from setpoint.serve.access.oidc import Begun
 from setpoint.serve.conditional import status_of
 from setpoint.serve.cross_origin import origins_in
 from setpoint.serve.public_address import Entrance, public_address, trusted_networks
-from setpoint.serve.request_headers import joined, request_id, trace_id
+from setpoint.serve.request_headers import joined, request_id
 from setpoint.serve.strict_json import parse_body
 from setpoint.settings import Settings
 from support.misbehaving_plane import GAMMA, snapshot_of
@@ -145,7 +146,7 @@ READERS = {
     "headers": ("a, b", lambda text: joined([(b"if-match", raw(text)), (b"if-match", b"x")]), SetpointError),
     "request id": (
         "00-" + "a" * 32 + "-" + "b" * 16 + "-01",
-        lambda text: (request_id(raw(text)), trace_id(raw(text))),
+        lambda text: (request_id(raw(text)), trace_id(text)),
         (),
     ),
     "forwarded": ('for="[::1]:80";proto=https;host=a.b, for=10.0.0.1', entered, SetpointError),

@@ -113,6 +113,7 @@ CREATE TABLE public.changes (
     reason text NOT NULL,
     asked text[] DEFAULT '{}'::text[] NOT NULL,
     source text NOT NULL,
+    traceparent text,
     catalogues jsonb,
     state text NOT NULL,
     state_reason text DEFAULT ''::text NOT NULL,
@@ -120,6 +121,7 @@ CREATE TABLE public.changes (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     proposed_at timestamp with time zone,
     applied_revision bigint,
+    CONSTRAINT a_trace_as_w3c_writes_it CHECK ((traceparent ~ '^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$'::text)),
     CONSTRAINT changes_catalogues_check CHECK ((jsonb_typeof(catalogues) = 'array'::text)),
     CONSTRAINT changes_proposal_check CHECK ((jsonb_typeof(proposal) = 'object'::text)),
     CONSTRAINT changes_reason_check CHECK ((btrim(reason) <> ''::text)),
@@ -143,6 +145,8 @@ COMMENT ON COLUMN public.changes.judged_at IS 'The newest revision of any scope 
 COMMENT ON COLUMN public.changes.asked IS 'Whom its author asked to approve it; anybody else who may still can.';
 
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
+
+COMMENT ON COLUMN public.changes.traceparent IS 'The trace of the request or command that opened it (W3C Trace Context); null when none was told.';
 
 CREATE FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2037,6 +2041,7 @@ BEGIN
         FROM json_array_elements(p_frame -> 'layers') WITH ORDINALITY AS of_frame (layer, position)
         LEFT JOIN public.ftf_config_history AS h ON h.id = (layer ->> 'revision')::bigint AND h.scope = layer ->> 'scope'
             AND h.hash = layer ->> 'hash' AND h.updated_by = layer ->> 'author'
+            AND layer ->> 'change' IS NOT DISTINCT FROM h.change_id::text
             AND coalesce(layer ->> 'written_at', '')
                 IN ('', to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
     ), overridden AS (
@@ -2681,7 +2686,7 @@ CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, 
     AS $$
 BEGIN
     change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
-                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft);
+                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft, p_traceparent);
     IF change.id IS NULL THEN
         RETURN;
     END IF;
@@ -2698,7 +2703,7 @@ $$;
 
 COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
 
-CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) RETURNS public.changes
+CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text DEFAULT NULL::text) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -2713,6 +2718,7 @@ BEGIN
     change.restores := p_restores;
     change.reason := p_reason;
     change.source := p_source;
+    change.traceparent := p_traceparent;
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
@@ -2724,10 +2730,10 @@ BEGIN
         RETURN change;
     END IF;
     INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
-                                restores, author, proof, reason, source, catalogues, state, apply_at, proposed_at)
+                                restores, author, proof, reason, source, traceparent, catalogues, state, apply_at, proposed_at)
     VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
             change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
-            change.source, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
+            change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
             change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
     RETURNING * INTO change;
     RETURN change;
@@ -5583,6 +5589,8 @@ CREATE INDEX changes_by_scope ON public.changes USING btree (scope, id);
 
 CREATE INDEX changes_by_state ON public.changes USING btree (state, id);
 
+CREATE INDEX changes_by_trace ON public.changes USING btree (substr(traceparent, 4, 32)) WHERE (traceparent IS NOT NULL);
+
 CREATE INDEX changes_due ON public.changes USING btree (apply_at, id) WHERE ((state = 'proposed'::text) AND (apply_at IS NOT NULL));
 
 CREATE INDEX changes_open ON public.changes USING btree (scope, id) WHERE (state = ANY (ARRAY['draft'::text, 'proposed'::text, 'suspended'::text]));
@@ -6208,8 +6216,8 @@ GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpo
 REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.open_channels() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_channels() TO setpoint_breakglass;

@@ -74,6 +74,7 @@ from setpoint.settings import Settings
 from setpoint.store.database import Database
 from support.change_model import CHANNEL, FIRE, SCOPES, Model, Planned, document, texts
 from support.change_operations import OPERATIONS, READS, public_operations
+from support.documents import EVERY_CHANGE
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 L2 = "CVN_HPO_LGB_5M_REG_LAMBDA"
@@ -722,9 +723,7 @@ class Story(RuleBasedStateMachine):
     @invariant()
     def changes_are_where_the_model_says(self):
         """No change is lost, and none moves by itself."""
-        rows = self.database.fetch_all(
-            "list_changes", state=None, scope=None, author=None, waits_for=None, before=None, limit=1000
-        )
+        rows = self.database.fetch_all("list_changes", **EVERY_CHANGE)
         states = {number: planned.state for number, planned in self.model.changes.items()}
         assert {row["id"]: row["state"] for row in rows} == states
         # What waits for somebody is found among few candidates: it must be all that is theirs, and no more.

@@ -1,9 +1,10 @@
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from setpoint.observe.event_log import EventLog, ProcessPinned
+from setpoint.observe.event_log import Event, EventLog, ProcessPinned
 from setpoint.observe.events import (
     BuyProbaScored,
     EffectiveParamMismatch,
@@ -30,9 +31,10 @@ FIT = {
     "fold": 2,
     "trial": 7,
     "snapshot": "abc",
+    "changes": "12,7",
 }
 #: Who read, of events about reading.
-READ = {"run": "r1", "unit": "BTCUSDC/xgb/5m/ATR0.5_1.5_H4/2", "snapshot": "abc"}
+READ = {"run": "r1", "unit": "BTCUSDC/xgb/5m/ATR0.5_1.5_H4/2", "snapshot": "abc", "changes": "12,7"}
 
 EVENTS = [
     HpoFallbackApplied(
@@ -45,7 +47,7 @@ EVENTS = [
         event_id="0" * 32,
     ),
     HpoFallbackSummary(**READ, keys=1, calls=25, counts={"CVN_HPO_XGB_5M_GAMMA": 25}),
-    ProcessPinned(run="program-1", snapshot="abc", event_id="0" * 32),
+    ProcessPinned(run="program-1", snapshot="abc", changes="12,7", event_id="0" * 32),
     TrainingStarted(**FIT, hyperparameters={"learning_rate": 0.1, "max_depth": 6}),
     TrialComplete(
         **FIT,
@@ -75,7 +77,7 @@ EVENTS = [
         event_id="0" * 32,
     ),
     EffectiveParamMismatch(
-        **{k: v for k, v in FIT.items() if k != "snapshot"},
+        **{k: v for k, v in FIT.items() if k not in {"snapshot", "changes"}},
         param="subsample",
         asked=0.8,
         effective=None,
@@ -89,7 +91,9 @@ EVENTS = [
     SnapshotRefused(
         plane="https://www.plane.example", snapshot="abc", reason="hash_mismatch", problem="other bytes"
     ),
-    SnapshotSwitched(plane="https://www.plane.example", before="abc", snapshot="def", revision=7, changed=2),
+    SnapshotSwitched(
+        plane="https://www.plane.example", before="abc", snapshot="def", changes="7", revision=7, changed=2
+    ),
     TokenEndsSoon(plane="https://www.plane.example", ends_at="2026-05-25T12:00:00Z"),
 ]
 
@@ -99,6 +103,23 @@ def test_golden_lines():
     golden = Path(__file__).with_name("golden_events.log").read_text(encoding="utf-8")
 
     assert [event.line(NOW) for event in EVENTS] == golden.splitlines()
+
+
+def test_an_event_of_a_run_that_names_its_values_names_the_changes_that_made_them():
+    """Every type with a run and a snapshot has the changes beside it: one search finds what a change did."""
+    types = {type(event) for event in EVENTS}
+    assert types >= {one for one in declared(Event) if "name" in vars(one)}
+    for one in types:
+        names = [field.name for field in fields(one)]
+        if {"run", "snapshot"} <= set(names):
+            assert names[names.index("snapshot") + 1] == "changes", one
+
+
+def declared(kind):
+    """Yield the types of events below one."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from declared(one)
 
 
 @pytest.mark.parametrize(

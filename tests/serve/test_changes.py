@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from support.documents import EVERY_CHANGE
+
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 DEPTH = "CVN_HPO_XGB_5M_MAX_DEPTH"
@@ -220,12 +222,11 @@ WRONG = [
 
 def test_a_change_that_means_nothing_is_not_opened(opened, seeded):
     """What is wrong in a body is 422 or 404, and no change is left behind."""
-    everything = {"state": None, "scope": None, "author": None, "waits_for": None, "before": None, "limit": 9}
-    before = seeded.fetch_all("list_changes", **everything)
+    before = seeded.fetch_all("list_changes", **EVERY_CHANGE)
 
     for body in WRONG:
         opened(status=404 if body.get("restores") == 999 else 422, **body)
-    assert seeded.fetch_all("list_changes", **everything) == before
+    assert seeded.fetch_all("list_changes", **EVERY_CHANGE) == before
 
 
 def test_a_conflict_is_told_and_merged_key_by_key(reviewed, opened, http_as):

@@ -91,7 +91,7 @@ def test_every_answer_says_whether_it_may_be_kept_and_which_request_it_answers(p
             assert answer.headers["Cache-Control"], (method, address)
             assert {name: answer.headers[name] for name in given} == given, (method, address)
     written = [record.getMessage() for record in caplog.records]
-    assert len([line for line in written if f"trace={TRACE[3:35]}" in line]) > len(addresses)
+    assert len([line for line in written if f"trace_id={TRACE[3:35]}" in line]) > len(addresses)
     bad = {"X-Request-ID": "a b", "traceparent": TRACE.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32)}
     answer = client.get("/v1/me", headers=bad)
     assert "traceparent" not in answer.headers

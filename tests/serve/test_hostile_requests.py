@@ -7,6 +7,8 @@ import httpx
 import psycopg
 import pytest
 
+from support.documents import EVERY_CHANGE
+
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 EDIT = b'{"set": {"CVN_HPO_XGB_5M_LEARNING_RATE": %s}, "reason": "x"}'
 JSON = {"Content-Type": "application/json"}
@@ -86,10 +88,9 @@ PATHS = {
 @pytest.fixture
 def untouched(seeded):
     """Nothing was written by the end of the test."""
-    changes = {"state": None, "scope": None, "author": None, "waits_for": None, "before": None, "limit": 9}
-    before = seeded.fetch_one("read_chain_head"), seeded.fetch_all("list_changes", **changes)
+    before = seeded.fetch_one("read_chain_head"), seeded.fetch_all("list_changes", **EVERY_CHANGE)
     yield
-    assert (seeded.fetch_one("read_chain_head"), seeded.fetch_all("list_changes", **changes)) == before
+    assert (seeded.fetch_one("read_chain_head"), seeded.fetch_all("list_changes", **EVERY_CHANGE)) == before
 
 
 def is_problem(answer):

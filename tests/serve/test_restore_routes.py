@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from support.documents import EVERY_CHANGE
 from support.openapi import document_of
 from support.planes import credential
 
@@ -88,14 +89,13 @@ def test_what_cannot_be_restored_is_refused(edited, http_as, seeded):
 def test_the_probe_rehearses_a_restore_and_shows_nothing(edited, plane, seeded):
     """Without a credential it says that restore is live, names no value, and writes nothing."""
     before = seeded.fetch_one("read_chain_head")
-    changes = {"state": None, "scope": None, "author": None, "waits_for": None, "before": None, "limit": 9}
-    opened = seeded.fetch_all("list_changes", **changes)
+    opened = seeded.fetch_all("list_changes", **EVERY_CHANGE)
     probed = httpx.get(f"{plane}/health/restore")
 
     assert (probed.status_code, probed.json()["status"]) == (200, "live")
     assert set(probed.json()) == {"status", "restore", "source_revision", "checked_at"}
     assert seeded.fetch_one("read_chain_head") == before
-    assert seeded.fetch_all("list_changes", **changes) == opened
+    assert seeded.fetch_all("list_changes", **EVERY_CHANGE) == opened
 
 
 def test_the_probe_fails_where_nothing_can_be_restored(database, plane):

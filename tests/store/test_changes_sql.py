@@ -20,7 +20,7 @@ from setpoint.errors import (
     MissingError,
     StaleRevision,
 )
-from support.documents import apply, over, propose, revisions, write_document
+from support.documents import EVERY_CHANGE, apply, over, propose, revisions, write_document
 
 RATE, HIGH = "CVN_HPO_XGB_5M_LEARNING_RATE", "CVN_HPO_XGB_5M_LEARNING_RATE_RANGE_MAX"
 GENESIS = "0" * 64
@@ -721,11 +721,10 @@ def test_anybody_comments_whenever(as_, ada, change):
 )
 def test_half_a_proposal_is_refused(ada, given):
     """A change has a reason, a document, a door and catalogues; nothing is opened otherwise."""
-    every = {"state": None, "scope": None, "author": None, "waits_for": None, "before": None, "limit": 100}
-    before = len(ada.fetch_all("list_changes", **every))
+    before = len(ada.fetch_all("list_changes", **EVERY_CHANGE))
     with pytest.raises(InvalidValue):
         propose(ada, **{"set": text(a=2)} | given)
-    assert len(ada.fetch_all("list_changes", **every)) == before
+    assert len(ada.fetch_all("list_changes", **EVERY_CHANGE)) == before
 
 
 def test_unknown_change_is_missing(ada):

@@ -205,6 +205,7 @@ def assert_changes_agree(rows, database):
         scope=None,
         author=None,
         waits_for=None,
+        trace=None,
         before=None,
         limit=10 * CHANGES,
     )

@@ -14,6 +14,18 @@ PLAIN = {
     "catalogues": [],
     "apply_at": None,
     "draft": False,
+    "traceparent": None,
+}
+
+#: What `list_changes` is asked for every change with.
+EVERY_CHANGE = {
+    "state": None,
+    "scope": None,
+    "author": None,
+    "waits_for": None,
+    "trace": None,
+    "before": None,
+    "limit": 1000,
 }
 
 

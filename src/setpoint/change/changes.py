@@ -74,6 +74,8 @@ class ChangeFacts:
     #: Whom its author asked to approve it; anybody else who may still can.
     asked: tuple[str, ...]
     source: str
+    #: The trace of the request or command that opened it, as W3C Trace Context writes it.
+    traceparent: str | None
     state: State
     state_reason: str
     apply_at: datetime | None
@@ -214,6 +216,7 @@ class ChangeSummary:
     author: str
     reason: str
     asked: tuple[str, ...]
+    traceparent: str | None
     state: State
     state_reason: str
     apply_at: datetime | None
@@ -229,6 +232,7 @@ def list_changes(
     scope: str | None = None,
     author: str | None = None,
     waits_for: str | None = None,
+    trace: str | None = None,
     before: int | None = None,
     limit: int,
 ) -> tuple[ChangeSummary, ...]:
@@ -240,6 +244,7 @@ def list_changes(
         scope: only of this scope.
         author: only of this person.
         waits_for: only those whose next step is this person's.
+        trace: only those of this trace, by its 32 digits.
         before: only older ones than this change.
         limit: how many at most.
     """
@@ -250,6 +255,7 @@ def list_changes(
         scope=scope,
         author=author,
         waits_for=waits_for,
+        trace=trace,
         before=before,
         limit=limit,
     )

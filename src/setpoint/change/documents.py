@@ -271,6 +271,7 @@ def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:
             row["author"],
             dict(sorted(row["keys"].items())),
             row["written_at"],
+            row["change"],
         )
         for row in rows
     )

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WrittenRevision:
-    """What every record of a revision says: what was written, by whom, why, and through which door."""
+class Revision:
+    """A revision without its document: what was written, by whom, why, and through which door."""
 
     revision: int
     scope: str
@@ -37,19 +37,16 @@ class WrittenRevision:
     change_reason: str
     source: str
     base_revision: int | None
+    #: The change that was applied, and the trace that it was opened in; None for SQL written by hand.
+    change: int | None
+    traceparent: str | None
+    #: The policy that it was made under.
+    review: str
     created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
-class Revision(WrittenRevision):
-    """A revision without its document; `review` is the policy that it was made under."""
-
-    change: int | None
-    review: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChainedRevision(WrittenRevision):
+class ChainedRevision(Revision):
     """A revision with its place in the chain and the catalogues it was judged by."""
 
     catalogues: tuple[Mapping[str, str], ...]
@@ -273,11 +270,11 @@ def edits_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Edit, ...]:
 
 
 def _revision(row: Mapping[str, Any]) -> Revision:
-    return Revision(**_written(row), change=row["change"], review=row["review"])
+    return Revision(**_written(row))
 
 
 def _written(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = (one.name for one in fields(WrittenRevision))
+    names = (one.name for one in fields(Revision))
     return {name: edits_of(row[name]) if name == "edits" else row[name] for name in names}
 
 

@@ -46,6 +46,7 @@ from setpoint.errors import (
     UnknownKey,
     UsageError,
 )
+from setpoint.observe.trace_context import current_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -393,6 +394,7 @@ def _arguments(catalogues: Catalogues, old: Document | None, proposal: Proposal)
         "catalogues": [dict(identity) for identity in catalogues.identities],
         "apply_at": proposal.apply_at,
         "draft": proposal.draft,
+        "traceparent": current_traceparent(),
     }
 
 

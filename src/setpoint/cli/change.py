@@ -37,13 +37,20 @@ def list_changes(
         str, typer.Option(help="open, draft, proposed, applied, rejected, ... or all.")
     ] = "open",
     limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    trace: Annotated[
+        str, typer.Option(help="Only those of this trace: its 32 digits, or a traceparent.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """List changes, newest first; the open ones unless asked otherwise."""
+    """List changes, newest first; the open ones unless asked otherwise.
+
+    Example: `setpoint change list --state all --trace 0af7651916cd43dd8448eb211c80319c`
+    """
     from setpoint.change.changes import list_changes as read_changes
+    from setpoint.observe.trace_context import trace_id
 
     with database() as opened:
-        found = read_changes(opened, state=state, limit=limit)
+        found = read_changes(opened, state=state, trace=trace_id(trace) or trace or None, limit=limit)
     if as_json:
         print_json(found)
         return
@@ -92,6 +99,8 @@ def show(change: ChangeId, as_json: Json = False) -> None:
         return
     out.say(f"change {found.id} of {found.scope}: {found.state} {found.state_reason}")
     out.say(f"by {found.author} ({found.proof}): {found.reason}")
+    if found.traceparent:
+        out.say(f"trace {found.traceparent}")
     out.say(f"over {over(found)}, proposal {found.proposal_hash[:12]}")
     if found.policy:
         out.say(f"policy: {policy_text(vars(found.policy))}")

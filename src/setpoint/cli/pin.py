@@ -18,6 +18,7 @@ from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.snapshot import write_own
 from setpoint.declare.addresses import named
 from setpoint.errors import UsageError
+from setpoint.observe.trace_context import VARIABLE, current_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,7 +103,8 @@ def run(
     """
     system = catalogues()
     exported = _exported(system, parse_context(context), contexts, snapshot, seeds)
-    variables = {"SETPOINT_RUN": this_program().run, **os.environ, **exported}
+    named = {"SETPOINT_RUN": this_program().run, **os.environ, VARIABLE: current_traceparent()}
+    variables = {**named, **exported}
     out.flush()
     try:
         os.execvpe(command[0], command, variables)  # noqa: S606 - becoming the command is what passes signals through

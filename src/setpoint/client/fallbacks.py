@@ -50,14 +50,18 @@ def _own_name(pid: int) -> str:  # noqa: ARG001 - a fork is a program of its own
 class Fallbacks:
     """The fallbacks that one object handed out; safe from several threads."""
 
-    def __init__(self, events: EventLog, reader: Reader | None = None, snapshot: str = "") -> None:
-        self._events, self._snapshot = events, snapshot
+    def __init__(
+        self, events: EventLog, reader: Reader | None = None, snapshot: str = "", changes: str = ""
+    ) -> None:
+        self._events = events
+        #: The hash of what was read from, and the changes that made it, as events say them.
+        self._made_by = {"snapshot": snapshot, "changes": changes}
         self._reader, self._lock = reader or this_program(), Lock()
         #: How often each key's fallback was used.
         self.counts: dict[str, int] = {}
         if not self._reader.unit:
             # Nothing says that a program ends: this object is collected, or the process exits.
-            weakref.finalize(self, _sum_up, events, self._reader, snapshot, self.counts)
+            weakref.finalize(self, _sum_up, events, self._reader, self._made_by, self.counts)
         tell_forks(self)
 
     def count(
@@ -83,7 +87,7 @@ class Fallbacks:
                 parts=named,
                 run=self._reader.run,
                 unit=self._reader.unit,
-                snapshot=self._snapshot,
+                **self._made_by,
                 event_id=self._reader.event_id(HpoFallbackApplied.name, key),
             )
         )
@@ -100,10 +104,10 @@ class Fallbacks:
 
     def sum_up(self) -> None:
         """Say how often calls fell back, if any did."""
-        _sum_up(self._events, self._reader, self._snapshot, self.counts)
+        _sum_up(self._events, self._reader, self._made_by, self.counts)
 
 
-def _sum_up(events: EventLog, reader: Reader, snapshot: str, counts: Mapping[str, int]) -> None:
+def _sum_up(events: EventLog, reader: Reader, made_by: Mapping[str, str], counts: Mapping[str, int]) -> None:
     by_key = dict(sorted(counts.items()))
     if by_key:
         from setpoint.observe.events import HpoFallbackSummary  # noqa: PLC0415 - see ``count``
@@ -112,7 +116,7 @@ def _sum_up(events: EventLog, reader: Reader, snapshot: str, counts: Mapping[str
             HpoFallbackSummary(
                 run=reader.run,
                 unit=reader.unit,
-                snapshot=snapshot,
+                **made_by,
                 keys=len(by_key),
                 calls=sum(by_key.values()),
                 counts=by_key,

@@ -63,7 +63,7 @@ class Hyperparams:
         self._read: dict[tuple[str, ...], Any] = {}
         self._read_by_key: set[str] = set()
         self._exercised: dict[str, Any] = {}
-        self._fallbacks = Fallbacks(events or EventLog(), reader, snapshot.hash)
+        self._fallbacks = Fallbacks(events or EventLog(), reader, snapshot.hash, snapshot.changes)
         #: How often each key's fallback was used.
         self.fallbacks: dict[str, int] = self._fallbacks.counts
 

@@ -31,6 +31,7 @@ _BEGINNING = 2000
 #: Author of the layers that nobody wrote as a revision.
 SEED_FILES = "seed files"
 _SCALARS = (bool, int, float, str)
+_LAYER_FIELDS = ("scope", "revision", "hash", "author", "keys", "written_at", "change")
 _FIELDS = {"format", "text", "hash", "catalogues", "context", "layers"}
 
 
@@ -49,6 +50,8 @@ class SnapshotLayer:
     keys: Mapping[str, Scalar] = field(default_factory=dict)
     #: When the revision was written, in UTC, ISO 8601; empty where no revision was.
     written_at: str = ""
+    #: The change that was applied as this revision; None where no change was.
+    change: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,15 @@ class Snapshot:
     def verified(self) -> bool:
         """False when a layer is no revision: then nobody approved what it says, as in a bare environment."""
         return all(layer.revision is not None for layer in self.layers)
+
+    @property
+    def changes(self) -> str:
+        """The changes whose revisions its layers are, newest first, as events name them: ``12,7``.
+
+        One for each layer at most: what an earlier change set and this revision kept, its history tells.
+        """
+        found = {layer.change for layer in self.layers if layer.change is not None}
+        return ",".join(map(str, sorted(found, reverse=True)))
 
     @cached_property
     def document(self) -> Mapping[str, Any]:
@@ -105,6 +117,7 @@ def layers_as_json(layers: Iterable[SnapshotLayer]) -> list[dict[str, Any]]:
             "author": layer.author,
             "keys": dict(layer.keys),
             "written_at": layer.written_at,
+            "change": layer.change,
         }
         for layer in layers
     ]
@@ -112,11 +125,16 @@ def layers_as_json(layers: Iterable[SnapshotLayer]) -> list[dict[str, Any]]:
 
 def layers_of(found: Iterable[Mapping[str, Any]]) -> tuple[SnapshotLayer, ...]:
     """Return what ``layers_as_json`` wrote; raises ``TypeError`` where it did not."""
-    layers = tuple(SnapshotLayer(**layer) for layer in found)
+    # What a later release says beside it is not ours to judge.
+    layers = tuple(
+        SnapshotLayer(**{name: layer[name] for name in _LAYER_FIELDS if name in layer}) for layer in found
+    )
     for layer in layers:
         texts_of({"scope": layer.scope, "hash": layer.hash, "author": layer.author})
-        revision = 0 if layer.revision is None else layer.revision
-        if type(revision) is not int or not all(isinstance(one, _SCALARS) for one in layer.keys.values()):
+        numbers = [number for number in (layer.revision, layer.change) if number is not None]
+        if any(type(one) is not int for one in numbers) or not all(
+            isinstance(one, _SCALARS) for one in layer.keys.values()
+        ):
             raise TypeError(f"the layer of {layer.scope} holds what no revision has")
     return layers
 

@@ -64,7 +64,7 @@ def noted(hyperparams: Hyperparams, log: EventLog, settings: Settings) -> Hyperp
     if settings.url:
         from setpoint.client.plane.courier import note_pinned  # noqa: PLC0415 - see the module
 
-        note_pinned(log, settings, hyperparams.hash)
+        note_pinned(log, settings, hyperparams.snapshot)
     return hyperparams
 
 

@@ -155,6 +155,7 @@ class Watch(_Values):
                 plane=self._source.plane.url,
                 before=switch.before,
                 snapshot=switch.after,
+                changes=after.hyperparams.snapshot.changes,
                 revision=switch.revision,
                 changed=len(switch.changed),
             )

@@ -56,6 +56,8 @@ class ProcessPinned(Event):
 
     run: str
     snapshot: str
+    #: The changes that made its values.
+    changes: str = ""
     #: Made of the run: a program that pins in several processes started once.
     event_id: str
 

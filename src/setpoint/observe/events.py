@@ -34,6 +34,7 @@ class HpoFallbackApplied(Event):
     #: As ``unit_name`` writes it; empty for a program, which is one unit as a whole.
     unit: str
     snapshot: str
+    changes: str = ""
     #: Made of run, unit and key: two lines with one id are one occurrence.
     event_id: str
 
@@ -47,6 +48,7 @@ class HpoFallbackSummary(Event):
     run: str
     unit: str
     snapshot: str
+    changes: str = ""
     #: How many keys fell back.
     keys: int
     #: How many calls did.
@@ -73,6 +75,8 @@ class Training(FitEvent):
     """What the training events share: the values that a fit was given."""
 
     snapshot: str
+    #: The changes that made its values, one for each layer at most: ``12,7``; see ``Snapshot.changes``.
+    changes: str = ""
     #: In library-neutral names; CatBoost's ``depth`` appears as ``max_depth``.
     hyperparameters: Mapping[str, Scalar] = field(default_factory=dict)
 
@@ -224,6 +228,7 @@ class SnapshotSwitched(Event):
     plane: str
     before: str
     snapshot: str
+    changes: str = ""
     #: The newest revision that the plane knew when it answered.
     revision: int | None
     #: How many values differ.

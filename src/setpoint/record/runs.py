@@ -198,7 +198,13 @@ def _unit_rows(
 
 def _layers(snapshot: Snapshot) -> list[dict[str, Any]]:
     return [
-        {"scope": layer.scope, "revision": layer.revision, "hash": layer.hash, "author": layer.author}
+        {
+            "scope": layer.scope,
+            "revision": layer.revision,
+            "hash": layer.hash,
+            "author": layer.author,
+            "change": layer.change,
+        }
         for layer in snapshot.layers
     ]
 

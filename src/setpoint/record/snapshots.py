@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.documents import pin_snapshot
 from setpoint.change.verification import newest_revision
-from setpoint.client.snapshot import Snapshot, SnapshotLayer
+from setpoint.client.snapshot import Snapshot, layers_of
 from setpoint.errors import InvalidContext, MissingError, UnknownScope
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def read_snapshot(reader: Database | Transaction, digest: str) -> Snapshot:
         row["hash"],
         tuple(frame["catalogues"]),
         frame["context"],
-        tuple(SnapshotLayer(**layer) for layer in frame["layers"]),
+        layers_of(frame["layers"]),
         "database",
     )
 

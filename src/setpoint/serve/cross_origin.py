@@ -24,8 +24,9 @@ _SENT = (
     b" setpoint-client, traceparent, x-request-id"
 )
 _READ = (
-    b"etag, location, retry-after, www-authenticate, idempotency-replayed, setpoint-revision,"
-    b" setpoint-snapshot, setpoint-snapshot-set, x-manifest-capabilities, traceparent, x-request-id"
+    b"etag, location, retry-after, www-authenticate, idempotency-replayed, setpoint-change,"
+    b" setpoint-revision, setpoint-snapshot, setpoint-snapshot-set, x-manifest-capabilities, traceparent,"
+    b" x-request-id"
 )
 Header = tuple[bytes, bytes]
 

@@ -1,9 +1,10 @@
 """SERVE: what every request passes before a route sees it, and every answer on its way out.
 
 Guarantees: each answer carries `X-Request-ID` and `Cache-Control`, and the `traceparent` that it was asked
-with; a refused credential its challenge; what is asked under a condition is judged by it, whatever route
-answers. Each request is one log line without query values, headers or body. Refuses headers that mean two
-things, bodies over the limit, whether their length is declared or not, and callers who ask too often.
+with, or that a change was recorded under; a refused credential its challenge; what is asked under a condition
+is judged by it, whatever route answers. Each request is one log line without query values, headers or body,
+with its trace and the change that it was about. Refuses headers that mean two things, bodies over the limit,
+whether their length is declared or not, and callers who ask too often.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from starlette.responses import Response
 
 from setpoint.errors import PayloadTooLarge, PreconditionFailed, TooManyRequests, UsageError
 from setpoint.observe import logfmt
+from setpoint.observe.trace_context import Trace, trace_id
 from setpoint.serve.access.rules import KNOWN, SESSION_COOKIES, given_secret, remote_in
 from setpoint.serve.bodies import MOST_BODY_BYTES, Bodies
 from setpoint.serve.conditional import status_of
@@ -26,7 +28,7 @@ from setpoint.serve.cross_origin import granted, is_preflight, origins_in
 from setpoint.serve.limits import network_of
 from setpoint.serve.problems import refusal_of
 from setpoint.serve.public_address import Entrance
-from setpoint.serve.request_headers import joined, request_id, trace_id
+from setpoint.serve.request_headers import joined, request_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,6 +59,8 @@ _HEADERS = (
 
 
 _READS = frozenset({"GET", "HEAD"})
+#: Names the change that an answer is about, to its caller and to the log.
+CHANGE = b"setpoint-change"
 #: What 304 does not say: it has no body.
 _OF_BODIES = frozenset({b"content-type", b"content-length"})
 
@@ -117,7 +121,9 @@ class _Exchange:
         self._holder = ""
         self._headers = headers = dict(scope["headers"])
         self._id = request_id(headers.get(b"x-request-id", b"")) or f"{_PROCESS_ID}{next(_NUMBERS):012x}"
-        self._trace = trace_id(headers.get(b"traceparent", b""))
+        self._trace = Trace(headers.get(b"traceparent", b"").decode("latin-1"))
+        #: The change that its answer is about.
+        self._change = ""
         self._declared = headers.get(b"content-length", b"0")
         #: The origin of the page that asks, when it is one that may.
         self._origin = origin if (origin := headers.get(b"origin", b"")) in origins else b""
@@ -126,6 +132,7 @@ class _Exchange:
         scope.setdefault("state", {})["request_id"] = self._id
 
     async def run(self, entrance: Entrance, inner: ASGIApp) -> None:
+        self._trace.enter()
         try:
             if len(self._headers) < len(self._scope["headers"]):
                 self._headers = joined(self._scope["headers"])
@@ -175,6 +182,8 @@ class _Exchange:
         self._status = message["status"]
         told = message["headers"]
         named = {name for name, _ in told}
+        if CHANGE in named:
+            self._change = dict(told)[CHANGE].decode()
         if b"location" in named:
             told = [self._outside(pair) for pair in told]
         extra = [(b"x-request-id", self._id.encode()), *_HEADERS, *self._of_this_request()]
@@ -224,8 +233,8 @@ class _Exchange:
     def _of_this_request(self) -> Iterator[tuple[bytes, bytes]]:
         if ends := self._scope["state"].get("token_ends"):
             yield b"setpoint-token-ends", ends.encode()
-        if self._trace:
-            yield b"traceparent", self._headers[b"traceparent"]
+        if self._trace.known:
+            yield b"traceparent", self._trace.known.encode()
         if self._origin:
             yield from granted(self._origin, preflight=self._is_preflight())
         if self._status == 401:
@@ -244,11 +253,12 @@ class _Exchange:
         client = self._scope.get("client") or ("", 0)
         took_ms = 1000 * (time.monotonic() - self._began)
         path = self._scope["path"].encode("ascii", "backslashreplace").decode()
-        trace = f" trace={self._trace}" if self._trace else ""
+        trace = f" trace_id={trace_id(self._trace.known)}" if self._trace.known else ""
+        change = f" change={self._change}" if self._change else ""
         said = (
             f"event=http_request request_id={logfmt.text(self._id)} method={self._scope['method']}"
             f" path={logfmt.text(path)} status={self._status} ms={took_ms:.1f}"
-            f" account={state.get('account', '')} remote={logfmt.text(client[0])}{trace}"
+            f" account={state.get('account', '')} remote={logfmt.text(client[0])}{change}{trace}"
         )
         # A record made here: ``info`` would look up the stack for where it was called, at each request.
         _LOG.handle(logging.LogRecord(_LOG.name, logging.INFO, "", 0, said, None, None))

@@ -58,7 +58,8 @@ SCHEMAS: dict[str, Any] = {
             "hash": _HASH,
             "author": _TEXT,
             "keys": {"type": "object", "additionalProperties": _SCALAR},
-        }
+        },
+        {"written_at": _TEXT, "change": {"anyOf": [_INTEGER, {"type": "null"}]}},
     ),
     "Snapshot": _object(
         {

@@ -1,7 +1,7 @@
-"""SERVE: headers of a request as their grammars read them (RFC 9110, section 5; W3C Trace Context).
+"""SERVE: headers of a request as their grammars read them (RFC 9110, section 5).
 
 Guarantees: what comes in several lines of one name is one list, and what has one value has one: two values
-of it would mean one thing to a proxy and another to us, so they are refused. A request id or a trace that
+of it would mean one thing to a proxy and another to us, so they are refused. A request id that
 somebody else gave is bounded and holds nothing but the characters of one.
 """
 
@@ -36,7 +36,6 @@ SINGLE = frozenset(
     }
 )
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-_TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -59,9 +58,3 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 def request_id(given: bytes) -> str:
     """Return the id that a caller gave its request; empty when it gave none that we take."""
     return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else ""
-
-
-def trace_id(traceparent: bytes) -> str:
-    """Return the trace that a caller's request belongs to; empty when it names none."""
-    found = _TRACE.fullmatch(traceparent)
-    return found[1].decode("ascii") if found else ""

@@ -121,7 +121,7 @@ class UnitTraining:
 
     @cached_property
     def _say(self) -> UnitEvents:
-        return UnitEvents(self.events, self.run, self.unit, self.hp.hash)
+        return UnitEvents(self.events, self.run, self.unit, self.hp.hash, self.hp.snapshot.changes)
 
     @cached_property
     def _booster(self) -> Booster:

@@ -39,8 +39,9 @@ class UnitEvents:
     log: EventLog
     run: str
     unit: Unit
-    #: The hash of what it trains with.
+    #: The hash of what it trains with, and the changes that made that.
     snapshot: str
+    changes: str
 
     def started(self, trial: int, asked: Mapping[str, Scalar]) -> None:
         """Say that a trial's fit is about to start with these values."""
@@ -106,5 +107,6 @@ class UnitEvents:
             **self.unit._asdict(),
             "trial": trial,
             "snapshot": self.snapshot,
+            "changes": self.changes,
             "hyperparameters": {**first, **neutral},
         }

@@ -32,6 +32,7 @@ from setpoint.client.plane.refusals import refusal, unreachable, untrusted
 from setpoint.client.plane.wire import Connection, Stream, tls_context
 from setpoint.errors import IntegrityError, SetpointError, UsageError
 from setpoint.observe.printable import printable
+from setpoint.observe.trace_context import current_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -203,7 +204,7 @@ class Plane:
         return Stream(self.url, connection, response, sock)
 
     def _prepared(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> Request:
-        sent = {"User-Agent": "setpoint", "Accept": "application/json"}
+        sent = {"User-Agent": "setpoint", "Accept": "application/json", "traceparent": current_traceparent()}
         payload = None
         if token := self._token():
             sent["Authorization"] = f"Bearer {token}"

@@ -29,6 +29,7 @@ from setpoint.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from setpoint.client.snapshot import Snapshot
     from setpoint.observe.event_log import Event
 
 #: How long the end of a program may wait, in seconds, for each of the lock, its own spool and others'.
@@ -61,7 +62,7 @@ class ProgramLog(EventLog):
         with suppress(OSError):  # a fork has a spool of its own, where there is a disk for it
             _courier(self._settings, os.getpid()).take(event)
 
-    def pinned(self, run: str, snapshot: str) -> None:
+    def pinned(self, run: str, snapshot: Snapshot) -> None:
         """Note that the program pinned; sent with the first event that follows, or at the end."""
         _courier(self._settings, os.getpid()).note_pinned(run, snapshot)
 
@@ -81,10 +82,17 @@ class Courier:
         _part_at_exit()
         tell_forks(self)
 
-    def note_pinned(self, run: str, snapshot: str) -> None:
+    def note_pinned(self, run: str, snapshot: Snapshot) -> None:
         """Write the start of the program's unit into the spool alone."""
-        event_id = this_program(run).event_id(ProcessPinned.name)
-        self._log.emit(ProcessPinned(run=this_program(run).run, snapshot=snapshot, event_id=event_id))
+        reader = this_program(run)
+        self._log.emit(
+            ProcessPinned(
+                run=reader.run,
+                snapshot=snapshot.hash,
+                changes=snapshot.changes,
+                event_id=reader.event_id(ProcessPinned.name),
+            )
+        )
 
     def take(self, event: Event) -> None:
         """Note an event, and send it soon."""
@@ -194,7 +202,7 @@ def _log_there() -> EventLog:
     return program_log(settings) if settings.url else EventLog(settings.events)
 
 
-def note_pinned(log: EventLog, settings: Settings, snapshot: str) -> None:
+def note_pinned(log: EventLog, settings: Settings, snapshot: Snapshot) -> None:
     """Note in a program's log that it pinned; where nothing is delivered, nothing is noted."""
     if isinstance(log, ProgramLog):
         log.pinned(settings.run, snapshot)

@@ -97,10 +97,17 @@ def list_changes(
     ] = "open",
     scope: Annotated[str | None, Query(max_length=LONGEST_NAME)] = None,
     author: Annotated[str | None, Query(max_length=LONGEST_NAME)] = None,
+    trace: Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$", description="Of a `traceparent`.")] = None,
 ) -> Response:
     """List the open ones unless asked otherwise."""
     found = read_changes(
-        plane.database, state=state, scope=scope, author=author, before=place_of(after), limit=limit + 1
+        plane.database,
+        state=state,
+        scope=scope,
+        author=author,
+        trace=trace,
+        before=place_of(after),
+        limit=limit + 1,
     )
     return page(found, limit, [one.id for one in found]).response()
 
@@ -205,7 +212,8 @@ def full_answer(
 ) -> Answer:
     """Return a change as it stands, with its proposal's hash as ETag."""
     found = read_full_change(reader, number)
-    return Answer(found, status, {**(headers or {}), "ETag": etag(found.proposal_hash)})
+    named = {"ETag": etag(found.proposal_hash), "Setpoint-Change": str(found.id)}
+    return Answer(found, status, {**(headers or {}), **named})
 
 
 def _proposals_in(if_match: str | None) -> frozenset[str]:

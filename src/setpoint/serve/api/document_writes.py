@@ -116,8 +116,9 @@ def opened_answer(
     named = {} if made.revision is None else {"ETag": etag(made.revision)}
     if isinstance(made, Unchanged):
         return Answer(made.outcome, headers=named)
+    named["Setpoint-Change"] = str(made.change.id)
     if not made.in_force:
-        return Answer(made.outcome, 202, {"Location": f"/v1/changes/{made.change.id}"})
+        return Answer(made.outcome, 202, {**named, "Location": f"/v1/changes/{made.change.id}"})
     return Answer(made.outcome, status, {**(headers or {}), **named})
 
 

@@ -151,9 +151,10 @@ def _proven(proof: RestoreProof) -> Answer:
     made = proof.made
     if made is None:
         return Answer(proof.outcome)
+    named = {} if isinstance(made, Unchanged) else {"Setpoint-Change": str(made.change.id)}
     if not (isinstance(made, Unchanged) or made.in_force):
-        return Answer(proof.outcome, 202, {"Location": f"/v1/changes/{made.change.id}"})
-    return Answer(proof.outcome, headers={"ETag": etag(made.revision)})
+        return Answer(proof.outcome, 202, {**named, "Location": f"/v1/changes/{made.change.id}"})
+    return Answer(proof.outcome, headers={**named, "ETag": etag(made.revision)})
 
 
 def _rehearsed(plane: Plane) -> dict[str, Any]:

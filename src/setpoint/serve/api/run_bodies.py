@@ -30,6 +30,7 @@ class Layer(Body):
     hash: Hash
     author: Name
     written_at: str = Field("", max_length=40, description="When the revision was written, in UTC.")
+    change: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
     keys: dict[Name, Value] = Field(max_length=10_000)
 
 

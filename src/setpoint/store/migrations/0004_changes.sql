@@ -37,6 +37,8 @@ CREATE TABLE public.changes (
     reason           text NOT NULL CHECK (btrim(reason) <> ''),
     asked            text[] NOT NULL DEFAULT '{}',
     source           text NOT NULL CHECK (source <> ''),
+    traceparent      text CONSTRAINT a_trace_as_w3c_writes_it CHECK (
+                         traceparent ~ '^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$'),
     catalogues       jsonb CHECK (jsonb_typeof(catalogues) = 'array'),
     state            text NOT NULL CHECK (state IN ('draft', 'proposed', 'suspended', 'applied', 'rejected', 'withdrawn')),
     state_reason     text NOT NULL DEFAULT '',
@@ -57,6 +59,7 @@ CREATE INDEX changes_open_by_author ON public.changes (author) WHERE state IN ('
 CREATE INDEX changes_by_proposal
     ON public.changes (scope, md5((CASE WHEN edits = '[]' THEN proposal ELSE edits END)::text)) WHERE state = 'proposed';
 CREATE INDEX changes_by_revision ON public.changes (applied_revision) WHERE applied_revision IS NOT NULL;
+CREATE INDEX changes_by_trace ON public.changes (substr(traceparent, 4, 32)) WHERE traceparent IS NOT NULL;
 CREATE INDEX changes_due ON public.changes (apply_at, id) WHERE state = 'proposed' AND apply_at IS NOT NULL;
 COMMENT ON TABLE public.changes IS 'Every change; of one that made a revision, document, edits and catalogues are in the revision alone, and its proposal_hash tells whether they still are what was proposed.';
 COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy; null once it is a revision.';
@@ -64,6 +67,7 @@ COMMENT ON COLUMN public.changes.edits_before IS 'What it proposed before its la
 COMMENT ON COLUMN public.changes.asked IS 'Whom its author asked to approve it; anybody else who may still can.';
 COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
+COMMENT ON COLUMN public.changes.traceparent IS 'The trace of the request or command that opened it (W3C Trace Context); null when none was told.';
 COMMENT ON COLUMN public.changes.judged_at IS 'The newest revision of any scope when it was validated: what is newer, validation did not read.';
 
 CREATE TABLE public.change_decisions (
@@ -401,7 +405,7 @@ COMMENT ON FUNCTION public.changes_nothing IS 'True when what a change wants sta
 CREATE FUNCTION public.open_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
-    p_draft boolean
+    p_draft boolean, p_traceparent text DEFAULT NULL
 ) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -417,6 +421,7 @@ BEGIN
     change.restores := p_restores;
     change.reason := p_reason;
     change.source := p_source;
+    change.traceparent := p_traceparent;
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
@@ -428,10 +433,10 @@ BEGIN
         RETURN change;
     END IF;
     INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
-                                restores, author, proof, reason, source, catalogues, state, apply_at, proposed_at)
+                                restores, author, proof, reason, source, traceparent, catalogues, state, apply_at, proposed_at)
     VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
             change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
-            change.source, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
+            change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
             change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
     RETURNING * INTO change;
     RETURN change;
@@ -933,15 +938,16 @@ COMMENT ON FUNCTION public.apply_change IS 'The one decision: policy, approvals,
 CREATE FUNCTION public.open_and_apply_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
-    p_draft boolean, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean,
-    OUT cooling_off_s integer, OUT free_at timestamptz, OUT checks text[], OUT frozen_until timestamptz
+    p_draft boolean, p_traceparent text DEFAULT NULL, OUT change public.changes, OUT approvals integer,
+    OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamptz, OUT checks text[],
+    OUT frozen_until timestamptz
 )
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
     change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
-                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft);
+                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft, p_traceparent);
     IF change.id IS NULL THEN
         RETURN;
     END IF;
@@ -1027,15 +1033,15 @@ REVOKE ALL ON FUNCTION public.suspend_change(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.suspend_change(bigint) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.lock_change(bigint),
     public.changes_nothing(public.changes),
-    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),
-    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),
+    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
+    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
     public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz), public.propose_change(bigint),
     public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
     public.rebased(public.changes, public.changes), public.decides(public.changes), public.permit_change(), public.suspend_work() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),
-    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean),
+    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
+    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
     public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz), public.propose_change(bigint),
     public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)

@@ -38,7 +38,7 @@ ORDER BY id;
 -- The merged document of each ordered list of scopes, all at one instant, with its layers and the newest revision of any scope then; `numbers` are the places of the lists with these documents. Scopes without a document are left out, and so is a list of which all are.
 -- With a change the document it proposes is in the place of its scope's: its candidate, a layer of no revision.
 WITH candidate AS MATERIALIZED (
-    SELECT scope, proposal, author, created_at FROM changes WHERE id = %(change)s::bigint
+    SELECT id, scope, proposal, author, created_at FROM changes WHERE id = %(change)s::bigint
 ), wanted AS (
     -- Lists with the same documents are one: a thousand symbols of which two have overlays merge three times.
     SELECT ids, jsonb_agg(number - 1) AS numbers
@@ -58,7 +58,8 @@ WITH candidate AS MATERIALIZED (
     SELECT ids, numbers, position, coalesce(c.scope, f.scope) AS scope, coalesce(c.proposal, f.base_env) AS base_env,
            CASE WHEN c.scope IS NULL THEN f.hash ELSE document_hash(c.proposal::text) END AS hash,
            CASE WHEN c.scope IS NULL THEN f.revision END AS revision,
-           coalesce(c.author, f.updated_by) AS updated_by, coalesce(c.created_at, f.updated_at) AS updated_at
+           coalesce(c.author, f.updated_by) AS updated_by, coalesce(c.created_at, f.updated_at) AS updated_at,
+           coalesce(c.id, (SELECT h.change_id FROM ftf_config_history AS h WHERE h.id = f.revision)) AS change
     FROM wanted
     CROSS JOIN unnest(ids) WITH ORDINALITY AS of_list (id, position)
     LEFT JOIN LATERAL (SELECT * FROM ftf_config WHERE ftf_config.id = of_list.id LIMIT 1) AS f ON true
@@ -74,7 +75,7 @@ WITH candidate AS MATERIALIZED (
         document_merge(base_env ORDER BY position)::text AS text,
         jsonb_agg(jsonb_build_object(
             'scope', scope, 'revision', revision, 'hash', hash, 'author', updated_by,
-            'written_at', to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            'change', change, 'written_at', to_char(updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
             -- Of the first layer only what a later one overrides: the rest of it is the merged text.
             'keys', CASE WHEN position > 1 THEN base_env ELSE (
                 SELECT coalesce(jsonb_object_agg(key, base_env -> key), '{}') FROM unnest(keys) AS key WHERE base_env ? key) END

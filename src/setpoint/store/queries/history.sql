@@ -3,7 +3,8 @@
 -- name: read_revision
 -- One revision with its document.
 SELECT id AS revision, scope, base_env::text AS text, hash, diff AS edits, updated_by, proof, db_user, change_reason,
-       source, base_revision, catalogues, created_at, previous_chain, chain
+       source, base_revision, change_id AS change, (SELECT c.traceparent FROM changes AS c WHERE c.id = change_id) AS traceparent,
+       review, catalogues, created_at, previous_chain, chain
 FROM ftf_config_history
 WHERE id = %(id)s;
 
@@ -97,7 +98,7 @@ SELECT contradictions(%(after)s) AS problem UNION ALL SELECT contradictions_of_m
 -- name: search_history
 -- Revisions newest first, before a number, whose author, reason or touched keys contain a text; null means any.
 SELECT id AS revision, scope, hash, diff AS edits, updated_by, proof, db_user, change_reason, source, base_revision,
-       change_id AS change, review, created_at
+       change_id AS change, (SELECT c.traceparent FROM changes AS c WHERE c.id = change_id) AS traceparent, review, created_at
 FROM ftf_config_history
 WHERE (%(scope)s::text IS NULL OR scope = %(scope)s)
   AND (%(text)s::text IS NULL OR strpos(lower(updated_by || ' ' || change_reason || ' ' || diff::text), lower(%(text)s)) > 0)
@@ -126,7 +127,7 @@ ORDER BY h.id DESC;
 -- name: revision_at
 -- The revision of a scope that stood at an instant; no row when it had none yet.
 SELECT id AS revision, scope, hash, diff AS edits, updated_by, proof, db_user, change_reason, source, base_revision,
-       change_id AS change, review, created_at
+       change_id AS change, (SELECT c.traceparent FROM changes AS c WHERE c.id = change_id) AS traceparent, review, created_at
 FROM ftf_config_history
 WHERE scope = %(scope)s AND created_at <= %(at)s
 ORDER BY id DESC
