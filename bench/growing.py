@@ -25,8 +25,7 @@ from setpoint.change.restore import restore
 from setpoint.change.verification import Anchor, newest_revision, verify, verify_since
 from setpoint.declare.export_layout import DOCUMENTS
 from setpoint.declare.loading import load_catalogues
-from setpoint.govern.comparison import view_run
-from setpoint.govern.report import render
+from setpoint.govern.report import read_report, render
 from setpoint.record.coverage import audit_console_coverage
 from setpoint.record.events import list_events
 from setpoint.record.fallbacks import fallback_share
@@ -126,7 +125,7 @@ class Growing:
             "runs of a snapshot": lambda: list_runs(self.database, limit=PAGE, snapshot="0" * 64),
             "impact": lambda: impact_of(self.database, self.catalogues, change),
             "coverage": lambda: audit_console_coverage(self.database, self.catalogues),
-            "report": lambda: render(view_run(self.database, FIRST)),
+            "report": lambda: render(read_report(self.database, FIRST)),
         }
 
     def proposed(self):
@@ -149,7 +148,7 @@ class Growing:
         return {
             "record a result": lambda: self.recording.deliver(recorded, next(units, recorded.units[-1])),
             f"record {BATCH} results": batch,
-            "report": lambda: render(view_run(self.database, recorded.run)),
+            "report": lambda: render(read_report(self.database, recorded.run)),
         }
 
     def events(self, size):

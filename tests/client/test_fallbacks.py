@@ -41,7 +41,7 @@ def test_a_line_says_who_read(read):
     (line,) = read.lines()
 
     fixed = ["event", "model", "timeframe", "param", "key", "fallback", "reason"]
-    assert list(line) == [*fixed, "run", "unit", "snapshot", "event_id", "level", "ts"]
+    assert list(line) == [*fixed, "run", "unit", "snapshot", "changes", "event_id", "level", "ts"]
     assert (line["run"], line["unit"], line["snapshot"]) == ("run-1", UNIT, hp.hash)
 
 

@@ -103,7 +103,7 @@ def test_values_switch_at_the_boundary_and_only_there(small, watch):
     assert gamma(old) == 0.0
     assert hp.boundary() is None
     (line,) = watch.events("snapshot_switched")
-    assert f"before={old.hash} snapshot={hp.hash} revision=2 changed=2" in line
+    assert f"before={old.hash} snapshot={hp.hash} changes= revision=2 changed=2" in line
 
 
 def test_a_watch_reads_as_a_pin_does(small, watch):

@@ -1,16 +1,14 @@
 import re
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
 
-from setpoint.client.results import Metrics, ParamFinding
-from setpoint.govern.comparison import RunView
-from setpoint.govern.report import Axis, render
+from setpoint.client.results import ParamFinding
+from setpoint.govern.report import Axis, RunReport, render
 from setpoint.govern.verdict import Rule, judge
-from setpoint.record.result_rows import RecordedFailure, RecordedResult
-from setpoint.record.run_rows import DeclaredUnit, PinnedContext, Run
+from setpoint.record.result_rows import RecordedFailure, ResultLine
+from setpoint.record.run_rows import PinnedContext, Run
 
 RULE = Rule(aggregation="mean", pass_f1=0.40, pass_assets=4, rollback_f1=0.30, min_assets=5, min_skill=0.0)
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
@@ -91,18 +89,25 @@ def a_view(*, results=None, failures=(), units=UNITS, rule=RULE, **row):
     }
     scored = [{**result, "auc_val": result["metrics"]["val"]["auc"]} for result in results]
     context = made["context"]
-    rows = [DeclaredUnit(*unit, at, context, made["snapshot_hash"]) for at, unit in enumerate(units)]
-    snapshots = [PinnedContext(context, made["snapshot_hash"], made["layers"], "")]
-    recorded = [as_recorded(result) for result in results]
-    return RunView(Run(**made), rows, snapshots, recorded, list(failures), judge(units, scored, rule))
+    return RunReport(
+        row=Run(**made),
+        n_results=len(results),
+        n_failures=len(failures),
+        verdict=judge(units, scored, rule),
+        timeframe=units[0][2] if units else "",
+        contexts=[(PinnedContext(context, made["snapshot_hash"], made["layers"], ""), len(units))],
+        lines=sorted(map(as_line, results), key=lambda line: line[:3]),
+        failures=list(failures),
+    )
 
 
-def as_recorded(result):
-    """Return a result as it is read back; what no page shows of it is empty."""
-    unseen = dict.fromkeys(field.name for field in fields(RecordedResult))
+def as_line(result):
+    """Return of a result what the report shows, as it is read back."""
+    told = {name: result[name] for name in ResultLine._fields if name in result}
     findings = tuple(ParamFinding(**found) for found in result["findings"])
-    metrics = Metrics(**result["metrics"])
-    return RecordedResult(**{**unseen, **result, "findings": findings, "metrics": metrics})
+    metrics = result["metrics"]
+    read = {"findings": findings, "auc_val": metrics["val"]["auc"], "trades": metrics["trades"]}
+    return ResultLine(**{**told, **read})
 
 
 class Page(HTMLParser):
@@ -251,7 +256,7 @@ def test_each_unit_is_a_line():
     view = a_view()
     lines = re.findall(r"<tr[^>]*>(?:(?!</tr>).)*</tr>", render(view).partition('id="unit-table"')[2])
 
-    for row in view.results:
+    for row in view.lines:
         (line,) = [line for line in lines if row.model_hash[:12] in line]
         for said in (
             row.symbol,
@@ -263,6 +268,16 @@ def test_each_unit_is_a_line():
             assert f">{said}<" in line
     order = [re.search(r">(\w+)</th><td>(\w+)</td><td>(\d)<", line) for line in lines[1 : 1 + len(UNITS)]]
     assert [found.groups() for found in order] == sorted((s, m, str(f)) for s, m, _, _, f in UNITS)
+
+
+def test_a_chart_of_many_units_draws_some_and_says_so(monkeypatch):
+    """Of more units than a chart can show it draws some, evenly; the table has each."""
+    monkeypatch.setattr("setpoint.govern.report.MOST_POINTS", 10)
+    whole = render(a_view())
+    drawn, table = whole.partition('id="unit-table"')[::2]
+    assert len(re.findall(r'<circle class="point".*?: val', drawn)) == 3 * 9
+    assert "Of xgb 9 units are drawn, spread evenly over the 25 in the table." in whole
+    assert table.count("</code></td></tr>") >= len(UNITS)
 
 
 def test_hostile_text_is_only_text():

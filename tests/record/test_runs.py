@@ -78,7 +78,7 @@ def test_everything_may_be_delivered_twice(database, recorder, planned, snapshot
         recorder.finish(planned, outcome_of(planned, "complete", [entry, broken]))
 
     assert len(list_runs(database, limit=9)) == 1
-    assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
+    assert len(database.fetch_all("list_results", run_id=planned.run, limit=None)) == 1
     assert len(stored_trials(database, planned.run)) == 2
     (failure,) = database.fetch_all("list_failures", run_id=planned.run, first=0, limit=None)
     assert (failure["code"], failure["message"]) == ("training_error", "it broke")
@@ -115,7 +115,7 @@ def test_trials_are_split_by_month_and_go_with_theirs(
     assert stored_trials(database, planned.run) == []
     recorder.deliver(planned, [entry])
     assert stored_trials(database, planned.run) == []
-    assert len(database.fetch_all("list_results", run_id=planned.run)) == 1
+    assert len(database.fetch_all("list_results", run_id=planned.run, limit=None)) == 1
 
 
 def test_a_run_that_goes_on_is_running_again(database, recorder, planned, snapshots):
@@ -155,7 +155,7 @@ def test_a_trial_that_breaks_an_invariant_is_recorded_not_refused(
     recorder.deliver(planned, [replace(entry, result=replace(entry.result, trials=trials))])
     stored = stored_trials(database, planned.run)
 
-    (result,) = database.fetch_all("list_results", run_id=planned.run)
+    (result,) = database.fetch_all("list_results", run_id=planned.run, limit=None)
     finding = {
         "param": "leaves_fit_the_depth",
         "asked": "max_depth = 4, num_leaves = 63",

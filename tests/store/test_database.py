@@ -378,7 +378,7 @@ def test_run_and_its_results_are_recorded_once(database, run):
         made = database.fetch_all("insert_results", results=[result], trials=[TRIAL])
         assert len(made) == expected
         assert len(database.fetch_all("insert_failures", run_id="r1", failures=[failure])) == expected
-    [row] = database.fetch_all("list_results", run_id="r1")
+    [row] = database.fetch_all("list_results", run_id="r1", limit=None)
     assert {name: row[name] for name in result} == result
     assert len(database.fetch_all("page_trials", run_id="r1", position=-1, trial=0, limit=None)) == 1
     assert database.fetch_all("list_failures", run_id="r1", first=0, limit=None)[0]["code"] == "unfit_data"
@@ -420,7 +420,7 @@ def test_result_that_cannot_be_joined_to_its_configuration_is_refused(database, 
     result = RESULT | {"snapshot_hash": run["snapshot_hash"]} | change
     with pytest.raises(expected):
         database.fetch_all("insert_results", results=[result], trials=[])
-    assert database.fetch_all("list_results", run_id="r1") == []
+    assert database.fetch_all("list_results", run_id="r1", limit=None) == []
 
 
 @pytest.mark.parametrize("name", ["snapshot_hash", "set_hash"])

@@ -221,6 +221,8 @@ def test_a_snapshot_is_kept_only_as_revisions_make_it(world, server, clone):
         {"hash": "0" * 64},
         {"keys": {"a": 3}},
         {"written_at": "2020-01-01T00:00:00Z"},
+        {"change": 99},
+        {"change": None},
     ):
         told = json.dumps(frame | {"layers": [layer | forged]})
         assert attempted(url, f"SELECT keep_snapshot('{told}')") == "SP422", forged

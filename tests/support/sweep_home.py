@@ -149,7 +149,7 @@ class Home:
     def results(self, run: str) -> list[dict[str, Any]]:
         """Return the recorded results of a run."""
         with self.open() as database:
-            return database.fetch_all("list_results", run_id=run)
+            return database.fetch_all("list_results", run_id=run, limit=None)
 
     def row(self, run: str) -> dict[str, Any]:
         """Return the recorded run."""

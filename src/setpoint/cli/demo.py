@@ -61,8 +61,7 @@ def demo(
         _serve_console(port)
         return
     from setpoint.client.snapshot import SHARED, write_own
-    from setpoint.govern.comparison import view_run
-    from setpoint.govern.report import REPORT_MARK, render
+    from setpoint.govern.report import REPORT_MARK, read_report, render
     from setpoint.orchestrate.doors import plane_door
     from setpoint.orchestrate.sweep import require_recorded
 
@@ -79,7 +78,7 @@ def demo(
                 run = start(door, system, CONTEXT, _data(data), processes)
                 require_recorded(follow(door, run))
         headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
-        view = view_run(opened, run)
+        view = read_report(opened, run)
         print_verdict(view)
         target = report or settings().home / "runs" / run / "report.html"
         write_own(target, render(view), REPORT_MARK, SHARED)

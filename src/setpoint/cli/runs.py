@@ -13,11 +13,13 @@ from setpoint.client.snapshot_set import named
 from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from setpoint.govern.comparison import Comparison, Difference, RunView
+    from setpoint.govern.comparison import Comparison, Difference, JudgedRun
+    from setpoint.record.run_rows import PinnedContext, Run
 
 SHOWN = 15
+UNITS_SHOWN = 100
 RunId = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
 
 
@@ -61,26 +63,38 @@ def runs(
 
 
 @app.command()
-def show(run: RunId = "latest", as_json: Json = False) -> None:
-    """Show one run: what it pinned, what it trained, and each unit's result.
+def show(
+    run: RunId = "latest",
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many units to list; with --json each of them is there.")
+    ] = UNITS_SHOWN,
+    as_json: Json = False,
+) -> None:
+    """Show one run: what it pinned, what it trained, and units with their results.
 
     Example: `setpoint show latest`
     """
-    from setpoint.govern.comparison import view_run
     from setpoint.govern.importance import importance_by_group
     from setpoint.record.dropped import told_of_dropped
     from setpoint.record.fallbacks import fallback_share
+    from setpoint.record.result_rows import count_ended, list_failures, read_results
+    from setpoint.record.run_rows import read_contexts, read_run, read_units
 
+    most = None if as_json else limit
     with database() as opened:
-        view = view_run(opened, run)
-        fallbacks = fallback_share(opened, run=view.run)
-        dropped = told_of_dropped(opened, view.run)
-    if as_json:
-        recorded = {"run": view.row, "units": view.units, "results": view.results, "failures": view.failures}
-        print_json({**recorded, "fallbacks": fallbacks, "dropped": dropped})
-        return
-    _print_run(view)
-    for line in _overlays(view):
+        row = read_run(opened, run)
+        results = read_results(opened, row.id, most)
+        failures = [failure for _position, failure in list_failures(opened, row.id, limit=most)]
+        fallbacks = fallback_share(opened, run=row.id)
+        dropped = told_of_dropped(opened, row.id)
+        if as_json:
+            recorded = {"run": row, "units": read_units(opened, row.id), "results": results}
+            print_json({**recorded, "failures": failures, "fallbacks": fallbacks, "dropped": dropped})
+            return
+        n_results, n_failures = count_ended(opened, row.id)
+        contexts, importance = read_contexts(opened, row.id), importance_by_group(opened, row.id)
+    _print_run(row, n_results, n_failures)
+    for line in _overlays(row, contexts):
         out.say(line)
     out.say(f"fallbacks: {fallbacks}")
     for said in dropped:
@@ -100,24 +114,28 @@ def show(run: RunId = "latest", as_json: Json = False) -> None:
         ),
         (
             (
-                row.symbol,
-                row.model,
-                row.fold,
-                number(row.f1_buy_val),
-                number(row.always_buy_f1_val),
-                number(row.f1_buy_test),
-                number(row.metrics.val["auc"]),
-                row.n_trees_used,
-                number(row.threshold, 2),
-                ", ".join(f"{f.param}: {f.finding}" for f in row.findings) or "none",
+                one.symbol,
+                one.model,
+                one.fold,
+                number(one.f1_buy_val),
+                number(one.always_buy_f1_val),
+                number(one.f1_buy_test),
+                number(one.metrics.val["auc"]),
+                one.n_trees_used,
+                number(one.threshold, 2),
+                ", ".join(f"{f.param}: {f.finding}" for f in one.findings) or "none",
             )
-            for row in view.results
+            for one in results
         ),
     )
-    for one in importance_by_group(view.results):
-        out.say(f"importance {one} ({one.evaluator}; mean of {one.units} units)")
-    for row in view.failures:
-        err.say(f"failed: {row.symbol} {row.model} fold {row.fold}: {row.code}: {row.message}")
+    if n_results > len(results):
+        out.say(f"... and {n_results - len(results)} more units; --limit lists more, --json all")
+    for group in importance:
+        out.say(f"importance {group} ({group.evaluator}; mean of {group.units} units)")
+    for failed in failures:
+        err.say(f"failed: {failed.symbol} {failed.model} fold {failed.fold}: {failed.code}: {failed.message}")
+    if n_failures > len(failures):
+        err.say(f"... and {n_failures - len(failures)} more failed")
 
 
 @app.command()
@@ -128,15 +146,15 @@ def verdict(run: RunId = "latest", as_json: Json = False) -> int:
 
     Example: `setpoint verdict latest`
     """
-    from setpoint.govern.comparison import run_verdict, view_run
+    from setpoint.govern.comparison import judge_run, run_verdict
 
     with database() as opened:
-        view = view_run(opened, run)
+        judged = judge_run(opened, run)
     if as_json:
-        print_json(run_verdict(view))
+        print_json(run_verdict(judged))
     else:
-        print_verdict(view)
-    return EXIT_OK if view.verdict.outcome == "pass" else EXIT_FINDING
+        print_verdict(judged)
+    return EXIT_OK if judged.verdict.outcome == "pass" else EXIT_FINDING
 
 
 @app.command()
@@ -204,10 +222,10 @@ def _score_rows(found: Comparison) -> Iterator[tuple[object, ...]]:
                 yield (name, run.run, *map(number, numbers))
 
 
-def print_verdict(view: RunView) -> None:
+def print_verdict(view: JudgedRun) -> None:
     """Print the verdict with its tables: per model and asset, the baseline beside each score."""
     judged = view.verdict
-    _print_run(view)
+    _print_run(view.row, view.n_results, view.n_failures)
     symbols = [asset.symbol for asset in judged.models[0].assets] if judged.models else []
     rows = [
         (symbol, *(_cell(model.assets[index], judged.rule.pass_f1) for model in judged.models))
@@ -230,11 +248,11 @@ def print_verdict(view: RunView) -> None:
         out.say(f"  {reason}")
 
 
-def _overlays(view: RunView) -> list[str]:
+def _overlays(row: Run, contexts: Iterable[PinnedContext]) -> list[str]:
     """Return which contexts train with other values than the base's, and by which overlays."""
-    base = {layer["scope"] for layer in view.row.layers}
+    base = {layer["scope"] for layer in row.layers}
     lines = []
-    for one in view.contexts:
+    for one in contexts:
         own = [layer for layer in one.layers if layer["scope"] not in base]
         if own:
             scopes = ", ".join(f"{layer['scope']} at revision {layer['revision']}" for layer in own)
@@ -255,8 +273,7 @@ def _cell(asset: Any, mark: float) -> str:
     return f"{asset.f1:.3f}{'*' if asset.f1 >= mark else ''}"
 
 
-def _print_run(view: RunView) -> None:
-    row = view.row
+def _print_run(row: Run, n_results: int, n_failures: int) -> None:
     label, style = {
         "synthetic": ("SYNTHETIC data: these numbers say nothing about a market", "bold yellow"),
         "proxy": ("proxy data: another dollar quote stands in", ""),
@@ -264,7 +281,7 @@ def _print_run(view: RunView) -> None:
     out.say(
         f"run {row.id} ({row.state}): snapshot set {row.set_hash[:12]}, "
         f"base {row.snapshot_hash[:12]}, "
-        f"{len(view.results)} results, {len(view.failures)} failed; ",
+        f"{n_results} results, {n_failures} failed; ",
         Styled(label, style),
     )
 
@@ -281,11 +298,10 @@ def report(
     Example: `setpoint report latest --out report.html`
     """
     from setpoint.client.snapshot import SHARED, write_own
-    from setpoint.govern.comparison import view_run
-    from setpoint.govern.report import REPORT_MARK, render
+    from setpoint.govern.report import REPORT_MARK, read_report, render
 
     with database() as opened:
-        view = view_run(opened, run)
+        view = read_report(opened, run)
     target = file or Path(f"setpoint-{view.run}.html")
     write_own(target, render(view), REPORT_MARK, SHARED)
     out.say(f"wrote {target}")

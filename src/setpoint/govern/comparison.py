@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.client.results import Unit
 from setpoint.client.snapshot_set import named
 from setpoint.declare.document import parse_text
 from setpoint.govern.verdict import Aggregation, Rule, Verdict, judge, unjudged
-from setpoint.record.result_rows import read_failures, read_results
+from setpoint.record.result_rows import count_ended, read_failures, read_results, read_scores
 from setpoint.record.run_rows import list_runs, read_contexts, read_run, read_units, unit_name
 
 if TYPE_CHECKING:
@@ -21,26 +22,34 @@ if TYPE_CHECKING:
     from setpoint.govern.verdict import ModelScore
     from setpoint.record.result_rows import RecordedFailure, RecordedResult
     from setpoint.record.run_rows import DeclaredUnit, PinnedContext, Run
-    from setpoint.store.database import Database
+    from setpoint.store.database import Database, Transaction
 
 
-@dataclass(frozen=True)
-class RunView:
-    """One run with everything that was recorded of it."""
+@dataclass(frozen=True, kw_only=True)
+class JudgedRun:
+    """One run, how many of its units ended, and how the canary rule judges it."""
 
     row: Run
-    #: The declared units in their order, each with its context and the hash of its snapshot.
-    units: list[DeclaredUnit]
-    #: The snapshots of the run by context, the base first.
-    contexts: list[PinnedContext]
-    results: list[RecordedResult]
-    failures: list[RecordedFailure]
+    n_results: int
+    n_failures: int
     verdict: Verdict
 
     @property
     def run(self) -> str:
         """The run's id."""
         return self.row.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView(JudgedRun):
+    """One run with everything that was recorded of its units."""
+
+    #: The declared units in their order, each with its context and the hash of its snapshot.
+    units: list[DeclaredUnit]
+    #: The snapshots of the run by context, the base first.
+    contexts: list[PinnedContext]
+    results: list[RecordedResult]
+    failures: list[RecordedFailure]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,35 +62,46 @@ class RunVerdict(Verdict):
     aggregation: Aggregation
 
 
-def view_run(database: Database, run: str) -> RunView:
-    """Read a run and judge it; ``latest`` names the newest.
+def judge_run(reader: Database | Transaction, run: str) -> JudgedRun:
+    """Judge a run by the scores of its units, and read nothing else of them; ``latest`` names the newest.
 
     Raises:
         UnknownRun: there is none.
     """
-    row = read_run(database, run)
-    results = read_results(database, row.id)
-    scored = [{**vars(result), "auc_val": result.metrics.val["auc"]} for result in results]
-    units = read_units(database, row.id)
-    verdict = judge([unit.name for unit in units], scored, Rule(**row.plan["rule"]))
+    row = read_run(reader, run)
+    scores = read_scores(reader, row.id)
+    units = [tuple(score[name] for name in Unit._fields) for score in scores]
+    verdict = judge(units, (one for one in scores if one["f1_buy_val"] is not None), Rule(**row.plan["rule"]))
     if exercise := row.plan.get("exercise"):
         verdict = unjudged(verdict, f"an exercise of the fallback of {exercise['key']} is no canary")
-    contexts, failures = read_contexts(database, row.id), read_failures(database, row.id)
-    return RunView(row, units, contexts, results, failures, verdict)
+    n_results, n_failures = count_ended(reader, row.id)
+    return JudgedRun(row=row, n_results=n_results, n_failures=n_failures, verdict=verdict)
 
 
-def run_verdict(view: RunView) -> RunVerdict:
+def view_run(database: Database, run: str) -> RunView:
+    """Read a run with all its units and judge it; arguments and errors as of ``judge_run``."""
+    judged = judge_run(database, run)
+    return RunView(
+        **vars(judged),
+        units=read_units(database, judged.run),
+        contexts=read_contexts(database, judged.run),
+        results=read_results(database, judged.run),
+        failures=read_failures(database, judged.run),
+    )
+
+
+def run_verdict(judged: JudgedRun) -> RunVerdict:
     """Return the verdict of a run as scripts and the plane's clients read it."""
-    judged = view.verdict
+    verdict = judged.verdict
     return RunVerdict(
-        **vars(judged), run=view.run, data=view.row.data_label, aggregation=judged.rule.aggregation
+        **vars(verdict), run=judged.run, data=judged.row.data_label, aggregation=verdict.rule.aggregation
     )
 
 
 def latest_verdict(database: Database) -> RunVerdict | None:
     """Return the verdict on the newest complete run; None before the first."""
     newest = list_runs(database, limit=1, state="complete")
-    return run_verdict(view_run(database, newest[0].id)) if newest else None
+    return run_verdict(judge_run(database, newest[0].id)) if newest else None
 
 
 class Difference(NamedTuple):

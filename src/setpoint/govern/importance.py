@@ -1,19 +1,19 @@
 """GOVERN: how much each searched parameter mattered in a run, over the units of one model and timeframe.
 
 Guarantees: each unit's shares are the library's own numbers, as they were recorded when the unit ended; a
-run's are their mean, with the lowest and the highest beside it. Computes no importance itself.
+run's are their mean, with the lowest and the highest beside it, added up by the database however many units
+there are. Computes no importance itself.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from statistics import fmean
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from setpoint.record.result_rows import read_importance
 
-    from setpoint.record.result_rows import RecordedResult
+if TYPE_CHECKING:
+    from setpoint.store.database import Database, Transaction
 
 
 class Share(NamedTuple):
@@ -40,25 +40,17 @@ class GroupImportance(NamedTuple):
         return f"{self.model} {self.timeframe}: {told}"
 
 
-def importance_by_group(results: Iterable[RecordedResult]) -> list[GroupImportance]:
-    """Return importance by model and timeframe; a unit without one counts in none."""
-    groups: dict[tuple[str, str], list[RecordedResult]] = defaultdict(list)
-    for one in results:
-        if one.importance:
-            groups[one.model, one.timeframe].append(one)
-    return [_group(*name, members) for name, members in groups.items()]
-
-
-def _group(model: str, timeframe: str, members: list[RecordedResult]) -> GroupImportance:
-    by_param: dict[str, list[float]] = defaultdict(list)
-    for one in members:
-        for param, share in one.importance.items():
-            by_param[param].append(share)
-    shares = [Share(param, fmean(found), min(found), max(found)) for param, found in by_param.items()]
-    return GroupImportance(
-        model,
-        timeframe,
-        "; ".join(dict.fromkeys(one.importance_by for one in members)),
-        len(members),
-        tuple(sorted(shares, key=lambda one: (-one.mean, one.param))),
-    )
+def importance_by_group(
+    reader: Database | Transaction,
+    run: str,
+    *,
+    model: str | None = None,
+    timeframe: str | None = None,
+    unit: int | None = None,
+) -> list[GroupImportance]:
+    """Return importance of a run by model and timeframe, or of one unit; those without one count in none."""
+    found = read_importance(reader, run, model=model, timeframe=timeframe, unit=unit)
+    return [
+        GroupImportance(of_model, of_timeframe, evaluator, units, tuple(Share(*one[4:]) for one in members))
+        for (of_model, of_timeframe, evaluator, units), members in groupby(found, lambda one: one[:4])
+    ]

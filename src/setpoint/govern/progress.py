@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from setpoint.govern.comparison import RunView
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from setpoint.govern.comparison import JudgedRun
 
 #: How many of the newest endings the rate is taken from.
 LOOKED_AT = 20
@@ -25,12 +28,10 @@ class Progress(NamedTuple):
     left_s: float | None
 
 
-def progress_of(view: RunView) -> Progress:
-    """Return how far a run is."""
-    left = len(view.units) - len(view.results) - len(view.failures)
-    endings = [*(one.created_at for one in view.results), *(one.created_at for one in view.failures)]
-    ended = sorted(endings)[-LOOKED_AT:]
+def progress_of(judged: JudgedRun, ended: Sequence[datetime]) -> Progress:
+    """Return how far a run is, by when its newest units ended, the oldest of them first."""
+    left = judged.row.n_units - judged.n_results - judged.n_failures
     span_s = (ended[-1] - ended[0]).total_seconds() if ended else 0.0
     rate = (len(ended) - 1) / span_s if span_s else None
     left_s = left / rate if rate else None
-    return Progress(len(view.results), len(view.failures), left, rate and rate * 60, left_s)
+    return Progress(judged.n_results, judged.n_failures, left, rate and rate * 60, left_s)

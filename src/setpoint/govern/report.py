@@ -9,23 +9,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import ceil, floor
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from markupsafe import Markup, escape
+
 from setpoint.govern.attested import FINDING_WORDS
+from setpoint.govern.comparison import JudgedRun, judge_run
 from setpoint.govern.markup import templates_in
 from setpoint.govern.verdict import aggregated
+from setpoint.observe.printable import printable_markup
+from setpoint.record.result_rows import read_failures, read_result_lines
+from setpoint.record.run_rows import read_units, read_used_contexts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from setpoint.client.results import ParamFinding
-    from setpoint.govern.comparison import RunView
     from setpoint.govern.verdict import Aggregation, AssetScore, ModelScore
-    from setpoint.record.result_rows import RecordedResult
+    from setpoint.record.result_rows import RecordedFailure, ResultLine
+    from setpoint.record.run_rows import PinnedContext
+    from setpoint.store.database import Database
 
 _DASH, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 #: Outcome and cause, as a heading and as one sentence.
@@ -45,19 +52,53 @@ _WORDS = {
         "Too few assets have a result for every declared fold. Nothing can be judged yet.",
     ),
 }
+#: How many units of a model a chart draws; of more every so-manieth. The table has each.
+MOST_POINTS = 2000
 #: What the beginning of every report holds.
 REPORT_MARK = '<meta name="generator" content="setpoint report">'
 
 
-def render(view: RunView) -> str:
+@dataclass(frozen=True, kw_only=True)
+class RunReport(JudgedRun):
+    """One run with what its report shows of each unit."""
+
+    timeframe: str
+    #: The snapshots of the run by context, the base first, and how many units train with each.
+    contexts: list[tuple[PinnedContext, int]]
+    #: In the order of asset, model and fold.
+    lines: list[ResultLine]
+    failures: list[RecordedFailure]
+
+
+def read_report(database: Database, run: str) -> RunReport:
+    """Read what the report of a run shows; ``latest`` names the newest.
+
+    Raises:
+        UnknownRun: there is none.
+    """
+    judged = judge_run(database, run)
+    first = read_units(database, judged.run, limit=1)
+    return RunReport(
+        **vars(judged),
+        timeframe=first[0].timeframe if first else "",
+        contexts=read_used_contexts(database, judged.run),
+        lines=read_result_lines(database, judged.run),
+        failures=read_failures(database, judged.run),
+    )
+
+
+def render(view: RunReport) -> str:
     """Return the report of a run as one self-contained HTML document."""
     rule = view.verdict.rule
-    models = [_Model(score, _rows_of(view, score.model), rule.aggregation) for score in view.verdict.models]
+    of_model: dict[str, list[ResultLine]] = {score.model: [] for score in view.verdict.models}
+    for line in view.lines:
+        of_model[line.model].append(line)
+    models = [_Model(score, of_model[score.model], rule.aggregation) for score in view.verdict.models]
     heading, sentence = _WORDS[str(view.verdict)]
     scores = [*(fold for model in models for line in model.assets for fold in line.folds)]
     baselines = [a.always_buy for m in view.verdict.models for a in m.scored if a.always_buy is not None]
-    both = [score for row in view.results for score in (row.f1_buy_val, row.f1_buy_test)]
-    aucs = [row.metrics.val["auc"] for row in view.results]
+    both = [score for row in view.lines for score in (row.f1_buy_val, row.f1_buy_test)]
+    aucs = [row.auc_val for row in view.lines]
     return _TEMPLATES.get_template("report.html").render(
         view=view,
         row=view.row,
@@ -69,8 +110,7 @@ def render(view: RunView) -> str:
         score_axis=Axis.over([*scores, *baselines, rule.pass_f1, rule.rollback_f1]),
         test_axis=Axis.over(both or [rule.pass_f1]),
         auc_axis=Axis.over([*aucs, 0.5]),
-        results=sorted(view.results, key=lambda row: (row.symbol, row.model, row.fold)),
-        units=view.units,
+        unit_rows=_unit_rows(view.lines),
         contexts=view.contexts,
         data=view.row.plan["data"],
         fallbacks=dict(view.row.fallbacks or {}),
@@ -78,15 +118,32 @@ def render(view: RunView) -> str:
     )
 
 
-def _rows_of(view: RunView, model: str) -> list[RecordedResult]:
-    return [row for row in view.results if row.model == model]
+def _unit_rows(lines: Iterable[ResultLine]) -> Markup:
+    """Return the rows of the table of units: of a large run there are many, and a template takes its time."""
+    rows, before = [], None
+    for one in lines:
+        place = (one.symbol, one.model)
+        begins = ' class="next"' if before not in {None, place} else ""
+        before = place
+        numbers = (one.f1_buy_val, one.always_buy_f1_val, one.f1_buy_test, one.auc_val)
+        cells = (*map(_number, numbers), one.n_trees_used, _number(one.threshold), one.trial_id)
+        named = f'<th scope="row">{_text(one.symbol)}</th><td>{_text(one.model)}</td><td>{one.fold}</td>'
+        made = f"<td><code>{_text(one.model_hash[:12])}</code></td>"
+        rows.append(f"<tr{begins}>{named}<td>{'</td><td>'.join(map(str, cells))}</td>{made}</tr>\n")
+    return Markup("".join(rows))  # noqa: S704 - numbers, and texts through `_text`
+
+
+@lru_cache(maxsize=4096)
+def _text(text: str) -> str:
+    """Return a text as a page shows it, through the door that templates have."""
+    return str(escape(printable_markup(text)))
 
 
 class AssetLine(NamedTuple):
     """One model on one asset; a score of the verdict beside what it is made of."""
 
     score: AssetScore
-    #: f1_buy_val of each fold that has a result, by fold.
+    #: f1_buy_val of each fold that has a result and that is drawn, by fold.
     folds: list[float]
     #: Aggregated over the folds as the score is, None while the asset has no score.
     f1_test: float | None
@@ -97,9 +154,12 @@ class FoldLine(NamedTuple):
     """The area under the ROC curve of one model in one fold, over all assets that have a result."""
 
     fold: int
-    #: (symbol, AUC on the validation rows).
-    points: list[tuple[str, float]]
+    assets: int
     mean: float
+    low: float
+    high: float
+    #: The units that a chart draws.
+    shown: list[ResultLine]
 
 
 class TradeLine(NamedTuple):
@@ -128,7 +188,8 @@ class _Model:
     """One model as the page shows it: its score with every result behind it."""
 
     score: ModelScore
-    rows: list[RecordedResult]
+    #: In the order of assets and folds.
+    rows: list[ResultLine]
     aggregation: Aggregation
 
     @property
@@ -137,14 +198,16 @@ class _Model:
 
     @cached_property
     def assets(self) -> list[AssetLine]:
-        return [self._asset(score) for score in self.score.assets]
+        by_symbol: dict[str, list[ResultLine]] = {}
+        for row in self.rows:
+            by_symbol.setdefault(row.symbol, []).append(row)
+        return [self._asset(score, by_symbol.get(score.symbol, [])) for score in self.score.assets]
 
-    def _asset(self, score: AssetScore) -> AssetLine:
-        rows = [row for row in self.rows if row.symbol == score.symbol]
+    def _asset(self, score: AssetScore, rows: list[ResultLine]) -> AssetLine:
         whole = rows if score.f1 is not None else []
         return AssetLine(
             score,
-            [row.f1_buy_val for row in rows],
+            [row.f1_buy_val for row in rows[:: self._every]],
             aggregated(self.aggregation, (row.f1_buy_test for row in whole)),
             aggregated(self.aggregation, (row.always_buy_f1_test for row in whole)),
         )
@@ -159,19 +222,30 @@ class _Model:
 
     @cached_property
     def folds(self) -> list[FoldLine]:
-        lines = []
-        for fold in sorted({row.fold for row in self.rows}):
-            rows = [row for row in self.rows if row.fold == fold]
-            points = [(row.symbol, row.metrics.val["auc"]) for row in rows]
-            lines.append(FoldLine(fold, points, fmean(auc for _, auc in points)))
-        return lines
+        by_fold: dict[int, list[ResultLine]] = {}
+        for row in self.rows:
+            by_fold.setdefault(row.fold, []).append(row)
+        return [self._fold(fold, rows) for fold, rows in sorted(by_fold.items())]
+
+    def _fold(self, fold: int, rows: list[ResultLine]) -> FoldLine:
+        aucs = [row.auc_val for row in rows]
+        return FoldLine(fold, len(aucs), fmean(aucs), min(aucs), max(aucs), rows[:: self._every])
 
     @property
+    def shown(self) -> list[ResultLine]:
+        """The units that a chart draws."""
+        return self.rows[:: self._every]
+
+    @property
+    def _every(self) -> int:
+        return 1 + len(self.rows) // (MOST_POINTS + 1)
+
+    @cached_property
     def trades(self) -> list[TradeLine]:
-        costs = self.rows[0].metrics.trades if self.rows else {}
-        return [_trade_line(cost, [row.metrics.trades[cost] for row in self.rows]) for cost in costs]
+        costs = self.rows[0].trades if self.rows else {}
+        return [_trade_line(cost, [row.trades[cost] for row in self.rows]) for cost in costs]
 
-    @property
+    @cached_property
     def findings(self) -> list[FindingLine]:
         kinds: dict[tuple[str, str], list[ParamFinding]] = {}
         for row in self.rows:

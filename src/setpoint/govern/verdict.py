@@ -138,7 +138,7 @@ def judge(units: Iterable[Sequence[Any]], results: Iterable[Mapping[str, Any]], 
         rule: its values, from the run's snapshot.
     """
     declared = [tuple(unit) for unit in units]
-    models = _scores(declared, list(results), rule.aggregation)
+    models = _scores(declared, results, rule.aggregation)
     outcome, cause, reasons = _outcome(models, rule)
     variant = ", ".join(dict.fromkeys(unit[3] for unit in declared))
     replication = Replication(folds=len({unit[4] for unit in declared}), seeds=1)
@@ -197,10 +197,26 @@ def _no_skill(models: Iterable[ModelScore], rule: Rule) -> list[str]:
 
 
 def _scores(
-    units: list[tuple[Any, ...]], results: list[Mapping[str, Any]], aggregation: Aggregation
+    units: list[tuple[Any, ...]], results: Iterable[Mapping[str, Any]], aggregation: Aggregation
 ) -> tuple[ModelScore, ...]:
-    names = list(dict.fromkeys(unit[1] for unit in units))
-    return tuple(_model(name, _assets(name, units, results, aggregation), aggregation) for name in names)
+    # Each unit and each result is looked at once, however many models and assets there are.
+    folds: dict[str, dict[str, set[int]]] = {}
+    for symbol, model, _timeframe, _variant, fold in units:
+        folds.setdefault(model, {}).setdefault(symbol, set()).add(fold)
+    rows: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in results:
+        rows.setdefault((row["model"], row["symbol"]), []).append(row)
+    return tuple(
+        _model(
+            model,
+            tuple(
+                _asset(symbol, rows.get((model, symbol), []), declared, aggregation)
+                for symbol, declared in assets.items()
+            ),
+            aggregation,
+        )
+        for model, assets in folds.items()
+    )
 
 
 def _model(name: str, assets: tuple[AssetScore, ...], aggregation: Aggregation) -> ModelScore:
@@ -210,24 +226,6 @@ def _model(name: str, assets: tuple[AssetScore, ...], aggregation: Aggregation) 
         for number in ("f1", "always_buy", "skill", "auc")
     )
     return ModelScore(name, f1, always_buy, skill, auc, assets)
-
-
-def _assets(
-    model: str, units: list[tuple[Any, ...]], results: list[Mapping[str, Any]], aggregation: Aggregation
-) -> tuple[AssetScore, ...]:
-    folds: dict[str, set[int]] = {}
-    for unit in units:
-        if unit[1] == model:
-            folds.setdefault(unit[0], set()).add(unit[4])
-    return tuple(
-        _asset(
-            symbol,
-            [row for row in results if row["model"] == model and row["symbol"] == symbol],
-            declared,
-            aggregation,
-        )
-        for symbol, declared in folds.items()
-    )
 
 
 def _asset(

@@ -50,6 +50,40 @@ class TrialPoint(NamedTuple):
     params: dict[str, Any]
 
 
+class ResultLine(NamedTuple):
+    """Of a result what the report of its run shows."""
+
+    symbol: str
+    model: str
+    fold: int
+    trial_id: int
+    model_hash: str
+    n_trees_used: int
+    threshold: float
+    f1_buy_val: float
+    f1_buy_test: float
+    always_buy_f1_val: float
+    always_buy_f1_test: float
+    auc_val: float
+    #: By assumed cost, what following its signals on the test rows came to.
+    trades: dict[str, dict[str, Any]]
+    findings: tuple[ParamFinding, ...]
+
+
+class ParamImportance(NamedTuple):
+    """How much one searched parameter mattered to the units of one model and timeframe."""
+
+    model: str
+    timeframe: str
+    #: The library's evaluator, with its release and seed; several with semicolons.
+    evaluator: str
+    units: int
+    param: str
+    mean: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class RecordedFailure(UnitFacts):
     """A row of ``finetune_failures``: a unit that could not be trained, with the code of the error."""
@@ -77,9 +111,49 @@ def list_results(
     return [_result(row) for row in rows]
 
 
-def read_results(reader: Database | Transaction, run: str) -> list[RecordedResult]:
-    """Return the results of a run, in the order of its units' names."""
-    return [_result(row) for row in reader.fetch_all("list_results", run_id=run)]
+def read_results(reader: Database | Transaction, run: str, limit: int | None = None) -> list[RecordedResult]:
+    """Return the results of a run, in the order of its units' names, or the first of them."""
+    return [_result(row) for row in reader.fetch_all("list_results", run_id=run, limit=limit)]
+
+
+def count_ended(reader: Database | Transaction, run: str) -> tuple[int, int]:
+    """Return how many units of a run have a result, and how many failed."""
+    row = reader.fetch_one("count_ended", run_id=run) or {}
+    return row["n_results"], row["n_failures"]
+
+
+def read_scores(reader: Database | Transaction, run: str) -> list[dict[str, Any]]:
+    """Return each unit that a run declares, in its order, with its scores; None where it has no result."""
+    return reader.fetch_all("list_scores", run_id=run)
+
+
+def read_importance(
+    reader: Database | Transaction,
+    run: str,
+    *,
+    model: str | None = None,
+    timeframe: str | None = None,
+    unit: int | None = None,
+) -> list[ParamImportance]:
+    """Return how much each parameter mattered in a run by model and timeframe, the most important first.
+
+    ``unit`` is the position of one unit; what is None means all.
+    """
+    rows = reader.fetch_all("list_importance", run_id=run, model=model, timeframe=timeframe, position=unit)
+    return [ParamImportance(**row) for row in rows]
+
+
+def read_result_lines(reader: Database | Transaction, run: str) -> list[ResultLine]:
+    """Return of each result of a run what its report shows, in the order of asset, model and fold."""
+    rows = reader.fetch_all("list_result_lines", run_id=run)
+    lines = [ResultLine(**{**row, "findings": _findings(row) if row["findings"] else ()}) for row in rows]
+    return sorted(lines, key=lambda line: line[:3])
+
+
+def newest_endings(reader: Database | Transaction, run: str, limit: int) -> list[datetime]:
+    """Return when the newest of a run's units ended, the oldest of them first."""
+    rows = reader.fetch_all("list_endings", run_id=run, limit=limit)
+    return sorted(row["created_at"] for row in rows)[-limit:]
 
 
 def list_trials(

@@ -181,6 +181,13 @@ def read_units(
     return [DeclaredUnit(**row) for row in rows]
 
 
+def read_used_contexts(reader: Database | Transaction, run: str) -> list[tuple[PinnedContext, int]]:
+    """Return the snapshots of a run by context, the base first, and how many units train with each."""
+    rows = reader.fetch_all("count_units_of_contexts", run_id=run)
+    used = {tuple(sorted(row["context"].items())): row["units"] for row in rows}
+    return [(one, used.get(tuple(sorted(one.context.items())), 0)) for one in read_contexts(reader, run)]
+
+
 def read_contexts(reader: Database | Transaction, run: str) -> list[PinnedContext]:
     """Return the snapshots of a run by context, the base first."""
     return [PinnedContext(**row) for row in reader.fetch_all("list_contexts", run_id=run)]

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from setpoint.client.results import RunOutcome, parse_unit_entry
 from setpoint.client.snapshot_set import SnapshotSet, parse_snapshot_set
 from setpoint.errors import InvalidValue
-from setpoint.govern.comparison import RunVerdict, run_verdict, view_run
+from setpoint.govern.comparison import RunVerdict, judge_run, run_verdict
 from setpoint.record import result_rows, run_rows
 from setpoint.record.coverage import Coverage, audit_console_coverage
 from setpoint.record.results import record_units
@@ -235,7 +235,7 @@ def list_failures(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After 
 )
 def get_verdict(plane: PlaneOf, run: RunName) -> Response:
     """Judge it by the rule it recorded: rollback first, then insufficient data, hold, pass."""
-    return Answer(run_verdict(view_run(plane.database, run))).response()
+    return Answer(run_verdict(judge_run(plane.database, run))).response()
 
 
 @router.get(

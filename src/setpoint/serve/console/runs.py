@@ -20,10 +20,11 @@ from setpoint.client.snapshot_set import named
 from setpoint.errors import InvalidValue
 from setpoint.govern.attested import FINDING_WORDS
 from setpoint.govern.comparison import compare_runs, view_run
-from setpoint.govern.progress import progress_of
-from setpoint.govern.report import render
+from setpoint.govern.progress import LOOKED_AT, progress_of
+from setpoint.govern.report import read_report, render
 from setpoint.record.dropped import told_of_dropped
 from setpoint.record.fallbacks import fallback_share
+from setpoint.record.result_rows import newest_endings
 from setpoint.record.run_rows import list_runs, read_reach, unit_name
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.forms import instant_in
@@ -157,7 +158,7 @@ def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
         fallbacks=fallback_share(plane.database, run=view.run),
         dropped=told_of_dropped(plane.database, view.run),
         unmatched=unmatched,
-        progress=progress_of(view),
+        progress=progress_of(view, newest_endings(plane.database, view.run, LOOKED_AT)),
         units=_units(view),
         finding_words=FINDING_WORDS,
     )
@@ -166,7 +167,7 @@ def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
 @router.get("/runs/{run}/report", **access(*ANYONE))
 def show_report(plane: PlaneOf, run: RunName) -> Response:
     """Return the run's report as `setpoint report` writes it; its style is named by its hash."""
-    text = render(view_run(plane.database, run))
+    text = render(read_report(plane.database, run))
     styles = [hashlib.sha256(style.encode()).digest() for style in _STYLE.findall(text)]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in styles)
     policy = f"default-src 'none'; style-src {allowed}; frame-ancestors 'none'; base-uri 'none'"

@@ -20,8 +20,7 @@ from setpoint.govern.importance import GroupImportance, importance_by_group
 from setpoint.govern.range_suggestions import suggest_range
 from setpoint.govern.trials import EDGE_SHARE, GOOD_SHARE, MOST_TRIALS, Trials, groups_of, read_trials
 from setpoint.record.dropped import TRIALS, told_of_dropped
-from setpoint.record.result_rows import read_results
-from setpoint.record.run_rows import read_run, read_units, unit_name
+from setpoint.record.run_rows import read_run, read_units
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.chart_worker import INSTALL, can_draw
 from setpoint.serve.conditional import etag_of, is_known
@@ -170,14 +169,12 @@ def _shown(plane: Plane, run: str, model: str, timeframe: str, unit: int | None)
     units = read_units(database, row.id)
     groups = groups_of(units)
     chosen = next((one for one in groups if not model or one == (model, timeframe)), None)
-    wanted = {
-        one.name for one in units if (one.model, one.timeframe) == chosen and unit in {None, one.position}
-    }
-    if chosen is None or not wanted:
+    is_there = any((one.model, one.timeframe) == chosen and unit in {None, one.position} for one in units)
+    if chosen is None or not is_there:
         raise MissingError(f"run {row.id} has no such units.", hint="open the page of its trials")
-    results = [one for one in read_results(database, row.id) if unit_name(one) in wanted]
     trials = read_trials(database, plane.catalogues, row.id, chosen, unit=unit)
-    return Shown(row, groups, trials, next(iter(importance_by_group(results)), None))
+    importance = importance_by_group(database, row.id, model=chosen[0], timeframe=chosen[1], unit=unit)
+    return Shown(row, groups, trials, next(iter(importance), None))
 
 
 def _tables(shown: Shown) -> dict[str, Sequence[object]]:

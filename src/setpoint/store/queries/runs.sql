@@ -269,11 +269,69 @@ LEFT JOIN read_sets AS s ON s.hash = r.read_set
 WHERE r.id = %(id)s;
 
 -- name: list_results
--- The results of a run, in the order of its units.
+-- The results of a run, in the order of its units' names; a null limit means all.
 SELECT *
 FROM finetune_results
 WHERE run_id = %(run_id)s
-ORDER BY symbol, model, timeframe, variant, fold;
+ORDER BY run_id, symbol, model, timeframe, variant, fold
+LIMIT %(limit)s;
+
+-- name: count_ended
+-- How many units of a run have a result, and how many failed.
+SELECT (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = %(run_id)s) AS n_results,
+       (SELECT count(*) FROM finetune_failures AS f WHERE f.run_id = %(run_id)s) AS n_failures;
+
+-- name: list_scores
+-- Each unit that a run declares, in its order, with the scores that its verdict is made of; nulls without a result.
+SELECT u.symbol, u.model, u.timeframe, u.variant, u.fold, r.f1_buy_val, r.always_buy_f1_val,
+       (r.metrics #>> '{val,auc}')::float8 AS auc_val
+FROM finetune_units AS u
+LEFT JOIN finetune_results AS r USING (run_id, symbol, model, timeframe, variant, fold)
+WHERE u.run_id = %(run_id)s
+ORDER BY u.position;
+
+-- name: list_result_lines
+-- Of each result of a run what its report shows, in the order of asset, model and fold; null where nothing was found.
+SELECT symbol, model, fold, trial_id, model_hash, n_trees_used, threshold, f1_buy_val, f1_buy_test, always_buy_f1_val,
+       always_buy_f1_test, (metrics #>> '{val,auc}')::float8 AS auc_val, metrics -> 'trades' AS trades,
+       nullif(findings, '[]') AS findings
+FROM finetune_results
+WHERE run_id = %(run_id)s
+ORDER BY run_id, symbol, model, timeframe, variant, fold;
+
+-- name: list_endings
+-- When the newest of a run's units ended, at most so many of each kind.
+(SELECT created_at FROM finetune_results WHERE run_id = %(run_id)s ORDER BY run_id DESC, id DESC LIMIT %(limit)s)
+UNION ALL
+(SELECT created_at FROM finetune_failures WHERE run_id = %(run_id)s ORDER BY created_at DESC LIMIT %(limit)s);
+
+-- name: list_importance
+-- By model and timeframe of a run how much each searched parameter mattered, over the units with an importance; nulls mean all.
+WITH told AS (
+    SELECT r.model, r.timeframe, r.importance, r.importance_by
+    FROM finetune_results AS r
+    WHERE r.run_id = %(run_id)s AND r.importance <> '{}'
+      AND (%(model)s::text IS NULL OR r.model = %(model)s) AND (%(timeframe)s::text IS NULL OR r.timeframe = %(timeframe)s)
+      AND (%(position)s::integer IS NULL OR EXISTS (
+           SELECT FROM finetune_units AS u
+           WHERE (u.run_id, u.symbol, u.model, u.timeframe, u.variant, u.fold)
+               = (r.run_id, r.symbol, r.model, r.timeframe, r.variant, r.fold) AND u.position = %(position)s))
+), groups AS (
+    SELECT model, timeframe, count(*) AS units, string_agg(DISTINCT importance_by, '; ') AS evaluator
+    FROM told GROUP BY model, timeframe
+)
+SELECT g.model, g.timeframe, g.evaluator, g.units, share.key AS param, avg(share.value::float8) AS mean,
+       min(share.value::float8) AS low, max(share.value::float8) AS high
+FROM groups AS g JOIN told AS t USING (model, timeframe) CROSS JOIN LATERAL jsonb_each_text(t.importance) AS share
+GROUP BY g.model, g.timeframe, g.evaluator, g.units, share.key
+ORDER BY g.model, g.timeframe, mean DESC, share.key COLLATE "C";
+
+-- name: count_units_of_contexts
+-- How many units of a run train with each context.
+SELECT context, count(*) AS units
+FROM finetune_units
+WHERE run_id = %(run_id)s
+GROUP BY context;
 
 -- name: list_failures
 -- The units of a run that could not be trained, in its order, from a position on.
