@@ -2041,7 +2041,7 @@ BEGIN
         FROM json_array_elements(p_frame -> 'layers') WITH ORDINALITY AS of_frame (layer, position)
         LEFT JOIN public.ftf_config_history AS h ON h.id = (layer ->> 'revision')::bigint AND h.scope = layer ->> 'scope'
             AND h.hash = layer ->> 'hash' AND h.updated_by = layer ->> 'author'
-            AND layer ->> 'change' IS NOT DISTINCT FROM h.change_id::text
+            AND (layer -> 'change' IS NULL OR layer ->> 'change' IS NOT DISTINCT FROM h.change_id::text)
             AND coalesce(layer ->> 'written_at', '')
                 IN ('', to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
     ), overridden AS (
