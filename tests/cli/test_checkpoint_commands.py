@@ -69,6 +69,23 @@ def states(done):
     return {one["checkpoint"]: one["state"] for one in done.json["checkpoints"]}
 
 
+def failing(command):
+    """What metrics tell of each checkpoint: 1 while it fails."""
+    told = (one for one in command("metrics", "--json").json if one["name"] == "setpoint.checkpoint_failing")
+    return {(one["labels"]["checkpoint"], one["labels"]["severity"]): one["value"] for one in told}
+
+
+def test_metrics_tell_a_checkpoint_from_its_instant_on_whoever_checks(merged, evidence):
+    """A calendar that is named and was never checked fails at its dates; a healthy check ends it."""
+    command = merged(91)
+    silent = failing(command)
+    assert silent == {("T+30", "P3"): 1, ("T+60", "P2"): 1, ("T+90", "P1"): 1, ("T+120", "P1"): 0,
+                      ("issues", "P2"): 1}  # fmt: skip
+    evidence.ship()
+    command("checkpoints")
+    assert set(failing(command).values()) == {0}
+
+
 def test_what_fired_owes_a_decision_until_it_is_logged(merged, database, evidence):
     """It fires once, is owed by doctor and reminder, and a healthy answer later changes nothing."""
     command = merged(61)

@@ -7,8 +7,10 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from setpoint.client.spool import DELIVERED_FILE, EVENTS_FILE
+from setpoint.govern.checkpoints.calendar import load_calendar
 from setpoint.observe.alerts import ALERTS
 from setpoint.observe.metrics import declared_metrics
+from support.checkpoint_sources import calendar_text, evidence_served
 from support.hints import printed_command
 
 
@@ -39,6 +41,9 @@ def test_metrics_are_told_as_prometheus_reads_them(seeded, setpoint_command, mon
     assert in_text["harness_hp_coverage_pct",] == 100.0
     assert in_text["harness_hp_fallbacks_total", ("key", "CVN_HPO_XGB_5M_GAMMA")] == 0
     assert in_text["setpoint_database_up",] == 1
+    assert in_text["setpoint_merged_at_seconds",] == load_calendar().merged_at.timestamp()
+    failing = {value for (name, *_), value in in_text.items() if name == "setpoint_checkpoint_failing"}
+    assert failing == {0}, "nobody uses a calendar here"
     assert in_text["setpoint_spool_size_bytes",] == (12 - 3) + (12 - 7) + 12
     assert in_text["setpoint_spools_waiting",] == 3
     assert {family.documentation for family in families} <= {metric.help for metric in declared.values()}
@@ -77,8 +82,10 @@ def test_a_run_is_set_as_the_baseline(seeded, database, catalogues, monkeypatch)
     assert (listed["run"], listed["reason"]) == ("first", "WHY")
 
 
-def test_what_an_alert_says_to_look_at_first_runs(seeded, setpoint_command):
+def test_what_an_alert_says_to_look_at_first_runs(seeded, setpoint_command, tmp_path, monkeypatch):
     """The first command of every alert is one that works, typed as the alert says it."""
+    calendar = tmp_path / "calendar.toml"
+    monkeypatch.setenv("SETPOINT_CHECKPOINTS", str(calendar))
     firsts = {alert.first for alert in ALERTS if alert.first.startswith("setpoint ")}
     counted = {
         printed_command("setpoint baseline list", "\n".join(firsts)),
@@ -87,7 +94,10 @@ def test_what_an_alert_says_to_look_at_first_runs(seeded, setpoint_command):
         printed_command("setpoint alerts list", "\n".join(firsts)),
     }
     assert counted <= firsts
-    for first in firsts:
-        words = shlex.split(first)[1:]
-        done = setpoint_command(*words)
-        assert done.code == 0, (first, done.err)
+    with evidence_served() as evidence:
+        evidence.ship()
+        calendar.write_text(calendar_text(evidence.address))
+        for first in firsts:
+            words = shlex.split(first)[1:]
+            done = setpoint_command(*words)
+            assert done.code == 0, (first, done.err)

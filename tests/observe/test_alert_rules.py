@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from setpoint.govern.checkpoints.calendar import load_calendar
 from setpoint.observe.alerts import (
     ALERTS,
     ALWAYS_THERE,
@@ -15,7 +16,6 @@ from setpoint.observe.alerts import (
     EVERY,
     EXPIRES_AT,
     INHIBITIONS,
-    MERGED_AT,
     WATCHDOG,
 )
 from setpoint.observe.metrics import Sample, by_metric, declared_metrics
@@ -27,7 +27,7 @@ SHIPPED = ROOT / "deploy" / "observability"
 RULES = SHIPPED / "prometheus" / "rules.yml"
 ROUTES = SHIPPED / "alertmanager" / "alertmanager.yml"
 DAY_S = 24 * 60 * 60
-MERGE = int(MERGED_AT.timestamp())
+MERGE = int(load_calendar().merged_at.timestamp())
 XGB = {"model": "xgb", "timeframe": "5m"}
 HERE = {**XGB, "machine": "here"}
 
@@ -43,6 +43,9 @@ WELL = {
     **{series(one.prometheus): 0 for one in ALWAYS_THERE},
     series("harness_hp_coverage_pct"): 100,
     series("setpoint_database_up"): 1,
+    series("setpoint_merged_at_seconds"): MERGE,
+    series("setpoint_checkpoint_failing", checkpoint="T+30", severity="P3"): 0,
+    series("setpoint_checkpoint_failing", checkpoint="T+90", severity="P1"): 0,
     series("setpoint_best_iteration_floor"): 50,
     series("harness_learning_rate_min_24h", **XGB): 0.01,
     series("harness_max_depth_min_24h", **XGB): 3,
@@ -78,6 +81,13 @@ CASES = [
     ({series("harness_baseline_missing", **XGB): 1}, {("training_without_baseline", "P3"): XGB}),
     ({"setpoint_database_up": 0}, {("database_away", "P2"): {}}),
     *(
+        (
+            {series("setpoint_checkpoint_failing", checkpoint=name, severity=severity): 1},
+            {("checkpoint_failing", told): {"checkpoint": name}},
+        )
+        for name, severity, told in [("T+30", "P3", "P2"), ("T+60", "P2", "P2"), ("T+90", "P1", "P1")]
+    ),
+    *(
         ({one.prometheus: None}, {("metric_absent", "P2"): {"metric": one.prometheus}})
         for one in ALWAYS_THERE
     ),
@@ -108,7 +118,7 @@ def expected(name, severity, labels):
     return {
         "exp_labels": {"severity": severity, "owner": alert.owner, **labels},
         "exp_annotations": {
-            "summary": alert.summary.replace("{{ $labels.metric }}", labels.get("metric", "")),
+            "summary": re.sub(r"{{ \$labels\.(\w+) }}", lambda name: labels[name[1]], alert.summary),
             "runbook": alert.page,
             "runbook_url": f"https://plane.example/alerts/{name}",
             "first": alert.first,
@@ -145,7 +155,7 @@ def numbers(changed):
     samples = []
     for one, value in values.items():
         name, _, labels = one.partition("{")
-        samples.append(Sample(declared[name], value, dict(re.findall(r'(\w+)="(\w+)"', labels))))
+        samples.append(Sample(declared[name], value, dict(re.findall(r'(\w+)="([^"]*)"', labels))))
     return by_metric(samples), at
 
 
@@ -275,4 +285,4 @@ def test_each_alert_says_who_what_and_until_when():
     """A declaration without an owner, a first step, a source or an end is none."""
     for alert in ALERTS:
         assert all((alert.owner, alert.first, alert.source, alert.summary, alert.channel)), alert.name
-        assert alert.expires_at >= MERGED_AT
+        assert alert.expires_at >= load_calendar().merged_at

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from setpoint.observe.runbooks import sections_of
 from setpoint.serve.metrics.endpoint import serving_metrics
 from setpoint.serve.server import _config, listen
 from setpoint.settings import Settings
+from support.checkpoint_sources import OPENPROJECT_KEY, calendar_text, evidence_served
 from support.pages import SHELL
 from support.plane_process import free_port
 from support.runbook_steps import ALERTS, PARTS, SHARED, anchor, parts_of, steps_of, typed_in
@@ -125,6 +126,21 @@ def no_baseline_is_set(incident):
     incident.shown = ("no run is a baseline yet", "first")
 
 
+def a_date_came(incident):
+    evidence = incident.stack.enter_context(evidence_served())
+    evidence.epic, evidence.children = "In progress", ["New"]
+    calendar, key = incident.folder / "calendar.toml", incident.folder / "key"
+    key.write_text(OPENPROJECT_KEY)
+    incident.set(SETPOINT_CHECKPOINTS=str(calendar), SETPOINT_OPENPROJECT_TOKEN_FILE=str(key))
+    for days in (31, 61):
+        merged = datetime.now(UTC) - timedelta(days=days)
+        calendar.write_text(calendar_text(evidence.address, f"{merged:%Y-%m-%dT%H:%M:%SZ}"))
+        if days == 31:
+            assert incident.command("checkpoints").code == 0
+    incident.read = {"CHECKPOINT": "T+60", "WHY": "the risk is seen"}
+    incident.shown = ("0 of 1 past In progress", "owes a decision")
+
+
 def nobody_tells_metrics(incident):
     listener = incident.stack.enter_context(listen("127.0.0.1", 0))
     host, port = listener.getsockname()
@@ -167,6 +183,7 @@ STAGES = {
     "training_slow": training_takes_longer,
     "trees_used_dropped": fewer_trees_are_used,
     "training_without_baseline": no_baseline_is_set,
+    "checkpoint_failing": a_date_came,
     "metric_absent": nobody_tells_metrics,
     "database_away": database_is_away,
     "alerts_expired": declarations_expire,

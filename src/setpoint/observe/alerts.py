@@ -10,11 +10,11 @@ Standard library only.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from setpoint.observe import metrics
-from setpoint.observe.conditions import Absent, Always, Condition, Judgement, Since, Threshold
+from setpoint.observe.conditions import Absent, After, Always, Condition, Judgement, Since, Threshold
 from setpoint.observe.metrics import OWNER, Metric
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ CHANNELS: dict[Severity, str] = {
 }
 #: The first names what silences the others. A WARN silences nothing.
 INHIBITIONS = (("hp_console_coverage_low", ("hp_fallback_rate_high",)),)
-#: The merge that the readiness document counts days from.
-MERGED_AT = datetime(2026, 5, 12, tzinfo=UTC)
 #: When everything declared here is to be judged again; from then on `alerts_expired` fires.
 EXPIRES_AT = datetime(2027, 5, 12, tzinfo=UTC)
 #: What fires always: an Alertmanager that falls silent is noticed where this no longer arrives.
@@ -43,6 +41,7 @@ _SEEDING = "runbook_hp_console_seeding.md"
 _FALLBACKS = "fallbacks.md"
 _TRAININGS = "trainings.md"
 _NUMBERS = "numbers.md"
+_CHECKPOINTS = "checkpoints.md"
 _LINES = '{service="setpoint"}'
 _SCRAPED = "whether a scrape brought them, Prometheus alone knows"
 
@@ -104,10 +103,6 @@ class Alert:
         return Judgement(present, self.by_prometheus, self.lasting)
 
 
-def _after_merge(days: int) -> datetime:
-    return MERGED_AT + timedelta(days=days)
-
-
 def _events(name: str, window: str) -> str:
     return f'count_over_time({_LINES} |= "event={name} " | logfmt | event="{name}" [{window}])'
 
@@ -136,6 +131,7 @@ ALWAYS_THERE = (
     metrics.UNITS_STARTED_24H,
     metrics.DATABASE_UP,
     metrics.BEST_ITERATION_FLOOR,
+    metrics.MERGED_AT,
 )
 
 _SHARE = Threshold(metric=metrics.FALLBACK_SHARE_24H, extreme="max", side=">", bound=0.05)
@@ -145,9 +141,16 @@ def _lowest(metric: Metric, side: Literal["<", "=="], bound: float | Metric) -> 
     return Threshold(metric=metric, extreme="min", by=_PLACE, side=side, bound=bound)
 
 
-def _falling_back(since: datetime, until: datetime | None = None) -> Threshold:
-    rate = metrics.FALLBACK_RATE_24H
-    return Threshold(metric=rate, extreme="max", side=">", bound=0, since=since, until=until)
+def _falling_back(first: int, end: int | None = None) -> Threshold:
+    after = After(metrics.MERGED_AT, first, end)
+    return Threshold(metric=metrics.FALLBACK_RATE_24H, extreme="max", side=">", bound=0, after=after)
+
+
+def _checkpoints(severity: str) -> Threshold:
+    failing = metrics.CHECKPOINT_FAILING
+    return Threshold(
+        metric=failing, only={"severity": severity}, extreme="max", by=("checkpoint",), side=">", bound=0
+    )
 
 
 ALERTS = (
@@ -184,7 +187,7 @@ ALERTS = (
     Alert(
         name="hp_fallback_persistent",
         severity="P3",
-        conditions=(_falling_back(_after_merge(7), _after_merge(14)),),
+        conditions=(_falling_back(7, 14),),
         no_loki=_NO_CLOCK,
         summary="Fallbacks still happen seven days after the merge.",
         first="setpoint coverage",
@@ -194,7 +197,7 @@ ALERTS = (
     Alert(
         name="hp_fallback_persistent",
         severity="P2",
-        conditions=(_falling_back(_after_merge(14)),),
+        conditions=(_falling_back(14),),
         no_loki=_NO_CLOCK,
         summary="Fallbacks still happen fourteen days after the merge.",
         first="setpoint coverage",
@@ -274,6 +277,26 @@ ALERTS = (
         first="setpoint baseline list",
         source="readiness document, section 1: without a baseline its rule would be silent",
         runbook=_TRAININGS,
+    ),
+    Alert(
+        name="checkpoint_failing",
+        severity="P2",
+        conditions=(_checkpoints("P2"), _checkpoints("P3")),
+        no_loki=_DATABASE_ALONE,
+        summary="Checkpoint {{ $labels.checkpoint }} is due and fails, and no decision is logged.",
+        first="setpoint checkpoints",
+        source="readiness document, section 6.bis: T+30 and T+60",
+        runbook=_CHECKPOINTS,
+    ),
+    Alert(
+        name="checkpoint_failing",
+        severity="P1",
+        conditions=(_checkpoints("P1"),),
+        no_loki=_DATABASE_ALONE,
+        summary="Checkpoint {{ $labels.checkpoint }} is due and fails, and no decision is logged.",
+        first="setpoint checkpoints",
+        source="readiness document, section 6.bis: T+90 and T+120",
+        runbook=_CHECKPOINTS,
     ),
     Alert(
         name="metric_absent",

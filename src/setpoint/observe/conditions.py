@@ -7,7 +7,7 @@ alone. Standard library only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Of an alert's values a line shows so many.
 _SHOWN = 3
+_DAY_S = 24 * 60 * 60
 _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     "<": lambda value, bound: value < bound,
     ">": lambda value, bound: value > bound,
@@ -84,6 +85,35 @@ class Condition(Protocol):
         """Return what it looks at, of the samples of an instant."""
 
 
+@dataclass(frozen=True)
+class After:
+    """Days after an instant that a metric tells, in seconds since 1970: the first included, the last not."""
+
+    metric: Metric
+    first: int
+    end: int | None = None
+
+    @property
+    def expression(self) -> str:
+        """What Prometheus evaluates."""
+        end = f" < {self.end * _DAY_S}" if self.end else ""
+        return f"on () (vector(time()) - max({self.metric.prometheus}) >= {self.first * _DAY_S}{end})"
+
+    @property
+    def text(self) -> str:
+        """The days in words."""
+        end = f" until day {self.end}" if self.end else ""
+        return f"from day {self.first} after {self.metric.prometheus}{end}"
+
+    def holds(self, samples: Samples, at: datetime) -> bool:
+        """Say whether an instant lies in them; never where nobody tells what they are counted from."""
+        begun = max((sample.value for sample in samples.get(self.metric, ())), default=None)
+        if begun is None:
+            return False
+        passed_s = at.timestamp() - begun
+        return passed_s >= self.first * _DAY_S and (not self.end or passed_s < self.end * _DAY_S)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
     """A metric on the wrong side of a bound; one that has no value is on none."""
@@ -97,22 +127,22 @@ class Threshold:
     #: The extreme value that counts, of all series or of those that agree in ``by``; empty: each series.
     extreme: Literal["", "max", "min"] = ""
     by: tuple[str, ...] = ()
-    #: The instants between which it counts, the first included.
-    since: datetime | None = None
-    until: datetime | None = None
+    #: The days on which it counts; None: always.
+    after: After | None = None
+    #: Labels that a series must have to be looked at.
+    only: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def expression(self) -> str:
         """What Prometheus evaluates."""
         group = f" by ({', '.join(self.by)}) " if self.by else ""
-        name = self.metric.prometheus
+        wanted = ", ".join(f'{label}="{value}"' for label, value in self.only.items())
+        name = self.metric.prometheus + (f"{{{wanted}}}" if wanted else "")
         written = f"{self.extreme}{group}({name})" if self.extreme else name
         written += f" {self.side} {self._written_bound()}"
         if self.most is not None:
             written += f" <= {self.most:g}"
-        if self.since:
-            written += f" and on () (vector(time()) >= {_seconds(self.since)}{_before(self.until)})"
-        return written
+        return f"{written} and {self.after.expression}" if self.after else written
 
     @property
     def text(self) -> str:
@@ -120,23 +150,24 @@ class Threshold:
         said = f"{self.side} {self._named_bound()}"
         if self.most is not None:
             said += f" and <= {self.most:g}"
-        if self.since:
-            said += f", from {self.since:%Y-%m-%d}"
-        if self.until:
-            said += f" until {self.until:%Y-%m-%d}"
-        return said
+        said += "".join(f", {label} {value}" for label, value in self.only.items())
+        return f"{said}, {self.after.text}" if self.after else said
 
     def present(self, samples: Samples, at: datetime) -> list[Present]:
         """Return the values that count, each with its labels."""
         bound = self._bound(samples)
-        counts = (not self.since or at >= self.since) and (not self.until or at < self.until)
+        counts = not self.after or self.after.holds(samples, at)
         return [
             Present(labels, value, counts and bound is not None and self._holds(value, bound))
             for labels, value in self._values(samples)
         ]
 
     def _values(self, samples: Samples) -> list[tuple[Mapping[str, str], float]]:
-        own = samples.get(self.metric, ())
+        own = [
+            sample
+            for sample in samples.get(self.metric, ())
+            if all(sample.labels.get(label) == value for label, value in self.only.items())
+        ]
         if not self.extreme:
             return [(sample.labels, sample.value) for sample in own]
         groups: dict[tuple[str, ...], list[float]] = {}
@@ -225,7 +256,3 @@ def _labels(labels: Mapping[str, str]) -> str:
 
 def _seconds(instant: datetime) -> int:
     return int(instant.timestamp())
-
-
-def _before(until: datetime | None) -> str:
-    return f" < {_seconds(until)}" if until else ""

@@ -274,6 +274,13 @@ PLANE = Dashboard(
             ),
         ),
         Panel(
+            title="Checkpoints that fail, and days since the merge",
+            queries=(
+                Query(_of(metrics.CHECKPOINT_FAILING), "{{checkpoint}}, {{severity}}"),
+                Query(f"(time() - {_of(metrics.MERGED_AT)}) / 86400", "days"),
+            ),
+        ),
+        Panel(
             title="Who follows, and who holds",
             queries=(
                 Query(_of(metrics.STREAM_CLIENTS), "streams"),

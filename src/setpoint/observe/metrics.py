@@ -251,6 +251,22 @@ OBLIGATIONS_OPEN = Metric(
 OBLIGATIONS_OVERDUE = Metric(
     name="setpoint.obligations_overdue", kind="gauge", help="Of these, the ones past their deadline."
 )
+MERGED_AT = Metric(
+    name="setpoint.merged_at",
+    kind="gauge",
+    unit="s",
+    help="The merge that the calendar of checkpoints counts days from, in seconds since 1970 UTC.",
+    source="settings",
+)
+CHECKPOINT_FAILING = Metric(
+    name="setpoint.checkpoint_failing",
+    kind="gauge",
+    help=(
+        "1 from a checkpoint's first UTC instant on, until a check lets it pass or a decision is logged; "
+        "0 while no calendar is named and none was ever checked."
+    ),
+    labels={"checkpoint": "checkpoints of the calendar, and issues", "severity": "P1, P2, P3"},
+)
 STREAM_CLIENTS = Metric(
     name="setpoint.stream_clients",
     kind="gauge",

@@ -23,6 +23,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from setpoint.errors import SetpointError, UsageError
+from setpoint.govern.checkpoints.samples import merge_sample, read_checkpoint_samples
 from setpoint.observe.metrics import DATABASE_UP, Sample, by_metric
 from setpoint.record.metrics import read_here, read_metrics
 from setpoint.serve.app import CONNECTIONS, END_STREAMS, ROOT_PATH
@@ -89,6 +90,7 @@ class Told:
         self.path = private_socket()
         self.is_over = False
         self.settings, self._catalogues = settings, catalogues
+        self._merge = merge_sample(settings)
         self._database = Database.reach_later(settings, SERVER)
         self._turns = Turns("the metrics", 1, READ_WITHIN_S)
         self._reading = asyncio.Lock()
@@ -129,7 +131,12 @@ class Told:
             self.path.parent.rmdir()
 
     def _samples(self) -> Mapping[Metric, Sequence[Sample]]:
-        return {**self._read, **by_metric(self._link.samples())}
+        return {**self._read, **by_metric([*self._link.samples(), self._merge])}
+
+    def _numbers(self) -> list[Sample]:
+        """Return what the database knows."""
+        checkpoints = read_checkpoint_samples(self._database, self.settings)
+        return [*read_metrics(self._database, self._catalogues), *checkpoints]
 
     async def _refresh(self) -> None:
         async with self._reading:
@@ -137,7 +144,7 @@ class Told:
                 return
             here = await asyncio.to_thread(read_here, self.settings)
             try:
-                found = await self._turns.run(read_metrics, self._database, self._catalogues)
+                found = await self._turns.run(self._numbers)
                 self._read = by_metric([Sample(DATABASE_UP, 1), *found, *here])
             except SetpointError:
                 self._read = by_metric([Sample(DATABASE_UP, 0), *here])

@@ -1,0 +1,40 @@
+"""GOVERN: what metrics tell of a calendar: the merge that days are counted from, and which checkpoints fail.
+
+Guarantees: a checkpoint fails from its first UTC instant on, whether somebody checked or not; the database's
+clock says which instant it is. Without a calendar of one's own, and before any check, none fails: the dates
+of the shipped one are somebody else's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from setpoint.govern.checkpoints.calendar import load_calendar
+from setpoint.govern.checkpoints.records import read_report
+from setpoint.observe.metrics import CHECKPOINT_FAILING, MERGED_AT, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from setpoint.settings import Settings
+    from setpoint.store.database import Database
+
+
+def merge_sample(settings: Settings) -> Sample:
+    """Return the merge of the calendar.
+
+    Raises:
+        InvalidDocument: the calendar that the settings name is none.
+    """
+    return Sample(MERGED_AT, load_calendar(settings.checkpoints).merged_at.timestamp())
+
+
+def read_checkpoint_samples(database: Database, settings: Settings) -> Iterator[Sample]:
+    """Yield a sample for each checkpoint, and one for the issues; errors as ``merge_sample``."""
+    report = read_report(database, load_calendar(settings.checkpoints))
+    in_use = bool(settings.checkpoints) or report.read_at is not None
+    for one in report.standings:
+        labels = {"checkpoint": one.checkpoint.name, "severity": one.checkpoint.severity}
+        yield Sample(CHECKPOINT_FAILING, float(in_use and one.state == "failing"), labels)
+    labels = {"checkpoint": "issues", "severity": "P2"}
+    yield Sample(CHECKPOINT_FAILING, float(in_use and not report.gate.healthy), labels)
