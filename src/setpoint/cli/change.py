@@ -10,6 +10,7 @@ import typer
 from setpoint.change.changes import policy_text
 from setpoint.change.patch import Patch
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, database
+from setpoint.cli.change_checks import print_checks
 from setpoint.cli.next_step import instant_text, over, waiting, waiting_and_how
 from setpoint.cli.output import note, out, print_json, table
 from setpoint.cli.values import ApplyAt, FromFile, Unset, print_edits, read_wanted, scheduled_instant
@@ -117,6 +118,7 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     if found.next_step:
         _print_next_step(found.next_step)
     _print_others(found, overlaps)
+    print_checks(map(vars, found.checks))
     for decision in found.decisions:
         stale = "" if decision.is_current else " (of an earlier proposal: does not count)"
         out.say(f"{decision.decision} by {decision.person}{stale}: {decision.words}")
@@ -169,6 +171,9 @@ def _print_requirement(needed: Requirement) -> None:
         out.say(f"cools off: {needed.cooling_off_s} s{free}")
     review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
     out.say(f"needs: {review}")
+    if needed.checks:
+        lacks = f", of which it lacks {' and '.join(needed.lacking)}" if needed.lacking else ", all passed"
+        out.say(f"needs the checks {' and '.join(needed.checks)}{lacks}")
 
 
 def _print_next_step(step: NextStep) -> None:

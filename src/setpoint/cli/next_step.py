@@ -13,6 +13,7 @@ _WORDS = {
     "amendment": "an amendment by {who}, because its base moved",
     "proposal": "{who} to propose it",
     "approval": "{missing} approval(s) by {who}",
+    "check": "a check that policy asks for, by a robot",
     "cooling_off": "its cooling off, until {until}",
     "schedule": "its time, {until}",
     "freeze": "the end of a freeze, {until}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,8 @@ from setpoint.cli.value_sources import open_door
 from setpoint.errors import EXIT_OK, SetpointError, SweepRunning, UnknownRun, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from setpoint.client.doors import Door
     from setpoint.client.run_plan import Exercise
     from setpoint.declare.catalogue import Catalogues
@@ -45,6 +48,12 @@ def sweep(
     until: Annotated[
         str, typer.Option("--until", metavar="DATE", help="The exercise's last day, in UTC, as 2026-12-31.")
     ] = "",
+    change: Annotated[
+        int | None, typer.Option("--change", help="Train this change's candidate, beside what stands.")
+    ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="With --change: one unit of each model and timeframe, alone.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Tune, fit and score every model on every asset and fold, with one pinned snapshot set.
@@ -61,21 +70,35 @@ def sweep(
     `--exercise-fallback KEY --until DATE` walks the path of a missing value for real: each unit reads that
     key by a fallback of the same value, says so and is counted. Refused after its date; never a canary.
 
+    `--change ID` is the evidence for a change before it is applied: two runs of the same units, one of what
+    would stand if it were applied, one of what stands. What they show is attached to the change as checks.
+
     Examples: `setpoint sweep`, `setpoint sweep --context profile=demo --data ../market`,
     `setpoint sweep --resume 20261123-101500-3f2a`
     """
-    if resume and (context or data or exercise_fallback or processes is not None):
+    if resume and (context or data or exercise_fallback or smoke or (processes, change) != (None, None)):
         raise UsageError(
-            "--resume follows the run's plan: it takes no --context, --data, --processes or exercise.",
+            "--resume follows the run's plan: it takes no other option.",
             hint=f"setpoint sweep --resume {resume}",
         )
-    from setpoint.orchestrate.sweep import require_recorded
+    from setpoint.orchestrate.pair import evidence_of
+    from setpoint.orchestrate.sweep import SweepRequest, require_recorded
     from setpoint.train.exercise import declare_exercise
 
+    if (smoke and change is None) or (exercise_fallback and change is not None):
+        raise UsageError(
+            "--smoke goes with --change, and an exercise does not.",
+            hint="setpoint sweep --change ID --smoke",
+        )
     if bool(exercise_fallback) != bool(until):
         raise UsageError("--exercise-fallback and --until belong together.", hint="give both, or neither")
     system, wanted = catalogues(), parse_context(context)
     exercise = declare_exercise(system, exercise_fallback, until, wanted) if exercise_fallback else None
+    if change is not None or (resume and evidence_of(settings(), resume)):
+        from setpoint.cli.evidence import train_evidence
+
+        request = SweepRequest(wanted, data, processes)
+        return train_evidence(system, request, change, resume, smoke=smoke, as_json=as_json)
     with open_door(system) as door:
         run = resume or start(door, system, wanted, data, processes, exercise)
         end = follow(door, run)
@@ -110,15 +133,27 @@ def follow(door: Door, run: str) -> SweepEnd:
     """Train what is missing of a run, with a live display where there is a terminal."""
     from setpoint.orchestrate import sweep as orchestrate
 
+    with shown(door, run) as display:
+        end = orchestrate.follow(door, settings(), run, display.show)
+    say_end(end)
+    return end
+
+
+@contextmanager
+def shown(door: Door, run: str) -> Iterator[SweepDisplay]:
+    """Show how far a run is, and say how it is resumed when it stops."""
     display = SweepDisplay(run, door.name)
     try:
         with display:
-            end = orchestrate.follow(door, settings(), run, display.show)
+            yield display
     except (UnknownRun, SweepRunning):
         raise
     except (KeyboardInterrupt, SetpointError):
         err.say(f"stopped; resume with: setpoint sweep --resume {run}")
         raise
-    err.say(f"run {run}: {end.done} of {end.units} units done, {len(end.failed)} failed")
+
+
+def say_end(end: SweepEnd) -> None:
+    """Say how far a run came."""
+    err.say(f"run {end.run}: {end.done} of {end.units} units done, {len(end.failed)} failed")
     err.say(f"  events and results: {end.folder}")
-    return end

@@ -6,6 +6,7 @@ Guarantees: while a plane is named nothing of the database is opened or imported
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,11 @@ def open_door(system: Catalogues) -> AbstractContextManager[Door]:
 
 @contextmanager
 def _open_database_door(system: Catalogues) -> Iterator[Door]:
+    from setpoint.govern.evidence import change_door
     from setpoint.record.database_door import database_door
 
     with database() as opened:
-        yield database_door(opened, system, settings())
+        yield replace(database_door(opened, system, settings()), changes=change_door(opened, system))
 
 
 def pinned(

@@ -6,10 +6,10 @@ Guarantees: what trains sees no more of the plane or of the database than this. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from setpoint.client.results import Receipt, RunOutcome, UnitEntry
     from setpoint.client.run_plan import RunPlan
@@ -36,6 +36,18 @@ class Recorder(Protocol):
 
 
 @dataclass(frozen=True)
+class ChangeDoor:
+    """What a pair of runs needs to become evidence for a change; each call may be repeated."""
+
+    #: Registers the runs of a change's candidate and, unless None, of what stands beside it.
+    register: Callable[[int, str, str | None], None]
+    #: The candidate of a change in several contexts, for a run that is registered for it.
+    candidate: Callable[[int, str, Sequence[dict[str, str]]], SnapshotSet]
+    #: Attaches what a complete run, and its pair, showed to the change; returns its checks.
+    attach: Callable[[int, str], Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
 class Door:
     """What a run needs of the plane or of the database, and nothing else of either."""
 
@@ -45,3 +57,5 @@ class Door:
     #: Pins several contexts at one instant.
     pin_set: Callable[[Sequence[dict[str, str]]], SnapshotSet]
     recorder: Recorder
+    #: None where runs are no evidence, as in a scheduler's own door.
+    changes: ChangeDoor | None = None

@@ -43,6 +43,15 @@ class Exercise:
 
 
 @dataclass(frozen=True)
+class ChangeArm:
+    """The change that a run is evidence for, what of it the run trains, and the run of the other arm."""
+
+    change: Annotated[Wide, Within(low=1)]
+    arm: Literal["candidate", "current"]
+    other: Name | None
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """One run, as decided before its first fit."""
 
@@ -72,6 +81,8 @@ class RunPlan:
     host: Annotated[str, Sized(most=200)]
     #: See ``train.exercise``.
     exercise: Exercise | None = None
+    #: See ``orchestrate.pair``.
+    evidence: ChangeArm | None = None
 
 
 def first_page(plan: RunPlan) -> dict[str, Any]:

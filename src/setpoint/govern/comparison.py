@@ -78,7 +78,7 @@ def judge_run(reader: Database | Transaction, run: str) -> JudgedRun:
     return JudgedRun(row=row, n_results=n_results, n_failures=n_failures, verdict=verdict)
 
 
-def view_run(database: Database, run: str) -> RunView:
+def view_run(database: Database | Transaction, run: str) -> RunView:
     """Read a run with all its units and judge it; arguments and errors as of ``judge_run``."""
     judged = judge_run(database, run)
     return RunView(
@@ -99,8 +99,8 @@ def run_verdict(judged: JudgedRun) -> RunVerdict:
 
 
 def latest_verdict(database: Database) -> RunVerdict | None:
-    """Return the verdict on the newest complete run; None before the first."""
-    newest = list_runs(database, limit=1, state="complete")
+    """Return the verdict on the newest complete run, those of candidates aside; None before the first."""
+    newest = list_runs(database, limit=1, state="complete", candidates=False)
     return run_verdict(judge_run(database, newest[0].id)) if newest else None
 
 

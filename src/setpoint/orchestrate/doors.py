@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from setpoint.client.doors import Door
+from setpoint.client.doors import ChangeDoor, Door
 from setpoint.client.plane.connection import Plane
-from setpoint.client.plane.snapshot_sets import pin_set_from
+from setpoint.client.plane.snapshot_sets import pin_candidate_from, pin_set_from
 from setpoint.client.sources import plane_source, program_events
 from setpoint.train.reporting import PATIENCE, PlaneRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from setpoint.client.snapshot import Snapshot
@@ -59,4 +60,15 @@ def plane_door(catalogues: Catalogues, settings: Settings) -> Iterator[Door]:
         ).snapshots
 
     with Plane.from_settings(settings) as plane, Plane.from_settings(settings, PATIENCE) as reporting:
-        yield Door("plane", pin_over_http, pin_set_over_http, PlaneRecorder(reporting, settings.home))
+        recorder = PlaneRecorder(reporting, settings.home)
+        yield Door("plane", pin_over_http, pin_set_over_http, recorder, _change_door(plane))
+
+
+def _change_door(plane: Plane) -> ChangeDoor:
+    def register(change: int, run: str, current: str | None) -> None:
+        plane.request("POST", f"/v1/changes/{change}/runs", {"run": run, "current": current})
+
+    def attach(change: int, run: str) -> Sequence[Mapping[str, Any]]:
+        return plane.request("POST", f"/v1/changes/{change}/checks", {"run": run}).json()["items"]  # type: ignore[no-any-return]  # JSON
+
+    return ChangeDoor(register, partial(pin_candidate_from, plane), attach)

@@ -166,7 +166,11 @@ def _run_row(plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str) -
         "catalogues": [dict(identity) for identity in base.catalogues],
         "data_hash": sha256(hashes.encode()).hexdigest(),
         "data_label": _weakest_source(plan["data"]),
-        "plan": {name: plan[name] for name in ("data", "dimensions", "rule", "exercise") if plan.get(name)},
+        "plan": {
+            name: plan[name]
+            for name in ("data", "dimensions", "rule", "exercise", "evidence")
+            if plan.get(name)
+        },
         "started_by": started_by,
     }
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.results import Unit
-from setpoint.client.run_plan import WEAKEST_FIRST, Exercise, PlannedCandles, RunPlan
+from setpoint.client.run_plan import WEAKEST_FIRST, ChangeArm, Exercise, PlannedCandles, RunPlan
 from setpoint.client.snapshot import write_atomically
 from setpoint.declare.foreign_text import read_json
 from setpoint.declare.loading import load_catalogues
@@ -106,11 +106,12 @@ def read_plan(folder: Path) -> Plan:
 
 def _parsed(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a plan that JSON does not hold as they are."""
-    exercise = data.get("exercise")
+    exercise, evidence = data.get("exercise"), data.get("evidence")
     return {
         "units": tuple(Unit(*unit) for unit in data["units"]),
         "data": {symbol: PlannedCandles(**candles) for symbol, candles in data["data"].items()},
         "exercise": exercise and Exercise(**exercise),
+        "evidence": evidence and ChangeArm(**evidence),
     }
 
 
@@ -147,7 +148,7 @@ def make_plan(
     threads = recipe.setting("threads")
     now = datetime.now(UTC)
     plan = Plan(
-        run=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        run=new_run(now),
         started_at=now.isoformat(),
         snapshot_hash=values.base.hash,
         set_hash=values.hash,
@@ -168,6 +169,11 @@ def make_plan(
     # Whatever planning reads, now and after any change to this function, units may not have otherwise.
     require_plan_wide(values.base, dict.fromkeys(own.values()), plan.read_keys)
     return plan
+
+
+def new_run(now: datetime) -> str:
+    """Return a fresh id of a run."""
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def _own_values(values: HyperparamsSet, places: Iterable[UnitPlace]) -> dict[UnitPlace, Hyperparams]:

@@ -65,6 +65,23 @@ def pin_set_from(
     return values
 
 
+def pin_candidate_from(
+    plane: Plane,
+    change: int,
+    run: str,
+    contexts: Iterable[Mapping[str, str]],
+) -> SnapshotSet:
+    """Return the candidate of a change in several contexts, for a run that is registered for it; never kept.
+
+    Raises:
+        PlaneUnavailable: out of reach: no candidate is the last known good one.
+        ForbiddenError, ConflictError, MissingError, IntegrityError: the plane refuses, or answers otherwise.
+    """
+    asked = with_base(contexts)
+    answer = plane.request("POST", f"/v1/changes/{change}/candidate", {"contexts": asked, "run": run})
+    return _received(answer, plane.url, asked)[0]
+
+
 def _say(events: EventLog, url: str, values: HyperparamsSet, age_sec: int, reason: str) -> None:
     from setpoint.observe.events import LastKnownGoodUsed  # noqa: PLC0415 - on no other day
 

@@ -167,7 +167,11 @@ def _review(
     return page(
         request,
         "change.html",
-        tables={"edits": found.edits, "ranges": impact.ranges if impact else ()},
+        tables={
+            "edits": found.edits,
+            "ranges": impact.ranges if impact else (),
+            "checks": found.checks,
+        },
         restored=restored,
         problem=problem,
         change=found,

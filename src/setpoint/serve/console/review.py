@@ -196,6 +196,7 @@ def _waits(change: FullChange) -> str:
         "amendment": step.moved or "its author has to amend it",
         "proposal": "it is a draft",
         "approval": f"{step.missing} more approval{'' if step.missing == 1 else 's'} first",
+        "check": f"it lacks a check that policy asks for: {' and '.join(change.requirement.lacking)}",
         "cooling_off": "it cools off first",
         "schedule": "it is scheduled, and applies by itself",
     }.get(step.waits_for, "")

@@ -27,6 +27,8 @@ LEFT JOIN LATERAL (
     FROM finetune_contexts AS c
     JOIN finetune_runs AS o ON o.id = c.run_id
     WHERE c.snapshot_hash = s.hash AND f.hash IS NULL
+      -- What was pinned as a change's candidate alone is read by the change's number.
+      AND NOT EXISTS (SELECT FROM change_runs AS k WHERE k.run_id = c.run_id AND k.arm = 'candidate')
     ORDER BY o.started_at, o.id, c.context
     LIMIT 1
 ) AS r ON true
@@ -34,7 +36,7 @@ WHERE s.hash = %(hash)s;
 
 -- name: list_snapshots
 -- Kept snapshots newest first, before one, of those whose hashes begin with a text: each with its frame, or
--- with what the first run that pinned it recorded.
+-- with what the first run that pinned it recorded. A change's candidate is none of them.
 SELECT s.hash, s.created_at, f.frame::text AS frame, r.context, r.layers
 FROM snapshots AS s
 LEFT JOIN snapshot_frames AS f ON f.hash = s.hash
@@ -42,9 +44,10 @@ LEFT JOIN LATERAL (
     SELECT c.context, c.layers
     FROM finetune_contexts AS c
     WHERE c.snapshot_hash = s.hash AND f.hash IS NULL
+      AND NOT EXISTS (SELECT FROM change_runs AS k WHERE k.run_id = c.run_id AND k.arm = 'candidate')
     LIMIT 1
 ) AS r ON true
-WHERE s.hash BETWEEN %(beginning)s AND %(beginning)s || 'g'
+WHERE (f.hash IS NOT NULL OR r.layers IS NOT NULL) AND s.hash BETWEEN %(beginning)s AND %(beginning)s || 'g'
   AND (%(before_at)s::timestamptz IS NULL OR (s.created_at, s.hash) < (%(before_at)s::timestamptz, %(before_hash)s))
 ORDER BY s.created_at DESC, s.hash DESC
 LIMIT %(limit)s;

@@ -177,6 +177,7 @@ WHERE (%(state)s::text IS NULL OR r.state = %(state)s)
                       WHERE b.scope = later.scope AND b.key = held.key AND b.revision <= later.revision
                       ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)))))
   AND (%(started_by)s::text IS NULL OR r.started_by = %(started_by)s)
+  AND (%(candidates)s::boolean OR NOT EXISTS (SELECT FROM change_runs AS k WHERE k.run_id = r.id AND k.arm = 'candidate'))
   AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
 ORDER BY r.started_at DESC, r.id DESC
 LIMIT %(limit)s;
@@ -190,9 +191,10 @@ FROM finetune_runs AS r
 WHERE r.id = ANY (ARRAY(SELECT jsonb_array_elements_text(%(runs)s)));
 
 -- name: list_running_contexts
--- What the newest runs that have not ended pinned, by context.
+-- What the newest runs that have not ended pinned, by context; a candidate is no value that ever stood.
 SELECT r.id, c.context, c.snapshot_hash
-FROM (SELECT id FROM finetune_runs WHERE state = 'running' ORDER BY started_at DESC LIMIT %(limit)s) AS r
+FROM (SELECT id FROM finetune_runs AS f WHERE state = 'running'
+      AND NOT EXISTS (SELECT FROM change_runs AS k WHERE k.run_id = f.id AND k.arm = 'candidate') ORDER BY started_at DESC LIMIT %(limit)s) AS r
 JOIN finetune_contexts AS c ON c.run_id = r.id;
 
 -- name: page_results
