@@ -260,6 +260,8 @@ def test_module_names_of_the_commands_are_all_assembled():
         "number_options",
         "value_sources",
         "sweep_display",
+        "evidence",
+        "change_checks",
     }
     modules = {path.stem for path in folder.glob("*.py")} - shared
 

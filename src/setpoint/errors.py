@@ -450,7 +450,7 @@ class CheckMissing(ForbiddenError):
     """A change lacks a check that policy asks for, or the evidence of one does not count."""
 
     code = "check_missing"
-    way_out = "`setpoint change show` says which, why, and how it is trained"
+    way_out = "let a robot that its author neither owns nor made train its candidate"
 
 
 class ProofNeeded(ForbiddenError):

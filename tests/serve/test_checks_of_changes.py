@@ -13,7 +13,6 @@ from support.browsers import Person
 from support.candidate_runs import CONTEXTS, plan_of
 from support.console_pages import READ, address_of
 from support.openapi import document_of
-from support.planes import credential
 
 RATE = "CVN_HPO_LGB_5M_LEARNING_RATE"
 #: A value that nothing else says.
@@ -216,7 +215,7 @@ def test_a_required_check_holds_back_at_every_door(
 def test_evidence_of_the_authors_own_side_is_shown_and_counts_for_nothing(
     ada, robot, http_as, held, refused, reviewer, setpoint_command, owner_url
 ):
-    """The author, a robot of theirs, a run for another change, an unknown build and a failed run apply nothing."""
+    """The author, a robot of theirs, another change's run, an unknown build and a failure apply nothing."""
     change, _ = held
     train(ada, change, "own-1")
     assert checks(ada, change, "own-1").status_code == 200

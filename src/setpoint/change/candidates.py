@@ -54,7 +54,7 @@ def read_candidate(
         why = "sets a policy" if change.is_policy else f"is {change.state}"
         raise ConflictError(
             f"change {number} has no candidate: it {why}.",
-            hint=f"`setpoint change show {number}` says how it stands",
+            hint="train that of an open change of values",
         )
     step = next_step(reader, number)
     if step and step.moved:
@@ -95,7 +95,7 @@ def require_registered(reader: Database | Transaction, run: str, change: int, pe
     if found is None or (found.change, found.arm, found.registered_by) != (change, "candidate", person):
         raise ForbiddenError(
             f"run {run!r} is not registered by {person} for the candidate of change {change}.",
-            hint=f"`setpoint sweep --change {change}` registers it before it pins",
+            hint="a sweep of a change registers its runs before they pin",
         )
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from setpoint.cli.app import say_unused, settings
 from setpoint.cli.change_checks import print_checks
 from setpoint.cli.output import print_json
-from setpoint.cli.sweep import say_end, shown
-from setpoint.cli.sweep_display import introduce
+from setpoint.cli.sweep_display import introduce, say_end, shown
 from setpoint.cli.value_sources import open_door
 from setpoint.errors import EXIT_OK
 

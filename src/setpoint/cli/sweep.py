@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from setpoint.cli.app import Context, Json, app, catalogues, parse_context, say_unused, settings
-from setpoint.cli.output import err, print_json
-from setpoint.cli.sweep_display import SweepDisplay, introduce
+from setpoint.cli.output import print_json
+from setpoint.cli.sweep_display import introduce, say_end, shown
 from setpoint.cli.value_sources import open_door
-from setpoint.errors import EXIT_OK, SetpointError, SweepRunning, UnknownRun, UsageError
+from setpoint.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from setpoint.client.doors import Door
     from setpoint.client.run_plan import Exercise
     from setpoint.declare.catalogue import Catalogues
@@ -88,7 +85,7 @@ def sweep(
     if (smoke and change is None) or (exercise_fallback and change is not None):
         raise UsageError(
             "--smoke goes with --change, and an exercise does not.",
-            hint="setpoint sweep --change ID --smoke",
+            hint="say which change with --change",
         )
     if bool(exercise_fallback) != bool(until):
         raise UsageError("--exercise-fallback and --until belong together.", hint="give both, or neither")
@@ -137,23 +134,3 @@ def follow(door: Door, run: str) -> SweepEnd:
         end = orchestrate.follow(door, settings(), run, display.show)
     say_end(end)
     return end
-
-
-@contextmanager
-def shown(door: Door, run: str) -> Iterator[SweepDisplay]:
-    """Show how far a run is, and say how it is resumed when it stops."""
-    display = SweepDisplay(run, door.name)
-    try:
-        with display:
-            yield display
-    except (UnknownRun, SweepRunning):
-        raise
-    except (KeyboardInterrupt, SetpointError):
-        err.say(f"stopped; resume with: setpoint sweep --resume {run}")
-        raise
-
-
-def say_end(end: SweepEnd) -> None:
-    """Say how far a run came."""
-    err.say(f"run {end.run}: {end.done} of {end.units} units done, {len(end.failed)} failed")
-    err.say(f"  events and results: {end.folder}")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from setpoint.cli.bars import Bars
 from setpoint.cli.output import err, number
+from setpoint.errors import SetpointError, SweepRunning, UnknownRun
 
 if TYPE_CHECKING:
-    from setpoint.orchestrate.sweep import PlannedSweep
+    from collections.abc import Iterator
+
+    from setpoint.client.doors import Door
+    from setpoint.orchestrate.sweep import PlannedSweep, SweepEnd
     from setpoint.train.sweep import Progress
 
 
@@ -62,6 +67,26 @@ class SweepDisplay:
         rate_per_s = (progress.trained_here - 1) / (time.monotonic() - self._first_at)
         left = timedelta(seconds=round((progress.total - progress.done) / rate_per_s))
         return f"{60 * rate_per_s:.1f} units/min, {left} left"
+
+
+@contextmanager
+def shown(door: Door, run: str) -> Iterator[SweepDisplay]:
+    """Show how far a run is, and say how it is resumed when it stops."""
+    display = SweepDisplay(run, door.name)
+    try:
+        with display:
+            yield display
+    except (UnknownRun, SweepRunning):
+        raise
+    except (KeyboardInterrupt, SetpointError):
+        err.say(f"stopped; resume with: setpoint sweep --resume {run}")
+        raise
+
+
+def say_end(end: SweepEnd) -> None:
+    """Say how far a run came."""
+    err.say(f"run {end.run}: {end.done} of {end.units} units done, {len(end.failed)} failed")
+    err.say(f"  events and results: {end.folder}")
 
 
 def _troubles(progress: Progress, recorder: str) -> str:

@@ -72,7 +72,7 @@ def attach_evidence(
     if registered is None or (registered.change, registered.arm) != (change, "candidate"):
         raise MissingError(
             f"run {run} trains no candidate of change {change}.",
-            hint=f"`setpoint sweep --change {change}` registers one",
+            hint="a sweep of a change registers its runs before they pin",
         )
     candidate = view_run(transaction, run)
     current = view_run(transaction, registered.other) if registered.other else None

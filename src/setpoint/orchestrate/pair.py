@@ -118,7 +118,7 @@ def follow_pair(door: Door, settings: Settings, run: str, on_progress: Callable[
     """
     changes, evidence = _change_door(door), evidence_of(settings, run)
     if evidence is None:
-        raise UsageError(f"run {run} is no evidence for a change.", hint=f"setpoint sweep --resume {run}")
+        raise UsageError(f"run {run} is no evidence for a change.", hint="follow it as any other run")
     runs = [run, *filter(None, [evidence.other])]
     if evidence.arm == "current":
         runs.reverse()
@@ -132,7 +132,7 @@ def follow_pair(door: Door, settings: Settings, run: str, on_progress: Callable[
 
 def _change_door(door: Door) -> ChangeDoor:
     if door.changes is None:
-        raise UsageError("this door makes no evidence for a change.", hint="use `setpoint sweep --change`")
+        raise UsageError("this door makes no evidence for a change.", hint="start it from the command line")
     return door.changes
 
 

@@ -157,7 +157,7 @@ BEGIN
                public.resolved_hash(change, public.scopes_of(registered.dimensions, c.context))) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP409',
             MESSAGE = format('run %s pins other values than change %s is compared by: they moved meanwhile', run, registered.change_id),
-            HINT = format('start again: `setpoint sweep --change %s`', registered.change_id);
+            HINT = 'start a new sweep of the change';
     END IF;
 END
 $$;
@@ -235,7 +235,7 @@ BEGIN
     SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = p_run AND r.arm = 'candidate';
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('run %s trains no change''s candidate', p_run),
-            HINT = 'a run is registered for a change before it pins: `setpoint sweep --change ID`';
+            HINT = 'a sweep of a change registers its runs before they pin';
     END IF;
     IF writer.person <> registered.registered_by THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was registered by %s, not by %s', p_run, registered.registered_by, writer.person),
@@ -244,13 +244,13 @@ BEGIN
     PERFORM public.require_role('robot', 'config_write', 'admin');
     IF registered.other IS NULL AND p_kind <> 'smoke' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s has no pair to be compared with', p_run),
-            HINT = format('train both: `setpoint sweep --change %s`', registered.change_id);
+            HINT = 'train both: a smoke run alone compares nothing';
     END IF;
     SELECT * INTO trained FROM public.finetune_runs WHERE id = p_run;
     SELECT * INTO compared FROM public.finetune_runs WHERE id = registered.other;
     IF trained.state IS DISTINCT FROM 'complete' OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s and its pair are not complete', p_run),
-            HINT = format('resume it: `setpoint sweep --resume %s`', p_run);
+            HINT = 'resume it, then attach it';
     END IF;
     INSERT INTO public.change_checks (change_id, kind, run_id, current_run_id, candidate_hash, build, data_hash, result, reasons, reported_by, proof)
     VALUES (registered.change_id, p_kind, p_run, registered.other, trained.set_hash, trained.git_commit, trained.data_hash,

@@ -1,0 +1,76 @@
+"""A change's candidate trained from the command line, with the command that its refusal prints."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from setpoint.change.documents import read_documents
+from setpoint.change.policies import policy_proposal
+from setpoint.change.proposals import Proposal, open_and_apply, open_change
+from support.hints import printed_command
+from support.sweep_home import TINY_SCOPE, seed_tiny
+
+ONE_ASSET = (
+    "--context",
+    TINY_SCOPE,
+    "--context",
+    "symbol=BTCUSDC",
+    "--data",
+    "synthetic",
+    "--processes",
+    "1",
+)
+SMALLEST = {"CVN_FTF_FOLD_COUNT": 1, "CVN_FTF_TUNING_TRIALS": 1}
+RATE = "CVN_HPO_LGB_5M_LEARNING_RATE"
+
+
+@pytest.fixture
+def change(database, catalogues, tmp_path, monkeypatch):
+    """A change of a tiny budget's learning rate, for which policy asks a smoke check; the folder is clean."""
+    seed_tiny(database)
+    asked = policy_proposal(
+        catalogues, scope="*", kind="*", approvals=0, cooling_off_s=0, checks=["smoke"], reason="evidence"
+    )
+    smallest = Proposal(scope=TINY_SCOPE, reason="tiny", set=SMALLEST)
+    wanted = Proposal(scope=TINY_SCOPE, reason="slower", set={RATE: 0.07})
+    with database.transaction(author="ada") as transaction:
+        open_and_apply(transaction, catalogues, smallest)
+        open_and_apply(transaction, catalogues, asked)
+        made = open_change(transaction, catalogues, wanted)
+    monkeypatch.chdir(tmp_path)
+    for command in ("init -q", "-c user.name=a -c user.email=a@b commit -q --allow-empty -m first"):
+        subprocess.run(["git", *command.split()], check=True)
+    return made.id
+
+
+def test_the_printed_command_makes_the_check(setpoint_command, change, database, catalogues):
+    """One unit of each model is trained with the candidate's value, and shown on the change."""
+    refused = setpoint_command("change", "apply", str(change))
+    assert refused.code == 10
+    command = printed_command("setpoint sweep --change %s%s", refused.err)
+
+    done = setpoint_command(*shlex.split(command)[1:], *ONE_ASSET, "--json")
+
+    assert done.code == 0, done.err
+    (check,) = done.json["checks"]
+    assert (check["kind"], check["result"]) == ("smoke", "pass")
+    rows = database.fetch_all("list_results", run_id=check["run"])
+    assert {row["model"] for row in rows} == {"xgb", "lgb", "cb"}
+    assert [row["model_hyperparams"]["learning_rate"] for row in rows if row["model"] == "lgb"] == [0.07]
+    assert RATE not in read_documents(database, catalogues)[TINY_SCOPE].values
+    assert "who reported it, is no robot" in setpoint_command("change", "apply", str(change)).err
+    assert "pass" in setpoint_command("change", "show", str(change)).out
+
+
+@pytest.mark.real
+def test_a_pair_is_trained_and_resumed(setpoint_command, change):
+    """Both arms train the same units; resuming either finishes both and attaches nothing twice."""
+    done = setpoint_command("sweep", "--change", str(change), *ONE_ASSET, "--json")
+    assert done.code == 0, done.err
+    kinds = {check["kind"]: check["result"] for check in done.json["checks"]}
+    assert kinds == {"smoke": "pass", "canary": "hold", "ranges": "pass"}, "one asset is too few"
+    for run in done.json["runs"]:
+        again = setpoint_command("sweep", "--resume", run, "--json")
+        assert again.code == 0, again.err
+        assert again.json == done.json
