@@ -22,6 +22,7 @@ ALLOWED = {
     "store": set(),
     "change": {"store", "client", "declare", "observe"},
     "record": {"change", "store", "client", "declare", "observe"},
+    "notify": {"change", "store", "client", "declare", "observe"},
     "train": {"client", "declare", "observe"},
     "govern": {"record", "change", "client", "declare", "observe"},
     "orchestrate": {"train", "client", "declare", "observe"},  # and govern's pure parts: none is needed yet
@@ -31,9 +32,10 @@ ALLOWED = {
         "observe",
     },  # a reader of snapshot files; observe: text as a screen may show it
     "externalize": {"gate", "change", "client", "declare"},
-    "serve": {"govern", "record", "change", "store", "client", "declare", "observe"},
+    "serve": {"notify", "govern", "record", "change", "store", "client", "declare", "observe"},
     "cli": {
         "serve",
+        "notify",
         "externalize",
         "gate",
         "govern",

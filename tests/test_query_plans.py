@@ -105,6 +105,10 @@ OTHERS = {
     "access_log": "(event, account) SELECT 'e' || n % 7, 'a' || n % 300",
     "idempotency": "(account, key, request_hash) SELECT 'ada', 'k' || n, 'r'",
     "snapshot_holders": " SELECT md5(n::text), 'ada', repeat('a', 64), '{}', 'h', 1, '', 1, now(), now()",
+    "notifications": "(kind, subject, people, facts, routed_at)"
+    " SELECT 'change_approved', 'change ' || n, '{ada}', '{}', now()",
+    "deliveries": "(notification, target, subject, people, state)"
+    " SELECT (SELECT min(id) FROM notifications) + n - 1, 'ops', 'change ' || n, '{ada}', 'sent'",
     "changes": "(scope, kinds, proposal, edits, edition, proposal_hash, judged_at, author, proof, reason,"
     " source, catalogues, state) SELECT 'symbol=S' || n, '{value}', '{}', '[]', 1, 'h', 0, 'p' || n, 'x',"
     " 'x', 'x', '[]', 'withdrawn'",

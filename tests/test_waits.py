@@ -69,6 +69,8 @@ ENDED_OTHERWISE = {
     ("serve/chart_worker.py", "Popen"): "each exchange with it has an end, and it is killed after that",
     ("serve/middleware.py", "HTTPConnection"): "Starlette's view of a request; it connects nothing",
     ("client/plane/names.py", "create_connection"): "what is left of the time is its second argument",
+    ("notify/mail.py", "connect"): "its end is its fourth argument",
+    ("notify/webhook.py", "connect"): "its end is its fourth argument",
     ("store/connections.py", "connect"): "connect_timeout is one of the parameters; see bounded",
     ("store/server/supervisor.py", "Popen"): "the postmaster: it lives as long as its supervisor",
     ("store/server/supervisor.py", "wait"): "its patience is its argument",

@@ -87,6 +87,19 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.acting_person() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- A plane's clock speaks for nobody, and applies what is due all the same.
+    IF coalesce(current_setting('setpoint.credential', true), '') = '' AND public.is_plane() THEN
+        RETURN '';
+    END IF;
+    RETURN (SELECT person FROM public.who());
+END
+$$;
+
 CREATE FUNCTION public.admins() RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -788,6 +801,41 @@ $$;
 
 COMMENT ON FUNCTION public.cited_runs(OUT run text, OUT cited_by text) IS 'Runs that a baseline which counts was made of, or that an open change names.';
 
+CREATE FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) RETURNS TABLE(id bigint, target text, lease timestamp with time zone, attempts integer, people text[], key uuid, kind text, subject text, facts jsonb, made_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    -- One at a time for each target, so that one that hangs takes one thread of one plane; and of a subject only
+    -- the oldest. An instant further ahead than any wait was noted before the clock was set back.
+    RETURN QUERY
+    WITH heads AS (
+        SELECT DISTINCT ON (d.target) d.id, d.next_at
+        FROM public.deliveries AS d
+        WHERE d.state = 'waiting' AND d.target = ANY (p_targets)
+          AND d.next_at NOT BETWEEN clock_timestamp() AND clock_timestamp() + interval '1 hour'
+          AND NOT EXISTS (SELECT FROM public.deliveries AS o WHERE o.state = 'waiting' AND o.target = d.target
+                          AND o.leased_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '5 minutes')
+          AND NOT EXISTS (SELECT FROM public.deliveries AS e WHERE e.state = 'waiting' AND e.target = d.target
+                          AND e.subject = d.subject AND e.id < d.id)
+        ORDER BY d.target, d.next_at, d.id
+    ), free AS (
+        SELECT d.id FROM public.deliveries AS d
+        WHERE d.id IN (SELECT h.id FROM heads AS h ORDER BY h.next_at LIMIT p_limit) AND d.state = 'waiting'
+          AND (d.leased_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '5 minutes') IS NOT TRUE
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE public.deliveries AS d
+    SET leased_until = clock_timestamp() + make_interval(secs => least(p_lease_s, 300)), attempts = d.attempts + 1
+    FROM free, public.notifications AS n
+    WHERE d.id = free.id AND n.id = d.notification
+    RETURNING d.id, d.target, d.leased_until, d.attempts, d.people, n.key, n.kind, n.subject, n.facts, n.made_at;
+END
+$$;
+
+COMMENT ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) IS 'Lends what is due to one plane for some seconds.';
+
 CREATE FUNCTION public.close_session(p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1481,6 +1529,11 @@ CREATE FUNCTION public.ends_soon(c public.credentials) RETURNS boolean
     SELECT c.kind = 'token' AND c.expires_at < clock_timestamp() + least(interval '14 days', (c.expires_at - c.created_at) / 10)
 $$;
 
+CREATE FUNCTION public.facts_of(change public.changes) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN jsonb_build_object('change', (change).id, 'scope', (change).scope, 'author', (change).author, 'reason', "left"((change).reason, 2000), 'kinds', (change).kinds, 'proposal_hash', (change).proposal_hash);
+
 CREATE TABLE public.obligations (
     id bigint NOT NULL,
     incident text NOT NULL,
@@ -1558,6 +1611,18 @@ END
 $$;
 
 COMMENT ON FUNCTION public.forget_credentials() IS 'Removes credentials that are long over, and forms that were kept for a day, which is all it can remove; the access log keeps what they did.';
+
+CREATE FUNCTION public.forget_notifications() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- One whose target no plane has any more is claimed by nobody.
+    UPDATE public.deliveries SET state = 'failed', error = CASE error WHEN '' THEN 'no plane that runs has this target' ELSE error END
+    WHERE state = 'waiting' AND since < clock_timestamp() - interval '25 hours';
+    DELETE FROM public.notifications WHERE made_at < clock_timestamp() - interval '30 days'
+$$;
+
+COMMENT ON FUNCTION public.forget_notifications() IS 'Gives up what was not sent for a day, and removes what is 30 days old, which is all it can remove.';
 
 CREATE FUNCTION public.freezes_over(change public.changes, moment timestamp with time zone) RETURNS SETOF public.freezes
     LANGUAGE sql STABLE
@@ -2559,6 +2624,22 @@ CREATE FUNCTION public.note_access(p_event text, p_account text, p_remote text, 
     FROM left(coalesce(p_remote, ''), 64) AS seen, coalesce(current_setting('setpoint.reason', true), '') AS why
 $$;
 
+CREATE FUNCTION public.note_delivery(p_id bigint, p_lease timestamp with time zone, p_error text, p_again_s double precision) RETURNS text
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- What was sent was sent, whoever has the lease by now.
+    UPDATE public.deliveries AS d
+    SET state = CASE WHEN p_error IS NULL THEN 'sent'
+                     WHEN d.since BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp() THEN 'waiting' ELSE 'failed' END,
+        sent_at = CASE WHEN p_error IS NULL THEN clock_timestamp() END, error = left(coalesce(p_error, ''), 500),
+        next_at = clock_timestamp() + make_interval(secs => least(p_again_s, 3600)), leased_until = NULL
+    WHERE d.id = p_id AND d.state = 'waiting' AND (p_error IS NULL OR d.leased_until = p_lease)
+    RETURNING d.state
+$$;
+
+COMMENT ON FUNCTION public.note_delivery(p_id bigint, p_lease timestamp with time zone, p_error text, p_again_s double precision) IS 'Keeps what came of an attempt: null for sent, else why not; given up after a day.';
+
 CREATE FUNCTION public.note_edits() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2946,6 +3027,38 @@ BEGIN
         SELECT k.id, k.account, k.label, k.created_at, k.last_used_at FROM public.passkeys AS k
         WHERE k.account = p_account AND (everything OR k.account = mine) ORDER BY k.id;
 END
+$$;
+
+CREATE TABLE public.notifications (
+    id bigint NOT NULL,
+    key uuid DEFAULT gen_random_uuid() NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    people text[],
+    facts jsonb NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    routed_at timestamp with time zone,
+    CONSTRAINT notifications_kind_check CHECK ((kind = ANY (ARRAY['approval_wanted'::text, 'change_approved'::text, 'change_rejected'::text, 'change_applied'::text, 'change_suspended'::text, 'deadline_near'::text, 'deadline_missed'::text, 'token_ending'::text])))
+);
+
+COMMENT ON TABLE public.notifications IS 'What people are to be told; kept for 30 days.';
+
+COMMENT ON COLUMN public.notifications.key IS 'By which a receiver knows what it was told before.';
+
+COMMENT ON COLUMN public.notifications.people IS 'Whom it is for; null until it is routed: whoever may approve then.';
+
+COMMENT ON COLUMN public.notifications.routed_at IS 'When it was given to targets, or found to be over before; null while no plane with targets saw it.';
+
+CREATE FUNCTION public.people_of(n public.notifications) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Whom the author asked, else all whose approval counts, without those who approved; null when it is over.
+    SELECT CASE WHEN n.kind <> 'approval_wanted' THEN n.people ELSE (
+        SELECT coalesce(n.people, nullif(ARRAY(SELECT unnest(step.who) INTERSECT SELECT unnest(c.asked) ORDER BY 1), '{}'), step.who)
+        FROM public.changes AS c, public.next_step(c) AS step
+        WHERE c.id = (n.facts ->> 'change')::bigint AND c.proposal_hash = n.facts ->> 'proposal_hash'
+          AND step.waits_for = 'approval') END
 $$;
 
 CREATE FUNCTION public.permit_answer() RETURNS trigger
@@ -3708,6 +3821,55 @@ CREATE FUNCTION public.restore_probe_noted() RETURNS jsonb
     WHERE answered_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp()
 $$;
 
+CREATE TABLE public.deliveries (
+    id bigint NOT NULL,
+    notification bigint NOT NULL,
+    target text NOT NULL,
+    subject text NOT NULL,
+    people text[] NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    next_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    leased_until timestamp with time zone,
+    sent_at timestamp with time zone,
+    error text DEFAULT ''::text NOT NULL,
+    CONSTRAINT deliveries_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text])))
+);
+
+COMMENT ON TABLE public.deliveries IS 'One notification on its way to one target of the machine''s configuration.';
+
+COMMENT ON COLUMN public.deliveries.people IS 'Those of the notification''s people for whom this target is.';
+
+COMMENT ON COLUMN public.deliveries.since IS 'From when on it is tried for a day; a retry begins anew.';
+
+COMMENT ON COLUMN public.deliveries.leased_until IS 'Until then one plane sends it; one that died leaves it to the next, which sends the same key again.';
+
+COMMENT ON COLUMN public.deliveries.error IS 'Why the last attempt failed.';
+
+CREATE FUNCTION public.retry_delivery(p_id bigint) RETURNS public.deliveries
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    again public.deliveries;
+BEGIN
+    IF public.owner_of_tables() IS NULL THEN
+        PERFORM public.require_role('admin');
+        PERFORM public.require_fresh_proof();
+    END IF;
+    UPDATE public.deliveries AS d SET state = 'waiting', since = clock_timestamp(), next_at = clock_timestamp()
+    WHERE d.id = p_id AND d.state <> 'sent' RETURNING * INTO again;
+    IF again.id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no delivery %s that waits or failed', p_id),
+            HINT = '`setpoint notifications list` names them';
+    END IF;
+    RETURN again;
+END
+$$;
+
+COMMENT ON FUNCTION public.retry_delivery(p_id bigint) IS 'Lets a delivery be tried at once, and for a day from now on.';
+
 CREATE FUNCTION public.revive_nobody(p_backup jsonb) RETURNS TABLE(what text, which text)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -3785,6 +3947,14 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.roles_of(person text) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce((SELECT a.roles FROM public.accounts AS a WHERE a.name = person), '{}')
+        || CASE WHEN person IN (SELECT public.approving_logins()) THEN ARRAY['approver'] ELSE '{}' END
+$$;
+
 CREATE FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -3824,6 +3994,38 @@ END
 $$;
 
 COMMENT ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) IS 'Another token with the same account, roles, dimensions and label; the old one works on for the overlap.';
+
+CREATE FUNCTION public.route_notifications(p_targets jsonb) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    n       public.notifications;
+    routed  bigint := 0;
+    told    text[];
+BEGIN
+    -- One that nobody was there to route for a day is no news any more.
+    FOR n IN SELECT * FROM public.notifications WHERE routed_at IS NULL ORDER BY id LIMIT 200 FOR UPDATE SKIP LOCKED LOOP
+        told := CASE WHEN n.made_at > clock_timestamp() - interval '1 day' THEN public.people_of(n) END;
+        UPDATE public.notifications SET routed_at = clock_timestamp(), people = coalesce(told, people) WHERE id = n.id;
+        IF told IS NOT NULL THEN
+            INSERT INTO public.deliveries (notification, target, subject, people)
+            SELECT n.id, t.name, n.subject, meant.people
+            FROM jsonb_to_recordset(p_targets) AS t (name text, people text[], roles text[], about text[]),
+                 LATERAL (SELECT ARRAY(SELECT p FROM unnest(told) AS p WHERE (t.people IS NULL AND t.roles IS NULL)
+                                           OR p = ANY (t.people) OR public.roles_of(p) && t.roles ORDER BY p)) AS meant (people)
+            WHERE (t.about IS NULL OR n.kind = ANY (t.about))
+              AND (meant.people <> '{}' OR (t.people IS NULL AND t.roles IS NULL))
+            ORDER BY t.name
+            ON CONFLICT (notification, target) DO NOTHING;
+        END IF;
+        routed := routed + 1;
+    END LOOP;
+    RETURN routed;
+END
+$$;
+
+COMMENT ON FUNCTION public.route_notifications(p_targets jsonb) IS 'Gives what was noted to the targets of the machine that asks, by person, role and kind; what is over by then is sent to nobody.';
 
 CREATE FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) RETURNS SETOF record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -4173,6 +4375,86 @@ END
 $$;
 
 COMMENT ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) IS 'Takes lines and bytes out of the share of whoever speaks, or refuses.';
+
+CREATE FUNCTION public.tell_approvers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    told_of constant text := 'change ' || NEW.id;
+    is_new  constant boolean := TG_OP = 'INSERT' OR (OLD.state, OLD.proposal_hash) IS DISTINCT FROM (NEW.state, NEW.proposal_hash);
+BEGIN
+    IF (SELECT need.approvals FROM public.required_of(NEW) AS need) = 0 THEN
+        RETURN NULL;
+    END IF;
+    -- What was not routed yet goes to whoever is asked by then.
+    IF is_new THEN
+        INSERT INTO public.notifications (kind, subject, facts) VALUES ('approval_wanted', told_of, public.facts_of(NEW));
+    ELSIF NOT NEW.asked <@ OLD.asked AND NOT EXISTS (
+            SELECT FROM public.notifications AS n
+            WHERE n.routed_at IS NULL AND n.subject = told_of AND n.kind = 'approval_wanted' AND n.people IS NULL) THEN
+        INSERT INTO public.notifications (kind, subject, people, facts)
+        VALUES ('approval_wanted', told_of, ARRAY(SELECT unnest(NEW.asked) EXCEPT SELECT unnest(OLD.asked) ORDER BY 1), public.facts_of(NEW));
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.tell_author() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    actor constant text := public.acting_person();
+BEGIN
+    -- Nobody is told what they did themselves.
+    IF actor <> NEW.author THEN
+        INSERT INTO public.notifications (kind, subject, people, facts)
+        VALUES ('change_' || NEW.state, 'change ' || NEW.id, ARRAY[NEW.author], public.facts_of(NEW) || jsonb_build_object(
+            'actor', actor, 'words', left(NEW.state_reason, 2000), 'revision', NEW.applied_revision));
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.tell_deadlines() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Once in the last quarter of the time, and once when it is over; of a token when it ends soon.
+    INSERT INTO public.notifications (kind, subject, people, facts)
+    SELECT told.kind, 'obligation ' || o.id,
+           ARRAY(SELECT DISTINCT p FROM unnest(ARRAY[u.person, u.responsible]) AS p WHERE p IS NOT NULL ORDER BY p),
+           jsonb_build_object('obligation', o.id, 'owes', o.kind, 'incident', o.incident, 'scope', o.scope,
+               'until', public.utc_text(o.due_at), 'author', u.person)
+    FROM public.obligations AS o
+    LEFT JOIN public.break_glass_uses AS u ON u.revision = o.revision,
+         LATERAL (SELECT CASE WHEN o.due_at <= clock_timestamp() THEN 'deadline_missed' ELSE 'deadline_near' END) AS told (kind)
+    WHERE o.met_at IS NULL AND clock_timestamp() > o.due_at - (o.due_at - o.opened_at) / 4
+    ORDER BY o.id
+    ON CONFLICT (kind, subject) WHERE kind IN ('deadline_near', 'deadline_missed', 'token_ending') DO NOTHING;
+    INSERT INTO public.notifications (kind, subject, people, facts)
+    SELECT 'token_ending', 'token ' || t.id, ARRAY(SELECT DISTINCT p FROM unnest(ARRAY[t.account, c.created_by]) AS p ORDER BY p),
+           jsonb_build_object('token', t.id, 'account', t.account, 'label', c.label, 'until', public.utc_text(t.expires_at))
+    FROM public.tokens_ending() AS t JOIN public.credentials AS c ON c.id = t.id
+    ORDER BY t.id
+    ON CONFLICT (kind, subject) WHERE kind IN ('deadline_near', 'deadline_missed', 'token_ending') DO NOTHING
+$$;
+
+COMMENT ON FUNCTION public.tell_deadlines() IS 'Notes whom a deadline or the end of a token is near for, once of each; judged by the database''s clock.';
+
+CREATE FUNCTION public.tell_of_approval() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO public.notifications (kind, subject, people, facts)
+    SELECT 'change_approved', 'change ' || c.id, ARRAY[c.author],
+           public.facts_of(c) || jsonb_build_object('actor', NEW.person, 'words', left(NEW.words, 2000))
+    FROM public.changes AS c WHERE c.id = NEW.change_id;
+    RETURN NULL;
+END
+$$;
 
 CREATE FUNCTION public.tokens_ending() RETURNS TABLE(id bigint, account text, expires_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -4720,6 +5002,15 @@ ALTER TABLE public.credentials ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+ALTER TABLE public.deliveries ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.deliveries_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.drills (
     id bigint NOT NULL,
     scenario text NOT NULL,
@@ -5169,6 +5460,15 @@ CREATE TABLE public.kept_forms (
 
 COMMENT ON TABLE public.kept_forms IS 'What people sent from pages when their session had ended, or had to be proven first: shown to them again, by a ticket whose SHA-256 this is, and never done by itself.';
 
+ALTER TABLE public.notifications ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.notifications_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE public.obligations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.obligations_id_seq
     START WITH 1
@@ -5402,6 +5702,12 @@ ALTER TABLE ONLY public.credentials
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_notification_target_key UNIQUE (notification, target);
+
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.drills
     ADD CONSTRAINT drills_pkey PRIMARY KEY (id);
 
@@ -5504,6 +5810,12 @@ ALTER TABLE ONLY public.incident_channels
 ALTER TABLE ONLY public.kept_forms
     ADD CONSTRAINT kept_forms_pkey PRIMARY KEY (hash);
 
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_key_key UNIQUE (key);
+
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.obligations
     ADD CONSTRAINT obligations_pkey PRIMARY KEY (id);
 
@@ -5599,6 +5911,10 @@ CREATE INDEX changes_open_by_author ON public.changes USING btree (author) WHERE
 
 CREATE INDEX credentials_by_account ON public.credentials USING btree (account, id);
 
+CREATE INDEX deliveries_failed ON public.deliveries USING btree (id) WHERE (state = 'failed'::text);
+
+CREATE INDEX deliveries_waiting ON public.deliveries USING btree (target, subject, id) WHERE (state = 'waiting'::text);
+
 CREATE INDEX event_log_by_level ON ONLY public.event_log USING btree (level, id);
 
 CREATE INDEX event_log_by_name ON ONLY public.event_log USING btree (name, id);
@@ -5669,11 +5985,17 @@ CREATE INDEX kept_forms_by_account ON public.kept_forms USING btree (account, ke
 
 CREATE INDEX kept_forms_by_age ON public.kept_forms USING btree (kept_at);
 
+CREATE INDEX notifications_by_age ON public.notifications USING btree (made_at);
+
+CREATE INDEX notifications_unrouted ON public.notifications USING btree (id) WHERE (routed_at IS NULL);
+
 CREATE INDEX obligations_open ON public.obligations USING btree (due_at) WHERE (met_at IS NULL);
 
 CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions USING btree (change_id, proposal_hash, person, decision) WHERE (decision <> 'comment'::text);
 
 CREATE UNIQUE INDEX one_judgement ON public.checkpoint_log USING btree (calendar, checkpoint) WHERE (event = ANY (ARRAY['passed'::text, 'fired'::text]));
+
+CREATE UNIQUE INDEX one_notification_of_each_deadline ON public.notifications USING btree (kind, subject) WHERE (kind = ANY (ARRAY['deadline_near'::text, 'deadline_missed'::text, 'token_ending'::text]));
 
 CREATE UNIQUE INDEX one_open_post_mortem ON public.obligations USING btree (incident) WHERE ((kind = 'post-mortem'::text) AND (met_at IS NULL));
 
@@ -5931,6 +6253,22 @@ CREATE TRIGGER suspend_work AFTER UPDATE OF disabled_at ON public.accounts FOR E
 
 ALTER TABLE public.accounts ENABLE ALWAYS TRIGGER suspend_work;
 
+CREATE TRIGGER tell_approvers AFTER INSERT ON public.changes FOR EACH ROW WHEN ((new.state = 'proposed'::text)) EXECUTE FUNCTION public.tell_approvers();
+
+ALTER TABLE public.changes ENABLE ALWAYS TRIGGER tell_approvers;
+
+CREATE TRIGGER tell_approvers_again AFTER UPDATE OF state, proposal_hash, asked ON public.changes FOR EACH ROW WHEN ((new.state = 'proposed'::text)) EXECUTE FUNCTION public.tell_approvers();
+
+ALTER TABLE public.changes ENABLE ALWAYS TRIGGER tell_approvers_again;
+
+CREATE TRIGGER tell_author AFTER UPDATE OF state ON public.changes FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['applied'::text, 'rejected'::text, 'suspended'::text])))) EXECUTE FUNCTION public.tell_author();
+
+ALTER TABLE public.changes ENABLE ALWAYS TRIGGER tell_author;
+
+CREATE TRIGGER tell_of_approval AFTER INSERT ON public.change_decisions FOR EACH ROW WHEN ((new.decision = 'approve'::text)) EXECUTE FUNCTION public.tell_of_approval();
+
+ALTER TABLE public.change_decisions ENABLE ALWAYS TRIGGER tell_of_approval;
+
 ALTER TABLE ONLY public.appointments
     ADD CONSTRAINT appointments_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
 
@@ -5954,6 +6292,9 @@ ALTER TABLE ONLY public.change_runs
 
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
+
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_notification_fkey FOREIGN KEY (notification) REFERENCES public.notifications(id) ON DELETE CASCADE;
 
 ALTER TABLE public.event_log
     ADD CONSTRAINT event_log_source_fkey FOREIGN KEY (source) REFERENCES public.event_sources(source);
@@ -6017,6 +6358,8 @@ REVOKE ALL ON FUNCTION public.account_named(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.acting_person() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.admins() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.admins() TO setpoint_server;
 
@@ -6058,6 +6401,9 @@ GRANT SELECT ON TABLE public.incident_channels TO setpoint_breakglass;
 REVOKE ALL ON FUNCTION public.channel_of(url text) FROM PUBLIC;
 
 GRANT SELECT ON TABLE public.policies TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.close_session(p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.close_session(p_remote text) TO setpoint_server;
@@ -6114,6 +6460,8 @@ GRANT ALL ON FUNCTION public.end_other_sessions(p_remote text) TO setpoint_serve
 REVOKE ALL ON FUNCTION public.end_session(p_id bigint, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_session(p_id bigint, p_remote text) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.facts_of(change public.changes) FROM PUBLIC;
+
 GRANT SELECT ON TABLE public.obligations TO setpoint_app;
 GRANT SELECT ON TABLE public.obligations TO setpoint_breakglass;
 
@@ -6125,6 +6473,9 @@ GRANT ALL ON FUNCTION public.forget_answers() TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.forget_credentials() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_credentials() TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.forget_notifications() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_notifications() TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.hands_behind(person text) FROM PUBLIC;
 
@@ -6193,6 +6544,9 @@ REVOKE ALL ON FUNCTION public.network_of(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_access(p_event text, p_account text, p_remote text, p_credential bigint, p_actor text, p_detail jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.note_delivery(p_id bigint, p_lease timestamp with time zone, p_error text, p_again_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_delivery(p_id bigint, p_lease timestamp with time zone, p_error text, p_again_s double precision) TO setpoint_server;
+
 REVOKE ALL ON FUNCTION public.note_edits() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_hand(p_account text, p_what text, p_hand text) FROM PUBLIC;
@@ -6242,6 +6596,10 @@ REVOKE ALL ON FUNCTION public.owner_of_tables() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.passkeys_seen(p_account text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.passkeys_seen(p_account text) TO setpoint_server;
+
+GRANT SELECT ON TABLE public.notifications TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.people_of(n public.notifications) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.permit_answer() FROM PUBLIC;
 
@@ -6310,13 +6668,23 @@ REVOKE ALL ON FUNCTION public.require_room_for_change(p_author text) FROM PUBLIC
 
 REVOKE ALL ON FUNCTION public.restore_probe_noted() FROM PUBLIC;
 
+GRANT SELECT ON TABLE public.deliveries TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.retry_delivery(p_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.retry_delivery(p_id bigint) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.revive_nobody(p_backup jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.revoke_token(p_id bigint, p_remote text) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.roles_of(person text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rotate_token(p_id bigint, p_hash bytea, p_days integer, p_overlap_s integer, p_remote text, OUT id bigint, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT label text, OUT old_ends_at timestamp with time zone) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.route_notifications(p_targets jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.route_notifications(p_targets jsonb) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) TO setpoint_app;
@@ -6349,6 +6717,15 @@ GRANT ALL ON FUNCTION public.take_challenge(p_secret text, p_key bytea, OUT chal
 
 REVOKE ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.tell_approvers() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.tell_author() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.tell_deadlines() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.tell_deadlines() TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.tell_of_approval() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.tokens_ending() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.tokens_ending() TO setpoint_server;

@@ -133,6 +133,11 @@ class Settings:
         "",
         "Where a serving plane sends its metrics each minute, in OTLP over HTTP; empty means nowhere.",
     )
+    notify: str = _setting(
+        "SETPOINT_NOTIFY",
+        "",
+        "TOML file with the targets to which a serving plane sends notifications; empty: it sends none.",
+    )
     anchor_file: str = _setting(
         "SETPOINT_ANCHOR_FILE",
         "",

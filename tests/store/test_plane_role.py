@@ -30,6 +30,14 @@ JUDGED_OTHERWISE = {
         {"process_shares"},
     ),
     "make_months": ("splits tables by month, and moves rows where they belong", set()),
+    "tell_deadlines": (
+        "says what deadlines stand here",
+        {"notifications"},
+    ),
+    "route_notifications": ("gives what stands to be told to targets of the machine", {"notifications"}),
+    "claim_deliveries": ("lends what a plane is to send", {"deliveries"}),
+    "note_delivery": ("keeps what a plane says of its own attempt", {"deliveries"}),
+    "forget_notifications": ("gives up and removes by the database's clock", {"deliveries", "notifications"}),
     "try_writing": ("writes what nobody reads, to prove that one can", {"write_probe"}),
     "note_probe": ("keeps what a plane says of itself; names nobody", {"restore_probe"}),
 }

@@ -27,6 +27,7 @@ from setpoint.serve.hot.ready import Ready
 from setpoint.serve.methods import METHODS, methods_at, options_answer
 from setpoint.serve.metrics.link import telling
 from setpoint.serve.middleware import Guard
+from setpoint.serve.notifying import notifying
 from setpoint.serve.openapi import describe, operation_id
 from setpoint.serve.plane import THREADS
 from setpoint.serve.public_address import public_address
@@ -134,7 +135,8 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[dict[str, Any]]:
     current_default_thread_limiter().total_tokens = THREADS
     live.start()
     try:
-        async with ticking(api.state.plane), backing_up(api.state.plane), telling(api.state.plane):
+        plane = api.state.plane
+        async with ticking(plane), backing_up(plane), notifying(plane), telling(plane):
             public = public_address(api.state.plane.settings.public_url)
             yield {
                 END_STREAMS: live.feed.end_streams,

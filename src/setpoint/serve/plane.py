@@ -37,6 +37,9 @@ MOST_IN_LINE = 1000
 PROBED_WITHIN_S = 5.0
 REHEARSED_WITHIN_S = 10.0
 TICKED_WITHIN_S = 60.0
+#: Targets that are sent to at once, and how long one attempt may take: its own end comes well before.
+SENDERS = 4
+DELIVERED_WITHIN_S = 30.0
 #: How long the outcome of a walk over the chain is kept: it reads all of history.
 WALK_KEPT_S = 15.0
 
@@ -64,6 +67,10 @@ class Plane:
     probing: Turns = field(init=False, default_factory=lambda: Turns("the database", 1, PROBED_WITHIN_S))
     rehearsing: Turns = field(init=False, default_factory=lambda: Turns("a rehearsal", 1, REHEARSED_WITHIN_S))
     ticking: Turns = field(init=False, default_factory=lambda: Turns("the clock", 1, TICKED_WITHIN_S))
+    #: Attempts to deliver, which wait for others' machines and hold no session of the database.
+    delivering: Turns = field(
+        init=False, default_factory=lambda: Turns("notifications", SENDERS, DELIVERED_WITHIN_S)
+    )
     charts: ChartWorker = field(init=False, default_factory=ChartWorker)
     #: Dear questions by name, with their last answers.
     checks: dict[str, Check] = field(init=False, default_factory=dict)
@@ -90,6 +97,7 @@ class Plane:
             self.probing,
             self.rehearsing,
             self.ticking,
+            self.delivering,
             self.credentials.turns,
             self.logins.turns,
             self.provider.turns,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.change.emergency.obligations import list_obligations
+from setpoint.change.emergency.obligations import list_obligations, meeting_command
 from setpoint.errors import DoctorFinding
 
 if TYPE_CHECKING:
@@ -23,17 +23,10 @@ _NAMES = {
 def obligations(database: Database) -> Iterator[DoctorFinding]:
     """Yield each obligation that is not met, with what meets it."""
     for owed in list_obligations(database, open_only=True):
-        incident, reason = owed.incident, f"break-glass-{owed.incident}"
-        meets = {
-            "ordinary-write": f"setpoint set KEY=VALUE --scope {owed.scope} --reason {reason}",
-            "validation": f"setpoint break-glass validate --incident {incident}",
-            "post-mortem": f"setpoint break-glass post-mortem --incident {incident} --url URL",
-            "decision": "setpoint checkpoints",
-        }
         state = "overdue since" if owed.overdue else "due at"
         left = f"; {owed.person}, who left it, was disabled: take it over" if owed.left_behind else ""
         yield DoctorFinding(
-            f"{incident} owes {_NAMES[owed.kind]}{f' for {owed.scope}' if owed.scope else ''}, {state}"
+            f"{owed.incident} owes {_NAMES[owed.kind]}{f' for {owed.scope}' if owed.scope else ''}, {state}"
             f" {owed.due_at:%Y-%m-%d %H:%M} UTC{', breached' if owed.breach else ''}{left}.",
-            meets[owed.kind],
+            meeting_command(owed.kind, owed.incident, owed.scope),
         )

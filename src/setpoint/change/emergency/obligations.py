@@ -7,6 +7,7 @@ Source: readiness document, section 5.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,6 +104,17 @@ class Use:
     base_revision: int | None
     base_hash: str | None
     edits: tuple[Edit, ...]
+
+
+def meeting_command(kind: str, incident: str, scope: str | None) -> str:
+    """Return the command that meets an obligation of this kind."""
+    where = shlex.quote(scope or "")
+    return {
+        "ordinary-write": f"setpoint set KEY=VALUE --scope {where} --reason break-glass-{incident}",
+        "validation": f"setpoint break-glass validate --incident {incident}",
+        "post-mortem": f"setpoint break-glass post-mortem --incident {incident} --url URL",
+        "decision": "setpoint checkpoints",
+    }[kind]
 
 
 def list_obligations(

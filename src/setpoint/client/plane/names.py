@@ -21,7 +21,7 @@ def connect(address: tuple[str, int], timeout_s: float, source: Any = None) -> s
     """
     ends_at = time.monotonic() + timeout_s
     problem: OSError | None = None
-    for found in _addresses(*address, timeout_s):
+    for found in addresses(*address, timeout_s):
         left_s = ends_at - time.monotonic()
         if left_s <= 0:
             break
@@ -38,7 +38,8 @@ def _as_given(address: tuple[str, int]) -> tuple[Any, int]:
     return (host.encode() if host.isascii() else host), port
 
 
-def _addresses(host: str, port: int, timeout_s: float) -> list[tuple[str, int]]:
+def addresses(host: str, port: int, timeout_s: float) -> list[tuple[str, int]]:
+    """Return where a name leads, each address once. Raises ``OSError``: not known, or not in time."""
     for family in (socket.AF_INET, socket.AF_INET6):
         with suppress(OSError):
             socket.inet_pton(family, host)

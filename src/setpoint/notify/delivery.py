@@ -1,0 +1,53 @@
+"""NOTIFY: one attempt to deliver, and how long until the next.
+
+Guarantees: an attempt ends within ``WITHIN_S``, and its lease outlives it: two planes do not send the same at
+once unless one of them stood still. What fails is a text, never an error. Waits grow from ten seconds to half
+an hour, with a random share so that planes and targets do not come back all at once.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from setpoint.errors import SetpointError
+from setpoint.notify import mail, webhook
+from setpoint.notify.messages import message_of
+from setpoint.observe.printable import printable
+
+if TYPE_CHECKING:
+    from setpoint.notify.messages import Message, Notification
+    from setpoint.notify.targets import Target, Targets
+
+WITHIN_S = 10.0
+LEASE_S = 60.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 1800.0
+_DICE = random.SystemRandom()
+
+
+def attempt(configured: Targets, target: Target, told: Notification, public_url: str) -> str | None:
+    """Send a notification to a target; returns why that failed, None when it was taken."""
+    try:
+        deliver(configured, target, message_of(told, public_url))
+    except SetpointError as problem:
+        return printable(problem.message)
+    except (OSError, ValueError) as problem:
+        # An address that is a secret is in none of these texts.
+        return printable(str(problem) or type(problem).__name__)
+    return None
+
+
+def deliver(configured: Targets, target: Target, message: Message, within_s: float = WITHIN_S) -> None:
+    """Send a message to a target. Raises as ``webhook.post`` and ``mail.send``."""
+    ends_at = time.monotonic() + within_s
+    if target.way == "mail":
+        mail.send(target, configured.relay, message, configured.allowed, ends_at)
+    else:
+        webhook.post(target, message, configured.allowed, ends_at)
+
+
+def wait_s(attempts: int) -> float:
+    """Return for how long to wait after so many attempts."""
+    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempts - 1, 20))
+    return longest * _DICE.uniform(0.5, 1.0)

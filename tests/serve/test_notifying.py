@@ -1,0 +1,58 @@
+"""A plane tells people of what waits for them, while it serves; what cannot be sent shows and waits."""
+
+import json
+import time
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from support.planes import clients, serving_plane
+from support.receivers import receiving, targets_file, webhook
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 60
+    while not (found := holds()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def receiver():
+    """A place where webhooks arrive."""
+    with receiving() as one:
+        yield one
+
+
+def test_people_hear_of_a_change_from_its_proposal_to_its_revision(
+    seeded, served, catalogues, owner_url, receiver, tmp_path
+):
+    """Two planes send each notification once, in order; the link is the public address of the plane."""
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("UPDATE policies SET approvals = 1, solo = false")
+    file = targets_file(tmp_path, webhook("ops", receiver))
+    told = replace(served, notify=str(file), public_url="https://plane.test/x")
+    receiver.statuses = [500]
+    with (
+        serving_plane(told, catalogues) as url,
+        serving_plane(told, catalogues),
+        clients(url, owner_url) as client_of,
+    ):
+        base = client_of("ada").get("/v1/config/global").json()["revision"]
+        body = {"scope": "global", "base": base, "reason": "less", "set": {"CVN_HPO_XGB_5M_GAMMA": 0.5}}
+        change = client_of("ada").post("/v1/changes", json=body).json()
+        wait_until(lambda: receiver.heard)
+        # What failed is tried at once when somebody says so; its turn would come in ten seconds.
+        with psycopg.connect(owner_url, autocommit=True) as owner:
+            again = "UPDATE deliveries SET next_at = now() WHERE error <> '' RETURNING id"
+            wait_until(lambda: owner.execute(again).fetchone())
+        decision = {"proposal_hash": change["proposal_hash"], "words": "fine"}
+        done = client_of("bo").post(f"/v1/changes/{change['id']}/approve", json=decision)
+        assert done.json()["state"] == "applied", done.text
+        wait_until(lambda: len(receiver.heard) >= 4)
+    said = [json.loads(heard.body) for heard in receiver.heard]
+    assert [one["type"] for one in said] == ["approval_wanted"] * 2 + ["change_approved", "change_applied"]
+    assert {one["data"]["link"] for one in said} == {f"https://plane.test/x/changes/{change['id']}"}
+    assert said[-1]["data"]["actor"] == "bo"
