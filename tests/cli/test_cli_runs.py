@@ -111,6 +111,7 @@ def test_a_run_is_identical_to_itself(asked, swept):
 
     assert done.code == 0
     assert "30 of 30 shared units have identical models" in done.out
+    assert "interval +0.0000 to +0.0000" in done.out
     assert [(row[1], row[3]) for row in rows] == [(swept, "0.000")] * 9
     assert asked("compare", swept, swept, "latest", "--json").json["runs"] == [swept] * 3
 

@@ -12,7 +12,7 @@ from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.results import Unit, UnitEntry, UnitFailure
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import MissingError, UnknownRun
-from setpoint.govern.comparison import compare_runs, view_run
+from setpoint.govern.comparison import compare_runs, judge_against, view_run
 from setpoint.observe.event_log import EventLog
 from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.record.run_rows import list_runs, read_run, read_units
@@ -230,6 +230,31 @@ def test_comparing_two_runs_finds_what_differs(database, recorder, planned, snap
     (held,) = found.effective
     assert (held.where, held.key, held.values[1]) == ("BTCUSDC lgb fold 0", "num_leaves", 7)
     assert {one.key for one in found.circumstances} == {"set_hash", "snapshot_hash", "data_hash"}
+
+
+def test_a_run_is_held_against_another_pair_by_pair(database, recorder, planned, snapshots, entry):
+    """Beside the rule: the difference of each unit that both scored, and who alone scored what both tried."""
+    again = replace(planned, run=planned.run + "b")
+    better = replace(entry.result, f1_buy_val=entry.result.f1_buy_val + 0.125)
+    third = replace(planned, run=planned.run + "c")
+    failed = UnitEntry(entry.unit, [], {}, failure=UnitFailure("training_error", "no"))
+    for plan, ended in ((planned, entry), (again, replace(entry, result=better)), (third, failed)):
+        recorder.start(plan, snapshots)
+        recorder.deliver(plan, [ended])
+    found = judge_against(database, again.run, planned.run)
+
+    assert (found.verdict.run, found.against) == (again.run, planned.run)
+    assert (found.paired.void, found.paired.pairs) == ((), 1)
+    (one,) = found.paired.intervals
+    assert (one.model, one.mean, one.low) == ("lgb", pytest.approx(0.125), None)
+    assert (found.paired.bound.looks, found.paired.bound.alarm) == (1, None)
+    lost = judge_against(database, third.run, planned.run).paired
+    assert (lost.pairs, lost.old_alone, lost.new_alone, lost.bound) == (0, 1, 0, None)
+    assert judge_against(database, planned.run, third.run).paired.new_alone == 1
+    view = view_run(database, planned.run)
+    other = replace(view, row=replace(view.row, data_hash="0" * 64, git_commit="0" * 40))
+    ((_, void),) = compare_runs([view, other]).paired
+    assert (void.void, void.intervals) == (("other data", "other commit of the source"), ())
 
 
 def test_of_three_runs_each_is_told_beside_the_first(database, recorder, planned, snapshots, entry):

@@ -76,6 +76,10 @@ def test_a_run_is_reported_and_read_back(robot, http_as, start, run):
     assert failure["message"] == "it broke"
     assert cy.get("/v1/runs/latest").json()["id"] == run
     assert cy.get(f"/v1/runs/{run}/verdict").json()["outcome"] == "insufficient_data"
+    beside = cy.get(f"/v1/runs/{run}/paired", params={"against": run}).json()
+    assert (beside["verdict"]["outcome"], beside["against"]) == ("insufficient_data", run)
+    assert {one["mean"] for one in beside["paired"]["intervals"]} == {0.0}
+    assert cy.get(f"/v1/runs/{run}/paired", params={"against": "none"}).status_code == 404
 
 
 def test_results_are_found_by_the_snapshot_that_made_them(started, robot, start, http_as):

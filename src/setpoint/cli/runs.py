@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from setpoint.govern.comparison import Comparison, Difference, JudgedRun
+    from setpoint.govern.paired import Paired
     from setpoint.record.run_rows import PinnedContext, Run
 
 SHOWN = 15
@@ -139,21 +140,34 @@ def show(
 
 
 @app.command()
-def verdict(run: RunId = "latest", as_json: Json = False) -> int:
+def verdict(
+    run: RunId = "latest",
+    against: Annotated[
+        str, typer.Option(help="A run with other values: say the difference, with its uncertainty.")
+    ] = "",
+    as_json: Json = False,
+) -> int:
     """Judge a run by the canary rule. Exit code 0 is a pass, 1 anything else.
 
     Rollback is judged first, then insufficient data; always saying BUY is the floor to beat.
 
-    Example: `setpoint verdict latest`
+    With `--against` the difference of each model is told beside the rule, which alone decides, and whether a
+    run under way is worse already: that may be asked after each unit.
+
+    Examples: `setpoint verdict latest`, `setpoint verdict latest --against 20261123-101500-3f2a`
     """
-    from setpoint.govern.comparison import judge_run, run_verdict
+    from setpoint.govern.comparison import judge_against, judge_run, run_verdict
 
     with database() as opened:
         judged = judge_run(opened, run)
+        paired = judge_against(opened, run, against).paired if against else None
     if as_json:
-        print_json(run_verdict(judged))
+        told = run_verdict(judged)
+        print_json({**vars(told), "paired": paired} if paired else told)
     else:
         print_verdict(judged)
+        if paired:
+            print_paired(paired)
     return EXIT_OK if judged.verdict.outcome == "pass" else EXIT_FINDING
 
 
@@ -184,6 +198,9 @@ def compare(
     if len(found.effective) > SHOWN:
         out.say(f"... and {len(found.effective) - SHOWN} more differences in effective parameters")
     table(("model", "run", "f1 val", "change", "all BUY", "AUC"), _score_rows(found))
+    for name, paired in found.paired:
+        out.say(f"{name} against {found.runs[0].run}, pair by pair:")
+        print_paired(paired)
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
@@ -204,6 +221,7 @@ def _comparison(found: Comparison) -> dict[str, Any]:
         "identical_models": found.identical,
         "shared_units": found.shared,
         "verdicts": [run_verdict(one) for one in found.runs],
+        "paired": [{"run": name, "paired": paired} for name, paired in found.paired],
     }
 
 
@@ -220,6 +238,16 @@ def _score_rows(found: Comparison) -> Iterator[tuple[object, ...]]:
                 change = None if before is None or one.f1 is None else one.f1 - before
                 numbers = (one.f1, change, one.always_buy, one.auc)
                 yield (name, run.run, *map(number, numbers))
+
+
+def print_paired(paired: Paired) -> None:
+    """Say how much better a run is than another one, with its uncertainty, or why that is not said."""
+    for why in paired.void:
+        out.say(f"no interval: {why}", style="yellow")
+    for one in paired.intervals:
+        out.say(f"f1 of {one}")
+    if paired.bound:
+        out.say(str(paired.bound))
 
 
 def print_verdict(view: JudgedRun) -> None:

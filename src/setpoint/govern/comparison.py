@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.client.results import Unit
 from setpoint.client.snapshot_set import named
 from setpoint.declare.document import parse_text
+from setpoint.govern.paired import Pair, Paired, compare_pairs
 from setpoint.govern.verdict import Aggregation, Rule, Verdict, judge, unjudged
 from setpoint.record.result_rows import count_ended, read_failures, read_results, read_scores
 from setpoint.record.run_rows import list_runs, read_contexts, read_run, read_units, unit_name
@@ -104,6 +105,50 @@ def latest_verdict(database: Database) -> RunVerdict | None:
     return run_verdict(judge_run(database, newest[0].id)) if newest else None
 
 
+@dataclass(frozen=True)
+class PairedRuns:
+    """The verdict on a run by its rule, and beside it how it differs from another one, pair by pair."""
+
+    verdict: RunVerdict
+    #: The run that it is held against.
+    against: str
+    paired: Paired
+
+
+def judge_against(database: Database, run: str, against: str) -> PairedRuns:
+    """Judge a run, under way or ended, and hold it against another one; raises as ``view_run``."""
+    new, old = view_run(database, run), view_run(database, against)
+    return PairedRuns(run_verdict(new), old.run, pair_runs(old, new))
+
+
+def pair_runs(old: RunView, new: RunView) -> Paired:
+    """Hold a run against another one, unit by unit, in the order in which it was recorded."""
+    before = {unit_name(one): one.f1_buy_val for one in old.results}
+    scored = {unit_name(one): one for one in sorted(new.results, key=lambda one: one.id)}
+    pairs = [
+        Pair(one.symbol, one.model, before[name], one.f1_buy_val)
+        for name, one in scored.items()
+        if name in before
+    ]
+    lost_old, lost_new = ({unit_name(one) for one in view.failures} for view in (old, new))
+    return compare_pairs(
+        pairs,
+        old_alone=len(lost_new & before.keys()),
+        new_alone=len(lost_old & scored.keys()),
+        mismatches=_mismatches(old.row, new.row),
+    )
+
+
+def _mismatches(old: Run, new: Run) -> list[str]:
+    """Return why two runs are no two treatments of the same units."""
+    facts = {
+        "data": (old.data_hash, new.data_hash),
+        "commit of the source": (old.git_commit, new.git_commit),
+        "releases of packages": (old.versions, new.versions),
+    }
+    return [f"other {what}" for what, (before, after) in facts.items() if before != after]
+
+
 class Difference(NamedTuple):
     """One thing of which runs say different things."""
 
@@ -142,6 +187,11 @@ class Comparison:
         by_run = [{one.model: one for one in run.verdict.models} for run in self.runs]
         names = dict.fromkeys(name for one in by_run for name in one)
         return {name: tuple(one.get(name) for one in by_run) for name in names}
+
+    @property
+    def paired(self) -> tuple[tuple[str, Paired], ...]:
+        """Each later run held against the first, by its name; the rule of a verdict decides, this informs."""
+        return tuple((one.run, pair_runs(self.runs[0], one)) for one in self.runs[1:])
 
 
 def compare_runs(runs: Sequence[RunView]) -> Comparison:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from setpoint.client.results import RunOutcome, parse_unit_entry
 from setpoint.client.snapshot_set import SnapshotSet, parse_snapshot_set
 from setpoint.errors import InvalidValue
-from setpoint.govern.comparison import RunVerdict, judge_run, run_verdict
+from setpoint.govern.comparison import PairedRuns, RunVerdict, judge_against, judge_run, run_verdict
 from setpoint.record import result_rows, run_rows
 from setpoint.record.coverage import Coverage, audit_console_coverage
 from setpoint.record.results import record_units
@@ -236,6 +236,21 @@ def list_failures(plane: PlaneOf, run: RunName, limit: Limit = 50, after: After 
 def get_verdict(plane: PlaneOf, run: RunName) -> Response:
     """Judge it by the rule it recorded: rollback first, then insufficient data, hold, pass."""
     return Answer(run_verdict(judge_run(plane.database, run))).response()
+
+
+@router.get(
+    "/runs/{run}/paired",
+    summary="The verdict on a run, and its difference from another one",
+    responses=answers(PairedRuns, 404),
+    **access(*ANYONE),
+)
+def get_paired(
+    plane: PlaneOf,
+    run: RunName,
+    against: Annotated[str, Query(max_length=LONGEST_NAME, description="A run.")],
+) -> Response:
+    """The rule alone decides; the intervals, and a bound for every look at a run under way, inform."""
+    return Answer(judge_against(plane.database, run, against)).response()
 
 
 @router.get(

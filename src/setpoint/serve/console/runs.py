@@ -121,6 +121,11 @@ def show_comparison(
             "overlays": _lines(names, found.overlays),
             "circumstances": _lines(names, found.circumstances),
             "scores": [{"model": model, **dict(zip(names, ofs, strict=True))} for model, ofs in scores],
+            "paired": [
+                {"run": name, **interval._asdict()}
+                for name, paired in found.paired
+                for interval in paired.intervals
+            ],
             "held": _lines(names, found.effective),
         },
         found=found,
