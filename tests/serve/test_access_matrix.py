@@ -108,6 +108,8 @@ REACHED = [("symbol=MINE", GAMMA, True), ("profile=NIGHT", GAMMA, False), ("symb
 #: Writes that touch no document, or nothing that a limit is about.
 UNLIMITED = {
     ("POST", "/v1/changes/{change}/comment"),
+    ("POST", "/v1/changes/{change}/runs"),
+    ("POST", "/v1/changes/{change}/checks"),
     ("POST", "/v1/changes/{change}/withdraw"),
     ("POST", "/v1/events"),
     ("PUT", "/v1/runs/{run}"),
