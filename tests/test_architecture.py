@@ -63,6 +63,7 @@ INSIDE = {
         "files": {"", "source_text", "moves"},
         "": {"source_text", "evidence", "moves", "files"},
     },
+    "govern": {"": set(), "rollout": {""}},
     "serve": {
         "access": {""},
         "hot": {"", "access"},

@@ -120,6 +120,17 @@ OTHERS = {
     " FROM (SELECT id, row_number() OVER () AS n FROM finetune_runs LIMIT %s) AS r --",
     "change_decisions": "(change_id, decision, proposal_hash, person, proof, words)"
     " SELECT (SELECT min(id) FROM changes) + n - 1, 'comment', 'h', 'bo', 'x', 'x'",
+    "seedings": "(person, proof, revision, coverage_pct) SELECT 'ada', 'x', n, 100",
+    "rollouts": "(change_id, context, started_by, proof)"
+    " SELECT (SELECT min(id) FROM changes) + n - 1, '{}', 'ada', 'x'",
+    "rollout_stages": "(change_id, stage, assets, models, rule)"
+    " SELECT (SELECT min(id) FROM changes) + n - 1, 'canary', '{BTCUSDC}', '{lgb}', '{}'",
+    "rollout_steps": "(change_id, stage, step, proof, proposal_hash)"
+    " SELECT (SELECT min(id) FROM changes) + n - 1, 'canary', 'start', 'x', 'h'",
+    "preapprovals": "(decision_id, change_id, proposal_hash, scope, keys, target, person, expires_at)"
+    " SELECT n, (SELECT min(id) FROM changes) + n - 1, 'h', 'global', '{k}', '{}', 'bo', now()",
+    "rollbacks": "(change_id, mechanism, proof, words)"
+    " SELECT (SELECT min(id) FROM changes) + n - 1, 'restore', 'x', 'x'",
     "finetune_failures": " SELECT run_id, symbol, model, timeframe, variant, fold, 'x', 'x', now()"
     " FROM finetune_units ORDER BY run_id LIMIT %s --",
 }

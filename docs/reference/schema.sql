@@ -87,6 +87,66 @@ BEGIN
 END
 $$;
 
+CREATE TABLE public.rollout_steps (
+    id bigint NOT NULL,
+    change_id bigint NOT NULL,
+    stage text NOT NULL,
+    step text NOT NULL,
+    person text,
+    proof text NOT NULL,
+    words text DEFAULT ''::text NOT NULL,
+    proposal_hash text NOT NULL,
+    seeding bigint,
+    run text,
+    baseline text,
+    outcome text,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    stepped_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT a_verdict_is_of_a_run CHECK (((step = 'verdict'::text) = ((run IS NOT NULL) AND (outcome IS NOT NULL)))),
+    CONSTRAINT people_say_why CHECK (((step <> ALL (ARRAY['skip'::text, 'override'::text])) OR (btrim(words) <> ''::text))),
+    CONSTRAINT rollout_steps_outcome_check CHECK ((outcome = ANY (ARRAY['pass'::text, 'hold'::text, 'insufficient_data'::text, 'rollback'::text]))),
+    CONSTRAINT rollout_steps_stage_check CHECK ((stage = ANY (ARRAY['shadow'::text, 'canary'::text, 'full'::text]))),
+    CONSTRAINT rollout_steps_step_check CHECK ((step = ANY (ARRAY['start'::text, 'skip'::text, 'verdict'::text, 'override'::text, 'confirm'::text])))
+);
+
+COMMENT ON TABLE public.rollout_steps IS 'What was done in the stages of a rollout, by whom, and what each run said; only added to.';
+
+COMMENT ON COLUMN public.rollout_steps.person IS 'Null where nobody acted: a verdict follows from rows.';
+
+COMMENT ON COLUMN public.rollout_steps.evidence IS 'What the verdict rests on, copied: it stays when trials are dropped.';
+
+CREATE FUNCTION public.act_on_canary(p_id bigint) RETURNS SETOF public.rollout_steps
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes;
+    said   record;
+    noted  public.rollout_steps;
+BEGIN
+    -- It follows from rows: anybody may say so, nobody may invent it.
+    PERFORM FROM public.chain_head FOR UPDATE;
+    SELECT * INTO change FROM public.changes WHERE id = p_id AND state IN ('proposed', 'suspended') FOR UPDATE;
+    FOR said IN
+        SELECT * FROM public.canary_checks(change) AS c
+        WHERE NOT EXISTS (SELECT FROM public.rollout_steps AS s WHERE s.change_id = p_id AND s.run = c.run_id AND s.stage = 'canary')
+        ORDER BY c.check_id
+    LOOP
+        INSERT INTO public.rollout_steps (change_id, stage, step, proof, words, proposal_hash, run, baseline, outcome, evidence)
+        VALUES (p_id, 'canary', 'verdict', 'verdict', format('check %s', said.check_id), change.proposal_hash, said.run_id, said.baseline,
+                said.outcome, said.evidence) RETURNING * INTO noted;
+        RETURN NEXT noted;
+        IF said.outcome = 'rollback' THEN
+            UPDATE public.changes SET state = 'rejected', state_reason = format('its canary, run %s, says to roll back: %s', said.run_id,
+                (SELECT string_agg(r, '; ') FROM jsonb_array_elements_text(said.evidence -> 'reasons') AS r)) WHERE id = p_id;
+            RETURN;
+        END IF;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION public.act_on_canary(p_id bigint) IS 'Keeps what the runs of a canary said; one that says to roll back ends the change, which was never in force.';
+
 CREATE FUNCTION public.acting_person() RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -108,6 +168,14 @@ CREATE FUNCTION public.admins() RETURNS SETOF text
 $$;
 
 COMMENT ON FUNCTION public.admins() IS 'Whom to ask for what needs an admin.';
+
+CREATE FUNCTION public.aggregated(p_how text, p_values double precision[]) RETURNS double precision
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT CASE p_how WHEN 'mean' THEN avg(v) WHEN 'median' THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY v) WHEN 'worst' THEN min(v) END
+    FROM unnest(p_values) AS v
+$$;
 
 CREATE TABLE public.changes (
     id bigint NOT NULL,
@@ -235,6 +303,7 @@ DECLARE
     moved    text;
     lacks    record;
     frozen   timestamptz;
+    wanting  text;
 BEGIN
     change := public.lock_change(p_id);
     IF change.proposal_hash IS DISTINCT FROM p_hash THEN
@@ -268,6 +337,10 @@ BEGIN
     IF frozen IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP425', MESSAGE = format('change %s is held by a freeze until %s', p_id, public.utc_text(frozen)),
             HINT = public.how_to_break(change, clock_timestamp()), DETAIL = public.utc_text(frozen);
+    END IF;
+    wanting := public.wanting_of(change);
+    IF wanting IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = wanting, HINT = public.how_to_roll_out(p_id);
     END IF;
     IF change.state = 'suspended' AND public.moved_since(change) IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is suspended: %s', p_id, change.state_reason),
@@ -428,6 +501,37 @@ END
 $$;
 
 COMMENT ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) IS 'Attaches what a registered run showed to its change, once; by whoever registered it.';
+
+CREATE FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_person text, p_proof text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    rule jsonb := public.rule_for(p_scopes);
+BEGIN
+    IF EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = change.id) THEN
+        RETURN;  -- what was fixed stays
+    END IF;
+    IF 'policy' = ANY (change.kinds) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('change %s sets a policy, which nothing trains with', change.id);
+    END IF;
+    IF p_scopes[1] <> 'global' OR p_scopes[2:] <> ARRAY(
+            SELECT s FROM unnest(p_scopes[2:]) AS s, jsonb_each_text(p_context) AS c WHERE s = c.key || '=' || c.value) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the scopes are not those of the context';
+    END IF;
+    IF (SELECT bool_or(value = 'null') FROM jsonb_each(rule)) IS NOT FALSE THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a canary has no rule: a value of CVN_FTF_VERDICT_* is not set',
+            HINT = '`setpoint seed --apply` brings the numbers of the readiness document in';
+    END IF;
+    INSERT INTO public.rollouts (change_id, context, started_by, proof) VALUES (change.id, p_context, p_person, p_proof);
+    INSERT INTO public.rollout_stages (change_id, stage, assets, models, expected_s, rule)
+    SELECT change.id, s.stage, p_assets, p_models, CASE WHEN s.stage <> 'full' THEN p_expected_s END,
+           CASE WHEN s.stage = 'shadow' THEN '{"pass": "equal"}' ELSE rule END
+    FROM (VALUES ('shadow'), ('canary'), ('full')) AS s (stage);
+END
+$$;
+
+COMMENT ON FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_person text, p_proof text) IS 'Fixes what the stages of a change train and are judged by; one that was begun keeps what it has.';
 
 CREATE FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -616,6 +720,90 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.canary_checks(change public.changes) RETURNS TABLE(check_id bigint, run_id text, baseline text, outcome text, evidence jsonb)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Judged by the rule of the stage and not by that of the run, which a change may have edited. Only what was
+    -- registered after a person started the canary of this proposal; newest first.
+    SELECT k.id, k.run_id, k.current_run_id, judged.outcome, judged.evidence
+    FROM public.change_checks AS k
+    JOIN public.change_runs AS r ON r.run_id = k.run_id AND r.arm = 'candidate'
+    JOIN public.rollout_stages AS fixed ON fixed.change_id = change.id AND fixed.stage = 'canary'
+    JOIN public.rollout_steps AS s ON s.change_id = change.id AND s.stage = 'canary' AND s.step = 'start' AND s.proposal_hash = change.proposal_hash
+    CROSS JOIN LATERAL public.canary_outcome(k.run_id, fixed) AS judged
+    WHERE k.change_id = change.id AND k.kind = 'canary' AND r.registered_at >= s.stepped_at
+      AND (SELECT f.context FROM public.finetune_runs AS f WHERE f.id = k.run_id)
+          = (SELECT o.context FROM public.rollouts AS o WHERE o.change_id = change.id)
+      AND public.why_not_counted(k) IS NULL
+    ORDER BY k.id DESC
+$$;
+
+COMMENT ON FUNCTION public.canary_checks(change public.changes) IS 'The checks that count as the canary of a change, newest first, as the rule of that stage judges them.';
+
+CREATE TABLE public.rollout_stages (
+    change_id bigint NOT NULL,
+    stage text NOT NULL,
+    assets text[] NOT NULL,
+    models text[] NOT NULL,
+    expected_s integer,
+    rule jsonb NOT NULL,
+    CONSTRAINT rollout_stages_assets_check CHECK ((cardinality(assets) > 0)),
+    CONSTRAINT rollout_stages_expected_s_check CHECK ((expected_s > 0)),
+    CONSTRAINT rollout_stages_models_check CHECK ((cardinality(models) > 0)),
+    CONSTRAINT rollout_stages_stage_check CHECK ((stage = ANY (ARRAY['shadow'::text, 'canary'::text, 'full'::text])))
+);
+
+COMMENT ON TABLE public.rollout_stages IS 'What each stage of a rollout trains, how long that should take, and what it is judged by: fixed before the first starts.';
+
+COMMENT ON COLUMN public.rollout_stages.expected_s IS 'After which it is late; null where it has no end.';
+
+CREATE FUNCTION public.canary_outcome(p_run text, p_stage public.rollout_stages, OUT outcome text, OUT evidence jsonb) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    rule    jsonb := p_stage.rule;
+    reasons text[];
+BEGIN
+    -- The rule of govern/verdict.py, by rows: rollback first, then insufficient data, hold, pass. Models that were
+    -- fixed and are not trained have no asset.
+    SELECT jsonb_agg(to_jsonb(m) ORDER BY m.model),
+           array_agg(format('%s scores %s, below the rollback floor %s', m.model, round(m.f1::numeric, 4), rule ->> 'rollback_f1') ORDER BY m.model)
+               FILTER (WHERE m.f1 < (rule ->> 'rollback_f1')::float8),
+           CASE WHEN bool_or(m.f1 < (rule ->> 'rollback_f1')::float8) THEN 'rollback'
+                WHEN bool_or(m.assets < (rule ->> 'min_assets')::integer) THEN 'insufficient_data'
+                WHEN bool_or(m.passing < (rule ->> 'pass_assets')::integer OR (m.skill > (rule ->> 'min_skill')::float8) IS NOT TRUE) THEN 'hold'
+                ELSE 'pass' END
+    INTO evidence, reasons, outcome
+    FROM (
+        SELECT named.model, public.aggregated(rule ->> 'aggregation', array_agg(s.f1 ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS f1,
+               public.aggregated(rule ->> 'aggregation', array_agg(s.skill ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS skill,
+               count(s.f1) AS assets, count(*) FILTER (WHERE s.f1 >= (rule ->> 'pass_f1')::float8) AS passing,
+               coalesce(jsonb_object_agg(s.symbol, s.f1) FILTER (WHERE s.symbol IS NOT NULL), '{}') AS scores
+        FROM (SELECT unnest(p_stage.models) UNION SELECT u.model FROM public.finetune_units AS u WHERE u.run_id = p_run) AS named (model)
+        LEFT JOIN public.canary_scores(p_run, rule ->> 'aggregation', p_stage.assets) AS s USING (model)
+        GROUP BY named.model) AS m;
+    evidence := jsonb_build_object('models', evidence, 'reasons', coalesce(to_jsonb(reasons), '[]'));
+END
+$$;
+
+COMMENT ON FUNCTION public.canary_outcome(p_run text, p_stage public.rollout_stages, OUT outcome text, OUT evidence jsonb) IS 'How a run does by the rule of a stage, on its assets and models; with the scores that say so.';
+
+CREATE FUNCTION public.canary_scores(p_run text, p_how text, p_assets text[]) RETURNS TABLE(model text, symbol text, f1 double precision, skill double precision)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Of each declared model on each asset; null while a declared fold has no result.
+    SELECT u.model, u.symbol,
+           CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.f1_buy_val ORDER BY u.position)) END,
+           CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.f1_buy_val - r.always_buy_f1_val ORDER BY u.position)) END
+    FROM public.finetune_units AS u
+    LEFT JOIN public.finetune_results AS r USING (run_id, symbol, model, timeframe, variant, fold)
+    WHERE u.run_id = p_run AND u.symbol = ANY (p_assets)
+    GROUP BY u.model, u.symbol
+$$;
+
 CREATE FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -712,7 +900,7 @@ CREATE TABLE public.policies (
     cooling_off_s integer NOT NULL,
     checks text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT policies_approvals_check CHECK ((approvals >= 0)),
-    CONSTRAINT policies_checks_check CHECK ((checks <@ ARRAY['canary'::text, 'smoke'::text, 'ranges'::text])),
+    CONSTRAINT policies_checks_check CHECK ((checks <@ ARRAY['canary'::text, 'smoke'::text, 'ranges'::text, 'rollout'::text])),
     CONSTRAINT policies_cooling_off_s_check CHECK ((cooling_off_s >= 0)),
     CONSTRAINT policies_kind_check CHECK ((kind = ANY (ARRAY['*'::text, 'value'::text, 'range'::text, 'scope'::text, 'restore'::text, 'policy'::text]))),
     CONSTRAINT policies_scope_check CHECK ((scope <> ''::text)),
@@ -737,9 +925,9 @@ BEGIN
     -- The scope decides which policy the change itself obeys, so it is not said twice.
     policy.scope := change_scope;
     policy.checks := ARRAY(SELECT DISTINCT one FROM unnest(policy.checks) AS one ORDER BY one);
-    IF NOT policy.checks <@ ARRAY['canary', 'smoke', 'ranges'] OR (policy.kind = 'policy' AND policy.checks <> '{}') THEN
+    IF NOT policy.checks <@ ARRAY['canary', 'smoke', 'ranges', 'rollout'] OR (policy.kind = 'policy' AND policy.checks <> '{}') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
-            MESSAGE = 'a policy''s checks are of canary, smoke and ranges, and none for the kind policy: it has no candidate';
+            MESSAGE = 'a policy''s checks are of canary, smoke, ranges and rollout, and none for the kind policy: it has no candidate';
     END IF;
     IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
             OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.solo <> (policy.approvals = 0) THEN
@@ -1581,6 +1769,107 @@ BEGIN
 END
 $_$;
 
+CREATE TABLE public.rollbacks (
+    change_id bigint NOT NULL,
+    run text,
+    mechanism text NOT NULL,
+    person text,
+    proof text NOT NULL,
+    words text NOT NULL,
+    preapproval bigint,
+    restored_by bigint,
+    filed_because text,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    rolled_back_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT rollbacks_mechanism_check CHECK ((mechanism = ANY (ARRAY['image_pin'::text, 'restore'::text, 'break_glass'::text, 'revert'::text]))),
+    CONSTRAINT rollbacks_words_check CHECK ((btrim(words) <> ''::text))
+);
+
+COMMENT ON TABLE public.rollbacks IS 'Changes in full that were rolled back: who, or which run, when, and by which of the four mechanisms.';
+
+COMMENT ON COLUMN public.rollbacks.restored_by IS 'The change that brings its keys back.';
+
+COMMENT ON COLUMN public.rollbacks.filed_because IS 'Why that change waits for people; null where the pre-approval carried it.';
+
+CREATE FUNCTION public.file_rollback(p_id bigint, p_because text) RETURNS public.rollbacks
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change   public.changes;
+    ran      public.finetune_runs;
+    said     record;
+    reason   text;
+    before   record;
+    written  record;
+    given    public.preapprovals;
+    back     public.changes;
+    because  text := p_because;
+    noted    public.rollbacks;
+BEGIN
+    -- As act_on_canary: it follows from rows. Head first, as every writer.
+    PERFORM FROM public.chain_head FOR UPDATE;
+    SELECT * INTO change FROM public.changes WHERE id = p_id AND state = 'applied';
+    IF NOT FOUND OR EXISTS (SELECT FROM public.rollbacks AS b WHERE b.change_id = p_id) THEN
+        RETURN NULL;
+    END IF;
+    FOR ran IN SELECT * FROM public.runs_in_full(change) LOOP
+        SELECT v.* INTO said FROM public.rollout_stages AS fixed, public.canary_outcome(ran.id, fixed) AS v
+        WHERE fixed.change_id = p_id AND fixed.stage = 'full';
+        -- As of a check: what does not count is shown, and nothing follows from it.
+        reason := public.run_not_counted(ran, ran.started_by, change.author, change.scope);
+        INSERT INTO public.rollout_steps (change_id, stage, step, proof, words, proposal_hash, run, outcome, evidence)
+        VALUES (p_id, 'full', 'verdict', 'verdict', coalesce('does not count: ' || reason, ''), change.proposal_hash, ran.id, said.outcome, said.evidence);
+        EXIT WHEN said.outcome = 'rollback' AND reason IS NULL;
+        ran := NULL;
+    END LOOP;
+    IF ran.id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT * INTO before FROM public.values_before(change);
+    SELECT e.key, max(e.revision) AS revision INTO written FROM public.ftf_config_edits AS e
+    WHERE e.scope = change.scope AND e.key = ANY (before.keys) AND e.revision > change.applied_revision
+    GROUP BY e.key ORDER BY 2 DESC LIMIT 1;
+    SELECT * INTO given FROM public.preapprovals AS p
+    WHERE p.change_id = p_id AND p.proposal_hash = change.proposal_hash AND (p.scope, p.keys, p.target) = (change.scope, before.keys, before.target)
+    ORDER BY p.expires_at DESC LIMIT 1;
+    back.scope := change.scope;
+    back.kinds := '{}';
+    back.edition := 1;
+    back.base_revision := (SELECT f.revision FROM public.ftf_config AS f WHERE f.scope = change.scope);
+    back.judged_at := (SELECT h.id FROM public.chain_head AS h);
+    back.restores := change.base_revision;
+    back.author := change.author;
+    back.proof := 'rollback-verdict';
+    back.reason := format('roll back change %s: run %s says so', p_id, ran.id);
+    back.source := 'rollout';
+    back.catalogues := (SELECT h.catalogues FROM public.ftf_config_history AS h WHERE h.id = change.applied_revision);
+    back := public.write_proposal(back, '{}', CASE WHEN back.restores IS NULL THEN before.keys ELSE '{}' END, before.keys);
+    IF back.edits <> '[]' THEN
+        back := public.keep_change(back, false);
+        because := CASE
+            WHEN p_because <> '' THEN p_because
+            WHEN written.key IS NOT NULL THEN format('revision %s wrote %s since', written.revision, written.key)
+            WHEN (SELECT need.approvals FROM public.required_of(back) AS need) = 0 THEN NULL
+            WHEN given.decision_id IS NULL THEN 'nobody approved beforehand that its keys are brought back'
+            WHEN given.expires_at <= clock_timestamp() THEN format('the pre-approval of %s ended at %s', given.person, public.utc_text(given.expires_at))
+            WHEN given.person NOT IN (SELECT m.person FROM public.may_approve(back) AS m) THEN format('%s, who approved it beforehand, may not approve it any more', given.person)
+        END;
+        IF because IS NULL AND given.decision_id IS NOT NULL THEN
+            INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
+            VALUES (back.id, 'approve', back.proposal_hash, given.person, 'pre-approval',
+                    format('approved beforehand with change %s, decision %s', p_id, given.decision_id));
+        END IF;
+    END IF;
+    INSERT INTO public.rollbacks (change_id, run, mechanism, proof, words, preapproval, restored_by, filed_because, evidence)
+    VALUES (p_id, ran.id, 'restore', 'rollback-verdict', back.reason, CASE WHEN because IS NULL THEN given.decision_id END, back.id,
+            CASE WHEN back.id IS NOT NULL THEN because END, said.evidence) RETURNING * INTO noted;
+    RETURN noted;
+END
+$$;
+
+COMMENT ON FUNCTION public.file_rollback(p_id bigint, p_because text) IS 'Opens what brings the keys of a change in full back, where a later run says to roll back; with the pre-approval that carries it, or with why it waits for people.';
+
 CREATE FUNCTION public.forget_answers() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1807,6 +2096,15 @@ CREATE FUNCTION public.how_to_resume(change public.changes) RETURNS text
                 ELSE format('`setpoint change withdraw %s`, then restore again', change.id) END
 $$;
 
+CREATE FUNCTION public.how_to_roll_out(p_change bigint) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = p_change)
+                THEN format('`setpoint rollout show %s` says what comes next', p_change)
+                ELSE format('`setpoint rollout start %s shadow` begins it', p_change) END
+$$;
+
 CREATE FUNCTION public.import_revision(revision jsonb) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1834,6 +2132,15 @@ $$;
 
 COMMENT ON FUNCTION public.import_revision(revision jsonb) IS 'Appends an exported revision as it was; says why not, empty when it did.';
 
+CREATE FUNCTION public.is_carried(p_change bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = p_change AND b.filed_because IS NULL)
+$$;
+
+COMMENT ON FUNCTION public.is_carried(p_change bigint) IS 'Whether a change is the restore that a verdict asked for and a pre-approval, or the solo policy, carries.';
+
 CREATE FUNCTION public.is_disabled(person text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1859,6 +2166,22 @@ CREATE FUNCTION public.is_named(name text, patterns jsonb) RETURNS boolean
         SELECT FROM jsonb_array_elements_text(patterns) AS p
         WHERE name = p OR (right(p, 1) = '*' AND starts_with(name, left(p, -1))))
 $$;
+
+CREATE FUNCTION public.is_overridden(change public.changes) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- By a reason and a second person, judged when applying as approvals are; or by one alone where policy says so.
+    SELECT EXISTS (
+        SELECT FROM public.rollout_steps AS o
+        WHERE o.change_id = change.id AND o.step = 'override' AND o.proposal_hash = change.proposal_hash
+          AND ((SELECT need.solo FROM public.required_of(change) AS need) OR EXISTS (
+              SELECT FROM public.rollout_steps AS c
+              WHERE c.change_id = change.id AND c.step = 'confirm' AND c.proposal_hash = o.proposal_hash AND c.id > o.id AND c.person <> o.person
+                AND c.person IN (SELECT m.person FROM public.may_approve(change) AS m) AND public.counts_for(c.person, o.person))))
+$$;
+
+COMMENT ON FUNCTION public.is_overridden(change public.changes) IS 'Whether two people, or one where policy declares it, said that a change is applied without a passing canary.';
 
 CREATE FUNCTION public.is_plane() RETURNS boolean
     LANGUAGE sql STABLE
@@ -2017,6 +2340,24 @@ BEGIN
         WHERE o.kind = 'ordinary-write' AND o.met_at IS NULL AND o.scope = NEW.scope AND o.breach IS NULL;
     END IF;
     RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.keep_change(change public.changes, p_draft boolean) RETURNS public.changes
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    kept public.changes;
+BEGIN
+    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
+                                restores, author, proof, reason, source, traceparent, catalogues, state, apply_at, proposed_at)
+    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
+            change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
+            change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
+            change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
+    RETURNING * INTO kept;
+    RETURN kept;
 END
 $$;
 
@@ -2184,7 +2525,7 @@ CREATE FUNCTION public.lacking_checks(change public.changes) RETURNS TABLE(kind 
     LEFT JOIN LATERAL (SELECT k.* FROM public.change_checks AS k
         WHERE k.change_id = change.id AND k.kind = wanted.kind AND public.why_not_counted(k) IS NULL
         ORDER BY k.id DESC LIMIT 1) AS counted ON true
-    WHERE counted.result IS DISTINCT FROM 'pass'
+    WHERE counted.result IS DISTINCT FROM 'pass' AND wanted.kind <> 'rollout'  -- which wanting_of judges
     ORDER BY wanted.kind
 $$;
 
@@ -2587,6 +2928,11 @@ BEGIN
             RETURN;
         END IF;
     END IF;
+    IF public.wanting_of(change) IS NOT NULL THEN
+        waits_for := 'rollout';
+        how := public.how_to_roll_out(change.id);
+        RETURN;
+    END IF;
     until := greatest(change.apply_at,
         CASE WHEN need.cooling_off_s <> 0 THEN change.proposed_at + make_interval(secs => need.cooling_off_s) END);
     how := format('`setpoint change apply %s`', change.id);
@@ -2740,6 +3086,96 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.note_rollback(p_id bigint, p_mechanism text, p_words text) RETURNS public.rollbacks
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes;
+    noted  public.rollbacks;
+BEGIN
+    PERFORM public.require_role('config_write', 'admin');
+    PERFORM FROM public.chain_head FOR UPDATE;
+    SELECT * INTO change FROM public.changes WHERE id = p_id AND state = 'applied';
+    IF NOT FOUND OR NOT EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = p_id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is not in full', p_id),
+            HINT = format('`setpoint rollout show %s` says how it stands', p_id);
+    END IF;
+    INSERT INTO public.rollbacks (change_id, mechanism, person, proof, words)
+    SELECT p_id, p_mechanism, s.person, s.proof, p_words FROM public.signer(change.scope, '{}', 'config_write', 'admin') AS s
+    ON CONFLICT (change_id) DO NOTHING RETURNING * INTO noted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s was rolled back already', p_id),
+            HINT = format('`setpoint rollout show %s` says by whom', p_id);
+    END IF;
+    RETURN noted;
+END
+$$;
+
+COMMENT ON FUNCTION public.note_rollback(p_id bigint, p_mechanism text, p_words text) IS 'Keeps that a person rolled a change in full back, and by which of the four mechanisms of docs/runbooks/oncall.md.';
+
+CREATE TABLE public.seedings (
+    id bigint NOT NULL,
+    person text NOT NULL,
+    proof text NOT NULL,
+    revision bigint NOT NULL,
+    coverage_pct double precision NOT NULL,
+    seeded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT seedings_coverage_pct_check CHECK (((coverage_pct >= (0)::double precision) AND (coverage_pct <= (100)::double precision)))
+);
+
+COMMENT ON TABLE public.seedings IS 'Each time that seeds were applied and in force: the first of the two things that people sign before a canary.';
+
+COMMENT ON COLUMN public.seedings.revision IS 'The newest revision of any scope then.';
+
+CREATE FUNCTION public.note_seeding(p_coverage_pct double precision) RETURNS public.seedings
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    noted public.seedings;
+BEGIN
+    INSERT INTO public.seedings (person, proof, revision, coverage_pct)
+    SELECT s.person, s.proof, h.id, p_coverage_pct
+    FROM public.signer('global', '{}', 'config_write', 'admin') AS s, public.chain_head AS h
+    RETURNING * INTO noted;
+    RETURN noted;
+END
+$$;
+
+COMMENT ON FUNCTION public.note_seeding(p_coverage_pct double precision) IS 'Signs that seeds are applied, at which revision, and how much of what is declared they cover.';
+
+CREATE FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_outcome text, p_evidence jsonb) RETURNS public.rollout_steps
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+    writer record;
+    noted  public.rollout_steps;
+BEGIN
+    -- Whoever may skip it may judge it: this opens nothing that one person could not open with a reason.
+    PERFORM public.require_reach(change.scope, public.keys_of(change), 'config_write', 'admin');
+    SELECT * INTO writer FROM public.who();
+    IF NOT EXISTS (SELECT FROM public.rollout_steps AS s WHERE s.change_id = p_id AND s.stage = 'shadow' AND s.step = 'start'
+                   AND s.proposal_hash = change.proposal_hash) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the shadow of change %s was not started', p_id),
+            HINT = format('`setpoint rollout start %s shadow`', p_id);
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.change_runs AS r WHERE r.run_id = p_run AND r.change_id = p_id AND r.arm = 'candidate')
+            OR public.other_candidate(change, p_run) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('run %s did not train the candidate of change %s', p_run, p_id),
+            HINT = format('`setpoint sweep --change %s` trains it', p_id);
+    END IF;
+    INSERT INTO public.rollout_steps (change_id, stage, step, person, proof, proposal_hash, run, baseline, outcome, evidence)
+    VALUES (p_id, 'shadow', 'verdict', writer.person, writer.proof, change.proposal_hash, p_run, p_baseline, p_outcome, p_evidence)
+    RETURNING * INTO noted;
+    RETURN noted;
+END
+$$;
+
+COMMENT ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_outcome text, p_evidence jsonb) IS 'Keeps what comparing a run of the candidate with a baseline found.';
+
 CREATE FUNCTION public.note_shares(p_server text, p_shares jsonb) RETURNS TABLE(kind text, caller text, who text, elsewhere double precision, most bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -2776,7 +3212,8 @@ BEGIN
     approved := 0;  -- nobody has seen it yet
     free_at := change.proposed_at + make_interval(secs => cooling_off_s);
     frozen_until := public.frozen_until(change, clock_timestamp());
-    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL THEN
+    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL
+            AND public.wanting_of(change) IS NULL THEN
         change := public.apply_change(change.id, change.proposal_hash);
     END IF;
 END
@@ -2810,14 +3247,7 @@ BEGIN
         PERFORM public.require_role(VARIADIC CASE WHEN p_is_policy THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END);
         RETURN change;
     END IF;
-    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
-                                restores, author, proof, reason, source, traceparent, catalogues, state, apply_at, proposed_at)
-    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
-            change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
-            change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
-            change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
-    RETURNING * INTO change;
-    RETURN change;
+    RETURN public.keep_change(change, p_draft);
 END
 $$;
 
@@ -2982,6 +3412,44 @@ $$;
 
 COMMENT ON FUNCTION public.other_candidate(change public.changes, run text) IS 'What moved since a run pinned a change''s candidate, so that it is another; null while it is the same.';
 
+CREATE FUNCTION public.override_canary(p_id bigint, p_hash text, p_words text) RETURNS public.rollout_steps
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+    first  public.rollout_steps;
+    writer record;
+    noted  public.rollout_steps;
+BEGIN
+    SELECT * INTO writer FROM public.signer(change.scope, public.keys_of(change), 'config_write', 'admin', 'approver');
+    PERFORM public.require_fresh_proof();
+    IF change.proposal_hash IS DISTINCT FROM p_hash THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since you read it', p_id);
+    END IF;
+    IF public.wanting_of(change) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s needs no override', p_id), HINT = (public.next_step(change)).how;
+    END IF;
+    SELECT * INTO first FROM public.rollout_steps AS s
+    WHERE s.change_id = p_id AND s.step = 'override' AND s.proposal_hash = change.proposal_hash AND s.person <> writer.person
+    ORDER BY s.id DESC LIMIT 1;
+    IF first.id IS NULL AND btrim(p_words) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'an override needs a reason', HINT = 'give it with --reason';
+    END IF;
+    IF first.id IS NOT NULL AND NOT (writer.person IN (SELECT m.person FROM public.may_approve(change) AS m)
+                                     AND public.counts_for(writer.person, first.person)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s overrode it; what %s says does not count beside that', first.person, writer.person),
+            HINT = 'the second person is one who may approve the change';
+    END IF;
+    INSERT INTO public.rollout_steps (change_id, stage, step, person, proof, words, proposal_hash)
+    VALUES (p_id, 'canary', CASE WHEN first.id IS NULL THEN 'override' ELSE 'confirm' END, writer.person, writer.proof, p_words, change.proposal_hash)
+    RETURNING * INTO noted;
+    RETURN noted;
+END
+$$;
+
+COMMENT ON FUNCTION public.override_canary(p_id bigint, p_hash text, p_words text) IS 'Says that a change is applied without a passing canary; the second person who says so confirms the first.';
+
 CREATE FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -3086,9 +3554,12 @@ BEGIN
     ELSIF NEW.state = 'applied' THEN
         -- What was scheduled by its author, and approved where policy asks for it, is carried out by a plane's
         -- clock, which speaks for nobody; apply_change has judged that its time has come.
-        IF NEW.apply_at IS NULL OR coalesce(current_setting('setpoint.credential', true), '') <> '' THEN
+        -- So is a restore that a verdict asks for and somebody approved beforehand.
+        IF (NEW.apply_at IS NULL AND NOT public.is_carried(NEW.id)) OR coalesce(current_setting('setpoint.credential', true), '') <> '' THEN
             PERFORM public.require_reach(NEW.scope, public.keys_of(OLD), 'config_write', 'admin', 'approver');
         END IF;
+    ELSIF TG_OP = 'INSERT' AND NEW.proof = 'rollback-verdict' THEN
+        NULL;  -- file_rollback alone writes so, and has judged the verdict
     ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
         PERFORM public.require_reach(NEW.scope, public.keys_of(NEW), 'config_write', 'admin');
     END IF;
@@ -3211,6 +3682,51 @@ CREATE FUNCTION public.policy_for(change_scope text, change_kind text) RETURNS p
     ORDER BY p.scope = '*', p.kind = '*'
     LIMIT 1
 $$;
+
+CREATE TABLE public.preapprovals (
+    decision_id bigint NOT NULL,
+    change_id bigint NOT NULL,
+    proposal_hash text NOT NULL,
+    scope text NOT NULL,
+    keys text[] NOT NULL,
+    target jsonb NOT NULL,
+    person text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT preapprovals_keys_check CHECK ((cardinality(keys) > 0))
+);
+
+COMMENT ON TABLE public.preapprovals IS 'What an approver approved beforehand, with the change: to bring its keys back to these values, if a verdict says so before it expires.';
+
+COMMENT ON COLUMN public.preapprovals.target IS 'The values of the keys before the change; a key that is not there had none.';
+
+CREATE FUNCTION public.preapprove_restore(p_id bigint, p_hash text, p_expires_at timestamp with time zone) RETURNS public.preapprovals
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+    given  public.preapprovals;
+BEGIN
+    IF p_expires_at <= clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(p_expires_at)),
+            HINT = 'a pre-approval holds until an instant to come';
+    END IF;
+    -- It is a part of the approval that this person has just given, with its proof.
+    INSERT INTO public.preapprovals (decision_id, change_id, proposal_hash, scope, keys, target, person, expires_at)
+    SELECT d.id, p_id, p_hash, change.scope, before.keys, before.target, d.person, p_expires_at
+    FROM public.change_decisions AS d, public.values_before(change) AS before
+    WHERE d.change_id = p_id AND d.proposal_hash = p_hash AND d.decision = 'approve' AND d.person = (SELECT w.person FROM public.who() AS w)
+      AND p_hash = change.proposal_hash AND before.keys IS NOT NULL
+    RETURNING * INTO given;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('nothing of change %s can be restored beforehand', p_id),
+            HINT = 'a pre-approval goes with your approval of a change that edits keys';
+    END IF;
+    RETURN given;
+END
+$$;
+
+COMMENT ON FUNCTION public.preapprove_restore(p_id bigint, p_hash text, p_expires_at timestamp with time zone) IS 'Approves, with the approval of a change, that its keys may be brought back until an instant.';
 
 CREATE FUNCTION public.presented() RETURNS record
     LANGUAGE plpgsql STABLE
@@ -4044,6 +4560,105 @@ $$;
 
 COMMENT ON FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) IS 'How many rows of each table wait for their month, and since when.';
 
+CREATE FUNCTION public.rule_for(p_scopes text[]) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- From documents in force, never from what a change proposes: else it could soften its own judge.
+    SELECT jsonb_build_object(
+        'aggregation', d ->> 'CVN_FTF_VERDICT_AGGREGATION', 'pass_f1', d -> 'CVN_FTF_VERDICT_PASS_F1',
+        'pass_assets', d -> 'CVN_FTF_VERDICT_PASS_ASSETS', 'rollback_f1', d -> 'CVN_FTF_VERDICT_ROLLBACK_F1',
+        'min_assets', d -> 'CVN_FTF_VERDICT_MIN_ASSETS', 'min_skill', d -> 'CVN_FTF_VERDICT_MIN_SKILL')
+    FROM (SELECT public.document_merge(f.base_env ORDER BY named.position) AS d
+          FROM unnest(p_scopes) WITH ORDINALITY AS named (scope, position) JOIN public.ftf_config AS f USING (scope)) AS merged
+$$;
+
+COMMENT ON FUNCTION public.rule_for(p_scopes text[]) IS 'The numbers that a canary is judged by, as documents laid over each other say now.';
+
+CREATE TABLE public.finetune_runs (
+    id text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    state text DEFAULT 'running'::text NOT NULL,
+    snapshot_hash text NOT NULL,
+    set_hash text NOT NULL,
+    context jsonb NOT NULL,
+    layers jsonb NOT NULL,
+    catalogues jsonb NOT NULL,
+    versions jsonb NOT NULL,
+    git_commit text NOT NULL,
+    data_hash text NOT NULL,
+    data_label text NOT NULL,
+    seed bigint NOT NULL,
+    processes integer NOT NULL,
+    threads integer NOT NULL,
+    universe text NOT NULL,
+    n_units integer NOT NULL,
+    plan jsonb NOT NULL,
+    read_set text,
+    fallbacks jsonb DEFAULT '{}'::jsonb NOT NULL,
+    started_by text NOT NULL,
+    host text NOT NULL,
+    CONSTRAINT a_run_is_a_name CHECK (public.is_name(concat(id, host, git_commit, data_label, universe))),
+    CONSTRAINT finetune_runs_n_units_check CHECK ((n_units > 0)),
+    CONSTRAINT finetune_runs_processes_check CHECK ((processes > 0)),
+    CONSTRAINT finetune_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'complete'::text, 'interrupted'::text, 'failed'::text]))),
+    CONSTRAINT finetune_runs_threads_check CHECK ((threads > 0))
+);
+
+COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
+
+COMMENT ON COLUMN public.finetune_runs.n_units IS 'How many units it declares; they follow in pages.';
+
+COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, the dimensions of its units, and the rule the verdict will apply.';
+
+COMMENT ON COLUMN public.finetune_runs.read_set IS 'Of the keys that the run really read; null until it ended.';
+
+COMMENT ON COLUMN public.finetune_runs.fallbacks IS 'By key, the number of units in which it fell back.';
+
+CREATE FUNCTION public.run_not_counted(r public.finetune_runs, p_reporter text, p_author text, p_scope text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+    SELECT CASE
+        WHEN NOT public.is_robot(p_reporter) THEN format('%s, who reported it, is no robot', p_reporter)
+        WHEN p_author IN (SELECT public.hands_behind(p_reporter)) THEN
+            format('the change''s author %s owns or made %s, who reported it', p_author, p_reporter)
+        WHEN r.git_commit !~ '^[0-9a-f]{40,64}$' THEN format('its build is unverified: the commit is %s', r.git_commit)
+        WHEN r.fallbacks <> '{}' THEN 'values were missing: units fell back'
+        WHEN r.plan ? 'exercise' THEN 'a fallback was exercised in it'
+        WHEN EXISTS (SELECT FROM public.finetune_contexts AS f, jsonb_array_elements(f.layers) AS layer
+                     WHERE f.run_id = r.id AND layer ->> 'revision' IS NULL AND layer ->> 'scope' <> p_scope) THEN
+            'its environment is unverified: it pinned values of no revision'
+        WHEN EXISTS (SELECT FROM public.finetune_results AS u WHERE u.run_id = r.id
+                     AND u.findings @> '[{"finding": "differs"}]') THEN 'values were overridden: fitted models hold others than were asked for'
+    END
+$_$;
+
+COMMENT ON FUNCTION public.run_not_counted(r public.finetune_runs, p_reporter text, p_author text, p_scope text) IS 'Why a run is no evidence for or against a change of an author in a scope, whatever it trained; null when it is.';
+
+CREATE FUNCTION public.runs_in_full(p_change public.changes) RETURNS SETOF public.finetune_runs
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Complete runs that trained with the change's revision or a later one of its scope, for the same context. The
+    -- newest change in full that a run trained with answers for it, not each that ever was.
+    SELECT r FROM public.rollouts AS o
+    JOIN public.finetune_runs AS r ON r.state = 'complete' AND r.context = o.context
+        AND r.started_at >= (SELECT h.created_at FROM public.ftf_config_history AS h WHERE h.id = p_change.applied_revision)
+    WHERE o.change_id = p_change.id
+      AND EXISTS (SELECT FROM public.finetune_layers AS l WHERE l.run_id = r.id AND l.scope = p_change.scope AND l.revision >= p_change.applied_revision)
+      AND NOT EXISTS (SELECT FROM public.rollout_steps AS s WHERE s.run = r.id)
+      AND NOT EXISTS (SELECT FROM public.change_runs AS c WHERE c.run_id = r.id)
+      AND NOT EXISTS (
+          SELECT FROM public.rollouts AS later JOIN public.changes AS c ON c.id = later.change_id
+          WHERE c.applied_revision > p_change.applied_revision AND later.context = o.context AND EXISTS (
+              SELECT FROM public.finetune_layers AS l WHERE l.run_id = r.id AND l.scope = c.scope AND l.revision >= c.applied_revision))
+    ORDER BY r.finished_at, r.id
+$$;
+
+COMMENT ON FUNCTION public.runs_in_full(p_change public.changes) IS 'Runs after its promotion that a change in full answers for and that were not judged yet, oldest first.';
+
 CREATE FUNCTION public.scopes_of(dimensions text[], context jsonb) RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -4163,6 +4778,64 @@ $$;
 
 COMMENT ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) IS 'False when the old one was not proven; the account''s other sessions end.';
 
+CREATE FUNCTION public.shadow_is_done(change public.changes) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- By the newest verdict: what passed once and is judged worse now has not passed.
+    SELECT EXISTS (SELECT FROM public.rollout_steps AS s WHERE s.change_id = change.id AND s.stage = 'shadow' AND s.step = 'skip'
+                   AND s.proposal_hash = change.proposal_hash)
+        OR coalesce((SELECT s.outcome = 'pass' FROM public.rollout_steps AS s
+                     WHERE s.change_id = change.id AND s.stage = 'shadow' AND s.step = 'verdict' AND s.proposal_hash = change.proposal_hash
+                     ORDER BY s.id DESC LIMIT 1), false)
+$$;
+
+COMMENT ON FUNCTION public.shadow_is_done(change public.changes) IS 'Whether the shadow of a change was skipped, or its newest verdict is that nothing else differs.';
+
+CREATE FUNCTION public.signer(p_scope text, p_keys text[], VARIADIC wanted text[], OUT person text, OUT proof text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- What the readiness document calls a manual gate is a person's: a machine holds tokens.
+    PERFORM public.require_reach(p_scope, p_keys, VARIADIC wanted);
+    SELECT w.person, w.proof INTO person, proof FROM public.who() AS w;
+    IF public.is_robot(person) OR proof NOT IN ('database-login', 'os-account', 'account-session') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s may not sign a stage: no person who logged in', person),
+            HINT = 'a person starts, skips and overrides, in a session or with a database login of their own';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.signer(p_scope text, p_keys text[], VARIADIC wanted text[], OUT person text, OUT proof text) IS 'The person of this session, who may do this by hand; refuses robots and tokens.';
+
+CREATE FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) RETURNS public.rollout_steps
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+    writer record;
+    noted  public.rollout_steps;
+BEGIN
+    SELECT * INTO writer FROM public.signer(change.scope, public.keys_of(change), 'config_write', 'admin');
+    IF btrim(p_words) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a stage is skipped only with a justification', HINT = 'give it with --reason';
+    END IF;
+    PERFORM public.begin_rollout(change, p_context, p_scopes, p_assets, p_models, p_expected_s, writer.person, writer.proof);
+    IF public.shadow_is_done(change) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the shadow of change %s is done already', p_id),
+            HINT = format('go on with `setpoint rollout start %s canary`', p_id);
+    END IF;
+    -- A shadow that was started may turn out to need no run: both stay on record.
+    INSERT INTO public.rollout_steps (change_id, stage, step, person, proof, words, proposal_hash)
+    VALUES (p_id, 'shadow', 'skip', writer.person, writer.proof, p_words, change.proposal_hash) RETURNING * INTO noted;
+    RETURN noted;
+END
+$$;
+
+COMMENT ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) IS 'A person skips the shadow of a change, and says why.';
+
 CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -4259,6 +4932,51 @@ BEGIN
     PERFORM public.note_access('login_ok', account, p_remote, made, p_actor, jsonb_build_object('how', p_how));
 END
 $$;
+
+CREATE FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) RETURNS public.rollout_steps
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+    seeded public.seedings;
+    writer record;
+    noted  public.rollout_steps;
+BEGIN
+    SELECT * INTO writer FROM public.signer(change.scope, public.keys_of(change), 'config_write', 'admin');
+    IF change.state = 'draft' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id), HINT = (public.next_step(change)).how;
+    END IF;
+    PERFORM public.begin_rollout(change, p_context, p_scopes, p_assets, p_models, p_expected_s, writer.person, writer.proof);
+    IF p_stage NOT IN ('shadow', 'canary') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('the stage %s is not started by hand', p_stage),
+            HINT = format('`setpoint rollout promote %s` begins it', p_id);
+    END IF;
+    IF EXISTS (SELECT FROM public.rollout_steps AS s WHERE s.change_id = p_id AND s.stage = p_stage AND s.step IN ('start', 'skip')
+               AND s.proposal_hash = change.proposal_hash) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the %s of change %s was started or skipped already', p_stage, p_id),
+            HINT = format('`setpoint rollout show %s` says by whom', p_id);
+    END IF;
+    IF p_stage = 'canary' THEN
+        IF NOT public.shadow_is_done(change) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the shadow of change %s has neither passed nor been skipped', p_id),
+                HINT = format('judge it with `setpoint rollout shadow %s RUN --baseline RUN`, or `setpoint rollout skip %s --reason WHY`', p_id, p_id);
+        END IF;
+        SELECT * INTO seeded FROM public.seedings AS s ORDER BY s.id DESC LIMIT 1;
+        IF (seeded.coverage_pct >= 100) IS NOT TRUE THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP423',
+                MESSAGE = CASE WHEN seeded.id IS NULL THEN 'nobody signed that seeds are applied'
+                          ELSE format('seeds were applied by %s at a coverage of %s %%, not of 100 %%', seeded.person, seeded.coverage_pct) END,
+                HINT = '`setpoint seed --apply` brings them in, and signs it';
+        END IF;
+    END IF;
+    INSERT INTO public.rollout_steps (change_id, stage, step, person, proof, words, proposal_hash, seeding)
+    VALUES (p_id, p_stage, 'start', writer.person, writer.proof, p_words, change.proposal_hash, seeded.id) RETURNING * INTO noted;
+    RETURN noted;
+END
+$$;
+
+COMMENT ON FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) IS 'A person starts a stage, the canary once seeds were signed and the shadow is done; the first start fixes the rules.';
 
 CREATE FUNCTION public.summarise_month(p_table text, p_month date, OUT rows bigint, OUT hash text, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -4599,6 +5317,44 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.values_before(change public.changes, OUT keys text[], OUT target jsonb) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT array_agg(e ->> 'key' ORDER BY e ->> 'key' COLLATE "C"),
+           coalesce(jsonb_object_agg(e ->> 'key', h.base_env -> (e ->> 'key')) FILTER (WHERE h.base_env ? (e ->> 'key')), '{}')
+    FROM jsonb_array_elements(coalesce(change.edits, (SELECT made.diff FROM public.ftf_config_history AS made WHERE made.id = change.applied_revision))) AS e
+    LEFT JOIN public.ftf_config_history AS h ON h.id = change.base_revision
+$$;
+
+COMMENT ON FUNCTION public.values_before(change public.changes, OUT keys text[], OUT target jsonb) IS 'The keys of a change, and what they are before it; a key that has no value is left out.';
+
+CREATE FUNCTION public.wanting_of(change public.changes) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    newest text;
+BEGIN
+    -- A restore that a verdict asks for waits for no canary of its own.
+    IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = change.id) THEN
+        RETURN NULL;
+    END IF;
+    IF NOT EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = change.id) THEN
+        RETURN (SELECT format('policy asks that change %s is rolled out in stages', change.id)
+                FROM public.required_of(change) AS need WHERE 'rollout' = ANY (need.checks));
+    END IF;
+    SELECT c.outcome INTO newest FROM public.canary_checks(change) AS c LIMIT 1;
+    IF newest IS NOT DISTINCT FROM 'pass' OR public.is_overridden(change) THEN
+        RETURN NULL;
+    END IF;
+    RETURN CASE WHEN newest IS NULL THEN format('change %s is rolled out, and its canary has no verdict that counts', change.id)
+                ELSE format('change %s is rolled out, and the verdict on its canary is %s', change.id, replace(newest, '_', ' ')) END;
+END
+$$;
+
+COMMENT ON FUNCTION public.wanting_of(change public.changes) IS 'What a rollout still lacks before its change may be applied; null when nothing, or when it is not rolled out.';
+
 CREATE FUNCTION public.who(OUT person text, OUT proof text) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -4645,30 +5401,20 @@ COMMENT ON COLUMN public.change_checks.build IS 'The commit that trained it.';
 CREATE FUNCTION public.why_not_counted(k public.change_checks) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $_$
+    AS $$
     -- Judged whenever it is asked, from rows that only the run's own reporter writes: null when it counts.
     SELECT CASE
         WHEN c.proposal IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended') AND public.other_candidate(c, k.run_id) IS NOT NULL THEN
             'it is about another candidate: ' || public.other_candidate(c, k.run_id)
         WHEN r.started_by <> k.reported_by OR o.started_by <> k.reported_by THEN format('%s reported it, of a run of another', k.reported_by)
-        WHEN NOT public.is_robot(k.reported_by) THEN format('%s, who reported it, is no robot', k.reported_by)
-        WHEN c.author IN (SELECT public.hands_behind(k.reported_by)) THEN
-            format('the change''s author %s owns or made %s, who reported it', c.author, k.reported_by)
         WHEN r.state <> 'complete' OR o.state <> 'complete' THEN 'a run of it goes on'
-        WHEN r.git_commit !~ '^[0-9a-f]{40,64}$' THEN format('its build is unverified: the commit is %s', r.git_commit)
-        WHEN r.fallbacks <> '{}' THEN 'values were missing: units fell back'
-        WHEN r.plan ? 'exercise' THEN 'a fallback was exercised in it'
-        WHEN EXISTS (SELECT FROM public.finetune_contexts AS f, jsonb_array_elements(f.layers) AS layer
-                     WHERE f.run_id = r.id AND layer ->> 'revision' IS NULL AND layer ->> 'scope' <> c.scope) THEN
-            'its environment is unverified: it pinned values of no revision'
-        WHEN EXISTS (SELECT FROM public.finetune_results AS u WHERE u.run_id = r.id
-                     AND u.findings @> '[{"finding": "differs"}]') THEN 'values were overridden: fitted models hold others than were asked for'
+        ELSE public.run_not_counted(r, k.reported_by, c.author, c.scope)
     END
     FROM public.changes AS c
     JOIN public.finetune_runs AS r ON r.id = k.run_id
     LEFT JOIN public.finetune_runs AS o ON o.id = k.current_run_id
     WHERE c.id = k.change_id
-$_$;
+$$;
 
 COMMENT ON FUNCTION public.why_not_counted(k public.change_checks) IS 'Why a check does not count as evidence for its change as it stands now; null when it does.';
 
@@ -5245,47 +5991,6 @@ ALTER TABLE public.finetune_results ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     CACHE 1
 );
 
-CREATE TABLE public.finetune_runs (
-    id text NOT NULL,
-    started_at timestamp with time zone DEFAULT now() NOT NULL,
-    finished_at timestamp with time zone,
-    state text DEFAULT 'running'::text NOT NULL,
-    snapshot_hash text NOT NULL,
-    set_hash text NOT NULL,
-    context jsonb NOT NULL,
-    layers jsonb NOT NULL,
-    catalogues jsonb NOT NULL,
-    versions jsonb NOT NULL,
-    git_commit text NOT NULL,
-    data_hash text NOT NULL,
-    data_label text NOT NULL,
-    seed bigint NOT NULL,
-    processes integer NOT NULL,
-    threads integer NOT NULL,
-    universe text NOT NULL,
-    n_units integer NOT NULL,
-    plan jsonb NOT NULL,
-    read_set text,
-    fallbacks jsonb DEFAULT '{}'::jsonb NOT NULL,
-    started_by text NOT NULL,
-    host text NOT NULL,
-    CONSTRAINT a_run_is_a_name CHECK (public.is_name(concat(id, host, git_commit, data_label, universe))),
-    CONSTRAINT finetune_runs_n_units_check CHECK ((n_units > 0)),
-    CONSTRAINT finetune_runs_processes_check CHECK ((processes > 0)),
-    CONSTRAINT finetune_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'complete'::text, 'interrupted'::text, 'failed'::text]))),
-    CONSTRAINT finetune_runs_threads_check CHECK ((threads > 0))
-);
-
-COMMENT ON COLUMN public.finetune_runs.snapshot_hash IS 'Of the base: the snapshot of the context that all units share.';
-
-COMMENT ON COLUMN public.finetune_runs.n_units IS 'How many units it declares; they follow in pages.';
-
-COMMENT ON COLUMN public.finetune_runs.plan IS 'The market data, the dimensions of its units, and the rule the verdict will apply.';
-
-COMMENT ON COLUMN public.finetune_runs.read_set IS 'Of the keys that the run really read; null until it ended.';
-
-COMMENT ON COLUMN public.finetune_runs.fallbacks IS 'By key, the number of units in which it fell back.';
-
 CREATE TABLE public.finetune_trials (
     run_id text NOT NULL,
     symbol text NOT NULL,
@@ -5566,11 +6271,42 @@ WITH (fillfactor='50');
 
 COMMENT ON TABLE public.revision_totals IS 'Revisions by how they were reviewed, and those that restored another one, ever.';
 
+ALTER TABLE public.rollout_steps ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rollout_steps_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.rollouts (
+    change_id bigint NOT NULL,
+    context jsonb NOT NULL,
+    started_by text NOT NULL,
+    proof text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT rollouts_context_check CHECK ((jsonb_typeof(context) = 'object'::text))
+);
+
+COMMENT ON TABLE public.rollouts IS 'Changes that are rolled out in stages: none of them is applied before its canary passed, or was overridden.';
+
+COMMENT ON COLUMN public.rollouts.context IS 'What the runs of its stages resolve for, such as a profile.';
+
 CREATE TABLE public.schema_migrations (
     version integer NOT NULL,
     name text NOT NULL,
     checksum text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.seedings ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.seedings_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.snapshot_frames (
@@ -5831,6 +6567,9 @@ ALTER TABLE ONLY public.passkeys
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_pkey PRIMARY KEY (scope, kind);
 
+ALTER TABLE ONLY public.preapprovals
+    ADD CONSTRAINT preapprovals_pkey PRIMARY KEY (decision_id);
+
 ALTER TABLE ONLY public.process_shares
     ADD CONSTRAINT process_shares_pkey PRIMARY KEY (server, kind, caller, who);
 
@@ -5849,8 +6588,23 @@ ALTER TABLE ONLY public.restore_probe
 ALTER TABLE ONLY public.revision_totals
     ADD CONSTRAINT revision_totals_pkey PRIMARY KEY (kind);
 
+ALTER TABLE ONLY public.rollbacks
+    ADD CONSTRAINT rollbacks_pkey PRIMARY KEY (change_id);
+
+ALTER TABLE ONLY public.rollout_stages
+    ADD CONSTRAINT rollout_stages_pkey PRIMARY KEY (change_id, stage);
+
+ALTER TABLE ONLY public.rollout_steps
+    ADD CONSTRAINT rollout_steps_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.rollouts
+    ADD CONSTRAINT rollouts_pkey PRIMARY KEY (change_id);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.seedings
+    ADD CONSTRAINT seedings_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.snapshot_frames
     ADD CONSTRAINT snapshot_frames_pkey PRIMARY KEY (hash);
@@ -5866,6 +6620,8 @@ ALTER TABLE ONLY public.snapshots
 
 ALTER TABLE ONLY public.stream_secret
     ADD CONSTRAINT stream_secret_pkey PRIMARY KEY (one);
+
+CREATE UNIQUE INDEX a_stage_starts_once ON public.rollout_steps USING btree (change_id, stage, step, proposal_hash) WHERE (step = ANY (ARRAY['start'::text, 'skip'::text]));
 
 CREATE INDEX access_log_by_account ON public.access_log USING btree (account, at DESC);
 
@@ -6003,6 +6759,14 @@ CREATE UNIQUE INDEX one_waiver ON public.checkpoint_log USING btree (calendar) W
 
 CREATE INDEX passkeys_by_account ON public.passkeys USING btree (account, id);
 
+CREATE INDEX preapprovals_by_change ON public.preapprovals USING btree (change_id);
+
+CREATE INDEX rollbacks_by_restore ON public.rollbacks USING btree (restored_by) WHERE (restored_by IS NOT NULL);
+
+CREATE INDEX rollout_steps_by_change ON public.rollout_steps USING btree (change_id, id);
+
+CREATE INDEX rollout_steps_by_run ON public.rollout_steps USING btree (run) WHERE (run IS NOT NULL);
+
 CREATE INDEX snapshot_frames_by_newest ON public.snapshot_frames USING btree (newest);
 
 CREATE INDEX snapshot_holders_by_account ON public.snapshot_holders USING btree (account);
@@ -6108,6 +6872,30 @@ ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.incident_channels FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a channel is closed by another declaration, never removed');
 
 ALTER TABLE public.incident_channels ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.preapprovals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('decisions are append-only');
+
+ALTER TABLE public.preapprovals ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rollbacks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a rollback stays on record');
+
+ALTER TABLE public.rollbacks ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rollout_stages FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('rules are fixed before a stage starts');
+
+ALTER TABLE public.rollout_stages ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rollout_steps FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('evidence stays attached to its change');
+
+ALTER TABLE public.rollout_steps ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rollouts FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a rollout stays on record');
+
+ALTER TABLE public.rollouts ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.seedings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('who seeded stays on record');
+
+ALTER TABLE public.seedings ENABLE ALWAYS TRIGGER append_only;
 
 CREATE TRIGGER count_events AFTER INSERT ON public.event_log REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.count_events();
 
@@ -6344,8 +7132,41 @@ ALTER TABLE ONLY public.kept_forms
 ALTER TABLE ONLY public.passkeys
     ADD CONSTRAINT passkeys_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(name);
 
+ALTER TABLE ONLY public.preapprovals
+    ADD CONSTRAINT preapprovals_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
+
 ALTER TABLE ONLY public.read_set_keys
     ADD CONSTRAINT read_set_keys_set_hash_fkey FOREIGN KEY (set_hash) REFERENCES public.read_sets(hash);
+
+ALTER TABLE ONLY public.rollbacks
+    ADD CONSTRAINT rollbacks_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
+
+ALTER TABLE ONLY public.rollbacks
+    ADD CONSTRAINT rollbacks_preapproval_fkey FOREIGN KEY (preapproval) REFERENCES public.preapprovals(decision_id);
+
+ALTER TABLE ONLY public.rollbacks
+    ADD CONSTRAINT rollbacks_restored_by_fkey FOREIGN KEY (restored_by) REFERENCES public.changes(id);
+
+ALTER TABLE ONLY public.rollbacks
+    ADD CONSTRAINT rollbacks_run_fkey FOREIGN KEY (run) REFERENCES public.finetune_runs(id);
+
+ALTER TABLE ONLY public.rollout_stages
+    ADD CONSTRAINT rollout_stages_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.rollouts(change_id);
+
+ALTER TABLE ONLY public.rollout_steps
+    ADD CONSTRAINT rollout_steps_baseline_fkey FOREIGN KEY (baseline) REFERENCES public.finetune_runs(id);
+
+ALTER TABLE ONLY public.rollout_steps
+    ADD CONSTRAINT rollout_steps_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.rollouts(change_id);
+
+ALTER TABLE ONLY public.rollout_steps
+    ADD CONSTRAINT rollout_steps_run_fkey FOREIGN KEY (run) REFERENCES public.finetune_runs(id);
+
+ALTER TABLE ONLY public.rollout_steps
+    ADD CONSTRAINT rollout_steps_seeding_fkey FOREIGN KEY (seeding) REFERENCES public.seedings(id);
+
+ALTER TABLE ONLY public.rollouts
+    ADD CONSTRAINT rollouts_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
 
 ALTER TABLE ONLY public.snapshot_frames
     ADD CONSTRAINT snapshot_frames_hash_fkey FOREIGN KEY (hash) REFERENCES public.snapshots(hash);
@@ -6357,6 +7178,11 @@ REVOKE ALL ON FUNCTION public.account_named(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accounts_seen(p_name text, p_after text, p_limit bigint) TO setpoint_server;
+
+GRANT SELECT ON TABLE public.rollout_steps TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.act_on_canary(p_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.act_on_canary(p_id bigint) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.acting_person() FROM PUBLIC;
 
@@ -6379,6 +7205,8 @@ GRANT ALL ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) TO setp
 REVOKE ALL ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) TO setpoint_app;
 
+REVOKE ALL ON FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_person text, p_proof text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) TO setpoint_app;
 
@@ -6389,6 +7217,8 @@ REVOKE ALL ON FUNCTION public.break_glass_set(incident text, approved_by text, c
 GRANT ALL ON FUNCTION public.break_glass_set(incident text, approved_by text, circumstance text, p_scope text, p_set jsonb, p_remove text[], base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) TO setpoint_breakglass;
 
 REVOKE ALL ON FUNCTION public.break_glass_write(p_incident text, p_approved_by text, p_circumstance text, p_failed text, p_probe text, p_scope text, p_document jsonb, p_restores bigint, OUT new_revision bigint, OUT new_hash text) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.rollout_stages TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) TO setpoint_server;
@@ -6468,6 +7298,11 @@ GRANT SELECT ON TABLE public.obligations TO setpoint_breakglass;
 REVOKE ALL ON FUNCTION public.file_post_mortem(p_incident text, p_url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.file_post_mortem(p_incident text, p_url text) TO setpoint_app;
 
+GRANT SELECT ON TABLE public.rollbacks TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.file_rollback(p_id bigint, p_because text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.file_rollback(p_id bigint, p_because text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.forget_answers() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_answers() TO setpoint_server;
 
@@ -6498,6 +7333,8 @@ REVOKE ALL ON FUNCTION public.judge_checkpoint(p_calendar text, p_checkpoint tex
 GRANT ALL ON FUNCTION public.judge_checkpoint(p_calendar text, p_checkpoint text, p_due_at timestamp with time zone, p_decide_by timestamp with time zone, p_passed boolean, p_evidence jsonb) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.keep_change(change public.changes, p_draft boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) TO setpoint_server;
@@ -6564,6 +7401,17 @@ REVOKE ALL ON FUNCTION public.note_proof(p_credential bigint, p_account text, p_
 REVOKE ALL ON FUNCTION public.note_readings(p_calendar text, p_readings jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_readings(p_calendar text, p_readings jsonb) TO setpoint_app;
 
+REVOKE ALL ON FUNCTION public.note_rollback(p_id bigint, p_mechanism text, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_rollback(p_id bigint, p_mechanism text, p_words text) TO setpoint_app;
+
+GRANT SELECT ON TABLE public.seedings TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.note_seeding(p_coverage_pct double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_seeding(p_coverage_pct double precision) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_outcome text, p_evidence jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_outcome text, p_evidence jsonb) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
 
@@ -6589,6 +7437,9 @@ GRANT ALL ON FUNCTION public.open_session_by_password(p_name text, p_key bytea, 
 REVOKE ALL ON FUNCTION public.open_session_once(p_secret text, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT wait_s integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_session_once(p_secret text, p_hash bytea, p_remote text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT wait_s integer) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.override_canary(p_id bigint, p_hash text, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.override_canary(p_id bigint, p_hash text, p_words text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) TO setpoint_server;
 
@@ -6612,6 +7463,11 @@ REVOKE ALL ON FUNCTION public.permit_report() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.permit_run() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.person_behind() FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.preapprovals TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.preapprove_restore(p_id bigint, p_hash text, p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.preapprove_restore(p_id bigint, p_hash text, p_expires_at timestamp with time zone) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.presented() FROM PUBLIC;
 
@@ -6689,6 +7545,16 @@ GRANT ALL ON FUNCTION public.route_notifications(p_targets jsonb) TO setpoint_se
 REVOKE ALL ON FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rows_in_rest(OUT of_table text, OUT rows bigint, OUT oldest timestamp with time zone) TO setpoint_app;
 
+GRANT SELECT,INSERT ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT UPDATE(finished_at) ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT UPDATE(state) ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT UPDATE(read_set) ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT UPDATE(fallbacks) ON TABLE public.finetune_runs TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) TO setpoint_server;
 
@@ -6700,12 +7566,18 @@ GRANT ALL ON FUNCTION public.set_baseline(p_run text, p_reason text) TO setpoint
 REVOKE ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.stand_on_history(reason text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.start_passkey(p_secret text, p_challenge bytea, p_is_new boolean, OUT account text, OUT keys bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.start_passkey(p_secret text, p_challenge bytea, p_is_new boolean, OUT account text, OUT keys bytea[]) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.start_session(p_account text, p_hash bytea, p_how text, p_remote text, p_actor text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.suspend_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.suspend_change(p_id bigint) TO setpoint_app;
@@ -6823,16 +7695,6 @@ GRANT SELECT ON TABLE public.finetune_layers TO setpoint_app;
 
 GRANT SELECT,INSERT ON TABLE public.finetune_results TO setpoint_app;
 
-GRANT SELECT,INSERT ON TABLE public.finetune_runs TO setpoint_app;
-
-GRANT UPDATE(finished_at) ON TABLE public.finetune_runs TO setpoint_app;
-
-GRANT UPDATE(state) ON TABLE public.finetune_runs TO setpoint_app;
-
-GRANT UPDATE(read_set) ON TABLE public.finetune_runs TO setpoint_app;
-
-GRANT UPDATE(fallbacks) ON TABLE public.finetune_runs TO setpoint_app;
-
 GRANT SELECT,INSERT ON TABLE public.finetune_trials TO setpoint_app;
 
 GRANT SELECT,INSERT ON TABLE public.finetune_units TO setpoint_app;
@@ -6876,6 +7738,8 @@ GRANT SELECT ON TABLE public.restore_probe TO setpoint_app;
 GRANT SELECT ON TABLE public.restore_probe TO setpoint_breakglass;
 
 GRANT SELECT ON TABLE public.revision_totals TO setpoint_app;
+
+GRANT SELECT ON TABLE public.rollouts TO setpoint_app;
 
 GRANT SELECT ON TABLE public.schema_migrations TO setpoint_app;
 

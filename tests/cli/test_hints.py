@@ -161,6 +161,8 @@ COMPLETED = {
     "setpoint tokens create": "setpoint tokens create robot --label sweep",
 }
 #: Hints that no test runs, each with its reason.
+#: Of a rollout, which takes people and a robot.
+ROLLED_OUT = "tests/govern/rollout plays each step"
 UNRUN = {
     "setpoint db start": "`db status` says with it who keeps the server up: it was run already",
     "setpoint demo": "the label of the token that the demo makes for itself",
@@ -168,6 +170,13 @@ UNRUN = {
     "setpoint run": "a watch asks to start without it; what is run with it stands under longer hints",
     "setpoint demo --console": "it serves until stopped: tests/story/test_console_of_the_demo.py plays it",
     "setpoint change withdraw {change_id}": "printed on pages, which alone take an amendment back",
+    "setpoint rollout promote %s": ROLLED_OUT,
+    "setpoint rollout show %s": ROLLED_OUT,
+    "setpoint rollout skip %s --reason WHY": ROLLED_OUT,
+    "setpoint rollout start %s canary": ROLLED_OUT,
+    "setpoint rollout start %s shadow": ROLLED_OUT,
+    "setpoint rollout shadow %s RUN --baseline RUN": ROLLED_OUT,
+    "setpoint rollout start {change} shadow": ROLLED_OUT,
     "setpoint gate {rule}": "the title of an annotation in a pull request",
 }
 

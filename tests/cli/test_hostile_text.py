@@ -53,6 +53,11 @@ SHOWN = {
     "change impact": [["change", "impact", "OPEN"]],
     "change comment": [["change", "comment", "OPEN", "-m", text] for text in HOSTILE],
     "change amend": [["change", "amend", "OPEN", f"{GAMMA}=0.8"]],
+    "rollout skip": [
+        ["rollout", "skip", "OPEN", "-r", "".join(HOSTILE[:8])],
+        ["rollout", "show", "OPEN"],
+        ["rollout", "list"],
+    ],
     "scope list": [["scope", "list"]],
     "freeze list": [["freeze", "list"]],
     "policy show": [["policy", "show"]],
@@ -89,6 +94,10 @@ OTHERS = {
         "freeze declare", "freeze end", "anchor", "pin", "sweep",
         "break-glass post-mortem", "break-glass channel declare", "break-glass channel close",
         "checkpoint decide", "checkpoint draft",
+    ),
+    "rollouts, as those after `rollout skip` do": (
+        "rollout start", "rollout shadow", "rollout override", "rollout promote", "rollout judge",
+        "rollout rollback", "rollout list", "rollout show",
     ),
     "declarations, source code and files": (
         "keys", "catalogue types", "gate", "externalize", "market pull", "market check",

@@ -22,6 +22,8 @@ NO_REASON = {
     "break-glass post-mortem": "it meets what its incident owes",
     "break-glass validate": "it meets what its incident owes",
     "checkpoints": "it records what sources say; the decisions have their reason",
+    "rollout judge": "it follows from runs",
+    "rollout shadow": "what it found is what is kept",
     "change ask": "it decides nothing; the change that it is about has its reason",
 }
 

@@ -22,6 +22,8 @@ JUDGED_OTHERWISE = {
     "note_holder": ("takes its account from a live credential, named in the same way", set()),
     "keep_snapshot": ("makes what it keeps of revisions itself, and refuses what they do not say", set()),
     "suspend_change": ("judges by itself whether a due change can still be applied", set()),
+    "act_on_canary": ("judges by itself what runs say", set()),
+    "file_rollback": ("judges by itself what runs say", set()),
     "forget_credentials": ("removes what is long over by the database's clock", set()),
     "forget_answers": ("removes what is a day old by the database's clock", set()),
     "prune_holders": ("removes who was silent for an hour", set()),

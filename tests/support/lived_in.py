@@ -47,6 +47,8 @@ def live_in(database: Database, http_as: Callable[[str], httpx.Client]) -> dict[
     proposed = {"scope": "global", "base": base, "reason": "even less", "set": {KEY: 0.5}}
     change = ada.post("/v1/changes", json=proposed)
     assert change.status_code == 201, change.text
+    skipped = ada.post(f"/v1/rollouts/{change.json()['id']}/skip", json={"words": "one value moves"})
+    assert skipped.status_code == 200, skipped.text
     kept = ada.post("/v1/snapshots", json={"context": {}}).json()["hash"]
     held = {"snapshot": kept, "host": "trainer-1", "pid": 7, "run": run, "revision": base}
     assert ada.put(f"/v1/holders/{'a' * 32}", json=held).status_code == 204

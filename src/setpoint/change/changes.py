@@ -26,6 +26,8 @@ OPEN = ("draft", "proposed", "suspended")
 Kind = Literal["value", "range", "scope", "restore", "policy"]
 PolicyKind = Literal["*", "value", "range", "scope", "restore", "policy"]
 CheckKind = Literal["canary", "smoke", "ranges"]
+#: What a policy may ask for besides approvals: checks of the candidate, or that it is rolled out in stages.
+PolicyCheck = Literal["canary", "smoke", "ranges", "rollout"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Policy:
     solo: bool
     cooling_off_s: int
     #: The checks that a change must pass besides.
-    checks: tuple[CheckKind, ...] = ()
+    checks: tuple[PolicyCheck, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Requirement:
     #: None for a draft, which has not begun to cool off.
     free_at: datetime | None
     #: The kinds of checks it must pass, and those that it has not.
-    checks: tuple[CheckKind, ...] = ()
+    checks: tuple[PolicyCheck, ...] = ()
     lacking: tuple[CheckKind, ...] = ()
     #: When the freezes end that hold it now; None when none does.
     frozen_until: datetime | None = None
@@ -127,7 +129,15 @@ class NextStep:
     """
 
     waits_for: Literal[
-        "amendment", "proposal", "approval", "check", "cooling_off", "schedule", "freeze", "application"
+        "amendment",
+        "proposal",
+        "approval",
+        "check",
+        "rollout",
+        "cooling_off",
+        "schedule",
+        "freeze",
+        "application",
     ]
     #: Whose move it is; nobody's while only time has to pass.
     who: tuple[str, ...]

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
 
+#: What an approved change may still wait for, which no approval stands for.
+EVIDENCE = ("rollout",)
+
+
 class Decided(NamedTuple):
     """A change after a decision, and the revision it made if that was the last word it needed."""
 
@@ -39,6 +43,7 @@ def decide(
     *,
     proposal_hash: str,
     words: str,
+    restore_until: datetime | None = None,
 ) -> Decided:
     """Record what this transaction's person says of a change; committed by the caller.
 
@@ -49,6 +54,8 @@ def decide(
         decision: ``approve``, ``reject`` or ``comment``.
         proposal_hash: the proposal that was read; a comment is about whatever stands.
         words: to go with it.
+        restore_until: with an approval, until when it also holds for bringing the keys back to what they are
+            before the change, should a verdict of its rollout say so.
 
     Raises:
         ForbiddenError: no approver, or the author.
@@ -58,10 +65,16 @@ def decide(
     transaction.fetch_one(
         "decide_change", id=change.id, decision=decision, proposal_hash=proposal_hash, words=words
     )
+    if decision == "approve" and restore_until:
+        transaction.fetch_one(
+            "preapprove_restore", change=change.id, proposal_hash=proposal_hash, expires_at=restore_until
+        )
     revision = None
     unscheduled = change.apply_at is None
     if decision == "approve" and unscheduled and requirement(transaction, change).met:
-        revision = apply(transaction, catalogues, change)
+        step = next_step(transaction, change.id)
+        if step is None or step.waits_for not in EVIDENCE:
+            revision = apply(transaction, catalogues, change)
     return Decided(read_change(transaction, change.id), revision)
 
 
@@ -80,9 +93,9 @@ def require_read(change: Change, proposal_hash: str) -> None:
 def go_on(transaction: Transaction, catalogues: Catalogues, number: int) -> OpenedChange:
     """Apply an open change that lacks nothing; else return it with what it waits for. Raises as ``apply``."""
     waits = read_change(transaction, number)
-    needed = requirement(transaction, waits)
-    if not needed.met:
-        return OpenedChange(waits, None, needed, next_step(transaction, number))
+    needed, step = requirement(transaction, waits), next_step(transaction, number)
+    if not needed.met or (step and step.waits_for in EVIDENCE):
+        return OpenedChange(waits, None, needed, step)
     revision = apply(transaction, catalogues, waits)
     return OpenedChange(replace(waits, state="applied", applied_revision=revision), revision, needed)
 

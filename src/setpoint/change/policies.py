@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, get_args
 
-from setpoint.change.changes import CheckKind, PolicyKind
+from setpoint.change.changes import PolicyCheck, PolicyKind
 from setpoint.change.proposals import Proposal
 from setpoint.declare.scopes import check_scope
 from setpoint.errors import InvalidValue, UsageError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Any scope, or any kind of change; the most specific policy decides, the scope before the kind.
 ANY = "*"
 KINDS = get_args(PolicyKind)
-CHECKS = get_args(CheckKind)
+CHECKS = get_args(PolicyCheck)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,18})([smhd])")
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.change.changes import policy_text
 from setpoint.change.patch import Patch
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, database
 from setpoint.cli.change_checks import print_checks
@@ -18,6 +17,7 @@ from setpoint.errors import EXIT_OK, EXIT_WAITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from setpoint.change.changes import Change, ChangeSummary, FullChange, NextStep, Requirement
     from setpoint.change.conflicts import Overlap
@@ -84,7 +84,7 @@ def _waiting_and_time(one: ChangeSummary) -> str:
 @changes.command()
 def show(change: ChangeId, as_json: Json = False) -> None:
     """Show one change: what it would do, what it needs, and what people said."""
-    from setpoint.change.changes import OPEN, full_change_of, read_change
+    from setpoint.change.changes import OPEN, full_change_of, policy_text, read_change
     from setpoint.change.conflicts import overlaps_of
     from setpoint.change.impact import impact_of, invariants_of
     from setpoint.cli.impact import print_impact
@@ -184,13 +184,26 @@ def _print_next_step(step: NextStep) -> None:
 
 
 @changes.command()
-def approve(change: ChangeId, words: Words = "", _yes: AsksNothing = False, as_json: Json = False) -> int:
+def approve(
+    change: ChangeId,
+    words: Words = "",
+    restore_until: Annotated[
+        str,
+        typer.Option(
+            help="Until this instant, approve also that its keys are brought back, if a verdict says so."
+        ),
+    ] = "",
+    _yes: AsksNothing = False,
+    as_json: Json = False,
+) -> int:
     """Approve a change as it is now, and apply it when that was the last approval it needed.
 
     The approval names the proposal's hash: any edit afterwards leaves it behind. Exit code 0: applied, 11: it
     waits for more.
+
+    Example: `setpoint change approve 7 --restore-until 2026-12-24T00:00:00Z`
     """
-    return _decide(change, "approve", words, as_json=as_json)
+    return _decide(change, "approve", words, as_json=as_json, until=scheduled_instant(restore_until))
 
 
 @changes.command()
@@ -328,7 +341,7 @@ def apply_due(words: Words = "", _yes: AsksNothing = False, as_json: Json = Fals
         out.say(f"change {change}: {outcome}")
 
 
-def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
+def _decide(change: int, decision: str, words: str, *, as_json: bool, until: datetime | None = None) -> int:
     from setpoint.change.changes import next_step, read_change
     from setpoint.change.decisions import decide
     from setpoint.change.identity import author_of
@@ -336,7 +349,13 @@ def _decide(change: int, decision: str, words: str, *, as_json: bool) -> int:
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         found = read_change(transaction, change)
         after, revision = decide(
-            transaction, catalogues(), found, decision, proposal_hash=found.proposal_hash, words=words
+            transaction,
+            catalogues(),
+            found,
+            decision,
+            proposal_hash=found.proposal_hash,
+            words=words,
+            restore_until=until,
         )
         step = next_step(transaction, change)
     done = {"approve": "approved", "reject": "rejected", "comment": "noted"}[decision]

@@ -8,7 +8,7 @@ from typing import Any
 PANELS = {
     "Begin": ("demo", "seed", "keys", "coverage", "doctor", "catalogue"),
     "Read and change values": ("get", "explain", "set", "unset", "edit", "scope"),
-    "Review and decide": ("change", "policy", "freeze"),
+    "Review and decide": ("change", "rollout", "policy", "freeze"),
     "Look back, and bring back": ("history", "diff", "blame", "restore", "verify", "anchor"),
     "Train and judge": (
         "pin",

@@ -14,6 +14,7 @@ _WORDS = {
     "proposal": "{who} to propose it",
     "approval": "{missing} approval(s) by {who}",
     "check": "a check that policy asks for, by a robot",
+    "rollout": "its canary to pass, or an override",
     "cooling_off": "its cooling off, until {until}",
     "schedule": "its time, {until}",
     "freeze": "the end of a freeze, {until}",

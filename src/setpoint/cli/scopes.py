@@ -123,7 +123,7 @@ def set_policy(
     ] = "0s",
     check: Annotated[
         list[str] | None,
-        typer.Option("--check", help="A check to pass: canary, smoke or ranges. Repeatable."),
+        typer.Option("--check", help="A check to pass: canary, smoke, ranges or rollout. Repeatable."),
     ] = None,
     new: New = False,
     yes: Yes = False,

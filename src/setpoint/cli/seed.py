@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ from setpoint.cli.app import Json, Yes, app, catalogues, database, exit_code, ou
 from setpoint.cli.output import confirm, err, out, print_json, table
 from setpoint.declare.addresses import declared_like
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import EXIT_FINDING, EXIT_OK, UsageError
+from setpoint.errors import EXIT_FINDING, EXIT_OK, ForbiddenError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from setpoint.change.seeding import ScopePlan
     from setpoint.declare.document import Edit
     from setpoint.record.coverage import Coverage
+    from setpoint.store.database import Database
 
 SHOWN_EDITS = 12
 
@@ -67,8 +69,20 @@ def seed(
         plans, changes = apply_seed(
             opened, system, seeds, author_of(opened), overwrite=force_overwrite, reason=reason
         )
-        print_applied(plans, changes, audit_console_coverage(opened, system), as_json=as_json)
+        coverage = audit_console_coverage(opened, system)
+        if all(made.in_force for made in changes.values()):
+            _sign(opened, coverage.coverage_pct)
+        print_applied(plans, changes, coverage, as_json=as_json)
     return exit_code(*changes.values())
+
+
+def _sign(opened: Database, coverage_pct: float) -> None:
+    """Record who applied the seeds, which a canary asks for; a robot seeds, and signs nothing."""
+    from setpoint.change.identity import author_of
+    from setpoint.govern.rollout.acting import sign_seeding
+
+    with suppress(ForbiddenError), opened.transaction(author=author_of(opened).name) as transaction:
+        sign_seeding(transaction, coverage_pct)
 
 
 def print_applied(

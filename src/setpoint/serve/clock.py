@@ -1,4 +1,4 @@
-"""SERVE: what the clock does: changes applied, probe noted, head anchored, answers forgotten, months made.
+"""SERVE: what the clock does: changes applied, verdicts acted on, probe noted, head anchored, months made.
 
 Guarantees: nothing that goes wrong ends it; the next tick tries again. Safe from several servers: one of
 them applies a change, the others find it applied. It acts as the server's own login, which names
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from setpoint.change.anchoring import renew_anchor
 from setpoint.change.proposals import apply_due
 from setpoint.errors import SetpointError
+from setpoint.govern.rollout.acting import act_on_verdicts
 from setpoint.serve.access.accounts import ending_tokens, forget_credentials
 from setpoint.serve.access.stored_answers import forget_answers
 from setpoint.serve.api.restore import note_probe
@@ -32,6 +33,8 @@ PARTING_S = 0.3
 FORGET_EVERY_S = 600.0
 #: break_glass_restore believes a note for two minutes.
 NOTE_EVERY_S = 30.0
+#: A run that ended is judged within this time.
+JUDGE_EVERY_S = 10.0
 _LOG = logging.getLogger("setpoint.clock")
 #: What this process has said of tokens that end soon: once of each is enough.
 _WARNED: set[str] = set()
@@ -53,13 +56,16 @@ async def ticking(plane: Plane) -> AsyncIterator[None]:
 async def _run(plane: Plane, stop: asyncio.Event) -> None:
     logged: dict[int, str] = {}
     forgotten_at, noted_at = -FORGET_EVERY_S, -NOTE_EVERY_S
-    anchored_at = -plane.settings.anchor_every_s
+    judged_at, anchored_at = -JUDGE_EVERY_S, -plane.settings.anchor_every_s
     while not stop.is_set():
         try:
             logged = await plane.ticking.run(_apply, plane, logged)
             if time.monotonic() - forgotten_at > FORGET_EVERY_S:
                 await plane.ticking.run(_forget, plane)
                 forgotten_at = time.monotonic()
+            if time.monotonic() - judged_at > JUDGE_EVERY_S:
+                judged_at = time.monotonic()
+                await plane.ticking.run(_judge, plane)
             if time.monotonic() - noted_at > NOTE_EVERY_S:
                 noted_at = time.monotonic()
                 await plane.ticking.run(note_probe, plane)
@@ -72,6 +78,12 @@ async def _run(plane: Plane, stop: asyncio.Event) -> None:
             _LOG.exception("event=clock_failed")
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), TICK_S)
+
+
+def _judge(plane: Plane) -> None:
+    """Do what verdicts say to changes that are rolled out: nobody has to be there."""
+    for change, what in act_on_verdicts(plane.database, plane.catalogues):
+        _LOG.warning('event=verdict_acted change=%d what="%s"', change, what.replace('"', "'"))
 
 
 def _forget(plane: Plane) -> None:

@@ -56,6 +56,7 @@ def lived_in(person, http_as, database, owner_url):
     return {
         "/changes": "/changes?state=all",
         "/changes/{change}": f"/changes/{change}",
+        "/rollouts/{change}": f"/rollouts/{values['change']}",
         "/history/{revision}": "/history/1",
         "/history/compare": f"/history/compare?from=1&to={values['revision']}",
         "/keys/{key:path}": f"/keys/{values['key']}",

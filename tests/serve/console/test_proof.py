@@ -16,6 +16,7 @@ DECIDES = {
     "/changes/{change}/approve": ("bo", {"words": "fine"}),
     "/changes/{change}/reject": ("bo", {"words": "no"}),
     "/changes/{change}/apply": ("ada", {}),
+    "/rollouts/{change}/promote": ("ada", {}),
     "/history/{revision}/restore": ("ada", {"words": "back"}),
     "/policies": ("dan", {"scope": "*", "kind": "*", "approvals": "1", "minutes": "0", "words": "four eyes"}),
     "/access": ("dan", {"name": "gil", "role": "viewer"}),
@@ -32,6 +33,10 @@ DECIDES = {
 }
 #: What decides nothing by itself, and why.
 FREE = {
+    "/rollouts/{change}/start": "puts nothing in force",
+    "/rollouts/{change}/shadow": "puts nothing in force",
+    "/rollouts/{change}/skip": "puts nothing in force",
+    "/rollouts/{change}/override": "asks itself for a fresh proof: tests/serve/console/test_rollouts.py",
     "/proof": "is the proof",
     "/history/chain": "looks whether history is whole",
     "/account/passkeys": "keeps what a device made after a fresh proof: tests/serve/console/test_passkeys.py",

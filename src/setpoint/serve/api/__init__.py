@@ -13,6 +13,7 @@ from setpoint.serve.api import (
     history,
     policies,
     restore,
+    rollouts,
     runs,
     sessions,
 )
@@ -25,6 +26,7 @@ ROUTERS = (
     changes.router,
     decisions.router,
     evidence.router,
+    rollouts.router,
     policies.router,
     freezes.router,
     catalogue.router,

@@ -7,6 +7,7 @@ another. Who may do what to whose change is decided by the database from the req
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -18,6 +19,7 @@ from setpoint.change.freezes import break_freeze
 from setpoint.change.proposals import apply, propose, withdraw
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
 from setpoint.serve.api.changes import ChangeId, full_answer
+from setpoint.serve.api.instants import Instant
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import Answer, Once, WriteKey, write
 from setpoint.serve.routes import Body, PlaneOf, answers, router_of
@@ -33,6 +35,14 @@ class Decision(Body):
 
     proposal_hash: ProposalHash
     words: Words
+
+
+class Approval(Decision):
+    """An approval, which may hold for the restore of its keys, too."""
+
+    restore_until: Instant | None = Field(
+        default=None, description="Until then the keys may be brought back, if a verdict says so."
+    )
 
 
 class Comment(Body):
@@ -54,9 +64,11 @@ class Application(Body):
     responses=answers(FullChange, 404, 409),
     **access("approver"),
 )
-def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, body: Decision) -> Response:
+def approve_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, body: Approval) -> Response:
     """Approve what was read, and apply it when that was the last approval it needed. Sessions only."""
-    return _decided(plane, caller, once, change, "approve", body.words, body.proposal_hash)
+    return _decided(
+        plane, caller, once, change, "approve", body.words, body.proposal_hash, body.restore_until
+    )
 
 
 @router.post(
@@ -133,13 +145,22 @@ def _decided(
     decision: str,
     words: str,
     proposal_hash: str | None = None,
+    restore_until: datetime | None = None,
 ) -> Response:
     """Decide on the proposal that was read; a comment is on whatever stands."""
 
     def work(transaction: Transaction) -> Answer:
         found = read_change(transaction, change)
         named = proposal_hash or found.proposal_hash
-        decide(transaction, plane.catalogues, found, decision, proposal_hash=named, words=words)
+        decide(
+            transaction,
+            plane.catalogues,
+            found,
+            decision,
+            proposal_hash=named,
+            words=words,
+            restore_until=restore_until,
+        )
         return full_answer(transaction, change)
 
     return write(plane, caller, once, work)

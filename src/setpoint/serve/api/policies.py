@@ -8,7 +8,7 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.changes import CheckKind, Policies, Policy, PolicyKind, read_policies
+from setpoint.change.changes import Policies, Policy, PolicyCheck, PolicyKind, read_policies
 from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import Outcome, open_and_apply
 from setpoint.serve.access.rules import ANYONE, Caller, access
@@ -25,7 +25,7 @@ class PolicyBody(Body):
 
     approvals: int = Field(ge=0, le=100)
     cooling_off_s: int = Field(default=0, ge=0, le=365 * 86400)
-    checks: list[CheckKind] = Field(default_factory=list, max_length=3)
+    checks: list[PolicyCheck] = Field(default_factory=list, max_length=4)
     new_scope: IsNewScope = False
     reason: Reason
 

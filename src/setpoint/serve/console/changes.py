@@ -27,10 +27,11 @@ from setpoint.change.impact import impact_of, invariants_of
 from setpoint.change.proposals import apply
 from setpoint.declare.document import parse_text
 from setpoint.errors import SetpointError
+from setpoint.govern.rollout.rollouts import find_rollout
 from setpoint.serve.access.rules import ANYONE, Caller, Principal, access
 from setpoint.serve.console.drafts import UNSAID
 from setpoint.serve.console.elsewhere import opening_of
-from setpoint.serve.console.forms import Form, Sent
+from setpoint.serve.console.forms import Form, Sent, instant_in
 from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
 from setpoint.serve.console.review import grouped, handed_out_in, moves, remarks_by_key, waits_for
 from setpoint.serve.console.runs import many_runs
@@ -161,6 +162,7 @@ def _review(
         judged = invariants_of(transaction, plane.catalogues, read)
         approvers = who_may_approve(transaction, number) if found.next_step else ()
         before = edits_before(transaction, number) if found.state == "draft" else None
+        is_rolled_out = find_rollout(transaction, number) is not None
         handed_out = handed_out_in(transaction, impact.contexts) if impact else ()
         n_runs = many_runs(transaction, found.applied_revision) if found.applied_revision else ""
     values = {} if found.is_policy else parse_text(read.proposal)
@@ -182,6 +184,7 @@ def _review(
         remarks=remarks_by_key(found),
         about=about,
         approvers=approvers,
+        is_rolled_out=is_rolled_out,
         overlaps=overlaps,
         judged=judged,
         before=before,
@@ -206,7 +209,7 @@ def _decided(
     plane: Plane, request: Request, caller: Principal, change: int, form: Form, decision: str
 ) -> Response:
     about = form.get("about")
-    words = form.get("words")
+    words, until = form.get("words"), form.get("restore_until")
 
     def work(transaction: Transaction) -> None:
         found = read_change(transaction, change)
@@ -218,6 +221,7 @@ def _decided(
             # A comment is about whatever stands; a decision is on what its page showed, and on nothing else.
             proposal_hash=found.proposal_hash if decision == "comment" else form.get("proposal"),
             words=f"{about}: {words}" if about and words else words,
+            restore_until=instant_in(until) if until else None,
         )
 
     return acted(plane, request, caller, change, form, work)

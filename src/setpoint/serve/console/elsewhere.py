@@ -139,6 +139,10 @@ def _change(given: Given) -> Way:
     return Way(("change", "show", given["change"]), f"/v1/changes/{given['change']}")
 
 
+def _rollout(given: Given) -> Way:
+    return Way(("rollout", "show", given["change"]), f"/v1/rollouts/{given['change']}")
+
+
 def _history(given: Given) -> Way:
     # The page and the API take one of them; the page prefers the instant.
     narrowed = {name: value for name, value in given.items() if name != "search" or "at" not in given}
@@ -231,6 +235,8 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/config/bulk": lambda given: _config(_only(given, "scope", "part")),
     "/changes": _changes,
     "/changes/{change}": _change,
+    "/rollouts": lambda _: Way(("rollout", "list"), "/v1/rollouts"),
+    "/rollouts/{change}": _rollout,
     "/history": _history,
     "/history/blame": _blame,
     "/history/chain": lambda _: Way(("verify",), "/v1/verify"),

@@ -65,6 +65,7 @@ PLACES = (
     ("/", "Overview"),
     ("/config", "Config"),
     ("/changes", "Changes"),
+    ("/rollouts", "Rollouts"),
     ("/history", "History"),
     ("/runs", "Runs"),
     ("/catalogue", "Catalogue"),

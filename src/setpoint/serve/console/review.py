@@ -197,6 +197,7 @@ def _waits(change: FullChange) -> str:
         "proposal": "it is a draft",
         "approval": f"{step.missing} more approval{'' if step.missing == 1 else 's'} first",
         "check": f"it lacks a check that policy asks for: {' and '.join(change.requirement.lacking)}",
+        "rollout": "its rollout has no passing canary yet",
         "cooling_off": "it cools off first",
         "schedule": "it is scheduled, and applies by itself",
     }.get(step.waits_for, "")

@@ -11,7 +11,7 @@ CREATE TABLE public.policies (
     approvals     integer NOT NULL CHECK (approvals >= 0),
     solo          boolean NOT NULL,
     cooling_off_s integer NOT NULL CHECK (cooling_off_s >= 0),
-    checks        text[] NOT NULL DEFAULT '{}' CHECK (checks <@ ARRAY['canary', 'smoke', 'ranges']),
+    checks        text[] NOT NULL DEFAULT '{}' CHECK (checks <@ ARRAY['canary', 'smoke', 'ranges', 'rollout']),
     PRIMARY KEY (scope, kind),
     CONSTRAINT solo_means_no_approval CHECK (solo = (approvals = 0))
 );
@@ -195,9 +195,9 @@ BEGIN
     -- The scope decides which policy the change itself obeys, so it is not said twice.
     policy.scope := change_scope;
     policy.checks := ARRAY(SELECT DISTINCT one FROM unnest(policy.checks) AS one ORDER BY one);
-    IF NOT policy.checks <@ ARRAY['canary', 'smoke', 'ranges'] OR (policy.kind = 'policy' AND policy.checks <> '{}') THEN
+    IF NOT policy.checks <@ ARRAY['canary', 'smoke', 'ranges', 'rollout'] OR (policy.kind = 'policy' AND policy.checks <> '{}') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
-            MESSAGE = 'a policy''s checks are of canary, smoke and ranges, and none for the kind policy: it has no candidate';
+            MESSAGE = 'a policy''s checks are of canary, smoke, ranges and rollout, and none for the kind policy: it has no candidate';
     END IF;
     IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
             OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.solo <> (policy.approvals = 0) THEN
@@ -402,6 +402,24 @@ END
 $$;
 COMMENT ON FUNCTION public.changes_nothing IS 'True when what a change wants stands already, and no obligation is met by saying so.';
 
+CREATE FUNCTION public.keep_change(change public.changes, p_draft boolean) RETURNS public.changes
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    kept public.changes;
+BEGIN
+    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
+                                restores, author, proof, reason, source, traceparent, catalogues, state, apply_at, proposed_at)
+    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
+            change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
+            change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
+            change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
+    RETURNING * INTO kept;
+    RETURN kept;
+END
+$$;
+
 CREATE FUNCTION public.open_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
@@ -432,14 +450,7 @@ BEGIN
         PERFORM public.require_role(VARIADIC CASE WHEN p_is_policy THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END);
         RETURN change;
     END IF;
-    INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
-                                restores, author, proof, reason, source, traceparent, catalogues, state, apply_at, proposed_at)
-    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
-            change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
-            change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
-            change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
-    RETURNING * INTO change;
-    RETURN change;
+    RETURN public.keep_change(change, p_draft);
 END
 $$;
 
@@ -806,6 +817,11 @@ BEGIN
             RETURN;
         END IF;
     END IF;
+    IF public.wanting_of(change) IS NOT NULL THEN
+        waits_for := 'rollout';
+        how := public.how_to_roll_out(change.id);
+        RETURN;
+    END IF;
     until := greatest(change.apply_at,
         CASE WHEN need.cooling_off_s <> 0 THEN change.proposed_at + make_interval(secs => need.cooling_off_s) END);
     how := format('`setpoint change apply %s`', change.id);
@@ -848,6 +864,7 @@ DECLARE
     moved    text;
     lacks    record;
     frozen   timestamptz;
+    wanting  text;
 BEGIN
     change := public.lock_change(p_id);
     IF change.proposal_hash IS DISTINCT FROM p_hash THEN
@@ -881,6 +898,10 @@ BEGIN
     IF frozen IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP425', MESSAGE = format('change %s is held by a freeze until %s', p_id, public.utc_text(frozen)),
             HINT = public.how_to_break(change, clock_timestamp()), DETAIL = public.utc_text(frozen);
+    END IF;
+    wanting := public.wanting_of(change);
+    IF wanting IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = wanting, HINT = public.how_to_roll_out(p_id);
     END IF;
     IF change.state = 'suspended' AND public.moved_since(change) IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is suspended: %s', p_id, change.state_reason),
@@ -956,7 +977,8 @@ BEGIN
     approved := 0;  -- nobody has seen it yet
     free_at := change.proposed_at + make_interval(secs => cooling_off_s);
     frozen_until := public.frozen_until(change, clock_timestamp());
-    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL THEN
+    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL
+            AND public.wanting_of(change) IS NULL THEN
         change := public.apply_change(change.id, change.proposal_hash);
     END IF;
 END
@@ -999,9 +1021,12 @@ BEGIN
     ELSIF NEW.state = 'applied' THEN
         -- What was scheduled by its author, and approved where policy asks for it, is carried out by a plane's
         -- clock, which speaks for nobody; apply_change has judged that its time has come.
-        IF NEW.apply_at IS NULL OR coalesce(current_setting('setpoint.credential', true), '') <> '' THEN
+        -- So is a restore that a verdict asks for and somebody approved beforehand.
+        IF (NEW.apply_at IS NULL AND NOT public.is_carried(NEW.id)) OR coalesce(current_setting('setpoint.credential', true), '') <> '' THEN
             PERFORM public.require_reach(NEW.scope, public.keys_of(OLD), 'config_write', 'admin', 'approver');
         END IF;
+    ELSIF TG_OP = 'INSERT' AND NEW.proof = 'rollback-verdict' THEN
+        NULL;  -- file_rollback alone writes so, and has judged the verdict
     ELSIF NEW.state NOT IN ('rejected', 'suspended') THEN
         PERFORM public.require_reach(NEW.scope, public.keys_of(NEW), 'config_write', 'admin');
     END IF;
@@ -1032,7 +1057,7 @@ ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
 REVOKE ALL ON FUNCTION public.suspend_change(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.suspend_change(bigint) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.lock_change(bigint),
-    public.changes_nothing(public.changes),
+    public.changes_nothing(public.changes), public.keep_change(public.changes, boolean),
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
     public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
     public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz), public.propose_change(bigint),

@@ -163,6 +163,26 @@ END
 $$;
 COMMENT ON FUNCTION public.hold_registered IS 'Holds that a registered run begins with what it was registered for: the candidate, or what stands.';
 
+CREATE FUNCTION public.run_not_counted(r public.finetune_runs, p_reporter text, p_author text, p_scope text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT CASE
+        WHEN NOT public.is_robot(p_reporter) THEN format('%s, who reported it, is no robot', p_reporter)
+        WHEN p_author IN (SELECT public.hands_behind(p_reporter)) THEN
+            format('the change''s author %s owns or made %s, who reported it', p_author, p_reporter)
+        WHEN r.git_commit !~ '^[0-9a-f]{40,64}$' THEN format('its build is unverified: the commit is %s', r.git_commit)
+        WHEN r.fallbacks <> '{}' THEN 'values were missing: units fell back'
+        WHEN r.plan ? 'exercise' THEN 'a fallback was exercised in it'
+        WHEN EXISTS (SELECT FROM public.finetune_contexts AS f, jsonb_array_elements(f.layers) AS layer
+                     WHERE f.run_id = r.id AND layer ->> 'revision' IS NULL AND layer ->> 'scope' <> p_scope) THEN
+            'its environment is unverified: it pinned values of no revision'
+        WHEN EXISTS (SELECT FROM public.finetune_results AS u WHERE u.run_id = r.id
+                     AND u.findings @> '[{"finding": "differs"}]') THEN 'values were overridden: fitted models hold others than were asked for'
+    END
+$$;
+COMMENT ON FUNCTION public.run_not_counted IS 'Why a run is no evidence for or against a change of an author in a scope, whatever it trained; null when it is.';
+
 CREATE FUNCTION public.why_not_counted(k public.change_checks) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -172,18 +192,8 @@ AS $$
         WHEN c.proposal IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended') AND public.other_candidate(c, k.run_id) IS NOT NULL THEN
             'it is about another candidate: ' || public.other_candidate(c, k.run_id)
         WHEN r.started_by <> k.reported_by OR o.started_by <> k.reported_by THEN format('%s reported it, of a run of another', k.reported_by)
-        WHEN NOT public.is_robot(k.reported_by) THEN format('%s, who reported it, is no robot', k.reported_by)
-        WHEN c.author IN (SELECT public.hands_behind(k.reported_by)) THEN
-            format('the change''s author %s owns or made %s, who reported it', c.author, k.reported_by)
         WHEN r.state <> 'complete' OR o.state <> 'complete' THEN 'a run of it goes on'
-        WHEN r.git_commit !~ '^[0-9a-f]{40,64}$' THEN format('its build is unverified: the commit is %s', r.git_commit)
-        WHEN r.fallbacks <> '{}' THEN 'values were missing: units fell back'
-        WHEN r.plan ? 'exercise' THEN 'a fallback was exercised in it'
-        WHEN EXISTS (SELECT FROM public.finetune_contexts AS f, jsonb_array_elements(f.layers) AS layer
-                     WHERE f.run_id = r.id AND layer ->> 'revision' IS NULL AND layer ->> 'scope' <> c.scope) THEN
-            'its environment is unverified: it pinned values of no revision'
-        WHEN EXISTS (SELECT FROM public.finetune_results AS u WHERE u.run_id = r.id
-                     AND u.findings @> '[{"finding": "differs"}]') THEN 'values were overridden: fitted models hold others than were asked for'
+        ELSE public.run_not_counted(r, k.reported_by, c.author, c.scope)
     END
     FROM public.changes AS c
     JOIN public.finetune_runs AS r ON r.id = k.run_id
@@ -207,7 +217,7 @@ AS $$
     LEFT JOIN LATERAL (SELECT k.* FROM public.change_checks AS k
         WHERE k.change_id = change.id AND k.kind = wanted.kind AND public.why_not_counted(k) IS NULL
         ORDER BY k.id DESC LIMIT 1) AS counted ON true
-    WHERE counted.result IS DISTINCT FROM 'pass'
+    WHERE counted.result IS DISTINCT FROM 'pass' AND wanted.kind <> 'rollout'  -- which wanting_of judges
     ORDER BY wanted.kind
 $$;
 COMMENT ON FUNCTION public.lacking_checks IS 'The checks that policy asks for and a change has not passed, each with why.';

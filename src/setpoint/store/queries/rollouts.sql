@@ -1,0 +1,101 @@
+-- Rollouts: each statement that writes is a function of the migration of rollouts, where the rules are.
+
+-- name: note_seeding
+-- Sign that seeds are applied, with what they cover.
+SELECT s.person, s.proof, s.revision, s.coverage_pct, s.seeded_at FROM note_seeding(%(coverage_pct)s) AS s;
+
+-- name: start_stage
+-- Start a stage, as the person of this session; the first start fixes the rules of all.
+SELECT s.id
+FROM start_stage(%(change)s, %(stage)s, %(context)s, ARRAY(SELECT jsonb_array_elements_text(%(scopes)s)),
+                 ARRAY(SELECT jsonb_array_elements_text(%(assets)s)), ARRAY(SELECT jsonb_array_elements_text(%(models)s)),
+                 %(expected_s)s, %(words)s) AS s;
+
+-- name: skip_shadow
+-- Skip the shadow of a change, with a justification; the first step fixes the rules of all stages.
+SELECT s.id
+FROM skip_shadow(%(change)s, %(context)s, ARRAY(SELECT jsonb_array_elements_text(%(scopes)s)),
+                 ARRAY(SELECT jsonb_array_elements_text(%(assets)s)), ARRAY(SELECT jsonb_array_elements_text(%(models)s)),
+                 %(expected_s)s, %(words)s) AS s;
+
+-- name: note_shadow
+-- Keep what comparing a run of the candidate with a baseline found.
+SELECT s.id FROM note_shadow(%(change)s, %(run)s, %(baseline)s, %(outcome)s, %(evidence)s) AS s;
+
+-- name: override_canary
+-- Say that a change is applied without a passing canary; the second person confirms the first.
+SELECT s.step FROM override_canary(%(change)s, %(proposal_hash)s, %(words)s) AS s;
+
+-- name: act_on_canary
+-- Keep what the runs of a canary said, and end a change whose canary says to roll back.
+SELECT s.run, s.outcome FROM act_on_canary(%(change)s) AS s;
+
+-- name: preapprove_restore
+-- Approve beforehand, with the approval just given, that the keys of a change are brought back.
+SELECT p.expires_at FROM preapprove_restore(%(change)s, %(proposal_hash)s, %(expires_at)s) AS p;
+
+-- name: file_rollback
+-- Open what brings the keys of a change in full back, where a later run says so; with why it would wait.
+SELECT b.change_id, b.run, b.restored_by, b.filed_because
+FROM file_rollback(%(change)s, %(because)s) AS b
+WHERE b.change_id IS NOT NULL;
+
+-- name: note_rollback
+-- Keep that a person rolled a change back, and how.
+SELECT b.change_id FROM note_rollback(%(change)s, %(mechanism)s, %(words)s) AS b;
+
+-- name: read_rollout
+-- The rollout of one change, with what it still lacks.
+SELECT r.change_id AS change, c.scope, c.author, c.reason, c.state, c.state_reason, c.proposal_hash, c.applied_revision, r.context,
+       r.started_by, r.started_at, is_overridden(c) AS is_overridden,
+       CASE WHEN c.state IN ('draft', 'proposed', 'suspended') THEN wanting_of(c) END AS wanting,
+       (SELECT h.created_at FROM ftf_config_history AS h WHERE h.id = c.applied_revision) AS applied_at, clock_timestamp() AS now
+FROM rollouts AS r JOIN changes AS c ON c.id = r.change_id
+WHERE r.change_id = %(change)s;
+
+-- name: list_rollouts
+-- Rollouts, newest change first, before one.
+SELECT r.change_id AS change
+FROM rollouts AS r
+WHERE %(before)s::bigint IS NULL OR r.change_id < %(before)s
+ORDER BY r.change_id DESC
+LIMIT %(limit)s;
+
+-- name: list_rollout_stages
+-- What the stages of a rollout train, and what they are judged by, in their order.
+SELECT stage, assets, models, expected_s, rule
+FROM rollout_stages
+WHERE change_id = %(change)s
+ORDER BY array_position(ARRAY['shadow', 'canary', 'full'], stage);
+
+-- name: list_rollout_steps
+-- What was done in the stages of a rollout, oldest first.
+SELECT s.id, s.stage, s.step, s.person, s.proof, s.words, s.proposal_hash, s.run, s.baseline, s.outcome, s.evidence, s.stepped_at,
+       g.person AS seeded_by, g.seeded_at, g.revision AS seeded_revision, g.coverage_pct
+FROM rollout_steps AS s LEFT JOIN seedings AS g ON g.id = s.seeding
+WHERE s.change_id = %(change)s
+ORDER BY s.id;
+
+-- name: list_preapprovals
+-- Who approved beforehand that the keys of a change are brought back, and until when.
+SELECT person, proposal_hash, scope, keys, target, expires_at
+FROM preapprovals
+WHERE change_id = %(change)s
+ORDER BY expires_at DESC;
+
+-- name: read_rollback
+-- How a change was rolled back.
+SELECT run, mechanism, person, proof, words, preapproval, restored_by, filed_because, evidence, rolled_back_at
+FROM rollbacks
+WHERE change_id = %(change)s;
+
+-- name: list_verdicts_due
+-- Rollouts of which runs ended that were not judged yet: in their canary, and in full until they are rolled back.
+SELECT r.change_id AS change, c.state
+FROM rollouts AS r JOIN changes AS c ON c.id = r.change_id
+WHERE (c.state IN ('proposed', 'suspended') AND EXISTS (
+           SELECT FROM canary_checks(c) AS k
+           WHERE NOT EXISTS (SELECT FROM rollout_steps AS s WHERE s.change_id = c.id AND s.run = k.run_id AND s.stage = 'canary')))
+   OR (c.state = 'applied' AND NOT EXISTS (SELECT FROM rollbacks AS b WHERE b.change_id = r.change_id)
+       AND EXISTS (SELECT FROM runs_in_full(c)))
+ORDER BY r.change_id;
