@@ -22,7 +22,7 @@ ASKED = {
     "client/plane/snapshots.py": "the age of a file, and since when a watch is stale: told",
     "externalize/gate_findings.py": "on which day an exception ends",
     "gate/__main__.py": "on which day an exception ends",
-    "notify/webhook.py": "when an attempt was signed: told",
+    "notify": "when an attempt was signed, and when a test was made: told",
     "observe/event_log.py": "when an event happened: told",
     "serve/console": "how long ago something was, on pages",
     "serve/api/health.py": "when writing was tried: told",

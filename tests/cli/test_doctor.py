@@ -175,7 +175,7 @@ def test_policies_obligations_overlays_holders_and_guards_are_found(seeded, owne
             lines,
         ),
         printed_command("setpoint scope retire {shlex.quote(scope)} --reason WHY", lines),
-        printed_command("setpoint set KEY=VALUE --scope {owed.scope} --reason {reason}", lines),
+        printed_command("setpoint set KEY=VALUE --scope {where} --reason break-glass-{incident}", lines),
         printed_command("setpoint break-glass validate --incident {incident}", lines),
         printed_command("setpoint break-glass post-mortem --incident {incident} --url URL", lines),
         printed_command("setpoint db psql --owner -- -c {shlex.quote(mend)}", lines),
@@ -333,6 +333,22 @@ def test_rows_that_wait_and_months_that_should_be_gone_are_found(
     assert told() == {}
 
 
+def test_a_notification_that_was_given_up_is_found_and_retried(seeded, owner, tmp_path, monkeypatch):
+    """What did not reach a target is named with the command for it; so is a file nobody can read."""
+    owner.execute(
+        "WITH n AS (INSERT INTO notifications (kind, subject, people, facts)"
+        " VALUES ('change_approved', 'change 1', '{ada}', '{}') RETURNING id)"
+        " INSERT INTO deliveries (notification, target, subject, people, state, error)"
+        " SELECT id, 'ops', 'change 1', '{ada}', 'failed', 'it answered 500' FROM n"
+    )
+    (line,) = found(seeded)["notifications"]
+    assert run(seeded, printed_command("setpoint notifications retry {one.id}", line)).code == 0
+    assert found(seeded) == {}
+
+    monkeypatch.setenv("SETPOINT_NOTIFY", str(tmp_path / "missing.toml"))
+    assert found(seeded)["notifications"] == ["name a file that this process may read"]
+
+
 #: The test that stages each check's fault; a new check needs one.
 STAGED = {
     "versions": test_a_database_that_cannot_be_opened_is_a_finding,
@@ -349,6 +365,7 @@ STAGED = {
     "guards": test_policies_obligations_overlays_holders_and_guards_are_found,
     "waiting rows": test_rows_that_wait_and_months_that_should_be_gone_are_found,
     "overdue months": test_rows_that_wait_and_months_that_should_be_gone_are_found,
+    "notifications": test_a_notification_that_was_given_up_is_found_and_retried,
     "ending tokens": test_a_token_that_ends_soon_is_found_and_rotated,
 }
 

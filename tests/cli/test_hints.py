@@ -177,6 +177,9 @@ UNRUN = {
     "setpoint rollout start %s shadow": ROLLED_OUT,
     "setpoint rollout shadow %s RUN --baseline RUN": ROLLED_OUT,
     "setpoint rollout start {change} shadow": ROLLED_OUT,
+    "setpoint change approve {change}": "of a message to an approver, another login than the reader",
+    "setpoint change show {change}": "of a message; refusals print the same, and there it is run",
+    "setpoint tokens rotate {token}": "of a message; `setpoint doctor` prints the same, and there it is run",
     "setpoint gate {rule}": "the title of an annotation in a pull request",
 }
 

@@ -82,6 +82,7 @@ SHOWN = {
     "tokens list": [["tokens", "list"]],
     "sessions list": [["sessions", "list"]],
     "audit": [["audit"], ["audit", "--csv"]],
+    "notifications list": [["notifications", "list"]],
 }
 #: Commands that print nothing stored, or only what another command above prints through the same function.
 OTHERS = {
@@ -93,7 +94,7 @@ OTHERS = {
         "accounts limit", "tokens create", "tokens revoke", "tokens rotate", "sessions end",
         "freeze declare", "freeze end", "anchor", "pin", "sweep",
         "break-glass post-mortem", "break-glass channel declare", "break-glass channel close",
-        "checkpoint decide", "checkpoint draft",
+        "checkpoint decide", "checkpoint draft", "notifications retry", "notifications test",
     ),
     "rollouts, as those after `rollout skip` do": (
         "rollout start", "rollout shadow", "rollout override", "rollout promote", "rollout judge",

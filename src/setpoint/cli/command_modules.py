@@ -47,6 +47,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "serve": ("up", "serve"),
     "accounts": ("accounts", "tokens"),
     "sessions": ("sessions",),
+    "notifications": ("notifications",),
     "audit": ("audit",),
     "db": ("db",),
     "backups": ("db",),

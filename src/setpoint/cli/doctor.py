@@ -35,7 +35,8 @@ def doctor(as_json: Json = False) -> int:
     What is by design and worth knowing is a note, and changes no exit code.
 
     Values that today's declarations refuse, keys that no catalogue declares, edited seeds, soft policies,
-    overlays that nobody asks for, old snapshots, backups, obligations, disk, guards, retention and versions.
+    overlays that nobody asks for, old snapshots, backups, obligations, notifications that were given up,
+    disk, guards, retention and versions.
     Says how old the last backup is, and the last that came back whole. Changes nothing.
 
     Examples: `setpoint doctor`, `setpoint doctor --json`
@@ -86,6 +87,7 @@ def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
     from setpoint.change import checks as change
     from setpoint.change.emergency import checks as emergency
     from setpoint.change.recovery import checks as recovery
+    from setpoint.notify import checks as notify
     from setpoint.record import checks as record
     from setpoint.serve.access.accounts import ending_tokens
     from setpoint.store import checks as store
@@ -101,6 +103,7 @@ def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
         "old snapshots": lambda p: record.old_snapshots(p.database, p.catalogues),
         "backups": lambda p: recovery.backups(p.database),
         "obligations": lambda p: emergency.obligations(p.database),
+        "notifications": lambda p: notify.notifications(p.database, p.settings),
         "guards": lambda p: store.guards(p.database),
         "waiting rows": lambda p: retention.waiting_rows(p.database),
         "overdue months": lambda p: retention.overdue_months(p.database, p.settings),

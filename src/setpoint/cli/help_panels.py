@@ -24,7 +24,7 @@ PANELS = {
     ),
     "Keep literals out of source": ("gate", "externalize"),
     "Documents as a folder": ("export", "import", "plan", "apply"),
-    "Serve": ("up", "serve", "metrics", "alerts", "accounts", "tokens", "sessions", "audit"),
+    "Serve": ("up", "serve", "metrics", "alerts", "accounts", "tokens", "sessions", "audit", "notifications"),
     "Govern": ("checkpoints", "checkpoint"),
     "Emergencies": ("break-glass", "drill"),
     "Database": ("db",),

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from setpoint.errors import SetpointError
+from setpoint.errors import SetpointError, UnavailableError
 from setpoint.notify import mail, webhook
-from setpoint.notify.messages import message_of
+from setpoint.notify.messages import Notification, message_of
 from setpoint.observe.printable import printable
 
 if TYPE_CHECKING:
-    from setpoint.notify.messages import Message, Notification
+    from setpoint.notify.messages import Message
     from setpoint.notify.targets import Target, Targets
 
 WITHIN_S = 10.0
@@ -45,6 +47,24 @@ def deliver(configured: Targets, target: Target, message: Message, within_s: flo
         mail.send(target, configured.relay, message, configured.allowed, ends_at)
     else:
         webhook.post(target, message, configured.allowed, ends_at)
+
+
+def send_test(configured: Targets, target: Target, author: str, public_url: str) -> None:
+    """Send what says that notifications arrive.
+
+    Raises:
+        UnavailableError: it was not taken.
+        SetpointError: the target cannot be used as it is configured, or leads where nobody allowed.
+    """
+    now = datetime.now(UTC)
+    told = Notification(str(uuid.uuid4()), "test", "test", (), {"author": author}, now)
+    try:
+        deliver(configured, target, message_of(told, public_url))
+    except (OSError, ValueError) as problem:
+        raise UnavailableError(
+            f"{target.name} ({target.place}) did not take a test: {printable(str(problem))}.",
+            hint="look at the receiver, or correct the target in the file of SETPOINT_NOTIFY",
+        ) from None
 
 
 def wait_s(attempts: int) -> float:

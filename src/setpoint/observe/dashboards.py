@@ -281,6 +281,18 @@ PLANE = Dashboard(
             ),
         ),
         Panel(
+            title="Notifications that wait, and that were given up",
+            queries=(
+                Query(_of(metrics.NOTIFICATIONS_WAITING), "wait"),
+                Query(_of(metrics.NOTIFICATIONS_FAILED), "given up"),
+            ),
+        ),
+        Panel(
+            title="For how long the oldest notification waits",
+            unit="s",
+            queries=(Query(_of(metrics.NOTIFICATION_AGE), "waits for"),),
+        ),
+        Panel(
             title="Who follows, and who holds",
             queries=(
                 Query(_of(metrics.STREAM_CLIENTS), "streams"),

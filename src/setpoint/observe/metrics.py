@@ -267,6 +267,22 @@ CHECKPOINT_FAILING = Metric(
     ),
     labels={"checkpoint": "checkpoints of the calendar, and issues", "severity": "P1, P2, P3"},
 )
+NOTIFICATIONS_WAITING = Metric(
+    name="setpoint.notifications_waiting",
+    kind="gauge",
+    help="Deliveries of notifications that are not sent yet.",
+)
+NOTIFICATION_AGE = Metric(
+    name="setpoint.notification_waiting_age",
+    kind="gauge",
+    unit="s",
+    help="How long the oldest of them has waited; 0 when none does.",
+)
+NOTIFICATIONS_FAILED = Metric(
+    name="setpoint.notifications_failed",
+    kind="gauge",
+    help="Deliveries that were given up: `setpoint notifications list --failed`.",
+)
 STREAM_CLIENTS = Metric(
     name="setpoint.stream_clients",
     kind="gauge",

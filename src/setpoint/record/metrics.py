@@ -192,6 +192,10 @@ def _changes(transaction: Transaction) -> Iterator[Sample]:
     yield Sample(metrics.BREAK_GLASS_USES, emergencies["uses"])
     yield Sample(metrics.OBLIGATIONS_OPEN, emergencies["open"])
     yield Sample(metrics.OBLIGATIONS_OVERDUE, emergencies["overdue"])
+    deliveries = transaction.fetch_one("count_deliveries") or {}
+    yield Sample(metrics.NOTIFICATIONS_WAITING, deliveries["waiting"])
+    yield Sample(metrics.NOTIFICATION_AGE, deliveries["oldest_s"])
+    yield Sample(metrics.NOTIFICATIONS_FAILED, deliveries["failed"])
 
 
 def _plane(transaction: Transaction) -> Iterator[Sample]:
