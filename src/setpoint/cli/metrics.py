@@ -37,15 +37,17 @@ def metrics(as_json: Json = False) -> None:
 
 def read_samples() -> list[Sample]:
     """Return the samples of every metric but those of a plane's processes."""
+    from setpoint.govern.checkpoints.calendar import load_calendar
     from setpoint.govern.checkpoints.samples import merge_sample, read_checkpoint_samples
     from setpoint.observe.metrics import DATABASE_UP, Sample
     from setpoint.record.metrics import read_here, read_metrics
 
-    here = [*read_here(settings()), merge_sample(settings())]
+    calendar = load_calendar(settings().checkpoints)
+    here = [*read_here(settings()), merge_sample(calendar)]
     try:
         with database(remind=False) as opened:
-            found = [*read_metrics(opened, catalogues()), *read_checkpoint_samples(opened, settings())]
-            return [Sample(DATABASE_UP, 1), *found, *here]
+            checkpoints = read_checkpoint_samples(opened, calendar, settings())
+            return [Sample(DATABASE_UP, 1), *read_metrics(opened, catalogues()), *checkpoints, *here]
     except UnavailableError as problem:
         warn(f"the database was not read: {problem.message}")
         return [Sample(DATABASE_UP, 0), *here]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from setpoint.change.verification import verify
+from setpoint.govern.checkpoints.calendar import load_calendar
 from setpoint.serve.access.logins import Logins
 from setpoint.serve.access.oidc import Provider
 from setpoint.serve.access.passkeys import Passkeys
@@ -23,6 +24,7 @@ from setpoint.serve.turns import Line, Turns
 
 if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.govern.checkpoints.calendar import Calendar
     from setpoint.settings import Settings
     from setpoint.store.database import Database
 
@@ -61,6 +63,8 @@ class Plane:
     logins: Logins = field(init=False)
     provider: Provider = field(init=False)
     passkeys: Passkeys = field(init=False)
+    #: Of dated checkpoints: read once, so that a file which is none stops the plane before it serves.
+    calendar: Calendar = field(init=False)
     #: Who of the typed API has a thread.
     typed: Line = field(init=False, default_factory=lambda: Line("the plane", THREADS, MOST_IN_LINE))
     #: Anybody may probe, so one at a time asks the database whether it is ready, and one whether it restores.
@@ -78,6 +82,7 @@ class Plane:
     walk: Check = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "calendar", load_calendar(self.settings.checkpoints))
         limits = Limits(self.settings.rate_per_credential_s, self.settings.rate_per_address_s)
         credentials = Credentials(self.database)
         live = Live(self.settings, self.database, self.catalogues, limits, credentials.forget)

@@ -9,30 +9,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from setpoint.govern.checkpoints.calendar import load_calendar
 from setpoint.govern.checkpoints.records import read_report
+from setpoint.govern.checkpoints.standings import is_in_use
 from setpoint.observe.metrics import CHECKPOINT_FAILING, MERGED_AT, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from setpoint.govern.checkpoints.calendar import Calendar
     from setpoint.settings import Settings
     from setpoint.store.database import Database
 
 
-def merge_sample(settings: Settings) -> Sample:
-    """Return the merge of the calendar.
-
-    Raises:
-        InvalidDocument: the calendar that the settings name is none.
-    """
-    return Sample(MERGED_AT, load_calendar(settings.checkpoints).merged_at.timestamp())
+def merge_sample(calendar: Calendar) -> Sample:
+    """Return the merge of the calendar."""
+    return Sample(MERGED_AT, calendar.merged_at.timestamp())
 
 
-def read_checkpoint_samples(database: Database, settings: Settings) -> Iterator[Sample]:
-    """Yield a sample for each checkpoint, and one for the issues; errors as ``merge_sample``."""
-    report = read_report(database, load_calendar(settings.checkpoints))
-    in_use = bool(settings.checkpoints) or report.read_at is not None
+def read_checkpoint_samples(database: Database, calendar: Calendar, settings: Settings) -> Iterator[Sample]:
+    """Yield a sample for each checkpoint, and one for the issues."""
+    report = read_report(database, calendar)
+    in_use = is_in_use(report, settings)
     for one in report.standings:
         labels = {"checkpoint": one.checkpoint.name, "severity": one.checkpoint.severity}
         yield Sample(CHECKPOINT_FAILING, float(in_use and one.state == "failing"), labels)

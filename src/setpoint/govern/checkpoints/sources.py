@@ -111,7 +111,7 @@ class Sources:
             read_issues(self.calendar, self.github),
             read_epic(self.calendar, self.openproject),
             read_children(self.calendar, self.openproject),
-            printable(ask_probe(self.calendar.console.address)),
+            printable(ask_probe(self.calendar.console.address).rstrip(".")),
         )
 
 

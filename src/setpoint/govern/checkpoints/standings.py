@@ -10,6 +10,7 @@ from setpoint.govern.checkpoints.judgement import Gate, State  # noqa: TC001 - a
 
 if TYPE_CHECKING:
     from setpoint.govern.checkpoints.judgement import Report
+    from setpoint.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class CheckpointReport:
     parked: bool
     gate: Gate
     checkpoints: tuple[CheckpointStanding, ...]
+
+
+def is_in_use(report: Report, settings: Settings) -> bool:
+    """Say whether somebody uses the calendar: it was named, or checked once."""
+    return bool(settings.checkpoints) or report.read_at is not None
 
 
 def told(report: Report) -> CheckpointReport:

@@ -258,5 +258,6 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/access": lambda _: Way(("accounts", "list"), "/v1/accounts"),
     "/access/{name}": lambda given: Way(("accounts", "list"), f"/v1/accounts/{_quoted(given['name'])}"),
     "/break-glass": lambda _: Way(("break-glass", "status"), "/v1/obligations"),
+    "/checkpoints": lambda _: Way((), "/v1/checkpoints"),
     "/search": _search,
 }

@@ -20,6 +20,7 @@ from setpoint.record.fallbacks import fallback_share
 from setpoint.record.snapshots import judged_holders, judged_runs
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.checks import Check
+from setpoint.serve.console.checkpoints import report_in_use
 from setpoint.serve.console.pages import page, router_of
 from setpoint.serve.console.tables import MOST_ROWS
 from setpoint.serve.routes import PlaneOf
@@ -64,6 +65,7 @@ def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
         counted_to=COUNTED,
         revisions=list_revisions(plane.database, limit=LISTED),
         obligations=list_obligations(plane.database, open_only=True),
+        checkpoints=report_in_use(plane),
     )
 
 

@@ -72,6 +72,7 @@ PLACES = (
     ("/snapshots", "Snapshots"),
     ("/policies", "Policies"),
     ("/break-glass", "Break-glass"),
+    ("/checkpoints", "Checkpoints"),
     ("/audit", "Audit"),
     ("/access", "Access"),
 )

@@ -23,6 +23,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from setpoint.errors import SetpointError, UsageError
+from setpoint.govern.checkpoints.calendar import load_calendar
 from setpoint.govern.checkpoints.samples import merge_sample, read_checkpoint_samples
 from setpoint.observe.metrics import DATABASE_UP, Sample, by_metric
 from setpoint.record.metrics import read_here, read_metrics
@@ -90,7 +91,7 @@ class Told:
         self.path = private_socket()
         self.is_over = False
         self.settings, self._catalogues = settings, catalogues
-        self._merge = merge_sample(settings)
+        self._calendar = load_calendar(settings.checkpoints)
         self._database = Database.reach_later(settings, SERVER)
         self._turns = Turns("the metrics", 1, READ_WITHIN_S)
         self._reading = asyncio.Lock()
@@ -131,11 +132,11 @@ class Told:
             self.path.parent.rmdir()
 
     def _samples(self) -> Mapping[Metric, Sequence[Sample]]:
-        return {**self._read, **by_metric([*self._link.samples(), self._merge])}
+        return {**self._read, **by_metric([*self._link.samples(), merge_sample(self._calendar)])}
 
     def _numbers(self) -> list[Sample]:
         """Return what the database knows."""
-        checkpoints = read_checkpoint_samples(self._database, self.settings)
+        checkpoints = read_checkpoint_samples(self._database, self._calendar, self.settings)
         return [*read_metrics(self._database, self._catalogues), *checkpoints]
 
     async def _refresh(self) -> None:
