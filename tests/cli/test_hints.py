@@ -174,6 +174,7 @@ UNRUN = {
     "setpoint rollout show %s": ROLLED_OUT,
     "setpoint rollout skip %s --reason WHY": ROLLED_OUT,
     "setpoint rollout start %s canary": ROLLED_OUT,
+    "setpoint sweep --change %s": ROLLED_OUT,
     "setpoint rollout start %s shadow": ROLLED_OUT,
     "setpoint rollout shadow %s RUN --baseline RUN": ROLLED_OUT,
     "setpoint rollout start {change} shadow": ROLLED_OUT,
