@@ -113,7 +113,7 @@ OTHERS = {
     " source, catalogues, state) SELECT 'symbol=S' || n, '{value}', '{}', '[]', 1, 'h', 0, 'p' || n, 'x',"
     " 'x', 'x', '[]', 'withdrawn'",
     "change_runs": "(run_id, change_id, arm, dimensions, registered_by)"
-    " SELECT 'grown-' || n, (SELECT min(id) FROM changes) + n - 1, 'candidate', '{}', 'robot'",
+    " SELECT 'trained-' || n, (SELECT min(id) FROM changes) + n - 1, 'candidate', '{}', 'robot'",
     "change_checks": "(change_id, kind, run_id, candidate_hash, build, data_hash, result, reasons,"
     " reported_by, proof)"
     " SELECT (SELECT min(id) FROM changes) + n - 1, 'smoke', r.id, 'h', 'b', 'd', 'pass', '{}', 'robot', 'x'"

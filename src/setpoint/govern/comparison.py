@@ -15,7 +15,7 @@ from setpoint.declare.document import parse_text
 from setpoint.govern.paired import Pair, Paired, compare_pairs
 from setpoint.govern.verdict import Aggregation, Rule, Verdict, judge, unjudged
 from setpoint.record.result_rows import count_ended, read_failures, read_results, read_scores
-from setpoint.record.run_rows import list_runs, read_contexts, read_run, read_units, unit_name
+from setpoint.record.run_rows import read_contexts, read_run, read_units, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -101,8 +101,8 @@ def run_verdict(judged: JudgedRun) -> RunVerdict:
 
 def latest_verdict(database: Database) -> RunVerdict | None:
     """Return the verdict on the newest complete run, those of candidates aside; None before the first."""
-    newest = list_runs(database, limit=1, state="complete", candidates=False)
-    return run_verdict(judge_run(database, newest[0].id)) if newest else None
+    newest = database.fetch_one("newest_judged_run")
+    return run_verdict(judge_run(database, newest["id"])) if newest else None
 
 
 @dataclass(frozen=True)

@@ -114,14 +114,12 @@ def list_runs(
     revision: int | None = None,
     key: str | None = None,
     set_by: int | None = None,
-    candidates: bool = True,
 ) -> list[RunSummary]:
     """Return runs newest first, those that started before an instant; a filter that is None means all.
 
     ``snapshot`` is the hash of a set, or of the snapshot of one of its contexts. ``revision`` is one that
     they pinned; with ``key`` those count that took its value of then from that scope, and read it.
-    ``set_by`` is a revision of whose values they used at least one, pinned with it or later. Without
-    ``candidates`` those are left out that train what a change would make.
+    ``set_by`` is a revision of whose values they used at least one, pinned with it or later.
     """
     rows = reader.fetch_all(
         "page_runs",
@@ -131,7 +129,6 @@ def list_runs(
         revision=revision,
         key=key,
         set_by=set_by,
-        candidates=candidates,
         before=before,
         limit=limit,
     )

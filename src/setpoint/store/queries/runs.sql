@@ -177,10 +177,19 @@ WHERE (%(state)s::text IS NULL OR r.state = %(state)s)
                       WHERE b.scope = later.scope AND b.key = held.key AND b.revision <= later.revision
                       ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)))))
   AND (%(started_by)s::text IS NULL OR r.started_by = %(started_by)s)
-  AND (%(candidates)s::boolean OR NOT EXISTS (SELECT FROM change_runs AS k WHERE k.run_id = r.id AND k.arm = 'candidate'))
   AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
 ORDER BY r.started_at DESC, r.id DESC
 LIMIT %(limit)s;
+
+-- name: newest_judged_run
+-- The newest complete run of values that stood: none that trained a change's candidate.
+SELECT id
+FROM finetune_runs AS r
+WHERE state = 'complete'
+  -- One by one, newest first: a join may be planned to read all of both.
+  AND (SELECT k.arm FROM change_runs AS k WHERE k.run_id = r.id) IS DISTINCT FROM 'candidate'
+ORDER BY started_at DESC
+LIMIT 1;
 
 -- name: read_reach_of_runs
 -- Of some runs the contexts that they pinned, and when each was last heard of.
