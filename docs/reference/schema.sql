@@ -3493,7 +3493,7 @@ BEGIN
     END IF;
     RETURN QUERY
         SELECT k.id, k.account, k.label, k.created_at, k.last_used_at FROM public.passkeys AS k
-        WHERE k.account = p_account AND (everything OR k.account = mine) ORDER BY k.id;
+        WHERE (p_account IS NULL OR k.account = p_account) AND (everything OR k.account = mine) ORDER BY k.id;
 END
 $$;
 
@@ -4137,7 +4137,7 @@ BEGIN
     DELETE FROM public.passkeys AS k WHERE k.id = p_id AND (everything OR k.account = actor) RETURNING k.* INTO gone;
     IF gone.id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no passkey %s', p_id),
-            HINT = 'the page of the account lists them';
+            HINT = 'list them with `setpoint passkeys list`, or on the page of the account';
     END IF;
     PERFORM public.note_access('passkey_removed', gone.account, p_remote, NULL, actor, jsonb_build_object('label', gone.label));
 END

@@ -75,6 +75,7 @@ RUN = [
     ("accounts disable nobody -r x --yes", 4, "setpoint accounts list", 0),
     ("tokens revoke 99 -r x --yes", 4, "setpoint tokens list", 0),
     ("sessions end 99 -r x --yes", 4, "setpoint sessions list", 0),
+    ("passkeys remove 99 -r x --yes", 4, "setpoint passkeys list", 0),
     ("break-glass channel close https://none.example/ -r x --yes", 4, "setpoint break-glass channel list", 0),
     # Emergencies.
     ("break-glass template post-mortem", 2, "setpoint break-glass status", 0),

@@ -81,6 +81,7 @@ SHOWN = {
     "accounts list": [["accounts", "list"]],
     "tokens list": [["tokens", "list"]],
     "sessions list": [["sessions", "list"]],
+    "passkeys list": [["passkeys", "list"]],
     "audit": [["audit"], ["audit", "--csv"]],
     "notifications list": [["notifications", "list"]],
 }
@@ -92,6 +93,7 @@ OTHERS = {
         "accounts add", "accounts roles", "accounts disable", "accounts enable", "accounts once",
         "accounts link", "accounts provider", "accounts confirm",
         "accounts limit", "tokens create", "tokens revoke", "tokens rotate", "sessions end",
+        "passkeys remove",
         "freeze declare", "freeze end", "anchor", "pin", "sweep",
         "break-glass post-mortem", "break-glass channel declare", "break-glass channel close",
         "checkpoint decide", "checkpoint draft", "notifications retry", "notifications test",

@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 from setpoint.cli.app import app
+from setpoint.cli.command_modules import register
 from setpoint.cli.reach import COMMANDS, Reach, walk
 from setpoint.errors import EXIT_WAITS
 
@@ -168,6 +169,7 @@ WRITES = sorted(
 @pytest.mark.parametrize("name", WRITES)
 def test_every_command_that_writes_takes_yes_and_reason(name):
     """`--yes`, `-y` and `--reason`, `-r` are never "no such option", and `-r` is nothing else."""
+    register(())
     command = dict(walk(get_command(app)))[name]
 
     assert {"--yes", "-y"} <= options(command)

@@ -48,6 +48,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "accounts": ("accounts", "tokens"),
     "sessions": ("sessions",),
     "notifications": ("notifications",),
+    "passkeys": ("passkeys",),
     "audit": ("audit",),
     "db": ("db",),
     "backups": ("db",),

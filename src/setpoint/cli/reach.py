@@ -145,6 +145,8 @@ COMMANDS: dict[str, Work] = {
     "accounts provider": _WRITES,
     "sessions list": _SHOWS,
     "sessions end": _WRITES,
+    "passkeys list": _SHOWS,
+    "passkeys remove": _WRITES,
     "audit": _SHOWS,
     "notifications list": _SHOWS,
     "notifications test": _FILES,

@@ -197,3 +197,34 @@ def test_a_plane_without_a_name_says_why_it_takes_no_passkey(person):
     page = person("ada").read("/account")
     assert "SETPOINT_PUBLIC_URL has to give it one" in page
     assert re.search(r"<button[^>]* disabled[^>]*>Add a passkey<", page)
+
+
+def test_passkeys_are_listed_and_removed_without_a_browser(browser, device, setpoint_command):
+    """By the API one's own, as an admin anybody's; by the command all; one that is gone is missing."""
+    ada, dan, bo = browser(), browser(), browser()
+    ada.post("/login/passkey", data={"answer": device.get(options_in(log_in(ada)))})
+    for client, account in ((dan, "dan"), (bo, "bo")):
+        log_in(client, account)
+    seen = {name: one.get("/v1/passkeys").json()["items"] for name, one in (("ada", ada), ("dan", dan))}
+    assert [(one["account"], one["label"]) for one in seen["ada"]] == [("ada", "the laptop")]
+    assert seen["ada"] == seen["dan"]
+    assert bo.get("/v1/passkeys").json()["items"] == []
+    number = seen["ada"][0]["id"]
+    listed = setpoint_command("passkeys", "list", "ada", "--json").json
+    assert [one["id"] for one in listed] == [number]
+    assert setpoint_command("passkeys", "list", "bo", "--json").json == []
+
+    def remove(client, passkey):
+        token = client.get("/v1/me").json()["csrf_token"]
+        return client.delete(f"/v1/passkeys/{passkey}", headers={"X-CSRF-Token": token}).status_code
+
+    assert remove(bo, number) == 404, "another's is not there"
+    assert remove(dan, number) == 204
+    assert remove(dan, number) == 404
+    assert log_in(browser()).status_code == 303, "the password is enough again"
+    added = browser()
+    log_in(added)
+    assert add(added, Authenticator(PUBLIC)).status_code == 303
+    mine = added.get("/v1/passkeys").json()["items"][0]["id"]
+    assert "proves nothing" in setpoint_command("passkeys", "remove", str(mine), "-r", "lost", "--yes").out
+    assert added.get("/v1/passkeys").json()["items"] == []

@@ -52,8 +52,11 @@ class Passkey:
     last_used_at: datetime | None
 
 
-def list_passkeys(reader: Transaction, account: str) -> list[Passkey]:
-    """Return an account's passkeys, the oldest first: the caller's own, or any for an admin or the owner."""
+def list_passkeys(reader: Transaction, account: str | None) -> list[Passkey]:
+    """Return passkeys, the oldest first: the caller's own, or any for an admin or the owner.
+
+    ``account`` is whose; None for all that the caller may see.
+    """
     return [Passkey(**row) for row in reader.fetch_all("read_passkeys", account=account)]
 
 

@@ -12,7 +12,8 @@ from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from setpoint.errors import ProofNeeded
-from setpoint.serve.access import sessions
+from setpoint.serve.access import passkeys, sessions
+from setpoint.serve.access.passkeys import Passkey
 from setpoint.serve.access.rules import ACCOUNT, Caller, Remote, access, csrf_token, public
 from setpoint.serve.access.sessions import Session
 from setpoint.serve.api.access_shapes import (
@@ -28,7 +29,7 @@ from setpoint.serve.routes import Limit, PlaneOf, answers, created, refusals, ro
 
 router = router_of("access")
 After = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")]
-SessionId = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
+Number = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 
 
 async def _from_own_page(request: Request) -> None:
@@ -104,11 +105,40 @@ def end_other_sessions(plane: PlaneOf, caller: Caller, remote: Remote) -> Respon
 @router.delete(
     "/sessions/{id}", status_code=204, summary="End a session", responses=refusals(404), **access(*ACCOUNT)
 )
-def end_session(plane: PlaneOf, caller: Caller, remote: Remote, number: SessionId) -> Response:
+def end_session(plane: PlaneOf, caller: Caller, remote: Remote, number: Number) -> Response:
     """One's own, or, as an admin, anybody's; its streams end with it."""
     with plane.database.transaction(credential=caller.secret) as transaction:
         sessions.end_one(transaction, number, remote=remote)
     plane.credentials.forget()
+    return Answer(None, 204).response()
+
+
+@router.get(
+    "/passkeys",
+    summary="One's own passkeys; an admin sees all",
+    responses=answers(page_shape(Passkey)),
+    **access(*ACCOUNT),
+)
+def list_passkeys(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After = None) -> Response:
+    """The oldest first. One is added in a browser, on the page of one's account: a device has to make it."""
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        known = passkeys.list_passkeys(transaction, None)
+    last = 0 if after is None else number_in(after) or 0
+    rows = [one for one in known if one.id > last][: limit + 1]
+    return page(rows, limit, [row.id for row in rows], as_cursor=str).response()
+
+
+@router.delete(
+    "/passkeys/{id}",
+    status_code=204,
+    summary="Remove a passkey",
+    responses=refusals(404),
+    **access(*ACCOUNT),
+)
+def remove_passkey(plane: PlaneOf, caller: Caller, remote: Remote, number: Number) -> Response:
+    """One's own, or, as an admin, anybody's: it proves nothing any more."""
+    with plane.database.transaction(credential=caller.secret) as transaction:
+        passkeys.remove_passkey(transaction, number, remote=remote)
     return Answer(None, 204).response()
 
 
