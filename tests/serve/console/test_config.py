@@ -1,14 +1,21 @@
 """The Config page: layers of a cell, contexts, many edits at once, faults beside their fields, slices."""
 
 import html
+import json
 import re
+from contextlib import suppress
+from dataclasses import replace
 
+import psycopg
 import pytest
 
 from setpoint.change.documents import read_values
 from setpoint.declare.loading import load_catalogues
+from setpoint.serve import console
 from setpoint.serve.console.grid import MOST_CELLS, MOST_COLUMNS, outline_of
-from support.browsers import change_in
+from support.browsers import Person, change_in
+from support.console_pages import READ
+from support.planes import open_accounts, serving_plane
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 DEPTH = "CVN_HPO_XGB_5M_MAX_DEPTH"
@@ -157,8 +164,9 @@ def test_an_open_change_of_the_same_keys_is_told_in_the_grid_and_in_the_draft(pe
     )
 
 
-def test_twenty_thousand_keys_are_read_and_drawn_by_the_slice(tmp_path, database):
-    """A page holds so many columns and values at most; slices together are all lines, each once."""
+@pytest.fixture
+def large(tmp_path):
+    """The path of a catalogue of twenty thousand keys."""
     places = ", ".join(f'p{number} = "P{number}"' for number in range(100))
     parameters = "\n".join(
         f'[[parameters]]\nname = "n{number}"\ntype = "int"\nlow = 0\nhigh = 9\ndoc = "Any."\n'
@@ -166,7 +174,48 @@ def test_twenty_thousand_keys_are_read_and_drawn_by_the_slice(tmp_path, database
     )
     path = tmp_path / "large.toml"
     path.write_text(LARGE % (places, parameters))
-    catalogue = load_catalogues(str(path)).members[0]
+    return str(path)
+
+
+def test_pages_stay_small_over_twenty_thousand_keys(large, served, owner_url):
+    """Every page that can be read, searched and edited is under 150 KB as transferred, all with values."""
+    open_accounts(owner_url)
+    catalogues = load_catalogues(large)
+    with psycopg.connect(owner_url) as owner:
+        text = json.dumps(dict.fromkeys(catalogues.keys, 3))
+        written = "INSERT INTO ftf_config (scope, base_env) VALUES ('global', %s::jsonb) RETURNING revision"
+        (revision,) = owner.execute(written, [text]).fetchone()
+    key = "BIG_B_P99_N42"
+    values = {"revision": str(revision), "key": key, "name": "ada"}
+    queries = {
+        "/config": ("part=b", "part=b&edit=yes", "search=n4", f"explain={key}"),
+        "/config/compare": ("part=a&other_part=b&every=yes",),
+        "/config/bulk": ("part=b&field=value&how=set&by=4",),
+        "/search": ("q=n", f"q={key}", "q=9"),
+        "/catalogue": ("", "search=n4"),
+        "/history/compare": (f"from={revision}&to={revision}",),
+        "/history/blame": ("", "match=b"),
+    }
+    large_pages, seen = {}, 0
+    with serving_plane(replace(served, catalogues=large), catalogues) as url:
+        eve = Person(url, owner_url, "eve")
+        for route in READ:
+            with suppress(KeyError):
+                path = console.address_of(route, values)
+                for query in queries.get(route.path, ("",)):
+                    answer = eve.get(f"{path}?{query}" if query else path, **{"Accept-Encoding": "gzip"})
+                    seen += answer.status_code == 200
+                    if answer.num_bytes_downloaded > 150_000 or answer.status_code >= 500:
+                        large_pages[path, query] = (answer.status_code, answer.num_bytes_downloaded)
+        assert f'href="/keys/{key}"' in eve.read("/search", q=key)
+        eve.close()
+    assert not large_pages
+    assert seen > 20
+
+
+def test_twenty_thousand_keys_are_read_and_drawn_by_the_slice(large, database):
+    """A page holds so many columns and values at most; slices together are all lines, each once."""
+    catalogue = load_catalogues(large).members[0]
     assert len(catalogue.keys) == 20_000
     names, first = [], 0
     while True:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from setpoint.serve.console.grid import Line, Outline
 
 router = router_of()
+#: How many of the edits are drawn; the form carries all of them.
+SHOWN = 100
 #: What of a parameter is edited, by the place of its key.
 FIELDS = ("value", "minimum", "maximum")
 HOW = ("set", "multiply", "copy")
@@ -108,7 +110,8 @@ def show_bulk(
         bulk=wanted,
         revision=next((one.revision for one in scopes if one.scope == scope), None),
         edits=edits,
-        groups=grouped(catalogues, edits),
+        groups=grouped(catalogues, edits, most=SHOWN),
+        shown=SHOWN,
         refusals=refusals,
         unchanged=len(found) - len(edits) - len(refusals),
         draft=draft,

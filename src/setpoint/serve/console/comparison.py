@@ -18,6 +18,7 @@ from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.config import View, layers_of, member_of
 from setpoint.serve.console.grid import Sheet, outline_of, parts_of
 from setpoint.serve.console.pages import Words, page, router_of
+from setpoint.serve.console.review import VALUES_SHOWN
 from setpoint.serve.console.tables import MOST_ROWS
 from setpoint.serve.routes import PlaneOf
 
@@ -76,6 +77,7 @@ def show_comparison(
         "config_compared.html",
         tables={"differences": shown},
         pairs=shown,
+        most=VALUES_SHOWN,
         n_alike=sum(not one.differs for one in pairs if one.left_key and one.right_key),
         n_alone=sum(not (one.left_key and one.right_key) for one in pairs),
         catalogue=member.name,

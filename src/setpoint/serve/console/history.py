@@ -33,7 +33,7 @@ from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console.drafts import MOST_REASON, SOURCE
 from setpoint.serve.console.forms import Sent, instant_in, reason_in
 from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
-from setpoint.serve.console.review import EDITS_SHOWN, grouped
+from setpoint.serve.console.review import EDITS_SHOWN, VALUES_SHOWN, grouped
 from setpoint.serve.console.runs import many_runs
 from setpoint.serve.console.steps import steps_of
 from setpoint.serve.console.tables import most_rows
@@ -248,6 +248,7 @@ def _revision(
         revision=found,
         listed=listed,
         newest=newest,
+        most_values=VALUES_SHOWN,
         groups=grouped(plane.catalogues, found.edits, most=EDITS_SHOWN),
         back=grouped(plane.catalogues, back, most=EDITS_SHOWN),
         n_back=len(back),

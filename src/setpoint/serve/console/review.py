@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Of more edits a page of what is past shows the first, and leads to a file with all of them.
 EDITS_SHOWN = 300
 
+#: Of a document or a comparison of more values a page shows the first, and leads to a file with all of them.
+VALUES_SHOWN = 600
+
 
 #: How many unchanged values a page folds away beside the edits.
 MOST_UNCHANGED = 200
