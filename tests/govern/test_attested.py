@@ -18,7 +18,7 @@ def result(database):
 
 
 def test_each_difference_has_its_reason(result, catalogues):
-    """A condition that does not hold is named with what is held; a default, and 32 bits, are told as such."""
+    """A condition that does not hold is named with what is held; what nobody asked, and 32 bits, are told."""
     held = {**result.effective_params, "bagging_freq": 0, "learning_rate": 0.10000000149}
     asked = {**result.model_hyperparams, "bagging_fraction": 0.8, "learning_rate": 0.1}
     findings = (
@@ -38,7 +38,9 @@ def test_each_difference_has_its_reason(result, catalogues):
     for name, finding in (("n_estimators", "differs"), ("is_unbalance", "library_chose")):
         assert told[name].why == FINDING_WORDS[finding]
     assert told["learning_rate"].why == "the same number, as the library keeps it"
-    assert (told["verbosity"].outcome, told["verbosity"].requested) == ("library_default", None)
+    assert (told["verbosity"].outcome, told["verbosity"].requested) == ("not_requested", None)
+    assert told["verbosity"].why == "the library's default, or the harness's"
+    assert told["num_iterations"].why == "given to the fit apart from these"
     assert told.keys() == held.keys() | asked.keys() | {one.param for one in findings}
     outcomes = [one.outcome for one in lines]
     assert set(outcomes[:4]) == {one.finding for one in findings}

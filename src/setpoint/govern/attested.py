@@ -1,7 +1,8 @@
 """GOVERN: every parameter of a fitted model: what was requested, what it holds, and why the two differ.
 
 Guarantees: each requested parameter and each that the model reports is one line; what the harness found
-when it read the model back is told in words, and what nobody asked for is told to be the library's own.
+when it read the model back is told in words. What was not requested is the library's default, or what the
+harness passes by itself, such as seed and threads: a model does not say which.
 Pure: it reads nothing.
 """
 
@@ -24,7 +25,7 @@ FINDING_WORDS = {
     "library_chose": "nobody asked; the library derived it from the data",
     "breaks_invariant": "the trial's values break this rule of the catalogue together",
 }
-AS_ASKED, DEFAULT = "as_asked", "library_default"
+AS_ASKED, NOT_REQUESTED = "as_asked", "not_requested"
 
 
 class AttestedParameter(NamedTuple):
@@ -37,14 +38,14 @@ class AttestedParameter(NamedTuple):
     requested: Any
     #: None when the model does not report it.
     effective: Any
-    #: A finding of attestation, ``as_asked``, or ``library_default``: nobody asked.
+    #: A finding of attestation, ``as_asked``, or ``not_requested``.
     outcome: str
     #: Why it is not simply what was requested; empty where it is.
     why: str
 
 
 def attested_parameters(result: Result, catalogues: Catalogues) -> list[AttestedParameter]:
-    """Return every parameter of a unit's model: first what is not as requested, last the library's own."""
+    """Return every parameter of a unit's model: first what is not as requested, last the rest."""
     declared = dict(_declared(result, catalogues))
     found = {one.param: one for one in result.findings}
     lines = []
@@ -52,7 +53,7 @@ def attested_parameters(result: Result, catalogues: Catalogues) -> list[Attested
         one = found.get(param)
         requested = one.asked if one else result.model_hyperparams.get(param)
         effective = one.effective if one else result.effective_params.get(param)
-        outcome = one.finding if one else AS_ASKED if param in result.model_hyperparams else DEFAULT
+        outcome = one.finding if one else AS_ASKED if param in result.model_hyperparams else NOT_REQUESTED
         why = _why(outcome, requested, effective, declared.get(param), result.effective_params)
         key = declared[param].name if param in declared else ""
         lines.append(AttestedParameter(param, key, requested, effective, outcome, why))
@@ -60,7 +61,7 @@ def attested_parameters(result: Result, catalogues: Catalogues) -> list[Attested
 
 
 #: In which order they are told; a finding of whatever kind comes first.
-_RANKS = {AS_ASKED: 1, DEFAULT: 2}
+_RANKS = {AS_ASKED: 1, NOT_REQUESTED: 2}
 
 
 def _declared(result: Result, catalogues: Catalogues) -> Iterator[tuple[str, Declared]]:
@@ -73,8 +74,8 @@ def _declared(result: Result, catalogues: Catalogues) -> Iterator[tuple[str, Dec
 def _why(
     outcome: str, requested: Any, effective: Any, declared: Declared | None, held: Mapping[str, Any]
 ) -> str:
-    if outcome == DEFAULT:
-        return "nobody asked: the library's own default"
+    if outcome == NOT_REQUESTED:
+        return "given to the fit apart from these" if declared else "the library's default, or the harness's"
     if outcome == AS_ASKED:
         return "" if requested == effective else "the same number, as the library keeps it"
     unmet = [one for one in declared.parameter.effective_when if not one.holds(held)] if declared else []

@@ -117,6 +117,10 @@ def test_a_key_is_set_back_to_an_earlier_value(person, edited):
     ada = person("ada")
     page = ada.read(f"/keys/{KEY}")
     assert re.findall(r'href="([^"]*)"[^>]*>set back to this', page) == [f"/history/1?key={KEY}#restore"]
+    assert f'href="/keys/{KEY}_RANGE_MAX">max</a>' in page, (
+        "the range that it is searched in stands beside it"
+    )
+    assert "Searched within" not in ada.read(f"/keys/{KEY}_RANGE_MAX")
     planned = ada.read("/history/1", key=KEY)
     assert re.findall(r'name="key" value="(\w+)" checked', planned) == [KEY]
     assert re.findall(r'title="(CVN_\w+)"', section(planned, "planned")) == [KEY]

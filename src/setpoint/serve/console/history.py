@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from setpoint.change.documents import read_scopes
+from setpoint.change.documents import read_scopes, read_values
 from setpoint.change.explanation import explain_everywhere
 from setpoint.change.history import (
     blame_everywhere,
@@ -28,6 +28,7 @@ from setpoint.change.proposals import Proposal
 from setpoint.change.restore import restore
 from setpoint.declare.addresses import past_keys_of
 from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.keys import range_keys
 from setpoint.errors import InvalidValue, SetpointError
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console.drafts import MOST_REASON, SOURCE
@@ -44,8 +45,11 @@ from setpoint.serve.routes import LONGEST_NAME, Number, PlaneOf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from setpoint.change.history import Revision
+    from setpoint.change.history import Blame, Revision
     from setpoint.change.restore import RestoreProof
+    from setpoint.declare.catalogue import Catalogues
+    from setpoint.declare.keys import Declared
+    from setpoint.declare.parameters import Scalar
     from setpoint.serve.access.rules import Principal
     from setpoint.serve.console.forms import Form
     from setpoint.serve.plane import Plane
@@ -198,6 +202,7 @@ def show_key(
         declared = catalogues.keys.get(name)
         layers = explain_everywhere(transaction, catalogues, {}, name) if declared else ()
         setters = blame_everywhere(transaction, name)
+        limits = _range_of(transaction, catalogues, declared) if declared else {}
     now = {one.scope: one.value for one in layers} or {one: setters[one].value for one in sorted(setters)}
     said = [vars(setters[one]) | {"scope": one, "value": now[one]} for one in now if one in setters]
     return page(
@@ -208,10 +213,23 @@ def show_key(
         declared=declared,
         said=said,
         now=now,
+        limits=limits,
         values=values[:VALUES],
         is_cut=len(values) > VALUES,
         steps=steps_of([one for one in values if one.scope == GLOBAL_SCOPE], datetime.now(UTC)),
     )
+
+
+def _range_of(
+    transaction: Transaction, catalogues: Catalogues, declared: Declared
+) -> dict[str, tuple[Scalar, Blame]]:
+    """Return what global says of a tuned parameter's range, by its keys, and which revision set it."""
+    if not declared.parameter.tuned or declared.key.field:
+        return {}
+    keys = range_keys(declared.name)
+    values = read_values(transaction, catalogues, (GLOBAL_SCOPE,), frozenset(keys)).get(GLOBAL_SCOPE, {})
+    found = {key: blame_everywhere(transaction, key).get(GLOBAL_SCOPE) for key in keys if key in values}
+    return {key: (values[key], last) for key, last in found.items() if last}
 
 
 def _revision(

@@ -12,7 +12,7 @@ from fastapi import Path, Request
 from starlette.responses import Response
 
 from setpoint.errors import MissingError
-from setpoint.govern.attested import AS_ASKED, DEFAULT, attested_parameters
+from setpoint.govern.attested import AS_ASKED, NOT_REQUESTED, attested_parameters
 from setpoint.record.result_rows import list_failures, list_results
 from setpoint.record.run_rows import read_run, read_units, unit_name
 from setpoint.serve.access.rules import ANYONE, access
@@ -57,9 +57,9 @@ def show_unit(plane: PlaneOf, request: Request, run: RunName, unit: Position) ->
         result=result,
         failure=_of(chosen, failures),
         groups=(
-            ("Not as requested", [one for one in parameters if one.outcome not in {AS_ASKED, DEFAULT}]),
+            ("Not as requested", [one for one in parameters if one.outcome not in {AS_ASKED, NOT_REQUESTED}]),
             ("As requested", [one for one in parameters if one.outcome == AS_ASKED]),
-            ("Not requested", [one for one in parameters if one.outcome == DEFAULT]),
+            ("Not requested", [one for one in parameters if one.outcome == NOT_REQUESTED]),
         ),
     )
 
