@@ -156,3 +156,18 @@ def test_no_runs_are_an_empty_list(setpoint_command):
     """An empty database lists nothing, which is no error."""
     assert setpoint_command("runs", "--json").json == []
     assert setpoint_command("runs").code == 0
+
+
+def test_a_run_advises_ranges_and_opens_them_as_a_draft_alone(asked, swept):
+    """Of a tiny search nothing is said of most ranges; units that stopped early lower the rate's high end."""
+    told = asked("ranges", "advise", swept, "--json").json
+    items = [one for group in told["groups"] for one in group["items"]]
+    assert (told["run"], told["change"]) == (swept, None)
+    assert {one["parameter"] for one in items} == {"learning_rate"}
+    assert all("best iteration below 50" in one["causes"][0] for one in items)
+    assert "expected loss" in asked("ranges", "advise", swept).out
+    change = asked("ranges", "advise", swept, "--draft", "--json").json["change"]
+    shown = asked("change", "show", str(change), "--json").json
+    assert (shown["state"], f"run {swept}" in shown["reason"]) == ("draft", True)
+    assert all("_RANGE_" in edit["key"] for edit in shown["edits"])
+    assert asked("change", "withdraw", str(change)).code == 0

@@ -78,6 +78,7 @@ SHOWN = {
     "verdict": [["verdict", "RUN"]],
     "compare": [["compare", "RUN", "RUN"]],
     "report": [["report", "RUN", "--out", "TMP/report.html"]],
+    "ranges advise": [["ranges", "advise", "DONE"]],
     "accounts list": [["accounts", "list"]],
     "tokens list": [["tokens", "list"]],
     "sessions list": [["sessions", "list"]],

@@ -74,7 +74,7 @@ READS = {
     "decisions.amended", "decisions.require_read", "decisions.without",
     "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
-    "freezes.list_freezes", "freezes.read_freeze",
+    "freezes.holding", "freezes.list_freezes", "freezes.read_freeze",
     "policies.parse_duration", "restore.rehearse", "proposals.validate", "seeding.plan_seed",
     "seeding.register_catalogues",
     "break_glass.sql: file_post_mortem", "break_glass.sql: note_probe", "break_glass.sql: record_drill",

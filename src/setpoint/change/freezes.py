@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database, Transaction
 
 
+#: More that are not over are not looked through for what a page says of them.
+MOST_AT_ONCE = 100
+
+
 @dataclass(frozen=True)
 class FreezeBreak:
     """One proposal of a change that was let through a freeze, on whose word and why."""
@@ -112,6 +116,11 @@ def list_freezes(
 ) -> tuple[Freeze, ...]:
     """Return freezes newest first, below an id: those planned and in force, with ``past`` all."""
     return _read(reader, past=past, id=None, before=before, limit=limit)
+
+
+def holding(reader: Database | Transaction, scope: str) -> tuple[Freeze, ...]:
+    """Return the freezes that hold changes of a scope now, newest first."""
+    return tuple(one for one in list_freezes(reader, limit=MOST_AT_ONCE) if one.holds(scope))
 
 
 def read_freeze(reader: Database | Transaction, freeze: int) -> Freeze:

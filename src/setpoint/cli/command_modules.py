@@ -41,6 +41,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "pin": ("pin", "run", "explain"),
     "sweep": ("sweep",),
     "runs": ("runs", "show", "verdict", "compare", "report"),
+    "ranges": ("ranges",),
     "gate": ("gate",),
     "externalize": ("externalize",),
     "market": ("market",),

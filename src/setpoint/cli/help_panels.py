@@ -21,6 +21,7 @@ PANELS = {
         "compare",
         "report",
         "baseline",
+        "ranges",
     ),
     "Keep literals out of source": ("gate", "externalize"),
     "Documents as a folder": ("export", "import", "plan", "apply"),

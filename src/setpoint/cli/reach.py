@@ -128,6 +128,7 @@ COMMANDS: dict[str, Work] = {
     "verdict": _SHOWS,
     "compare": _SHOWS,
     "report": _SHOWS,
+    "ranges advise": Work(Reach.SHOWS, {"draft": Reach.WRITES}),
     "gate": _FILES,
     "externalize": Work(Reach.FILES, {"propose": Reach.WRITES}),
     "market pull": _FILES,

@@ -76,14 +76,14 @@ def suggest_range(tried: Tried) -> RangeSuggestion | None:
     low, high = (value_at(tried.bounds, place) for place in places)
     if tried.default is not None:
         low, high = min(low, tried.default), max(high, tried.default)
-    new = _allowed(tried.declared.parameter, Bounds(low, high, tried.bounds.scale))
+    new = within_catalogue(tried.declared.parameter, Bounds(low, high, tried.bounds.scale))
     if new == tried.bounds or new.high <= new.low:
         return None
     kept = sum(new.contains(value) for value in tried.good) / len(tried.good)
     return RangeSuggestion(tried.declared.name, tried.bounds, new, len(good), kept, widened)
 
 
-def _allowed(parameter: Parameter, bounds: Bounds) -> Bounds:
+def within_catalogue(parameter: Parameter, bounds: Bounds) -> Bounds:
     """Return a range rounded outwards, within what its parameter may be."""
     low, high = _rounded(bounds.low, floor, parameter.type), _rounded(bounds.high, ceil, parameter.type)
     if parameter.low is not None:

@@ -19,6 +19,7 @@ DECIDES = {
     "/rollouts/{change}/promote": ("ada", {}),
     "/history/{revision}/restore": ("ada", {"words": "back"}),
     "/policies": ("dan", {"scope": "*", "kind": "*", "approvals": "1", "minutes": "0", "words": "four eyes"}),
+    "/freezes": ("dan", {"scope": "*", "ends_at": "2099-01-01T00:00", "breakers": "bo", "words": "holiday"}),
     "/access": ("dan", {"name": "gil", "role": "viewer"}),
     "/access/{name}/roles": ("dan", {"role": "approver"}),
     "/access/{name}/limits": ("dan", {"scopes:config_write": "symbol=*"}),
@@ -43,6 +44,8 @@ FREE = {
     "/account/passkeys/new": "asks itself for a fresh proof: tests/serve/console/test_passkeys.py",
     "/account/sessions/{id}/end": "gives nobody anything, and must be quick",
     "/account/sessions/end-others": "gives nobody anything, and must be quick",
+    "/freezes/{freeze}/end": "asks itself for a fresh proof: tests/serve/console/test_safeguards.py",
+    "/changes/{change}/break-freeze": "the same",
     "/changes/{change}/take-over": "is an amendment: others approve it as any",
     "/changes/{change}/ask": "asks people to approve",
     "/changes/{change}/merge": "is an amendment: others approve it as any",
@@ -58,7 +61,7 @@ FREE = {
 POSTED = sorted(page.path for page in PAGES if "POST" in page.methods)
 COUNTED = (
     "SELECT (SELECT count(*) FROM ftf_config_history), (SELECT count(*) FROM change_decisions),"
-    " (SELECT count(*) FROM policies),"
+    " (SELECT count(*) FROM policies), (SELECT count(*) FROM freezes),"
     " (SELECT md5(string_agg(a::text, ' ' ORDER BY name)) FROM accounts AS a),"
     " (SELECT md5(string_agg(a::text, ' ' ORDER BY account)) FROM appointments AS a),"
     " (SELECT count(*) FROM credentials), (SELECT count(*) FROM changes WHERE state = 'applied'),"

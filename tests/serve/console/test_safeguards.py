@@ -2,7 +2,9 @@
 
 import re
 
-from support.browsers import change_in
+import psycopg
+
+from support.browsers import change_in, proposal_in
 
 
 def test_an_admin_proposes_a_policy_and_nobody_softens_one_by_a_slip(person):
@@ -26,3 +28,41 @@ def test_what_break_glass_owes_is_shown_and_led_to(person):
     cy = person("cy")
     assert 'href="/break-glass"' in cy.read("/")
     assert "Nothing is owed" in cy.read("/break-glass")
+
+
+def test_a_freeze_is_declared_shown_broken_and_ended_on_pages(person, owner_url):
+    """Config and the change say that it holds; only whom it names applies in it; old proof does nothing."""
+    dan, ada, bo = person("dan"), person("ada"), person("bo")
+    form = {"scope": "*", "ends_at": "2099-01-01T00:00", "breakers": "ada", "words": "year's end"}
+    for wrong in ({"ends_at": "soon"}, {"ends_at": "1999-01-01T00:00"}, {"words": ""}, {"scope": "x=y"}):
+        assert dan.send("/freezes", {**form, **wrong}).status_code == 422, wrong
+    assert dan.send("/freezes", form).status_code == 303
+    assert "holds every scope until" in person("cy").read("/config")
+    number = change_in(ada.send("/config/draft", {"scope": "global", "sheet": "xgb/5m/gamma = 0.3"}))
+    at = f"/changes/{number}"
+    ada.send(f"{at}/propose", words="tuned", proposal=proposal_in(ada.read(at)))
+    held = bo.read(at)
+    assert "a freeze holds it until" in held
+    assert "only whom every freeze that holds it names may" in held
+    proposal = proposal_in(held)
+    refused = bo.send(f"{at}/break-freeze", words="now", proposal=proposal)
+    assert (refused.status_code, "may not break the freeze" in refused.text) == (403, True)
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("UPDATE credentials SET proven_at = proven_at - interval '16 minutes'")
+        for someone, path in ((ada, f"{at}/break-freeze"), (dan, "/freezes/1/end")):
+            assert "Prove" in someone.send(path, words="now", proposal=proposal).text
+        assert owner.execute("SELECT count(*) FROM freeze_breaks").fetchone() == (0,)
+        owner.execute("UPDATE credentials SET proven_at = proven_at + interval '16 minutes'")
+    assert ada.send(f"{at}/break-freeze", words="cannot wait", proposal=proposal).status_code == 303
+    assert "Applied" in ada.read(at)
+    assert dan.send("/freezes/1/end", words="released").status_code == 303
+    page = person("cy").read("/freezes")
+    for said in (
+        "ended early by dan",
+        "released",
+        "cannot wait",
+        f'href="{at}"',
+        "This needs the role admin",
+    ):
+        assert said in page
+    assert "holds every scope until" not in person("cy").read("/config")

@@ -17,6 +17,7 @@ from setpoint.client.results import RunOutcome, parse_unit_entry
 from setpoint.client.snapshot_set import SnapshotSet, parse_snapshot_set
 from setpoint.errors import InvalidValue
 from setpoint.govern.comparison import PairedRuns, RunVerdict, judge_against, judge_run, run_verdict
+from setpoint.govern.range_evidence import RunAdvice, advise_run
 from setpoint.record import result_rows, run_rows
 from setpoint.record.coverage import Coverage, audit_console_coverage
 from setpoint.record.results import record_units
@@ -251,6 +252,18 @@ def get_paired(
 ) -> Response:
     """The rule alone decides; the intervals, and a bound for every look at a run under way, inform."""
     return Answer(judge_against(plane.database, run, against)).response()
+
+
+@router.get(
+    "/runs/{run}/advice",
+    summary="What a run's trials advise of its ranges",
+    responses=answers(RunAdvice, 404),
+    **access(*ANYONE),
+)
+def get_advice(plane: PlaneOf, run: RunName) -> Response:
+    """Tell each range, what another one would cut and cost, and why; it is for a person to decide on."""
+    floor = plane.settings.best_iteration_floor
+    return Answer(advise_run(plane.database, plane.catalogues, run, floor=floor)).response()
 
 
 @router.get(

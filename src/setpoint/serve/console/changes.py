@@ -22,6 +22,7 @@ from setpoint.change.changes import (
 )
 from setpoint.change.conflicts import overlaps_of
 from setpoint.change.decisions import decide, require_read
+from setpoint.change.freezes import holding
 from setpoint.change.history import read_revision
 from setpoint.change.impact import impact_of, invariants_of
 from setpoint.change.proposals import apply
@@ -33,7 +34,14 @@ from setpoint.serve.console.drafts import UNSAID
 from setpoint.serve.console.elsewhere import opening_of
 from setpoint.serve.console.forms import Form, Sent, instant_in
 from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
-from setpoint.serve.console.review import grouped, handed_out_in, moves, remarks_by_key, waits_for
+from setpoint.serve.console.review import (
+    BREAKERS_ALONE,
+    grouped,
+    handed_out_in,
+    moves,
+    remarks_by_key,
+    waits_for,
+)
 from setpoint.serve.console.runs import many_runs
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.plane import Plane
@@ -160,6 +168,7 @@ def _review(
         keys = [edit.key for edit in found.edits] if found.next_step else []
         overlaps = overlaps_of(transaction, found.scope, keys, number)
         judged = invariants_of(transaction, plane.catalogues, read)
+        freezes = () if found.restores or not found.next_step else holding(transaction, found.scope)
         approvers = who_may_approve(transaction, number) if found.next_step else ()
         before = edits_before(transaction, number) if found.state == "draft" else None
         is_rolled_out = find_rollout(transaction, number) is not None
@@ -185,6 +194,8 @@ def _review(
         about=about,
         approvers=approvers,
         is_rolled_out=is_rolled_out,
+        freezes=freezes,
+        may_break="" if all(caller.account in one.breakers for one in freezes) else BREAKERS_ALONE,
         overlaps=overlaps,
         judged=judged,
         before=before,

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from setpoint.change.conflicts import overlaps_of
 from setpoint.change.documents import read_scopes, read_values
 from setpoint.change.explanation import explain_everywhere
+from setpoint.change.freezes import holding
 from setpoint.change.history import blame_everywhere
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import MissingError, SetpointError
@@ -195,6 +196,7 @@ def _config(
         edited_values={value_key(one.key) for one in draft.edits} if draft and not view.context else (),
         may_write=request.state.caller.may(*WRITERS),
         overlaps=overlaps,
+        freezes=holding(plane.database, view.scope),
         touching={value_key(key): one for one in reversed(overlaps) for key in one.keys},
         explained=layers_shown,
         problems=problems,

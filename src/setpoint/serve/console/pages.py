@@ -71,6 +71,7 @@ PLACES = (
     ("/catalogue", "Catalogue"),
     ("/snapshots", "Snapshots"),
     ("/policies", "Policies"),
+    ("/freezes", "Freezes"),
     ("/break-glass", "Break-glass"),
     ("/checkpoints", "Checkpoints"),
     ("/audit", "Audit"),

@@ -29,6 +29,9 @@ EDITS_SHOWN = 300
 VALUES_SHOWN = 600
 
 
+BREAKERS_ALONE = "only whom every freeze that holds it names may"
+
+
 #: How many unchanged values a page folds away beside the edits.
 MOST_UNCHANGED = 200
 
@@ -203,6 +206,7 @@ def _waits(change: FullChange) -> str:
         "rollout": "its rollout has no passing canary yet",
         "cooling_off": "it cools off first",
         "schedule": "it is scheduled, and applies by itself",
+        "freeze": "a freeze holds it",
     }.get(step.waits_for, "")
 
 

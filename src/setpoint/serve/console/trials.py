@@ -17,7 +17,7 @@ from setpoint.change.patch import Patch
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import InvalidValue, MissingError
 from setpoint.govern.importance import GroupImportance, importance_by_group
-from setpoint.govern.range_suggestions import suggest_range
+from setpoint.govern.range_evidence import advise_of
 from setpoint.govern.trials import EDGE_SHARE, GOOD_SHARE, MOST_TRIALS, Trials, groups_of, read_trials
 from setpoint.record.dropped import TRIALS, told_of_dropped
 from setpoint.record.run_rows import read_run, read_units
@@ -35,6 +35,7 @@ from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from setpoint.govern.range_advice import RangeAdvice
     from setpoint.record.run_rows import Run
     from setpoint.serve.plane import Plane
     from setpoint.store.database import Transaction
@@ -86,7 +87,7 @@ def show_trials(
         steps=tables["history"],
         parts={one.name: tables[f"values-{one.name}"] for one in trials.tried},
         best=chart_tables.best_of(trials),
-        suggested={one.name: suggest_range(one) for one in trials.tried} if unit is None else {},
+        suggested=_advised(plane, trials) if unit is None else {},
         may_write=caller.may(*WRITERS),
         names={one.position: f"{one.symbol} fold {one.fold}" for one in trials.units},
         good_share=GOOD_SHARE,
@@ -102,7 +103,7 @@ def propose_ranges(plane: PlaneOf, request: Request, caller: Caller, run: RunNam
     group = (form.get("model"), form.get("timeframe"))
     chosen = frozenset(form.all("param"))
     trials = read_trials(plane.database, plane.catalogues, run, group)
-    found = [one for tried in trials.tried if tried.name in chosen and (one := suggest_range(tried))]
+    found = [one for name, one in _advised(plane, trials).items() if one and name in chosen]
 
     def work(transaction: Transaction) -> int:
         if not found:
@@ -118,6 +119,13 @@ def propose_ranges(plane: PlaneOf, request: Request, caller: Caller, run: RunNam
         then=lambda number: go(f"/changes/{number}"),
         instead=lambda problem: refused(request, problem),
     )
+
+
+def _advised(plane: Plane, trials: Trials) -> dict[str, RangeAdvice | None]:
+    """Return what is advised of each parameter that was searched; None for ranges that fit."""
+    floor = plane.settings.best_iteration_floor
+    found = {one.parameter: one for one in advise_of(plane.database, plane.catalogues, trials, floor=floor)}
+    return {one.name: found.get(one.name) for one in trials.tried}
 
 
 @router.get("/runs/{run}/charts/{chart}.svg", **access(*ANYONE))

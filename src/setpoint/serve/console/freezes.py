@@ -1,0 +1,109 @@
+"""SERVE: the page of freezes: windows in which no change is applied; who declared, ended and broke them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Path, Request
+from starlette.responses import Response
+
+from setpoint.change.changes import read_change
+from setpoint.change.decisions import require_read
+from setpoint.change.freezes import break_freeze, declare_freeze, end_freeze, list_freezes
+from setpoint.change.proposals import apply
+from setpoint.serve.access.rules import ANYONE, Caller, access
+from setpoint.serve.console.changes import ChangeId, acted
+from setpoint.serve.console.forms import Sent, instant_in, reason_in
+from setpoint.serve.console.pages import LISTED, act, go, page, router_of
+from setpoint.serve.routes import Number, PlaneOf
+
+if TYPE_CHECKING:
+    from setpoint.errors import SetpointError
+    from setpoint.serve.console.forms import Form
+    from setpoint.serve.plane import Plane
+    from setpoint.store.database import Transaction
+
+router = router_of()
+FIELDS = ("scope", "starts_at", "ends_at", "breakers", "words")
+
+
+@router.get("/freezes", **access(*ANYONE))
+def show_freezes(plane: PlaneOf, request: Request, caller: Caller) -> Response:
+    """Show every freeze, and let an admin declare another or end one."""
+    return _freezes(plane, request, may_write=caller.may("admin"))
+
+
+@router.post("/freezes", **access("admin"))
+def send_freeze(plane: PlaneOf, request: Request, caller: Caller, form: Sent) -> Response:
+    """Declare a freeze."""
+
+    def work(transaction: Transaction) -> None:
+        starts_at = form.get("starts_at")
+        declare_freeze(
+            transaction,
+            plane.catalogues,
+            scope=form.get("scope") or "*",
+            starts_at=instant_in(starts_at) if starts_at else None,
+            ends_at=instant_in(form.get("ends_at")),
+            breakers=form.get("breakers").replace(",", " ").split(),
+            reason=reason_in(form),
+        )
+
+    return act(
+        plane,
+        caller,
+        work,
+        then=lambda _: go("/freezes"),
+        instead=lambda problem: _freezes(plane, request, may_write=True, problem=problem, form=form),
+    )
+
+
+@router.post("/freezes/{freeze}/end", **access("admin"))
+def send_end(
+    plane: PlaneOf,
+    request: Request,
+    caller: Caller,
+    freeze: Annotated[Number, Path()],
+    form: Sent,
+) -> Response:
+    """End a freeze before its time."""
+    return act(
+        plane,
+        caller,
+        lambda transaction: end_freeze(transaction, freeze, reason_in(form)),
+        then=lambda _: go("/freezes"),
+        instead=lambda problem: _freezes(plane, request, may_write=True, problem=problem),
+    )
+
+
+@router.post("/changes/{change}/break-freeze", **access("config_write", "admin", "approver"))
+def send_break(plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent) -> Response:
+    """Apply what was read though a freeze holds it, on the word of somebody who may."""
+
+    def work(transaction: Transaction) -> None:
+        found = read_change(transaction, change)
+        require_read(found, form.get("proposal"))
+        break_freeze(transaction, found, reason_in(form))
+        apply(transaction, plane.catalogues, found)
+
+    return acted(plane, request, caller, change, form, work)
+
+
+def _freezes(
+    plane: Plane,
+    request: Request,
+    *,
+    may_write: bool,
+    problem: SetpointError | None = None,
+    form: Form | None = None,
+) -> Response:
+    found = list_freezes(plane.database, past=True, limit=LISTED)
+    return page(
+        request,
+        "freezes.html",
+        problem=problem,
+        tables={"freezes": found},
+        freezes=found,
+        may_write=may_write,
+        typed={name: form.get(name) if form else "" for name in FIELDS},
+    )
