@@ -224,6 +224,7 @@ def test_an_error_shows_what_it_was_given(setpoint_command, bundled_seeds):
 
 #: What stands in the paths and queries of routes; what is not named here cannot be filled, and fails.
 PLACES = {
+    "against": "RUN",
     "scope": "global",
     "revision": "3",
     "change": "2",

@@ -42,7 +42,8 @@ class WorseBound(NamedTuple):
     alarm: int | None
 
     def __str__(self) -> str:
-        told = f"after {self.looks} looks the mean difference is at most {self.at_most:+.4f}"
+        looks = "1 look" if self.looks == 1 else f"{self.looks} looks"
+        told = f"after {looks} the mean difference is at most {self.at_most:+.4f}"
         return f"{told}: worse since look {self.alarm}" if self.alarm else f"{told}: no alarm"
 
 
