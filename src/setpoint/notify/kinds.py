@@ -56,6 +56,6 @@ KINDS: Mapping[str, Kind] = {
         "whoever reads a target, when somebody tests it",
         "A test by {author}: notifications arrive here",
         "setpoint notifications list",
-        "/notifications",
+        "/audit/notifications",
     ),
 }

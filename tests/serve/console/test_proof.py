@@ -34,6 +34,7 @@ DECIDES = {
 }
 #: What decides nothing by itself, and why.
 FREE = {
+    "/audit/notifications/{number}/retry": "what is sent again was to be sent anyway",
     "/rollouts/{change}/start": "puts nothing in force",
     "/rollouts/{change}/shadow": "puts nothing in force",
     "/rollouts/{change}/skip": "puts nothing in force",

@@ -254,6 +254,7 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/snapshots/{digest}": _snapshot,
     "/policies": lambda _: Way(("policy", "show"), "/v1/policies"),
     "/audit": _audit,
+    "/audit/notifications": lambda _: Way(("notifications", "list")),
     "/account": lambda _: Way((), "/v1/me"),
     "/access": lambda _: Way(("accounts", "list"), "/v1/accounts"),
     "/access/{name}": lambda given: Way(("accounts", "list"), f"/v1/accounts/{_quoted(given['name'])}"),
