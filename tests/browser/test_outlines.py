@@ -25,6 +25,7 @@ VARIES = (
     (re.compile(r"\b[0-9a-f]{10,16}\b…?"), "HASH"),
     (re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:UTC|Z))?)?"), "INSTANT"),
     (re.compile(r"\bnow\b(?=[;.,]|\"?$)", re.MULTILINE), "AWHILE"),
+    (re.compile(r"\b\d+ days left\b"), "AWHILE left"),
     (re.compile(r"\b(?:just now|(?:in )?\d+ (?:seconds?|minutes?|hours?|s|min|h)(?: ago)?)\b"), "AWHILE"),
     (re.compile(r"\b\d{1,2} [A-Z][a-z]{2}(?: \d{4})?,? \d\d:\d\d(?::\d\d)? UTC"), "INSTANT"),
     (re.compile(r"(?<=INSTANT )now\b"), "AWHILE"),

@@ -13,13 +13,14 @@ from setpoint.observe.alerts import EXPIRES_AT, RUNBOOKS, WATCHDOG, severities_o
 from setpoint.observe.conditions import Since
 from setpoint.observe.events import HpoFallbackApplied, TrainingComplete, TrainingStarted
 from setpoint.observe.runbooks import sections_of
+from setpoint.serve.console.markdown import anchor
 from setpoint.serve.metrics.endpoint import serving_metrics
 from setpoint.serve.server import _config, listen
 from setpoint.settings import Settings
 from support.checkpoint_sources import OPENPROJECT_KEY, calendar_text, evidence_served
 from support.pages import SHELL
 from support.plane_process import free_port
-from support.runbook_steps import ALERTS, PARTS, SHARED, anchor, parts_of, steps_of, typed_in
+from support.runbook_steps import ALERTS, PARTS, SHARED, parts_of, steps_of, typed_in
 
 FOLDER = Path(__file__).parents[2] / RUNBOOKS
 GAMMA, PATIENCE = "CVN_HPO_XGB_5M_GAMMA", "CVN_HPO_XGB_5M_EARLY_STOPPING_ROUNDS"

@@ -53,7 +53,7 @@ def live_in(database: Database, http_as: Callable[[str], httpx.Client]) -> dict[
     held = {"snapshot": kept, "host": "trainer-1", "pid": 7, "run": run, "revision": base}
     assert ada.put(f"/v1/holders/{'a' * 32}", json=held).status_code == 204
     made = {"change": str(change.json()["id"]), "revision": str(base), "run": run, "unit": TRAINED}
-    return made | {"key": KEY, "digest": kept, "name": "ada"}
+    return made | {"key": KEY, "digest": kept, "name": "ada", "alert": "hp_fallback_persistent"}
 
 
 def train(database: Database, robot: httpx.Client) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.observe.alerts import EVERY
 from setpoint.observe.runbooks import sections_of
+from setpoint.serve.console.markdown import anchor
 from support.pages import Block, blocks_in
 
 if TYPE_CHECKING:
@@ -39,8 +40,3 @@ def steps_of(name: str, part: str) -> list[Block]:
 def typed_in(text: str) -> Iterator[Block]:
     """Yield the blocks of a text that somebody types."""
     return (block for block in blocks_in(text) if block.is_typed)
-
-
-def anchor(heading: str) -> str:
-    """Return where a heading is linked to, as GitHub and the Console name it."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")

@@ -41,7 +41,7 @@ def list_alerts(
 
     judged = [(alert, one) for alert, one in _judged(EVERY) if one.fires or not firing]
     if as_json:
-        print_json([_row(alert, one) for alert, one in judged])
+        print_json([alert.told(one) for alert, one in judged])
     else:
         _list(judged)
     return EXIT_FINDING if firing and judged else EXIT_OK
@@ -64,7 +64,7 @@ def show_alert(
         raise MissingError(f"no alert has the name {name!r}.", hint="`setpoint alerts list` names them")
     judged, runbook = _judged(alerts), runbook_of(name, alerts[0].runbook)
     if as_json:
-        print_json({"rules": [_row(alert, one) for alert, one in judged], "runbook": runbook})
+        print_json({"rules": [alert.told(one) for alert, one in judged], "runbook": runbook})
         return
     for alert, one in judged:
         _say(alert, one)
@@ -100,24 +100,6 @@ def _list(judged: Iterable[tuple[Alert, Judgement]]) -> None:
 
 def _say(alert: Alert, judgement: Judgement) -> None:
     out.say(f"{alert.severity} {alert.name}: {judgement.said}", style="bold")
-    out.say(alert.summary)
+    out.say(alert.said)
     out.say(f"fires when {alert.threshold}; now {judgement.now or 'no value'}")
     out.say(f"told to {alert.channel}; owner {alert.owner}; to be judged again {alert.expires_at.date()}")
-
-
-def _row(alert: Alert, judgement: Judgement) -> dict[str, object]:
-    return {
-        "name": alert.name,
-        "severity": alert.severity,
-        "channel": alert.channel,
-        "threshold": alert.threshold,
-        "expression": alert.expression,
-        "fires": judgement.fires,
-        "said": judgement.said,
-        "present": [one._asdict() for one in judgement.present],
-        "summary": alert.summary,
-        "first": alert.first,
-        "runbook": alert.page,
-        "owner": alert.owner,
-        "expires": alert.expires_at.date().isoformat(),
-    }

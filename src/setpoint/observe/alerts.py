@@ -9,6 +9,7 @@ Standard library only.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -43,6 +44,8 @@ _TRAININGS = "trainings.md"
 _NUMBERS = "numbers.md"
 _CHECKPOINTS = "checkpoints.md"
 _LINES = '{service="setpoint"}'
+#: What Prometheus fills in.
+_LABEL = re.compile(r"\{\{ \$labels\.\w+ \}\}")
 _SCRAPED = "whether a scrape brought them, Prometheus alone knows"
 
 
@@ -83,6 +86,11 @@ class Alert:
         return " or ".join(one.text for one in self.conditions)
 
     @property
+    def said(self) -> str:
+        """Its summary, for a person who sees the values beside it."""
+        return _LABEL.sub("…", self.summary)
+
+    @property
     def channel(self) -> str:
         """Where it is told."""
         return CHANNELS.get(self.severity, "dead-mans-switch")
@@ -101,6 +109,24 @@ class Alert:
         """Say what it looks at now, and whether it would fire."""
         present = [found for one in self.conditions for found in one.present(samples, at)]
         return Judgement(present, self.by_prometheus, self.lasting)
+
+    def told(self, judgement: Judgement) -> dict[str, object]:
+        """Return the record of an alert and what was judged of it, as files and scripts have it."""
+        return {
+            "name": self.name,
+            "severity": self.severity,
+            "fires": judgement.fires,
+            "said": judgement.said,
+            "threshold": self.threshold,
+            "expression": self.expression,
+            "present": [one._asdict() for one in judgement.present],
+            "channel": self.channel,
+            "summary": self.summary,
+            "first": self.first,
+            "runbook": self.page,
+            "owner": self.owner,
+            "expires": self.expires_at.date().isoformat(),
+        }
 
 
 def _events(name: str, window: str) -> str:
@@ -302,7 +328,7 @@ ALERTS = (
         name="metric_absent",
         severity="P2",
         by_prometheus=_SCRAPED,
-        conditions=tuple(Absent(one) for one in ALWAYS_THERE),
+        conditions=(Absent(ALWAYS_THERE),),
         lasting="5m",
         no_loki=_DATABASE_ALONE,
         summary="Nobody knows {{ $labels.metric }}: rules that need it are silent.",

@@ -32,6 +32,8 @@ class Present(NamedTuple):
     labels: Mapping[str, str]
     value: float
     holds: bool
+    #: Of the value, where it is no metric's.
+    unit: str = ""
 
 
 class Judgement(NamedTuple):
@@ -66,7 +68,7 @@ class Judgement(NamedTuple):
     def now(self) -> str:
         """The values for which it fires, or else all that it looks at, some of them for a person."""
         values = self.holding or self.present
-        shown = [f"{one.value:g}{_labels(one.labels)}" for one in values[:_SHOWN]]
+        shown = [f"{one.value:g}{_said(one.labels, one.unit)}" for one in values[:_SHOWN]]
         return ", ".join(shown) + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")
 
 
@@ -146,8 +148,8 @@ class Threshold:
 
     @property
     def text(self) -> str:
-        """The bound in words."""
-        said = f"{self.side} {self._named_bound()}"
+        """The metric and its bound."""
+        said = f"{self.metric.prometheus} {self.side} {self._named_bound()}"
         if self.most is not None:
             said += f" and <= {self.most:g}"
         said += "".join(f", {label} {value}" for label, value in self.only.items())
@@ -195,26 +197,25 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Absent:
-    """A metric that has no value at all."""
+    """A metric that has no value at all, of those that always have one."""
 
-    metric: Metric
+    metrics: tuple[Metric, ...]
 
     @property
     def expression(self) -> str:
-        """What Prometheus evaluates; the label ``metric`` names it."""
-        name = self.metric.prometheus
-        return f'label_replace(absent({name}), "metric", "{name}", "", "")'
+        """What Prometheus evaluates; the label ``metric`` names the one that is absent."""
+        names = (one.prometheus for one in self.metrics)
+        return " or ".join(f'label_replace(absent({name}), "metric", "{name}", "", "")' for name in names)
 
     @property
     def text(self) -> str:
-        """That it is absent."""
-        return f"{self.metric.prometheus} is absent"
+        """How many of them there are."""
+        return f"any of {len(self.metrics)} metrics is absent"
 
     def present(self, samples: Samples, at: datetime) -> list[Present]:  # noqa: ARG002 - as every condition
-        """Return 1 for a metric that is absent; what is there is not worth a line."""
-        return (
-            [] if samples.get(self.metric) else [Present({"metric": self.metric.prometheus}, 1, holds=True)]
-        )
+        """Return those that are absent; what is there is not worth a line."""
+        absent = (one.prometheus for one in self.metrics if not samples.get(one))
+        return [Present({"metric": name}, 1, holds=True) for name in absent]
 
 
 @dataclass(frozen=True)
@@ -234,8 +235,8 @@ class Since:
         return f"from {self.instant:%Y-%m-%d}"
 
     def present(self, samples: Samples, at: datetime) -> list[Present]:  # noqa: ARG002 - as every condition
-        """Return the time, as Prometheus counts it."""
-        return [Present({}, float(_seconds(at)), at >= self.instant)]
+        """Return how many days are left."""
+        return [Present({}, (self.instant - at).days, at >= self.instant, "days left")]
 
 
 @dataclass(frozen=True)
@@ -250,8 +251,9 @@ class Always:
         return [Present({}, 1, holds=True)]
 
 
-def _labels(labels: Mapping[str, str]) -> str:
-    return f" ({' '.join(labels.values())})" if labels else ""
+def _said(labels: Mapping[str, str], unit: str) -> str:
+    named = f" ({' '.join(labels.values())})" if labels else ""
+    return f" {unit}{named}" if unit else named
 
 
 def _seconds(instant: datetime) -> int:

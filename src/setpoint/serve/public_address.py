@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 OWN = frozenset(
     {"v1", "ofrep", "openfeature", "health", "static", "problems", "login", "logout", "password", "oidc"}
     | {"openapi.json", "config", "changes", "history", "keys", "runs", "search", "policies", "break-glass"}
-    | {"catalogue", "snapshots", "audit", "access", "account", "proof", "checkpoints", "rollouts", "freezes"}
+    | {"catalogue", "snapshots", "alerts", "audit", "access", "account", "proof", "checkpoints"}
+    | {"rollouts", "freezes"}
 )
 _HOST = r"(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?"
 _URL = re.compile(rf"(https?)://({_HOST})((?:/[A-Za-z0-9._~-]+)*)/?")

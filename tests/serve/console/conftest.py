@@ -67,5 +67,6 @@ def lived_in(person, http_as, database, owner_url):
         "/runs/compare": f"/runs/compare?run={values['run']}&run={other}",
         "/runs/{run}/charts": f"/runs/{values['run']}/charts?model=lgb&timeframe=5m",
         "/access/{name}": "/access/ada",
+        "/alerts/{alert}": "/alerts/hp_fallback_persistent",
         "/search": "/search?q=gamma",
     }

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from setpoint.serve.console import (
     access,
     account,
+    alerts,
     assets,
     audit,
     authoring,
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     runs.router,
     catalogue.router,
     snapshots.router,
+    alerts.router,
     trials.router,
     units.router,
     safeguards.router,

@@ -252,6 +252,8 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/runs/{run}": _run,
     "/snapshots": lambda _: Way((), "/v1/holders"),
     "/snapshots/{digest}": _snapshot,
+    "/alerts": lambda _: Way(("alerts", "list")),
+    "/alerts/{alert}": lambda given: Way(("alerts", "show", given["alert"])),
     "/policies": lambda _: Way(("policy", "show"), "/v1/policies"),
     "/audit": _audit,
     "/audit/notifications": lambda _: Way(("notifications", "list")),

@@ -70,6 +70,7 @@ PLACES = (
     ("/runs", "Runs"),
     ("/catalogue", "Catalogue"),
     ("/snapshots", "Snapshots"),
+    ("/alerts", "Alerts"),
     ("/policies", "Policies"),
     ("/freezes", "Freezes"),
     ("/break-glass", "Break-glass"),
