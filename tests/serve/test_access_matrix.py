@@ -111,6 +111,7 @@ UNLIMITED = {
     ("POST", "/v1/changes/{change}/runs"),
     ("POST", "/v1/changes/{change}/checks"),
     ("POST", "/v1/changes/{change}/withdraw"),
+    ("POST", "/v1/rollouts/{change}/shadow"),
     ("POST", "/v1/events"),
     ("PUT", "/v1/runs/{run}"),
     ("PUT", "/v1/runs/{run}/outcome"),
@@ -146,6 +147,22 @@ class Writes:
         made = self.open(self.dan, scope, key).json()
         body = {"proposal_hash": made["proposal_hash"]} | ({} if what == "apply" else {"words": "so"})
         return self.limited.post(f"/v1/changes/{made['id']}/{what}", json=body)
+
+    def roll_out(self, what, scope, key):
+        """Try a step of a rollout; Dan, alone by policy, does the ones before it."""
+        made = self.open(self.dan, scope, key).json()
+        named, at = {"proposal_hash": made["proposal_hash"]}, f"/v1/rollouts/{made['id']}"
+        bodies = {
+            "start": {"stage": "shadow"},
+            "skip": {"words": "so"},
+            "override": named | {"words": "so"},
+            "rollback": {"mechanism": "image_pin", "reason": "so"},
+        }
+        for step in {"override": ("skip",), "rollback": ("skip", "override")}.get(what, ()):
+            assert self.dan.post(f"{at}/{step}", json=bodies[step]).is_success
+        if what == "rollback":
+            assert self.dan.post(f"/v1/changes/{made['id']}/apply", json=named).is_success
+        return self.limited.post(f"{at}/{what}", json=bodies[what])
 
     def propose(self, scope, key):
         """Propose a draft that was written before the limit."""
@@ -183,6 +200,10 @@ class Writes:
             ("POST", "/v1/changes"): lambda scope, key: self.open(self.limited, scope, key),
             ("PATCH", "/v1/changes/{change}"): self.amend,
             ("POST", "/v1/changes/{change}/propose"): self.propose,
+            ("POST", "/v1/rollouts/{change}/start"): partial(self.roll_out, "start"),
+            ("POST", "/v1/rollouts/{change}/skip"): partial(self.roll_out, "skip"),
+            ("POST", "/v1/rollouts/{change}/override"): partial(self.roll_out, "override"),
+            ("POST", "/v1/rollouts/{change}/rollback"): partial(self.roll_out, "rollback"),
             ("PATCH", "/v1/config/{scope}"): lambda scope, key: self.edit(self.limited, scope, {key: 5}),
             ("DELETE", "/v1/config/{scope}"): lambda scope, key: self.retire(scope),
             ("POST", "/v1/config/{scope}/restore"): self.restore,
@@ -236,7 +257,7 @@ def test_roles_reach_the_scopes_and_catalogues_they_are_limited_to(seeded, http_
                 wrong.append(f"{method} {path} of {scope} {key}: {told.status_code} {told.text[:150]}")
             tried += 1
     assert wrong == []
-    assert tried == 3 * 10
+    assert tried == 3 * 14
 
 
 def test_every_operation_declares_known_roles(plane):

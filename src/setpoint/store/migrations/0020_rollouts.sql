@@ -663,7 +663,7 @@ BEGIN
             HINT = format('`setpoint rollout show %s` says how it stands', p_id);
     END IF;
     INSERT INTO public.rollbacks (change_id, mechanism, person, proof, words)
-    SELECT p_id, p_mechanism, s.person, s.proof, p_words FROM public.signer(change.scope, '{}', 'config_write', 'admin') AS s
+    SELECT p_id, p_mechanism, s.person, s.proof, p_words FROM public.values_before(change) AS b, public.signer(change.scope, b.keys, 'config_write', 'admin') AS s
     ON CONFLICT (change_id) DO NOTHING RETURNING * INTO noted;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s was rolled back already', p_id),
