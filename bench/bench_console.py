@@ -45,8 +45,8 @@ QUERIES = {
 }
 
 
-#: What is no page, or one of statistical charts, whose address is its own.
-LEFT_OUT = {"/proof/oidc", "/runs/{run}/charts", "/runs/{run}/charts/{chart}.svg"}
+#: What is no page, one of statistical charts, whose address is its own, or of what is not there: a rollout.
+LEFT_OUT = {"/proof/oidc", "/runs/{run}/charts", "/runs/{run}/charts/{chart}.svg", "/rollouts/{change}"}
 
 
 def addresses(values):
