@@ -18,10 +18,12 @@ from setpoint.serve.metrics.endpoint import serving_metrics
 from setpoint.serve.server import _config, listen
 from setpoint.settings import Settings
 from support.checkpoint_sources import OPENPROJECT_KEY, calendar_text, evidence_served
-from support.pages import SHELL
+from support.pages import SHELL, blocks_in
 from support.plane_process import free_port
 from support.runbook_steps import ALERTS, PARTS, SHARED, parts_of, steps_of, typed_in
 
+#: It is typed in `test_break_glass_runbook`.
+BREAK_GLASS = "break-glass-hyperparams.md"
 FOLDER = Path(__file__).parents[2] / RUNBOOKS
 GAMMA, PATIENCE = "CVN_HPO_XGB_5M_GAMMA", "CVN_HPO_XGB_5M_EARLY_STOPPING_ROUNDS"
 SLOWEST = "CVN_HPO_XGB_5M_LEARNING_RATE_RANGE_MIN"
@@ -248,6 +250,16 @@ def test_a_runbook_has_what_its_alerts_share_and_nothing_that_is_not_run(file):
     assert {section.heading for section in sections} >= {one for one in ALERTS if ALERTS[one] == file}
     assert [block.text for block in shown if block not in typed] == []
     assert [block.text for block in shown if block.language not in SHELL] == []
+
+
+def test_every_other_page_says_why_its_commands_are_not_typed():
+    """A page without an alert has a test of its own, or a reason above each of its blocks."""
+    for file in FOLDER.glob("*.md"):
+        blocks = [block for block in blocks_in(file.read_text(encoding="utf-8")) if block.is_typed]
+        own_test = file.name in ALERTS.values() or file.name == BREAK_GLASS
+        assert own_test or all(block.left_out for block in blocks), file.name
+        left_out = [block.comment for block in blocks if block.left_out]
+        assert all(re.fullmatch(r"not run: .{10,}", comment) for comment in left_out), file.name
 
 
 def test_links_of_runbooks_lead_somewhere():
