@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 import pytest
 
 from setpoint.errors import InvalidDocument, InvalidValue, UsageError
-from setpoint.notify.delivery import attempt, wait_s
+from setpoint.notify.delivery import attempt, deliver, wait_s
 from setpoint.notify.kinds import KINDS
 from setpoint.notify.mail import mail_of
 from setpoint.notify.messages import LONGEST, Notification, message_of
 from setpoint.notify.targets import read_targets
 from setpoint.notify.webhook import signing_secret, slack_body, webhook_body
 from support.receivers import receiving, relaying, targets_of
+from test_waits import dripping, silent
 
 HOSTILE = (
     "<!channel> @here <https://evil.test|click> *b* & `x`\r\nBcc: all@evil.test\r\n\r\n.\r\n\x1b[31m\u202e"
@@ -161,3 +162,14 @@ def test_waits_grow_to_half_an_hour_and_no_two_are_the_same():
         waits = {wait_s(attempts) for _ in range(20)}
         assert longest / 2 <= min(waits) <= max(waits) <= longest
         assert len(waits) > 1
+
+
+@pytest.mark.parametrize("peer", [silent, dripping])
+def test_an_attempt_ends_whatever_the_other_side_does(peer, tmp_path):
+    """A receiver or a relay that says nothing, or never comes to an end, is a failure in its time."""
+    with peer() as port:
+        tables = f'{SLACK}url = "http://127.0.0.1:{port}/"\n{RELAY.format(port=port)}'
+        configured = targets_of(tmp_path, tables)
+        for name in ("a", "bo"):
+            with pytest.raises(OSError, match=r"."):
+                deliver(configured, configured.named(name), message(), within_s=0.3)
