@@ -73,6 +73,7 @@ READ_ALL = {
     "fallback_share": "a share is over all units that started",
     "read_key_sources": "one look for each key that the scope ever held",
     "list_read_keys": "one look for each key that was ever read",
+    "list_told": "a plane keeps 50,000 holders at most",
     "count_holders": "a plane keeps 50,000 at most; only an index is counted",
     "scope_revisions": "an edited file is held against the revisions since its export",
 }

@@ -6665,6 +6665,8 @@ CREATE INDEX changes_open ON public.changes USING btree (scope, id) WHERE (state
 
 CREATE INDEX changes_open_by_author ON public.changes USING btree (author) WHERE (state = ANY (ARRAY['draft'::text, 'proposed'::text, 'suspended'::text]));
 
+CREATE INDEX changes_restoring ON public.changes USING btree (scope, applied_revision) WHERE (restores IS NOT NULL);
+
 CREATE INDEX credentials_by_account ON public.credentials USING btree (account, id);
 
 CREATE INDEX deliveries_failed ON public.deliveries USING btree (id) WHERE (state = 'failed'::text);

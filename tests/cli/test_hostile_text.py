@@ -51,6 +51,7 @@ SHOWN = {
     "change show": [["change", "show", "OPEN"], ["change", "show", "1"]],
     "change diff": [["change", "diff", "1", "OPEN"]],
     "change impact": [["change", "impact", "OPEN"]],
+    "change effects": [["change", "effects", "OPEN"]],
     "change comment": [["change", "comment", "OPEN", "-m", text] for text in HOSTILE],
     "change amend": [["change", "amend", "OPEN", f"{GAMMA}=0.8"]],
     "rollout skip": [

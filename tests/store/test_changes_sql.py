@@ -328,7 +328,7 @@ def test_nobody_is_somebody_else_by_saying_so(ada, bo, change):
     row = newest(ada)
     recorded = [row[name] for name in ("updated_by", "proof", "db_user", "change_reason", "source")]
     assert recorded == ["ada", "database-login", "ada", "because", "test"]
-    assert [d["person"] for d in ada.fetch_all("list_decisions", id=mine["id"])] == ["bo"]
+    assert [d["person"] for d in ada.fetch_all("list_decisions", id=mine["id"], limit=None)] == ["bo"]
 
 
 def decide_as(database, name, change):
@@ -702,7 +702,7 @@ def test_anybody_comments_whenever(as_, ada, change):
     """A word about a change needs no role, decides nothing, and may follow its end."""
     ada.fetch_one("withdraw_change", id=change["id"])
     decide(as_("cy"), change, "comment", "a pity")
-    [said] = ada.fetch_all("list_decisions", id=change["id"])
+    [said] = ada.fetch_all("list_decisions", id=change["id"], limit=None)
     assert (said["decision"], said["person"], said["words"]) == ("comment", "cy", "a pity")
 
 

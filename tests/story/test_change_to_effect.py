@@ -4,6 +4,7 @@ import json
 import logging
 from dataclasses import asdict
 
+import psycopg
 import pytest
 
 from setpoint.client.hyperparams import Hyperparams
@@ -99,6 +100,44 @@ def test_one_search_finds_all_that_a_change_did(seeded, http_as, catalogues, log
     assert [f" change={number} " in line for line in traced] == [True]
     (found,) = ada.get("/v1/changes", params={"state": "all", "trace": TRACE}).json()["items"]
     assert (found["id"], found["traceparent"]) == (number, TRACEPARENT)
+    assert_effects(http_as, owner_url, made, (run, len(lines)))
+
+
+def assert_effects(http_as, owner_url, made, recorded):
+    """All of it at once, before and after the change is undone."""
+    ada, bo, number, revision = http_as("ada"), http_as("bo"), made["change"], made["revision"]
+    hold(owner_url, revision, "machine-1")
+    hold(owner_url, revision - 1, "machine-2")
+    did = done(http_as("cy").get(f"/v1/changes/{number}/effects")).json()
+    assert (did["revision"], did["traceparent"]) == (revision, TRACEPARENT)
+    assert [(step["what"], step["who"]) for step in did["steps"]] == [
+        ("opened", "ada"), ("proposed", "ada"), ("approve", "bo"), ("applied", "ada")
+    ]  # fmt: skip
+    assert [one["host"] for one in did["holders"]] == ["machine-1"]
+    assert (did["n_runs"], did["set_anew"], did["restored_by"]) == (1, [], [])
+    (used,) = did["runs"]
+    assert (used["id"], used["state"], used["n_results"]) == (recorded[0], "complete", 1)
+    assert (used["n_events"], used["verdict"]) == (recorded[1], "insufficient_data")
+    undone = {"scope": "global", "base": revision, "restores": made["base_revision"], "reason": "worse"}
+    restore = done(ada.post("/v1/changes", json=undone)).json()
+    words = {"proposal_hash": restore["proposal_hash"]}
+    back = done(bo.post(f"/v1/changes/{restore['id']}/approve", json=words)).json()
+    did = ada.get(f"/v1/changes/{number}/effects").json()
+    assert [one["key"] for one in did["set_anew"]] == [KEY]
+    assert [(one["change"], one["revision"]) for one in did["restored_by"]] == [
+        (restore["id"], back["applied_revision"])
+    ]
+    assert ada.get(f"/v1/changes/{restore['id']}/effects").json()["n_runs"] == 0
+
+
+def hold(owner_url, revision, host):
+    """Note that a process of a machine was told of a revision."""
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO snapshot_holders"
+            " VALUES (md5(%s), 'robot', repeat('a', 64), '{}', %s, 7, '', %s, now(), now())",
+            [host, host, revision],
+        )
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,7 @@ def full_change_of(reader: Database | Transaction, found: Change) -> FullChange:
         leaves_without_approval=without_approval(reader, vars(policy)) if policy else (),
         requirement=requirement(reader, found),
         next_step=step,
-        decisions=tuple(Decision(**row) for row in reader.fetch_all("list_decisions", id=found.id)),
+        decisions=list_decisions(reader, found.id),
         checks=list_checks(reader, found.id),
         conflicts=conflicts_of(reader, found.scope, found.edits) if is_crossed else (),
     )
@@ -337,6 +337,14 @@ def list_checks(reader: Database | Transaction, change_id: int) -> tuple[ChangeC
     """Return the checks of a change, oldest first, each with why it does not count."""
     rows = reader.fetch_all("list_checks", change=change_id)
     return tuple(ChangeCheck(**{**row, "reasons": tuple(row["reasons"])}) for row in rows)
+
+
+def list_decisions(
+    reader: Database | Transaction, change_id: int, *, limit: int | None = None
+) -> tuple[Decision, ...]:
+    """Return what people said of a change, oldest first."""
+    rows = reader.fetch_all("list_decisions", id=change_id, limit=limit)
+    return tuple(Decision(**row) for row in rows)
 
 
 def who_may_approve(reader: Database | Transaction, change_id: int) -> tuple[str, ...]:

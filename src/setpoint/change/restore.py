@@ -8,6 +8,7 @@ hashes that the database computed. Refuses a revision of another scope.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Literal
 
 from setpoint.change.changes import NextStep, State  # noqa: TC001 - the API's models are made of these annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from setpoint.change.documents import Document
     from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.parameters import Scalar
-    from setpoint.store.database import Transaction
+    from setpoint.store.database import Database, Transaction
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,25 @@ class Unfit:
 
     key: str
     problem: str
+
+
+@dataclass(frozen=True)
+class UndoingRestore:
+    """A restore that brought back what was before some revision."""
+
+    change: int
+    author: str
+    reason: str
+    #: The revision that it brought back, and the one that it made.
+    restores: int
+    revision: int
+    applied_at: datetime
+
+
+def list_undoing(reader: Database | Transaction, revision: int, *, limit: int) -> tuple[UndoingRestore, ...]:
+    """Return the restores that undid something of a revision, oldest first."""
+    rows = reader.fetch_all("list_undoing", revision=revision, limit=limit)
+    return tuple(UndoingRestore(**row) for row in rows)
 
 
 @dataclass(frozen=True)

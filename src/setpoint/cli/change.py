@@ -381,6 +381,23 @@ def _move(change: int, move: Callable[[Transaction, int], Change], words: str) -
 
 
 @changes.command()
+def effects(change: ChangeId, as_json: Json = False) -> None:
+    """Show what a change did: decided by whom, applied, told to whom, used by which runs, restored by what.
+
+    Example: `setpoint change effects 12`
+    """
+    from setpoint.cli.effects import print_effects
+    from setpoint.govern.effects import effects_of
+
+    with database() as opened, opened.transaction() as transaction:
+        found = effects_of(transaction, change)
+    if as_json:
+        print_json(found)
+    else:
+        print_effects(found)
+
+
+@changes.command()
 def impact(change: ChangeId, as_json: Json = False) -> None:
     """Show what a change would touch: runs made with the values it replaces, contexts, ranges, best trials.
 

@@ -68,6 +68,7 @@ COMMANDS: dict[str, Work] = {
     "change list": _SHOWS,
     "change show": _SHOWS,
     "change diff": _SHOWS,
+    "change effects": _SHOWS,
     "change impact": _SHOWS,
     "change approve": _WRITES,
     "change reject": _WRITES,

@@ -33,16 +33,20 @@ def runs(
     key: Annotated[
         str | None, typer.Option(help="With --revision: only runs that used the value this key had then.")
     ] = None,
+    set_by: Annotated[
+        int | None,
+        typer.Option(help="Only runs that used a value which this revision set.", min=1, max=2**63 - 1),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List recorded runs, newest first.
 
-    Example: `setpoint runs --revision 12 --key CVN_HPO_LGB_5M_LEARNING_RATE`
+    Examples: `setpoint runs --revision 12 --key CVN_HPO_LGB_5M_LEARNING_RATE`, `setpoint runs --set-by 12`
     """
     from setpoint.record.run_rows import list_runs
 
     with database() as opened:
-        rows = list_runs(opened, limit=limit, revision=revision, key=key)
+        rows = list_runs(opened, limit=limit, revision=revision, key=key, set_by=set_by)
     if as_json:
         print_json(rows)
         return

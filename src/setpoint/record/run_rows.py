@@ -135,6 +135,36 @@ def list_runs(
     return [RunSummary(**row) for row in rows]
 
 
+#: So many events of a run are counted; more are said to be more.
+MOST_EVENTS = 1001
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsingRun:
+    """A run that used a value which some revision set, and what it came to."""
+
+    id: str
+    started_at: datetime
+    finished_at: datetime | None
+    state: RunState
+    started_by: str
+    n_units: int
+    n_results: int
+    n_failures: int
+    #: By key, the number of units in which it fell back.
+    fallbacks: dict[str, int]
+    #: At most ``MOST_EVENTS``.
+    n_events: int
+    #: How many runs used one.
+    n_runs: int
+
+
+def list_using_runs(reader: Database | Transaction, revision: int, *, limit: int) -> list[UsingRun]:
+    """Return the newest runs that used a value which a revision set, and the first one, newest first."""
+    rows = reader.fetch_all("list_runs_set_by", revision=revision, limit=limit, most_events=MOST_EVENTS)
+    return [UsingRun(**row) for row in rows]
+
+
 @dataclass(frozen=True)
 class RunReach:
     """What a run pinned values for, and when something of it was last heard."""

@@ -114,6 +114,16 @@ def judged_holders(
         yield JudgedHolder(**row, is_old=row["snapshot"] != now[context], behind=behind)
 
 
+def list_told(
+    reader: Database | Transaction, scope: str, revision: int, *, limit: int
+) -> tuple[HeldSnapshot, ...]:
+    """Return who holds what was answered as of a revision or later, for contexts that a scope is part of."""
+    dimension, _, value = scope.partition("=")
+    context = {dimension: value} if value else {}
+    rows = reader.fetch_all("list_told", revision=revision, context=context, limit=limit)
+    return tuple(HeldSnapshot(**row) for row in rows)
+
+
 class RunningRuns(NamedTuple):
     """How many runs have not ended, and the names of those that pinned what does not stand any more."""
 

@@ -20,6 +20,7 @@ from setpoint.change.documents import held_keys
 from setpoint.change.impact import Impact, impact_of
 from setpoint.change.proposals import Proposal
 from setpoint.errors import InvalidValue, PreconditionFailed, PreconditionRequired
+from setpoint.govern.effects import Effects, effects_of
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.api.document_writes import (
     MOST_KEYS,
@@ -205,6 +206,18 @@ def read_impact(plane: PlaneOf, change: ChangeId) -> Response:
     with plane.database.transaction() as transaction:
         found = impact_of(transaction, plane.catalogues, read_change(transaction, change))
     return Answer(found).response()
+
+
+@router.get(
+    "/changes/{change}/effects",
+    summary="What a change did",
+    responses=answers(Effects, 404),
+    **access(*ANYONE),
+)
+def read_effects(plane: PlaneOf, change: ChangeId) -> Response:
+    """Return who decided, its revision, who was told, the runs that used it, and what undid it."""
+    with plane.database.transaction() as transaction:
+        return Answer(effects_of(transaction, change)).response()
 
 
 def full_answer(

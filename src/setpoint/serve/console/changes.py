@@ -28,6 +28,7 @@ from setpoint.change.impact import impact_of, invariants_of
 from setpoint.change.proposals import apply
 from setpoint.declare.document import parse_text
 from setpoint.errors import SetpointError
+from setpoint.govern.effects import NAMED, effects_of
 from setpoint.govern.rollout.rollouts import find_rollout
 from setpoint.serve.access.rules import ANYONE, Caller, Principal, access
 from setpoint.serve.console.drafts import UNSAID
@@ -42,7 +43,6 @@ from setpoint.serve.console.review import (
     remarks_by_key,
     waits_for,
 )
-from setpoint.serve.console.runs import many_runs
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import cursor, place_of
@@ -173,7 +173,7 @@ def _review(
         before = edits_before(transaction, number) if found.state == "draft" else None
         is_rolled_out = find_rollout(transaction, number) is not None
         handed_out = handed_out_in(transaction, impact.contexts) if impact else ()
-        n_runs = many_runs(transaction, found.applied_revision) if found.applied_revision else ""
+        effects = effects_of(transaction, number) if found.applied_revision else None
     values = {} if found.is_policy else parse_text(read.proposal)
     return page(
         request,
@@ -182,13 +182,15 @@ def _review(
             "edits": found.edits,
             "ranges": impact.ranges if impact else (),
             "checks": found.checks,
+            "runs": effects.runs if effects else (),
         },
         restored=restored,
         problem=problem,
         change=found,
         impact=impact,
         touched=handed_out,
-        n_runs=n_runs,
+        effects=effects,
+        most_holders=NAMED,
         groups=grouped(plane.catalogues, found.edits, values=values),
         remarks=remarks_by_key(found),
         about=about,

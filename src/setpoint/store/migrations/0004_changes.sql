@@ -59,6 +59,7 @@ CREATE INDEX changes_open_by_author ON public.changes (author) WHERE state IN ('
 CREATE INDEX changes_by_proposal
     ON public.changes (scope, md5((CASE WHEN edits = '[]' THEN proposal ELSE edits END)::text)) WHERE state = 'proposed';
 CREATE INDEX changes_by_revision ON public.changes (applied_revision) WHERE applied_revision IS NOT NULL;
+CREATE INDEX changes_restoring ON public.changes (scope, applied_revision) WHERE restores IS NOT NULL;
 CREATE INDEX changes_by_trace ON public.changes (substr(traceparent, 4, 32)) WHERE traceparent IS NOT NULL;
 CREATE INDEX changes_due ON public.changes (apply_at, id) WHERE state = 'proposed' AND apply_at IS NOT NULL;
 COMMENT ON TABLE public.changes IS 'Every change; of one that made a revision, document, edits and catalogues are in the revision alone, and its proposal_hash tells whether they still are what was proposed.';

@@ -113,13 +113,26 @@ WHERE c.base_revision IS NOT DISTINCT FROM asked.revision AND c.apply_at IS NULL
   AND moved_since(c) IS NULL
 GROUP BY asked.number;
 
+-- name: list_undoing
+-- Restores that brought back what was before a revision, and wrote a key that it had written, oldest first.
+SELECT c.id AS change, c.author, c.reason, c.restores, c.applied_revision AS revision, h.created_at AS applied_at
+FROM ftf_config_history AS r
+JOIN changes AS c ON c.scope = r.scope AND c.restores < r.id AND c.applied_revision > r.id
+JOIN ftf_config_history AS h ON h.id = c.applied_revision
+WHERE r.id = %(revision)s AND EXISTS (
+    SELECT FROM jsonb_array_elements(r.diff) AS e
+    JOIN ftf_config_edits AS b ON b.key = e ->> 'key' AND b.revision = c.applied_revision AND b.scope = c.scope)
+ORDER BY c.applied_revision
+LIMIT %(limit)s;
+
 -- name: list_decisions
--- What people said of a change, oldest first, and whether it is about the proposal as it is now.
+-- What people said of a change, oldest first, and whether it is about the proposal as it is now; a null limit means all.
 SELECT d.decision, d.person, d.proof, d.words, d.decided_at, d.proposal_hash = c.proposal_hash AS is_current
 FROM change_decisions AS d
 JOIN changes AS c ON c.id = d.change_id
 WHERE d.change_id = %(id)s
-ORDER BY d.id;
+ORDER BY d.id
+LIMIT %(limit)s;
 
 -- name: search_decisions
 -- What people said of changes, newest first, below one; a null filter means all.

@@ -20,15 +20,8 @@ WITH edit AS (
 SELECT r.id, r.started_at, r.state, jsonb_agg(DISTINCT held.key COLLATE "C") AS keys
 FROM held
 JOIN finetune_layers AS l ON l.scope = held.scope AND l.revision >= held.first AND l.revision < held.next
-JOIN finetune_runs AS r ON r.id = l.run_id
-WHERE (r.read_set IS NULL
-       OR EXISTS (SELECT FROM read_set_keys AS k WHERE k.key = held.key AND k.set_hash = r.read_set))
-  AND NOT EXISTS (
-    SELECT FROM finetune_layers AS later
-    WHERE later.run_id = l.run_id AND later.context = l.context AND later.position > l.position
-      AND (SELECT b.new FROM ftf_config_edits AS b
-           WHERE b.scope = later.scope AND b.key = held.key AND b.revision <= later.revision
-           ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)
+CROSS JOIN LATERAL uses_of(l.run_id, l.context, l.position, held.key) AS used (run)
+JOIN finetune_runs AS r ON r.id = used.run
 GROUP BY r.id, r.started_at, r.state
 ORDER BY r.started_at DESC, r.id;
 

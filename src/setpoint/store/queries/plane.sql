@@ -71,6 +71,14 @@ WHERE seen >= clock_timestamp() - interval '1 hour'
 ORDER BY client
 LIMIT %(limit)s;
 
+-- name: list_told
+-- Who holds what was answered as of a revision or later, in some context, seen within the hour, by client.
+SELECT client, account, snapshot, context, host, pid, run, revision, since, seen
+FROM snapshot_holders
+WHERE seen >= clock_timestamp() - interval '1 hour' AND revision >= %(revision)s AND context @> %(context)s::jsonb
+ORDER BY client
+LIMIT %(limit)s;
+
 -- name: stream_secret
 -- What all servers of this database sign the tokens of streams with, and the clock by which these end.
 SELECT secret, extract(epoch FROM clock_timestamp())::float8 AS now_s

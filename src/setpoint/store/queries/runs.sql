@@ -123,15 +123,8 @@ RETURNING symbol, model, timeframe, variant, fold;
 
 -- name: page_runs
 -- Runs newest first, from one on, with how many units ended; a null filter means all. A revision is that of a layer
--- they pinned; with a key it is any that held the key's value of then, where no later layer replaced it and the run read it.
--- Of `set_by` a run used at least one value that the revision set, pinned with it or later, before it was set anew.
-WITH held AS MATERIALIZED (
-    SELECT h.scope, h.id AS first, e ->> 'key' AS key,
-           coalesce((SELECT min(b.revision) FROM ftf_config_edits AS b
-                     WHERE b.scope = h.scope AND b.key = e ->> 'key' AND b.revision > h.id), 9223372036854775807) AS next
-    FROM ftf_config_history AS h, jsonb_array_elements(h.diff) AS e
-    WHERE h.id = %(set_by)s AND e ->> 'op' <> 'remove'
-)
+-- they pinned; with a key it is any that held the key's value of then, and the run used it. Of `set_by` a run used at
+-- least one value that the revision set, pinned with it or later, before it was set anew.
 SELECT r.id, r.started_at, r.finished_at, r.state, r.snapshot_hash, r.set_hash, r.context, r.universe, r.data_label,
        r.git_commit, r.seed, r.processes, r.threads, r.started_by, r.host, r.fallbacks,
        (SELECT count(*) FROM finetune_results AS u WHERE u.run_id = r.id) AS n_results,
@@ -152,30 +145,11 @@ WHERE (%(state)s::text IS NULL OR r.state = %(state)s)
            FROM ftf_config_edits AS b
            WHERE b.scope = h.scope AND b.key = %(key)s) AS held
        JOIN finetune_layers AS l ON l.scope = h.scope AND l.revision >= held.first AND l.revision < held.next
-       WHERE h.id = %(revision)s AND (%(key)s::text IS NULL OR NOT EXISTS (
-           SELECT FROM finetune_layers AS later
-           WHERE later.run_id = l.run_id AND later.context = l.context AND later.position > l.position
-             AND (SELECT b.new FROM ftf_config_edits AS b
-                  WHERE b.scope = later.scope AND b.key = %(key)s AND b.revision <= later.revision
-                  ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)))))
+       WHERE h.id = %(revision)s
+         AND (%(key)s::text IS NULL OR EXISTS (SELECT FROM uses_of(l.run_id, l.context, l.position, %(key)s))))))
   AND (%(key)s::text IS NULL OR r.read_set IS NULL
        OR EXISTS (SELECT FROM read_set_keys AS k WHERE k.key = %(key)s AND k.set_hash = r.read_set))
-  AND (%(set_by)s::bigint IS NULL OR r.id = ANY (ARRAY(
-       SELECT l.run_id
-       FROM (SELECT min(scope) AS scope, min(first) AS first, max(next) AS next FROM held) AS span
-       JOIN finetune_layers AS l ON l.scope = span.scope AND l.revision >= span.first AND l.revision < span.next
-       JOIN finetune_runs AS u ON u.id = l.run_id
-       WHERE EXISTS (
-           SELECT FROM held
-           WHERE l.revision < held.next
-             AND (u.read_set IS NULL
-                  OR EXISTS (SELECT FROM read_set_keys AS k WHERE k.key = held.key AND k.set_hash = u.read_set))
-             AND NOT EXISTS (
-               SELECT FROM finetune_layers AS later
-               WHERE later.run_id = l.run_id AND later.context = l.context AND later.position > l.position
-                 AND (SELECT b.new FROM ftf_config_edits AS b
-                      WHERE b.scope = later.scope AND b.key = held.key AND b.revision <= later.revision
-                      ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)))))
+  AND (%(set_by)s::bigint IS NULL OR r.id = ANY (ARRAY(SELECT runs_set_by(%(set_by)s))))
   AND (%(started_by)s::text IS NULL OR r.started_by = %(started_by)s)
   AND (%(before)s::timestamptz IS NULL OR r.started_at < %(before)s)
 ORDER BY r.started_at DESC, r.id DESC
@@ -190,6 +164,20 @@ WHERE state = 'complete'
   AND (SELECT k.arm FROM change_runs AS k WHERE k.run_id = r.id) IS DISTINCT FROM 'candidate'
 ORDER BY started_at DESC
 LIMIT 1;
+
+-- name: list_runs_set_by
+-- Of the runs that used a value which a revision set, the first and the newest ones, newest first, with how many there are.
+WITH used AS MATERIALIZED (
+    SELECT r.id, r.started_at, count(*) OVER () AS n_runs, row_number() OVER (ORDER BY r.started_at, r.id) AS number
+    FROM runs_set_by(%(revision)s) AS u (id) JOIN finetune_runs AS r USING (id)
+)
+SELECT r.id, r.started_at, r.finished_at, r.state, r.n_units, r.started_by, r.fallbacks, u.n_runs,
+       (SELECT count(*) FROM finetune_results AS t WHERE t.run_id = r.id) AS n_results,
+       (SELECT count(*) FROM finetune_failures AS f WHERE f.run_id = r.id) AS n_failures,
+       (SELECT count(*) FROM (SELECT FROM event_log AS e WHERE e.run = r.id LIMIT %(most_events)s) AS told) AS n_events
+FROM used AS u JOIN finetune_runs AS r ON r.id = u.id
+WHERE u.number = 1 OR u.number > u.n_runs - %(limit)s
+ORDER BY r.started_at DESC, r.id DESC;
 
 -- name: read_reach_of_runs
 -- Of some runs the contexts that they pinned, and when each was last heard of.
