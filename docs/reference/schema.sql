@@ -193,6 +193,7 @@ CREATE TABLE public.changes (
     proof text NOT NULL,
     reason text NOT NULL,
     asked text[] DEFAULT '{}'::text[] NOT NULL,
+    evidence text[] DEFAULT '{}'::text[] NOT NULL,
     source text NOT NULL,
     traceparent text,
     catalogues jsonb,
@@ -225,11 +226,13 @@ COMMENT ON COLUMN public.changes.judged_at IS 'The newest revision of any scope 
 
 COMMENT ON COLUMN public.changes.asked IS 'Whom its author asked to approve it; anybody else who may still can.';
 
+COMMENT ON COLUMN public.changes.evidence IS 'The recorded runs that it rests on: what is kept of them stays as long as it can be decided.';
+
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
 
 COMMENT ON COLUMN public.changes.traceparent IS 'The trace of the request or command that opened it (W3C Trace Context); null when none was told.';
 
-CREATE FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) RETURNS public.changes
+CREATE FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_evidence text[] DEFAULT NULL::text[]) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -252,6 +255,7 @@ BEGIN
     change.reason := p_reason;
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
+    change.evidence := coalesce(p_evidence, change.evidence);
     change := public.rebased(before, public.write_proposal(change, p_set, p_remove, p_keys));
     IF public.changes_nothing(change) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423',
@@ -261,7 +265,7 @@ BEGIN
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
         edits = change.edits, edits_before = before.edits, kinds = change.kinds, judged_at = change.judged_at,
-        reason = change.reason,
+        reason = change.reason, evidence = change.evidence,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
         proposed_at = CASE WHEN change.edition = before.edition THEN before.proposed_at
@@ -973,21 +977,33 @@ $_$;
 COMMENT ON FUNCTION public.cited_in_month(p_table text, p_month date, OUT run text, OUT cited_by text) IS 'The runs with rows in a month of a table that somebody rests on, which the month is kept for.';
 
 CREATE FUNCTION public.cited_runs(OUT run text, OUT cited_by text) RETURNS SETOF record
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
+BEGIN
+    RETURN QUERY
     SELECT b.run, 'a baseline' FROM (
         SELECT DISTINCT ON (model, timeframe, host) a.run FROM public.baselines AS a ORDER BY model, timeframe, host, id DESC) AS b
     UNION
-    -- A change names its evidence in words: in its reason, or in what was said of it.
+    SELECT cited.run, 'change ' || c.id
+    FROM public.changes AS c CROSS JOIN LATERAL unnest(c.evidence) AS cited (run)
+    WHERE c.state IN ('draft', 'proposed', 'suspended')
+    UNION
+    SELECT k.run_id, 'a check of change ' || k.change_id
+    FROM public.change_checks AS k JOIN public.changes AS c ON c.id = k.change_id
+    WHERE c.state IN ('draft', 'proposed', 'suspended')
+    -- Whatever else rests on runs says so here, in a branch of its own.
+    UNION
+    -- People name runs in words, too: in a reason, or in what was said of a change.
     SELECT r.id, 'change ' || c.id
     FROM public.changes AS c JOIN public.finetune_runs AS r
         ON strpos(c.reason, r.id) > 0
         OR EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = c.id AND strpos(d.words, r.id) > 0)
-    WHERE c.state IN ('draft', 'proposed', 'suspended')
+    WHERE c.state IN ('draft', 'proposed', 'suspended');
+END
 $$;
 
-COMMENT ON FUNCTION public.cited_runs(OUT run text, OUT cited_by text) IS 'Runs that a baseline which counts was made of, or that an open change names.';
+COMMENT ON FUNCTION public.cited_runs(OUT run text, OUT cited_by text) IS 'Runs that a baseline which counts was made of, or that an open change rests on: cited, checked, or named in words.';
 
 CREATE FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) RETURNS TABLE(id bigint, target text, lease timestamp with time zone, attempts integer, people text[], key uuid, kind text, subject text, facts jsonb, made_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3197,13 +3213,13 @@ $$;
 
 COMMENT ON FUNCTION public.note_shares(p_server text, p_shares jsonb) IS 'Says what one process serves to whom, and returns what the others do, with the quotas.';
 
-CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text DEFAULT NULL::text, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) RETURNS record
+CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text DEFAULT NULL::text, p_evidence text[] DEFAULT NULL::text[], OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 BEGIN
     change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
-                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft, p_traceparent);
+                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft, p_traceparent, p_evidence);
     IF change.id IS NULL THEN
         RETURN;
     END IF;
@@ -3219,9 +3235,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
+COMMENT ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text, p_evidence text[], OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
 
-CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text DEFAULT NULL::text) RETURNS public.changes
+CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text DEFAULT NULL::text, p_evidence text[] DEFAULT NULL::text[]) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -3237,6 +3253,7 @@ BEGIN
     change.reason := p_reason;
     change.source := p_source;
     change.traceparent := p_traceparent;
+    change.evidence := coalesce(p_evidence, '{}');
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
@@ -3878,8 +3895,8 @@ BEGIN
     -- same, an amendment only puts them over what stands, and is no edition of its own.
     change := after;
     change.state_reason := '';
-    IF (before.author, before.kinds, before.restores, before.reason, before.apply_at, before.edits::text)
-            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.apply_at, after.edits::text) THEN
+    IF (before.author, before.kinds, before.restores, before.reason, before.evidence, before.apply_at, before.edits::text)
+            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.evidence, after.apply_at, after.edits::text) THEN
         RETURN;
     END IF;
     moved := concat_ws(', ', CASE WHEN before.proposal::text <> after.proposal::text THEN
@@ -5443,10 +5460,18 @@ DECLARE
     source  jsonb;
     policy  public.policies;
     touched text[];
+    unknown text;
 BEGIN
     -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
     IF btrim(change.reason) = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
+    END IF;
+    change.evidence := ARRAY(SELECT DISTINCT run FROM unnest(change.evidence) AS run ORDER BY run);
+    unknown := (SELECT run FROM unnest(change.evidence) AS run
+                WHERE NOT EXISTS (SELECT FROM public.finetune_runs AS r WHERE r.id = run) LIMIT 1);
+    IF unknown IS NOT NULL OR cardinality(change.evidence) > 20 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', HINT = 'list runs with `setpoint runs`',
+            MESSAGE = coalesce(format('no run %s is recorded: nothing rests on it', unknown), 'a change cites 20 runs at most');
     END IF;
     IF change.apply_at <= clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(change.apply_at)),
@@ -7193,8 +7218,8 @@ GRANT ALL ON FUNCTION public.admins() TO setpoint_server;
 
 GRANT SELECT ON TABLE public.changes TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_evidence text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.amend_change(p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_evidence text[]) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.announce_access() FROM PUBLIC;
 
@@ -7417,11 +7442,11 @@ GRANT ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline tex
 REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text, OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text, p_evidence text[], OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text, p_evidence text[], OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text, p_evidence text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text, p_evidence text[]) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.open_channels() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_channels() TO setpoint_breakglass;

@@ -39,7 +39,7 @@ def test_old_months_go_and_what_is_cited_stays(runs, owner, database, setpoint_c
     first, second, third, _ = runs
     assert setpoint_command("baseline", "set", first, "--reason", "before").code == 0
     drafted = setpoint_command(
-        "set", f"{GAMMA}=0.5", "-r", f"as run {second} says", "--yes", "--draft", "--json"
+        "set", f"{GAMMA}=0.5", "-r", "it shows", "--evidence", second, "--yes", "--draft", "--json"
     ).json
     shown = setpoint_command("db", "prune", "--keep", "90", "--dry-run", "--json").json
 

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from support.documents import EVERY_CHANGE
+from support.run_reports import plan_a_run
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
@@ -269,3 +270,21 @@ def test_an_author_asks_people_who_may_approve(reviewed, opened, http_as):
     assert "bo, eve" in refused.json()["hint"]
     assert act(http_as("bo"), change, "approve").json()["state"] == "applied"
     assert http_as("ada").patch(address, json={"asked": []}, headers=tag).status_code == 409
+
+
+def test_a_change_cites_the_runs_that_it_rests_on(opened, database, http_as):
+    """Recorded runs alone can be cited; an amendment keeps them or names others, and voids what was approved."""
+    start = plan_a_run(database)
+    run = start["plan"]["run"]
+    assert http_as("robot").put(f"/v1/runs/{run}", json=start).status_code == 200
+    unknown = opened(status=422, evidence=["no-such-run"])
+    assert "no run no-such-run is recorded" in unknown["detail"]
+    change = opened(evidence=[run, run])
+    assert change["evidence"] == [run]
+    address, tag = f"/v1/changes/{change['id']}", {"If-Match": f'"{change["proposal_hash"]}"'}
+    kept = http_as("ada").patch(address, json={"set": {GAMMA: 0.3}}, headers=tag).json()
+    assert kept["evidence"] == [run]
+    tag = {"If-Match": f'"{kept["proposal_hash"]}"'}
+    none = http_as("ada").patch(address, json={"evidence": []}, headers=tag).json()
+    assert none["evidence"] == []
+    assert none["proposal_hash"] != kept["proposal_hash"]

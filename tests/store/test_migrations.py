@@ -38,6 +38,7 @@ def test_no_table_and_no_function_is_defined_twice():
 LATER = {
     "access": {"passkeys"},
     "changes": {
+        "finetune_runs",
         "frozen_until",
         "how_to_break",
         "how_to_check",
@@ -49,6 +50,7 @@ LATER = {
         "wanting_of",
     },
     "events": {"take_events"},
+    "months": {"change_checks"},
     "plane": {"quotas"},
     "runs": {"change_runs"},
 }

@@ -15,6 +15,7 @@ PLAIN = {
     "apply_at": None,
     "draft": False,
     "traceparent": None,
+    "evidence": None,
 }
 
 #: What `list_changes` is asked for every change with.

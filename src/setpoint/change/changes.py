@@ -75,6 +75,8 @@ class ChangeFacts:
     reason: str
     #: Whom its author asked to approve it; anybody else who may still can.
     asked: tuple[str, ...]
+    #: The recorded runs that it rests on, which stay while it can be decided.
+    evidence: tuple[str, ...]
     source: str
     #: The trace of the request or command that opened it, as W3C Trace Context writes it.
     traceparent: str | None
@@ -429,7 +431,7 @@ def read_policies(reader: Database | Transaction, asked: Policy | None = None) -
 def change_of(row: Mapping[str, Any]) -> Change:
     """Return a row of a change as a record."""
     facts = {one.name: row[one.name] for one in fields(Change)}
-    lists = {name: tuple(row[name]) for name in ("kinds", "asked")}
+    lists = {name: tuple(row[name]) for name in ("kinds", "asked", "evidence")}
     return Change(**{**facts, **lists, "edits": edits_of(row["edits"])})
 
 

@@ -111,6 +111,8 @@ class Amendment(NamedTuple):
     mine: Sequence[str] = ()
     #: Keys, or addresses, that stay as they are now: the change's edits of them are dropped.
     theirs: Sequence[str] = ()
+    #: The runs that it rests on; None keeps those that it had.
+    evidence: tuple[str, ...] | None = None
 
 
 def amend_over(
@@ -136,7 +138,7 @@ def amend_over(
         )
     left = replace(found, edits=tuple(edit for edit in found.edits if edit.key not in theirs))
     wanted = amended(left, amendment.patch, amendment.reason, amendment.apply_at)
-    return amend(transaction, catalogues, found.id, wanted)
+    return amend(transaction, catalogues, found.id, replace(wanted, evidence=amendment.evidence))
 
 
 def undo(transaction: Transaction, catalogues: Catalogues, change_id: int) -> Change:

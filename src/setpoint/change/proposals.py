@@ -84,6 +84,8 @@ class Proposal:
     keys: tuple[str, ...] | None = None
     apply_at: datetime | None = None
     draft: bool = False
+    #: The recorded runs that it rests on; None: none, and of an amendment those that it had.
+    evidence: tuple[str, ...] | None = None
     source: str = "cli"
 
 
@@ -237,7 +239,7 @@ def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, prop
         )
     old = find_document(transaction, catalogues, proposal.scope)
     arguments = _arguments(catalogues, old, proposal)
-    names = ("base_revision", "set", "remove", "keys", "reason", "catalogues", "apply_at")
+    names = ("base_revision", "set", "remove", "keys", "reason", "catalogues", "apply_at", "evidence")
     named = {name: arguments[name] for name in names}
     change = change_of(transaction.fetch_one("amend_change", id=change_id, **named) or {})
     _judge(transaction, catalogues, old, change)
@@ -395,6 +397,7 @@ def _arguments(catalogues: Catalogues, old: Document | None, proposal: Proposal)
         "apply_at": proposal.apply_at,
         "draft": proposal.draft,
         "traceparent": current_traceparent(),
+        "evidence": None if proposal.evidence is None else list(proposal.evidence),
     }
 
 

@@ -12,7 +12,15 @@ from setpoint.cli.app import AsksNothing, Json, app, catalogues, database
 from setpoint.cli.change_checks import print_checks
 from setpoint.cli.next_step import instant_text, over, waiting, waiting_and_how
 from setpoint.cli.output import note, out, print_json, table
-from setpoint.cli.values import ApplyAt, FromFile, Unset, print_edits, read_wanted, scheduled_instant
+from setpoint.cli.values import (
+    ApplyAt,
+    Evidence,
+    FromFile,
+    Unset,
+    print_edits,
+    read_wanted,
+    scheduled_instant,
+)
 from setpoint.errors import EXIT_OK, EXIT_WAITS
 
 if TYPE_CHECKING:
@@ -113,6 +121,8 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     if found.apply_at:
         out.say(f"scheduled: not before {instant_text(found.apply_at)}")
     _print_requirement(found.requirement)
+    if found.evidence:
+        out.say(f"rests on: {', '.join(found.evidence)}")
     if found.asked:
         out.say(f"asked to approve: {', '.join(found.asked)}")
     if found.next_step:
@@ -233,6 +243,7 @@ def amend(
         typer.Option(help="Of a key that others wrote since, keep the change's edit."),
     ] = None,
     theirs: Annotated[list[str] | None, typer.Option(help="Leave this key as it is now.")] = None,
+    evidence: Evidence = None,
     _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> int:
@@ -253,7 +264,8 @@ def amend(
         if pairs or from_file or unset:
             held = partial(held_keys, transaction, system, found.scope)
             patch = read_wanted(system, pairs, from_file, unset, held=held)
-        amendment = Amendment(patch, reason, scheduled_instant(apply_at), mine or (), theirs or ())
+        runs = tuple(evidence) if evidence else None
+        amendment = Amendment(patch, reason, scheduled_instant(apply_at), mine or (), theirs or (), runs)
         made = amend_over(transaction, system, found, amendment)
         step = next_step(transaction, change)
     if as_json:

@@ -50,6 +50,10 @@ FromFile = Annotated[
 Unset = Annotated[
     list[str] | None, typer.Option("--unset", help="Remove this key, or KEY_RANGE. May be repeated.")
 ]
+Evidence = Annotated[
+    list[str] | None,
+    typer.Option("--evidence", help="A run that it rests on, kept while it waits. May be repeated."),
+]
 Draft = Annotated[bool, typer.Option("--draft", help="Keep it to yourself until `change propose`.")]
 
 
@@ -95,6 +99,7 @@ def set_values(
     unset: Unset = None,
     apply_at: ApplyAt = "",
     draft: Draft = False,
+    evidence: Evidence = None,
     new: New = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -118,6 +123,7 @@ def set_values(
         remove=patch.remove,
         apply_at=scheduled_instant(apply_at),
         draft=draft,
+        evidence=tuple(evidence or ()),
     )
     with database() as opened:
         return open_proposal(opened, system, proposal, yes=yes, as_json=as_json, new=new)
@@ -130,6 +136,7 @@ def unset(
     scope: Scope = GLOBAL_SCOPE,
     apply_at: ApplyAt = "",
     draft: Draft = False,
+    evidence: Evidence = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
@@ -153,7 +160,9 @@ def unset(
             raise UnknownScope(f"there is no scope {scope}{like_it}.")
         gone = removal(system, keys, lambda: old.values if old else ()).remove
         at = scheduled_instant(apply_at)
-        proposal = Proposal(scope=scope, reason=reason, remove=gone, apply_at=at, draft=draft)
+        proposal = Proposal(
+            scope=scope, reason=reason, remove=gone, apply_at=at, draft=draft, evidence=tuple(evidence or ())
+        )
         return open_proposal(opened, system, proposal, yes=yes, as_json=as_json)
 
 

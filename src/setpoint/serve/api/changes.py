@@ -25,10 +25,12 @@ from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.api.document_writes import (
     MOST_KEYS,
     SOURCE,
+    Evidence,
     IsNewScope,
     Name,
     Values,
     patch_of,
+    runs_in,
     write_over,
 )
 from setpoint.serve.api.instants import Instant
@@ -69,6 +71,7 @@ class NewChange(Body):
     reason: Reason
     apply_at: Instant | None = None
     draft: bool = False
+    evidence: Evidence
 
 
 class Amendment(Body):
@@ -81,6 +84,7 @@ class Amendment(Body):
     mine: list[Name] = Field(default_factory=list, max_length=MOST_KEYS)
     theirs: list[Name] = Field(default_factory=list, max_length=MOST_KEYS)
     asked: list[Name] = Field(default_factory=list, max_length=MOST_KEYS)
+    evidence: Evidence
 
 
 @router.get(
@@ -136,6 +140,7 @@ def open_change(plane: PlaneOf, caller: Caller, once: Once, wanted: NewChange) -
         reason=wanted.reason,
         apply_at=wanted.apply_at,
         draft=wanted.draft,
+        evidence=runs_in(wanted.evidence),
         source=SOURCE,
     )
 
@@ -188,7 +193,8 @@ def amend_change(
         if "asked" in edits.model_fields_set:
             proposals.ask_approvers(transaction, change, edits.asked)
         if edits.model_fields_set != {"asked"}:
-            wanted = decisions.Amendment(patch, edits.reason, edits.apply_at, edits.mine, edits.theirs)
+            runs = runs_in(edits.evidence)
+            wanted = decisions.Amendment(patch, edits.reason, edits.apply_at, edits.mine, edits.theirs, runs)
             decisions.amend_over(transaction, plane.catalogues, found, wanted)
         return full_answer(transaction, change)
 

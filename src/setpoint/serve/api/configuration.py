@@ -29,12 +29,14 @@ from setpoint.serve.api.document_writes import (
     MOST_KEYS,
     SOURCE,
     WAITS,
+    Evidence,
     Name,
     Values,
     from_http,
     opened_answer,
     patch_of,
     require_current,
+    runs_in,
     write_over,
 )
 from setpoint.serve.api.instants import Instant
@@ -65,6 +67,7 @@ class Edits(Body):
     reason: Reason
     apply_at: Instant | None = Field(default=None, description="Apply not before; the change waits (202).")
     draft: bool = Field(default=False, description="Keep it to its author until it is proposed (202).")
+    evidence: Evidence
 
 
 class NewScope(Body):
@@ -145,6 +148,7 @@ def edit_config(
             base=base,
             apply_at=edits.apply_at,
             draft=edits.draft,
+            evidence=runs_in(edits.evidence),
             source=SOURCE,
         )
         return opened_answer(open_and_apply(transaction, plane.catalogues, proposal))

@@ -38,6 +38,16 @@ Text = Annotated[str, Field(max_length=200)]
 IsNewScope = Annotated[bool, Field(description="The scope was never used before, and is meant.")]
 
 
+Evidence = Annotated[
+    list[Name] | None, Field(default=None, max_length=20, description="The recorded runs that it rests on.")
+]
+
+
+def runs_in(evidence: list[str] | None) -> tuple[str, ...] | None:
+    """Return the runs that a body cites; None where it says nothing of them."""
+    return None if evidence is None else tuple(evidence)
+
+
 class RangeBody(Body):
     """A search range, which is edited as one thing; without a scale the old one stays."""
 

@@ -32,7 +32,8 @@ def send_proposal(plane: PlaneOf, request: Request, caller: Caller, change: Chan
         require_read(found, form.get("proposal"))
         reason, at = reason_in(form), form.get("apply_at")
         if not found.restores:
-            amendment = Amendment(reason=reason, apply_at=instant_in(at) if at else None)
+            runs = tuple(form.get("evidence").replace(",", " ").split())
+            amendment = Amendment(reason=reason, apply_at=instant_in(at) if at else None, evidence=runs)
             amend_over(transaction, plane.catalogues, found, amendment)
         if asked := form.all("asked"):
             proposals.ask_approvers(transaction, change, asked)

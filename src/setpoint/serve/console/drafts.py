@@ -49,9 +49,15 @@ def lay_over(transaction: Transaction, catalogues: Catalogues, account: str, sco
 
 
 def lay(
-    transaction: Transaction, catalogues: Catalogues, account: str, scope: str, patch: Patch, why: str = ""
+    transaction: Transaction,
+    catalogues: Catalogues,
+    account: str,
+    scope: str,
+    patch: Patch,
+    why: str = "",
+    evidence: tuple[str, ...] = (),
 ) -> int:
-    """Lay a patch over a person's draft, or open one; what it is for is added to the draft's reason.
+    """Lay a patch over a person's draft, or open one; what it is for, and rests on, is added to the draft's.
 
     Raises:
         As ``open_change`` and ``amend_over``.
@@ -60,7 +66,8 @@ def lay(
     if draft is not None:
         said = draft.reason if draft.reason != UNSAID else ""
         reason = ". ".join(filter(None, (said, why)))[:MOST_REASON] if why else ""
-        amendment = Amendment(patch, reason, draft.apply_at)
+        runs = (*draft.evidence, *evidence)
+        amendment = Amendment(patch, reason, draft.apply_at, evidence=runs)
         return amend_over(transaction, catalogues, draft, amendment).id
     wanted = Proposal(
         scope=scope,
@@ -68,6 +75,7 @@ def lay(
         remove=patch.remove,
         reason=why[:MOST_REASON] or UNSAID,
         draft=True,
+        evidence=evidence,
         source=SOURCE,
     )
     return open_change(transaction, catalogues, wanted).id

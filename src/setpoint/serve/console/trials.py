@@ -110,7 +110,7 @@ def propose_ranges(plane: PlaneOf, request: Request, caller: Caller, run: RunNam
             raise InvalidValue("no range is chosen.", hint="tick a suggested range")
         patch = Patch({key: value for one in found for key, value in one.values.items()})
         why = ". ".join(one.reason(trials.run) for one in found)
-        return lay(transaction, plane.catalogues, caller.account, GLOBAL_SCOPE, patch, why)
+        return lay(transaction, plane.catalogues, caller.account, GLOBAL_SCOPE, patch, why, (trials.run,))
 
     return act(
         plane,

@@ -36,6 +36,7 @@ CREATE TABLE public.changes (
     proof            text NOT NULL,
     reason           text NOT NULL CHECK (btrim(reason) <> ''),
     asked            text[] NOT NULL DEFAULT '{}',
+    evidence         text[] NOT NULL DEFAULT '{}',
     source           text NOT NULL CHECK (source <> ''),
     traceparent      text CONSTRAINT a_trace_as_w3c_writes_it CHECK (
                          traceparent ~ '^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$'),
@@ -66,6 +67,7 @@ COMMENT ON TABLE public.changes IS 'Every change; of one that made a revision, d
 COMMENT ON COLUMN public.changes.proposal IS 'The document as it would be, or the policy row for a change of kind policy; null once it is a revision.';
 COMMENT ON COLUMN public.changes.edits_before IS 'What it proposed before its last amendment, which that can be undone to; null without one, and once it is a revision.';
 COMMENT ON COLUMN public.changes.asked IS 'Whom its author asked to approve it; anybody else who may still can.';
+COMMENT ON COLUMN public.changes.evidence IS 'The recorded runs that it rests on: what is kept of them stays as long as it can be decided.';
 COMMENT ON COLUMN public.changes.edition IS 'Counts edits; part of the hash, so that a proposal edited there and back is not the approved one.';
 COMMENT ON COLUMN public.changes.source IS 'The door as its client tells it; nothing is decided by it.';
 COMMENT ON COLUMN public.changes.traceparent IS 'The trace of the request or command that opened it (W3C Trace Context); null when none was told.';
@@ -327,10 +329,18 @@ DECLARE
     source  jsonb;
     policy  public.policies;
     touched text[];
+    unknown text;
 BEGIN
     -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
     IF btrim(change.reason) = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
+    END IF;
+    change.evidence := ARRAY(SELECT DISTINCT run FROM unnest(change.evidence) AS run ORDER BY run);
+    unknown := (SELECT run FROM unnest(change.evidence) AS run
+                WHERE NOT EXISTS (SELECT FROM public.finetune_runs AS r WHERE r.id = run) LIMIT 1);
+    IF unknown IS NOT NULL OR cardinality(change.evidence) > 20 THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', HINT = 'list runs with `setpoint runs`',
+            MESSAGE = coalesce(format('no run %s is recorded: nothing rests on it', unknown), 'a change cites 20 runs at most');
     END IF;
     IF change.apply_at <= clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is in the past', public.utc_text(change.apply_at)),
@@ -411,10 +421,10 @@ DECLARE
     kept public.changes;
 BEGIN
     INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
-                                restores, author, proof, reason, source, traceparent, catalogues, state, apply_at, proposed_at)
+                                restores, author, proof, reason, evidence, source, traceparent, catalogues, state, apply_at, proposed_at)
     VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
             change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
-            change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
+            coalesce(change.evidence, '{}'), change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
             change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
     RETURNING * INTO kept;
     RETURN kept;
@@ -424,7 +434,7 @@ $$;
 CREATE FUNCTION public.open_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
-    p_draft boolean, p_traceparent text DEFAULT NULL
+    p_draft boolean, p_traceparent text DEFAULT NULL, p_evidence text[] DEFAULT NULL
 ) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -441,6 +451,7 @@ BEGIN
     change.reason := p_reason;
     change.source := p_source;
     change.traceparent := p_traceparent;
+    change.evidence := coalesce(p_evidence, '{}');
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
     SELECT person, proof INTO change.author, change.proof FROM public.who();
@@ -502,8 +513,8 @@ BEGIN
     -- same, an amendment only puts them over what stands, and is no edition of its own.
     change := after;
     change.state_reason := '';
-    IF (before.author, before.kinds, before.restores, before.reason, before.apply_at, before.edits::text)
-            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.apply_at, after.edits::text) THEN
+    IF (before.author, before.kinds, before.restores, before.reason, before.evidence, before.apply_at, before.edits::text)
+            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.evidence, after.apply_at, after.edits::text) THEN
         RETURN;
     END IF;
     moved := concat_ws(', ', CASE WHEN before.proposal::text <> after.proposal::text THEN
@@ -520,7 +531,7 @@ COMMENT ON FUNCTION public.rebased IS 'An amended change: of the edition of befo
 
 CREATE FUNCTION public.amend_change(
     p_id bigint, p_base bigint, p_set jsonb, p_remove text[], p_keys text[], p_reason text,
-    p_catalogues jsonb, p_apply_at timestamptz
+    p_catalogues jsonb, p_apply_at timestamptz, p_evidence text[] DEFAULT NULL
 ) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -544,6 +555,7 @@ BEGIN
     change.reason := p_reason;
     change.catalogues := p_catalogues;
     change.apply_at := p_apply_at;
+    change.evidence := coalesce(p_evidence, change.evidence);
     change := public.rebased(before, public.write_proposal(change, p_set, p_remove, p_keys));
     IF public.changes_nothing(change) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423',
@@ -553,7 +565,7 @@ BEGIN
     UPDATE public.changes SET author = change.author, proof = change.proof,
         base_revision = change.base_revision, proposal = change.proposal,
         edits = change.edits, edits_before = before.edits, kinds = change.kinds, judged_at = change.judged_at,
-        reason = change.reason,
+        reason = change.reason, evidence = change.evidence,
         catalogues = change.catalogues, apply_at = change.apply_at, edition = change.edition,
         proposal_hash = change.proposal_hash,
         proposed_at = CASE WHEN change.edition = before.edition THEN before.proposed_at
@@ -960,7 +972,7 @@ COMMENT ON FUNCTION public.apply_change IS 'The one decision: policy, approvals,
 CREATE FUNCTION public.open_and_apply_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
-    p_draft boolean, p_traceparent text DEFAULT NULL, OUT change public.changes, OUT approvals integer,
+    p_draft boolean, p_traceparent text DEFAULT NULL, p_evidence text[] DEFAULT NULL, OUT change public.changes, OUT approvals integer,
     OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamptz, OUT checks text[],
     OUT frozen_until timestamptz
 )
@@ -969,7 +981,7 @@ CREATE FUNCTION public.open_and_apply_change(
 AS $$
 BEGIN
     change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
-                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft, p_traceparent);
+                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft, p_traceparent, p_evidence);
     IF change.id IS NULL THEN
         RETURN;
     END IF;
@@ -1059,16 +1071,16 @@ REVOKE ALL ON FUNCTION public.suspend_change(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.suspend_change(bigint) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.lock_change(bigint),
     public.changes_nothing(public.changes), public.keep_change(public.changes, boolean),
-    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
-    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
-    public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz), public.propose_change(bigint),
+    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text, text[]),
+    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text, text[]),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz, text[]), public.propose_change(bigint),
     public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text),
     public.rebased(public.changes, public.changes), public.decides(public.changes), public.permit_change(), public.suspend_work() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
-    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text),
-    public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz), public.propose_change(bigint),
+    public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text, text[]),
+    public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text, text[]),
+    public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz, text[]), public.propose_change(bigint),
     public.ask_approvers(bigint, text[]),
     public.decide_change(bigint, text, text, text), public.withdraw_change(bigint), public.apply_change(bigint, text)
     TO setpoint_app;

@@ -156,20 +156,32 @@ $$;
 COMMENT ON FUNCTION public.summarise_month IS 'What stays known of a month once it is dropped.';
 
 CREATE FUNCTION public.cited_runs(OUT run text, OUT cited_by text) RETURNS SETOF record
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT b.run, 'a baseline' FROM (
         SELECT DISTINCT ON (model, timeframe, host) a.run FROM public.baselines AS a ORDER BY model, timeframe, host, id DESC) AS b
     UNION
-    -- A change names its evidence in words: in its reason, or in what was said of it.
+    SELECT cited.run, 'change ' || c.id
+    FROM public.changes AS c CROSS JOIN LATERAL unnest(c.evidence) AS cited (run)
+    WHERE c.state IN ('draft', 'proposed', 'suspended')
+    UNION
+    SELECT k.run_id, 'a check of change ' || k.change_id
+    FROM public.change_checks AS k JOIN public.changes AS c ON c.id = k.change_id
+    WHERE c.state IN ('draft', 'proposed', 'suspended')
+    -- Whatever else rests on runs says so here, in a branch of its own.
+    UNION
+    -- People name runs in words, too: in a reason, or in what was said of a change.
     SELECT r.id, 'change ' || c.id
     FROM public.changes AS c JOIN public.finetune_runs AS r
         ON strpos(c.reason, r.id) > 0
         OR EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = c.id AND strpos(d.words, r.id) > 0)
-    WHERE c.state IN ('draft', 'proposed', 'suspended')
+    WHERE c.state IN ('draft', 'proposed', 'suspended');
+END
 $$;
-COMMENT ON FUNCTION public.cited_runs IS 'Runs that a baseline which counts was made of, or that an open change names.';
+COMMENT ON FUNCTION public.cited_runs IS 'Runs that a baseline which counts was made of, or that an open change rests on: cited, checked, or named in words.';
 
 CREATE FUNCTION public.cited_in_month(p_table text, p_month date, OUT run text, OUT cited_by text) RETURNS SETOF record
     LANGUAGE plpgsql STABLE

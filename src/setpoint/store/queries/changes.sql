@@ -3,31 +3,34 @@
 -- name: open_change
 -- Open a change; the function puts the document together and judges base, kinds and hash.
 SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash,
-       c.restores, c.author, c.proof, c.reason, c.asked, c.source, c.traceparent, c.state, c.state_reason, c.apply_at, c.created_at,
+       c.restores, c.author, c.proof, c.reason, c.asked, c.evidence, c.source, c.traceparent, c.state, c.state_reason, c.apply_at, c.created_at,
        c.proposed_at, c.applied_revision
 FROM open_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                     %(restores)s, CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
-                    %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s, %(traceparent)s) AS c;
+                    %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s, %(traceparent)s,
+                    CASE WHEN %(evidence)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(evidence)s)) END) AS c;
 
 -- name: open_and_apply_change
 -- Open a change, and apply it at once where policy asks for nobody; with what policy asks.
 SELECT (r.change).id, (r.change).scope, (r.change).kinds, (r.change).base_revision, (r.change).proposal::text AS proposal,
        (r.change).edits, (r.change).proposal_hash, (r.change).restores, (r.change).author,
-       (r.change).proof, (r.change).reason, (r.change).asked, (r.change).source, (r.change).traceparent, (r.change).state, (r.change).state_reason,
+       (r.change).proof, (r.change).reason, (r.change).asked, (r.change).evidence, (r.change).source, (r.change).traceparent, (r.change).state, (r.change).state_reason,
        (r.change).apply_at, (r.change).created_at, (r.change).proposed_at, (r.change).applied_revision,
        r.approvals, r.approved, r.solo, r.cooling_off_s, r.free_at, r.checks, r.checks AS lacking, r.frozen_until
 FROM open_and_apply_change(%(scope)s, %(is_policy)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                            %(restores)s, CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
-                           %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s, %(traceparent)s) AS r;
+                           %(reason)s, %(source)s, %(catalogues)s, %(apply_at)s, %(draft)s, %(traceparent)s,
+                    CASE WHEN %(evidence)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(evidence)s)) END) AS r;
 
 -- name: amend_change
 -- Edit an open change; whatever was approved no longer is.
 SELECT c.id, c.scope, c.kinds, c.base_revision, c.proposal::text AS proposal, c.edits, c.proposal_hash,
-       c.restores, c.author, c.proof, c.reason, c.asked, c.source, c.traceparent, c.state, c.state_reason, c.apply_at, c.created_at,
+       c.restores, c.author, c.proof, c.reason, c.asked, c.evidence, c.source, c.traceparent, c.state, c.state_reason, c.apply_at, c.created_at,
        c.proposed_at, c.applied_revision
 FROM amend_change(%(id)s, %(base_revision)s, %(set)s::jsonb, ARRAY(SELECT jsonb_array_elements_text(%(remove)s)),
                   CASE WHEN %(keys)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(keys)s)) END,
-                  %(reason)s, %(catalogues)s, %(apply_at)s) AS c;
+                  %(reason)s, %(catalogues)s, %(apply_at)s,
+                  CASE WHEN %(evidence)s::jsonb IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(%(evidence)s)) END) AS c;
 
 -- name: propose_change
 -- Propose a draft.
@@ -52,7 +55,7 @@ SELECT id, state, applied_revision FROM apply_change(%(id)s, %(proposal_hash)s);
 -- name: read_change
 -- One change, whole; what it became is in history.
 SELECT c.id, c.scope, c.kinds, c.base_revision, coalesce(c.proposal, h.base_env)::text AS proposal,
-       coalesce(c.edits, h.diff) AS edits, c.proposal_hash, c.restores, c.author, c.proof, c.reason, c.asked, c.source, c.traceparent, c.state,
+       coalesce(c.edits, h.diff) AS edits, c.proposal_hash, c.restores, c.author, c.proof, c.reason, c.asked, c.evidence, c.source, c.traceparent, c.state,
        c.state_reason, c.apply_at, c.created_at, c.proposed_at, c.applied_revision
 FROM changes AS c LEFT JOIN ftf_config_history AS h ON h.id = c.applied_revision
 WHERE c.id = %(id)s;
