@@ -273,7 +273,7 @@ def test_an_author_asks_people_who_may_approve(reviewed, opened, http_as):
 
 
 def test_a_change_cites_the_runs_that_it_rests_on(opened, database, http_as):
-    """Recorded runs alone can be cited; an amendment keeps them or names others, and voids what was approved."""
+    """Recorded runs alone can be cited; an amendment keeps them, or names others and is another proposal."""
     start = plan_a_run(database)
     run = start["plan"]["run"]
     assert http_as("robot").put(f"/v1/runs/{run}", json=start).status_code == 200
