@@ -2367,10 +2367,10 @@ DECLARE
     kept public.changes;
 BEGIN
     INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
-                                restores, author, proof, reason, source, traceparent, catalogues, state, apply_at, proposed_at)
+                                restores, author, proof, reason, evidence, source, traceparent, catalogues, state, apply_at, proposed_at)
     VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
             change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
-            change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
+            coalesce(change.evidence, '{}'), change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
             change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
     RETURNING * INTO kept;
     RETURN kept;
@@ -4676,6 +4676,26 @@ $$;
 
 COMMENT ON FUNCTION public.runs_in_full(p_change public.changes) IS 'Runs after its promotion that a change in full answers for and that were not judged yet, oldest first.';
 
+CREATE FUNCTION public.runs_set_by(p_revision bigint) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    WITH held AS MATERIALIZED (
+        SELECT h.scope, h.id AS first, e ->> 'key' AS key,
+               coalesce((SELECT min(b.revision) FROM public.ftf_config_edits AS b
+                         WHERE b.scope = h.scope AND b.key = e ->> 'key' AND b.revision > h.id), 9223372036854775807) AS next
+        FROM public.ftf_config_history AS h, jsonb_array_elements(h.diff) AS e
+        WHERE h.id = p_revision AND e ->> 'op' <> 'remove'
+    )
+    SELECT DISTINCT l.run_id
+    FROM (SELECT min(scope) AS scope, min(first) AS first, max(next) AS next FROM held) AS span
+    JOIN public.finetune_layers AS l ON l.scope = span.scope AND l.revision >= span.first AND l.revision < span.next
+    WHERE EXISTS (
+        SELECT FROM held, public.uses_of(l.run_id, l.context, l.position, held.key) WHERE l.revision < held.next)
+$$;
+
+COMMENT ON FUNCTION public.runs_set_by(p_revision bigint) IS 'The runs that used at least one value that a revision set, pinned with it or later, before it was set anew.';
+
 CREATE FUNCTION public.scopes_of(dimensions text[], context jsonb) RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -5333,6 +5353,24 @@ BEGIN
     RETURN FOUND;
 END
 $$;
+
+CREATE FUNCTION public.uses_of(p_run text, p_context jsonb, p_position integer, p_key text) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT r.id
+    FROM public.finetune_runs AS r
+    WHERE r.id = p_run
+      AND (r.read_set IS NULL
+           OR EXISTS (SELECT FROM public.read_set_keys AS k WHERE k.key = p_key AND k.set_hash = r.read_set))
+      AND NOT EXISTS (
+          SELECT FROM public.finetune_layers AS later
+          WHERE later.run_id = p_run AND later.context = p_context AND later.position > p_position
+            AND (SELECT b.new FROM public.ftf_config_edits AS b
+                 WHERE b.scope = later.scope AND b.key = p_key AND b.revision <= later.revision
+                 ORDER BY b.revision DESC LIMIT 1) IS NOT NULL)
+$$;
+
+COMMENT ON FUNCTION public.uses_of(p_run text, p_context jsonb, p_position integer, p_key text) IS 'The run, when it used the value that one of its layers gives a key: no later layer replaced it, and the run read it or has not ended.';
 
 CREATE FUNCTION public.values_before(change public.changes, OUT keys text[], OUT target jsonb) RETURNS record
     LANGUAGE sql STABLE

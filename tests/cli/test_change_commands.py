@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from setpoint.observe.trace_context import trace_id
 from support.hints import printed_command
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
@@ -55,6 +56,13 @@ def test_a_value_that_was_set_is_read_back_and_recorded(set_value, seeded):
     assert value(seeded, GAMMA) == 0.5
     assert seeded("get", GAMMA).out == "0.5\n"
     row = newest(seeded)
+    # Nothing named a trace: the command is one of its own, by which its change is found.
+    assert trace_id(row["traceparent"])
+    found = seeded("change", "list", "--state", "all", "--trace", row["traceparent"], "--json").json
+    assert row["change"] in [one["id"] for one in found]
+    assert seeded("change", "list", "--state", "all", "--trace", "0" * 32, "--json").json == []
+    said = seeded("change", "effects", str(row["change"]))
+    assert "no run used a value that it set\nall that it set stands" in said.out
     assert (row["revision"], row["change_reason"], row["review"], row["change"]) == (
         3,
         "tuned",

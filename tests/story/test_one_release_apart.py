@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
 #: The other release. A release moves it to the one before.
-OTHER = "136925269b4c945968471847838d0a3d27e402fb"
+OTHER = "2399e4985da737805fca219400d411295d14dc45"
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 SCOPE = "profile=tiny"
 UNITS = 15

@@ -28,6 +28,7 @@ from setpoint.errors import (
     UnknownKey,
     UsageError,
 )
+from setpoint.observe.trace_context import trace_id
 from setpoint.settings import Settings
 from support.certificate import make_certificate
 from support.fault_proxy import fault_proxy
@@ -75,6 +76,9 @@ def test_a_read_carries_no_idempotency_key(small, plane):
     plane.request("GET", "/v1/x?a=b")
     plane.request("PUT", "/v1/x", {}, {"Idempotency-Key": "mine"})
 
+    # All that a process asks is of one trace.
+    (traceparent,) = {request[3]["traceparent"] for request in small.requests}
+    assert trace_id(traceparent)
     assert "Idempotency-Key" not in small.requests[0][3]
     assert small.requests[1][3]["Idempotency-Key"] == "mine"
 
