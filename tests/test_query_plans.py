@@ -74,7 +74,7 @@ READ_ALL = {
     "read_key_sources": "one look for each key that the scope ever held",
     "list_read_keys": "one look for each key that was ever read",
     "list_told": "a plane keeps 50,000 holders at most",
-    "list_runs_set_by": "of the runs that used a value of a revision, the first and the newest are looked for",
+    "list_runs_set_by": "of runs that used what a revision set, the first and the newest are looked for",
     "count_holders": "a plane keeps 50,000 at most; only an index is counted",
     "scope_revisions": "an edited file is held against the revisions since its export",
 }
