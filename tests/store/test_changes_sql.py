@@ -36,7 +36,15 @@ def decide(database, change, decision="approve", words="", **given):
 
 
 def amend(database, change, **given):
-    plain = {"set": "{}", "remove": [], "keys": None, "reason": "because", "catalogues": [], "apply_at": None}
+    plain = {
+        "set": "{}",
+        "remove": [],
+        "keys": None,
+        "reason": "because",
+        "catalogues": [],
+        "apply_at": None,
+        "evidence": None,
+    }
     asked = over(database, change["scope"]) | plain | given
     return database.fetch_one("amend_change", id=change["id"], **asked)
 
