@@ -34,7 +34,8 @@ def policy(database, checks, approvals=0, kind="*"):
 
 def rebase(database, change, scope="global", **given):
     """Lay the same edit over what stands now, as `setpoint change amend` does."""
-    plain = {"remove": [], "keys": None, "reason": "because", "catalogues": [], "apply_at": None}
+    plain = {"remove": [], "keys": None, "reason": "because", "catalogues": []}
+    plain |= {"apply_at": None, "evidence": None}
     asked = over(database, scope) | {"set": '{"a": 2}'} | plain | given
     return database.fetch_one("amend_change", id=change["id"], **asked)
 
