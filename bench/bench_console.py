@@ -74,6 +74,7 @@ def grow(settings, owner, chosen):
         "revision": str(chosen.revisions // 2),
         "key": KEY,
         "unit": "0",
+        "alert": "hp_fallback_persistent",
     }
 
 

@@ -106,6 +106,7 @@ def staged(page: Page) -> dict[str, str]:
         "change": str(open_changes[0]["id"]),
         "run": run["id"],
         "unit": "0",
+        "alert": "hp_fallback_persistent",
         "revision": str(newest["revision"]),
         "key": KEY,
         "digest": run["snapshot_hash"],
