@@ -40,7 +40,7 @@ test-real: setup  ## the tests with programs that are not ours: npm's clients, p
 test-long: setup  ## the long matrices: random stories, faults under load for half an hour, damaged texts, the API
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/change/test_state_machine.py
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 -s tests/story/test_chaos.py
-	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/test_damaged_texts.py
+	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/test_damaged_texts.py tests/gate/test_gate_planted.py
 	SETPOINT_API_EXAMPLES=112 SETPOINT_API_CASES=10000 $(BIN)/pytest tests/serve/test_openapi_properties.py
 
 check: setup  ## lint, format, types, dependencies, reference docs, our own gate
@@ -59,7 +59,7 @@ bench: setup  ## measure every claim of speed, and write README's table of them
 
 lock:  ## pin every dependency with its hashes (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  --extra build --extra server --extra train --extra charts --extra dev pyproject.toml -o requirements/dev.txt
+	  --extra build --extra server --extra train --extra charts --extra dask --extra dev pyproject.toml -o requirements/dev.txt
 
 clean:  ## remove the virtual environment and caches; never data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from setpoint.client.run_plan import Exercise
     from setpoint.declare.catalogue import Catalogues
     from setpoint.orchestrate.sweep import SweepEnd
+    from setpoint.train.sweep import Engine as TrainUnits
 
 Data = Annotated[
     str,
@@ -26,6 +28,15 @@ Data = Annotated[
         "`setpoint market pull` left in SETPOINT_HOME.",
     ),
 ]
+
+
+class Engine(StrEnum):
+    """What trains the units of a sweep."""
+
+    POOL = "pool"
+    DASK = "dask"
+
+
 Processes = Annotated[
     int | None, typer.Option("--processes", "-p", help="Default: as many as the cores allow.")
 ]
@@ -51,6 +62,17 @@ def sweep(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="With --change: one unit of each model and timeframe, alone.")
     ] = False,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="This machine's processes, or the workers of a Dask cluster.")
+    ] = Engine.POOL,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Of a Dask cluster, as tls://HOST:8786. Default: one on this machine, for this run.",
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> int:
     """Tune, fit and score every model on every asset and fold, with one pinned snapshot set.
@@ -62,7 +84,10 @@ def sweep(
     is needed here. Without, the database is used directly.
 
     Ctrl-C stops at once and leaves a run that `--resume` finishes; no unit is done twice. A resumed run
-    follows its plan, so it takes no other options.
+    follows its plan, so it takes no other options than its engine's.
+
+    `--engine dask` trains on the workers of a Dask cluster, each of which reports to the plane that its own
+    SETPOINT_URL names. Start them with one thread each: docs/engines.md says how.
 
     `--exercise-fallback KEY --until DATE` walks the path of a missing value for real: each unit reads that
     key by a fallback of the same value, says so and is counted. Refused after its date; never a canary.
@@ -71,12 +96,19 @@ def sweep(
     would stand if it were applied, one of what stands. What they show is attached to the change as checks.
 
     Examples: `setpoint sweep`, `setpoint sweep --context profile=demo --data ../market`,
-    `setpoint sweep --resume 20261123-101500-3f2a`
+    `setpoint sweep --resume 20261123-101500-3f2a`,
+    `setpoint sweep --engine dask --scheduler tls://scheduler:8786`
     """
     if resume and (context or data or exercise_fallback or smoke or (processes, change) != (None, None)):
         raise UsageError(
             "--resume follows the run's plan: it takes no other option.",
             hint=f"setpoint sweep --resume {resume}",
+        )
+    if scheduler and engine is not Engine.DASK:
+        raise UsageError("--scheduler is of the engine dask.", hint="add --engine dask")
+    if change is not None and engine is not Engine.POOL:
+        raise UsageError(
+            "evidence for a change is trained by this machine's processes.", hint="leave --engine out"
         )
     from setpoint.orchestrate.pair import evidence_of
     from setpoint.orchestrate.sweep import SweepRequest, require_recorded
@@ -98,7 +130,7 @@ def sweep(
         return train_evidence(system, request, change, resume, smoke=smoke, as_json=as_json)
     with open_door(system) as door:
         run = resume or start(door, system, wanted, data, processes, exercise)
-        end = follow(door, run)
+        end = follow(door, run, _engine(engine, scheduler))
     if as_json:
         counts = {"units": end.units, "done": end.done, "failed": len(end.failed)}
         print_json({"run": run, **counts, "undelivered": end.undelivered, "recorded": end.recorded})
@@ -126,11 +158,21 @@ def start(
     return run
 
 
-def follow(door: Door, run: str) -> SweepEnd:
+def _engine(engine: Engine, scheduler: str) -> TrainUnits | None:
+    """Return what trains the units; None for this machine's processes."""
+    if engine is Engine.POOL:
+        return None
+    from setpoint.orchestrate.engines import dask_engine
+    from setpoint.record.database_door import open_database_recorder
+
+    return dask_engine(scheduler, open_database_recorder)
+
+
+def follow(door: Door, run: str, engine: TrainUnits | None = None) -> SweepEnd:
     """Train what is missing of a run, with a live display where there is a terminal."""
     from setpoint.orchestrate import sweep as orchestrate
 
     with shown(door, run) as display:
-        end = orchestrate.follow(door, settings(), run, display.show)
+        end = orchestrate.follow(door, settings(), run, display.show, engine)
     say_end(end)
     return end

@@ -208,7 +208,10 @@ ReadKeys = Annotated[list[Name], Sized(most=MOST_KEYS)]
 
 @dataclass(frozen=True)
 class UnitEntry:
-    """The journal entry of one unit that ended: its result or its failure, one of them."""
+    """The journal entry of one unit that ended: its result or its failure, one of them.
+
+    A sweep's journal also holds entries with neither: of units that their worker has recorded itself.
+    """
 
     unit: Unit
     read_keys: ReadKeys
@@ -255,6 +258,12 @@ def parse_unit_entry(found: Mapping[str, Any]) -> UnitEntry:
     result, failure = found.get("result"), found.get("failure")
     if (result is None) == (failure is None):
         raise InvalidValue("an entry holds a result or a failure, one of them.")
+    return parse_ended(found)
+
+
+def parse_ended(found: Mapping[str, Any]) -> UnitEntry:
+    """Return an entry of a journal, which may hold neither result nor failure; raises for wrong fields."""
+    result, failure = found.get("result"), found.get("failure")
     return UnitEntry(
         unit=Unit(*found["unit"]),
         read_keys=list(found["read_keys"]),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from setpoint.errors import SetpointError
     from setpoint.settings import Settings
     from setpoint.train.plan import Plan
-    from setpoint.train.sweep import Progress
+    from setpoint.train.sweep import Engine, Progress
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,13 @@ def start(planned: PlannedSweep, settings: Settings) -> str:
     return planned.run
 
 
-def follow(door: Door, settings: Settings, run: str, on_progress: Callable[[Progress], None]) -> SweepEnd:
+def follow(
+    door: Door,
+    settings: Settings,
+    run: str,
+    on_progress: Callable[[Progress], None],
+    engine: Engine | None = None,
+) -> SweepEnd:
     """Train what is missing of a started run, and deliver every outcome; called again, it resumes.
 
     Each unit's outcome is on disk before the door hears of it, and recorded once. A door that is out of
@@ -159,6 +165,7 @@ def follow(door: Door, settings: Settings, run: str, on_progress: Callable[[Prog
         settings: those with the ``home`` that the run was started in.
         run: its id.
         on_progress: called at the beginning and after each unit, in this thread.
+        engine: what trains the units; None for this machine's processes. See ``orchestrate.engines``.
 
     Raises:
         UnknownRun: no such run was started in this home.
@@ -168,7 +175,7 @@ def follow(door: Door, settings: Settings, run: str, on_progress: Callable[[Prog
         TrainingError: a worker process died; resumable.
         SetpointError: the door refuses the run before anything was trained.
     """
-    made = train(settings.home, run, settings.catalogues, door.recorder, on_progress)
+    made = train(settings.home, run, settings.catalogues, door.recorder, on_progress, engine=engine)
     return SweepEnd(
         run=run,
         folder=run_folder(settings.home, run),

@@ -12,7 +12,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from setpoint.client.results import parse_unit_entry
+from setpoint.client.results import parse_ended
 from setpoint.client.snapshot import private
 from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot, InvalidValue, StorageFull
@@ -46,7 +46,7 @@ class Journal:
 
     def _entry(self, number: int, line: bytes) -> UnitEntry:
         try:
-            return parse_unit_entry(dict(read_json(line)))
+            return parse_ended(dict(read_json(line)))
         except (InvalidValue, ValueError, TypeError, KeyError) as problem:
             raise CorruptSnapshot(
                 f"line {number} of {self.path} is no outcome of a unit: {problem}.",

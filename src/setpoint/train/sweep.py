@@ -26,13 +26,16 @@ from setpoint.train.journal import Journal
 from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOTS_FILE, Plan, read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from setpoint.client.doors import Recorder
-    from setpoint.client.results import EndState, UnitEntry, UnitResult
+    from setpoint.client.results import EndState, Unit, UnitEntry, UnitResult
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.errors import SetpointError
+
+    #: See ``train.engines``.
+    Engine = Callable[[Plan, Path, str, Sequence[Unit]], Generator[list[UnitEntry], None, None]]
 
 
 @dataclass
@@ -79,6 +82,8 @@ def sweep(
     catalogues: str,
     recorder: Recorder,
     on_progress: Callable[[Progress], None],
+    *,
+    engine: Engine | None = None,
 ) -> Progress:
     """Train every unit of a planned run that is not done yet, and deliver all outcomes.
 
@@ -106,7 +111,7 @@ def sweep(
         snapshots = read_snapshot_set(folder / SNAPSHOTS_FILE, plan.set_hash)
         journal = Journal(folder / JOURNAL_FILE)
         progress = Progress(len(plan.units), journal.read())
-        delivery = Delivery(recorder, plan, snapshots, waiting=list(progress.entries))
+        delivery = Delivery(recorder, plan, snapshots, waiting=_held(progress.entries))
         delivery.send()
         if delivery.refusal:
             raise delivery.refusal
@@ -115,10 +120,12 @@ def sweep(
         on_progress(progress)
         state: EndState = "interrupted"
         try:
-            with closing(_train_missing(plan, folder, catalogues, progress)) as ended:
+            with closing(
+                _train_missing(engine or train_in_pool, plan, folder, catalogues, progress)
+            ) as ended:
                 for entries in ended:
                     journal.append(*entries)
-                    delivery.waiting += entries
+                    delivery.waiting += _held(entries)
                     delivery.send()
                     progress.undelivered = len(delivery.waiting)
                     for entry in entries:
@@ -144,8 +151,13 @@ def outcome_of(plan: Plan, state: EndState, entries: list[UnitEntry]) -> RunOutc
     return RunOutcome(state, sorted(read), dict(fallbacks))
 
 
+def _held(entries: Sequence[UnitEntry]) -> list[UnitEntry]:
+    """Return the entries that are this process's to deliver: others were recorded by their worker."""
+    return [entry for entry in entries if entry.result or entry.failure]
+
+
 def _train_missing(
-    plan: Plan, folder: Path, catalogues: str, progress: Progress
+    engine: Engine, plan: Plan, folder: Path, catalogues: str, progress: Progress
 ) -> Generator[list[UnitEntry], None, None]:
     done = {entry.unit for entry in progress.entries}
     missing = [unit for unit in plan.units if unit not in done]
@@ -153,4 +165,4 @@ def _train_missing(
         return
     if plan.exercise:
         require_in_force(plan.exercise)
-    yield from train_in_pool(plan, folder, catalogues, missing)
+    yield from engine(plan, folder, catalogues, missing)

@@ -73,6 +73,8 @@ _worker: _Worker | None = None
 def start_worker(folder: str, catalogues: str) -> None:
     """Let this process train units of the run in a folder: an engine calls it before the first one."""
     global _worker  # noqa: PLW0603 - an engine has no other way to hand state to its tasks
+    _candles.cache_clear()
+    _market.cache_clear()
     path = Path(folder)
     plan = read_plan(path)
     _worker = _Worker(

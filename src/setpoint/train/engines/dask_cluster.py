@@ -1,0 +1,303 @@
+"""ENGINES: many machines: the workers of a Dask cluster, somebody's or one made here for the run.
+
+Guarantees: a unit that ended is recorded by the worker that trained it, and counts as done once that is so;
+a worker that dies costs the units it had under way, and what it had not recorded, which others train again.
+A unit that kills workers fails alone. What is refused or out of reach stays on the workers' disks. Nothing
+is trained twice beside that, and no result passes the scheduler. Refuses a scheduler that is spoken to over a
+network without TLS, and workers with several threads, which would take more than their cores.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import dask.config
+from distributed import Client, KilledWorker, LocalCluster
+
+from setpoint.client.plane.refusals import kind_of
+from setpoint.client.results import UnitEntry, UnitFailure
+from setpoint.client.snapshot_set import read_snapshot_set
+from setpoint.errors import SetpointError, TrainingError, UnavailableError, UsageError
+from setpoint.train.engines.dask_station import RunFiles, record_here, train_here
+from setpoint.train.plan import SNAPSHOTS_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from distributed import Future
+
+    from setpoint.client.results import Unit
+    from setpoint.train.engines.dask_station import OpenRecorder, Recorded
+    from setpoint.train.plan import Plan
+
+#: How many units each worker has at most, the one it trains included: the scheduler never knows them all.
+PER_WORKER = 3
+#: How often a unit is given out whose worker died before it had recorded it.
+ROUNDS = 3
+#: How long the end of a run waits for a recorder that is out of reach.
+PATIENCE_S = 120.0
+_PAUSE_S = 2.0
+#: How long a scheduler, a worker or its answer is waited for.
+CONNECT_S = 60.0
+#: Deaths of workers that one unit may cause.
+_DEATHS = 2
+
+
+def train_in_dask(
+    plan: Plan,
+    folder: Path,
+    catalogues: str,
+    units: Sequence[Unit],
+    *,
+    scheduler: str = "",
+    open_recorder: OpenRecorder,
+) -> Generator[list[UnitEntry], None, None]:
+    """Train units on a cluster; yields the entries of those that are recorded, without their results.
+
+    An empty list is yielded, too, whenever a unit ended that is not recorded yet.
+
+    Args:
+        plan: of the run; ``processes`` is the number of workers of a cluster made here.
+        folder: holds the run's snapshots.
+        catalogues: as every worker's ``SETPOINT_CATALOGUES`` would name them.
+        units: the missing ones.
+        scheduler: its address; empty for a cluster on this machine, for this run.
+        open_recorder: importable on each worker; see ``dask_station``.
+
+    Raises:
+        UsageError: the scheduler's address is on a network and not ``tls://``; a worker has several threads.
+        UnavailableError: the scheduler is out of reach, or has no worker.
+        TrainingError: the scheduler was lost, or outcomes wait on workers' disks; resumable.
+        SetpointError: what concerns the whole run; or the recorder refuses what was trained.
+    """
+    files = RunFiles(
+        plan, read_snapshot_set(folder / SNAPSHOTS_FILE, plan.set_hash), catalogues, open_recorder
+    )
+    with _connected(scheduler, plan) as client:
+        client.register_plugin(files)
+        missing = dict.fromkeys(units)
+        for number in range(ROUNDS):
+            for entries in _one_round(client, plan, list(missing), 1 if number else PER_WORKER):
+                fresh = [entry for entry in entries if entry.unit in missing]
+                for entry in fresh:
+                    del missing[entry.unit]
+                yield fresh
+            if not missing:
+                return
+    raise TrainingError(
+        f"{len(missing)} unit(s) of run {plan.run} are not recorded: their workers died {ROUNDS} times.",
+        hint=f"look at the workers' logs, then: {_resume(plan)}",
+    )
+
+
+class Queue:
+    """Units that nobody has yet, by symbol: a worker prepares a symbol once for all units that it trains."""
+
+    def __init__(self, units: Iterable[Unit]) -> None:
+        self._left: dict[str, deque[Unit]] = {}
+        for unit in units:
+            self._left.setdefault(unit.symbol, deque()).append(unit)
+        self._symbol_of: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._left)
+
+    def take(self, worker: str, most: int) -> list[Unit]:
+        """Return the next units for a worker: of its symbol, else of that with most units a worker."""
+        taken: list[Unit] = []
+        while len(taken) < most and self._left:
+            symbol = self._symbol_of.get(worker, "")
+            if symbol not in self._left:
+                symbol = self._symbol_of[worker] = max(self._left, key=self._share)
+            taken.append(self._left[symbol].popleft())
+            if not self._left[symbol]:
+                del self._left[symbol]
+        return taken
+
+    def _share(self, symbol: str) -> float:
+        having = sum(1 for other in self._symbol_of.values() if other == symbol)
+        return len(self._left[symbol]) / (having + 1)
+
+
+def _one_round(client: Client, plan: Plan, units: Sequence[Unit], most: int) -> Iterator[list[UnitEntry]]:
+    """Give every unit out once, ``most`` to a worker at a time, then let each worker record what it holds."""
+    queue = Queue(units)
+    ended: SimpleQueue[Future[Recorded]] = SimpleQueue()
+    given: dict[Future[Recorded], tuple[Unit, str]] = {}
+
+    def give_out() -> None:
+        held = Counter(worker for _, worker in given.values())
+        for worker in _workers(client):
+            for unit in queue.take(worker, most - held[worker]):
+                future = client.submit(
+                    train_here,
+                    plan.run,
+                    unit,
+                    key=f"{plan.run}-{'-'.join(map(str, unit))}-{time.monotonic_ns()}",
+                    workers=[worker],
+                    allow_other_workers=True,
+                    pure=False,
+                )
+                given[future] = unit, worker
+                future.add_done_callback(ended.put)
+
+    give_out()
+    seen_at = time.monotonic()
+    while given or queue:
+        seen_at = _require_a_worker(client, plan, seen_at)
+        with suppress(Empty):
+            future = ended.get(timeout=_PAUSE_S)
+            unit, _ = given.pop(future)
+            yield _entries(future, plan, unit if most == 1 else None)
+            future.release()
+        give_out()  # a cluster that adapts has other workers than before
+    yield from _recorded_at_last(client, plan)
+
+
+def _require_a_worker(client: Client, plan: Plan, seen_at: float) -> float:
+    """Return when a worker was seen last; a cluster that has had none for long ends the run, resumable."""
+    if _workers(client):
+        return time.monotonic()
+    if time.monotonic() - seen_at > CONNECT_S:
+        raise TrainingError(
+            f"run {plan.run} has no worker any more.", hint=f"start some, then: {_resume(plan)}"
+        )
+    return seen_at
+
+
+def _entries(future: Future[Recorded], plan: Plan, alone: Unit | None) -> list[UnitEntry]:
+    """Return what a task says is recorded.
+
+    Of a worker that died all units are suspects: they stay missing, and are given out again one at a time.
+    ``alone`` is a unit that was: it fails when it killed its workers.
+    """
+    try:
+        recorded = future.result(timeout=CONNECT_S)
+    except KilledWorker as problem:
+        message = f"{problem.allowed_failures + 1} workers died of it, perhaps for want of memory."
+        failure = UnitFailure(TrainingError.code, message)
+        return [UnitEntry(alone, [], {}, failure=failure)] if alone else []
+    except TimeoutError:  # its worker died with the answer, and no other is there
+        return []
+    except SetpointError:
+        raise
+    except BaseException as problem:  # a cancelled future raises no Exception
+        if isinstance(problem, KeyboardInterrupt):
+            raise
+        raise TrainingError(
+            f"run {plan.run} lost its scheduler: {type(problem).__name__}.",
+            hint=f"when it is back: {_resume(plan)}; recorded units are kept",
+        ) from None
+    return recorded.entries
+
+
+def _recorded_at_last(client: Client, plan: Plan) -> Iterator[list[UnitEntry]]:
+    """Let every worker record what waits on its disk, as long as the recorder may come back."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        waiting = 0
+        for worker in _workers(client):
+            key = f"{plan.run}-record-{time.monotonic_ns()}"
+            task = client.submit(record_here, plan.run, key=key, workers=[worker], pure=False)
+            try:
+                recorded = task.result(timeout=CONNECT_S)
+            except (TimeoutError, KilledWorker):
+                continue  # gone: what it had not recorded is still missing
+            yield recorded.entries
+            if recorded.refusal:
+                kind = kind_of(recorded.refusal.code or "") or SetpointError
+                raise kind(recorded.refusal.problem or "a unit was refused.", hint=_resume(plan))
+            waiting += recorded.waiting
+        if not waiting:
+            return
+        if time.monotonic() > until:
+            raise TrainingError(
+                f"{waiting} outcome(s) of run {plan.run} wait on its workers' disks: "
+                "the plane is out of reach.",
+                hint=f"when it is back: {_resume(plan)}",
+            )
+        time.sleep(_PAUSE_S)
+
+
+def _resume(plan: Plan) -> str:
+    return f"setpoint sweep --resume {plan.run} --engine dask"
+
+
+@contextmanager
+def _connected(scheduler: str, plan: Plan) -> Iterator[Client]:
+    # What goes wrong is an error of ours; the library's tracebacks would stand between it and its reader.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    if not scheduler:
+        with _local_cluster(plan) as cluster, Client(cluster) as client:
+            yield client
+        return
+    _require_private(scheduler)
+    try:
+        client = Client(scheduler, timeout=CONNECT_S)
+    except OSError as problem:
+        raise UnavailableError(
+            f"the scheduler {scheduler} does not answer.", hint="see that it runs, and its address"
+        ) from problem
+    with client:
+        _require_workers(client, scheduler)
+        yield client
+
+
+@contextmanager
+def _local_cluster(plan: Plan) -> Iterator[LocalCluster]:
+    """Start a scheduler and as many workers as the plan says, on loopback, as long as the block runs."""
+    config = {"distributed.scheduler.allowed-failures": _DEATHS - 1, "distributed.worker.daemon": True}
+    with (
+        dask.config.set(config),
+        LocalCluster(
+            n_workers=plan.processes,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit=0,
+        ) as cluster,
+    ):
+        yield cluster
+
+
+def _require_private(scheduler: str) -> None:
+    protocol, _, place = scheduler.rpartition("://")
+    host = place.rpartition(":")[0].strip("[]")
+    if protocol == "tls" or host == "localhost":
+        return
+    try:
+        private = ip_address(host).is_loopback
+    except ValueError:
+        private = False
+    if not private:
+        raise UsageError(
+            f"the scheduler {scheduler} is spoken to over a network without TLS.",
+            hint="start it with certificates and name it tls://HOST:PORT (distributed.comm.tls has its keys)",
+        )
+
+
+def _workers(client: Client) -> dict[str, Any]:
+    """Return what the scheduler says of its workers, by address; an adaptive cluster's come and go."""
+    return dict(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def _require_workers(client: Client, scheduler: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+    except TimeoutError:
+        raise UnavailableError(
+            f"the scheduler {scheduler} has no worker.", hint=f"dask worker {scheduler} --nthreads 1"
+        ) from None
+    for address, worker in _workers(client).items():
+        if worker["nthreads"] != 1:
+            raise UsageError(
+                f"the worker {address} has {worker['nthreads']} threads: each would train a unit.",
+                hint="start workers with --nthreads 1, and as many as cores for each unit's threads",
+            )

@@ -1,0 +1,172 @@
+"""A sweep on a Dask cluster is the sweep: the same rows as the pool's, through all that a cluster meets."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from support.dask_cluster import DaskCluster
+from support.hints import printed_command
+from support.sweep_home import TINY_SWEEP, finish, wait_for
+
+#: Clusters of two workers, started and killed: minutes.
+pytestmark = pytest.mark.real
+
+DASK = ("--engine", "dask")
+UNITS = 30
+#: What differs between two runs of the same plan.
+OF_THE_RUN = {"id", "run_id", "created_at", "training_time_sec"}
+
+
+@pytest.fixture
+def cluster(home, tmp_path):
+    """A cluster of somebody's, not yet started, whose workers know the home's database."""
+    made = DaskCluster(tmp_path, home.environ())
+    yield made
+    made.stop()
+
+
+def rows(home, run):
+    """Return results as far as they do not depend on when and under which id they were made."""
+    return {
+        (row["symbol"], row["model"], row["fold"]): {n: v for n, v in row.items() if n not in OF_THE_RUN}
+        for row in home.results(run)
+    }
+
+
+def begun(home, *arguments):
+    """Start a sweep; returns its process and its run once three of its units are recorded."""
+    known = home.runs
+    sweep = home.start("sweep", "--json", *arguments)
+    run = wait_for(lambda: home.runs - known or sweep.poll() is not None, "the run's plan")
+    assert run is not True, finish(sweep).err
+    (run,) = run
+    wait_for(lambda: len(home.units(run)) >= 3 or sweep.poll() is not None, "three units")
+    return sweep, run
+
+
+def below(pid):
+    """Return the process ids below one."""
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in task.read_text().split()
+    ]
+    return [found for child in children for found in (child, *below(child))]
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def trainers(sweep):
+    """Return the processes of a local cluster that train: a nanny spawned each."""
+    return [pid for pid in below(sweep.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_cluster_gives_the_rows_of_the_pool(home, swept):
+    """Hashes of trees, scores and parameters are equal, row for row; results stayed with the workers."""
+    done = home.run("sweep", "--json", *DASK, *TINY_SWEEP)
+
+    assert done.code == 0, done.err
+    run = done.json["run"]
+    assert rows(home, run) == rows(home, swept)
+    assert home.row(run)["state"] == "complete"
+    parents = [json.loads(line) for line in (home.folder(run) / "results.jsonl").read_text().splitlines()]
+    workers = list(home.settings.home.glob(f"workers/*/runs/{run}/results.jsonl"))
+    assert [entry["result"] for entry in parents] == [None] * UNITS
+    assert sum(len(file.read_text().splitlines()) for file in workers) == UNITS
+    assert len(workers) == 2
+
+
+def test_a_worker_that_is_killed_costs_nothing_but_its_unit(home, swept):
+    """Another process takes its place and its folder; the rows are those of an undisturbed run."""
+    sweep, run = begun(home, *DASK, *TINY_SWEEP)
+    os.kill(trainers(sweep)[0], signal.SIGKILL)
+    done = finish(sweep)
+
+    assert done.code == 0, done.err
+    assert rows(home, run) == rows(home, swept)
+
+
+def test_ctrl_c_ends_the_cluster_and_leaves_a_run_to_resume(home, swept):
+    """No process is left; the printed command goes on, on either engine."""
+    sweep, run = begun(home, *DASK, *TINY_SWEEP)
+    processes = below(sweep.pid)
+    os.killpg(sweep.pid, signal.SIGINT)
+    stopped = finish(sweep)
+    wait_for(lambda: not any(map(is_alive, processes)), "the workers to end")
+    resumed = home.run(*printed_command("setpoint sweep --resume {run}", stopped.err).split()[1:])
+
+    assert stopped.code == 130
+    assert home.row(run)["state"] == "complete", resumed.err
+    assert rows(home, run) == rows(home, swept)
+
+
+def test_a_lost_scheduler_is_said_and_the_run_resumed(home, swept, cluster):
+    """The command ends with how to go on; with another cluster nothing recorded is trained again."""
+    cluster.start(2)
+    sweep, run = begun(home, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
+    cluster.kill_scheduler()
+    lost = finish(sweep)
+    recorded = {row["id"] for row in home.results(run)}
+    resumed = home.run(
+        *printed_command("setpoint sweep --resume {plan.run} --engine dask", lost.err).split()[1:]
+    )
+
+    assert lost.code == 9, lost.err
+    assert "Traceback" not in lost.err
+    assert 0 < len(recorded) < UNITS
+    assert resumed.code == 0, resumed.err
+    assert recorded <= {row["id"] for row in home.results(run)}
+    assert rows(home, run) == rows(home, swept)
+
+
+def test_a_unit_that_kills_its_workers_fails_alone(home, swept, cluster, tmp_path):
+    """It is given to two workers, then counts as failed; the others are trained."""
+    poison = tmp_path / "poison.py"
+    poison.write_text(
+        "import os\nfrom setpoint.train.engines import dask_station as station\n"
+        "from setpoint.train.worker import train_unit as train\n"
+        "def poisoned(unit):\n"
+        "    if (unit.symbol, unit.model, unit.fold) == ('BTCUSDC', 'lgb', 1):\n        os._exit(9)\n"
+        "    return train(unit)\nstation.train_unit = poisoned\n",
+        encoding="utf-8",
+    )
+    cluster.start(2, "--nthreads=1", f"--preload={poison}")
+    done = home.run("sweep", "--json", *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
+    run = done.json["run"]
+
+    assert (done.json["done"], done.json["failed"]) == (UNITS, 1), done.err
+    assert "workers died of it" in done.err
+    assert set(rows(home, swept)) - set(rows(home, run)) == {("BTCUSDC", "lgb", 1)}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--scheduler", "tcp://192.0.2.7:8786"), "over a network without TLS"),
+        (("--scheduler", "scheduler.example.com:8786"), "over a network without TLS"),
+        (("--scheduler", "tcp://127.0.0.1:9"), "does not answer"),
+    ],
+)
+def test_a_scheduler_that_will_not_do_is_refused(home, options, said):
+    """Nothing is planned that no worker could train."""
+    done = home.run("sweep", *DASK, *options, *TINY_SWEEP)
+
+    assert done.code != 0
+    assert said in done.err
+
+
+def test_workers_with_threads_are_refused(home, cluster):
+    """Each thread would train a unit with as many threads of its own."""
+    cluster.start(1, "--nthreads=2")
+    done = home.run("sweep", *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
+
+    assert done.code == 2
+    assert "has 2 threads" in done.err
