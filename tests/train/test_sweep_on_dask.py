@@ -128,7 +128,7 @@ def test_a_lost_scheduler_is_said_and_the_run_resumed(home, swept, cluster):
 
 
 def test_a_unit_that_kills_its_workers_fails_alone(home, swept, cluster, tmp_path):
-    """It is given to two workers, then counts as failed; the others are trained."""
+    """What died with it is given out again one at a time; the one that kills again has failed."""
     poison = tmp_path / "poison.py"
     poison.write_text(
         "import os\nfrom setpoint.train.engines import dask_station as station\n"
@@ -143,7 +143,7 @@ def test_a_unit_that_kills_its_workers_fails_alone(home, swept, cluster, tmp_pat
     run = done.json["run"]
 
     assert (done.json["done"], done.json["failed"]) == (UNITS, 1), done.err
-    assert "workers died of it" in done.err
+    assert "workers died while they trained it" in done.err
     assert set(rows(home, swept)) - set(rows(home, run)) == {("BTCUSDC", "lgb", 1)}
 
 

@@ -2,9 +2,10 @@
 
 Guarantees: a unit that ended is recorded by the worker that trained it, and counts as done once that is so;
 a worker that dies costs the units it had under way, and what it had not recorded, which others train again.
-A unit that kills workers fails alone. What is refused or out of reach stays on the workers' disks. Nothing
-is trained twice beside that, and no result passes the scheduler. Refuses a scheduler that is spoken to over a
-network without TLS, and workers with several threads, which would take more than their cores.
+A unit that kills workers fails alone: what died with it is given out again one at a time. What is refused or
+out of reach stays on the workers' disks. Nothing is trained twice beside that, and no result passes the
+scheduler. Refuses a scheduler that is spoken to over a network without TLS, and workers with several
+threads, which would take more than their cores.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-import dask.config
 from distributed import Client, KilledWorker, LocalCluster
 
 from setpoint.client.plane.refusals import kind_of
@@ -28,7 +28,7 @@ from setpoint.train.engines.dask_station import RunFiles, record_here, train_her
 from setpoint.train.plan import SNAPSHOTS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from distributed import Future
@@ -39,15 +39,16 @@ if TYPE_CHECKING:
 
 #: How many units each worker has at most, the one it trains included: the scheduler never knows them all.
 PER_WORKER = 3
-#: How often a unit is given out whose worker died before it had recorded it.
+#: How often a unit is given out whose worker died before it had recorded it; but for the first time, alone.
 ROUNDS = 3
+ALONE = ROUNDS - 1
 #: How long the end of a run waits for a recorder that is out of reach.
 PATIENCE_S = 120.0
 _PAUSE_S = 2.0
 #: How long a scheduler, a worker or its answer is waited for.
 CONNECT_S = 60.0
-#: Deaths of workers that one unit may cause.
-_DEATHS = 2
+#: How long an answer is waited for that was there when its worker died.
+_ANSWER_S = 5.0
 
 
 def train_in_dask(
@@ -83,18 +84,27 @@ def train_in_dask(
     with _connected(scheduler, plan) as client:
         client.register_plugin(files)
         missing = dict.fromkeys(units)
+        deaths: Counter[Unit] = Counter()
         for number in range(ROUNDS):
-            for entries in _one_round(client, plan, list(missing), 1 if number else PER_WORKER):
+            for entries in _one_round(client, plan, list(missing), 1 if number else PER_WORKER, deaths):
                 fresh = [entry for entry in entries if entry.unit in missing]
                 for entry in fresh:
                     del missing[entry.unit]
                 yield fresh
             if not missing:
                 return
-    raise TrainingError(
-        f"{len(missing)} unit(s) of run {plan.run} are not recorded: their workers died {ROUNDS} times.",
-        hint=f"look at the workers' logs, then: {_resume(plan)}",
-    )
+        yield [_killer(unit) for unit in missing if deaths[unit] == ALONE]
+        missing = {unit: None for unit in missing if deaths[unit] < ALONE}
+    if missing:
+        raise TrainingError(
+            f"{len(missing)} unit(s) of run {plan.run} are not recorded: their workers went again and again.",
+            hint=f"look at the workers' logs, then: {_resume(plan)}",
+        )
+
+
+def _killer(unit: Unit) -> UnitEntry:
+    message = f"{ALONE} workers died while they trained it and nothing else, perhaps for want of memory."
+    return UnitEntry(unit, [], {}, failure=UnitFailure(TrainingError.code, message))
 
 
 class Queue:
@@ -126,45 +136,51 @@ class Queue:
         return len(self._left[symbol]) / (having + 1)
 
 
-def _one_round(client: Client, plan: Plan, units: Sequence[Unit], most: int) -> Iterator[list[UnitEntry]]:
-    """Give every unit out once, ``most`` to a worker at a time, then let each worker record what it holds."""
+def _one_round(
+    client: Client, plan: Plan, units: Sequence[Unit], most: int, deaths: Counter[Unit]
+) -> Iterator[list[UnitEntry]]:
+    """Give every unit out once, ``most`` to a worker at a time, then let each worker record what it holds.
+
+    What a worker had when it died stays missing: all of it is suspect, unless it was one, which is counted.
+    """
     queue = Queue(units)
     ended: SimpleQueue[Future[Recorded]] = SimpleQueue()
     given: dict[Future[Recorded], tuple[Unit, str]] = {}
 
-    def give_out() -> None:
+    def give_out(workers: Iterable[str]) -> None:
         held = Counter(worker for _, worker in given.values())
-        for worker in _workers(client):
+        for worker in workers:
             for unit in queue.take(worker, most - held[worker]):
-                future = client.submit(
-                    train_here,
-                    plan.run,
-                    unit,
-                    key=f"{plan.run}-{'-'.join(map(str, unit))}-{time.monotonic_ns()}",
-                    workers=[worker],
-                    allow_other_workers=True,
-                    pure=False,
-                )
+                # Its worker alone: the scheduler gives the units of a dead one to nobody, or to all in turn.
+                key = f"{plan.run}-{'-'.join(map(str, unit))}-{time.monotonic_ns()}"
+                future = client.submit(train_here, plan.run, unit, key=key, workers=[worker], pure=False)
                 given[future] = unit, worker
                 future.add_done_callback(ended.put)
 
-    give_out()
+    def take_back(workers: Collection[str]) -> None:
+        for future, (unit, worker) in list(given.items()):
+            if worker not in workers and not future.done():
+                del given[future]
+                future.cancel()
+                if most == 1:
+                    deaths[unit] += 1
+
     seen_at = time.monotonic()
     while given or queue:
-        seen_at = _require_a_worker(client, plan, seen_at)
+        workers = _workers(client)
+        seen_at = _require_a_worker(plan, time.monotonic() if workers else seen_at)
+        take_back(workers)
+        give_out(workers)
         with suppress(Empty):
             future = ended.get(timeout=_PAUSE_S)
-            unit, _ = given.pop(future)
-            yield _entries(future, plan, unit if most == 1 else None)
-            future.release()
-        give_out()  # a cluster that adapts has other workers than before
+            if given.pop(future, None):
+                yield _entries(future, plan)
+                future.release()
     yield from _recorded_at_last(client, plan)
 
 
-def _require_a_worker(client: Client, plan: Plan, seen_at: float) -> float:
-    """Return when a worker was seen last; a cluster that has had none for long ends the run, resumable."""
-    if _workers(client):
-        return time.monotonic()
+def _require_a_worker(plan: Plan, seen_at: float) -> float:
+    """Hold that a worker was seen lately; a cluster that has had none for long ends the run, resumable."""
     if time.monotonic() - seen_at > CONNECT_S:
         raise TrainingError(
             f"run {plan.run} has no worker any more.", hint=f"start some, then: {_resume(plan)}"
@@ -172,19 +188,11 @@ def _require_a_worker(client: Client, plan: Plan, seen_at: float) -> float:
     return seen_at
 
 
-def _entries(future: Future[Recorded], plan: Plan, alone: Unit | None) -> list[UnitEntry]:
-    """Return what a task says is recorded.
-
-    Of a worker that died all units are suspects: they stay missing, and are given out again one at a time.
-    ``alone`` is a unit that was: it fails when it killed its workers.
-    """
+def _entries(future: Future[Recorded], plan: Plan) -> list[UnitEntry]:
+    """Return what a task says is recorded; nothing when its worker died, with its answer or before."""
     try:
-        recorded = future.result(timeout=CONNECT_S)
-    except KilledWorker as problem:
-        message = f"{problem.allowed_failures + 1} workers died of it, perhaps for want of memory."
-        failure = UnitFailure(TrainingError.code, message)
-        return [UnitEntry(alone, [], {}, failure=failure)] if alone else []
-    except TimeoutError:  # its worker died with the answer, and no other is there
+        return future.result(timeout=_ANSWER_S).entries
+    except (KilledWorker, TimeoutError):
         return []
     except SetpointError:
         raise
@@ -195,7 +203,6 @@ def _entries(future: Future[Recorded], plan: Plan, alone: Unit | None) -> list[U
             f"run {plan.run} lost its scheduler: {type(problem).__name__}.",
             hint=f"when it is back: {_resume(plan)}; recorded units are kept",
         ) from None
-    return recorded.entries
 
 
 def _recorded_at_last(client: Client, plan: Plan) -> Iterator[list[UnitEntry]]:
@@ -253,17 +260,13 @@ def _connected(scheduler: str, plan: Plan) -> Iterator[Client]:
 @contextmanager
 def _local_cluster(plan: Plan) -> Iterator[LocalCluster]:
     """Start a scheduler and as many workers as the plan says, on loopback, as long as the block runs."""
-    config = {"distributed.scheduler.allowed-failures": _DEATHS - 1, "distributed.worker.daemon": True}
-    with (
-        dask.config.set(config),
-        LocalCluster(
-            n_workers=plan.processes,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address=None,
-            memory_limit=0,
-        ) as cluster,
-    ):
+    with LocalCluster(
+        n_workers=plan.processes,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=0,
+    ) as cluster:
         yield cluster
 
 
