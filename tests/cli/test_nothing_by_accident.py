@@ -25,6 +25,8 @@ NO_REASON = {
     "checkpoints": "it records what sources say; the decisions have their reason",
     "rollout judge": "it follows from runs",
     "rollout shadow": "what it found is what is kept",
+    "notifications retry": "it sends once more what somebody is to be told",
+    "ranges advise": "its draft's reason is what the run shows",
     "change ask": "it decides nothing; the change that it is about has its reason",
 }
 

@@ -55,7 +55,7 @@ def test_the_printed_command_makes_the_check(setpoint_command, change, database,
     assert done.code == 0, done.err
     (check,) = done.json["checks"]
     assert (check["kind"], check["result"]) == ("smoke", "pass")
-    rows = database.fetch_all("list_results", run_id=check["run"])
+    rows = database.fetch_all("list_results", run_id=check["run"], limit=None)
     assert {row["model"] for row in rows} == {"xgb", "lgb", "cb"}
     assert [row["model_hyperparams"]["learning_rate"] for row in rows if row["model"] == "lgb"] == [0.07]
     assert RATE not in read_documents(database, catalogues)[TINY_SCOPE].values

@@ -229,5 +229,5 @@ def test_nobody_writes_evidence_by_hand(ada, server, clone, table, statement):
 @pytest.mark.parametrize(("checks", "kind"), [(["luck"], "*"), (["smoke"], "policy")])
 def test_a_policy_asks_for_checks_that_can_be_made(ada, checks, kind):
     """A kind of check that is none, and one of a change of policy, are refused."""
-    with pytest.raises(InvalidValue, match="checks are of canary, smoke and ranges"):
+    with pytest.raises(InvalidValue, match="checks are of canary, smoke, ranges and rollout"):
         policy(ada, checks, kind=kind)

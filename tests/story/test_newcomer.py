@@ -149,6 +149,7 @@ def test_every_command_that_names_a_key_takes_its_address(example, command, monk
         0.0001,
     ]
     walk_("runs", "key", "--revision", "1", "--key", address)
+    assert command("runs", "--set-by", "1").code == 0
     own = {key, *(f"{key}_RANGE_{field}" for field in ("MIN", "MAX", "SCALE"))}
     assert {one["key"] for one in walk_("keys", "match", address, "--json").json} == own
     assert {one["key"] for one in walk_("blame", "match", address, "--json").json} == own

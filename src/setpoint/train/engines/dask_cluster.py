@@ -240,7 +240,10 @@ def _resume(plan: Plan) -> str:
 @contextmanager
 def _connected(scheduler: str, plan: Plan) -> Iterator[Client]:
     # What goes wrong is an error of ours; the library's tracebacks would stand between it and its reader.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in {"distributed", "tornado", "asyncio"}:
+            log = logging.getLogger(name)
+            log.handlers, log.propagate = [logging.NullHandler()], False
     if not scheduler:
         with _local_cluster(plan) as cluster, Client(cluster) as client:
             yield client
