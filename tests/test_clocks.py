@@ -24,6 +24,7 @@ ASKED = {
     "gate/__main__.py": "on which day an exception ends",
     "notify": "when an attempt was signed, and when a test was made: told",
     "observe/event_log.py": "when an event happened: told",
+    "orchestrate": "when a pair of runs began: told, and their names",
     "serve/console": "how long ago something was, on pages",
     "serve/api/health.py": "when writing was tried: told",
     "serve/api/restore.py": "when a restore was checked: told",

@@ -54,6 +54,11 @@ NO_FLOATS = [*NO_NUMBERS, *UNHELD]
 #: Modules and rooms that make numbers of something themselves, and why that is no text from outside.
 OWN_READERS = {
     "declare/number_text.py": "the grammar",
+    "change/candidates.py": "a column of the database",
+    "govern/range_advice.py": "a bound that was declared as a number",
+    "notify/networks.py": "an address that the resolver gave",
+    "notify/outbox.py": "a column of the database",
+    "notify/webhook.py": "the second of the clock",
     "govern/range_suggestions.py": "rounds numbers of trials",
     "govern/trials.py": "a default that was declared as a number",
     "observe/conditions.py": "instants that stand in a declaration",
