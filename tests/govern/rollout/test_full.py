@@ -40,7 +40,7 @@ def test_a_verdict_restores_just_the_keys_of_its_change(desk):
     )
     row = next(one for one in revisions(desk.as_("cy")) if one["id"] == revision)
     assert (row["updated_by"], row["proof"], row["review"]) == ("ada", "rollback-verdict", "approved")
-    cited = desk.as_("cy").fetch_all("list_decisions", id=back.restored_by)
+    cited = desk.as_("cy").fetch_all("list_decisions", id=back.restored_by, limit=None)
     assert [(one["decision"], one["person"], one["proof"]) for one in cited] == [
         ("approve", "bo", "pre-approval")
     ]
