@@ -170,7 +170,7 @@ UNRUN = {
     "setpoint export FOLDER": "to be typed in the build that made the database; import is run on this one's",
     "setpoint run": "a watch asks to start without it; what is run with it stands under longer hints",
     "setpoint demo --console": "it serves until stopped: tests/story/test_console_of_the_demo.py plays it",
-    "setpoint runs --set-by {found.revision}": "printed where many runs used a change: tests/story/test_newcomer.py types it",
+    "setpoint runs --set-by {found.revision}": "of what many runs used: tests/story/test_newcomer.py",
     "setpoint change withdraw {change_id}": "printed on pages, which alone take an amendment back",
     "setpoint rollout promote %s": ROLLED_OUT,
     "setpoint rollout show %s": ROLLED_OUT,
