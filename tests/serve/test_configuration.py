@@ -292,7 +292,8 @@ def test_a_policy_is_changed_under_the_policy_that_stands(seeded, http_as):
     second = dan.put("/v1/policies/global/*", json={**body, "cooling_off_s": 60})
     assert (second.status_code, second.json()["state"]) == (202, "proposed")
     listed = ada.get("/v1/policies").json()
-    assert listed["items"] == [{"scope": "*", "kind": "*", "approvals": 1, "solo": False, "cooling_off_s": 0}]
+    stands = {"scope": "*", "kind": "*", "approvals": 1, "solo": False, "cooling_off_s": 0, "checks": []}
+    assert listed["items"] == [stands]
     assert {"bo", "eve"} <= set(listed["approvers"])
     assert listed["leaves_without_approval"] == []
     most = len(listed["approvers"])
