@@ -89,7 +89,7 @@ class Station:
     """This process's place in a run; one thread at a time uses it."""
 
     def __init__(self, files: RunFiles) -> None:
-        self.run = files.plan.run
+        self.run: str = files.plan.run
         self._open = ExitStack()
         home = _free_home(Settings.from_environ().home / "workers", self.run, self._open)
         folder = run_folder(home, self.run)
