@@ -86,8 +86,12 @@ class RunPlan:
 
 
 def first_page(plan: RunPlan) -> dict[str, Any]:
-    """Return a plan as JSON with the first of its units."""
-    return asdict(replace(plan, units=plan.units[:PAGE]))
+    """Return a plan as JSON with the first of its units.
+
+    What a release added and this plan does not have is left out: a plane of the release before takes it.
+    """
+    page = asdict(replace(plan, units=plan.units[:PAGE]))
+    return {name: value for name, value in page.items() if value is not None}
 
 
 def later_pages(plan: RunPlan) -> Iterator[tuple[int, tuple[Unit, ...]]]:
