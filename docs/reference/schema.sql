@@ -992,6 +992,11 @@ BEGIN
     SELECT k.run_id, 'a check of change ' || k.change_id
     FROM public.change_checks AS k JOIN public.changes AS c ON c.id = k.change_id
     WHERE c.state IN ('draft', 'proposed', 'suspended')
+    UNION
+    SELECT said.run, 'the rollout of change ' || s.change_id
+    FROM public.rollout_steps AS s JOIN public.changes AS c ON c.id = s.change_id
+    CROSS JOIN LATERAL (VALUES (s.run), (s.baseline)) AS said (run)
+    WHERE said.run IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended')
     -- Whatever else rests on runs says so here, in a branch of its own.
     UNION
     -- People name runs in words, too: in a reason, or in what was said of a change.
@@ -1003,7 +1008,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION public.cited_runs(OUT run text, OUT cited_by text) IS 'Runs that a baseline which counts was made of, or that an open change rests on: cited, checked, or named in words.';
+COMMENT ON FUNCTION public.cited_runs(OUT run text, OUT cited_by text) IS 'Runs that a baseline which counts was made of, or that an open change rests on: cited, checked, judged in its rollout, or named in words.';
 
 CREATE FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) RETURNS TABLE(id bigint, target text, lease timestamp with time zone, attempts integer, people text[], key uuid, kind text, subject text, facts jsonb, made_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER

@@ -50,7 +50,7 @@ LATER = {
         "wanting_of",
     },
     "events": {"take_events"},
-    "months": {"change_checks"},
+    "months": {"change_checks", "rollout_steps"},
     "plane": {"quotas"},
     "runs": {"change_runs"},
 }

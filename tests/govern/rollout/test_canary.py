@@ -1,5 +1,6 @@
 """Before promotion: what a canary needs, what its verdict does, and who may say otherwise."""
 
+import psycopg
 import pytest
 
 from setpoint.change.changes import read_change
@@ -45,13 +46,18 @@ def test_a_verdict_to_roll_back_ends_the_change(desk):
     assert desk.act() == []
 
 
-def test_a_pass_is_promoted_by_a_person_and_a_hold_is_neither(desk):
+def test_a_pass_is_promoted_by_a_person_and_a_hold_is_neither(desk, owner_url):
     """A held canary stays open; the newest verdict decides, and then it is a person who applies it."""
     change = desk.propose()
     desk.start_canary(change)
     desk.decide("bo", change)
     desk.train(change, xgb=0.35)
     assert [what.rpartition(" ")[2] for _, what in desk.act()] == ["hold"]
+    with psycopg.connect(owner_url) as psql:  # no month is dropped that its evidence lies in
+        kept = psql.execute(
+            "SELECT count(*) FROM cited_runs() WHERE cited_by = %s", [f"the rollout of change {change}"]
+        )
+        assert kept.fetchone() == (2,)
     assert read_rollout(desk.as_("cy"), change).wanting == (
         f"change {change} is rolled out, and the verdict on its canary is hold"
     )

@@ -171,6 +171,11 @@ BEGIN
     SELECT k.run_id, 'a check of change ' || k.change_id
     FROM public.change_checks AS k JOIN public.changes AS c ON c.id = k.change_id
     WHERE c.state IN ('draft', 'proposed', 'suspended')
+    UNION
+    SELECT said.run, 'the rollout of change ' || s.change_id
+    FROM public.rollout_steps AS s JOIN public.changes AS c ON c.id = s.change_id
+    CROSS JOIN LATERAL (VALUES (s.run), (s.baseline)) AS said (run)
+    WHERE said.run IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended')
     -- Whatever else rests on runs says so here, in a branch of its own.
     UNION
     -- People name runs in words, too: in a reason, or in what was said of a change.
@@ -181,7 +186,7 @@ BEGIN
     WHERE c.state IN ('draft', 'proposed', 'suspended');
 END
 $$;
-COMMENT ON FUNCTION public.cited_runs IS 'Runs that a baseline which counts was made of, or that an open change rests on: cited, checked, or named in words.';
+COMMENT ON FUNCTION public.cited_runs IS 'Runs that a baseline which counts was made of, or that an open change rests on: cited, checked, judged in its rollout, or named in words.';
 
 CREATE FUNCTION public.cited_in_month(p_table text, p_month date, OUT run text, OUT cited_by text) RETURNS SETOF record
     LANGUAGE plpgsql STABLE
