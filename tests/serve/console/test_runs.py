@@ -6,8 +6,11 @@ import re
 
 import pytest
 
+from setpoint.change.identity import Author
+from support.invented_runs import record_scores
 from support.lived_in import TRAINED, train
 from support.run_reports import entry_of, failed_entry, plan_a_run
+from support.sweep_home import seed_tiny
 
 
 @pytest.fixture
@@ -178,3 +181,23 @@ def test_who_used_what_a_revision_set_is_told_of_it_and_of_its_change(person, da
     assert f'href="/runs/{run}#pinned"' in listed
     pinned = re.search(r'id="pinned".*?href="(/snapshots/[0-9a-f]{64})"', cy.read(f"/runs/{run}"), re.DOTALL)
     cy.read(pinned[1])
+
+
+def test_an_interval_is_drawn_beside_the_rule(person, database, catalogues):
+    """Worse is left of the middle; the table says the same in numbers, and the rule stands beside it."""
+    seed_tiny(database)
+    author = Author("robot", "database-login")
+    runs = [
+        record_scores(database, catalogues, author, {"xgb": 0.5 + by, "lgb": 0.5 - by, "cb": 0.5})
+        for by in (0.0, 0.04)
+    ]
+    page = person("cy").read("/runs/compare", run=runs)
+
+    drawn = re.findall(r'class="span ?(\w*)" d="M([\d.]+) 7H([\d.]+)".*?cx="([\d.]+)"', page)
+    assert {(kind, float(low) <= float(mean) <= float(high)) for kind, low, high, mean in drawn} == {
+        ("under", True),
+        ("above", True),
+        ("", True),
+    }
+    assert {float(mean) for *_, mean in drawn} == {6.0, 64.0, 122.0}
+    assert "the rule decides" in page
