@@ -76,6 +76,17 @@ def test_an_open_page_shows_a_new_value_by_itself(window, http_as):
     assert cy.evaluate("window.isTheSamePage"), "it was loaded anew"
 
 
+def test_a_request_that_is_cut_off_breaks_nothing(window):
+    """The plane went away, or the page was left: the palette finds nothing, and no error is thrown."""
+    cy = window("cy")
+    cy.goto("/config")
+    cy.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('cut off')); }")
+    cy.keyboard.press("Control+k")
+    cy.keyboard.type("gamma")
+    cy.wait_for_function("document.querySelector('#palette input').value === 'gamma'")
+    cy.keyboard.press("Escape")
+
+
 def test_the_keyboard_alone_goes_anywhere(window):
     """The palette finds a key by its address; g and a letter lead to a place; the sheet tells all of it."""
     cy = window("cy")

@@ -55,6 +55,7 @@ class Scan(logging.Handler):
 
     def watching(self, app):
         """Return the application with every body looked at, and every header but the cookie."""
+        self.listen()  # a command of an earlier test may have set the log up anew
 
         async def watched(scope, receive, send):
             answer = {"status": 0, "body": b""}

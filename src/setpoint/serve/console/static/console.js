@@ -110,10 +110,19 @@ function sayKept() {
   say("Changed elsewhere, your edits kept.", { stays: true });
 }
 
+// What is cut off, because the plane is away or the page is left, is an answer like any other that is no good.
+async function ask(address, options) {
+  try {
+    const answer = await fetch(address, options);
+    return { ok: answer.ok && !answer.redirected, text: await answer.text() };
+  } catch {
+    return { ok: false, text: "" };
+  }
+}
+
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (answer.redirected || !answer.ok) return say("This page cannot be refreshed: load it again.");
-  const text = await answer.text();
+  const { ok, text } = await ask(location.href, { headers: { Accept: "text/html" } });
+  if (!ok) return say("This page cannot be refreshed: load it again.");
   if (!Document.parseHTML) return isEdited ? sayKept() : location.reload();
   const fresh = Document.parseHTML(text, { sanitizer: {} });
   unfold(fresh);
@@ -159,9 +168,9 @@ main.addEventListener("input", (event) => {
 async function check(form) {
   const typed = [...form.elements].filter((one) => one.name && (one.type === "hidden" || one.value !== one.defaultValue));
   const body = new URLSearchParams(typed.map((one) => [one.name, one.value]));
-  const answer = await fetch(form.dataset.check, { method: "POST", body });
-  if (!answer.ok || answer.redirected || !Document.parseHTML) return;
-  const fresh = Document.parseHTML(await answer.text(), { sanitizer: {} });
+  const answer = await ask(form.dataset.check, { method: "POST", body });
+  if (!answer.ok || !Document.parseHTML) return;
+  const fresh = Document.parseHTML(answer.text, { sanitizer: {} });
   const found = new Map([...fresh.querySelectorAll("#problems > li")].map((one) => [one.dataset.key, one.querySelector("span").textContent]));
   for (const place of form.querySelectorAll("[data-wrong]")) {
     const said = found.get(place.dataset.wrong) ?? "";
@@ -216,9 +225,9 @@ function openPalette() {
 let asked = 0;
 async function search() {
   const mine = ++asked;
-  const answer = await fetch(`${root}/search?q=${encodeURIComponent(typed.value)}`);
+  const answer = await ask(`${root}/search?q=${encodeURIComponent(typed.value)}`);
   if (mine !== asked || !answer.ok || !Document.parseHTML) return;
-  const fresh = Document.parseHTML(await answer.text(), { sanitizer: {} });
+  const fresh = Document.parseHTML(answer.text, { sanitizer: {} });
   found.replaceChildren(...fresh.querySelectorAll("#found > li"));
 }
 
