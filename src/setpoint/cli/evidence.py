@@ -29,7 +29,7 @@ def train_evidence(
     """Train a change's candidate beside what stands, or go on with it, and say what it shows."""
     from setpoint.orchestrate.pair import follow_pair
 
-    with open_door(system) as door:
+    with open_door(system, of_changes=True) as door:
         run = resume if change is None else _start(door, system, request, change, smoke=smoke)
         with shown(door, run) as display:
             end = follow_pair(door, settings(), run, display.show)

@@ -26,20 +26,27 @@ if TYPE_CHECKING:
     from setpoint.declare.catalogue import Catalogues
 
 
-def open_door(system: Catalogues) -> AbstractContextManager[Door]:
-    """Open the door of this process's settings, as long as the block runs."""
+def open_door(system: Catalogues, *, of_changes: bool = False) -> AbstractContextManager[Door]:
+    """Open the door of this process's settings, as long as the block runs.
+
+    ``of_changes``: what evidence for a change needs, too; the database's door loads that only when asked.
+    """
     from setpoint.orchestrate.doors import open_door as choose
 
-    return choose(system, settings(), partial(_open_database_door, system))
+    return choose(system, settings(), partial(_open_database_door, system, of_changes))
 
 
 @contextmanager
-def _open_database_door(system: Catalogues) -> Iterator[Door]:
-    from setpoint.govern.evidence import change_door
+def _open_database_door(system: Catalogues, of_changes: bool) -> Iterator[Door]:
     from setpoint.record.database_door import database_door
 
     with database() as opened:
-        yield replace(database_door(opened, system, settings()), changes=change_door(opened, system))
+        door = database_door(opened, system, settings())
+        if of_changes:
+            from setpoint.govern.evidence import change_door
+
+            door = replace(door, changes=change_door(opened, system))
+        yield door
 
 
 def pinned(
