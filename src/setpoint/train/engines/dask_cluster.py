@@ -45,7 +45,9 @@ ALONE = ROUNDS - 1
 #: How long the end of a run waits for a recorder that is out of reach.
 PATIENCE_S = 120.0
 _PAUSE_S = 2.0
-#: How long a scheduler, a worker or its answer is waited for.
+#: How long a scheduler is dialled.
+_DIAL_S = 15.0
+#: How long a worker or its answer is waited for.
 CONNECT_S = 60.0
 #: How long an answer is waited for that was there when its worker died.
 _ANSWER_S = 5.0
@@ -250,7 +252,7 @@ def _connected(scheduler: str, plan: Plan) -> Iterator[Client]:
         return
     _require_private(scheduler)
     try:
-        client = Client(scheduler, timeout=CONNECT_S)
+        client = Client(scheduler, timeout=_DIAL_S)
     except OSError as problem:
         raise UnavailableError(
             f"the scheduler {scheduler} does not answer.", hint="see that it runs, and its address"
