@@ -58,7 +58,8 @@ def tell(file, claims, found, asked):
     for name, claim in claims.items():
         measured, beside = found[name] if isinstance(found[name], tuple) else (found[name], "")
         assert bool(beside) == bool(claim.peer), f"{name}: a peer is measured in the same run"
-        row = {"bench": Path(file).name, "name": name, **asdict(claim), "measured": float(f"{measured:.3g}")}
+        measured = float(f"{measured:.3g}")  # judged as it is written
+        row = {"bench": Path(file).name, "name": name, **asdict(claim), "measured": measured}
         row |= {"beside": beside, "met": claim.is_met(measured), "smoke": asked.smoke, **here()}
         row["other_sizes"] = asked.other_sizes
         print(f"{line(row)}; here {figure(measured, claim.unit)}: {'met' if row['met'] else 'MISSED'}")

@@ -167,6 +167,8 @@ class Response:
             if len(self._buffer) == before:
                 raise BrokenAnswer("the answer was cut, or has a line without an end")
         line, _, self._buffer = self._buffer.partition(b"\n")
+        if len(line) > _LONGEST_LINE_BYTES:  # however much of it came at once
+            raise BrokenAnswer("the answer has a line without an end")
         return line.removesuffix(b"\r")
 
     def _receive(self) -> None:
