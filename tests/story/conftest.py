@@ -15,3 +15,16 @@ def incident(
     made = Incident(setpoint_command, database, catalogues, owner_url, monkeypatch, tmp_path)
     with made.stack:
         yield made
+
+
+@pytest.fixture
+def typed(server, clone, people, setpoint_command, monkeypatch):
+    """``typed("bo", "change", ...)``: a command as one of several people, each with a login of their own."""
+
+    def command(person, *words, code=0):
+        monkeypatch.setenv("SETPOINT_DATABASE_URL", server.url(clone, login=person))
+        done = setpoint_command(*words)
+        assert done.code == code, (words, done.out, done.err)
+        return done
+
+    return command

@@ -16,20 +16,12 @@ PLANTED = {"CVN_FTF_THRESHOLD_LOW": 0.9, "CVN_FTF_THRESHOLD_HIGH": 0.95}
 RATE = "CVN_HPO_LGB_5M_LEARNING_RATE"
 
 
-@pytest.fixture
-def typed(server, clone, people, setpoint_command, monkeypatch, tmp_path):
-    """``typed("bo", "change", ...)``: a command as one of several people; in a folder that is committed."""
+@pytest.fixture(autouse=True)
+def committed(monkeypatch, tmp_path):
+    """Work in a folder that is committed: evidence from a dirty one does not count."""
     monkeypatch.chdir(tmp_path)
     for words in ("init -q", "-c user.name=a -c user.email=a@b commit -q --allow-empty -m first"):
         subprocess.run(["git", *words.split()], check=True)
-
-    def command(person, *words, code=0):
-        monkeypatch.setenv("SETPOINT_DATABASE_URL", server.url(clone, login=person))
-        done = setpoint_command(*words)
-        assert done.code == code, (words, done.out, done.err)
-        return done
-
-    return command
 
 
 def canary_of(typed, *edits):

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from setpoint.change.identity import Author
 from support.invented_runs import TINY, record_candidate, record_scores
 from support.sweep_home import seed_tiny
@@ -11,19 +9,6 @@ from support.sweep_home import seed_tiny
 RATE = "CVN_HPO_XGB_5M_LEARNING_RATE"
 CANARY = ["BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC"]
 GOOD = {"xgb": 0.5, "lgb": 0.5, "cb": 0.5}
-
-
-@pytest.fixture
-def typed(server, clone, people, setpoint_command, monkeypatch):
-    """``typed("bo", "change", ...)``: a command as one of several people, each with a login of their own."""
-
-    def command(person, *words, code=0):
-        monkeypatch.setenv("SETPOINT_DATABASE_URL", server.url(clone, login=person))
-        done = setpoint_command(*words)
-        assert done.code == code, (words, done.out, done.err)
-        return done
-
-    return command
 
 
 def test_from_seed_to_full_and_back(typed, as_, database, catalogues, bundled_seeds):

@@ -50,6 +50,8 @@ TINY = {
         "EARLY_STOPPING_ROUNDS": 5,
     }.items()
 }
+#: What differs between two runs of the same plan.
+OF_THE_RUN = {"id", "run_id", "created_at", "training_time_sec"}
 #: How long a test waits for a process, in seconds; far longer than any takes.
 PATIENCE_S = 240
 
@@ -157,6 +159,16 @@ class Home:
             row = database.fetch_one("read_run", id=run)
         assert row is not None
         return row
+
+
+def compared(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Return results by unit, as far as they do not depend on when and under which id they were made."""
+    return {
+        (row["symbol"], row["model"], row["fold"]): {
+            name: value for name, value in row.items() if name not in OF_THE_RUN
+        }
+        for row in rows
+    }
 
 
 def finish(process: subprocess.Popen[str]) -> Done:

@@ -4,13 +4,13 @@ import os
 import signal
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from setpoint.store.server import embedded, leftovers
 from support.hints import printed_command
+from support.process_tree import command_of, descendants, is_alive
 from support.sweep_home import TINY_SWEEP, Done, finish, wait_for
 
 #: Sweeps train in as many processes as there are cores.
@@ -23,23 +23,6 @@ def more_units(home, run):
     """Wait until a run has two units more than now."""
     before = len(home.units(run))
     wait_for(lambda: len(home.units(run)) > before + 1, "two more units")
-
-
-def descendants(pid):
-    """Return the process ids below ``pid``."""
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in task.read_text().split()
-    ]
-    return [found for child in children for found in (child, *descendants(child))]
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @dataclass
@@ -92,10 +75,6 @@ def lose_a_worker(home, story, resume):
     os.kill(next(pid for pid in workers if b"spawn_main" in command_of(pid)), signal.SIGKILL)
     leg = story.legs["lost a worker"] = leg_of(home, story.run, sweep, workers)
     return printed_command("setpoint sweep --resume {plan.run}", leg.done.err).split()[1:]
-
-
-def command_of(pid):
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def rob(home, story, resume):
@@ -176,7 +155,7 @@ def test_workers_end_with_their_sweep(disturbed, name):
     workers = disturbed.legs[name].workers
 
     assert len(workers) >= 1
-    wait_for(lambda: not any(map(alive, workers)), "the workers' end")
+    wait_for(lambda: not any(map(is_alive, workers)), "the workers' end")
 
 
 def test_each_resume_goes_on_where_the_run_stopped(disturbed):

@@ -3,21 +3,19 @@
 import json
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
 from support.dask_cluster import DaskCluster
 from support.hints import printed_command
-from support.sweep_home import TINY_SWEEP, finish, wait_for
+from support.process_tree import command_of, descendants, is_alive
+from support.sweep_home import TINY_SWEEP, compared, finish, wait_for
 
 #: Clusters of two workers, started and killed: minutes.
 pytestmark = pytest.mark.real
 
 DASK = ("--engine", "dask")
 UNITS = 30
-#: What differs between two runs of the same plan.
-OF_THE_RUN = {"id", "run_id", "created_at", "training_time_sec"}
 
 
 @pytest.fixture
@@ -29,11 +27,7 @@ def cluster(home, tmp_path):
 
 
 def rows(home, run):
-    """Return results as far as they do not depend on when and under which id they were made."""
-    return {
-        (row["symbol"], row["model"], row["fold"]): {n: v for n, v in row.items() if n not in OF_THE_RUN}
-        for row in home.results(run)
-    }
+    return compared(home.results(run))
 
 
 def begun(home, *arguments):
@@ -47,26 +41,9 @@ def begun(home, *arguments):
     return sweep, run
 
 
-def below(pid):
-    """Return the process ids below one."""
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in task.read_text().split()
-    ]
-    return [found for child in children for found in (child, *below(child))]
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def trainers(sweep):
     """Return the processes of a local cluster that train: a nanny spawned each."""
-    return [pid for pid in below(sweep.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in descendants(sweep.pid) if b"spawn_main" in command_of(pid)]
 
 
 def test_a_cluster_gives_the_rows_of_the_pool(home, swept):
@@ -97,7 +74,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_its_unit(home, swept):
 def test_ctrl_c_ends_the_cluster_and_leaves_a_run_to_resume(home, swept):
     """No process is left; the printed command goes on, on either engine."""
     sweep, run = begun(home, *DASK, *TINY_SWEEP)
-    processes = below(sweep.pid)
+    processes = descendants(sweep.pid)
     os.killpg(sweep.pid, signal.SIGINT)
     stopped = finish(sweep)
     wait_for(lambda: not any(map(is_alive, processes)), "the workers to end")

@@ -15,7 +15,7 @@ from setpoint.store.operations import url as address
 from support.hints import printed_command
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
-from support.sweep_home import ADA, TINY, TINY_SWEEP, Home, finish, wait_for
+from support.sweep_home import ADA, TINY, TINY_SWEEP, Home, compared, finish, wait_for
 from support.training_machine import make_machine, told_events
 
 #: Sweeps train in as many processes as there are cores, beside a plane.
@@ -25,8 +25,6 @@ pytestmark = pytest.mark.whole_machine
 HALF_SCOPE = "profile=half"
 HALF_SWEEP = ("--context", HALF_SCOPE, "--data", "synthetic")
 UNITS = 15
-#: What differs between two runs of the same plan.
-OF_THE_RUN = {"id", "run_id", "created_at", "training_time_sec"}
 
 
 @dataclass
@@ -70,15 +68,6 @@ def site(home, swept, tmp_path_factory):
         plane.wait()
         yield Site(home, owner_url, plane, folder)
         plane.kill()
-
-
-def compared(rows):
-    """Return results as far as they do not depend on when and under which id they were made."""
-    keyed = {tuple(row[name] for name in ("symbol", "model", "fold")): row for row in rows}
-    return {
-        unit: {name: value for name, value in row.items() if name not in OF_THE_RUN}
-        for unit, row in keyed.items()
-    }
 
 
 def test_a_sweep_needs_nothing_but_a_plane(site, swept):

@@ -38,16 +38,15 @@ def metrics(as_json: Json = False) -> None:
 def read_samples() -> list[Sample]:
     """Return the samples of every metric but those of a plane's processes."""
     from setpoint.govern.checkpoints.calendar import load_calendar
-    from setpoint.govern.checkpoints.samples import merge_sample, read_checkpoint_samples
+    from setpoint.govern.checkpoints.samples import merge_sample, read_stored_samples
     from setpoint.observe.metrics import DATABASE_UP, Sample
-    from setpoint.record.metrics import read_here, read_metrics
+    from setpoint.record.metrics import read_here
 
     calendar = load_calendar(settings().checkpoints)
     here = [*read_here(settings()), merge_sample(calendar)]
     try:
         with database(remind=False) as opened:
-            checkpoints = read_checkpoint_samples(opened, calendar, settings())
-            return [Sample(DATABASE_UP, 1), *read_metrics(opened, catalogues()), *checkpoints, *here]
+            return [*read_stored_samples(opened, catalogues(), calendar, settings()), *here]
     except UnavailableError as problem:
         warn(f"the database was not read: {problem.message}")
         return [Sample(DATABASE_UP, 0), *here]

@@ -68,7 +68,7 @@ class Delivery:
                 for entry, receipt in zip(batch, receipts, strict=True):
                     if receipt.state == "refused":
                         refused.append(entry)
-                        problem = problem or _error_of(receipt)
+                        problem = problem or error_of(receipt)
         finally:
             self.waiting[:0] = refused
         if problem:
@@ -98,6 +98,7 @@ def _batch(waiting: Sequence[UnitEntry]) -> Iterator[UnitEntry]:
         yield entry
 
 
-def _error_of(receipt: Receipt) -> SetpointError:
+def error_of(receipt: Receipt, hint: str = "") -> SetpointError:
+    """Return the error that a unit was refused with; with another way out where one is given."""
     kind = kind_of(receipt.code or "") or SetpointError
-    return kind(receipt.problem or "a unit was refused.", hint=receipt.hint or "")
+    return kind(receipt.problem or "a unit was refused.", hint=hint or receipt.hint or "")

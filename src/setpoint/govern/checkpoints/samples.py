@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from setpoint.govern.checkpoints.records import read_report
 from setpoint.govern.checkpoints.standings import is_in_use
-from setpoint.observe.metrics import CHECKPOINT_FAILING, MERGED_AT, Sample
+from setpoint.observe.metrics import CHECKPOINT_FAILING, DATABASE_UP, MERGED_AT, Sample
+from setpoint.record.metrics import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from setpoint.declare.catalogue import Catalogues
     from setpoint.govern.checkpoints.calendar import Calendar
     from setpoint.settings import Settings
     from setpoint.store.database import Database
@@ -35,3 +37,15 @@ def read_checkpoint_samples(database: Database, calendar: Calendar, settings: Se
         yield Sample(CHECKPOINT_FAILING, float(in_use and one.state == "failing"), labels)
     labels = {"checkpoint": "issues", "severity": "P2"}
     yield Sample(CHECKPOINT_FAILING, float(in_use and not report.gate.healthy), labels)
+
+
+def read_stored_samples(
+    database: Database, catalogues: Catalogues, calendar: Calendar, settings: Settings
+) -> list[Sample]:
+    """Return every number that is stored, and that it could be read: for scrapes, commands and pages.
+
+    Raises:
+        UnavailableError: the database is out of reach.
+    """
+    checkpoints = read_checkpoint_samples(database, calendar, settings)
+    return [Sample(DATABASE_UP, 1), *read_metrics(database, catalogues), *checkpoints]

@@ -13,11 +13,11 @@ from fastapi import Path, Request
 from starlette.responses import Response
 
 from setpoint.errors import MissingError
-from setpoint.govern.checkpoints.samples import merge_sample, read_checkpoint_samples
+from setpoint.govern.checkpoints.samples import merge_sample, read_stored_samples
 from setpoint.observe.alerts import EVERY, Alert, severities_of
-from setpoint.observe.metrics import DATABASE_UP, Sample, by_metric
+from setpoint.observe.metrics import by_metric
 from setpoint.observe.runbooks import runbook_of
-from setpoint.record.metrics import read_here, read_metrics
+from setpoint.record.metrics import read_here
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.markdown import rendered
 from setpoint.serve.console.pages import page, router_of
@@ -74,11 +74,8 @@ def show_alert(
 
 
 def _judged(plane: Plane, alerts: Sequence[Alert]) -> list[tuple[Alert, Judgement]]:
-    stored = [
-        *read_metrics(plane.database, plane.catalogues),
-        *read_checkpoint_samples(plane.database, plane.calendar, plane.settings),
-    ]
-    here = [Sample(DATABASE_UP, 1), *read_here(plane.settings), merge_sample(plane.calendar)]
+    stored = read_stored_samples(plane.database, plane.catalogues, plane.calendar, plane.settings)
+    here = [*read_here(plane.settings), merge_sample(plane.calendar)]
     samples, now = by_metric([*stored, *here]), datetime.now(UTC)
     return [(alert, alert.judge(samples, now)) for alert in alerts]
 

@@ -24,9 +24,9 @@ from starlette.routing import Route
 
 from setpoint.errors import SetpointError, UsageError
 from setpoint.govern.checkpoints.calendar import load_calendar
-from setpoint.govern.checkpoints.samples import merge_sample, read_checkpoint_samples
+from setpoint.govern.checkpoints.samples import merge_sample, read_stored_samples
 from setpoint.observe.metrics import DATABASE_UP, Sample, by_metric
-from setpoint.record.metrics import read_here, read_metrics
+from setpoint.record.metrics import read_here
 from setpoint.serve.app import CONNECTIONS, END_STREAMS, ROOT_PATH
 from setpoint.serve.connections import Connections
 from setpoint.serve.metrics.instruments import CONTENT_TYPE, Instruments
@@ -136,8 +136,7 @@ class Told:
 
     def _numbers(self) -> list[Sample]:
         """Return what the database knows."""
-        checkpoints = read_checkpoint_samples(self._database, self._calendar, self.settings)
-        return [*read_metrics(self._database, self._catalogues), *checkpoints]
+        return read_stored_samples(self._database, self._catalogues, self._calendar, self.settings)
 
     async def _refresh(self) -> None:
         async with self._reading:
@@ -146,7 +145,7 @@ class Told:
             here = await asyncio.to_thread(read_here, self.settings)
             try:
                 found = await self._turns.run(self._numbers)
-                self._read = by_metric([Sample(DATABASE_UP, 1), *found, *here])
+                self._read = by_metric([*found, *here])
             except SetpointError:
                 self._read = by_metric([Sample(DATABASE_UP, 0), *here])
             self._read_at = time.monotonic()

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Client, KilledWorker, LocalCluster
 
-from setpoint.client.plane.refusals import kind_of
 from setpoint.client.results import UnitEntry, UnitFailure
 from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.errors import SetpointError, TrainingError, UnavailableError, UsageError
+from setpoint.train.delivery import error_of
 from setpoint.train.engines.dask_station import RunFiles, record_here, train_here
 from setpoint.train.plan import SNAPSHOTS_FILE
 
@@ -221,8 +221,7 @@ def _recorded_at_last(client: Client, plan: Plan) -> Iterator[list[UnitEntry]]:
                 continue  # gone: what it had not recorded is still missing
             yield recorded.entries
             if recorded.refusal:
-                kind = kind_of(recorded.refusal.code or "") or SetpointError
-                raise kind(recorded.refusal.problem or "a unit was refused.", hint=_resume(plan))
+                raise error_of(recorded.refusal, _resume(plan))
             waiting += recorded.waiting
         if not waiting:
             return
