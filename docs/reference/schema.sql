@@ -4553,6 +4553,10 @@ BEGIN
                  LATERAL (SELECT ARRAY(SELECT p FROM unnest(told) AS p WHERE (t.people IS NULL AND t.roles IS NULL)
                                            OR p = ANY (t.people) OR public.roles_of(p) && t.roles ORDER BY p)) AS meant (people)
             WHERE (t.about IS NULL OR n.kind = ANY (t.about))
+              -- An approval that applies its change is told once, by the second of the two.
+              AND (n.kind <> 'change_approved' OR 'change_applied' <> ALL (t.about) OR NOT EXISTS (
+                  SELECT FROM public.notifications AS later
+                  WHERE later.routed_at IS NULL AND later.subject = n.subject AND later.kind = 'change_applied'))
               AND (meant.people <> '{}' OR (t.people IS NULL AND t.roles IS NULL))
             ORDER BY t.name
             ON CONFLICT (notification, target) DO NOTHING;
@@ -5166,12 +5170,17 @@ CREATE FUNCTION public.tell_author() RETURNS trigger
     AS $$
 DECLARE
     actor constant text := public.acting_person();
+    words text;
 BEGIN
     -- Nobody is told what they did themselves.
     IF actor <> NEW.author THEN
+        words := coalesce(nullif(NEW.state_reason, ''), (
+            SELECT d.words FROM public.change_decisions AS d
+            WHERE NEW.state = 'applied' AND d.change_id = NEW.id AND d.person = actor AND d.decision = 'approve'
+            ORDER BY d.id DESC LIMIT 1), '');
         INSERT INTO public.notifications (kind, subject, people, facts)
         VALUES ('change_' || NEW.state, 'change ' || NEW.id, ARRAY[NEW.author], public.facts_of(NEW) || jsonb_build_object(
-            'actor', actor, 'words', left(NEW.state_reason, 2000), 'revision', NEW.applied_revision));
+            'actor', actor, 'words', left(words, 2000), 'revision', NEW.applied_revision));
     END IF;
     RETURN NULL;
 END

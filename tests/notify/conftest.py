@@ -1,13 +1,13 @@
 """A database with people, a policy of one approval, and the plane that delivers from it."""
 
 from dataclasses import replace
+from functools import partial
 
 import psycopg
 import pytest
 
-from setpoint.notify import outbox
-from setpoint.notify.delivery import attempt
 from setpoint.store.database import SERVER, Database
+from support.deliveries import send_what_is_due
 from support.documents import write_document
 from support.receivers import receiving
 
@@ -53,19 +53,5 @@ def receiver():
 
 @pytest.fixture
 def work(sender):
-    """``work(configured)``: route and send until nothing is due; returns what failed, by delivery."""
-
-    def until_nothing_is_due(configured, again_s=600.0):
-        outbox.route(sender, configured.targets)
-        failed = {}
-        while claimed := outbox.claim(sender, configured.targets, limit=4, lease_s=60):
-            for one in claimed:
-                error = attempt(
-                    configured, configured.named(one.target), one.notification, "https://plane.test"
-                )
-                outbox.note(sender, one, error, again_s)
-                if error is not None:
-                    failed[one.id] = error
-        return failed
-
-    return until_nothing_is_due
+    """``work(configured)``: what the plane does until nothing is due; returns what failed, by delivery."""
+    return partial(send_what_is_due, sender)

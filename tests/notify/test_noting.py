@@ -48,11 +48,9 @@ def test_approvers_are_told_of_what_waits_and_authors_of_what_was_decided(
         ("approval_wanted", "all", ["eve"]),
     ]
     decide(as_, "bo", change, "approve", "looks right")
+    assert routed(sender, owner, tmp_path) == [("change_approved", "all", ["ada"])]
     apply(as_("bo"), change)
-    assert routed(sender, owner, tmp_path) == [
-        ("change_approved", "all", ["ada"]),
-        ("change_applied", "all", ["ada"]),
-    ]
+    assert routed(sender, owner, tmp_path) == [("change_applied", "all", ["ada"])]
     kind, subject, _, facts = noted()[3]
     assert (kind, subject) == ("change_approved", f"change {change['id']}")
     assert {name: facts[name] for name in ("actor", "words", "author", "reason", "scope", "change")} == {
@@ -65,6 +63,20 @@ def test_approvers_are_told_of_what_waits_and_authors_of_what_was_decided(
     decide(as_, "eve", refused, "comment", "no decision")
     # The request is over by the time it is routed: nobody is asked for what was rejected.
     assert routed(sender, owner, tmp_path) == [("change_rejected", "all", ["ada"])]
+
+
+def test_an_approval_that_applies_is_told_once(people_at_work, sender, owner, noted, tmp_path):
+    """The author reads one message, with the approver's words; a target of approvals alone hears of that."""
+    change = propose(people_at_work("ada"), set='{"a": 2}')
+    routed(sender, owner, tmp_path)
+    decide(people_at_work, "bo", change, "approve", "looks right")
+    apply(people_at_work("bo"), change)
+    approvals = ALL.replace("all", "approvals") + 'about = ["change_approved"]\n'
+    assert routed(sender, owner, tmp_path, ALL + approvals) == [
+        ("change_approved", "approvals", ["ada"]),
+        ("change_applied", "all", ["ada"]),
+    ]
+    assert noted()[-1][3]["words"] == "looks right"
 
 
 def test_whoever_is_asked_at_once_is_told_once(people_at_work, sender, owner, tmp_path):

@@ -53,6 +53,8 @@ WELL = {
     series("harness_training_time_ratio", **HERE): 2,
     series("harness_n_trees_used_ratio", **HERE): 0.5,
     series("harness_baseline_missing", **XGB): 0,
+    series("setpoint_notification_waiting_age_seconds"): 60 * 60,
+    series("setpoint_notifications_failed_24h"): 0,
 }
 COVERAGE, SIX_HOURS, DAY, SHARE = (
     f"harness_hp_{name}"
@@ -79,6 +81,8 @@ CASES = [
     ({series("harness_n_trees_used_ratio", **HERE): 0.49}, {("trees_used_dropped", "P2"): HERE}),
     ({series("harness_training_time_ratio", **HERE): 2.01}, {("training_slow", "P2"): HERE}),
     ({series("harness_baseline_missing", **XGB): 1}, {("training_without_baseline", "P3"): XGB}),
+    ({"setpoint_notification_waiting_age_seconds": 60 * 60 + 1}, {("notifications_failing", "P3"): {}}),
+    ({"setpoint_notifications_failed_24h": 1}, {("notifications_failing", "P2"): {}}),
     ({"setpoint_database_up": 0}, {("database_away", "P2"): {}}),
     *(
         (

@@ -13,7 +13,7 @@ from setpoint.serve.access.rules import SECURE_COOKIE, SESSION_COOKIE, credentia
 from setpoint.serve.access.secret import SESSION, digest, new_secret
 from setpoint.serve.limits import MOST_BUCKETS, Limits
 from setpoint.store.database import SERVER, Database
-from setpoint.store.notifications import SCAN_EVERY_S
+from setpoint.store.follower import SCAN_EVERY_S
 from support.planes import credential, serving_plane, set_password
 
 PASSWORD = "a long enough password"

@@ -15,7 +15,7 @@ from setpoint.serve.access.flag_limits import FLAG_READERS
 from setpoint.serve.access.rules import ANYONE
 from setpoint.serve.hot import feed as feeding
 from setpoint.serve.request_counts import PLAIN
-from setpoint.store import notifications
+from setpoint.store import follower
 from support.live_planes import live_plane
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -138,7 +138,7 @@ def test_out_of_touch_the_database_itself_is_asked(seeded, plane_settings, clien
     with live_plane(plane_settings) as served:
         client = client_of(served.url)
         assert value_in(client.get("/v1/snapshot")) != 0.0701
-        monkeypatch.setattr(notifications.Follower, "_session", lambda _: iter(()))
+        monkeypatch.setattr(follower.Follower, "_session", lambda _: iter(()))
         while served.live.feed.in_touch:
             served.live.feed._follower.sever()
             threading.Event().wait(0.05)

@@ -15,10 +15,10 @@ from setpoint.declare.seeds import load_seeds
 from setpoint.serve.hot import feed as feeding
 from setpoint.serve.hot import stream as streaming
 from setpoint.settings import Settings
-from setpoint.store import notifications
+from setpoint.store import follower
 from setpoint.store.connections import Server
 from setpoint.store.database import Database
-from setpoint.store.notifications import Follower
+from setpoint.store.follower import Follower
 from setpoint.store.server import embedded
 from support.live_planes import PATIENCE_S, live_plane, reading
 from support.plane_process import PlaneProcess, plane_environ
@@ -123,7 +123,7 @@ def test_a_forgotten_past_is_told_by_its_newest(seeded, plane_settings, client_o
 
 def test_a_dropped_notification_is_found_by_the_scan(seeded, plane_settings, client_of, write, monkeypatch):
     """With nobody listening on the channel, the revision is told all the same."""
-    monkeypatch.setattr(notifications, "REVISION_CHANNEL", "setpoint_silence")
+    monkeypatch.setattr(follower, "REVISION_CHANNEL", "setpoint_silence")
     with (
         live_plane(plane_settings, beat_s=QUICK_BEAT_S) as served,
         reading(client_of(served.url)) as events,

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from setpoint.errors import DatabaseUnavailable
-from setpoint.store import connections, notifications, operations
+from setpoint.store import connections, follower, operations
 from setpoint.store.connections import Server, connect_app, connect_owner
 from setpoint.store.database import APP, Database
 from setpoint.store.deadlines import within
-from setpoint.store.notifications import Follower
+from setpoint.store.follower import Follower
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def impatient(monkeypatch):
     for module, name, limit_s in (
         (connections, "OWNER_S", 0.3),
         (connections, "CONNECT_TIMEOUT_S", 2),
-        (notifications, "HUNG_S", -0.7),
+        (follower, "HUNG_S", -0.7),
         (operations, "ANSWER_WITHIN_S", 0.3),
     ):
         monkeypatch.setattr(module, name, limit_s)

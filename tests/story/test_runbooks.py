@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from setpoint.notify.targets import read_targets
 from setpoint.observe import runbooks
 from setpoint.observe.alerts import EXPIRES_AT, RUNBOOKS, WATCHDOG, severities_of
 from setpoint.observe.conditions import Since
@@ -17,9 +18,12 @@ from setpoint.serve.console.markdown import anchor
 from setpoint.serve.metrics.endpoint import serving_metrics
 from setpoint.serve.server import _config, listen
 from setpoint.settings import Settings
+from setpoint.store.database import SERVER, Database
 from support.checkpoint_sources import OPENPROJECT_KEY, calendar_text, evidence_served
+from support.deliveries import send_what_is_due
 from support.pages import SHELL, blocks_in
 from support.plane_process import free_port
+from support.receivers import receiving
 from support.runbook_steps import ALERTS, PARTS, SHARED, parts_of, steps_of, typed_in
 
 #: It is typed in `test_break_glass_runbook`.
@@ -144,6 +148,33 @@ def a_date_came(incident):
     incident.shown = ("0 of 1 past In progress", "owes a decision")
 
 
+def people_are_not_told(incident):
+    file = incident.folder / "notify.toml"
+
+    def lead_to(port):
+        ways = f'by = "slack"\nurl = "http://127.0.0.1:{port}/"\n'
+        file.write_text(f'allow = ["127.0.0.0/8"]\n[targets.ops]\n{ways}[targets.tickets]\n{ways}')
+
+    def a_plane_looks():
+        as_plane = replace(Settings.from_environ(), database_url=incident.owner_url)
+        with Database.open(as_plane, SERVER) as sender:
+            assert send_what_is_due(sender, read_targets(str(file))) == {}
+
+    lead_to(free_port())
+    incident.set(SETPOINT_NOTIFY=str(file))
+    incident.by_sql(
+        "WITH told AS (INSERT INTO notifications (kind, subject, people, facts, routed_at)"
+        " VALUES ('change_rejected', 'change 7', '{ada}', '{\"change\": 7}', now()) RETURNING id)"
+        " INSERT INTO deliveries (notification, target, subject, people, state, since, error)"
+        " SELECT id, target, 'change 7', '{ada}', state, now() - interval '24 hours', 'Connection refused'"
+        " FROM told, (VALUES ('ops', 'failed'), ('tickets', 'waiting')) AS kept (target, state)"
+    )
+    incident.read = {"DELIVERY": 1, "TARGET": "ops"}
+    incident.shown = ("Connection refused", "ops", "setpoint notifications retry 1")
+    incident.after["Diagnose"] = lambda: lead_to(incident.stack.enter_context(receiving()).port)
+    incident.after["Mend"] = a_plane_looks
+
+
 def nobody_tells_metrics(incident):
     listener = incident.stack.enter_context(listen("127.0.0.1", 0))
     host, port = listener.getsockname()
@@ -187,6 +218,7 @@ STAGES = {
     "trees_used_dropped": fewer_trees_are_used,
     "training_without_baseline": no_baseline_is_set,
     "checkpoint_failing": a_date_came,
+    "notifications_failing": people_are_not_told,
     "metric_absent": nobody_tells_metrics,
     "database_away": database_is_away,
     "alerts_expired": declarations_expire,

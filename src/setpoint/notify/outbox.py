@@ -48,6 +48,8 @@ class DeliveryCounts:
 
     waiting: int
     failed: int
+    #: Of those that were given up, how many in the last 24 hours.
+    failed_24h: int
     #: For how long the oldest has waited, in seconds.
     oldest_s: float
     unrouted: int

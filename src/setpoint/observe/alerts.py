@@ -43,6 +43,7 @@ _FALLBACKS = "fallbacks.md"
 _TRAININGS = "trainings.md"
 _NUMBERS = "numbers.md"
 _CHECKPOINTS = "checkpoints.md"
+_NOTIFICATIONS = "notifications.md"
 _LINES = '{service="setpoint"}'
 #: What Prometheus fills in.
 _LABEL = re.compile(r"\{\{ \$labels\.\w+ \}\}")
@@ -323,6 +324,26 @@ ALERTS = (
         first="setpoint checkpoints",
         source="readiness document, section 6.bis: T+90 and T+120",
         runbook=_CHECKPOINTS,
+    ),
+    Alert(
+        name="notifications_failing",
+        severity="P3",
+        conditions=(Threshold(metric=metrics.NOTIFICATION_AGE, side=">", bound=60 * 60),),
+        no_loki=_DATABASE_ALONE,
+        summary="For an hour some people could not be told what waits for them.",
+        first="setpoint notifications list",
+        source="an approval that nobody hears of waits for nobody; attempts go on for a day",
+        runbook=_NOTIFICATIONS,
+    ),
+    Alert(
+        name="notifications_failing",
+        severity="P2",
+        conditions=(Threshold(metric=metrics.NOTIFICATIONS_FAILED_24H, side=">", bound=0),),
+        no_loki=_DATABASE_ALONE,
+        summary="Some people were not told what waits for them: attempts were given up after a day.",
+        first="setpoint notifications list --failed",
+        source="what was given up reaches nobody by itself",
+        runbook=_NOTIFICATIONS,
     ),
     Alert(
         name="metric_absent",

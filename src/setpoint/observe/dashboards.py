@@ -284,7 +284,7 @@ PLANE = Dashboard(
             title="Notifications that wait, and that were given up",
             queries=(
                 Query(_of(metrics.NOTIFICATIONS_WAITING), "wait"),
-                Query(_of(metrics.NOTIFICATIONS_FAILED), "given up"),
+                Query(_of(metrics.NOTIFICATIONS_FAILED_24H), "given up in 24 h"),
             ),
         ),
         Panel(

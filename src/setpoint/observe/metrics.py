@@ -278,10 +278,10 @@ NOTIFICATION_AGE = Metric(
     unit="s",
     help="How long the oldest of them has waited; 0 when none does.",
 )
-NOTIFICATIONS_FAILED = Metric(
-    name="setpoint.notifications_failed",
+NOTIFICATIONS_FAILED_24H = Metric(
+    name="setpoint.notifications_failed_24h",
     kind="gauge",
-    help="Deliveries that were given up: `setpoint notifications list --failed`.",
+    help="Deliveries that were given up in the last 24 hours: `setpoint notifications list --failed`.",
 )
 STREAM_CLIENTS = Metric(
     name="setpoint.stream_clients",

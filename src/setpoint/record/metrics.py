@@ -195,7 +195,7 @@ def _changes(transaction: Transaction) -> Iterator[Sample]:
     deliveries = transaction.fetch_one("count_deliveries") or {}
     yield Sample(metrics.NOTIFICATIONS_WAITING, deliveries["waiting"])
     yield Sample(metrics.NOTIFICATION_AGE, deliveries["oldest_s"])
-    yield Sample(metrics.NOTIFICATIONS_FAILED, deliveries["failed"])
+    yield Sample(metrics.NOTIFICATIONS_FAILED_24H, deliveries["failed_24h"])
 
 
 def _plane(transaction: Transaction) -> Iterator[Sample]:

@@ -18,13 +18,13 @@ from math import isinf
 from typing import TYPE_CHECKING
 
 from setpoint.errors import DatabaseUnavailable
-from setpoint.store.notifications import Follower
+from setpoint.store.follower import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from setpoint.store.connections import Server
-    from setpoint.store.notifications import News, Revision
+    from setpoint.store.follower import News, Revision
 
 REMEMBERED = 10_000
 #: Longer than two looks of the follower; older knowledge is not relied on.

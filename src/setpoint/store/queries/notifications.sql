@@ -35,9 +35,11 @@ FROM (SELECT * FROM deliveries
 ORDER BY d.id DESC;
 
 -- name: count_deliveries
--- How many wait and since when the oldest does, how many were given up, and how many no plane has routed yet.
+-- How many wait and since when the oldest does, how many were given up, which is a day after `since`, and how
+-- many no plane has routed yet.
 SELECT count(*) AS waiting, greatest(coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0), 0)::float8 AS oldest_s,
        (SELECT count(*) FROM deliveries WHERE state = 'failed') AS failed,
+       (SELECT count(*) FROM deliveries WHERE state = 'failed' AND since > clock_timestamp() - interval '2 days') AS failed_24h,
        (SELECT count(*) FROM notifications WHERE routed_at IS NULL) AS unrouted
 FROM deliveries
 WHERE state = 'waiting';

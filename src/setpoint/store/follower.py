@@ -1,9 +1,9 @@
 """STORE: follow revisions as they are committed, for as long as the process lives.
 
-A notification is only a hint that makes the next look sooner; what is reported comes from a scan of history
-by revision number, which has no gaps. So a dropped notification, a lost session or a restarted server
-(the embedded one is started again) delays a revision, and never loses one. Through a pooler nothing is
-notified: each look says then that accounts may have changed.
+A notice of PostgreSQL (`NOTIFY`) is only a hint that makes the next look sooner; what is reported comes from
+a scan of history by revision number, which has no gaps. So a dropped notice, a lost session or a restarted
+server (the embedded one is started again) delays a revision, and never loses one. Through a pooler there are
+no notices: each look says then that accounts may have changed.
 
 Guarantees: revisions are reported once, in order; a look that hangs is ended, and the next one connects anew.
 While the database is in reach there is a report at least every second, be it that nothing is new.
