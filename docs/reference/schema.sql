@@ -289,116 +289,18 @@ $$;
 CREATE FUNCTION public.apply_change(p_id bigint, p_hash text) RETURNS public.changes
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET "setpoint.author" TO ''
-    SET "setpoint.proof" TO ''
-    SET "setpoint.reason" TO ''
-    SET "setpoint.source" TO ''
-    SET "setpoint.catalogues" TO ''
-    SET "setpoint.change" TO ''
-    SET "setpoint.review" TO ''
     AS $$
 DECLARE
-    change   public.changes;
-    need     record;
-    have     bigint;
-    revision bigint;
-    policy   public.policies;
-    free_at  timestamptz;
-    moved    text;
-    lacks    record;
-    frozen   timestamptz;
-    wanting  text;
+    change public.changes := public.lock_change(p_id);
 BEGIN
-    change := public.lock_change(p_id);
     IF change.proposal_hash IS DISTINCT FROM p_hash THEN
         RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since it was read', p_id);
     END IF;
-    IF change.state = 'draft' THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id),
-            HINT = (public.next_step(change)).how;
-    END IF;
-    IF public.is_disabled(change.author) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s waits: its author %s was disabled', p_id, change.author),
-            HINT = 'take it over with `setpoint change amend`, or withdraw it';
-    END IF;
-    IF change.apply_at > clock_timestamp() THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,
-            public.utc_text(change.apply_at)), HINT = (public.next_step(change)).how;
-    END IF;
-    SELECT * INTO need FROM public.required_of(change);
-    SELECT count(*) INTO have FROM public.approvals_of(change);
-    IF (have >= need.approvals) IS NOT TRUE THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s has %s of %s approvals', p_id, have, need.approvals),
-            HINT = public.how_to_approve(change);
-    END IF;
-    free_at := change.proposed_at + make_interval(secs => need.cooling_off_s);
-    -- Without a time to cool off no instants are compared: the clock may have been set back since the proposal.
-    IF need.cooling_off_s IS DISTINCT FROM 0 AND (clock_timestamp() >= free_at) IS NOT TRUE THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
-            public.utc_text(free_at)), HINT = (public.next_step(change)).how;
-    END IF;
-    frozen := public.frozen_until(change, clock_timestamp());
-    IF frozen IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP425', MESSAGE = format('change %s is held by a freeze until %s', p_id, public.utc_text(frozen)),
-            HINT = public.how_to_break(change, clock_timestamp()), DETAIL = public.utc_text(frozen);
-    END IF;
-    wanting := public.wanting_of(change);
-    IF wanting IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = wanting, HINT = public.how_to_roll_out(p_id);
-    END IF;
-    IF change.state = 'suspended' AND public.moved_since(change) IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is suspended: %s', p_id, change.state_reason),
-            HINT = (public.next_step(change)).how;
-    END IF;
-    IF 'policy' = ANY (change.kinds) THEN
-        policy := public.checked_policy(change.scope, change.proposal);
-        INSERT INTO public.policies SELECT policy.*
-        ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
-            cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks;
-        -- A transaction that still sees the old policy (REPEATABLE READ) fails on the head, as after a revision.
-        UPDATE public.chain_head SET id = id;
-    ELSE
-        moved := public.moved_since(change);
-        IF moved IS NOT NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = moved, HINT = (public.next_step(change)).how;
-        END IF;
-        IF need.checks IS DISTINCT FROM '{}' THEN
-            SELECT * INTO lacks FROM public.lacking_checks(change) LIMIT 1;
-            IF FOUND THEN
-                RAISE EXCEPTION USING ERRCODE = 'SP424', HINT = public.how_to_check(change, lacks.kind),
-                    MESSAGE = format('change %s lacks the check %s that policy asks for: %s', p_id, lacks.kind, lacks.why);
-            END IF;
-        END IF;
-        PERFORM set_config('setpoint.author', change.author, true), set_config('setpoint.proof', change.proof, true),
-                set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
-                set_config('setpoint.catalogues', change.catalogues::text, true),
-                set_config('setpoint.change', change.id::text, true),
-                set_config('setpoint.review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END, true);
-        IF change.base_revision IS NULL THEN
-            INSERT INTO public.ftf_config (scope, base_env) VALUES (change.scope, change.proposal)
-            RETURNING ftf_config.revision INTO revision;
-        ELSE
-            UPDATE public.ftf_config SET base_env = change.proposal
-            WHERE scope = change.scope AND ftf_config.revision = change.base_revision
-            RETURNING ftf_config.revision INTO STRICT revision;
-        END IF;
-        -- Applied is what history says so: where its trigger is switched off, nothing is written.
-        IF NOT EXISTS (SELECT FROM public.ftf_config_history AS h WHERE h.id = revision AND h.change_id = change.id
-                       AND h.hash = public.document_hash(change.proposal::text)) THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP503', MESSAGE = format('change %s left no revision: history is not being written', p_id),
-                HINT = 'a trigger is switched off or gone: `setpoint verify` names it, and the owner of the database switches it on';
-        END IF;
-    END IF;
-    -- What history holds now is not kept twice; the row that goes back tells it all the same.
-    UPDATE public.changes SET state = 'applied', applied_revision = revision, edits_before = NULL,
-        proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
-        catalogues = CASE WHEN revision IS NULL THEN catalogues END
-    WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
-    RETURN change;
+    RETURN public.carry_out(change);
 END
 $$;
 
-COMMENT ON FUNCTION public.apply_change(p_id bigint, p_hash text) IS 'The one decision: policy, approvals, base and what else moved, under the lock of the chain head.';
+COMMENT ON FUNCTION public.apply_change(p_id bigint, p_hash text) IS 'Apply a change that was read with this hash, or say what forbids it.';
 
 CREATE FUNCTION public.approvals_of(change public.changes) RETURNS TABLE(person text, proof text, decided_at timestamp with time zone)
     LANGUAGE sql STABLE
@@ -808,6 +710,118 @@ CREATE FUNCTION public.canary_scores(p_run text, p_how text, p_assets text[]) RE
     GROUP BY u.model, u.symbol
 $$;
 
+CREATE FUNCTION public.carry_out(INOUT change public.changes) RETURNS public.changes
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "setpoint.author" TO ''
+    SET "setpoint.proof" TO ''
+    SET "setpoint.reason" TO ''
+    SET "setpoint.source" TO ''
+    SET "setpoint.catalogues" TO ''
+    SET "setpoint.change" TO ''
+    SET "setpoint.review" TO ''
+    AS $$
+DECLARE
+    p_id     constant bigint := change.id;
+    need     record;
+    have     bigint;
+    revision bigint;
+    policy   public.policies;
+    free_at  timestamptz;
+    moved    text;
+    lacks    record;
+    frozen   timestamptz;
+    wanting  text;
+BEGIN
+    -- The caller has locked the head and the change.
+    IF change.state = 'draft' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id),
+            HINT = (public.next_step(change)).how;
+    END IF;
+    IF public.is_disabled(change.author) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s waits: its author %s was disabled', p_id, change.author),
+            HINT = 'take it over with `setpoint change amend`, or withdraw it';
+    END IF;
+    IF change.apply_at > clock_timestamp() THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,
+            public.utc_text(change.apply_at)), HINT = (public.next_step(change)).how;
+    END IF;
+    SELECT * INTO need FROM public.required_of(change);
+    SELECT count(*) INTO have FROM public.approvals_of(change);
+    IF (have >= need.approvals) IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('change %s has %s of %s approvals', p_id, have, need.approvals),
+            HINT = public.how_to_approve(change);
+    END IF;
+    free_at := change.proposed_at + make_interval(secs => need.cooling_off_s);
+    -- Without a time to cool off no instants are compared: the clock may have been set back since the proposal.
+    IF need.cooling_off_s IS DISTINCT FROM 0 AND (clock_timestamp() >= free_at) IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s cools off until %s', p_id,
+            public.utc_text(free_at)), HINT = (public.next_step(change)).how;
+    END IF;
+    frozen := public.frozen_until(change, clock_timestamp());
+    IF frozen IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP425', MESSAGE = format('change %s is held by a freeze until %s', p_id, public.utc_text(frozen)),
+            HINT = public.how_to_break(change, clock_timestamp()), DETAIL = public.utc_text(frozen);
+    END IF;
+    wanting := public.wanting_of(change);
+    IF wanting IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = wanting, HINT = public.how_to_roll_out(p_id);
+    END IF;
+    IF change.state = 'suspended' AND public.moved_since(change) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is suspended: %s', p_id, change.state_reason),
+            HINT = (public.next_step(change)).how;
+    END IF;
+    IF 'policy' = ANY (change.kinds) THEN
+        policy := public.checked_policy(change.scope, change.proposal);
+        INSERT INTO public.policies SELECT policy.*
+        ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
+            cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks;
+        -- A transaction that still sees the old policy (REPEATABLE READ) fails on the head, as after a revision.
+        UPDATE public.chain_head SET id = id;
+    ELSE
+        moved := public.moved_since(change);
+        IF moved IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = moved, HINT = (public.next_step(change)).how;
+        END IF;
+        IF need.checks IS DISTINCT FROM '{}' THEN
+            SELECT * INTO lacks FROM public.lacking_checks(change) LIMIT 1;
+            IF FOUND THEN
+                RAISE EXCEPTION USING ERRCODE = 'SP424', HINT = public.how_to_check(change, lacks.kind),
+                    MESSAGE = format('change %s lacks the check %s that policy asks for: %s', p_id, lacks.kind, lacks.why);
+            END IF;
+        END IF;
+        PERFORM set_config('setpoint.author', change.author, true), set_config('setpoint.proof', change.proof, true),
+                set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
+                set_config('setpoint.catalogues', change.catalogues::text, true),
+                set_config('setpoint.change', change.id::text, true),
+                set_config('setpoint.review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END, true);
+        IF change.base_revision IS NULL THEN
+            INSERT INTO public.ftf_config (scope, base_env) VALUES (change.scope, change.proposal)
+            RETURNING ftf_config.revision INTO revision;
+        ELSE
+            UPDATE public.ftf_config SET base_env = change.proposal
+            WHERE scope = change.scope AND ftf_config.revision = change.base_revision
+            RETURNING ftf_config.revision INTO STRICT revision;
+        END IF;
+        -- Applied is what history says so: where its trigger is switched off, nothing is written. The hash of the
+        -- proposal names the document; the text is hashed again where its owner moved the row's time by hand.
+        IF NOT EXISTS (SELECT FROM public.ftf_config_history AS h WHERE h.id = revision AND h.change_id = change.id
+                       AND (public.hash_of_proposal(change, h.hash) = change.proposal_hash
+                            OR h.hash = public.document_hash(change.proposal::text))) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP503', MESSAGE = format('change %s left no revision: history is not being written', p_id),
+                HINT = 'a trigger is switched off or gone: `setpoint verify` names it, and the owner of the database switches it on';
+        END IF;
+    END IF;
+    -- What history holds now is not kept twice; the row that goes back tells it all the same.
+    UPDATE public.changes SET state = 'applied', applied_revision = revision, edits_before = NULL,
+        proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
+        catalogues = CASE WHEN revision IS NULL THEN catalogues END
+    WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
+END
+$$;
+
+COMMENT ON FUNCTION public.carry_out(INOUT change public.changes) IS 'The one decision: policy, approvals, base and what else moved, under the lock of the chain head.';
+
 CREATE FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1061,6 +1075,39 @@ BEGIN
     END IF;
 END
 $$;
+
+CREATE FUNCTION public.composed_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_traceparent text, p_evidence text[]) RETURNS public.changes
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes;
+BEGIN
+    change.scope := p_scope;
+    change.kinds := CASE WHEN p_is_policy THEN ARRAY['policy'] ELSE '{}' END;
+    change.base_revision := p_base;
+    change.edition := 1;
+    change.judged_at := (SELECT id FROM public.chain_head);
+    change.restores := p_restores;
+    change.reason := p_reason;
+    change.source := p_source;
+    change.traceparent := p_traceparent;
+    change.evidence := coalesce(p_evidence, '{}');
+    change.catalogues := p_catalogues;
+    change.apply_at := p_apply_at;
+    SELECT person, proof INTO change.author, change.proof FROM public.who();
+    PERFORM public.require_room_for_change(change.author);
+    change := public.write_proposal(change, p_set, p_remove, p_keys);
+    IF public.changes_nothing(change) THEN
+        -- Nothing is kept: the row goes back without a number. Who may not write is told so all the same.
+        PERFORM public.require_role(VARIADIC CASE WHEN p_is_policy THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END);
+        change.state := 'unchanged';
+    END IF;
+    RETURN change;
+END
+$$;
+
+COMMENT ON FUNCTION public.composed_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_traceparent text, p_evidence text[]) IS 'A new change as it would be kept; of the state unchanged when what it wants stands already.';
 
 CREATE FUNCTION public.confirm_account(p_name text, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1555,7 +1602,7 @@ COMMENT ON FUNCTION public.declare_freeze(p_scope text, p_starts_at timestamp wi
 CREATE FUNCTION public.document_diff(before jsonb, after jsonb) RETURNS jsonb
     LANGUAGE sql STABLE STRICT
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    RETURN (SELECT COALESCE(jsonb_agg(CASE WHEN (o.key IS NULL) THEN jsonb_build_object('key', n.key, 'op', 'add', 'new', n.value) WHEN (n.key IS NULL) THEN jsonb_build_object('key', o.key, 'op', 'remove', 'old', o.value) ELSE jsonb_build_object('key', n.key, 'op', 'replace', 'old', o.value, 'new', n.value) END ORDER BY (COALESCE(n.key, o.key) COLLATE "C")), '[]'::jsonb) AS "coalesce" FROM (jsonb_each(document_diff.before) o(key, value) FULL JOIN jsonb_each(document_diff.after) n(key, value) ON ((n.key = o.key))) WHERE ((o.value)::text IS DISTINCT FROM (n.value)::text));
+    RETURN (WITH differing AS MATERIALIZED (SELECT z.old_key, z.old, z.new_key, z.new FROM ROWS FROM(jsonb_each(document_diff.before), jsonb_each(document_diff.after)) z(old_key, old, new_key, new) WHERE ((z.old_key IS DISTINCT FROM z.new_key) OR ((z.old)::text <> (z.new)::text))) SELECT COALESCE(jsonb_agg(CASE WHEN (o.key IS NULL) THEN jsonb_build_object('key', n.key, 'op', 'add', 'new', n.value) WHEN (n.key IS NULL) THEN jsonb_build_object('key', o.key, 'op', 'remove', 'old', o.value) ELSE jsonb_build_object('key', n.key, 'op', 'replace', 'old', o.value, 'new', n.value) END ORDER BY (COALESCE(n.key, o.key) COLLATE "C")), '[]'::jsonb) AS "coalesce" FROM ((SELECT differing.old_key, differing.old FROM differing WHERE (differing.old_key IS NOT NULL)) o(key, value) FULL JOIN (SELECT differing.new_key, differing.new FROM differing WHERE (differing.new_key IS NOT NULL)) n(key, value) ON ((n.key = o.key))) WHERE ((o.value)::text IS DISTINCT FROM (n.value)::text));
 
 CREATE FUNCTION public.document_hash(document text) RETURNS text
     LANGUAGE sql STABLE STRICT
@@ -2364,20 +2411,22 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.keep_change(change public.changes, p_draft boolean) RETURNS public.changes
+CREATE FUNCTION public.keep_change(change public.changes, p_draft boolean, p_whole boolean DEFAULT true) RETURNS public.changes
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     kept public.changes;
 BEGIN
+    -- Not whole: the caller applies it in the same call, and the document goes into history alone.
     INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
                                 restores, author, proof, reason, evidence, source, traceparent, catalogues, state, apply_at, proposed_at)
-    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
+    VALUES (change.scope, change.kinds, change.base_revision, CASE WHEN p_whole THEN change.proposal ELSE '{}' END, change.edits, change.edition,
             change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
             coalesce(change.evidence, '{}'), change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
             change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
     RETURNING * INTO kept;
+    kept.proposal := change.proposal;
     RETURN kept;
 END
 $$;
@@ -3219,23 +3268,29 @@ $$;
 COMMENT ON FUNCTION public.note_shares(p_server text, p_shares jsonb) IS 'Says what one process serves to whom, and returns what the others do, with the quotas.';
 
 CREATE FUNCTION public.open_and_apply_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_draft boolean, p_traceparent text DEFAULT NULL::text, p_evidence text[] DEFAULT NULL::text[], OUT change public.changes, OUT approvals integer, OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamp with time zone, OUT checks text[], OUT frozen_until timestamp with time zone) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
+DECLARE
+    is_at_once boolean;
 BEGIN
-    change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
-                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft, p_traceparent, p_evidence);
-    IF change.id IS NULL THEN
+    change := public.composed_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys, p_reason, p_source,
+                                     p_catalogues, p_apply_at, p_traceparent, p_evidence);
+    IF change.state = 'unchanged' THEN
         RETURN;
     END IF;
     SELECT need.approvals, need.solo, need.cooling_off_s, need.checks INTO approvals, solo, cooling_off_s, checks
     FROM public.required_of(change) AS need;
     approved := 0;  -- nobody has seen it yet
-    free_at := change.proposed_at + make_interval(secs => cooling_off_s);
     frozen_until := public.frozen_until(change, clock_timestamp());
-    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL
-            AND public.wanting_of(change) IS NULL THEN
-        change := public.apply_change(change.id, change.proposal_hash);
+    -- Of a new change a rollout is wanted where the checks say so, and nowhere else.
+    is_at_once := coalesce(
+        NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL, false);
+    change := public.keep_change(change, p_draft, p_is_policy OR NOT is_at_once);
+    free_at := change.proposed_at + make_interval(secs => cooling_off_s);
+    IF is_at_once THEN
+        PERFORM FROM public.chain_head FOR UPDATE;
+        change := public.carry_out(change);
     END IF;
 END
 $$;
@@ -3247,29 +3302,10 @@ CREATE FUNCTION public.open_change(p_scope text, p_is_policy boolean, p_base big
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    change public.changes;
+    change public.changes := public.composed_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
+        p_reason, p_source, p_catalogues, p_apply_at, p_traceparent, p_evidence);
 BEGIN
-    change.scope := p_scope;
-    change.kinds := CASE WHEN p_is_policy THEN ARRAY['policy'] ELSE '{}' END;
-    change.base_revision := p_base;
-    change.edition := 1;
-    change.judged_at := (SELECT id FROM public.chain_head);
-    change.restores := p_restores;
-    change.reason := p_reason;
-    change.source := p_source;
-    change.traceparent := p_traceparent;
-    change.evidence := coalesce(p_evidence, '{}');
-    change.catalogues := p_catalogues;
-    change.apply_at := p_apply_at;
-    SELECT person, proof INTO change.author, change.proof FROM public.who();
-    PERFORM public.require_room_for_change(change.author);
-    change := public.write_proposal(change, p_set, p_remove, p_keys);
-    IF public.changes_nothing(change) THEN
-        -- Nothing is kept: the row goes back without a number. Who may not write is told so all the same.
-        PERFORM public.require_role(VARIADIC CASE WHEN p_is_policy THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END);
-        RETURN change;
-    END IF;
-    RETURN public.keep_change(change, p_draft);
+    RETURN CASE WHEN change.state = 'unchanged' THEN change ELSE public.keep_change(change, p_draft) END;
 END
 $$;
 
@@ -7299,6 +7335,8 @@ REVOKE ALL ON FUNCTION public.break_glass_write(p_incident text, p_approved_by t
 
 GRANT SELECT ON TABLE public.rollout_stages TO setpoint_app;
 
+REVOKE ALL ON FUNCTION public.carry_out(INOUT change public.changes) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) TO setpoint_server;
 
@@ -7316,6 +7354,8 @@ GRANT ALL ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, 
 
 REVOKE ALL ON FUNCTION public.close_session(p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.close_session(p_remote text) TO setpoint_server;
+
+REVOKE ALL ON FUNCTION public.composed_change(p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint, p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamp with time zone, p_traceparent text, p_evidence text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.confirm_account(p_name text, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.confirm_account(p_name text, p_remote text) TO setpoint_server;
@@ -7413,7 +7453,7 @@ GRANT ALL ON FUNCTION public.judge_checkpoint(p_calendar text, p_checkpoint text
 
 REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.keep_change(change public.changes, p_draft boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.keep_change(change public.changes, p_draft boolean, p_whole boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) TO setpoint_server;

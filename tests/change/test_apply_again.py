@@ -62,3 +62,16 @@ def test_a_scheduled_change_is_judged_again_too(seeded, catalogues, owner_url):
     ((number, said),) = apply_due(seeded, narrowed(catalogues, 0.5), "ada")
     assert (number, said.startswith(f"not applied: {GAMMA} = 0.9")) == (change.id, True)
     assert apply_due(seeded, catalogues, "ada") == [(change.id, "revision 2")]
+
+
+def test_what_is_applied_at_once_is_written_into_history_alone(seeded, catalogues, owner_url):
+    """The table of changes takes no document on the way: ten edits of one key leave it as large as it was."""
+    size = "SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE oid = 'changes'::regclass"
+    with psycopg.connect(owner_url, autocommit=True) as psql:
+        before = psql.execute(size).fetchone()[0]
+        for value in range(10):
+            with seeded.transaction(author="ada") as transaction:
+                wanted = Proposal(scope="global", reason="r", set={GAMMA: value / 10})
+                assert open_and_apply(transaction, catalogues, wanted).in_force
+
+        assert psql.execute(size).fetchone()[0] == before

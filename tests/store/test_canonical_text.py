@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from setpoint.declare.document import canonical_text, text_hash
+from setpoint.declare.document import canonical_text, diff, text_hash
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 # declare refuses -0.0, because jsonb drops its sign.
@@ -43,3 +43,22 @@ def test_any_spelling_of_a_document_becomes_its_canonical_text(psql, document):
     """However somebody spelt it, PostgreSQL prints the same text that Python makes of its values."""
     spelt = json.dumps(document, indent=3, sort_keys=True)
     assert psql.execute("SELECT %s::jsonb::text", [spelt]).fetchone() == (canonical_text(document),)
+
+
+few = st.dictionaries(
+    st.sampled_from(["a", "b", "c", "aa", "bb", "ü"]), st.integers(0, 2) | st.booleans() | floats
+)
+
+
+@examples(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=few, after=few)
+@example(before={"a": 1, "b": 2, "c": 3}, after={"b": 2, "c": 4, "d": 3})
+@example(before={"a": 1}, after={"a": 1.0})
+def test_the_database_finds_the_edits_that_python_finds(psql, before, after):
+    """What history says of a revision is what differs, wherever keys come in and go."""
+    texts = [canonical_text(before), canonical_text(after)]
+    edits = psql.execute("SELECT document_diff(%s, %s)", texts).fetchone()[0]
+
+    expected = diff(before, after)
+    assert [(edit["op"], edit["key"]) for edit in edits] == [(edit.op, edit.key) for edit in expected]
+    assert [(edit.get("old"), edit.get("new")) for edit in edits] == [(e.old, e.new) for e in expected]

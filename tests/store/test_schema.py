@@ -191,6 +191,7 @@ DEFINERS = {
     "decide_change",
     "withdraw_change",
     "apply_change",
+    "open_and_apply_change",
     "forget_answers",
     "keep_read_set",
     "note_layers",

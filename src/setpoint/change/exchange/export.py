@@ -71,7 +71,7 @@ def export(
             of it is missing.
         StorageFull: a file cannot be written; what was written before it stays.
     """
-    with alone_in(folder):
+    with alone_in(folder) as names:
         before = read_head(folder)
         with database.transaction() as transaction:
             rows = transaction.fetch_all("export_state")
@@ -81,7 +81,7 @@ def export(
                 _refuse_edited_governance(catalogues, folder, before, governs)
             kept = transaction.fetch_all("export_catalogues")
         # Revisions up to the head never change: they need not be read in the same transaction.
-        written = write_history(database, folder, before, rows[0]["head_id"], tell, full=full)
+        written = write_history(database, folder, names, before, rows[0]["head_id"], tell=tell, full=full)
         governance = text_hash(governance_text(governs))
         head = Head(rows[0]["head_id"], rows[0]["chain"], {}, {}, governance, governs.policies)
         files = _catalogue_files(kept, catalogues, head) | _document_files(rows, catalogues, head)

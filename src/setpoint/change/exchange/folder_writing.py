@@ -1,8 +1,8 @@
 """CHANGE: writing into an exported folder: one export at a time, and many files with one wait for the disk.
 
 Guarantees: a file is there whole or not at all, and is on disk before it has its name. What a killed export
-left half written goes with the next one. Refuses a folder that another export is writing, where the file
-system locks folders.
+left half written goes with the next one. A folder is listed once, for history has a file for each revision.
+Refuses a folder that another export is writing, where the file system locks folders.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ from setpoint.declare.export_layout import CATALOGUES, DOCUMENTS, HISTORY
 from setpoint.errors import ConflictError, StorageFull
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _PARTIAL = ".partial"
+_LEFT = (f".json{_PARTIAL}", f".toml{_PARTIAL}")
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[frozenset[str]]:
     """Hold a folder, which is made when it is missing, against other exports as long as the block runs.
+
+    Gives the names of the files in its history.
 
     Raises:
         ConflictError: another export is writing it.
@@ -37,9 +40,11 @@ def alone_in(folder: Path) -> Iterator[None]:
     except OSError as problem:
         raise StorageFull.of(folder, problem) from None
     try:
-        if _is_locked(held, folder):
-            _clear(folder)
-        yield
+        is_alone = _is_locked(held, folder)
+        names = {place: _names_in(folder / place) for place in (".", DOCUMENTS, HISTORY, CATALOGUES)}
+        if is_alone:
+            _clear(folder, names)
+        yield names[HISTORY]
     finally:
         os.close(held)
 
@@ -57,12 +62,19 @@ def _is_locked(held: int, folder: Path) -> bool:
     return True
 
 
-def _clear(folder: Path) -> None:
+def _names_in(place: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(place))  # noqa: PTH208 - a path for each of many names takes five times as long
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _clear(folder: Path, names: Mapping[str, Iterable[str]]) -> None:
     """Remove what an export that was killed left half written, and nothing of anybody else."""
-    for place in (folder, *(folder / name for name in (DOCUMENTS, HISTORY, CATALOGUES))):
-        for kind in ("json", "toml"):
-            for left in place.glob(f".*.{kind}{_PARTIAL}"):
-                left.unlink()
+    for place, there in names.items():
+        for name in there:
+            if name.endswith(_LEFT) and name.startswith("."):
+                (folder / place / name).unlink()
 
 
 def write_files(files: Mapping[Path, str]) -> None:

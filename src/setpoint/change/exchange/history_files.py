@@ -19,6 +19,7 @@ from setpoint.errors import HashMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from setpoint.change.exchange.folder import Head
@@ -34,13 +35,21 @@ _CUT = "rows were cut off, or it is another database's export: `setpoint verify`
 
 
 def write_history(
-    database: Database, folder: Path, before: Head | None, up_to: int, tell: Tell, *, full: bool
+    database: Database,
+    folder: Path,
+    names: AbstractSet[str],
+    before: Head | None,
+    up_to: int,
+    *,
+    tell: Tell,
+    full: bool,
 ) -> int:
     """Write the revisions that are not there yet, and never over one that is; returns how many.
 
     Args:
         database: where history is.
         folder: the exported folder.
+        names: of the files in its history.
         before: its head, as it was exported before.
         up_to: the newest revision to write.
         tell: is told after each page how far it is.
@@ -51,8 +60,9 @@ def write_history(
             of it is missing.
         StorageFull: a file cannot be written; the pages before it stay.
     """
-    there = _revisions_in(folder / HISTORY)
-    newest = max(there | {before.revision if before else 0})
+    exported = before.revision if before else 0
+    there = _revisions_in(names, exported)
+    newest = max(there | {exported})
     if newest > up_to:
         raise HashMismatch(f"{folder} knows revision {newest}, but this database ends at {up_to}.", hint=_CUT)
     is_ours = before is None or _is_here(database, before)
@@ -66,13 +76,14 @@ def write_history(
     return written
 
 
-def _revisions_in(history: Path) -> set[int]:
-    found: set[int] = set()
-    with suppress(FileNotFoundError):
-        for path in history.iterdir():
-            stem, _, suffix = path.name.partition(".")
-            with suppress(ValueError):
-                found |= {read_int(stem)} if suffix == "json" else set()
+def _revisions_in(names: AbstractSet[str], exported: int) -> set[int]:
+    """Return the revisions that have a file; the name of one that was exported is looked up, not read."""
+    known = {f"{revision}.json": revision for revision in range(1, exported + 1)}
+    found = {known[name] for name in names if name in known}
+    for name in names - known.keys():
+        stem, _, suffix = name.partition(".")
+        with suppress(ValueError):
+            found |= {read_int(stem)} if suffix == "json" else set()
     return found
 
 

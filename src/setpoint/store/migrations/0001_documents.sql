@@ -53,15 +53,21 @@ COMMENT ON FUNCTION public.document_hash IS 'The one hash: of a document''s text
 CREATE FUNCTION public.document_diff(before jsonb, after jsonb) RETURNS jsonb
     LANGUAGE sql STABLE STRICT
     SET search_path = pg_catalog, public, pg_temp
-    -- Texts are compared: 0.1 and 0.10 are equal as jsonb, yet two documents with two hashes.
+    -- Texts are compared: 0.1 and 0.10 are equal as jsonb, yet two documents with two hashes. What stands at the
+    -- same place with the same text is out first: of two documents with the same keys little is left to join.
     RETURN (
+        WITH differing AS MATERIALIZED (
+            SELECT * FROM ROWS FROM (jsonb_each(before), jsonb_each(after)) AS z (old_key, old, new_key, new)
+            WHERE old_key IS DISTINCT FROM new_key OR old::text <> new::text
+        )
         SELECT coalesce(jsonb_agg(
             CASE
                 WHEN o.key IS NULL THEN jsonb_build_object('key', n.key, 'op', 'add', 'new', n.value)
                 WHEN n.key IS NULL THEN jsonb_build_object('key', o.key, 'op', 'remove', 'old', o.value)
                 ELSE jsonb_build_object('key', n.key, 'op', 'replace', 'old', o.value, 'new', n.value)
             END ORDER BY coalesce(n.key, o.key) COLLATE "C"), '[]')
-        FROM jsonb_each(before) AS o FULL JOIN jsonb_each(after) AS n ON n.key = o.key
+        FROM (SELECT old_key, old FROM differing WHERE old_key IS NOT NULL) AS o (key, value)
+        FULL JOIN (SELECT new_key, new FROM differing WHERE new_key IS NOT NULL) AS n (key, value) ON n.key = o.key
         WHERE o.value::text IS DISTINCT FROM n.value::text
     );
 

@@ -413,30 +413,32 @@ END
 $$;
 COMMENT ON FUNCTION public.changes_nothing IS 'True when what a change wants stands already, and no obligation is met by saying so.';
 
-CREATE FUNCTION public.keep_change(change public.changes, p_draft boolean) RETURNS public.changes
+CREATE FUNCTION public.keep_change(change public.changes, p_draft boolean, p_whole boolean DEFAULT true) RETURNS public.changes
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
     kept public.changes;
 BEGIN
+    -- Not whole: the caller applies it in the same call, and the document goes into history alone.
     INSERT INTO public.changes (scope, kinds, base_revision, proposal, edits, edition, proposal_hash, judged_at,
                                 restores, author, proof, reason, evidence, source, traceparent, catalogues, state, apply_at, proposed_at)
-    VALUES (change.scope, change.kinds, change.base_revision, change.proposal, change.edits, change.edition,
+    VALUES (change.scope, change.kinds, change.base_revision, CASE WHEN p_whole THEN change.proposal ELSE '{}' END, change.edits, change.edition,
             change.proposal_hash, change.judged_at, change.restores, change.author, change.proof, change.reason,
             coalesce(change.evidence, '{}'), change.source, change.traceparent, change.catalogues, CASE WHEN p_draft THEN 'draft' ELSE 'proposed' END,
             change.apply_at, CASE WHEN p_draft THEN NULL ELSE clock_timestamp() END)
     RETURNING * INTO kept;
+    kept.proposal := change.proposal;
     RETURN kept;
 END
 $$;
 
-CREATE FUNCTION public.open_change(
+CREATE FUNCTION public.composed_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
     p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
-    p_draft boolean, p_traceparent text DEFAULT NULL, p_evidence text[] DEFAULT NULL
+    p_traceparent text, p_evidence text[]
 ) RETURNS public.changes
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
@@ -460,9 +462,26 @@ BEGIN
     IF public.changes_nothing(change) THEN
         -- Nothing is kept: the row goes back without a number. Who may not write is told so all the same.
         PERFORM public.require_role(VARIADIC CASE WHEN p_is_policy THEN ARRAY['admin'] ELSE ARRAY['config_write', 'admin'] END);
-        RETURN change;
+        change.state := 'unchanged';
     END IF;
-    RETURN public.keep_change(change, p_draft);
+    RETURN change;
+END
+$$;
+COMMENT ON FUNCTION public.composed_change IS 'A new change as it would be kept; of the state unchanged when what it wants stands already.';
+
+CREATE FUNCTION public.open_change(
+    p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
+    p_keys text[], p_reason text, p_source text, p_catalogues jsonb, p_apply_at timestamptz,
+    p_draft boolean, p_traceparent text DEFAULT NULL, p_evidence text[] DEFAULT NULL
+) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes := public.composed_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
+        p_reason, p_source, p_catalogues, p_apply_at, p_traceparent, p_evidence);
+BEGIN
+    RETURN CASE WHEN change.state = 'unchanged' THEN change ELSE public.keep_change(change, p_draft) END;
 END
 $$;
 
@@ -860,15 +879,15 @@ END
 $$;
 COMMENT ON FUNCTION public.next_step IS 'What an open change waits for, of whom, until when and how that is done; nulls for one that ended.';
 
-CREATE FUNCTION public.apply_change(p_id bigint, p_hash text) RETURNS public.changes
-    LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION public.carry_out(INOUT change public.changes)
+    LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
     -- What the trigger records is told within this function alone: the session's own facts come back.
     SET setpoint.author = '' SET setpoint.proof = '' SET setpoint.reason = '' SET setpoint.source = ''
     SET setpoint.catalogues = '' SET setpoint.change = '' SET setpoint.review = ''
 AS $$
 DECLARE
-    change   public.changes;
+    p_id     constant bigint := change.id;
     need     record;
     have     bigint;
     revision bigint;
@@ -879,10 +898,7 @@ DECLARE
     frozen   timestamptz;
     wanting  text;
 BEGIN
-    change := public.lock_change(p_id);
-    IF change.proposal_hash IS DISTINCT FROM p_hash THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since it was read', p_id);
-    END IF;
+    -- The caller has locked the head and the change.
     IF change.state = 'draft' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id),
             HINT = (public.next_step(change)).how;
@@ -952,9 +968,11 @@ BEGIN
             WHERE scope = change.scope AND ftf_config.revision = change.base_revision
             RETURNING ftf_config.revision INTO STRICT revision;
         END IF;
-        -- Applied is what history says so: where its trigger is switched off, nothing is written.
+        -- Applied is what history says so: where its trigger is switched off, nothing is written. The hash of the
+        -- proposal names the document; the text is hashed again where its owner moved the row's time by hand.
         IF NOT EXISTS (SELECT FROM public.ftf_config_history AS h WHERE h.id = revision AND h.change_id = change.id
-                       AND h.hash = public.document_hash(change.proposal::text)) THEN
+                       AND (public.hash_of_proposal(change, h.hash) = change.proposal_hash
+                            OR h.hash = public.document_hash(change.proposal::text))) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP503', MESSAGE = format('change %s left no revision: history is not being written', p_id),
                 HINT = 'a trigger is switched off or gone: `setpoint verify` names it, and the owner of the database switches it on';
         END IF;
@@ -964,10 +982,24 @@ BEGIN
         proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
         catalogues = CASE WHEN revision IS NULL THEN catalogues END
     WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
-    RETURN change;
 END
 $$;
-COMMENT ON FUNCTION public.apply_change IS 'The one decision: policy, approvals, base and what else moved, under the lock of the chain head.';
+COMMENT ON FUNCTION public.carry_out IS 'The one decision: policy, approvals, base and what else moved, under the lock of the chain head.';
+
+CREATE FUNCTION public.apply_change(p_id bigint, p_hash text) RETURNS public.changes
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+BEGIN
+    IF change.proposal_hash IS DISTINCT FROM p_hash THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP409', MESSAGE = format('change %s was edited since it was read', p_id);
+    END IF;
+    RETURN public.carry_out(change);
+END
+$$;
+COMMENT ON FUNCTION public.apply_change IS 'Apply a change that was read with this hash, or say what forbids it.';
 
 CREATE FUNCTION public.open_and_apply_change(
     p_scope text, p_is_policy boolean, p_base bigint, p_set jsonb, p_remove text[], p_restores bigint,
@@ -976,23 +1008,29 @@ CREATE FUNCTION public.open_and_apply_change(
     OUT approved bigint, OUT solo boolean, OUT cooling_off_s integer, OUT free_at timestamptz, OUT checks text[],
     OUT frozen_until timestamptz
 )
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
+DECLARE
+    is_at_once boolean;
 BEGIN
-    change := public.open_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys,
-                                 p_reason, p_source, p_catalogues, p_apply_at, p_draft, p_traceparent, p_evidence);
-    IF change.id IS NULL THEN
+    change := public.composed_change(p_scope, p_is_policy, p_base, p_set, p_remove, p_restores, p_keys, p_reason, p_source,
+                                     p_catalogues, p_apply_at, p_traceparent, p_evidence);
+    IF change.state = 'unchanged' THEN
         RETURN;
     END IF;
     SELECT need.approvals, need.solo, need.cooling_off_s, need.checks INTO approvals, solo, cooling_off_s, checks
     FROM public.required_of(change) AS need;
     approved := 0;  -- nobody has seen it yet
-    free_at := change.proposed_at + make_interval(secs => cooling_off_s);
     frozen_until := public.frozen_until(change, clock_timestamp());
-    IF NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL
-            AND public.wanting_of(change) IS NULL THEN
-        change := public.apply_change(change.id, change.proposal_hash);
+    -- Of a new change a rollout is wanted where the checks say so, and nowhere else.
+    is_at_once := coalesce(
+        NOT p_draft AND p_apply_at IS NULL AND approvals = 0 AND cooling_off_s = 0 AND checks = '{}' AND frozen_until IS NULL, false);
+    change := public.keep_change(change, p_draft, p_is_policy OR NOT is_at_once);
+    free_at := change.proposed_at + make_interval(secs => cooling_off_s);
+    IF is_at_once THEN
+        PERFORM FROM public.chain_head FOR UPDATE;
+        change := public.carry_out(change);
     END IF;
 END
 $$;
@@ -1070,7 +1108,8 @@ ALTER TABLE public.changes ENABLE ALWAYS TRIGGER permit_change;
 REVOKE ALL ON FUNCTION public.suspend_change(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.suspend_change(bigint) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.write_proposal(public.changes, jsonb, text[], text[]), public.lock_change(bigint),
-    public.changes_nothing(public.changes), public.keep_change(public.changes, boolean),
+    public.changes_nothing(public.changes), public.keep_change(public.changes, boolean, boolean), public.carry_out(public.changes),
+    public.composed_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, text, text[]),
     public.open_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text, text[]),
     public.open_and_apply_change(text, boolean, bigint, jsonb, text[], bigint, text[], text, text, jsonb, timestamptz, boolean, text, text[]),
     public.amend_change(bigint, bigint, jsonb, text[], text[], text, jsonb, timestamptz, text[]), public.propose_change(bigint),
