@@ -8,6 +8,7 @@ import pytest
 from setpoint.change.documents import read_documents
 from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import Proposal, open_and_apply, open_change
+from support.dask_cluster import DASK
 from support.hints import printed_command
 from support.sweep_home import TINY_SCOPE, seed_tiny
 
@@ -64,13 +65,14 @@ def test_the_printed_command_makes_the_check(setpoint_command, change, database,
 
 
 @pytest.mark.real
-def test_a_pair_is_trained_and_resumed(setpoint_command, change):
-    """Both arms train the same units; resuming either finishes both and attaches nothing twice."""
-    done = setpoint_command("sweep", "--change", str(change), *ONE_ASSET, "--json")
+@pytest.mark.parametrize("engine", [(), DASK], ids=["pool", "dask"])
+def test_a_pair_is_trained_and_resumed(setpoint_command, change, engine):
+    """On either engine both arms train the same units; resuming either finishes both, with nothing twice."""
+    done = setpoint_command("sweep", "--change", str(change), *engine, *ONE_ASSET, "--json")
     assert done.code == 0, done.err
     kinds = {check["kind"]: check["result"] for check in done.json["checks"]}
     assert kinds == {"smoke": "pass", "canary": "hold", "ranges": "pass"}, "one asset is too few"
     for run in done.json["runs"]:
-        again = setpoint_command("sweep", "--resume", run, "--json")
+        again = setpoint_command("sweep", "--resume", run, *engine, "--json")
         assert again.code == 0, again.err
         assert again.json == done.json

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: The options of a sweep on a cluster that is made for it.
+DASK = ("--engine", "dask")
+
+
 class DaskCluster:
     """Commands of Dask itself; ``environ`` is what a machine of ours would set for its workers."""
 

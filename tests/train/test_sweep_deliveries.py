@@ -20,6 +20,7 @@ from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.sweep import begin
 from support.hints import printed_command
+from support.misspelt import misspelt_catalogue
 from support.sweep_home import ADA, Home, finish, pinned_units, wait_for
 
 #: Sweeps train in as many processes as there are cores.
@@ -57,14 +58,6 @@ class Site:
 
     def open_database(self):
         self.administer("ALTER DATABASE {database} ALLOW_CONNECTIONS true")
-
-
-def misspelt_catalogue(folder):
-    """Write a user's catalogue that misspells a parameter of CatBoost."""
-    bundled = next(m for m in load_catalogues(Settings.catalogues).members if m.name == "cvntrade-training")
-    path = folder / "training.toml"
-    path.write_text(bundled.text.replace('library_name = "rsm"', 'library_name = "rms"'))
-    return f"cvntrade,{path}"
 
 
 def write_market(folder):

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from support.dask_cluster import DaskCluster
+from support.dask_cluster import DASK, DaskCluster
 from support.hints import printed_command
 from support.process_tree import command_of, descendants, is_alive
 from support.sweep_home import TINY_SWEEP, compared, finish, wait_for
@@ -14,7 +14,6 @@ from support.sweep_home import TINY_SWEEP, compared, finish, wait_for
 #: Clusters of two workers, started and killed: minutes.
 pytestmark = pytest.mark.real
 
-DASK = ("--engine", "dask")
 UNITS = 30
 
 

@@ -12,6 +12,7 @@ from setpoint.cli.value_sources import open_door
 from setpoint.errors import EXIT_OK
 
 if TYPE_CHECKING:
+    from setpoint.cli.sweep_display import AskedEngine
     from setpoint.client.doors import Door
     from setpoint.declare.catalogue import Catalogues
     from setpoint.orchestrate.sweep import SweepRequest
@@ -22,6 +23,7 @@ def train_evidence(
     request: SweepRequest,
     change: int | None,
     resume: str,
+    engine: AskedEngine,
     *,
     smoke: bool,
     as_json: bool,
@@ -31,8 +33,8 @@ def train_evidence(
 
     with open_door(system, of_changes=True) as door:
         run = resume if change is None else _start(door, system, request, change, smoke=smoke)
-        with shown(door, run) as display:
-            end = follow_pair(door, settings(), run, display.show)
+        with shown(door, run, engine.options) as display:
+            end = follow_pair(door, settings(), run, display.show, engine.train)
     for one in end.ends:
         say_end(one)
     if as_json:

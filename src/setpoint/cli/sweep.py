@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from setpoint.cli.app import Context, Json, app, catalogues, parse_context, say_unused, settings
 from setpoint.cli.output import print_json
-from setpoint.cli.sweep_display import introduce, say_end, shown
+from setpoint.cli.sweep_display import AskedEngine, introduce, say_end, shown
 from setpoint.cli.value_sources import open_door
 from setpoint.errors import EXIT_OK, UsageError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from setpoint.client.run_plan import Exercise
     from setpoint.declare.catalogue import Catalogues
     from setpoint.orchestrate.sweep import SweepEnd
-    from setpoint.train.sweep import Engine as TrainUnits
 
 Data = Annotated[
     str,
@@ -106,10 +106,6 @@ def sweep(
         )
     if scheduler and engine is not Engine.DASK:
         raise UsageError("--scheduler is of the engine dask.", hint="add --engine dask")
-    if change is not None and engine is not Engine.POOL:
-        raise UsageError(
-            "evidence for a change is trained by this machine's processes.", hint="leave --engine out"
-        )
     from setpoint.orchestrate.pair import evidence_of
     from setpoint.orchestrate.sweep import SweepRequest, require_recorded
     from setpoint.train.exercise import declare_exercise
@@ -127,10 +123,11 @@ def sweep(
         from setpoint.cli.evidence import train_evidence
 
         request = SweepRequest(wanted, data, processes)
-        return train_evidence(system, request, change, resume, smoke=smoke, as_json=as_json)
+        asked = _asked(engine, scheduler)
+        return train_evidence(system, request, change, resume, asked, smoke=smoke, as_json=as_json)
     with open_door(system) as door:
         run = resume or start(door, system, wanted, data, processes, exercise)
-        end = follow(door, run, _engine(engine, scheduler))
+        end = follow(door, run, _asked(engine, scheduler))
     if as_json:
         counts = {"units": end.units, "done": end.done, "failed": len(end.failed)}
         print_json({"run": run, **counts, "undelivered": end.undelivered, "recorded": end.recorded})
@@ -158,21 +155,21 @@ def start(
     return run
 
 
-def _engine(engine: Engine, scheduler: str) -> TrainUnits | None:
-    """Return what trains the units; None for this machine's processes."""
+def _asked(engine: Engine, scheduler: str) -> AskedEngine:
     if engine is Engine.POOL:
-        return None
+        return AskedEngine()
     from setpoint.orchestrate.engines import dask_engine
     from setpoint.record.database_door import open_database_recorder
 
-    return dask_engine(scheduler, open_database_recorder)
+    options = f" --engine dask --scheduler {shlex.quote(scheduler)}" if scheduler else " --engine dask"
+    return AskedEngine(dask_engine(scheduler, open_database_recorder), options)
 
 
-def follow(door: Door, run: str, engine: TrainUnits | None = None) -> SweepEnd:
+def follow(door: Door, run: str, engine: AskedEngine = AskedEngine()) -> SweepEnd:
     """Train what is missing of a run, with a live display where there is a terminal."""
     from setpoint.orchestrate import sweep as orchestrate
 
-    with shown(door, run) as display:
-        end = orchestrate.follow(door, settings(), run, display.show, engine)
+    with shown(door, run, engine.options) as display:
+        end = orchestrate.follow(door, settings(), run, display.show, engine.train)
     say_end(end)
     return end

@@ -1,4 +1,4 @@
-"""CLI: how a sweep is shown: what is about to run, and how far it is."""
+"""CLI: how a sweep is shown: what is about to run, how far it is, and how it is gone on with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from datetime import timedelta
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.cli.bars import Bars
 from setpoint.cli.output import err, number
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
     from setpoint.client.doors import Door
     from setpoint.orchestrate.sweep import PlannedSweep, SweepEnd
-    from setpoint.train.sweep import Progress
+    from setpoint.train.sweep import Engine, Progress
+
+
+class AskedEngine(NamedTuple):
+    """What trains the units, None for this machine's processes, and the options that ask for it again."""
+
+    train: Engine | None = None
+    options: str = ""
 
 
 def introduce(planned: PlannedSweep) -> None:
@@ -70,8 +77,8 @@ class SweepDisplay:
 
 
 @contextmanager
-def shown(door: Door, run: str) -> Iterator[SweepDisplay]:
-    """Show how far a run is, and say how it is resumed when it stops."""
+def shown(door: Door, run: str, options: str = "") -> Iterator[SweepDisplay]:
+    """Show how far a run is, and say how it is resumed when it stops: with these options of its engine."""
     display = SweepDisplay(run, door.name)
     try:
         with display:
@@ -79,7 +86,7 @@ def shown(door: Door, run: str) -> Iterator[SweepDisplay]:
     except (UnknownRun, SweepRunning):
         raise
     except (KeyboardInterrupt, SetpointError):
-        err.say(f"stopped; resume with: setpoint sweep --resume {run}")
+        err.say(f"stopped; resume with: setpoint sweep --resume {run}{options}")
         raise
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from setpoint.orchestrate.sweep import SweepRequest
     from setpoint.settings import Settings
     from setpoint.train.plan import Plan
-    from setpoint.train.sweep import Progress
+    from setpoint.train.sweep import Engine, Progress
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,13 @@ def evidence_of(settings: Settings, run: str) -> ChangeArm | None:
     return read_plan(folder).evidence if (folder / PLAN_FILE).exists() else None
 
 
-def follow_pair(door: Door, settings: Settings, run: str, on_progress: Callable[[Progress], None]) -> PairEnd:
+def follow_pair(
+    door: Door,
+    settings: Settings,
+    run: str,
+    on_progress: Callable[[Progress], None],
+    engine: Engine | None = None,
+) -> PairEnd:
     """Train what is missing of both runs, named by either, and attach what they showed.
 
     Called again, it resumes, and attaches nothing twice. Raises as ``sweep.follow`` and ``require_recorded``.
@@ -124,7 +130,7 @@ def follow_pair(door: Door, settings: Settings, run: str, on_progress: Callable[
         runs.reverse()
     ends = []
     for one in runs:
-        ends.append(follow(door, settings, one, on_progress))
+        ends.append(follow(door, settings, one, on_progress, engine))
         if ends[-1].refusal or not ends[-1].recorded:
             require_recorded(ends[-1])
     return PairEnd(tuple(ends), changes.attach(evidence.change, runs[0]))

@@ -25,6 +25,7 @@ from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.errors import SetpointError, TrainingError, UnavailableError, UsageError
 from setpoint.train.delivery import error_of
 from setpoint.train.engines.dask_station import RunFiles, record_here, train_here
+from setpoint.train.engines.pool import ctrl_c_held_back
 from setpoint.train.plan import SNAPSHOTS_FILE
 
 if TYPE_CHECKING:
@@ -87,14 +88,17 @@ def train_in_dask(
         client.register_plugin(files)
         missing = dict.fromkeys(units)
         deaths: Counter[Unit] = Counter()
+        held: set[Unit] = set()
+        for recorded in _record(client, plan):  # of an attempt before this one
+            yield _taken(missing, recorded.entries)
+            held.update(recorded.waiting)
         for number in range(ROUNDS):
-            for entries in _one_round(client, plan, list(missing), 1 if number else PER_WORKER, deaths):
-                fresh = [entry for entry in entries if entry.unit in missing]
-                for entry in fresh:
-                    del missing[entry.unit]
-                yield fresh
+            left = [unit for unit in missing if unit not in held]
+            for entries in _one_round(client, plan, left, 1 if number else PER_WORKER, deaths):
+                yield _taken(missing, entries)
             if not missing:
                 return
+            held = set()
         yield [_killer(unit) for unit in missing if deaths[unit] == ALONE]
         missing = {unit: None for unit in missing if deaths[unit] < ALONE}
     if missing:
@@ -102,6 +106,14 @@ def train_in_dask(
             f"{len(missing)} unit(s) of run {plan.run} are not recorded: their workers went again and again.",
             hint=f"look at the workers' logs, then: {_resume(plan)}",
         )
+
+
+def _taken(missing: dict[Unit, None], entries: Iterable[UnitEntry]) -> list[UnitEntry]:
+    """Take units that are recorded out of the missing ones; returns the entries of those that were."""
+    fresh = {entry.unit: entry for entry in entries if entry.unit in missing}
+    for unit in fresh:
+        del missing[unit]
+    return list(fresh.values())
 
 
 def _killer(unit: Unit) -> UnitEntry:
@@ -146,8 +158,8 @@ def _one_round(
     What a worker had when it died stays missing: all of it is suspect, unless it was one, which is counted.
     """
     queue = Queue(units)
-    ended: SimpleQueue[Future[Recorded]] = SimpleQueue()
-    given: dict[Future[Recorded], tuple[Unit, str]] = {}
+    ended: SimpleQueue[Future[list[UnitEntry]]] = SimpleQueue()
+    given: dict[Future[list[UnitEntry]], tuple[Unit, str]] = {}
 
     def give_out(workers: Iterable[str]) -> None:
         held = Counter(worker for _, worker in given.values())
@@ -190,10 +202,10 @@ def _require_a_worker(plan: Plan, seen_at: float) -> float:
     return seen_at
 
 
-def _entries(future: Future[Recorded], plan: Plan) -> list[UnitEntry]:
+def _entries(future: Future[list[UnitEntry]], plan: Plan) -> list[UnitEntry]:
     """Return what a task says is recorded; nothing when its worker died, with its answer or before."""
     try:
-        return future.result(timeout=_ANSWER_S).entries
+        return future.result(timeout=_ANSWER_S)
     except (KilledWorker, TimeoutError):
         return []
     except SetpointError:
@@ -212,17 +224,11 @@ def _recorded_at_last(client: Client, plan: Plan) -> Iterator[list[UnitEntry]]:
     until = time.monotonic() + PATIENCE_S
     while True:
         waiting = 0
-        for worker in _workers(client):
-            key = f"{plan.run}-record-{time.monotonic_ns()}"
-            task = client.submit(record_here, plan.run, key=key, workers=[worker], pure=False)
-            try:
-                recorded = task.result(timeout=CONNECT_S)
-            except (TimeoutError, KilledWorker):
-                continue  # gone: what it had not recorded is still missing
+        for recorded in _record(client, plan):
             yield recorded.entries
             if recorded.refusal:
                 raise error_of(recorded.refusal, _resume(plan))
-            waiting += recorded.waiting
+            waiting += len(recorded.waiting)
         if not waiting:
             return
         if time.monotonic() > until:
@@ -232,6 +238,23 @@ def _recorded_at_last(client: Client, plan: Plan) -> Iterator[list[UnitEntry]]:
                 hint=f"when it is back: {_resume(plan)}",
             )
         time.sleep(_PAUSE_S)
+
+
+def _record(client: Client, plan: Plan) -> Iterator[Recorded]:
+    """Let every worker record what it holds of the run, of an earlier attempt too; the dead say nothing."""
+    tasks = [
+        client.submit(
+            record_here,
+            plan.run,
+            key=f"{plan.run}-record-{time.monotonic_ns()}",
+            workers=[worker],
+            pure=False,
+        )
+        for worker in _workers(client)
+    ]
+    for task in tasks:
+        with suppress(TimeoutError, KilledWorker):  # what it had not recorded is still missing
+            yield task.result(timeout=CONNECT_S)
 
 
 def _resume(plan: Plan) -> str:
@@ -264,13 +287,17 @@ def _connected(scheduler: str, plan: Plan) -> Iterator[Client]:
 @contextmanager
 def _local_cluster(plan: Plan) -> Iterator[LocalCluster]:
     """Start a scheduler and as many workers as the plan says, on loopback, as long as the block runs."""
-    with LocalCluster(
-        n_workers=plan.processes,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,
-        memory_limit=0,
-    ) as cluster:
+    # Its event loop's thread is made here, and starts the workers: all of them leave Ctrl-C to this process.
+    with ctrl_c_held_back():
+        cluster = LocalCluster(
+            n_workers=plan.processes,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        )
+    with cluster:
         yield cluster
 
 

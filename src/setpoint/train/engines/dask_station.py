@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 
 
 class Recorded(NamedTuple):
-    """What a station recorded since it was asked last, and what still waits on its disk."""
+    """What a station recorded since it was asked last, and the units that still wait on its disk."""
 
     #: Without their results: whoever trained them has recorded these.
     entries: list[UnitEntry]
-    waiting: int
+    waiting: list[Unit]
     #: Why the recorder refuses what waits; None while it does not, or is out of reach.
     refusal: Receipt | None
 
@@ -103,29 +103,33 @@ class Station:
         self._trained = self._journal.read()
         self._delivery.waiting += self._trained
 
-    def train(self, unit: Unit) -> Recorded:
-        """Train a unit, and send it with what waits."""
+    def train(self, unit: Unit) -> list[UnitEntry]:
+        """Train a unit, and send it with what waits; returns what was recorded since last time."""
         entry = train_unit(unit)
         self._journal.append(entry)
         self._trained.append(entry)
         self._delivery.waiting.append(entry)
-        return self.record(insist=False)
+        return self._send(insist=False)
 
-    def record(self, *, insist: bool) -> Recorded:
-        """Send what waits; a recorder that was just out of reach is only tried again where one insists."""
+    def record(self) -> Recorded:
+        """Send what waits, to a recorder that was just out of reach, too."""
+        entries, refusal = self._send(insist=True), self._delivery.refusal
+        waiting = [entry.unit for entry in self._delivery.waiting]
+        return Recorded(entries, waiting, Receipt.of(refusal) if refusal else None)
+
+    def _send(self, *, insist: bool) -> list[UnitEntry]:
         self._delivery.send(insist=insist)
         waiting = {entry.unit for entry in self._delivery.waiting}
         recorded = [replace(entry, result=None) for entry in self._trained if entry.unit not in waiting]
         self._trained = [entry for entry in self._trained if entry.unit in waiting]
-        refusal = self._delivery.refusal
-        return Recorded(recorded, len(waiting), Receipt.of(refusal) if refusal else None)
+        return recorded
 
     def close(self) -> None:
         """Close the recorder and free the home."""
         self._open.close()
 
 
-def train_here(run: str, unit: Unit) -> Recorded:
+def train_here(run: str, unit: Unit) -> list[UnitEntry]:
     """Train a unit of a run in this process; the task of the engine.
 
     Raises:
@@ -142,7 +146,7 @@ def train_here(run: str, unit: Unit) -> Recorded:
 
 def record_here(run: str) -> Recorded:
     """Send what waits of a run in this process."""
-    return _station_of(run).record(insist=True)
+    return _station_of(run).record()
 
 
 def _station_of(run: str) -> Station:

@@ -13,7 +13,7 @@ import sys
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING
 
 from setpoint.errors import TrainingError
@@ -61,7 +61,7 @@ def train_in_pool(
 
 
 def _completed(pool: ProcessPoolExecutor, units: Sequence[Unit]) -> Iterator[list[UnitEntry]]:
-    with _ctrl_c_held_back():
+    with ctrl_c_held_back():
         pending: set[Future[UnitEntry]] = {pool.submit(train_unit, unit) for unit in units}
     while pending:
         ended, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -72,8 +72,9 @@ def _completed(pool: ProcessPoolExecutor, units: Sequence[Unit]) -> Iterator[lis
 
 
 @contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
+def ctrl_c_held_back() -> Iterator[None]:
     """Start workers without Ctrl-C, which a terminal sends to all, and which is the parent's to act on."""
+    resource_tracker.ensure_running()  # started by the first worker's start, it would let Ctrl-C in again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
