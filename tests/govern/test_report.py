@@ -98,6 +98,7 @@ def a_view(*, results=None, failures=(), units=UNITS, rule=RULE, **row):
         contexts=[(PinnedContext(context, made["snapshot_hash"], made["layers"], ""), len(units))],
         lines=sorted(map(as_line, results), key=lambda line: line[:3]),
         failures=list(failures),
+        against=None,
     )
 
 

@@ -12,7 +12,7 @@ from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.results import Unit, UnitEntry, UnitFailure
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import MissingError, UnknownRun
-from setpoint.govern.comparison import compare_runs, judge_against, view_run
+from setpoint.govern.comparison import compare_runs, judge_against, pair_each, view_run
 from setpoint.observe.event_log import EventLog
 from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.record.run_rows import list_runs, read_run, read_units
@@ -251,10 +251,12 @@ def test_a_run_is_held_against_another_pair_by_pair(database, recorder, planned,
     lost = judge_against(database, third.run, planned.run).paired
     assert (lost.pairs, lost.old_alone, lost.new_alone, lost.bound) == (0, 1, 0, None)
     assert judge_against(database, planned.run, third.run).paired.new_alone == 1
-    view = view_run(database, planned.run)
-    other = replace(view, row=replace(view.row, data_hash="0" * 64, git_commit="0" * 40))
-    ((_, void),) = compare_runs([view, other]).paired
-    assert (void.void, void.intervals) == (("other data", "other commit of the source"), ())
+    other = replace(planned, run=planned.run + "d", git_commit="0" * 40, versions={})
+    recorder.start(other, snapshots)
+    recorder.deliver(other, [entry])
+    ((_, void),) = pair_each(database, [planned.run, other.run])
+    assert void.void == ("other commit of the source", "other releases of packages")
+    assert (void.pairs, void.intervals) == (1, ())
 
 
 def test_of_three_runs_each_is_told_beside_the_first(database, recorder, planned, snapshots, entry):

@@ -9,6 +9,8 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from setpoint.change.candidates import register_runs
+from setpoint.change.documents import pin_snapshot_set
 from setpoint.errors import (
     CheckMissing,
     ConflictError,
@@ -17,7 +19,8 @@ from setpoint.errors import (
     MissingError,
     StaleRevision,
 )
-from support.candidate_runs import begin_pair, check
+from setpoint.record.runs import record_start
+from support.candidate_runs import CONTEXTS, attach, begin_pair, check, end, plan_of
 from support.documents import apply, over, propose, write_document
 
 
@@ -89,12 +92,12 @@ def test_a_change_waits_for_the_check_that_policy_asks_for(ada, robot, change, c
     assert (required(ada, change)["checks"], required(ada, change)["lacking"]) == (["smoke"], ["smoke"])
 
     failed = check(robot, catalogues, change["id"], "fail")
-    with pytest.raises(CheckMissing, match=f"check {failed} is fail: it is fail"):
+    with pytest.raises(CheckMissing, match=f"check {failed} is fail: 2 of 2 units were not trained"):
         apply(ada, change)
     check(robot, catalogues, change["id"], "pass")
     assert required(ada, change)["lacking"] == []
-    check(robot, catalogues, change["id"], "hold")
-    with pytest.raises(CheckMissing, match="is hold"):
+    check(robot, catalogues, change["id"], "fail")
+    with pytest.raises(CheckMissing, match="is fail"):
         apply(ada, change)
     check(robot, catalogues, change["id"], "pass")
     assert apply(ada, change)["state"] == "applied"
@@ -190,17 +193,71 @@ def test_a_rebase_to_the_same_candidate_keeps_what_was_said_of_it(
     assert apply(ada, elsewhere)["state"] == "applied"
 
 
+#: The rule of the canary, and a range, as documents say them.
+RULE_TEXT = (
+    '"CVN_FTF_VERDICT_AGGREGATION": "mean", "CVN_FTF_VERDICT_PASS_F1": 0.4, "CVN_FTF_VERDICT_MIN_SKILL": 0.0,'
+    '"CVN_FTF_VERDICT_PASS_ASSETS": 1, "CVN_FTF_VERDICT_ROLLBACK_F1": 0.3, "CVN_FTF_VERDICT_MIN_ASSETS": 1,'
+    '"CVN_HPO_LGB_5M_MAX_DEPTH_RANGE_MIN": 3, "CVN_HPO_LGB_5M_MAX_DEPTH_RANGE_MAX": %s'
+)
+
+
+@pytest.mark.parametrize(
+    ("f1", "depth", "beside", "shown", "why"),
+    [
+        (0.5, 7, {}, ("pass", "pass", "pass"), None),
+        (0.35, 7, {}, ("pass", "hold", "pass"), None),
+        (0.1, 9, {}, ("pass", "fail", "fail"), None),
+        (None, 7, {}, ("fail", "hold", "pass"), None),
+        (0.5, 7, {"git_commit": "d" * 40}, ("pass", "pass", "pass"), "no pair: other commit of the source"),
+        (0.5, 7, {"versions": {}}, ("pass", "pass", "pass"), "no pair: other releases of packages"),
+        (0.5, 7, {"data": {one["symbol"]: {"hash": "0" * 64, "source": "synthetic"} for one in CONTEXTS}},
+         ("pass", "pass", "pass"), "no pair: other data"),
+        (0.5, None, {"units": [["BTCUSDC", "lgb", "5m", "ATR", 0]]}, ("pass", "hold", "hold"), None),
+    ],
+)  # fmt: skip
+def test_what_a_check_shows_is_worked_out_from_rows(
+    ada, as_, robot, catalogues, f1, depth, beside, shown, why
+):
+    """Whoever reports says no result; by a rule of its own no change is judged; unlike arms are no pair."""
+    write = '{"a": 1, "b": 1, %s}' % (RULE_TEXT % 8)
+    apply(ada, policy(ada, []))
+    apply(ada, propose(ada, set=write))
+    softer = propose(ada, set='{"CVN_FTF_VERDICT_ROLLBACK_F1": 0.0, "CVN_FTF_VERDICT_PASS_F1": 0.0}')
+    run, current = begin_pair(robot, catalogues, softer["id"], "robot", beside)
+    end(robot, catalogues, run, "robot", f1=f1)
+    end(robot, catalogues, current, "robot", params={"max_depth": depth} if depth else {})
+    made = attach(robot, softer["id"], run)
+
+    assert tuple(made[kind].result for kind in ("smoke", "canary", "ranges")) == shown, made
+    said = {one.why_not_counted for one in made.values()}
+    assert said == {why and f"its two runs are {why}"}
+    assert attach(robot, softer["id"], run) == made, "once"
+
+
+def test_a_registered_run_pins_what_it_was_registered_for(ada, robot, catalogues, change):
+    """Not the recorder but the database holds it, so that no arm is judged by values that never stood."""
+    run = "other-values"
+    with robot.transaction(author="robot") as transaction:
+        register_runs(transaction, catalogues, change["id"], run, None)
+    stands = pin_snapshot_set(robot, catalogues, CONTEXTS)
+    with (
+        pytest.raises(StaleRevision, match="pins other values than change"),
+        robot.transaction(author="robot") as transaction,
+    ):
+        record_start(transaction, plan_of(run, stands), stands, "robot")
+
+
 def test_only_registered_runs_train_a_candidate(ada, as_, robot, change, catalogues):
     """A run is registered before it pins, and whoever registered it says what it showed, once complete."""
     with pytest.raises(MissingError, match="trains no change's candidate"):
-        robot.fetch_one("attach_check", run="unheard", kind="smoke", result="pass", reasons=[])
+        robot.fetch_one("attach_checks", run="unheard")
     run, current = begin_pair(robot, catalogues, change["id"], "robot")
     with pytest.raises(ConflictError, match="not complete"):
-        robot.fetch_one("attach_check", run=run, kind="smoke", result="pass", reasons=[])
+        robot.fetch_one("attach_checks", run=run)
     with pytest.raises(ForbiddenError, match="registered by robot"):
-        ada.fetch_one("attach_check", run=run, kind="smoke", result="pass", reasons=[])
+        ada.fetch_one("attach_checks", run=run)
     with pytest.raises(MissingError):
-        robot.fetch_one("attach_check", run=current, kind="smoke", result="pass", reasons=[])
+        robot.fetch_one("attach_checks", run=current)
     taken = {"run": run, "current": current, "dimensions": ["symbol"]}
     with pytest.raises(ConflictError, match="begun already"):
         robot.fetch_one("register_run", change=change["id"], **taken)

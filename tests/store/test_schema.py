@@ -142,7 +142,7 @@ def test_missing_role_is_created_without_login(server, empty_url, monkeypatch):
 
 #: Triggers and the doors of the application: whatever else runs, runs with its caller's rights.
 DEFINERS = {
-    "attach_check",
+    "attach_checks",
     "lacking_checks",
     "register_run",
     "why_not_counted",

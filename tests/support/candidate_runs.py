@@ -5,12 +5,18 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from setpoint.change.candidates import attach_check, read_candidate, register_runs
+from setpoint.change.candidates import read_candidate, register_runs
 from setpoint.change.documents import pin_snapshot_set
-from setpoint.client.results import RunOutcome
+from setpoint.client.results import Metrics, RunOutcome, Unit, UnitEntry, UnitResult
+from setpoint.govern.evidence import attach_evidence
+from setpoint.record.results import record_units
+from setpoint.record.run_rows import read_units
 from setpoint.record.runs import record_outcome, record_start
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from setpoint.change.changes import ChangeCheck
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database
@@ -52,9 +58,17 @@ def plan_of(run: str, snapshots: SnapshotSet, **given: Any) -> dict[str, Any]:
 
 
 def begin_pair(
-    database: Database, catalogues: Catalogues, change: int, person: str, **given: Any
+    database: Database,
+    catalogues: Catalogues,
+    change: int,
+    person: str,
+    beside: Mapping[str, Any] | None = None,
+    **given: Any,
 ) -> tuple[str, str]:
-    """Register a run of a change's candidate and its pair, and record that both started; return them."""
+    """Register a run of a change's candidate and its pair, and record that both started; return them.
+
+    ``given`` is of both plans, ``beside`` of that of the pair alone.
+    """
     number = next(_NUMBERS)
     run, current = f"candidate-{number}", f"current-{number}"
     with database.transaction(author=person) as transaction:
@@ -62,8 +76,39 @@ def begin_pair(
         candidate = read_candidate(transaction, catalogues, change, CONTEXTS)
         stands = pin_snapshot_set(transaction, catalogues, CONTEXTS)
         record_start(transaction, plan_of(run, candidate, **given), candidate, person)
-        record_start(transaction, plan_of(current, stands, **given), stands, person)
+        record_start(transaction, plan_of(current, stands, **given | (beside or {})), stands, person)
     return run, current
+
+
+def begin_smoke(database: Database, catalogues: Catalogues, change: int, person: str, **given: Any) -> str:
+    """Register a run of a change's candidate that is compared with nothing, and record that it started."""
+    run = f"smoke-{next(_NUMBERS)}"
+    with database.transaction(author=person) as transaction:
+        register_runs(transaction, catalogues, change, run, None)
+        candidate = read_candidate(transaction, catalogues, change, CONTEXTS)
+        record_start(transaction, plan_of(run, candidate, **given), candidate, person)
+    return run
+
+
+def end(
+    database: Database,
+    catalogues: Catalogues,
+    run: str,
+    person: str,
+    *,
+    f1: float | None = 0.5,
+    params: Mapping[str, Any] | None = None,
+    fallbacks: dict[str, int] | None = None,
+) -> None:
+    """Complete a run: each of its units was trained, with one score, or with None, none was."""
+    with database.transaction(author=person) as transaction:
+        if f1 is not None:
+            entries = [
+                _entry(unit.name, unit.snapshot_hash, f1, params or {})
+                for unit in read_units(transaction, run)
+            ]
+            record_units(transaction, catalogues, run, entries)
+        record_outcome(transaction, run, RunOutcome("complete", [], fallbacks or {}))
 
 
 def check(
@@ -72,14 +117,32 @@ def check(
     change: int,
     result: str = "pass",
     *,
-    kind: str = "smoke",
     person: str = "robot",
     fallbacks: dict[str, int] | None = None,
     **given: Any,
 ) -> int:
-    """Run a pair to its end, and attach what it showed; returns the check."""
-    pair = begin_pair(database, catalogues, change, person, **given)
+    """Make a smoke check that shows ``pass`` or ``fail``; returns it."""
+    run = begin_smoke(database, catalogues, change, person, **given)
+    end(database, catalogues, run, person, f1=0.5 if result == "pass" else None, fallbacks=fallbacks)
+    return attach(database, change, run, person)["smoke"].id
+
+
+def attach(database: Database, change: int, run: str, person: str = "robot") -> dict[str, ChangeCheck]:
+    """Attach what a run showed; returns its checks by kind."""
     with database.transaction(author=person) as transaction:
-        for run in pair:
-            record_outcome(transaction, run, RunOutcome("complete", [], fallbacks or {}))
-        return attach_check(transaction, pair[0], kind, result, [f"it is {result}"])
+        return {one.kind: one for one in attach_evidence(transaction, change, run)}
+
+
+def _entry(unit: Sequence[Any], snapshot: str, f1: float, params: Mapping[str, Any]) -> UnitEntry:
+    """Return a unit as if it had been trained, with scores that a test chooses."""
+    named = Unit(*unit)
+    facts: dict[str, Any] = dict.fromkeys(
+        ("trial_id", "seed", "n_trees_used", "training_time_sec", "n_train", "n_val", "n_test"), 1
+    )
+    scores = {"f1_buy_val": f1, "f1_buy_test": f1, "always_buy_f1_val": 0.2, "always_buy_f1_test": 0.2}
+    result = UnitResult(
+        **named._asdict(), **facts, **scores, snapshot_hash=snapshot, model_hyperparams=dict(params),
+        effective_params=dict(params), findings=(), feature_hash="f", model_hash="e" * 64, best_iteration=1,
+        stopped_early=False, threshold=0.5, metrics=Metrics({"auc": 0.6}, {"auc": 0.6}, {}), trials=(),
+    )  # fmt: skip
+    return UnitEntry(named, [], {}, result=result)

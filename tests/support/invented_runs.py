@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from setpoint.change.candidates import attach_check, read_candidate, register_runs
+from setpoint.change.candidates import attach_checks, read_candidate, register_runs
 from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.results import RunOutcome, parse_unit_entry
 from setpoint.client.run_plan import RunPlan
@@ -92,7 +92,7 @@ def record_candidate(
     record_scores(database, catalogues, author, dict.fromkeys(scores, 0.5), old)
     record_scores(database, catalogues, author, scores, new, **given)
     with database.transaction(author=author.name) as transaction:
-        attach_check(transaction, names[0], "canary", "pass", ["as reported"])
+        attach_checks(transaction, names[0])
     return names
 
 

@@ -9,7 +9,7 @@ the change. Refuses the candidate of a change that ended, that sets a policy, or
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from setpoint.change.changes import OPEN, next_step, read_change
 from setpoint.change.documents import resolve_candidate
@@ -18,7 +18,6 @@ from setpoint.errors import ConflictError, ForbiddenError, StaleRevision
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from setpoint.change.changes import CheckKind
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction
@@ -85,6 +84,25 @@ def read_registered(reader: Database | Transaction, run: str) -> RegisteredRun |
     return RegisteredRun(**row) if row else None
 
 
+class TrainedPair(NamedTuple):
+    """A run of a change's candidate, and the run of what stands that it is held against."""
+
+    run: str
+    against: str
+
+
+def newest_pair(reader: Database | Transaction, change: int) -> TrainedPair | None:
+    """Return the newest pair of a change of which both runs began; None before the first."""
+    row = reader.fetch_one("newest_pair", change=change)
+    return TrainedPair(**row) if row else None
+
+
+def read_pair(reader: Database | Transaction, run: str) -> TrainedPair | None:
+    """Return the pair that a run of a candidate belongs to, once both began; None for every other run."""
+    row = reader.fetch_one("read_pair", run=run)
+    return TrainedPair(**row) if row else None
+
+
 def require_registered(reader: Database | Transaction, run: str, change: int, person: str) -> None:
     """Hold that a run is registered for the candidate of a change, by this person.
 
@@ -99,15 +117,14 @@ def require_registered(reader: Database | Transaction, run: str, change: int, pe
         )
 
 
-def attach_check(
-    transaction: Transaction, run: str, kind: CheckKind, result: str, reasons: Iterable[str]
-) -> int:
-    """Attach what a registered run showed to its change, once; returns the check. Committed by the caller.
+def attach_checks(transaction: Transaction, run: str) -> None:
+    """Attach what a registered run, and its pair, showed to its change, once; the database works it out.
+
+    Committed by the caller.
 
     Raises:
         MissingError: the run trains no change's candidate.
         ForbiddenError: somebody else registered it.
-        ConflictError: it, or its pair, is not complete, or it has no pair.
+        ConflictError: it, or its pair, is not complete.
     """
-    asked = {"run": run, "kind": kind, "result": result, "reasons": list(reasons)}
-    return int((transaction.fetch_one("attach_check", **asked) or {})["id"])
+    transaction.fetch_one("attach_checks", run=run)

@@ -100,20 +100,21 @@ def shadow(
     Example: `setpoint rollout shadow 7 "$RUN" --baseline "$BASELINE"`
     """
     from setpoint.change.identity import author_of
-    from setpoint.govern.rollout.acting import judge_shadow
+    from setpoint.govern.rollout.shadow import judge_shadow
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         found = judge_shadow(transaction, catalogues(), change, run, baseline)
     if as_json:
-        print_json([one._asdict() for one in found])
-    elif not found:
+        print_json({**found._asdict(), "first": [one._asdict() for one in found.first]})
+    elif found.outcome == "pass":
         out.say("nothing else differs")
     else:
+        out.say(f"{found.outcome}: {found.differences} differences in {found.units} units; the first:")
         table(
             ("unit", "parameter", "baseline", "candidate"),
-            ((" ".join(map(str, one.unit)), *one[1:]) for one in found),
+            ((" ".join(map(str, one.unit)), *one[1:]) for one in found.first),
         )
-    return EXIT_FINDING if found else EXIT_OK
+    return EXIT_OK if found.outcome == "pass" else EXIT_FINDING
 
 
 @rollouts.command("override")

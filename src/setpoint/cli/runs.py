@@ -187,13 +187,15 @@ def compare(
 
     Example: `setpoint compare 20261123-101500-3f2a latest`
     """
-    from setpoint.govern.comparison import compare_runs, view_run
+    from setpoint.govern.comparison import compare_runs, pair_each, view_run
 
     named_runs = runs if len(runs) > 1 else [*runs, "latest"]
     with database() as opened:
         found = compare_runs([view_run(opened, run) for run in named_runs])
+        paired = pair_each(opened, [one.run for one in found.runs])
     if as_json:
-        print_json(_comparison(found))
+        told = [{"run": name, "paired": one} for name, one in paired]
+        print_json({**_comparison(found), "paired": told})
         return
     out.say(f"{found.identical} of {found.shared} shared units have identical models")
     for one in (*found.circumstances, *found.configuration, *found.overlays, *found.effective[:SHOWN]):
@@ -202,9 +204,9 @@ def compare(
     if len(found.effective) > SHOWN:
         out.say(f"... and {len(found.effective) - SHOWN} more differences in effective parameters")
     table(("model", "run", "f1 val", "change", "all BUY", "AUC"), _score_rows(found))
-    for name, paired in found.paired:
+    for name, one_paired in paired:
         out.say(f"{name} against {found.runs[0].run}, pair by pair:")
-        print_paired(paired)
+        print_paired(one_paired)
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
@@ -225,7 +227,6 @@ def _comparison(found: Comparison) -> dict[str, Any]:
         "identical_models": found.identical,
         "shared_units": found.shared,
         "verdicts": [run_verdict(one) for one in found.runs],
-        "paired": [{"run": name, "paired": paired} for name, paired in found.paired],
     }
 
 

@@ -117,36 +117,26 @@ class PairedRuns:
 
 def judge_against(database: Database, run: str, against: str) -> PairedRuns:
     """Judge a run, under way or ended, and hold it against another one; raises as ``view_run``."""
-    new, old = view_run(database, run), view_run(database, against)
-    return PairedRuns(run_verdict(new), old.run, pair_runs(old, new))
+    new, old = judge_run(database, run), read_run(database, against)
+    return PairedRuns(run_verdict(new), old.id, pair_runs(database, new.run, old.id))
 
 
-def pair_runs(old: RunView, new: RunView) -> Paired:
-    """Hold a run against another one, unit by unit, in the order in which it was recorded."""
-    before = {unit_name(one): one.f1_buy_val for one in old.results}
-    scored = {unit_name(one): one for one in sorted(new.results, key=lambda one: one.id)}
-    pairs = [
-        Pair(one.symbol, one.model, before[name], one.f1_buy_val)
-        for name, one in scored.items()
-        if name in before
-    ]
-    lost_old, lost_new = ({unit_name(one) for one in view.failures} for view in (old, new))
+def pair_runs(reader: Database | Transaction, run: str, against: str) -> Paired:
+    """Hold a run against another one, unit by unit, in the order in which it scored; both are recorded."""
+    rows = reader.fetch_all("list_pairs", run_id=run, against=against)
+    pairs = [Pair(**row) for row in rows if row["old"] is not None and row["new"] is not None]
     return compare_pairs(
         pairs,
-        old_alone=len(lost_new & before.keys()),
-        new_alone=len(lost_old & scored.keys()),
-        mismatches=_mismatches(old.row, new.row),
+        old_alone=sum(row["new"] is None is not row["old"] for row in rows),
+        new_alone=sum(row["old"] is None is not row["new"] for row in rows),
+        mismatches=(reader.fetch_one("read_unlike", run_id=run, against=against) or {})["unlike"],
     )
 
 
-def _mismatches(old: Run, new: Run) -> list[str]:
-    """Return why two runs are no two treatments of the same units."""
-    facts = {
-        "data": (old.data_hash, new.data_hash),
-        "commit of the source": (old.git_commit, new.git_commit),
-        "releases of packages": (old.versions, new.versions),
-    }
-    return [f"other {what}" for what, (before, after) in facts.items() if before != after]
+def pair_each(reader: Database | Transaction, runs: Sequence[str]) -> tuple[tuple[str, Paired], ...]:
+    """Hold each later run against the first, by its name; the rule of a verdict decides, this informs."""
+    first, *later = runs
+    return tuple((one, pair_runs(reader, one, first)) for one in later)
 
 
 class Difference(NamedTuple):
@@ -187,11 +177,6 @@ class Comparison:
         by_run = [{one.model: one for one in run.verdict.models} for run in self.runs]
         names = dict.fromkeys(name for one in by_run for name in one)
         return {name: tuple(one.get(name) for one in by_run) for name in names}
-
-    @property
-    def paired(self) -> tuple[tuple[str, Paired], ...]:
-        """Each later run held against the first, by its name; the rule of a verdict decides, this informs."""
-        return tuple((one.run, pair_runs(self.runs[0], one)) for one in self.runs[1:])
 
 
 def compare_runs(runs: Sequence[RunView]) -> Comparison:

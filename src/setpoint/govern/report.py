@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
+from setpoint.change.candidates import read_pair
 from setpoint.govern.attested import FINDING_WORDS
-from setpoint.govern.comparison import JudgedRun, judge_run
+from setpoint.govern.comparison import JudgedRun, judge_run, pair_runs
 from setpoint.govern.markup import templates_in
 from setpoint.govern.verdict import aggregated
 from setpoint.observe.printable import printable_markup
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from setpoint.client.results import ParamFinding
+    from setpoint.govern.paired import Paired
     from setpoint.govern.verdict import Aggregation, AssetScore, ModelScore
     from setpoint.record.result_rows import RecordedFailure, ResultLine
     from setpoint.record.run_rows import PinnedContext
@@ -68,6 +70,15 @@ class RunReport(JudgedRun):
     #: In the order of asset, model and fold.
     lines: list[ResultLine]
     failures: list[RecordedFailure]
+    #: Of a change's candidate: the run of what stands, and how it does pair by pair; None of other runs.
+    against: PairedWith | None
+
+
+class PairedWith(NamedTuple):
+    """The run that a run is held against, pair by pair."""
+
+    run: str
+    paired: Paired
 
 
 def read_report(database: Database, run: str) -> RunReport:
@@ -84,7 +95,13 @@ def read_report(database: Database, run: str) -> RunReport:
         contexts=read_used_contexts(database, judged.run),
         lines=read_result_lines(database, judged.run),
         failures=read_failures(database, judged.run),
+        against=_against(database, judged.run),
     )
+
+
+def _against(database: Database, run: str) -> PairedWith | None:
+    pair = read_pair(database, run)
+    return PairedWith(pair.against, pair_runs(database, *pair)) if pair else None
 
 
 def render(view: RunReport) -> str:

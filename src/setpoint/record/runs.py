@@ -61,7 +61,6 @@ def record_start(
     if transaction.execute("insert_run", **row):
         for context in _context_rows(snapshots):
             transaction.execute("insert_context", run_id=plan["run"], **context)
-        transaction.fetch_one("hold_registered", run=plan["run"])
     else:
         _require_same(row, vars(read_run(transaction, plan["run"])))
     _update(transaction, plan["run"], state="running", is_over=False)

@@ -7,9 +7,10 @@ from setpoint.change.changes import read_change
 from setpoint.change.decisions import go_on
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.errors import ConflictError, ForbiddenError
-from setpoint.govern.rollout.acting import Staged, judge_shadow, sign_seeding, skip_shadow, start_stage
+from setpoint.govern.report import read_report, render
+from setpoint.govern.rollout.acting import Staged, sign_seeding, skip_shadow, start_stage
 from setpoint.govern.rollout.rollouts import read_rollout
-from setpoint.govern.rollout.shadow import NO_PAIR
+from setpoint.govern.rollout.shadow import NO_PAIR, judge_shadow
 from support.invented_runs import TINY
 
 RATE = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -29,6 +30,11 @@ def test_a_verdict_to_roll_back_ends_the_change(desk):
     rollout = read_rollout(desk.as_("cy"), change)
     verdict = rollout.steps[-1]
 
+    report = render(read_report(desk.as_("cy"), run))
+    assert f"<b>Pair by pair</b> against run {current}" in report
+    assert "<li>f1 of xgb -0.2800, 95% interval -0.2800 to -0.2800 over 5 assets: worse</li>" in report
+    assert "after 30 looks the mean difference is at most" in report
+    assert "Pair by pair" not in render(read_report(desk.as_("cy"), current))
     assert ended.state == "rejected"
     assert f"its canary, run {run}, says to roll back: xgb scores 0.2200" in ended.state_reason
     assert (verdict.person, verdict.run, verdict.baseline, verdict.outcome) == (
@@ -38,7 +44,8 @@ def test_a_verdict_to_roll_back_ends_the_change(desk):
         "rollback",
     )
     assert verdict.evidence["models"][-1] == {
-        "f1": pytest.approx(0.22), "skill": pytest.approx(0.02), "model": "xgb", "assets": 5, "passing": 0,
+        "model": "xgb", "assets": 5, "passing": 0,
+        "f1": pytest.approx(0.22), "always_buy": pytest.approx(0.2), "skill": pytest.approx(0.02),
         "scores": dict.fromkeys(rollout.stages[1].assets, pytest.approx(0.22)),
     }  # fmt: skip
     assert [one.standing for one in rollout.stages] == ["skipped", "rolled_back", "waiting"]
@@ -88,17 +95,23 @@ def test_the_shadow_sees_what_else_moves(desk):
     change = desk.propose()
     desk.do("ada", start_stage, Staged(change, TINY), "shadow")
     run, baseline = desk.train(change)
-    assert desk.do("ada", judge_shadow, change, run, baseline) == []
+    assert desk.do("ada", judge_shadow, change, run, baseline).outcome == "pass"
     assert read_rollout(desk.as_("cy"), change).stages[0].standing == "passed"
     lacking = desk.run(0.5, leaves_out=1)
-    (missing,) = desk.do("ada", judge_shadow, change, run, lacking)
+    (missing,) = desk.do("ada", judge_shadow, change, run, lacking).first
     assert (missing.baseline, missing.parameter) == (NO_PAIR, "")
     other = desk.run(0.5, effective={"xgb": {"learning_rate": 0.08, "max_depth": 3}})
     moved = desk.do("ada", judge_shadow, change, run, other)
-    assert {(one.unit[1], one.parameter, one.baseline) for one in moved} == {("xgb", "max_depth", 3)}
+    assert {(one.unit[1], one.parameter, one.baseline) for one in moved.first} == {("xgb", "max_depth", 3)}
+    with desk.as_("ada").transaction() as transaction:  # nobody talks what is not the change's own away
+        told = [{"model": "xgb", "timeframe": "5m", "parameter": "max_depth", "library_name": "max_depth"}]
+        noted = transaction.fetch_one("note_shadow", change=change, run=run, baseline=other, spelled=told)
     rollout = read_rollout(desk.as_("cy"), change)
 
-    assert (rollout.stages[0].standing, rollout.steps[-1].evidence["differences"]) == ("held", len(moved))
+    assert (noted["outcome"], noted["evidence"]["aside"]) == ("hold", [])
+    assert {one["parameter"] for one in noted["evidence"]["first"]} == {"learning_rate", "max_depth"}
+    assert (moved.outcome, moved.differences) == ("hold", len(moved.first))
+    assert rollout.stages[0].standing == "held"
     with pytest.raises(ConflictError, match="neither passed nor been skipped"):
         desk.do("ada", start_stage, Staged(change, TINY), "canary")
 

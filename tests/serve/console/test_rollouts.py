@@ -1,14 +1,25 @@
 """A rollout played on its pages: skipped, started, overridden by two people, promoted by one."""
 
+import re
+
 import psycopg
 import pytest
 
+from setpoint.change.identity import Author
 from setpoint.govern.rollout.acting import sign_seeding
 from support.browsers import change_in, proposal_in
+from support.invented_runs import record_candidate
+from support.sweep_home import seed_tiny
 
 
 @pytest.fixture
-def change(person, asks_for_approval, owner_url):
+def tiny(seeded):
+    """A budget that is trained in no time."""
+    seed_tiny(seeded)
+
+
+@pytest.fixture
+def change(person, tiny, asks_for_approval, owner_url):
     """The number of Ada's change, which needs an approval."""
     ada = person("ada")
     draft = {"scope": "global", "sheet": "xgb/5m/gamma = 0.3", "words": "less overfitting"}
@@ -17,7 +28,7 @@ def change(person, asks_for_approval, owner_url):
     return number
 
 
-def test_a_rollout_is_played_on_its_pages(person, seeded, change, owner_url):
+def test_a_rollout_is_played_on_its_pages(person, seeded, change, owner_url, catalogues):
     """What may not be done yet is grey with its reason; each step is on the page with who did it."""
     ada, bo, cy = person("ada"), person("bo"), person("cy")
     page = f"/rollouts/{change}"
@@ -33,6 +44,26 @@ def test_a_rollout_is_played_on_its_pages(person, seeded, change, owner_url):
     shown = ada.read(page)
     assert "Seeds signed" in shown
     assert "its canary has no verdict that counts" in shown
+    assert "Pair by pair" not in shown
+    scores = {"xgb": 0.36, "lgb": 0.5, "cb": 0.54}
+    run, beside = record_candidate(seeded, catalogues, Author("robot", "account"), int(change), scores)
+    shown = ada.read(page)
+    drawn = shown.partition('id="paired"')[2].partition("</section>")[0]
+    for said in (
+        run,
+        beside,
+        "-0.1400 to -0.1400",
+        "pass assets <code>4</code>",
+        "mean difference is at",
+    ):
+        assert said in drawn
+    assert re.findall(r'class="span ?(\w*)"', shown) == ["above", "", "under"]
+    rows = ada.get(f"{page}?table=paired&format=json").json()["items"]
+    assert {(one["run"], one["model"], one["assets"]) for one in rows} == {
+        (run, model, 5) for model in scores
+    }
+    led = f"/runs/compare?run={beside}&run={run}#paired"
+    assert led in ada.read(f"/changes/{change}"), "its check leads to the pairs"
     approved = bo.send(
         f"/changes/{change}/approve", proposal=proposal_in(shown), restore_until="2099-12-24T00:00"
     )

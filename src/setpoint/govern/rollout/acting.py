@@ -1,4 +1,4 @@
-"""GOVERN: what is done in a rollout: stages started, skipped, judged and overridden, verdicts acted on.
+"""GOVERN: what is done in a rollout: stages started, skipped and overridden, verdicts acted on.
 
 Guarantees: who may do what, and what a verdict says, is decided by the database from rows; acting on a
 verdict needs no person and can be repeated. A restore that it asks for is judged by today's catalogues as any
@@ -14,24 +14,18 @@ from setpoint.change.changes import read_change
 from setpoint.change.documents import read_documents
 from setpoint.change.proposals import apply
 from setpoint.errors import ConflictError, ForbiddenError, InvalidError, MissingValue, UnknownKey
-from setpoint.govern.rollout.shadow import NO_PAIR, differences, own_parameters
-from setpoint.record.result_rows import read_results
-from setpoint.record.run_rows import read_run, read_units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.govern.rollout.shadow import Difference
     from setpoint.govern.rollout.stages import Name
     from setpoint.store.database import Database, Transaction
 
 #: Readiness document, section 4: one sweep, about two hours.
 EXPECTED_S = 2 * 3600
 UNIVERSE = "CVN_FTF_UNIVERSE"
-#: How many differences of a shadow are kept as evidence; how many there are is kept beside them.
-KEPT = 50
 
 
 @dataclass(frozen=True)
@@ -88,42 +82,6 @@ def start_stage(
 def skip_shadow(transaction: Transaction, catalogues: Catalogues, staged: Staged, words: str) -> None:
     """Skip the shadow of a change, for a reason that is kept. Raises as ``start_stage``."""
     transaction.fetch_one("skip_shadow", words=words, **_fixed(transaction, catalogues, staged))
-
-
-def judge_shadow(
-    transaction: Transaction, catalogues: Catalogues, change_id: int, run: str, baseline: str
-) -> list[Difference]:
-    """Judge a run of a change's candidate against a baseline run; keeps and returns what differs.
-
-    Raises:
-        UnknownRun: one is not recorded.
-        InvalidValue: the run did not train the candidate.
-        ConflictError: the shadow was not started.
-    """
-    change = read_change(transaction, change_id)
-    new, old = read_run(transaction, run).id, read_run(transaction, baseline).id
-    declared = [unit.name for one in (new, old) for unit in read_units(transaction, one)]
-    own = own_parameters(catalogues, [edit.key for edit in change.edits])
-    found = differences(declared, read_results(transaction, new), read_results(transaction, old), own)
-    transaction.fetch_one(
-        "note_shadow",
-        change=change_id,
-        run=new,
-        baseline=old,
-        outcome=_outcome(declared, found),
-        evidence={
-            "units": len(set(declared)),
-            "differences": len(found),
-            "first": [one._asdict() for one in found[:KEPT]],
-        },
-    )
-    return found
-
-
-def _outcome(declared: Sequence[Any], found: Sequence[Difference]) -> str:
-    if not declared or any(NO_PAIR in (one.candidate, one.baseline) for one in found):
-        return "insufficient_data"
-    return "hold" if found else "pass"
 
 
 def override_canary(transaction: Transaction, change_id: int, proposal_hash: str, words: str) -> str:

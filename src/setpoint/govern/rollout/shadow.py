@@ -1,85 +1,83 @@
 """GOVERN: the shadow of a change: nothing but its own keys may reach a model otherwise than before.
 
 The rule, from the readiness document, section 4: the same effective hyperparameters as a baseline run, joined
-on symbol, timeframe, strategy, fold and model. A pair that one of the runs lacks is not equality. A pure
-function of two runs' rows.
+on symbol, timeframe, strategy, fold and model. A pair that one of the runs lacks is not equality.
+
+Guarantees: the database compares, from the rows of both runs, and keeps what it found (0020_rollouts.sql);
+here is only said how libraries spell the parameters of the change. Of many differences the first are told.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.record.run_rows import UnitName, unit_name
+from setpoint.change.changes import read_change
+from setpoint.client.results import Unit
+from setpoint.record.run_rows import read_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from setpoint.declare.catalogue import Catalogues
-    from setpoint.record.result_rows import RecordedResult
+    from setpoint.govern.rollout.stages import Outcome
+    from setpoint.store.database import Transaction
 
-#: What a side says of a parameter that its model does not report, and of a unit without a result.
-ABSENT = "none"
+#: What a side says of a unit without a result; of a parameter that its model does not report it is "none".
 NO_PAIR = "no result"
 
 
 class Difference(NamedTuple):
     """One parameter that reached a unit's models otherwise; of a missing pair the parameter is empty."""
 
-    unit: UnitName
+    unit: Unit
     parameter: str
     baseline: Any
     candidate: Any
 
 
-#: By model and timeframe, the library's names of the parameters that a change edits.
-Own = dict[tuple[str, str], frozenset[str]]
+class Shadow(NamedTuple):
+    """What a run of a candidate showed beside a baseline run."""
+
+    outcome: Outcome
+    units: int
+    differences: int
+    #: Of the differences, by unit and parameter.
+    first: tuple[Difference, ...]
 
 
-def own_parameters(catalogues: Catalogues, keys: Iterable[str]) -> Own:
-    """Return what a change may move: the library's names of its keys, a range's being its parameter's."""
-    found: dict[tuple[str, str], set[str]] = {}
+def judge_shadow(
+    transaction: Transaction, catalogues: Catalogues, change_id: int, run: str, baseline: str
+) -> Shadow:
+    """Judge a run of a change's candidate against a baseline run; keeps and returns what differs.
+
+    Raises:
+        UnknownRun: one is not recorded.
+        InvalidValue: the run did not train the candidate.
+        ConflictError: the shadow was not started.
+    """
+    change = read_change(transaction, change_id)
+    row = transaction.fetch_one(
+        "note_shadow",
+        change=change_id,
+        run=read_run(transaction, run).id,
+        baseline=read_run(transaction, baseline).id,
+        spelled=spellings(catalogues, [edit.key for edit in change.edits]),
+    )
+    found = (row or {})["evidence"]
+    first = (Difference(**{**one, "unit": Unit(*one["unit"])}) for one in found["first"])
+    return Shadow((row or {})["outcome"], found["units"], found["differences"], tuple(first))
+
+
+def spellings(catalogues: Catalogues, keys: Iterable[str]) -> list[dict[str, str]]:
+    """Return of each key of a model's parameter, a range's being its parameter's, how a library spells it."""
+    found = []
     for key in keys:
         declared = catalogues.keys.get(key)
         if declared is None or len(declared.key.parts) != 2:
             continue
         model, timeframe = declared.key.parts
-        parameter = catalogues.declared(
-            catalogues.key_at((model, timeframe, declared.key.parameter))
-        ).parameter
-        found.setdefault((model, timeframe), set()).update({parameter.name, parameter.library_name})
-    return {place: frozenset(names - {""}) for place, names in found.items()}
-
-
-def differences(
-    declared: Iterable[UnitName],
-    candidate: Iterable[RecordedResult],
-    baseline: Iterable[RecordedResult],
-    own: Own,
-) -> list[Difference]:
-    """Return what reached models otherwise than in the baseline, the change's own parameters aside.
-
-    Args:
-        declared: every unit that either run declares.
-        candidate: results of the run that trained the change's candidate.
-        baseline: results of the run it is held against.
-        own: what the change may move.
-    """
-    news, olds = ({unit_name(one): one.effective_params for one in rows} for rows in (candidate, baseline))
-    found: list[Difference] = []
-    for unit in sorted({*declared, *news, *olds}):
-        if unit in news and unit in olds:
-            aside = own.get((unit[1], unit[2]), frozenset())
-            found.extend(_moved(unit, olds[unit], news[unit], aside))
-        else:
-            sides = (ABSENT if unit in side else NO_PAIR for side in (olds, news))
-            found.append(Difference(unit, "", *sides))
+        address = (model, timeframe, declared.key.parameter)
+        parameter = catalogues.declared(catalogues.key_at(address)).parameter
+        spelled = {"parameter": parameter.name, "library_name": parameter.library_name or parameter.name}
+        found.append({"model": model, "timeframe": timeframe, **spelled})
     return found
-
-
-def _moved(
-    unit: UnitName, old: Mapping[str, Any], new: Mapping[str, Any], aside: frozenset[str]
-) -> Iterable[Difference]:
-    for name in sorted({*old, *new} - aside):
-        before, after = old.get(name, ABSENT), new.get(name, ABSENT)
-        if type(before) is not type(after) or before != after:
-            yield Difference(unit, name, before, after)

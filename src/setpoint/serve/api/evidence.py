@@ -91,8 +91,6 @@ def attach_checks(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, 
     """Judge a complete run, and its pair, from what is recorded, and attach it to its change, once."""
 
     def work(transaction: Transaction) -> Answer:
-        return Answer(
-            {"items": attach_evidence(transaction, plane.catalogues, change, done.run), "next": None}
-        )
+        return Answer({"items": attach_evidence(transaction, change, done.run), "next": None})
 
     return write(plane, caller, once, work)

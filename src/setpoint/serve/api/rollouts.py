@@ -15,7 +15,6 @@ from starlette.responses import Response
 from setpoint.govern.rollout.acting import (
     EXPECTED_S,
     Staged,
-    judge_shadow,
     note_rollback,
     override_canary,
     skip_shadow,
@@ -23,6 +22,7 @@ from setpoint.govern.rollout.acting import (
 )
 from setpoint.govern.rollout.rollouts import Mechanism, Rollout, read_rollout
 from setpoint.govern.rollout.rollouts import list_rollouts as read_rollouts
+from setpoint.govern.rollout.shadow import judge_shadow
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
 from setpoint.serve.api.changes import ChangeId
 from setpoint.serve.api.decisions import ProposalHash, Words

@@ -11,22 +11,25 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastapi import Request
 from starlette.responses import Response
 
+from setpoint.change.candidates import newest_pair
 from setpoint.change.changes import OPEN, read_change
 from setpoint.change.decisions import require_read
 from setpoint.change.proposals import apply
+from setpoint.govern.comparison import pair_runs
 from setpoint.govern.rollout.acting import (
     EXPECTED_S,
     Staged,
-    judge_shadow,
     override_canary,
     skip_shadow,
     start_stage,
 )
 from setpoint.govern.rollout.rollouts import find_rollout, list_rollouts, read_rollout
+from setpoint.govern.rollout.shadow import judge_shadow
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console.changes import ChangeId
 from setpoint.serve.console.forms import Sent, reason_in
 from setpoint.serve.console.pages import LISTED, Words, act, go, page, refused, router_of
+from setpoint.serve.console.runs import interval_rows
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
 from setpoint.serve.routes import PlaneOf
@@ -165,12 +168,16 @@ def _shown(
         if problem and find_rollout(transaction, number) is None:
             return refused(request, problem)
         found, change = read_rollout(transaction, number), read_change(transaction, number)
+        pair = newest_pair(transaction, number)
+        paired = ((pair.run, pair_runs(transaction, *pair)),) if pair else ()
     return page(
         request,
         "rollout.html",
         problem=problem,
-        tables={"stages": found.stages, "steps": found.steps},
+        tables={"stages": found.stages, "steps": found.steps, "paired": interval_rows(paired)},
         rollout=found,
+        pair=pair,
+        paired=paired,
         proposal=change.proposal_hash,
         moves={move.name: move for move in _moves(found, caller)} if found.state in OPEN else {},
         typed={name: form.get(name) if form else "" for name in ("words", "run", "baseline")},

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from setpoint.client.snapshot_set import named
 from setpoint.errors import InvalidValue
 from setpoint.govern.attested import FINDING_WORDS
-from setpoint.govern.comparison import compare_runs, view_run
+from setpoint.govern.comparison import compare_runs, pair_each, view_run
 from setpoint.govern.progress import LOOKED_AT, progress_of
 from setpoint.govern.report import read_report, render
 from setpoint.record.dropped import told_of_dropped
@@ -35,9 +35,10 @@ from setpoint.serve.console.tables import most_rows
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from setpoint.govern.comparison import Difference, RunView
+    from setpoint.govern.paired import Paired
     from setpoint.record.result_rows import RecordedResult
     from setpoint.record.run_rows import RunReach, RunSummary
     from setpoint.store.database import Database, Transaction
@@ -113,6 +114,7 @@ def show_comparison(
     found = compare_runs(sorted(views, key=lambda one: one.row.started_at))
     names = [one.run for one in found.runs]
     scores = found.scores.items()
+    paired = pair_each(plane.database, names)
     return page(
         request,
         "runs_compared.html",
@@ -121,17 +123,19 @@ def show_comparison(
             "overlays": _lines(names, found.overlays),
             "circumstances": _lines(names, found.circumstances),
             "scores": [{"model": model, **dict(zip(names, ofs, strict=True))} for model, ofs in scores],
-            "paired": [
-                {"run": name, **interval._asdict()}
-                for name, paired in found.paired
-                for interval in paired.intervals
-            ],
+            "paired": interval_rows(paired),
             "held": _lines(names, found.effective),
         },
         found=found,
+        paired=paired,
         groups=grouped(plane.catalogues, found.configuration),
         effective=found.effective[:DIFFERENCES],
     )
+
+
+def interval_rows(paired: Iterable[tuple[str, Paired]]) -> list[dict[str, object]]:
+    """Return the intervals of runs as rows of a file."""
+    return [{"run": name, **interval._asdict()} for name, one in paired for interval in one.intervals]
 
 
 def _lines(names: Sequence[str], differences: Sequence[Difference]) -> list[dict[str, object]]:

@@ -161,29 +161,29 @@ CREATE FUNCTION public.cited_runs(OUT run text, OUT cited_by text) RETURNS SETOF
 AS $$
 BEGIN
     RETURN QUERY
+    WITH still_open AS MATERIALIZED (
+        SELECT c.id, c.reason, c.evidence FROM public.changes AS c WHERE c.state IN ('draft', 'proposed', 'suspended')
+    )
     SELECT b.run, 'a baseline' FROM (
         SELECT DISTINCT ON (model, timeframe, host) a.run FROM public.baselines AS a ORDER BY model, timeframe, host, id DESC) AS b
     UNION
-    SELECT cited.run, 'change ' || c.id
-    FROM public.changes AS c CROSS JOIN LATERAL unnest(c.evidence) AS cited (run)
-    WHERE c.state IN ('draft', 'proposed', 'suspended')
-    UNION
-    SELECT k.run_id, 'a check of change ' || k.change_id
-    FROM public.change_checks AS k JOIN public.changes AS c ON c.id = k.change_id
-    WHERE c.state IN ('draft', 'proposed', 'suspended')
-    UNION
-    SELECT said.run, 'the rollout of change ' || s.change_id
-    FROM public.rollout_steps AS s JOIN public.changes AS c ON c.id = s.change_id
-    CROSS JOIN LATERAL (VALUES (s.run), (s.baseline)) AS said (run)
-    WHERE said.run IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended')
-    -- Whatever else rests on runs says so here, in a branch of its own.
-    UNION
-    -- People name runs in words, too: in a reason, or in what was said of a change.
-    SELECT r.id, 'change ' || c.id
-    FROM public.changes AS c JOIN public.finetune_runs AS r
-        ON strpos(c.reason, r.id) > 0
-        OR EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = c.id AND strpos(d.words, r.id) > 0)
-    WHERE c.state IN ('draft', 'proposed', 'suspended');
+    SELECT cited.run, cited.by || c.id
+    FROM still_open AS c CROSS JOIN LATERAL (
+        SELECT e, 'change ' FROM unnest(c.evidence) AS e
+        UNION ALL
+        SELECT said.run, 'a check of change '
+        FROM public.change_checks AS k CROSS JOIN LATERAL (VALUES (k.run_id), (k.current_run_id)) AS said (run) WHERE k.change_id = c.id
+        UNION ALL
+        SELECT said.run, 'the rollout of change '
+        FROM public.rollout_steps AS s CROSS JOIN LATERAL (VALUES (s.run), (s.baseline)) AS said (run) WHERE s.change_id = c.id
+        UNION ALL
+        -- People name runs in words, too: in a reason, or in what was said of a change.
+        SELECT r.id, 'change ' FROM public.finetune_runs AS r
+        WHERE strpos(c.reason, r.id) > 0
+           OR EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = c.id AND strpos(d.words, r.id) > 0)
+        -- Whatever else of a change rests on runs says so here, in a branch of its own.
+    ) AS cited (run, by)
+    WHERE cited.run IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION public.cited_runs IS 'Runs that a baseline which counts was made of, or that an open change rests on: cited, checked, judged in its rollout, or named in words.';

@@ -133,35 +133,39 @@ END
 $$;
 COMMENT ON FUNCTION public.register_run IS 'Registers the runs of a pair for a change, before they pin: of its candidate, and of what stands.';
 
-CREATE FUNCTION public.hold_registered(run text) RETURNS void
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION public.hold_registered() RETURNS trigger
+    LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
     registered public.change_runs;
     change     public.changes;
-    starter    text := (SELECT r.started_by FROM public.finetune_runs AS r WHERE r.id = run);
+    starter    text := (SELECT r.started_by FROM public.finetune_runs AS r WHERE r.id = NEW.run_id);
 BEGIN
-    SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = run;
+    SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = NEW.run_id;
     IF NOT FOUND THEN
-        RETURN;
+        RETURN NULL;
     END IF;
     IF starter <> registered.registered_by THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was registered by %s, not by %s', run, registered.registered_by, starter),
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('run %s was registered by %s, not by %s', NEW.run_id, registered.registered_by, starter),
             HINT = 'start a run of your own';
     END IF;
     IF registered.arm = 'candidate' THEN
         SELECT * INTO change FROM public.changes WHERE id = registered.change_id;
     END IF;
-    IF EXISTS (SELECT FROM public.finetune_contexts AS c WHERE c.run_id = run AND c.snapshot_hash IS DISTINCT FROM
-               public.resolved_hash(change, public.scopes_of(registered.dimensions, c.context))) THEN
+    IF NEW.snapshot_hash IS DISTINCT FROM public.resolved_hash(change, public.scopes_of(registered.dimensions, NEW.context)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP409',
-            MESSAGE = format('run %s pins other values than change %s is compared by: they moved meanwhile', run, registered.change_id),
+            MESSAGE = format('run %s pins other values than change %s is compared by: they moved meanwhile', NEW.run_id, registered.change_id),
             HINT = 'start a new sweep of the change';
     END IF;
+    RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION public.hold_registered IS 'Holds that a registered run begins with what it was registered for: the candidate, or what stands.';
+COMMENT ON FUNCTION public.hold_registered IS 'Holds that a registered run pins what it was registered for: the candidate, or what stands.';
+CREATE TRIGGER hold_registered AFTER INSERT ON public.finetune_contexts
+    FOR EACH ROW EXECUTE FUNCTION public.hold_registered();
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER hold_registered;
 
 CREATE FUNCTION public.run_not_counted(r public.finetune_runs, p_reporter text, p_author text, p_scope text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -183,6 +187,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.run_not_counted IS 'Why a run is no evidence for or against a change of an author in a scope, whatever it trained; null when it is.';
 
+CREATE FUNCTION public.unlike_arms(old public.finetune_runs, new public.finetune_runs) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+    RETURN array_remove(ARRAY[
+        CASE WHEN old.data_hash <> new.data_hash THEN 'other data' END,
+        CASE WHEN old.git_commit <> new.git_commit THEN 'other commit of the source' END,
+        CASE WHEN old.versions <> new.versions THEN 'other releases of packages' END], NULL);
+COMMENT ON FUNCTION public.unlike_arms IS 'In what two runs differ besides their values, so that they are no two treatments of the same units.';
+
 CREATE FUNCTION public.why_not_counted(k public.change_checks) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -193,6 +206,7 @@ AS $$
             'it is about another candidate: ' || public.other_candidate(c, k.run_id)
         WHEN r.started_by <> k.reported_by OR o.started_by <> k.reported_by THEN format('%s reported it, of a run of another', k.reported_by)
         WHEN r.state <> 'complete' OR o.state <> 'complete' THEN 'a run of it goes on'
+        WHEN public.unlike_arms(o, r) <> '{}' THEN format('its two runs are no pair: %s', array_to_string(public.unlike_arms(o, r), ', '))
         ELSE public.run_not_counted(r, k.reported_by, c.author, c.scope)
     END
     FROM public.changes AS c
@@ -228,9 +242,165 @@ CREATE FUNCTION public.how_to_check(change public.changes, kind text) RETURNS te
     RETURN format('`setpoint sweep --change %s%s` as a robot that %s neither owns nor made', change.id,
         CASE kind WHEN 'smoke' THEN ' --smoke' ELSE '' END, change.author);
 
-CREATE FUNCTION public.attach_check(
-    p_run text, p_kind text, p_result text, p_reasons text[]
-) RETURNS bigint
+CREATE FUNCTION public.rule_in(p_document jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+    RETURN jsonb_build_object(
+        'aggregation', p_document ->> 'CVN_FTF_VERDICT_AGGREGATION', 'pass_f1', p_document -> 'CVN_FTF_VERDICT_PASS_F1',
+        'pass_assets', p_document -> 'CVN_FTF_VERDICT_PASS_ASSETS', 'rollback_f1', p_document -> 'CVN_FTF_VERDICT_ROLLBACK_F1',
+        'min_assets', p_document -> 'CVN_FTF_VERDICT_MIN_ASSETS', 'min_skill', p_document -> 'CVN_FTF_VERDICT_MIN_SKILL');
+COMMENT ON FUNCTION public.rule_in IS 'The numbers that a canary is judged by, as a document says; null where it does not.';
+
+CREATE FUNCTION public.aggregated(p_how text, p_values float8[]) RETURNS float8
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT CASE p_how WHEN 'mean' THEN avg(v) WHEN 'median' THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY v) WHEN 'worst' THEN min(v) END
+    FROM unnest(p_values) AS v
+$$;
+
+CREATE FUNCTION public.canary_scores(p_run text, p_how text, p_assets text[])
+    RETURNS TABLE (model text, symbol text, f1 float8, always_buy float8, skill float8)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Of each declared model on each asset; null while a declared fold has no result.
+    SELECT u.model, u.symbol,
+           CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.f1_buy_val ORDER BY u.position)) END,
+           CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.always_buy_f1_val ORDER BY u.position)) END,
+           CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.f1_buy_val - r.always_buy_f1_val ORDER BY u.position)) END
+    FROM public.finetune_units AS u
+    LEFT JOIN public.finetune_results AS r USING (run_id, symbol, model, timeframe, variant, fold)
+    WHERE u.run_id = p_run AND u.symbol = ANY (p_assets)
+    GROUP BY u.model, u.symbol
+$$;
+
+CREATE FUNCTION public.canary_outcome(
+    p_run text, p_rule jsonb, p_assets text[], p_models text[], OUT outcome text, OUT reasons text[], OUT models jsonb
+)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    below     text[];
+    few       text[];
+    short     text[];
+    unskilled text[];
+BEGIN
+    -- The rule of govern/verdict.py, by rows: rollback first, then insufficient data, hold, pass. Models that were
+    -- fixed and are not trained have no asset.
+    SELECT jsonb_agg(to_jsonb(m) ORDER BY m.model),
+           array_agg(format('%s scores %s, below the rollback floor %s', m.model, round(m.f1::numeric, 4), p_rule ->> 'rollback_f1') ORDER BY m.model)
+               FILTER (WHERE m.f1 < (p_rule ->> 'rollback_f1')::float8),
+           array_agg(format('%s has %s of %s assets with every fold done', m.model, m.assets, p_rule ->> 'min_assets') ORDER BY m.model)
+               FILTER (WHERE m.assets < (p_rule ->> 'min_assets')::integer),
+           array_agg(format('%s reaches %s on %s assets, %s are needed', m.model, p_rule ->> 'pass_f1', m.passing, p_rule ->> 'pass_assets')
+                     ORDER BY m.model) FILTER (WHERE m.passing < (p_rule ->> 'pass_assets')::integer),
+           array_agg(format('%s scores %s, always saying BUY scores %s: skill %s', m.model, round(m.f1::numeric, 4),
+                            round(m.always_buy::numeric, 4), round(m.skill::numeric, 4)) ORDER BY m.model)
+               FILTER (WHERE (m.skill > (p_rule ->> 'min_skill')::float8) IS NOT TRUE)
+    INTO models, below, few, short, unskilled
+    FROM (
+        SELECT named.model, public.aggregated(p_rule ->> 'aggregation', array_agg(s.f1 ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS f1,
+               public.aggregated(p_rule ->> 'aggregation', array_agg(s.always_buy ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS always_buy,
+               public.aggregated(p_rule ->> 'aggregation', array_agg(s.skill ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS skill,
+               count(s.f1) AS assets, count(*) FILTER (WHERE s.f1 >= (p_rule ->> 'pass_f1')::float8) AS passing,
+               coalesce(jsonb_object_agg(s.symbol, s.f1) FILTER (WHERE s.symbol IS NOT NULL), '{}') AS scores
+        FROM (SELECT unnest(p_models) UNION SELECT u.model FROM public.finetune_units AS u WHERE u.run_id = p_run) AS named (model)
+        LEFT JOIN public.canary_scores(p_run, p_rule ->> 'aggregation', p_assets) AS s USING (model)
+        GROUP BY named.model) AS m;
+    IF models IS NULL THEN
+        few := ARRAY['the run declares no unit'];
+    END IF;
+    outcome := CASE WHEN below IS NOT NULL THEN 'rollback' WHEN few IS NOT NULL THEN 'insufficient_data'
+                    WHEN short IS NOT NULL OR unskilled IS NOT NULL THEN 'hold' ELSE 'pass' END;
+    reasons := coalesce(below, few, short, unskilled, ARRAY[format('every model reaches %s on at least %s assets and beats always-BUY',
+                                                                  p_rule ->> 'pass_f1', p_rule ->> 'pass_assets')]);
+END
+$$;
+COMMENT ON FUNCTION public.canary_outcome IS 'How a run does by a rule, on assets and models; with the scores that say so.';
+
+CREATE FUNCTION public.smoke_of(p_run text, OUT result text, OUT reasons text[])
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT CASE WHEN trained.count = r.n_units THEN 'pass' ELSE 'fail' END,
+           CASE WHEN trained.count = r.n_units THEN ARRAY[format('%s units were trained', trained.count)]
+                ELSE array_remove(ARRAY[format('%s of %s units were not trained', r.n_units - trained.count, r.n_units), first.said], NULL) END
+    FROM public.finetune_runs AS r
+    CROSS JOIN LATERAL (SELECT count(*) FROM public.finetune_results AS u WHERE u.run_id = r.id) AS trained
+    LEFT JOIN LATERAL (SELECT format('%s %s %s %s fold %s: %s', f.symbol, f.model, f.timeframe, f.variant, f.fold, f.message) AS said
+                       FROM public.finetune_failures AS f JOIN public.finetune_units AS u USING (run_id, symbol, model, timeframe, variant, fold)
+                       WHERE f.run_id = r.id ORDER BY u.position LIMIT 1) AS first ON true
+    WHERE r.id = p_run
+$$;
+COMMENT ON FUNCTION public.smoke_of IS 'Whether every unit of a run was trained.';
+
+CREATE FUNCTION public.canary_of(p_run text, p_current text, OUT result text, OUT reasons text[])
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    judged record;
+    rule   jsonb;
+BEGIN
+    IF EXISTS (SELECT FROM (SELECT symbol, model, timeframe, variant, fold, run_id FROM public.finetune_units WHERE run_id IN (p_run, p_current)) AS u
+               GROUP BY symbol, model, timeframe, variant, fold HAVING count(*) <> 2) THEN
+        SELECT 'hold', ARRAY['the candidate has other units than what stands'] INTO result, reasons;
+        RETURN;
+    END IF;
+    -- Of the values which stand, as its pair pinned them: a change of the rule does not judge itself.
+    SELECT public.rule_in(s.text::jsonb) INTO rule
+    FROM public.finetune_runs AS r JOIN public.finetune_contexts AS c ON (c.run_id, c.context) = (r.id, r.context)
+    JOIN public.snapshots AS s ON s.hash = c.snapshot_hash
+    WHERE r.id = p_current;
+    IF (SELECT bool_or(given.value = 'null') FROM jsonb_each(rule) AS given) IS NOT FALSE THEN
+        SELECT 'hold', ARRAY['there is no rule to judge it by: a value of CVN_FTF_VERDICT_* is not set'] INTO result, reasons;
+        RETURN;
+    END IF;
+    SELECT v.* INTO judged FROM public.canary_outcome(p_run, rule,
+        ARRAY(SELECT DISTINCT u.symbol FROM public.finetune_units AS u WHERE u.run_id = p_run), '{}') AS v;
+    result := CASE judged.outcome WHEN 'pass' THEN 'pass' WHEN 'rollback' THEN 'fail' ELSE 'hold' END;
+    reasons := judged.outcome || judged.reasons;
+END
+$$;
+COMMENT ON FUNCTION public.canary_of IS 'The verdict on a run of a candidate, by the rule that its pair pinned.';
+
+CREATE FUNCTION public.ranges_of(p_run text, p_current text, OUT result text, OUT reasons text[])
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    WITH searched AS (
+        SELECT u.position, best.symbol, best.model, best.timeframe, best.variant, best.fold, tried.key AS parameter, tried.value::float8 AS value,
+               (d.document ->> (d.prefix || upper(tried.key) || '_RANGE_MIN'))::float8 AS low,
+               (d.document ->> (d.prefix || upper(tried.key) || '_RANGE_MAX'))::float8 AS high
+        FROM public.finetune_units AS u
+        JOIN public.finetune_results AS best
+            ON best.run_id = p_current
+           AND (best.symbol, best.model, best.timeframe, best.variant, best.fold) = (u.symbol, u.model, u.timeframe, u.variant, u.fold)
+        JOIN public.snapshots AS s ON s.hash = u.snapshot_hash
+        CROSS JOIN LATERAL (SELECT s.text::jsonb AS document, upper(format('CVN_HPO_%s_%s_', u.model, u.timeframe)) AS prefix) AS d
+        CROSS JOIN LATERAL jsonb_each(best.model_hyperparams) AS tried
+        WHERE u.run_id = p_run AND jsonb_typeof(tried.value) = 'number'
+    ), bounded AS (
+        SELECT *, count(*) FILTER (WHERE is_cut) OVER (ORDER BY is_cut DESC, position, parameter) AS number
+        FROM (SELECT *, value NOT BETWEEN low AND high AS is_cut FROM searched WHERE low IS NOT NULL AND high IS NOT NULL) AS known
+    ), told AS (
+        SELECT count(*) AS bounds, count(*) FILTER (WHERE is_cut) AS cut, count(DISTINCT position) AS units,
+               array_agg(format('%s %s of %s %s %s %s fold %s lies outside %s to %s', parameter, value, symbol, model, timeframe, variant, fold, low, high)
+                         ORDER BY number) FILTER (WHERE is_cut AND number <= 3) AS first
+        FROM bounded
+    )
+    SELECT CASE WHEN bounds = 0 THEN 'hold' WHEN cut = 0 THEN 'pass' ELSE 'fail' END,
+           CASE WHEN bounds = 0 THEN ARRAY['no unit of both was trained within ranges']
+                WHEN cut = 0 THEN ARRAY[format('no best trial of %s units lies outside a range', units)]
+                WHEN cut > 3 THEN first || format('and %s more', cut - 3)
+                ELSE first END
+    FROM told
+$$;
+COMMENT ON FUNCTION public.ranges_of IS 'Whether a best trial of a pair, which searched the ranges that stand, lies outside the candidate''s.';
+
+CREATE FUNCTION public.attach_checks(p_run text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -239,7 +409,6 @@ DECLARE
     trained    public.finetune_runs;
     compared   public.finetune_runs;
     writer     record;
-    attached   bigint;
 BEGIN
     SELECT * INTO writer FROM public.who();
     SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = p_run AND r.arm = 'candidate';
@@ -252,26 +421,28 @@ BEGIN
             HINT = 'report as whoever started it';
     END IF;
     PERFORM public.require_role('robot', 'config_write', 'admin');
-    IF registered.other IS NULL AND p_kind <> 'smoke' THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s has no pair to be compared with', p_run),
-            HINT = 'train both: a smoke run alone compares nothing';
-    END IF;
     SELECT * INTO trained FROM public.finetune_runs WHERE id = p_run;
     SELECT * INTO compared FROM public.finetune_runs WHERE id = registered.other;
     IF trained.state IS DISTINCT FROM 'complete' OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s and its pair are not complete', p_run),
             HINT = 'resume it, then attach it';
     END IF;
+    -- What it shows is worked out here, from rows: who reports a run says nothing of its result.
     INSERT INTO public.change_checks (change_id, kind, run_id, current_run_id, candidate_hash, build, data_hash, result, reasons, reported_by, proof)
-    VALUES (registered.change_id, p_kind, p_run, registered.other, trained.set_hash, trained.git_commit, trained.data_hash,
-            p_result, p_reasons, writer.person, writer.proof)
+    SELECT registered.change_id, shown.kind, p_run, registered.other, trained.set_hash, trained.git_commit, trained.data_hash,
+           shown.result, shown.reasons, writer.person, writer.proof
+    FROM (
+        SELECT 1 AS place, 'smoke' AS kind, s.result, s.reasons FROM public.smoke_of(p_run) AS s
+        UNION ALL
+        SELECT 2, 'canary', c.result, c.reasons FROM public.canary_of(p_run, registered.other) AS c WHERE registered.other IS NOT NULL
+        UNION ALL
+        SELECT 3, 'ranges', r.result, r.reasons FROM public.ranges_of(p_run, registered.other) AS r WHERE registered.other IS NOT NULL
+    ) AS shown ORDER BY shown.place
     ON CONFLICT (run_id, kind) DO NOTHING;
-    SELECT k.id INTO attached FROM public.change_checks AS k WHERE k.run_id = p_run AND k.kind = p_kind;
-    RETURN attached;
 END
 $$;
-COMMENT ON FUNCTION public.attach_check IS 'Attaches what a registered run showed to its change, once; by whoever registered it.';
+COMMENT ON FUNCTION public.attach_checks IS 'Attaches what a registered run, and its pair, showed to their change, once; asked by whoever registered it.';
 
-REVOKE ALL ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_check(text, text, text, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_check(text, text, text, text[]) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text) TO setpoint_app;
 GRANT SELECT ON public.change_runs, public.change_checks TO setpoint_app;

@@ -150,12 +150,8 @@ CREATE FUNCTION public.rule_for(p_scopes text[]) RETURNS jsonb
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     -- From documents in force, never from what a change proposes: else it could soften its own judge.
-    SELECT jsonb_build_object(
-        'aggregation', d ->> 'CVN_FTF_VERDICT_AGGREGATION', 'pass_f1', d -> 'CVN_FTF_VERDICT_PASS_F1',
-        'pass_assets', d -> 'CVN_FTF_VERDICT_PASS_ASSETS', 'rollback_f1', d -> 'CVN_FTF_VERDICT_ROLLBACK_F1',
-        'min_assets', d -> 'CVN_FTF_VERDICT_MIN_ASSETS', 'min_skill', d -> 'CVN_FTF_VERDICT_MIN_SKILL')
-    FROM (SELECT public.document_merge(f.base_env ORDER BY named.position) AS d
-          FROM unnest(p_scopes) WITH ORDINALITY AS named (scope, position) JOIN public.ftf_config AS f USING (scope)) AS merged
+    SELECT public.rule_in(public.document_merge(f.base_env ORDER BY named.position))
+    FROM unnest(p_scopes) WITH ORDINALITY AS named (scope, position) JOIN public.ftf_config AS f USING (scope)
 $$;
 COMMENT ON FUNCTION public.rule_for IS 'The numbers that a canary is judged by, as documents laid over each other say now.';
 
@@ -279,68 +275,58 @@ END
 $$;
 COMMENT ON FUNCTION public.skip_shadow IS 'A person skips the shadow of a change, and says why.';
 
-CREATE FUNCTION public.aggregated(p_how text, p_values float8[]) RETURNS float8
-    LANGUAGE sql IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-    SELECT CASE p_how WHEN 'mean' THEN avg(v) WHEN 'median' THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY v) WHEN 'worst' THEN min(v) END
-    FROM unnest(p_values) AS v
-$$;
-
-CREATE FUNCTION public.canary_scores(p_run text, p_how text, p_assets text[])
-    RETURNS TABLE (model text, symbol text, f1 float8, skill float8)
+CREATE FUNCTION public.own_parameters(change public.changes, p_spelled jsonb) RETURNS TABLE (model text, timeframe text, name text)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    -- Of each declared model on each asset; null while a declared fold has no result.
-    SELECT u.model, u.symbol,
-           CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.f1_buy_val ORDER BY u.position)) END,
-           CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.f1_buy_val - r.always_buy_f1_val ORDER BY u.position)) END
-    FROM public.finetune_units AS u
-    LEFT JOIN public.finetune_results AS r USING (run_id, symbol, model, timeframe, variant, fold)
-    WHERE u.run_id = p_run AND u.symbol = ANY (p_assets)
-    GROUP BY u.model, u.symbol
+    -- A catalogue knows how a library spells a parameter; that it is one of the change is known here.
+    SELECT s.model, s.timeframe, spelled.name
+    FROM jsonb_to_recordset(p_spelled) AS s (model text, timeframe text, parameter text, library_name text)
+    CROSS JOIN LATERAL (VALUES (s.parameter), (s.library_name)) AS spelled (name)
+    WHERE upper(format('CVN_HPO_%s_%s_%s', s.model, s.timeframe, s.parameter)) IN (
+        SELECT regexp_replace(edited.key, '_RANGE_(MIN|MAX|SCALE)$', '') FROM unnest(public.keys_of(change)) AS edited (key))
 $$;
+COMMENT ON FUNCTION public.own_parameters IS 'What a change may move in a model: its own parameters, as its catalogue and a library spell them.';
 
-CREATE FUNCTION public.canary_outcome(p_run text, p_stage public.rollout_stages, OUT outcome text, OUT evidence jsonb)
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION public.shadow_differences(change public.changes, p_run text, p_baseline text, p_spelled jsonb)
+    RETURNS TABLE (unit jsonb, parameter text, baseline jsonb, candidate jsonb)
+    LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-DECLARE
-    rule    jsonb := p_stage.rule;
-    reasons text[];
-BEGIN
-    -- The rule of govern/verdict.py, by rows: rollback first, then insufficient data, hold, pass. Models that were
-    -- fixed and are not trained have no asset.
-    SELECT jsonb_agg(to_jsonb(m) ORDER BY m.model),
-           array_agg(format('%s scores %s, below the rollback floor %s', m.model, round(m.f1::numeric, 4), rule ->> 'rollback_f1') ORDER BY m.model)
-               FILTER (WHERE m.f1 < (rule ->> 'rollback_f1')::float8),
-           CASE WHEN bool_or(m.f1 < (rule ->> 'rollback_f1')::float8) THEN 'rollback'
-                WHEN bool_or(m.assets < (rule ->> 'min_assets')::integer) THEN 'insufficient_data'
-                WHEN bool_or(m.passing < (rule ->> 'pass_assets')::integer OR (m.skill > (rule ->> 'min_skill')::float8) IS NOT TRUE) THEN 'hold'
-                ELSE 'pass' END
-    INTO evidence, reasons, outcome
-    FROM (
-        SELECT named.model, public.aggregated(rule ->> 'aggregation', array_agg(s.f1 ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS f1,
-               public.aggregated(rule ->> 'aggregation', array_agg(s.skill ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS skill,
-               count(s.f1) AS assets, count(*) FILTER (WHERE s.f1 >= (rule ->> 'pass_f1')::float8) AS passing,
-               coalesce(jsonb_object_agg(s.symbol, s.f1) FILTER (WHERE s.symbol IS NOT NULL), '{}') AS scores
-        FROM (SELECT unnest(p_stage.models) UNION SELECT u.model FROM public.finetune_units AS u WHERE u.run_id = p_run) AS named (model)
-        LEFT JOIN public.canary_scores(p_run, rule ->> 'aggregation', p_stage.assets) AS s USING (model)
-        GROUP BY named.model) AS m;
-    evidence := jsonb_build_object('models', evidence, 'reasons', coalesce(to_jsonb(reasons), '[]'));
-END
+    -- Readiness document, section 4. By text: 1 and 1.0 reach a library as other values.
+    WITH sides AS (
+        SELECT u.symbol, u.model, u.timeframe, u.variant, u.fold, o.effective_params AS old, n.effective_params AS new
+        FROM (SELECT symbol, model, timeframe, variant, fold FROM public.finetune_units WHERE run_id = p_run
+              UNION SELECT symbol, model, timeframe, variant, fold FROM public.finetune_units WHERE run_id = p_baseline) AS u
+        LEFT JOIN public.finetune_results AS o
+            ON (o.run_id, o.symbol, o.model, o.timeframe, o.variant, o.fold) = (p_baseline, u.symbol, u.model, u.timeframe, u.variant, u.fold)
+        LEFT JOIN public.finetune_results AS n
+            ON (n.run_id, n.symbol, n.model, n.timeframe, n.variant, n.fold) = (p_run, u.symbol, u.model, u.timeframe, u.variant, u.fold)
+    )
+    SELECT jsonb_build_array(s.symbol, s.model, s.timeframe, s.variant, s.fold), moved.name, moved.old, moved.new
+    FROM sides AS s CROSS JOIN LATERAL (
+        SELECT '' AS name, to_jsonb(CASE WHEN s.old IS NULL THEN 'no result' ELSE 'none' END) AS old,
+               to_jsonb(CASE WHEN s.new IS NULL THEN 'no result' ELSE 'none' END) AS new
+        WHERE s.old IS NULL OR s.new IS NULL
+        UNION ALL
+        SELECT name, coalesce(s.old -> name, '"none"'), coalesce(s.new -> name, '"none"')
+        FROM (SELECT jsonb_object_keys(s.old) UNION SELECT jsonb_object_keys(s.new)) AS held (name)
+        WHERE s.old::text <> s.new::text AND (s.old -> name)::text IS DISTINCT FROM (s.new -> name)::text
+          AND (s.model, s.timeframe, name) NOT IN (SELECT o.model, o.timeframe, o.name FROM public.own_parameters(change, p_spelled) AS o)
+    ) AS moved
+    ORDER BY s.symbol COLLATE "C", s.model COLLATE "C", s.timeframe COLLATE "C", s.variant COLLATE "C", s.fold, moved.name COLLATE "C"
 $$;
-COMMENT ON FUNCTION public.canary_outcome IS 'How a run does by the rule of a stage, on its assets and models; with the scores that say so.';
+COMMENT ON FUNCTION public.shadow_differences IS 'What reached models otherwise than in a baseline, the change''s own parameters aside; of a missing pair the parameter is empty.';
 
-CREATE FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_outcome text, p_evidence jsonb)
-    RETURNS public.rollout_steps
+CREATE FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) RETURNS public.rollout_steps
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
     change public.changes := public.lock_change(p_id);
     writer record;
+    found  record;
+    units  bigint;
     noted  public.rollout_steps;
 BEGIN
     -- Whoever may skip it may judge it: this opens nothing that one person could not open with a reason.
@@ -356,13 +342,31 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('run %s did not train the candidate of change %s', p_run, p_id),
             HINT = format('`setpoint sweep --change %s` trains it', p_id);
     END IF;
+    SELECT count(*) AS differences, coalesce(bool_or(d.parameter = ''), false) AS lacks_pairs,
+           coalesce(jsonb_agg(to_jsonb(d) - 'number' ORDER BY d.number) FILTER (WHERE d.number <= 50), '[]') AS first
+    INTO found
+    FROM (SELECT s.*, row_number() OVER () AS number FROM public.shadow_differences(change, p_run, p_baseline, p_spelled) AS s) AS d;
+    SELECT count(*) INTO units
+    FROM (SELECT DISTINCT u.symbol, u.model, u.timeframe, u.variant, u.fold FROM public.finetune_units AS u WHERE u.run_id IN (p_run, p_baseline)) AS u;
     INSERT INTO public.rollout_steps (change_id, stage, step, person, proof, proposal_hash, run, baseline, outcome, evidence)
-    VALUES (p_id, 'shadow', 'verdict', writer.person, writer.proof, change.proposal_hash, p_run, p_baseline, p_outcome, p_evidence)
+    VALUES (p_id, 'shadow', 'verdict', writer.person, writer.proof, change.proposal_hash, p_run, p_baseline,
+            CASE WHEN units = 0 OR found.lacks_pairs THEN 'insufficient_data' WHEN found.differences > 0 THEN 'hold' ELSE 'pass' END,
+            jsonb_build_object('units', units, 'differences', found.differences, 'first', found.first,
+                               'aside', (SELECT coalesce(jsonb_agg(DISTINCT to_jsonb(o)), '[]') FROM public.own_parameters(change, p_spelled) AS o)))
     RETURNING * INTO noted;
     RETURN noted;
 END
 $$;
-COMMENT ON FUNCTION public.note_shadow IS 'Keeps what comparing a run of the candidate with a baseline found.';
+COMMENT ON FUNCTION public.note_shadow IS 'Compares a run of the candidate with a baseline, and keeps what was found.';
+
+CREATE FUNCTION public.stage_outcome(p_run text, p_stage public.rollout_stages, OUT outcome text, OUT evidence jsonb)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT v.outcome, jsonb_build_object('models', v.models, 'reasons', to_jsonb(v.reasons))
+    FROM public.canary_outcome(p_run, p_stage.rule, p_stage.assets, p_stage.models) AS v
+$$;
+COMMENT ON FUNCTION public.stage_outcome IS 'How a run does by the rule of a stage, on its assets and models; with the scores that say so.';
 
 CREATE FUNCTION public.canary_checks(change public.changes) RETURNS TABLE (check_id bigint, run_id text, baseline text, outcome text, evidence jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -375,7 +379,7 @@ AS $$
     JOIN public.change_runs AS r ON r.run_id = k.run_id AND r.arm = 'candidate'
     JOIN public.rollout_stages AS fixed ON fixed.change_id = change.id AND fixed.stage = 'canary'
     JOIN public.rollout_steps AS s ON s.change_id = change.id AND s.stage = 'canary' AND s.step = 'start' AND s.proposal_hash = change.proposal_hash
-    CROSS JOIN LATERAL public.canary_outcome(k.run_id, fixed) AS judged
+    CROSS JOIN LATERAL public.stage_outcome(k.run_id, fixed) AS judged
     WHERE k.change_id = change.id AND k.kind = 'canary' AND r.registered_at >= s.stepped_at
       AND (SELECT f.context FROM public.finetune_runs AS f WHERE f.id = k.run_id)
           = (SELECT o.context FROM public.rollouts AS o WHERE o.change_id = change.id)
@@ -584,7 +588,7 @@ BEGIN
         RETURN NULL;
     END IF;
     FOR ran IN SELECT * FROM public.runs_in_full(change) LOOP
-        SELECT v.* INTO said FROM public.rollout_stages AS fixed, public.canary_outcome(ran.id, fixed) AS v
+        SELECT v.* INTO said FROM public.rollout_stages AS fixed, public.stage_outcome(ran.id, fixed) AS v
         WHERE fixed.change_id = p_id AND fixed.stage = 'full';
         -- As of a check: what does not count is shown, and nothing follows from it.
         reason := public.run_not_counted(ran, ran.started_by, change.author, change.scope);
@@ -678,12 +682,12 @@ REVOKE ALL ON FUNCTION public.note_seeding(float8),
     public.begin_rollout(public.changes, jsonb, text[], text[], text[], integer, text, text),
     public.start_stage(bigint, text, jsonb, text[], text[], text[], integer, text),
     public.skip_shadow(bigint, jsonb, text[], text[], text[], integer, text),
-    public.note_shadow(bigint, text, text, text, jsonb), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
+    public.note_shadow(bigint, text, text, jsonb), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
     public.preapprove_restore(bigint, text, timestamptz), public.file_rollback(bigint, text), public.note_rollback(bigint, text, text)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.note_seeding(float8), public.start_stage(bigint, text, jsonb, text[], text[], text[], integer, text),
     public.skip_shadow(bigint, jsonb, text[], text[], text[], integer, text),
-    public.note_shadow(bigint, text, text, text, jsonb), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
+    public.note_shadow(bigint, text, text, jsonb), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
     public.preapprove_restore(bigint, text, timestamptz), public.file_rollback(bigint, text), public.note_rollback(bigint, text, text)
     TO setpoint_app;
 GRANT SELECT ON public.seedings, public.rollouts, public.rollout_stages, public.rollout_steps, public.preapprovals, public.rollbacks

@@ -10,13 +10,23 @@ SELECT run_id AS run, change_id AS change, arm, other, registered_by
 FROM change_runs
 WHERE run_id = %(run)s;
 
--- name: hold_registered
--- Refuse a registered run that begins with other values than it was registered for.
-SELECT hold_registered(%(run)s);
+-- name: read_pair
+-- A run of a change's candidate, and the one of what stands beside it, where both began.
+SELECT r.run_id AS run, r.other AS against
+FROM change_runs AS r JOIN finetune_runs AS o ON o.id = r.other
+WHERE r.run_id = %(run)s AND r.arm = 'candidate';
 
--- name: attach_check
--- Attach what a registered run showed to its change, once.
-SELECT attach_check(%(run)s, %(kind)s, %(result)s, ARRAY(SELECT jsonb_array_elements_text(%(reasons)s))) AS id;
+-- name: newest_pair
+-- The newest run of a change's candidate that began, and the one of what stands beside it.
+SELECT r.run_id AS run, r.other AS against
+FROM change_runs AS r JOIN finetune_runs AS n ON n.id = r.run_id JOIN finetune_runs AS o ON o.id = r.other
+WHERE r.change_id = %(change)s AND r.arm = 'candidate'
+ORDER BY r.registered_at DESC
+LIMIT 1;
+
+-- name: attach_checks
+-- Attach what a registered run, and its pair, showed to their change, once.
+SELECT attach_checks(%(run)s);
 
 -- name: list_checks
 -- The checks of a change, oldest first, each with why it does not count.

@@ -19,8 +19,8 @@ FROM skip_shadow(%(change)s, %(context)s, ARRAY(SELECT jsonb_array_elements_text
                  %(expected_s)s, %(words)s) AS s;
 
 -- name: note_shadow
--- Keep what comparing a run of the candidate with a baseline found.
-SELECT s.id FROM note_shadow(%(change)s, %(run)s, %(baseline)s, %(outcome)s, %(evidence)s) AS s;
+-- Compare a run of the candidate with a baseline, and keep what was found.
+SELECT s.outcome, s.evidence FROM note_shadow(%(change)s, %(run)s, %(baseline)s, %(spelled)s) AS s;
 
 -- name: override_canary
 -- Say that a change is applied without a passing canary; the second person confirms the first.

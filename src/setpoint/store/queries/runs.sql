@@ -289,6 +289,25 @@ LEFT JOIN finetune_results AS r USING (run_id, symbol, model, timeframe, variant
 WHERE u.run_id = %(run_id)s
 ORDER BY u.position;
 
+-- name: list_pairs
+-- Each unit that two runs tried, with what each scored, in the order in which the first of them scored; nulls where it failed.
+SELECT u.symbol, u.model, o.f1_buy_val AS old, n.f1_buy_val AS new
+FROM finetune_units AS u
+LEFT JOIN finetune_results AS n USING (run_id, symbol, model, timeframe, variant, fold)
+LEFT JOIN finetune_failures AS failed USING (run_id, symbol, model, timeframe, variant, fold)
+LEFT JOIN finetune_results AS o ON (o.run_id, o.symbol, o.model, o.timeframe, o.variant, o.fold)
+    = (%(against)s, u.symbol, u.model, u.timeframe, u.variant, u.fold)
+LEFT JOIN finetune_failures AS lost ON (lost.run_id, lost.symbol, lost.model, lost.timeframe, lost.variant, lost.fold)
+    = (%(against)s, u.symbol, u.model, u.timeframe, u.variant, u.fold)
+WHERE u.run_id = %(run_id)s AND num_nonnulls(n.id, failed.run_id) > 0 AND num_nonnulls(o.id, lost.run_id) > 0
+ORDER BY n.id, u.position;
+
+-- name: read_unlike
+-- In what two runs differ besides their values, so that they are no pair.
+SELECT unlike_arms(o, n) AS unlike
+FROM finetune_runs AS n, finetune_runs AS o
+WHERE n.id = %(run_id)s AND o.id = %(against)s;
+
 -- name: list_result_lines
 -- Of each result of a run what its report shows, in the order of asset, model and fold; null where nothing was found.
 SELECT symbol, model, fold, trial_id, model_hash, n_trees_used, threshold, f1_buy_val, f1_buy_test, always_buy_f1_val,
