@@ -365,7 +365,7 @@ $$;
 
 COMMENT ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) IS 'Whom the author of a change asks to approve it; no approval given is touched.';
 
-CREATE FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) RETURNS bigint
+CREATE FUNCTION public.attach_checks(p_run text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -374,7 +374,6 @@ DECLARE
     trained    public.finetune_runs;
     compared   public.finetune_runs;
     writer     record;
-    attached   bigint;
 BEGIN
     SELECT * INTO writer FROM public.who();
     SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = p_run AND r.arm = 'candidate';
@@ -387,26 +386,28 @@ BEGIN
             HINT = 'report as whoever started it';
     END IF;
     PERFORM public.require_role('robot', 'config_write', 'admin');
-    IF registered.other IS NULL AND p_kind <> 'smoke' THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s has no pair to be compared with', p_run),
-            HINT = 'train both: a smoke run alone compares nothing';
-    END IF;
     SELECT * INTO trained FROM public.finetune_runs WHERE id = p_run;
     SELECT * INTO compared FROM public.finetune_runs WHERE id = registered.other;
     IF trained.state IS DISTINCT FROM 'complete' OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s and its pair are not complete', p_run),
             HINT = 'resume it, then attach it';
     END IF;
+    -- What it shows is worked out here, from rows: who reports a run says nothing of its result.
     INSERT INTO public.change_checks (change_id, kind, run_id, current_run_id, candidate_hash, build, data_hash, result, reasons, reported_by, proof)
-    VALUES (registered.change_id, p_kind, p_run, registered.other, trained.set_hash, trained.git_commit, trained.data_hash,
-            p_result, p_reasons, writer.person, writer.proof)
+    SELECT registered.change_id, shown.kind, p_run, registered.other, trained.set_hash, trained.git_commit, trained.data_hash,
+           shown.result, shown.reasons, writer.person, writer.proof
+    FROM (
+        SELECT 1 AS place, 'smoke' AS kind, s.result, s.reasons FROM public.smoke_of(p_run) AS s
+        UNION ALL
+        SELECT 2, 'canary', c.result, c.reasons FROM public.canary_of(p_run, registered.other) AS c WHERE registered.other IS NOT NULL
+        UNION ALL
+        SELECT 3, 'ranges', r.result, r.reasons FROM public.ranges_of(p_run, registered.other) AS r WHERE registered.other IS NOT NULL
+    ) AS shown ORDER BY shown.place
     ON CONFLICT (run_id, kind) DO NOTHING;
-    SELECT k.id INTO attached FROM public.change_checks AS k WHERE k.run_id = p_run AND k.kind = p_kind;
-    RETURN attached;
 END
 $$;
 
-COMMENT ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) IS 'Attaches what a registered run showed to its change, once; by whoever registered it.';
+COMMENT ON FUNCTION public.attach_checks(p_run text) IS 'Attaches what a registered run, and its pair, showed to their change, once; asked by whoever registered it.';
 
 CREATE FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_person text, p_proof text) RETURNS void
     LANGUAGE plpgsql
@@ -637,7 +638,7 @@ CREATE FUNCTION public.canary_checks(change public.changes) RETURNS TABLE(check_
     JOIN public.change_runs AS r ON r.run_id = k.run_id AND r.arm = 'candidate'
     JOIN public.rollout_stages AS fixed ON fixed.change_id = change.id AND fixed.stage = 'canary'
     JOIN public.rollout_steps AS s ON s.change_id = change.id AND s.stage = 'canary' AND s.step = 'start' AND s.proposal_hash = change.proposal_hash
-    CROSS JOIN LATERAL public.canary_outcome(k.run_id, fixed) AS judged
+    CROSS JOIN LATERAL public.stage_outcome(k.run_id, fixed) AS judged
     WHERE k.change_id = change.id AND k.kind = 'canary' AND r.registered_at >= s.stepped_at
       AND (SELECT f.context FROM public.finetune_runs AS f WHERE f.id = k.run_id)
           = (SELECT o.context FROM public.rollouts AS o WHERE o.change_id = change.id)
@@ -647,62 +648,89 @@ $$;
 
 COMMENT ON FUNCTION public.canary_checks(change public.changes) IS 'The checks that count as the canary of a change, newest first, as the rule of that stage judges them.';
 
-CREATE TABLE public.rollout_stages (
-    change_id bigint NOT NULL,
-    stage text NOT NULL,
-    assets text[] NOT NULL,
-    models text[] NOT NULL,
-    expected_s integer,
-    rule jsonb NOT NULL,
-    CONSTRAINT rollout_stages_assets_check CHECK ((cardinality(assets) > 0)),
-    CONSTRAINT rollout_stages_expected_s_check CHECK ((expected_s > 0)),
-    CONSTRAINT rollout_stages_models_check CHECK ((cardinality(models) > 0)),
-    CONSTRAINT rollout_stages_stage_check CHECK ((stage = ANY (ARRAY['shadow'::text, 'canary'::text, 'full'::text])))
-);
-
-COMMENT ON TABLE public.rollout_stages IS 'What each stage of a rollout trains, how long that should take, and what it is judged by: fixed before the first starts.';
-
-COMMENT ON COLUMN public.rollout_stages.expected_s IS 'After which it is late; null where it has no end.';
-
-CREATE FUNCTION public.canary_outcome(p_run text, p_stage public.rollout_stages, OUT outcome text, OUT evidence jsonb) RETURNS record
+CREATE FUNCTION public.canary_of(p_run text, p_current text, OUT result text, OUT reasons text[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    rule    jsonb := p_stage.rule;
-    reasons text[];
+    judged record;
+    rule   jsonb;
+BEGIN
+    IF EXISTS (SELECT FROM (SELECT symbol, model, timeframe, variant, fold, run_id FROM public.finetune_units WHERE run_id IN (p_run, p_current)) AS u
+               GROUP BY symbol, model, timeframe, variant, fold HAVING count(*) <> 2) THEN
+        SELECT 'hold', ARRAY['the candidate has other units than what stands'] INTO result, reasons;
+        RETURN;
+    END IF;
+    -- Of the values which stand, as its pair pinned them: a change of the rule does not judge itself.
+    SELECT public.rule_in(s.text::jsonb) INTO rule
+    FROM public.finetune_runs AS r JOIN public.finetune_contexts AS c ON (c.run_id, c.context) = (r.id, r.context)
+    JOIN public.snapshots AS s ON s.hash = c.snapshot_hash
+    WHERE r.id = p_current;
+    IF (SELECT bool_or(given.value = 'null') FROM jsonb_each(rule) AS given) IS NOT FALSE THEN
+        SELECT 'hold', ARRAY['there is no rule to judge it by: a value of CVN_FTF_VERDICT_* is not set'] INTO result, reasons;
+        RETURN;
+    END IF;
+    SELECT v.* INTO judged FROM public.canary_outcome(p_run, rule,
+        ARRAY(SELECT DISTINCT u.symbol FROM public.finetune_units AS u WHERE u.run_id = p_run), '{}') AS v;
+    result := CASE judged.outcome WHEN 'pass' THEN 'pass' WHEN 'rollback' THEN 'fail' ELSE 'hold' END;
+    reasons := judged.outcome || judged.reasons;
+END
+$$;
+
+COMMENT ON FUNCTION public.canary_of(p_run text, p_current text, OUT result text, OUT reasons text[]) IS 'The verdict on a run of a candidate, by the rule that its pair pinned.';
+
+CREATE FUNCTION public.canary_outcome(p_run text, p_rule jsonb, p_assets text[], p_models text[], OUT outcome text, OUT reasons text[], OUT models jsonb) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    below     text[];
+    few       text[];
+    short     text[];
+    unskilled text[];
 BEGIN
     -- The rule of govern/verdict.py, by rows: rollback first, then insufficient data, hold, pass. Models that were
     -- fixed and are not trained have no asset.
     SELECT jsonb_agg(to_jsonb(m) ORDER BY m.model),
-           array_agg(format('%s scores %s, below the rollback floor %s', m.model, round(m.f1::numeric, 4), rule ->> 'rollback_f1') ORDER BY m.model)
-               FILTER (WHERE m.f1 < (rule ->> 'rollback_f1')::float8),
-           CASE WHEN bool_or(m.f1 < (rule ->> 'rollback_f1')::float8) THEN 'rollback'
-                WHEN bool_or(m.assets < (rule ->> 'min_assets')::integer) THEN 'insufficient_data'
-                WHEN bool_or(m.passing < (rule ->> 'pass_assets')::integer OR (m.skill > (rule ->> 'min_skill')::float8) IS NOT TRUE) THEN 'hold'
-                ELSE 'pass' END
-    INTO evidence, reasons, outcome
+           array_agg(format('%s scores %s, below the rollback floor %s', m.model, round(m.f1::numeric, 4), p_rule ->> 'rollback_f1') ORDER BY m.model)
+               FILTER (WHERE m.f1 < (p_rule ->> 'rollback_f1')::float8),
+           array_agg(format('%s has %s of %s assets with every fold done', m.model, m.assets, p_rule ->> 'min_assets') ORDER BY m.model)
+               FILTER (WHERE m.assets < (p_rule ->> 'min_assets')::integer),
+           array_agg(format('%s reaches %s on %s assets, %s are needed', m.model, p_rule ->> 'pass_f1', m.passing, p_rule ->> 'pass_assets')
+                     ORDER BY m.model) FILTER (WHERE m.passing < (p_rule ->> 'pass_assets')::integer),
+           array_agg(format('%s scores %s, always saying BUY scores %s: skill %s', m.model, round(m.f1::numeric, 4),
+                            round(m.always_buy::numeric, 4), round(m.skill::numeric, 4)) ORDER BY m.model)
+               FILTER (WHERE (m.skill > (p_rule ->> 'min_skill')::float8) IS NOT TRUE)
+    INTO models, below, few, short, unskilled
     FROM (
-        SELECT named.model, public.aggregated(rule ->> 'aggregation', array_agg(s.f1 ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS f1,
-               public.aggregated(rule ->> 'aggregation', array_agg(s.skill ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS skill,
-               count(s.f1) AS assets, count(*) FILTER (WHERE s.f1 >= (rule ->> 'pass_f1')::float8) AS passing,
+        SELECT named.model, public.aggregated(p_rule ->> 'aggregation', array_agg(s.f1 ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS f1,
+               public.aggregated(p_rule ->> 'aggregation', array_agg(s.always_buy ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS always_buy,
+               public.aggregated(p_rule ->> 'aggregation', array_agg(s.skill ORDER BY s.symbol) FILTER (WHERE s.f1 IS NOT NULL)) AS skill,
+               count(s.f1) AS assets, count(*) FILTER (WHERE s.f1 >= (p_rule ->> 'pass_f1')::float8) AS passing,
                coalesce(jsonb_object_agg(s.symbol, s.f1) FILTER (WHERE s.symbol IS NOT NULL), '{}') AS scores
-        FROM (SELECT unnest(p_stage.models) UNION SELECT u.model FROM public.finetune_units AS u WHERE u.run_id = p_run) AS named (model)
-        LEFT JOIN public.canary_scores(p_run, rule ->> 'aggregation', p_stage.assets) AS s USING (model)
+        FROM (SELECT unnest(p_models) UNION SELECT u.model FROM public.finetune_units AS u WHERE u.run_id = p_run) AS named (model)
+        LEFT JOIN public.canary_scores(p_run, p_rule ->> 'aggregation', p_assets) AS s USING (model)
         GROUP BY named.model) AS m;
-    evidence := jsonb_build_object('models', evidence, 'reasons', coalesce(to_jsonb(reasons), '[]'));
+    IF models IS NULL THEN
+        few := ARRAY['the run declares no unit'];
+    END IF;
+    outcome := CASE WHEN below IS NOT NULL THEN 'rollback' WHEN few IS NOT NULL THEN 'insufficient_data'
+                    WHEN short IS NOT NULL OR unskilled IS NOT NULL THEN 'hold' ELSE 'pass' END;
+    reasons := coalesce(below, few, short, unskilled, ARRAY[format('every model reaches %s on at least %s assets and beats always-BUY',
+                                                                  p_rule ->> 'pass_f1', p_rule ->> 'pass_assets')]);
 END
 $$;
 
-COMMENT ON FUNCTION public.canary_outcome(p_run text, p_stage public.rollout_stages, OUT outcome text, OUT evidence jsonb) IS 'How a run does by the rule of a stage, on its assets and models; with the scores that say so.';
+COMMENT ON FUNCTION public.canary_outcome(p_run text, p_rule jsonb, p_assets text[], p_models text[], OUT outcome text, OUT reasons text[], OUT models jsonb) IS 'How a run does by a rule, on assets and models; with the scores that say so.';
 
-CREATE FUNCTION public.canary_scores(p_run text, p_how text, p_assets text[]) RETURNS TABLE(model text, symbol text, f1 double precision, skill double precision)
+CREATE FUNCTION public.canary_scores(p_run text, p_how text, p_assets text[]) RETURNS TABLE(model text, symbol text, f1 double precision, always_buy double precision, skill double precision)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
     -- Of each declared model on each asset; null while a declared fold has no result.
     SELECT u.model, u.symbol,
            CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.f1_buy_val ORDER BY u.position)) END,
+           CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.always_buy_f1_val ORDER BY u.position)) END,
            CASE WHEN count(r.id) = count(*) THEN public.aggregated(p_how, array_agg(r.f1_buy_val - r.always_buy_f1_val ORDER BY u.position)) END
     FROM public.finetune_units AS u
     LEFT JOIN public.finetune_results AS r USING (run_id, symbol, model, timeframe, variant, fold)
@@ -996,29 +1024,29 @@ CREATE FUNCTION public.cited_runs(OUT run text, OUT cited_by text) RETURNS SETOF
     AS $$
 BEGIN
     RETURN QUERY
+    WITH still_open AS MATERIALIZED (
+        SELECT c.id, c.reason, c.evidence FROM public.changes AS c WHERE c.state IN ('draft', 'proposed', 'suspended')
+    )
     SELECT b.run, 'a baseline' FROM (
         SELECT DISTINCT ON (model, timeframe, host) a.run FROM public.baselines AS a ORDER BY model, timeframe, host, id DESC) AS b
     UNION
-    SELECT cited.run, 'change ' || c.id
-    FROM public.changes AS c CROSS JOIN LATERAL unnest(c.evidence) AS cited (run)
-    WHERE c.state IN ('draft', 'proposed', 'suspended')
-    UNION
-    SELECT k.run_id, 'a check of change ' || k.change_id
-    FROM public.change_checks AS k JOIN public.changes AS c ON c.id = k.change_id
-    WHERE c.state IN ('draft', 'proposed', 'suspended')
-    UNION
-    SELECT said.run, 'the rollout of change ' || s.change_id
-    FROM public.rollout_steps AS s JOIN public.changes AS c ON c.id = s.change_id
-    CROSS JOIN LATERAL (VALUES (s.run), (s.baseline)) AS said (run)
-    WHERE said.run IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended')
-    -- Whatever else rests on runs says so here, in a branch of its own.
-    UNION
-    -- People name runs in words, too: in a reason, or in what was said of a change.
-    SELECT r.id, 'change ' || c.id
-    FROM public.changes AS c JOIN public.finetune_runs AS r
-        ON strpos(c.reason, r.id) > 0
-        OR EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = c.id AND strpos(d.words, r.id) > 0)
-    WHERE c.state IN ('draft', 'proposed', 'suspended');
+    SELECT cited.run, cited.by || c.id
+    FROM still_open AS c CROSS JOIN LATERAL (
+        SELECT e, 'change ' FROM unnest(c.evidence) AS e
+        UNION ALL
+        SELECT said.run, 'a check of change '
+        FROM public.change_checks AS k CROSS JOIN LATERAL (VALUES (k.run_id), (k.current_run_id)) AS said (run) WHERE k.change_id = c.id
+        UNION ALL
+        SELECT said.run, 'the rollout of change '
+        FROM public.rollout_steps AS s CROSS JOIN LATERAL (VALUES (s.run), (s.baseline)) AS said (run) WHERE s.change_id = c.id
+        UNION ALL
+        -- People name runs in words, too: in a reason, or in what was said of a change.
+        SELECT r.id, 'change ' FROM public.finetune_runs AS r
+        WHERE strpos(c.reason, r.id) > 0
+           OR EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = c.id AND strpos(d.words, r.id) > 0)
+        -- Whatever else of a change rests on runs says so here, in a branch of its own.
+    ) AS cited (run, by)
+    WHERE cited.run IS NOT NULL;
 END
 $$;
 
@@ -1882,7 +1910,7 @@ BEGIN
         RETURN NULL;
     END IF;
     FOR ran IN SELECT * FROM public.runs_in_full(change) LOOP
-        SELECT v.* INTO said FROM public.rollout_stages AS fixed, public.canary_outcome(ran.id, fixed) AS v
+        SELECT v.* INTO said FROM public.rollout_stages AS fixed, public.stage_outcome(ran.id, fixed) AS v
         WHERE fixed.change_id = p_id AND fixed.stage = 'full';
         -- As of a check: what does not count is shown, and nothing follows from it.
         reason := public.run_not_counted(ran, ran.started_by, change.author, change.scope);
@@ -2076,36 +2104,37 @@ CREATE FUNCTION public.history_chain_v1(h public.ftf_config_history) RETURNS tex
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     RETURN public.document_hash((jsonb_build_array('setpoint-chain-v1', (h).id, (h).scope, (h).hash, (h).diff, (h).updated_by, (h).proof, (h).db_user, (h).change_reason, (h).source, (h).base_revision, (h).change_id, (h).review, (h).catalogues, to_char(((h).created_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text), (h).previous_chain))::text);
 
-CREATE FUNCTION public.hold_registered(run text) RETURNS void
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION public.hold_registered() RETURNS trigger
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     registered public.change_runs;
     change     public.changes;
-    starter    text := (SELECT r.started_by FROM public.finetune_runs AS r WHERE r.id = run);
+    starter    text := (SELECT r.started_by FROM public.finetune_runs AS r WHERE r.id = NEW.run_id);
 BEGIN
-    SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = run;
+    SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = NEW.run_id;
     IF NOT FOUND THEN
-        RETURN;
+        RETURN NULL;
     END IF;
     IF starter <> registered.registered_by THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('run %s was registered by %s, not by %s', run, registered.registered_by, starter),
+        RAISE EXCEPTION USING ERRCODE = 'SP403',
+            MESSAGE = format('run %s was registered by %s, not by %s', NEW.run_id, registered.registered_by, starter),
             HINT = 'start a run of your own';
     END IF;
     IF registered.arm = 'candidate' THEN
         SELECT * INTO change FROM public.changes WHERE id = registered.change_id;
     END IF;
-    IF EXISTS (SELECT FROM public.finetune_contexts AS c WHERE c.run_id = run AND c.snapshot_hash IS DISTINCT FROM
-               public.resolved_hash(change, public.scopes_of(registered.dimensions, c.context))) THEN
+    IF NEW.snapshot_hash IS DISTINCT FROM public.resolved_hash(change, public.scopes_of(registered.dimensions, NEW.context)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP409',
-            MESSAGE = format('run %s pins other values than change %s is compared by: they moved meanwhile', run, registered.change_id),
+            MESSAGE = format('run %s pins other values than change %s is compared by: they moved meanwhile', NEW.run_id, registered.change_id),
             HINT = 'start a new sweep of the change';
     END IF;
+    RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION public.hold_registered(run text) IS 'Holds that a registered run begins with what it was registered for: the candidate, or what stands.';
+COMMENT ON FUNCTION public.hold_registered() IS 'Holds that a registered run pins what it was registered for: the candidate, or what stands.';
 
 CREATE FUNCTION public.holds_nothing() RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -3215,13 +3244,15 @@ $$;
 
 COMMENT ON FUNCTION public.note_seeding(p_coverage_pct double precision) IS 'Signs that seeds are applied, at which revision, and how much of what is declared they cover.';
 
-CREATE FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_outcome text, p_evidence jsonb) RETURNS public.rollout_steps
+CREATE FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) RETURNS public.rollout_steps
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
     change public.changes := public.lock_change(p_id);
     writer record;
+    found  record;
+    units  bigint;
     noted  public.rollout_steps;
 BEGIN
     -- Whoever may skip it may judge it: this opens nothing that one person could not open with a reason.
@@ -3237,14 +3268,23 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('run %s did not train the candidate of change %s', p_run, p_id),
             HINT = format('`setpoint sweep --change %s` trains it', p_id);
     END IF;
+    SELECT count(*) AS differences, coalesce(bool_or(d.parameter = ''), false) AS lacks_pairs,
+           coalesce(jsonb_agg(to_jsonb(d) - 'number' ORDER BY d.number) FILTER (WHERE d.number <= 50), '[]') AS first
+    INTO found
+    FROM (SELECT s.*, row_number() OVER () AS number FROM public.shadow_differences(change, p_run, p_baseline, p_spelled) AS s) AS d;
+    SELECT count(*) INTO units
+    FROM (SELECT DISTINCT u.symbol, u.model, u.timeframe, u.variant, u.fold FROM public.finetune_units AS u WHERE u.run_id IN (p_run, p_baseline)) AS u;
     INSERT INTO public.rollout_steps (change_id, stage, step, person, proof, proposal_hash, run, baseline, outcome, evidence)
-    VALUES (p_id, 'shadow', 'verdict', writer.person, writer.proof, change.proposal_hash, p_run, p_baseline, p_outcome, p_evidence)
+    VALUES (p_id, 'shadow', 'verdict', writer.person, writer.proof, change.proposal_hash, p_run, p_baseline,
+            CASE WHEN units = 0 OR found.lacks_pairs THEN 'insufficient_data' WHEN found.differences > 0 THEN 'hold' ELSE 'pass' END,
+            jsonb_build_object('units', units, 'differences', found.differences, 'first', found.first,
+                               'aside', (SELECT coalesce(jsonb_agg(DISTINCT to_jsonb(o)), '[]') FROM public.own_parameters(change, p_spelled) AS o)))
     RETURNING * INTO noted;
     RETURN noted;
 END
 $$;
 
-COMMENT ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_outcome text, p_evidence jsonb) IS 'Keeps what comparing a run of the candidate with a baseline found.';
+COMMENT ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) IS 'Compares a run of the candidate with a baseline, and keeps what was found.';
 
 CREATE FUNCTION public.note_shares(p_server text, p_shares jsonb) RETURNS TABLE(kind text, caller text, who text, elsewhere double precision, most bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3507,6 +3547,20 @@ END
 $$;
 
 COMMENT ON FUNCTION public.override_canary(p_id bigint, p_hash text, p_words text) IS 'Says that a change is applied without a passing canary; the second person who says so confirms the first.';
+
+CREATE FUNCTION public.own_parameters(change public.changes, p_spelled jsonb) RETURNS TABLE(model text, timeframe text, name text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+    -- A catalogue knows how a library spells a parameter; that it is one of the change is known here.
+    SELECT s.model, s.timeframe, spelled.name
+    FROM jsonb_to_recordset(p_spelled) AS s (model text, timeframe text, parameter text, library_name text)
+    CROSS JOIN LATERAL (VALUES (s.parameter), (s.library_name)) AS spelled (name)
+    WHERE upper(format('CVN_HPO_%s_%s_%s', s.model, s.timeframe, s.parameter)) IN (
+        SELECT regexp_replace(edited.key, '_RANGE_(MIN|MAX|SCALE)$', '') FROM unnest(public.keys_of(change)) AS edited (key))
+$_$;
+
+COMMENT ON FUNCTION public.own_parameters(change public.changes, p_spelled jsonb) IS 'What a change may move in a model: its own parameters, as its catalogue and a library spell them.';
 
 CREATE FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3912,6 +3966,41 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE FUNCTION public.ranges_of(p_run text, p_current text, OUT result text, OUT reasons text[]) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    WITH searched AS (
+        SELECT u.position, best.symbol, best.model, best.timeframe, best.variant, best.fold, tried.key AS parameter, tried.value::float8 AS value,
+               (d.document ->> (d.prefix || upper(tried.key) || '_RANGE_MIN'))::float8 AS low,
+               (d.document ->> (d.prefix || upper(tried.key) || '_RANGE_MAX'))::float8 AS high
+        FROM public.finetune_units AS u
+        JOIN public.finetune_results AS best
+            ON best.run_id = p_current
+           AND (best.symbol, best.model, best.timeframe, best.variant, best.fold) = (u.symbol, u.model, u.timeframe, u.variant, u.fold)
+        JOIN public.snapshots AS s ON s.hash = u.snapshot_hash
+        CROSS JOIN LATERAL (SELECT s.text::jsonb AS document, upper(format('CVN_HPO_%s_%s_', u.model, u.timeframe)) AS prefix) AS d
+        CROSS JOIN LATERAL jsonb_each(best.model_hyperparams) AS tried
+        WHERE u.run_id = p_run AND jsonb_typeof(tried.value) = 'number'
+    ), bounded AS (
+        SELECT *, count(*) FILTER (WHERE is_cut) OVER (ORDER BY is_cut DESC, position, parameter) AS number
+        FROM (SELECT *, value NOT BETWEEN low AND high AS is_cut FROM searched WHERE low IS NOT NULL AND high IS NOT NULL) AS known
+    ), told AS (
+        SELECT count(*) AS bounds, count(*) FILTER (WHERE is_cut) AS cut, count(DISTINCT position) AS units,
+               array_agg(format('%s %s of %s %s %s %s fold %s lies outside %s to %s', parameter, value, symbol, model, timeframe, variant, fold, low, high)
+                         ORDER BY number) FILTER (WHERE is_cut AND number <= 3) AS first
+        FROM bounded
+    )
+    SELECT CASE WHEN bounds = 0 THEN 'hold' WHEN cut = 0 THEN 'pass' ELSE 'fail' END,
+           CASE WHEN bounds = 0 THEN ARRAY['no unit of both was trained within ranges']
+                WHEN cut = 0 THEN ARRAY[format('no best trial of %s units lies outside a range', units)]
+                WHEN cut > 3 THEN first || format('and %s more', cut - 3)
+                ELSE first END
+    FROM told
+$$;
+
+COMMENT ON FUNCTION public.ranges_of(p_run text, p_current text, OUT result text, OUT reasons text[]) IS 'Whether a best trial of a pair, which searched the ranges that stand, lies outside the candidate''s.';
 
 CREATE FUNCTION public.reaches(limits jsonb, role text, p_scope text, p_keys text[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE
@@ -4627,15 +4716,18 @@ CREATE FUNCTION public.rule_for(p_scopes text[]) RETURNS jsonb
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
     -- From documents in force, never from what a change proposes: else it could soften its own judge.
-    SELECT jsonb_build_object(
-        'aggregation', d ->> 'CVN_FTF_VERDICT_AGGREGATION', 'pass_f1', d -> 'CVN_FTF_VERDICT_PASS_F1',
-        'pass_assets', d -> 'CVN_FTF_VERDICT_PASS_ASSETS', 'rollback_f1', d -> 'CVN_FTF_VERDICT_ROLLBACK_F1',
-        'min_assets', d -> 'CVN_FTF_VERDICT_MIN_ASSETS', 'min_skill', d -> 'CVN_FTF_VERDICT_MIN_SKILL')
-    FROM (SELECT public.document_merge(f.base_env ORDER BY named.position) AS d
-          FROM unnest(p_scopes) WITH ORDINALITY AS named (scope, position) JOIN public.ftf_config AS f USING (scope)) AS merged
+    SELECT public.rule_in(public.document_merge(f.base_env ORDER BY named.position))
+    FROM unnest(p_scopes) WITH ORDINALITY AS named (scope, position) JOIN public.ftf_config AS f USING (scope)
 $$;
 
 COMMENT ON FUNCTION public.rule_for(p_scopes text[]) IS 'The numbers that a canary is judged by, as documents laid over each other say now.';
+
+CREATE FUNCTION public.rule_in(p_document jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN jsonb_build_object('aggregation', (p_document ->> 'CVN_FTF_VERDICT_AGGREGATION'::text), 'pass_f1', (p_document -> 'CVN_FTF_VERDICT_PASS_F1'::text), 'pass_assets', (p_document -> 'CVN_FTF_VERDICT_PASS_ASSETS'::text), 'rollback_f1', (p_document -> 'CVN_FTF_VERDICT_ROLLBACK_F1'::text), 'min_assets', (p_document -> 'CVN_FTF_VERDICT_MIN_ASSETS'::text), 'min_skill', (p_document -> 'CVN_FTF_VERDICT_MIN_SKILL'::text));
+
+COMMENT ON FUNCTION public.rule_in(p_document jsonb) IS 'The numbers that a canary is judged by, as a document says; null where it does not.';
 
 CREATE TABLE public.finetune_runs (
     id text NOT NULL,
@@ -4860,6 +4952,36 @@ $$;
 
 COMMENT ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) IS 'False when the old one was not proven; the account''s other sessions end.';
 
+CREATE FUNCTION public.shadow_differences(change public.changes, p_run text, p_baseline text, p_spelled jsonb) RETURNS TABLE(unit jsonb, parameter text, baseline jsonb, candidate jsonb)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Readiness document, section 4. By text: 1 and 1.0 reach a library as other values.
+    WITH sides AS (
+        SELECT u.symbol, u.model, u.timeframe, u.variant, u.fold, o.effective_params AS old, n.effective_params AS new
+        FROM (SELECT symbol, model, timeframe, variant, fold FROM public.finetune_units WHERE run_id = p_run
+              UNION SELECT symbol, model, timeframe, variant, fold FROM public.finetune_units WHERE run_id = p_baseline) AS u
+        LEFT JOIN public.finetune_results AS o
+            ON (o.run_id, o.symbol, o.model, o.timeframe, o.variant, o.fold) = (p_baseline, u.symbol, u.model, u.timeframe, u.variant, u.fold)
+        LEFT JOIN public.finetune_results AS n
+            ON (n.run_id, n.symbol, n.model, n.timeframe, n.variant, n.fold) = (p_run, u.symbol, u.model, u.timeframe, u.variant, u.fold)
+    )
+    SELECT jsonb_build_array(s.symbol, s.model, s.timeframe, s.variant, s.fold), moved.name, moved.old, moved.new
+    FROM sides AS s CROSS JOIN LATERAL (
+        SELECT '' AS name, to_jsonb(CASE WHEN s.old IS NULL THEN 'no result' ELSE 'none' END) AS old,
+               to_jsonb(CASE WHEN s.new IS NULL THEN 'no result' ELSE 'none' END) AS new
+        WHERE s.old IS NULL OR s.new IS NULL
+        UNION ALL
+        SELECT name, coalesce(s.old -> name, '"none"'), coalesce(s.new -> name, '"none"')
+        FROM (SELECT jsonb_object_keys(s.old) UNION SELECT jsonb_object_keys(s.new)) AS held (name)
+        WHERE s.old::text <> s.new::text AND (s.old -> name)::text IS DISTINCT FROM (s.new -> name)::text
+          AND (s.model, s.timeframe, name) NOT IN (SELECT o.model, o.timeframe, o.name FROM public.own_parameters(change, p_spelled) AS o)
+    ) AS moved
+    ORDER BY s.symbol COLLATE "C", s.model COLLATE "C", s.timeframe COLLATE "C", s.variant COLLATE "C", s.fold, moved.name COLLATE "C"
+$$;
+
+COMMENT ON FUNCTION public.shadow_differences(change public.changes, p_run text, p_baseline text, p_spelled jsonb) IS 'What reached models otherwise than in a baseline, the change''s own parameters aside; of a missing pair the parameter is empty.';
+
 CREATE FUNCTION public.shadow_is_done(change public.changes) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -4918,6 +5040,23 @@ $$;
 
 COMMENT ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) IS 'A person skips the shadow of a change, and says why.';
 
+CREATE FUNCTION public.smoke_of(p_run text, OUT result text, OUT reasons text[]) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN trained.count = r.n_units THEN 'pass' ELSE 'fail' END,
+           CASE WHEN trained.count = r.n_units THEN ARRAY[format('%s units were trained', trained.count)]
+                ELSE array_remove(ARRAY[format('%s of %s units were not trained', r.n_units - trained.count, r.n_units), first.said], NULL) END
+    FROM public.finetune_runs AS r
+    CROSS JOIN LATERAL (SELECT count(*) FROM public.finetune_results AS u WHERE u.run_id = r.id) AS trained
+    LEFT JOIN LATERAL (SELECT format('%s %s %s %s fold %s: %s', f.symbol, f.model, f.timeframe, f.variant, f.fold, f.message) AS said
+                       FROM public.finetune_failures AS f JOIN public.finetune_units AS u USING (run_id, symbol, model, timeframe, variant, fold)
+                       WHERE f.run_id = r.id ORDER BY u.position LIMIT 1) AS first ON true
+    WHERE r.id = p_run
+$$;
+
+COMMENT ON FUNCTION public.smoke_of(p_run text, OUT result text, OUT reasons text[]) IS 'Whether every unit of a run was trained.';
+
 CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -4943,6 +5082,33 @@ END
 $$;
 
 COMMENT ON FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text) IS 'The account whose secret this transaction presented; nulls for a login that speaks for itself.';
+
+CREATE TABLE public.rollout_stages (
+    change_id bigint NOT NULL,
+    stage text NOT NULL,
+    assets text[] NOT NULL,
+    models text[] NOT NULL,
+    expected_s integer,
+    rule jsonb NOT NULL,
+    CONSTRAINT rollout_stages_assets_check CHECK ((cardinality(assets) > 0)),
+    CONSTRAINT rollout_stages_expected_s_check CHECK ((expected_s > 0)),
+    CONSTRAINT rollout_stages_models_check CHECK ((cardinality(models) > 0)),
+    CONSTRAINT rollout_stages_stage_check CHECK ((stage = ANY (ARRAY['shadow'::text, 'canary'::text, 'full'::text])))
+);
+
+COMMENT ON TABLE public.rollout_stages IS 'What each stage of a rollout trains, how long that should take, and what it is judged by: fixed before the first starts.';
+
+COMMENT ON COLUMN public.rollout_stages.expected_s IS 'After which it is late; null where it has no end.';
+
+CREATE FUNCTION public.stage_outcome(p_run text, p_stage public.rollout_stages, OUT outcome text, OUT evidence jsonb) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT v.outcome, jsonb_build_object('models', v.models, 'reasons', to_jsonb(v.reasons))
+    FROM public.canary_outcome(p_run, p_stage.rule, p_stage.assets, p_stage.models) AS v
+$$;
+
+COMMENT ON FUNCTION public.stage_outcome(p_run text, p_stage public.rollout_stages, OUT outcome text, OUT evidence jsonb) IS 'How a run does by the rule of a stage, on its assets and models; with the scores that say so.';
 
 CREATE FUNCTION public.stand_on_history(reason text) RETURNS void
     LANGUAGE plpgsql
@@ -5392,6 +5558,13 @@ $$;
 
 COMMENT ON FUNCTION public.unguarded(wanted public.policies, OUT scope text, OUT kind text, OUT approvals integer, OUT cooling_off_s integer, OUT guard_approvals integer, OUT guard_cooling_off_s integer) IS 'What could be softened by less than it asks for, if a policy were so, or as policies are for a null.';
 
+CREATE FUNCTION public.unlike_arms(old public.finetune_runs, new public.finetune_runs) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN array_remove(ARRAY[CASE WHEN ((old).data_hash <> (new).data_hash) THEN 'other data'::text ELSE NULL::text END, CASE WHEN ((old).git_commit <> (new).git_commit) THEN 'other commit of the source'::text ELSE NULL::text END, CASE WHEN ((old).versions <> (new).versions) THEN 'other releases of packages'::text ELSE NULL::text END], NULL::text);
+
+COMMENT ON FUNCTION public.unlike_arms(old public.finetune_runs, new public.finetune_runs) IS 'In what two runs differ besides their values, so that they are no two treatments of the same units.';
+
 CREATE FUNCTION public.use_passkey(p_account text, p_key bytea, p_sign_count bigint) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -5513,6 +5686,7 @@ CREATE FUNCTION public.why_not_counted(k public.change_checks) RETURNS text
             'it is about another candidate: ' || public.other_candidate(c, k.run_id)
         WHEN r.started_by <> k.reported_by OR o.started_by <> k.reported_by THEN format('%s reported it, of a run of another', k.reported_by)
         WHEN r.state <> 'complete' OR o.state <> 'complete' THEN 'a run of it goes on'
+        WHEN public.unlike_arms(o, r) <> '{}' THEN format('its two runs are no pair: %s', array_to_string(public.unlike_arms(o, r), ', '))
         ELSE public.run_not_counted(r, k.reported_by, c.author, c.scope)
     END
     FROM public.changes AS c
@@ -7020,6 +7194,10 @@ CREATE TRIGGER count_revision AFTER INSERT ON public.ftf_config_history FOR EACH
 
 ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER count_revision;
 
+CREATE TRIGGER hold_registered AFTER INSERT ON public.finetune_contexts FOR EACH ROW EXECUTE FUNCTION public.hold_registered();
+
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER hold_registered;
+
 CREATE TRIGGER judge_ordinary_write AFTER INSERT ON public.ftf_config_history FOR EACH ROW WHEN ((new.change_id IS NOT NULL)) EXECUTE FUNCTION public.judge_ordinary_write();
 
 ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER judge_ordinary_write;
@@ -7317,8 +7495,8 @@ GRANT ALL ON FUNCTION public.apply_change(p_id bigint, p_hash text) TO setpoint_
 REVOKE ALL ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.attach_check(p_run text, p_kind text, p_result text, p_reasons text[]) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.attach_checks(p_run text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.attach_checks(p_run text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_person text, p_proof text) FROM PUBLIC;
 
@@ -7332,8 +7510,6 @@ REVOKE ALL ON FUNCTION public.break_glass_set(incident text, approved_by text, c
 GRANT ALL ON FUNCTION public.break_glass_set(incident text, approved_by text, circumstance text, p_scope text, p_set jsonb, p_remove text[], base bigint, failed text, probe text, OUT new_revision bigint, OUT new_hash text) TO setpoint_breakglass;
 
 REVOKE ALL ON FUNCTION public.break_glass_write(p_incident text, p_approved_by text, p_circumstance text, p_failed text, p_probe text, p_scope text, p_document jsonb, p_restores bigint, OUT new_revision bigint, OUT new_hash text) FROM PUBLIC;
-
-GRANT SELECT ON TABLE public.rollout_stages TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.carry_out(INOUT change public.changes) FROM PUBLIC;
 
@@ -7528,8 +7704,8 @@ GRANT SELECT ON TABLE public.seedings TO setpoint_app;
 REVOKE ALL ON FUNCTION public.note_seeding(p_coverage_pct double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_seeding(p_coverage_pct double precision) TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_outcome text, p_evidence jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_outcome text, p_evidence jsonb) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
@@ -7687,6 +7863,8 @@ GRANT ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_veri
 
 REVOKE ALL ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) TO setpoint_app;
+
+GRANT SELECT ON TABLE public.rollout_stages TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.stand_on_history(reason text) FROM PUBLIC;
 
