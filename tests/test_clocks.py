@@ -14,6 +14,9 @@ PACKAGE = Path(setpoint.__file__).parent
 #: Where the clock on the wall is asked, and what for; nothing of it decides within one process how long.
 ASKED = {
     "change/emergency/drill.py": "when a drill began: told",
+    "change/emergency/drill_image_pin.py": "when a drill began: told",
+    "change/emergency/drill_merge_revert.py": "when a drill began: told",
+    "govern/incident_drill.py": "when a drill began: told; and whether an alert fires now",
     "change/verification.py": "when something was verified: told",
     "cli/alerts.py": "whether an alert's day has come: told",
     "client/plane/connection.py": "an HTTP date in Retry-After; the wait has the request's own end",

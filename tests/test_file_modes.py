@@ -19,6 +19,7 @@ HANDED_ON = {
 }
 #: Modules that open files for writing in another way than `write_atomically`, and why that is right.
 OTHERWISE = {
+    "change/emergency/drill_builds.py": "the log of a process, in a home that is thrown away",
     "client/snapshot.py": "this is `write_atomically`",
     "change/exchange/folder_writing.py": "a folder for git, handed on; many files at once",
     "train/journal.py": "appends, private",

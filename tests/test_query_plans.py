@@ -36,6 +36,7 @@ BOUNDED = {
     "checkpoint_log": "some rows for each checkpoint of a calendar",
     "checkpoint_readings": "a row for each calendar",
     "drills": "a row for each rehearsal",
+    "rollback_proofs": "one for each way back that was taken in an incident",
     "stream_secret": "one row",
     "write_probe": "rows that are never kept",
     "quotas": "a row for each kind",

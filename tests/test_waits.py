@@ -59,6 +59,7 @@ OF = {
 ENDED_OTHERWISE = {
     ("cli/edit.py", "run"): "a person's editor: waits for the person, who can end it",
     ("cli/db.py", "run"): "a person's psql, which can be ended; its connection is bounded",
+    ("change/emergency/drill_builds.py", "Popen"): "ended, and then killed, with the block that starts it",
     ("cli/pin.py", "execvpe"): "the process becomes the command",
     ("client/plane/wire.py", "connect"): "its timeout is its second argument",
     (

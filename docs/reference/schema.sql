@@ -1866,7 +1866,9 @@ END
 $_$;
 
 CREATE TABLE public.rollbacks (
-    change_id bigint NOT NULL,
+    id bigint NOT NULL,
+    change_id bigint,
+    incident text,
     run text,
     mechanism text NOT NULL,
     person text,
@@ -1877,11 +1879,13 @@ CREATE TABLE public.rollbacks (
     filed_because text,
     evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
     rolled_back_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT of_a_change_or_an_incident CHECK (((change_id IS NULL) = (incident IS NOT NULL))),
+    CONSTRAINT rollbacks_incident_check CHECK (public.is_name(incident)),
     CONSTRAINT rollbacks_mechanism_check CHECK ((mechanism = ANY (ARRAY['image_pin'::text, 'restore'::text, 'break_glass'::text, 'revert'::text]))),
     CONSTRAINT rollbacks_words_check CHECK ((btrim(words) <> ''::text))
 );
 
-COMMENT ON TABLE public.rollbacks IS 'Changes in full that were rolled back: who, or which run, when, and by which of the four mechanisms.';
+COMMENT ON TABLE public.rollbacks IS 'Changes in full that were rolled back, and ways back that were taken in an incident: who, or which run, when, and by which of the four mechanisms.';
 
 COMMENT ON COLUMN public.rollbacks.restored_by IS 'The change that brings its keys back.';
 
@@ -3938,6 +3942,39 @@ $$;
 
 COMMENT ON FUNCTION public.prove_by_password(p_key bytea, p_remote text) IS 'False when the key is wrong, or too many were.';
 
+CREATE TABLE public.rollback_proofs (
+    rollback_id bigint NOT NULL,
+    person text NOT NULL,
+    words text NOT NULL,
+    proven_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT rollback_proofs_words_check CHECK ((btrim(words) <> ''::text))
+);
+
+COMMENT ON TABLE public.rollback_proofs IS 'What proves that a way back which was taken in an incident worked; its time ends there.';
+
+CREATE FUNCTION public.prove_rollback(p_incident text, p_words text) RETURNS public.rollback_proofs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    noted public.rollback_proofs;
+BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
+    INSERT INTO public.rollback_proofs (rollback_id, person, words)
+    SELECT b.id, w.person, p_words
+    FROM (SELECT max(id) AS id FROM public.rollbacks WHERE incident = p_incident) AS b, public.who() AS w
+    WHERE b.id IS NOT NULL
+    ON CONFLICT DO NOTHING RETURNING * INTO noted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('nothing that was taken in %s waits for its proof', p_incident),
+            HINT = format('`setpoint rollback --incident %s` says what was taken', p_incident);
+    END IF;
+    RETURN noted;
+END
+$$;
+
+COMMENT ON FUNCTION public.prove_rollback(p_incident text, p_words text) IS 'Keeps what proves that the way back which was taken in an incident worked.';
+
 CREATE FUNCTION public.prune_holders() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -4042,7 +4079,7 @@ $$;
 
 COMMENT ON FUNCTION public.rebased(before public.changes, after public.changes, OUT change public.changes) IS 'An amended change: of the edition of before when it is the same candidate, else with what moved.';
 
-CREATE FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) RETURNS bigint
+CREATE FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb, p_build text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -4050,8 +4087,8 @@ DECLARE
     made bigint;
 BEGIN
     PERFORM public.require_role('config_write', 'approver', 'admin');
-    INSERT INTO public.drills (scenario, started_at, took_s, outcome, steps, person)
-    SELECT p_scenario, p_started_at, p_took_s, p_outcome, p_steps, person FROM public.who()
+    INSERT INTO public.drills (scenario, started_at, took_s, outcome, steps, build, person)
+    SELECT p_scenario, p_started_at, p_took_s, p_outcome, p_steps, p_build, person FROM public.who()
     RETURNING id INTO made;
     RETURN made;
 END
@@ -5342,6 +5379,32 @@ $$;
 
 COMMENT ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) IS 'Takes lines and bytes out of the share of whoever speaks, or refuses.';
 
+CREATE FUNCTION public.take_rollback(p_incident text, p_mechanism text, p_words text) RETURNS public.rollbacks
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    noted public.rollbacks;
+BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
+    IF NOT public.is_name(p_incident) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is no name of an incident', p_incident);
+    END IF;
+    PERFORM FROM public.chain_head FOR UPDATE;  -- two at once: the second finds the first
+    IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.incident = p_incident
+               AND NOT EXISTS (SELECT FROM public.rollback_proofs AS p WHERE p.rollback_id = b.id)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('what was taken in %s is not proven yet', p_incident),
+            HINT = format('say what became of it: `setpoint rollback --incident %s --proven WORDS`', p_incident);
+    END IF;
+    INSERT INTO public.rollbacks (incident, mechanism, person, proof, words)
+    SELECT p_incident, p_mechanism, w.person, w.proof, p_words FROM public.who() AS w
+    RETURNING * INTO noted;
+    RETURN noted;
+END
+$$;
+
+COMMENT ON FUNCTION public.take_rollback(p_incident text, p_mechanism text, p_words text) IS 'Keeps that this person takes one of the four ways back now, in an incident.';
+
 CREATE FUNCTION public.tell_approvers() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -6051,13 +6114,16 @@ CREATE TABLE public.drills (
     took_s double precision NOT NULL,
     outcome text NOT NULL,
     steps jsonb NOT NULL,
+    build text NOT NULL,
     person text NOT NULL,
     CONSTRAINT drills_outcome_check CHECK ((outcome = ANY (ARRAY['restored'::text, 'late'::text, 'failed'::text]))),
-    CONSTRAINT drills_scenario_check CHECK ((scenario = ANY (ARRAY['A'::text, 'B'::text, 'C'::text, 'D'::text]))),
+    CONSTRAINT drills_scenario_check CHECK ((scenario = ANY (ARRAY['A'::text, 'B'::text, 'C'::text, 'D'::text, 'image-pin'::text, 'merge-revert'::text]))),
     CONSTRAINT drills_took_s_check CHECK ((took_s >= (0)::double precision))
 );
 
-COMMENT ON TABLE public.drills IS 'Rehearsals of the four break-glass scenarios on throw-away copies; late: over the promised time.';
+COMMENT ON TABLE public.drills IS 'Rehearsals of the ways back on throw-away copies: the scenarios of the runbook, the pin, the revert; late: over the promised time.';
+
+COMMENT ON COLUMN public.drills.build IS 'What the build that was rehearsed says of itself.';
 
 ALTER TABLE public.drills ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.drills_id_seq
@@ -6558,6 +6624,15 @@ WITH (fillfactor='50');
 
 COMMENT ON TABLE public.revision_totals IS 'Revisions by how they were reviewed, and those that restored another one, ever.';
 
+ALTER TABLE public.rollbacks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rollbacks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE public.rollout_steps ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.rollout_steps_id_seq
     START WITH 1
@@ -6875,8 +6950,14 @@ ALTER TABLE ONLY public.restore_probe
 ALTER TABLE ONLY public.revision_totals
     ADD CONSTRAINT revision_totals_pkey PRIMARY KEY (kind);
 
+ALTER TABLE ONLY public.rollback_proofs
+    ADD CONSTRAINT rollback_proofs_pkey PRIMARY KEY (rollback_id);
+
 ALTER TABLE ONLY public.rollbacks
-    ADD CONSTRAINT rollbacks_pkey PRIMARY KEY (change_id);
+    ADD CONSTRAINT rollbacks_change_id_key UNIQUE (change_id);
+
+ALTER TABLE ONLY public.rollbacks
+    ADD CONSTRAINT rollbacks_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.rollout_stages
     ADD CONSTRAINT rollout_stages_pkey PRIMARY KEY (change_id, stage);
@@ -7050,6 +7131,8 @@ CREATE INDEX passkeys_by_account ON public.passkeys USING btree (account, id);
 
 CREATE INDEX preapprovals_by_change ON public.preapprovals USING btree (change_id);
 
+CREATE INDEX rollbacks_by_incident ON public.rollbacks USING btree (incident, id) WHERE (incident IS NOT NULL);
+
 CREATE INDEX rollbacks_by_restore ON public.rollbacks USING btree (restored_by) WHERE (restored_by IS NOT NULL);
 
 CREATE INDEX rollout_steps_by_change ON public.rollout_steps USING btree (change_id, id);
@@ -7165,6 +7248,10 @@ ALTER TABLE public.incident_channels ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.preapprovals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('decisions are append-only');
 
 ALTER TABLE public.preapprovals ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rollback_proofs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what proved a rollback stays on record');
+
+ALTER TABLE public.rollback_proofs ENABLE ALWAYS TRIGGER append_only;
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.rollbacks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a rollback stays on record');
 
@@ -7430,6 +7517,9 @@ ALTER TABLE ONLY public.preapprovals
 
 ALTER TABLE ONLY public.read_set_keys
     ADD CONSTRAINT read_set_keys_set_hash_fkey FOREIGN KEY (set_hash) REFERENCES public.read_sets(hash);
+
+ALTER TABLE ONLY public.rollback_proofs
+    ADD CONSTRAINT rollback_proofs_rollback_id_fkey FOREIGN KEY (rollback_id) REFERENCES public.rollbacks(id);
 
 ALTER TABLE ONLY public.rollbacks
     ADD CONSTRAINT rollbacks_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
@@ -7778,6 +7868,11 @@ GRANT ALL ON FUNCTION public.prove_by_passkey(p_key bytea, p_sign_count bigint, 
 REVOKE ALL ON FUNCTION public.prove_by_password(p_key bytea, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.prove_by_password(p_key bytea, p_remote text) TO setpoint_server;
 
+GRANT SELECT ON TABLE public.rollback_proofs TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.prove_rollback(p_incident text, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.prove_rollback(p_incident text, p_words text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.prune_holders() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.prune_holders() TO setpoint_server;
 
@@ -7785,8 +7880,8 @@ REVOKE ALL ON FUNCTION public.queue_writers() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.rebased(before public.changes, after public.changes, OUT change public.changes) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb, p_build text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.record_drill(p_scenario text, p_started_at timestamp with time zone, p_took_s double precision, p_outcome text, p_steps jsonb, p_build text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.record_revision() FROM PUBLIC;
 
@@ -7886,6 +7981,9 @@ GRANT ALL ON FUNCTION public.take_challenge(p_secret text, p_key bytea, OUT chal
 
 REVOKE ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) TO setpoint_app;
+
+REVOKE ALL ON FUNCTION public.take_rollback(p_incident text, p_mechanism text, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.take_rollback(p_incident text, p_mechanism text, p_words text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.tell_approvers() FROM PUBLIC;
 

@@ -174,6 +174,11 @@ class Settings:
         "",
         "File with the API key for the calendar's OpenProject; with it decisions are posted, too.",
     )
+    build: str = _setting(
+        "SETPOINT_BUILD",
+        "",
+        "Name of this build, a commit as a rule, as its image is tagged; a plane's banner says it.",
+    )
     events: str = _setting("SETPOINT_EVENTS", "", "File that receives event lines; empty means stderr.")
     run: str = _setting(
         "SETPOINT_RUN",

@@ -164,7 +164,9 @@ COMPLETED = {
 #: Hints that no test runs, each with its reason.
 #: Of a rollout, which takes people and a robot.
 ROLLED_OUT = "tests/govern/rollout plays each step"
+REHEARSED = "tests/change/emergency plays every drill"
 UNRUN = {
+    "setpoint drill --help": "it says which options belong together",
     "setpoint db start": "`db status` says with it who keeps the server up: it was run already",
     "setpoint demo": "the label of the token that the demo makes for itself",
     "setpoint export FOLDER": "to be typed in the build that made the database; import is run on this one's",
@@ -172,6 +174,12 @@ UNRUN = {
     "setpoint demo --console": "it serves until stopped: tests/story/test_console_of_the_demo.py plays it",
     "setpoint runs --set-by {found.revision}": "of what many runs used: tests/story/test_newcomer.py",
     "setpoint change withdraw {change_id}": "printed on pages, which alone take an amendment back",
+    "setpoint rollback --incident %s": "of an incident: docs/runbooks/rollback.md",
+    "setpoint rollback --incident %s --proven WORDS": "of an incident: docs/runbooks/rollback.md",
+    "setpoint drill C": REHEARSED,
+    "setpoint drill all": REHEARSED,
+    "setpoint drill image-pin --last-good PATH": REHEARSED,
+    "setpoint drill merge-revert --repository PATH --merge COMMIT": REHEARSED,
     "setpoint rollout promote %s": ROLLED_OUT,
     "setpoint rollout show %s": ROLLED_OUT,
     "setpoint rollout skip %s --reason WHY": ROLLED_OUT,

@@ -70,6 +70,7 @@ SHOWN = {
     "explain": [["explain", GAMMA]],
     "break-glass status": [["break-glass", "status"]],
     "checkpoints": [["checkpoints"]],
+    "rollback": [["rollback"]],
     "break-glass template": [["break-glass", "template", "drill"]],
     "break-glass channel list": [["break-glass", "channel", "list"]],
     "export": [["export", "TMP/config"]],

@@ -23,6 +23,7 @@ NO_REASON = {
     "break-glass post-mortem": "it meets what its incident owes",
     "break-glass validate": "it meets what its incident owes",
     "checkpoints": "it records what sources say; the decisions have their reason",
+    "rollback": "what is taken has a reason; a proof is one",
     "rollout judge": "it follows from runs",
     "rollout shadow": "what it found is what is kept",
     "notifications retry": "it sends once more what somebody is to be told",

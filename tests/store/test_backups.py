@@ -131,8 +131,8 @@ WORLD = """
     INSERT INTO snapshot_frames (hash, frame, newest) VALUES (document_hash('{}'), '{"layers" :[ ]}', 1);
     INSERT INTO idempotency (account, key, request_hash, status, headers, body)
     VALUES ('ada', 'k', 'h', 200, '{}', 'answer');
-    INSERT INTO drills (scenario, started_at, took_s, outcome, steps, person)
-    VALUES ('A', now(), 0.1 + 0.2, 'restored', '[]', 'ada');
+    INSERT INTO drills (scenario, started_at, took_s, outcome, steps, build, person)
+    VALUES ('A', now(), 0.1 + 0.2, 'restored', '[]', '1', 'ada');
     UPDATE quotas SET most = 7 WHERE kind = 'holders';
 """
 

@@ -209,6 +209,8 @@ DEFINERS = {
     "break_glass_set",
     "file_post_mortem",
     "record_drill",
+    "prove_rollback",
+    "take_rollback",
     "record_validation",
     "require_reach",
     "accounts_seen",

@@ -35,6 +35,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "history": ("history", "diff", "blame", "restore", "verify", "anchor"),
     "exchange": ("export", "import", "plan", "apply"),
     "break_glass": ("break-glass",),
+    "rollback": ("rollback",),
     "drill": ("drill", "break-glass"),
     "checkpoints": ("checkpoints", "checkpoint"),
     "channels": ("break-glass",),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
-from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ from setpoint.cli.output import err, out, print_json, table
 from setpoint.errors import EXIT_FINDING, EXIT_OK, ConflictError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from setpoint.change.emergency.drill import Drill
 
@@ -34,10 +35,20 @@ class Scenario(StrEnum):
     C = "C"
     D = "D"
     ALL = "all"
+    IMAGE_PIN = "image-pin"
+    MERGE_REVERT = "merge-revert"
+    INCIDENT = "incident"
 
 
-#: How a drill's report begins.
+#: How a drill's report begins, and that of a whole incident.
 _DRILL = "# Break-glass drill"
+_POST_MORTEM = "# Post-mortem"
+#: The options that a scenario needs, and those that it takes besides.
+_OPTIONS: dict[Scenario, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    Scenario.IMAGE_PIN: (("last-good",), ("build",)),
+    Scenario.MERGE_REVERT: (("repository", "merge"), ()),
+    Scenario.INCIDENT: ((), ("closed",)),
+}
 
 
 @glass.command()
@@ -66,23 +77,50 @@ def template(
 def drill(
     scenario: Annotated[Scenario, typer.Argument(help="Which scenario of the runbook.")],
     report: Annotated[Path | None, typer.Option("--report", help="Also write it as Markdown.")] = None,
+    build: Annotated[
+        Path | None, typer.Option("--build", help="Of image-pin: the build of now. Default: this one.")
+    ] = None,
+    last_good: Annotated[
+        Path | None, typer.Option("--last-good", help="Of image-pin: the build to pin.")
+    ] = None,
+    repository: Annotated[
+        Path | None, typer.Option("--repository", help="Of merge-revert: a clone of Setpoint.")
+    ] = None,
+    merge: Annotated[str, typer.Option("--merge", help="Of merge-revert: the commit to take back.")] = "",
+    closed: Annotated[
+        bool, typer.Option("--closed", help="Of incident: the ordinary way is closed, too.")
+    ] = False,
     _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> int:
-    """Rehearse break-glass on a throw-away copy, and time it. The live database is only read.
+    """Rehearse a way back on a throw-away copy, and time it. The live database is only read.
 
     A: a corrupted document. B: the Console is down, psql alone. C: an operator's typo. D: history itself
-    is damaged. Exit code 1 when something could not be restored within ten minutes.
+    is damaged; `all` plays these four. image-pin switches from one installed build of the plane to another
+    and back, and proves each by its banner; a build is an environment, its Python, or a folder of sources.
+    merge-revert takes a commit back in a throw-away clone, and serves what is left.
+    incident plays a whole one, from a bad value to the post-mortem, in a home of its own, and records
+    nothing. Exit code 1 when something could not be restored within its promise.
 
-    Example: `setpoint drill all --report drill.md`
+    Examples: `setpoint drill all --report drill.md`, `setpoint drill image-pin --last-good ../before`
     """
-    from setpoint.change.emergency.drill import SCENARIOS, record, rehearse
+    from setpoint.change.emergency.drill import record
     from setpoint.change.emergency.incident_markdown import drill_lines
     from setpoint.change.identity import author_of
 
-    chosen = tuple(SCENARIOS) if scenario is Scenario.ALL else (scenario.value,)
+    _check_options(
+        scenario,
+        {"last-good": last_good, "build": build, "repository": repository, "merge": merge, "closed": closed},
+    )
+    if scenario is Scenario.INCIDENT:
+        return _play_incident(report, is_closed=closed, as_json=as_json)
     with database() as opened:
-        drills = rehearse(settings(), chosen, catalogues, _progress)
+        if last_good:
+            drills = [_pinned(build or Path(sys.executable), last_good)]
+        elif repository:
+            drills = [_reverted(repository, merge)]
+        else:
+            drills = _broken(scenario)
         for one in drills:
             record(opened, author_of(opened), one)
     if report:
@@ -94,18 +132,69 @@ def drill(
     return EXIT_OK if all(one.outcome == "restored" for one in drills) else EXIT_FINDING
 
 
+def _check_options(scenario: Scenario, given: Mapping[str, object]) -> None:
+    """Hold that a scenario has the options that it needs, and no other's.
+
+    Raises:
+        UsageError: it has not; says which.
+    """
+    needed, taken = _OPTIONS.get(scenario, ((), ()))
+    missing = [f"--{name}" for name in needed if not given[name]]
+    foreign = [f"--{name}" for name, value in given.items() if value and name not in {*needed, *taken}]
+    if missing or foreign:
+        wrong = f"lacks {', '.join(missing)}" if missing else f"takes no {', '.join(foreign)}"
+        raise UsageError(f"{scenario.value} {wrong}.", hint="`setpoint drill --help` says what is whose")
+
+
+def _pinned(build: Path, last_good: Path) -> Drill:
+    from setpoint.change.emergency.drill_image_pin import rehearse_pin
+
+    return rehearse_pin(settings(), (build, last_good), catalogues, _progress)
+
+
+def _reverted(repository: Path, merge: str) -> Drill:
+    from setpoint.change.emergency.drill_merge_revert import rehearse_revert
+
+    return rehearse_revert(settings(), repository, merge, catalogues, _progress)
+
+
+def _broken(scenario: Scenario) -> list[Drill]:
+    from setpoint.change.emergency.drill import SCENARIOS, rehearse
+
+    chosen = tuple(SCENARIOS) if scenario is Scenario.ALL else (scenario.value,)
+    return rehearse(settings(), chosen, catalogues, _progress)
+
+
+def _play_incident(report: Path | None, *, is_closed: bool, as_json: bool) -> int:
+    from setpoint.govern.incident_drill import rehearse_incident
+
+    played = rehearse_incident(settings(), catalogues(), _progress, is_closed=is_closed)
+    if report:
+        _keep(played.post_mortem, report, mark=_POST_MORTEM)
+    if as_json:
+        print_json(played.as_json())
+        return EXIT_OK if played.kept else EXIT_FINDING
+    table(
+        ("what", "took", "promised", "kept"),
+        ((one.what, f"{one.took_s:.1f} s", one.promise, "yes" if one.kept else "NO") for one in played.times),
+    )
+    if played.problem:
+        out.say(f"failed: {played.problem}", style="red")
+    return EXIT_OK if played.kept else EXIT_FINDING
+
+
 def _print_drills(drills: Sequence[Drill]) -> None:
-    from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS
+    from setpoint.change.emergency.drill import TITLES
 
     table(
         ("scenario", "what", "outcome", "took", "promised", "problem"),
         (
             (
                 one.scenario,
-                SCENARIOS[one.scenario],
+                TITLES[one.scenario],
                 one.outcome,
                 f"{one.took_s:.1f} s",
-                f"< {PROMISE_S:.0f} s",
+                f"< {one.promise_s:.0f} s",
                 one.problem,
             )
             for one in drills

@@ -38,7 +38,7 @@ PANELS = {
         "notifications",
     ),
     "Govern": ("checkpoints", "checkpoint"),
-    "Emergencies": ("break-glass", "drill"),
+    "Emergencies": ("rollback", "break-glass", "drill"),
     "Database": ("db",),
 }
 

@@ -116,6 +116,7 @@ COMMANDS: dict[str, Work] = {
     "break-glass channel declare": _WRITES,
     "break-glass channel close": _WRITES,
     "break-glass channel list": _SHOWS,
+    "rollback": Work(Reach.SHOWS, {"taken": Reach.WRITES, "proven": Reach.WRITES}),
     "drill": _WRITES,
     "checkpoints": Work(Reach.WRITES, {"at": Reach.SHOWS}),
     "checkpoint decide": _WRITES,

@@ -35,6 +35,8 @@ from uvicorn.supervisors import Multiprocess
 from setpoint.change.invariants import judged_catalogues
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, UnavailableError, UsageError
+from setpoint.observe import logfmt
+from setpoint.observe.build import running_build
 from setpoint.serve.access.oidc import Provider
 from setpoint.serve.app import CONNECTIONS, END_STREAMS, ROOT_PATH, build_api, build_app
 from setpoint.serve.cross_origin import origins_in
@@ -249,7 +251,15 @@ def serve_plane(settings: Settings, listener: socket.socket, workers: int = 1) -
     """
     logging.config.dictConfig(LOG_CONFIG)
     log_everything()
-    _LOG.info("event=serving url=%s workers=%d", address_of(listener), workers)
+    build = running_build(settings)
+    _LOG.info(
+        "event=serving url=%s workers=%d version=%s build=%s source=%s",
+        address_of(listener),
+        workers,
+        build.version,
+        logfmt.text(build.name or "unnamed"),
+        build.source,
+    )
     with _telling_metrics(settings) as link:
         _serve_all(settings, listener, workers, link)
 

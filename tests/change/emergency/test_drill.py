@@ -1,9 +1,11 @@
 """Drills: each scenario is rehearsed on a copy, what is live stays as it is, and a failure says so."""
 
+import re
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
+from typing import get_args
 
 import psycopg
 import pytest
@@ -11,10 +13,19 @@ import pytest
 from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS, Drill, list_drills, record, rehearse
 from setpoint.change.emergency.drill_stage import Step
 from setpoint.change.emergency.incident_markdown import drill_sheet
+from setpoint.change.emergency.mechanisms import (
+    MECHANISMS,
+    REHEARSED_FOR,
+    MechanismName,
+    Rehearsal,
+    list_mechanisms,
+    standing_of,
+)
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import InvalidCatalogue, UnknownScope
+from setpoint.observe.build import running_build
 from setpoint.settings import Settings
 from setpoint.store.database import Database
 from support.sweep_home import ADA
@@ -181,3 +192,57 @@ def test_nothing_to_rehearse_with_is_an_error(settings, database):
     with pytest.raises(UnknownScope, match="no global document") as caught:
         rehearse(settings, ("A",), bundled, lambda _line: None)
     assert "seed" in caught.value.hint
+
+
+def test_mechanisms_stand_by_their_drills(rehearsed, live):
+    """Each way back tells who rehearsed it, when, how long it took and which build; what was not is named."""
+    with Database.open(live) as database:
+        found = {one.mechanism: one for one in list_mechanisms(database)}
+
+    assert list(found) == list(get_args(MechanismName))
+    assert {name: one.state for name, one in found.items()} == {
+        "image_pin": "never", "restore": "rehearsed", "break_glass": "rehearsed", "revert": "never",
+    }  # fmt: skip
+    assert found["image_pin"].missing == ("image-pin",)
+    assert {one.scenario for one in found["break_glass"].rehearsals} == {"A", "B", "D"}
+    (typo,) = found["restore"].rehearsals
+    assert (typo.person, typo.build) == ("ada", str(running_build(live)))
+    assert typo.took_s == next(one.took_s for one in rehearsed[0] if one.scenario == "C")
+    assert found["restore"].due_at - typo.rehearsed_at == REHEARSED_FOR
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_stale", "state"),
+    [
+        ("restored", False, "rehearsed"),
+        ("restored", True, "stale"),
+        ("late", False, "failed"),
+        ("failed", True, "failed"),
+    ],
+)
+def test_a_mechanism_stands_by_its_worst_scenario(outcome, is_stale, state):
+    """One scenario that is old, late or failed decides, however good the others are."""
+    now = datetime.now(UTC)
+    good = Rehearsal("A", "ada", now, 1.0, "restored", "1", now + REHEARSED_FOR, False)
+    last = Rehearsal("D", "bo", now, 1.0, outcome, "1", now, is_stale)
+    glass = next(one for one in MECHANISMS if one.name == "break_glass")
+    newest = {"A": good, "B": replace(good, scenario="B"), "D": last}
+
+    assert standing_of(glass, newest).state == state
+    assert standing_of(glass, newest).due_at == now
+    assert standing_of(glass, {"A": good}).state == "never"
+
+
+def test_the_database_takes_the_declared_mechanisms_and_scenarios_alone(owner_url):
+    """What is declared once in Python is what the two tables take."""
+    with psycopg.connect(owner_url) as session:
+        taken = " ".join(
+            text
+            for (text,) in session.execute(
+                "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+                " WHERE conname IN ('rollbacks_mechanism_check', 'drills_scenario_check') ORDER BY conname"
+            )
+        )
+    declared = {name for one in MECHANISMS for name in (one.name, *one.scenarios)}
+
+    assert set(re.findall(r"'([\w-]+)'::text", taken)) == declared

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from setpoint.change.emergency.drill_scenarios import PLAYS
 from setpoint.change.emergency.drill_stage import Stage, Step, throw_away_copy
+from setpoint.change.emergency.mechanisms import (
+    DrillState,
+    promise_of,
+)
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import SetpointError, UnknownScope
+from setpoint.observe.build import running_build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,15 +30,19 @@ if TYPE_CHECKING:
     from setpoint.settings import Settings
     from setpoint.store.database import Database, Transaction
 
-#: What the readiness document promises for a break-glass restore, in seconds.
-PROMISE_S = 600.0
+#: Of the scenarios of the break-glass runbook, in seconds, the ordinary restore among them.
+PROMISE_S = promise_of("A") or 0.0
 SCENARIOS = {
     "A": "a corrupted document",
     "B": "the Console is down, psql alone",
     "C": "an operator's typo",
     "D": "history itself is damaged",
 }
-DrillState = Literal["restored", "late", "failed"]
+TITLES = {
+    **SCENARIOS,
+    "image-pin": "the last good build pinned, and back",
+    "merge-revert": "a commit taken back",
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,8 @@ class Drill:
     started_at: datetime
     steps: tuple[Step, ...]
     problem: str
+    #: What the build that was rehearsed says of itself.
+    build: str = ""
 
     @property
     def took_s(self) -> float:
@@ -51,15 +62,20 @@ class Drill:
         return sum(step.took_s for step in self.steps)
 
     @property
+    def promise_s(self) -> float:
+        """Within how many seconds it is promised; an ordinary restore is held against break-glass."""
+        return promise_of(self.scenario) or PROMISE_S
+
+    @property
     def outcome(self) -> DrillState:
         """``restored``, ``late`` when it took longer than promised, or ``failed``."""
         if self.problem:
             return "failed"
-        return "restored" if self.took_s < PROMISE_S else "late"
+        return "restored" if self.took_s < self.promise_s else "late"
 
     def as_json(self) -> dict[str, Any]:
         """Return the rehearsal as scripts read it."""
-        return {**asdict(self), "took_s": self.took_s, "outcome": self.outcome, "promise_s": PROMISE_S}
+        return {**asdict(self), "took_s": self.took_s, "outcome": self.outcome, "promise_s": self.promise_s}
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,7 @@ class RecordedDrill:
     took_s: float
     outcome: DrillState
     steps: tuple[Step, ...]
+    build: str
     person: str
 
 
@@ -93,7 +110,8 @@ def rehearse(
         As ``backup`` and ``restore_backup``: no copy could be made.
     """
     with throw_away_copy(settings, catalogues, say) as stage:
-        return [_play(stage, scenario) for scenario in scenarios]
+        build = str(running_build(settings))
+        return [_play(stage, scenario, build) for scenario in scenarios]
 
 
 def record(database: Database, author: Author, drill: Drill) -> None:
@@ -106,6 +124,7 @@ def record(database: Database, author: Author, drill: Drill) -> None:
             took_s=drill.took_s,
             outcome=drill.outcome,
             steps=[asdict(step) for step in drill.steps],
+            build=drill.build,
         )
 
 
@@ -117,7 +136,7 @@ def list_drills(reader: Database | Transaction) -> list[RecordedDrill]:
     ]
 
 
-def _play(stage: Stage, scenario: str) -> Drill:
+def _play(stage: Stage, scenario: str, build: str) -> Drill:
     stage.reset()
     with stage.open() as database:
         good = database.fetch_one("read_scope", scope=GLOBAL_SCOPE)
@@ -130,4 +149,4 @@ def _play(stage: Stage, scenario: str) -> Drill:
     except SetpointError as failure:
         problem = failure.message
         stage.say(f"{scenario} could not be restored: {problem}")
-    return Drill(scenario, started_at, tuple(stage.steps), problem)
+    return Drill(scenario, started_at, tuple(stage.steps), problem, build)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from setpoint.change.emergency.drill_stage import Stage
 
-_CORRUPT = """
+CORRUPT = """
 UPDATE ftf_config
 SET base_env = (SELECT jsonb_object_agg(key, 'corrupted'::text) FROM jsonb_object_keys(base_env) AS key)
 WHERE scope = 'global';
@@ -39,7 +39,7 @@ WHERE scope = 'global';
 
 
 def _corrupted_document(stage: Stage, good: int, digest: str) -> None:
-    stage.psql(_CORRUPT)
+    stage.psql(CORRUPT)
     with stage.step("look at history") as note, stage.open() as database:
         (newest,) = list_revisions(database, scope=GLOBAL_SCOPE, limit=1)
         note.text = (
@@ -67,7 +67,7 @@ FROM ftf_config AS f, ftf_config_history AS h WHERE f.scope = 'global' AND h.id 
 
 
 def _console_down(stage: Stage, good: int, digest: str) -> None:
-    stage.psql(_CORRUPT)
+    stage.psql(CORRUPT)
     with stage.step("look at history in psql") as note:
         note.text = stage.psql(_LIST).splitlines()[0]
     with stage.step("restore in psql") as note:

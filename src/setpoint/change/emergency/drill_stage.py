@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from setpoint.settings import Settings
 
 #: On the copy nobody approves: the top-level domain invalid is reserved for what does not exist.
-_CHANNEL = "https://drill.invalid/"
-APPROVAL = f"{_CHANNEL}rehearsal"
+CHANNEL = "https://drill.invalid/"
+APPROVAL = f"{CHANNEL}rehearsal"
 
 #: A step of a drill takes a second.
 PSQL_S = 300.0
@@ -85,7 +85,7 @@ class Stage:
         restore_backup(
             self.settings, self.dump, _taken_as_it_is, author="drill", reason="a rehearsal", replace=True
         )
-        declare_channel(self.settings, _CHANNEL, "nobody", "a rehearsal on a throw-away copy")
+        declare_channel(self.settings, CHANNEL, "nobody", "a rehearsal on a throw-away copy")
         self.steps = []
 
     def open(self) -> Database:

@@ -7,10 +7,13 @@ there as text, never as Markdown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS, list_drills
+from setpoint.change.emergency.drill import PROMISE_S, SCENARIOS, TITLES, list_drills
+from setpoint.change.emergency.mechanisms import MECHANISMS, promise_of
 from setpoint.change.emergency.obligations import list_obligations, list_uses
+from setpoint.change.emergency.rollbacks import list_taken
+from setpoint.errors import MissingError
 from setpoint.observe.printable import printable
 from setpoint.observe.printable import printable_markdown as _shown
 
@@ -20,34 +23,61 @@ if TYPE_CHECKING:
 
     from setpoint.change.emergency.drill import Drill, RecordedDrill
     from setpoint.change.emergency.obligations import ProbeAnswers, Use
+    from setpoint.change.emergency.rollbacks import TakenRollback
     from setpoint.store.database import Database
 
 _SHOWN_EDITS = 50
 
 
-def post_mortem(database: Database, incident: str) -> str:
+class Told(NamedTuple):
+    """What only people know of an incident."""
+
+    happened: str = "TODO: symptoms, impact, cause."
+    noticed: str = "TODO"
+    lesson: str = "TODO"
+
+
+def post_mortem(database: Database, incident: str, told: Told | None = None) -> str:
     """Return the post-mortem of an incident.
 
     Raises:
-        MissingError: break-glass was never used for it.
+        MissingError: no way back was recorded for it, and break-glass was never used.
     """
-    uses = list_uses(database, incident)
-    lines = [
-        f"# Post-mortem {_shown(incident)}",
-        "",
-        "## What happened",
-        "",
-        "TODO: symptoms, impact, cause.",
-        "",
-    ]
-    lines += ["## What break-glass did", ""]
+    told = told or Told()
+    taken = list_taken(database, incident)
+    uses = _uses(database, incident, may_lack=bool(taken))
+    lines = [f"# Post-mortem {_shown(incident)}", "", "## What happened", "", told.happened, ""]
+    if taken:
+        lines += ["## Which way back was taken", "", *_taken(taken), ""]
+    if uses:
+        lines += ["## What break-glass did", ""]
     for use in uses:
         lines += _use(use)
     lines += ["## What is owed", "", *_owed(database, incident), ""]
-    lines += ["## Times", "", "| what | when (UTC) |", "|---|---|", "| noticed | TODO |"]
+    lines += ["## Times", "", "| what | when (UTC) |", "|---|---|", f"| noticed | {told.noticed} |"]
+    lines += [f"| {one.mechanism} taken | {_when(one.taken_at)} |" for one in reversed(taken)]
     lines += [f"| revision {use.revision} written | {_when(use.used_at)} |" for use in uses]
-    lines += ["", "## What we change so that it does not happen again", "", "TODO", ""]
+    lines += ["", "## What we change so that it does not happen again", "", told.lesson, ""]
     return "\n".join(lines)
+
+
+def _uses(database: Database, incident: str, *, may_lack: bool) -> list[Use]:
+    try:
+        return list_uses(database, incident)
+    except MissingError:
+        if not may_lack:
+            raise
+        return []
+
+
+def _taken(taken: Iterable[TakenRollback]) -> Iterator[str]:
+    yield from ("| way back | by | because | took | promised | what proves it |", "|---|---|---|---|---|---|")
+    promises = {one.name: one.promise for one in MECHANISMS}
+    for one in taken:
+        took = "not proven" if one.took_s is None else f"{one.took_s:.1f} s"
+        proof = f"{_shown(one.proven_words)}, says {_shown(one.proven_by or '')}" if one.proven_words else "-"
+        cells = (one.mechanism, _shown(one.person), _shown(one.reason), took, promises[one.mechanism], proof)
+        yield f"| {' | '.join(cells)} |"
 
 
 def drill_sheet(database: Database, incident: str) -> str:
@@ -60,14 +90,16 @@ def drill_sheet(database: Database, incident: str) -> str:
 def drill_lines(drills: Iterable[Drill | RecordedDrill]) -> Iterator[str]:
     """Yield the Markdown of drills."""
     known = {drill.scenario: drill for drill in drills}
+    titles = {name: title for name, title in TITLES.items() if name in {*SCENARIOS, *known}}
     yield from ("| scenario | outcome | took | promised |", "|---|---|---|---|")
-    for scenario, meaning in SCENARIOS.items():
+    for scenario, meaning in titles.items():
         drill = known.get(scenario)
         cells = f"{drill.outcome} | {drill.took_s:.1f} s" if drill else "never rehearsed | -"
-        yield f"| {scenario}: {meaning} | {cells} | under {PROMISE_S / 60:.0f} min |"
+        promise_s = promise_of(scenario) or PROMISE_S
+        yield f"| {scenario}: {meaning} | {cells} | under {promise_s / 60:.0f} min |"
     yield from ("", "Times are the machine's; reading, deciding and asking for approval come on top.", "")
     for scenario, drill in known.items():
-        yield from (f"## {scenario}: {SCENARIOS[scenario]}, {_when(drill.started_at)} UTC", "")
+        yield from (f"## {scenario}: {TITLES[scenario]}, {_when(drill.started_at)} UTC", "")
         yield from (f"- {step.took_s:.2f} s: {step.name}: {_shown(step.note)}" for step in drill.steps)
         yield ""
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from setpoint.change.changes import State  # noqa: TC001 - the API's models are made of these annotations
+from setpoint.change.emergency.mechanisms import (
+    MechanismName,  # noqa: TC001 - the API's models are made of these annotations
+)
 from setpoint.errors import UnknownChange
 from setpoint.govern.rollout.stages import Change, Stage, Step, stage_of
 
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from setpoint.store.database import Database, Transaction
-
-#: In the order of docs/runbooks/oncall.md: by the time that each takes.
-Mechanism = Literal["image_pin", "restore", "break_glass", "revert"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Rollback:
     """That a change in full was rolled back: who or which run, when, by which mechanism."""
 
     run: str | None
-    mechanism: Mechanism
+    mechanism: MechanismName
     #: None where nobody acted: it follows from the verdict on a run.
     person: str | None
     proof: str

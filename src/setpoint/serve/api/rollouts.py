@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from starlette.responses import Response
 
+from setpoint.change.emergency.mechanisms import MechanismName
 from setpoint.govern.rollout.acting import (
     EXPECTED_S,
     Staged,
@@ -20,7 +21,7 @@ from setpoint.govern.rollout.acting import (
     skip_shadow,
     start_stage,
 )
-from setpoint.govern.rollout.rollouts import Mechanism, Rollout, read_rollout
+from setpoint.govern.rollout.rollouts import Rollout, read_rollout
 from setpoint.govern.rollout.rollouts import list_rollouts as read_rollouts
 from setpoint.govern.rollout.shadow import judge_shadow
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
@@ -68,7 +69,7 @@ class OverrideBody(Body):
 class RollbackBody(Body):
     """How a change in full was rolled back."""
 
-    mechanism: Mechanism
+    mechanism: MechanismName
     reason: Reason
 
 

@@ -77,14 +77,16 @@ COMMENT ON COLUMN public.obligations.breach IS 'The first ordinary write by a pe
 
 CREATE TABLE public.drills (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    scenario   text NOT NULL CHECK (scenario IN ('A', 'B', 'C', 'D')),
+    scenario   text NOT NULL CHECK (scenario IN ('A', 'B', 'C', 'D', 'image-pin', 'merge-revert')),
     started_at timestamptz NOT NULL,
     took_s     float8 NOT NULL CHECK (took_s >= 0),
     outcome    text NOT NULL CHECK (outcome IN ('restored', 'late', 'failed')),
     steps      jsonb NOT NULL,
+    build      text NOT NULL,
     person     text NOT NULL
 );
-COMMENT ON TABLE public.drills IS 'Rehearsals of the four break-glass scenarios on throw-away copies; late: over the promised time.';
+COMMENT ON TABLE public.drills IS 'Rehearsals of the ways back on throw-away copies: the scenarios of the runbook, the pin, the revert; late: over the promised time.';
+COMMENT ON COLUMN public.drills.build IS 'What the build that was rehearsed says of itself.';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.break_glass_uses
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the record of break-glass is append-only');
@@ -445,7 +447,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.record_drill(p_scenario text, p_started_at timestamptz, p_took_s float8, p_outcome text, p_steps jsonb)
+CREATE FUNCTION public.record_drill(p_scenario text, p_started_at timestamptz, p_took_s float8, p_outcome text, p_steps jsonb, p_build text)
     RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -454,8 +456,8 @@ DECLARE
     made bigint;
 BEGIN
     PERFORM public.require_role('config_write', 'approver', 'admin');
-    INSERT INTO public.drills (scenario, started_at, took_s, outcome, steps, person)
-    SELECT p_scenario, p_started_at, p_took_s, p_outcome, p_steps, person FROM public.who()
+    INSERT INTO public.drills (scenario, started_at, took_s, outcome, steps, build, person)
+    SELECT p_scenario, p_started_at, p_took_s, p_outcome, p_steps, p_build, person FROM public.who()
     RETURNING id INTO made;
     RETURN made;
 END
@@ -467,11 +469,11 @@ REVOKE ALL ON FUNCTION public.open_channels(), public.declare_channel(text, text
     public.break_glass_restore(text, text, text, text, bigint, bigint, text, text),
     public.break_glass_set(text, text, text, text, jsonb, text[], bigint, text, text), public.note_probe(boolean, text),
     public.file_post_mortem(text, text), public.record_validation(text, jsonb, boolean, jsonb),
-    public.record_drill(text, timestamptz, float8, text, jsonb) FROM PUBLIC;
+    public.record_drill(text, timestamptz, float8, text, jsonb, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.break_glass_restore(text, text, text, text, bigint, bigint, text, text),
     public.break_glass_set(text, text, text, text, jsonb, text[], bigint, text, text), public.open_channels() TO setpoint_breakglass;
 GRANT EXECUTE ON FUNCTION public.file_post_mortem(text, text), public.record_validation(text, jsonb, boolean, jsonb),
-    public.record_drill(text, timestamptz, float8, text, jsonb), public.open_channels()
+    public.record_drill(text, timestamptz, float8, text, jsonb, text), public.open_channels()
     TO setpoint_app;
 -- What a plane says of itself, and nobody else; it names no person.
 GRANT EXECUTE ON FUNCTION public.note_probe(boolean, text) TO setpoint_server;

@@ -77,7 +77,9 @@ COMMENT ON TABLE public.preapprovals IS 'What an approver approved beforehand, w
 COMMENT ON COLUMN public.preapprovals.target IS 'The values of the keys before the change; a key that is not there had none.';
 
 CREATE TABLE public.rollbacks (
-    change_id    bigint PRIMARY KEY REFERENCES public.changes (id),
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    change_id    bigint UNIQUE REFERENCES public.changes (id),
+    incident     text CHECK (public.is_name(incident)),
     run          text REFERENCES public.finetune_runs (id),
     mechanism    text NOT NULL CHECK (mechanism IN ('image_pin', 'restore', 'break_glass', 'revert')),
     person       text,
@@ -87,12 +89,22 @@ CREATE TABLE public.rollbacks (
     restored_by  bigint REFERENCES public.changes (id),
     filed_because text,
     evidence     jsonb NOT NULL DEFAULT '{}',
-    rolled_back_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    rolled_back_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT of_a_change_or_an_incident CHECK ((change_id IS NULL) = (incident IS NOT NULL))
 );
+CREATE INDEX rollbacks_by_incident ON public.rollbacks (incident, id) WHERE incident IS NOT NULL;
 CREATE INDEX rollbacks_by_restore ON public.rollbacks (restored_by) WHERE restored_by IS NOT NULL;
-COMMENT ON TABLE public.rollbacks IS 'Changes in full that were rolled back: who, or which run, when, and by which of the four mechanisms.';
+COMMENT ON TABLE public.rollbacks IS 'Changes in full that were rolled back, and ways back that were taken in an incident: who, or which run, when, and by which of the four mechanisms.';
 COMMENT ON COLUMN public.rollbacks.restored_by IS 'The change that brings its keys back.';
 COMMENT ON COLUMN public.rollbacks.filed_because IS 'Why that change waits for people; null where the pre-approval carried it.';
+
+CREATE TABLE public.rollback_proofs (
+    rollback_id bigint PRIMARY KEY REFERENCES public.rollbacks (id),
+    person      text NOT NULL,
+    words       text NOT NULL CHECK (btrim(words) <> ''),
+    proven_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE public.rollback_proofs IS 'What proves that a way back which was taken in an incident worked; its time ends there.';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.seedings
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('who seeded stays on record');
@@ -112,6 +124,9 @@ ALTER TABLE public.rollout_stages ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE public.rollout_steps ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE public.preapprovals ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE public.rollbacks ENABLE ALWAYS TRIGGER append_only;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.rollback_proofs
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what proved a rollback stays on record');
+ALTER TABLE public.rollback_proofs ENABLE ALWAYS TRIGGER append_only;
 
 CREATE FUNCTION public.signer(p_scope text, p_keys text[], VARIADIC wanted text[], OUT person text, OUT proof text)
     LANGUAGE plpgsql STABLE
@@ -678,17 +693,65 @@ END
 $$;
 COMMENT ON FUNCTION public.note_rollback IS 'Keeps that a person rolled a change in full back, and by which of the four mechanisms of docs/runbooks/oncall.md.';
 
-REVOKE ALL ON FUNCTION public.note_seeding(float8),
+CREATE FUNCTION public.take_rollback(p_incident text, p_mechanism text, p_words text) RETURNS public.rollbacks
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    noted public.rollbacks;
+BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
+    IF NOT public.is_name(p_incident) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is no name of an incident', p_incident);
+    END IF;
+    PERFORM FROM public.chain_head FOR UPDATE;  -- two at once: the second finds the first
+    IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.incident = p_incident
+               AND NOT EXISTS (SELECT FROM public.rollback_proofs AS p WHERE p.rollback_id = b.id)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('what was taken in %s is not proven yet', p_incident),
+            HINT = format('say what became of it: `setpoint rollback --incident %s --proven WORDS`', p_incident);
+    END IF;
+    INSERT INTO public.rollbacks (incident, mechanism, person, proof, words)
+    SELECT p_incident, p_mechanism, w.person, w.proof, p_words FROM public.who() AS w
+    RETURNING * INTO noted;
+    RETURN noted;
+END
+$$;
+COMMENT ON FUNCTION public.take_rollback IS 'Keeps that this person takes one of the four ways back now, in an incident.';
+
+CREATE FUNCTION public.prove_rollback(p_incident text, p_words text) RETURNS public.rollback_proofs
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    noted public.rollback_proofs;
+BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
+    INSERT INTO public.rollback_proofs (rollback_id, person, words)
+    SELECT b.id, w.person, p_words
+    FROM (SELECT max(id) AS id FROM public.rollbacks WHERE incident = p_incident) AS b, public.who() AS w
+    WHERE b.id IS NOT NULL
+    ON CONFLICT DO NOTHING RETURNING * INTO noted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('nothing that was taken in %s waits for its proof', p_incident),
+            HINT = format('`setpoint rollback --incident %s` says what was taken', p_incident);
+    END IF;
+    RETURN noted;
+END
+$$;
+COMMENT ON FUNCTION public.prove_rollback IS 'Keeps what proves that the way back which was taken in an incident worked.';
+
+REVOKE ALL ON FUNCTION public.note_seeding(float8), public.take_rollback(text, text, text), public.prove_rollback(text, text),
     public.begin_rollout(public.changes, jsonb, text[], text[], text[], integer, text, text),
     public.start_stage(bigint, text, jsonb, text[], text[], text[], integer, text),
     public.skip_shadow(bigint, jsonb, text[], text[], text[], integer, text),
     public.note_shadow(bigint, text, text, jsonb), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
     public.preapprove_restore(bigint, text, timestamptz), public.file_rollback(bigint, text), public.note_rollback(bigint, text, text)
     FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.take_rollback(text, text, text), public.prove_rollback(text, text) TO setpoint_app;
 GRANT EXECUTE ON FUNCTION public.note_seeding(float8), public.start_stage(bigint, text, jsonb, text[], text[], text[], integer, text),
     public.skip_shadow(bigint, jsonb, text[], text[], text[], integer, text),
     public.note_shadow(bigint, text, text, jsonb), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
     public.preapprove_restore(bigint, text, timestamptz), public.file_rollback(bigint, text), public.note_rollback(bigint, text, text)
     TO setpoint_app;
-GRANT SELECT ON public.seedings, public.rollouts, public.rollout_stages, public.rollout_steps, public.preapprovals, public.rollbacks
+GRANT SELECT ON public.seedings, public.rollouts, public.rollout_stages, public.rollout_steps, public.preapprovals, public.rollbacks, public.rollback_proofs
     TO setpoint_app;

@@ -95,10 +95,18 @@ ORDER BY u.revision;
 
 -- name: record_drill
 -- Keep the outcome of one rehearsal.
-SELECT record_drill(%(scenario)s, %(started_at)s, %(took_s)s, %(outcome)s, %(steps)s) AS id;
+SELECT record_drill(%(scenario)s, %(started_at)s, %(took_s)s, %(outcome)s, %(steps)s, %(build)s) AS id;
 
 -- name: list_drills
 -- The newest drill of each scenario.
-SELECT DISTINCT ON (scenario) scenario, started_at, took_s, outcome, steps, person
+SELECT DISTINCT ON (scenario) scenario, started_at, took_s, outcome, steps, build, person
+FROM drills
+ORDER BY scenario, id DESC;
+
+-- name: list_rehearsals
+-- The newest drill of each scenario without its steps, and whether it is older than it counts.
+SELECT DISTINCT ON (scenario) scenario, person, started_at AS rehearsed_at, took_s, outcome, build,
+       started_at + make_interval(secs => %(counts_s)s) AS counts_until,
+       started_at + make_interval(secs => %(counts_s)s) <= clock_timestamp() AS is_stale
 FROM drills
 ORDER BY scenario, id DESC;

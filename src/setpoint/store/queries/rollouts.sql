@@ -99,3 +99,34 @@ WHERE (c.state IN ('proposed', 'suspended') AND EXISTS (
    OR (c.state = 'applied' AND NOT EXISTS (SELECT FROM rollbacks AS b WHERE b.change_id = r.change_id)
        AND EXISTS (SELECT FROM runs_in_full(c)))
 ORDER BY r.change_id;
+
+-- name: take_rollback
+-- Keep that a way back is taken now, in an incident.
+SELECT b.id FROM take_rollback(%(incident)s, %(mechanism)s, %(reason)s) AS b;
+
+-- name: prove_rollback
+-- Keep what proves that the newest way back of an incident worked.
+SELECT p.rollback_id FROM prove_rollback(%(incident)s, %(words)s) AS p;
+
+-- name: list_taken_rollbacks
+-- The ways back that were taken in incidents, newest first; null incident means all.
+SELECT b.incident, b.mechanism, b.person, b.proof, b.words AS reason, b.rolled_back_at AS taken_at, p.proven_at,
+       p.person AS proven_by, p.words AS proven_words, extract(epoch FROM p.proven_at - b.rolled_back_at)::float8 AS took_s
+FROM rollbacks AS b LEFT JOIN rollback_proofs AS p ON p.rollback_id = b.id
+WHERE b.incident IS NOT NULL AND (%(incident)s::text IS NULL OR b.incident = %(incident)s)
+ORDER BY b.id DESC
+LIMIT 100;
+
+-- name: list_builds
+-- The builds of the newest 200 runs, newest first: the newest run that ended with each, and whether a verdict said to roll back.
+WITH newest AS (
+    SELECT id, git_commit, state, started_at FROM finetune_runs ORDER BY started_at DESC LIMIT 200
+)
+SELECT n.git_commit AS build, (array_agg(n.id ORDER BY n.started_at DESC) FILTER (WHERE n.state = 'complete'))[1] AS run,
+       max(n.started_at) AS last_run_at,
+       bool_or(EXISTS (SELECT FROM rollout_steps AS s WHERE s.run = n.id AND s.outcome = 'rollback')
+               OR EXISTS (SELECT FROM rollbacks AS b WHERE b.run = n.id)) AS is_bad
+FROM newest AS n
+WHERE n.git_commit ~ '^[0-9a-f]{40,64}$'
+GROUP BY n.git_commit
+ORDER BY max(n.started_at) DESC;
