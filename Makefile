@@ -8,7 +8,7 @@ export SETPOINT_MARKET_DATA := $(MARKET)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo console test test-real test-long check screenshots bench clean lock
+.PHONY: help setup demo console test test-real test-long check screenshots bench release clean lock
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,7 @@ test-long: setup  ## the long matrices: random stories, faults under load for ha
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/change/test_state_machine.py
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 -s tests/story/test_chaos.py
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/test_damaged_texts.py tests/gate/test_gate_planted.py
+	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/test_release.py
 	SETPOINT_API_EXAMPLES=112 SETPOINT_API_CASES=10000 $(BIN)/pytest tests/serve/test_openapi_properties.py
 
 check: setup  ## lint, format, types, dependencies, reference docs, our own gate
@@ -57,9 +58,12 @@ screenshots: setup  ## take the pictures of the Console that README and docs sho
 bench: setup  ## measure every claim of speed, and write README's table of them
 	$(BIN)/python bench/table.py
 
+release: setup  ## wheel, sdist, bill of materials and hashes of the last commit, in dist/
+	$(BIN)/python release/make.py
+
 lock:  ## pin every dependency with its hashes (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --extra build --extra server --extra train --extra charts --extra dask --extra dev pyproject.toml -o requirements/dev.txt
 
 clean:  ## remove the virtual environment and caches; never data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -37,6 +37,7 @@ BEFORE = {
 ELSEWHERE = {
     "docs/api.md": "tests/serve/test_api_guide.py::test_the_requests_of_the_guide_work",
     "docs/restore-api.md": "tests/serve/test_api_guide.py::test_the_probe_is_asked_as_the_page_says",
+    "docs/package.md": "tests/test_release.py::test_the_wheel_alone_installs_and_works",
 }
 #: Python that is shown as a part of a program; a page that is not named here stores each block as a file.
 PYTHON = {

@@ -45,6 +45,7 @@ class PlaneProcess:
     log: Path
     arguments: tuple[str, ...] = ("serve",)
     port: int = field(default_factory=free_port)
+    python: str = sys.executable
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -54,7 +55,7 @@ class PlaneProcess:
 
     def start(self) -> subprocess.Popen[str]:
         """Start it; returns before it serves."""
-        command = [sys.executable, "-m", "setpoint.cli", *self.arguments, "--port", str(self.port)]
+        command = [self.python, "-m", "setpoint.cli", *self.arguments, "--port", str(self.port)]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 command, env=dict(self.environ), stdout=subprocess.PIPE, stderr=log, text=True,
