@@ -43,6 +43,7 @@ ELSEWHERE = {
 PYTHON = {
     "README.md": "tests/serve/test_clients_page.py::test_a_block_of_the_page_runs",
     "docs/clients.md": "tests/serve/test_clients_page.py::test_a_block_of_the_page_runs",
+    "docs/package.md": "tests/test_release.py::test_the_wheel_alone_installs_and_works",
 }
 #: What a block needs of somebody else, by variable.
 ENVIRON = {
