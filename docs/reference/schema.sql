@@ -7135,6 +7135,8 @@ CREATE INDEX rollbacks_by_incident ON public.rollbacks USING btree (incident, id
 
 CREATE INDEX rollbacks_by_restore ON public.rollbacks USING btree (restored_by) WHERE (restored_by IS NOT NULL);
 
+CREATE INDEX rollbacks_by_run ON public.rollbacks USING btree (run) WHERE (run IS NOT NULL);
+
 CREATE INDEX rollout_steps_by_change ON public.rollout_steps USING btree (change_id, id);
 
 CREATE INDEX rollout_steps_by_run ON public.rollout_steps USING btree (run) WHERE (run IS NOT NULL);

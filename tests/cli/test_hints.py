@@ -174,6 +174,7 @@ UNRUN = {
     "setpoint demo --console": "it serves until stopped: tests/story/test_console_of_the_demo.py plays it",
     "setpoint runs --set-by {found.revision}": "of what many runs used: tests/story/test_newcomer.py",
     "setpoint change withdraw {change_id}": "printed on pages, which alone take an amendment back",
+    "setpoint rollback --incident INC-42": "of an incident: docs/runbooks/rollback.md",
     "setpoint rollback --incident %s": "of an incident: docs/runbooks/rollback.md",
     "setpoint rollback --incident %s --proven WORDS": "of an incident: docs/runbooks/rollback.md",
     "setpoint drill C": REHEARSED,

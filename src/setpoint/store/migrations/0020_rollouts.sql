@@ -92,6 +92,7 @@ CREATE TABLE public.rollbacks (
     rolled_back_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT of_a_change_or_an_incident CHECK ((change_id IS NULL) = (incident IS NOT NULL))
 );
+CREATE INDEX rollbacks_by_run ON public.rollbacks (run) WHERE run IS NOT NULL;
 CREATE INDEX rollbacks_by_incident ON public.rollbacks (incident, id) WHERE incident IS NOT NULL;
 CREATE INDEX rollbacks_by_restore ON public.rollbacks (restored_by) WHERE restored_by IS NOT NULL;
 COMMENT ON TABLE public.rollbacks IS 'Changes in full that were rolled back, and ways back that were taken in an incident: who, or which run, when, and by which of the four mechanisms.';
