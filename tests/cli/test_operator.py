@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,6 +52,35 @@ def test_apply_prints_coverage_and_a_dry_run_is_then_clean(seeded, catalogues):
     n_keys = len(catalogues.members[0].keys)
     assert f"coverage cvntrade: {n_keys} of {n_keys} (100.0 %)" in done.out
     assert seeded("seed", "--dry-run").code == 0
+
+
+def test_a_deployment_that_seeds_is_judged_by_what_is_covered_then(
+    setpoint_command, server, clone, people, monkeypatch
+):
+    """With --fail-under: 1 while values are missing, 11 while what would cover them waits, then 0."""
+    assert setpoint_command("seed", "--dry-run", "--fail-under", "100").code == 1
+    assert setpoint_command("policy", "set", "--approvals", "1", "-r", "four eyes", "--yes").code == 0
+    first = setpoint_command("seed", "--apply", "--fail-under", "100")
+    again = setpoint_command("seed", "--apply", "--fail-under", "100")
+    assert (first.code, again.code) == (11, 11), first
+    assert first.out == again.out, "the same changes wait"
+    assert "coverage cvntrade: 0 of" in first.out
+
+    monkeypatch.setenv("SETPOINT_DATABASE_URL", server.url(clone, login="bo"))
+    assert setpoint_command("change", "approve", re.findall(r"change (\d+) waits", first.out)[0]).code == 0
+    covered = setpoint_command("seed", "--apply", "--fail-under", "100")
+    assert (covered.code, "waits for 1 approval" in covered.out) == (0, True), (
+        "an overlay waits, covered or not"
+    )
+
+
+def test_a_value_that_is_missing_fails_a_deployment_only_below_its_bound(seeded, owner_url):
+    """What there is to write is shown either way; the coverage alone decides."""
+    edit(owner_url, f'{{"{GAMMA}": null}}')
+    assert seeded("seed", "--dry-run", "--fail-under", "99").code == 0
+    done = seeded("seed", "--dry-run", "--fail-under", "100", "--json")
+    assert (done.code, done.json["coverage"]["lowest_pct"] < 100) == (1, True)
+    assert seeded("seed", "--apply", "--fail-under", "100").code == 0
 
 
 def test_overwriting_asks_and_yes_answers(seeded, owner_url, monkeypatch):

@@ -1,9 +1,10 @@
 """CHANGE: seed: bring starting values into the documents, never over a tuned value unless told to.
 
 Guarantees: applying is one transaction over all scopes and is idempotent; a second time writes
-nothing. A default that changed in its file takes the place of the value that seeding wrote; a value that
-anybody else set is tuned, is kept and reported; overwriting it is asked for in words and recorded in the
-reason. Refuses the whole seed when one value or invariant is wrong.
+nothing, and opens no second change beside one that waits with just that. A default that changed in its
+file takes the place of the value that seeding wrote; a value that anybody else set is tuned, is kept and
+reported; overwriting it is asked for in words and recorded in the reason. Refuses the whole seed when one
+value or invariant is wrong.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from setpoint.change.decisions import go_on
 from setpoint.change.documents import Document, read_documents
 from setpoint.change.proposals import OpenedChange, Proposal, Unchanged, open_and_apply
-from setpoint.declare.document import Edit, diff
+from setpoint.change.waiting import Asked, same_changes
+from setpoint.declare.document import Edit, canonical_text, diff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +53,11 @@ class ScopePlan:
         return self.new + self.new_defaults + (self.tuned if self.overwrite else ())
 
     @property
+    def values(self) -> dict[str, Scalar]:
+        """What would be written, by key."""
+        return {edit.key: edit.new for edit in self.edits if edit.new is not None}
+
+    @property
     def kept(self) -> tuple[Edit, ...]:
         """Values that differ from the seed and stay."""
         return () if self.overwrite else self.tuned
@@ -82,8 +90,8 @@ def apply_seed(
 ) -> tuple[tuple[ScopePlan, ...], dict[str, OpenedChange | Unchanged]]:
     """Bring the seeds in, in one transaction; returns the plan and, by scope, the change it made.
 
-    Where policy asks for approvals the change stays open, like any other. Without a reason it says that
-    it is a seed, and whether it overwrote.
+    Where policy asks for approvals the change stays open, like any other; seeding again finds it, and applies
+    it once it may be. Without a reason it says that it is a seed, and whether it overwrote.
 
     Raises:
         UnknownKey, InvalidValue, InvariantViolated: the result would be wrong; nothing is written.
@@ -93,10 +101,15 @@ def apply_seed(
         register_catalogues(transaction, catalogues)
         plans = plan_seed(transaction, catalogues, seeds, overwrite=overwrite)
         reason = reason or (f"{REASON}: overwrite tuned values" if overwrite else REASON)
+        writing = [plan for plan in plans if plan.edits]
+        same = same_changes(
+            transaction, (Asked(plan.seed.scope, canonical_text(plan.values)) for plan in writing)
+        )
         made = {
             plan.seed.scope: open_and_apply(transaction, catalogues, _proposal(plan, reason))
-            for plan in plans
-            if plan.edits
+            if waits is None
+            else go_on(transaction, catalogues, waits)
+            for plan, waits in zip(writing, same, strict=True)
         }
     return plans, made
 
@@ -136,6 +149,5 @@ def _scope_plan(seed: Seed, old: Document | None, untouched: frozenset[str], *, 
 
 
 def _proposal(plan: ScopePlan, reason: str) -> Proposal:
-    written = {edit.key: edit.new for edit in plan.edits if edit.new is not None}
     # The head of a seed file is where a scope is named for good.
-    return Proposal(scope=plan.seed.scope, reason=reason, set=written, new_scope=True, source=SOURCE)
+    return Proposal(scope=plan.seed.scope, reason=reason, set=plan.values, new_scope=True, source=SOURCE)

@@ -38,6 +38,13 @@ def seed(
         bool, typer.Option("--force-overwrite", help="With --apply: also replace values that were tuned.")
     ] = False,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Why. Default: that it is a seed.")] = "",
+    fail_under: Annotated[
+        float | None,
+        typer.Option(
+            "--fail-under",
+            help="Let coverage decide: success when every catalogue's share is at least this, in percent.",
+        ),
+    ] = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> int:
@@ -45,7 +52,8 @@ def seed(
 
     `--dry-run` shows three kinds: what is new, what has a **new default** in its file while nobody touched
     the value that seeding wrote, and what was tuned. `--apply` writes the first two. Exit code 1: there is
-    something to write.
+    something to write. With `--fail-under`, for a deployment: success as soon as every catalogue is covered
+    that far, whatever else there is to write or waits; else 11 when a change waits, and 1 when none does.
 
     Examples: `setpoint seed --dry-run`, `setpoint seed --apply`,
     `setpoint seed --apply --force-overwrite --yes`
@@ -61,10 +69,11 @@ def seed(
     with database() as opened:
         plans = plan_seed(opened, system, seeds, overwrite=force_overwrite)
         if dry_run:
-            return _report(plans, as_json=as_json)
+            audit = None if fail_under is None else audit_console_coverage(opened, system)
+            return _judged(_report(plans, audit, as_json=as_json), audit, fail_under)
         overwritten = [edit for plan in plans for edit in plan.tuned if force_overwrite]
         if overwritten and not yes:
-            _report(plans, as_json=False)
+            _report(plans, None, as_json=False)
             confirm(f"Overwrite {len(overwritten)} tuned value(s)?")
         plans, changes = apply_seed(
             opened, system, seeds, author_of(opened), overwrite=force_overwrite, reason=reason
@@ -73,7 +82,14 @@ def seed(
         if all(made.in_force for made in changes.values()):
             _sign(opened, coverage.coverage_pct)
         print_applied(plans, changes, coverage, as_json=as_json)
-    return exit_code(*changes.values())
+    return _judged(exit_code(*changes.values()), coverage, fail_under)
+
+
+def _judged(code: int, coverage: Coverage | None, fail_under: float | None) -> int:
+    """Return the exit code, which is the coverage's to say where ``--fail-under`` was given."""
+    if coverage is None or fail_under is None:
+        return code
+    return EXIT_OK if coverage.lowest_pct >= fail_under else code or EXIT_FINDING
 
 
 def _sign(opened: Database, coverage_pct: float) -> None:
@@ -101,13 +117,17 @@ def print_applied(
         made = changes.get(plan.seed.scope)
         done = f"{outcome(made)}: {len(plan.edits)} written" if made else "nothing to write"
         out.say(f"{plan.seed.scope}: {done}, {plan.unchanged} unchanged, {len(plan.kept)} tuned kept")
+    _say_coverage(coverage)
+
+
+def _say_coverage(coverage: Coverage) -> None:
     for member in coverage.catalogues:
         out.say(f"coverage {member.name}: {member.seeded} of {member.declared} ({member.coverage_pct:.1f} %)")
 
 
-def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:
+def _report(plans: Sequence[ScopePlan], coverage: Coverage | None, *, as_json: bool) -> int:
     if as_json:
-        print_json(_as_json(plans))
+        print_json(_as_json(plans) | ({"coverage": coverage} if coverage else {}))
     else:
         rows = [
             (
@@ -125,6 +145,8 @@ def _report(plans: Sequence[ScopePlan], *, as_json: bool) -> int:
         table(("scope", "seeded values", "unchanged", "new", "new default", tuned), rows)
         for plan in plans:
             _list_edits(plan)
+        if coverage:
+            _say_coverage(coverage)
     return EXIT_FINDING if any(plan.edits for plan in plans) else EXIT_OK
 
 

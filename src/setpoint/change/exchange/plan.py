@@ -17,7 +17,6 @@ from setpoint.change.documents import Document, read_documents, typed
 from setpoint.change.exchange.folder import read_head, read_wanted, sayable
 from setpoint.change.exchange.governance import left_to_owner, read_governance, standing_governance
 from setpoint.change.exchange.policy_plan import PolicyChange, apply_policies, plan_policies
-from setpoint.change.exchange.waiting import Asked, WaitingChange, same_changes, waiting_changes
 from setpoint.change.proposals import (
     NO_DOCUMENT,
     OpenedChange,
@@ -27,6 +26,7 @@ from setpoint.change.proposals import (
     validate,
 )
 from setpoint.change.seeding import register_catalogues
+from setpoint.change.waiting import Asked, WaitingChange, same_changes, waiting_changes
 from setpoint.client.snapshot import write_own
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff, parse_text, text_hash

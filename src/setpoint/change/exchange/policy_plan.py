@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from setpoint.change.changes import policy_text
 from setpoint.change.decisions import go_on
-from setpoint.change.exchange.waiting import Asked, same_changes
 from setpoint.change.policies import ANY, policy_proposal
 from setpoint.change.proposals import OpenedChange, open_and_apply
+from setpoint.change.waiting import Asked, same_changes
 from setpoint.declare.document import text_hash
 
 if TYPE_CHECKING:

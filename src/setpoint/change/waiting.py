@@ -1,4 +1,4 @@
-"""CHANGE: what waits already: the changes of a folder's scopes, and those that ask for what it asks for.
+"""CHANGE: what waits already: the changes of some scopes, and those that ask for what is asked for again.
 
 Guarantees: one question each, however many scopes there are and however many changes wait. The same is what
 would do the same to the same document, or set the same policy: not a draft, nor what is scheduled, restores a
