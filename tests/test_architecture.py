@@ -63,7 +63,7 @@ INSIDE = {
         "files": {"", "source_text", "moves"},
         "": {"source_text", "evidence", "moves", "files"},
     },
-    "govern": {"": set(), "rollout": {""}},
+    "govern": {"": set(), "rollout": {""}, "readiness": {"", "checkpoints"}},
     "serve": {
         "access": {""},
         "hot": {"", "access"},

@@ -15,6 +15,7 @@ HANDED_ON = {
     "cli/drill.py": "the papers of an incident",
     "cli/catalogue.py": "a stub for type checkers and editors",
     "cli/demo.py": "a report for people",
+    "cli/readiness.py": "a form to be filled in and committed",
     "cli/runs.py": "a report for people",
 }
 #: Modules that open files for writing in another way than `write_atomically`, and why that is right.

@@ -28,6 +28,7 @@ WHY = "--incident INC-1 --approved-by https://chat.example/p1 --because data-dam
 BREAK_GLASS = f"break-glass restore 1 {WHY} --yes"
 TESTS = Path(__file__).parents[1]
 SET_IN_SCOPE = "setpoint set KEY=VALUE --scope {scope} --reason WHY"
+PROVES = "shows a proof of a readiness file: tests/cli/test_readiness_commands.py runs what it prints"
 #: What is typed, its exit code, and, where it prints a hint, the hint's template and how that ends; in this
 #: order, on one database. Nothing typed: what the row above printed. `LAST` is the newest change's number.
 #: None for an end: it trains for minutes.
@@ -167,6 +168,15 @@ ROLLED_OUT = "tests/govern/rollout plays each step"
 REHEARSED = "tests/change/emergency plays every drill"
 UNRUN = {
     "setpoint drill --help": "it says which options belong together",
+    "setpoint alerts show {name}": PROVES,
+    "setpoint alerts show {one.name}": PROVES,
+    "setpoint gate src": PROVES,
+    "setpoint seed": PROVES,
+    "setpoint drill": REHEARSED,
+    "setpoint drill all": REHEARSED,
+    "setpoint readiness new": "asks for names: tests/cli/test_readiness_commands.py gives it some",
+    "setpoint readiness new {path}": "asks for names: tests/cli/test_readiness_commands.py gives it some",
+    "setpoint readiness sunset": "of the file that was checked: tests/cli/test_readiness_commands.py runs it",
     "setpoint db start": "`db status` says with it who keeps the server up: it was run already",
     "setpoint demo": "the label of the token that the demo makes for itself",
     "setpoint export FOLDER": "to be typed in the build that made the database; import is run on this one's",
@@ -178,7 +188,6 @@ UNRUN = {
     "setpoint rollback --incident %s": "of an incident: docs/runbooks/rollback.md",
     "setpoint rollback --incident %s --proven WORDS": "of an incident: docs/runbooks/rollback.md",
     "setpoint drill C": REHEARSED,
-    "setpoint drill all": REHEARSED,
     "setpoint drill image-pin --last-good PATH": REHEARSED,
     "setpoint drill merge-revert --repository PATH --merge COMMIT": REHEARSED,
     "setpoint rollout promote %s": ROLLED_OUT,

@@ -108,6 +108,7 @@ OTHERS = {
     "declarations, source code and files": (
         "keys", "catalogue types", "gate", "externalize", "market pull", "market check",
         "break-glass validate", "drill",
+        "readiness new", "readiness check", "readiness score", "readiness sunset",
     ),
     "edits, as `set` prints them": (
         "edit", "unset", "scope create", "scope retire", "policy set", "import", "apply",

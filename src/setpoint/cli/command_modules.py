@@ -38,6 +38,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "rollback": ("rollback",),
     "drill": ("drill", "break-glass"),
     "checkpoints": ("checkpoints", "checkpoint"),
+    "readiness": ("readiness",),
     "channels": ("break-glass",),
     "pin": ("pin", "run", "explain"),
     "sweep": ("sweep",),

@@ -37,7 +37,7 @@ PANELS = {
         "audit",
         "notifications",
     ),
-    "Govern": ("checkpoints", "checkpoint"),
+    "Govern": ("checkpoints", "checkpoint", "readiness"),
     "Emergencies": ("rollback", "break-glass", "drill"),
     "Database": ("db",),
 }

@@ -27,6 +27,11 @@ class Section(NamedTuple):
     text: str
 
 
+def has_runbook(file: str) -> bool:
+    """Say whether there is a runbook of this name."""
+    return file.endswith(".md") and (_FOLDER / file).is_file()
+
+
 def sections_of(file: str) -> list[Section]:
     """Return the sections of a runbook; what stands before the first has no heading.
 
