@@ -2,7 +2,8 @@
 
 CycloneDX, in JSON. Versions and hashes of files are those of the lock file, which every test ran with; who
 needs whom, and under which licence, is what the installed packages say of themselves, on this platform. The
-same release gives the same bytes: its instant is the commit's, its serial number is made of the hashes.
+same release gives the same bytes: its instant is the commit's, its serial number is made of the hashes. An
+extra that the lock file does not hold, since it lives in an environment of its own, is named as not listed.
 """
 
 from __future__ import annotations
@@ -63,8 +64,7 @@ def write_bill(tree: Path, archives: Iterable[Path], version: str, epoch: int, o
     """Write the bill of a release that was made of a tree.
 
     Raises:
-        ValueError: an extra names a package that is not locked or not installed as locked, or the schema
-            refuses what was made.
+        ValueError: what an extra leads to is not installed as locked, or the schema refuses what was made.
     """
     text = JsonV1Dot6(bill(tree, archives, version, epoch)).output_as_string(indent=2) + "\n"
     if refused := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
@@ -76,10 +76,14 @@ def bill(tree: Path, archives: Iterable[Path], version: str, epoch: int) -> Bom:
     """Return the bill of a release that was made of a tree, and whose archives are these."""
     told = tomllib.loads((tree / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = Needed(locked_packages(tree))
-    for extra, requirements in told["optional-dependencies"].items():
-        if extra not in OURS:
+    elsewhere = []
+    for extra, named in told["optional-dependencies"].items():
+        requirements = [*map(Requirement, named)]
+        if any(canonicalize_name(one.name) not in needed.locked for one in requirements):
+            elsewhere.append(Property(name="setpoint:extra-not-listed", value=extra))
+        elif extra not in OURS:
             for one in requirements:
-                needed.add(Requirement(one), extra)
+                needed.add(one, extra)
     hashes = {one.name: sha256(one.read_bytes()).hexdigest() for one in archives}
     made = {name: _component(name, needed) for name in sorted(needed.extras)}
     carried = [_carried(one) for one in vendored(tree)]
@@ -92,6 +96,7 @@ def bill(tree: Path, archives: Iterable[Path], version: str, epoch: int) -> Bom:
         purl=PackageURL("pypi", name=told["name"], version=version),
         licenses=[_LICENCES.make_from_string(told["license"])],
         external_references=[_files(name, [digest]) for name, digest in sorted(hashes.items())],
+        properties=elsewhere,
     )
     bom = Bom(components=[*made.values(), *carried])
     bom.serial_number = uuid5(NAMESPACE_URL, " ".join(sorted(hashes.values())))

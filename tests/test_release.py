@@ -158,6 +158,8 @@ def test_the_bill_of_materials_is_of_this_release_and_says_the_same_again(tools,
     named = {one["name"]: one for one in told["components"]}
     root = told["metadata"]["component"]
     assert (root["name"], root["version"]) == ("setpoint", setpoint.__version__)
+    apart = {one["value"] for one in root.get("properties", ())}
+    assert apart <= {"airflow"}, "each other extra is locked"
     hashes = {one["url"]: one["hashes"][0]["content"] for one in root["externalReferences"]}
     assert hashes == {
         release[end].name: hashlib.sha256(release[end].read_bytes()).hexdigest()
