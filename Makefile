@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Airflow wants an older web server than ours: its environment is its own.
+AIRFLOW := .venv-airflow
 MARKET := $(firstword $(SETPOINT_MARKET_DATA) $(wildcard ../shared/market))
 export SETPOINT_MARKET_DATA := $(MARKET)
 # Tests start hundreds of processes: what each imports is compiled once, wherever that is switched off.
@@ -22,6 +24,14 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	$(BIN)/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
+# With a database of Airflow's that is migrated already, which tests copy.
+$(AIRFLOW)/.installed: requirements/airflow.txt pyproject.toml
+	$(PYTHON) -m venv $(AIRFLOW)
+	$(AIRFLOW)/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements/airflow.txt
+	$(AIRFLOW)/bin/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
+	rm -rf $(AIRFLOW)/home && AIRFLOW_HOME=$(CURDIR)/$(AIRFLOW)/home $(AIRFLOW)/bin/airflow db migrate >$(AIRFLOW)/migrate.log 2>&1
+	@touch $@
+
 demo: setup  ## seed, sweep and judge on real data where there is some; state stays in .setpoint
 	@SETPOINT_HOME=$${SETPOINT_HOME:-$(CURDIR)/.setpoint} $(BIN)/setpoint demo
 
@@ -34,7 +44,7 @@ test: setup  ## every test that needs no program but ours, PostgreSQL and Python
 	$(BIN)/pytest -m "not whole_machine and not real" -n auto --maxprocesses 2 --dist worksteal
 	$(BIN)/pytest -m "whole_machine and not real"
 
-test-real: setup  ## the tests with programs that are not ours: npm's clients, proxies, browsers
+test-real: setup $(AIRFLOW)/.installed  ## the tests with programs that are not ours: npm's clients, proxies, browsers
 	$(BIN)/pytest -m real
 
 test-long: setup  ## the long matrices: random stories, faults under load for half an hour, damaged texts, the API
@@ -64,6 +74,8 @@ release: setup  ## wheel, sdist, bill of materials and hashes of the last commit
 lock:  ## pin every dependency with its hashes (needs uv)
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --extra build --extra server --extra train --extra charts --extra dask --extra dev pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --extra build --extra train --extra airflow pyproject.toml -o requirements/airflow.txt
 
-clean:  ## remove the virtual environment and caches; never data
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean:  ## remove the virtual environments and caches; never data
+	rm -rf $(VENV) $(AIRFLOW) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

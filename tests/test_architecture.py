@@ -26,6 +26,7 @@ ALLOWED = {
     "train": {"client", "declare", "observe"},
     "govern": {"record", "change", "client", "declare", "observe"},
     "orchestrate": {"train", "client", "declare", "observe"},  # and govern's pure parts: none is needed yet
+    "airflow": {"orchestrate", "train", "client", "declare", "observe"},
     "gate": {
         "client",
         "declare",
@@ -78,6 +79,7 @@ TYPES_ONLY = {("govern", "store")}
 #: The standard library is all that these rooms may need.
 BARE = ("declare", "observe", "client", "gate", "errors", "settings")
 THIRD_PARTY = {
+    "airflow": {"airflow"},
     "psycopg": {"store"},
     "cel": {"change"},
     "typer": {"cli"},

@@ -7,6 +7,7 @@ import pytest
 from setpoint.observe.event_log import Event, EventLog, ProcessPinned
 from setpoint.observe.events import (
     BuyProbaScored,
+    CoverageAudited,
     EffectiveParamMismatch,
     HpoFallbackApplied,
     HpoFallbackSummary,
@@ -48,6 +49,15 @@ EVENTS = [
     ),
     HpoFallbackSummary(**READ, keys=1, calls=25, counts={"CVN_HPO_XGB_5M_GAMMA": 25}),
     ProcessPinned(run="program-1", snapshot="abc", changes="12,7", event_id="0" * 32),
+    CoverageAudited(
+        run="20261123-101500-3f2a",
+        coverage_pct=99.78,
+        lowest_pct=98.5,
+        unseeded=2,
+        lacking=1,
+        triggered_by="mae",
+        asserted_by="airflow",
+    ),
     TrainingStarted(**FIT, hyperparameters={"learning_rate": 0.1, "max_depth": 6}),
     TrialComplete(
         **FIT,

@@ -11,6 +11,7 @@ import pytest
 from setpoint.observe.dashboards import DASHBOARDS
 from setpoint.observe.event_log import unit_name
 from setpoint.observe.events import (
+    CoverageAudited,
     EffectiveParamMismatch,
     HpoFallbackApplied,
     TrainingComplete,
@@ -38,6 +39,15 @@ def events():
     given = {"learning_rate": 0.08, "max_depth": 6}
     name = unit_name(**UNIT)
     return (
+        CoverageAudited(
+            run="r1",
+            coverage_pct=100.0,
+            lowest_pct=100.0,
+            unseeded=0,
+            lacking=0,
+            triggered_by="mae",
+            asserted_by="airflow",
+        ),
         TrainingStarted(run="r1", snapshot="abc", trial=0, hyperparameters=given, **UNIT),
         HpoFallbackApplied(
             model="xgb",

@@ -52,6 +52,17 @@ class ChangeArm:
 
 
 @dataclass(frozen=True)
+class Trigger:
+    """Who let a run begin, as somebody else's scheduler says: asserted by it, and proven to nobody here."""
+
+    person: Name
+    #: The scheduler, such as ``airflow``.
+    asserted_by: Name
+    #: Its own name of the run.
+    reference: Name
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """One run, as decided before its first fit."""
 
@@ -83,6 +94,8 @@ class RunPlan:
     exercise: Exercise | None = None
     #: See ``orchestrate.pair``.
     evidence: ChangeArm | None = None
+    #: None where whoever started the run is who reported it.
+    trigger: Trigger | None = None
 
 
 def first_page(plan: RunPlan) -> dict[str, Any]:

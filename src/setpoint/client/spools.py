@@ -13,9 +13,12 @@ from setpoint.observe.metrics import SPOOL_SIZE, SPOOLS_WAITING, Sample
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Of programs; of runs; of what a worker of a cluster, or a chunk, records by itself.
+_PLACES = ("spool", "runs", "workers/*/runs", "chunks/*/*/runs")
+
 
 def read_spools(home: Path) -> list[Sample]:
     """Return how many bytes of events wait in the spools of a home, and in how many of them."""
-    folders = (folder for place in ("spool", "runs") for folder in (home / place).glob("*/"))
+    folders = (folder for place in _PLACES for folder in home.glob(f"{place}/*/"))
     waiting = [size for size in map(undelivered_bytes, folders) if size]
     return [Sample(SPOOL_SIZE, sum(waiting)), Sample(SPOOLS_WAITING, len(waiting))]

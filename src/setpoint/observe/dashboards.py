@@ -96,6 +96,22 @@ COVERAGE = Dashboard(
             columns=6,
         ),
         Panel(
+            title="Coverage when a scheduler read it last",
+            kind="stat",
+            unit="percent",
+            queries=(Query(_of(metrics.COVERAGE_AUDITED), "coverage"),),
+            thresholds=_COVERAGE_STEPS,
+            columns=6,
+        ),
+        Panel(
+            title="Age of that reading",
+            kind="stat",
+            unit="s",
+            queries=(Query(f"time() - {_of(metrics.COVERAGE_AUDITED_AT)}", "age"),),
+            help="It is read when a scheduler lets a run begin: an old one says nothing about today.",
+            columns=6,
+        ),
+        Panel(
             title="Fallbacks in 6 h",
             kind="stat",
             queries=(Query(_of(metrics.FALLBACKS_6H), "in 6 h"),),

@@ -139,6 +139,26 @@ class BuyProbaScored(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CoverageAudited(Event):
+    """Coverage was read before a run was let begin: by a scheduler, when its trigger was pulled."""
+
+    name = "coverage_audited"
+
+    #: The run that it was read for; there is none where it failed.
+    run: str
+    #: Percent of the hyperparameters that have a value: ``harness.hp_coverage_pct`` at this instant.
+    coverage_pct: float
+    #: That of the catalogue with the lowest share.
+    lowest_pct: float
+    #: Declared keys without a value, and of these the ones without a dated fallback.
+    unseeded: int
+    lacking: int
+    #: Who let the run begin, as the scheduler says, which proves it to nobody.
+    triggered_by: str
+    asserted_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EffectiveParamMismatch(FitEvent):
     """The fitted model does not hold what was asked, or a value had no effect."""
 

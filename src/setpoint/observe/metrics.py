@@ -92,6 +92,17 @@ COVERAGE_PART = Metric(
     ),
     labels={"catalogue": "catalogues of this system", **_PLACE},
 )
+COVERAGE_AUDITED = Metric(
+    name="harness.hp_coverage_audited_pct",
+    kind="gauge",
+    help="The same as a scheduler read it last, before it let a run begin; absent before the first.",
+)
+COVERAGE_AUDITED_AT = Metric(
+    name="harness.hp_coverage_audited_at",
+    kind="gauge",
+    unit="s",
+    help="When that was, in seconds since 1970 UTC: an old reading says nothing about today.",
+)
 FALLBACKS = Metric(
     name="harness.hp_fallbacks",
     kind="counter",

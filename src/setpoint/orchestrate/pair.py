@@ -61,10 +61,12 @@ def plan_pair(
     *,
     on_pinned: Callable[[SnapshotSet], None],
     smoke: bool = False,
+    run: str = "",
 ) -> PlannedPair:
     """Register a pair for a change, pin and plan both; nothing is trained, and each call registers another.
 
-    A smoke run is one unit of each model and timeframe, and is compared with nothing.
+    A smoke run is one unit of each model and timeframe, and is compared with nothing. ``run`` is the
+    candidate's id where a caller has chosen one; what stands is then trained under ``current_of`` it.
 
     Raises:
         UsageError: this door makes no evidence.
@@ -74,7 +76,8 @@ def plan_pair(
     """
     changes = _change_door(door)
     now = datetime.now(UTC)
-    run, other = new_run(now), None if smoke else new_run(now)
+    beside = current_of(run) if run else new_run(now)
+    run, other = run or new_run(now), None if smoke else beside
     changes.register(change, run, other)
     asked = partial(changes.candidate, change, run)
     of_candidate = replace(door, pin=lambda context: asked([context]).base, pin_set=asked)
@@ -82,13 +85,18 @@ def plan_pair(
     candidate = _named(made, run, ChangeArm(change, "candidate", other))
     if other is None:
         return PlannedPair(replace(candidate, plan=_smallest(candidate.plan)), None)
-    beside = plan(door, catalogues, settings, request, on_pinned)
-    current = _named(beside, other, ChangeArm(change, "current", run))
+    stands = plan(door, catalogues, settings, request, on_pinned)
+    current = _named(stands, other, ChangeArm(change, "current", run))
     if candidate.plan.data != current.plan.data:
         raise UnfitData(
             "the candles of the two runs differ.", hint="start again: what is compared shares them"
         )
     return PlannedPair(candidate, current)
+
+
+def current_of(run: str) -> str:
+    """Return the id of the run of what stands, beside a candidate's run whose id was chosen."""
+    return f"{run}-current"
 
 
 def start_pair(door: Door, pair: PlannedPair, settings: Settings) -> str:

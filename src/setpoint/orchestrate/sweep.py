@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from setpoint.client.doors import Door
     from setpoint.client.results import UnitEntry
-    from setpoint.client.run_plan import Exercise
+    from setpoint.client.run_plan import Exercise, Trigger
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.errors import SetpointError
@@ -48,6 +48,8 @@ class SweepRequest:
     processes: int | None = None
     #: A key that units are to read by a fallback.
     exercise: Exercise | None = None
+    #: Who let it begin, where a scheduler starts it for somebody.
+    trigger: Trigger | None = None
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,7 @@ def plan(
     made = make_plan(HyperparamsSet(snapshots, catalogues), folder, request.processes, chosen)
     if request.exercise:
         require_read(catalogues, request.exercise, made.units)
-        made = replace(made, exercise=request.exercise)
-    return PlannedSweep(made, snapshots)
+    return PlannedSweep(replace(made, exercise=request.exercise, trigger=request.trigger), snapshots)
 
 
 def start(planned: PlannedSweep, settings: Settings) -> str:
@@ -176,6 +177,11 @@ def follow(
         SetpointError: the door refuses the run before anything was trained.
     """
     made = train(settings.home, run, settings.catalogues, door.recorder, on_progress, engine=engine)
+    return end_of(made, door, settings, run)
+
+
+def end_of(made: Progress, door: Door, settings: Settings, run: str) -> SweepEnd:
+    """Return how far a run came in a home, from the progress that its training left."""
     return SweepEnd(
         run=run,
         folder=run_folder(settings.home, run),
@@ -197,25 +203,38 @@ def require_recorded(end: SweepEnd) -> None:
         PlaneUnavailable, DatabaseUnavailable: the door is out of reach.
         TrainingError: some units could not be trained; names the first.
     """
-    waiting = f"{end.undelivered} outcome(s) wait on disk"
-    if end.refusal:
-        raise type(end.refusal)(
-            f"run {end.run} is trained, but the {end.door} refuses to record it: {end.refusal.message} "
-            f"{waiting}.",
-            hint=f"{end.refusal.hint or 'put that right'}; then: setpoint sweep --resume {end.run}",
-        )
-    if not end.recorded:
-        kind = PlaneUnavailable if end.door == "plane" else DatabaseUnavailable
-        raise kind(
-            f"run {end.run} is trained, but the {end.door} is out of reach: {waiting}.",
-            hint=f"when it is back, deliver them: setpoint sweep --resume {end.run}",
-        )
+    require_delivered(end, f"setpoint sweep --resume {end.run}")
     if end.failed:
         first = end.failed[0]
         raise TrainingError(
             f"{len(end.failed)} of {end.units} units of run {end.run} could not be trained. "
             f"The first, {' '.join(map(str, first.unit))}: {first.failure.message if first.failure else ''}",
             hint=f"setpoint show {end.run} lists them",
+        )
+
+
+def require_delivered(end: SweepEnd, again: str) -> None:
+    """Hold that the door knows of every unit that ended, failed ones included.
+
+    Args:
+        end: how far the run, or a part of it, came.
+        again: what delivers what waits.
+
+    Raises:
+        As ``require_recorded``, failed units aside.
+    """
+    waiting = f"{end.undelivered} outcome(s) wait on disk"
+    if end.refusal:
+        raise type(end.refusal)(
+            f"run {end.run} is trained, but the {end.door} refuses to record it: {end.refusal.message} "
+            f"{waiting}.",
+            hint=f"{end.refusal.hint or 'put that right'}; then: {again}",
+        )
+    if not end.recorded:
+        kind = PlaneUnavailable if end.door == "plane" else DatabaseUnavailable
+        raise kind(
+            f"run {end.run} is trained, but the {end.door} is out of reach: {waiting}.",
+            hint=f"when it is back, deliver them: {again}",
         )
 
 

@@ -9,12 +9,14 @@ that nothing is known of has no sample.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from setpoint.change.changes import count_open
 from setpoint.change.documents import read_document
 from setpoint.client.spools import read_spools
 from setpoint.declare.catalogue import GLOBAL_SCOPE
+from setpoint.declare.number_text import read_float
 from setpoint.errors import UnknownScope
 from setpoint.observe import metrics
 from setpoint.observe.metrics import MOST_ASSETS, MOST_HOLDERS, OTHER, Metric, Sample
@@ -50,6 +52,7 @@ def read_metrics(database: Database, catalogues: Catalogues) -> list[Sample]:
     with database.transaction() as transaction:
         return [
             *_coverage(transaction, catalogues),
+            *_audited(transaction),
             *_totals(transaction.fetch_all("list_event_totals"), catalogues, places),
             *_recent(transaction.fetch_all("recent_events"), places),
             *_trainings(transaction, places),
@@ -89,6 +92,15 @@ def _coverage(transaction: Transaction, catalogues: Catalogues) -> Iterator[Samp
         for place, keys in keys_by_place(member).items():
             labels = {"catalogue": member.name, "model": place[0], "timeframe": place[1]}
             yield Sample(metrics.COVERAGE_PART, share_of(keys, seeded), labels)
+
+
+def _audited(transaction: Transaction) -> Iterator[Sample]:
+    """Yield coverage as the newest event told it, with its instant; what is no number is no reading."""
+    row = transaction.fetch_one("newest_coverage_audit")
+    with suppress(ValueError):
+        if row:
+            yield Sample(metrics.COVERAGE_AUDITED, read_float(row["coverage_pct"]))
+            yield Sample(metrics.COVERAGE_AUDITED_AT, row["read_s"])
 
 
 def _totals(

@@ -167,7 +167,7 @@ def _run_row(plan: Mapping[str, Any], snapshots: SnapshotSet, started_by: str) -
         "data_label": _weakest_source(plan["data"]),
         "plan": {
             name: plan[name]
-            for name in ("data", "dimensions", "rule", "exercise", "evidence")
+            for name in ("data", "dimensions", "rule", "exercise", "evidence", "trigger")
             if plan.get(name)
         },
         "started_by": started_by,

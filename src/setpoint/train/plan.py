@@ -14,12 +14,13 @@ import secrets
 import subprocess
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.results import Unit
-from setpoint.client.run_plan import WEAKEST_FIRST, ChangeArm, Exercise, PlannedCandles, RunPlan
+from setpoint.client.run_plan import WEAKEST_FIRST, ChangeArm, Exercise, PlannedCandles, RunPlan, Trigger
 from setpoint.client.snapshot import write_atomically
 from setpoint.declare.foreign_text import read_json
 from setpoint.declare.loading import load_catalogues
@@ -106,12 +107,13 @@ def read_plan(folder: Path) -> Plan:
 
 def _parsed(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a plan that JSON does not hold as they are."""
-    exercise, evidence = data.get("exercise"), data.get("evidence")
+    exercise, evidence, trigger = map(data.get, ("exercise", "evidence", "trigger"))
     return {
         "units": tuple(Unit(*unit) for unit in data["units"]),
         "data": {symbol: PlannedCandles(**candles) for symbol, candles in data["data"].items()},
         "exercise": exercise and Exercise(**exercise),
         "evidence": evidence and ChangeArm(**evidence),
+        "trigger": trigger and Trigger(**trigger),
     }
 
 
@@ -174,6 +176,11 @@ def make_plan(
 def new_run(now: datetime) -> str:
     """Return a fresh id of a run."""
     return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def named_run(at: datetime, name: str) -> str:
+    """Return the id of a run that has a name elsewhere, which is the same each time it is asked for."""
+    return f"{at.astimezone(UTC):%Y%m%d-%H%M%S}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _own_values(values: HyperparamsSet, places: Iterable[UnitPlace]) -> dict[UnitPlace, Hyperparams]:

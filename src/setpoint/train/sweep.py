@@ -9,7 +9,7 @@ that are not the planned ones.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from setpoint.train.journal import Journal
 from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOTS_FILE, Plan, read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from setpoint.client.doors import Recorder
@@ -99,6 +99,94 @@ def sweep(
         TrainingError: a worker process died; the run is resumable.
         SetpointError: the recorder refuses the run before anything was trained.
     """
+    with _held(home, run, catalogues, recorder) as work:
+        progress, delivery = work.progress, work.delivery
+        delivery.send()
+        if delivery.refusal:
+            raise delivery.refusal
+        if progress.done < progress.total:
+            work.plan.require_candles(work.snapshots.base, catalogues)
+        on_progress(progress)
+        state: EndState = "interrupted"
+        try:
+            work.train(engine or train_in_pool, on_progress)
+            state = "complete"
+        finally:
+            progress.recorded = delivery.finish(outcome_of(work.plan, state, progress.entries))
+            work.tell()
+        return progress
+
+
+def sweep_part(
+    home: Path,
+    run: str,
+    units: Sequence[Unit],
+    catalogues: str,
+    recorder: Recorder,
+    *,
+    on_progress: Callable[[Progress], None],
+) -> Progress:
+    """Train some units of a run that is recorded, in a home where no others of it are trained.
+
+    What ``sweep`` guarantees holds for these units. How the run ended is not recorded: others train the
+    rest. Raises as ``sweep``; candles are held to be the planned ones by the workers.
+    """
+    with _held(home, run, catalogues, recorder, units) as work:
+        work.delivery.started = True
+        on_progress(work.progress)
+        try:
+            work.train(train_in_pool, on_progress)
+        finally:
+            work.progress.recorded = work.delivery.send(insist=True)
+            work.tell()
+        return work.progress
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A run's folder in a home that is held, and how far the units are that are trained there."""
+
+    folder: Path
+    catalogues: str
+    plan: Plan
+    snapshots: SnapshotSet
+    units: Sequence[Unit]
+    journal: Journal
+    progress: Progress
+    delivery: Delivery
+
+    def train(self, engine: Engine, on_progress: Callable[[Progress], None]) -> None:
+        """Train what is missing; each outcome is journalled, then sent, then told."""
+        with closing(self._trained(engine)) as ended:
+            for entries in ended:
+                self.journal.append(*entries)
+                self.delivery.waiting += _to_deliver(entries)
+                self.delivery.send()
+                self.progress.undelivered = len(self.delivery.waiting)
+                for entry in entries:
+                    self.progress.entries.append(entry)
+                    self.progress.trained_here += 1
+                    on_progress(self.progress)
+
+    def tell(self) -> None:
+        """Let the progress say what waits, and why."""
+        self.progress.undelivered = len(self.delivery.waiting)
+        self.progress.refusal = self.delivery.refusal
+
+    def _trained(self, engine: Engine) -> Generator[list[UnitEntry], None, None]:
+        done = {entry.unit for entry in self.progress.entries}
+        missing = [unit for unit in self.units if unit not in done]
+        if not missing:
+            return
+        if self.plan.exercise:
+            require_in_force(self.plan.exercise)
+        yield from engine(self.plan, self.folder, self.catalogues, missing)
+
+
+@contextmanager
+def _held(
+    home: Path, run: str, catalogues: str, recorder: Recorder, units: Sequence[Unit] | None = None
+) -> Iterator[_Work]:
     folder = run_folder(home, run)
     if not (folder / PLAN_FILE).exists():
         raise UnknownRun(
@@ -108,40 +196,12 @@ def sweep(
         )
     with hold_home(home, run):
         plan = read_plan(folder)
+        wanted = plan.units if units is None else units
         snapshots = read_snapshot_set(folder / SNAPSHOTS_FILE, plan.set_hash)
         journal = Journal(folder / JOURNAL_FILE)
-        progress = Progress(len(plan.units), journal.read())
-        delivery = Delivery(recorder, plan, snapshots, waiting=_held(progress.entries))
-        delivery.send()
-        if delivery.refusal:
-            raise delivery.refusal
-        if progress.done < progress.total:
-            plan.require_candles(snapshots.base, catalogues)
-        on_progress(progress)
-        state: EndState = "interrupted"
-        try:
-            with closing(
-                _train_missing(engine or train_in_pool, plan, folder, catalogues, progress)
-            ) as ended:
-                for entries in ended:
-                    journal.append(*entries)
-                    delivery.waiting += _held(entries)
-                    delivery.send()
-                    progress.undelivered = len(delivery.waiting)
-                    for entry in entries:
-                        progress.entries.append(entry)
-                        progress.trained_here += 1
-                        on_progress(progress)
-            state = "complete"
-        finally:
-            _end(delivery, state, progress)
-        return progress
-
-
-def _end(delivery: Delivery, state: EndState, progress: Progress) -> None:
-    progress.recorded = delivery.finish(outcome_of(delivery.plan, state, progress.entries))
-    progress.undelivered = len(delivery.waiting)
-    progress.refusal = delivery.refusal
+        progress = Progress(len(wanted), journal.read())
+        delivery = Delivery(recorder, plan, snapshots, waiting=_to_deliver(progress.entries))
+        yield _Work(folder, catalogues, plan, snapshots, wanted, journal, progress, delivery)
 
 
 def outcome_of(plan: Plan, state: EndState, entries: list[UnitEntry]) -> RunOutcome:
@@ -151,18 +211,6 @@ def outcome_of(plan: Plan, state: EndState, entries: list[UnitEntry]) -> RunOutc
     return RunOutcome(state, sorted(read), dict(fallbacks))
 
 
-def _held(entries: Sequence[UnitEntry]) -> list[UnitEntry]:
+def _to_deliver(entries: Sequence[UnitEntry]) -> list[UnitEntry]:
     """Return the entries that are this process's to deliver: others were recorded by their worker."""
     return [entry for entry in entries if entry.result or entry.failure]
-
-
-def _train_missing(
-    engine: Engine, plan: Plan, folder: Path, catalogues: str, progress: Progress
-) -> Generator[list[UnitEntry], None, None]:
-    done = {entry.unit for entry in progress.entries}
-    missing = [unit for unit in plan.units if unit not in done]
-    if not missing:
-        return
-    if plan.exercise:
-        require_in_force(plan.exercise)
-    yield from engine(plan, folder, catalogues, missing)

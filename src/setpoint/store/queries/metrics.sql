@@ -16,6 +16,15 @@ FROM event_minutes
 WHERE minute BETWEEN clock_timestamp() - interval '24 hours' AND clock_timestamp()
 GROUP BY model, timeframe;
 
+-- name: newest_coverage_audit
+-- The newest reading of coverage that a scheduler told of, and when it was read.
+SELECT coalesce(fields ->> 'coverage_pct', '') AS coverage_pct,
+       extract(epoch FROM coalesce(at, received_at))::float8 AS read_s
+FROM event_log
+WHERE name = 'coverage_audited'
+ORDER BY id DESC
+LIMIT 1;
+
 -- name: list_revision_totals
 -- Revisions by how they were reviewed, and restores.
 SELECT kind, total

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, resource_tracker
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from setpoint.errors import TrainingError
@@ -61,7 +62,7 @@ def train_in_pool(
 
 
 def _completed(pool: ProcessPoolExecutor, units: Sequence[Unit]) -> Iterator[list[UnitEntry]]:
-    with ctrl_c_held_back():
+    with ctrl_c_held_back(), _main_left_alone():
         pending: set[Future[UnitEntry]] = {pool.submit(train_unit, unit) for unit in units}
     while pending:
         ended, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -80,6 +81,20 @@ def ctrl_c_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Start workers that do not run the program's own main module again: they need nothing of it.
+
+    It may do more than define things, and Airflow's refuses to be imported below a task.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

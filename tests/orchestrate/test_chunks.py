@@ -1,0 +1,124 @@
+"""A run in chunks, as a scheduler's tasks take its steps: each may be repeated, and nothing is done twice."""
+
+from contextlib import nullcontext
+
+import pytest
+
+from setpoint.change.identity import Author
+from setpoint.change.seeding import apply_seed
+from setpoint.client.run_plan import Trigger
+from setpoint.declare.seeds import Seed, Sourced
+from setpoint.errors import SweepRunning, TrainingError
+from setpoint.orchestrate.chunks import Chunk, begin, chunks_of, close, train_chunk
+from setpoint.orchestrate.sweep import SweepRequest
+from setpoint.record.database_door import database_door
+from setpoint.record.result_rows import read_results
+from setpoint.record.run_rows import list_runs, read_run
+from setpoint.train.home_lock import hold_home
+from support.sweep_home import TINY, TINY_SCOPE
+
+RUN = "20261129-101500-chosen"
+#: One fold and one trial: three units of BTCUSDC, which differ in the model.
+SMALLEST = TINY | {"CVN_FTF_FOLD_COUNT": 1, "CVN_FTF_TUNING_TRIALS": 1}
+CONTEXT = {"profile": "tiny", "symbol": "BTCUSDC"}
+TRIGGER = Trigger("mae", "airflow", "setpoint_ftf/manual")
+
+
+class Tasks:
+    """The steps, each through a door of its own, as tasks of a scheduler take them."""
+
+    def __init__(self, database, catalogues, settings):
+        self.database, self.catalogues, self.settings = database, catalogues, settings
+        #: How many units each call of a chunk trained itself.
+        self.trained = []
+
+    def door(self, settings):
+        return database_door(self.database, self.catalogues, settings)
+
+    def begin(self):
+        request = SweepRequest(CONTEXT, "synthetic", 1, trigger=TRIGGER)
+        return begin(
+            self.door(self.settings), self.catalogues, self.settings, request, RUN, on_pinned=lambda _: None
+        )
+
+    def train(self, chunk, on_progress=lambda _: None):
+        seen = []
+
+        def note(progress):
+            seen.append(progress.trained_here)
+            on_progress(progress)
+
+        train_chunk(lambda own: nullcontext(self.door(own)), self.settings, chunk, note)
+        self.trained.append(seen[-1])
+
+    def close(self):
+        return close(self.door(self.settings), self.settings, RUN, lambda _: None)
+
+    def recorded(self):
+        return {(one.symbol, one.model): one.model_hash for one in read_results(self.database, RUN)}
+
+
+@pytest.fixture
+def tasks(seeded, catalogues, settings):
+    overlay = Seed(TINY_SCOPE, {key: Sourced(value, "test") for key, value in SMALLEST.items()})
+    apply_seed(seeded, catalogues, (overlay,), Author("ada", "os-account"), overwrite=False)
+    return Tasks(seeded, catalogues, settings)
+
+
+def stop_after_one(progress):
+    if progress.done:
+        raise KeyboardInterrupt
+
+
+def test_every_step_may_be_repeated_and_repeats_nothing(tasks):
+    """Begun twice it is one run; a chunk that was stopped goes on; after the end nothing happens any more."""
+    runs = tasks.begin()
+    plan = (tasks.settings.home / "runs" / RUN / "plan.json").read_bytes()
+    two = chunks_of(tasks.settings, runs, 2)
+    (chunk,) = chunks_of(tasks.settings, runs, 3)
+
+    assert (runs, tasks.begin()) == ((RUN,), (RUN,))
+    assert two == [Chunk(RUN, "BTCUSDC", 0, 2), Chunk(RUN, "BTCUSDC", 2, 1)]
+    with pytest.raises(TrainingError, match=r"3 unit\(s\) .* no chunk"):
+        tasks.close()
+    with pytest.raises(KeyboardInterrupt):
+        tasks.train(chunk, stop_after_one)
+    tasks.train(chunk)
+    (end,) = tasks.close()
+    recorded = tasks.recorded()
+
+    assert tasks.trained == [2]
+    assert (end.units, end.done, end.recorded) == (3, 3, True)
+    assert len(recorded) == 3
+
+    tasks.train(chunk)
+    tasks.begin()
+    (again,) = tasks.close()
+    row = read_run(tasks.database, RUN)
+
+    assert tasks.trained == [2, 0]
+    assert again == end
+    assert tasks.recorded() == recorded
+    assert len(list_runs(tasks.database, limit=10)) == 1
+    assert (row.state, row.plan["trigger"]["person"]) == ("complete", "mae")
+    assert (tasks.settings.home / "runs" / RUN / "plan.json").read_bytes() == plan
+
+
+def test_a_chunk_that_is_trained_just_now_is_left_alone(tasks):
+    """Neither a second attempt nor the end of the run touches what another process writes."""
+    runs = tasks.begin()
+    (chunk,) = chunks_of(tasks.settings, runs, 3)
+    home = tasks.settings.home / "chunks" / RUN / "BTCUSDC-0"
+    with hold_home(home, RUN):
+        with pytest.raises(SweepRunning):
+            tasks.train(chunk)
+        with pytest.raises(SweepRunning):
+            tasks.close()
+
+
+def test_a_run_is_never_more_chunks_than_a_scheduler_bears(tasks, monkeypatch):
+    """They grow instead; each is of one symbol."""
+    monkeypatch.setattr("setpoint.orchestrate.chunks.MOST_CHUNKS", 2)
+    runs = tasks.begin()
+
+    assert chunks_of(tasks.settings, runs, 1) == [Chunk(RUN, "BTCUSDC", 0, 3)]

@@ -1,0 +1,117 @@
+"""What a scheduler asks of a plane around a run: its build, coverage before, and what came of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from setpoint.client.plane.connection import Plane
+from setpoint.client.run_plan import Trigger
+from setpoint.errors import MissingValue, UnknownKey, UsageError
+from setpoint.observe import metrics
+from setpoint.orchestrate.coverage import require_covered
+from setpoint.orchestrate.outcome import build_banner, read_report, read_verdict, rollout_step
+from setpoint.record.events import Line, record_events
+from setpoint.record.metrics import read_metrics
+from support.planes import credential
+
+GAMMA, ALPHA = "CVN_HPO_XGB_5M_GAMMA", "CVN_HPO_XGB_5M_REG_ALPHA"
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def robot(plane, http_as, owner_url):
+    http_as("robot")
+    with Plane(plane, credential(owner_url, "robot", "token")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def audited(robot, catalogues, tmp_path):
+    """Audit as the task of a DAG does; returns the warnings."""
+
+    def audit(**fallbacks):
+        said = []
+        require_covered(
+            robot,
+            catalogues,
+            tmp_path / "runs/r1",
+            run="r1",
+            fallbacks=fallbacks,
+            trigger=Trigger("mae", "airflow", "ftf/r1"),
+            on_warning=said.append,
+        )
+        return said
+
+    return audit
+
+
+def remove(owner_url, *keys):
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "UPDATE ftf_config SET base_env = base_env - %s::text[] WHERE id = 1", [list(keys)]
+        )
+
+
+def readings(database, catalogues):
+    wanted = {metrics.COVERAGE_AUDITED, metrics.COVERAGE_AUDITED_AT}
+    return [one.value for one in read_metrics(database, catalogues) if one.metric in wanted]
+
+
+def test_a_key_needs_a_value_or_a_fallback_whose_date_is_not_over(seeded, catalogues, audited, owner_url):
+    """The failure names each key that has neither; a fallback is warned of, and yesterday's counts not."""
+    yesterday, today = TODAY - timedelta(days=1), TODAY
+
+    assert audited() == []
+
+    remove(owner_url, GAMMA, ALPHA)
+    with pytest.raises(MissingValue, match=r"^2 key\(s\)") as both:
+        audited()
+    with pytest.raises(MissingValue, match=r"^1 key\(s\)") as one:
+        audited(**{GAMMA: str(today), ALPHA: str(yesterday)})
+
+    assert all(key in both.value.message for key in (GAMMA, ALPHA))
+    assert ALPHA in one.value.message
+    assert GAMMA not in one.value.message
+    assert [said.split()[0] for said in audited(**{GAMMA: str(today), ALPHA: str(today)})] == [GAMMA, ALPHA]
+    with pytest.raises(UnknownKey):
+        audited(CVN_HPO_XGB_5M_GAMA=str(today))
+    with pytest.raises(UsageError, match="no date"):
+        audited(**{GAMMA: "soon"})
+
+
+def test_each_reading_is_told_with_its_instant(seeded, catalogues, audited, owner_url):
+    """The gauge is what was read last, a failing reading too; before the first there is none."""
+    assert readings(seeded, catalogues) == []
+
+    before = datetime.now(UTC)
+    audited()
+    share, at = readings(seeded, catalogues)
+    remove(owner_url, GAMMA)
+    with pytest.raises(MissingValue):
+        audited()
+    lower, later = readings(seeded, catalogues)
+
+    assert (share, lower) == (100.0, pytest.approx(100 * 454 / 455))
+    assert before.timestamp() <= at < later
+
+
+def test_what_is_no_reading_is_no_gauge(seeded, catalogues):
+    """Anybody who may report may send an event of that name."""
+    with seeded.transaction() as transaction:
+        record_events(transaction, "s", [Line(0, "event=coverage_audited coverage_pct=plenty")])
+
+    assert readings(seeded, catalogues) == []
+
+
+def test_what_came_of_a_run_is_read_from_the_plane(robot, catalogues, ran):
+    """The banner, a verdict, where its report is read, and that no change is rolled out."""
+    ran("r1")
+    told = read_verdict(robot, "r1")
+
+    assert build_banner(robot, catalogues)[0].startswith("setpoint ")
+    assert (told.run, told.outcome) == ("r1", "insufficient_data")
+    assert told.reasons
+    assert read_report(robot, "r1").endswith(f"{robot.url}/runs/r1/report")
+    assert "no change" in rollout_step(robot, None, ["r1"])
+    assert "not rolled out" in rollout_step(robot, 7, ["r1"])
