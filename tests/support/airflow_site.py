@@ -116,11 +116,11 @@ class AirflowSite:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        """Ask Airflow's API as the person that triggers."""
+    def ask(self, method: str, path: str, body: Any = None, door: str = "api/v2") -> httpx.Response:
+        """Ask Airflow's API, or what its pages ask, as the person that triggers."""
         return httpx.request(
             method,
-            f"http://127.0.0.1:{self.port}/api/v2/{path}",
+            f"http://127.0.0.1:{self.port}/{door}/{path}",
             json=body,
             headers={"Authorization": f"Bearer {self._token}"},
             timeout=30,
