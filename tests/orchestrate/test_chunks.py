@@ -1,20 +1,24 @@
 """A run in chunks, as a scheduler's tasks take its steps: each may be repeated, and nothing is done twice."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
 from setpoint.change.identity import Author
+from setpoint.change.proposals import Proposal, open_change
 from setpoint.change.seeding import apply_seed
 from setpoint.client.run_plan import Trigger
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import SweepRunning, TrainingError
 from setpoint.orchestrate.chunks import Chunk, begin, chunks_of, close, train_chunk
+from setpoint.orchestrate.doors import plane_door
 from setpoint.orchestrate.sweep import SweepRequest
 from setpoint.record.database_door import database_door
 from setpoint.record.result_rows import read_results
 from setpoint.record.run_rows import list_runs, read_run
 from setpoint.train.home_lock import hold_home
+from support.planes import credential
 from support.sweep_home import TINY, TINY_SCOPE
 
 RUN = "20261129-101500-chosen"
@@ -114,6 +118,29 @@ def test_a_chunk_that_is_trained_just_now_is_left_alone(tasks):
             tasks.train(chunk)
         with pytest.raises(SweepRunning):
             tasks.close()
+
+
+def test_a_change_begins_as_two_runs_once(tasks, plane, http_as, owner_url):
+    """Its candidate and what stands: registered and recorded under ids that follow from the chosen one."""
+    http_as("robot")
+    key = "CVN_HPO_LGB_5M_LEARNING_RATE"
+    with tasks.database.transaction(author="ada") as transaction:
+        made = open_change(
+            transaction, tasks.catalogues, Proposal(scope=TINY_SCOPE, reason="slower", set={key: 0.07})
+        )
+    token = credential(owner_url, "robot", "token")
+    settings = replace(tasks.settings, url=plane, token=token, database_url="")
+    request = SweepRequest(CONTEXT, "synthetic", 1)
+    with plane_door(tasks.catalogues, settings) as door:
+        first, second = (
+            begin(door, tasks.catalogues, settings, request, RUN, change=made.id, on_pinned=lambda _: None)
+            for _ in range(2)
+        )
+    arms = [read_run(tasks.database, run).plan["evidence"]["arm"] for run in first]
+
+    assert first == second == (RUN, f"{RUN}-current")
+    assert arms == ["candidate", "current"]
+    assert [chunk.run for chunk in chunks_of(settings, first, 3)] == list(first)
 
 
 def test_a_run_is_never_more_chunks_than_a_scheduler_bears(tasks, monkeypatch):

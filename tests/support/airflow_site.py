@@ -60,6 +60,7 @@ class AirflowSite:
     """One Airflow, with a database of its own; a context manager, which ends all it started."""
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
+        assert (ENVIRONMENT / ".installed").exists(), "make .venv-airflow/.installed"
         shutil.copytree(ENVIRONMENT / "home", folder, dirs_exist_ok=True)
         (folder / "passwords.json").write_text(json.dumps({PERSON: PASSWORD}), encoding="utf-8")
         (folder / "dags").mkdir()
