@@ -33,7 +33,7 @@ class SetpointSweepOperator(BaseOperator):
         kwargs: as of every operator.
     """
 
-    template_fields: Sequence[str] = ("values_context", "data", "change")
+    template_fields: Sequence[str] = ("values_context", "data")
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class SetpointSweepOperator(BaseOperator):
                 hook.settings,
                 request,
                 run_of(context, self.task_id),
-                change=None if self.change is None else int(self.change),
+                change=self.change,
                 on_pinned=lambda found: self.log.info("pinned snapshot set %s", found.hash),
             )
             finish(
