@@ -13,10 +13,6 @@ import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,12 +68,7 @@ def _built(tree: Path, place: Place, epoch: int, *targets: str) -> dict[str, Pat
         )
         if done.returncode:
             raise SystemExit(f"{target}: {done.stdout}{done.stderr}")
-    return dict(_by_end(out))
-
-
-def _by_end(folder: Path) -> Iterator[tuple[str, Path]]:
-    for one in folder.iterdir():
-        yield ".tar.gz" if one.name.endswith(".tar.gz") else one.suffix, one
+    return {end: one for end in (".whl", ".tar.gz") for one in out.glob(f"*{end}")}
 
 
 def _git(*arguments: str) -> str:

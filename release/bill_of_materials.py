@@ -14,7 +14,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import metadata
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.contrib.license.factories import LicenseFactory
@@ -75,37 +75,31 @@ def write_bill(tree: Path, archives: Iterable[Path], version: str, epoch: int, o
 def bill(tree: Path, archives: Iterable[Path], version: str, epoch: int) -> Bom:
     """Return the bill of a release that was made of a tree, and whose archives are these."""
     told = tomllib.loads((tree / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = Needed(locked_packages(tree))
-    elsewhere = []
-    for extra, named in told["optional-dependencies"].items():
-        requirements = [*map(Requirement, named)]
-        if any(canonicalize_name(one.name) not in needed.locked for one in requirements):
-            elsewhere.append(Property(name="setpoint:extra-not-listed", value=extra))
-        elif extra not in OURS:
-            for one in requirements:
-                needed.add(one, extra)
+    needed, apart = needed_by(told["optional-dependencies"], locked_packages(tree))
     hashes = {one.name: sha256(one.read_bytes()).hexdigest() for one in archives}
     made = {name: _component(name, needed) for name in sorted(needed.extras)}
     carried = [_carried(one) for one in vendored(tree)]
-    root = Component(
-        name=told["name"],
-        version=version,
-        type=ComponentType.APPLICATION,
-        description=told["description"],
-        bom_ref=f"{told['name']}@{version}",
-        purl=PackageURL("pypi", name=told["name"], version=version),
-        licenses=[_LICENCES.make_from_string(told["license"])],
-        external_references=[_files(name, [digest]) for name, digest in sorted(hashes.items())],
-        properties=elsewhere,
-    )
     bom = Bom(components=[*made.values(), *carried])
     bom.serial_number = uuid5(NAMESPACE_URL, " ".join(sorted(hashes.values())))
-    bom.metadata.component = root
+    bom.metadata.component = root = _released(told, version, hashes, apart)
     bom.metadata.timestamp = datetime.fromtimestamp(epoch, UTC)
     bom.register_dependency(root, [*(made[name] for name in sorted(needed.directly)), *carried])
     for name, wanted in sorted(needed.needs.items()):
         bom.register_dependency(made[name], [made[one] for one in sorted(wanted)])
     return bom
+
+
+def needed_by(extras: Mapping[str, Iterable[str]], locked: Mapping[str, Locked]) -> tuple[Needed, list[str]]:
+    """Return what extras lead to, and the extras that live in an environment apart from the lock file."""
+    needed, apart = Needed(locked), []
+    for extra, named in extras.items():
+        requirements = [*map(Requirement, named)]
+        if any(canonicalize_name(one.name) not in locked for one in requirements):
+            apart.append(extra)
+        elif extra not in OURS:
+            for one in requirements:
+                needed.add(one, extra)
+    return needed, apart
 
 
 def vendored(tree: Path) -> list[Mapping[str, str]]:
@@ -148,6 +142,22 @@ class Needed:
                     if one.marker is None or one.marker.evaluate({"extra": part}):
                         self.needs[name].add(self._add(one, extra))
         return name
+
+
+def _released(
+    told: Mapping[str, Any], version: str, hashes: Mapping[str, str], apart: Iterable[str]
+) -> Component:
+    return Component(
+        name=told["name"],
+        version=version,
+        type=ComponentType.APPLICATION,
+        description=told["description"],
+        bom_ref=f"{told['name']}@{version}",
+        purl=PackageURL("pypi", name=told["name"], version=version),
+        licenses=[_LICENCES.make_from_string(told["license"])],
+        external_references=[_files(name, [digest]) for name, digest in sorted(hashes.items())],
+        properties=[Property(name="setpoint:extra-not-listed", value=extra) for extra in apart],
+    )
 
 
 def _component(name: str, needed: Needed) -> Component:

@@ -11,11 +11,12 @@ import shutil
 import sys
 import tempfile
 from hashlib import sha256
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archives import ROOT, Place, build, build_from_sdist, epoch_of, files_of
-from bill_of_materials import write_bill
+from bill_of_materials import locked_packages, write_bill
 from contents import sdist_faults, wheel_faults
 from description import metadata_faults
 
@@ -28,35 +29,34 @@ HASHES = "SHA256SUMS"
 
 def make(commit: str, out: Path) -> list[Path]:
     """Write a release of a commit to a folder; returns its files. Raises ``SystemExit``: it is not sound."""
-    epoch = epoch_of(commit)
     with tempfile.TemporaryDirectory() as folder:
         here = Place(Path(folder, "a"), 0o022, "UTC")
-        there = Place(Path(folder, "another/place"), 0o077, "Asia/Kathmandu")
-        wheel, sdist = (archives := build(commit, here))[".whl"], archives[".tar.gz"]
-        again = build(commit, there)
-        of_sdist = build_from_sdist(sdist, Place(Path(folder, "c"), 0o027, "UTC"), epoch)
-        twins = [(wheel, again[".whl"]), (sdist, again[".tar.gz"]), (wheel, of_sdist)]
-        if faults := [*_unlike(twins), *_faults(wheel, sdist, files_of(commit))]:
+        archives = build(commit, here)
+        if faults := [*_faults(commit, archives, here, Path(folder))]:
             raise SystemExit("\n".join(faults))
+        made = [*archives.values()]
+        version = archives[".whl"].name.split("-")[1]
+        made.append(here.folder / f"setpoint-{version}.cdx.json")
+        write_bill(here.tree, archives.values(), version, epoch_of(commit), made[-1])
+        lines = [f"{sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in made]
+        made.append(here.folder / HASHES)
+        made[-1].write_text("".join(lines), encoding="utf-8")
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        made = [Path(shutil.copy(one, out)) for one in (sdist, wheel)]
-        version = wheel.name.split("-")[1]
-        made.append(out / f"setpoint-{version}.cdx.json")
-        write_bill(here.tree, made[:2], version, epoch, made[-1])
-    lines = [f"{sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in made]
-    made.append(out / HASHES)
-    made[-1].write_text("".join(lines), encoding="utf-8")
-    return made
+        return [Path(shutil.copy(one, out)) for one in made]
 
 
-def _unlike(twins: list[tuple[Path, Path]]) -> Iterator[str]:
-    for one, other in twins:
+def _faults(commit: str, archives: dict[str, Path], here: Place, folder: Path) -> Iterator[str]:
+    wheel, sdist = archives[".whl"], archives[".tar.gz"]
+    backend = metadata.version("hatchling")
+    if backend != locked_packages(here.tree)["hatchling"].version:
+        yield f"hatchling {backend} is not what requirements/dev.txt locks; make setup"
+    again = build(commit, Place(folder / "another/place", 0o077, "Asia/Kathmandu"))
+    of_sdist = build_from_sdist(sdist, Place(folder / "c", 0o027, "UTC"), epoch_of(commit))
+    for one, other in ((wheel, again[".whl"]), (sdist, again[".tar.gz"]), (wheel, of_sdist)):
         if one.read_bytes() != other.read_bytes():
             yield f"{one.name} is not the same bytes when it is built again"
-
-
-def _faults(wheel: Path, sdist: Path, held: set[str]) -> Iterator[str]:
+    held = files_of(commit)
     yield from wheel_faults(wheel, held)
     yield from sdist_faults(sdist, held)
     yield from metadata_faults(wheel)

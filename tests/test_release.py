@@ -30,6 +30,12 @@ PYTHONS = ("3.11", "3.12", "3.13")
 TRIED = PYTHONS if LONG else (PYTHONS[0], PYTHONS[-1])
 
 
+#: How files that go to other machines name the release that they are of.
+_SHIPPED_VERSION = re.compile(
+    r"""(?m)(?:\bsetpoint==|^appVersion: "|^version: |^cvntradeImageTag: ")(\d+\.\d+\.\d+)"""
+)
+
+
 def git(*arguments):
     return subprocess.run(("git", *arguments), cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
@@ -285,9 +291,15 @@ def test_the_pythons_that_are_named_are_those_that_are_tried():
 
 
 def test_the_version_stands_in_one_place():
-    """Metadata, pages and answers take it from the sources; no other file of the package says it."""
+    """Metadata and answers take it from the sources; what is shipped beside the package names the same."""
     metadata = (ROOT / "pyproject.toml").read_text()
     assert not re.search(r"^version = ", metadata, re.MULTILINE)
     assert 'dynamic = ["version"]' in metadata
     holding = [one for one in (ROOT / "src").rglob("*.py") if "\n__version__ = " in one.read_text()]
     assert holding == [ROOT / "src/setpoint/__init__.py"]
+    shipped = {}
+    for file in git("ls-files", "deploy").splitlines():
+        found = _SHIPPED_VERSION.findall((ROOT / file).read_text(encoding="utf-8"))
+        shipped |= {file: set(found)} if found else {}
+    assert len(shipped) >= 2, "the workflow and the chart name it"
+    assert {file: found for file, found in shipped.items() if found != {setpoint.__version__}} == {}
