@@ -10,7 +10,7 @@ export SETPOINT_MARKET_DATA := $(MARKET)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo console test test-real test-long check screenshots bench release clean lock
+.PHONY: help setup demo console test test-real test-long check screenshots bench release clean lock image
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -76,6 +76,16 @@ lock:  ## pin every dependency with its hashes (needs uv)
 	  --extra build --extra server --extra train --extra charts --extra dask --extra dev pyproject.toml -o requirements/dev.txt
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --extra build --extra train --extra airflow pyproject.toml -o requirements/airflow.txt
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --constraint requirements/dev.txt --extra server --extra train --extra charts --extra dask pyproject.toml -o requirements/image.txt
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --constraint requirements/dev.txt --extra build pyproject.toml -o requirements/build.txt
+
+# BASE names an image by its digest. BUILDAH: options of buildah itself, such as --storage-driver vfs.
+image: COMMIT = $(shell git rev-parse HEAD)
+image:  ## build the container image setpoint:COMMIT on BASE=... (needs buildah)
+	buildah $(BUILDAH) bud --isolation chroot --file deploy/container/Containerfile --build-arg BASE=$(BASE) \
+	  --build-arg REVISION=$(COMMIT) --tag setpoint:$(COMMIT) .
 
 clean:  ## remove the virtual environments and caches; never data
 	rm -rf $(VENV) $(AIRFLOW) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -39,7 +39,7 @@ def urls(tmp_path_factory):
             admin.execute("DROP ROLE setpoint_app")
             guide = (ROOT / "docs/kubernetes.md").read_text(encoding="utf-8")
             [block] = re.findall(r"```sql\n(.*?)```", guide, re.DOTALL)
-            for statement in block.strip().splitlines():
+            for statement in block.strip().split(";\n"):
                 admin.execute(statement)
         listening = attachment.listening
         where = f"host={listening.socket_folder}&port={listening.port}"

@@ -106,6 +106,6 @@ def test_the_last_good_build_comes_from_runs(database, owner_url, catalogues):
 
     assert (found.build, found.last_good) == (BAD, GOOD)
     assert pin.applies
-    assert f"--set cvntradeImageTag={GOOD} " in pin.commands[0]
+    assert f"--set-string cvntradeImageTag={GOOD} " in pin.commands[0]
     assert revert.commands[0] == f"git revert --mainline 1 {BAD}"
     assert look_at(database, catalogues, bad_build=GOOD).last_good == BAD

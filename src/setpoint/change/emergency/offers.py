@@ -159,8 +159,8 @@ def _closed(database: Database, catalogues: Catalogues) -> str:
 def _pin(found: Situation, _incident: str) -> tuple[str, ...]:
     tag = found.last_good or "$LAST_GOOD"
     return (
-        f'helm upgrade "$RELEASE" "$CHART" --reuse-values --set {IMAGE_TAG}={tag} --wait --timeout 5m',
-        'kubectl logs "deployment/$RELEASE" | grep event=serving',
+        f'helm upgrade "$RELEASE" "$CHART" --reuse-values --set-string {IMAGE_TAG}={tag} --wait --timeout 5m',
+        'kubectl logs "deployment/$RELEASE-plane" | grep event=serving',
     )
 
 
