@@ -6278,6 +6278,8 @@ CREATE TABLE public.finetune_failures (
     fold integer NOT NULL,
     code text NOT NULL,
     message text NOT NULL,
+    worker text DEFAULT ''::text NOT NULL,
+    worker_time_sec double precision DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
@@ -6324,6 +6326,8 @@ CREATE TABLE public.finetune_results (
     metrics jsonb NOT NULL,
     importance jsonb NOT NULL,
     importance_by text NOT NULL,
+    worker text DEFAULT ''::text NOT NULL,
+    worker_time_sec double precision DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT finetune_results_always_buy_f1_test_check CHECK (((always_buy_f1_test >= (0)::double precision) AND (always_buy_f1_test <= (1)::double precision))),
     CONSTRAINT finetune_results_always_buy_f1_val_check CHECK (((always_buy_f1_val >= (0)::double precision) AND (always_buy_f1_val <= (1)::double precision))),
@@ -6334,6 +6338,10 @@ CREATE TABLE public.finetune_results (
 COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
 
 COMMENT ON COLUMN public.finetune_results.importance IS 'By searched parameter the share that it mattered, by the search library; empty of fewer than two trials.';
+
+COMMENT ON COLUMN public.finetune_results.worker IS 'What trained it, as host:process; empty where nobody said.';
+
+COMMENT ON COLUMN public.finetune_results.worker_time_sec IS 'How long the unit took its worker, tuning, preparing and scoring included.';
 
 ALTER TABLE public.finetune_results ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.finetune_results_id_seq

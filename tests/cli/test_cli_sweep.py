@@ -96,12 +96,13 @@ def test_the_units_that_an_overlay_applies_to_are_said(setpoint_command, seeded,
 
 
 def progress(done, trained_here, **more):
-    entry = UnitEntry(Unit("BTCUSDC", "xgb", "5m", "ATR0.5_1.5_H4", 0), [], {})
-    return Progress(30, [entry] * done, trained_here, **more)
+    unit = Unit("BTCUSDC", "xgb", "5m", "ATR0.5_1.5_H4", 0)
+    entries = [UnitEntry(unit, [], {}, worker=f"host:{n % 2}", worker_time_sec=2.5) for n in range(done)]
+    return Progress(30, entries, trained_here, **more)
 
 
 def test_without_a_terminal_each_unit_is_a_line(capfd):
-    """A log gets plain lines: how far, how fast once that is known, and what is wrong."""
+    """A log gets plain lines: how far, how fast once that is known, what it cost, what is wrong."""
     display = SweepDisplay("run-1")
     with display:
         display.show(progress(10, 0))
@@ -109,7 +110,8 @@ def test_without_a_terminal_each_unit_is_a_line(capfd):
         display.show(progress(12, 2, undelivered=2))
     first, second, third = capfd.readouterr().err.splitlines()
 
-    assert (first, second) == ("10/30 units", "11/30 units")
+    assert first == "10/30 units, 25 worker-seconds of 2 workers"
+    assert second == "11/30 units, 28 worker-seconds of 2 workers"
     assert third.startswith("12/30 units, ")
     assert "units/min" in third
-    assert third.endswith(" left, 2 waiting for the database")
+    assert third.endswith(" left, 30 worker-seconds of 2 workers, 2 waiting for the database")

@@ -66,6 +66,8 @@ RESULT = dict.fromkeys(SCORES, 0.5) | {
     "findings": [],
     "importance": {},
     "importance_by": "nobody",
+    "worker": "h:1",
+    "worker_time_sec": 2.5,
     "feature_hash": "f",
     "model_hash": "m",
     "seed": 1,

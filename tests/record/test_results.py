@@ -14,7 +14,7 @@ from setpoint.serve.api.run_bodies import bodies
 #: Of each class: its table, and the columns that recording fills beside its fields.
 UNIT = {"run_id", "symbol", "model", "timeframe", "variant", "fold"}
 TABLES = {
-    Result: ("finetune_results", {"id", "run_id", "created_at"}),
+    Result: ("finetune_results", {"id", "run_id", "created_at", "worker", "worker_time_sec"}),
     TrialResult: ("finetune_trials", {*UNIT, "violations", "recorded_at"}),
 }
 #: What PostgreSQL calls the type of a field; what JSON calls an object or a list is jsonb.

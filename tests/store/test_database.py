@@ -331,6 +331,8 @@ RESULT = (
         "findings": [],
         "importance": {},
         "importance_by": "nobody",
+        "worker": "h:1",
+        "worker_time_sec": 2.5,
         "feature_hash": "f",
         "model_hash": "m",
         "seed": 1,
@@ -372,7 +374,13 @@ def run(database):
 def test_run_and_its_results_are_recorded_once(database, run):
     """A unit delivered twice is one row, and reads back as it was given."""
     result = RESULT | {"snapshot_hash": run["snapshot_hash"]}
-    failure = UNIT | {"fold": 1, "code": "unfit_data", "message": "one class"}
+    failure = UNIT | {
+        "fold": 1,
+        "code": "unfit_data",
+        "message": "one class",
+        "worker": "h:1",
+        "worker_time_sec": 2.5,
+    }
     assert database.execute("insert_run", **run) == 0
     for expected in (1, 0):
         made = database.fetch_all("insert_results", results=[result], trials=[TRIAL])
@@ -385,6 +393,13 @@ def test_run_and_its_results_are_recorded_once(database, run):
     every = dict.fromkeys(["state", "snapshot", "started_by", "before", "revision", "key", "set_by"])
     [listed] = database.fetch_all("page_runs", **every, limit=10)
     assert (listed["n_results"], listed["n_failures"], listed["seed"]) == (1, 1, 2**40)
+    [worker] = database.fetch_all("list_workers", run_id="r1")
+    assert (worker["worker"], worker["units"], worker["failed"], worker["worker_time_sec"]) == (
+        "h:1",
+        2,
+        1,
+        5,
+    )
 
 
 def test_ended_run_says_what_it_read(database, run):

@@ -33,22 +33,21 @@ class DaskCluster:
         """The scheduler's."""
         return str(json.loads(self._known.read_text(encoding="utf-8"))["address"])
 
-    def start(self, workers: int, *options: str) -> None:
+    def start(self, workers: int, *options: str, of_scheduler: tuple[str, ...] = ()) -> None:
         """Start a scheduler, and workers of one thread each unless the options say otherwise."""
         self._known.unlink(missing_ok=True)
-        self.scheduler = self._run(
-            "scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={self._known}"
-        )
+        own = ("--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={self._known}")
+        self.scheduler = self._run("scheduler", *own, *of_scheduler)
         wait_for(self._known.exists, "the scheduler")
         for _ in range(workers):
             self.add_worker(*options)
 
-    def add_worker(self, *options: str) -> None:
-        """Start one worker more; it ends when it cannot find its scheduler any more."""
+    def add_worker(self, *options: str, scheduler: str = "") -> None:
+        """Start one worker more; it ends when it cannot find its scheduler, at its address, any more."""
         self.workers.append(
             self._run(
                 "worker",
-                self.address,
+                scheduler or self.address,
                 "--host=127.0.0.1",
                 "--no-dashboard",
                 "--death-timeout=60",

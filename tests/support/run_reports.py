@@ -46,6 +46,8 @@ def failed_entry(start: dict[str, Any], number: int = -1) -> dict[str, Any]:
             "failure": {"code": "training_error", "message": "it broke"},
             "read_keys": ["CVN_FTF_SEED"],
             "fallbacks": {"CVN_HPO_XGB_5M_GAMMA": 2},
+            "worker": "host-a:7",
+            "worker_time_sec": 2.5,
         }
     }
 
@@ -63,5 +65,5 @@ def _trained(set_text: str) -> str:
     candles = synthetic_candles("BTCUSDC", "5m", recipe.setting("last_bars"), recipe.setting("seed"))
     unit = Unit("BTCUSDC", "lgb", "5m", recipe.variant, 0)
     training = UnitTraining(unit, hp, prepare(candles, recipe), "run-1", EventLog("/dev/null"))
-    entry = asdict(UnitEntry(unit, [], {}, result=training.train()))
+    entry = asdict(UnitEntry(unit, [], {}, training.train(), worker="host-a:7", worker_time_sec=7.5))
     return json.dumps({"entry": {name: value for name, value in entry.items() if value is not None}})

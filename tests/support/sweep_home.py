@@ -51,7 +51,7 @@ TINY = {
     }.items()
 }
 #: What differs between two runs of the same plan.
-OF_THE_RUN = {"id", "run_id", "created_at", "training_time_sec"}
+OF_THE_RUN = {"id", "run_id", "created_at", "training_time_sec", "worker", "worker_time_sec"}
 #: How long a test waits for a process, in seconds; far longer than any takes.
 PATIENCE_S = 240
 

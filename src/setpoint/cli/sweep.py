@@ -159,7 +159,7 @@ def _asked(engine: Engine, scheduler: str) -> AskedEngine:
     if engine is Engine.POOL:
         return AskedEngine()
     from setpoint.orchestrate.engines import dask_engine
-    from setpoint.record.database_door import open_database_recorder
+    from setpoint.record.worker_recorder import open_database_recorder
 
     options = f" --engine dask --scheduler {shlex.quote(scheduler)}" if scheduler else " --engine dask"
     return AskedEngine(dask_engine(scheduler, open_database_recorder), options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.client.doors import Door
+    from setpoint.client.results import UnitEntry
     from setpoint.orchestrate.sweep import PlannedSweep, SweepEnd
     from setpoint.train.sweep import Engine, Progress
 
@@ -43,13 +45,35 @@ def introduce(planned: PlannedSweep) -> None:
         err.say(f"  {symbol}: {candles.bars} bars, {candles.source}{used}")
 
 
+@dataclass
+class Cost:
+    """What the units of a run took their workers, those before a resume included; each is added once."""
+
+    of: list[UnitEntry] = field(default_factory=list)
+    seen: int = 0
+    worker_time_sec: float = 0.0
+    workers: set[str] = field(default_factory=set)
+
+    def so_far(self) -> str:
+        """Return it in words; nothing while no unit has ended that says what trained it."""
+        for entry in self.of[self.seen :]:
+            self.worker_time_sec += entry.worker_time_sec
+            self.workers |= {entry.worker} - {""}
+        self.seen = len(self.of)
+        if not self.workers:
+            return ""
+        workers = f"{len(self.workers)} worker{'' if len(self.workers) == 1 else 's'}"
+        return f"{self.worker_time_sec:,.0f} worker-seconds of {workers}"
+
+
 class SweepDisplay:
-    """Units done, rate, time left and the best so far; one line for each unit without a terminal."""
+    """Units done, rate, time left, cost and the best so far; one line for each unit without a terminal."""
 
     def __init__(self, run: str, recorder: str = "database") -> None:
         self._run = run
         self._recorder = recorder
         self._first_at = 0.0
+        self._cost = Cost()
         self._bars = Bars("units")
 
     def __enter__(self) -> None:
@@ -61,10 +85,13 @@ class SweepDisplay:
     def show(self, progress: Progress) -> None:
         """Draw the state after a unit ended."""
         speed, troubles = self._speed(progress), _troubles(progress, self._recorder)
+        if self._cost.of is not progress.entries:  # the next run of a pair
+            self._cost = Cost(progress.entries)
+        said = ", ".join(filter(None, [speed, self._cost.so_far()]))
         if self._bars.is_drawn:
-            self._bars.show(progress.done, progress.total, speed, troubles, _best(progress))
+            self._bars.show(progress.done, progress.total, said, troubles, _best(progress))
         else:
-            err.say(", ".join(filter(None, [f"{progress.done}/{progress.total} units", speed, troubles])))
+            err.say(", ".join(filter(None, [f"{progress.done}/{progress.total} units", said, troubles])))
 
     def _speed(self, progress: Progress) -> str:
         # Counted from the first unit on: before it, the workers were starting.

@@ -219,6 +219,10 @@ class UnitEntry:
     fallbacks: Annotated[dict[Name, Count], Sized(most=MOST_KEYS)]
     result: UnitResult | None = None
     failure: UnitFailure | None = None
+    #: What trained it, as ``host:process``; empty where nobody said.
+    worker: Annotated[str, Sized(most=LONGEST_NAME)] = ""
+    #: How long that took the worker, whichever way it ended; preparing a symbol counts for its first unit.
+    worker_time_sec: Duration = 0.0
 
 
 @dataclass(frozen=True)
@@ -270,6 +274,8 @@ def parse_ended(found: Mapping[str, Any]) -> UnitEntry:
         fallbacks=dict(found["fallbacks"]),
         result=result and parse_unit_result(result),
         failure=failure and UnitFailure(**_fields(UnitFailure, failure)),
+        worker=str(found.get("worker", "")),
+        worker_time_sec=float(found.get("worker_time_sec", 0.0)),
     )
 
 
@@ -298,8 +304,9 @@ def _findings(found: Mapping[str, Any]) -> tuple[ParamFinding, ...]:
 
 
 def as_before(entry: UnitEntry) -> dict[str, Any]:
-    """Return an entry as the release before reported it: its result without what was added since."""
+    """Return an entry as the release before reported it: without what was added since."""
     found = asdict(entry)
+    del found["worker"], found["worker_time_sec"]
     if found["result"] is not None:
         found["result"] = {
             name: value for name, value in found["result"].items() if name not in _added(UnitResult)

@@ -1,4 +1,4 @@
-"""RECORD: the database as the door of a run, for whoever starts one: a command, a scheduler, a worker.
+"""RECORD: the database as the door of a run, for whoever starts one: a command or a scheduler.
 
 Guarantees: needs psycopg and nothing of a terminal or of a web server; `orchestrate` gets it handed in.
 """
@@ -6,13 +6,11 @@ Guarantees: needs psycopg and nothing of a terminal or of a web server; `orchest
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import pin_snapshot, pin_snapshot_set
 from setpoint.change.identity import author_of
-from setpoint.change.invariants import judged_catalogues
 from setpoint.client.doors import Door
 from setpoint.client.run_folder import run_folder
 from setpoint.record.database_recorder import DatabaseRecorder
@@ -20,9 +18,7 @@ from setpoint.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from setpoint.client.doors import Recorder
     from setpoint.declare.catalogue import Catalogues
     from setpoint.settings import Settings
 
@@ -40,17 +36,6 @@ def open_database_door(catalogues: Catalogues, settings: Settings) -> Iterator[D
     """
     with Database.open(settings) as database:
         yield database_door(database, catalogues, settings)
-
-
-@contextmanager
-def open_database_recorder(settings: Settings, runs_home: Path) -> Iterator[Recorder]:
-    """Open a recorder of the settings' database, of runs in another home than the settings'.
-
-    For a worker of a cluster, which has nothing open yet; raises as ``Database.open``.
-    """
-    with Database.open(settings) as database:
-        catalogues = judged_catalogues(settings.catalogues)
-        yield database_door(database, catalogues, replace(settings, home=runs_home)).recorder
 
 
 def database_door(database: Database, catalogues: Catalogues, settings: Settings) -> Door:

@@ -29,6 +29,9 @@ class RecordedResult(Result):
     id: int
     run_id: str
     created_at: datetime
+    #: What trained it, and how long that took; see ``client.results.UnitEntry``.
+    worker: str
+    worker_time_sec: float
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,17 @@ class ResultLine(NamedTuple):
     #: By assumed cost, what following its signals on the test rows came to.
     trades: dict[str, dict[str, Any]]
     findings: tuple[ParamFinding, ...]
+
+
+class RunWorker(NamedTuple):
+    """What one worker did for a run so far; its name is empty of reports that named none."""
+
+    worker: str
+    #: Units that ended, those that failed included.
+    units: int
+    failed: int
+    worker_time_sec: float
+    heard_at: datetime
 
 
 class ParamImportance(NamedTuple):
@@ -154,6 +168,11 @@ def newest_endings(reader: Database | Transaction, run: str, limit: int) -> list
     """Return when the newest of a run's units ended, the oldest of them first."""
     rows = reader.fetch_all("list_endings", run_id=run, limit=limit)
     return sorted(row["created_at"] for row in rows)[-limit:]
+
+
+def read_workers(reader: Database | Transaction, run: str) -> list[RunWorker]:
+    """Return the workers that units of a run ended on, the one that was heard of last first."""
+    return [RunWorker(**row) for row in reader.fetch_all("list_workers", run_id=run)]
 
 
 def list_trials(

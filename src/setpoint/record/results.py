@@ -100,13 +100,15 @@ class _Batch:
         if pinned is None:
             raise InvalidValue(f"run {self._run} declares no unit {' '.join(map(str, entry.unit))}.")
         if entry.failure:
-            self._failures.setdefault(entry.unit, {**entry.unit._asdict(), **vars(entry.failure)})
+            self._failures.setdefault(
+                entry.unit, {**entry.unit._asdict(), **vars(entry.failure), **_cost(entry)}
+            )
         if entry.result:
             _require_own(self._run, pinned, entry.unit, entry.result)
             if entry.unit not in self._results:
-                self._take_result(entry.unit, entry.result)
+                self._take_result(entry.unit, entry.result, _cost(entry))
 
-    def _take_result(self, unit: Unit, result: UnitResult) -> None:
+    def _take_result(self, unit: Unit, result: UnitResult, cost: Row) -> None:
         judge = self._judge(unit, result.snapshot_hash)
         broken = {trial.trial: judge.broken_by(trial.params) for trial in result.trials}
         named = {"run_id": self._run, **unit._asdict()}
@@ -114,7 +116,7 @@ class _Batch:
         chosen = broken.get(result.trial_id, [])
         row |= {"findings": _found(result.findings, chosen), "metrics": vars(result.metrics)}
         trials = [_trial_row(named, trial, broken[trial.trial]) for trial in result.trials]
-        self._results[unit] = named | row
+        self._results[unit] = named | row | cost
         self._trials += {trial["trial"]: trial for trial in reversed(trials)}.values()
 
     def _judge(self, unit: Unit, digest: str) -> Judge:
@@ -140,6 +142,10 @@ class _Batch:
             rows = self._transaction.fetch_all("insert_failures", run_id=self._run, failures=failures)
             made |= {(Unit(**row), False): True for row in rows}
         return made
+
+
+def _cost(entry: UnitEntry) -> Row:
+    return {"worker": entry.worker, "worker_time_sec": entry.worker_time_sec}
 
 
 def _named(entry: UnitEntry) -> _Named:

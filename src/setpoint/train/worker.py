@@ -7,6 +7,9 @@ catalogues.
 
 from __future__ import annotations
 
+import os
+import platform
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -104,6 +107,7 @@ def train_unit(unit: Unit) -> UnitEntry:
 
     Candles that are gone or changed are no failure of the unit: they stop the run, resumable.
     """
+    began = time.monotonic()
     worker = _current()
     snapshot = worker.snapshot_of(unit)
     hp = worker.hyperparams(snapshot, unit)
@@ -118,7 +122,15 @@ def train_unit(unit: Unit) -> UnitEntry:
     except Exception as problem:  # noqa: BLE001 - a defect in one unit must not cost the others their time
         failure = UnitFailure(SetpointError.code, f"{type(problem).__name__}: {problem}")
     hp.sum_up_fallbacks()
-    return UnitEntry(unit, sorted(hp.keys_read | prepared), hp.fallbacks, result, failure)
+    return UnitEntry(
+        unit,
+        sorted(hp.keys_read | prepared),
+        hp.fallbacks,
+        result,
+        failure,
+        worker=f"{platform.node()}:{os.getpid()}",
+        worker_time_sec=time.monotonic() - began,
+    )
 
 
 def _current() -> _Worker:

@@ -44,6 +44,10 @@ def test_a_run_is_listed_and_shown_with_what_it_rests_on(person, run):
         "a minute, about",
     ):
         assert shown in page
+    assert "1 worker, 10 worker-seconds so far" in page
+    [worker] = cy.get(f"/runs/{run}?table=workers&format=json").json()["items"]
+    del worker["heard_at"]
+    assert worker == {"worker": "host-a:7", "units": 2, "failed": 1, "worker_time_sec": 10.0}
     set_hash = re.search(r'href="/runs\?snapshot=([0-9a-f]{64})"', page)[1]
     assert run in cy.read("/runs", snapshot=set_hash)
     cy.read("/runs/none", 404)

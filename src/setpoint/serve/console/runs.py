@@ -20,11 +20,11 @@ from setpoint.client.snapshot_set import named
 from setpoint.errors import InvalidValue
 from setpoint.govern.attested import FINDING_WORDS
 from setpoint.govern.comparison import compare_runs, pair_each, view_run
-from setpoint.govern.progress import LOOKED_AT, progress_of
+from setpoint.govern.progress import endings_to_look_at, progress_of
 from setpoint.govern.report import read_report, render
 from setpoint.record.dropped import told_of_dropped
 from setpoint.record.fallbacks import fallback_share
-from setpoint.record.result_rows import newest_endings
+from setpoint.record.result_rows import newest_endings, read_workers
 from setpoint.record.run_rows import list_runs, read_reach, unit_name
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.forms import instant_in
@@ -151,6 +151,8 @@ def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
     """Show one run: verdict, scores by model and asset, units, what it pinned and what it rests on."""
     view = view_run(plane.database, run)
     unmatched = _unmatched(view.results)
+    workers = read_workers(plane.database, view.run)
+    ended = newest_endings(plane.database, view.run, endings_to_look_at(workers))
     return page(
         request,
         "run.html",
@@ -159,6 +161,7 @@ def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
             "held": [{"unit": unit, "finding": finding} for unit, finding in unmatched],
             "failures": view.failures,
             "units": _units(view),
+            "workers": workers,
         },
         view=view,
         row=view.row,
@@ -167,7 +170,8 @@ def show_run(plane: PlaneOf, request: Request, run: RunName) -> Response:
         fallbacks=fallback_share(plane.database, run=view.run),
         dropped=told_of_dropped(plane.database, view.run),
         unmatched=unmatched,
-        progress=progress_of(view, newest_endings(plane.database, view.run, LOOKED_AT)),
+        progress=progress_of(view, ended, workers),
+        workers=workers,
         units=_units(view),
         finding_words=FINDING_WORDS,
     )

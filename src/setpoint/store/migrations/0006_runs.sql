@@ -221,6 +221,8 @@ CREATE TABLE public.finetune_results (
     metrics              jsonb NOT NULL,
     importance           jsonb NOT NULL,
     importance_by        text NOT NULL,
+    worker               text NOT NULL DEFAULT '',
+    worker_time_sec      float8 NOT NULL DEFAULT 0,
     created_at           timestamptz NOT NULL DEFAULT now(),
     UNIQUE (run_id, symbol, model, timeframe, variant, fold),
     UNIQUE (run_id, symbol, model, timeframe, variant, fold, created_at),
@@ -235,6 +237,8 @@ CREATE INDEX finetune_results_by_model ON public.finetune_results (model, id);
 -- table is young and its statistics say nothing, and read every result of the place for each trial.
 CREATE INDEX finetune_results_by_place ON public.finetune_results (model, timeframe, id) WHERE id > 0;
 COMMENT ON COLUMN public.finetune_results.importance IS 'By searched parameter the share that it mattered, by the search library; empty of fewer than two trials.';
+COMMENT ON COLUMN public.finetune_results.worker IS 'What trained it, as host:process; empty where nobody said.';
+COMMENT ON COLUMN public.finetune_results.worker_time_sec IS 'How long the unit took its worker, tuning, preparing and scoring included.';
 COMMENT ON COLUMN public.finetune_results.best_iteration IS 'As the library reports it; n_trees_used is the same for all.';
 
 CREATE TABLE public.finetune_trials (
@@ -272,6 +276,8 @@ CREATE TABLE public.finetune_failures (
     fold       integer NOT NULL,
     code       text NOT NULL,
     message    text NOT NULL,
+    worker     text NOT NULL DEFAULT '',
+    worker_time_sec float8 NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (run_id, symbol, model, timeframe, variant, fold),
     FOREIGN KEY (run_id, symbol, model, timeframe, variant, fold)

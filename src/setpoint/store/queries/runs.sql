@@ -114,10 +114,10 @@ SELECT symbol, model, timeframe, variant, fold FROM made;
 
 -- name: insert_failures
 -- Units that could not be trained, and which they are; nothing happens to those that are recorded.
-INSERT INTO finetune_failures (run_id, symbol, model, timeframe, variant, fold, code, message)
-SELECT %(run_id)s, symbol, model, timeframe, variant, fold, code, message
+INSERT INTO finetune_failures (run_id, symbol, model, timeframe, variant, fold, code, message, worker, worker_time_sec)
+SELECT %(run_id)s, symbol, model, timeframe, variant, fold, code, message, worker, worker_time_sec
 FROM jsonb_to_recordset(%(failures)s) AS sent (symbol text, model text, timeframe text, variant text, fold integer,
-                                               code text, message text)
+                                               code text, message text, worker text, worker_time_sec float8)
 ON CONFLICT (run_id, symbol, model, timeframe, variant, fold) DO NOTHING
 RETURNING symbol, model, timeframe, variant, fold;
 
@@ -322,6 +322,16 @@ ORDER BY run_id, symbol, model, timeframe, variant, fold;
 (SELECT created_at FROM finetune_results WHERE run_id = %(run_id)s ORDER BY run_id DESC, id DESC LIMIT %(limit)s)
 UNION ALL
 (SELECT created_at FROM finetune_failures WHERE run_id = %(run_id)s ORDER BY created_at DESC LIMIT %(limit)s);
+
+-- name: list_workers
+-- By worker of a run how many of its units ended and failed, how long they took, and when it was heard of; the last first.
+SELECT worker, count(*) AS units, count(*) FILTER (WHERE is_failure) AS failed, sum(worker_time_sec) AS worker_time_sec,
+       max(created_at) AS heard_at
+FROM (SELECT worker, worker_time_sec, created_at, false AS is_failure FROM finetune_results WHERE run_id = %(run_id)s
+      UNION ALL
+      SELECT worker, worker_time_sec, created_at, true FROM finetune_failures WHERE run_id = %(run_id)s) AS ended
+GROUP BY worker
+ORDER BY heard_at DESC, worker;
 
 -- name: list_importance
 -- By model and timeframe of a run how much each searched parameter mattered, over the units with an importance; nulls mean all.

@@ -1,0 +1,115 @@
+"""Workers of a cluster that know a plane and nothing else: what they say of it, to whom, and without it."""
+
+import json
+
+import pytest
+
+from setpoint.change.seeding import apply_seed
+from setpoint.client.spool import is_delivered
+from setpoint.declare.loading import load_catalogues
+from setpoint.declare.seeds import load_seeds
+from setpoint.settings import Settings
+from setpoint.store.operations import url as address
+from support.dask_cluster import DASK, DaskCluster
+from support.plane_process import PlaneProcess, plane_environ
+from support.planes import open_accounts
+from support.sweep_home import ADA, TINY_SWEEP, compared, finish, wait_for
+from support.tapped_port import tapped
+from support.training_machine import make_machine, told_events
+
+#: Clusters and planes, started and killed: minutes.
+pytestmark = pytest.mark.real
+
+UNITS = 30
+ONE_ASSET = (*TINY_SWEEP, "--context", "symbol=BTCUSDC")
+ITS_UNITS = 6
+
+
+@pytest.fixture(scope="module")
+def plane(home, swept, tmp_path_factory):
+    """A plane as a process, in front of the database in which `swept` was recorded directly."""
+    catalogues = load_catalogues(Settings.catalogues)
+    with home.open() as database:  # open, it keeps the embedded server up
+        apply_seed(database, catalogues, load_seeds("", catalogues), ADA, overwrite=False)
+        open_accounts(address(home.settings, owner=True))
+        environ = plane_environ(SETPOINT_HOME=str(home.settings.home))
+        made = PlaneProcess(environ, tmp_path_factory.mktemp("plane") / "plane.log")
+        made.start()
+        made.wait()
+        yield made
+        made.kill()
+
+
+@pytest.fixture
+def machine(home, plane, tmp_path):
+    """A machine with a token in a file, that knows the plane and no database."""
+    return make_machine(tmp_path / "machine", plane.url, address(home.settings, owner=True))
+
+
+@pytest.fixture
+def cluster(machine, tmp_path):
+    """A cluster of somebody's, not yet started, whose workers are the machine's."""
+    made = DaskCluster(tmp_path, machine.environ())
+    yield made
+    made.stop()
+
+
+def stations(machine, run):
+    """Return the run's folder of each worker that journalled something."""
+    return [file.parent for file in machine.settings.home.glob(f"workers/*/runs/{run}/results.jsonl")]
+
+
+def trained(machine, run):
+    """Return what workers have journalled."""
+    files = [station / "results.jsonl" for station in stations(machine, run)]
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def spooled(machine, run):
+    """Return the lines of all workers' spools."""
+    files = [station / "events.log" for station in stations(machine, run)]
+    return [line for file in files for line in file.read_text().splitlines()]
+
+
+def test_a_plane_that_is_away_costs_nothing(home, swept, plane, machine):
+    """Away until every unit is trained: the workers go on, then all is delivered once; the pool's rows."""
+    sweep = machine.start("sweep", "--json", *DASK, *TINY_SWEEP)
+    run = wait_for(lambda: machine.runs, "the run's plan").pop()
+    wait_for(lambda: len(machine.units(run)) >= 3 or sweep.poll() is not None, "three units")
+    assert sweep.poll() is None, finish(sweep)
+    plane.kill()
+    recorded = len(home.results(run))
+    wait_for(lambda: len(trained(machine, run)) >= UNITS, "all units without the plane")
+    assert recorded == len(home.results(run)) < UNITS
+    assert not all(map(is_delivered, stations(machine, run)))
+    plane.start()
+    plane.wait()
+    done = finish(sweep)
+
+    assert done.code == 0, done.err
+    assert (done.json["done"], done.json["recorded"]) == (UNITS, True)
+    assert compared(home.results(run)) == compared(home.results(swept))
+    assert all(map(is_delivered, stations(machine, run)))
+    assert sorted(told_events(home, run)) == sorted(spooled(machine, run))
+    assert len(trained(machine, run)) == UNITS, "no unit was trained twice"
+
+
+def test_no_credential_leaves_a_worker_but_to_its_plane(machine, cluster, tmp_path):
+    """Not in what client and workers tell the scheduler, the task graph included, nor in any log."""
+    cluster.start(0)
+    token = (machine.settings.home / "token").read_text().strip()
+    with tapped(int(cluster.address.rpartition(":")[2])) as tap:
+        scheduler = f"tcp://127.0.0.1:{tap.port}"
+        for _ in range(2):
+            cluster.add_worker("--nthreads=1", scheduler=scheduler)
+        done = machine.run("sweep", "--json", *DASK, "--scheduler", scheduler, *ONE_ASSET)
+    run = done.json["run"]
+    cluster.stop()
+    logs = "".join(file.read_text() for file in tmp_path.glob("*.log"))
+
+    assert (done.code, done.json["done"]) == (0, ITS_UNITS), done.err
+    assert run.encode() in tap.heard, "the tap hears what is said"
+    assert b"train_here" in tap.heard
+    assert token.encode() not in tap.heard
+    assert "Starting established connection" in logs
+    assert token not in logs + done.err + done.out
