@@ -54,12 +54,13 @@ test-long: setup  ## the long matrices: random stories, faults under load for ha
 	LONG_TESTS=1 $(BIN)/pytest --timeout 3600 tests/test_release.py
 	SETPOINT_API_EXAMPLES=112 SETPOINT_API_CASES=10000 $(BIN)/pytest tests/serve/test_openapi_properties.py
 
-check: setup  ## lint, format, types, dependencies, reference docs, our own gate
+check: setup  ## lint, format, types, dependencies, reference docs, our own gate and readiness file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/check_readiness.py
 	$(BIN)/python -m setpoint.gate src
 
 screenshots: setup  ## take the pictures of the Console that README and docs show, from the demo's home

@@ -21,6 +21,7 @@ from grafana_files import written as dashboards
 from helm_files import helm_files
 from observability_files import FILES
 from observability_files import written as observability_file
+from readiness_file import FILE, readiness_file
 from readiness_states import with_states
 
 from setpoint import errors
@@ -492,6 +493,7 @@ def pages() -> dict[Path, str]:
     ]
     written |= {DOCS.parent / "deploy/observability" / name: observability_file(name) for name in FILES}
     written |= {DOCS.parent / "deploy/observability" / name: text for name, text in dashboards().items()}
+    written[FILE] = readiness_file()
     written |= helm_files(DOCS.parent / "deploy/helm/setpoint")
     readiness = DOCS / "readiness-map.md"
     return written | {readiness: with_states(readiness.read_text(encoding="utf-8"), known)}

@@ -11,7 +11,7 @@ from setpoint.govern.readiness.fresh_form import fresh_form
 from setpoint.govern.readiness.parsing import parse, read_file
 from setpoint.govern.readiness.rules import RULES, judge
 from setpoint.govern.readiness.sunset import judge_sunset
-from support.readiness_files import AT, DOCUMENT, GOOD, REVIEWED, system
+from support.readiness_files import AT, DOCUMENT, GOOD, REVIEWED, ROOT, system
 
 PLAN = GOOD.splitlines()[7]
 SHADOW = next(line for line in GOOD.splitlines() if "Shadow stage" in line)
@@ -181,6 +181,16 @@ def test_the_readiness_document_itself_is_read_and_judged():
     ]
     stale = judge(Case(form, "after", datetime(2026, 8, 10, tzinfo=UTC)))
     assert (100, "dri-expired") in [(one.line, one.rule) for one in stale]
+
+
+def test_our_own_file_says_what_people_still_owe():
+    """What is generated holds before its request opens; review, session and issue are owed, not invented."""
+    form = read_file(ROOT / "docs/readiness/setpoint.md")
+    at = datetime(2026, 12, 1, tzinfo=UTC)
+    assert phase_of(form, at) == "opening"
+    assert judge(Case(form, "opening", at)) == []
+    owed = {one.rule for one in judge(Case(form, "merge", at))}
+    assert owed == {"plan-review", "references", "exact-value", "ticked", "pr-review", "sessions-linked"}
 
 
 def test_a_fresh_form_is_read_and_says_what_is_to_be_filled_in():

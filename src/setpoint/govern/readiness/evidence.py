@@ -163,6 +163,8 @@ def _test(name: str, system: System) -> Found:
 
 def _command(name: str, system: System) -> Found:
     known = max((one for one in system.commands if f"{name} ".startswith(f"{one} ")), key=len, default="")
+    if any(one.startswith(f"{name} ") for one in system.commands):
+        return Found("proven", f"{name} is a group of commands", f"{name} --help", system.at)
     if not known:
         return Found("missing", "no command has this name", "setpoint --help")
     return Found("proven", f"{known} is a command", f"{known} --help", system.at)

@@ -1,0 +1,78 @@
+"""Judge our own readiness file in a throw-away system; a part of `make check`.
+
+The system is a real one for some seconds: a private PostgreSQL with the bundled seeds, which is told golden
+events of the test suite in place of a training, and whose break-glass and restore are rehearsed. Exit code 1:
+the file fails.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from readiness_file import FILE
+
+from setpoint.change.emergency.drill import SCENARIOS, record, rehearse
+from setpoint.change.identity import author_of
+from setpoint.change.seeding import apply_seed
+from setpoint.cli.reach import COMMANDS
+from setpoint.declare.loading import load_catalogues
+from setpoint.declare.seeds import load_seeds
+from setpoint.govern.checkpoints.calendar import load_calendar
+from setpoint.govern.readiness.check import check
+from setpoint.govern.readiness.parsing import read_file
+from setpoint.govern.readiness.system import System, read_record
+from setpoint.record.events import Line, record_events
+from setpoint.settings import Settings
+from setpoint.store.database import Database
+from setpoint.store.server import embedded
+
+if TYPE_CHECKING:
+    from setpoint.govern.readiness.check import Checked
+
+ROOT = Path(__file__).parents[1]
+GOLDEN_EVENTS = ROOT / "tests/observe/golden_events.log"
+#: What a system that trains and predicts tells; a fallback would be bad news.
+TOLD = ("event=training_started ", "event=training_complete ", "event=buy_proba_scored ")
+
+
+def judged(settings: Settings) -> Checked:
+    """Return what a check of our own file finds in a system that these settings make."""
+    catalogues = load_catalogues(settings.catalogues)
+    with Database.open(settings) as database:
+        apply_seed(database, catalogues, load_seeds("", catalogues), author_of(database), overwrite=False)
+        golden = GOLDEN_EVENTS.read_text(encoding="utf-8").splitlines()
+        lines = [line for line in golden if line.startswith(TOLD)]
+        with database.transaction() as transaction:
+            record_events(transaction, "golden", [Line(number, line) for number, line in enumerate(lines)])
+        for drill in rehearse(settings, tuple(SCENARIOS), lambda: catalogues, lambda _: None):
+            record(database, author_of(database), drill)
+        stored = read_record(database, catalogues, load_calendar(), settings)
+    system = System(
+        at=datetime.now(UTC),
+        commands=[f"setpoint {name}" for name in COMMANDS],
+        record=stored,
+        repository=ROOT,
+    )
+    return check(read_file(FILE), system)
+
+
+def main() -> int:
+    """Judge the file, and say what fails."""
+    with TemporaryDirectory() as home:
+        settings = Settings(home=Path(home), linger_s=2.0)
+        try:
+            found = judged(settings)
+        finally:
+            embedded.stop(settings, force=True)
+    for one in found.findings:
+        sys.stdout.write(f"{FILE.name}:{one.line}: {one.rule}: {one.message}\n  next: {one.next_step}\n")
+    sys.stdout.write(f"{FILE.name}: {found.score} % is proven, {len(found.owed)} owed by the merge gate\n")
+    return 0 if found.passes else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
