@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -10,7 +11,7 @@ from setpoint.change.proposals import Proposal, open_change
 from setpoint.change.seeding import apply_seed
 from setpoint.client.run_plan import Trigger
 from setpoint.declare.seeds import Seed, Sourced
-from setpoint.errors import SweepRunning, TrainingError
+from setpoint.errors import PlaneUnavailable, SweepRunning, TrainingError
 from setpoint.orchestrate.chunks import Chunk, begin, chunks_of, close, train_chunk
 from setpoint.orchestrate.doors import plane_door
 from setpoint.orchestrate.sweep import SweepRequest
@@ -45,14 +46,15 @@ class Tasks:
             self.door(self.settings), self.catalogues, self.settings, request, RUN, on_pinned=lambda _: None
         )
 
-    def train(self, chunk, on_progress=lambda _: None):
+    def train(self, chunk, on_progress=lambda _: None, open_door=None):
         seen = []
 
         def note(progress):
             seen.append(progress.trained_here)
             on_progress(progress)
 
-        train_chunk(lambda own: nullcontext(self.door(own)), self.settings, chunk, note)
+        opened = open_door or (lambda own: nullcontext(self.door(own)))
+        train_chunk(opened, self.settings, chunk, note)
         self.trained.append(seen[-1])
 
     def close(self):
@@ -69,13 +71,18 @@ def tasks(seeded, catalogues, settings):
     return Tasks(seeded, catalogues, settings)
 
 
+def plane_of_nobody(catalogues, own):
+    """Open the door of a plane that nobody serves."""
+    return plane_door(catalogues, replace(own, url="http://127.0.0.1:9", database_url=""))
+
+
 def stop_after_one(progress):
     if progress.done:
         raise KeyboardInterrupt
 
 
-def test_every_step_may_be_repeated_and_repeats_nothing(tasks):
-    """Begun twice it is one run; a chunk that was stopped goes on; after the end nothing happens any more."""
+def test_every_step_may_be_repeated_and_repeats_nothing(tasks, setpoint_command):
+    """Begun twice it is one run; a chunk that was stopped, or had no plane, goes on; the end is the end."""
     runs = tasks.begin()
     plan = (tasks.settings.home / "runs" / RUN / "plan.json").read_bytes()
     two = chunks_of(tasks.settings, runs, 2)
@@ -87,11 +94,13 @@ def test_every_step_may_be_repeated_and_repeats_nothing(tasks):
         tasks.close()
     with pytest.raises(KeyboardInterrupt):
         tasks.train(chunk, stop_after_one)
+    with pytest.raises(PlaneUnavailable, match=r"3 outcome\(s\) wait on disk"):
+        tasks.train(chunk, open_door=partial(plane_of_nobody, tasks.catalogues))
     tasks.train(chunk)
     (end,) = tasks.close()
     recorded = tasks.recorded()
 
-    assert tasks.trained == [2]
+    assert tasks.trained == [0], "what waited was delivered, and nothing trained again"
     assert (end.units, end.done, end.recorded) == (3, 3, True)
     assert len(recorded) == 3
 
@@ -100,11 +109,12 @@ def test_every_step_may_be_repeated_and_repeats_nothing(tasks):
     (again,) = tasks.close()
     row = read_run(tasks.database, RUN)
 
-    assert tasks.trained == [2, 0]
+    assert tasks.trained == [0, 0]
     assert again == end
     assert tasks.recorded() == recorded
     assert len(list_runs(tasks.database, limit=10)) == 1
-    assert (row.state, row.plan["trigger"]["person"]) == ("complete", "mae")
+    assert row.state == "complete"
+    assert "triggered by mae, as airflow says: setpoint_ftf/manual" in setpoint_command("show", RUN).out
     assert (tasks.settings.home / "runs" / RUN / "plan.json").read_bytes() == plan
 
 

@@ -5,15 +5,21 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from setpoint.change.identity import Author
+from setpoint.change.proposals import Proposal, open_change
 from setpoint.client.plane.connection import Plane
 from setpoint.client.run_plan import Trigger
-from setpoint.errors import MissingValue, UnknownKey, UsageError
+from setpoint.errors import ConflictError, MissingValue, UnknownKey, UsageError
+from setpoint.govern.rollout.acting import Staged, act_on_verdicts, sign_seeding, skip_shadow, start_stage
 from setpoint.observe import metrics
 from setpoint.orchestrate.coverage import require_covered
 from setpoint.orchestrate.outcome import build_banner, read_report, read_verdict, rollout_step
 from setpoint.record.events import Line, record_events
 from setpoint.record.metrics import read_metrics
+from support.invented_runs import TINY as CANARY
+from support.invented_runs import record_candidate
 from support.planes import credential
+from support.sweep_home import seed_tiny
 
 GAMMA, ALPHA = "CVN_HPO_XGB_5M_GAMMA", "CVN_HPO_XGB_5M_REG_ALPHA"
 TODAY = datetime.now(UTC).date()
@@ -116,3 +122,22 @@ def test_what_came_of_a_run_is_read_from_the_plane(robot, catalogues, ran):
     assert read_report(robot, "r1").endswith(f"{robot.url}/runs/r1/report")
     assert "no change" in rollout_step(robot, None, ["r1"])
     assert "not rolled out" in rollout_step(robot, 7, ["r1"])
+
+
+def test_a_rollout_is_told_when_its_canary_is_judged(seeded, robot, catalogues):
+    """Before that the step fails, to be asked again: the plane judges within seconds of a run's end."""
+    seed_tiny(seeded)
+    wanted = Proposal(scope="global", reason="a faster rate", set={"CVN_HPO_XGB_5M_LEARNING_RATE": 0.09})
+    with seeded.transaction(author="ada") as transaction:
+        change = open_change(transaction, catalogues, wanted).id
+        sign_seeding(transaction, 100.0)
+        skip_shadow(transaction, catalogues, Staged(change, CANARY), "one value moves")
+        start_stage(transaction, catalogues, Staged(change, CANARY), "canary")
+    with pytest.raises(ConflictError, match="not judged yet"):
+        rollout_step(robot, change, ["none"])
+
+    scores = {"xgb": 0.5, "lgb": 0.5, "cb": 0.5}
+    runs = record_candidate(seeded, catalogues, Author("robot", "account"), change, scores)
+    act_on_verdicts(seeded, catalogues)
+
+    assert "shadow skipped, canary passed, full waiting" in rollout_step(robot, change, runs)

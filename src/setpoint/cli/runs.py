@@ -317,6 +317,8 @@ def _print_run(row: Run, n_results: int, n_failures: int) -> None:
         f"{n_results} results, {n_failures} failed; ",
         Styled(label, style),
     )
+    if trigger := row.plan.get("trigger"):
+        out.say(f"triggered by {trigger['person']}, as {trigger['asserted_by']} says: {trigger['reference']}")
 
 
 @app.command()

@@ -17,6 +17,7 @@ from support.sweep_home import seed_tiny
 def run(database, http_as):
     """A run of which one unit trained and one failed, still under way; returns its id."""
     start = plan_a_run(database)
+    start["plan"]["trigger"] = {"person": "mae", "asserted_by": "airflow", "reference": "ftf/1"}
     name = start["plan"]["run"]
     robot = http_as("robot")
     assert robot.put(f"/v1/runs/{name}", json=start).status_code == 200
@@ -42,6 +43,7 @@ def test_a_run_is_listed_and_shown_with_what_it_rests_on(person, run):
         "to go",
         "data-refresh",
         "a minute, about",
+        "triggered by mae, as airflow says",
     ):
         assert shown in page
     assert "1 worker, 10 worker-seconds so far" in page
