@@ -388,7 +388,8 @@ BEGIN
     PERFORM public.require_role('robot', 'config_write', 'admin');
     SELECT * INTO trained FROM public.finetune_runs WHERE id = p_run;
     SELECT * INTO compared FROM public.finetune_runs WHERE id = registered.other;
-    IF trained.state IS DISTINCT FROM 'complete' OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
+    -- A smoke run that stopped itself shows how far it came.
+    IF (trained.state = 'complete' OR (registered.within_s IS NOT NULL AND trained.state = 'interrupted')) IS NOT TRUE OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s and its pair are not complete', p_run),
             HINT = 'resume it, then attach it';
     END IF;
@@ -803,7 +804,7 @@ BEGIN
         policy := public.checked_policy(change.scope, change.proposal);
         INSERT INTO public.policies SELECT policy.*
         ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
-            cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks;
+            cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks, smoke_s = EXCLUDED.smoke_s;
         -- A transaction that still sees the old policy (REPEATABLE READ) fails on the head, as after a revision.
         UPDATE public.chain_head SET id = id;
     ELSE
@@ -945,11 +946,13 @@ CREATE TABLE public.policies (
     solo boolean NOT NULL,
     cooling_off_s integer NOT NULL,
     checks text[] DEFAULT '{}'::text[] NOT NULL,
+    smoke_s integer DEFAULT 120 NOT NULL,
     CONSTRAINT policies_approvals_check CHECK ((approvals >= 0)),
     CONSTRAINT policies_checks_check CHECK ((checks <@ ARRAY['canary'::text, 'smoke'::text, 'ranges'::text, 'rollout'::text])),
     CONSTRAINT policies_cooling_off_s_check CHECK ((cooling_off_s >= 0)),
     CONSTRAINT policies_kind_check CHECK ((kind = ANY (ARRAY['*'::text, 'value'::text, 'range'::text, 'scope'::text, 'restore'::text, 'policy'::text]))),
     CONSTRAINT policies_scope_check CHECK ((scope <> ''::text)),
+    CONSTRAINT policies_smoke_s_check CHECK ((smoke_s > 0)),
     CONSTRAINT solo_means_no_approval CHECK ((solo = (approvals = 0)))
 );
 
@@ -959,12 +962,14 @@ COMMENT ON COLUMN public.policies.solo IS 'Declares that one person decides alon
 
 COMMENT ON COLUMN public.policies.checks IS 'The checks that a change must pass besides; none of a change of policy, which has no candidate.';
 
+COMMENT ON COLUMN public.policies.smoke_s IS 'How long a smoke run may take; one that takes longer stops itself and does not count.';
+
 CREATE FUNCTION public.checked_policy(change_scope text, wanted jsonb) RETURNS public.policies
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    policy public.policies := jsonb_populate_record(NULL::public.policies, wanted);
+    policy public.policies := jsonb_populate_record(NULL::public.policies, '{"smoke_s": 120}' || wanted);
     people bigint := (SELECT count(*) FROM public.approvers());
     soft   record;
 BEGIN
@@ -976,9 +981,9 @@ BEGIN
             MESSAGE = 'a policy''s checks are of canary, smoke, ranges and rollout, and none for the kind policy: it has no candidate';
     END IF;
     IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
-            OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.solo <> (policy.approvals = 0) THEN
+            OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.smoke_s < 1 OR policy.solo <> (policy.approvals = 0) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a policy needs kind (value, range, scope, restore,'
-            || ' policy or *), approvals, cooling_off_s (neither negative) and solo (true for no approvals)';
+            || ' policy or *), approvals, cooling_off_s (neither negative), solo (true for no approvals) and smoke_s (1 or more)';
     END IF;
     IF policy.approvals > people THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
@@ -4257,7 +4262,7 @@ BEGIN
 END
 $_$;
 
-CREATE FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) RETURNS void
+CREATE FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -4285,8 +4290,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s has begun already', p_run),
             HINT = 'a run is registered for a change before it pins its values';
     END IF;
-    INSERT INTO public.change_runs (run_id, change_id, arm, other, dimensions, registered_by)
-    SELECT run, p_change, arm, other, p_dimensions, writer
+    INSERT INTO public.change_runs (run_id, change_id, arm, other, dimensions, within_s, registered_by)
+    SELECT run, p_change, arm, other, p_dimensions, CASE WHEN p_current IS NULL THEN (public.required_of(change)).smoke_s END, writer
     FROM (VALUES (p_run, 'candidate', p_current), (p_current, 'current', p_run)) AS wanted (run, arm, other)
     WHERE run IS NOT NULL
     ON CONFLICT (run_id) DO NOTHING;
@@ -4297,10 +4302,11 @@ BEGIN
        <> num_nonnulls(p_run, p_current) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s is registered otherwise', p_run), HINT = 'take another id';
     END IF;
+    RETURN (SELECT r.within_s FROM public.change_runs AS r WHERE r.run_id = p_run);
 END
 $$;
 
-COMMENT ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) IS 'Registers the runs of a pair for a change, before they pin: of its candidate, and of what stands.';
+COMMENT ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) IS 'Registers the runs of a pair for a change, before they pin; returns how long one that has no pair may take.';
 
 CREATE FUNCTION public.remove_passkey(p_id bigint, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4488,13 +4494,13 @@ $$;
 
 COMMENT ON FUNCTION public.require_speaker() IS 'On every table that a login may write itself: a plane without a credential writes nothing there.';
 
-CREATE FUNCTION public.required_of(change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer, OUT checks text[]) RETURNS record
+CREATE FUNCTION public.required_of(change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer, OUT checks text[], OUT smoke_s integer) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
     -- A change of several kinds needs the strictest of their policies, and the checks of all.
     SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s), CASE WHEN 'policy' = ANY (change.kinds) THEN '{}' ELSE
-        coalesce(string_to_array(string_agg(nullif(array_to_string(p.checks, ','), ''), ','), ','), '{}') END
+        coalesce(string_to_array(string_agg(nullif(array_to_string(p.checks, ','), ''), ','), ','), '{}') END, min(p.smoke_s)
     FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS kind,
          public.policy_for(change.scope, kind) AS p
 $$;
@@ -5748,12 +5754,16 @@ CREATE FUNCTION public.why_not_counted(k public.change_checks) RETURNS text
         WHEN c.proposal IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended') AND public.other_candidate(c, k.run_id) IS NOT NULL THEN
             'it is about another candidate: ' || public.other_candidate(c, k.run_id)
         WHEN r.started_by <> k.reported_by OR o.started_by <> k.reported_by THEN format('%s reported it, of a run of another', k.reported_by)
+        -- By instants of the database: those of a run are its reporter's.
+        WHEN k.reported_at > g.registered_at + make_interval(secs => g.within_s) THEN
+            format('it took longer than the %s s that a smoke run has', g.within_s)
         WHEN r.state <> 'complete' OR o.state <> 'complete' THEN 'a run of it goes on'
         WHEN public.unlike_arms(o, r) <> '{}' THEN format('its two runs are no pair: %s', array_to_string(public.unlike_arms(o, r), ', '))
         ELSE public.run_not_counted(r, k.reported_by, c.author, c.scope)
     END
     FROM public.changes AS c
     JOIN public.finetune_runs AS r ON r.id = k.run_id
+    JOIN public.change_runs AS g ON g.run_id = k.run_id
     LEFT JOIN public.finetune_runs AS o ON o.id = k.current_run_id
     WHERE c.id = k.change_id
 $$;
@@ -6021,6 +6031,7 @@ CREATE TABLE public.change_runs (
     arm text NOT NULL,
     other text,
     dimensions text[] NOT NULL,
+    within_s integer,
     registered_by text NOT NULL,
     registered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT a_run_is_a_name CHECK (public.is_name(run_id)),
@@ -6034,6 +6045,8 @@ COMMENT ON COLUMN public.change_runs.arm IS 'What it trains: the candidate, or t
 COMMENT ON COLUMN public.change_runs.other IS 'The run of the other arm; null where none is compared.';
 
 COMMENT ON COLUMN public.change_runs.dimensions IS 'Of scopes, in overriding order, as the catalogues have them.';
+
+COMMENT ON COLUMN public.change_runs.within_s IS 'Of a smoke run, which is compared with nothing: how long it may take, from when it was registered, as policy said then.';
 
 ALTER TABLE public.changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.changes_id_seq

@@ -1,7 +1,8 @@
 """Random sequences of every operation by several people against a model: they always agree.
 
 The model knows each document as the texts of its values, each change as what it would write over which
-heads and who approved it, each policy, and what break-glass is owed. It predicts the outcome of every step.
+heads, who approved it and what its candidate's runs showed, each policy, and what break-glass is owed. It
+predicts the outcome of every step.
 After each step the stored documents are the model's byte for byte, the chain holds, history has only grown,
 and no author, robot or stranger to the role has decided anything. LONG_TESTS=1 in the environment runs
 many more and longer sequences.
@@ -63,6 +64,7 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.errors import (
     ChangesFrozen,
+    CheckMissing,
     ConflictError,
     ForbiddenError,
     InvalidError,
@@ -70,8 +72,10 @@ from setpoint.errors import (
     MissingError,
     UnknownScope,
 )
+from setpoint.govern.rollout.acting import override_canary
 from setpoint.settings import Settings
 from setpoint.store.database import Database
+from support.candidate_runs import check
 from support.change_model import CHANNEL, FIRE, SCOPES, Model, Planned, document, texts
 from support.change_operations import OPERATIONS, READS, public_operations
 from support.documents import EVERY_CHANGE
@@ -79,7 +83,16 @@ from support.documents import EVERY_CHANGE
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 L2 = "CVN_HPO_LGB_5M_REG_LAMBDA"
 DEPTH = "CVN_HPO_CB_5M_DEPTH"
-SEED = {GAMMA: 0.5, L2: 0.1, DEPTH: 6}
+#: The numbers that a canary is judged by: a rollout begins with those in force.
+RULE = {
+    "CVN_FTF_VERDICT_AGGREGATION": "mean",
+    "CVN_FTF_VERDICT_PASS_F1": 0.4,
+    "CVN_FTF_VERDICT_PASS_ASSETS": 4,
+    "CVN_FTF_VERDICT_ROLLBACK_F1": 0.3,
+    "CVN_FTF_VERDICT_MIN_ASSETS": 5,
+    "CVN_FTF_VERDICT_MIN_SKILL": 0.0,
+}
+SEED = {GAMMA: 0.5, L2: 0.1, DEPTH: 6} | RULE
 OVERLAYS = SCOPES[1:]
 CATALOGUES = load_catalogues(Settings.catalogues)
 #: Logins of conftest's PEOPLE: two write, two approve, and a robot is in the approvers' role too.
@@ -168,7 +181,7 @@ class Story(RuleBasedStateMachine):
             return
         self.model.changes[made.change.id] = planned
         assert list(made.change.kinds) in (planned.kinds, [])
-        if self.model.required(planned) or self.model.holding(planned):
+        if self.model.required(planned) or not self.model.may_land(planned):
             assert made.revision is None
             return
         self.model.land(planned)
@@ -186,7 +199,7 @@ class Story(RuleBasedStateMachine):
     def first_seed(self, approvals):
         """What is there from the start, and how many people look at what comes."""
         self.seed(overwrite=False)
-        self.set_policy("ada", "*", "*", approvals)
+        self.set_policy("ada", "*", "*", approvals, asks=False)
 
     # --- writes at once, where policy lets them
 
@@ -268,11 +281,14 @@ class Story(RuleBasedStateMachine):
         scope=st.sampled_from(("*", *SCOPES)),
         kind=st.sampled_from(KINDS),
         approvals=st.integers(0, 3),
+        asks=st.booleans(),
     )
-    def set_policy(self, person, scope, kind, approvals):
+    def set_policy(self, person, scope, kind, approvals, asks):
         """It obeys the policy that stands, and asks for no more people than there are or guard it."""
+        asks = asks and kind != "policy"
         proposal = policy_proposal(
             CATALOGUES,
+            checks=["smoke"] if asks else [],
             scope=scope,
             kind=kind,
             approvals=approvals,
@@ -280,7 +296,7 @@ class Story(RuleBasedStateMachine):
             reason="eyes",
             new_scope=True,
         )
-        planned = Planned(scope, {}, {}, kinds=["policy"], policy=(kind, approvals))
+        planned = Planned(scope, {}, {}, kinds=["policy"], policy=(kind, approvals, asks))
         wrong = approvals > len(APPROVERS) or not self.model.is_guarded(scope, kind, approvals)
         with refused(InvalidValue if wrong else None):
             self.open_and_apply(person, proposal, planned)
@@ -464,6 +480,77 @@ class Story(RuleBasedStateMachine):
         if goes:
             self.model.land(planned)
 
+    # --- evidence, and rollouts
+
+    @precondition(has_open_change)
+    @rule(data=st.data(), person=st.sampled_from(("robot", "robot", "ada")), passes=st.booleans())
+    def train_candidate(self, data, person, passes):
+        """A smoke check is about the candidate it trained, and counts from a robot that is not the author."""
+        number, planned = self.one(data)
+        error = (
+            ConflictError
+            if planned.state in ENDED or planned.policy or self.model.is_stale(planned)
+            else None
+        )
+        with refused(error) as goes:
+            check(self.as_(person), CATALOGUES, number, "pass" if passes else "fail", person=person)
+        if goes and person == "robot" != planned.author:
+            planned.checks.append((passes, self.model.candidate(planned)))
+
+    @precondition(has_open_change)
+    @rule(data=st.data(), person=people)
+    def roll_out(self, data, person):
+        """Skipping its shadow begins a rollout: from then on its canary passes, or is overridden."""
+        number, planned = self.one(data)
+        error = (
+            ConflictError
+            if planned.state in ENDED
+            else ForbiddenError
+            if person == "robot"
+            else InvalidValue
+            if planned.policy
+            else ConflictError
+            if planned.skipped
+            else None
+        )
+        fixed = {
+            "scopes": ["global"],
+            "context": {},
+            "assets": ["BTCUSDC"],
+            "models": ["lgb"],
+            "expected_s": 60,
+        }
+        with refused(error) as goes, self.as_(person).transaction() as transaction:
+            transaction.fetch_one("skip_shadow", change=number, words="one value moves", **fixed)
+        if goes:
+            planned.is_rolled_out = planned.skipped = True
+
+    @precondition(lambda self: any(one.is_rolled_out for one in self.model.changes.values()))
+    @rule(data=st.data(), person=people)
+    def override_canary(self, data, person):
+        """One person says so with a reason, and a second, who may approve it, confirms."""
+        rolled = [n for n, one in self.model.changes.items() if one.is_rolled_out]
+        number = data.draw(st.sampled_from(rolled))
+        planned = self.model.changes[number]
+        first = planned.overridden_by - {person}
+        error = (
+            ConflictError
+            if planned.state in ENDED
+            else ForbiddenError
+            if person == "robot"
+            else ConflictError
+            if not self.model.wants_canary(planned)
+            else ForbiddenError
+            if first and person not in APPROVERS - {planned.author}
+            else None
+        )
+        with refused(error) as goes, self.as_(person).transaction() as transaction:
+            override_canary(transaction, number, read_change(transaction, number).proposal_hash, "no data")
+        if goes and first:
+            planned.confirmed = True
+        elif goes:
+            planned.overridden_by = planned.overridden_by | {person}
+
     # --- freezes
 
     @rule(
@@ -540,9 +627,14 @@ class Story(RuleBasedStateMachine):
         ]
         for number in scheduled:
             self.model.changes[number].scheduled = "past"
-        # What lacks approvals, or a freeze holds, is not even looked at.
-        waits = {ForbiddenError, ChangesFrozen}
-        due = [n for n in scheduled if self.model.refusal(self.model.changes[n]) not in waits]
+        # What lacks approvals or evidence, or a freeze holds, is not even looked at.
+        waits = {ForbiddenError, ChangesFrozen, CheckMissing}
+        due = [
+            n
+            for n in scheduled
+            if self.model.refusal(self.model.changes[n]) not in waits
+            and not self.model.wants_canary(self.model.changes[n])
+        ]
         ended = dict(apply_due(self.database, CATALOGUES, "clock"))
         assert sorted(ended) == due
         with psycopg.connect(self.owner_url) as psql:  # the record says again what was proposed
@@ -572,7 +664,7 @@ class Story(RuleBasedStateMachine):
         enough = planned.scheduled is None and len(planned.approved_by | {person}) >= self.model.required(
             planned
         )
-        enough = enough and not self.model.holding(planned)
+        enough = enough and self.model.may_land(planned)
         if error is None and enough:
             error = self.model.contradiction(planned)
         with refused(error) as goes:
@@ -752,12 +844,13 @@ class Story(RuleBasedStateMachine):
     def policies_and_what_is_owed_are_the_models(self):
         """Policies changed by changes alone, and each breach and each meeting is recorded."""
         with psycopg.connect(self.owner_url) as psql:
-            policies = psql.execute("SELECT scope, kind, approvals FROM policies").fetchall()
+            policies = psql.execute("SELECT scope, kind, approvals, checks FROM policies").fetchall()
             owed = psql.execute(
                 "SELECT scope, met_at IS NOT NULL, breach IS NOT NULL FROM obligations"
                 " WHERE kind = 'ordinary-write' ORDER BY id"
             ).fetchall()
-        assert {(scope, kind): approvals for scope, kind, approvals in policies} == self.model.policies
+        assert {(scope, kind): approvals for scope, kind, approvals, _ in policies} == self.model.policies
+        assert {(scope, kind) for scope, kind, _, checks in policies if checks} == self.model.asking
         assert owed == [tuple(row.values()) for row in self.model.owed]
 
 

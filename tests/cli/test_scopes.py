@@ -95,7 +95,15 @@ def test_the_policy_that_stands_is_shown(seeded, request):
     shown = seeded("policy", "show", "--json").json
 
     assert shown["policies"] == [
-        {"scope": "*", "kind": "*", "approvals": 0, "solo": True, "cooling_off_s": 0, "checks": []}
+        {
+            "scope": "*",
+            "kind": "*",
+            "approvals": 0,
+            "solo": True,
+            "cooling_off_s": 0,
+            "checks": [],
+            "smoke_s": 120,
+        }
     ]
     # Roles belong to the whole server: another test of this worker may have made its approvers already.
     assert shown["approvers"] in ([], ["bo", "eve"])

@@ -2,12 +2,21 @@
 
 import shlex
 import subprocess
+from dataclasses import replace
+from threading import Event
 
 import pytest
 
 from setpoint.change.documents import read_documents
 from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import Proposal, open_and_apply, open_change
+from setpoint.client.results import UnitEntry, UnitFailure
+from setpoint.govern.evidence import change_door
+from setpoint.orchestrate.pair import follow_pair, plan_pair, start_pair
+from setpoint.orchestrate.sweep import SweepRequest
+from setpoint.record.database_door import database_door
+from setpoint.record.result_rows import read_failures
+from setpoint.record.run_rows import read_run
 from support.dask_cluster import DASK
 from support.hints import printed_command
 from support.sweep_home import TINY_SCOPE, seed_tiny
@@ -62,6 +71,30 @@ def test_the_printed_command_makes_the_check(setpoint_command, change, database,
     assert RATE not in read_documents(database, catalogues)[TINY_SCOPE].values
     assert "who reported it, is no robot" in setpoint_command("change", "apply", str(change)).err
     assert "pass" in setpoint_command("change", "show", str(change)).out
+
+
+def test_a_smoke_run_that_takes_too_long_stops_itself(database, change, catalogues, settings):
+    """Policy says how long it has: after that it is interrupted, keeps what it has, and does not count."""
+    asked = {"scope": "*", "kind": "*", "approvals": 0, "cooling_off_s": 0, "checks": ["smoke"]}
+    briefly = policy_proposal(catalogues, **asked, smoke_s=1, reason="a second")
+    with database.transaction(author="ada") as transaction:
+        open_and_apply(transaction, catalogues, briefly)
+    door = database_door(database, catalogues, settings)
+    door = replace(door, changes=change_door(database, catalogues))
+    asked = SweepRequest({"profile": "tiny", "symbol": "BTCUSDC"}, "synthetic", 1)
+    pair = plan_pair(door, catalogues, settings, asked, change, on_pinned=lambda _: None, smoke=True)
+
+    def hang(_plan, _folder, _catalogues, missing):
+        yield [UnitEntry(missing[0], [], {}, failure=UnitFailure("training_error", "no"))]
+        Event().wait(60)
+
+    run = start_pair(door, pair, settings)
+    (check,) = follow_pair(door, settings, run, lambda _: None, hang).checks
+
+    assert check["why_not_counted"] == "it took longer than the 1 s that a smoke run has"
+    assert (check["kind"], check["result"]) == ("smoke", "fail")
+    assert read_run(database, run).state == "interrupted"
+    assert len(read_failures(database, run)) == 1
 
 
 @pytest.mark.real

@@ -293,6 +293,7 @@ def test_a_policy_is_changed_under_the_policy_that_stands(seeded, http_as):
     assert (second.status_code, second.json()["state"]) == (202, "proposed")
     listed = ada.get("/v1/policies").json()
     stands = {"scope": "*", "kind": "*", "approvals": 1, "solo": False, "cooling_off_s": 0, "checks": []}
+    stands |= {"smoke_s": 120}
     assert listed["items"] == [stands]
     assert {"bo", "eve"} <= set(listed["approvers"])
     assert listed["leaves_without_approval"] == []

@@ -1,4 +1,4 @@
-"""What the state machine of change control believes: documents, changes, policies, freezes, what is owed.
+"""What the state machine of change control believes: documents, changes, evidence, policies, freezes, debts.
 
 It predicts the outcome of each step in its own words, from the rules that the pages state; nothing of it
 asks the package what would happen.
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from setpoint.change.emergency.break_glass import Emergency
 from setpoint.declare.document import canonical_text
-from setpoint.errors import ChangesFrozen, ConflictError, ForbiddenError, InvalidValue
+from setpoint.errors import ChangesFrozen, CheckMissing, ConflictError, ForbiddenError, InvalidValue
 
 SCOPES = ("global", "symbol=BTCUSDC", "profile=night")
 CHANNEL = "https://chat.example/incidents/"
@@ -48,12 +48,20 @@ class Planned:
     state: str = "proposed"
     #: None, ``later`` or ``past``.
     scheduled: str | None = None
-    #: Kind and approvals, of a policy.
+    #: Kind, approvals and whether a smoke check is asked for, of a policy.
     policy: tuple | None = None
     approved_by: set = field(default_factory=set)
     is_restore: bool = False
     #: The freezes that this proposal was let through.
     let_through: set = field(default_factory=set)
+    #: Of each check that counts: whether it passed, and the candidate that it is about.
+    checks: list = field(default_factory=list)
+    #: It is rolled out; the shadow of this proposal was skipped, who overrode its canary, and whether another
+    #: person confirmed that.
+    is_rolled_out: bool = False
+    skipped: bool = False
+    overridden_by: set = field(default_factory=set)
+    confirmed: bool = False
     #: What it was before its last amendment.
     before: object = None
     #: The document it was made over, and those of the other scopes that validation read then.
@@ -76,6 +84,8 @@ class Model:
     history: list = field(default_factory=list)
     changes: dict = field(default_factory=dict)
     policies: dict = field(default_factory=lambda: {("*", "*"): 0})
+    #: Those of them that ask for a smoke check.
+    asking: set = field(default_factory=set)
     #: Scope and breakers of each freeze in force, by its number.
     freezes: dict = field(default_factory=dict)
     #: Scope, whether met, whether breached: of each use of break-glass.
@@ -100,7 +110,9 @@ class Model:
         alike = ("author", "reason", "kinds", "scheduled", "edits", "values", "others")
         if all(getattr(old, name) == getattr(again, name) for name in alike):
             again.approved_by = old.approved_by
-        again.before = old
+            again.skipped, again.confirmed = old.skipped, old.confirmed
+            again.overridden_by = old.overridden_by
+        again.checks, again.is_rolled_out, again.before = old.checks, old.is_rolled_out, old
         self.changes[number] = again
 
     def judged_over(self, scope):
@@ -115,8 +127,35 @@ class Model:
         return max(self.policy_for(planned.scope, kind) for kind in planned.kinds)
 
     def policy_for(self, scope, kind):
-        named = [(s, k) for s in (scope, "*") for k in (kind, "*") if (s, k) in self.policies]
-        return self.policies[named[0]]
+        return self.policies[self.policy_named(scope, kind)]
+
+    def policy_named(self, scope, kind):
+        return next((s, k) for s in (scope, "*") for k in (kind, "*") if (s, k) in self.policies)
+
+    def candidate(self, planned):
+        """What a change makes of the contexts that its runs train: of no symbol, and of one."""
+        values = self.values | {planned.scope: planned.values}
+        base = values["global"]
+        return (base, base | values.get("symbol=BTCUSDC", {}))
+
+    def lacks_check(self, planned):
+        """Whether policy asks for a smoke check and the newest that is about its candidate has not passed."""
+        if planned.policy or not any(
+            self.policy_named(planned.scope, kind) in self.asking for kind in planned.kinds
+        ):
+            return False
+        about = [passed for passed, candidate in planned.checks if candidate == self.candidate(planned)]
+        return not about or not about[-1]
+
+    def wants_canary(self, planned):
+        """Whether it is rolled out, and nobody said that it is applied without a passing canary."""
+        is_overridden = planned.confirmed or (planned.overridden_by and self.required(planned) == 0)
+        return planned.is_rolled_out and not is_overridden
+
+    def may_land(self, planned):
+        """Whether nothing but approvals, or what moved meanwhile, stands between it and its revision."""
+        waits = self.wants_canary(planned) and not self.is_stale(planned)
+        return not (self.holding(planned) or self.lacks_check(planned) or waits)
 
     def is_guarded(self, scope, kind, approvals):
         """Whether no kind would ask for more people than changing the policies of its scope does."""
@@ -134,7 +173,9 @@ class Model:
     def changes_nothing(self, planned):
         """What it wants stands already, and it is no ordinary write that an emergency owes."""
         if planned.policy:
-            return self.policies.get((planned.scope, planned.policy[0])) == planned.policy[1]
+            kind, approvals, asks = planned.policy
+            place = (planned.scope, kind)
+            return self.policies.get(place) == approvals and (place in self.asking) == asks
         is_owed = planned.reason == FIRE.reason and any(
             owed["scope"] == planned.scope and not owed["met"] for owed in self.owed
         )
@@ -158,22 +199,29 @@ class Model:
             return ConflictError
         if len(planned.approved_by) < self.required(planned):
             return ForbiddenError
-        return ChangesFrozen if self.holding(planned) else self.contradiction(planned)
+        if self.holding(planned):
+            return ChangesFrozen
+        return ConflictError if self.wants_canary(planned) else self.contradiction(planned)
 
     def contradiction(self, planned):
         """Return the error of applying what enough people approved, None when nothing speaks against it."""
-        if planned.policy and not self.is_guarded(planned.scope, *planned.policy):
+        if planned.policy and not self.is_guarded(planned.scope, *planned.policy[:2]):
             return InvalidValue
-        return ConflictError if self.is_stale(planned) else None
+        if self.is_stale(planned):
+            return ConflictError
+        return CheckMissing if self.lacks_check(planned) else None
 
     def land(self, planned):
         """A change was applied: with the approvals that policy asks for, none of them the author's."""
         assert planned.author not in planned.approved_by
         assert len(planned.approved_by) >= self.required(planned)
         assert not self.holding(planned)
+        assert not self.lacks_check(planned)
+        assert not self.wants_canary(planned)
         planned.state = "applied"
         if planned.policy:
-            self.policies[planned.scope, planned.policy[0]] = planned.policy[1]
+            kind, self.policies[planned.scope, planned.policy[0]], asks = planned.policy
+            (self.asking.add if asks else self.asking.discard)((planned.scope, kind))
             return
         self.write(planned.scope, planned.values)
         if planned.author == "robot" or planned.scheduled:

@@ -63,10 +63,11 @@ def read_candidate(
 
 def register_runs(
     transaction: Transaction, catalogues: Catalogues, change: int, run: str, current: str | None
-) -> None:
+) -> int | None:
     """Register, for this person, the run of a change's candidate and the one of what stands beside it.
 
-    Committed by the caller; the same again changes nothing.
+    Committed by the caller; the same again changes nothing. Returns how many seconds a run that
+    is compared with nothing, a smoke run, has from now on until its check does not count; None of a pair.
 
     Raises:
         MissingError: there is no such change.
@@ -75,7 +76,8 @@ def register_runs(
         ForbiddenError: this person reports no runs.
     """
     dimensions = list(catalogues.dimensions)
-    transaction.fetch_one("register_run", change=change, run=run, current=current, dimensions=dimensions)
+    asked = {"change": change, "run": run, "current": current, "dimensions": dimensions}
+    return (transaction.fetch_one("register_run", **asked) or {})["within_s"]  # type: ignore[no-any-return]  # integer
 
 
 def read_registered(reader: Database | Transaction, run: str) -> RegisteredRun | None:

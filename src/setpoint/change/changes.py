@@ -28,6 +28,8 @@ PolicyKind = Literal["*", "value", "range", "scope", "restore", "policy"]
 CheckKind = Literal["canary", "smoke", "ranges"]
 #: What a policy may ask for besides approvals: checks of the candidate, or that it is rolled out in stages.
 PolicyCheck = Literal["canary", "smoke", "ranges", "rollout"]
+#: How long a smoke run may take where policy says nothing else.
+SMOKE_S = 120
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Policy:
     cooling_off_s: int
     #: The checks that a change must pass besides.
     checks: tuple[PolicyCheck, ...] = ()
+    #: How long a smoke run may take; one that takes longer stops itself and does not count.
+    smoke_s: int = SMOKE_S
 
 
 @dataclass(frozen=True)

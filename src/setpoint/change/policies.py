@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, get_args
 
-from setpoint.change.changes import PolicyCheck, PolicyKind
+from setpoint.change.changes import SMOKE_S, PolicyCheck, PolicyKind
 from setpoint.change.proposals import Proposal
 from setpoint.declare.scopes import check_scope
 from setpoint.errors import InvalidValue, UsageError
@@ -37,6 +37,7 @@ def policy_proposal(
     cooling_off_s: int,
     reason: str,
     checks: Sequence[str] = (),
+    smoke_s: int = SMOKE_S,
     new_scope: bool = False,
 ) -> Proposal:
     """Return the proposal of one policy.
@@ -50,6 +51,8 @@ def policy_proposal(
         raise InvalidValue(f"{kind!r} is no kind of change.", hint=f"one of {', '.join(KINDS)}")
     if min(approvals, cooling_off_s) < 0:
         raise InvalidValue("a policy's approvals and cooling-off time are not negative.")
+    if smoke_s < 1:
+        raise InvalidValue("a smoke run takes a second at least.", hint=f"it has {SMOKE_S} s by default")
     for check in checks:
         if check not in CHECKS:
             raise InvalidValue(f"{check!r} is no kind of check.", hint=f"one of {', '.join(CHECKS)}")
@@ -60,6 +63,7 @@ def policy_proposal(
         "solo": approvals == 0,
         "cooling_off_s": cooling_off_s,
         "checks": sorted(set(checks)),
+        "smoke_s": smoke_s,
     }
     return Proposal(scope=scope, reason=reason, set=row, is_policy=True, new_scope=new_scope)
 

@@ -95,7 +95,7 @@ def show_policies(as_json: Json = False) -> None:
         print_json({"policies": found.items, "approvers": found.approvers})
         return
     table(
-        ("scope", "kind", "approvals", "cooling off", "checks"),
+        ("scope", "kind", "approvals", "cooling off", "checks", "smoke within"),
         (
             (
                 one.scope,
@@ -103,6 +103,7 @@ def show_policies(as_json: Json = False) -> None:
                 "none: one person decides" if one.solo else one.approvals,
                 f"{one.cooling_off_s} s",
                 ", ".join(one.checks),
+                f"{one.smoke_s} s",
             )
             for one in found.items
         ),
@@ -125,6 +126,9 @@ def set_policy(
         list[str] | None,
         typer.Option("--check", help="A check to pass: canary, smoke, ranges or rollout. Repeatable."),
     ] = None,
+    smoke_within: Annotated[
+        str, typer.Option("--smoke-within", help="How long a smoke run may take, such as 2m.")
+    ] = "2m",
     new: New = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -148,9 +152,11 @@ def set_policy(
         approvals=approvals,
         cooling_off_s=parse_duration(cooling_off),
         checks=check or (),
+        smoke_s=parse_duration(smoke_within),
         reason=reason,
     )
     passed = f", checks {' and '.join(check)}" if check else ""
+    passed += f", smoke runs within {smoke_within}" if "smoke" in (check or ()) else ""
     line = f"{kind} changes of {scope}: {approvals} approval(s), cooling off {cooling_off}{passed}"
     with database() as opened:
         question = first_use(opened, catalogues(), scope, new=new, yes=yes)

@@ -39,8 +39,9 @@ class Recorder(Protocol):
 class ChangeDoor:
     """What a pair of runs needs to become evidence for a change; each call may be repeated."""
 
-    #: Registers the runs of a change's candidate and, unless None, of what stands beside it.
-    register: Callable[[int, str, str | None], None]
+    #: Registers the runs of a change's candidate and, unless None, of what stands beside it; returns within
+    #: how many seconds the first has to end where it stands alone.
+    register: Callable[[int, str, str | None], int | None]
     #: The candidate of a change in several contexts, for a run that is registered for it.
     candidate: Callable[[int, str, Sequence[dict[str, str]]], SnapshotSet]
     #: Attaches what a complete run, and its pair, showed to the change; returns its checks.

@@ -49,6 +49,8 @@ class ChangeArm:
     change: Annotated[Wide, Within(low=1)]
     arm: Literal["candidate", "current"]
     other: Name | None
+    #: After how long a run that stands alone, a smoke run, stops itself; None of a pair.
+    within_s: Annotated[Wide, Within(low=1)] | None = None
 
 
 @dataclass(frozen=True)

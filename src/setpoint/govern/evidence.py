@@ -60,9 +60,9 @@ def change_door(database: Database, catalogues: Catalogues) -> ChangeDoor:
     """Return what makes runs evidence for changes, over an open database."""
     author = author_of(database).name
 
-    def register(change: int, run: str, current: str | None) -> None:
+    def register(change: int, run: str, current: str | None) -> int | None:
         with database.transaction(author=author) as transaction:
-            register_runs(transaction, catalogues, change, run, current)
+            return register_runs(transaction, catalogues, change, run, current)
 
     def candidate(change: int, run: str, contexts: Sequence[dict[str, str]]) -> SnapshotSet:
         with database.transaction(author=author) as transaction:

@@ -65,8 +65,9 @@ def plane_door(catalogues: Catalogues, settings: Settings) -> Iterator[Door]:
 
 
 def _change_door(plane: Plane) -> ChangeDoor:
-    def register(change: int, run: str, current: str | None) -> None:
-        plane.request("POST", f"/v1/changes/{change}/runs", {"run": run, "current": current})
+    def register(change: int, run: str, current: str | None) -> int | None:
+        asked = {"run": run, "current": current}
+        return plane.request("POST", f"/v1/changes/{change}/runs", asked).json()["within_s"]  # type: ignore[no-any-return]  # JSON
 
     def attach(change: int, run: str) -> Sequence[Mapping[str, Any]]:
         return plane.request("POST", f"/v1/changes/{change}/checks", {"run": run}).json()["items"]  # type: ignore[no-any-return]  # JSON

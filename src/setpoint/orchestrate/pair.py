@@ -8,6 +8,7 @@ the plane, or the database, from what is recorded there. Refuses a pair whose ca
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from setpoint.client.run_folder import run_folder
 from setpoint.client.run_plan import ChangeArm
 from setpoint.errors import UnfitData, UsageError
+from setpoint.orchestrate.deadline import OutOfTime, stopped_after
 from setpoint.orchestrate.sweep import PlannedSweep, SweepEnd, follow, plan, require_recorded, start
 from setpoint.train.plan import PLAN_FILE, new_run, read_plan
 
@@ -46,7 +48,7 @@ class PlannedPair:
 
 @dataclass(frozen=True)
 class PairEnd:
-    """How far both runs came, and the checks that they are."""
+    """How far both runs came, and the checks that they are; of one that was stopped, only its checks."""
 
     ends: tuple[SweepEnd, ...]
     checks: Sequence[Mapping[str, Any]]
@@ -65,8 +67,9 @@ def plan_pair(
 ) -> PlannedPair:
     """Register a pair for a change, pin and plan both; nothing is trained, and each call registers another.
 
-    A smoke run is one unit of each model and timeframe, and is compared with nothing. ``run`` is the
-    candidate's id where a caller has chosen one; what stands is then trained under ``current_of`` it.
+    A smoke run is one unit of each model and timeframe, and is compared with nothing; policy says how long it
+    may take. ``run`` is the candidate's id where a caller has chosen one; what stands is then trained under
+    ``current_of`` it.
 
     Raises:
         UsageError: this door makes no evidence.
@@ -78,11 +81,11 @@ def plan_pair(
     now = datetime.now(UTC)
     beside = current_of(run) if run else new_run(now)
     run, other = run or new_run(now), None if smoke else beside
-    changes.register(change, run, other)
+    within_s = changes.register(change, run, other)
     asked = partial(changes.candidate, change, run)
     of_candidate = replace(door, pin=lambda context: asked([context]).base, pin_set=asked)
     made = plan(of_candidate, catalogues, settings, request, on_pinned)
-    candidate = _named(made, run, ChangeArm(change, "candidate", other))
+    candidate = _named(made, run, ChangeArm(change, "candidate", other, within_s))
     if other is None:
         return PlannedPair(replace(candidate, plan=_smallest(candidate.plan)), None)
     stands = plan(door, catalogues, settings, request, on_pinned)
@@ -128,7 +131,8 @@ def follow_pair(
 ) -> PairEnd:
     """Train what is missing of both runs, named by either, and attach what they showed.
 
-    Called again, it resumes, and attaches nothing twice. Raises as ``sweep.follow`` and ``require_recorded``.
+    Called again, it resumes, and attaches nothing twice. A smoke run that takes too long is stopped and keeps
+    what it has; its check says so. Raises as ``sweep.follow`` and ``require_recorded``.
     """
     changes, evidence = _change_door(door), evidence_of(settings, run)
     if evidence is None:
@@ -136,11 +140,12 @@ def follow_pair(
     runs = [run, *filter(None, [evidence.other])]
     if evidence.arm == "current":
         runs.reverse()
-    ends = []
-    for one in runs:
-        ends.append(follow(door, settings, one, on_progress, engine))
-        if ends[-1].refusal or not ends[-1].recorded:
-            require_recorded(ends[-1])
+    ends: list[SweepEnd] = []
+    with suppress(OutOfTime), stopped_after(evidence.within_s):
+        for one in runs:
+            ends.append(follow(door, settings, one, on_progress, engine))
+            if ends[-1].refusal or not ends[-1].recorded:
+                require_recorded(ends[-1])
     return PairEnd(tuple(ends), changes.attach(evidence.change, runs[0]))
 
 

@@ -10,7 +10,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
-from setpoint.change.changes import Policy, PolicyKind, policy_of, read_policies
+from setpoint.change.changes import SMOKE_S, Policy, PolicyKind, policy_of, read_policies
 from setpoint.change.policies import policy_proposal
 from setpoint.declare.export_layout import GOVERNANCE, plain_text
 from setpoint.declare.foreign_text import read_toml
@@ -73,6 +73,8 @@ def governance_text(found: Governance) -> str:
         lines += _table("policies", {"scope": one.scope, "kind": one.kind, **asked})
         if one.checks:
             lines.append(f"checks = {json.dumps(one.checks)}")
+        if one.smoke_s != SMOKE_S:
+            lines.append(f"smoke_s = {one.smoke_s}")
     for channel in found.channels:
         lines += _table("channels", channel._asdict())
     for quota in found.quotas:
@@ -142,13 +144,16 @@ def _typed(kind: type[NamedTuple], row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _policy(catalogues: Catalogues, row: dict[str, Any]) -> Policy:
-    checks = row.pop("checks", [])
+    checks, smoke_s = row.pop("checks", []), row.pop("smoke_s", SMOKE_S)
     asked = _typed(_PolicyRow, row)
     if asked["kind"] not in get_args(PolicyKind):
         raise ValueError(f"{asked['kind']!r} is no kind of change")
     if not isinstance(checks, list):
         raise TypeError(f"{checks!r} is no list of checks")
-    return policy_of(policy_proposal(catalogues, **asked, checks=checks, reason="read").set)
+    if type(smoke_s) is not int:
+        raise TypeError(f"{smoke_s!r} is no number of seconds")
+    read = policy_proposal(catalogues, **asked, checks=checks, smoke_s=smoke_s, reason="read")
+    return policy_of(read.set)
 
 
 class _PolicyRow(NamedTuple):

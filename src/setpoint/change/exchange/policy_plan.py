@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from setpoint.change.changes import policy_text
+from setpoint.change.changes import SMOKE_S, policy_text
 from setpoint.change.decisions import go_on
 from setpoint.change.policies import ANY, policy_proposal
 from setpoint.change.proposals import OpenedChange, open_and_apply
@@ -117,7 +117,7 @@ def _made(
 def _proposal(
     catalogues: Catalogues, change: PolicyChange, reason: str, source: str, *, new_scopes: bool
 ) -> Proposal:
-    names = ("scope", "kind", "approvals", "cooling_off_s", "checks")
+    names = ("scope", "kind", "approvals", "cooling_off_s", "checks", "smoke_s")
     asked = {name: getattr(change.new, name) for name in names}
     return replace(policy_proposal(catalogues, **asked, reason=reason), source=source, new_scope=new_scopes)
 
@@ -140,4 +140,5 @@ def _order(change: PolicyChange) -> tuple[int, bool, bool, str, str]:
 
 def _said(policy: Policy) -> str:
     checks = f", checks {' and '.join(policy.checks)}" if policy.checks else ""
-    return f"{policy.approvals} approval(s), cooling off {policy.cooling_off_s} s{checks}"
+    smoke = f", smoke runs within {policy.smoke_s} s" if policy.smoke_s != SMOKE_S else ""
+    return f"{policy.approvals} approval(s), cooling off {policy.cooling_off_s} s{checks}{smoke}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from setpoint.change.candidates import read_candidate, register_runs, require_registered
@@ -17,7 +17,7 @@ from setpoint.change.changes import ChangeCheck
 from setpoint.govern.evidence import attach_evidence
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.api.changes import ChangeId
-from setpoint.serve.api.run_bodies import ReportedShape, SnapshotSetBody
+from setpoint.serve.api.run_bodies import SnapshotSetBody
 from setpoint.serve.models import page_shape
 from setpoint.serve.responses import Answer, Once, write
 from setpoint.serve.routes import Body, PlaneOf, answers, router_of
@@ -33,6 +33,13 @@ class Pair(Body):
 
     run: _RunId
     current: _RunId | None = None
+
+
+class RegisteredShape(BaseModel):
+    """A registered run, and in how many seconds one that stands alone has to end."""
+
+    run: str
+    within_s: int | None
 
 
 class CandidateBody(Body):
@@ -51,7 +58,7 @@ class CheckedRun(Body):
 @router.post(
     "/changes/{change}/runs",
     summary="Register runs for a change, before they pin",
-    responses=answers(ReportedShape, 404, 409),
+    responses=answers(RegisteredShape, 404, 409),
     **access(*REPORTERS),
 )
 def register_change_runs(
@@ -60,8 +67,8 @@ def register_change_runs(
     """Register who will train its candidate; they alone pin it."""
 
     def work(transaction: Transaction) -> Answer:
-        register_runs(transaction, plane.catalogues, change, pair.run, pair.current)
-        return Answer({"run": pair.run})
+        within_s = register_runs(transaction, plane.catalogues, change, pair.run, pair.current)
+        return Answer({"run": pair.run, "within_s": within_s})
 
     return write(plane, caller, once, work)
 

@@ -8,7 +8,7 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.changes import Policies, Policy, PolicyCheck, PolicyKind, read_policies
+from setpoint.change.changes import SMOKE_S, Policies, Policy, PolicyCheck, PolicyKind, read_policies
 from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import Outcome, open_and_apply
 from setpoint.serve.access.rules import ANYONE, Caller, access
@@ -26,6 +26,7 @@ class PolicyBody(Body):
     approvals: int = Field(ge=0, le=100)
     cooling_off_s: int = Field(default=0, ge=0, le=365 * 86400)
     checks: list[PolicyCheck] = Field(default_factory=list, max_length=4)
+    smoke_s: int = Field(default=SMOKE_S, ge=1, le=86400)
     new_scope: IsNewScope = False
     reason: Reason
 
@@ -70,6 +71,7 @@ def set_policy(
         approvals=policy.approvals,
         cooling_off_s=policy.cooling_off_s,
         checks=policy.checks,
+        smoke_s=policy.smoke_s,
         reason=policy.reason,
         new_scope=policy.new_scope,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.responses import Response
 
-from setpoint.change.changes import read_policies
+from setpoint.change.changes import SMOKE_S, read_policies
 from setpoint.change.emergency.obligations import list_obligations
 from setpoint.change.policies import CHECKS, policy_proposal
 from setpoint.change.proposals import open_and_apply
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
 router = router_of()
-FIELDS = ("scope", "kind", "approvals", "minutes", *CHECKS, "words")
+FIELDS = ("scope", "kind", "approvals", "minutes", *CHECKS, "smoke_s", "words")
 KINDS = ("*", "value", "range", "scope", "restore", "policy")
 
 
@@ -47,6 +47,7 @@ def send_policy(plane: PlaneOf, request: Request, caller: Caller, form: Sent) ->
             approvals=_number(form, "approvals"),
             cooling_off_s=_number(form, "minutes") * 60,
             checks=[check for check in CHECKS if form.get(check)],
+            smoke_s=_number(form, "smoke_s") if form.get("smoke_s") else SMOKE_S,
             reason=reason_in(form),
         )
         return open_and_apply(transaction, plane.catalogues, proposal).outcome.change
@@ -92,6 +93,7 @@ def _policies(
         policies=policies,
         kinds=KINDS,
         checks=CHECKS,
+        smoke_s=SMOKE_S,
         may_write=may_write,
         typed={name: form.get(name) if form else "" for name in FIELDS},
     )

@@ -12,11 +12,13 @@ CREATE TABLE public.policies (
     solo          boolean NOT NULL,
     cooling_off_s integer NOT NULL CHECK (cooling_off_s >= 0),
     checks        text[] NOT NULL DEFAULT '{}' CHECK (checks <@ ARRAY['canary', 'smoke', 'ranges', 'rollout']),
+    smoke_s       integer NOT NULL DEFAULT 120 CHECK (smoke_s > 0),
     PRIMARY KEY (scope, kind),
     CONSTRAINT solo_means_no_approval CHECK (solo = (approvals = 0))
 );
 COMMENT ON TABLE public.policies IS 'How many approvals a change needs; * is any scope or kind, the most specific row decides.';
 COMMENT ON COLUMN public.policies.checks IS 'The checks that a change must pass besides; none of a change of policy, which has no candidate.';
+COMMENT ON COLUMN public.policies.smoke_s IS 'How long a smoke run may take; one that takes longer stops itself and does not count.';
 COMMENT ON COLUMN public.policies.solo IS 'Declares that one person decides alone: recorded on each revision as unreviewed.';
 INSERT INTO public.policies (scope, kind, approvals, solo, cooling_off_s) VALUES ('*', '*', 0, true, 0);
 
@@ -191,7 +193,7 @@ CREATE FUNCTION public.checked_policy(change_scope text, wanted jsonb) RETURNS p
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    policy public.policies := jsonb_populate_record(NULL::public.policies, wanted);
+    policy public.policies := jsonb_populate_record(NULL::public.policies, '{"smoke_s": 120}' || wanted);
     people bigint := (SELECT count(*) FROM public.approvers());
     soft   record;
 BEGIN
@@ -203,9 +205,9 @@ BEGIN
             MESSAGE = 'a policy''s checks are of canary, smoke, ranges and rollout, and none for the kind policy: it has no candidate';
     END IF;
     IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
-            OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.solo <> (policy.approvals = 0) THEN
+            OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.smoke_s < 1 OR policy.solo <> (policy.approvals = 0) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a policy needs kind (value, range, scope, restore,'
-            || ' policy or *), approvals, cooling_off_s (neither negative) and solo (true for no approvals)';
+            || ' policy or *), approvals, cooling_off_s (neither negative), solo (true for no approvals) and smoke_s (1 or more)';
     END IF;
     IF policy.approvals > people THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
@@ -703,14 +705,14 @@ END
 $$;
 
 CREATE FUNCTION public.required_of(
-    change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer, OUT checks text[]
+    change public.changes, OUT approvals integer, OUT solo boolean, OUT cooling_off_s integer, OUT checks text[], OUT smoke_s integer
 )
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     -- A change of several kinds needs the strictest of their policies, and the checks of all.
     SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s), CASE WHEN 'policy' = ANY (change.kinds) THEN '{}' ELSE
-        coalesce(string_to_array(string_agg(nullif(array_to_string(p.checks, ','), ''), ','), ','), '{}') END
+        coalesce(string_to_array(string_agg(nullif(array_to_string(p.checks, ','), ''), ','), ','), '{}') END, min(p.smoke_s)
     FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS kind,
          public.policy_for(change.scope, kind) AS p
 $$;
@@ -940,7 +942,7 @@ BEGIN
         policy := public.checked_policy(change.scope, change.proposal);
         INSERT INTO public.policies SELECT policy.*
         ON CONFLICT (scope, kind) DO UPDATE SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo,
-            cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks;
+            cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks, smoke_s = EXCLUDED.smoke_s;
         -- A transaction that still sees the old policy (REPEATABLE READ) fails on the head, as after a revision.
         UPDATE public.chain_head SET id = id;
     ELSE

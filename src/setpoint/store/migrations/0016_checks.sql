@@ -10,6 +10,7 @@ CREATE TABLE public.change_runs (
     arm           text NOT NULL CHECK (arm IN ('candidate', 'current')),
     other         text,
     dimensions    text[] NOT NULL,
+    within_s      integer,
     registered_by text NOT NULL,
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT a_run_is_a_name CHECK (public.is_name(run_id))
@@ -18,6 +19,7 @@ CREATE INDEX change_runs_by_change ON public.change_runs (change_id, registered_
 COMMENT ON TABLE public.change_runs IS 'Runs that were registered for a change before they pinned: they alone pin its candidate, or are its pair.';
 COMMENT ON COLUMN public.change_runs.arm IS 'What it trains: the candidate, or the values that stand, for comparison.';
 COMMENT ON COLUMN public.change_runs.other IS 'The run of the other arm; null where none is compared.';
+COMMENT ON COLUMN public.change_runs.within_s IS 'Of a smoke run, which is compared with nothing: how long it may take, from when it was registered, as policy said then.';
 COMMENT ON COLUMN public.change_runs.dimensions IS 'Of scopes, in overriding order, as the catalogues have them.';
 
 CREATE TABLE public.change_checks (
@@ -89,7 +91,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.other_candidate IS 'What moved since a run pinned a change''s candidate, so that it is another; null while it is the same.';
 
-CREATE FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) RETURNS void
+CREATE FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -117,8 +119,8 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s has begun already', p_run),
             HINT = 'a run is registered for a change before it pins its values';
     END IF;
-    INSERT INTO public.change_runs (run_id, change_id, arm, other, dimensions, registered_by)
-    SELECT run, p_change, arm, other, p_dimensions, writer
+    INSERT INTO public.change_runs (run_id, change_id, arm, other, dimensions, within_s, registered_by)
+    SELECT run, p_change, arm, other, p_dimensions, CASE WHEN p_current IS NULL THEN (public.required_of(change)).smoke_s END, writer
     FROM (VALUES (p_run, 'candidate', p_current), (p_current, 'current', p_run)) AS wanted (run, arm, other)
     WHERE run IS NOT NULL
     ON CONFLICT (run_id) DO NOTHING;
@@ -129,9 +131,10 @@ BEGIN
        <> num_nonnulls(p_run, p_current) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s is registered otherwise', p_run), HINT = 'take another id';
     END IF;
+    RETURN (SELECT r.within_s FROM public.change_runs AS r WHERE r.run_id = p_run);
 END
 $$;
-COMMENT ON FUNCTION public.register_run IS 'Registers the runs of a pair for a change, before they pin: of its candidate, and of what stands.';
+COMMENT ON FUNCTION public.register_run IS 'Registers the runs of a pair for a change, before they pin; returns how long one that has no pair may take.';
 
 CREATE FUNCTION public.hold_registered() RETURNS trigger
     LANGUAGE plpgsql
@@ -205,12 +208,16 @@ AS $$
         WHEN c.proposal IS NOT NULL AND c.state IN ('draft', 'proposed', 'suspended') AND public.other_candidate(c, k.run_id) IS NOT NULL THEN
             'it is about another candidate: ' || public.other_candidate(c, k.run_id)
         WHEN r.started_by <> k.reported_by OR o.started_by <> k.reported_by THEN format('%s reported it, of a run of another', k.reported_by)
+        -- By instants of the database: those of a run are its reporter's.
+        WHEN k.reported_at > g.registered_at + make_interval(secs => g.within_s) THEN
+            format('it took longer than the %s s that a smoke run has', g.within_s)
         WHEN r.state <> 'complete' OR o.state <> 'complete' THEN 'a run of it goes on'
         WHEN public.unlike_arms(o, r) <> '{}' THEN format('its two runs are no pair: %s', array_to_string(public.unlike_arms(o, r), ', '))
         ELSE public.run_not_counted(r, k.reported_by, c.author, c.scope)
     END
     FROM public.changes AS c
     JOIN public.finetune_runs AS r ON r.id = k.run_id
+    JOIN public.change_runs AS g ON g.run_id = k.run_id
     LEFT JOIN public.finetune_runs AS o ON o.id = k.current_run_id
     WHERE c.id = k.change_id
 $$;
@@ -423,7 +430,8 @@ BEGIN
     PERFORM public.require_role('robot', 'config_write', 'admin');
     SELECT * INTO trained FROM public.finetune_runs WHERE id = p_run;
     SELECT * INTO compared FROM public.finetune_runs WHERE id = registered.other;
-    IF trained.state IS DISTINCT FROM 'complete' OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
+    -- A smoke run that stopped itself shows how far it came.
+    IF (trained.state = 'complete' OR (registered.within_s IS NOT NULL AND trained.state = 'interrupted')) IS NOT TRUE OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s and its pair are not complete', p_run),
             HINT = 'resume it, then attach it';
     END IF;

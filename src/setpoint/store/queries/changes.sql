@@ -197,7 +197,7 @@ FROM unguarded(NULL);
 
 -- name: list_policies
 -- Every policy, the most general first.
-SELECT scope, kind, approvals, solo, cooling_off_s, checks
+SELECT scope, kind, approvals, solo, cooling_off_s, checks, smoke_s
 FROM policies
 ORDER BY scope <> '*', scope, kind <> '*', kind;
 
@@ -208,7 +208,7 @@ ORDER BY 1;
 
 -- name: list_due
 -- Scheduled changes whose time has come and which may be applied, oldest first, after one of them. What lacks
--- approvals or checks, cools off, or is held by a freeze, is left out; the dear question, whose approval counts, comes last.
+-- approvals, checks or its canary, cools off, or is held by a freeze, is left out; dear questions come last.
 SELECT c.id, c.proposal_hash, c.apply_at
 FROM changes AS c, required_of(c) AS need
 WHERE c.state = 'proposed' AND c.apply_at <= now()
@@ -222,6 +222,7 @@ WHERE c.state = 'proposed' AND c.apply_at <= now()
       THEN false
       ELSE (SELECT count(*) FROM approvals_of(c)) >= need.approvals
   END
+  AND wanting_of(c) IS NULL
   AND (need.checks = '{}' OR moved_since(c) IS NOT NULL OR NOT EXISTS (SELECT FROM lacking_checks(c)))
 ORDER BY c.apply_at, c.id
 LIMIT %(limit)s;

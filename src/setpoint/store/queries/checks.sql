@@ -1,8 +1,8 @@
 -- Checks of changes, and the runs that make them: the rules are in 0016_checks.sql.
 
 -- name: register_run
--- Register the runs of a pair for a change, before they pin; a null one is not compared.
-SELECT register_run(%(change)s, %(run)s, %(current)s, ARRAY(SELECT jsonb_array_elements_text(%(dimensions)s)));
+-- Register the runs of a pair for a change, before they pin; a null one is not compared, and the other has a time then.
+SELECT register_run(%(change)s, %(run)s, %(current)s, ARRAY(SELECT jsonb_array_elements_text(%(dimensions)s))) AS within_s;
 
 -- name: read_registered
 -- What a run was registered for.

@@ -34,10 +34,12 @@ ORDER BY kind, caller;
 
 -- name: import_policy
 -- Set one exported policy in an empty database, as the owner of the tables.
-INSERT INTO policies (scope, kind, approvals, solo, cooling_off_s, checks)
-VALUES (%(scope)s, %(kind)s, %(approvals)s, %(approvals)s = 0, %(cooling_off_s)s, ARRAY(SELECT jsonb_array_elements_text(%(checks)s)))
+INSERT INTO policies (scope, kind, approvals, solo, cooling_off_s, checks, smoke_s)
+VALUES (%(scope)s, %(kind)s, %(approvals)s, %(approvals)s = 0, %(cooling_off_s)s, ARRAY(SELECT jsonb_array_elements_text(%(checks)s)),
+        %(smoke_s)s)
 ON CONFLICT (scope, kind) DO UPDATE
-SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo, cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks;
+SET approvals = EXCLUDED.approvals, solo = EXCLUDED.solo, cooling_off_s = EXCLUDED.cooling_off_s, checks = EXCLUDED.checks,
+    smoke_s = EXCLUDED.smoke_s;
 
 -- name: import_quota
 -- Set one exported quota, as the owner of the tables.
