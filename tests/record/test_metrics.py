@@ -112,7 +112,7 @@ def test_events_are_counted_once_and_for_ever(told, read, catalogues):
     assert first[size][()] > empty[size][()] > 0, "of all months, not of the table that they are split off"
 
 
-def test_no_value_of_a_trial_is_missed(told, read):
+def test_no_value_of_a_trial_is_missed(told, read, database):
     """The lowest values of the last day are kept, those of trials included, however many came after."""
     told(
         "spool-0001",
@@ -122,9 +122,14 @@ def test_no_value_of_a_trial_is_missed(told, read):
         complete(0, 49),
     )
     told("spool-0002", started(1), complete(1, 300), complete(0, 0, model="lgb"))
+    ratio = "harness.learning_rate_first_min_ratio"
+    assert ratio not in read(), "without a first revision nobody knows where the range began"
+    for bound in (0.012, 0.001):
+        write_document(database, f'{{"CVN_HPO_XGB_5M_LEARNING_RATE_RANGE_MIN": {bound}}}')
     found = read()
 
     assert found["harness.learning_rate_min_24h"] == {("xgb", "5m"): 0.009}
+    assert found[ratio] == {("xgb", "5m"): pytest.approx(0.75)}
     assert found["harness.max_depth_min_24h"] == {("xgb", "5m"): -1}
     assert found["harness.best_iteration_min_24h"] == {("xgb", "5m"): 49, ("lgb", "5m"): 0}
     assert found["harness.n_trees_used_min_24h"] == {("xgb", "5m"): 50, ("lgb", "5m"): 1}

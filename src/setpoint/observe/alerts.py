@@ -256,11 +256,12 @@ ALERTS = (
         severity="P2",
         conditions=(
             _lowest(metrics.LEARNING_RATE_MIN_24H, "<", 0.01),
+            _lowest(metrics.LEARNING_RATE_FIRST_MIN_RATIO, "<", 1),
             _lowest(metrics.MAX_DEPTH_MIN_24H, "==", -1),
         ),
         loki=f"{_told_lowest('training_started', 'learning_rate')} < 0.01"
         f" or {_told_lowest('training_started', 'max_depth')} == -1",
-        summary="A fit was given a learning rate below 0.01, or no limit of depth: its range is too wide.",
+        summary="A fit was given a learning rate below 0.01 or its first range, or no limit of depth.",
         first="setpoint blame XGB_5M",
         source="readiness document, sections 1 and 3",
         runbook=_TRAININGS,

@@ -164,6 +164,12 @@ HARNESS = Dashboard(
             help="Below 0.01 is P2: the range is too wide.",
         ),
         Panel(
+            title="Lowest learning rate against revision 1",
+            queries=_by_place(metrics.LEARNING_RATE_FIRST_MIN_RATIO),
+            thresholds=(Threshold(None, "red"), Threshold(1, "green")),
+            help="Below 1 is P2: lower than the range began in revision 1.",
+        ),
+        Panel(
             title="Lowest depth, 24 h",
             queries=_by_place(metrics.MAX_DEPTH_MIN_24H),
             thresholds=(Threshold(None, "red"), Threshold(0, "green")),

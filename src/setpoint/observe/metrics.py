@@ -155,6 +155,12 @@ LEARNING_RATE_MIN_24H = Metric(
     help="The lowest learning rate of any fit that was told of in the last 24 hours, trials included.",
     labels=_PLACE,
 )
+LEARNING_RATE_FIRST_MIN_RATIO = Metric(
+    name="harness.learning_rate_first_min_ratio",
+    kind="gauge",
+    help="That, against where the range of it began in revision 1; below 1 tuning went lower than then.",
+    labels=_PLACE,
+)
 MAX_DEPTH_MIN_24H = Metric(
     name="harness.max_depth_min_24h",
     kind="gauge",

@@ -54,7 +54,7 @@ def read_metrics(database: Database, catalogues: Catalogues) -> list[Sample]:
             *_coverage(transaction, catalogues),
             *_audited(transaction),
             *_totals(transaction.fetch_all("list_event_totals"), catalogues, places),
-            *_recent(transaction.fetch_all("recent_events"), places),
+            *_recent(transaction.fetch_all("recent_events"), places, _first_minima(transaction, catalogues)),
             *_trainings(transaction, places),
             *_scores(transaction.fetch_all("newest_scores"), catalogues),
             *_changes(transaction),
@@ -125,7 +125,16 @@ def _totals(
         yield Sample(metric, total, dict(zip(("model", "timeframe"), place, strict=True)))
 
 
-def _recent(rows: list[Row], places: frozenset[tuple[str, str]]) -> Iterator[Sample]:
+def _first_minima(transaction: Transaction, catalogues: Catalogues) -> dict[tuple[str, ...], float]:
+    """Return by place where the range of the learning rate began in revision 1."""
+    rows = transaction.fetch_all("first_learning_rates")
+    known = ((catalogues.keys.get(row["key"]), row["value"]) for row in rows)
+    return {declared.key.parts: value for declared, value in known if declared}
+
+
+def _recent(
+    rows: list[Row], places: frozenset[tuple[str, str]], first_minima: Mapping[tuple[str, ...], float]
+) -> Iterator[Sample]:
     fallbacks, late, started, fell_back = (
         sum(row[name] for row in rows)
         for name in ("fallbacks", "fallbacks_6h", "units_started", "units_fell_back")
@@ -141,7 +150,10 @@ def _recent(rows: list[Row], places: frozenset[tuple[str, str]]) -> Iterator[Sam
                 place = tuple(_place(row, places).values())
                 lowest[place] = min(row[name], lowest.get(place, row[name]))
         for place, value in lowest.items():
-            yield Sample(metric, value, dict(zip(("model", "timeframe"), place, strict=True)))
+            labels = dict(zip(("model", "timeframe"), place, strict=True))
+            yield Sample(metric, value, labels)
+            if name == "learning_rate" and place in first_minima:
+                yield Sample(metrics.LEARNING_RATE_FIRST_MIN_RATIO, value / first_minima[place], labels)
 
 
 def _trainings(transaction: Transaction, places: frozenset[tuple[str, str]]) -> Iterator[Sample]:

@@ -69,6 +69,12 @@ FROM snapshot_holders
 ORDER BY since
 LIMIT %(limit)s;
 
+-- name: first_learning_rates
+-- Where the ranges of the learning rate began in revision 1, if that is of the global document.
+SELECT v.key, v.value::float8 AS value
+FROM ftf_config_history AS h CROSS JOIN LATERAL jsonb_each(h.base_env) AS v
+WHERE h.id = 1 AND h.scope = 'global' AND v.key LIKE '%%\_LEARNING\_RATE\_RANGE\_MIN' AND jsonb_typeof(v.value) = 'number' AND v.value <> '0';
+
 -- name: newest_scores
 -- Mean scores of the newest complete run by model and asset, beside those of always saying BUY.
 WITH newest AS (SELECT id FROM finetune_runs WHERE state = 'complete' ORDER BY started_at DESC LIMIT 1)
