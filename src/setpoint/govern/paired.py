@@ -66,7 +66,7 @@ class PairedInterval(NamedTuple):
             return f"nothing, from {self.assets} asset"
         if self.high < 0:
             return "worse"
-        return "better" if self.low > 0 else f"worse by {-self.low:.4f} at most"
+        return "better" if self.low > 0 else f"worse by {abs(self.low):.4f} at most"
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
