@@ -12,7 +12,10 @@ GOOD = {"xgb": 0.5, "lgb": 0.5, "cb": 0.5}
 
 
 def test_from_seed_to_full_and_back(typed, as_, database, catalogues, bundled_seeds):
-    """Two signatures, named assets, a pass, a person who promotes, a verdict that brings its key back."""
+    """Two signatures, named assets, a pass, a person who promotes, a verdict that brings its key back.
+
+    The scores of its runs are chosen; tests/story/test_planted_value.py plays the same with trained ones.
+    """
     seed_tiny(database)
     robot, author = as_("robot"), Author("robot", "database-login")
     typed("ada", "policy", "set", "--approvals", "1", "--reason", "four eyes", "--yes")
