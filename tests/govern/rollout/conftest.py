@@ -1,6 +1,6 @@
 """Ada, Bo, Eve and a robot at a database where each change needs one approval.
 
-The scores of runs are chosen here, so that each side of a rule is met; tests/story/test_planted_value.py trains.
+The scores of runs are chosen, so that each side of a rule is met; tests/story/test_planted_value.py trains.
 """
 
 from __future__ import annotations
