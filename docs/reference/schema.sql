@@ -1092,6 +1092,24 @@ $$;
 
 COMMENT ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) IS 'Lends what is due to one plane for some seconds.';
 
+CREATE FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    -- Longer than a search and a post may take, and than a search engine needs to find what was posted.
+    INSERT INTO public.checkpoint_claims AS c (calendar, checkpoint, claimed_by, claimed_until)
+    SELECT p_calendar, p_checkpoint, person, clock_timestamp() + interval '5 minutes' FROM public.who()
+    ON CONFLICT (calendar, checkpoint) DO UPDATE
+    SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until
+    WHERE c.claimed_until <= clock_timestamp();
+    RETURN FOUND;
+END
+$$;
+
+COMMENT ON FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) IS 'Whether this check is the one that opens the issue of a checkpoint; another may be at it.';
+
 CREATE FUNCTION public.close_session(p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1515,24 +1533,10 @@ CREATE FUNCTION public.decide_checkpoint(p_calendar text, p_checkpoint text, p_o
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    decider text := (SELECT person FROM public.who());
+    decider text := public.require_decider(p_calendar, p_checkpoint, p_option);
 BEGIN
-    PERFORM public.require_role('config_write', 'approver', 'admin');
-    IF public.is_robot(decider) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a robot decides no checkpoint', HINT = 'a person decides it';
-    END IF;
-    -- Two decisions at once: the second waits here, and then finds the first.
-    PERFORM FROM public.obligations AS o
-    WHERE o.incident = p_calendar || ' ' || p_checkpoint AND o.kind = 'decision' AND o.met_at IS NULL FOR UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%s of %s owes no decision', p_checkpoint, p_calendar),
-            HINT = '`setpoint checkpoints` says what does';
-    END IF;
     IF p_evidence IS NULL OR jsonb_typeof(p_evidence) <> 'array' OR p_evidence = '[]' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a decision is logged as a comment, and none is named';
-    END IF;
-    IF p_option = 'waiver' AND EXISTS (SELECT FROM public.checkpoint_log WHERE calendar = p_calendar AND option = 'waiver') THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s had its waiver: it is single-use', p_calendar);
     END IF;
     INSERT INTO public.checkpoint_log (calendar, checkpoint, event, option, said, evidence, person)
     VALUES (p_calendar, p_checkpoint, 'decided', p_option, p_said, p_evidence, decider);
@@ -4308,6 +4312,18 @@ $$;
 
 COMMENT ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) IS 'Registers the runs of a pair for a change, before they pin; returns how long one that has no pair may take.';
 
+CREATE FUNCTION public.release_issue(p_calendar text, p_checkpoint text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    DELETE FROM public.checkpoint_claims WHERE calendar = p_calendar AND checkpoint = p_checkpoint;
+END
+$$;
+
+COMMENT ON FUNCTION public.release_issue(p_calendar text, p_checkpoint text) IS 'Gives a claim up whose issue was not opened.';
+
 CREATE FUNCTION public.remove_passkey(p_id bigint, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -4355,6 +4371,34 @@ BEGIN
     RETURN s.account;
 END
 $$;
+
+CREATE FUNCTION public.require_decider(p_calendar text, p_checkpoint text, p_option text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    decider text := (SELECT person FROM public.who());
+BEGIN
+    PERFORM public.require_role('config_write', 'approver', 'admin');
+    IF public.is_robot(decider) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a robot decides no checkpoint', HINT = 'a person decides it';
+    END IF;
+    PERFORM public.require_fresh_proof();
+    -- Two decisions at once: the second waits here, and then finds the first.
+    PERFORM FROM public.obligations AS o
+    WHERE o.incident = p_calendar || ' ' || p_checkpoint AND o.kind = 'decision' AND o.met_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%s of %s owes no decision', p_checkpoint, p_calendar),
+            HINT = '`setpoint checkpoints` says what does';
+    END IF;
+    IF p_option = 'waiver' AND EXISTS (SELECT FROM public.checkpoint_log WHERE calendar = p_calendar AND option = 'waiver') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s had its waiver: it is single-use', p_calendar);
+    END IF;
+    RETURN decider;
+END
+$$;
+
+COMMENT ON FUNCTION public.require_decider(p_calendar text, p_checkpoint text, p_option text) IS 'The person of this session, who may decide this now: asked before anything is posted elsewhere, too.';
 
 CREATE FUNCTION public.require_fresh_proof() RETURNS void
     LANGUAGE plpgsql STABLE
@@ -6057,6 +6101,15 @@ ALTER TABLE public.changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.checkpoint_claims (
+    calendar text NOT NULL,
+    checkpoint text NOT NULL,
+    claimed_by text NOT NULL,
+    claimed_until timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.checkpoint_claims IS 'Which check is opening the issue of a checkpoint now: of two at once, one opens it. One that died gives its claim up by its end.';
+
 CREATE TABLE public.checkpoint_log (
     id bigint NOT NULL,
     calendar text NOT NULL,
@@ -6805,6 +6858,9 @@ ALTER TABLE ONLY public.change_runs
 
 ALTER TABLE ONLY public.changes
     ADD CONSTRAINT changes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.checkpoint_claims
+    ADD CONSTRAINT checkpoint_claims_pkey PRIMARY KEY (calendar, checkpoint);
 
 ALTER TABLE ONLY public.checkpoint_log
     ADD CONSTRAINT checkpoint_log_calendar_checkpoint_event_key UNIQUE (calendar, checkpoint, event);
@@ -7641,6 +7697,9 @@ GRANT SELECT ON TABLE public.policies TO setpoint_app;
 REVOKE ALL ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.close_session(p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.close_session(p_remote text) TO setpoint_server;
 
@@ -7922,10 +7981,16 @@ REVOKE ALL ON FUNCTION public.refuse_unless_emergency(incident text, approved_by
 REVOKE ALL ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) TO setpoint_app;
 
+REVOKE ALL ON FUNCTION public.release_issue(p_calendar text, p_checkpoint text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.release_issue(p_calendar text, p_checkpoint text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) TO setpoint_server;
 
 REVOKE ALL ON FUNCTION public.require_admin() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.require_decider(p_calendar text, p_checkpoint text, p_option text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.require_decider(p_calendar text, p_checkpoint text, p_option text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.require_fresh_proof() FROM PUBLIC;
 

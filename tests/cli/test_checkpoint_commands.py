@@ -1,6 +1,8 @@
 """`setpoint checkpoints` and `checkpoint decide|draft`: what fired is owed until it is logged."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -8,8 +10,15 @@ import pytest
 
 from setpoint.change.emergency.obligations import list_obligations, reminder
 from setpoint.errors import ForbiddenError
+from setpoint.govern.checkpoints.calendar import load_calendar
+from setpoint.govern.checkpoints.check import check
+from setpoint.govern.checkpoints.decisions import decide
+from setpoint.govern.checkpoints.drafts import Decided
+from setpoint.govern.checkpoints.sources import open_sources
+from setpoint.settings import Settings
 from support.checkpoint_sources import GITHUB_TOKEN, OPENPROJECT_KEY, calendar_text, evidence_served
 from support.hints import printed_command
+from support.sweep_home import ADA
 
 WAIVED = """
     INSERT INTO checkpoint_log (calendar, checkpoint, event, option, said, evidence, person) VALUES
@@ -242,6 +251,38 @@ def test_while_parked_new_sweeps_are_refused_and_begun_ones_go_on(merged, eviden
     evidence.ship()
     assert not command("checkpoints", "--json").json["parked"]
     begin("new", 2)
+
+
+def test_nothing_is_posted_for_whoever_may_not_decide(merged, evidence, with_tokens, as_):
+    """Who may decide is judged before a comment is posted: a refusal leaves no trace at the tracker."""
+    merged(31)("checkpoints")
+    settings = Settings.from_environ()
+    calendar = load_calendar(settings.checkpoints)
+    decided = Decided(calendar.named("T+30"), "log", "next sprint", "", "robot")
+    begin = partial(as_("robot").transaction, author="robot")
+    with pytest.raises(ForbiddenError, match="a robot decides no checkpoint"):
+        decide(begin, open_sources(calendar, settings), decided)
+    assert evidence.comments == {}
+
+
+def test_of_checks_at_once_one_opens_the_issue(merged, evidence, with_tokens, database):
+    """A check that finds another at it opens none, and one that was refused is tried again."""
+    command = merged(91)
+    sources = open_sources(load_calendar(Settings.from_environ().checkpoints), Settings.from_environ())
+    evidence.may_write = False
+    assert command("checkpoints", "--json").json["draft"]
+    evidence.may_write = True
+    with ThreadPoolExecutor(3) as pool:
+        checked = [*pool.map(lambda _: check(database, sources, ADA), range(3))]
+    assert [one for one in evidence.requests if one[0] == "POST" and one[1].endswith("/issues")][1:]
+    assert len(evidence.issues) == 1
+    assert len([one for one in checked if one.opened]) <= 1
+    evidence.issues = []
+    with database.transaction(author="ada") as transaction:
+        asked = {"calendar": "cvntrade-s17", "checkpoint": "T+90"}
+        assert not transaction.fetch_one("claim_issue", **asked)["is_mine"]
+        transaction.fetch_one("release_issue", **asked)
+        assert transaction.fetch_one("claim_issue", **asked)["is_mine"]
 
 
 def test_a_robot_checks_and_decides_nothing(merged, database, evidence, as_):

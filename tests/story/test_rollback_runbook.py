@@ -16,6 +16,8 @@ def test_an_incident_is_ended_as_the_page_says(incident):
     incident.by_sql(CORRUPT)
     incident.read = {"GOOD": good, "INCIDENT": "INC-42"}
     blocks = [block for section in sections_of(FILE) for block in typed_in(section.text)]
+    wrong = incident.command("rollback", "--incident", "INC-42", "--take", "prayer", "--reason", "why")
+    assert (wrong.code, "image_pin, restore, break_glass, revert" in wrong.err) == (3, True)
     told = incident.type([block for block in blocks if not block.left_out])
 
     assert "image_pin: rehearse it: `setpoint drill image-pin --last-good PATH`" in told

@@ -59,7 +59,7 @@ OPERATIONS = {
 #: database back stands beside the model: tests/store/test_backups.py.
 APART = {
     "anchoring", "candidates", "changes", "checks", "conflicts", "contexts", "documents", "drill",
-    "drill_builds", "drill_image_pin", "drill_merge_revert", "offers", "rollbacks", "drill_scenarios",
+    "drill_builds", "dues", "drill_image_pin", "drill_merge_revert", "offers", "rollbacks", "drill_scenarios",
     "drill_stage", "drill_typo", "editable_text", "explanation", "files", "first_use", "folder",
     "folder_writing", "git_commits", "history", "history_files", "identity", "impact",
     "incident_markdown", "invariants", "judgement", "mechanisms", "obligations",

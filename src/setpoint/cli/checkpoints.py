@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -90,7 +91,6 @@ def decide(
     from setpoint.change.identity import author_of
     from setpoint.govern.checkpoints.decisions import decide as log
     from setpoint.govern.checkpoints.drafts import Decided
-    from setpoint.govern.checkpoints.records import read_clock
 
     sources = _sources()
     one = sources.calendar.named(name)
@@ -102,7 +102,7 @@ def decide(
     with database(remind=False) as opened:
         author = author_of(opened)
         decided = Decided(one, option.value, reason, review, author.name)
-        found = log(opened, sources, decided, author, read_clock(opened))
+        found = log(partial(opened.transaction, author=author.name), sources, decided)
     if as_json:
         print_json(found)
     else:

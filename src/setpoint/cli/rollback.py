@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,15 +20,6 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database
 
 
-class Taken(StrEnum):
-    """Which way back is taken."""
-
-    IMAGE_PIN = "image_pin"
-    RESTORE = "restore"
-    BREAK_GLASS = "break_glass"
-    REVERT = "revert"
-
-
 @app.command()
 def rollback(
     incident: Annotated[str, typer.Option("--incident", help="The incident's id: what applies in it.")] = "",
@@ -37,7 +27,7 @@ def rollback(
     bad_build: Annotated[
         str, typer.Option("--bad-build", help="The commit that is wrong. Default: of the newest run.")
     ] = "",
-    taken: Annotated[Taken | None, typer.Option("--take", help="Record that you take this one now.")] = None,
+    taken: Annotated[str, typer.Option("--take", help="Record that you take this one now.")] = "",
     reason: Annotated[str, typer.Option("--reason", "-r", help="Why; kept for ever.")] = "",
     proven: Annotated[
         str, typer.Option("--proven", help="Record what proves that it worked; its time ends now.")
@@ -65,7 +55,8 @@ def rollback(
         _show(opened, incident, scope, bad_build, as_json=as_json)
 
 
-def _record(opened: Database, incident: str, taken: Taken | None, reason: str, proven: str) -> None:
+def _record(opened: Database, incident: str, taken: str, reason: str, proven: str) -> None:
+    from setpoint.change.emergency.mechanisms import mechanism_named
     from setpoint.change.emergency.rollbacks import prove, take
     from setpoint.change.identity import author_of
 
@@ -73,7 +64,7 @@ def _record(opened: Database, incident: str, taken: Taken | None, reason: str, p
         return
     with opened.transaction(author=author_of(opened).name) as transaction:
         if taken:
-            take(transaction, incident, taken.value, reason)
+            take(transaction, incident, mechanism_named(taken), reason)
         if proven:
             prove(transaction, incident, proven)
 

@@ -195,7 +195,7 @@ def rollback(
     change: ChangeId,
     mechanism: Annotated[
         str,
-        typer.Option("--by", help="image_pin, restore, break_glass or revert."),
+        typer.Option("--by", help="The mechanism, as `setpoint rollback` names it."),
     ],
     reason: Reason,
     _yes: AsksNothing = False,
@@ -205,11 +205,12 @@ def rollback(
 
     Example: `setpoint rollout rollback 7 --by image_pin --reason "the release reads it wrongly"`
     """
+    from setpoint.change.emergency.mechanisms import mechanism_named
     from setpoint.govern.rollout.acting import note_rollback
 
     _step(
         change,
-        lambda transaction: note_rollback(transaction, change, mechanism, reason),
+        lambda transaction: note_rollback(transaction, change, mechanism_named(mechanism), reason),
         as_json=as_json,
     )
 

@@ -36,6 +36,9 @@ DECIDES = {
 FREE = {
     "/audit/notifications/{number}/retry": "what is sent again was to be sent anyway",
     "/rollouts/{change}/start": "puts nothing in force",
+    "/rollback": "records what somebody does elsewhere",
+    "/rollback/proof": "the same",
+    "/checkpoints/{checkpoint}/decide": "asks itself for a proof: tests/serve/console/test_checkpoints.py",
     "/rollouts/{change}/shadow": "puts nothing in force",
     "/rollouts/{change}/skip": "puts nothing in force",
     "/rollouts/{change}/override": "asks itself for a fresh proof: tests/serve/console/test_rollouts.py",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from setpoint.errors import InvalidValue
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -117,6 +119,18 @@ class MechanismStanding:
     due_at: datetime | None
     #: The command that rehearses it.
     rehearsal: str
+
+
+def mechanism_named(text: str) -> MechanismName:
+    """Return the mechanism that somebody named.
+
+    Raises:
+        InvalidValue: there is none of that name.
+    """
+    for one in MECHANISMS:
+        if one.name == text:
+            return one.name
+    raise InvalidValue(f"{text!r} is no way back.", hint=", ".join(one.name for one in MECHANISMS))
 
 
 def promise_of(scenario: str) -> float | None:

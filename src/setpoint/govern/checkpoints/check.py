@@ -2,7 +2,7 @@
 
 Guarantees: what is judged is judged at one instant of the database's clock, taken before the first source is
 asked; safe to repeat and to run twice at once: a checkpoint is judged once. An issue is opened only where the
-search was read and found none, and none was opened by an earlier check.
+search was read twice and found none, none was opened by an earlier check, and no other check is at it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.govern.checkpoints.drafts import issue_draft
 from setpoint.govern.checkpoints.judgement import judge
-from setpoint.govern.checkpoints.readings import utc_text
+from setpoint.govern.checkpoints.readings import Issue, Unread, utc_text
 from setpoint.govern.checkpoints.records import read_clock, read_log, read_report
-from setpoint.govern.checkpoints.sources import NotLive
+from setpoint.govern.checkpoints.sources import NotLive, read_issues
 from setpoint.govern.checkpoints.trackers import open_issue
 
 if TYPE_CHECKING:
@@ -53,16 +53,42 @@ def check(database: Database, sources: Sources, author: Author) -> Checked:
         _record(transaction, found)
         report = read_report(transaction, calendar)
     owed = _owed_issue(report, readings.issues == ())
-    if owed is None:
-        return Checked(report)
-    draft = issue_draft(calendar, owed)
-    try:
-        url = open_issue(sources, draft)
-    except NotLive as problem:
-        return Checked(report, "", draft, str(problem))
+    return Checked(report) if owed is None else _open_once(database, sources, author, report, owed)
+
+
+def _open_once(
+    database: Database, sources: Sources, author: Author, report: Report, owed: Standing
+) -> Checked:
+    """Open the issue that is owed, unless another check is at it, or it is there by now."""
+    asked = {"calendar": report.calendar.name, "checkpoint": owed.checkpoint.name}
     with database.transaction(author=author.name) as transaction:
-        _say(transaction, report, owed.checkpoint.name, "issue", url)
+        if not (transaction.fetch_one("claim_issue", **asked) or {})["is_mine"]:
+            return Checked(report)
+        if read_report(transaction, report.calendar).issue:
+            return Checked(report)
+    draft = issue_draft(report.calendar, owed)
+    try:
+        url = "" if _issues(report, sources) else open_issue(sources, draft)
+    except NotLive as problem:
+        with database.transaction(author=author.name) as transaction:
+            transaction.fetch_one("release_issue", **asked)
+        return Checked(report, "", draft, str(problem))
+    if url:
+        with database.transaction(author=author.name) as transaction:
+            _say(transaction, report, owed.checkpoint.name, "issue", url)
     return Checked(report, url)
+
+
+def _issues(report: Report, sources: Sources) -> tuple[Issue, ...]:
+    """Return the open issues as they are now.
+
+    Raises:
+        NotLive: they cannot be read.
+    """
+    found = read_issues(report.calendar, sources.github)
+    if isinstance(found, Unread):
+        raise NotLive(found.why)
+    return found
 
 
 def rehearse(database: Database, sources: Sources, at: datetime) -> Checked:

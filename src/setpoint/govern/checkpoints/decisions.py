@@ -15,18 +15,19 @@ from setpoint.errors import ConflictError, ForbiddenError, InvalidValue
 from setpoint.govern.checkpoints.drafts import Decided, Draft, comment_text, marker
 from setpoint.govern.checkpoints.judgement import waiver_end
 from setpoint.govern.checkpoints.readings import utc_text
-from setpoint.govern.checkpoints.records import read_log
+from setpoint.govern.checkpoints.records import read_clock, read_log
 from setpoint.govern.checkpoints.sources import NotLive, read_issues
 from setpoint.govern.checkpoints.trackers import find_comment, post_comment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from setpoint.change.identity import Author
     from setpoint.govern.checkpoints.calendar import Calendar
     from setpoint.govern.checkpoints.judgement import Entry
     from setpoint.govern.checkpoints.sources import Sources
-    from setpoint.store.database import Database
+    from setpoint.store.database import Transaction
 
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{5,63}")
 
@@ -90,32 +91,35 @@ def require_decidable(
         )
 
 
-def decide(database: Database, sources: Sources, decided: Decided, author: Author, now: datetime) -> Logged:
+def decide(
+    begin: Callable[[], AbstractContextManager[Transaction]], sources: Sources, decided: Decided
+) -> Logged:
     """Post the comments of a decision, and record it when all of them stand; safe to repeat.
 
+    Whether whoever speaks may decide is judged before anything is posted, and again when it is recorded.
+
+    Args:
+        begin: begins a transaction of whoever decides; none is open while a tracker is asked.
+        sources: of the calendar.
+        decided: what is decided.
+
     Raises:
-        As ``require_decidable``; ForbiddenError also when whoever speaks may not decide.
+        As ``require_decidable``; ForbiddenError also when whoever speaks may not decide, ProofNeeded when
+        their session was not proven lately.
     """
     calendar = sources.calendar
     issues = read_issues(calendar, sources.github) if decided.checkpoint.needs_issue else ()
-    require_decidable(
-        calendar,
-        decided,
-        read_log(database, calendar),
-        now,
-        issues=len(issues) if isinstance(issues, tuple) else 0,
-    )
+    asked = {"calendar": calendar.name, "checkpoint": decided.checkpoint.name, "option": decided.option}
+    n_issues = len(issues) if isinstance(issues, tuple) else 0
+    with begin() as transaction:
+        log, now = read_log(transaction, calendar), read_clock(transaction)
+        require_decidable(calendar, decided, log, now, issues=n_issues)
+        transaction.fetch_one("require_decider", **asked)
     found = log_comments(sources, decided)
     if found.is_recorded:
-        with database.transaction(author=author.name) as transaction:
-            transaction.fetch_one(
-                "decide_checkpoint",
-                calendar=calendar.name,
-                checkpoint=decided.checkpoint.name,
-                option=decided.option,
-                said=decided.reason,
-                evidence=list(found.comments),
-            )
+        with begin() as transaction:
+            evidence = list(found.comments)
+            transaction.fetch_one("decide_checkpoint", **asked, said=decided.reason, evidence=evidence)
     return found
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from setpoint.change.emergency.mechanisms import MechanismName
     from setpoint.declare.catalogue import Catalogues
     from setpoint.govern.rollout.stages import Name
     from setpoint.store.database import Database, Transaction
@@ -97,7 +98,7 @@ def override_canary(transaction: Transaction, change_id: int, proposal_hash: str
     return str((row or {})["step"])
 
 
-def note_rollback(transaction: Transaction, change_id: int, mechanism: str, words: str) -> None:
+def note_rollback(transaction: Transaction, change_id: int, mechanism: MechanismName, words: str) -> None:
     """Keep that this transaction's person rolled a change in full back, and by which mechanism.
 
     Raises:

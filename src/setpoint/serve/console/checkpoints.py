@@ -2,37 +2,87 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Request
+from fastapi import Path, Request
 from starlette.responses import Response
 
-from setpoint.change.emergency.obligations import list_obligations
+from setpoint.change.emergency.dues import list_dues
+from setpoint.errors import ProofNeeded, SetpointError, UnauthenticatedError
+from setpoint.govern.checkpoints.decisions import decide
+from setpoint.govern.checkpoints.drafts import Decided
 from setpoint.govern.checkpoints.records import read_report
+from setpoint.govern.checkpoints.sources import open_sources
 from setpoint.govern.checkpoints.standings import is_in_use, told
-from setpoint.serve.access.rules import ANYONE, access
-from setpoint.serve.console.pages import page, router_of
+from setpoint.serve.access.rules import ANYONE, Caller, access
+from setpoint.serve.console.forms import Sent, reason_in
+from setpoint.serve.console.pages import go, page, router_of
 from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
+    from setpoint.govern.checkpoints.drafts import Draft
     from setpoint.govern.checkpoints.judgement import Report
+    from setpoint.serve.access.rules import Principal
+    from setpoint.serve.console.forms import Form
     from setpoint.serve.plane import Plane
 
 router = router_of()
+DECIDERS = ("config_write", "approver", "admin")
 
 
 @router.get("/checkpoints", **access(*ANYONE))
-def show_checkpoints(plane: PlaneOf, request: Request) -> Response:
-    """Show each checkpoint with its countdown, evidence and what closes it, and every obligation."""
+def show_checkpoints(plane: PlaneOf, request: Request, caller: Caller) -> Response:
+    """Show each checkpoint with its countdown, evidence and what closes it, and everything that is owed."""
+    return _shown(plane, request, caller)
+
+
+@router.post("/checkpoints/{checkpoint}/decide", **access(*DECIDERS))
+def send_decision(
+    plane: PlaneOf, request: Request, caller: Caller, checkpoint: Annotated[str, Path()], form: Sent
+) -> Response:
+    """Log the decision that closes a checkpoint: its comments are posted, then it is recorded.
+
+    What the plane's credential may not post is shown, to be posted by hand: the same form then finds it.
+    """
+    try:
+        one = plane.calendar.named(checkpoint)
+        option = next((one for one in one.options if one == form.get("option")), one.options[0])
+        decided = Decided(one, option, reason_in(form), form.get("review"), caller.account)
+        begin = partial(plane.database.transaction, credential=caller.secret)
+        logged = decide(begin, open_sources(plane.calendar, plane.settings), decided)
+    except (UnauthenticatedError, ProofNeeded):
+        raise
+    except SetpointError as problem:
+        return _shown(plane, request, caller, problem=problem, form=form)
+    if logged.is_recorded:
+        return go("/checkpoints")
+    drafts = tuple(zip(logged.drafts, logged.refusals, strict=True))
+    return _shown(plane, request, caller, form=form, drafts=drafts)
+
+
+def _shown(
+    plane: Plane,
+    request: Request,
+    caller: Principal,
+    *,
+    problem: SetpointError | None = None,
+    form: Form | None = None,
+    drafts: tuple[tuple[Draft, str], ...] = (),
+) -> Response:
     report = report_in_use(plane)
-    owed = list_obligations(plane.database, open_only=True)
+    owed = list_dues(plane.database)
     standings = told(report).checkpoints if report else ()
     return page(
         request,
         "checkpoints.html",
+        problem=problem,
         tables={"checkpoints": standings, "owed": owed},
         report=report,
         owed=owed,
+        drafts=drafts,
+        refusal="" if caller.may(*DECIDERS) else f"this needs the role {' or '.join(DECIDERS)}",
+        typed={name: form.get(name) if form else "" for name in ("option", "review", "words")},
     )
 
 

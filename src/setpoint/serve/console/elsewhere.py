@@ -261,6 +261,7 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/access": lambda _: Way(("accounts", "list"), "/v1/accounts"),
     "/access/{name}": lambda given: Way(("accounts", "list"), f"/v1/accounts/{_quoted(given['name'])}"),
     "/freezes": lambda _: Way(("freeze", "list", "--all"), "/v1/freezes", {"past": "true"}),
+    "/rollback": lambda given: Way(("rollback", *_options(given, "incident")), "/v1/mechanisms"),
     "/break-glass": lambda _: Way(("break-glass", "status"), "/v1/obligations"),
     "/checkpoints": lambda _: Way((), "/v1/checkpoints"),
     "/search": _search,

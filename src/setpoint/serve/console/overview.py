@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from setpoint.change.changes import count_open, list_changes
-from setpoint.change.emergency.obligations import list_obligations
+from setpoint.change.emergency.dues import list_dues
 from setpoint.change.emergency.restore_probe import read_probe
 from setpoint.change.history import list_revisions
 from setpoint.change.recovery.checks import last_backup
@@ -64,7 +64,7 @@ def show_overview(plane: PlaneOf, request: Request, caller: Caller) -> Response:
         waiting=waiting,
         counted_to=COUNTED,
         revisions=list_revisions(plane.database, limit=LISTED),
-        obligations=list_obligations(plane.database, open_only=True),
+        dues=list_dues(plane.database),
         checkpoints=report_in_use(plane),
     )
 

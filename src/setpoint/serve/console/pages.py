@@ -73,6 +73,7 @@ PLACES = (
     ("/alerts", "Alerts"),
     ("/policies", "Policies"),
     ("/freezes", "Freezes"),
+    ("/rollback", "Ways back"),
     ("/break-glass", "Break-glass"),
     ("/checkpoints", "Checkpoints"),
     ("/audit", "Audit"),

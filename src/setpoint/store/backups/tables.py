@@ -37,6 +37,7 @@ LEFT_OUT = {
     "restore_probe": "says what worked a minute ago",
     "write_probe": "holds nothing",
     "passkeys": "as passwords, they are made anew by whoever is let in again",
+    "checkpoint_claims": "says which check opens an issue now",
     "notifications": "what was told was told, and what waited then is no news",
     "deliveries": "as notifications",
     "kept_forms": "what somebody typed within a day is for whoever logs in again here",

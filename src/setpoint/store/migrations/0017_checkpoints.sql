@@ -33,6 +33,15 @@ CREATE TABLE public.checkpoint_readings (
 );
 COMMENT ON TABLE public.checkpoint_readings IS 'What the sources of each calendar said when they were last asked.';
 
+CREATE TABLE public.checkpoint_claims (
+    calendar      text NOT NULL,
+    checkpoint    text NOT NULL,
+    claimed_by    text NOT NULL,
+    claimed_until timestamptz NOT NULL,
+    PRIMARY KEY (calendar, checkpoint)
+);
+COMMENT ON TABLE public.checkpoint_claims IS 'Which check is opening the issue of a checkpoint now: of two at once, one opens it. One that died gives its claim up by its end.';
+
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.checkpoint_log
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the log of checkpoints is append-only');
 ALTER TABLE public.checkpoint_log ENABLE ALWAYS TRIGGER append_only;
@@ -89,8 +98,35 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.decide_checkpoint(p_calendar text, p_checkpoint text, p_option text, p_said text, p_evidence jsonb)
-    RETURNS void
+CREATE FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    -- Longer than a search and a post may take, and than a search engine needs to find what was posted.
+    INSERT INTO public.checkpoint_claims AS c (calendar, checkpoint, claimed_by, claimed_until)
+    SELECT p_calendar, p_checkpoint, person, clock_timestamp() + interval '5 minutes' FROM public.who()
+    ON CONFLICT (calendar, checkpoint) DO UPDATE
+    SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until
+    WHERE c.claimed_until <= clock_timestamp();
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION public.claim_issue IS 'Whether this check is the one that opens the issue of a checkpoint; another may be at it.';
+
+CREATE FUNCTION public.release_issue(p_calendar text, p_checkpoint text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    DELETE FROM public.checkpoint_claims WHERE calendar = p_calendar AND checkpoint = p_checkpoint;
+END
+$$;
+COMMENT ON FUNCTION public.release_issue IS 'Gives a claim up whose issue was not opened.';
+
+CREATE FUNCTION public.require_decider(p_calendar text, p_checkpoint text, p_option text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -101,6 +137,7 @@ BEGIN
     IF public.is_robot(decider) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'a robot decides no checkpoint', HINT = 'a person decides it';
     END IF;
+    PERFORM public.require_fresh_proof();
     -- Two decisions at once: the second waits here, and then finds the first.
     PERFORM FROM public.obligations AS o
     WHERE o.incident = p_calendar || ' ' || p_checkpoint AND o.kind = 'decision' AND o.met_at IS NULL FOR UPDATE;
@@ -108,11 +145,24 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%s of %s owes no decision', p_checkpoint, p_calendar),
             HINT = '`setpoint checkpoints` says what does';
     END IF;
-    IF p_evidence IS NULL OR jsonb_typeof(p_evidence) <> 'array' OR p_evidence = '[]' THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a decision is logged as a comment, and none is named';
-    END IF;
     IF p_option = 'waiver' AND EXISTS (SELECT FROM public.checkpoint_log WHERE calendar = p_calendar AND option = 'waiver') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s had its waiver: it is single-use', p_calendar);
+    END IF;
+    RETURN decider;
+END
+$$;
+COMMENT ON FUNCTION public.require_decider IS 'The person of this session, who may decide this now: asked before anything is posted elsewhere, too.';
+
+CREATE FUNCTION public.decide_checkpoint(p_calendar text, p_checkpoint text, p_option text, p_said text, p_evidence jsonb)
+    RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    decider text := public.require_decider(p_calendar, p_checkpoint, p_option);
+BEGIN
+    IF p_evidence IS NULL OR jsonb_typeof(p_evidence) <> 'array' OR p_evidence = '[]' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a decision is logged as a comment, and none is named';
     END IF;
     INSERT INTO public.checkpoint_log (calendar, checkpoint, event, option, said, evidence, person)
     VALUES (p_calendar, p_checkpoint, 'decided', p_option, p_said, p_evidence, decider);
@@ -148,10 +198,12 @@ CREATE TRIGGER refuse_parked BEFORE INSERT ON public.finetune_runs
     FOR EACH ROW EXECUTE FUNCTION public.refuse_parked();
 ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER refuse_parked;
 
-REVOKE ALL ON FUNCTION public.note_readings(text, jsonb), public.refuse_parked(),
+REVOKE ALL ON FUNCTION public.note_readings(text, jsonb), public.refuse_parked(), public.claim_issue(text, text),
+    public.release_issue(text, text), public.require_decider(text, text, text),
     public.judge_checkpoint(text, text, timestamptz, timestamptz, boolean, jsonb),
     public.log_checkpoint(text, text, text, text, jsonb), public.decide_checkpoint(text, text, text, text, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.note_readings(text, jsonb),
+GRANT EXECUTE ON FUNCTION public.note_readings(text, jsonb), public.claim_issue(text, text), public.release_issue(text, text),
+    public.require_decider(text, text, text),
     public.judge_checkpoint(text, text, timestamptz, timestamptz, boolean, jsonb),
     public.log_checkpoint(text, text, text, text, jsonb), public.decide_checkpoint(text, text, text, text, jsonb) TO setpoint_app;
 GRANT SELECT ON public.checkpoint_log, public.checkpoint_readings TO setpoint_app;
