@@ -45,7 +45,7 @@ _DRILL = "# Break-glass drill"
 _POST_MORTEM = "# Post-mortem"
 #: The options that a scenario needs, and those that it takes besides.
 _OPTIONS: dict[Scenario, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    Scenario.IMAGE_PIN: (("last-good",), ("build",)),
+    Scenario.IMAGE_PIN: (("last-good",), ("build", "chart")),
     Scenario.MERGE_REVERT: (("repository", "merge"), ()),
     Scenario.INCIDENT: ((), ("closed",)),
 }
@@ -83,6 +83,9 @@ def drill(
     last_good: Annotated[
         Path | None, typer.Option("--last-good", help="Of image-pin: the build to pin.")
     ] = None,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", help="Of image-pin: the Helm chart, rendered with both tags.")
+    ] = None,
     repository: Annotated[
         Path | None, typer.Option("--repository", help="Of merge-revert: a clone of Setpoint.")
     ] = None,
@@ -110,13 +113,20 @@ def drill(
 
     _check_options(
         scenario,
-        {"last-good": last_good, "build": build, "repository": repository, "merge": merge, "closed": closed},
+        {
+            "last-good": last_good,
+            "build": build,
+            "repository": repository,
+            "merge": merge,
+            "closed": closed,
+            "chart": chart,
+        },
     )
     if scenario is Scenario.INCIDENT:
         return _play_incident(report, is_closed=closed, as_json=as_json)
     with database() as opened:
         if last_good:
-            drills = [_pinned(build or Path(sys.executable), last_good)]
+            drills = [_pinned(build or Path(sys.executable), last_good, chart)]
         elif repository:
             drills = [_reverted(repository, merge)]
         else:
@@ -146,10 +156,10 @@ def _check_options(scenario: Scenario, given: Mapping[str, object]) -> None:
         raise UsageError(f"{scenario.value} {wrong}.", hint="`setpoint drill --help` says what is whose")
 
 
-def _pinned(build: Path, last_good: Path) -> Drill:
+def _pinned(build: Path, last_good: Path, chart: Path | None) -> Drill:
     from setpoint.change.emergency.drill_image_pin import rehearse_pin
 
-    return rehearse_pin(settings(), (build, last_good), catalogues, _progress)
+    return rehearse_pin(settings(), (build, last_good), catalogues, _progress, chart=chart)
 
 
 def _reverted(repository: Path, merge: str) -> Drill:

@@ -1,5 +1,6 @@
 """The image pin and the merge revert, rehearsed with real builds, each proven by what its banner says."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from setpoint.change.git_commits import run_git
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import UsageError
 from setpoint.settings import Settings
+from support import helm
 from support.sweep_home import ADA
 
 SOURCES = Path(setpoint.__file__).parents[1]
@@ -37,17 +39,22 @@ def test_what_is_no_build_is_refused(tmp_path, settings):
 
 
 @pytest.mark.real
-def test_the_pin_goes_forth_and_back(tmp_path, settings, database):
+def test_the_pin_goes_forth_and_back(tmp_path, settings, database, monkeypatch):
     """Plane, scheduler and worker of the last good build run, proven; then those of now; both are timed."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "helm").symlink_to(helm.installed())
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     good, lines = other_build(tmp_path / "good"), []
-    drill = rehearse_pin(
-        settings, (SOURCES, good), lambda: load_catalogues(Settings.catalogues), lines.append
-    )
+    system = load_catalogues(Settings.catalogues)
+    drill = rehearse_pin(settings, (SOURCES, good), lambda: system, lines.append, chart=helm.CHART)
     record(database, ADA, drill)
 
     assert (drill.outcome, drill.problem) == ("restored", "")
-    assert [step.name for step in drill.steps] == ["pin the last good build", "pin the build of before again"]
-    forth, back = (step.note for step in drill.steps)
+    assert [step.name for step in drill.steps] == [
+        "pin the last good build", "pin the build of before again", "render the chart with both tags",
+    ]  # fmt: skip
+    forth, back, rendered = (step.note for step in drill.steps)
+    assert rendered.endswith(f"places say {installed_build(good, settings).source}, and nothing else changed")
     assert installed_build(good, settings).source in forth
     assert installed_build(SOURCES, settings).source in back
     assert forth.endswith("scheduler and 1 worker run it, too")
