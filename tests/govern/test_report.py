@@ -1,18 +1,26 @@
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
+from statistics import fmean
 
 import pytest
 
-from setpoint.client.results import ParamFinding
-from setpoint.govern.report import Axis, RunReport, render
+from setpoint.client.results import Metrics, ParamFinding
+from setpoint.govern.report import Axis, RunReport, read_report, render
 from setpoint.govern.verdict import Rule, judge
-from setpoint.record.result_rows import RecordedFailure, ResultLine
+from setpoint.record.result_rows import FindingCount, RecordedFailure, ResultLine, TradeMeans
 from setpoint.record.run_rows import PinnedContext, Run
+from support.sweep_home import seed_tiny
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+from recording import Recording
 
 RULE = Rule(aggregation="mean", pass_f1=0.40, pass_assets=4, rollback_f1=0.30, min_assets=5, min_skill=0.0)
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
 MODELS = ("xgb", "lgb", "cb")
+TRADES = ("n_trades", "return", "win_rate", "expectancy")
 UNIT = ("symbol", "model", "timeframe", "variant", "fold")
 UNITS = [[s, m, "5m", "ATR0.5_1.5_H4", f] for f in range(5) for s in SYMBOLS for m in MODELS]
 BEGAN = datetime(2026, 11, 23, 4, 25, 39, tzinfo=UTC)
@@ -97,6 +105,8 @@ def a_view(*, results=None, failures=(), units=UNITS, rule=RULE, **row):
         timeframe=units[0][2] if units else "",
         contexts=[(PinnedContext(context, made["snapshot_hash"], made["layers"], ""), len(units))],
         lines=sorted(map(as_line, results), key=lambda line: line[:3]),
+        trades=[trades_of(results, model, cost) for model in MODELS for cost in ("low", "mid", "high")],
+        findings=[findings_of(results, model) for model in MODELS if found_in(results, model)],
         failures=list(failures),
         against=None,
     )
@@ -105,10 +115,26 @@ def a_view(*, results=None, failures=(), units=UNITS, rule=RULE, **row):
 def as_line(result):
     """Return of a result what the report shows, as it is read back."""
     told = {name: result[name] for name in ResultLine._fields if name in result}
-    findings = tuple(ParamFinding(**found) for found in result["findings"])
-    metrics = result["metrics"]
-    read = {"findings": findings, "auc_val": metrics["val"]["auc"], "trades": metrics["trades"]}
-    return ResultLine(**{**told, **read})
+    return ResultLine(**told, auc_val=result["metrics"]["val"]["auc"])
+
+
+def trades_of(results, model, cost):
+    """Return what the database says of trading at one cost: means of what is known."""
+    rows = [row["metrics"]["trades"][cost] for row in results if row["model"] == model]
+    known = {name: [row[name] for row in rows if row[name] is not None] for name in TRADES}
+    return TradeMeans(model, cost, len(rows), *(fmean(found) if found else None for found in known.values()))
+
+
+def found_in(results, model):
+    return [found for row in results if row["model"] == model for found in row["findings"]]
+
+
+def findings_of(results, model):
+    """Return what the database says of the one kind of finding that a test gives a model."""
+    first, *others = found_in(results, model)
+    return FindingCount(
+        model, first["param"], first["finding"], 1 + len(others), first["asked"], first["effective"]
+    )
 
 
 class Page(HTMLParser):
@@ -385,6 +411,34 @@ def test_trades_without_numbers():
     assert "high250.00.000 %\N{EN DASH}\N{EN DASH}" in text
     # 20 of 25 units return -50 %, 5 return nothing.
     assert "\N{MINUS SIGN}40.000 %25.000 %\N{MINUS SIGN}0.100 %" in text
+
+
+def test_the_database_adds_up_what_units_recorded(database, catalogues):
+    """Trades are means over units that have a number; findings are counted, with the first one's values."""
+    seed_tiny(database)
+    recording = Recording(database, catalogues)
+    plan = recording.start("added-up", 4)
+    for fold, unit in enumerate(plan.units):
+        rate = None if fold == 0 else fold / 4
+        trade = {"n_trades": fold, "return": -0.5, "sortino": None, "win_rate": rate, "expectancy": None}
+        entry = recording.entry(plan, unit)
+        found = (ParamFinding("gamma", 1.5, fold, "ignored"), ParamFinding("depth", None, 3, "library_chose"))
+        recording.deliver_entry(
+            plan,
+            entry,
+            metrics=Metrics(entry.result.metrics.val, {}, {"mid": trade, "low": trade}),
+            findings=found[:fold],
+        )
+    report = read_report(database, plan.run)
+    model = plan.units[0].model
+
+    mean = (model, "low", 4, 1.5, -0.5, 0.5, None)
+    assert report.trades == [mean, (model, "mid", *mean[2:])]
+    assert report.findings == [
+        (model, "depth", "library_chose", 2, None, 3),
+        (model, "gamma", "ignored", 3, 1.5, 1),
+    ]
+    assert "3 of 4" in render(report)
 
 
 def test_fallbacks_are_listed():

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from math import ceil, floor
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -23,16 +23,15 @@ from setpoint.govern.comparison import JudgedRun, judge_run, pair_runs
 from setpoint.govern.markup import templates_in
 from setpoint.govern.verdict import aggregated
 from setpoint.observe.printable import printable_markup
-from setpoint.record.result_rows import read_failures, read_result_lines
+from setpoint.record.result_rows import average_trades, count_findings, read_failures, read_result_lines
 from setpoint.record.run_rows import read_units, read_used_contexts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from setpoint.client.results import ParamFinding
     from setpoint.govern.paired import Paired
     from setpoint.govern.verdict import Aggregation, AssetScore, ModelScore
-    from setpoint.record.result_rows import RecordedFailure, ResultLine
+    from setpoint.record.result_rows import FindingCount, RecordedFailure, ResultLine, TradeMeans
     from setpoint.record.run_rows import PinnedContext
     from setpoint.store.database import Database
 
@@ -69,6 +68,8 @@ class RunReport(JudgedRun):
     contexts: list[tuple[PinnedContext, int]]
     #: In the order of asset, model and fold.
     lines: list[ResultLine]
+    trades: list[TradeMeans]
+    findings: list[FindingCount]
     failures: list[RecordedFailure]
     #: Of a change's candidate: the run of what stands, and how it does pair by pair; None of other runs.
     against: PairedWith | None
@@ -94,6 +95,8 @@ def read_report(database: Database, run: str) -> RunReport:
         timeframe=first[0].timeframe if first else "",
         contexts=read_used_contexts(database, judged.run),
         lines=read_result_lines(database, judged.run),
+        trades=average_trades(database, judged.run),
+        findings=count_findings(database, judged.run),
         failures=read_failures(database, judged.run),
         against=_against(database, judged.run),
     )
@@ -107,10 +110,7 @@ def _against(database: Database, run: str) -> PairedWith | None:
 def render(view: RunReport) -> str:
     """Return the report of a run as one self-contained HTML document."""
     rule = view.verdict.rule
-    of_model: dict[str, list[ResultLine]] = {score.model: [] for score in view.verdict.models}
-    for line in view.lines:
-        of_model[line.model].append(line)
-    models = [_Model(score, of_model[score.model], rule.aggregation) for score in view.verdict.models]
+    models = _models(view)
     heading, sentence = _WORDS[str(view.verdict)]
     scores = [*(fold for model in models for line in model.assets for fold in line.folds)]
     baselines = [a.always_buy for m in view.verdict.models for a in m.scored if a.always_buy is not None]
@@ -133,6 +133,22 @@ def render(view: RunReport) -> str:
         fallbacks=dict(view.row.fallbacks or {}),
         finding_words=FINDING_WORDS,
     )
+
+
+def _models(view: RunReport) -> list[_Model]:
+    lines: dict[str, list[ResultLine]] = {score.model: [] for score in view.verdict.models}
+    for line in view.lines:
+        lines[line.model].append(line)
+    return [
+        _Model(
+            score,
+            lines[score.model],
+            [one for one in view.trades if one.model == score.model],
+            [one for one in view.findings if one.model == score.model],
+            view.verdict.rule.aggregation,
+        )
+        for score in view.verdict.models
+    ]
 
 
 def _unit_rows(lines: Iterable[ResultLine]) -> Markup:
@@ -179,27 +195,6 @@ class FoldLine(NamedTuple):
     shown: list[ResultLine]
 
 
-class TradeLine(NamedTuple):
-    """Trading on the test rows at one cost: means over a model's units; None where no unit has a number."""
-
-    cost: str
-    units: int
-    n_trades: float
-    net_return: float
-    win_rate: float | None
-    expectancy: float | None
-
-
-class FindingLine(NamedTuple):
-    """One kind of finding for one parameter, over all units of a model."""
-
-    param: str
-    finding: str
-    units: int
-    asked: Any
-    effective: Any
-
-
 @dataclass(frozen=True)
 class _Model:
     """One model as the page shows it: its score with every result behind it."""
@@ -207,6 +202,8 @@ class _Model:
     score: ModelScore
     #: In the order of assets and folds.
     rows: list[ResultLine]
+    trades: list[TradeMeans]
+    findings: list[FindingCount]
     aggregation: Aggregation
 
     @property
@@ -256,38 +253,6 @@ class _Model:
     @property
     def _every(self) -> int:
         return 1 + len(self.rows) // (MOST_POINTS + 1)
-
-    @cached_property
-    def trades(self) -> list[TradeLine]:
-        costs = self.rows[0].trades if self.rows else {}
-        return [_trade_line(cost, [row.trades[cost] for row in self.rows]) for cost in costs]
-
-    @cached_property
-    def findings(self) -> list[FindingLine]:
-        kinds: dict[tuple[str, str], list[ParamFinding]] = {}
-        for row in self.rows:
-            for found in row.findings:
-                kinds.setdefault((found.param, found.finding), []).append(found)
-        return [
-            FindingLine(param, finding, len(found), found[0].asked, found[0].effective)
-            for (param, finding), found in sorted(kinds.items())
-        ]
-
-
-def _trade_line(cost: str, trades: Sequence[dict[str, Any]]) -> TradeLine:
-    return TradeLine(
-        cost,
-        len(trades),
-        fmean(trade["n_trades"] for trade in trades),
-        fmean(trade["return"] for trade in trades),
-        _mean(trade["win_rate"] for trade in trades),
-        _mean(trade["expectancy"] for trade in trades),
-    )
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
 
 
 class Axis(NamedTuple):

@@ -68,9 +68,29 @@ class ResultLine(NamedTuple):
     always_buy_f1_val: float
     always_buy_f1_test: float
     auc_val: float
-    #: By assumed cost, what following its signals on the test rows came to.
-    trades: dict[str, dict[str, Any]]
-    findings: tuple[ParamFinding, ...]
+
+
+class TradeMeans(NamedTuple):
+    """Trading on the test rows at one cost: means over a model's units; None where no unit has a number."""
+
+    model: str
+    cost: str
+    units: int
+    n_trades: float
+    net_return: float
+    win_rate: float | None
+    expectancy: float | None
+
+
+class FindingCount(NamedTuple):
+    """One kind of finding for one parameter, over all units of a model, with the values of the first."""
+
+    model: str
+    param: str
+    finding: str
+    units: int
+    asked: Any
+    effective: Any
 
 
 class RunWorker(NamedTuple):
@@ -160,8 +180,17 @@ def read_importance(
 def read_result_lines(reader: Database | Transaction, run: str) -> list[ResultLine]:
     """Return of each result of a run what its report shows, in the order of asset, model and fold."""
     rows = reader.fetch_all("list_result_lines", run_id=run)
-    lines = [ResultLine(**{**row, "findings": _findings(row) if row["findings"] else ()}) for row in rows]
-    return sorted(lines, key=lambda line: line[:3])
+    return sorted((ResultLine(**row) for row in rows), key=lambda line: line[:3])
+
+
+def average_trades(reader: Database | Transaction, run: str) -> list[TradeMeans]:
+    """Return by model and assumed cost what following a run's signals came to."""
+    return [TradeMeans(**row) for row in reader.fetch_all("average_trades", run_id=run)]
+
+
+def count_findings(reader: Database | Transaction, run: str) -> list[FindingCount]:
+    """Return by model and parameter what attestation found in a run's units."""
+    return [FindingCount(**row) for row in reader.fetch_all("count_findings", run_id=run)]
 
 
 def newest_endings(reader: Database | Transaction, run: str, limit: int) -> list[datetime]:

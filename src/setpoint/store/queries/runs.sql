@@ -309,13 +309,39 @@ FROM finetune_runs AS n, finetune_runs AS o
 WHERE n.id = %(run_id)s AND o.id = %(against)s;
 
 -- name: list_result_lines
--- Of each result of a run what its report shows, in the order of asset, model and fold; null where nothing was found.
+-- Of each result of a run what its report shows, in the order of asset, model and fold.
 SELECT symbol, model, fold, trial_id, model_hash, n_trees_used, threshold, f1_buy_val, f1_buy_test, always_buy_f1_val,
-       always_buy_f1_test, (metrics #>> '{val,auc}')::float8 AS auc_val, metrics -> 'trades' AS trades,
-       nullif(findings, '[]') AS findings
+       always_buy_f1_test, (metrics #>> '{val,auc}')::float8 AS auc_val
 FROM finetune_results
 WHERE run_id = %(run_id)s
 ORDER BY run_id, symbol, model, timeframe, variant, fold;
+
+-- name: average_trades
+-- By model and assumed cost of a run what following its units' signals came to: means over the units that have a number.
+SELECT r.model, t.key AS cost, count(*) AS units, avg((t.value ->> 'n_trades')::float8) AS n_trades,
+       avg((t.value ->> 'return')::float8) AS net_return, avg((t.value ->> 'win_rate')::float8) AS win_rate,
+       avg((t.value ->> 'expectancy')::float8) AS expectancy
+FROM finetune_results AS r, jsonb_each(r.metrics -> 'trades') AS t
+WHERE r.run_id = %(run_id)s
+GROUP BY r.model, t.key
+ORDER BY r.model, length(t.key), t.key COLLATE "C";
+
+-- name: count_findings
+-- By model and parameter of a run what attestation found, in how many units, with the values of the first of them.
+WITH counted AS (
+    SELECT r.model, f ->> 'param' AS param, f ->> 'finding' AS finding, count(*) AS units
+    FROM finetune_results AS r, jsonb_array_elements(r.findings) AS f
+    WHERE r.run_id = %(run_id)s
+    GROUP BY 1, 2, 3
+)
+SELECT c.model, c.param, c.finding, c.units, first.value -> 'asked' AS asked, first.value -> 'effective' AS effective
+FROM counted AS c CROSS JOIN LATERAL (
+    SELECT f.value
+    FROM finetune_results AS r, jsonb_array_elements(r.findings) AS f
+    WHERE r.run_id = %(run_id)s AND r.model = c.model AND f.value ->> 'param' = c.param AND f.value ->> 'finding' = c.finding
+    ORDER BY r.run_id, r.symbol, r.model, r.timeframe, r.variant, r.fold
+    LIMIT 1) AS first
+ORDER BY c.model, c.param COLLATE "C", c.finding COLLATE "C";
 
 -- name: list_endings
 -- When the newest of a run's units ended, at most so many of each kind.
