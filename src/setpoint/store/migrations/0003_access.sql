@@ -293,7 +293,7 @@ CREATE TRIGGER require_speaker BEFORE INSERT OR UPDATE OR DELETE ON public.catal
     FOR EACH STATEMENT EXECUTE FUNCTION public.require_speaker();
 ALTER TABLE public.catalogues ENABLE ALWAYS TRIGGER require_speaker;
 
-CREATE FUNCTION public.who(OUT person text, OUT proof text)
+CREATE FUNCTION public.who(OUT person text, OUT proof text, OUT account text, OUT roles text[])
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -301,15 +301,16 @@ AS $$
     -- socket one operating system account can reach: that account is the proof, and its name is told by the
     -- process. Any other login is itself; so is setpoint_app on a server that listens to a network, where
     -- anybody may be behind it.
-    SELECT CASE WHEN account IS NOT NULL THEN account
+    SELECT CASE WHEN speaker.account IS NOT NULL THEN speaker.account
                 WHEN local THEN coalesce(nullif(current_setting('setpoint.author', true), ''), 'unattributed')
                 ELSE session_user::text END,
-           CASE WHEN account IS NOT NULL THEN speaker.proof
-                WHEN local THEN 'os-account' ELSE 'database-login' END
+           CASE WHEN speaker.account IS NOT NULL THEN speaker.proof
+                WHEN local THEN 'os-account' ELSE 'database-login' END,
+           speaker.account, speaker.roles
     FROM public.speaker() AS speaker,
          (SELECT session_user = 'setpoint_app' AND current_setting('listen_addresses') = '') AS session (local)
 $$;
-COMMENT ON FUNCTION public.who IS 'The person of this session and how that is proven.';
+COMMENT ON FUNCTION public.who IS 'The person of this session and how that is proven, with the account and its roles where one presented a credential.';
 
 CREATE FUNCTION public.require_role(VARIADIC wanted text[]) RETURNS void
     LANGUAGE plpgsql STABLE

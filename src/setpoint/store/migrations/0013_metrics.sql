@@ -105,7 +105,7 @@ BEGIN
                fields ->> 'max_depth' AS max_depth, fields ->> 'best_iteration' AS best_iteration,
                fields ->> 'n_trees_used' AS n_trees_used
         FROM fresh WHERE name IN ('training_started', 'process_pinned', 'hpo_fallback_applied', 'training_complete')
-    ), places AS (
+    ), places AS MATERIALIZED (  -- once for each place, not for each line
         SELECT p.said_model, p.said_timeframe, l.model, l.timeframe
         FROM (SELECT DISTINCT said_model, said_timeframe FROM spoken) AS p,
              public.counted_labels('training_started', p.said_model, p.said_timeframe, '') AS l

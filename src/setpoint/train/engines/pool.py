@@ -13,6 +13,7 @@ import sys
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import get_context, resource_tracker
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from setpoint.errors import TrainingError
 from setpoint.train.worker import start_worker, train_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 #: How long a worker may take to end.
 _PARTING_S = 5.0
+#: How many units each process has at most: all of these are looked at to see which ended, never a whole run.
+_AHEAD = 4
 
 
 def train_in_pool(
@@ -51,7 +54,7 @@ def train_in_pool(
         initargs=(str(folder), catalogues, os.getpid()),
     )
     try:
-        yield from _completed(pool, units)
+        yield from _completed(pool, units, plan.processes * _AHEAD)
     except BrokenProcessPool:
         raise TrainingError(
             f"a worker process of run {plan.run} died, perhaps for want of memory.",
@@ -61,15 +64,21 @@ def train_in_pool(
         _stop(pool)
 
 
-def _completed(pool: ProcessPoolExecutor, units: Sequence[Unit]) -> Iterator[list[UnitEntry]]:
-    with ctrl_c_held_back(), _main_left_alone():
-        pending: set[Future[UnitEntry]] = {pool.submit(train_unit, unit) for unit in units}
+def _completed(pool: ProcessPoolExecutor, units: Iterable[Unit], most: int) -> Iterator[list[UnitEntry]]:
+    left = iter(units)
+    with ctrl_c_held_back(), _main_left_alone():  # all workers start with the first unit
+        pending = _given_out(pool, islice(left, most))
     while pending:
         ended, pending = wait(pending, return_when=FIRST_COMPLETED)
         if entries := [future.result() for future in ended if not future.exception()]:
             yield entries
         for future in ended:
             future.result()  # raises what ended the run
+        pending |= _given_out(pool, islice(left, most - len(pending)))
+
+
+def _given_out(pool: ProcessPoolExecutor, units: Iterable[Unit]) -> set[Future[UnitEntry]]:
+    return {pool.submit(train_unit, unit) for unit in units}
 
 
 @contextmanager
