@@ -190,7 +190,7 @@ def measured(folder, asked):
     """Return what each round found, and the seconds that each of the workers waited."""
     with (
         seeded(Path(folder, "plane")) as (settings, owner),
-        served(settings.home, CONNECTIONS) as url,
+        served(settings.home, CONNECTIONS) as (url, _),
         Database.open(settings) as database,
     ):
         secret = token(owner, name="trainer", role="robot")

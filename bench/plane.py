@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def up(home, **variables):
 
 @contextmanager
 def served(home, workers):
-    """Run `setpoint serve` on a home in several processes, without a limit as ``up``; gives its URL."""
+    """Run `setpoint serve` on a home in several processes, without a limit; gives what ``up`` gives."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environ = clean_environ() | {"SETPOINT_HOME": str(home), "SETPOINT_RATE_PER_CREDENTIAL_S": "0"}
@@ -117,7 +117,7 @@ def served(home, workers):
             assert process.poll() is None, "setpoint serve ended"
             assert time.monotonic() < until, "setpoint serve is not ready"
             time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
 
 
 def is_ready(port):
@@ -168,6 +168,16 @@ def cpu_s(process):
     """Return the processor time a process has used, in seconds."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def tree(process):
+    """Return a process and those that live below it."""
+    found = [process]
+    for parent in found:
+        with suppress(OSError):
+            for thread in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def pss_kb(process):

@@ -15,6 +15,8 @@ import setpoint
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "bench"
 BENCHES = sorted(FOLDER.glob("bench_*.py"))
+#: Those that start clusters of their own, as other tests of Dask do.
+CLUSTERS = {"bench_engines"}
 DECLARED = ("bench", "name", "text", "aim", "unit", "at_most", "peer")
 _INSIDE = re.compile(r"^_[a-z]\w*$|\bsetpoint(?:\.\w+)*\._\w+")
 RESULTS = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
@@ -36,7 +38,13 @@ def declared(rows):
     return [{name: row[name] for name in DECLARED} for row in rows]
 
 
-@pytest.mark.parametrize("file", BENCHES, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(file, marks=[pytest.mark.real] * (file.stem in CLUSTERS), id=file.stem)
+        for file in BENCHES
+    ],
+)
 def test_a_bench_runs_and_its_claims_are_those_recorded(file):
     """The smallest size ends well, and the claims that the bench declares are those that README shows."""
     done = bench(file, "--smoke")
