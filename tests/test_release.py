@@ -28,8 +28,6 @@ LONG = "LONG_TESTS" in os.environ
 #: What a release says it runs on; the middle one is tried in `make test-long`.
 PYTHONS = ("3.11", "3.12", "3.13")
 TRIED = PYTHONS if LONG else (PYTHONS[0], PYTHONS[-1])
-
-
 #: How files that go to other machines name the release that they are of.
 _SHIPPED_VERSION = re.compile(
     r"""(?m)(?:\bsetpoint==|^appVersion: "|^version: |^cvntradeImageTag: ")(\d+\.\d+\.\d+)"""
