@@ -77,7 +77,7 @@ def as_rows(run, entries):
         row = asdict(entry.result)
         named = {"run_id": run} | {name: row[name] for name in UNIT}
         trials += [named | {"violations": []} | trial for trial in row.pop("trials")]
-        results.append(named | row)
+        results.append(named | row | {"worker": entry.worker, "worker_time_sec": entry.worker_time_sec})
     return {"results": Jsonb(results), "trials": Jsonb(trials)}
 
 

@@ -33,6 +33,8 @@ LEVELS = ((10, 60, 0.1), (100, 10, 1.0), (1000, 2, 10.0), (16, 60, 0.0))
 SMALLEST = ((1, 1, 0.01), (2, 1, 0.0))
 MINUTE_S = 60
 CORES = len(os.sched_getaffinity(0))
+#: What the kernel counts processor time in: of few calls it may count none.
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 CLAIMS = {
     "cores": Claim(
         text="cores of plane and database for 10,000 workers with units of a minute, computed from 1,000",
@@ -75,7 +77,7 @@ class Machines:
 def children_s(process):
     """Return the processor time of a process's children that ended."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    return (int(fields[13]) + int(fields[14])) * TICK_S
 
 
 def cost(machines, workers, calls):
@@ -89,8 +91,8 @@ def cost(machines, workers, calls):
         calls=len(waits),
         took_s=took_s,
         waits_s=waits,
-        plane_s=spent[0],
-        database_s=spent[1],
+        plane_s=max(spent[0], TICK_S),
+        database_s=max(spent[1], TICK_S),
         refused=sum(worker.refused for worker in workers),
         database_bytes=spent[2],
         log_bytes=spent[3],
