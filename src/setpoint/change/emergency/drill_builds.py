@@ -94,13 +94,13 @@ def installed_build(place: Path, settings: Settings) -> InstalledBuild:
     """
     python, sources = _found(place)
     own = settings.to_environ()
+    # The name of an image is not handed on: it is this build's, and one of the two is another.
     environ = {name: text for name, text in os.environ.items() if name not in {*own, "PYTHONPATH"}}
     quiet = Settings(
         home=settings.home,
         postgres_bin=settings.postgres_bin,
         catalogues=settings.catalogues,
         seeds=settings.seeds,
-        build=settings.build,
     )
     environ |= quiet.to_environ()
     if sources:
@@ -159,7 +159,7 @@ def _found(place: Path) -> tuple[str, Path | None]:
 def _process(build: InstalledBuild, log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as told:
         process = subprocess.Popen(
-            [build.python, "-m", *arguments],
+            [build.python, "-P", "-m", *arguments],
             env=dict(build.environ),
             stdin=subprocess.DEVNULL,
             stdout=told,
@@ -213,7 +213,7 @@ def _require_source(build: InstalledBuild, found: Sequence[object], what: str) -
 def _asked(python: str, environ: Mapping[str, str], *arguments: str) -> str:
     try:
         done = subprocess.run(
-            [python, *arguments],
+            [python, "-P", *arguments],
             env=dict(environ),
             capture_output=True,
             text=True,
