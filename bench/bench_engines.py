@@ -26,7 +26,7 @@ from typing import NamedTuple
 from claims import Claim, sizes, tell
 from plane import seeded
 from ratio import table
-from recording import Recording
+from recording import Recording, replace_fold
 from setpoint.change.invariants import judged_catalogues
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.client.hyperparams_set import HyperparamsSet
@@ -52,13 +52,13 @@ CLAIMS = {
         at_most=False,
         peer="one worker",
     ),
-    "pool_unit": Claim(
+    "unit_pool": Claim(
         text="what the pool adds to each of 1,000 units that end at once, recorded",
         aim=5,
         unit="ms",
         peer="bare loop",
     ),
-    "dask_unit": Claim(
+    "unit_dask": Claim(
         text="what Dask adds to each of 1,000 units that end at once, recorded",
         aim=15,
         unit="ms",
@@ -130,7 +130,7 @@ class Sweeps:
 
     def trivial(self, number):
         first = self.units(1)[0]
-        return tuple(first._replace(fold=NO_FOLD + one) for one in range(number))
+        return tuple(replace_fold(first, NO_FOLD + one) for one in range(number))
 
     def planned(self, run, units, processes):
         plan = replace(self.plan, run=run, units=units, processes=processes)
@@ -215,7 +215,7 @@ def claimed(bare, found):
         one, two = (found["demo", engine, workers].whole_s for workers in (1, 2))
         told[engine] = (one / two, f"{one:.1f} s, two {two:.1f} s")
         with_ms = found["trivial", engine, 1].unit_ms
-        told[f"{engine}_unit"] = (with_ms - alone_ms, f"{alone_ms:.2f} ms, ours {with_ms:.2f} ms")
+        told[f"unit_{engine}"] = (with_ms - alone_ms, f"{alone_ms:.2f} ms, ours {with_ms:.2f} ms")
     return told
 
 
