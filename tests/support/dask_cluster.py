@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from support.sweep_home import PATIENCE_S, wait_for
@@ -38,9 +39,15 @@ class DaskCluster:
         self._known.unlink(missing_ok=True)
         own = ("--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={self._known}")
         self.scheduler = self._run("scheduler", *own, *of_scheduler)
-        wait_for(self._known.exists, "the scheduler")
+        wait_for(self._is_known, "the scheduler")
         for _ in range(workers):
             self.add_worker(*options)
+
+    def _is_known(self) -> bool:
+        """Say whether the scheduler has written its file, all of it."""
+        with suppress(FileNotFoundError, json.JSONDecodeError):
+            return bool(self.address)
+        return False
 
     def add_worker(self, *options: str, scheduler: str = "") -> None:
         """Start one worker more; it ends when it cannot find its scheduler, at its address, any more."""

@@ -10,7 +10,9 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.settings import Settings
 from setpoint.store.operations import url as address
+from support.certificate import make_certificate
 from support.dask_cluster import DASK, DaskCluster
+from support.hints import printed_command
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import open_accounts
 from support.sweep_home import ADA, TINY_SWEEP, compared, finish, wait_for
@@ -113,3 +115,59 @@ def test_no_credential_leaves_a_worker_but_to_its_plane(machine, cluster, tmp_pa
     assert token.encode() not in tap.heard
     assert "Starting established connection" in logs
     assert token not in logs + done.err + done.out
+
+
+def tls_options(certificate, key):
+    """Return Dask's own options for a certificate that is its own authority."""
+    return ("--protocol=tls", f"--tls-ca-file={certificate}", f"--tls-cert={certificate}", f"--tls-key={key}")
+
+
+def tls_environ(certificate, key):
+    """Return how whoever starts a sweep says which certificate is theirs."""
+    prefix = "DASK_DISTRIBUTED__COMM__TLS__"
+    ours = {f"{prefix}CLIENT__CERT": certificate, f"{prefix}CLIENT__KEY": key}
+    return {name: str(file) for name, file in {f"{prefix}CA_FILE": certificate, **ours}.items()}
+
+
+def test_a_scheduler_with_certificates_takes_who_has_one(machine, cluster, tmp_path, monkeypatch):
+    """Over tls:// a sweep is a sweep; without a certificate, or with another authority's, it is refused."""
+    certificate, key = make_certificate(tmp_path)
+    (tmp_path / "other").mkdir()
+    other = make_certificate(tmp_path / "other")
+    options = tls_options(certificate, key)
+    cluster.start(1, "--nthreads=1", *options, of_scheduler=options)
+    assert cluster.address.startswith("tls://")
+    sweep = ("sweep", "--json", *DASK, "--scheduler", cluster.address, *ONE_ASSET)
+    nobody = machine.run(*sweep)
+    for name, value in tls_environ(*other).items():
+        monkeypatch.setenv(name, value)
+    stranger = machine.run(*sweep)
+    for name, value in tls_environ(certificate, key).items():
+        monkeypatch.setenv(name, value)
+    done = machine.run(*sweep)
+
+    assert (nobody.code, stranger.code) == (2, 7)
+    assert "no certificate is named for tls://" in nobody.err
+    assert "do not know each other's certificates" in stranger.err
+    assert "Traceback" not in nobody.err + stranger.err
+    assert (done.code, done.json["done"]) == (0, ITS_UNITS), done.err
+
+
+def test_a_plane_that_stays_away_ends_the_command_and_a_resume_delivers(home, plane, machine):
+    """After two minutes it says what waits on workers' disks; a resume delivers it and trains none twice."""
+    sweep = machine.start("sweep", "--json", *DASK, *ONE_ASSET)
+    run = wait_for(lambda: machine.runs, "the run's plan").pop()
+    wait_for(lambda: machine.units(run) or sweep.poll() is not None, "a unit")
+    plane.kill()
+    away = finish(sweep)
+    recorded = len(home.results(run))
+    plane.start()
+    plane.wait()
+    resume = printed_command("setpoint sweep --resume {plan.run} --engine dask", away.err)
+    back = machine.run(*resume.split()[1:], "--json")
+
+    assert away.code == 9, away.err
+    assert "wait on its workers' disks: the plane is out of reach" in away.err
+    assert 0 < recorded < ITS_UNITS
+    assert (back.code, back.json["recorded"]) == (0, True), back.err
+    assert len(home.results(run)) == len(trained(machine, run)) == ITS_UNITS

@@ -3,7 +3,6 @@
 Its values are the global document's own, without an overlay, so that psql can name them by their hash.
 """
 
-import csv
 import shutil
 from dataclasses import dataclass, field
 
@@ -16,9 +15,9 @@ from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import Seed, Sourced
 from setpoint.settings import Settings
-from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.plan import make_plan
 from setpoint.train.sweep import begin
+from support.candle_folder import write_candles
 from support.hints import printed_command
 from support.misspelt import misspelt_catalogue
 from support.sweep_home import ADA, Home, finish, pinned_units, wait_for
@@ -28,7 +27,6 @@ pytestmark = pytest.mark.whole_machine
 
 #: UNIUSDC is not traded here: another dollar quote stands in.
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDT")
-COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 UNITS, FAILING = 15, 5
 #: Room in the journal for about two units.
 ROOM_BYTES = 20_000
@@ -60,16 +58,6 @@ class Site:
         self.administer("ALTER DATABASE {database} ALLOW_CONNECTIONS true")
 
 
-def write_market(folder):
-    folder.mkdir()
-    for symbol in SYMBOLS:
-        candles = synthetic_candles(symbol, "5m", 3000, 1)
-        with (folder / f"{symbol}-5m.csv").open("w", newline="") as stream:
-            rows = zip(*(getattr(candles, name).tolist() for name in COLUMNS), strict=True)
-            csv.writer(stream).writerows([COLUMNS, *rows])
-    return folder
-
-
 @pytest.fixture(scope="module")
 def site(server, tiny, tmp_path_factory):
     """The whole story, lived once: plan, change the data, close the database, open it again."""
@@ -81,7 +69,7 @@ def site(server, tiny, tmp_path_factory):
     seed = Seed("global", {key: Sourced(value, "test") for key, value in document.items()})
     with made.home.open() as database:
         apply_seed(database, load_catalogues(settings.catalogues), (seed,), ADA, overwrite=False)
-    live_through(made, write_market(folder / "market"))
+    live_through(made, write_candles(folder / "market", SYMBOLS))
     yield made
     made.administer("DROP DATABASE {database} WITH (FORCE)")
 

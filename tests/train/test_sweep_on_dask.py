@@ -2,14 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
 
+from support.candle_folder import write_candles
 from support.dask_cluster import DASK, DaskCluster
 from support.hints import printed_command
 from support.process_tree import command_of, descendants, is_alive
-from support.sweep_home import TINY_SWEEP, compared, finish, wait_for
+from support.sweep_home import TINY_SCOPE, TINY_SWEEP, compared, finish, wait_for
 
 #: Clusters of two workers, started and killed: minutes.
 pytestmark = pytest.mark.real
@@ -29,6 +31,14 @@ def rows(home, run):
     return compared(home.results(run))
 
 
+def workers_of(home, run):
+    """Return by symbol the workers that trained units of it."""
+    having = {}
+    for row in home.results(run):
+        having.setdefault(row["symbol"], set()).add(row["worker"])
+    return having
+
+
 def begun(home, *arguments):
     """Start a sweep; returns its process and its run once three of its units are recorded."""
     known = home.runs
@@ -46,7 +56,10 @@ def trainers(sweep):
 
 
 def test_a_cluster_gives_the_rows_of_the_pool(home, swept):
-    """Hashes of trees, scores and parameters are equal, row for row; results stayed with the workers."""
+    """Hashes of trees, scores and parameters are equal, row for row; results stayed with the workers.
+
+    A worker keeps to a symbol, whose bars it has: both train the last one that is left, and no other.
+    """
     done = home.run("sweep", "--json", *DASK, *TINY_SWEEP)
 
     assert done.code == 0, done.err
@@ -58,6 +71,9 @@ def test_a_cluster_gives_the_rows_of_the_pool(home, swept):
     assert [entry["result"] for entry in parents] == [None] * UNITS
     assert sum(len(file.read_text().splitlines()) for file in workers) == UNITS
     assert len(workers) == 2
+    having = workers_of(home, run)
+    assert len(set().union(*having.values())) == 2
+    assert sum(len(some) > 1 for some in having.values()) <= 1, having
 
 
 def test_a_worker_that_is_killed_costs_nothing_but_its_unit(home, swept):
@@ -101,6 +117,55 @@ def test_a_lost_scheduler_is_said_and_the_run_resumed(home, swept, cluster):
     assert resumed.code == 0, resumed.err
     assert recorded <= {row["id"] for row in home.results(run)}
     assert rows(home, run) == rows(home, swept)
+
+
+def test_workers_come_and_go(home, swept, cluster):
+    """One that joins in mid-run gets units, one that is retired leaves them to it: the rows are the same."""
+    cluster.start(1)
+    sweep, run = begun(home, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
+    (first,) = {row["worker"] for row in home.results(run)}
+    cluster.add_worker()
+    wait_for(
+        lambda: len(set().union(*workers_of(home, run).values())) == 2 or sweep.poll() is not None,
+        "a unit of the second worker",
+    )
+    cluster.workers[0].terminate()
+    cluster.workers[0].wait()
+    left = len(home.results(run))
+    done = finish(sweep)
+
+    assert done.code == 0, done.err
+    assert left < UNITS
+    assert rows(home, run) == rows(home, swept)
+    assert len(set().union(*workers_of(home, run).values()) - {first}) == 1
+
+
+def test_a_worker_with_other_candles_refuses(home, tmp_path):
+    """Where the planned folder is not, a worker takes its own, by hash: other bars end the run, resumable."""
+    planned = write_candles(tmp_path / "planned", ["BTCUSDC"])
+    folders = {"other": write_candles(tmp_path / "other", ["BTCUSDC"], seed=2), "copy": tmp_path / "copy"}
+    shutil.copytree(planned, folders["copy"])
+    elsewhere = tmp_path / "elsewhere.py"
+    elsewhere.write_text(
+        "import os\nfrom pathlib import Path\n"
+        f"Path.is_dir = lambda self: str(self) != {str(planned)!r} and os.path.isdir(self)\n",
+        encoding="utf-8",
+    )
+    options, ends = ["--context", TINY_SCOPE, "--context", "symbol=BTCUSDC", "--data", str(planned)], {}
+    for name, folder in folders.items():
+        cluster = DaskCluster(tmp_path, home.environ() | {"SETPOINT_MARKET_DATA": str(folder)})
+        cluster.start(1, "--nthreads=1", f"--preload={elsewhere}")
+        known = home.runs
+        ends[name] = home.run("sweep", "--json", *DASK, "--scheduler", cluster.address, *options)
+        run = next(iter(home.runs - known), options[-1])
+        options = ["--resume", run]
+        cluster.stop()
+
+    assert ends["other"].code == 8, ends["other"].err
+    assert f"the candles of BTCUSDC changed since run {run} was planned" in ends["other"].err
+    assert "on worker " in ends["other"].err
+    assert "SETPOINT_MARKET_DATA" in ends["other"].err
+    assert (ends["copy"].code, ends["copy"].json["done"], ends["copy"].json["failed"]) == (0, 6, 0)
 
 
 def test_a_unit_that_kills_its_workers_fails_alone(home, swept, cluster, tmp_path):

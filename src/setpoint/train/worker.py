@@ -128,9 +128,14 @@ def train_unit(unit: Unit) -> UnitEntry:
         hp.fallbacks,
         result,
         failure,
-        worker=f"{platform.node()}:{os.getpid()}",
+        worker=worker_name(),
         worker_time_sec=time.monotonic() - began,
     )
+
+
+def worker_name() -> str:
+    """Return what this process is called in what it reports."""
+    return f"{platform.node()}:{os.getpid()}"
 
 
 def _current() -> _Worker:

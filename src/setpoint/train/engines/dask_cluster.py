@@ -10,34 +10,33 @@ threads, which would take more than their cores.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter, deque
-from contextlib import contextmanager, suppress
-from ipaddress import ip_address
+from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from distributed import Client, KilledWorker, LocalCluster
+from distributed import KilledWorker
 
 from setpoint.client.results import UnitEntry, UnitFailure
 from setpoint.client.snapshot_set import read_snapshot_set
-from setpoint.errors import SetpointError, TrainingError, UnavailableError, UsageError
+from setpoint.errors import SetpointError, TrainingError
 from setpoint.train.delivery import error_of
+from setpoint.train.engines.dask_connection import CONNECT_S, connected, workers_of
 from setpoint.train.engines.dask_station import RunFiles, record_here, train_here
-from setpoint.train.engines.pool import ctrl_c_held_back
 from setpoint.train.plan import SNAPSHOTS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from distributed import Future
+    from distributed import Client, Future
 
     from setpoint.client.results import Unit
     from setpoint.train.engines.dask_station import OpenRecorder, Recorded
     from setpoint.train.plan import Plan
 
+_Answer = TypeVar("_Answer")
 #: How many units each worker has at most, the one it trains included: the scheduler never knows them all.
 PER_WORKER = 3
 #: How often a unit is given out whose worker died before it had recorded it; but for the first time, alone.
@@ -46,10 +45,6 @@ ALONE = ROUNDS - 1
 #: How long the end of a run waits for a recorder that is out of reach.
 PATIENCE_S = 120.0
 _PAUSE_S = 2.0
-#: How long a scheduler is dialled.
-_DIAL_S = 15.0
-#: How long a worker or its answer is waited for.
-CONNECT_S = 60.0
 #: How long an answer is waited for that was there when its worker died.
 _ANSWER_S = 5.0
 
@@ -76,7 +71,8 @@ def train_in_dask(
         open_recorder: importable on each worker; see ``dask_station``.
 
     Raises:
-        UsageError: the scheduler's address is on a network and not ``tls://``; a worker has several threads.
+        UsageError: the scheduler's address is on a network and not ``tls://``, or no certificate is named for
+            it; a worker has several threads.
         UnavailableError: the scheduler is out of reach, or has no worker.
         TrainingError: the scheduler was lost, or outcomes wait on workers' disks; resumable.
         SetpointError: what concerns the whole run; or the recorder refuses what was trained.
@@ -84,7 +80,7 @@ def train_in_dask(
     files = RunFiles(
         plan, read_snapshot_set(folder / SNAPSHOTS_FILE, plan.set_hash), catalogues, open_recorder
     )
-    with _connected(scheduler, plan) as client:
+    with connected(scheduler, plan) as client:
         client.register_plugin(files)
         missing = dict.fromkeys(units)
         deaths: Counter[Unit] = Counter()
@@ -181,14 +177,14 @@ def _one_round(
 
     seen_at = time.monotonic()
     while given or queue:
-        workers = _workers(client)
+        workers = workers_of(client)
         seen_at = _require_a_worker(plan, time.monotonic() if workers else seen_at)
         take_back(workers)
         give_out(workers)
         with suppress(Empty):
             future = ended.get(timeout=_PAUSE_S)
             if given.pop(future, None):
-                yield _entries(future, plan)
+                yield _answer(future, plan, _ANSWER_S) or []
                 future.release()
     yield from _recorded_at_last(client, plan)
 
@@ -202,12 +198,12 @@ def _require_a_worker(plan: Plan, seen_at: float) -> float:
     return seen_at
 
 
-def _entries(future: Future[list[UnitEntry]], plan: Plan) -> list[UnitEntry]:
-    """Return what a task says is recorded; nothing when its worker died, with its answer or before."""
+def _answer(future: Future[_Answer], plan: Plan, timeout_s: float) -> _Answer | None:
+    """Return what a task answers; None when its worker died, with its answer or before."""
     try:
-        return future.result(timeout=_ANSWER_S)
+        return future.result(timeout=timeout_s)
     except (KilledWorker, TimeoutError):
-        return []
+        return None
     except SetpointError:
         raise
     except BaseException as problem:  # a cancelled future raises no Exception
@@ -250,88 +246,14 @@ def _record(client: Client, plan: Plan) -> Iterator[Recorded]:
             workers=[worker],
             pure=False,
         )
-        for worker in _workers(client)
+        for worker in workers_of(client)
     ]
+    until = time.monotonic() + CONNECT_S
     for task in tasks:
-        with suppress(TimeoutError, KilledWorker):  # what it had not recorded is still missing
-            yield task.result(timeout=CONNECT_S)
+        # Of one that does not answer, what it had not recorded is still missing.
+        if recorded := _answer(task, plan, max(until - time.monotonic(), 0.1)):
+            yield recorded
 
 
 def _resume(plan: Plan) -> str:
     return f"setpoint sweep --resume {plan.run} --engine dask"
-
-
-@contextmanager
-def _connected(scheduler: str, plan: Plan) -> Iterator[Client]:
-    # What goes wrong is an error of ours; the library's tracebacks would stand between it and its reader.
-    for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] in {"distributed", "tornado", "asyncio"}:
-            log = logging.getLogger(name)
-            log.handlers, log.propagate = [logging.NullHandler()], False
-    if not scheduler:
-        with _local_cluster(plan) as cluster, Client(cluster) as client:
-            yield client
-        return
-    _require_private(scheduler)
-    try:
-        client = Client(scheduler, timeout=_DIAL_S)
-    except OSError as problem:
-        raise UnavailableError(
-            f"the scheduler {scheduler} does not answer.", hint="see that it runs, and its address"
-        ) from problem
-    with client:
-        _require_workers(client, scheduler)
-        yield client
-
-
-@contextmanager
-def _local_cluster(plan: Plan) -> Iterator[LocalCluster]:
-    """Start a scheduler and as many workers as the plan says, on loopback, as long as the block runs."""
-    # Its event loop's thread is made here, and starts the workers: all of them leave Ctrl-C to this process.
-    with ctrl_c_held_back():
-        cluster = LocalCluster(
-            n_workers=plan.processes,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        )
-    with cluster:
-        yield cluster
-
-
-def _require_private(scheduler: str) -> None:
-    protocol, _, place = scheduler.rpartition("://")
-    host = place.rpartition(":")[0].strip("[]")
-    if protocol == "tls" or host == "localhost":
-        return
-    try:
-        private = ip_address(host).is_loopback
-    except ValueError:
-        private = False
-    if not private:
-        raise UsageError(
-            f"the scheduler {scheduler} is spoken to over a network without TLS.",
-            hint="start it with certificates and name it tls://HOST:PORT (distributed.comm.tls has its keys)",
-        )
-
-
-def _workers(client: Client) -> dict[str, Any]:
-    """Return what the scheduler says of its workers, by address; an adaptive cluster's come and go."""
-    return dict(client.scheduler_info(n_workers=-1)["workers"])
-
-
-def _require_workers(client: Client, scheduler: str) -> None:
-    try:
-        client.wait_for_workers(1, timeout=CONNECT_S)
-    except TimeoutError:
-        raise UnavailableError(
-            f"the scheduler {scheduler} has no worker.", hint=f"dask worker {scheduler} --nthreads 1"
-        ) from None
-    for address, worker in _workers(client).items():
-        if worker["nthreads"] != 1:
-            raise UsageError(
-                f"the worker {address} has {worker['nthreads']} threads: each would train a unit.",
-                hint="start workers with --nthreads 1, and as many as cores for each unit's threads",
-            )

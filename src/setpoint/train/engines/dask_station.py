@@ -21,13 +21,13 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from setpoint.client.results import Receipt
 from setpoint.client.run_folder import run_folder
 from setpoint.client.snapshot import write_atomically
-from setpoint.errors import SetpointError, SweepRunning, TrainingError
+from setpoint.errors import MissingData, SetpointError, SweepRunning, TrainingError, UnfitData
 from setpoint.settings import Settings
 from setpoint.train.delivery import Delivery
 from setpoint.train.home_lock import hold_home
 from setpoint.train.journal import Journal
 from setpoint.train.plan import JOURNAL_FILE, SNAPSHOTS_FILE, read_plan
-from setpoint.train.worker import start_worker, train_unit
+from setpoint.train.worker import start_worker, train_unit, worker_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +138,11 @@ def train_here(run: str, unit: Unit) -> list[UnitEntry]:
     """
     try:
         return _station_of(run).train(unit)
+    except (MissingData, UnfitData) as problem:
+        raise type(problem)(
+            f"on worker {worker_name()}: {problem.message}",
+            hint="share the planned folder with it, or name a copy in the worker's own SETPOINT_MARKET_DATA",
+        ) from None
     except SetpointError:
         raise
     except Exception as problem:  # noqa: BLE001 - see above
