@@ -39,7 +39,7 @@ ORDER BY d.id DESC;
 -- many no plane has routed yet.
 SELECT count(*) AS waiting, greatest(coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0), 0)::float8 AS oldest_s,
        (SELECT count(*) FROM deliveries WHERE state = 'failed') AS failed,
-       (SELECT count(*) FROM deliveries WHERE state = 'failed' AND since > clock_timestamp() - interval '2 days') AS failed_24h,
+       (SELECT count(*) FROM deliveries WHERE state = 'failed' AND since BETWEEN clock_timestamp() - interval '2 days' AND clock_timestamp()) AS failed_24h,
        (SELECT count(*) FROM notifications WHERE routed_at IS NULL) AS unrouted
 FROM deliveries
 WHERE state = 'waiting';
