@@ -164,6 +164,11 @@ class Settings:
     checkpoints: str = _setting(
         "SETPOINT_CHECKPOINTS", "", "Calendar of dated checkpoints, a TOML file; empty: the shipped one."
     )
+    readiness: str = _setting(
+        "SETPOINT_READINESS",
+        "",
+        "Readiness file, or folder of them, that the Console shows as they stand; empty: none.",
+    )
     github_token_file: str = _setting(
         "SETPOINT_GITHUB_TOKEN_FILE",
         "",

@@ -29,7 +29,7 @@ OWN = frozenset(
     {"v1", "ofrep", "openfeature", "health", "static", "problems", "login", "logout", "password", "oidc"}
     | {"openapi.json", "config", "changes", "history", "keys", "runs", "search", "policies", "break-glass"}
     | {"catalogue", "snapshots", "alerts", "audit", "access", "account", "proof", "checkpoints"}
-    | {"rollouts", "rollback", "freezes"}
+    | {"rollouts", "rollback", "freezes", "readiness"}
 )
 _HOST = r"(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?"
 _URL = re.compile(rf"(https?)://({_HOST})((?:/[A-Za-z0-9._~-]+)*)/?")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from setpoint.govern.readiness.case import PHASES, Case, phase_of
 from setpoint.govern.readiness.evidence import prove
 from setpoint.govern.readiness.names import KINDS, named
-from setpoint.govern.readiness.rules import RULES, judge
+from setpoint.govern.readiness.rules import OF_EVIDENCE, RULES, judge
 
 if TYPE_CHECKING:
     from setpoint.govern.readiness.case import Phase
@@ -44,6 +44,11 @@ class Checked:
     def passes(self) -> bool:
         """Whether every rule that is due holds."""
         return not self.findings
+
+    @property
+    def form_findings(self) -> list[Finding]:
+        """The findings that no proof tells."""
+        return [one for one in self.findings if one.rule not in OF_EVIDENCE]
 
     @property
     def proofs(self) -> tuple[Proof, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.change.emergency.mechanisms import MECHANISMS
 from setpoint.govern.readiness.dependencies import dependency
-from setpoint.govern.readiness.found import NO_DATABASE, NO_REPOSITORY, Found
+from setpoint.govern.readiness.found import NO_COMMANDS, NO_DATABASE, NO_REPOSITORY, Found
 from setpoint.govern.readiness.system import COUNTS_FOR
 from setpoint.observe import metrics
 from setpoint.observe.runbooks import has_runbook, sections_of
@@ -162,6 +162,8 @@ def _test(name: str, system: System) -> Found:
 
 
 def _command(name: str, system: System) -> Found:
+    if system.commands is None:
+        return Found("unknown", NO_COMMANDS, f"{name} --help")
     known = max((one for one in system.commands if f"{name} ".startswith(f"{one} ")), key=len, default="")
     if any(one.startswith(f"{name} ") for one in system.commands):
         return Found("proven", f"{name} is a group of commands", f"{name} --help", system.at)

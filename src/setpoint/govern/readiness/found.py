@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 State = Literal["proven", "stale", "missing", "unknown"]
 
+NO_COMMANDS = "no commands were asked"
 NO_DATABASE = "no database was asked"
 NO_REPOSITORY = "no repository was asked"
 

@@ -78,6 +78,8 @@ RULES = (
     Rule("sessions-linked", "merge", sign_off.sessions_linked),
     Rule("dri-expired", "after", section.still_owned),
 )
+#: Rules whose findings are proofs that are missing.
+OF_EVIDENCE = frozenset({"live-is-proven", "dependencies", "evidence"})
 
 
 def judge(case: Case) -> list[Finding]:

@@ -61,7 +61,8 @@ class System:
     """Where names are looked up: what is declared, what is on record, and the repository."""
 
     at: datetime
-    commands: Collection[str]
+    #: None: whoever asks knows no command line.
+    commands: Collection[str] | None
     #: None: there is no database, or it does not answer.
     record: Record | None
     #: None: this is no repository of the system.

@@ -264,5 +264,6 @@ WAYS: Mapping[str, Callable[[Given], Way]] = {
     "/rollback": lambda given: Way(("rollback", *_options(given, "incident")), "/v1/mechanisms"),
     "/break-glass": lambda _: Way(("break-glass", "status"), "/v1/obligations"),
     "/checkpoints": lambda _: Way((), "/v1/checkpoints"),
+    "/readiness": lambda _: Way(("readiness", "check", "FILE")),
     "/search": _search,
 }

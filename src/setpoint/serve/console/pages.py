@@ -76,6 +76,7 @@ PLACES = (
     ("/rollback", "Ways back"),
     ("/break-glass", "Break-glass"),
     ("/checkpoints", "Checkpoints"),
+    ("/readiness", "Readiness"),
     ("/audit", "Audit"),
     ("/access", "Access"),
 )

@@ -1,0 +1,72 @@
+"""SERVE: the page of readiness files: what each names, what of it is proven, by which command, how old."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from fastapi import Request
+from starlette.responses import Response
+
+from setpoint.errors import InvalidDocument
+from setpoint.govern.checkpoints.records import read_clock
+from setpoint.govern.readiness.check import check
+from setpoint.govern.readiness.files import readiness_files
+from setpoint.govern.readiness.parsing import read_file
+from setpoint.govern.readiness.system import System, read_record
+from setpoint.serve.access.rules import ANYONE, access
+from setpoint.serve.console.pages import page, router_of
+from setpoint.serve.routes import PlaneOf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from setpoint.govern.readiness.check import Checked
+
+router = router_of()
+
+
+class Judged(NamedTuple):
+    """A file as this plane judges it; ``problem`` says why it cannot be read."""
+
+    name: str
+    found: Checked | None
+    problem: str
+
+
+class Shown(NamedTuple):
+    """A name of a file, with what was found of it."""
+
+    file: str
+    kind: str
+    name: str
+    line: int
+    state: str
+    at: datetime | None
+    command: str
+    said: str
+
+
+@router.get("/readiness", **access(*ANYONE))
+def show_readiness(plane: PlaneOf, request: Request) -> Response:
+    """Show each readiness file of SETPOINT_READINESS as it stands in this system now."""
+    paths = readiness_files(plane.settings.readiness)
+    judged: list[Judged] = []
+    if paths:
+        record = read_record(plane.database, plane.catalogues, plane.calendar, plane.settings)
+        # Commands and the repository are not a plane's: what rests on them is unknown here, and said to be.
+        system = System(at=read_clock(plane.database), commands=None, record=record, repository=None)
+        judged = [_judged(path, system) for path in paths]
+    proofs = [
+        Shown(one.name, p.kind, p.name, p.line, p.state, p.at, p.command, p.said)
+        for one in judged
+        for p in (one.found.proofs if one.found else ())
+    ]
+    return page(request, "readiness.html", tables={"evidence": proofs}, judged=judged)
+
+
+def _judged(path: Path, system: System) -> Judged:
+    try:
+        return Judged(path.name, check(read_file(path), system), "")
+    except InvalidDocument as problem:
+        return Judged(path.name, None, problem.message)
