@@ -32,8 +32,9 @@ from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.orchestrate.engines import dask_engine
 from setpoint.orchestrate.sweep import PlannedSweep, follow, start
-from setpoint.record.database_door import database_door, open_database_recorder
+from setpoint.record.database_door import database_door
 from setpoint.record.result_rows import read_result_lines
+from setpoint.record.worker_recorder import open_database_recorder
 from setpoint.settings import Settings
 from setpoint.store.database import Database
 from setpoint.train.plan import make_plan

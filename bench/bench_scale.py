@@ -142,9 +142,7 @@ def measured(folder, asked):
         for chosen in levels:
             print(f"{chosen[0]:,} workers ...", flush=True)
             found.append(level(work, machines, units, chosen))
-        stored = psql.execute("SELECT count(*) FROM finetune_results WHERE run_id = 'simulated'").fetchone()[
-            0
-        ]
+        (stored,) = psql.execute("SELECT count(*) FROM finetune_results").fetchone()
         assert stored == len(plan.units) - 1, "a report was lost or counted twice"
         return found, sent_bytes(work), shares
 
