@@ -32,8 +32,23 @@ def propose(client, value=PLANTED, **given):
 def train(client, change, name, *, state="complete", **given):
     """Register, pin, start and end a smoke run of a change's candidate over HTTP; returns its set."""
     registered = client.post(f"/v1/changes/{change}/runs", json={"run": name})
-    assert registered.status_code == 200, registered.text
+    assert (registered.status_code, registered.json()["within_s"]) == (200, 120), registered.text
     pinned = client.post(f"/v1/changes/{change}/candidate", json={"contexts": list(CONTEXTS), "run": name})
+    return report(client, name, pinned, state, **given)
+
+
+def train_pair(client, change, name, **beside):
+    """Do so with a pair, of which the run beside the candidate's is otherwise; nothing of it is trained."""
+    current = f"{name}-beside"
+    registered = client.post(f"/v1/changes/{change}/runs", json={"run": name, "current": current})
+    assert (registered.status_code, registered.json()["within_s"]) == (200, None), registered.text
+    contexts = {"contexts": list(CONTEXTS)}
+    report(client, name, client.post(f"/v1/changes/{change}/candidate", json=contexts | {"run": name}))
+    report(client, current, client.post("/v1/snapshot-sets", json=contexts), **beside)
+
+
+def report(client, name, pinned, state="complete", **given):
+    """Start and end a run of a set that was pinned; returns the set."""
     assert pinned.status_code == 200, pinned.text
     snapshots = parse_snapshot_set(pinned.text, "test")
     plan = plan_of(name, snapshots, **given) | EXACT
@@ -215,7 +230,7 @@ def test_a_required_check_holds_back_at_every_door(
 def test_evidence_of_the_authors_own_side_is_shown_and_counts_for_nothing(
     ada, robot, http_as, held, refused, reviewer, setpoint_command, owner_url
 ):
-    """The author, a robot of theirs, another change's run, an unknown build and a failure apply nothing."""
+    """The author, a robot of theirs, another change, an unknown build, a pair of two builds, a failure."""
     change, _ = held
     train(ada, change, "own-1")
     assert checks(ada, change, "own-1").status_code == 200
@@ -232,6 +247,9 @@ def test_evidence_of_the_authors_own_side_is_shown_and_counts_for_nothing(
     train(robot, change, "robot-1", git_commit="none")
     assert checks(robot, change, "robot-1").json()["items"][0]["why_not_counted"].startswith("its build")
     refused()
+    train_pair(robot, change, "pair-1", git_commit="d" * 40)
+    assert checks(robot, change, "pair-1").status_code == 200
+    assert "its two runs are no pair: other commit of the source" in refused()
     train(robot, change, "robot-2")
     shown = checks(robot, change, "robot-2").json()["items"]
     assert [(one["kind"], one["result"]) for one in shown] == [("smoke", "fail")], "no unit was trained"
