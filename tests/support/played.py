@@ -36,6 +36,18 @@ _REAL = frozenset({
     "setpoint", "typing",
 })  # fmt: skip
 _INT = re.compile(r"\bint (-?\d+)\b")
+#: What an interpreter notes of a class; 3.13 notes its line, which moving a value may move.
+_OF_THE_INTERPRETER = frozenset(
+    {
+        "__dict__",
+        "__weakref__",
+        "__module__",
+        "__doc__",
+        "_abc_impl",
+        "__firstlineno__",
+        "__static_attributes__",
+    }
+)
 #: Writing and waiting are recorded, not done.
 _RECORDED = frozenset({"print", "open", "input", "exec", "eval", "__import__"})
 
@@ -148,11 +160,7 @@ def told(value: object, depth: int = 0) -> Any:  # noqa: PLR0911 - one for each 
     if isinstance(value, list | tuple):
         return [type(value).__name__, *(told(each, depth + 1) for each in value)]
     if isinstance(value, type):
-        attributes = {
-            name: each
-            for name, each in vars(value).items()
-            if name not in {"__dict__", "__weakref__", "__module__", "__doc__", "_abc_impl"}
-        }
+        attributes = {name: each for name, each in vars(value).items() if name not in _OF_THE_INTERPRETER}
         return ["class", value.__qualname__, told(attributes, depth + 1)]
     if isinstance(value, FunctionType):
         return ["function", value.__name__, told([value.__defaults__, value.__kwdefaults__], depth + 1)]
