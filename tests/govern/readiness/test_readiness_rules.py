@@ -1,5 +1,6 @@
 """The form of readiness files: what is read, and what each rule refuses by name and line."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -207,6 +208,19 @@ def test_what_is_no_readiness_file_is_refused_with_a_line_and_a_next_step(text):
     with pytest.raises(InvalidDocument, match=r"file.md, line \d") as caught:
         parse(text, "file.md")
     assert "setpoint readiness new" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("text", [GOOD, DOCUMENT.read_text(encoding="utf-8")], ids=["good", "document"])
+def test_a_damaged_file_is_judged_or_refused(text):
+    """Lines that are lost, doubled or cut short end in findings or a refusal, never in a fault."""
+    lines = text.splitlines()
+    for n, line in list(enumerate(lines))[::7]:
+        for damaged in ([], [line, line], [line[: len(line) // 2]], ["| a |", line]):
+            told = "\n".join([*lines[:n], *damaged, *lines[n + 1 :]])
+            with suppress(InvalidDocument):
+                findings(told, "after")
+    odd = text.replace("wp#153", "wp#0153").replace("2026-05-12T00:00:00Z", "9999-12-31T23:59:59-14:00")
+    assert findings(odd, "after")
 
 
 def test_a_sunset_that_nobody_can_judge_does_not_hold():

@@ -150,11 +150,12 @@ def _test(name: str, system: System) -> Found:
     file = system.repository / here
     if not file.is_file():
         return Found("missing", f"the repository has no {here}", command)
-    functions = [
-        node.name
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    ]
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as problem:
+        return Found("missing", f"{here} is no Python: {problem}", command)
+    named = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    functions = [one for one in named if one.startswith("test_")]
     if not functions or (test and test not in functions):
         return Found("missing", f"{here} has no {test or 'test'}", command)
     said = f"{'it is' if here == path else f'{here} is'} in the repository"

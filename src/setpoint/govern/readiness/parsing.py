@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: No readiness file is longer; what is, was given by mistake.
 _MOST_BYTES = 1_000_000
+#: What lies outside is a slip of the hand, and no calendar counts from it.
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
 _SECTION = re.compile(r"(\d+(?:\.bis)?)[. ]")
 _DATE = r"(\d{4}-\d{2}-\d{2})"
 _SAME = re.compile(r"same\b", re.IGNORECASE)
@@ -226,7 +228,10 @@ def _word(pattern: str, text: str) -> str:
 
 def _number(pattern: str, text: str) -> int | None:
     found = re.search(pattern, text)
-    return read_int(next(one for one in found.groups() if one)) if found else None
+    try:
+        return read_int(next(one for one in found.groups() if one)) if found else None
+    except ValueError:
+        return None
 
 
 def _date(pattern: str, text: str) -> date | None:
@@ -240,5 +245,7 @@ def _instant(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
+        return None
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         return None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -75,8 +75,13 @@ def _no_fallback(system: System) -> Answer:
 def calls_with_fallback(folder: Path) -> Iterator[str]:
     """Yield where a value is resolved with a fallback; handing on one's own parameter is no call site."""
     for path in sorted(folder.rglob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(text)) if "fallback" in text else ():
+        try:
+            text = path.read_text(encoding="utf-8")
+            tree = ast.parse(text if "fallback" in text else "")
+        except (SyntaxError, ValueError):
+            yield f"{path.relative_to(folder)}, which is no Python"
+            continue
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _has_fallback(node):
                 yield f"{path.relative_to(folder)}:{node.lineno}"
 
