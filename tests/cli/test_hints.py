@@ -173,6 +173,7 @@ UNRUN = {
     "setpoint gate src": PROVES,
     "setpoint seed": PROVES,
     "setpoint drill": REHEARSED,
+    "setpoint notifications list --failed": "an alert's first step: tests/story/test_runbooks.py types it",
     "setpoint rollback": "of a way back that no release knows: docs/runbooks/rollback.md runs it",
     "setpoint drill all": REHEARSED,
     "setpoint readiness new": "asks for names: tests/cli/test_readiness_commands.py gives it some",
