@@ -60,12 +60,12 @@ def new_file(
 
     Example: `setpoint readiness new docs/readiness/my-story.md --story CVN-N002 --owner @ada`
     """
-    from setpoint.client.snapshot import SHARED, write_atomically
-    from setpoint.govern.readiness.fresh_form import fresh_form
+    from setpoint.client.snapshot import SHARED, write_own
+    from setpoint.govern.readiness.fresh_form import MARK, fresh_form
 
     if file.exists() and not overwrite:
         raise ConflictError(f"{file} is there already.", hint="name another file, or say --overwrite")
-    write_atomically(file, fresh_form(story, owner, datetime.now(UTC).date()), SHARED)
+    write_own(file, fresh_form(story, owner, datetime.now(UTC).date()), MARK, SHARED)
     err.say(f"wrote {file}")
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import date
 
+#: How each begins.
+MARK = "# MLOps readiness"
 _FORM = """\
 # MLOps readiness — {story}
 

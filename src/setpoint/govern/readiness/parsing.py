@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _MOST_BYTES = 1_000_000
 #: What lies outside is a slip of the hand, and no calendar counts from it.
 _FIRST_YEAR, _LAST_YEAR = 2000, 2999
-_SECTION = re.compile(r"(\d+(?:\.bis)?)[. ]")
-_DATE = r"(\d{4}-\d{2}-\d{2})"
+_SECTION = re.compile(r"([0-9]+(?:\.bis)?)[. ]")
+_DATE = r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
 _SAME = re.compile(r"same\b", re.IGNORECASE)
 _EVENT = re.compile(r"event=(\w+)")
 _METRIC = re.compile(r"[A-Za-z_]\w*(?:[._]\w+)+")
@@ -130,11 +130,11 @@ def _header(lines: Sequence[Line], number: int, everything: Iterable[Line]) -> H
         story=_labelled(lines, "Story"),
         owner=_labelled(lines, "Owner"),
         filled_on=_date(rf"Filled on\s*:\s*{_DATE}", text),
-        work_package=_number(r"\bOP wp#(\d+)", text),
-        issue=_number(r"\bCloses #(\d+)", text),
+        work_package=_number(r"\bOP wp#([0-9]+)", text),
+        issue=_number(r"\bCloses #([0-9]+)", text),
         is_exceptional="exceptional" in text.lower(),
         no_review=reviewed.justification if reviewed else "",
-        pull_request=_number(r"\bPR \(?#(\d+)|Pull request\s*:\s*#(\d+)", text),
+        pull_request=_number(r"\bPR \(?#([0-9]+)|Pull request\s*:\s*#([0-9]+)", text),
         opened_on=_date(rf"Pull request\s*:[^\n]*\bopened (?:on )?{_DATE}", text),
         merged_at=_instant(merge["at"].upper()) if merge else None,
         merge=merge["sha"] if merge else "",
@@ -167,8 +167,8 @@ def _review(line: Line, kind: str) -> Review:
         verdict=_word(r"(?:\b|_review)(PASSED|FAILED|BLOCKED)\b", text),
         held_on=_date(_DATE, text),
         consensus=_word(r"(\w+) consensus", text),
-        experts=_number(r"(\d+) experts?\b", text),
-        recommendations=_number(r"(\d+) (?:recos?|recommendations?) addressed", text),
+        experts=_number(r"([0-9]+) experts?\b", text),
+        recommendations=_number(r"([0-9]+) (?:recos?|recommendations?) addressed", text),
     )
 
 

@@ -25,7 +25,7 @@ OWNED_FOR = timedelta(days=90)
 _BARE_SKIP = re.compile(r"(?<!justified[ -])\bSKIP\b(?!\s*[—–-]+\s*JUSTIFICATION\s*:\s*\S)")  # noqa: RUF001
 _ASSET = re.compile(r"\b[A-Z0-9]{5,}\b")
 _VALUE = re.compile(r"\b(\w+)=(\S+)")
-_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_DAY = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
 _PERSON = re.compile(r"@\w")
 
 

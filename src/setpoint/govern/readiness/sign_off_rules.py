@@ -27,7 +27,7 @@ ITEMS = (
     "Story OP comment",
 )
 _TBD = re.compile(r"\bTBD\b")
-_LINK = re.compile(r"#\d+\b|\b[0-9a-f]{8,40}\b")
+_LINK = re.compile(r"#[0-9]+\b|\b[0-9a-f]{8,40}\b")
 
 
 def nine_items(case: Case) -> Iterator[Problem]:
