@@ -274,8 +274,8 @@ def parse_ended(found: Mapping[str, Any]) -> UnitEntry:
         fallbacks=dict(found["fallbacks"]),
         result=result and parse_unit_result(result),
         failure=failure and UnitFailure(**_fields(UnitFailure, failure)),
-        worker=str(found.get("worker", "")),
-        worker_time_sec=float(found.get("worker_time_sec", 0.0)),
+        worker=found.get("worker", ""),
+        worker_time_sec=found.get("worker_time_sec", 0.0),
     )
 
 
