@@ -15,7 +15,11 @@ ROOT = Path(__file__).parents[2]
 #: Programs of our own, which nobody imports: they are started.
 PROGRAMS = {"serve", "gate", "externalize", "cli"}
 #: Whose type is somebody else's to say.
-FOREIGN = {"setpoint.client.adapters.openfeature.SetpointProvider"}
+FOREIGN = {
+    "setpoint.client.adapters.openfeature.SetpointProvider",
+    "setpoint.airflow.hook.SetpointHook",
+    "setpoint.airflow.sweep.SetpointSweepOperator",
+}
 MANY = 3000
 
 

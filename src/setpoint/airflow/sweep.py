@@ -46,7 +46,7 @@ class SetpointSweepOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.values_context = dict(values_context or {})
+        self.values_context: dict[str, str] = dict(values_context or {})
         self.data = data
         self.processes = processes
         self.change = change
