@@ -95,15 +95,16 @@ def show_policies(as_json: Json = False) -> None:
         print_json({"policies": found.items, "approvers": found.approvers})
         return
     table(
-        ("scope", "kind", "approvals", "cooling off", "checks", "smoke within"),
+        ("scope", "kind", "approvals", "cooling off", "checks"),
         (
             (
                 one.scope,
                 one.kind,
                 "none: one person decides" if one.solo else one.approvals,
                 f"{one.cooling_off_s} s",
-                ", ".join(one.checks),
-                f"{one.smoke_s} s",
+                ", ".join(
+                    f"smoke within {one.smoke_s} s" if check == "smoke" else check for check in one.checks
+                ),
             )
             for one in found.items
         ),
