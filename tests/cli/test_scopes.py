@@ -111,6 +111,21 @@ def test_the_policy_that_stands_is_shown(seeded, request):
     now = seeded("policy", "show", "--json").json["approvers"]
     assert now == sorted([*shown["approvers"], *names])
     assert "one person decides" in seeded("policy", "show").out
+    done = seeded(
+        "policy",
+        "set",
+        "--approvals",
+        "0",
+        "--check",
+        "smoke",
+        "--smoke-within",
+        "90s",
+        "-r",
+        "a look",
+        "--yes",
+    )
+    assert done.code == 0, done.err
+    assert "smoke within 90 s" in seeded("policy", "show").out
 
 
 def test_more_approvals_than_people_is_refused(seeded):
