@@ -8,10 +8,10 @@ from threading import Event
 import pytest
 
 from setpoint.change.documents import read_documents
+from setpoint.change.evidence import change_door
 from setpoint.change.policies import policy_proposal
 from setpoint.change.proposals import Proposal, open_and_apply, open_change
 from setpoint.client.results import UnitEntry, UnitFailure
-from setpoint.govern.evidence import change_door
 from setpoint.orchestrate.pair import follow_pair, plan_pair, start_pair
 from setpoint.orchestrate.sweep import SweepRequest
 from setpoint.record.database_door import database_door

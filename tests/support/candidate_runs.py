@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.change.candidates import read_candidate, register_runs
 from setpoint.change.documents import pin_snapshot_set
+from setpoint.change.evidence import attach_evidence
 from setpoint.client.results import Metrics, RunOutcome, Unit, UnitEntry, UnitResult
-from setpoint.govern.evidence import attach_evidence
 from setpoint.record.results import record_units
 from setpoint.record.run_rows import read_units
 from setpoint.record.runs import record_outcome, record_start

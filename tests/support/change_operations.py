@@ -60,7 +60,7 @@ OPERATIONS = {
 APART = {
     "anchoring", "candidates", "changes", "checks", "conflicts", "contexts", "documents", "drill",
     "drill_builds", "dues", "drill_image_pin", "drill_merge_revert", "offers", "rollbacks", "drill_scenarios",
-    "drill_stage", "drill_typo", "editable_text", "explanation", "files", "first_use", "folder",
+    "drill_stage", "drill_typo", "editable_text", "evidence", "explanation", "files", "first_use", "folder",
     "folder_writing", "git_commits", "history", "history_files", "identity", "impact",
     "incident_markdown", "invariants", "judgement", "mechanisms", "obligations",
     "patch", "proving", "restore_probe",

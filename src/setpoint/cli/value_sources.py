@@ -43,7 +43,7 @@ def _open_database_door(system: Catalogues, of_changes: bool) -> Iterator[Door]:
     with database() as opened:
         door = database_door(opened, system, settings())
         if of_changes:
-            from setpoint.govern.evidence import change_door
+            from setpoint.change.evidence import change_door
 
             door = replace(door, changes=change_door(opened, system))
         yield door

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from setpoint.change.candidates import read_candidate, register_runs, require_registered
 from setpoint.change.changes import ChangeCheck
-from setpoint.govern.evidence import attach_evidence
+from setpoint.change.evidence import attach_evidence
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.api.changes import ChangeId
 from setpoint.serve.api.run_bodies import SnapshotSetBody

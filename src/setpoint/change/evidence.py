@@ -1,4 +1,4 @@
-"""GOVERN: what a run of a change's candidate, and its pair, say of the change: its checks.
+"""CHANGE: what a run of a change's candidate, and its pair, say of the change: its checks.
 
 - **smoke**: every unit of the candidate was trained;
 - **canary**: the verdict on the candidate over the units of its pair. The rule is that of the values which
