@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database
 
 
-def send_what_is_due(sender: Database, configured: Targets, again_s: float = 600.0) -> dict[int, str]:
+def send_what_is_due(sender: Database, configured: Targets) -> dict[int, str]:
     """Route and send until nothing is due; returns what failed, by delivery."""
     outbox.route(sender, configured.targets)
     failed = {}
@@ -20,7 +20,7 @@ def send_what_is_due(sender: Database, configured: Targets, again_s: float = 600
         for one in claimed:
             target = configured.named(one.target)
             error = attempt(configured, target, one.notification, "https://plane.test")
-            outbox.note(sender, one, error, again_s)
+            outbox.note(sender, one, error, again_s=600)
             if error is not None:
                 failed[one.id] = error
     return failed

@@ -38,11 +38,11 @@ def entry_of(start: dict[str, Any]) -> dict[str, Any]:
     return json.loads(_trained(json.dumps(start["snapshots"])))
 
 
-def failed_entry(start: dict[str, Any], number: int = -1) -> dict[str, Any]:
+def failed_entry(start: dict[str, Any]) -> dict[str, Any]:
     """Return the body that reports that a unit could not be trained."""
     return {
         "entry": {
-            "unit": start["plan"]["units"][number],
+            "unit": start["plan"]["units"][-1],
             "failure": {"code": "training_error", "message": "it broke"},
             "read_keys": ["CVN_FTF_SEED"],
             "fallbacks": {"CVN_HPO_XGB_5M_GAMMA": 2},

@@ -30,11 +30,11 @@ from setpoint.declare.document import parse_text
 from setpoint.errors import SetpointError
 from setpoint.govern.effects import NAMED, effects_of
 from setpoint.govern.rollout.rollouts import find_rollout
-from setpoint.serve.access.rules import ANYONE, Caller, Principal, access
+from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
 from setpoint.serve.console.drafts import UNSAID
 from setpoint.serve.console.elsewhere import opening_of
 from setpoint.serve.console.forms import Form, Sent, instant_in
-from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
+from setpoint.serve.console.pages import LISTED, Words, act, go, needs_role, page, router_of
 from setpoint.serve.console.review import (
     BREAKERS_ALONE,
     grouped,
@@ -196,6 +196,7 @@ def _review(
         about=about,
         approvers=approvers,
         is_rolled_out=is_rolled_out,
+        no_rollout=needs_role(caller, *WRITERS),
         freezes=freezes,
         may_break="" if all(caller.account in one.breakers for one in freezes) else BREAKERS_ALONE,
         overlaps=overlaps,

@@ -17,7 +17,7 @@ from setpoint.govern.checkpoints.sources import open_sources
 from setpoint.govern.checkpoints.standings import is_in_use, told
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.console.forms import Sent, reason_in
-from setpoint.serve.console.pages import go, page, router_of
+from setpoint.serve.console.pages import go, needs_role, page, router_of
 from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _shown(
         report=report,
         owed=owed,
         drafts=drafts,
-        refusal="" if caller.may(*DECIDERS) else f"this needs the role {' or '.join(DECIDERS)}",
+        refusal=needs_role(caller, *DECIDERS),
         typed={name: form.get(name) if form else "" for name in ("option", "review", "words")},
     )
 

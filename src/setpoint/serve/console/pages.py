@@ -156,6 +156,11 @@ def _barred(caller: Principal | None, rule: Sequence[str]) -> str:
     return "needs a role" if tuple(rule) == ANYONE else f"needs the role {' or '.join(rule)}"
 
 
+def needs_role(caller: Principal, *roles: str) -> str:
+    """Return why somebody may not do what one of these roles may; empty for may."""
+    return "" if caller.may(*roles) else f"this needs the role {' or '.join(roles)}"
+
+
 async def session_of(request: Request, form: Form | None = None) -> Principal:
     """Return who is logged in; with a form, only when it carries the session's CSRF token.
 

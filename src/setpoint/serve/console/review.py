@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from setpoint.declare.keys import range_keys
 from setpoint.record.snapshots import list_snapshots
 from setpoint.serve.access.rules import WRITERS
+from setpoint.serve.console.pages import needs_role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -149,7 +150,7 @@ def moves(change: FullChange, caller: Principal) -> tuple[Move, ...]:
     own = caller.account == change.author
     is_left = step.waits_for == "amendment" and not step.who  # its author was disabled
     author_alone = "" if own else f"only its author, {change.author}, may"
-    no_writer = "" if caller.may(*WRITERS) else f"this needs the role {' or '.join(WRITERS)}"
+    no_writer = needs_role(caller, *WRITERS)
     approver = _no_approver(change, caller)
     waiting = "" if step.waits_for == "application" else _waits(change)
     return (
@@ -172,9 +173,7 @@ def _no_approver(change: FullChange, caller: Principal) -> str:
         return "it is a draft: its author proposes it first"
     if caller.account == change.author:
         return "nobody decides on a change of their own"
-    if not caller.may("approver"):
-        return "this needs the role approver"
-    return ""
+    return needs_role(caller, "approver")
 
 
 def _decided_already(change: FullChange, caller: Principal) -> str:

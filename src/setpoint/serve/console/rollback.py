@@ -12,7 +12,7 @@ from setpoint.change.emergency.offers import look_at, offers_in
 from setpoint.change.emergency.rollbacks import list_taken, prove, take
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.console.forms import Sent, reason_in
-from setpoint.serve.console.pages import Words, act, go, page, router_of
+from setpoint.serve.console.pages import Words, act, go, needs_role, page, router_of
 from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
@@ -89,6 +89,6 @@ def _shown(
         situation=situation,
         offers=offers_in(situation, incident) if situation else (),
         waits=any(one.proven_at is None for one in taken) if incident else False,
-        refusal="" if caller.may(*RESPONDERS) else f"this needs the role {' or '.join(RESPONDERS)}",
+        refusal=needs_role(caller, *RESPONDERS),
         typed={name: form.get(name) if form else "" for name in ("mechanism", "words")},
     )

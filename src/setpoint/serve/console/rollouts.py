@@ -28,7 +28,7 @@ from setpoint.govern.rollout.shadow import judge_shadow
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console.changes import ChangeId
 from setpoint.serve.console.forms import Sent, reason_in
-from setpoint.serve.console.pages import LISTED, Words, act, go, page, refused, router_of
+from setpoint.serve.console.pages import LISTED, Words, act, go, needs_role, page, refused, router_of
 from setpoint.serve.console.runs import interval_rows
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
@@ -187,8 +187,8 @@ def _shown(
 def _moves(found: Rollout, caller: Principal) -> tuple[Move, ...]:
     """Return what can be done next to a rollout whose change is open."""
     shadow, canary, _full = found.stages
-    writer = "" if caller.may(*WRITERS) else f"this needs the role {' or '.join(WRITERS)}"
-    decider = "" if caller.may(*DECIDERS) else f"this needs the role {' or '.join(DECIDERS)}"
+    writer = needs_role(caller, *WRITERS)
+    decider = needs_role(caller, *DECIDERS)
     shadow_done = shadow.standing in {"passed", "skipped"}
     moves = []
     if not shadow_done:
