@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from shutil import rmtree
 
 import pytest
 
@@ -116,6 +117,12 @@ def test_every_step_may_be_repeated_and_repeats_nothing(tasks, setpoint_command)
     assert row.state == "complete"
     assert "triggered by mae, as airflow says: setpoint_ftf/manual" in setpoint_command("show", RUN).out
     assert (tasks.settings.home / "runs" / RUN / "plan.json").read_bytes() == plan
+
+    rmtree(tasks.settings.home / "chunks" / RUN)
+    tasks.train(chunk)
+
+    assert tasks.trained == [0, 0, 3], "a lost folder costs its training, and no row"
+    assert tasks.recorded() == recorded
 
 
 def test_a_chunk_that_is_trained_just_now_is_left_alone(tasks):
