@@ -2,7 +2,7 @@
 
 Declared once; drills, rollouts, the runbook, readiness, commands and pages read this list. Guarantees: a
 rehearsal counts for as long as REHEARSED_FOR, and no longer than the next one of the same scenario that
-failed or was late. Refuses nothing. Source: readiness document, section 5.
+failed or was late. Refuses a name that is no way back. Source: readiness document, section 5.
 """
 
 from __future__ import annotations

@@ -113,7 +113,6 @@ def look_at(
 
 def offers_in(found: Situation, incident: str) -> list[Offer]:
     """Return the four ways back in the order in which they are tried; a pure function of the situation."""
-    of = {one.name: one for one in MECHANISMS}
     commands = {"image_pin": _pin, "restore": _restore, "break_glass": _break_glass, "revert": _revert}
     missing = "" if found.target is not None else _NO_REVISION
     judged = {
@@ -123,8 +122,8 @@ def offers_in(found: Situation, incident: str) -> list[Offer]:
         "revert": _judged("", "it always does, and takes longest"),
     }
     return [
-        Offer(name, one.fits, one.promise, *judged[name], commands[name](found, incident))
-        for name, one in of.items()
+        Offer(one.name, one.fits, one.promise, *judged[one.name], commands[one.name](found, incident))
+        for one in MECHANISMS
     ]
 
 

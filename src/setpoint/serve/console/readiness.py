@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import Request
@@ -11,7 +13,6 @@ from starlette.responses import Response
 from setpoint.errors import InvalidDocument
 from setpoint.govern.checkpoints.records import read_clock
 from setpoint.govern.readiness.check import check
-from setpoint.govern.readiness.files import readiness_files
 from setpoint.govern.readiness.parsing import read_file
 from setpoint.govern.readiness.system import System, read_record
 from setpoint.serve.access.rules import ANYONE, access
@@ -19,11 +20,11 @@ from setpoint.serve.console.pages import page, router_of
 from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from setpoint.govern.readiness.check import Checked
 
 router = router_of()
+#: Of a folder, how many files are shown: each is judged whenever the page is read.
+_MOST = 20
 
 
 class Judged(NamedTuple):
@@ -50,7 +51,7 @@ class Shown(NamedTuple):
 @router.get("/readiness", **access(*ANYONE))
 def show_readiness(plane: PlaneOf, request: Request) -> Response:
     """Show each readiness file of SETPOINT_READINESS as it stands in this system now."""
-    paths = readiness_files(plane.settings.readiness)
+    paths = _files_of(plane.settings.readiness)
     judged: list[Judged] = []
     if paths:
         record = read_record(plane.database, plane.catalogues, plane.calendar, plane.settings)
@@ -63,6 +64,14 @@ def show_readiness(plane: PlaneOf, request: Request) -> Response:
         for p in (one.found.proofs if one.found else ())
     ]
     return page(request, "readiness.html", tables={"evidence": proofs}, judged=judged)
+
+
+def _files_of(place: str) -> list[Path]:
+    """Return a file, or the first Markdown files of a folder, by name; an empty place has none."""
+    if not place:
+        return []
+    path = Path(place)
+    return list(islice(sorted(path.glob("*.md")), _MOST)) if path.is_dir() else [path]
 
 
 def _judged(path: Path, system: System) -> Judged:
