@@ -163,14 +163,16 @@ def _commands(path: str, group: Any) -> Iterator[str]:
         if hasattr(command, "commands"):
             yield from _commands(f"{path} {name}", command)
         else:
-            yield _reach(f"{path} {name}".removeprefix("setpoint "))
+            yield _reach(f"{path} {name}".removeprefix("setpoint "), command)
             yield _parameters(command)
 
 
-def _reach(name: str) -> str:
+def _reach(name: str, command: Any) -> str:
     work = COMMANDS[name]
+    # The table names parameters; people type options, which may be spelled otherwise.
+    typed = {parameter.name: parameter.opts[0] for parameter in command.params}
     ways = [f"Works on {work.reach.value}{f' ({work.why})' if work.why else ''}."]
-    ways += [f"With `--{option.replace('_', '-')}`: {reach.value}." for option, reach in work.given.items()]
+    ways += [f"With `{typed[option]}`: {reach.value}." for option, reach in work.given.items()]
     return " ".join(ways)
 
 
