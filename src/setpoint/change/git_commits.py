@@ -1,7 +1,11 @@
-"""CHANGE: keep what was written in the git repository around it."""
+"""CHANGE: keep what was written in the git repository around it.
+
+Guarantees: the repository is that of the folder, also where the environment points git at another one.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -12,6 +16,11 @@ if TYPE_CHECKING:
 
 #: A hook of the repository may take its time, or hang.
 _GIT_S = 300.0
+#: What a hook hands on of its own repository, in which everything that it starts would then write.
+_OF_A_HOOK = frozenset(
+    {"GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"}
+    | {"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"}
+)
 
 
 def run_git(folder: Path, what: Path, *arguments: str) -> str:
@@ -21,8 +30,11 @@ def run_git(folder: Path, what: Path, *arguments: str) -> str:
         StorageFull: it could not keep ``what``, or took too long.
     """
     command = ["git", "-C", str(folder.resolve()), *arguments]
+    environ = {name: text for name, text in os.environ.items() if name not in _OF_A_HOOK}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_GIT_S)
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, check=False, timeout=_GIT_S
+        )
     except subprocess.TimeoutExpired:
         problem = f"it did not end within {_GIT_S:g} s"
     else:

@@ -84,8 +84,11 @@ def test_a_build_that_cannot_serve_fails_the_drill(tmp_path, settings, database)
 
 
 @pytest.mark.real
-def test_a_commit_is_taken_back_and_what_is_left_serves(tmp_path, settings, database):
-    """The newest commit of a clone is reverted, its files are those of before, and that build is served."""
+def test_a_commit_is_taken_back_and_what_is_left_serves(tmp_path, settings, database, monkeypatch):
+    """The newest commit of a clone is reverted, its files are those of before, and that build is served.
+
+    The repository stays as it is, also where a hook's variables name it; nobody's signature is asked for.
+    """
     repository = tmp_path / "repository"
     shutil.copytree(SOURCES, repository / "src", ignore=shutil.ignore_patterns("__pycache__"))
 
@@ -103,13 +106,19 @@ def test_a_commit_is_taken_back_and_what_is_left_serves(tmp_path, settings, data
     git("commit", "--quiet", "--message=bad")
     git("checkout", "--quiet", "main")
     git("merge", "--quiet", "--no-ff", "--message=merge", "bad")
+    merged = git("rev-parse", "HEAD")
+    (tmp_path / "config").write_text("[commit]\ngpgSign = true\n[gpg]\nprogram = false\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
     drill = rehearse_revert(settings, repository, "HEAD", load_catalogues, lambda _line: None)
     record(database, ADA, drill)
 
+    assert git("rev-parse", "HEAD") == merged
     assert (drill.outcome, drill.problem) == ("restored", "")
     assert f"every file is as in {good}" in drill.steps[1].note
     assert installed_build(SOURCES, settings).source in drill.build
     assert list_mechanisms(database)[3].state == "rehearsed"
     assert (repository / "src" / "setpoint" / "bad.txt").exists()
-    unknown = rehearse_revert(settings, repository, "nothing", load_catalogues, lambda _line: None)
-    assert (unknown.outcome, "nothing" in unknown.problem) == ("failed", True)
+    for merge, said in (("nothing", "nothing"), (good, "no commit with one before it")):
+        lost = rehearse_revert(settings, repository, merge, load_catalogues, lambda _line: None)
+        assert (lost.outcome, said in lost.problem) == ("failed", True)

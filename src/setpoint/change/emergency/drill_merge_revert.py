@@ -15,7 +15,7 @@ from setpoint.change.emergency.drill import Drill
 from setpoint.change.emergency.drill_builds import free_ports, installed_build, running
 from setpoint.change.emergency.drill_stage import throw_away_copy
 from setpoint.change.git_commits import run_git
-from setpoint.errors import IntegrityError, SetpointError
+from setpoint.errors import IntegrityError, SetpointError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 SCENARIO = "merge-revert"
 _KEPT = Path("the revert")
-_AUTHOR = ("-c", "user.name=drill", "-c", "user.email=drill@drill.invalid", "-c", "core.hooksPath=")
+_SET = ("user.name=drill", "user.email=drill@drill.invalid", "core.hooksPath=", "commit.gpgSign=false")
+#: Nobody's name, hook or signature: those of whoever rehearses would ask them for their key.
+_AUTHOR = tuple(word for one in _SET for word in ("-c", one))
 
 
 def rehearse_revert(
@@ -75,10 +77,11 @@ def _play(stage: Stage, repository: Path, merge: str) -> str:
 
 def _revert(clone: Path, merge: str) -> str:
     """Take a commit back; returns what proves it."""
-    commit, first, *others = run_git(
-        clone, _KEPT, "rev-list", "--parents", "--max-count=1", "--end-of-options", merge
-    ).split()
-    mainline = ("--mainline", "1") if others else ()
+    asked = ("rev-list", "--parents", "--max-count=1", "--end-of-options", merge)
+    commit, *before = run_git(clone, _KEPT, *asked).split() or [""]
+    if not before:
+        raise UsageError(f"{merge} is no commit with one before it.", hint="name another with --merge")
+    first, mainline = before[0], ("--mainline", "1") if before[1:] else ()
     was_newest = commit == run_git(clone, _KEPT, "rev-parse", "HEAD").strip()
     run_git(clone, _KEPT, *_AUTHOR, "revert", "--no-edit", *mainline, commit)
     if not was_newest:
