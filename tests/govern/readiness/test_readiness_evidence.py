@@ -127,6 +127,17 @@ def test_what_was_not_asked_is_unknown_and_does_not_pass():
     assert not found.passes
 
 
+def test_a_repository_says_nothing_for_itself(tmp_path):
+    """A module of the repository that has deptry's name is not run in its place, and proves nothing."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = []\n')
+    (tmp_path / "deptry.py").write_text("import pathlib\npathlib.Path('ran').touch()\n")
+    (tmp_path / "a.py").write_text("import numpy\n")
+    found = check(parse(GOOD, "file.md"), system(datetime.now(UTC), repository=tmp_path), "opening")
+    (proof,) = (one for one in found.proofs if one.name == "deptry")
+    assert not (tmp_path / "ran").exists()
+    assert proof.state == "missing"
+
+
 def test_the_readiness_document_is_told_precisely_what_is_proven(running):
     """Of the document itself: each name with its state in a running system."""
     found = check(read_file(DOCUMENT), running())

@@ -1,6 +1,7 @@
 """GOVERN: what feeds the item *Dependency declarations*: `deptry` (H1), and the imports of the resolver.
 
-Guarantees: the repository is only read; what cannot be run is unknown, never passed.
+Guarantees: the repository is only read, and nothing of it is run; what cannot be run is unknown, never
+passed.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def _run_deptry(repository: Path, at: datetime) -> Found:
     """Return what it says of a repository; asked once for each judgement."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "deptry", "--no-ansi", "."],
+            [sys.executable, "-P", "-m", "deptry", "--no-ansi", "."],
             cwd=repository,
             capture_output=True,
             text=True,
