@@ -9,6 +9,7 @@ from setpoint.errors import InvalidDocument
 from setpoint.govern.readiness.case import PHASES, Case, phase_of
 from setpoint.govern.readiness.evidence import Proof
 from setpoint.govern.readiness.fresh_form import fresh_form
+from setpoint.govern.readiness.names import named
 from setpoint.govern.readiness.parsing import parse, read_file
 from setpoint.govern.readiness.rules import RULES, judge
 from setpoint.govern.readiness.sunset import judge_sunset
@@ -221,6 +222,20 @@ def test_a_damaged_file_is_judged_or_refused(text):
                 findings(told, "after")
     odd = text.replace("wp#153", "wp#0153").replace("2026-05-12T00:00:00Z", "9999-12-31T23:59:59-14:00")
     assert findings(odd, "after")
+
+
+def test_a_word_that_fills_a_file_is_read_to_its_end(tmp_path):
+    """A file as long as one may be, of one word, is judged as any other; a longer one is refused."""
+    file, most = tmp_path / "file.md", 100_000
+    for word in ("a", "a-", "a/", "test_", "1", "runbooks/"):
+        told = GOOD.replace("Everybody is content", word * ((most - len(GOOD.encode())) // len(word)))
+        file.write_text(told, encoding="utf-8")
+        form = read_file(file)
+        assert named(form) == named(parse(GOOD, "file.md"))
+        assert judge(Case(form, "after", AT["after"])) == []
+    file.write_text(GOOD + "a" * most, encoding="utf-8")
+    with pytest.raises(InvalidDocument, match="over 100000 bytes"):
+        read_file(file)
 
 
 def test_a_sunset_that_nobody_can_judge_does_not_hold():

@@ -22,9 +22,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _EVENT = re.compile(r"event=(\w+)")
 _AFTER_COLON = re.compile(r":\s*([A-Za-z_][\w.]*)")
-_DASHBOARD = re.compile(r"\b([a-z0-9]+(?:-[a-z0-9]+)+)\b")
-_RUNBOOK = re.compile(r"[\w./-]*runbooks/[\w.-]+\.md")
-_TEST = re.compile(r"(?:[\w.-]+/)*test_\w+\.py(?:::test_\w+)?")
+# Each begins where a word does: a search from within words takes the square of a long one's length.
+_DASHBOARD = re.compile(r"(?<![\w-])([a-z0-9]+(?:-[a-z0-9]+)+)\b")
+_RUNBOOK = re.compile(r"(?<![\w./-])[\w./-]*runbooks/[\w.-]+\.md")
+_TEST = re.compile(r"(?<![\w./-])(?:[\w.-]+/)*test_\w+\.py(?:::test_\w+)?")
 _COMMAND = re.compile(r"`(setpoint [a-z][^`]*)`")
 #: What the readiness document calls commands.
 _CALLED = {"gate G5": "setpoint gate", "seeding script": "setpoint seed"}

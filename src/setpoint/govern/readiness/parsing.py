@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-#: No readiness file is longer; what is, was given by mistake.
-_MOST_BYTES = 1_000_000
+#: No readiness file is a quarter as long; what is longer was given by mistake, and would be read for minutes.
+_MOST_BYTES = 100_000
 #: What lies outside is a slip of the hand, and no calendar counts from it.
 _FIRST_YEAR, _LAST_YEAR = 2000, 2999
 _SECTION = re.compile(r"([0-9]+(?:\.bis)?)[. ]")
 _DATE = r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
 _SAME = re.compile(r"same\b", re.IGNORECASE)
 _EVENT = re.compile(r"event=(\w+)")
-_METRIC = re.compile(r"[A-Za-z_]\w*(?:[._]\w+)+")
+_METRIC = re.compile(r"\b[A-Za-z_]\w*(?:[._]\w+)+")
 _REVIEW = re.compile(r"(plan_review|pr_review)")
 
 
@@ -166,9 +166,9 @@ def _review(line: Line, kind: str) -> Review:
         session=_word(r"\bsession ([0-9a-f]{6,40})\b", text),
         verdict=_word(r"(?:\b|_review)(PASSED|FAILED|BLOCKED)\b", text),
         held_on=_date(_DATE, text),
-        consensus=_word(r"(\w+) consensus", text),
-        experts=_number(r"([0-9]+) experts?\b", text),
-        recommendations=_number(r"([0-9]+) (?:recos?|recommendations?) addressed", text),
+        consensus=_word(r"\b(\w+) consensus", text),
+        experts=_number(r"\b([0-9]+) experts?\b", text),
+        recommendations=_number(r"\b([0-9]+) (?:recos?|recommendations?) addressed", text),
     )
 
 

@@ -99,7 +99,7 @@ def first_severity_is_live(case: Case) -> Iterator[Problem]:
 
 def _names_of(metric: str, source: str) -> list[str]:
     """Return what a trigger may call a metric: its own name, or that of the function it comes from."""
-    function = re.search(r"[\w.]+\.(\w+)", source)
+    function = re.search(r"(?<![\w.])[\w.]+\.(\w+)", source)
     return [name for name in (metric, metric.rpartition(".")[2], function[1] if function else "") if name]
 
 
