@@ -23,6 +23,13 @@ def run_of(context: Mapping[str, Any], part: str = "") -> str:
     return named_run(dag_run.run_after, f"{dag_run.dag_id}/{dag_run.run_id}/{part}")
 
 
+def task_of(context: Mapping[str, Any]) -> str:
+    """Return the name of a task within its run of a DAG; of a task that is expanded, each has its own."""
+    task = context["ti"]
+    mapped = task.map_index is not None and task.map_index >= 0
+    return f"{task.task_id}[{task.map_index}]" if mapped else str(task.task_id)
+
+
 def trigger_of(context: Mapping[str, Any]) -> Trigger:
     """Return who let a DAG's run begin, as Airflow says it."""
     dag_run = context["dag_run"]

@@ -1,6 +1,7 @@
 """AIRFLOW: the operator: one sweep as one task, on the machine that the task runs on.
 
-Guarantees: a retry, and clearing the task, go on with the same run; no unit is trained or recorded twice.
+Guarantees: a retry, and clearing the task, go on with the same run; no unit is trained or recorded twice. A
+task that is expanded has a run for each.
 For sweeps that take many machines there is the DAG in ``deploy/airflow``, whose tasks train chunks.
 """
 
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from setpoint.airflow.dag_runs import run_of, trigger_of
+from setpoint.airflow.dag_runs import run_of, task_of, trigger_of
 from setpoint.airflow.hook import SetpointHook
 from setpoint.orchestrate.chunks import begin, finish
 from setpoint.orchestrate.sweep import SweepRequest
@@ -62,7 +63,7 @@ class SetpointSweepOperator(BaseOperator):
                 hook.catalogues,
                 hook.settings,
                 request,
-                run_of(context, self.task_id),
+                run_of(context, task_of(context)),
                 change=self.change,
                 on_pinned=lambda found: self.log.info("pinned snapshot set %s", found.hash),
             )
