@@ -75,6 +75,9 @@ def test_a_checkpoint_is_decided_on_its_page(
         owner.execute("UPDATE credentials SET proven_at = clock_timestamp()")
     assert evidence.comments == {}
     assert ada.send("/checkpoints/T%2B90/decide", **form).status_code == 409
+    for option in ("", "logged", "park"):
+        assert ada.send("/checkpoints/T%2B60/decide", **form | {"option": option}).status_code == 422
+    assert evidence.comments == {}
     evidence.may_write = False
     waits = html.unescape(ada.send("/checkpoints/T%2B60/decide", **form).text)
     assert "Not posted: HTTP 403" in waits

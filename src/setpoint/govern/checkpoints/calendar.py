@@ -19,6 +19,7 @@ from setpoint.errors import InvalidDocument, MissingError
 
 Condition = Literal["epic-opened", "child-in-progress", "epic-shipped", "waiver-ended"]
 Option = Literal["log", "waiver", "revert", "park"]
+OPTIONS: tuple[Option, ...] = get_args(Option)
 Severity = Literal["P1", "P2", "P3"]
 
 SHIPPED = Path(__file__).with_name("cvntrade.toml")

@@ -9,7 +9,8 @@ from fastapi import Path, Request
 from starlette.responses import Response
 
 from setpoint.change.emergency.dues import list_dues
-from setpoint.errors import ProofNeeded, SetpointError, UnauthenticatedError
+from setpoint.errors import InvalidValue, ProofNeeded, SetpointError, UnauthenticatedError
+from setpoint.govern.checkpoints.calendar import OPTIONS
 from setpoint.govern.checkpoints.decisions import decide
 from setpoint.govern.checkpoints.drafts import Decided
 from setpoint.govern.checkpoints.records import read_report
@@ -21,6 +22,7 @@ from setpoint.serve.console.pages import go, needs_role, page, router_of
 from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
+    from setpoint.govern.checkpoints.calendar import Option
     from setpoint.govern.checkpoints.drafts import Draft
     from setpoint.govern.checkpoints.judgement import Report
     from setpoint.serve.access.rules import Principal
@@ -47,8 +49,7 @@ def send_decision(
     """
     try:
         one = plane.calendar.named(checkpoint)
-        option = next((one for one in one.options if one == form.get("option")), one.options[0])
-        decided = Decided(one, option, reason_in(form), form.get("review"), caller.account)
+        decided = Decided(one, _option_in(form), reason_in(form), form.get("review"), caller.account)
         begin = partial(plane.database.transaction, credential=caller.secret)
         logged = decide(begin, open_sources(plane.calendar, plane.settings), decided)
     except (UnauthenticatedError, ProofNeeded):
@@ -59,6 +60,15 @@ def send_decision(
         return go("/checkpoints")
     drafts = tuple(zip(logged.drafts, logged.refusals, strict=True))
     return _shown(plane, request, caller, form=form, drafts=drafts)
+
+
+def _option_in(form: Form) -> Option:
+    """Return what is chosen, which is kept for ever, so that nothing stands in for what is not known."""
+    chosen = form.get("option")
+    for option in OPTIONS:
+        if option == chosen:
+            return option
+    raise InvalidValue(f"{chosen!r} decides nothing.", hint=f"one of {', '.join(OPTIONS)}")
 
 
 def _shown(
