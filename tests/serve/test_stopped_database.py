@@ -9,7 +9,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from setpoint.store import connections, notifications
+from setpoint.store import connections, follower
 from setpoint.store.database import SERVER
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
@@ -22,7 +22,7 @@ def impatient(monkeypatch):
     """Wait for half a second where a plane would wait for many."""
     monkeypatch.setitem(connections.TRANSACTION_S, SERVER, 0.5)
     monkeypatch.setattr(connections, "CONNECT_TIMEOUT_S", 2)
-    monkeypatch.setattr(notifications, "HUNG_S", 0.5)
+    monkeypatch.setattr(follower, "HUNG_S", 0.5)
 
 
 def test_every_request_ends_while_the_database_is_stopped(seeded, impatient, http_as, plane, stop):
