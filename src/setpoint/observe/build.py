@@ -27,7 +27,7 @@ class Build(NamedTuple):
     version: str
     #: As SETPOINT_BUILD names it, a commit as a rule; empty where nobody did.
     name: str
-    #: The first characters of ``source_digest``.
+    #: As ``shown_digest`` says it.
     source: str
 
     def __str__(self) -> str:
@@ -40,15 +40,13 @@ def running_build(settings: Settings) -> Build:
 
 
 def shown_digest(package: Path) -> str:
-    """Return of a package's digest what a banner shows."""
-    return source_digest(package)[:_SHOWN]
+    """Return the first characters of the SHA-256 of a package's files, by their paths in it.
 
-
-def source_digest(package: Path) -> str:
-    """Return the SHA-256 of a package's files, by their paths in it; what Python compiled is left out."""
+    What Python compiled is left out.
+    """
     digest = sha256()
     for file in sorted(package.rglob("*")):
         if _LEFT_OUT.isdisjoint(file.parts) and file.is_file():
             digest.update(f"{file.relative_to(package).as_posix()}\0".encode())
             digest.update(sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    return digest.hexdigest()[:_SHOWN]
