@@ -8,7 +8,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from setpoint.change.emergency.mechanisms import list_mechanisms, mechanism_named
-from setpoint.change.emergency.offers import look_at, offers_in
+from setpoint.change.emergency.offers import first_that_applies, look_at, offers_in
 from setpoint.change.emergency.rollbacks import list_taken, prove, take
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.console.forms import Sent, reason_in
@@ -78,6 +78,9 @@ def _shown(
 ) -> Response:
     mechanisms, taken = list_mechanisms(plane.database), list_taken(plane.database, incident or None)
     situation = look_at(plane.database, plane.catalogues) if incident else None
+    offers = offers_in(situation, incident) if situation else ()
+    fits = first_that_applies(offers)
+    chosen = form.get("mechanism") if form else fits.mechanism if fits else ""
     return page(
         request,
         "rollback.html",
@@ -87,8 +90,9 @@ def _shown(
         taken=taken,
         incident=incident,
         situation=situation,
-        offers=offers_in(situation, incident) if situation else (),
+        offers=offers,
         waits=any(one.proven_at is None for one in taken) if incident else False,
         refusal=needs_role(caller, *RESPONDERS),
-        typed={name: form.get(name) if form else "" for name in ("mechanism", "words")},
+        chosen=chosen,
+        words=form.get("words") if form else "",
     )
