@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,8 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.errors import UsageError
 from setpoint.settings import Settings
 from support import helm
-from support.sweep_home import ADA
+from support.process_tree import is_alive
+from support.sweep_home import ADA, wait_for
 
 SOURCES = Path(setpoint.__file__).parents[1]
 
@@ -36,6 +39,31 @@ def test_what_is_no_build_is_refused(tmp_path, settings):
         installed_build(tmp_path, settings)
     with pytest.raises(UsageError, match="the same build"):
         rehearse_pin(settings, (SOURCES, SOURCES.parent), load_catalogues, lambda _line: None)
+
+
+def test_a_build_ends_with_the_drill_that_started_it(tmp_path):
+    """A drill that is killed leaves no plane that serves its copy of what is live."""
+    package = tmp_path / "build" / "setpoint" / "cli"
+    package.mkdir(parents=True)
+    (tmp_path / "build" / "setpoint" / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    started = "import os, sys, time\nprint(os.getpid(), *sys.argv[1:], flush=True)\ntime.sleep(600)\n"
+    (package / "__main__.py").write_text(started)
+    drill = (
+        "import os, pathlib, sys\nfrom setpoint.change.emergency.drill_builds import *\n"
+        "own = {'PYTHONPATH': sys.argv[1]}\n"
+        "build = InstalledBuild('', sys.executable, own, 'source', False)\n"
+        "with running(build, free_ports(), pathlib.Path(sys.argv[2])): pass\n"
+    )
+    killed = subprocess.Popen([sys.executable, "-c", drill, tmp_path / "build", tmp_path])
+    try:
+        wait_for(lambda: any(log.read_text().endswith("\n") for log in tmp_path.glob("*.log")), "the build")
+    finally:
+        killed.kill()
+        killed.wait()
+    pid, *arguments = next(tmp_path.glob("*.log")).read_text().split()
+    assert arguments[:2] == ["serve", "--port"]
+    wait_for(lambda: not is_alive(int(pid)), "its end")
 
 
 @pytest.mark.real

@@ -2,8 +2,8 @@
 
 A build is an environment, or a folder of sources that this Python runs. Where it can train on a cluster, a
 scheduler and a worker of it run beside its plane. Guarantees: what runs is proven by a digest of its own
-files, which the drill computes from the files it named; every process is ended, come what may. Refuses a
-build that says nothing of itself.
+files, which the drill computes from the files it named; every process is ended, come what may, and with the
+drill where that is killed. Refuses a build that says nothing of itself.
 """
 
 from __future__ import annotations
@@ -42,6 +42,19 @@ _WHERE = (
     "import json, importlib.util as u, setpoint;"
     "print(json.dumps([setpoint.__path__[0], u.find_spec('distributed') is not None]))"
 )
+#: Starts a module as ``-m`` does, in a process that Linux ends with the one that started it: what it serves
+#: is a copy of what is live, and whoever was killed ends nothing any more. 1: ``PR_SET_PDEATHSIG``.
+_STARTED = """
+import os, runpy, signal, sys
+parent, module = int(sys.argv[1]), sys.argv[2]
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit
+sys.argv[:3] = [module]
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
 #: Read in the scheduler and in each worker: which files they run.
 _PARTS = """
 import json, sys
@@ -159,7 +172,7 @@ def _found(place: Path) -> tuple[str, Path | None]:
 def _process(build: InstalledBuild, log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as told:
         process = subprocess.Popen(
-            [build.python, "-P", "-m", *arguments],
+            [build.python, "-P", "-c", _STARTED, str(os.getpid()), *arguments],
             env=dict(build.environ),
             stdin=subprocess.DEVNULL,
             stdout=told,
