@@ -101,6 +101,34 @@ def objects(renderings):
     return {name: documents(text) for name, text in renderings.items()}
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"plane.settings": {"SETPOINT_CATALOGUES": "cvntrade", "SETPOINT_LINGER_S": "1"}},
+        {"plane.files": {name: {"secret": "own", "key": "a.toml"} for name in
+                         ("SETPOINT_CATALOGUES", "SETPOINT_CHECKPOINTS")}},
+    ],
+    ids=["settings", "files"],
+)  # fmt: skip
+def test_seeding_reads_the_catalogues_that_the_plane_serves(values):
+    """It is given them as the plane is, as a name or as a mounted file, and nothing else of the plane's."""
+    found = dict(pods(documents(template("default", values))))
+    plane, seeding = (_of_catalogues(found[component]["spec"]) for component in ("plane", "seeding"))
+    assert seeding == plane
+    assert seeding[0] == ["cvntrade" if "plane.settings" in values else f"{seeding[1][0]}/a.toml"]
+    assert not {"SETPOINT_LINGER_S", "SETPOINT_CHECKPOINTS"} & {
+        one["name"] for one in found["seeding"]["spec"]["containers"][0]["env"]
+    }
+
+
+def _of_catalogues(spec):
+    """Return the variable of catalogues, where its file is mounted, and the Secret that has it."""
+    (box,) = spec["containers"]
+    said = [one["value"] for one in box["env"] if one["name"] == "SETPOINT_CATALOGUES"]
+    mounts = [one["mountPath"] for one in box["volumeMounts"] if one["name"] == "setpoint-catalogues"]
+    return said, mounts, [one for one in spec["volumes"] if one["name"] == "setpoint-catalogues"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_helm_finds_nothing_to_blame(kind):
     """`helm lint --strict` passes."""

@@ -56,6 +56,29 @@ securityContext:
 - {name: scratch, emptyDir: {sizeLimit: 1Gi}}
 {{- end -}}
 
+{{- /* Settings that name a file: their variables, the folders of these, and the Secrets that hold them. */ -}}
+{{- define "setpoint.fileVariables" -}}
+{{- range $variable, $file := . }}
+- {name: {{ $variable }}, value: {{ printf "/etc/setpoint/files/%s/%s" $variable $file.key | quote }}}
+{{- end }}
+{{- end -}}
+
+{{- define "setpoint.fileMounts" -}}
+{{- range $variable, $_ := . }}
+- {name: {{ include "setpoint.volumeOf" $variable }}, mountPath: /etc/setpoint/files/{{ $variable }}, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "setpoint.fileVolumes" -}}
+{{- range $variable, $file := . }}
+- name: {{ include "setpoint.volumeOf" $variable }}
+  secret:
+    secretName: {{ $file.secret | quote }}
+    defaultMode: 0440
+    items: [{key: {{ $file.key | quote }}, path: {{ $file.key | quote }}}]
+{{- end }}
+{{- end -}}
+
 {{- /* A variable out of the database's Secret: (dict "root" $ "variable" "..." "key" "..."). */ -}}
 {{- define "setpoint.databaseUrl" -}}
 - name: {{ .variable }}
