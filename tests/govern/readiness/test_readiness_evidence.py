@@ -165,5 +165,6 @@ def test_the_sunset_is_judged_by_the_record(running, tmp_path):
     (tmp_path / "src/train.py").write_text(
         'a = hp.resolve("xgb", "5m", "gamma", fallback=0.0)\nb = hp.resolve("xgb", fallback=fallback)\n'
     )
-    assert list(calls_with_fallback(tmp_path / "src")) == ["train.py:1"]
+    (tmp_path / "src/deep.py").write_text("fallback = " + "-" * 99_999 + "1")
+    assert list(calls_with_fallback(tmp_path / "src")) == ["deep.py, which is no Python", "train.py:1"]
     assert judge_sunset(form, replace(whole, repository=tmp_path))[0].holds is False

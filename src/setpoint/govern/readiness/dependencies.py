@@ -74,9 +74,17 @@ _ALLOWED = sys.stdlib_module_names | {"setpoint"}
 _FED_BY: Mapping[str, Callable[[System], Found]] = {"deptry": _deptry, "resolver": _resolver}
 
 
+def parsed(path: Path) -> ast.Module:
+    """Return the tree of a module; raises ``ValueError`` for what is no Python or nests too deep."""
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, RecursionError, MemoryError) as problem:
+        raise ValueError(f"{problem}" or "it nests too deep") from None
+
+
 def imported(path: Path) -> Iterator[str]:
     """Yield the package of each import of a module."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.change.emergency.mechanisms import MECHANISMS
-from setpoint.govern.readiness.dependencies import dependency
+from setpoint.govern.readiness.dependencies import dependency, parsed
 from setpoint.govern.readiness.found import NO_COMMANDS, NO_DATABASE, NO_REPOSITORY, Found
 from setpoint.govern.readiness.system import COUNTS_FOR
 from setpoint.observe import metrics
@@ -151,8 +151,8 @@ def _test(name: str, system: System) -> Found:
     if not file.is_file():
         return Found("missing", f"the repository has no {here}", command)
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError) as problem:
+        tree = parsed(file)
+    except ValueError as problem:
         return Found("missing", f"{here} is no Python: {problem}", command)
     named = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     functions = [one for one in named if one.startswith("test_")]

@@ -11,6 +11,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.govern.readiness.dependencies import parsed
 from setpoint.govern.readiness.evidence import LOOK_UPS
 from setpoint.govern.readiness.found import NO_DATABASE, NO_REPOSITORY
 from setpoint.govern.readiness.section_rules import sunset_conditions
@@ -76,12 +77,11 @@ def calls_with_fallback(folder: Path) -> Iterator[str]:
     """Yield where a value is resolved with a fallback; handing on one's own parameter is no call site."""
     for path in sorted(folder.rglob("*.py")):
         try:
-            text = path.read_text(encoding="utf-8")
-            tree = ast.parse(text if "fallback" in text else "")
-        except (SyntaxError, ValueError):
+            nodes = ast.walk(parsed(path)) if "fallback" in path.read_text(encoding="utf-8") else ()
+        except ValueError:
             yield f"{path.relative_to(folder)}, which is no Python"
             continue
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Call) and _has_fallback(node):
                 yield f"{path.relative_to(folder)}:{node.lineno}"
 
