@@ -54,7 +54,6 @@ NO_FLOATS = [*NO_NUMBERS, *UNHELD]
 #: Modules and rooms that make numbers of something themselves, and why that is no text from outside.
 OWN_READERS = {
     "declare/number_text.py": "the grammar",
-    "change/candidates.py": "a column of the database",
     "govern/range_advice.py": "a bound that was declared as a number",
     "notify/networks.py": "an address that the resolver gave",
     "notify/outbox.py": "a column of the database",
