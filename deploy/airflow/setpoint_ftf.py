@@ -29,7 +29,7 @@ def build_banner() -> None:
     """Say what is built in here, and which plane it reports to."""
     hook = SetpointHook()
     with hook.get_conn() as plane:
-        for line in outcome.build_banner(plane, hook.catalogues):
+        for line in outcome.build_banner(plane, hook.catalogues, hook.settings):
             log.info(line)
 
 

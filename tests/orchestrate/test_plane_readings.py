@@ -12,6 +12,7 @@ from setpoint.client.run_plan import Trigger
 from setpoint.errors import ConflictError, MissingValue, UnknownKey, UsageError
 from setpoint.govern.rollout.acting import Staged, act_on_verdicts, sign_seeding, skip_shadow, start_stage
 from setpoint.observe import metrics
+from setpoint.observe.build import running_build
 from setpoint.orchestrate.coverage import require_covered
 from setpoint.orchestrate.outcome import build_banner, read_report, read_verdict, rollout_step
 from setpoint.record.events import Line, record_events
@@ -111,12 +112,12 @@ def test_what_is_no_reading_is_no_gauge(seeded, catalogues):
     assert readings(seeded, catalogues) == []
 
 
-def test_what_came_of_a_run_is_read_from_the_plane(robot, catalogues, ran):
+def test_what_came_of_a_run_is_read_from_the_plane(robot, catalogues, settings, ran):
     """The banner, a verdict, where its report is read, and that no change is rolled out."""
     ran("r1")
     told = read_verdict(robot, "r1")
 
-    assert build_banner(robot, catalogues)[0].startswith("setpoint ")
+    assert build_banner(robot, catalogues, settings)[0] == f"setpoint {running_build(settings)}"
     assert (told.run, told.outcome) == ("r1", "insufficient_data")
     assert told.reasons
     assert read_report(robot, "r1").endswith(f"{robot.url}/runs/r1/report")

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from setpoint import __version__
 from setpoint.errors import ConflictError, UnknownChange
+from setpoint.observe.build import running_build
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from setpoint.client.plane.connection import Plane
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Judged:
     reasons: tuple[str, ...]
 
 
-def build_banner(plane: Plane, catalogues: Catalogues) -> tuple[str, ...]:
+def build_banner(plane: Plane, catalogues: Catalogues, settings: Settings) -> tuple[str, ...]:
     """Return what is built in here and where it reports: lines for the first log of a run.
 
     Raises:
@@ -40,7 +41,7 @@ def build_banner(plane: Plane, catalogues: Catalogues) -> tuple[str, ...]:
     revision = plane.request("GET", "/health/ready").json()["revision"]
     declared = (f"{one['name']} {one['version']} ({one['hash'][:12]})" for one in catalogues.identities)
     return (
-        f"setpoint {__version__}",
+        f"setpoint {running_build(settings)}",
         f"catalogues: {', '.join(declared)}",
         f"plane {plane.url}, ready at revision {revision}",
     )
