@@ -89,4 +89,4 @@ image:  ## build the container image setpoint:COMMIT on BASE=... (needs buildah)
 	  --build-arg REVISION=$(COMMIT) --tag setpoint:$(COMMIT) .
 
 clean:  ## remove the virtual environments and caches; never data
-	rm -rf $(VENV) $(AIRFLOW) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(AIRFLOW) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .test-outcomes.json

@@ -20,6 +20,7 @@ ASKED = {
     "change/verification.py": "when something was verified: told",
     "cli/alerts.py": "whether an alert's day has come: told",
     "cli/readiness.py": "at which instant a file is judged, and the day on a fresh one: told",
+    "govern/readiness": "when a run of tests ended, beside their source",
     "client/plane/connection.py": "an HTTP date in Retry-After; the wait has the request's own end",
     "client/plane/last_known_good.py": "the age of a file, which outlives processes; never less than 0",
     "client/plane/snapshot_sets.py": "the age of a file, which outlives processes",

@@ -1,9 +1,11 @@
 """A readiness file of which every rule holds, and systems in which its names are looked up."""
 
+import ast
 from datetime import UTC, datetime
 from pathlib import Path
 
-from setpoint.cli.reach import COMMANDS
+from setpoint.cli.command_modules import options_by_command
+from setpoint.govern.readiness.outcomes import Outcome, Outcomes
 from setpoint.govern.readiness.system import System
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +117,17 @@ Counted from merge SHA 0b0a9c7f on {MERGED}.
 """
 
 
+def passed(at):
+    """Every test that `GOOD` and the document name passed just now, with the files that are here."""
+    found = {}
+    for path in ("tests/change/test_seed_parity.py", "tests/contract/test_resolve.py"):
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+        found |= {f"{path}::{name}": Outcome("passed", 1, at, "now", "", "pytest") for name in names}
+    return Outcomes("now", found)
+
+
 def system(at, record=None, repository=ROOT, **parts):
     """Return the running system, with what is on record and another part where one is given."""
-    commands = [f"setpoint {name}" for name in COMMANDS]
-    return System(at=at, commands=commands, record=record, repository=repository, **parts)
+    parts.setdefault("outcomes", passed(at))
+    return System(at=at, commands=options_by_command(), record=record, repository=repository, **parts)

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 #: The modules that register commands, and the first words of these; in which order `--help` shows them says
 #: `help_panels`.
@@ -133,3 +133,21 @@ def _name(info: Any) -> str:
         if isinstance(given, str) and given:
             return given
     return str(info.callback.__name__).lower().replace("_", "-")
+
+
+def options_by_command() -> dict[str, frozenset[str]]:
+    """Return every command as it is typed, each with the options that it takes."""
+    from typer.main import get_command
+
+    from setpoint.cli.app import app
+
+    register(())
+    return dict(_options("setpoint", get_command(app)))
+
+
+def _options(typed: str, command: Any) -> Iterator[tuple[str, frozenset[str]]]:
+    for name, one in getattr(command, "commands", {}).items():
+        yield from _options(f"{typed} {name}", one)
+    if not hasattr(command, "commands"):
+        told = (option for one in command.params for option in (*one.opts, *one.secondary_opts))
+        yield typed, frozenset(told) | {"--help", "-h"}

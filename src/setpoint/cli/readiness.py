@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, database, settings
+from setpoint.cli.command_modules import options_by_command
 from setpoint.cli.output import err, out, print_json, table, warn
-from setpoint.cli.reach import COMMANDS
 from setpoint.cli.values import instant
 from setpoint.errors import EXIT_FINDING, EXIT_OK, ConflictError, UnavailableError
 
@@ -150,6 +150,7 @@ def _checked(file: Path, phase: Phase | None, at: str, repository: Path | None) 
 
 def _system(at: str, repository: Path | None) -> System:
     from setpoint.govern.checkpoints.calendar import load_calendar
+    from setpoint.govern.readiness.outcomes import outcomes_of
     from setpoint.govern.readiness.system import System, read_record, repository_at
 
     now, record = datetime.now(UTC), None
@@ -158,11 +159,13 @@ def _system(at: str, repository: Path | None) -> System:
             record = read_record(opened, catalogues(), load_calendar(settings().checkpoints), settings())
     except UnavailableError as problem:
         warn(f"the database was not read, so nothing on record is proven: {problem.message}")
+    place = repository_at(repository)
     return System(
         at=instant(at, "--at") if at else now,
-        commands=[f"setpoint {name}" for name in COMMANDS],
+        commands=options_by_command(),
         record=record,
-        repository=repository_at(repository),
+        repository=place,
+        outcomes=outcomes_of(place) if place else None,
     )
 
 

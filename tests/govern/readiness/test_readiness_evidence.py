@@ -77,7 +77,7 @@ def test_a_whole_file_passes_and_each_broken_piece_is_named(running, seeded, tmp
             "missing",
         ),
         "command": (
-            replace(whole, commands=[one for one in whole.commands if one != "setpoint gate"]),
+            replace(whole, commands={one: () for one in whole.commands if one != "setpoint gate"}),
             "setpoint gate src",
             "missing",
         ),
@@ -109,6 +109,14 @@ def test_an_alert_that_ended_or_cannot_fire_is_no_proof(running):
     ):
         proofs = {one.name: one for one in check(form, changed, "opening").proofs if one.kind == "alert"}
         assert proofs[rule.name].state == state
+
+
+def test_a_command_is_proven_with_the_options_that_are_typed():
+    """One that this release does not take is named; that a command does its work its tests say."""
+    text = GOOD.replace("`setpoint gate src`", "`setpoint seed --aply --dry-run`")
+    found = check(parse(text, "file.md"), system(datetime.now(UTC)), "opening")
+    (proof,) = (one for one in found.proofs if one.name.startswith("setpoint seed"))
+    assert (proof.state, proof.said) == ("missing", "setpoint seed takes no --aply")
 
 
 def test_what_was_not_asked_is_unknown_and_does_not_pass():

@@ -1,20 +1,20 @@
 """GOVERN: what proves each name of a readiness file: looked up in the running system and its repository.
 
 Guarantees: a name is proven by something that was read just now, with its instant and the command that
-shows it; stale when that is too old; missing when it is not there; and unknown when nothing could be asked.
-Only *proven* passes. A test counts as there when the repository has it: running it is `make test`'s work.
+shows it; stale when that is too old; missing when it is not there; failing when it is there and fails; and
+unknown when nothing could be asked. Only *proven* passes.
 """
 
 from __future__ import annotations
 
-import ast
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.change.emergency.mechanisms import MECHANISMS
-from setpoint.govern.readiness.dependencies import dependency, parsed
-from setpoint.govern.readiness.found import NO_COMMANDS, NO_DATABASE, NO_REPOSITORY, Found
-from setpoint.govern.readiness.system import COUNTS_FOR
+from setpoint.govern.readiness.dependencies import dependency
+from setpoint.govern.readiness.found import NO_COMMANDS, NO_DATABASE, NO_REPOSITORY, Found, aged
+from setpoint.govern.readiness.tested import test_run
 from setpoint.observe import metrics
 from setpoint.observe.runbooks import has_runbook, sections_of
 from setpoint.observe.training_metrics import RESULT_COLUMNS, RESULT_METRICS
@@ -48,11 +48,8 @@ class Proof(NamedTuple):
 _AT_ZERO = {"hpo_fallback_applied": metrics.FALLBACKS}
 #: Where a repository keeps what Grafana reads.
 _GRAFANA = "deploy/observability/grafana"
-#: The other names by which the document of another repository calls tests of this one.
-_ALSO = {
-    "test_hyperparams_seeding_parity.py": "tests/change/test_seed_parity.py",
-    "test_hyperparams_resolver.py": "tests/contract/test_resolve.py",
-}
+
+_OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]*")
 
 
 def prove(name: Name, system: System) -> Proof:
@@ -95,7 +92,7 @@ def _event(name: str, system: System) -> Found:
         if counter and system.record.samples.get(counter):
             return Found("proven", f"{counter.name} counts it, and is 0", command, system.at)
         return Found("missing", "it is declared, and none ever arrived", command)
-    return _aged(system, arrived, "the newest arrived then", command)
+    return aged(system.at, arrived, "the newest arrived then", command)
 
 
 def _alert(name: str, system: System) -> Found:
@@ -141,27 +138,6 @@ def _runbook(name: str, system: System) -> Found:
     return Found("proven", f"it has {len(sections_of(file)) - 1} sections", command, system.at)
 
 
-def _test(name: str, system: System) -> Found:
-    path, _, test = name.partition("::")
-    here = _ALSO.get(PurePosixPath(path).name, path)
-    command = f"pytest {here}{f'::{test}' if test else ''}"
-    if system.repository is None:
-        return Found("unknown", NO_REPOSITORY, command)
-    file = system.repository / here
-    if not file.is_file():
-        return Found("missing", f"the repository has no {here}", command)
-    try:
-        tree = parsed(file)
-    except ValueError as problem:
-        return Found("missing", f"{here} is no Python: {problem}", command)
-    named = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    functions = [one for one in named if one.startswith("test_")]
-    if not functions or (test and test not in functions):
-        return Found("missing", f"{here} has no {test or 'test'}", command)
-    said = f"{'it is' if here == path else f'{here} is'} in the repository"
-    return Found("proven", said, command, system.at)
-
-
 def _command(name: str, system: System) -> Found:
     if system.commands is None:
         return Found("unknown", NO_COMMANDS, f"{name} --help")
@@ -170,7 +146,9 @@ def _command(name: str, system: System) -> Found:
         return Found("proven", f"{name} is a group of commands", f"{name} --help", system.at)
     if not known:
         return Found("missing", "no command has this name", "setpoint --help")
-    return Found("proven", f"{known} is a command", f"{known} --help", system.at)
+    if foreign := [one for one in _OPTION.findall(name) if one not in system.commands[known]]:
+        return Found("missing", f"{known} takes no {', '.join(foreign)}", f"{known} --help")
+    return Found("proven", f"{known} is a command, and takes what is typed", f"{known} --help", system.at)
 
 
 def _mechanism(name: str, system: System) -> Found:
@@ -189,13 +167,7 @@ def _mechanism(name: str, system: System) -> Found:
         return Found("missing", said, way.rehearsal)
     slowest = max(one.took_s for one in played)
     oldest = min(one.rehearsed_at for one in played)
-    return _aged(system, oldest, f"its last drill took {slowest:.1f} s", way.rehearsal)
-
-
-def _aged(system: System, at: datetime, said: str, command: str) -> Found:
-    if at + COUNTS_FOR <= system.at:
-        return Found("stale", f"{said}, over {COUNTS_FOR.days} days ago", command, at)
-    return Found("proven", said, command, at)
+    return aged(system.at, oldest, f"its last drill took {slowest:.1f} s", way.rehearsal)
 
 
 LOOK_UPS: Mapping[Kind, Callable[[str, System], Found]] = {
@@ -204,7 +176,7 @@ LOOK_UPS: Mapping[Kind, Callable[[str, System], Found]] = {
     "alert": _alert,
     "dashboard": _dashboard,
     "runbook": _runbook,
-    "test": _test,
+    "test": test_run,
     "command": _command,
     "mechanism": _mechanism,
     "dependency": dependency,

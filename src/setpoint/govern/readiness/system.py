@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setpoint.change.emergency.mechanisms import REHEARSED_FOR, list_rehearsals
+from setpoint.change.emergency.mechanisms import list_rehearsals
 from setpoint.change.emergency.restore_probe import read_probe
 from setpoint.client import hyperparams, pinning
 from setpoint.govern.checkpoints.samples import read_stored_samples
@@ -28,14 +28,12 @@ if TYPE_CHECKING:
     from setpoint.change.emergency.restore_probe import NotedProbe
     from setpoint.declare.catalogue import Catalogues
     from setpoint.govern.checkpoints.calendar import Calendar
+    from setpoint.govern.readiness.outcomes import Outcomes
     from setpoint.observe.alerts import Alert
     from setpoint.observe.dashboards import Dashboard
     from setpoint.observe.metrics import Metric, Samples
     from setpoint.settings import Settings
     from setpoint.store.database import Database
-
-#: How long something that happened once counts: as long as a rehearsal does.
-COUNTS_FOR = REHEARSED_FOR
 
 
 def declared_events() -> frozenset[str]:
@@ -61,12 +59,14 @@ class System:
     """Where names are looked up: what is declared, what is on record, and the repository."""
 
     at: datetime
-    #: None: whoever asks knows no command line.
-    commands: Collection[str] | None
+    #: By command the options that it takes; None: whoever asks knows no command line.
+    commands: Mapping[str, Collection[str]] | None
     #: None: there is no database, or it does not answer.
     record: Record | None
     #: None: this is no repository of the system.
     repository: Path | None
+    #: None: nobody read how the repository's tests ended.
+    outcomes: Outcomes | None = None
     alerts: Sequence[Alert] = EVERY
     dashboards: Sequence[Dashboard] = DASHBOARDS
     metrics: Mapping[str, Metric] = field(
