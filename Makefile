@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Airflow wants an older web server than ours: its environment is its own.
 AIRFLOW := .venv-airflow
-MARKET := $(firstword $(SETPOINT_MARKET_DATA) $(wildcard ../shared/market))
+# Absolute: other processes read it, in folders of their own.
+MARKET := $(abspath $(firstword $(SETPOINT_MARKET_DATA) $(wildcard ../shared/market)))
 export SETPOINT_MARKET_DATA := $(MARKET)
 # Tests start hundreds of processes: what each imports is compiled once, wherever that is switched off.
 export PYTHONDONTWRITEBYTECODE :=

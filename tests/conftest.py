@@ -43,6 +43,7 @@ from support.secret_scan import SCAN
 from support.skips import pytest_collectreport, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401 - hooks
 from support.stopped_postgres import stopped
 from support.sweep_home import TINY_SWEEP, Done, Home, seed_tiny, tiny_document
+from support.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +67,8 @@ PEOPLE = {
     "stranger": (),
 }
 #: Read before any test starts, because the variables are removed from every test.
-MARKET_DATA = os.environ.get("SETPOINT_MARKET_DATA", "")
+#: Absolute, as processes in other folders need it; empty where there is none.
+MARKET_DATA = str(Path(given).absolute()) if (given := os.environ.get("SETPOINT_MARKET_DATA")) else ""
 #: Tests of the room `store` also run on the oldest supported release; see tests/store/conftest.py.
 DEBIAN_15 = "/usr/lib/postgresql/15/bin"
 
@@ -309,6 +311,13 @@ def setpoint_command(
         return Done(code, written.out, written.err)
 
     return run
+
+
+@pytest.fixture
+def turnstile(tmp_path: Path) -> Turnstile:
+    """Where units of a test's sweep wait until it lets them pass."""
+    (tmp_path / "turnstile").mkdir()
+    return Turnstile(tmp_path / "turnstile")
 
 
 @pytest.fixture(scope="session")

@@ -26,14 +26,13 @@ from support.checkpoint_sources import calendar_text, evidence_served
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
 from support.process_tree import descendants
-from support.sweep_home import ADA, TINY, Home, wait_for
+from support.sweep_home import ADA, TINY, Home
+from support.turnstile import Turnstile
 
 #: Airflow's parts, a plane and two workers: minutes.
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 CONTEXT = {"profile": "ftf", "symbol": "BTCUSDC"}
-#: Six units of some tenths of a second; time enough to kill who trains them.
-SLOWER = TINY | {"CVN_FTF_TUNING_TRIALS": 12}
 #: Read by no unit of five minutes.
 UNREAD = "CVN_HPO_XGB_1H_GAMMA"
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
@@ -46,7 +45,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("airflow-site")
     home = Home(Settings(home=folder / "plane", linger_s=2.0))
     catalogues = load_catalogues(Settings.catalogues)
-    overlay = Seed("profile=ftf", {key: Sourced(value, "test") for key, value in SLOWER.items()})
+    overlay = Seed("profile=ftf", {key: Sourced(value, "test") for key, value in TINY.items()})
     with home.open() as database, evidence_served() as evidence:
         apply_seed(database, catalogues, (*load_seeds("", catalogues), overlay), ADA, overwrite=False)
         owner_url = address(home.settings, owner=True)
@@ -64,11 +63,14 @@ def site(tmp_path_factory):
             "AIRFLOW_VAR_SETPOINT_COMMAND": _command(home, calendar),
             "SETPOINT_MARKET_DATA": MARKET_DATA,
         }
+        turnstile = Turnstile(folder / "turnstile")
+        turnstile.folder.mkdir()
         try:
-            with AirflowSite(folder / "airflow", variables) as airflow:
+            with AirflowSite(folder / "airflow", turnstile.around(variables)) as airflow:
                 yield SimpleNamespace(
                     airflow=airflow, work=work, token=token, database=database, owner_url=owner_url,
                     catalogues=catalogues, home=home, calendar=calendar, evidence=evidence,
+                    turnstile=turnstile,
                 )  # fmt: skip
         finally:
             plane.kill()
@@ -89,18 +91,25 @@ def rows(site, run):
 
 
 def kill_a_chunk(site):
-    """Kill a task that trains, once it has trained something; returns the chunk's journal."""
+    """Kill a task that trains, once it has trained one unit of its three; returns the chunk's journal."""
 
-    def journals():
-        return [
-            file for file in site.work.glob("chunks/*/BTCUSDC-0/runs/*/results.jsonl") if file.read_bytes()
-        ]
+    def worker():
+        """Return a process that stands with a unit of the chunk."""
+        locks = site.work.glob("chunks/*/BTCUSDC-0/sweep.lock")
+        tasks = [int(lock.read_text(encoding="utf-8").split()[-1]) for lock in locks]
+        return [pid for task in tasks for pid in site.turnstile.standing & set(descendants(task))]
 
-    (journal,) = wait_for(journals, "the first unit of a chunk")
-    task = int((journal.parents[2] / "sweep.lock").read_text(encoding="utf-8").split()[-1])
+    def journal():
+        files = site.work.glob("chunks/*/BTCUSDC-0/runs/*/results.jsonl")
+        return [file for file in files if len(file.read_bytes().splitlines()) == 1]
+
+    site.turnstile.let(1, *site.airflow.wait_for(worker, "the first unit of a chunk"))
+    (found,) = site.airflow.wait_for(journal, "the first unit of a chunk, trained")
+    task = int((found.parents[2] / "sweep.lock").read_text(encoding="utf-8").split()[-1])
     assert task in descendants(site.airflow.processes[1].pid)
     os.kill(task, signal.SIGKILL)
-    return journal
+    site.turnstile.open()
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from setpoint.client.results import Unit
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
+    from support.turnstile import Turnstile
 
 ADA = Author("ada", "os-account")
 TINY_SCOPE = "profile=tiny"
@@ -124,14 +125,20 @@ class Home:
             "SETPOINT_CATALOGUES": self.settings.catalogues,
         }
 
-    def start(self, *arguments: str, largest_file: int = resource.RLIM_INFINITY) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *arguments: str,
+        turnstile: Turnstile | None = None,
+        largest_file: int = resource.RLIM_INFINITY,
+    ) -> subprocess.Popen[str]:
         """Start ``setpoint`` as a process that leads its own group, as a terminal would.
 
-        ``largest_file``, in bytes, stands for a disk that is full from there on.
+        Its units wait at ``turnstile``. ``largest_file``, in bytes, stands for a disk that is full from there.
         """
+        environ = self.environ()
         return subprocess.Popen(
             [sys.executable, "-m", "setpoint.cli", *arguments],
-            env=self.environ(),
+            env=turnstile.around(environ) if turnstile else environ,
             cwd=self.settings.home,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

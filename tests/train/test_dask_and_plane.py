@@ -73,16 +73,16 @@ def spooled(machine, run):
     return [line for file in files for line in file.read_text().splitlines()]
 
 
-def test_a_plane_that_is_away_costs_nothing(home, swept, plane, machine):
+def test_a_plane_that_is_away_costs_nothing(home, swept, plane, machine, turnstile):
     """Away until every unit is trained: the workers go on, then all is delivered once; the pool's rows."""
-    sweep = machine.start("sweep", "--json", *DASK, *TINY_SWEEP)
+    turnstile.let(3)
+    sweep = machine.start("sweep", "--json", *DASK, *TINY_SWEEP, turnstile=turnstile)
     run = wait_for(lambda: machine.runs, "the run's plan").pop()
-    wait_for(lambda: len(machine.units(run)) >= 3 or sweep.poll() is not None, "three units")
-    assert sweep.poll() is None, finish(sweep)
+    wait_for(lambda: len(machine.units(run)) == 3, "three units")
     plane.kill()
-    recorded = len(home.results(run))
+    turnstile.open()
     wait_for(lambda: len(trained(machine, run)) >= UNITS, "all units without the plane")
-    assert recorded == len(home.results(run)) < UNITS
+    assert len(home.results(run)) == 3
     assert not all(map(is_delivered, stations(machine, run)))
     plane.start()
     plane.wait()
@@ -153,12 +153,14 @@ def test_a_scheduler_with_certificates_takes_who_has_one(machine, cluster, tmp_p
     assert (done.code, done.json["done"]) == (0, ITS_UNITS), done.err
 
 
-def test_a_plane_that_stays_away_ends_the_command_and_a_resume_delivers(home, plane, machine):
+def test_a_plane_that_stays_away_ends_the_command_and_a_resume_delivers(home, plane, machine, turnstile):
     """After two minutes it says what waits on workers' disks; a resume delivers it and trains none twice."""
-    sweep = machine.start("sweep", "--json", *DASK, *ONE_ASSET)
+    turnstile.let(1)
+    sweep = machine.start("sweep", "--json", *DASK, *ONE_ASSET, turnstile=turnstile)
     run = wait_for(lambda: machine.runs, "the run's plan").pop()
-    wait_for(lambda: machine.units(run) or sweep.poll() is not None, "a unit")
+    wait_for(lambda: machine.units(run), "a unit")
     plane.kill()
+    turnstile.open()
     away = finish(sweep)
     recorded = len(home.results(run))
     plane.start()
@@ -168,6 +170,6 @@ def test_a_plane_that_stays_away_ends_the_command_and_a_resume_delivers(home, pl
 
     assert away.code == 9, away.err
     assert "wait on its workers' disks: the plane is out of reach" in away.err
-    assert 0 < recorded < ITS_UNITS
+    assert recorded == 1
     assert (back.code, back.json["recorded"]) == (0, True), back.err
     assert len(home.results(run)) == len(trained(machine, run)) == ITS_UNITS

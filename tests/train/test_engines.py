@@ -19,6 +19,7 @@ from support.hints import printed_command
 from support.misspelt import misspelt_catalogue
 from support.process_tree import command_of, descendants, is_alive
 from support.sweep_home import TINY_SWEEP, Done, compared, finish, wait_for
+from support.turnstile import Turnstile
 
 #: Sweeps train in as many processes as there are cores.
 pytestmark = pytest.mark.whole_machine
@@ -39,11 +40,12 @@ def engine(request):
     return request.param
 
 
-def more_units(home, run, sweep):
-    """Wait until a run has two units more than now."""
-    wanted = len(home.units(run)) + 2
-    wait_for(lambda: len(home.units(run)) >= wanted or sweep.poll() is not None, "two more units")
-    assert len(home.units(run)) >= wanted, finish(sweep)
+def two_more_units(home, story, sweep):
+    """Let two units of a run more than now pass, and wait until they are done."""
+    wanted = len(home.units(story.run)) + 2
+    story.turnstile.let(2)
+    wait_for(lambda: len(home.units(story.run)) >= wanted or sweep.poll() is not None, "two more units")
+    assert len(home.units(story.run)) == wanted, finish(sweep)
 
 
 @dataclass
@@ -60,7 +62,8 @@ class Leg:
 class Disturbed:
     """A run that was interrupted, terminated, killed and robbed of its database, until it was complete."""
 
-    run: str
+    turnstile: Turnstile
+    run: str = ""
     legs: dict = field(default_factory=dict)
     refused: Done | None = None
     runs_left_by_the_refused: set = field(default_factory=set)
@@ -68,15 +71,16 @@ class Disturbed:
 
 
 @pytest.fixture(scope="module")
-def disturbed(home, swept, engine):
-    """Disturb a run until it is complete; each attempt trains at least two units more."""
+def disturbed(home, swept, engine, tmp_path_factory):
+    """Disturb a run until it is complete; each attempt trains two units more."""
     known = home.runs
-    sweep = home.start("sweep", *engine, *TINY_SWEEP)
-    story = Disturbed(wait_for(lambda: home.runs - known, "the run's plan").pop())
+    story = Disturbed(Turnstile(tmp_path_factory.mktemp("turnstile")))
+    sweep = home.start("sweep", *engine, *TINY_SWEEP, turnstile=story.turnstile)
+    story.run = wait_for(lambda: home.runs - known, "the run's plan").pop()
     resume = []
     for name, number in DISTURBANCES.items():
-        sweep = sweep or home.start(*resume)
-        more_units(home, story.run, sweep)
+        sweep = sweep or home.start(*resume, turnstile=story.turnstile)
+        two_more_units(home, story, sweep)
         workers = descendants(sweep.pid)
         # A terminal sends Ctrl-C to the whole group.
         (os.killpg if number == signal.SIGINT else os.kill)(sweep.pid, number)
@@ -86,31 +90,34 @@ def disturbed(home, swept, engine):
             resume = printed.split()[1:]
             assert resume[3:] == list(engine), "it goes on as it was asked for"
         sweep = None
-    rob(home, story, lose_a_worker(home, story, home.start(*resume), goes_on=bool(engine)))
+    sweep = home.start(*resume, turnstile=story.turnstile)
+    rob(home, story, lose_a_worker(home, story, sweep, goes_on=bool(engine)))
     return story
 
 
 def lose_a_worker(home, story, sweep, *, goes_on):
     """Kill one of a sweep's workers; returns the sweep where it goes on, else that of the printed command."""
-    more_units(home, story.run, sweep)
+    two_more_units(home, story, sweep)
     workers = descendants(sweep.pid)
     os.kill(next(pid for pid in workers if b"spawn_main" in command_of(pid)), signal.SIGKILL)
     if goes_on:
-        more_units(home, story.run, sweep)
+        two_more_units(home, story, sweep)
         story.legs["lost a worker"] = Leg(None, home.row(story.run)["state"], home.units(story.run), workers)
         return sweep
     leg = story.legs["lost a worker"] = leg_of(home, story.run, sweep, workers)
-    return home.start(*printed_command("setpoint sweep --resume {plan.run}", leg.done.err).split()[1:])
+    resume = printed_command("setpoint sweep --resume {plan.run}", leg.done.err).split()[1:]
+    return home.start(*resume, turnstile=story.turnstile)
 
 
 def rob(home, story, sweep):
     """Kill a sweep's database while a second sweep tries its luck."""
-    more_units(home, story.run, sweep)
+    two_more_units(home, story, sweep)
     known = home.runs
     story.refused = home.run("sweep", *TINY_SWEEP)
     story.runs_left_by_the_refused = home.runs - known
     story.killed_postmaster = embedded.layout_of(home.settings).listening().postmaster_pid
     os.kill(story.killed_postmaster, signal.SIGKILL)
+    story.turnstile.open()
     story.legs["robbed"] = leg_of(home, story.run, sweep, [])
 
 

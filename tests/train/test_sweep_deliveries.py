@@ -21,6 +21,7 @@ from support.candle_folder import write_candles
 from support.hints import printed_command
 from support.misspelt import misspelt_catalogue
 from support.sweep_home import ADA, Home, finish, pinned_units, wait_for
+from support.turnstile import Turnstile
 
 #: Sweeps train in as many processes as there are cores.
 pytestmark = pytest.mark.whole_machine
@@ -69,12 +70,14 @@ def site(server, tiny, tmp_path_factory):
     seed = Seed("global", {key: Sourced(value, "test") for key, value in document.items()})
     with made.home.open() as database:
         apply_seed(database, load_catalogues(settings.catalogues), (seed,), ADA, overwrite=False)
-    live_through(made, write_candles(folder / "market", SYMBOLS))
+    live_through(
+        made, write_candles(folder / "market", SYMBOLS), Turnstile(tmp_path_factory.mktemp("turnstile"))
+    )
     yield made
     made.administer("DROP DATABASE {database} WITH (FORCE)")
 
 
-def live_through(site, market):
+def live_through(site, market, turnstile):
     site.run = begin_run(site.home, market)
     site.legs["full disk"] = finish(site.home.start("sweep", "--resume", site.run, largest_file=ROOM_BYTES))
     site.ended_on_full_disk = site.home.units(site.run)
@@ -85,9 +88,11 @@ def live_through(site, market):
     site.legs["changed data"] = site.home.run(*resume)
     site.ended_on_changed_data = site.home.units(site.run)
     kept.replace(candles)
-    sweep = site.home.start("sweep", "--json", "--resume", site.run)
+    turnstile.let(1)
+    sweep = site.home.start("sweep", "--json", "--resume", site.run, turnstile=turnstile)
     wait_for(lambda: len(site.home.units(site.run)) > len(site.ended_on_changed_data), "one more unit")
     site.close_database()
+    turnstile.open()
     site.legs["away"] = finish(sweep)
     deliver = printed_command("setpoint sweep --resume {end.run}", site.legs["away"].err).split()[1:]
     site.legs["still away"] = site.home.run(*deliver)

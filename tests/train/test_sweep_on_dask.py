@@ -20,9 +20,9 @@ UNITS = 30
 
 
 @pytest.fixture
-def cluster(home, tmp_path):
+def cluster(home, tmp_path, turnstile):
     """A cluster of somebody's, not yet started, whose workers know the home's database."""
-    made = DaskCluster(tmp_path, home.environ())
+    made = DaskCluster(tmp_path, turnstile.around(home.environ()))
     yield made
     made.stop()
 
@@ -39,14 +39,15 @@ def workers_of(home, run):
     return having
 
 
-def begun(home, *arguments):
-    """Start a sweep; returns its process and its run once three of its units are recorded."""
+def begun(home, turnstile, *arguments):
+    """Start a sweep; returns its process and its run once three of its units are recorded, and no more."""
     known = home.runs
-    sweep = home.start("sweep", "--json", *arguments)
+    turnstile.let(3)
+    sweep = home.start("sweep", "--json", *arguments, turnstile=turnstile)
     run = wait_for(lambda: home.runs - known or sweep.poll() is not None, "the run's plan")
     assert run is not True, finish(sweep).err
     (run,) = run
-    wait_for(lambda: len(home.units(run)) >= 3 or sweep.poll() is not None, "three units")
+    wait_for(lambda: len(home.units(run)) == 3, "three units")
     return sweep, run
 
 
@@ -76,19 +77,20 @@ def test_a_cluster_gives_the_rows_of_the_pool(home, swept):
     assert sum(len(some) > 1 for some in having.values()) <= 1, having
 
 
-def test_a_worker_that_is_killed_costs_nothing_but_its_unit(home, swept):
+def test_a_worker_that_is_killed_costs_nothing_but_its_unit(home, swept, turnstile):
     """Another process takes its place and its folder; the rows are those of an undisturbed run."""
-    sweep, run = begun(home, *DASK, *TINY_SWEEP)
+    sweep, run = begun(home, turnstile, *DASK, *TINY_SWEEP)
     os.kill(trainers(sweep)[0], signal.SIGKILL)
+    turnstile.open()
     done = finish(sweep)
 
     assert done.code == 0, done.err
     assert rows(home, run) == rows(home, swept)
 
 
-def test_ctrl_c_ends_the_cluster_and_leaves_a_run_to_resume(home, swept):
+def test_ctrl_c_ends_the_cluster_and_leaves_a_run_to_resume(home, swept, turnstile):
     """No process is left; the printed command goes on, on either engine."""
-    sweep, run = begun(home, *DASK, *TINY_SWEEP)
+    sweep, run = begun(home, turnstile, *DASK, *TINY_SWEEP)
     processes = descendants(sweep.pid)
     os.killpg(sweep.pid, signal.SIGINT)
     stopped = finish(sweep)
@@ -100,10 +102,10 @@ def test_ctrl_c_ends_the_cluster_and_leaves_a_run_to_resume(home, swept):
     assert rows(home, run) == rows(home, swept)
 
 
-def test_a_lost_scheduler_is_said_and_the_run_resumed(home, swept, cluster):
+def test_a_lost_scheduler_is_said_and_the_run_resumed(home, swept, cluster, turnstile):
     """The command ends with how to go on; with another cluster nothing recorded is trained again."""
     cluster.start(2)
-    sweep, run = begun(home, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
+    sweep, run = begun(home, turnstile, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
     cluster.kill_scheduler()
     lost = finish(sweep)
     recorded = {row["id"] for row in home.results(run)}
@@ -113,29 +115,25 @@ def test_a_lost_scheduler_is_said_and_the_run_resumed(home, swept, cluster):
 
     assert lost.code == 9, lost.err
     assert "Traceback" not in lost.err
-    assert 0 < len(recorded) < UNITS
+    assert len(recorded) == 3
     assert resumed.code == 0, resumed.err
     assert recorded <= {row["id"] for row in home.results(run)}
     assert rows(home, run) == rows(home, swept)
 
 
-def test_workers_come_and_go(home, swept, cluster):
+def test_workers_come_and_go(home, swept, cluster, turnstile):
     """One that joins in mid-run gets units, one that is retired leaves them to it: the rows are the same."""
     cluster.start(1)
-    sweep, run = begun(home, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
+    sweep, run = begun(home, turnstile, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
     (first,) = {row["worker"] for row in home.results(run)}
     cluster.add_worker()
-    wait_for(
-        lambda: len(set().union(*workers_of(home, run).values())) == 2 or sweep.poll() is not None,
-        "a unit of the second worker",
-    )
+    wait_for(lambda: len(turnstile.standing) == 2, "a unit of the second worker")
     cluster.workers[0].terminate()
+    turnstile.open()
     cluster.workers[0].wait()
-    left = len(home.results(run))
     done = finish(sweep)
 
     assert done.code == 0, done.err
-    assert left < UNITS
     assert rows(home, run) == rows(home, swept)
     assert len(set().union(*workers_of(home, run).values()) - {first}) == 1
 
@@ -168,8 +166,9 @@ def test_a_worker_with_other_candles_refuses(home, tmp_path):
     assert (ends["copy"].code, ends["copy"].json["done"], ends["copy"].json["failed"]) == (0, 6, 0)
 
 
-def test_a_unit_that_kills_its_workers_fails_alone(home, swept, cluster, tmp_path):
+def test_a_unit_that_kills_its_workers_fails_alone(home, swept, cluster, turnstile, tmp_path):
     """What died with it is given out again one at a time; the one that kills again has failed."""
+    turnstile.open()
     poison = tmp_path / "poison.py"
     poison.write_text(
         "import os\nfrom setpoint.train.engines import dask_station as station\n"

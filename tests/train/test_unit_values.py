@@ -23,6 +23,7 @@ from setpoint.settings import Settings
 from setpoint.train.plan import make_plan
 from setpoint.train.unit_values import pin_units
 from support.sweep_home import ADA, Home, finish, wait_for
+from support.turnstile import Turnstile
 
 CATALOGUES = load_catalogues(Settings.catalogues)
 #: Two symbol overlays and one timeframe overlay; each value is one that the fitted model says of itself.
@@ -79,9 +80,11 @@ def story(server, tiny, tmp_path_factory):
     ]
     with home.open() as database:
         apply_seed(database, CATALOGUES, seeds, ADA, overwrite=False)
-        sweep = home.start("sweep", "--data", "synthetic")
+        turnstile = Turnstile(tmp_path_factory.mktemp("turnstile"))
+        turnstile.let(4)
+        sweep = home.start("sweep", "--data", "synthetic", turnstile=turnstile)
         run = wait_for(lambda: home.runs, "the run's plan").pop()
-        wait_for(lambda: len(home.units(run)) > 3, "some units")
+        wait_for(lambda: len(home.units(run)) == 4, "four units")
         os.kill(sweep.pid, signal.SIGKILL)
         finish(sweep)
         hashes = {
