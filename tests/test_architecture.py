@@ -162,6 +162,18 @@ def test_imports_point_down(path):
         assert rest[0] in ALLOWED[room], f"{room} imports {module}"
 
 
+def test_one_module_imports_polars():
+    """Importing it lets a wait go on over Ctrl-C; `train/frames.py` takes that back, and all import there."""
+    having = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        for module, _ in imports(path)
+        if module.split(".")[0] == "polars"
+    }
+
+    assert having == {"train/frames.py"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_settings_reads_our_variables(path):
     """Every SETPOINT_ variable is read in one place."""

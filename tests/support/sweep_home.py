@@ -133,7 +133,7 @@ class Home:
     ) -> subprocess.Popen[str]:
         """Start ``setpoint`` as a process that leads its own group, as a terminal would.
 
-        Its units wait at ``turnstile``. ``largest_file``, in bytes, stands for a disk that is full from there.
+        Its units wait at ``turnstile``. ``largest_file``, in bytes, stands for a disk that is then full.
         """
         environ = self.environ()
         return subprocess.Popen(

@@ -72,7 +72,10 @@ class Disturbed:
 
 @pytest.fixture(scope="module")
 def disturbed(home, swept, engine, tmp_path_factory):
-    """Disturb a run until it is complete; each attempt trains two units more."""
+    """Disturb a run until it is complete; each attempt trains two units more, and stands with the next ones.
+
+    Whoever ends it does not wait for a unit under way, however long that is.
+    """
     known = home.runs
     story = Disturbed(Turnstile(tmp_path_factory.mktemp("turnstile")))
     sweep = home.start("sweep", *engine, *TINY_SWEEP, turnstile=story.turnstile)

@@ -14,9 +14,9 @@ from math import pi
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from setpoint.errors import InvalidValue, TooLittleData, UnfitData
+from setpoint.train.frames import pl
 from setpoint.train.indicators import average_true_range, relative_strength
 
 if TYPE_CHECKING:

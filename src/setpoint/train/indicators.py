@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
+
+from setpoint.train.frames import pl
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,10 +21,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import polars as pl
-
 from setpoint.client.plane.openings import ask
 from setpoint.errors import DownloadFailed, StorageFull, UsageError
+from setpoint.train.frames import pl
 from setpoint.train.market.candles import bar_ms, check_symbol
 from setpoint.train.market.files import read_archive_csv
 

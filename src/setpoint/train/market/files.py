@@ -13,9 +13,9 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from setpoint.errors import UnfitData
+from setpoint.train.frames import pl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

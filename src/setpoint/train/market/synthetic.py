@@ -13,9 +13,9 @@ from math import exp, log, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from setpoint.errors import UsageError
+from setpoint.train.frames import pl
 from setpoint.train.market.candles import MINUTES, Candles, bar_ms, check_symbol
 
 if TYPE_CHECKING:
