@@ -101,6 +101,7 @@ BY_TYPE |= {
     "jsonb": "{}",
     "json": "{}",
     "timestamp with time zone": "2026-01-01 00:20:00Z",
+    "uuid": "00000000-0000-0000-0000-000000000000",
 }
 #: What doors leave behind beside what the benches fill, a thousand rows of each; only their number matters.
 OTHERS = {

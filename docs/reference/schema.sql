@@ -1092,23 +1092,38 @@ $$;
 
 COMMENT ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) IS 'Lends what is due to one plane for some seconds.';
 
-CREATE FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) RETURNS boolean
+CREATE FUNCTION public.claim_posting(p_calendar text, p_checkpoint text, p_option text, p_held uuid) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
+DECLARE
+    what    text := CASE WHEN p_option IS NULL THEN 'issue' ELSE 'decision' END;
+    claimed uuid;
+    holder  text;
 BEGIN
-    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    IF p_option IS NULL THEN
+        PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    ELSE
+        PERFORM public.require_decider(p_calendar, p_checkpoint, p_option);
+    END IF;
     -- Longer than a search and a post may take, and than a search engine needs to find what was posted.
-    INSERT INTO public.checkpoint_claims AS c (calendar, checkpoint, claimed_by, claimed_until)
-    SELECT p_calendar, p_checkpoint, person, clock_timestamp() + interval '5 minutes' FROM public.who()
-    ON CONFLICT (calendar, checkpoint) DO UPDATE
-    SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until
-    WHERE c.claimed_until <= clock_timestamp();
-    RETURN FOUND;
+    INSERT INTO public.checkpoint_claims AS c (calendar, checkpoint, posts, claim, claimed_by, claimed_until)
+    SELECT p_calendar, p_checkpoint, what, COALESCE(p_held, gen_random_uuid()), person, clock_timestamp() + interval '5 minutes' FROM public.who()
+    ON CONFLICT (calendar, checkpoint, posts) DO UPDATE
+    SET claim = EXCLUDED.claim, claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until
+    WHERE c.claim = p_held OR (p_held IS NULL AND c.claimed_until <= clock_timestamp())
+    RETURNING c.claim INTO claimed;
+    IF claimed IS NULL AND p_option IS NOT NULL THEN
+        SELECT c.claimed_by INTO holder FROM public.checkpoint_claims AS c
+        WHERE c.calendar = p_calendar AND c.checkpoint = p_checkpoint AND c.posts = what;
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s is being decided by %s now', p_checkpoint, holder),
+            HINT = 'look at `setpoint checkpoints` in a moment';
+    END IF;
+    RETURN claimed;
 END
 $$;
 
-COMMENT ON FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) IS 'Whether this check is the one that opens the issue of a checkpoint; another may be at it.';
+COMMENT ON FUNCTION public.claim_posting(p_calendar text, p_checkpoint text, p_option text, p_held uuid) IS 'The claim of whoever posts now, taken or, where it is named, held on to: the decision''s with an option, else the issue''s. Null where somebody else has that of the issue.';
 
 CREATE FUNCTION public.close_session(p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4316,17 +4331,17 @@ $$;
 
 COMMENT ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) IS 'Registers the runs of a pair for a change, before they pin; returns how long one that has no pair may take.';
 
-CREATE FUNCTION public.release_issue(p_calendar text, p_checkpoint text) RETURNS void
+CREATE FUNCTION public.release_posting(p_held uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 BEGIN
     PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
-    DELETE FROM public.checkpoint_claims WHERE calendar = p_calendar AND checkpoint = p_checkpoint;
+    DELETE FROM public.checkpoint_claims WHERE claim = p_held;
 END
 $$;
 
-COMMENT ON FUNCTION public.release_issue(p_calendar text, p_checkpoint text) IS 'Gives a claim up whose issue was not opened.';
+COMMENT ON FUNCTION public.release_posting(p_held uuid) IS 'Gives a claim up; one that somebody else took over since is theirs.';
 
 CREATE FUNCTION public.remove_passkey(p_id bigint, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6111,11 +6126,14 @@ ALTER TABLE public.changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 CREATE TABLE public.checkpoint_claims (
     calendar text NOT NULL,
     checkpoint text NOT NULL,
+    posts text NOT NULL,
+    claim uuid NOT NULL,
     claimed_by text NOT NULL,
-    claimed_until timestamp with time zone NOT NULL
+    claimed_until timestamp with time zone NOT NULL,
+    CONSTRAINT checkpoint_claims_posts_check CHECK ((posts = ANY (ARRAY['issue'::text, 'decision'::text])))
 );
 
-COMMENT ON TABLE public.checkpoint_claims IS 'Which check is opening the issue of a checkpoint now: of two at once, one opens it. One that died gives its claim up by its end.';
+COMMENT ON TABLE public.checkpoint_claims IS 'Who posts the issue or the decision of a checkpoint elsewhere now: of two at once, one posts. One that died gives its claim up by its end; one that was slower than that holds it no longer, and gives up nobody else''s.';
 
 CREATE TABLE public.checkpoint_log (
     id bigint NOT NULL,
@@ -6867,7 +6885,7 @@ ALTER TABLE ONLY public.changes
     ADD CONSTRAINT changes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.checkpoint_claims
-    ADD CONSTRAINT checkpoint_claims_pkey PRIMARY KEY (calendar, checkpoint);
+    ADD CONSTRAINT checkpoint_claims_pkey PRIMARY KEY (calendar, checkpoint, posts);
 
 ALTER TABLE ONLY public.checkpoint_log
     ADD CONSTRAINT checkpoint_log_calendar_checkpoint_event_key UNIQUE (calendar, checkpoint, event);
@@ -7704,8 +7722,8 @@ GRANT SELECT ON TABLE public.policies TO setpoint_app;
 REVOKE ALL ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.claim_deliveries(p_targets text[], p_limit bigint, p_lease_s double precision) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.claim_posting(p_calendar text, p_checkpoint text, p_option text, p_held uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.claim_posting(p_calendar text, p_checkpoint text, p_option text, p_held uuid) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.close_session(p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.close_session(p_remote text) TO setpoint_server;
@@ -7988,8 +8006,8 @@ REVOKE ALL ON FUNCTION public.refuse_unless_emergency(incident text, approved_by
 REVOKE ALL ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.register_run(p_change bigint, p_run text, p_current text, p_dimensions text[]) TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.release_issue(p_calendar text, p_checkpoint text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.release_issue(p_calendar text, p_checkpoint text) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.release_posting(p_held uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.release_posting(p_held uuid) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) TO setpoint_server;

@@ -1,5 +1,6 @@
 """`setpoint checkpoints` and `checkpoint decide|draft`: what fired is owed until it is logged."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 
 from setpoint.change.emergency.obligations import list_obligations, reminder
-from setpoint.errors import ForbiddenError
+from setpoint.errors import ConflictError, ForbiddenError
 from setpoint.govern.checkpoints.calendar import load_calendar
 from setpoint.govern.checkpoints.check import check
 from setpoint.govern.checkpoints.decisions import decide
@@ -279,10 +280,59 @@ def test_of_checks_at_once_one_opens_the_issue(merged, evidence, with_tokens, da
     assert len([one for one in checked if one.opened]) <= 1
     evidence.issues = []
     with database.transaction(author="ada") as transaction:
-        asked = {"calendar": "cvntrade-s17", "checkpoint": "T+90"}
-        assert not transaction.fetch_one("claim_issue", **asked)["is_mine"]
-        transaction.fetch_one("release_issue", **asked)
-        assert transaction.fetch_one("claim_issue", **asked)["is_mine"]
+        asked = {"calendar": "cvntrade-s17", "checkpoint": "T+90", "option": None}
+        assert transaction.fetch_one("claim_posting", **asked, held=None)["claim"] is None
+
+
+def test_a_check_that_was_too_slow_gives_up_nobody_else_s_claim(database, owner_url):
+    """Past its end a claim is somebody else's: the slow one may not post on it, nor release it."""
+    asked = {"calendar": "c", "checkpoint": "T+90", "option": None}
+
+    def claim(held=None):
+        with database.transaction(author="ada") as transaction:
+            return transaction.fetch_one("claim_posting", **asked, held=held)["claim"]
+
+    def release(held):
+        with database.transaction(author="ada") as transaction:
+            transaction.fetch_one("release_posting", held=held)
+
+    slow = claim()
+    assert claim() is None
+    slow = claim(slow)
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("UPDATE checkpoint_claims SET claimed_until = clock_timestamp()")
+    quick = claim()
+    assert quick
+    assert claim(slow) is None
+    release(slow)
+    assert claim() is None
+    release(quick)
+    assert claim()
+
+
+def test_of_two_who_decide_at_once_one_posts(merged, evidence, with_tokens, as_, database):
+    """While one's decision is on its way to the tracker the other is told who decides, and posts nothing."""
+    merged(31)("checkpoints")
+    settings = Settings.from_environ()
+    calendar = load_calendar(settings.checkpoints)
+
+    def decides(person, reason):
+        decided = Decided(calendar.named("T+30"), "log", reason, "", person)
+        return decide(as_(person).transaction, open_sources(calendar, settings), decided)
+
+    evidence.waits = threading.Event()
+    as_("bo"), as_("ada")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(decides, "ada", "next sprint")
+        assert evidence.asked.wait(60)
+        with pytest.raises(ConflictError, match=r"T\+30 is being decided by ada now") as caught:
+            decides("bo", "the sprint after")
+        evidence.waits.set()
+        assert first.result(60).is_recorded
+    assert "setpoint checkpoints" in caught.value.hint
+    assert {package: len(kept) for package, kept in evidence.comments.items()} == {"153": 1, "149": 1}
+    with pytest.raises(ConflictError, match="is decided already"):
+        decides("bo", "the sprint after")
 
 
 def test_a_robot_checks_and_decides_nothing(merged, database, evidence, as_):

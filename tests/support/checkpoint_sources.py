@@ -34,6 +34,10 @@ class Evidence:
         self.comments = {}
         self.requests = []
         self.address = ""
+        #: An event that whoever asks OpenProject waits for; None: nobody waits.
+        self.waits = None
+        #: Set by the first who waits.
+        self.asked = threading.Event()
 
     def slip(self):
         """The Epic stands as on the first day."""
@@ -58,6 +62,9 @@ class Evidence:
         if path.path == "/health/restore":
             return self.restore, {}, {"status": "live"} if self.restore == 200 else {}
         if path.path.startswith("/api/v3/"):
+            if self.waits:
+                self.asked.set()
+                self.waits.wait(60)
             return self._openproject(handler, path, body)
         return self._github(handler, path, body)
 

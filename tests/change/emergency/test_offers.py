@@ -1,9 +1,11 @@
 """What is offered in an incident follows from the record, and what was taken is kept with its times."""
 
+import subprocess
+
 import psycopg
 import pytest
 
-from setpoint.change.emergency.offers import first_that_applies, look_at, offers_in
+from setpoint.change.emergency.offers import Situation, first_that_applies, look_at, offers_in
 from setpoint.change.emergency.rollbacks import list_taken, prove, take
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, InvalidValue, MissingError
@@ -60,6 +62,33 @@ def test_offers_follow_from_what_is_recorded(settings, database, owner_url, cata
     assert closed["break_glass"].commands[0].endswith("--because data-damaged")
 
 
+def test_the_revert_is_the_one_for_what_the_commit_is(tmp_path, monkeypatch):
+    """Typed as it is offered it takes back a merge, and a commit that is none."""
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "ada")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "ada@example.invalid")
+
+    def shell(typed):
+        done = subprocess.run(
+            ("/bin/sh", "-c", typed), cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    shell(
+        "git init -q -b main && touch a && git add a && git commit -qm a && git checkout -qb side && touch b"
+    )
+    shell("git add b && git commit -qm b && git checkout -q main && git merge -q --no-ff -m merge side")
+    merged = shell("git rev-parse HEAD")
+    shell("touch c && git add c && git commit -qm c")
+    plain, before = shell("git rev-parse HEAD"), shell("git ls-tree --name-only HEAD")
+    assert before.split() == ["a", "b", "c"]
+    for commit, left in ((plain, ["a", "b"]), (merged, ["a"])):
+        situation = Situation("global", 1, None, "", (), commit, "")
+        (revert,) = (one for one in offers_in(situation, "INC-42") if one.mechanism == "revert")
+        shell(revert.commands[0])
+        assert shell("git ls-tree --name-only HEAD").split() == left
+
+
 def test_what_is_taken_is_kept_with_its_times(database, owner_url):
     """Once per incident until it is proven; by whoever may write or approve; never changed afterwards."""
 
@@ -107,5 +136,5 @@ def test_the_last_good_build_comes_from_runs(database, owner_url, catalogues):
     assert (found.build, found.last_good) == (BAD, GOOD)
     assert pin.applies
     assert f"--set-string cvntradeImageTag={GOOD} " in pin.commands[0]
-    assert revert.commands[0] == f"git revert --mainline 1 {BAD}"
+    assert BAD in revert.commands[0]
     assert look_at(database, catalogues, bad_build=GOOD).last_good == BAD

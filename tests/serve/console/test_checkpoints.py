@@ -2,6 +2,7 @@
 
 import html
 import re
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -80,7 +81,7 @@ def test_a_checkpoint_is_decided_on_its_page(
     assert evidence.comments == {}
     evidence.may_write = False
     waits = html.unescape(ada.send("/checkpoints/T%2B60/decide", **form).text)
-    assert "Not posted: HTTP 403" in waits
+    assert "Not seen posted: HTTP 403" in waits
     assert "Setpoint decision: cvntrade-s17 T+60 log" in waits
     evidence.may_write = True
     assert ada.send("/checkpoints/T%2B60/decide", **form).status_code == 303
@@ -88,3 +89,20 @@ def test_a_checkpoint_is_decided_on_its_page(
     assert "ada decided log: next sprint" in page
     assert "Decide T+60" not in page
     assert len(evidence.comments["153"]) == 1
+
+
+def test_a_tracker_that_does_not_answer_keeps_no_thread(
+    calendar, evidence, person, setpoint_command, monkeypatch
+):
+    """The form ends on our side, and the same form decides when the tracker is back."""
+    monkeypatch.setenv("SETPOINT_CHECKPOINTS", str(calendar))
+    monkeypatch.setattr("setpoint.serve.console.checkpoints.DECIDED_WITHIN_S", 0.2)
+    assert setpoint_command("checkpoints").code == 1
+    ada, form = person("ada"), {"option": "log", "words": "next sprint"}
+    evidence.waits = threading.Event()
+    told = html.unescape(ada.send("/checkpoints/T%2B60/decide", **form).text)
+    evidence.waits.set()
+    assert "Not seen posted: " in told
+    assert "next sprint" in told
+    monkeypatch.undo()
+    assert ada.send("/checkpoints/T%2B60/decide", **form).status_code == 303

@@ -177,8 +177,10 @@ def _break_glass(found: Situation, incident: str) -> tuple[str, ...]:
 
 
 def _revert(found: Situation, _incident: str) -> tuple[str, ...]:
-    merge = found.build or "$MERGE"
-    return f"git revert --mainline 1 {merge}", "git push origin HEAD"
+    merge = shlex.quote(found.build) if found.build else "$MERGE"
+    # Whether a commit is a merge only a repository says: git refuses a mainline for one that is none.
+    mainline = f"$(git rev-parse --quiet --verify {merge}^2 >/dev/null && echo --mainline 1)"
+    return f"git revert --no-edit {mainline} {merge}", "git push origin HEAD"
 
 
 def _revision(found: Situation) -> str:

@@ -19,6 +19,7 @@ from setpoint.govern.checkpoints.trackers import open_issue
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from setpoint.change.identity import Author
     from setpoint.govern.checkpoints.drafts import Draft
@@ -60,18 +61,22 @@ def _open_once(
     database: Database, sources: Sources, author: Author, report: Report, owed: Standing
 ) -> Checked:
     """Open the issue that is owed, unless another check is at it, or it is there by now."""
-    asked = {"calendar": report.calendar.name, "checkpoint": owed.checkpoint.name}
-    with database.transaction(author=author.name) as transaction:
-        if not (transaction.fetch_one("claim_issue", **asked) or {})["is_mine"]:
-            return Checked(report)
-        if read_report(transaction, report.calendar).issue:
-            return Checked(report)
+    asked = {"calendar": report.calendar.name, "checkpoint": owed.checkpoint.name, "option": None}
+
+    def claim(held: UUID | None = None) -> UUID | None:
+        with database.transaction(author=author.name) as transaction:
+            told = transaction.fetch_one("claim_posting", **asked, held=held) or {}
+            return None if read_report(transaction, report.calendar).issue else told["claim"]
+
+    if not (held := claim()):
+        return Checked(report)
     draft = issue_draft(report.calendar, owed)
     try:
-        url = "" if _issues(report, sources) else open_issue(sources, draft)
+        # The search may have been slow: nothing is posted on a claim that another took over since.
+        url = "" if _issues(report, sources) or not (held := claim(held)) else open_issue(sources, draft)
     except NotLive as problem:
         with database.transaction(author=author.name) as transaction:
-            transaction.fetch_one("release_issue", **asked)
+            transaction.fetch_one("release_posting", held=held)
         return Checked(report, "", draft, str(problem))
     if url:
         with database.transaction(author=author.name) as transaction:

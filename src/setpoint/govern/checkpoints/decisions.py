@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import datetime
+    from uuid import UUID
 
     from setpoint.govern.checkpoints.calendar import Calendar
     from setpoint.govern.checkpoints.judgement import Entry
@@ -96,7 +97,8 @@ def decide(
 ) -> Logged:
     """Post the comments of a decision, and record it when all of them stand; safe to repeat.
 
-    Whether whoever speaks may decide is judged before anything is posted, and again when it is recorded.
+    Whether whoever speaks may decide is judged before anything is posted, and again when it is recorded. Of
+    two at once one posts: the other is told who is at it.
 
     Args:
         begin: begins a transaction of whoever decides; none is open while a tracker is asked.
@@ -104,33 +106,44 @@ def decide(
         decided: what is decided.
 
     Raises:
-        As ``require_decidable``; ForbiddenError also when whoever speaks may not decide, ProofNeeded when
-        their session was not proven lately.
+        As ``require_decidable``; ConflictError also when somebody else is deciding it now, ForbiddenError
+        when whoever speaks may not decide, ProofNeeded when their session was not proven lately.
     """
     calendar = sources.calendar
     issues = read_issues(calendar, sources.github) if decided.checkpoint.needs_issue else ()
     asked = {"calendar": calendar.name, "checkpoint": decided.checkpoint.name, "option": decided.option}
     n_issues = len(issues) if isinstance(issues, tuple) else 0
-    with begin() as transaction:
-        log, now = read_log(transaction, calendar), read_clock(transaction)
-        require_decidable(calendar, decided, log, now, issues=n_issues)
-        transaction.fetch_one("require_decider", **asked)
-    found = log_comments(sources, decided)
-    if found.is_recorded:
+
+    def claim(held: UUID | None = None) -> UUID:
         with begin() as transaction:
-            evidence = list(found.comments)
-            transaction.fetch_one("decide_checkpoint", **asked, said=decided.reason, evidence=evidence)
+            log, now = read_log(transaction, calendar), read_clock(transaction)
+            require_decidable(calendar, decided, log, now, issues=n_issues)
+            claimed: UUID = (transaction.fetch_one("claim_posting", **asked, held=held) or {})["claim"]
+            return claimed
+
+    held = claim()
+    try:
+        found = log_comments(sources, decided, lambda: claim(held))
+        if found.is_recorded:
+            with begin() as transaction:
+                evidence = list(found.comments)
+                transaction.fetch_one("decide_checkpoint", **asked, said=decided.reason, evidence=evidence)
+    finally:
+        with begin() as transaction:
+            transaction.fetch_one("release_posting", held=held)
     return found
 
 
-def log_comments(sources: Sources, decided: Decided) -> Logged:
-    """Find or post the comments of a decision."""
+def log_comments(sources: Sources, decided: Decided, hold: Callable[[], object]) -> Logged:
+    """Find or post the comments of a decision; ``hold`` is asked before a post, and raises to forbid it."""
     calendar, one = sources.calendar, decided.checkpoint
     text = comment_text(calendar, decided, utc_text(waiver_end(calendar, one)))
     comments, drafts, refusals = [], [], []
     for package in one.comments:
         try:
             there = find_comment(sources, package, marker(calendar, decided))
+            if not there:
+                hold()
             comments.append(there or post_comment(sources, package, text))
         except NotLive as problem:
             where = f"{calendar.openproject.address}/work_packages/{package}/activity"

@@ -8,6 +8,7 @@ not live, in words that name no credential: no answer, a redirect, 401, 403, 5xx
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from base64 import b64encode
@@ -50,6 +51,8 @@ class Route:
     headers: Mapping[str, str]
     #: Whether a credential is given.
     has_credential: bool
+    #: On the clock of ``time.monotonic``, when all that is asked over it has to have ended.
+    last_s: float = math.inf
 
     def get(self, path: str, ends_at: float) -> tuple[Any, Mapping[str, str]]:
         """Return the parsed answer to a GET and its headers.
@@ -75,7 +78,7 @@ class Route:
         self, path: str, document: Mapping[str, Any] | None, ends_at: float, wanted: int
     ) -> tuple[Any, Mapping[str, str]]:
         url = self._joined(path)
-        left_s = ends_at - time.monotonic()
+        left_s = min(ends_at, self.last_s) - time.monotonic()
         if left_s <= 0:
             raise NotLive("it did not end in time")
         try:
@@ -115,8 +118,13 @@ class Sources:
         )
 
 
-def open_sources(calendar: Calendar, settings: Settings) -> Sources:
+def open_sources(calendar: Calendar, settings: Settings, within_s: float = math.inf) -> Sources:
     """Return the routes of a calendar with the credentials that the settings name.
+
+    Args:
+        calendar: whose routes.
+        settings: name the files of its credentials.
+        within_s: all that is asked over the routes ends so many seconds from now; what did not is not live.
 
     Raises:
         UsageError: a credential cannot be read, or would travel over unencrypted http.
@@ -125,6 +133,7 @@ def open_sources(calendar: Calendar, settings: Settings) -> Sources:
     project = _secret(
         settings.openproject_token_file, "SETPOINT_OPENPROJECT_TOKEN_FILE", calendar.openproject.address
     )
+    last_s = time.monotonic() + within_s
     basic = b64encode(f"apikey:{project}".encode()).decode()
     return Sources(
         calendar,
@@ -132,11 +141,13 @@ def open_sources(calendar: Calendar, settings: Settings) -> Sources:
             calendar.github.address,
             f"Bearer {github}" if github else "",
             {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
+            last_s,
         ),
         _route(
             calendar.openproject.address,
             f"Basic {basic}" if project else "",
             {"Accept": "application/hal+json"},
+            last_s,
         ),
     )
 
@@ -255,9 +266,9 @@ def _number(told: object) -> int:
     return told
 
 
-def _route(address: str, authorization: str, headers: Mapping[str, str]) -> Route:
+def _route(address: str, authorization: str, headers: Mapping[str, str], last_s: float) -> Route:
     given = {"Authorization": authorization} if authorization else {}
-    return Route(address, {**headers, **given}, bool(authorization))
+    return Route(address, {**headers, **given}, bool(authorization), last_s)
 
 
 def _secret(path: str, variable: str, address: str) -> str:

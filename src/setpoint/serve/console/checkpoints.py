@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 router = router_of()
 DECIDERS = ("config_write", "approver", "admin")
+#: A form holds a thread of the plane: what the tracker did not take by then, the same form finds or posts.
+DECIDED_WITHIN_S = 10.0
 
 
 @router.get("/checkpoints", **access(*ANYONE))
@@ -51,7 +53,8 @@ def send_decision(
         one = plane.calendar.named(checkpoint)
         decided = Decided(one, _option_in(form), reason_in(form), form.get("review"), caller.account)
         begin = partial(plane.database.transaction, credential=caller.secret)
-        logged = decide(begin, open_sources(plane.calendar, plane.settings), decided)
+        sources = open_sources(plane.calendar, plane.settings, DECIDED_WITHIN_S)
+        logged = decide(begin, sources, decided)
     except (UnauthenticatedError, ProofNeeded):
         raise
     except SetpointError as problem:

@@ -36,11 +36,13 @@ COMMENT ON TABLE public.checkpoint_readings IS 'What the sources of each calenda
 CREATE TABLE public.checkpoint_claims (
     calendar      text NOT NULL,
     checkpoint    text NOT NULL,
+    posts         text NOT NULL CHECK (posts IN ('issue', 'decision')),
+    claim         uuid NOT NULL,
     claimed_by    text NOT NULL,
     claimed_until timestamptz NOT NULL,
-    PRIMARY KEY (calendar, checkpoint)
+    PRIMARY KEY (calendar, checkpoint, posts)
 );
-COMMENT ON TABLE public.checkpoint_claims IS 'Which check is opening the issue of a checkpoint now: of two at once, one opens it. One that died gives its claim up by its end.';
+COMMENT ON TABLE public.checkpoint_claims IS 'Who posts the issue or the decision of a checkpoint elsewhere now: of two at once, one posts. One that died gives its claim up by its end; one that was slower than that holds it no longer, and gives up nobody else''s.';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.checkpoint_log
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the log of checkpoints is append-only');
@@ -98,34 +100,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.claim_issue(p_calendar text, p_checkpoint text) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-BEGIN
-    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
-    -- Longer than a search and a post may take, and than a search engine needs to find what was posted.
-    INSERT INTO public.checkpoint_claims AS c (calendar, checkpoint, claimed_by, claimed_until)
-    SELECT p_calendar, p_checkpoint, person, clock_timestamp() + interval '5 minutes' FROM public.who()
-    ON CONFLICT (calendar, checkpoint) DO UPDATE
-    SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until
-    WHERE c.claimed_until <= clock_timestamp();
-    RETURN FOUND;
-END
-$$;
-COMMENT ON FUNCTION public.claim_issue IS 'Whether this check is the one that opens the issue of a checkpoint; another may be at it.';
-
-CREATE FUNCTION public.release_issue(p_calendar text, p_checkpoint text) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-BEGIN
-    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
-    DELETE FROM public.checkpoint_claims WHERE calendar = p_calendar AND checkpoint = p_checkpoint;
-END
-$$;
-COMMENT ON FUNCTION public.release_issue IS 'Gives a claim up whose issue was not opened.';
-
 CREATE FUNCTION public.require_decider(p_calendar text, p_checkpoint text, p_option text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -152,6 +126,50 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.require_decider IS 'The person of this session, who may decide this now: asked before anything is posted elsewhere, too.';
+
+-- The lock of an obligation is taken before a claim, by whoever takes both.
+CREATE FUNCTION public.claim_posting(p_calendar text, p_checkpoint text, p_option text, p_held uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    what    text := CASE WHEN p_option IS NULL THEN 'issue' ELSE 'decision' END;
+    claimed uuid;
+    holder  text;
+BEGIN
+    IF p_option IS NULL THEN
+        PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    ELSE
+        PERFORM public.require_decider(p_calendar, p_checkpoint, p_option);
+    END IF;
+    -- Longer than a search and a post may take, and than a search engine needs to find what was posted.
+    INSERT INTO public.checkpoint_claims AS c (calendar, checkpoint, posts, claim, claimed_by, claimed_until)
+    SELECT p_calendar, p_checkpoint, what, COALESCE(p_held, gen_random_uuid()), person, clock_timestamp() + interval '5 minutes' FROM public.who()
+    ON CONFLICT (calendar, checkpoint, posts) DO UPDATE
+    SET claim = EXCLUDED.claim, claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until
+    WHERE c.claim = p_held OR (p_held IS NULL AND c.claimed_until <= clock_timestamp())
+    RETURNING c.claim INTO claimed;
+    IF claimed IS NULL AND p_option IS NOT NULL THEN
+        SELECT c.claimed_by INTO holder FROM public.checkpoint_claims AS c
+        WHERE c.calendar = p_calendar AND c.checkpoint = p_checkpoint AND c.posts = what;
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('%s is being decided by %s now', p_checkpoint, holder),
+            HINT = 'look at `setpoint checkpoints` in a moment';
+    END IF;
+    RETURN claimed;
+END
+$$;
+COMMENT ON FUNCTION public.claim_posting IS 'The claim of whoever posts now, taken or, where it is named, held on to: the decision''s with an option, else the issue''s. Null where somebody else has that of the issue.';
+
+CREATE FUNCTION public.release_posting(p_held uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    DELETE FROM public.checkpoint_claims WHERE claim = p_held;
+END
+$$;
+COMMENT ON FUNCTION public.release_posting IS 'Gives a claim up; one that somebody else took over since is theirs.';
 
 CREATE FUNCTION public.decide_checkpoint(p_calendar text, p_checkpoint text, p_option text, p_said text, p_evidence jsonb)
     RETURNS void
@@ -198,11 +216,11 @@ CREATE TRIGGER refuse_parked BEFORE INSERT ON public.finetune_runs
     FOR EACH ROW EXECUTE FUNCTION public.refuse_parked();
 ALTER TABLE public.finetune_runs ENABLE ALWAYS TRIGGER refuse_parked;
 
-REVOKE ALL ON FUNCTION public.note_readings(text, jsonb), public.refuse_parked(), public.claim_issue(text, text),
-    public.release_issue(text, text), public.require_decider(text, text, text),
+REVOKE ALL ON FUNCTION public.note_readings(text, jsonb), public.refuse_parked(), public.claim_posting(text, text, text, uuid),
+    public.release_posting(uuid), public.require_decider(text, text, text),
     public.judge_checkpoint(text, text, timestamptz, timestamptz, boolean, jsonb),
     public.log_checkpoint(text, text, text, text, jsonb), public.decide_checkpoint(text, text, text, text, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.note_readings(text, jsonb), public.claim_issue(text, text), public.release_issue(text, text),
+GRANT EXECUTE ON FUNCTION public.note_readings(text, jsonb), public.claim_posting(text, text, text, uuid), public.release_posting(uuid),
     public.require_decider(text, text, text),
     public.judge_checkpoint(text, text, timestamptz, timestamptz, boolean, jsonb),
     public.log_checkpoint(text, text, text, text, jsonb), public.decide_checkpoint(text, text, text, text, jsonb) TO setpoint_app;

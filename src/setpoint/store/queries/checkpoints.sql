@@ -29,17 +29,13 @@ SELECT judge_checkpoint(%(calendar)s, %(checkpoint)s, %(due_at)s, %(decide_by)s,
 -- Say that an issue was opened, or that the Epic was seen shipped.
 SELECT log_checkpoint(%(calendar)s, %(checkpoint)s, %(event)s, %(said)s, %(evidence)s);
 
--- name: claim_issue
--- Whether this check is the one that opens the issue of a checkpoint.
-SELECT claim_issue(%(calendar)s, %(checkpoint)s) AS is_mine;
+-- name: claim_posting
+-- The claim of whoever posts the issue of a checkpoint, or with an option its decision, or holds on to it.
+SELECT claim_posting(%(calendar)s, %(checkpoint)s, %(option)s, %(held)s) AS claim;
 
--- name: release_issue
--- Give a claim up whose issue was not opened.
-SELECT release_issue(%(calendar)s, %(checkpoint)s);
-
--- name: require_decider
--- Whether the person of this session may decide this now.
-SELECT require_decider(%(calendar)s, %(checkpoint)s, %(option)s) AS person;
+-- name: release_posting
+-- Give a claim up.
+SELECT release_posting(%(held)s);
 
 -- name: decide_checkpoint
 -- Record the decision that closes a checkpoint.
