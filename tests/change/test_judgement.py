@@ -11,15 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from setpoint.change import documents as kept_documents
 from setpoint.change.contexts import affected_contexts, context_of, resolved
-from setpoint.change.documents import Document, read_documents, read_judged, typed, typed_text
+from setpoint.change.documents import Document, read_documents, read_judged
 from setpoint.change.identity import Author
 from setpoint.change.invariants import rules_of, violations
 from setpoint.change.judgement import broken_rules, newly_broken
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed
-from setpoint.declare.document import canonical_text, parse_text
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.store.database import Transaction
@@ -198,19 +196,3 @@ def test_what_is_broken_now_is_found_in_every_class_of_contexts(rules, before, s
         for broken in violations(system, resolved(system, documents, context))
     }
     assert found == expected
-
-
-@given(asked=st.lists(st.tuples(SOME_RULES, VALUES), max_size=20))
-def test_a_text_that_was_read_before_says_what_it_says(asked):
-    """Whatever was asked before, of whichever catalogues; and what is kept stays within its room."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept_documents, "MOST_KEPT_CHARS", 60)
-        for rules, values in asked:
-            text, system = canonical_text(values), system_of(rules)
-            expected = typed(parse_text(text), system)
-            for _ in range(2):
-                found = typed_text(text, system)
-                assert {key: (type(one), one) for key, one in found.items()} == {
-                    key: (type(one), one) for key, one in expected.items()
-                }
-            assert sum(len(kept) for _, kept in kept_documents._kept) <= 60

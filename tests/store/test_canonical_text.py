@@ -62,3 +62,20 @@ def test_the_database_finds_the_edits_that_python_finds(psql, before, after):
     expected = diff(before, after)
     assert [(edit["op"], edit["key"]) for edit in edits] == [(edit.op, edit.key) for edit in expected]
     assert [(edit.get("old"), edit.get("new")) for edit in edits] == [(e.old, e.new) for e in expected]
+
+
+@examples(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=few, after=few, hint=st.lists(st.sampled_from(["a", "b", "c", "ü", "none"])) | st.none())
+@example(before={"a": 1, "b": 2}, after={"a": 2, "b": 2}, hint=["a"])
+@example(before={"a": 1, "b": 2}, after={"a": 2, "b": 3}, hint=["a"])
+@example(before={"a": 1, "b": 0.1}, after={"a": 2, "b": 0.1}, hint=["a", "a", "none"])
+def test_a_hint_what_differs_changes_no_diff(psql, before, after, hint):
+    """Whoever names the keys that differ, rightly or not, is told the same edits."""
+    texts = [canonical_text(before), canonical_text(after)]
+    # Equal numbers of another text are an edit, too.
+    for old, new in (texts, [text.replace(": 1", ": 1.0") for text in texts[:1]] + texts[1:]):
+        told = psql.execute(
+            "SELECT document_diff_at(%s, %s, %s::text[])::text, document_diff(%s, %s)::text",
+            [old, new, hint, old, new],
+        ).fetchone()
+        assert told[0] == told[1]

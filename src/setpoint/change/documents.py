@@ -9,22 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 - the API's models are made of these annotations
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - as above
-from functools import lru_cache
-from threading import Lock
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from setpoint.change.document_texts import typed, typed_text
 from setpoint.change.invariants import Violation, rules_of, violations
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.client.snapshot_set import SnapshotSet, set_of, with_base
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Scalar, diff, parse_text
 from setpoint.errors import InvalidValue, InvariantViolated, UnknownKey, UnknownScope
-
-#: Of the texts of documents that are kept with what they say; a value takes about three times its text.
-MOST_KEPT_CHARS = 4_000_000
-_kept: dict[tuple[Catalogues, str], Mapping[str, Any]] = {}
-_keeping = Lock()
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -275,39 +268,6 @@ def _layers(rows: list[dict[str, Any]]) -> tuple[SnapshotLayer, ...]:
         )
         for row in rows
     )
-
-
-def typed(values: Mapping[str, Any], catalogues: Catalogues) -> dict[str, Any]:
-    """Return a parsed document with its floats as floats, whatever JSON storage made of them."""
-    floats = _floats(catalogues)
-    return {
-        name: float(value) if type(value) is int and name in floats else value
-        for name, value in values.items()
-    }
-
-
-def typed_text(text: str, catalogues: Catalogues, where: str = "document") -> Mapping[str, Any]:
-    """Parse a document's text and return it ``typed``; kept for whoever asks again, so never to be changed.
-
-    What one writer wrote the next one reads. Raises as ``parse_text``.
-    """
-    with _keeping:
-        found = _kept.pop((catalogues, text), None)
-        if found is not None:
-            _kept[catalogues, text] = found  # the newest is last
-            return found
-    values = MappingProxyType(typed(parse_text(text, where), catalogues))
-    if len(text) <= MOST_KEPT_CHARS:
-        with _keeping:
-            _kept[catalogues, text] = values
-            while sum(len(kept) for _, kept in _kept) > MOST_KEPT_CHARS:
-                del _kept[next(iter(_kept))]
-    return values
-
-
-@lru_cache(maxsize=16)
-def _floats(catalogues: Catalogues) -> frozenset[str]:
-    return frozenset(name for name, one in catalogues.keys.items() if one.parameter.type == "float")
 
 
 def _listed(found: Iterable[Violation]) -> str:

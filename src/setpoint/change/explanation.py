@@ -9,7 +9,7 @@ from collections.abc import Mapping  # noqa: TC003 - the API's models are made o
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.change.documents import typed
+from setpoint.change.document_texts import typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Scalar  # noqa: TC001 - the API's models are made of it
 

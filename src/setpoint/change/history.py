@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from setpoint.change.documents import require_document, typed
+from setpoint.change.document_texts import typed
+from setpoint.change.documents import require_document
 from setpoint.declare.addresses import declared_like, matching, past_keys_of
 from setpoint.declare.document import Edit, Op, Scalar, parse_text
 from setpoint.errors import UnknownRevision, UsageError

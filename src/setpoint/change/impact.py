@@ -14,7 +14,8 @@ from math import log
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from setpoint.change.contexts import affected_contexts, context_of, resolved
-from setpoint.change.documents import Document, read_documents, typed
+from setpoint.change.document_texts import typed
+from setpoint.change.documents import Document, read_documents
 from setpoint.change.judgement import judged
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import parse_text

@@ -1,19 +1,20 @@
 """CHANGE: judge documents by the invariants, in every context in which they lie over each other.
 
 Guarantees: what it finds is what judging each context whole would find; only rules that read a key at hand
-are judged, once for each class of contexts that has other values for them. Refuses nothing itself: whoever
-asks decides what a broken rule means.
+are judged, once for each class of contexts that has other values for them. ``validate`` alone refuses; else
+whoever asks decides what a broken rule means.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.change.contexts import ContextClasses
-from setpoint.change.documents import Document
+from setpoint.change.contexts import ContextClasses, context_name, context_of
+from setpoint.change.documents import Document, check_values, invariants_broken
 from setpoint.change.invariants import Violation, rules_of
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import diff
+from setpoint.declare.scopes import check_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -86,6 +87,32 @@ def newly_broken(
     return min(found.items(), key=lambda one: [places.get(overlay, 0) for overlay in one[0]])
 
 
+def validate(
+    catalogues: Catalogues,
+    documents: Mapping[str, Document],
+    scope: str,
+    values: Mapping[str, Scalar],
+    edited: Collection[str] | None = None,
+) -> None:
+    """Judge a scope's new document as every affected context would resolve it.
+
+    Only what the change touches is checked for type and bounds, and only newly broken invariants count,
+    so that a fault that is there already does not stop the change that mends another. ``edited`` are keys
+    without which the documents are the same, where the caller knows.
+
+    Raises:
+        UnknownKey, InvalidValue, InvariantViolated, InvalidContext: names the scope or context.
+    """
+    check_scope(catalogues, scope)
+    old = documents[scope].values if scope in documents else {}
+    touched = {edit.key for edit in diff(_only(old, edited), _only(values, edited))}
+    check_values(catalogues, {key: values[key] for key in sorted(touched) if key in values})
+    found = newly_broken(catalogues, documents, scope, values, touched)
+    if found:
+        overlays, broken = found
+        raise invariants_broken(context_name(context_of(overlays)), broken)
+
+
 def broken_rules(
     catalogues: Catalogues,
     documents: Documents,
@@ -114,3 +141,7 @@ def _laid_over(documents: Documents, overlays: Overlays, keys: Collection[str]) 
 
 def _differ(before: Mapping[str, Scalar], after: Mapping[str, Scalar]) -> bool:
     return before != after or any(type(before[key]) is not type(value) for key, value in after.items())
+
+
+def _only(values: Mapping[str, Scalar], keys: Collection[str] | None) -> Mapping[str, Scalar]:
+    return values if keys is None else {key: values[key] for key in keys if key in values}

@@ -25,18 +25,11 @@ from setpoint.change.changes import (
     read_change,
     requirement_of,
 )
-from setpoint.change.contexts import context_name, context_of
-from setpoint.change.documents import (
-    check_values,
-    find_document,
-    invariants_broken,
-    read_judged,
-    typed_text,
-)
+from setpoint.change.document_texts import typed_text
+from setpoint.change.documents import check_values, find_document, read_judged
 from setpoint.change.first_use import known_scopes, require_meant
-from setpoint.change.judgement import newly_broken
-from setpoint.declare.document import Edit, canonical_text, diff
-from setpoint.declare.scopes import check_scope
+from setpoint.change.judgement import validate
+from setpoint.declare.document import Edit, canonical_text
 from setpoint.errors import (
     ConflictError,
     ForbiddenError,
@@ -219,9 +212,12 @@ def _judge(transaction: Transaction, catalogues: Catalogues, old: Document | Non
     The other documents are read after the database has noted, or locked, how far it is: one that moves after
     that is found when the change is applied.
     """
-    others = read_judged(transaction, catalogues, change.scope, {edit.key for edit in change.edits})
+    edited = {edit.key for edit in change.edits}
+    # Before anything else is read: what it says is told from the text that was read last.
+    proposed = typed_text(change.proposal, catalogues, f"change {change.id}", edited)
+    others = read_judged(transaction, catalogues, change.scope, edited)
     documents = others if old is None else {change.scope: old, **others}
-    validate(catalogues, documents, change.scope, _proposed(change, catalogues))
+    validate(catalogues, documents, change.scope, proposed, edited)
 
 
 def amend(transaction: Transaction, catalogues: Catalogues, change_id: int, proposal: Proposal) -> Change:
@@ -358,27 +354,6 @@ def _due(database: Database) -> Iterator[dict[str, Any]]:
         after, after_id = rows[-1]["apply_at"], rows[-1]["id"]
 
 
-def validate(
-    catalogues: Catalogues, documents: Mapping[str, Document], scope: str, values: Mapping[str, Scalar]
-) -> None:
-    """Judge a scope's new document as every affected context would resolve it.
-
-    Only what the change touches is checked for type and bounds, and only newly broken invariants count,
-    so that a fault that is there already does not stop the change that mends another.
-
-    Raises:
-        UnknownKey, InvalidValue, InvariantViolated, InvalidContext: names the scope or context.
-    """
-    check_scope(catalogues, scope)
-    old = documents[scope].values if scope in documents else {}
-    touched = {edit.key for edit in diff(old, values)}
-    check_values(catalogues, {key: values[key] for key in sorted(touched) if key in values})
-    found = newly_broken(catalogues, documents, scope, values, touched)
-    if found:
-        overlays, broken = found
-        raise invariants_broken(context_name(context_of(overlays)), broken)
-
-
 def _arguments(catalogues: Catalogues, old: Document | None, proposal: Proposal) -> dict[str, Any]:
     # Before storage: a document is read with its declared types, which would forgive an int for a float.
     if not proposal.is_policy:
@@ -405,7 +380,3 @@ def _base(old: Document | None, proposal: Proposal) -> int | None:
     if proposal.is_policy or proposal.base == NO_DOCUMENT:
         return None
     return old.revision if proposal.base is None and old else proposal.base
-
-
-def _proposed(change: Change, catalogues: Catalogues) -> Mapping[str, Scalar]:
-    return typed_text(change.proposal, catalogues, f"change {change.id}")

@@ -75,7 +75,8 @@ def _pinned(system: Catalogues, context: dict[str, str]) -> Snapshot:
 
 
 def _seeded(system: Catalogues, context: dict[str, str], folder: Path) -> Snapshot:
-    from setpoint.change.documents import check_new_violations, typed
+    from setpoint.change.document_texts import typed
+    from setpoint.change.documents import check_new_violations
 
     made = seeded_snapshot(str(folder), system, context)
     check_new_violations(system, {}, typed(made.document, system), str(folder))

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.change.documents import read_documents, typed
+from setpoint.change.document_texts import typed
+from setpoint.change.documents import read_documents
 from setpoint.change.exchange.folder import (
     Exported,
     Head,

@@ -13,17 +13,18 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.decisions import go_on
-from setpoint.change.documents import Document, read_documents, typed
+from setpoint.change.document_texts import typed
+from setpoint.change.documents import Document, read_documents
 from setpoint.change.exchange.folder import read_head, read_wanted, sayable
 from setpoint.change.exchange.governance import left_to_owner, read_governance, standing_governance
 from setpoint.change.exchange.policy_plan import PolicyChange, apply_policies, plan_policies
+from setpoint.change.judgement import validate
 from setpoint.change.proposals import (
     NO_DOCUMENT,
     OpenedChange,
     Proposal,
     Unchanged,
     open_and_apply,
-    validate,
 )
 from setpoint.change.seeding import register_catalogues
 from setpoint.change.waiting import Asked, WaitingChange, same_changes, waiting_changes
@@ -157,7 +158,7 @@ def plan(reader: Database | Transaction, catalogues: Catalogues, folder: Path) -
             if keys:
                 moved.append(Moved(scope, source.revision, old.revision or NO_DOCUMENT, keys))
         if edits:
-            validate(catalogues, after, scope, values)
+            validate(catalogues, after, scope, values, {edit.key for edit in edits})
             after[scope] = Document(scope, old.revision, "", values)
             changes.append(ScopeChange(_step(old, edits), edits, _undone(edits, exported)))
     same = same_changes(reader, map(_asked, changes))

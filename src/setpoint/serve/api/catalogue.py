@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from setpoint.change.documents import pin_snapshot, typed
+from setpoint.change.document_texts import typed
+from setpoint.change.documents import pin_snapshot
 from setpoint.change.emergency.obligations import Obligation, list_obligations
 from setpoint.change.explanation import Explanation, explain
 from setpoint.client.snapshot import Snapshot

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from setpoint.change.documents import pin_snapshot, typed
+from setpoint.change.document_texts import typed
+from setpoint.change.documents import pin_snapshot
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import diff
 from setpoint.errors import InvalidContext, InvalidValue, UnknownScope

@@ -71,6 +71,23 @@ CREATE FUNCTION public.document_diff(before jsonb, after jsonb) RETURNS jsonb
         WHERE o.value::text IS DISTINCT FROM n.value::text
     );
 
+CREATE FUNCTION public.document_diff_at(before jsonb, after jsonb, hint text[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    old jsonb := (SELECT coalesce(jsonb_object_agg(DISTINCT key, before -> key), '{}') FROM unnest(hint) AS key WHERE before ? key);
+    new jsonb := (SELECT coalesce(jsonb_object_agg(DISTINCT key, after -> key), '{}') FROM unnest(hint) AS key WHERE after ? key);
+BEGIN
+    -- The hint is never believed: all else must be the same bytes, and the same bytes are the same text.
+    IF cardinality(hint) > 0 AND record_image_eq(ROW((CASE WHEN after ?& hint THEN before ELSE before - hint END) || new), ROW(after)) THEN
+        RETURN public.document_diff(old, new);
+    END IF;
+    RETURN public.document_diff(before, after);
+END
+$$;
+COMMENT ON FUNCTION public.document_diff_at IS 'The same diff, sooner where only keys of the hint differ; a hint that is wrong changes nothing.';
+
 CREATE AGGREGATE public.document_merge(jsonb) (SFUNC = jsonb_concat, STYPE = jsonb, INITCOND = '{}');
 COMMENT ON AGGREGATE public.document_merge(jsonb) IS 'Documents laid over each other, later wins; give it an ORDER BY.';
 

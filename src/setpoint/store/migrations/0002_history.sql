@@ -80,7 +80,7 @@ BEGIN
         IF NEW.scope <> OLD.scope OR NEW.id <> OLD.id THEN
             RAISE insufficient_privilege USING MESSAGE = 'the id and the scope of a document never change';
         END IF;
-        h.diff := public.document_diff(OLD.base_env, NEW.base_env);
+        h.diff := public.document_diff_at(OLD.base_env, NEW.base_env, string_to_array(current_setting('setpoint.touched', true), ','));
         h.base_revision := OLD.revision;
     END IF;
 
@@ -102,6 +102,8 @@ BEGIN
     INSERT INTO public.ftf_config_history SELECT h.*;
     UPDATE public.chain_head SET id = h.id, chain = h.chain;
 
+    -- As history stores it: what was compressed once is copied.
+    NEW.base_env := coalesce((SELECT r.base_env FROM public.ftf_config_history AS r WHERE r.id = h.id), NEW.base_env);
     NEW.hash := h.hash;
     NEW.revision := h.id;
     NEW.updated_by := h.updated_by;

@@ -886,7 +886,7 @@ CREATE FUNCTION public.carry_out(INOUT change public.changes)
     SET search_path = pg_catalog, public, pg_temp
     -- What the trigger records is told within this function alone: the session's own facts come back.
     SET setpoint.author = '' SET setpoint.proof = '' SET setpoint.reason = '' SET setpoint.source = ''
-    SET setpoint.catalogues = '' SET setpoint.change = '' SET setpoint.review = ''
+    SET setpoint.catalogues = '' SET setpoint.change = '' SET setpoint.review = '' SET setpoint.touched = ''
 AS $$
 DECLARE
     p_id     constant bigint := change.id;
@@ -961,7 +961,9 @@ BEGIN
                 set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
                 set_config('setpoint.catalogues', change.catalogues::text, true),
                 set_config('setpoint.change', change.id::text, true),
-                set_config('setpoint.review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END, true);
+                set_config('setpoint.review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END, true),
+                set_config('setpoint.touched', array_to_string(CASE WHEN jsonb_array_length(change.edits) <= 8
+                    THEN public.keys_of(change) END, ','), true);
         IF change.base_revision IS NULL THEN
             INSERT INTO public.ftf_config (scope, base_env) VALUES (change.scope, change.proposal)
             RETURNING ftf_config.revision INTO revision;
