@@ -4,9 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Airflow wants an older web server than ours: its environment is its own.
 AIRFLOW := .venv-airflow
-# Absolute: other processes read it, in folders of their own.
-MARKET := $(abspath $(firstword $(SETPOINT_MARKET_DATA) $(wildcard ../shared/market)))
-export SETPOINT_MARKET_DATA := $(MARKET)
+# What is given stays as it is, a word or a path with blanks; candles beside the repository are found.
+export SETPOINT_MARKET_DATA := $(or $(SETPOINT_MARKET_DATA),$(abspath $(wildcard ../shared/market)))
 # Tests start hundreds of processes: what each imports is compiled once, wherever that is switched off.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -20,6 +19,7 @@ help:  ## list the commands
 setup: $(VENV)/.installed  ## create the virtual environment .venv with pinned dependencies
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
+	@echo "a virtual environment with pinned dependencies, for a minute or two"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .

@@ -56,6 +56,11 @@ def settings_page() -> Iterator[str]:
     """Yield one section for each variable that Setpoint reads about itself."""
     yield "# Settings"
     yield "Setpoint reads these environment variables about itself. Hyperparameters are not settings."
+    yield (
+        "A path may be relative to the folder in which a command is started, or begin with `~`: it is made "
+        "absolute when it is read, so that workers in other folders, planes and schedules see the same file. "
+        "An empty variable is as good as none."
+    )
     for setting in fields(Settings):
         yield f"## {setting.metadata['variable']}"
         yield setting.metadata["doc"]

@@ -68,7 +68,7 @@ PEOPLE = {
 }
 #: Read before any test starts, because the variables are removed from every test.
 #: Absolute, as processes in other folders need it; empty where there is none.
-MARKET_DATA = str(Path(given).absolute()) if (given := os.environ.get("SETPOINT_MARKET_DATA")) else ""
+MARKET_DATA = Settings.from_environ().market_data
 #: Tests of the room `store` also run on the oldest supported release; see tests/store/conftest.py.
 DEBIAN_15 = "/usr/lib/postgresql/15/bin"
 

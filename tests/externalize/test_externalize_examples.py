@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import setpoint
+from conftest import MARKET_DATA
 from setpoint.client.environment import to_text
 from setpoint.declare.loading import bundled_catalogues, load_catalogues
 from setpoint.declare.seeds import load_seeds
@@ -27,7 +28,6 @@ from setpoint.train.market.synthetic import synthetic_candles
 EXAMPLES = Path(__file__).parents[2] / "docs/examples/externalize"
 BEFORE, AFTER = EXAMPLES / "before", EXAMPLES / "after"
 PACKAGE = str(Path(setpoint.__file__).parents[1])
-REAL = os.environ.get("SETPOINT_MARKET_DATA", "")
 CANDLES = "BTCUSDT-5m.parquet"
 #: What trains a model, as a person types it behind `python`.
 RUNS = ("train_xgb.py", "train_lgb.py", "train_cb.py", "tune.py xgb", "tune.py lgb")
@@ -156,8 +156,8 @@ def described(key):
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
     """A folder of candles: the real ones where there are any."""
-    if REAL and (Path(REAL) / CANDLES).is_file():
-        return Path(REAL).resolve()
+    if MARKET_DATA and (Path(MARKET_DATA) / CANDLES).is_file():
+        return Path(MARKET_DATA).resolve()
     folder = tmp_path_factory.mktemp("market")
     candles = synthetic_candles("BTCUSDT", "5m", 9000, seed=1)
     pl.DataFrame({name: getattr(candles, name) for name in COLUMNS}).write_parquet(folder / CANDLES)

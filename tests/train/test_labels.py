@@ -1,4 +1,3 @@
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -6,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import MARKET_DATA
 from setpoint.errors import InvalidValue
 from setpoint.train.indicators import average_true_range
 from setpoint.train.labels import Variant, buy_labels, horizon_bars, parse_variant, variant_name
@@ -13,7 +13,6 @@ from setpoint.train.market.candles import Candles, load_candles
 from setpoint.train.market.files import COLUMNS
 from setpoint.train.market.synthetic import synthetic_candles
 
-REAL = os.environ.get("SETPOINT_MARKET_DATA", "")
 SETTINGS = {"atr_period": 1, "stop_atr": 0.5, "target_atr": 1.5, "horizon_bars": 3}
 
 
@@ -233,10 +232,14 @@ def test_horizons():
             horizon_bars("30m", hours)
 
 
-@pytest.mark.skipif(not REAL, reason="SETPOINT_MARKET_DATA is not set")
+@pytest.mark.skipif(not MARKET_DATA, reason="SETPOINT_MARKET_DATA is not set")
 def test_about_a_quarter_of_real_bars_is_buy():
     """On the real market the standard variant calls about a quarter of all bars BUY."""
     labels = buy_labels(
-        load_candles(REAL, "BTCUSDC", "5m"), atr_period=14, stop_atr=0.5, target_atr=1.5, horizon_bars=48
+        load_candles(MARKET_DATA, "BTCUSDC", "5m"),
+        atr_period=14,
+        stop_atr=0.5,
+        target_atr=1.5,
+        horizon_bars=48,
     )
     assert 0.22 < labels.y[labels.valid].mean() < 0.29

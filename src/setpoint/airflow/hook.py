@@ -59,7 +59,7 @@ class SetpointHook(BaseHook):
             url=connection.host,
             token=connection.password or "",
             token_file="" if connection.password else own.token_file,
-            home=Path(home).absolute() if home else own.home,
+            home=Path(home) if home else own.home,
         )
 
     @cached_property

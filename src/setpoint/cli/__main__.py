@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from setpoint.cli.command_modules import MODULES, leading_words, narrowed, register
 from setpoint.errors import EXIT_INTERRUPTED, EXIT_OK, SetpointError, UsageError
+from setpoint.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,9 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way in whi
     # A stopped job is an interrupted one: the sweep leaves a resumable run either way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        # What this process starts may work in another folder. What is wrong is said where it is read.
+        with suppress(SetpointError):
+            os.environ.update(Settings.absolute_environ(os.environ))
         code = commands(arguments, standalone_mode=False)
         if code == EXIT_INTERRUPTED:  # typer makes this code of Ctrl-C, and says nothing
             sys.stderr.write("interrupted\n")
@@ -78,7 +82,6 @@ def _commands(words: tuple[str, ...] | None = None) -> Any:
 def _helped(words: tuple[str, ...] | None) -> Any:
     """Assemble commands with help in the words of the catalogues in use."""
     from setpoint.cli.app import settings
-    from setpoint.settings import Settings
 
     commands = _assembled(words)
     # Help is shown whatever is wrong with the settings.
@@ -95,8 +98,8 @@ def _assembled(words: tuple[str, ...] | None) -> Any:
     from typer.main import get_command
 
     from setpoint.cli.app import app, settings
+    from setpoint.cli.given_texts import read_plainly
     from setpoint.cli.help_panels import arrange
-    from setpoint.cli.number_options import read_plainly
     from setpoint.cli.output import note
     from setpoint.cli.reach import guard
 

@@ -20,7 +20,8 @@ from setpoint.cli.serve import DEFAULT_PORT, LOOPBACK, Port
 from setpoint.cli.sweep import Data, Processes, follow, start
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import UsageError
-from setpoint.orchestrate.market_folder import SYNTHETIC, market_folder
+from setpoint.orchestrate.market_folder import market_folder
+from setpoint.settings import SYNTHETIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def demo(
     from setpoint.orchestrate.sweep import require_recorded
 
     began = time.monotonic()
-    system = catalogues()
+    system, market = catalogues(), _data(data)
     headline("declare", ", ".join(f"{m.name} {m.version}: {len(m.keys)} keys" for m in system.members))
     with database() as opened:
         headline("store and seed", str(settings().home))
@@ -75,7 +76,7 @@ def demo(
             headline("resolve and train", f"through the plane at {url}; Ctrl-C leaves a run to resume")
             through = replace(settings(), url=url, token=token, token_file="")
             with plane_door(system, through) as door:
-                run = start(door, system, CONTEXT, _data(data), processes)
+                run = start(door, system, CONTEXT, market, processes)
                 require_recorded(follow(door, run))
         headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = read_report(opened, run)
@@ -154,7 +155,7 @@ def _data(data: str) -> str:
     try:
         market_folder(data, settings())
     except UsageError:
-        if data:
+        if data or settings().market_data:
             raise
         err.say("no market data: an invented, SYNTHETIC market is used", style="bold yellow")
         return SYNTHETIC

@@ -134,9 +134,9 @@ def _project(
     config = load_config(root)
     tests = Path("tests") if (root / "tests").is_dir() else FOLDER
     here = settings()
-    # The settings' paths are relative to where the command runs, the configuration's to the root.
+    # What the configuration names is relative to the root.
     named = config.catalogues or ",".join(_catalogue(name, root) for name in here.catalogues.split(","))
-    folder = Path(config.seeds) if config.seeds else here.seeds and Path(here.seeds).expanduser().absolute()
+    folder = Path(config.seeds) if config.seeds else here.seeds and Path(here.seeds)
     return Project(
         root=root,
         catalogues=named,
@@ -148,9 +148,9 @@ def _project(
 
 
 def _catalogue(name: str, root: Path) -> str:
-    if not name.strip().endswith(".toml"):
-        return name.strip()
-    file = Path(name.strip()).expanduser().absolute()
+    if not name.endswith(".toml"):
+        return name
+    file = Path(name)
     return file.relative_to(root.absolute()).as_posix() if file.is_relative_to(root.absolute()) else str(file)
 
 

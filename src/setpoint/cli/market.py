@@ -227,7 +227,7 @@ def _markets_in(folder: Path, timeframe: str) -> list[tuple[str, str]]:
 def _say_where(folder: Path, files: list[Path]) -> None:
     out.say(f"{len(files)} market(s) in {folder}")
     named = settings().market_data
-    if folder != pulled_folder(settings()) or (named and Path(named).absolute() != folder):
+    if folder != pulled_folder(settings()) or named not in {"", str(folder)}:
         out.say(f"  next: export SETPOINT_MARKET_DATA={folder}")
     else:
         out.say("  next: setpoint market check; a sweep finds this folder by itself")

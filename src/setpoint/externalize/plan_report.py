@@ -149,7 +149,7 @@ def next_steps(
         return []
     steps = []
     catalogues = ",".join(_from_here(project, name) for name in project.named)
-    if catalogues != settings.catalogues:
+    if catalogues != ",".join(_from_here(project, name) for name in settings.catalogues.split(",")):
         gate = ",".join(project.named)
         steps.append(
             f"export SETPOINT_CATALOGUES={shlex.quote(catalogues)}"

@@ -15,9 +15,10 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import TYPE_CHECKING
 
+from setpoint.client.secret_files import read_secret
 from setpoint.errors import InvalidDocument
 from setpoint.notify.networks import connect, left_s
-from setpoint.notify.targets import read_secret
+from setpoint.notify.targets import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ class _Session(smtplib.SMTP):
             if relay.starttls:
                 self.starttls(context=ssl.create_default_context())
             if relay.user:
-                self.login(relay.user, read_secret(relay.password_file))
+                self.login(relay.user, read_secret(relay.password_file, NAMED))
         except BaseException:
             self.close()
             raise

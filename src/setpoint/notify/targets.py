@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from setpoint.client.secret_files import read_secret
 from setpoint.declare.foreign_text import read_toml
 from setpoint.errors import InvalidDocument, MissingError, UsageError
 from setpoint.notify.kinds import KINDS
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     Network = IPv4Network | IPv6Network
 
+#: Where files with secrets are named, for messages about them.
+NAMED = "the file of SETPOINT_NOTIFY"
 LARGEST_BYTES = 65536
 MOST_TARGETS = 50
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -59,7 +62,7 @@ class Target:
     @property
     def address(self) -> str:
         """Where messages are posted, read from its file where it has one. Raises as ``read_secret``."""
-        return checked_url(read_secret(self.url_file)) if self.url_file else self.url
+        return checked_url(read_secret(self.url_file, NAMED)) if self.url_file else self.url
 
     @property
     def place(self) -> str:
@@ -110,18 +113,20 @@ def read_targets(path: str) -> Targets:
         return Targets()
     text = _text_of(path, "SETPOINT_NOTIFY")
     try:
-        return _targets(read_toml(text))
+        said = read_toml(text)
+        _resolve_files(said, Path(path).parent)
+        return _targets(said)
     except ValueError as problem:
         raise InvalidDocument(f"{path}: {problem}.", hint="docs/notifications.md has an example") from None
 
 
-def read_secret(path: str) -> str:
-    """Return what a file holds, without the line break at its end.
-
-    Raises:
-        UsageError: there is no such file, or it cannot be read.
-    """
-    return _text_of(path, "SETPOINT_NOTIFY").strip()
+def _resolve_files(said: dict[str, Any], folder: Path) -> None:
+    """Let each file that a table names lie beside this one, unless its path is whole."""
+    for name, value in said.items():
+        if isinstance(value, dict):
+            _resolve_files(value, folder)
+        elif name.endswith("_file") and isinstance(value, str) and value:
+            said[name] = str(folder / value)
 
 
 def _text_of(path: str, setting: str) -> str:

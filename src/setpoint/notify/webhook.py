@@ -20,9 +20,10 @@ from urllib.parse import urlsplit
 from setpoint.client.plane.answers import Limit
 from setpoint.client.plane.messages import Request
 from setpoint.client.plane.wire import Connection, tls_context
+from setpoint.client.secret_files import read_secret
 from setpoint.errors import InvalidValue
 from setpoint.notify.networks import connect
-from setpoint.notify.targets import read_secret
+from setpoint.notify.targets import NAMED
 
 if TYPE_CHECKING:
     import socket
@@ -47,7 +48,7 @@ def post(target: Target, message: Message, allowed: Sequence[Network], ends_at: 
     body = slack_body(message) if target.way == "slack" else webhook_body(message)
     headers: Mapping[str, str] = {}
     if target.secret_file:
-        secret = signing_secret(read_secret(target.secret_file))
+        secret = signing_secret(read_secret(target.secret_file, NAMED))
         headers = signature(secret, message.notification.key, int(time.time()), body)
     status = _posted(target.address, body, headers, allowed, ends_at)
     if not 200 <= status < 300:

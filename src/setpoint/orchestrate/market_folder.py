@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setpoint.errors import UsageError
+from setpoint.settings import SYNTHETIC, absolute_path
 from setpoint.train.market.file_names import market_of
 
 if TYPE_CHECKING:
     from setpoint.settings import Settings
-
-SYNTHETIC = "synthetic"
 
 
 def market_folder(data: str, settings: Settings) -> str:
@@ -25,16 +24,16 @@ def market_folder(data: str, settings: Settings) -> str:
     Raises:
         UsageError: no folder is named and none was pulled, or it does not exist.
     """
-    folder = data or settings.market_data or _pulled(settings)
-    if folder == SYNTHETIC:
+    if (data or settings.market_data) == SYNTHETIC:
         return ""
+    folder = absolute_path(data, "--data") or settings.market_data or _pulled(settings)
     if not folder or not Path(folder).is_dir():
         raise UsageError(
             f"there is no folder of candles {folder!r}." if folder else "no market data is named.",
             hint="name a folder (of a sweep: --data), or `setpoint market pull`; "
             "a sweep with --data synthetic invents a market",
         )
-    return str(Path(folder).absolute())
+    return folder
 
 
 def pulled_folder(settings: Settings) -> Path:

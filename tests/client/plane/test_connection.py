@@ -283,7 +283,7 @@ def test_a_rotated_token_is_taken_up(small, tmp_path):
             plane.request("GET", "/v1/x")
         assert small.requests[-1][3]["Authorization"] == f"Bearer {secret}"
     file.write_text("")
-    with pytest.raises(UsageError, match="is empty"):
+    with pytest.raises(UsageError, match="holds no secret"):
         plane.request("GET", "/v1/x")
     file.unlink()
     with pytest.raises(UsageError, match="cannot be read: No such file"):

@@ -184,7 +184,9 @@ def test_a_loopback_address_needs_none(tmp_path):
     """With a token any address will do, without one those of this machine."""
     assert listen_address(Settings(metrics_listen="localhost:9455")) == ("127.0.0.1", 9455)
     assert listen_address(Settings(metrics_listen="[::1]:9455")) == ("::1", 9455)
-    assert listen_address(Settings(metrics_listen="10.0.0.1:1", metrics_token_file="t")) == ("10.0.0.1", 1)
+    (tmp_path / "token").write_text("t", encoding="utf-8")
+    with_token = Settings(metrics_listen="10.0.0.1:1", metrics_token_file=str(tmp_path / "token"))
+    assert listen_address(with_token) == ("10.0.0.1", 1)
     assert listen_address(Settings()) is None
 
 
@@ -215,11 +217,14 @@ def test_a_database_that_is_away_is_told_with_a_token(catalogues, tmp_path):
         found = scraped(url, authorization="Bearer secret-of-the-scraper")
         (tmp_path / "token").write_text("another\n", encoding="utf-8")
         late = httpx.get(f"{url}/metrics", headers={"Authorization": "Bearer secret-of-the-scraper"})
+        (tmp_path / "token").unlink()
+        gone = httpx.get(f"{url}/metrics", headers={"Authorization": "Bearer another"})
 
     assert refused == [401, 401, 401]
     assert found["setpoint_database_up",] == 0
     assert not [name for name, *_ in found if name.startswith(("harness_", "signals_"))]
     assert late.status_code == 401, "the file is read again for each request"
+    assert (gone.status_code, "log" in gone.text) == (503, True)
 
 
 class Collector(BaseHTTPRequestHandler):

@@ -1,5 +1,4 @@
 import hashlib
-import os
 import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from conftest import MARKET_DATA
 from setpoint.errors import MissingData, UnfitData, UsageError
 from setpoint.train.market.candles import bar_ms, bars_per_hour, load_candles
 from setpoint.train.market.file_names import candle_files, market_of
@@ -16,7 +16,6 @@ from setpoint.train.market.findings import require_fit
 
 START_MS = 1_735_689_300_000  # 2024-12-31 23:55 UTC, five minutes before the archive turns to microseconds
 BARS = [(START_MS + 300_000 * i, 10.0 + i, 12.0 + i, 9.0 + i, 11.0 + i, 100.0 + i) for i in range(4)]
-REAL = os.environ.get("SETPOINT_MARKET_DATA", "")
 
 
 def table(time=lambda ms: ms):
@@ -201,9 +200,9 @@ def test_timeframes():
         bar_ms("4h")
 
 
-@pytest.mark.skipif(not REAL, reason="SETPOINT_MARKET_DATA is not set")
+@pytest.mark.skipif(not MARKET_DATA, reason="SETPOINT_MARKET_DATA is not set")
 def test_the_real_market():
     """A year of real five-minute bars loads as a labelled proxy and is fit for training without a finding."""
-    candles = load_candles(REAL, "BTCUSDC", "5m")
+    candles = load_candles(MARKET_DATA, "BTCUSDC", "5m")
     assert (len(candles), candles.source) == (105_408, "proxy")
     assert require_fit(candles) == []

@@ -20,7 +20,6 @@ import re
 import time
 from functools import lru_cache
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.plane.address import plane_address
@@ -30,6 +29,7 @@ from setpoint.client.plane.pace import chance
 from setpoint.client.plane.proxies import LOOPBACK, proxy_for
 from setpoint.client.plane.refusals import refusal, unreachable, untrusted
 from setpoint.client.plane.wire import Connection, Stream, tls_context
+from setpoint.client.secret_files import read_secret
 from setpoint.errors import IntegrityError, SetpointError, UsageError
 from setpoint.observe.printable import printable
 from setpoint.observe.trace_context import current_traceparent
@@ -218,14 +218,7 @@ class Plane:
     def _token(self) -> str:
         text = self._given
         if self._token_file:
-            try:
-                text = Path(self._token_file).read_text(encoding="ascii").strip()
-            except (OSError, ValueError) as problem:
-                reason = problem.strerror if isinstance(problem, OSError) else "it is no ASCII text"
-                raise UsageError(
-                    f"SETPOINT_TOKEN_FILE={self._token_file} cannot be read: {reason}.",
-                    hint="name a file that holds the token alone and that this account may read",
-                ) from None
+            text = read_secret(self._token_file, "SETPOINT_TOKEN_FILE")
         if (text or self._token_file) and not _TOKEN.fullmatch(text):
             raise UsageError("the API token is empty or holds a character that no token has.")
         return text

@@ -13,13 +13,13 @@ import re
 import time
 from base64 import b64encode
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from setpoint.change.emergency.restore_probe import ask_probe
 from setpoint.client.plane.openings import ask
 from setpoint.client.plane.proxies import LOOPBACK
+from setpoint.client.secret_files import read_secret
 from setpoint.errors import SetpointError, UsageError
 from setpoint.govern.checkpoints.readings import Child, Issue, Readings, Unread
 from setpoint.observe.printable import printable
@@ -279,13 +279,7 @@ def _secret(path: str, variable: str, address: str) -> str:
     """
     if not path:
         return ""
-    try:
-        text = Path(path).read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "it is no ASCII text"
-        raise UsageError(
-            f"{variable}={path} cannot be read: {reason}.", hint="name a file that holds the token alone"
-        ) from None
+    text = read_secret(path, variable)
     if not _TOKEN.fullmatch(text):
         raise UsageError(f"{variable}={path} holds no token.", hint="write the token alone into it")
     parts = urlsplit(address)

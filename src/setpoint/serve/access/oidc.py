@@ -18,7 +18,6 @@ import math
 import re
 import secrets
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -29,6 +28,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from setpoint.client.plane.openings import ask
+from setpoint.client.secret_files import read_secret
 from setpoint.declare.foreign_text import read_json
 from setpoint.errors import (
     ForbiddenError,
@@ -111,6 +111,7 @@ class Provider:
 
         Raises:
             UsageError: they make no sense.
+            UnavailableError: the client's secret cannot be read.
         """
         self.issuer = _require_private(settings.oidc_issuer) if settings.oidc_issuer else ""
         self._client_id = settings.oidc_client_id
@@ -123,6 +124,7 @@ class Provider:
             raise UsageError(
                 "SETPOINT_OIDC_ISSUER needs SETPOINT_OIDC_CLIENT_ID.", hint="the provider gave you one"
             )
+        self._authentication()
 
     @property
     def is_set(self) -> bool:
@@ -219,11 +221,9 @@ class Provider:
         if not self._secret_file:
             return {}
         try:
-            secret = Path(self._secret_file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise UnavailableError(
-                f"SETPOINT_OIDC_CLIENT_SECRET_FILE cannot be read: {error.strerror}.", hint="mend the file"
-            ) from error
+            secret = read_secret(self._secret_file, "SETPOINT_OIDC_CLIENT_SECRET_FILE")
+        except UsageError as error:
+            raise UnavailableError(error.message, hint="mend the file") from error
         pair = f"{quote(self._client_id, safe='')}:{quote(secret, safe='')}"
         return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 

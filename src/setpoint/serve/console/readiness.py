@@ -51,7 +51,8 @@ class Shown(NamedTuple):
 @router.get("/readiness", **access(*ANYONE))
 def show_readiness(plane: PlaneOf, request: Request) -> Response:
     """Show each readiness file of SETPOINT_READINESS as it stands in this system now."""
-    paths = _files_of(plane.settings.readiness)
+    place = plane.settings.readiness
+    paths = _files_of(place)
     judged: list[Judged] = []
     if paths:
         record = read_record(plane.database, plane.catalogues, plane.calendar, plane.settings)
@@ -63,7 +64,9 @@ def show_readiness(plane: PlaneOf, request: Request) -> Response:
         for one in judged
         for p in (one.found.proofs if one.found else ())
     ]
-    return page(request, "readiness.html", tables={"evidence": proofs}, judged=judged)
+    return page(
+        request, "readiness.html", tables={"evidence": proofs}, judged=judged, place=plane.settings.readiness
+    )
 
 
 def _files_of(place: str) -> list[Path]:

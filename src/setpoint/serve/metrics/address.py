@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from setpoint.client.secret_files import read_secret
 from setpoint.declare.number_text import read_int
 from setpoint.errors import UsageError
 
@@ -16,7 +17,7 @@ def listen_address(settings: Settings) -> tuple[str, int] | None:
     """Return where metrics are asked for; None: nowhere.
 
     Raises:
-        UsageError: it is no address and port, or beyond loopback without a token.
+        UsageError: it is no address and port, beyond loopback without a token, or its token cannot be read.
     """
     if not settings.metrics_listen:
         return None
@@ -34,4 +35,6 @@ def listen_address(settings: Settings) -> tuple[str, int] | None:
             f"metrics on {host} would be read by anybody on the network.",
             hint="name a file with a token in SETPOINT_METRICS_TOKEN_FILE, or listen on 127.0.0.1",
         )
+    if settings.metrics_token_file:
+        read_secret(settings.metrics_token_file, "SETPOINT_METRICS_TOKEN_FILE")
     return str(address), number

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import threading
 import time
 from contextlib import asynccontextmanager, contextmanager, suppress
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from setpoint.client.secret_files import read_secret
 from setpoint.errors import SetpointError, UsageError
 from setpoint.govern.checkpoints.calendar import load_calendar
 from setpoint.govern.checkpoints.samples import merge_sample, read_stored_samples
@@ -52,6 +53,9 @@ MOST_CONNECTIONS = 32
 PUSHED_EVERY_S = 60.0
 _PUSHED_WITHIN_S = 5.0
 _PARTING_S = 3.0
+
+
+_LOG = logging.getLogger("setpoint.metrics")
 
 
 @contextmanager
@@ -183,7 +187,12 @@ def _application(told: Told) -> ASGIApp:
 def _refusal(request: Request, settings: Settings) -> Response | None:
     if settings.metrics_token_file:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if hmac.compare_digest(given.encode(), _token(settings).encode()):
+        try:
+            token = read_secret(settings.metrics_token_file, "SETPOINT_METRICS_TOKEN_FILE")
+        except UsageError as problem:
+            _LOG.error('event=metrics_token_unreadable what="%s"', problem.message.replace('"', "'"))
+            return PlainTextResponse("The token of this address cannot be read: its log says why.\n", 503)
+        if hmac.compare_digest(given.encode(), token.encode()):
             return None
         return PlainTextResponse(
             "A token is needed.\n", 401, {"WWW-Authenticate": 'Bearer realm="setpoint metrics"'}
@@ -191,13 +200,6 @@ def _refusal(request: Request, settings: Settings) -> Response | None:
     if _is_loopback(request.url.hostname or ""):
         return None
     return PlainTextResponse("Ask for this by the address of this machine.\n", 421)
-
-
-def _token(settings: Settings) -> str:
-    token = Path(settings.metrics_token_file).read_text(encoding="utf-8").strip()
-    if not token:
-        raise UsageError(f"{settings.metrics_token_file} holds no token.", hint="write one into it")
-    return token
 
 
 def _is_loopback(host: str) -> bool:

@@ -22,7 +22,7 @@ from setpoint.client.results import Receipt
 from setpoint.client.run_folder import run_folder
 from setpoint.client.snapshot import write_atomically
 from setpoint.errors import MissingData, SetpointError, SweepRunning, TrainingError, UnfitData
-from setpoint.settings import Settings
+from setpoint.settings import SYNTHETIC, Settings
 from setpoint.train.delivery import Delivery
 from setpoint.train.home_lock import hold_home
 from setpoint.train.journal import Journal
@@ -190,6 +190,6 @@ def _placed(plan: Plan) -> Plan:
     Candles are known by their hash: other ones than the planned are refused, wherever they lie.
     """
     own = Settings.from_environ().market_data
-    if not plan.market_folder or Path(plan.market_folder).is_dir() or not own:
+    if not plan.market_folder or Path(plan.market_folder).is_dir() or own in {"", SYNTHETIC}:
         return plan
-    return replace(plan, market_folder=str(Path(own).absolute()))
+    return replace(plan, market_folder=own)
