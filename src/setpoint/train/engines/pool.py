@@ -1,7 +1,8 @@
 """ENGINES: one machine: a pool of spawned processes, as many as the plan says.
 
 Guarantees: a worker dies with the process that started it, whatever killed that; Ctrl-C is the parent's to
-act on; no worker outlives the generator. Workers are spawned: LightGBM and XGBoost hang in forked children.
+act on; no worker outlives the generator, and none takes more cores than the plan gives it. Workers are
+spawned: LightGBM and XGBoost hang in forked children.
 """
 
 from __future__ import annotations
@@ -45,8 +46,6 @@ def train_in_pool(
         TrainingError: a worker process died; its unit is lost, those that ended before are not.
         SetpointError: what concerns the whole run, such as candles that are not the planned ones.
     """
-    # Read when a worker imports polars, which would otherwise take every core in each process.
-    os.environ["POLARS_MAX_THREADS"] = str(plan.threads)
     pool = ProcessPoolExecutor(
         plan.processes,
         mp_context=get_context("spawn"),
@@ -54,7 +53,7 @@ def train_in_pool(
         initargs=(str(folder), catalogues, os.getpid()),
     )
     try:
-        yield from _completed(pool, units, plan.processes * _AHEAD)
+        yield from _completed(pool, units, plan)
     except BrokenProcessPool:
         raise TrainingError(
             f"a worker process of run {plan.run} died, perhaps for want of memory.",
@@ -64,9 +63,10 @@ def train_in_pool(
         _stop(pool)
 
 
-def _completed(pool: ProcessPoolExecutor, units: Iterable[Unit], most: int) -> Iterator[list[UnitEntry]]:
-    left = iter(units)
-    with ctrl_c_held_back(), _main_left_alone():  # all workers start with the first unit
+def _completed(pool: ProcessPoolExecutor, units: Iterable[Unit], plan: Plan) -> Iterator[list[UnitEntry]]:
+    left, most = iter(units), plan.processes * _AHEAD
+    # all workers start with the first units
+    with ctrl_c_held_back(), _main_left_alone(), cores_shared(plan.threads):
         pending = _given_out(pool, islice(left, most))
     while pending:
         ended, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -79,6 +79,27 @@ def _completed(pool: ProcessPoolExecutor, units: Iterable[Unit], most: int) -> I
 
 def _given_out(pool: ProcessPoolExecutor, units: Iterable[Unit]) -> set[Future[UnitEntry]]:
     return {pool.submit(train_unit, unit) for unit in units}
+
+
+@contextmanager
+def cores_shared(threads: int) -> Iterator[None]:
+    """Start workers whose libraries leave each other their cores: by itself each library takes all of them.
+
+    BLAS gets one thread, as on a Dask worker: waiting for a second one, which another process keeps from its
+    core, costs more than it computes, and a sum that is split is rounded otherwise.
+    """
+    given = dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS"), str(threads))
+    given |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    before = {name: os.environ.get(name) for name in given}
+    os.environ |= given
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
