@@ -35,6 +35,7 @@ BOUNDED = {
     "obligations": "some rows for each emergency, one for each checkpoint",
     "checkpoint_log": "some rows for each checkpoint of a calendar",
     "checkpoint_readings": "a row for each calendar",
+    "readiness_proofs": "a row for each name of a readiness file, of which 2,000 are kept",
     "checkpoint_claims": "a row for each checkpoint at most",
     "drills": "a row for each rehearsal",
     "rollback_proofs": "one for each way back that was taken in an incident",

@@ -3224,6 +3224,28 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.note_proofs(p_proofs jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    INSERT INTO public.readiness_proofs AS p (kind, name, state, said, command, proven_at, noted_by)
+    SELECT told.kind, told.name, told.state, told.said, told.command, told.proven_at, w.person
+    FROM jsonb_to_recordset(p_proofs)
+        AS told (kind text, name text, state text, said text, command text, proven_at timestamptz), public.who() AS w
+    ON CONFLICT (kind, name) DO UPDATE
+    SET state = EXCLUDED.state, said = EXCLUDED.said, command = EXCLUDED.command, proven_at = EXCLUDED.proven_at,
+        noted_by = EXCLUDED.noted_by, noted_at = EXCLUDED.noted_at;
+    -- Names come and go with the files that name them.
+    DELETE FROM public.readiness_proofs AS old
+    WHERE (old.kind, old.name) NOT IN (
+        SELECT kind, name FROM public.readiness_proofs ORDER BY noted_at DESC, kind, name LIMIT 2000);
+END
+$$;
+
+COMMENT ON FUNCTION public.note_proofs(p_proofs jsonb) IS 'Keeps what a check found, in place of what an earlier one did; of the oldest names nothing is kept beyond 2,000.';
+
 CREATE FUNCTION public.note_readings(p_calendar text, p_readings jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -6728,6 +6750,24 @@ CREATE TABLE public.read_sets (
 
 COMMENT ON TABLE public.read_sets IS 'Keys that runs really read, sorted; runs of one release read the same ones.';
 
+CREATE TABLE public.readiness_proofs (
+    kind text NOT NULL,
+    name text NOT NULL,
+    state text NOT NULL,
+    said text NOT NULL,
+    command text NOT NULL,
+    proven_at timestamp with time zone,
+    noted_by text NOT NULL,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT readiness_proofs_command_check CHECK ((length(command) <= 2000)),
+    CONSTRAINT readiness_proofs_kind_check CHECK ((kind ~ '^[a-z]{1,40}$'::text)),
+    CONSTRAINT readiness_proofs_name_check CHECK ((length(name) <= 1000)),
+    CONSTRAINT readiness_proofs_said_check CHECK ((length(said) <= 2000)),
+    CONSTRAINT readiness_proofs_state_check CHECK ((state = ANY (ARRAY['proven'::text, 'stale'::text, 'missing'::text, 'failing'::text])))
+);
+
+COMMENT ON TABLE public.readiness_proofs IS 'What a check of a readiness file last found of each name that only a repository or a command line can prove.';
+
 CREATE TABLE public.restore_probe (
     one boolean DEFAULT true NOT NULL,
     is_live boolean NOT NULL,
@@ -7068,6 +7108,9 @@ ALTER TABLE ONLY public.read_set_keys
 
 ALTER TABLE ONLY public.read_sets
     ADD CONSTRAINT read_sets_pkey PRIMARY KEY (hash);
+
+ALTER TABLE ONLY public.readiness_proofs
+    ADD CONSTRAINT readiness_proofs_pkey PRIMARY KEY (kind, name);
 
 ALTER TABLE ONLY public.restore_probe
     ADD CONSTRAINT restore_probe_pkey PRIMARY KEY (one);
@@ -7913,6 +7956,9 @@ GRANT ALL ON FUNCTION public.note_probe(p_is_live boolean, p_said text) TO setpo
 
 REVOKE ALL ON FUNCTION public.note_proof(p_credential bigint, p_account text, p_how text, p_at timestamp with time zone, p_remote text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.note_proofs(p_proofs jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_proofs(p_proofs jsonb) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.note_readings(p_calendar text, p_readings jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_readings(p_calendar text, p_readings jsonb) TO setpoint_app;
 
@@ -8264,6 +8310,8 @@ GRANT SELECT ON TABLE public.quotas TO setpoint_app;
 GRANT SELECT ON TABLE public.read_set_keys TO setpoint_app;
 
 GRANT SELECT ON TABLE public.read_sets TO setpoint_app;
+
+GRANT SELECT ON TABLE public.readiness_proofs TO setpoint_app;
 
 GRANT SELECT ON TABLE public.restore_probe TO setpoint_app;
 GRANT SELECT ON TABLE public.restore_probe TO setpoint_breakglass;

@@ -22,6 +22,7 @@ NO_REASON = {
     "break-glass set": "its reason is its incident's, fixed for every emergency",
     "break-glass post-mortem": "it meets what its incident owes",
     "break-glass validate": "it meets what its incident owes",
+    "readiness check": "it notes what was found of a file",
     "checkpoints": "it records what sources say; the decisions have their reason",
     "rollback": "what is taken has a reason; a proof is one",
     "rollout judge": "it follows from runs",

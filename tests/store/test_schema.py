@@ -180,6 +180,7 @@ DEFINERS = {
     "judge_checkpoint",
     "log_checkpoint",
     "note_readings",
+    "note_proofs",
     "refuse_parked",
     "declare_freeze",
     "end_freeze",

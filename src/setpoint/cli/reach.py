@@ -119,7 +119,7 @@ COMMANDS: dict[str, Work] = {
     "rollback": Work(Reach.SHOWS, {"taken": Reach.WRITES, "proven": Reach.WRITES}),
     "drill": _WRITES,
     "readiness new": _FILES,
-    "readiness check": _SHOWS,
+    "readiness check": Work(Reach.SHOWS, {"note": Reach.WRITES}),
     "readiness score": _SHOWS,
     "readiness sunset": _SHOWS,
     "checkpoints": Work(Reach.WRITES, {"at": Reach.SHOWS}),

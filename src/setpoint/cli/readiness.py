@@ -13,7 +13,7 @@ from setpoint.cli.app import AsksNothing, Json, app, catalogues, database, setti
 from setpoint.cli.command_modules import options_by_command
 from setpoint.cli.output import err, out, print_json, table, warn
 from setpoint.cli.values import instant
-from setpoint.errors import EXIT_FINDING, EXIT_OK, ConflictError, UnavailableError
+from setpoint.errors import EXIT_FINDING, EXIT_OK, ConflictError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,6 +75,9 @@ def check_file(
     phase: OfPhase = None,
     at: At = "",
     repository: Repository = None,
+    note: Annotated[
+        bool, typer.Option("--note", help="Keep what only a repository proves, for the Console's page.")
+    ] = False,
     _yes: AsksNothing = False,
     as_json: Json = False,
 ) -> int:
@@ -86,9 +89,15 @@ def check_file(
     when the request was opened, and else before that.
 
     Examples: `setpoint readiness check docs/readiness/setpoint.md`,
-    `setpoint readiness check FILE --phase merge --json`
+    `setpoint readiness check FILE --phase merge --json`, `setpoint readiness check FILE --note`
     """
+    if note and at:
+        raise UsageError(
+            "what is noted was found now, and --at judges another instant.", hint="leave one out"
+        )
     found = _checked(file, phase, at, repository)
+    if note:
+        _note(found)
     if as_json:
         print_json(_document(file, found))
     else:
@@ -138,6 +147,17 @@ def sunset(
         )
         table(("line", "state", "condition", "said", "shown by"), rows)
     return EXIT_OK if judged and all(one.holds for one in judged) else EXIT_FINDING
+
+
+def _note(found: Checked) -> None:
+    from setpoint.change.identity import author_of
+    from setpoint.govern.readiness.noted import note_proofs
+
+    with (
+        database(remind=False) as opened,
+        opened.transaction(author=author_of(opened).name) as transaction,
+    ):
+        err.say(f"noted {note_proofs(transaction, found.proofs)} proofs for the Console's page")
 
 
 def _checked(file: Path, phase: Phase | None, at: str, repository: Path | None) -> Checked:

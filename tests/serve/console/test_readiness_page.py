@@ -1,5 +1,6 @@
 """Readiness files on a page: each proof with its state, its age and its command, as the system stands now."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,7 @@ def served(served, stories):
     return replace(served, readiness=str(stories))
 
 
-def test_each_file_is_shown_with_its_proofs(stories, person):
+def test_each_file_is_shown_with_its_proofs(stories, person, setpoint_command):
     """State, age and command of each name; what was not asked is unknown; a file that is none is said."""
     cy = person("cy")
     page = cy.read("/readiness")
@@ -35,4 +36,15 @@ def test_each_file_is_shown_with_its_proofs(stories, person):
     for state in ("proven", "missing", "unknown"):
         assert f">{state}</span>" in page
     (stories / "document.md").unlink()
+    assert "noted " not in cy.read("/readiness")
+    check = ("readiness", "check", str(stories / "good.md"), "--note")
+    noted = setpoint_command(*check)
+    assert (noted.code, "proofs for the Console" in noted.err) == (1, True)
+    told = cy.read("/readiness")
+    assert re.search(r'">proven</span> noted .* by .*: setpoint gate is a command', told)
+    assert "setpoint readiness check FILE --note" in told
+    past = setpoint_command(
+        "readiness", "check", str(stories / "good.md"), "--note", "--at", "2026-05-10T00:00Z"
+    )
+    assert past.code == 2
     assert "document.md" not in cy.read("/readiness")

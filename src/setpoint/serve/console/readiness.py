@@ -13,6 +13,7 @@ from starlette.responses import Response
 from setpoint.errors import InvalidDocument
 from setpoint.govern.checkpoints.records import read_clock
 from setpoint.govern.readiness.check import check
+from setpoint.govern.readiness.noted import read_noted
 from setpoint.govern.readiness.parsing import read_file
 from setpoint.govern.readiness.system import System, read_record
 from setpoint.serve.access.rules import ANYONE, access
@@ -21,6 +22,8 @@ from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
     from setpoint.govern.readiness.check import Checked
+    from setpoint.govern.readiness.evidence import Proof
+    from setpoint.govern.readiness.noted import NotedProof
 
 router = router_of()
 #: Of a folder, how many files are shown: each is judged whenever the page is read.
@@ -46,6 +49,10 @@ class Shown(NamedTuple):
     at: datetime | None
     command: str
     said: str
+    #: What a check in a repository last found of it, and when and by whom that was noted; None for never.
+    noted: str | None
+    noted_at: datetime | None
+    noted_by: str | None
 
 
 @router.get("/readiness", **access(*ANYONE))
@@ -59,14 +66,25 @@ def show_readiness(plane: PlaneOf, request: Request) -> Response:
         # Commands and the repository are not a plane's: what rests on them is unknown here, and said to be.
         system = System(at=read_clock(plane.database), commands=None, record=record, repository=None)
         judged = [_judged(path, system) for path in paths]
+    noted = read_noted(plane.database)
     proofs = [
-        Shown(one.name, p.kind, p.name, p.line, p.state, p.at, p.command, p.said)
+        _shown(one.name, proof, noted.get((proof.kind, proof.name)))
         for one in judged
-        for p in (one.found.proofs if one.found else ())
+        for proof in (one.found.proofs if one.found else ())
     ]
     return page(
-        request, "readiness.html", tables={"evidence": proofs}, judged=judged, place=plane.settings.readiness
+        request,
+        "readiness.html",
+        tables={"evidence": proofs},
+        judged=judged,
+        noted=noted,
+        place=plane.settings.readiness,
     )
+
+
+def _shown(file: str, p: Proof, noted: NotedProof | None) -> Shown:
+    told = (noted.state, noted.noted_at, noted.noted_by) if noted else (None, None, None)
+    return Shown(file, p.kind, p.name, p.line, p.state, p.at, p.command, p.said, *told)
 
 
 def _files_of(place: str) -> list[Path]:
