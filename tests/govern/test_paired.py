@@ -58,6 +58,9 @@ def test_a_mismatch_voids_interval_and_bound_and_says_so():
     assert "sample-ratio mismatch" in lopsided.void[0]
     assert sign_test(9, 0) == pytest.approx(2 / 2**9)
     assert sign_test(4, 4) == sign_test(0, 0) == 1.0
+    # More tosses than a float has room for, on both sides.
+    assert sign_test(2000, 2000) == 1.0
+    assert sign_test(0, 2000) == 0.0
 
 
 def test_nothing_paired_says_nothing():

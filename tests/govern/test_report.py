@@ -5,13 +5,23 @@ from html.parser import HTMLParser
 from pathlib import Path
 from statistics import fmean
 
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from setpoint.client.results import Metrics, ParamFinding
-from setpoint.govern.report import Axis, RunReport, read_report, render
+from setpoint.govern.axes import Axis
+from setpoint.govern.report import RunReport, read_report, render
 from setpoint.govern.verdict import Rule, judge
-from setpoint.record.result_rows import FindingCount, RecordedFailure, ResultLine, TradeMeans
+from setpoint.record.result_rows import (
+    FindingCount,
+    RecordedFailure,
+    ResultLine,
+    TradeMeans,
+    count_findings,
+)
 from setpoint.record.run_rows import PinnedContext, Run
+from setpoint.store.database import Transaction
 from support.sweep_home import seed_tiny
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
@@ -305,6 +315,39 @@ def test_a_chart_of_many_units_draws_some_and_says_so(monkeypatch):
     assert len(re.findall(r'<circle class="point".*?: val', drawn)) == 3 * 9
     assert "Of xgb 9 units are drawn, spread evenly over the 25 in the table." in whole
     assert table.count("</code></td></tr>") >= len(UNITS)
+
+
+def test_a_chart_of_many_folds_draws_some_and_says_so(monkeypatch):
+    """Of more folds than a chart can tell apart it draws some, evenly; the table has each."""
+    monkeypatch.setattr("setpoint.govern.report.MOST_FOLDS", 2)
+    whole = render(a_view())
+    chart = whole.partition("AUC on validation by fold</title>")[2].partition("</svg>")[0]
+    assert re.findall(r">(\d)</text>", chart) == ["0", "3"]
+    assert chart.count('class="meanbar"') == 2
+    table = whole.partition('id="auc-table"')[2].partition("</table>")[0]
+    assert table.count('<th scope="row">') == 3 * 5
+    assert "Of xgb 2 folds are drawn, spread evenly over the 5 in the table." in whole
+
+
+def test_findings_are_counted_in_one_reading_of_the_results(database, catalogues, owner_url):
+    """However many findings the last unit alone has, each result is read once, and one again for each."""
+    seed_tiny(database)
+    recording = Recording(database, catalogues)
+    plan = recording.start("rare-findings", 60)
+    recording.deliver_all(plan, plan.units[:-1], trials=1)
+    rare = tuple(ParamFinding(f"p{number}", 1, number, "ignored") for number in range(20))
+    recording.deliver_entry(plan, recording.entry(plan, plan.units[-1], trials=1), findings=rare)
+    with psycopg.connect(owner_url, row_factory=dict_row) as connection:
+        found = count_findings(Transaction(connection), plan.run)
+        read = connection.execute(
+            "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) AS rows FROM pg_stat_xact_user_tables"
+            " WHERE relname = 'finetune_results'"
+        ).fetchone()
+        stored = connection.execute("SELECT count(*) AS rows FROM finetune_results").fetchone()
+    assert [(one.param, one.units, one.effective) for one in found] == [
+        (f"p{number}", 1, number) for number in sorted(range(20), key=str)
+    ]
+    assert read["rows"] <= stored["rows"] + len(rare)
 
 
 def test_hostile_text_is_only_text():

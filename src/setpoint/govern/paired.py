@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from math import atan, comb, cos, pi, sin, sqrt
+from math import atan, cos, pi, sin, sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -134,8 +134,14 @@ def _intervals(pairs: Sequence[Pair]) -> tuple[PairedInterval, ...]:
 def sign_test(one: int, other: int) -> float:
     """Return how probable it is, two-sided, that a fair coin falls so unevenly as ``one`` to ``other``."""
     tosses = one + other
-    tail = sum(comb(tosses, heads) for heads in range(min(one, other) + 1))
-    return min(1.0, tail / float(2 ** (tosses - 1)) if tosses else 1.0)
+    if not tosses:
+        return 1.0
+    # Whole numbers, each from the one before: thousands of tosses are more than a float holds.
+    tail = ways = 1
+    for heads in range(min(one, other)):
+        ways = ways * (tosses - heads) // (heads + 1)
+        tail += ways
+    return min(1.0, tail / (1 << (tosses - 1)))
 
 
 def student_quantile(share: float, freedom: int) -> float:

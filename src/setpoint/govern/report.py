@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from math import ceil, floor
+from math import ceil
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from setpoint.change.candidates import read_pair
 from setpoint.govern.attested import FINDING_WORDS
+from setpoint.govern.axes import Axis
 from setpoint.govern.comparison import JudgedRun, judge_run, pair_runs
 from setpoint.govern.markup import templates_in
 from setpoint.govern.verdict import aggregated
@@ -55,6 +56,8 @@ _WORDS = {
 }
 #: How many units of a model a chart draws; of more every so-manieth. The table has each.
 MOST_POINTS = 2000
+#: How many folds the chart over them draws; of more every so-manieth.
+MOST_FOLDS = 60
 #: What the beginning of every report holds.
 REPORT_MARK = '<meta name="generator" content="setpoint report">'
 
@@ -246,39 +249,23 @@ class _Model:
         return FoldLine(fold, len(aucs), fmean(aucs), min(aucs), max(aucs), rows[:: self._every])
 
     @property
+    def drawn_folds(self) -> list[FoldLine]:
+        """The folds that a chart draws."""
+        return self.folds[:: _step(self.folds, MOST_FOLDS)]
+
+    @property
     def shown(self) -> list[ResultLine]:
         """The units that a chart draws."""
         return self.rows[:: self._every]
 
     @property
     def _every(self) -> int:
-        return 1 + len(self.rows) // (MOST_POINTS + 1)
+        return _step(self.rows, MOST_POINTS)
 
 
-class Axis(NamedTuple):
-    """A linear scale from ``low`` to ``high`` with its ticks, both ends included."""
-
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-    #: The ticks that carry their number: every other one where they are many, the rounder ones.
-    numbered: tuple[float, ...]
-
-    @classmethod
-    def over(cls, values: Sequence[float]) -> Axis:
-        """Return an axis on round numbers that holds every value with room around it."""
-        span = max(values) - min(values)
-        step = next((step for step in (0.02, 0.05, 0.1) if span / step <= 8), 0.2)
-        first = floor(min(values) / step - 0.3)
-        last = max(ceil(max(values) / step + 0.3), first + 1)
-        numbers = range(first, last + 1)
-        ticks = tuple(round(number * step, 2) for number in numbers)
-        numbered = tuple(round(number * step, 2) for number in numbers if len(numbers) < 6 or number % 2 == 0)
-        return cls(ticks[0], ticks[-1], ticks, numbered)
-
-    def at(self, value: float, start: float, end: float) -> float:
-        """Return where ``value`` lies between the pixels ``start`` and ``end``."""
-        return round(start + (value - self.low) / (self.high - self.low) * (end - start), 1)
+def _step(drawn: Sequence[object], most: int) -> int:
+    """Return which so-manieth is drawn, so that no more than the most are."""
+    return max(1, ceil(len(drawn) / most))
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -327,20 +327,20 @@ GROUP BY r.model, t.key
 ORDER BY r.model, length(t.key), t.key COLLATE "C";
 
 -- name: count_findings
--- By model and parameter of a run what attestation found, in how many units, with the values of the first of them.
+-- By model and parameter of a run what attestation found, in how many units, with the values of the first that was
+-- recorded. All results are read once, however few of them have a finding, and of each finding one more.
 WITH counted AS (
-    SELECT r.model, f ->> 'param' AS param, f ->> 'finding' AS finding, count(*) AS units
+    SELECT r.model, f ->> 'param' AS param, f ->> 'finding' AS finding, count(*) AS units, min(r.id) AS first
     FROM finetune_results AS r, jsonb_array_elements(r.findings) AS f
     WHERE r.run_id = %(run_id)s
     GROUP BY 1, 2, 3
 )
-SELECT c.model, c.param, c.finding, c.units, first.value -> 'asked' AS asked, first.value -> 'effective' AS effective
+SELECT c.model, c.param, c.finding, c.units, said.value -> 'asked' AS asked, said.value -> 'effective' AS effective
 FROM counted AS c CROSS JOIN LATERAL (
     SELECT f.value
     FROM finetune_results AS r, jsonb_array_elements(r.findings) AS f
-    WHERE r.run_id = %(run_id)s AND r.model = c.model AND f.value ->> 'param' = c.param AND f.value ->> 'finding' = c.finding
-    ORDER BY r.run_id, r.symbol, r.model, r.timeframe, r.variant, r.fold
-    LIMIT 1) AS first
+    WHERE r.id = c.first AND f.value ->> 'param' = c.param AND f.value ->> 'finding' = c.finding
+    LIMIT 1) AS said
 ORDER BY c.model, c.param COLLATE "C", c.finding COLLATE "C";
 
 -- name: list_endings
