@@ -25,6 +25,7 @@ OTHERWISE = {
     "change/exchange/folder_writing.py": "a folder for git, handed on; many files at once",
     "train/journal.py": "appends, private",
     "client/spool.py": "appends, private",
+    "client/candle_cache.py": "a lock, empty; what is kept is made private before it is written",
     "client/plane/courier.py": "a lock, private: empty, in a folder of its owner's alone",
     "train/home_lock.py": "a lock: the id of a process",
     "train/market/archive.py": "candles of a public archive",

@@ -78,6 +78,7 @@ ENDED_OTHERWISE = {
     ("store/server/layout.py", "flock"): "never waits: LOCK_NB",
     ("train/home_lock.py", "flock"): "never waits: LOCK_NB",
     ("client/plane/courier.py", "flock"): "never waits: LOCK_NB",
+    ("client/candle_cache.py", "flock"): "never waits: LOCK_NB; who asks again does so within its turn",
     ("change/exchange/folder_writing.py", "flock"): "never waits: LOCK_NB",
 }
 

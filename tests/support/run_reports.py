@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database
 
 
-def plan_a_run(database: Database) -> dict[str, Any]:
-    """Seed the tiny budget and return the body that starts a run with it."""
+def plan_a_run(database: Database, market_folder: str = "") -> dict[str, Any]:
+    """Seed the tiny budget and return the body that starts a run with it, on candles of a folder if named."""
     catalogues = load_catalogues(Settings.catalogues)
     seed_tiny(database)
     snapshots = pinned_units(database, catalogues, {"profile": "tiny"})
-    plan = make_plan(HyperparamsSet(snapshots, catalogues), "", 1)
+    plan = make_plan(HyperparamsSet(snapshots, catalogues), market_folder, 1)
     return wire({"plan": asdict(plan), "snapshots": json.loads(snapshots.to_json())})
 
 

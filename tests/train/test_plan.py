@@ -155,11 +155,11 @@ def test_candles_that_changed_since_planning_are_refused(pinned, market):
     """A resumed run trains on the bars it was planned for or not at all."""
     hp = pinned()
     plan = make_plan(hp, str(market), 1)
-    assert plan.candles("BTCUSDC", Recipe(hp.base)).data_hash == plan.data["BTCUSDC"].hash
+    assert plan.candles("BTCUSDC", Recipe(hp.base), market).data_hash == plan.data["BTCUSDC"].hash
     damage(market / "BTCUSDC-5m.csv", lambda rows: [[*rows[0][:5], 1.0], *rows[1:]])
 
     with pytest.raises(UnfitData, match=f"candles of BTCUSDC changed since run {plan.run}"):
-        plan.candles("BTCUSDC", Recipe(hp.base))
+        plan.candles("BTCUSDC", Recipe(hp.base), market)
 
 
 class Nowhere:
@@ -175,6 +175,9 @@ class Nowhere:
 
     def finish(self, plan, outcome):
         """Accept the end."""
+
+    def candles(self, run, name):
+        """Keep no candles."""
 
 
 def test_a_resumed_run_notices_changed_candles_before_its_first_unit(pinned, market, tmp_path):

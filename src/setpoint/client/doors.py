@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from setpoint.client.results import Receipt, RunOutcome, UnitEntry
     from setpoint.client.run_plan import RunPlan
@@ -33,6 +33,9 @@ class Recorder(Protocol):
 
     def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
         """Record how the run ended."""
+
+    def candles(self, run: str, name: str) -> Callable[[], Iterator[bytes]] | None:
+        """Return what fetches the candles with this hash of a recorded run; None where nobody keeps any."""
 
 
 @dataclass(frozen=True)

@@ -11,3 +11,8 @@ if TYPE_CHECKING:
 def run_folder(home: Path, run: str) -> Path:
     """Return where a run keeps its plan, snapshots, journal and events."""
     return home / "runs" / run
+
+
+def home_of(folder: Path) -> Path:
+    """Return the home in which a run lies there."""
+    return folder.parent.parent

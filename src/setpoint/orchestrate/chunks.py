@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from setpoint.client.candle_cache import share_candles
 from setpoint.client.run_folder import run_folder
 from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.errors import TrainingError
@@ -114,6 +115,7 @@ def train_chunk(
     folder = run_folder(settings.home, chunk.run)
     made = read_plan(folder)
     own = replace(settings, home=settings.home / "chunks" / chunk.run / f"{chunk.symbol}-{chunk.first}")
+    share_candles(settings.home, own.home)
     write_down(made, read_snapshot_set(folder / SNAPSHOTS_FILE, made.set_hash), own.home)
     units = _units_of(made, chunk.symbol)[chunk.first : chunk.first + chunk.units]
     with open_door(own) as door:

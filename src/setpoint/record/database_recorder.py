@@ -63,6 +63,9 @@ class DatabaseRecorder:
         with self._database.transaction(author=self._author.name) as transaction:
             record_outcome(transaction, plan.run, outcome)
 
+    def candles(self, run: str, name: str) -> None:
+        """Return None: a database keeps no candles."""
+
     def _record_events(self, source: str, events: list[dict[str, Any]]) -> dict[str, Any]:
         lines = [Line(event["sequence"], event["line"]) for event in events]
         with self._database.transaction(author=self._author.name) as transaction:

@@ -39,6 +39,9 @@ MOST_IN_LINE = 1000
 PROBED_WITHIN_S = 5.0
 REHEARSED_WITHIN_S = 10.0
 TICKED_WITHIN_S = 60.0
+#: Candles of a folder, by the program that reads them; and how many machines get theirs at a time.
+READ_WITHIN_S = 60.0
+SENT_AT_A_TIME = 16
 #: Targets that are sent to at once, and how long one attempt may take: its own end comes well before.
 SENDERS = 4
 DELIVERED_WITHIN_S = 30.0
@@ -75,6 +78,9 @@ class Plane:
     delivering: Turns = field(
         init=False, default_factory=lambda: Turns("notifications", SENDERS, DELIVERED_WITHIN_S)
     )
+    #: Candles: one program at a time reads some, and a few machines get theirs.
+    keeping: Turns = field(init=False, default_factory=lambda: Turns("candles", 1, READ_WITHIN_S + 15))
+    sending: Line = field(init=False, default_factory=lambda: Line("candles", SENT_AT_A_TIME))
     charts: ChartWorker = field(init=False, default_factory=ChartWorker)
     #: Dear questions by name, with their last answers.
     checks: dict[str, Check] = field(init=False, default_factory=dict)
@@ -103,6 +109,7 @@ class Plane:
             self.rehearsing,
             self.ticking,
             self.delivering,
+            self.keeping,
             self.credentials.turns,
             self.logins.turns,
             self.provider.turns,

@@ -16,16 +16,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setpoint.client.candle_cache import CandleCache
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.results import Unit
 from setpoint.client.run_plan import WEAKEST_FIRST, ChangeArm, Exercise, PlannedCandles, RunPlan, Trigger
 from setpoint.client.snapshot import write_atomically
 from setpoint.declare.foreign_text import read_json
-from setpoint.declare.loading import load_catalogues
-from setpoint.errors import CorruptSnapshot, UnfitData, UsageError
-from setpoint.train.market.candles import Candles, load_candles
+from setpoint.errors import CorruptSnapshot, MissingData, UnfitData, UsageError
+from setpoint.settings import SYNTHETIC, Settings
+from setpoint.train.market.candles import Candles, candles_in, load_candles
 from setpoint.train.market.findings import require_fit
 from setpoint.train.market.synthetic import synthetic_candles
 from setpoint.train.recipe import Recipe, UnitPlace
@@ -34,11 +36,10 @@ from setpoint.train.unit_values import context_of, places_of, require_plan_wide,
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from setpoint.client.hyperparams_set import HyperparamsSet
     from setpoint.client.run_plan import Source
-    from setpoint.client.snapshot import Snapshot
+    from setpoint.errors import DataError
 
 PLAN_FILE, SNAPSHOTS_FILE, JOURNAL_FILE = "plan.json", "snapshots.json", "results.jsonl"
 #: How much market is invented when none is given and the values do not say: one year at 5 minutes.
@@ -64,30 +65,41 @@ class Plan(RunPlan):
         """Return the context that a unit resolves in; ``shared`` is the base's."""
         return context_of(unit, self.dimensions, shared)
 
-    def candles(self, symbol: str, recipe: Recipe) -> Candles:
-        """Load one symbol's bars and hold that they are the planned ones.
+    def candles(self, symbol: str, recipe: Recipe, home: Path) -> Candles:
+        """Load one symbol's bars and hold that they are the planned ones, wherever on this machine they lie.
+
+        They are looked for in the planned folder, in that of this machine's own settings, and among those
+        that ``home`` keeps.
 
         Raises:
-            UnfitData: the data changed since the plan was made.
+            MissingData: there are none.
+            UnfitData: there are others: the data changed since the plan was made.
         """
-        candles = read_market(symbol, recipe, self.market_folder)
-        planned = self.data[symbol].hash
+        if not self.market_folder:
+            return self._held_to_plan(read_market(symbol, recipe, ""))
+        problems: list[DataError] = []
+        own = Settings.from_environ().market_data
+        folders = (self.market_folder, own if own != SYNTHETIC else "")
+        for folder in [one for one in folders if one and Path(one).is_dir()] or folders[:1]:
+            try:
+                return self._held_to_plan(read_market(symbol, recipe, folder))
+            except (MissingData, UnfitData) as problem:
+                problems.append(problem)
+        planned = self.data[symbol]
+        if kept := CandleCache(home).read(planned.hash):
+            names = {"symbol_used": planned.symbol_used, "timeframe": recipe.setting("timeframe")}
+            return candles_in(kept, planned.bars, symbol=symbol, source=planned.source, **names)
+        raise problems[0]
+
+    def _held_to_plan(self, candles: Candles) -> Candles:
+        planned = self.data[candles.symbol].hash
         if candles.data_hash != planned:
             raise UnfitData(
-                f"the candles of {symbol} changed since run {self.run} was planned "
+                f"the candles of {candles.symbol} changed since run {self.run} was planned "
                 f"({planned[:12]}, now {candles.data_hash[:12]}).",
                 hint="bring the old data back, or start a new sweep",
             )
         return candles
-
-    def require_candles(self, snapshot: Snapshot, catalogues: str) -> None:
-        """Hold that every symbol's bars are still the planned ones; raises as ``candles``.
-
-        Workers hold it again for what they load; here it costs no unit to learn it.
-        """
-        recipe = Recipe(Hyperparams(snapshot, load_catalogues(catalogues)))
-        for symbol in self.data:
-            self.candles(symbol, recipe)
 
 
 def read_plan(folder: Path) -> Plan:

@@ -19,7 +19,7 @@ from setpoint.client.spool import deliver_spool
 from setpoint.errors import IntegrityError, InvalidError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from setpoint.client.plane.connection import Plane
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: A sweep does not wait for its plane: it goes on, and what waits is sent with the next unit.
 PATIENCE = Patience(connect_s=2.0, read_s=10.0, total_s=15.0, attempts=2)
+#: Of one symbol's candles; the slower the plane is, the better is a folder that is shared.
+_DOWNLOADED_WITHIN_S = 600.0
 #: Refusals that the form of one unit is enough for, or that a plane gives which takes no batches.
 _OF_ITS_FORM = (UsageError, InvalidError)
 
@@ -101,6 +103,11 @@ class PlaneRecorder:
         """Report the events that are left, then how the run ended."""
         self._deliver_events(plan)
         self._plane.request("PUT", f"{_address(plan)}/outcome", asdict(outcome))
+
+    def candles(self, run: str, name: str) -> Callable[[], Iterator[bytes]]:
+        """Return what asks the plane for the candles with this hash of a recorded run."""
+        path = f"/v1/runs/{quote(run, safe='')}/candles/{name}"
+        return lambda: self._plane.download(path, within_s=_DOWNLOADED_WITHIN_S)
 
     def _deliver_events(self, plan: RunPlan) -> None:
         deliver_events(self._plane, run_folder(self._home, plan.run))

@@ -13,17 +13,21 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.results import RunOutcome
-from setpoint.client.run_folder import run_folder
+from setpoint.client.run_folder import home_of, run_folder
 from setpoint.client.snapshot import write_atomically
 from setpoint.client.snapshot_set import read_snapshot_set
+from setpoint.declare.loading import load_catalogues
 from setpoint.errors import UnknownRun
+from setpoint.train.candle_fetch import require_candles
 from setpoint.train.delivery import Delivery
 from setpoint.train.engines.pool import train_in_pool
 from setpoint.train.exercise import require_in_force
 from setpoint.train.home_lock import hold_home
 from setpoint.train.journal import Journal
 from setpoint.train.plan import JOURNAL_FILE, PLAN_FILE, SNAPSHOTS_FILE, Plan, read_plan
+from setpoint.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -104,8 +108,7 @@ def sweep(
         delivery.send()
         if delivery.refusal:
             raise delivery.refusal
-        if progress.done < progress.total:
-            work.plan.require_candles(work.snapshots.base, catalogues)
+        work.require_candles()
         on_progress(progress)
         state: EndState = "interrupted"
         try:
@@ -129,10 +132,11 @@ def sweep_part(
     """Train some units of a run that is recorded, in a home where no others of it are trained.
 
     What ``sweep`` guarantees holds for these units. How the run ended is not recorded: others train the
-    rest. Raises as ``sweep``; candles are held to be the planned ones by the workers.
+    rest. Raises as ``sweep``.
     """
     with _held(home, run, catalogues, recorder, units) as work:
         work.delivery.started = True
+        work.require_candles()
         on_progress(work.progress)
         try:
             work.train(train_in_pool, on_progress)
@@ -148,12 +152,20 @@ class _Work:
 
     folder: Path
     catalogues: str
+    recorder: Recorder
     plan: Plan
     snapshots: SnapshotSet
     units: Sequence[Unit]
     journal: Journal
     progress: Progress
     delivery: Delivery
+
+    def require_candles(self) -> None:
+        """Hold that the bars of what is missing are the planned ones, and here; raises as its namesake."""
+        symbols = dict.fromkeys(unit.symbol for unit in self._missing())
+        if symbols:
+            recipe = Recipe(Hyperparams(self.snapshots.base, load_catalogues(self.catalogues)))
+            require_candles(self.plan, symbols, recipe, home_of(self.folder), self.recorder)
 
     def train(self, engine: Engine, on_progress: Callable[[Progress], None]) -> None:
         """Train what is missing; each outcome is journalled, then sent, then told."""
@@ -168,14 +180,17 @@ class _Work:
                     self.progress.trained_here += 1
                     on_progress(self.progress)
 
+    def _missing(self) -> list[Unit]:
+        done = {entry.unit for entry in self.progress.entries}
+        return [unit for unit in self.units if unit not in done]
+
     def tell(self) -> None:
         """Let the progress say what waits, and why."""
         self.progress.undelivered = len(self.delivery.waiting)
         self.progress.refusal = self.delivery.refusal
 
     def _trained(self, engine: Engine) -> Generator[list[UnitEntry], None, None]:
-        done = {entry.unit for entry in self.progress.entries}
-        missing = [unit for unit in self.units if unit not in done]
+        missing = self._missing()
         if not missing:
             return
         if self.plan.exercise:
@@ -201,7 +216,7 @@ def _held(
         journal = Journal(folder / JOURNAL_FILE)
         progress = Progress(len(wanted), journal.read())
         delivery = Delivery(recorder, plan, snapshots, waiting=_to_deliver(progress.entries))
-        yield _Work(folder, catalogues, plan, snapshots, wanted, journal, progress, delivery)
+        yield _Work(folder, catalogues, recorder, plan, snapshots, wanted, journal, progress, delivery)
 
 
 def outcome_of(plan: Plan, state: EndState, entries: list[UnitEntry]) -> RunOutcome:

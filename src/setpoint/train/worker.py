@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from setpoint.client.fallbacks import Reader
 from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.results import Unit, UnitEntry, UnitFailure
+from setpoint.client.run_folder import home_of
 from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.client.spool import EVENTS_FILE
 from setpoint.declare.loading import load_catalogues
@@ -92,7 +93,8 @@ def start_worker(folder: str, catalogues: str) -> None:
 @lru_cache(maxsize=8)
 def _candles(symbol: str) -> Candles:
     worker = _current()
-    return worker.plan.candles(symbol, Recipe(worker.hyperparams(worker.snapshots.base)))
+    recipe = Recipe(worker.hyperparams(worker.snapshots.base))
+    return worker.plan.candles(symbol, recipe, home_of(worker.folder))
 
 
 @lru_cache(maxsize=8)

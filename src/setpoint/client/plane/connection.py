@@ -25,17 +25,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from setpoint.client.plane.address import plane_address
 from setpoint.client.plane.answers import Limit, received
 from setpoint.client.plane.messages import Answer, Request
-from setpoint.client.plane.pace import chance
+from setpoint.client.plane.pace import chance, retry_after_s
 from setpoint.client.plane.proxies import LOOPBACK, proxy_for
-from setpoint.client.plane.refusals import refusal, unreachable, untrusted
+from setpoint.client.plane.refusals import other_kind, refusal, unreachable, untrusted
 from setpoint.client.plane.wire import Connection, Stream, tls_context
 from setpoint.client.secret_files import read_secret
-from setpoint.errors import IntegrityError, SetpointError, UsageError
+from setpoint.errors import SetpointError, UsageError
 from setpoint.observe.printable import printable
 from setpoint.observe.trace_context import current_traceparent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Self
 
     from setpoint.settings import Settings
@@ -161,7 +161,7 @@ class Plane:
             try:
                 answer = self._attempt(request, deadline)
             except OSError as failure:
-                if self._tls and (refused := _untrusted(self.url, failure)):
+                if self._tls and (refused := untrusted(self.url, failure)):
                     raise refused from None
                 problem = failure
             if answer and (ends_at := answer.headers.get("setpoint-token-ends")):
@@ -184,6 +184,22 @@ class Plane:
         Raises:
             As ``request``; ``IntegrityError`` also when what answers is no such stream.
         """
+        stream, limit = self._opened(path, headers, "text/event-stream")
+        limit.silence_s, limit.deadline = silence_s, None
+        return stream
+
+    def download(self, path: str, within_s: float) -> Iterator[bytes]:
+        """Yield the bytes of a file as they arrive, tried once and however many; all within a time.
+
+        Raises:
+            As ``request``; ``PlaneUnavailable`` also when it is cut.
+        """
+        stream, limit = self._opened(path, {}, "application/octet-stream")
+        limit.deadline = time.monotonic() + within_s
+        yield from stream.chunks()
+
+    def _opened(self, path: str, headers: Mapping[str, str], kind: str) -> tuple[Stream, Limit]:
+        """Ask for what is read as it arrives, on a connection of its own."""
         limit = Limit(self.patience.read_s, time.monotonic() + self.patience.total_s)
         connection = self._connection()
         request = self._prepared("GET", path, None, headers)
@@ -192,16 +208,15 @@ class Plane:
             response = connection.send(request, limit)
             if response.status != 200:
                 raise refusal(self.url, request, received(response))
-            if response.kind != "text/event-stream":
-                raise _no_stream(self.url, response.kind)
+            if response.kind != kind:
+                raise other_kind(self.url, response.kind, kind)
         except OSError as failure:
             connection.close()
             raise unreachable(self.url, failure, 1) from None
         except SetpointError:
             connection.close()
             raise
-        limit.silence_s, limit.deadline = silence_s, None
-        return Stream(self.url, connection, response, sock)
+        return Stream(self.url, connection, response, sock), limit
 
     def _prepared(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> Request:
         sent = {"User-Agent": "setpoint", "Accept": "application/json", "traceparent": current_traceparent()}
@@ -265,7 +280,7 @@ class Plane:
     def _pause_s(self, attempt: int, answer: Answer | None) -> float:
         ceiling = min(self.patience.longest_pause_s, self.patience.pause_s * 2.0 ** (attempt - 1))
         jittered = ceiling * chance()
-        asked = _retry_after_s(answer.headers.get("retry-after", "")) if answer else None
+        asked = retry_after_s(answer.headers.get("retry-after", "")) if answer else None
         return jittered if asked is None else asked + jittered
 
 
@@ -276,29 +291,3 @@ def _say_ending(events: str, plane: str, ends_at: str) -> None:
     from setpoint.observe.events import TokenEndsSoon  # noqa: PLC0415 - as above
 
     EventLog(events).emit(TokenEndsSoon(plane=plane, ends_at=printable(ends_at)[:40]))
-
-
-def _untrusted(url: str, failure: OSError) -> IntegrityError | None:
-    import ssl  # noqa: PLC0415 - see ``wire``
-
-    return untrusted(url, failure) if isinstance(failure, ssl.SSLCertVerificationError) else None
-
-
-def _no_stream(url: str, kind: str) -> IntegrityError:
-    return IntegrityError(
-        f"{url} answers with {kind} where a stream of events was asked for.",
-        hint="check that SETPOINT_URL is the plane's own address",
-        plane=url,
-    )
-
-
-def _retry_after_s(text: str) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks for, from a number or an HTTP date."""
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - no plane sends a date
-
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None

@@ -7,6 +7,7 @@ program that seeded ``random`` draws what it would draw without us.
 from __future__ import annotations
 
 import os
+import time
 from typing import NamedTuple
 
 
@@ -39,3 +40,15 @@ def chance() -> float:
     Not from ``random``: its shared generator belongs to the program, which may have seeded it.
     """
     return int.from_bytes(os.urandom(7), "big") / 2.0**56
+
+
+def retry_after_s(text: str) -> float | None:
+    """Return the seconds that a ``Retry-After`` asks for, from a number or an HTTP date."""
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - no plane sends a date
+
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None

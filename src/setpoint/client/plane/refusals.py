@@ -29,7 +29,6 @@ from setpoint.errors import (
 )
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator, Mapping
 
     from setpoint.client.plane.messages import Answer, Request
@@ -85,11 +84,25 @@ def unreachable(url: str, problem: Exception | None, attempts: int) -> PlaneUnav
     )
 
 
-def untrusted(url: str, problem: ssl.SSLCertVerificationError) -> IntegrityError:
-    """Return the error for somebody who answers in the plane's place, as far as TLS can tell."""
+def untrusted(url: str, problem: OSError) -> IntegrityError | None:
+    """Return the error for somebody who answers in the plane's place, as far as TLS can tell; None else."""
+    import ssl  # noqa: PLC0415 - see ``wire``
+
+    if not isinstance(problem, ssl.SSLCertVerificationError):
+        return None
     return IntegrityError(
         f"the certificate of {url} is not trusted: {problem.verify_message}.",
         hint="name your authority's file in SSL_CERT_FILE, or check who answers there",
+        plane=url,
+    )
+
+
+def other_kind(url: str, kind: str, asked: str) -> IntegrityError:
+    """Return the error for an answer of another media type than what was asked for has."""
+    what = "a stream of events" if asked == "text/event-stream" else asked
+    return IntegrityError(
+        f"{url} answers with {kind} where {what} was asked for.",
+        hint="check that SETPOINT_URL is the plane's own address",
         plane=url,
     )
 

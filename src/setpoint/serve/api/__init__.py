@@ -2,6 +2,7 @@
 
 from setpoint.serve.api import (
     accounts,
+    candles,
     catalogue,
     changes,
     checkpoints,
@@ -35,6 +36,7 @@ ROUTERS = (
     mechanisms.router,
     catalogue.router,
     runs.router,
+    candles.router,
     events.router,
     sessions.router,
     accounts.router,

@@ -13,25 +13,27 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import chain, count
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from distributed.diagnostics.plugin import WorkerPlugin
 
+from setpoint.client.candle_cache import share_candles
 from setpoint.client.results import Receipt
 from setpoint.client.run_folder import run_folder
 from setpoint.client.snapshot import write_atomically
 from setpoint.errors import MissingData, SetpointError, SweepRunning, TrainingError, UnfitData
-from setpoint.settings import SYNTHETIC, Settings
+from setpoint.settings import Settings
+from setpoint.train.candle_fetch import WAYS, fetch_candles
 from setpoint.train.delivery import Delivery
 from setpoint.train.home_lock import hold_home
 from setpoint.train.journal import Journal
-from setpoint.train.plan import JOURNAL_FILE, SNAPSHOTS_FILE, read_plan
+from setpoint.train.plan import JOURNAL_FILE, SNAPSHOTS_FILE
 from setpoint.train.worker import start_worker, train_unit, worker_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from distributed import Worker
 
@@ -91,21 +93,28 @@ class Station:
     def __init__(self, files: RunFiles) -> None:
         self.run: str = files.plan.run
         self._open = ExitStack()
-        home = _free_home(Settings.from_environ().home / "workers", self.run, self._open)
-        folder = run_folder(home, self.run)
+        machine = Settings.from_environ().home
+        self._home = _free_home(machine / "workers", self.run, self._open)
+        share_candles(machine, self._home)
+        folder = run_folder(self._home, self.run)
         write_atomically(folder / SNAPSHOTS_FILE, files.snapshots.to_json())
-        _placed(files.plan).write(folder)
+        files.plan.write(folder)
         start_worker(str(folder), files.catalogues)
         self._journal = Journal(folder / JOURNAL_FILE)
-        recorder = self._open.enter_context(files.open_recorder(home))
-        self._delivery = Delivery(recorder, read_plan(folder), files.snapshots, started=True)
+        self._plan = files.plan
+        self._recorder = self._open.enter_context(files.open_recorder(self._home))
+        self._delivery = Delivery(self._recorder, files.plan, files.snapshots, started=True)
         # A process that died may have been told that these are recorded, or not.
         self._trained = self._journal.read()
         self._delivery.waiting += self._trained
 
     def train(self, unit: Unit) -> list[UnitEntry]:
         """Train a unit, and send it with what waits; returns what was recorded since last time."""
-        entry = train_unit(unit)
+        try:
+            entry = train_unit(unit)
+        except (MissingData, UnfitData) as problem:
+            fetch_candles(self._plan, unit.symbol, self._home, self._recorder, problem)
+            entry = train_unit(unit)
         self._journal.append(entry)
         self._trained.append(entry)
         self._delivery.waiting.append(entry)
@@ -141,7 +150,7 @@ def train_here(run: str, unit: Unit) -> list[UnitEntry]:
     except (MissingData, UnfitData) as problem:
         raise type(problem)(
             f"on worker {worker_name()}: {problem.message}",
-            hint="share the planned folder with it, or name a copy in the worker's own SETPOINT_MARKET_DATA",
+            hint=WAYS,
         ) from None
     except SetpointError:
         raise
@@ -182,14 +191,3 @@ def _is_held(home: Path, run: str, held: ExitStack) -> bool:
     except SweepRunning:
         return False
     return True
-
-
-def _placed(plan: Plan) -> Plan:
-    """Return the plan with this machine's folder of candles, where the planned one is not here.
-
-    Candles are known by their hash: other ones than the planned are refused, wherever they lie.
-    """
-    own = Settings.from_environ().market_data
-    if not plan.market_folder or Path(plan.market_folder).is_dir() or own in {"", SYNTHETIC}:
-        return plan
-    return replace(plan, market_folder=own)

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from setpoint.client.candle_cache import head_of
 from setpoint.errors import MissingData, UsageError
 from setpoint.train.market.file_names import candle_files
 from setpoint.train.market.files import COLUMNS, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from setpoint.client.run_plan import Source
 
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
-_HASH_FORMAT = b"setpoint-candles-1\n"
 _SYMBOL = re.compile(r"[A-Z0-9]{2,24}")
 
 
@@ -66,10 +66,24 @@ class Candles:
         return len(self.open_time)
 
 
-def _hash(candles: Candles) -> str:
-    digest = hashlib.sha256(_HASH_FORMAT + f"{len(candles)}\n".encode())
+def parts_of(candles: Candles) -> Iterator[bytes]:
+    """Yield the bytes that ``data_hash`` is of."""
+    yield head_of(len(candles))
     for name in COLUMNS:
-        digest.update(getattr(candles, name).data)
+        yield getattr(candles, name).tobytes()
+
+
+def candles_in(data: bytes, bars: int, **names: str) -> Candles:
+    """Return so many bars whose bytes these are; ``names`` are symbols, timeframe and source."""
+    values = np.frombuffer(data, dtype="<i8", offset=len(head_of(bars))).reshape(len(COLUMNS), bars)
+    columns: dict[str, NDArray[np.generic]] = dict(zip(COLUMNS, values.view("<f8"), strict=True))
+    return _candles(columns | {"open_time": values[0]}, **names)
+
+
+def _hash(candles: Candles) -> str:
+    digest = hashlib.sha256()
+    for part in parts_of(candles):
+        digest.update(part)
     return digest.hexdigest()
 
 
