@@ -257,6 +257,7 @@ def test_module_names_of_the_commands_are_all_assembled():
         "given_texts",
         "help_examples",
         "help_panels",
+        "help_types",
         "impact",
         "next_step",
         "value_sources",

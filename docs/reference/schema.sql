@@ -2200,9 +2200,9 @@ COMMENT ON FUNCTION public.holds_nothing() IS 'Whether no revision, change or ru
 CREATE FUNCTION public.how_to_approve(change public.changes) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$
+    AS $_$
     SELECT coalesce(string_agg(format(CASE door
-            WHEN 'plane' THEN '%s: POST /v1/changes/%s/approve in a session of the plane'
+            WHEN 'plane' THEN '%1$s: on the page /changes/%2$s of the Console, or POST /v1/changes/%2$s/approve'
             ELSE '%s: `setpoint change approve %s` with a database login of their own' END, names, change.id),
             '; ' ORDER BY door),
         'nobody who may is left: an admin appoints an approver with `setpoint accounts add NAME --role approver`')
@@ -2211,7 +2211,7 @@ CREATE FUNCTION public.how_to_approve(change public.changes) RETURNS text
           FROM public.may_approve(change) AS m
           WHERE m.person NOT IN (SELECT a.person FROM public.approvals_of(change) AS a)
           GROUP BY m.door) AS asked
-$$;
+$_$;
 
 CREATE FUNCTION public.how_to_break(change public.changes, moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from setpoint import errors
 from setpoint.cli import __main__ as command_line
 from setpoint.cli.help_panels import PANELS
-from setpoint.cli.output import cell_text, table
+from setpoint.cli.output import cell_text, headline, table
+from setpoint.cli.reach import walk
 from setpoint.declare.loading import load_catalogue, load_catalogues
 from setpoint.errors import InvalidCatalogue, SetpointError
 from setpoint.gate.rule_pages import pages
@@ -41,6 +43,21 @@ def test_every_command_has_its_place_in_the_help(setpoint_command):
     assert set(command_line._commands().commands) == set(placed)
     assert len(placed) == len(set(placed))
     assert [panel for panel in PANELS if f" {panel} " in shown] == list(PANELS)
+
+
+def test_help_says_in_words_what_an_option_takes(setpoint_command):
+    """No type of Python's stands in a help, and nothing behind an option that takes nothing."""
+    told = {
+        parameter.display_type_rich(ctx=None)
+        for _, command in walk(command_line._commands())
+        for parameter in command.params
+        if parameter.metavar is None
+    }
+
+    assert {"<text>", "<number>", "<path>", None} <= told
+    assert not [one for one in told if one and re.search("bool|str|int|float|list|range", one)]
+    for words in ((), ("db",), ("db", "backup")):
+        assert "<bool>" not in setpoint_command(*words, "--help").out
 
 
 @pytest.mark.parametrize("arguments", [("set", "--help"), ("explain", "-h"), ("blame", "--help")])
@@ -165,3 +182,13 @@ def test_no_title_is_the_tables_own():
         for call in calls:
             if isinstance(call.func, ast.Name) and call.func.id == "Table":
                 assert not [word for word in call.keywords if word.arg == "title"], file
+
+
+def test_a_title_is_no_wider_than_a_screen(capsys):
+    """A pipe has no width: the line beside a title ends where most screens do, and a long title is whole."""
+    headline("store and seed", "here")
+    headline("declare", "x" * 150)
+    short, long = capsys.readouterr().out.splitlines()
+
+    assert len(short) <= 88
+    assert "x" * 150 in long

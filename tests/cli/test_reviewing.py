@@ -49,7 +49,7 @@ def test_a_change_says_whose_move_it_is_and_how(reviewed):
     assert (step["waits_for"], step["who"]) == ("approval", ["bo", "cleo", "eve"])
     how = (
         f"bo, eve: `setpoint change approve {change}` with a database login of their own; "
-        f"cleo: POST /v1/changes/{change}/approve in a session of the plane"
+        f"cleo: on the page /changes/{change} of the Console, or POST /v1/changes/{change}/approve"
     )
     for printed in (proposed, reviewed("cy", "change", "show", change).out):
         assert "waits for 1 approval(s) by bo or cleo or eve" in printed.replace("waits for:", "waits for")

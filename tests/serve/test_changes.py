@@ -46,7 +46,8 @@ def test_an_approved_change_is_applied_with_its_last_approval(reviewed, opened, 
     assert (change["state"], change["requirement"]["approvals"]) == ("proposed", 1)
     step = change["next_step"]
     assert (step["waits_for"], step["who"]) == ("approval", ["bo", "eve"])
-    way = f"bo, eve: POST /v1/changes/{change['id']}/approve in a session of the plane"
+    path = f"/changes/{change['id']}"
+    way = f"bo, eve: on the page {path} of the Console, or POST /v1{path}/approve"
     assert step["how"] == way
     early = act(http_as("ada"), change, "apply")
     assert early.json()["hint"] == way

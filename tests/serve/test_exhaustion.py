@@ -8,7 +8,7 @@ import httpx
 import psycopg
 import pytest
 
-from setpoint.serve import bodies, server
+from setpoint.serve import bodies, protocol
 from support.planes import set_password
 
 PASSWORD = "a long enough password"
@@ -61,7 +61,7 @@ HALVES = {
 @pytest.mark.parametrize("sent", HALVES.values(), ids=HALVES)
 def test_a_request_that_does_not_arrive_is_given_up(plane, monkeypatch, sent):
     """Its connection is closed after a while, wherever in the request it stopped."""
-    monkeypatch.setattr(server, "ARRIVES_WITHIN_S", 0.3)
+    monkeypatch.setattr(protocol, "ARRIVES_WITHIN_S", 0.3)
     with socket.create_connection(address(plane), timeout=20) as connection:
         connection.sendall(sent)
         while connection.recv(65536):
@@ -70,7 +70,7 @@ def test_a_request_that_does_not_arrive_is_given_up(plane, monkeypatch, sent):
 
 def test_a_connection_in_use_is_not_given_up(plane, monkeypatch):
     """Between requests it is kept alive, longer than one request may take to arrive."""
-    monkeypatch.setattr(server, "ARRIVES_WITHIN_S", 0.3)
+    monkeypatch.setattr(protocol, "ARRIVES_WITHIN_S", 0.3)
     with socket.create_connection(address(plane), timeout=20) as connection:
         for _ in range(2):
             connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: plane\r\n\r\n")

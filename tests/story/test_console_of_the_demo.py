@@ -1,7 +1,9 @@
 """`setpoint demo --console`: two people with the passwords that it printed play a whole review."""
 
+import os
 import re
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -12,16 +14,19 @@ LINE = re.compile(r"log in as (\w+) +with the password (\S+) +\((\w+)\)")
 
 
 def test_two_people_play_a_review_on_what_the_demo_left(tmp_path):
-    """An empty home is seeded; the editor proposes, the approver approves, and it is in force."""
+    """An empty home is seeded, it is proposed and approved; on a terminal the passwords stay in sight."""
+    reader, terminal = os.openpty()
     plane = PlaneProcess(
-        plane_environ(SETPOINT_HOME=str(tmp_path)), tmp_path / "log", arguments=("demo", "--console")
+        plane_environ(SETPOINT_HOME=str(tmp_path)),
+        Path(os.ttyname(terminal)),
+        arguments=("demo", "--console"),
     )
     process = plane.start()
     try:
         printed = ""
         while "Ctrl-C" not in printed:
             line = process.stdout.readline()
-            assert line, (tmp_path / "log").read_text()
+            assert line, os.read(reader, 4000)
             printed += line
         plane.wait()
         people = {name: (password, role) for name, password, role in LINE.findall(printed)}
@@ -40,6 +45,8 @@ def test_two_people_play_a_review_on_what_the_demo_left(tmp_path):
             assert "Applied as revision" in editor.get(f"/changes/{number}").text
     finally:
         plane.kill()
+    os.write(terminal, b"end\n")
+    assert os.read(reader, 4000) == b"end\r\n", "no line of the log"
 
 
 @contextmanager

@@ -47,6 +47,10 @@ def test_without_data_the_demo_invents_a_market_and_says_so(
     assert {line.get("status") for line in log if line.get("path") == f"/v1/runs/{run.id}/units"} == {"200"}
     assert list_events(database, run=run.id, limit=1)
     assert "synthetic" in report.read_text(encoding="utf-8").lower()
+    # What it leaves when it is stopped is that account's: the demo alone goes on with it.
+    again = setpoint_command("demo", "--resume", run.id)
+    assert (again.code, "verdict: " in again.out) == (0, True), again.err
+    assert [one.id for one in list_runs(database, limit=2)] == [run.id]
 
 
 def test_a_folder_that_was_asked_for_is_never_replaced(setpoint_command, tiny_demo, tmp_path):

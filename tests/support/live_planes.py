@@ -14,7 +14,8 @@ from sseclient import SSEClient
 from setpoint.declare.loading import load_catalogues
 from setpoint.serve.app import build_app
 from setpoint.serve.plane import Plane
-from setpoint.serve.server import PlaneProtocol, listen
+from setpoint.serve.protocol import PlaneProtocol
+from setpoint.serve.server import listen
 from setpoint.store.database import SERVER, Database
 
 if TYPE_CHECKING:

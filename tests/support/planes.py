@@ -20,7 +20,7 @@ import uvicorn.server
 from setpoint.serve.access.passwords import Kept, keep
 from setpoint.serve.app import build_app
 from setpoint.serve.plane import Plane
-from setpoint.serve.server import PlaneProtocol
+from setpoint.serve.protocol import PlaneProtocol
 from setpoint.store.database import SERVER, Database
 from support.secret_scan import SCAN
 

@@ -100,12 +100,14 @@ def _assembled(words: tuple[str, ...] | None) -> Any:
     from setpoint.cli.app import app, settings
     from setpoint.cli.given_texts import read_plainly
     from setpoint.cli.help_panels import arrange
+    from setpoint.cli.help_types import name_types
     from setpoint.cli.output import note
     from setpoint.cli.reach import guard
 
     register(words or ())
     commands = get_command(app if words is None else narrowed(app, words))
     arrange(commands)
+    name_types(commands)
     read_plainly(commands)
     guard(commands, settings, note)
     return commands

@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,8 +19,9 @@ from setpoint.cli.runs import print_verdict
 from setpoint.cli.seed import print_applied
 from setpoint.cli.serve import DEFAULT_PORT, LOOPBACK, Port
 from setpoint.cli.sweep import Data, Processes, follow, start
+from setpoint.cli.sweep_display import AskedEngine
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import UsageError
+from setpoint.errors import SetpointError, UsageError
 from setpoint.orchestrate.market_folder import market_folder
 from setpoint.settings import SYNTHETIC
 
@@ -46,6 +48,9 @@ def demo(
         bool, typer.Option("--console", help="Serve the Console on what the demo left, for two people.")
     ] = False,
     port: Port = DEFAULT_PORT,
+    resume: Annotated[
+        str, typer.Option("--resume", metavar="RUN", help="Go on with this run of an earlier demo.")
+    ] = "",
 ) -> None:
     """Declare, seed, serve, pin, tune, fit, attest, record and judge: some minutes on two cores.
 
@@ -56,7 +61,7 @@ def demo(
     With --console it trains nothing: it serves what the demo left, asks for a second person's approval of
     each change, and prints two accounts with fresh passwords, one that may edit and one that may approve.
 
-    Examples: `setpoint demo`, `setpoint demo --console`
+    Examples: `setpoint demo`, `setpoint demo --resume 20261123-101500-3f2a`, `setpoint demo --console`
     """
     if console:
         _serve_console(port)
@@ -67,7 +72,7 @@ def demo(
     from setpoint.orchestrate.sweep import require_recorded
 
     began = time.monotonic()
-    system, market = catalogues(), _data(data)
+    system, market = catalogues(), "" if resume else _data(data)
     headline("declare", ", ".join(f"{m.name} {m.version}: {len(m.keys)} keys" for m in system.members))
     with database() as opened:
         headline("store and seed", str(settings().home))
@@ -76,8 +81,9 @@ def demo(
             headline("resolve and train", f"through the plane at {url}; Ctrl-C leaves a run to resume")
             through = replace(settings(), url=url, token=token, token_file="")
             with plane_door(system, through) as door:
-                run = start(door, system, CONTEXT, market, processes)
-                require_recorded(follow(door, run))
+                run = resume or start(door, system, CONTEXT, market, processes)
+                with _resumable():
+                    require_recorded(follow(door, run, AskedEngine(command="demo")))
         headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = read_report(opened, run)
         print_verdict(view)
@@ -102,7 +108,7 @@ def _serve_console(port: int) -> None:
             out.say(f"  log in as {account:<9} with the password {password}   ({role})")
         out.say("two windows, one of them private, play a whole review; Ctrl-C ends it")
         out.flush()
-        serve_plane(settings(), listener)
+        serve_plane(settings(), listener, quiet=sys.stderr.isatty())
 
 
 def _ask_for_two(opened: Database) -> None:
@@ -162,12 +168,27 @@ def _data(data: str) -> str:
     return data
 
 
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say below how a run is resumed in which home, when it stops."""
+    try:
+        yield
+    except (KeyboardInterrupt, SetpointError):
+        err.say(f"  before that: {_exported()}")
+        raise
+
+
+def _exported() -> str:
+    """Return the line with which a shell works on this home, by this installation."""
+    programs = quote(str(Path(sys.executable).parent))
+    found = "" if shutil.which("setpoint") else f" PATH={programs}:$PATH"
+    return f"export SETPOINT_HOME={quote(str(settings().home))}{found}"
+
+
 def _next_steps(report: Path) -> None:
-    home = settings().home
     out.say(f"report: {report}")
     out.say("look further:")
-    found = "" if shutil.which("setpoint") else f" PATH={Path(sys.executable).parent}:$PATH"
-    out.say(f"  export SETPOINT_HOME={home}{found}")
+    out.say(f"  {_exported()}")
     for command, what in (
         ("setpoint show latest", "each unit, its trial, trees and attestation"),
         ("setpoint explain tuning_trials -c profile=demo", "which layer set a value"),

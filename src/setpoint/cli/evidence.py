@@ -33,7 +33,7 @@ def train_evidence(
 
     with open_door(system, of_changes=True) as door:
         run = resume if change is None else _start(door, system, request, change, smoke=smoke)
-        with shown(door, run, engine.options) as display:
+        with shown(door, run, engine) as display:
             end = follow_pair(door, settings(), run, display.show, engine.train)
     for one in end.ends:
         say_end(one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -228,7 +229,7 @@ def _say_where(folder: Path, files: list[Path]) -> None:
     out.say(f"{len(files)} market(s) in {folder}")
     named = settings().market_data
     if folder != pulled_folder(settings()) or named not in {"", str(folder)}:
-        out.say(f"  next: export SETPOINT_MARKET_DATA={folder}")
+        out.say(f"  next: export SETPOINT_MARKET_DATA={quote(str(folder))}")
     else:
         out.say("  next: setpoint market check; a sweep finds this folder by itself")
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 #: A pipe has no width of its own: a row stays one line, for grep.
 PIPE_WIDTH = 240
+RULE_WIDTH = 88
 
 
 class Styled(NamedTuple):
@@ -123,7 +124,9 @@ def confirm(question: str) -> None:
 
 def headline(chapter: str, what: str) -> None:
     """Print the title of a part of a long output."""
-    out.draw(Rule(text(Styled(chapter, "bold"), " ", what), align="left", style="dim"))
+    title = text(Styled(chapter, "bold"), " ", what)
+    width = min(out.console.width, max(RULE_WIDTH, title.cell_len + 2))  # a pipe has no width of its own
+    out.console.print(Rule(title, align="left", style="dim"), width=width)
 
 
 def print_json(document: Any) -> None:

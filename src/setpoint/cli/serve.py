@@ -33,7 +33,8 @@ def up(
     """Start everything: the embedded database, its tables and the plane; prints where to log in.
 
     With SETPOINT_DATABASE_URL that database is brought to this release and served. Ctrl-C ends it.
-    The one-time login is printed to a terminal, or with --json, and is written nowhere else.
+    The one-time login is printed to a terminal, or with --json, and is written nowhere else. A terminal shows
+    warnings alone of the log, which stands on stderr: `2>FILE` has it whole.
 
     Examples: `setpoint up`, `setpoint up --port 9000`
     """
@@ -50,7 +51,7 @@ def up(
             if not read_scopes(opened):
                 note("no value is set yet: run `setpoint seed --apply`")
             _warn_of_network(host)
-            serve_plane(given, listener)
+            serve_plane(given, listener, quiet=sys.stderr.isatty())
 
 
 @app.command()

@@ -169,7 +169,7 @@ def follow(door: Door, run: str, engine: AskedEngine = AskedEngine()) -> SweepEn
     """Train what is missing of a run, with a live display where there is a terminal."""
     from setpoint.orchestrate import sweep as orchestrate
 
-    with shown(door, run, engine.options) as display:
+    with shown(door, run, engine) as display:
         end = orchestrate.follow(door, settings(), run, display.show, engine.train)
     say_end(end)
     return end

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class AskedEngine(NamedTuple):
-    """What trains the units, None for this machine's processes, and the options that ask for it again."""
+    """What trains the units, None for this machine's processes, and what asks for it again."""
 
     train: Engine | None = None
     options: str = ""
+    command: str = "sweep"
 
 
 def introduce(planned: PlannedSweep) -> None:
@@ -104,8 +105,8 @@ class SweepDisplay:
 
 
 @contextmanager
-def shown(door: Door, run: str, options: str = "") -> Iterator[SweepDisplay]:
-    """Show how far a run is, and say how it is resumed when it stops: with these options of its engine."""
+def shown(door: Door, run: str, engine: AskedEngine) -> Iterator[SweepDisplay]:
+    """Show how far a run is, and say how it is resumed when it stops."""
     display = SweepDisplay(run, door.name)
     try:
         with display:
@@ -113,7 +114,7 @@ def shown(door: Door, run: str, options: str = "") -> Iterator[SweepDisplay]:
     except (UnknownRun, SweepRunning):
         raise
     except (KeyboardInterrupt, SetpointError):
-        err.say(f"stopped; resume with: setpoint sweep --resume {run}{options}")
+        err.say(f"stopped; resume with: setpoint {engine.command} --resume {run}{engine.options}")
         raise
 
 

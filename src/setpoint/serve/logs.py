@@ -109,6 +109,11 @@ LOG_CONFIG: dict[str, Any] = {
     },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
 }
+#: The same without what goes well.
+QUIET_CONFIG: dict[str, Any] = {
+    **LOG_CONFIG,
+    "loggers": {name: {**logger, "level": "WARNING"} for name, logger in LOG_CONFIG["loggers"].items()},
+}
 _LOG = logging.getLogger("setpoint.serve")
 
 

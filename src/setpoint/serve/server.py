@@ -4,15 +4,13 @@ Guarantees: a process serves before the database is there, and says at ``/health
 ready; it never migrates. On SIGTERM or Ctrl-C no new connection is taken, streams are ended, and requests
 under way have ``GRACE_S`` to end; a second Ctrl-C ends at once. The process is gone within about two seconds
 in any state of the database: sessions are cut, and a thread that waits all the same is left behind.
-A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``, one whose request
-does not arrive after ``ARRIVES_WITHIN_S``. Of several
-processes one that dies is replaced, and all end with the one that started them. Refuses a port that is
-taken before it starts any.
+A peer that vanished without a word is given up by the kernel after ``PEER_TIMEOUT_S``. Of several processes
+one that dies is replaced, and all end with the one that started them. Refuses a port that is taken before it
+starts any.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import errno
 import gc
@@ -29,7 +27,6 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from setpoint.change.invariants import judged_catalogues
@@ -38,12 +35,12 @@ from setpoint.errors import ConflictError, UnavailableError, UsageError
 from setpoint.observe import logfmt
 from setpoint.observe.build import running_build
 from setpoint.serve.access.oidc import Provider
-from setpoint.serve.app import CONNECTIONS, END_STREAMS, ROOT_PATH, build_api, build_app
+from setpoint.serve.app import build_api, build_app
 from setpoint.serve.cross_origin import origins_in
-from setpoint.serve.logs import LOG_CONFIG, end_log, log_everything, log_to
+from setpoint.serve.logs import LOG_CONFIG, QUIET_CONFIG, end_log, log_everything, log_to
 from setpoint.serve.metrics.address import listen_address
 from setpoint.serve.plane import Plane
-from setpoint.serve.problems import unreadable
+from setpoint.serve.protocol import PlaneProtocol
 from setpoint.serve.public_address import public_address, trusted_networks
 from setpoint.settings import Settings
 from setpoint.store.database import SERVER, Database
@@ -53,8 +50,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from setpoint.serve.connections import Connections
 
 
 #: How long requests under way may go on after a stop was asked for, in seconds.
@@ -66,9 +61,6 @@ WORKER_PATIENCE_S = 30
 #: Connections the kernel keeps for us while all processes are busy.
 BACKLOG = 4096
 PEER_TIMEOUT_S = 45
-#: How long a request may take to arrive, from its first byte, or the connection's, to its last.
-ARRIVES_WITHIN_S = 60.0
-MOST_HEAD_BYTES = 128 * 1024
 #: Longer than a client's pauses between two units or two batches of events, mostly.
 KEEP_ALIVE_S = 30
 _PEER_OPTIONS = (
@@ -82,87 +74,6 @@ _PEER_OPTIONS = (
 _PARTING_S = 10.0
 _PR_SET_PDEATHSIG = 1
 _LOG = logging.getLogger("setpoint.serve")
-
-
-class PlaneProtocol(HttpToolsProtocol):
-    """uvicorn's connection, which otherwise waits for requests, and at the end for streams, for ever."""
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        # uvicorn's line shows the query, in which a stream's token may stand; Guard writes ours.
-        self.access_log = False
-        self._head_bytes: int | None = 0
-        self._overdue: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
-        """Expect a request in time."""
-        super().connection_made(transport)
-        self._connections: Connections | None = self.app_state.get(CONNECTIONS)
-        self._address = str((transport.get_extra_info("peername") or [""])[0])
-        self._expect()
-        if self._connections is not None:
-            self._connections.opened(self, self._address)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing any more."""
-        self._arrived()
-        if self._connections is not None:
-            self._connections.closed(self, self._address)
-        super().connection_lost(exc)
-
-    @property
-    def is_answering(self) -> bool:
-        """True when a request has arrived whole, and its answer has not left yet."""
-        cycle = self.cycle
-        return cycle is not None and not cycle.response_complete and not cycle.more_body
-
-    def data_received(self, data: bytes) -> None:
-        """Refuse a head that does not end: uvicorn keeps all of it."""
-        if self._head_bytes is not None:
-            self._head_bytes += len(data)
-        super().data_received(data)
-        if (self._head_bytes or 0) > MOST_HEAD_BYTES:
-            self.send_400_response("The head of the request is too large.")
-
-    def on_message_begin(self) -> None:
-        """Count the head, and the time."""
-        self._head_bytes = self._head_bytes or 0
-        if self._connections is not None:
-            self._connections.used(self, self._address)
-        self._expect()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """Leave the body to the application's limits."""
-        self._head_bytes = None
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """Take what comes next for another request."""
-        self._head_bytes = 0
-        self._arrived()
-        super().on_message_complete()
-
-    def _expect(self) -> None:
-        self._arrived()
-        self._overdue = self.loop.call_later(ARRIVES_WITHIN_S, self.transport.close)
-
-    def _arrived(self) -> None:
-        if self._overdue is not None:
-            self._overdue.cancel()
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP in the one shape of errors, and close."""
-        refusal = unreadable(msg, self.app_state[ROOT_PATH])
-        head = b"".join(b"%s: %s\r\n" % pair for pair in refusal.raw_headers)
-        start = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"
-        self.transport.write(start + head + b"\r\n" + refusal.body)
-        self.transport.close()
-
-    def shutdown(self) -> None:
-        """End the streams of this process, then this connection when its answer is given."""
-        self.app_state[END_STREAMS]()
-        super().shutdown()
 
 
 class _Ending:
@@ -238,18 +149,22 @@ def require_settings(settings: Settings) -> None:
     listen_address(settings)
 
 
-def serve_plane(settings: Settings, listener: socket.socket, workers: int = 1) -> None:
+def serve_plane(
+    settings: Settings, listener: socket.socket, workers: int = 1, *, quiet: bool = False
+) -> None:
     """Serve until told to stop, in this process or from several.
 
     Args:
         settings: of each of the processes.
         listener: what ``listen`` returned.
         workers: how many processes.
+        quiet: log nothing below a warning, where a person reads something else on that screen.
 
     Raises:
         UnavailableError: the processes could not start; the log says why.
     """
-    logging.config.dictConfig(LOG_CONFIG)
+    log_config = QUIET_CONFIG if quiet else LOG_CONFIG
+    logging.config.dictConfig(log_config)
     log_everything()
     build = running_build(settings)
     _LOG.info(
@@ -261,7 +176,7 @@ def serve_plane(settings: Settings, listener: socket.socket, workers: int = 1) -
         build.source,
     )
     with _telling_metrics(settings) as link:
-        _serve_all(settings, listener, workers, link)
+        _serve_all(settings, listener, workers, link, log_config)
 
 
 @contextmanager
@@ -282,21 +197,23 @@ def _telling_metrics(settings: Settings) -> Iterator[str]:
         )
 
 
-def _serve_all(settings: Settings, listener: socket.socket, workers: int, link: str) -> None:
+def _serve_all(
+    settings: Settings, listener: socket.socket, workers: int, link: str, log_config: dict[str, Any]
+) -> None:
     if workers == 1:
-        _serve_here(settings, listener, link)
+        _serve_here(settings, listener, link, log_config)
         return
-    config = _config(partial(worker_app, settings, link), workers)
+    config = _config(partial(worker_app, settings, link), workers, log_config)
     supervisor = Multiprocess(config, [listener])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise UnavailableError("the plane's processes could not start.", hint="the log says why")
 
 
-def _serve_here(settings: Settings, listener: socket.socket, link: str) -> None:
+def _serve_here(settings: Settings, listener: socket.socket, link: str, log_config: dict[str, Any]) -> None:
     plane = open_plane(settings, link)
     with plane.database:
-        server = uvicorn.Server(_config(_Ending(build_app(plane))))
+        server = uvicorn.Server(_config(_Ending(build_app(plane)), log_config=log_config))
         # uvicorn raises the signal that ended it again, for whoever would want to die of it.
         with suppress(KeyboardInterrupt):
             server.run([listener])

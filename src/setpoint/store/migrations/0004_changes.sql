@@ -775,7 +775,7 @@ CREATE FUNCTION public.how_to_approve(change public.changes) RETURNS text
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     SELECT coalesce(string_agg(format(CASE door
-            WHEN 'plane' THEN '%s: POST /v1/changes/%s/approve in a session of the plane'
+            WHEN 'plane' THEN '%1$s: on the page /changes/%2$s of the Console, or POST /v1/changes/%2$s/approve'
             ELSE '%s: `setpoint change approve %s` with a database login of their own' END, names, change.id),
             '; ' ORDER BY door),
         'nobody who may is left: an admin appoints an approver with `setpoint accounts add NAME --role approver`')
