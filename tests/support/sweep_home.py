@@ -24,7 +24,7 @@ from setpoint.train.journal import Journal
 from setpoint.train.unit_values import pin_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from setpoint.client.results import Unit
     from setpoint.client.snapshot_set import SnapshotSet
@@ -73,10 +73,10 @@ def pinned_units(database: Database, catalogues: Catalogues, context: dict[str, 
     )[0]
 
 
-def seed_tiny(database: Database) -> None:
-    """Seed what is bundled, and the tiny budget as an overlay."""
+def seed_tiny(database: Database, budget: Mapping[str, Any] = TINY) -> None:
+    """Seed what is bundled, and a tiny budget as an overlay."""
     catalogues = load_catalogues(Settings.catalogues)
-    overlay = Seed(TINY_SCOPE, {key: Sourced(value, "test") for key, value in TINY.items()})
+    overlay = Seed(TINY_SCOPE, {key: Sourced(value, "test") for key, value in budget.items()})
     apply_seed(database, catalogues, (*load_seeds("", catalogues), overlay), ADA, overwrite=False)
 
 

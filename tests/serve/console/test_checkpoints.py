@@ -48,6 +48,8 @@ def test_a_calendar_is_shown_with_what_was_seen_and_what_closes_it(
     for text in ("T+30", "T+60", "T+90", "Owed now: 6", "cvntrade-s17 T+60", "overdue", "in 28 d",
                  "children of Epic 149", "setpoint checkpoint decide T+60 --reason WHY"):  # fmt: skip
         assert text in page, text
+    assert "revert the merge commit and deploy" in page
+    assert "image_pin" not in page
     overview = cy.read("/")
     assert re.search(r"T\+60</a></p>\s*<p class=\"quiet\">fails, due", overview)
     assert 'href="/checkpoints#owed">2<' in overview

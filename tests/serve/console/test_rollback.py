@@ -11,8 +11,8 @@ def test_a_way_back_is_taken_and_proven_on_its_page(person, seeded):
     shown = cy.read("/rollback", incident="INC-42")
     assert "What applies in INC-42 now" in shown
     assert "git revert --no-edit $(git rev-parse" in shown
-    assert '<option value="image_pin">image_pin, does not apply</option>' in shown
-    assert '<option value="revert" selected>revert</option>' in shown
+    assert '<option value="image_pin">pin the image to the last good build: does not apply</option>' in shown
+    assert '<option value="revert" selected>revert the merge commit and deploy</option>' in shown
     assert "This needs the role config_write or approver or admin" in shown
     taken = {"incident": "INC-42", "mechanism": "revert", "words": "the rate is read wrongly"}
     assert cy.send("/rollback", **taken).status_code == 403

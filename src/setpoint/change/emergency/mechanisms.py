@@ -133,6 +133,11 @@ def mechanism_named(text: str) -> MechanismName:
     raise InvalidValue(f"{text!r} is no way back.", hint=", ".join(one.name for one in MECHANISMS))
 
 
+def title_of(name: str) -> str:
+    """Return the words for a mechanism; any other name stands for itself."""
+    return next((one.title for one in MECHANISMS if one.name == name), name)
+
+
 def promise_of(scenario: str) -> float | None:
     """Return what the mechanism of a scenario promises, in seconds; None for nothing."""
     return next((one.promise_s for one in MECHANISMS if scenario in one.scenarios), None)

@@ -9,6 +9,7 @@ from fastapi import Path, Request
 from starlette.responses import Response
 
 from setpoint.change.emergency.dues import list_dues
+from setpoint.change.emergency.mechanisms import title_of
 from setpoint.errors import InvalidValue, ProofNeeded, SetpointError, UnauthenticatedError
 from setpoint.govern.checkpoints.calendar import OPTIONS
 from setpoint.govern.checkpoints.decisions import decide
@@ -94,6 +95,7 @@ def _shown(
         report=report,
         owed=owed,
         drafts=drafts,
+        title_of=title_of,
         refusal=needs_role(caller, *DECIDERS),
         typed={name: form.get(name) if form else "" for name in ("option", "review", "words")},
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.responses import Response
 
-from setpoint.change.emergency.mechanisms import list_mechanisms, mechanism_named
+from setpoint.change.emergency.mechanisms import list_mechanisms, mechanism_named, title_of
 from setpoint.change.emergency.offers import first_that_applies, look_at, offers_in
 from setpoint.change.emergency.rollbacks import list_taken, prove, take
 from setpoint.serve.access.rules import ANYONE, Caller, access
@@ -95,4 +95,5 @@ def _shown(
         refusal=needs_role(caller, *RESPONDERS),
         chosen=chosen,
         words=form.get("words") if form else "",
+        title_of=title_of,
     )
