@@ -365,6 +365,20 @@ $$;
 
 COMMENT ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) IS 'Whom the author of a change asks to approve it; no approval given is touched.';
 
+CREATE FUNCTION public.assets_for(p_scopes text[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT ARRAY(SELECT jsonb_array_elements_text(d.declares -> 'universes' -> wanted.name))
+    FROM (SELECT public.document_merge(f.base_env ORDER BY named.position) ->> 'CVN_FTF_UNIVERSE' AS name
+          FROM unnest(p_scopes) WITH ORDINALITY AS named (scope, position) JOIN public.ftf_config AS f USING (scope)) AS wanted,
+         public.catalogues_in_force() AS force (hash) JOIN public.catalogue_declarations AS d USING (hash)
+    WHERE d.declares -> 'universes' ? wanted.name
+    LIMIT 1
+$$;
+
+COMMENT ON FUNCTION public.assets_for(p_scopes text[]) IS 'The assets of the universe that documents laid over each other name, as a catalogue in force declares it; null where none does.';
+
 CREATE FUNCTION public.attach_checks(p_run text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -410,12 +424,14 @@ $$;
 
 COMMENT ON FUNCTION public.attach_checks(p_run text) IS 'Attaches what a registered run, and its pair, showed to their change, once; asked by whoever registered it.';
 
-CREATE FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_person text, p_proof text) RETURNS void
+CREATE FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_expected_s integer, p_person text, p_proof text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    rule jsonb := public.rule_for(p_scopes);
+    rule   jsonb := public.rule_for(p_scopes);
+    assets text[];
+    models text[];
 BEGIN
     IF EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = change.id) THEN
         RETURN;  -- what was fixed stays
@@ -431,15 +447,23 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a canary has no rule: a value of CVN_FTF_VERDICT_* is not set',
             HINT = '`setpoint seed --apply` brings the numbers of the readiness document in';
     END IF;
+    assets := public.assets_for(p_scopes);
+    models := ARRAY(SELECT model FROM public.catalogues_in_force() AS named (hash) JOIN public.catalogue_declarations AS d USING (hash)
+                    CROSS JOIN LATERAL jsonb_array_elements_text(d.declares -> 'parts' -> 'model') WITH ORDINALITY AS m (model, place)
+                    GROUP BY model ORDER BY min(place), model);
+    IF assets IS NULL OR models = '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'nothing says which assets and models a canary trains',
+            HINT = 'set CVN_FTF_UNIVERSE to a universe that a catalogue in force declares: `setpoint seed --apply`';
+    END IF;
     INSERT INTO public.rollouts (change_id, context, started_by, proof) VALUES (change.id, p_context, p_person, p_proof);
     INSERT INTO public.rollout_stages (change_id, stage, assets, models, expected_s, rule)
-    SELECT change.id, s.stage, p_assets, p_models, CASE WHEN s.stage <> 'full' THEN p_expected_s END,
+    SELECT change.id, s.stage, assets, models, CASE WHEN s.stage <> 'full' THEN p_expected_s END,
            CASE WHEN s.stage = 'shadow' THEN '{"pass": "equal"}' ELSE rule END
     FROM (VALUES ('shadow'), ('canary'), ('full')) AS s (stage);
 END
 $$;
 
-COMMENT ON FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_person text, p_proof text) IS 'Fixes what the stages of a change train and are judged by; one that was begun keeps what it has.';
+COMMENT ON FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_expected_s integer, p_person text, p_proof text) IS 'Fixes what the stages of a change train and are judged by; one that was begun keeps what it has.';
 
 CREATE FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -627,6 +651,20 @@ BEGIN
     ON CONFLICT (incident) WHERE kind = 'post-mortem' AND met_at IS NULL DO NOTHING;
 END
 $$;
+
+CREATE FUNCTION public.brings_back(change public.changes, p_rolled_back bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- By what it would write, not by what it was filed as: its author may amend it.
+    SELECT NOT EXISTS (
+        SELECT FROM jsonb_array_elements(change.edits) AS e
+        WHERE e ->> 'key' <> ALL (before.keys) OR (e -> 'new')::text IS DISTINCT FROM (before.target -> (e ->> 'key'))::text)
+    FROM public.changes AS c, public.values_before(c) AS before
+    WHERE c.id = p_rolled_back
+$$;
+
+COMMENT ON FUNCTION public.brings_back(change public.changes, p_rolled_back bigint) IS 'Whether an open change writes nothing but the values of before, of keys of a change that was rolled back.';
 
 CREATE FUNCTION public.canary_checks(change public.changes) RETURNS TABLE(check_id bigint, run_id text, baseline text, outcome text, evidence jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -853,6 +891,19 @@ END
 $$;
 
 COMMENT ON FUNCTION public.carry_out(INOUT change public.changes) IS 'The one decision: policy, approvals, base and what else moved, under the lock of the chain head.';
+
+CREATE FUNCTION public.catalogues_in_force() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- By history, which people approved: a caller names none of its own.
+    SELECT told ->> 'hash' FROM (
+        SELECT h.catalogues FROM public.ftf_config_history AS h
+        WHERE h.scope = 'global' AND h.catalogues <> '[]' ORDER BY h.id DESC LIMIT 1) AS newest,
+        jsonb_array_elements(newest.catalogues) AS told
+$$;
+
+COMMENT ON FUNCTION public.catalogues_in_force() IS 'The catalogues that the newest revision of the global document was made under; one that was written by hand names none.';
 
 CREATE FUNCTION public.change_account(p_name text, p_roles text[], p_disabled boolean, p_limits jsonb, p_remote text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1654,6 +1705,17 @@ $$;
 
 COMMENT ON FUNCTION public.declare_freeze(p_scope text, p_starts_at timestamp with time zone, p_ends_at timestamp with time zone, p_breakers text[], p_reason text) IS 'Declares a window in which nothing is applied but restores; from now on where no start is given.';
 
+CREATE FUNCTION public.declared_values() RETURNS TABLE(catalogue text, key text, parts text[], parameter text, library_name text, range text[])
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT d.hash, v.* FROM public.catalogues_in_force() AS named (hash)
+    JOIN public.catalogue_declarations AS d USING (hash)
+    CROSS JOIN LATERAL jsonb_to_recordset(d.declares -> 'values') AS v (key text, parts text[], parameter text, library_name text, range text[])
+$$;
+
+COMMENT ON FUNCTION public.declared_values() IS 'The parameters that the catalogues in force declare: a key each, of a model, a timeframe or whatever its parts are, with the keys of its range.';
+
 CREATE FUNCTION public.document_diff(before jsonb, after jsonb) RETURNS jsonb
     LANGUAGE sql STABLE STRICT
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1936,7 +1998,7 @@ COMMENT ON COLUMN public.rollbacks.restored_by IS 'The change that brings its ke
 
 COMMENT ON COLUMN public.rollbacks.filed_because IS 'Why that change waits for people; null where the pre-approval carried it.';
 
-CREATE FUNCTION public.file_rollback(p_id bigint, p_because text) RETURNS public.rollbacks
+CREATE FUNCTION public.file_rollback(p_id bigint) RETURNS public.rollbacks
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -1947,12 +2009,14 @@ DECLARE
     reason   text;
     before   record;
     written  record;
-    given    public.preapprovals;
+    given    public.preapprovals[];
+    carrying public.preapprovals[];
+    needed   integer;
     back     public.changes;
-    because  text := p_because;
+    because  text;
     noted    public.rollbacks;
 BEGIN
-    -- As act_on_canary: it follows from rows. Head first, as every writer.
+    -- As act_on_canary: it follows from rows, the reason why it waits too. Head first, as every writer.
     PERFORM FROM public.chain_head FOR UPDATE;
     SELECT * INTO change FROM public.changes WHERE id = p_id AND state = 'applied';
     IF NOT FOUND OR EXISTS (SELECT FROM public.rollbacks AS b WHERE b.change_id = p_id) THEN
@@ -1975,9 +2039,6 @@ BEGIN
     SELECT e.key, max(e.revision) AS revision INTO written FROM public.ftf_config_edits AS e
     WHERE e.scope = change.scope AND e.key = ANY (before.keys) AND e.revision > change.applied_revision
     GROUP BY e.key ORDER BY 2 DESC LIMIT 1;
-    SELECT * INTO given FROM public.preapprovals AS p
-    WHERE p.change_id = p_id AND p.proposal_hash = change.proposal_hash AND (p.scope, p.keys, p.target) = (change.scope, before.keys, before.target)
-    ORDER BY p.expires_at DESC LIMIT 1;
     back.scope := change.scope;
     back.kinds := '{}';
     back.edition := 1;
@@ -1992,28 +2053,37 @@ BEGIN
     back := public.write_proposal(back, '{}', CASE WHEN back.restores IS NULL THEN before.keys ELSE '{}' END, before.keys);
     IF back.edits <> '[]' THEN
         back := public.keep_change(back, false);
+        given := ARRAY(SELECT p FROM public.preapprovals AS p
+                       WHERE p.change_id = p_id AND p.proposal_hash = change.proposal_hash
+                         AND (p.scope, p.keys, p.target) = (change.scope, before.keys, before.target)
+                       ORDER BY p.expires_at DESC);
+        carrying := ARRAY(SELECT DISTINCT ON (p.person) p FROM unnest(given) AS p
+                          WHERE p.expires_at > clock_timestamp() AND p.person IN (SELECT m.person FROM public.may_approve(back) AS m));
+        SELECT need.approvals INTO needed FROM public.required_of(back) AS need;
         because := CASE
-            WHEN p_because <> '' THEN p_because
+            WHEN public.is_disabled(back.author) THEN format('its author %s was disabled', back.author)
             WHEN written.key IS NOT NULL THEN format('revision %s wrote %s since', written.revision, written.key)
-            WHEN (SELECT need.approvals FROM public.required_of(back) AS need) = 0 THEN NULL
-            WHEN given.decision_id IS NULL THEN 'nobody approved beforehand that its keys are brought back'
-            WHEN given.expires_at <= clock_timestamp() THEN format('the pre-approval of %s ended at %s', given.person, public.utc_text(given.expires_at))
-            WHEN given.person NOT IN (SELECT m.person FROM public.may_approve(back) AS m) THEN format('%s, who approved it beforehand, may not approve it any more', given.person)
+            WHEN EXISTS (SELECT FROM public.lacking_checks(back)) THEN
+                (SELECT format('policy asks for the check %s of it: %s', l.kind, l.why) FROM public.lacking_checks(back) AS l LIMIT 1)
+            WHEN cardinality(carrying) >= needed THEN NULL
+            WHEN cardinality(carrying) > 0 THEN format('%s of %s people approved it beforehand', cardinality(carrying), needed)
+            WHEN given = '{}' THEN 'nobody approved beforehand that its keys are brought back'
+            WHEN given[1].expires_at <= clock_timestamp() THEN format('the pre-approval of %s ended at %s', given[1].person, public.utc_text(given[1].expires_at))
+            ELSE format('%s, who approved it beforehand, may not approve it any more', given[1].person)
         END;
-        IF because IS NULL AND given.decision_id IS NOT NULL THEN
-            INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
-            VALUES (back.id, 'approve', back.proposal_hash, given.person, 'pre-approval',
-                    format('approved beforehand with change %s, decision %s', p_id, given.decision_id));
-        END IF;
+        INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
+        SELECT back.id, 'approve', back.proposal_hash, p.person, 'pre-approval',
+               format('approved beforehand with change %s, decision %s', p_id, p.decision_id)
+        FROM unnest(carrying) AS p WHERE because IS NULL;
     END IF;
     INSERT INTO public.rollbacks (change_id, run, mechanism, proof, words, preapproval, restored_by, filed_because, evidence)
-    VALUES (p_id, ran.id, 'restore', 'rollback-verdict', back.reason, CASE WHEN because IS NULL THEN given.decision_id END, back.id,
+    VALUES (p_id, ran.id, 'restore', 'rollback-verdict', back.reason, CASE WHEN because IS NULL THEN carrying[1].decision_id END, back.id,
             CASE WHEN back.id IS NOT NULL THEN because END, said.evidence) RETURNING * INTO noted;
     RETURN noted;
 END
 $$;
 
-COMMENT ON FUNCTION public.file_rollback(p_id bigint, p_because text) IS 'Opens what brings the keys of a change in full back, where a later run says to roll back; with the pre-approval that carries it, or with why it waits for people.';
+COMMENT ON FUNCTION public.file_rollback(p_id bigint) IS 'Opens what brings the keys of a change in full back, where a later run says to roll back; with the pre-approval that carries it, or with why it waits for people.';
 
 CREATE FUNCTION public.forget_answers() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
@@ -2090,6 +2160,22 @@ END
 $$;
 
 COMMENT ON FUNCTION public.frozen_until(change public.changes, moment timestamp with time zone) IS 'When the freezes end that hold a change at an instant; null when none does.';
+
+CREATE FUNCTION public.good_trials(p_run text) RETURNS TABLE(symbol text, model text, timeframe text, variant text, fold integer, params jsonb)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- As govern/trials.py: the best quarter of each unit's. What a unit was fitted with stays when trials are dropped.
+    SELECT symbol, model, timeframe, variant, fold, params FROM (
+        SELECT t.*, rank() OVER unit AS place, count(*) OVER (PARTITION BY symbol, model, timeframe, variant, fold) AS tried
+        FROM public.finetune_trials AS t WHERE t.run_id = p_run AND t.value IS NOT NULL
+        WINDOW unit AS (PARTITION BY symbol, model, timeframe, variant, fold ORDER BY value DESC)) AS ranked
+    WHERE place <= ceil(0.25 * tried)
+    UNION
+    SELECT r.symbol, r.model, r.timeframe, r.variant, r.fold, r.model_hyperparams FROM public.finetune_results AS r WHERE r.run_id = p_run
+$$;
+
+COMMENT ON FUNCTION public.good_trials(p_run text) IS 'The parameters of the best quarter of each unit''s trials, by the names of the catalogue.';
 
 CREATE FUNCTION public.hands_behind(person text) RETURNS SETOF text
     LANGUAGE sql STABLE
@@ -2282,10 +2368,11 @@ CREATE FUNCTION public.is_carried(p_change bigint) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    SELECT EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = p_change AND b.filed_because IS NULL)
+    SELECT EXISTS (SELECT FROM public.rollbacks AS b JOIN public.changes AS back ON back.id = b.restored_by
+                   WHERE b.restored_by = p_change AND b.filed_because IS NULL AND public.brings_back(back, b.change_id))
 $$;
 
-COMMENT ON FUNCTION public.is_carried(p_change bigint) IS 'Whether a change is the restore that a verdict asked for and a pre-approval, or the solo policy, carries.';
+COMMENT ON FUNCTION public.is_carried(p_change bigint) IS 'Whether a change is, as it stands, the restore that a verdict asked for and a pre-approval, or the solo policy, carries.';
 
 CREATE FUNCTION public.is_disabled(person text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -2508,6 +2595,27 @@ BEGIN
     RETURN kept;
 END
 $$;
+
+CREATE FUNCTION public.keep_declaration(p_hash text, p_declares jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    INSERT INTO public.catalogue_declarations (hash, declares, kept_by)
+    SELECT p_hash, p_declares, w.person FROM public.who() AS w
+    ON CONFLICT (hash) DO NOTHING;
+    -- Nothing here reads a catalogue's text: whoever has it finds what somebody invented of it.
+    IF (SELECT d.declares FROM public.catalogue_declarations AS d WHERE d.hash = p_hash) <> p_declares THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423',
+            MESSAGE = format('%s recorded of catalogue %s what its text does not declare',
+                (SELECT d.kept_by FROM public.catalogue_declarations AS d WHERE d.hash = p_hash), left(p_hash, 12)),
+            HINT = 'the owner of the tables removes it from catalogue_declarations; no evidence is judged by it until then';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION public.keep_declaration(p_hash text, p_declares jsonb) IS 'Keeps what a registered catalogue declares, once; refuses whoever reads something else in the same text.';
 
 CREATE FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3301,7 +3409,7 @@ COMMENT ON TABLE public.seedings IS 'Each time that seeds were applied and in fo
 
 COMMENT ON COLUMN public.seedings.revision IS 'The newest revision of any scope then.';
 
-CREATE FUNCTION public.note_seeding(p_coverage_pct double precision) RETURNS public.seedings
+CREATE FUNCTION public.note_seeding(p_catalogues text[]) RETURNS public.seedings
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -3309,16 +3417,16 @@ DECLARE
     noted public.seedings;
 BEGIN
     INSERT INTO public.seedings (person, proof, revision, coverage_pct)
-    SELECT s.person, s.proof, h.id, p_coverage_pct
+    SELECT s.person, s.proof, h.id, public.seeded_pct(p_catalogues)
     FROM public.signer('global', '{}', 'config_write', 'admin') AS s, public.chain_head AS h
     RETURNING * INTO noted;
     RETURN noted;
 END
 $$;
 
-COMMENT ON FUNCTION public.note_seeding(p_coverage_pct double precision) IS 'Signs that seeds are applied, at which revision, and how much of what is declared they cover.';
+COMMENT ON FUNCTION public.note_seeding(p_catalogues text[]) IS 'Signs that seeds are applied, at which revision, and how much of what is declared they cover, which is counted here.';
 
-CREATE FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) RETURNS public.rollout_steps
+CREATE FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text) RETURNS public.rollout_steps
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -3327,6 +3435,7 @@ DECLARE
     writer record;
     found  record;
     units  bigint;
+    untrained text[];
     noted  public.rollout_steps;
 BEGIN
     -- Whoever may skip it may judge it: this opens nothing that one person could not open with a reason.
@@ -3342,23 +3451,32 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('run %s did not train the candidate of change %s', p_run, p_id),
             HINT = format('`setpoint sweep --change %s` trains it', p_id);
     END IF;
+    IF EXISTS (SELECT FROM public.change_runs AS r WHERE r.run_id = p_baseline AND r.arm = 'candidate') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('run %s trained a candidate, and is no baseline', p_baseline),
+            HINT = 'a baseline trained values that were in force: the other run of the pair, or an older one';
+    END IF;
     SELECT count(*) AS differences, coalesce(bool_or(d.parameter = ''), false) AS lacks_pairs,
            coalesce(jsonb_agg(to_jsonb(d) - 'number' ORDER BY d.number) FILTER (WHERE d.number <= 50), '[]') AS first
     INTO found
-    FROM (SELECT s.*, row_number() OVER () AS number FROM public.shadow_differences(change, p_run, p_baseline, p_spelled) AS s) AS d;
+    FROM (SELECT s.*, row_number() OVER () AS number FROM public.shadow_differences(change, p_run, p_baseline) AS s) AS d;
     SELECT count(*) INTO units
     FROM (SELECT DISTINCT u.symbol, u.model, u.timeframe, u.variant, u.fold FROM public.finetune_units AS u WHERE u.run_id IN (p_run, p_baseline)) AS u;
+    -- What the stage was fixed to train and neither run did is not equal, either.
+    SELECT array_agg(format('%s %s', a.asset, m.named) ORDER BY a.asset COLLATE "C", m.named COLLATE "C") INTO untrained
+    FROM public.rollout_stages AS fixed, unnest(fixed.assets) AS a (asset), unnest(fixed.models) AS m (named)
+    WHERE fixed.change_id = p_id AND fixed.stage = 'shadow'
+      AND NOT EXISTS (SELECT FROM public.finetune_units AS u WHERE u.run_id = p_run AND (u.symbol, u.model) = (a.asset, m.named));
     INSERT INTO public.rollout_steps (change_id, stage, step, person, proof, proposal_hash, run, baseline, outcome, evidence)
     VALUES (p_id, 'shadow', 'verdict', writer.person, writer.proof, change.proposal_hash, p_run, p_baseline,
-            CASE WHEN units = 0 OR found.lacks_pairs THEN 'insufficient_data' WHEN found.differences > 0 THEN 'hold' ELSE 'pass' END,
+            CASE WHEN untrained IS NOT NULL OR found.lacks_pairs THEN 'insufficient_data' WHEN found.differences > 0 THEN 'hold' ELSE 'pass' END,
             jsonb_build_object('units', units, 'differences', found.differences, 'first', found.first,
-                               'aside', (SELECT coalesce(jsonb_agg(DISTINCT to_jsonb(o)), '[]') FROM public.own_parameters(change, p_spelled) AS o)))
+                               'untrained', to_jsonb(coalesce(untrained, '{}')), 'aside', (SELECT coalesce(jsonb_agg(DISTINCT to_jsonb(o)), '[]') FROM public.own_parameters(change) AS o)))
     RETURNING * INTO noted;
     RETURN noted;
 END
 $$;
 
-COMMENT ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) IS 'Compares a run of the candidate with a baseline, and keeps what was found.';
+COMMENT ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text) IS 'Compares a run of the candidate with a baseline, and keeps what was found.';
 
 CREATE FUNCTION public.note_shares(p_server text, p_shares jsonb) RETURNS TABLE(kind text, caller text, who text, elsewhere double precision, most bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3622,19 +3740,18 @@ $$;
 
 COMMENT ON FUNCTION public.override_canary(p_id bigint, p_hash text, p_words text) IS 'Says that a change is applied without a passing canary; the second person who says so confirms the first.';
 
-CREATE FUNCTION public.own_parameters(change public.changes, p_spelled jsonb) RETURNS TABLE(model text, timeframe text, name text)
+CREATE FUNCTION public.own_parameters(change public.changes) RETURNS TABLE(parts text[], name text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $_$
-    -- A catalogue knows how a library spells a parameter; that it is one of the change is known here.
-    SELECT s.model, s.timeframe, spelled.name
-    FROM jsonb_to_recordset(p_spelled) AS s (model text, timeframe text, parameter text, library_name text)
-    CROSS JOIN LATERAL (VALUES (s.parameter), (s.library_name)) AS spelled (name)
-    WHERE upper(format('CVN_HPO_%s_%s_%s', s.model, s.timeframe, s.parameter)) IN (
-        SELECT regexp_replace(edited.key, '_RANGE_(MIN|MAX|SCALE)$', '') FROM unnest(public.keys_of(change)) AS edited (key))
-$_$;
+    AS $$
+    -- A key of a range is its parameter's. How a library spells it is declared: nobody says so who would like it aside.
+    SELECT DISTINCT v.parts, spelled.name
+    FROM public.declared_values() AS v
+    CROSS JOIN LATERAL (VALUES (v.parameter), (v.library_name)) AS spelled (name)
+    WHERE ARRAY[v.key] || v.range && public.keys_of(change)
+$$;
 
-COMMENT ON FUNCTION public.own_parameters(change public.changes, p_spelled jsonb) IS 'What a change may move in a model: its own parameters, as its catalogue and a library spell them.';
+COMMENT ON FUNCTION public.own_parameters(change public.changes) IS 'What a change may move in a model: its own parameters, as a catalogue in force and a library spell them.';
 
 CREATE FUNCTION public.own_password(p_remote text, OUT parameters text, OUT wait_s integer, OUT must_prove boolean) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -4079,20 +4196,19 @@ CREATE FUNCTION public.ranges_of(p_run text, p_current text, OUT result text, OU
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    WITH searched AS (
-        SELECT u.position, best.symbol, best.model, best.timeframe, best.variant, best.fold, tried.key AS parameter, tried.value::float8 AS value,
-               (d.document ->> (d.prefix || upper(tried.key) || '_RANGE_MIN'))::float8 AS low,
-               (d.document ->> (d.prefix || upper(tried.key) || '_RANGE_MAX'))::float8 AS high
+    -- A range is what the catalogues in force declare as one: of a parameter whose parts all name something of the unit.
+    WITH declared AS MATERIALIZED (
+        SELECT parts, parameter, range FROM public.declared_values() WHERE range <> '{}'
+    ), searched AS (
+        SELECT u.position, good.*, d.parameter, (good.params ->> d.parameter)::float8 AS value,
+               (s.text::jsonb ->> d.range[1])::float8 AS low, (s.text::jsonb ->> d.range[2])::float8 AS high
         FROM public.finetune_units AS u
-        JOIN public.finetune_results AS best
-            ON best.run_id = p_current
-           AND (best.symbol, best.model, best.timeframe, best.variant, best.fold) = (u.symbol, u.model, u.timeframe, u.variant, u.fold)
+        JOIN public.good_trials(p_current) AS good USING (symbol, model, timeframe, variant, fold)
         JOIN public.snapshots AS s ON s.hash = u.snapshot_hash
-        CROSS JOIN LATERAL (SELECT s.text::jsonb AS document, upper(format('CVN_HPO_%s_%s_', u.model, u.timeframe)) AS prefix) AS d
-        CROSS JOIN LATERAL jsonb_each(best.model_hyperparams) AS tried
-        WHERE u.run_id = p_run AND jsonb_typeof(tried.value) = 'number'
+        JOIN declared AS d ON d.parts <@ ARRAY[u.symbol, u.model, u.timeframe, u.variant] AND jsonb_typeof(good.params -> d.parameter) = 'number'
+        WHERE u.run_id = p_run
     ), bounded AS (
-        SELECT *, count(*) FILTER (WHERE is_cut) OVER (ORDER BY is_cut DESC, position, parameter) AS number
+        SELECT *, count(*) FILTER (WHERE is_cut) OVER (ORDER BY is_cut DESC, position, parameter, value) AS number
         FROM (SELECT *, value NOT BETWEEN low AND high AS is_cut FROM searched WHERE low IS NOT NULL AND high IS NOT NULL) AS known
     ), told AS (
         SELECT count(*) AS bounds, count(*) FILTER (WHERE is_cut) AS cut, count(DISTINCT position) AS units,
@@ -4102,13 +4218,13 @@ CREATE FUNCTION public.ranges_of(p_run text, p_current text, OUT result text, OU
     )
     SELECT CASE WHEN bounds = 0 THEN 'hold' WHEN cut = 0 THEN 'pass' ELSE 'fail' END,
            CASE WHEN bounds = 0 THEN ARRAY['no unit of both was trained within ranges']
-                WHEN cut = 0 THEN ARRAY[format('no best trial of %s units lies outside a range', units)]
+                WHEN cut = 0 THEN ARRAY[format('no good trial of %s units lies outside a range', units)]
                 WHEN cut > 3 THEN first || format('and %s more', cut - 3)
                 ELSE first END
     FROM told
 $$;
 
-COMMENT ON FUNCTION public.ranges_of(p_run text, p_current text, OUT result text, OUT reasons text[]) IS 'Whether a best trial of a pair, which searched the ranges that stand, lies outside the candidate''s.';
+COMMENT ON FUNCTION public.ranges_of(p_run text, p_current text, OUT result text, OUT reasons text[]) IS 'Whether a good trial of a pair, which searched the ranges that stand, lies outside the candidate''s.';
 
 CREATE FUNCTION public.reaches(limits jsonb, role text, p_scope text, p_keys text[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE
@@ -4991,6 +5107,23 @@ CREATE FUNCTION public.scopes_of(dimensions text[], context jsonb) RETURNS text[
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     RETURN (ARRAY['global'::text] || ARRAY(SELECT format('%s=%s'::text, d.name, (scopes_of.context ->> d.name)) AS format FROM unnest(scopes_of.dimensions) WITH ORDINALITY d(name, "position") WHERE (scopes_of.context ? d.name) ORDER BY d."position"));
 
+CREATE FUNCTION public.seeded_pct(p_catalogues text[]) RETURNS double precision
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- Of the catalogue that is covered least, those in force always among them: naming more can only lower it.
+    SELECT coalesce(min(covered.pct), 0) FROM (
+        SELECT 100.0 * count(*) FILTER (WHERE f.base_env ? named.key) / count(*) AS pct
+        FROM (SELECT unnest(p_catalogues) UNION SELECT public.catalogues_in_force()) AS asked (hash)
+        LEFT JOIN public.catalogue_declarations AS d USING (hash)
+        LEFT JOIN LATERAL jsonb_to_recordset(d.declares -> 'values') AS v (key text, range text[]) ON true
+        CROSS JOIN LATERAL unnest(ARRAY[v.key] || v.range) AS named (key)
+        LEFT JOIN public.ftf_config AS f ON f.scope = 'global'
+        GROUP BY asked.hash) AS covered
+$$;
+
+COMMENT ON FUNCTION public.seeded_pct(p_catalogues text[]) IS 'How many of a hundred declared keys have a value in the global document, of the catalogue where that is least; a catalogue that nobody declared covers nothing.';
+
 CREATE FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) RETURNS TABLE(id bigint, account text, how text, created_at timestamp with time zone, created_by text, proven_at timestamp with time zone, expires_at timestamp with time zone, last_used_at timestamp with time zone, last_used_from text, last_used_by text, is_this boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -5105,12 +5238,14 @@ $$;
 
 COMMENT ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) IS 'False when the old one was not proven; the account''s other sessions end.';
 
-CREATE FUNCTION public.shadow_differences(change public.changes, p_run text, p_baseline text, p_spelled jsonb) RETURNS TABLE(unit jsonb, parameter text, baseline jsonb, candidate jsonb)
+CREATE FUNCTION public.shadow_differences(change public.changes, p_run text, p_baseline text) RETURNS TABLE(unit jsonb, parameter text, baseline jsonb, candidate jsonb)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
     -- Readiness document, section 4. By text: 1 and 1.0 reach a library as other values.
-    WITH sides AS (
+    WITH own AS MATERIALIZED (
+        SELECT * FROM public.own_parameters(change)
+    ), sides AS (
         SELECT u.symbol, u.model, u.timeframe, u.variant, u.fold, o.effective_params AS old, n.effective_params AS new
         FROM (SELECT symbol, model, timeframe, variant, fold FROM public.finetune_units WHERE run_id = p_run
               UNION SELECT symbol, model, timeframe, variant, fold FROM public.finetune_units WHERE run_id = p_baseline) AS u
@@ -5128,12 +5263,12 @@ CREATE FUNCTION public.shadow_differences(change public.changes, p_run text, p_b
         SELECT name, coalesce(s.old -> name, '"none"'), coalesce(s.new -> name, '"none"')
         FROM (SELECT jsonb_object_keys(s.old) UNION SELECT jsonb_object_keys(s.new)) AS held (name)
         WHERE s.old::text <> s.new::text AND (s.old -> name)::text IS DISTINCT FROM (s.new -> name)::text
-          AND (s.model, s.timeframe, name) NOT IN (SELECT o.model, o.timeframe, o.name FROM public.own_parameters(change, p_spelled) AS o)
+          AND NOT EXISTS (SELECT FROM own WHERE own.name = held.name AND own.parts <@ ARRAY[s.symbol, s.model, s.timeframe, s.variant])
     ) AS moved
     ORDER BY s.symbol COLLATE "C", s.model COLLATE "C", s.timeframe COLLATE "C", s.variant COLLATE "C", s.fold, moved.name COLLATE "C"
 $$;
 
-COMMENT ON FUNCTION public.shadow_differences(change public.changes, p_run text, p_baseline text, p_spelled jsonb) IS 'What reached models otherwise than in a baseline, the change''s own parameters aside; of a missing pair the parameter is empty.';
+COMMENT ON FUNCTION public.shadow_differences(change public.changes, p_run text, p_baseline text) IS 'What reached models otherwise than in a baseline, the change''s own parameters aside; of a missing pair the parameter is empty.';
 
 CREATE FUNCTION public.shadow_is_done(change public.changes) RETURNS boolean
     LANGUAGE sql STABLE
@@ -5166,7 +5301,7 @@ $$;
 
 COMMENT ON FUNCTION public.signer(p_scope text, p_keys text[], VARIADIC wanted text[], OUT person text, OUT proof text) IS 'The person of this session, who may do this by hand; refuses robots and tokens.';
 
-CREATE FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) RETURNS public.rollout_steps
+CREATE FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text) RETURNS public.rollout_steps
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -5179,7 +5314,7 @@ BEGIN
     IF btrim(p_words) = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a stage is skipped only with a justification', HINT = 'give it with --reason';
     END IF;
-    PERFORM public.begin_rollout(change, p_context, p_scopes, p_assets, p_models, p_expected_s, writer.person, writer.proof);
+    PERFORM public.begin_rollout(change, p_context, p_scopes, p_expected_s, writer.person, writer.proof);
     IF public.shadow_is_done(change) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the shadow of change %s is done already', p_id),
             HINT = format('go on with `setpoint rollout start %s canary`', p_id);
@@ -5191,7 +5326,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) IS 'A person skips the shadow of a change, and says why.';
+COMMENT ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text) IS 'A person skips the shadow of a change, and says why.';
 
 CREATE FUNCTION public.smoke_of(p_run text, OUT result text, OUT reasons text[]) RETURNS record
     LANGUAGE sql STABLE
@@ -5334,7 +5469,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) RETURNS public.rollout_steps
+CREATE FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text) RETURNS public.rollout_steps
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -5348,7 +5483,7 @@ BEGIN
     IF change.state = 'draft' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id), HINT = (public.next_step(change)).how;
     END IF;
-    PERFORM public.begin_rollout(change, p_context, p_scopes, p_assets, p_models, p_expected_s, writer.person, writer.proof);
+    PERFORM public.begin_rollout(change, p_context, p_scopes, p_expected_s, writer.person, writer.proof);
     IF p_stage NOT IN ('shadow', 'canary') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('the stage %s is not started by hand', p_stage),
             HINT = format('`setpoint rollout promote %s` begins it', p_id);
@@ -5377,7 +5512,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) IS 'A person starts a stage, the canary once seeds were signed and the shadow is done; the first start fixes the rules.';
+COMMENT ON FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text) IS 'A person starts a stage, the canary once seeds were signed and the shadow is done; the first start fixes the rules.';
 
 CREATE FUNCTION public.summarise_month(p_table text, p_month date, OUT rows bigint, OUT hash text, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -5407,15 +5542,18 @@ $_$;
 COMMENT ON FUNCTION public.summarise_month(p_table text, p_month date, OUT rows bigint, OUT hash text, OUT first_at timestamp with time zone, OUT last_at timestamp with time zone) IS 'What stays known of a month once it is dropped.';
 
 CREATE FUNCTION public.suspend_change(p_id bigint) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    SELECT FROM public.chain_head FOR UPDATE;
-    -- Only a change that is due and cannot be applied any more: anybody may say so, nobody may invent it.
+BEGIN
+    PERFORM FROM public.chain_head FOR UPDATE;
+    -- Only a change that is due, or that a pre-approval carries, and cannot be applied any more: anybody may say so,
+    -- nobody may invent it.
     UPDATE public.changes AS c
     SET state = 'suspended', state_reason = public.moved_since(c)
-    WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= clock_timestamp()
-      AND public.moved_since(c) IS NOT NULL
+    WHERE c.id = p_id AND c.state = 'proposed' AND (c.apply_at <= clock_timestamp() OR public.is_carried(c.id))
+      AND public.moved_since(c) IS NOT NULL;
+END
 $$;
 
 CREATE FUNCTION public.suspend_work() RETURNS trigger
@@ -5793,8 +5931,8 @@ CREATE FUNCTION public.wanting_of(change public.changes) RETURNS text
 DECLARE
     newest text;
 BEGIN
-    -- A restore that a verdict asks for waits for no canary of its own.
-    IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = change.id) THEN
+    -- A restore that a verdict asks for waits for no canary of its own, as long as nobody made another change of it.
+    IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = change.id AND public.brings_back(change, b.change_id)) THEN
         RETURN NULL;
     END IF;
     IF NOT EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = change.id) THEN
@@ -6085,6 +6223,16 @@ COMMENT ON TABLE public.break_glass_uses IS 'Who used break-glass, for which inc
 COMMENT ON COLUMN public.break_glass_uses.failed IS 'What failed, as the person states it.';
 
 COMMENT ON COLUMN public.break_glass_uses.probe IS 'Beside it what the restore probe said: asked, to the person; noted, by a plane to this database.';
+
+CREATE TABLE public.catalogue_declarations (
+    hash text NOT NULL,
+    declares jsonb NOT NULL,
+    kept_by text NOT NULL,
+    kept_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT catalogue_declarations_declares_check CHECK ((jsonb_typeof((declares -> 'values'::text)) = 'array'::text))
+);
+
+COMMENT ON TABLE public.catalogue_declarations IS 'What a catalogue''s text declares, as whoever registered it read it: values with their parts and ranges, values of parts, universes.';
 
 CREATE TABLE public.catalogues (
     hash text NOT NULL,
@@ -6926,6 +7074,9 @@ ALTER TABLE ONLY public.baselines
 ALTER TABLE ONLY public.break_glass_uses
     ADD CONSTRAINT break_glass_uses_pkey PRIMARY KEY (revision);
 
+ALTER TABLE ONLY public.catalogue_declarations
+    ADD CONSTRAINT catalogue_declarations_pkey PRIMARY KEY (hash);
+
 ALTER TABLE ONLY public.catalogues
     ADD CONSTRAINT catalogues_pkey PRIMARY KEY (hash);
 
@@ -7355,6 +7506,10 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.break_g
 
 ALTER TABLE public.break_glass_uses ENABLE ALWAYS TRIGGER append_only;
 
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.catalogue_declarations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what a text declares never changes');
+
+ALTER TABLE public.catalogue_declarations ENABLE ALWAYS TRIGGER append_only;
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_checks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('checks are append-only');
 
 ALTER TABLE public.change_checks ENABLE ALWAYS TRIGGER append_only;
@@ -7613,6 +7768,9 @@ ALTER TABLE ONLY public.appointments
 ALTER TABLE ONLY public.baselines
     ADD CONSTRAINT baselines_run_fkey FOREIGN KEY (run) REFERENCES public.finetune_runs(id);
 
+ALTER TABLE ONLY public.catalogue_declarations
+    ADD CONSTRAINT catalogue_declarations_hash_fkey FOREIGN KEY (hash) REFERENCES public.catalogues(hash);
+
 ALTER TABLE ONLY public.change_checks
     ADD CONSTRAINT change_checks_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
 
@@ -7758,7 +7916,7 @@ GRANT ALL ON FUNCTION public.ask_approvers(p_id bigint, p_people text[]) TO setp
 REVOKE ALL ON FUNCTION public.attach_checks(p_run text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.attach_checks(p_run text) TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_person text, p_proof text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_expected_s integer, p_person text, p_proof text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.break_freeze(p_change bigint, p_hash text, p_reason text) TO setpoint_app;
@@ -7858,8 +8016,8 @@ GRANT ALL ON FUNCTION public.file_post_mortem(p_incident text, p_url text) TO se
 
 GRANT SELECT ON TABLE public.rollbacks TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.file_rollback(p_id bigint, p_because text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.file_rollback(p_id bigint, p_because text) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.file_rollback(p_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.file_rollback(p_id bigint) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.forget_answers() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.forget_answers() TO setpoint_server;
@@ -7893,6 +8051,9 @@ GRANT ALL ON FUNCTION public.judge_checkpoint(p_calendar text, p_checkpoint text
 REVOKE ALL ON FUNCTION public.judge_ordinary_write() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.keep_change(change public.changes, p_draft boolean, p_whole boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.keep_declaration(p_hash text, p_declares jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.keep_declaration(p_hash text, p_declares jsonb) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.keep_form(p_secret text, p_hash bytea, p_path text, p_fields jsonb) TO setpoint_server;
@@ -7967,11 +8128,11 @@ GRANT ALL ON FUNCTION public.note_rollback(p_id bigint, p_mechanism text, p_word
 
 GRANT SELECT ON TABLE public.seedings TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.note_seeding(p_coverage_pct double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.note_seeding(p_coverage_pct double precision) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.note_seeding(p_catalogues text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_seeding(p_catalogues text[]) TO setpoint_app;
 
-REVOKE ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_shares(p_server text, p_shares jsonb) TO setpoint_server;
@@ -8138,8 +8299,8 @@ GRANT ALL ON FUNCTION public.set_baseline(p_run text, p_reason text) TO setpoint
 REVOKE ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_password(p_key bytea, p_parameters text, p_verifier bytea, p_remote text) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.skip_shadow(p_id bigint, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text) TO setpoint_app;
 
 GRANT SELECT ON TABLE public.rollout_stages TO setpoint_app;
 
@@ -8150,8 +8311,8 @@ GRANT ALL ON FUNCTION public.start_passkey(p_secret text, p_challenge bytea, p_i
 
 REVOKE ALL ON FUNCTION public.start_session(p_account text, p_hash bytea, p_how text, p_remote text, p_actor text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.start_stage(p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text) TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.suspend_change(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.suspend_change(p_id bigint) TO setpoint_app;
@@ -8210,6 +8371,8 @@ GRANT SELECT ON TABLE public.backups TO setpoint_app;
 
 GRANT SELECT ON TABLE public.break_glass_uses TO setpoint_app;
 GRANT SELECT ON TABLE public.break_glass_uses TO setpoint_breakglass;
+
+GRANT SELECT ON TABLE public.catalogue_declarations TO setpoint_app;
 
 GRANT SELECT ON TABLE public.catalogues TO setpoint_app;
 

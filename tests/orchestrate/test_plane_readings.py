@@ -131,7 +131,7 @@ def test_a_rollout_is_told_when_its_canary_is_judged(seeded, robot, catalogues):
     wanted = Proposal(scope="global", reason="a faster rate", set={"CVN_HPO_XGB_5M_LEARNING_RATE": 0.09})
     with seeded.transaction(author="ada") as transaction:
         change = open_change(transaction, catalogues, wanted).id
-        sign_seeding(transaction, 100.0)
+        sign_seeding(transaction, catalogues)
         skip_shadow(transaction, catalogues, Staged(change, CANARY), "one value moves")
         start_stage(transaction, catalogues, Staged(change, CANARY), "canary")
     with pytest.raises(ConflictError, match="not judged yet"):

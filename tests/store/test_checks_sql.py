@@ -10,7 +10,9 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from setpoint.change.candidates import register_runs
+from setpoint.change.declarations import declares, register_catalogues
 from setpoint.change.documents import pin_snapshot_set
+from setpoint.declare.loading import load_catalogues
 from setpoint.errors import (
     CheckMissing,
     ConflictError,
@@ -41,6 +43,13 @@ def rebase(database, change, scope="global", **given):
     plain |= {"apply_at": None, "evidence": None}
     asked = over(database, scope) | {"set": '{"a": 2}'} | plain | given
     return database.fetch_one("amend_change", id=change["id"], **asked)
+
+
+def under(database, catalogues, **given):
+    """Propose under catalogues that are known here."""
+    with database.transaction(author="ada") as transaction:
+        register_catalogues(transaction, catalogues)
+    return propose(database, catalogues=[dict(one) for one in catalogues.identities], **given)
 
 
 def write_by_hand(owner_url, scope, text):
@@ -221,7 +230,7 @@ def test_what_a_check_shows_is_worked_out_from_rows(
     """Whoever reports says no result; by a rule of its own no change is judged; unlike arms are no pair."""
     write = '{"a": 1, "b": 1, %s}' % (RULE_TEXT % 8)
     apply(ada, policy(ada, []))
-    apply(ada, propose(ada, set=write))
+    apply(ada, under(ada, catalogues, set=write))
     softer = propose(ada, set='{"CVN_FTF_VERDICT_ROLLBACK_F1": 0.0, "CVN_FTF_VERDICT_PASS_F1": 0.0}')
     run, current = begin_pair(robot, catalogues, softer["id"], "robot", beside)
     end(robot, catalogues, run, "robot", f1=f1)
@@ -232,6 +241,86 @@ def test_what_a_check_shows_is_worked_out_from_rows(
     said = {one.why_not_counted for one in made.values()}
     assert said == {why and f"its two runs are {why}"}
     assert attach(robot, softer["id"], run) == made, "once"
+
+
+#: Parts with names, values and tokens of their own, and a parameter without a range.
+OTHER = """
+format = 1
+name = "other"
+version = "1.0.0"
+title = "Another system"
+prefix = "OTHER"
+dimensions = ["symbol"]
+
+[[parts]]
+name = "horizon"
+values = { 5m = "FIVE" }
+
+[[parts]]
+name = "learner"
+values = { lgb = "LIGHT", xgb = "X" }
+
+[[parameters]]
+name = "leaves"
+type = "int"
+low = 2
+high = 99
+tuned = true
+library_name = "num_leaves"
+doc = "Leaves of a tree."
+
+[[parameters]]
+name = "rate_range_min"
+type = "float"
+low = 0.0
+high = 1.0
+doc = "No range, whatever it is called."
+"""
+
+
+@pytest.mark.parametrize(
+    ("tried", "result"),
+    [
+        ([(0.5, 20)], "pass"),
+        ([(0.5, 20), (0.4, 40), (0.3, 70), (0.2, 80), (0.1, 90)], "pass"),
+        ([(0.5, 20), (0.4, 60), *[(0.1, 20)] * 6], "fail"),
+    ],
+    ids=["within", "the best quarter is within", "one of it is cut off"],
+)
+def test_a_range_is_what_the_catalogues_in_force_declare(ada, robot, tmp_path, tried, result):
+    """By any catalogue's grammar, of the unit's own parts, and of every good trial, not of the best alone."""
+    (tmp_path / "other.toml").write_text(OTHER)
+    other = load_catalogues(str(tmp_path / "other.toml"))
+    low, high = "OTHER_FIVE_LIGHT_LEAVES_RANGE_MIN", "OTHER_FIVE_LIGHT_LEAVES_RANGE_MAX"
+    beside = {
+        "OTHER_FIVE_X_LEAVES_RANGE_MIN": 2,
+        "OTHER_FIVE_X_LEAVES_RANGE_MAX": 3,
+        "OTHER_FIVE_LIGHT_RATE_RANGE_MIN": 0.9,
+    }
+    undeclared = {"CVN_HPO_LGB_5M_LEAVES_RANGE_MIN": 1, "CVN_HPO_LGB_5M_LEAVES_RANGE_MAX": 2}
+    apply(ada, policy(ada, []))
+    apply(ada, under(ada, other, set=json.dumps({low: 2, high: 99} | beside | undeclared)))
+    narrower = propose(ada, set=json.dumps({high: 50}))
+    run, current = begin_pair(robot, other, narrower["id"], "robot")
+    end(robot, other, run, "robot")
+    trials = [(value, {"leaves": leaves, "rate": 0.5}) for value, leaves in tried]
+    end(robot, other, current, "robot", params=trials[0][1], tried=trials)
+
+    made = attach(robot, narrower["id"], run)["ranges"]
+    assert made.result == result, made
+    if result == "fail":
+        assert made.reasons[0] == "leaves 60 of BTCUSDC lgb 5m ATR fold 0 lies outside 2 to 50"
+
+
+def test_nobody_says_otherwise_what_a_catalogue_declares(ada, robot, catalogues):
+    """Whoever was first with something invented is named to who has the text, and no pair begins."""
+    member = catalogues.members[0]
+    facts = {"hash": member.hash, "name": member.name, "version": member.version, "text": member.text}
+    ada.execute("register_catalogue", **facts)
+    ada.execute("keep_declaration", hash=member.hash, declares=declares(member) | {"parts": {}})
+    change = propose(ada, set='{"a": 3}')
+    with pytest.raises(ConflictError, match=r"ada recorded of catalogue \w+ what its text does not"):
+        begin_pair(robot, catalogues, change["id"], "robot")
 
 
 def test_a_registered_run_pins_what_it_was_registered_for(ada, robot, catalogues, change):

@@ -197,6 +197,7 @@ DEFINERS = {
     "apply_change",
     "open_and_apply_change",
     "forget_answers",
+    "keep_declaration",
     "keep_read_set",
     "note_layers",
     "forget_credentials",

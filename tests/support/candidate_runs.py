@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from setpoint.change.candidates import read_candidate, register_runs
 from setpoint.change.documents import pin_snapshot_set
 from setpoint.change.evidence import attach_evidence
-from setpoint.client.results import Metrics, RunOutcome, Unit, UnitEntry, UnitResult
+from setpoint.client.results import Metrics, RunOutcome, TrialResult, Unit, UnitEntry, UnitResult
 from setpoint.record.results import record_units
 from setpoint.record.run_rows import read_units
 from setpoint.record.runs import record_outcome, record_start
@@ -98,13 +98,17 @@ def end(
     *,
     f1: float | None = 0.5,
     params: Mapping[str, Any] | None = None,
+    tried: Sequence[tuple[float, Mapping[str, Any]]] = (),
     fallbacks: dict[str, int] | None = None,
 ) -> None:
-    """Complete a run: each of its units was trained, with one score, or with None, none was."""
+    """Complete a run: each of its units was trained, with one score, or with None, none was.
+
+    Of each unit ``tried`` are its trials, as value and parameters.
+    """
     with database.transaction(author=person) as transaction:
         if f1 is not None:
             entries = [
-                _entry(unit.name, unit.snapshot_hash, f1, params or {})
+                _entry(unit.name, unit.snapshot_hash, f1, params or {}, tried)
                 for unit in read_units(transaction, run)
             ]
             record_units(transaction, catalogues, run, entries)
@@ -133,16 +137,26 @@ def attach(database: Database, change: int, run: str, person: str = "robot") -> 
         return {one.kind: one for one in attach_evidence(transaction, change, run)}
 
 
-def _entry(unit: Sequence[Any], snapshot: str, f1: float, params: Mapping[str, Any]) -> UnitEntry:
+def _entry(
+    unit: Sequence[Any],
+    snapshot: str,
+    f1: float,
+    params: Mapping[str, Any],
+    tried: Sequence[tuple[float, Mapping[str, Any]]],
+) -> UnitEntry:
     """Return a unit as if it had been trained, with scores that a test chooses."""
     named = Unit(*unit)
     facts: dict[str, Any] = dict.fromkeys(
         ("trial_id", "seed", "n_trees_used", "training_time_sec", "n_train", "n_val", "n_test"), 1
     )
+    trials = tuple(
+        TrialResult(number, dict(given), value, "complete", None, ())
+        for number, (value, given) in enumerate(tried)
+    )
     scores = {"f1_buy_val": f1, "f1_buy_test": f1, "always_buy_f1_val": 0.2, "always_buy_f1_test": 0.2}
     result = UnitResult(
         **named._asdict(), **facts, **scores, snapshot_hash=snapshot, model_hyperparams=dict(params),
         effective_params=dict(params), findings=(), feature_hash="f", model_hash="e" * 64, best_iteration=1,
-        stopped_early=False, threshold=0.5, metrics=Metrics({"auc": 0.6}, {"auc": 0.6}, {}), trials=(),
+        stopped_early=False, threshold=0.5, metrics=Metrics({"auc": 0.6}, {"auc": 0.6}, {}), trials=trials,
     )  # fmt: skip
     return UnitEntry(named, [], {}, result=result)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from setpoint.change.changes import OPEN, next_step, read_change
+from setpoint.change.declarations import register_catalogues
 from setpoint.change.documents import resolve_candidate
 from setpoint.errors import ConflictError, ForbiddenError, StaleRevision
 
@@ -75,6 +76,7 @@ def register_runs(
         StaleRevision: its base moved.
         ForbiddenError: this person reports no runs.
     """
+    register_catalogues(transaction, catalogues)
     dimensions = list(catalogues.dimensions)
     asked = {"change": change, "run": run, "current": current, "dimensions": dimensions}
     return (transaction.fetch_one("register_run", **asked) or {})["within_s"]  # type: ignore[no-any-return]  # integer

@@ -3,7 +3,8 @@
 - **smoke**: every unit of the candidate was trained;
 - **canary**: the verdict on the candidate over the units of its pair. The rule is that of the values which
   stand: a change of the rule does not judge itself;
-- **ranges**: no best trial of the pair, which searched the ranges that stand, lies outside the candidate's.
+- **ranges**: no good trial of the pair, which searched the ranges that stand, lies outside the candidate's;
+  what a range is, the catalogues in force declare.
 
 Guarantees: the database works each of them out from the rows of the runs (0016_checks.sql): nobody states a
 result. What a check is worth for its change is judged there, too, whenever it is asked. Refuses runs that

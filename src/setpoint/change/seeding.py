@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from setpoint.change.decisions import go_on
+from setpoint.change.declarations import register_catalogues
 from setpoint.change.documents import Document, read_documents
 from setpoint.change.proposals import OpenedChange, Proposal, Unchanged, open_and_apply
 from setpoint.change.waiting import Asked, same_changes
@@ -112,18 +113,6 @@ def apply_seed(
             for plan, waits in zip(writing, same, strict=True)
         }
     return plans, made
-
-
-def register_catalogues(transaction: Transaction, catalogues: Catalogues) -> None:
-    """Remember the text of each catalogue, so that a revision's catalogues can be read back."""
-    for member in catalogues.members:
-        transaction.execute(
-            "register_catalogue",
-            hash=member.hash,
-            name=member.name,
-            version=member.version,
-            text=member.text,
-        )
 
 
 def _untouched(reader: Database | Transaction, scope: str) -> frozenset[str]:

@@ -8,16 +8,15 @@ import typer
 
 from setpoint.cli.app import AsksNothing, Context, Json, app, catalogues, database, parse_context
 from setpoint.cli.change import ChangeId  # noqa: TC001 - typer reads annotations
-from setpoint.cli.next_step import instant_text, waiting_and_how
+from setpoint.cli.next_step import waiting_and_how
 from setpoint.cli.output import out, print_json, table
+from setpoint.cli.rollout_display import print_rollout, print_shadow, standing
 from setpoint.errors import EXIT_FINDING, EXIT_OK, EXIT_WAITS, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from setpoint.govern.rollout.acting import Staged
-    from setpoint.govern.rollout.rollouts import Rollout
-    from setpoint.govern.rollout.stages import Stage, Step
     from setpoint.store.database import Transaction
 
 rollouts: typer.Typer = typer.Typer(
@@ -106,14 +105,8 @@ def shadow(
         found = judge_shadow(transaction, catalogues(), change, run, baseline)
     if as_json:
         print_json({**found._asdict(), "first": [one._asdict() for one in found.first]})
-    elif found.outcome == "pass":
-        out.say("nothing else differs")
     else:
-        out.say(f"{found.outcome}: {found.differences} differences in {found.units} units; the first:")
-        table(
-            ("unit", "parameter", "baseline", "candidate"),
-            ((" ".join(map(str, one.unit)), *one[1:]) for one in found.first),
-        )
+        print_shadow(found)
     return EXIT_OK if found.outcome == "pass" else EXIT_FINDING
 
 
@@ -236,7 +229,7 @@ def list_all(
                 one.author,
                 one.reason,
                 one.stage.stage,
-                _standing(one.stage),
+                standing(one.stage),
                 one.wanting or "",
             )
             for one in found
@@ -257,7 +250,7 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     if as_json:
         print_json(found)
     else:
-        _print(found)
+        print_rollout(found)
 
 
 def _staged(change: int, context: list[str] | None, expected: str) -> Staged:
@@ -278,53 +271,4 @@ def _step(change: int, work: Callable[[Transaction], object], *, as_json: bool) 
     if as_json:
         print_json(found)
     else:
-        _print(found)
-
-
-def _standing(stage: Stage) -> str:
-    return f"{stage.standing.replace('_', ' ')}{', LATE' if stage.late else ''}"
-
-
-def _print(found: Rollout) -> None:
-    out.say(f"change {found.change} of {found.scope}: {found.state} {found.state_reason}")
-    out.say(f"by {found.author}: {found.reason}")
-    table(
-        ("stage", "stands", "started", "expected", "assets", "rule"),
-        (
-            (
-                one.stage,
-                _standing(one),
-                f"{one.started_by or ''} {instant_text(one.started_at)}" if one.started_at else "",
-                f"{one.expected_s} s" if one.expected_s else "no end",
-                ", ".join(one.assets),
-                ", ".join(f"{name} {value}" for name, value in sorted(one.rule.items())),
-            )
-            for one in found.stages
-        ),
-    )
-    for line in _done(found.steps):
-        out.say(line)
-    for given in found.preapprovals:
-        until = instant_text(given.expires_at)
-        out.say(f"restore of {', '.join(given.keys)} approved beforehand by {given.person} until {until}")
-    if found.rollback:
-        back = found.rollback
-        by = f"change {back.restored_by}" if back.restored_by else back.mechanism
-        waits = f", which waits: {back.filed_because}" if back.filed_because else ""
-        out.say(f"rolled back by {back.person or 'nobody'} ({back.proof}) through {by}{waits}: {back.words}")
-    if found.wanting:
-        out.say(f"it may not be applied: {found.wanting}", style="yellow")
-
-
-def _done(steps: Iterable[Step]) -> Iterable[str]:
-    for one in steps:
-        stale = "" if one.is_current else " (of earlier edits: does not count)"
-        said = f"{one.outcome} by run {one.run}" if one.run else one.step
-        signed = ""
-        if one.seeded_by and one.seeded_at:
-            signed = (
-                f"; seeds signed by {one.seeded_by} at revision {one.seeded_revision}, "
-                f"{one.coverage_pct:.1f} %, {instant_text(one.seeded_at)}"
-            )
-        who = f"{one.person or 'nobody'} ({one.proof})"
-        yield f"{instant_text(one.stepped_at)} {one.stage}: {said}, {who} {one.words}{signed}{stale}"
+        print_rollout(found)

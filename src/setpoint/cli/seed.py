@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from setpoint.change.proposals import OpenedChange, Unchanged
     from setpoint.change.seeding import ScopePlan
+    from setpoint.declare.catalogue import Catalogues
     from setpoint.declare.document import Edit
     from setpoint.record.coverage import Coverage
     from setpoint.store.database import Database
@@ -80,7 +81,7 @@ def seed(
         )
         coverage = audit_console_coverage(opened, system)
         if all(made.in_force for made in changes.values()):
-            _sign(opened, coverage.coverage_pct)
+            _sign(opened, system)
         print_applied(plans, changes, coverage, as_json=as_json)
     return _judged(exit_code(*changes.values()), coverage, fail_under)
 
@@ -92,13 +93,13 @@ def _judged(code: int, coverage: Coverage | None, fail_under: float | None) -> i
     return EXIT_OK if coverage.lowest_pct >= fail_under else code or EXIT_FINDING
 
 
-def _sign(opened: Database, coverage_pct: float) -> None:
+def _sign(opened: Database, system: Catalogues) -> None:
     """Record who applied the seeds, which a canary asks for; a robot seeds, and signs nothing."""
     from setpoint.change.identity import author_of
     from setpoint.govern.rollout.acting import sign_seeding
 
     with suppress(ForbiddenError), opened.transaction(author=author_of(opened).name) as transaction:
-        sign_seeding(transaction, coverage_pct)
+        sign_seeding(transaction, system)
 
 
 def print_applied(

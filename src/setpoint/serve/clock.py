@@ -55,6 +55,7 @@ async def ticking(plane: Plane) -> AsyncIterator[None]:
 
 async def _run(plane: Plane, stop: asyncio.Event) -> None:
     logged: dict[int, str] = {}
+    judged: dict[int, str] = {}
     forgotten_at, noted_at = -FORGET_EVERY_S, -NOTE_EVERY_S
     judged_at, anchored_at = -JUDGE_EVERY_S, -plane.settings.anchor_every_s
     while not stop.is_set():
@@ -65,7 +66,7 @@ async def _run(plane: Plane, stop: asyncio.Event) -> None:
                 forgotten_at = time.monotonic()
             if time.monotonic() - judged_at > JUDGE_EVERY_S:
                 judged_at = time.monotonic()
-                await plane.ticking.run(_judge, plane)
+                judged = await plane.ticking.run(_judge, plane, judged)
             if time.monotonic() - noted_at > NOTE_EVERY_S:
                 noted_at = time.monotonic()
                 await plane.ticking.run(note_probe, plane)
@@ -80,10 +81,14 @@ async def _run(plane: Plane, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), TICK_S)
 
 
-def _judge(plane: Plane) -> None:
-    """Do what verdicts say to changes that are rolled out: nobody has to be there."""
+def _judge(plane: Plane, logged: dict[int, str]) -> dict[int, str]:
+    """Do what verdicts say to changes that are rolled out: nobody has to be there; log an outcome once."""
+    outcomes: dict[int, str] = {}
     for change, what in act_on_verdicts(plane.database, plane.catalogues):
-        _LOG.warning('event=verdict_acted change=%d what="%s"', change, what.replace('"', "'"))
+        outcomes[change] = what
+        if logged.get(change) != what:
+            _LOG.warning('event=verdict_acted change=%d what="%s"', change, what.replace('"', "'"))
+    return outcomes
 
 
 def _forget(plane: Plane) -> None:

@@ -63,7 +63,7 @@ class Desk:
 
     def start_canary(self, change):
         with self.as_("ada").transaction() as transaction:
-            sign_seeding(transaction, 100.0)
+            sign_seeding(transaction, self.catalogues)
         self.do("ada", skip_shadow, Staged(change, TINY), "one value moves")
         self.do("ada", start_stage, Staged(change, TINY), "canary")
 

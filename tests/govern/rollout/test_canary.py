@@ -1,19 +1,23 @@
 """Before promotion: what a canary needs, what its verdict does, and who may say otherwise."""
 
+import json
+
 import psycopg
 import pytest
 
 from setpoint.change.changes import read_change
 from setpoint.change.decisions import go_on
 from setpoint.change.proposals import Proposal, open_and_apply
-from setpoint.errors import ConflictError, ForbiddenError
+from setpoint.declare.loading import load_catalogues
+from setpoint.errors import ConflictError, ForbiddenError, InvalidValue
 from setpoint.govern.report import read_report, render
 from setpoint.govern.rollout.acting import Staged, sign_seeding, skip_shadow, start_stage
 from setpoint.govern.rollout.rollouts import read_rollout
 from setpoint.govern.rollout.shadow import NO_PAIR, judge_shadow
+from support.candidate_runs import begin_pair, end
 from support.invented_runs import TINY
 
-RATE = "CVN_HPO_XGB_5M_LEARNING_RATE"
+RATE, DEPTH = "CVN_HPO_XGB_5M_LEARNING_RATE", "CVN_HPO_CB_1H_DEPTH"
 
 
 def test_a_verdict_to_roll_back_ends_the_change(desk):
@@ -103,17 +107,46 @@ def test_the_shadow_sees_what_else_moves(desk):
     other = desk.run(0.5, effective={"xgb": {"learning_rate": 0.08, "max_depth": 3}})
     moved = desk.do("ada", judge_shadow, change, run, other)
     assert {(one.unit[1], one.parameter, one.baseline) for one in moved.first} == {("xgb", "max_depth", 3)}
-    with desk.as_("ada").transaction() as transaction:  # nobody talks what is not the change's own away
-        told = [{"model": "xgb", "timeframe": "5m", "parameter": "max_depth", "library_name": "max_depth"}]
-        noted = transaction.fetch_one("note_shadow", change=change, run=run, baseline=other, spelled=told)
     rollout = read_rollout(desk.as_("cy"), change)
 
-    assert (noted["outcome"], noted["evidence"]["aside"]) == ("hold", [])
-    assert {one["parameter"] for one in noted["evidence"]["first"]} == {"learning_rate", "max_depth"}
     assert (moved.outcome, moved.differences) == ("hold", len(moved.first))
     assert rollout.stages[0].standing == "held"
     with pytest.raises(ConflictError, match="neither passed nor been skipped"):
         desk.do("ada", start_stage, Staged(change, TINY), "canary")
+
+
+def test_nobody_puts_a_difference_aside_by_words(desk, server, clone, tmp_path):
+    """How a library spells the change's keys is declared in force; no writer says so, nor picks any run."""
+    declared = "".join(one.text for one in desk.catalogues.members if one.name == "cvntrade")
+    (tmp_path / "mine.toml").write_text(
+        declared.replace('library_name = "learning_rate"', 'library_name = "max_depth"')
+    )
+    mine = load_catalogues(f"{tmp_path / 'mine.toml'},cvntrade-training")
+    wanted = Proposal(scope="global", reason="a faster rate", set={RATE: 0.09})
+    with desk.as_("ada").transaction() as transaction:
+        change = open_and_apply(transaction, mine, wanted).change.id
+        start_stage(transaction, mine, Staged(change, TINY), "shadow")
+    run, current = desk.train(change)
+    other = desk.run(0.5, effective={"xgb": {"learning_rate": 0.08, "max_depth": 3}})
+    with desk.as_("ada").transaction() as transaction:
+        moved = judge_shadow(transaction, mine, change, run, other)
+    assert (moved.outcome, {one.parameter for one in moved.first}) == ("hold", {"max_depth"})
+    with (
+        psycopg.connect(server.url(clone, login="ada")) as psql,
+        pytest.raises(psycopg.errors.UndefinedFunction),
+    ):
+        psql.execute("SELECT note_shadow(%s, %s, %s, '[]'::jsonb)", [change, run, other])
+    with pytest.raises(InvalidValue, match="trained a candidate, and is no baseline"):
+        desk.do("ada", judge_shadow, change, run, run)
+
+    few, beside = begin_pair(desk.as_("robot"), desk.catalogues, change, "robot")
+    for one in (few, beside):
+        end(desk.as_("robot"), desk.catalogues, one, "robot", params={"learning_rate": 0.1})
+    lacking = desk.do("ada", judge_shadow, change, few, beside)
+    assert (lacking.outcome, lacking.differences) == ("insufficient_data", 0)
+    assert {"BTCUSDC xgb", "SOLUSDC lgb"} < set(lacking.untrained)
+    assert "BTCUSDC lgb" not in lacking.untrained
+    assert desk.do("ada", judge_shadow, change, run, current).outcome == "pass"
 
 
 def test_a_policy_may_ask_for_a_rollout(desk):
@@ -149,7 +182,7 @@ def test_a_rollout_holds_its_change_until_the_canary_passed_or_two_people_say_ot
     assert desk.do("ada", go_on, change).in_force
 
 
-def test_a_canary_needs_both_signatures(desk):
+def test_a_canary_needs_both_signatures(desk, owner_url):
     """Without a shadow that is done, without seeds that are signed, and by a robot, no canary starts."""
     change = desk.propose()
     with pytest.raises(ConflictError, match="neither passed nor been skipped"):
@@ -157,14 +190,16 @@ def test_a_canary_needs_both_signatures(desk):
     desk.do("ada", skip_shadow, Staged(change, TINY), "one value moves")
     with pytest.raises(ConflictError, match="nobody signed"):
         desk.do("ada", start_stage, Staged(change, TINY), "canary")
-    with desk.as_("ada").transaction() as transaction:
-        sign_seeding(transaction, 99.0)
-    with pytest.raises(ConflictError, match="99"):
-        desk.do("ada", start_stage, Staged(change, TINY), "canary")
+    with psycopg.connect(owner_url, autocommit=True) as psql:
+        psql.execute("UPDATE ftf_config SET base_env = base_env - %s WHERE id = 1", [DEPTH])
+        few = desk.do("ada", sign_seeding)
+        with pytest.raises(ConflictError, match="99"):
+            desk.do("ada", start_stage, Staged(change, TINY), "canary")
+        psql.execute("UPDATE ftf_config SET base_env = base_env || %s WHERE id = 1", [json.dumps({DEPTH: 6})])
+    assert 99 < few.coverage_pct < 100
     with pytest.raises(ForbiddenError, match="may not sign"):
         desk.do("robot", start_stage, Staged(change, TINY), "canary")
-    with desk.as_("ada").transaction() as transaction:
-        signed = sign_seeding(transaction, 100.0)
+    signed = desk.do("ada", sign_seeding)
     desk.do("ada", start_stage, Staged(change, TINY), "canary")
     start = read_rollout(desk.as_("cy"), change).steps[-1]
 

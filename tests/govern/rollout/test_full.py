@@ -1,11 +1,14 @@
 """In full: a verdict to roll back restores just the keys of its change, or files that it should."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from setpoint.change.changes import read_change
-from setpoint.change.proposals import Proposal, open_and_apply
+from setpoint.change.decisions import go_on
+from setpoint.change.proposals import Proposal, amend, open_and_apply
 from setpoint.errors import ConflictError
 from setpoint.govern.rollout.acting import note_rollback
 from setpoint.govern.rollout.rollouts import read_rollout
@@ -93,3 +96,73 @@ def test_only_evidence_that_counts_acts(desk):
     desk.run(0.35)
 
     assert desk.act() == []
+
+
+def test_nobody_makes_a_carried_restore_wait(desk, server, clone):
+    """Whoever files it first, gives no reason: rows say whether it waits, and the next tick restores."""
+    before, _ = desk.values()
+    change = desk.promote(until=datetime.now(UTC) + SOON)
+    run = desk.run(0.2)
+    with psycopg.connect(server.url(clone, login="plane")) as psql:
+        with pytest.raises(psycopg.errors.UndefinedFunction), psql.transaction():
+            psql.execute("SELECT file_rollback(%s, 'let it be')", [change])
+        psql.execute("SELECT file_rollback(%s)", [change])
+    filed = read_rollout(desk.as_("cy"), change).rollback
+    assert filed.filed_because is None
+    assert desk.act() == [(change, f"run {run}: restored by change {filed.restored_by}")]
+    assert desk.values()[0] == before
+    assert desk.act() == []
+
+
+def test_what_its_author_makes_of_a_filed_restore_is_a_change_like_any_other(desk):
+    """Amended to more than the keys, it is no restore of them: it waits for the rollout that is asked."""
+    change = desk.promote()
+    elsewhere = desk.do("ada", open_and_apply, Proposal(scope="global", reason="depth", set={DEPTH: 6}))
+    desk.decide("bo", elsewhere.change.id)
+    staged = {"kind": "value", "approvals": 1, "solo": False, "cooling_off_s": 0, "checks": ["rollout"]}
+    wanted = Proposal(scope="*", reason="in stages", set=staged, is_policy=True)
+    desk.decide("bo", desk.do("ada", open_and_apply, wanted).change.id)
+    desk.run(0.2)
+    desk.act()
+    restore = read_rollout(desk.as_("cy"), change).rollback.restored_by
+    filed = read_change(desk.as_("cy"), restore)
+    plain = Proposal(scope="global", reason="all of it", restores=filed.restores)
+    with desk.as_("ada").transaction() as transaction:
+        amend(transaction, desk.catalogues, restore, plain)
+    assert not desk.decide("bo", restore).revision
+    assert desk.do("ada", go_on, restore).next_step.waits_for == "rollout"
+    with desk.as_("ada").transaction() as transaction:
+        amend(transaction, desk.catalogues, restore, replace(plain, keys=(RATE,)))
+    assert desk.decide("bo", restore).revision, "back to its keys alone, it is what the verdict asked for"
+
+
+def test_a_carried_restore_whose_base_moved_is_suspended(desk):
+    """It was filed, and somebody else wrote before it was applied: it says so, and is tried no more."""
+    change = desk.promote(until=datetime.now(UTC) + SOON)
+    desk.run(0.2)
+    desk.as_("plane").fetch_one("file_rollback", change=change)
+    elsewhere = desk.do("ada", open_and_apply, Proposal(scope="global", reason="depth", set={DEPTH: 6}))
+    desk.decide("bo", elsewhere.change.id)
+    ((_, said),) = desk.act()
+    restore = read_rollout(desk.as_("cy"), change).rollback.restored_by
+    assert f"change {restore} is suspended" in said
+    assert read_change(desk.as_("cy"), restore).state == "suspended"
+    assert desk.act() == []
+
+
+def test_two_approvals_are_carried_by_two_pre_approvals(desk):
+    """One of two is not enough, and which of them holds longest decides nothing."""
+    two = {"kind": "*", "approvals": 2, "solo": False, "cooling_off_s": 0}
+    asked = desk.do("ada", open_and_apply, Proposal(scope="*", reason="two", set=two, is_policy=True))
+    desk.decide("bo", asked.change.id)
+    for both in (False, True):
+        change = desk.propose(**{RATE: 0.1 if both else 0.09})
+        desk.start_canary(change)
+        desk.override("ada", change)
+        desk.override("bo", change, "")
+        desk.decide("bo", change, restore_until=datetime.now(UTC) + SOON)
+        desk.decide("eve", change, restore_until=datetime.now(UTC) + 2 * SOON if both else None)
+        desk.run(0.2)
+        desk.act()
+        back = read_rollout(desk.as_("cy"), change).rollback
+        assert back.filed_because == (None if both else "1 of 2 people approved it beforehand")

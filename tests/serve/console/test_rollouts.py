@@ -39,7 +39,7 @@ def test_a_rollout_is_played_on_its_pages(person, seeded, change, owner_url, cat
     refused = ada.send(f"{page}/start", stage="canary")
     assert (refused.status_code, "signed that seeds are applied" in refused.text) == (409, True)
     with seeded.transaction(author="ada") as transaction:
-        sign_seeding(transaction, 100.0)
+        sign_seeding(transaction, catalogues)
     assert ada.send(f"{page}/start", stage="canary").status_code == 303
     shown = ada.read(page)
     assert "Seeds signed" in shown

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.decisions import go_on
+from setpoint.change.declarations import register_catalogues
 from setpoint.change.document_texts import typed
 from setpoint.change.documents import Document, read_documents
 from setpoint.change.exchange.folder import read_head, read_wanted, sayable
@@ -26,7 +27,6 @@ from setpoint.change.proposals import (
     Unchanged,
     open_and_apply,
 )
-from setpoint.change.seeding import register_catalogues
 from setpoint.change.waiting import Asked, WaitingChange, same_changes, waiting_changes
 from setpoint.client.snapshot import write_own
 from setpoint.declare.catalogue import GLOBAL_SCOPE

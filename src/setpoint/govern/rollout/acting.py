@@ -11,9 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.changes import read_change
-from setpoint.change.documents import read_documents
+from setpoint.change.declarations import register_catalogues
 from setpoint.change.proposals import apply
-from setpoint.errors import ConflictError, ForbiddenError, InvalidError, MissingValue, UnknownKey
+from setpoint.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    StaleRevision,
+    UnknownKey,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
 
 #: Readiness document, section 4: one sweep, about two hours.
 EXPECTED_S = 2 * 3600
-UNIVERSE = "CVN_FTF_UNIVERSE"
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,18 @@ class Acted(NamedTuple):
     what: str
 
 
-def sign_seeding(transaction: Transaction, coverage_pct: float) -> Seeding:
+def sign_seeding(transaction: Transaction, catalogues: Catalogues) -> Seeding:
     """Record that seeds are applied: the first of the two things that people sign before a canary.
+
+    What they cover is counted by the database: the share of the catalogue that is covered least, of these
+    and of those in force.
 
     Raises:
         ForbiddenError: this is no person who may write.
     """
-    return Seeding(**(transaction.fetch_one("note_seeding", coverage_pct=coverage_pct) or {}))
+    register_catalogues(transaction, catalogues)
+    named = [one.hash for one in catalogues.members]
+    return Seeding(**(transaction.fetch_one("note_seeding", catalogues=named) or {}))
 
 
 def start_stage(
@@ -74,7 +84,7 @@ def start_stage(
         MissingError: there is no such change.
         ForbiddenError: this is no person who may write its scope.
         ConflictError: it was started; the shadow is not done; nobody signed that all seeds are applied.
-        InvalidValue: it sets a policy, or the canary's numbers are not set.
+        InvalidValue: it sets a policy, or the canary's numbers or its universe are not set.
     """
     fixed = _fixed(transaction, catalogues, staged)
     transaction.fetch_one("start_stage", stage=stage, words=words, **fixed)
@@ -116,52 +126,50 @@ def act_on_verdicts(database: Database, catalogues: Catalogues) -> list[Acted]:
     """
     done: list[Acted] = []
     for row in database.fetch_all("list_verdicts_due"):
-        act = _act_in_full if row["state"] == "applied" else _act_on_canary
-        done.extend(Acted(row["change"], what) for what in act(database, catalogues, row["change"]))
+        act = _file_rollback if row["state"] == "applied" else _act_on_canary
+        done.extend(Acted(row["change"], what) for what in act(database, row["change"]))
+    # Whoever filed it, and whenever: a restore that is carried is tried until it stands, or people decide.
+    done.extend(
+        Acted(row["change"], _restore(database, catalogues, row))
+        for row in database.fetch_all("list_carried")
+    )
     return done
 
 
-def _act_on_canary(database: Database, _catalogues: Catalogues, change: int) -> list[str]:
+def _act_on_canary(database: Database, change: int) -> list[str]:
     rows = database.fetch_all("act_on_canary", change=change)
     return [f"canary run {row['run']}: {row['outcome']}" for row in rows]
 
 
-def _act_in_full(database: Database, catalogues: Catalogues, change: int) -> list[str]:
-    because = ""
+def _file_rollback(database: Database, change: int) -> list[str]:
+    filed = database.fetch_one("file_rollback", change=change)
+    if filed is None or (filed["restored_by"] and filed["filed_because"] is None):
+        return []
+    what = (
+        f"filed change {filed['restored_by']}" if filed["restored_by"] else "its keys are as before already"
+    )
+    return [f"run {filed['run']}: " + ": ".join(filter(None, [what, filed["filed_because"]]))]
+
+
+def _restore(database: Database, catalogues: Catalogues, row: Mapping[str, Any]) -> str:
+    """Apply a restore that is carried, or return what stands in its way: that is for people to mend."""
     try:
         with database.transaction() as transaction:
-            filed = transaction.fetch_one("file_rollback", change=change, because=because)
-            if filed is None:
-                return []
-            if filed["restored_by"] and filed["filed_because"] is None:
-                apply(transaction, catalogues, read_change(transaction, filed["restored_by"]))
-                return [f"run {filed['run']}: restored by change {filed['restored_by']}"]
+            apply(transaction, catalogues, read_change(transaction, row["restored_by"]))
+    except StaleRevision as problem:
+        database.execute("suspend_change", id=row["restored_by"])
+        return f"run {row['run']}: change {row['restored_by']} is suspended: {problem.message}"
     except (ForbiddenError, ConflictError, InvalidError, UnknownKey) as problem:
-        # Nothing was filed: it waits for people, with what stands in its way.
-        filed = database.fetch_one("file_rollback", change=change, because=problem.message) or {}
-    return [f"run {filed['run']}: filed change {filed['restored_by']}: {filed['filed_because']}"]
+        return f"run {row['run']}: change {row['restored_by']} waits: {problem.message}"
+    return f"run {row['run']}: restored by change {row['restored_by']}"
 
 
 def _fixed(transaction: Transaction, catalogues: Catalogues, staged: Staged) -> dict[str, Any]:
-    """Return what is fixed of the stages by what is in force, and by what the catalogues declare."""
-    scopes = catalogues.scopes(staged.context)
-    documents = read_documents(transaction, catalogues)
-    named = [
-        documents[scope].values[UNIVERSE]
-        for scope in scopes
-        if scope in documents and UNIVERSE in documents[scope].values
-    ]
-    if not named:
-        raise MissingValue(
-            f"{UNIVERSE} is not set: nothing says which assets a canary trains.",
-            hint="`setpoint seed --apply`",
-        )
-    universes = {name: assets for member in catalogues.members for name, assets in member.universes.items()}
+    """Return where the stages resolve; the database fixes what they train and are judged by."""
+    register_catalogues(transaction, catalogues)
     return {
         "change": staged.change,
         "context": dict(staged.context),
-        "scopes": list(scopes),
-        "assets": list(universes[str(named[-1])]),
-        "models": list(catalogues.part_values["model"]),
+        "scopes": list(catalogues.scopes(staged.context)),
         "expected_s": staged.expected_s,
     }

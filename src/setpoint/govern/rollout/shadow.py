@@ -3,21 +3,19 @@
 The rule, from the readiness document, section 4: the same effective hyperparameters as a baseline run, joined
 on symbol, timeframe, strategy, fold and model. A pair that one of the runs lacks is not equality.
 
-Guarantees: the database compares, from the rows of both runs, and keeps what it found (0020_rollouts.sql);
-here is only said how libraries spell the parameters of the change. Of many differences the first are told.
+Guarantees: the database compares, from the rows of both runs and from what the catalogues in force declare of
+the change's keys, and keeps what it found (0020_rollouts.sql). Of many differences the first are told.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.change.changes import read_change
+from setpoint.change.declarations import register_catalogues
 from setpoint.client.results import Unit
 from setpoint.record.run_rows import read_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from setpoint.declare.catalogue import Catalogues
     from setpoint.govern.rollout.stages import Outcome
     from setpoint.store.database import Transaction
@@ -43,6 +41,8 @@ class Shadow(NamedTuple):
     differences: int
     #: Of the differences, by unit and parameter.
     first: tuple[Difference, ...]
+    #: What the stage was fixed to train and the run did not, as asset and model.
+    untrained: tuple[str, ...] = ()
 
 
 def judge_shadow(
@@ -52,32 +52,17 @@ def judge_shadow(
 
     Raises:
         UnknownRun: one is not recorded.
-        InvalidValue: the run did not train the candidate.
+        InvalidValue: the run did not train the candidate, or the baseline trained one.
         ConflictError: the shadow was not started.
     """
-    change = read_change(transaction, change_id)
+    register_catalogues(transaction, catalogues)
     row = transaction.fetch_one(
         "note_shadow",
         change=change_id,
         run=read_run(transaction, run).id,
         baseline=read_run(transaction, baseline).id,
-        spelled=spellings(catalogues, [edit.key for edit in change.edits]),
     )
     found = (row or {})["evidence"]
     first = (Difference(**{**one, "unit": Unit(*one["unit"])}) for one in found["first"])
-    return Shadow((row or {})["outcome"], found["units"], found["differences"], tuple(first))
-
-
-def spellings(catalogues: Catalogues, keys: Iterable[str]) -> list[dict[str, str]]:
-    """Return of each key of a model's parameter, a range's being its parameter's, how a library spells it."""
-    found = []
-    for key in keys:
-        declared = catalogues.keys.get(key)
-        if declared is None or len(declared.key.parts) != 2:
-            continue
-        model, timeframe = declared.key.parts
-        address = (model, timeframe, declared.key.parameter)
-        parameter = catalogues.declared(catalogues.key_at(address)).parameter
-        spelled = {"parameter": parameter.name, "library_name": parameter.library_name or parameter.name}
-        found.append({"model": model, "timeframe": timeframe, **spelled})
-    return found
+    told = (found["units"], found["differences"], tuple(first), tuple(found["untrained"]))
+    return Shadow((row or {})["outcome"], *told)

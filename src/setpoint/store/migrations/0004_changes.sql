@@ -1041,15 +1041,18 @@ $$;
 COMMENT ON FUNCTION public.open_and_apply_change IS 'Open a change, say what policy asks of it, and apply it where that is nothing; each as its own function does.';
 
 CREATE FUNCTION public.suspend_change(p_id bigint) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT FROM public.chain_head FOR UPDATE;
-    -- Only a change that is due and cannot be applied any more: anybody may say so, nobody may invent it.
+BEGIN
+    PERFORM FROM public.chain_head FOR UPDATE;
+    -- Only a change that is due, or that a pre-approval carries, and cannot be applied any more: anybody may say so,
+    -- nobody may invent it.
     UPDATE public.changes AS c
     SET state = 'suspended', state_reason = public.moved_since(c)
-    WHERE c.id = p_id AND c.state = 'proposed' AND c.apply_at <= clock_timestamp()
-      AND public.moved_since(c) IS NOT NULL
+    WHERE c.id = p_id AND c.state = 'proposed' AND (c.apply_at <= clock_timestamp() OR public.is_carried(c.id))
+      AND public.moved_since(c) IS NOT NULL;
+END
 $$;
 
 CREATE FUNCTION public.decides(change public.changes) RETURNS boolean

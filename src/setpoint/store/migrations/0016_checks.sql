@@ -4,6 +4,59 @@
 -- scope's. It is never stored as a document: it is computed from the change and from what stands, here as for
 -- snapshots, so evidence about another one is told apart whenever somebody asks.
 
+CREATE TABLE public.catalogue_declarations (
+    hash     text PRIMARY KEY REFERENCES public.catalogues (hash),
+    declares jsonb NOT NULL CHECK (jsonb_typeof(declares -> 'values') = 'array'),
+    kept_by  text NOT NULL,
+    kept_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE public.catalogue_declarations IS 'What a catalogue''s text declares, as whoever registered it read it: values with their parts and ranges, values of parts, universes.';
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.catalogue_declarations
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what a text declares never changes');
+ALTER TABLE public.catalogue_declarations ENABLE ALWAYS TRIGGER append_only;
+
+CREATE FUNCTION public.keep_declaration(p_hash text, p_declares jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
+    INSERT INTO public.catalogue_declarations (hash, declares, kept_by)
+    SELECT p_hash, p_declares, w.person FROM public.who() AS w
+    ON CONFLICT (hash) DO NOTHING;
+    -- Nothing here reads a catalogue's text: whoever has it finds what somebody invented of it.
+    IF (SELECT d.declares FROM public.catalogue_declarations AS d WHERE d.hash = p_hash) <> p_declares THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423',
+            MESSAGE = format('%s recorded of catalogue %s what its text does not declare',
+                (SELECT d.kept_by FROM public.catalogue_declarations AS d WHERE d.hash = p_hash), left(p_hash, 12)),
+            HINT = 'the owner of the tables removes it from catalogue_declarations; no evidence is judged by it until then';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.keep_declaration IS 'Keeps what a registered catalogue declares, once; refuses whoever reads something else in the same text.';
+
+CREATE FUNCTION public.catalogues_in_force() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- By history, which people approved: a caller names none of its own.
+    SELECT told ->> 'hash' FROM (
+        SELECT h.catalogues FROM public.ftf_config_history AS h
+        WHERE h.scope = 'global' AND h.catalogues <> '[]' ORDER BY h.id DESC LIMIT 1) AS newest,
+        jsonb_array_elements(newest.catalogues) AS told
+$$;
+COMMENT ON FUNCTION public.catalogues_in_force IS 'The catalogues that the newest revision of the global document was made under; one that was written by hand names none.';
+
+CREATE FUNCTION public.declared_values() RETURNS TABLE (catalogue text, key text, parts text[], parameter text, library_name text, range text[])
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT d.hash, v.* FROM public.catalogues_in_force() AS named (hash)
+    JOIN public.catalogue_declarations AS d USING (hash)
+    CROSS JOIN LATERAL jsonb_to_recordset(d.declares -> 'values') AS v (key text, parts text[], parameter text, library_name text, range text[])
+$$;
+COMMENT ON FUNCTION public.declared_values IS 'The parameters that the catalogues in force declare: a key each, of a model, a timeframe or whatever its parts are, with the keys of its range.';
+
 CREATE TABLE public.change_runs (
     run_id        text PRIMARY KEY,
     change_id     bigint NOT NULL REFERENCES public.changes (id),
@@ -373,24 +426,39 @@ END
 $$;
 COMMENT ON FUNCTION public.canary_of IS 'The verdict on a run of a candidate, by the rule that its pair pinned.';
 
+CREATE FUNCTION public.good_trials(p_run text)
+    RETURNS TABLE (symbol text, model text, timeframe text, variant text, fold integer, params jsonb)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- As govern/trials.py: the best quarter of each unit's. What a unit was fitted with stays when trials are dropped.
+    SELECT symbol, model, timeframe, variant, fold, params FROM (
+        SELECT t.*, rank() OVER unit AS place, count(*) OVER (PARTITION BY symbol, model, timeframe, variant, fold) AS tried
+        FROM public.finetune_trials AS t WHERE t.run_id = p_run AND t.value IS NOT NULL
+        WINDOW unit AS (PARTITION BY symbol, model, timeframe, variant, fold ORDER BY value DESC)) AS ranked
+    WHERE place <= ceil(0.25 * tried)
+    UNION
+    SELECT r.symbol, r.model, r.timeframe, r.variant, r.fold, r.model_hyperparams FROM public.finetune_results AS r WHERE r.run_id = p_run
+$$;
+COMMENT ON FUNCTION public.good_trials IS 'The parameters of the best quarter of each unit''s trials, by the names of the catalogue.';
+
 CREATE FUNCTION public.ranges_of(p_run text, p_current text, OUT result text, OUT reasons text[])
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    WITH searched AS (
-        SELECT u.position, best.symbol, best.model, best.timeframe, best.variant, best.fold, tried.key AS parameter, tried.value::float8 AS value,
-               (d.document ->> (d.prefix || upper(tried.key) || '_RANGE_MIN'))::float8 AS low,
-               (d.document ->> (d.prefix || upper(tried.key) || '_RANGE_MAX'))::float8 AS high
+    -- A range is what the catalogues in force declare as one: of a parameter whose parts all name something of the unit.
+    WITH declared AS MATERIALIZED (
+        SELECT parts, parameter, range FROM public.declared_values() WHERE range <> '{}'
+    ), searched AS (
+        SELECT u.position, good.*, d.parameter, (good.params ->> d.parameter)::float8 AS value,
+               (s.text::jsonb ->> d.range[1])::float8 AS low, (s.text::jsonb ->> d.range[2])::float8 AS high
         FROM public.finetune_units AS u
-        JOIN public.finetune_results AS best
-            ON best.run_id = p_current
-           AND (best.symbol, best.model, best.timeframe, best.variant, best.fold) = (u.symbol, u.model, u.timeframe, u.variant, u.fold)
+        JOIN public.good_trials(p_current) AS good USING (symbol, model, timeframe, variant, fold)
         JOIN public.snapshots AS s ON s.hash = u.snapshot_hash
-        CROSS JOIN LATERAL (SELECT s.text::jsonb AS document, upper(format('CVN_HPO_%s_%s_', u.model, u.timeframe)) AS prefix) AS d
-        CROSS JOIN LATERAL jsonb_each(best.model_hyperparams) AS tried
-        WHERE u.run_id = p_run AND jsonb_typeof(tried.value) = 'number'
+        JOIN declared AS d ON d.parts <@ ARRAY[u.symbol, u.model, u.timeframe, u.variant] AND jsonb_typeof(good.params -> d.parameter) = 'number'
+        WHERE u.run_id = p_run
     ), bounded AS (
-        SELECT *, count(*) FILTER (WHERE is_cut) OVER (ORDER BY is_cut DESC, position, parameter) AS number
+        SELECT *, count(*) FILTER (WHERE is_cut) OVER (ORDER BY is_cut DESC, position, parameter, value) AS number
         FROM (SELECT *, value NOT BETWEEN low AND high AS is_cut FROM searched WHERE low IS NOT NULL AND high IS NOT NULL) AS known
     ), told AS (
         SELECT count(*) AS bounds, count(*) FILTER (WHERE is_cut) AS cut, count(DISTINCT position) AS units,
@@ -400,12 +468,12 @@ AS $$
     )
     SELECT CASE WHEN bounds = 0 THEN 'hold' WHEN cut = 0 THEN 'pass' ELSE 'fail' END,
            CASE WHEN bounds = 0 THEN ARRAY['no unit of both was trained within ranges']
-                WHEN cut = 0 THEN ARRAY[format('no best trial of %s units lies outside a range', units)]
+                WHEN cut = 0 THEN ARRAY[format('no good trial of %s units lies outside a range', units)]
                 WHEN cut > 3 THEN first || format('and %s more', cut - 3)
                 ELSE first END
     FROM told
 $$;
-COMMENT ON FUNCTION public.ranges_of IS 'Whether a best trial of a pair, which searched the ranges that stand, lies outside the candidate''s.';
+COMMENT ON FUNCTION public.ranges_of IS 'Whether a good trial of a pair, which searched the ranges that stand, lies outside the candidate''s.';
 
 CREATE FUNCTION public.attach_checks(p_run text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -451,6 +519,6 @@ END
 $$;
 COMMENT ON FUNCTION public.attach_checks IS 'Attaches what a registered run, and its pair, showed to their change, once; asked by whoever registered it.';
 
-REVOKE ALL ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text) TO setpoint_app;
-GRANT SELECT ON public.change_runs, public.change_checks TO setpoint_app;
+REVOKE ALL ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text), public.keep_declaration(text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text), public.keep_declaration(text, jsonb) TO setpoint_app;
+GRANT SELECT ON public.change_runs, public.change_checks, public.catalogue_declarations TO setpoint_app;

@@ -145,7 +145,23 @@ END
 $$;
 COMMENT ON FUNCTION public.signer IS 'The person of this session, who may do this by hand; refuses robots and tokens.';
 
-CREATE FUNCTION public.note_seeding(p_coverage_pct float8) RETURNS public.seedings
+CREATE FUNCTION public.seeded_pct(p_catalogues text[]) RETURNS float8
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- Of the catalogue that is covered least, those in force always among them: naming more can only lower it.
+    SELECT coalesce(min(covered.pct), 0) FROM (
+        SELECT 100.0 * count(*) FILTER (WHERE f.base_env ? named.key) / count(*) AS pct
+        FROM (SELECT unnest(p_catalogues) UNION SELECT public.catalogues_in_force()) AS asked (hash)
+        LEFT JOIN public.catalogue_declarations AS d USING (hash)
+        LEFT JOIN LATERAL jsonb_to_recordset(d.declares -> 'values') AS v (key text, range text[]) ON true
+        CROSS JOIN LATERAL unnest(ARRAY[v.key] || v.range) AS named (key)
+        LEFT JOIN public.ftf_config AS f ON f.scope = 'global'
+        GROUP BY asked.hash) AS covered
+$$;
+COMMENT ON FUNCTION public.seeded_pct IS 'How many of a hundred declared keys have a value in the global document, of the catalogue where that is least; a catalogue that nobody declared covers nothing.';
+
+CREATE FUNCTION public.note_seeding(p_catalogues text[]) RETURNS public.seedings
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -153,13 +169,13 @@ DECLARE
     noted public.seedings;
 BEGIN
     INSERT INTO public.seedings (person, proof, revision, coverage_pct)
-    SELECT s.person, s.proof, h.id, p_coverage_pct
+    SELECT s.person, s.proof, h.id, public.seeded_pct(p_catalogues)
     FROM public.signer('global', '{}', 'config_write', 'admin') AS s, public.chain_head AS h
     RETURNING * INTO noted;
     RETURN noted;
 END
 $$;
-COMMENT ON FUNCTION public.note_seeding IS 'Signs that seeds are applied, at which revision, and how much of what is declared they cover.';
+COMMENT ON FUNCTION public.note_seeding IS 'Signs that seeds are applied, at which revision, and how much of what is declared they cover, which is counted here.';
 
 CREATE FUNCTION public.rule_for(p_scopes text[]) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -171,15 +187,29 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.rule_for IS 'The numbers that a canary is judged by, as documents laid over each other say now.';
 
+CREATE FUNCTION public.assets_for(p_scopes text[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT ARRAY(SELECT jsonb_array_elements_text(d.declares -> 'universes' -> wanted.name))
+    FROM (SELECT public.document_merge(f.base_env ORDER BY named.position) ->> 'CVN_FTF_UNIVERSE' AS name
+          FROM unnest(p_scopes) WITH ORDINALITY AS named (scope, position) JOIN public.ftf_config AS f USING (scope)) AS wanted,
+         public.catalogues_in_force() AS force (hash) JOIN public.catalogue_declarations AS d USING (hash)
+    WHERE d.declares -> 'universes' ? wanted.name
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION public.assets_for IS 'The assets of the universe that documents laid over each other name, as a catalogue in force declares it; null where none does.';
+
 CREATE FUNCTION public.begin_rollout(
-    change public.changes, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer,
-    p_person text, p_proof text
+    change public.changes, p_context jsonb, p_scopes text[], p_expected_s integer, p_person text, p_proof text
 ) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    rule jsonb := public.rule_for(p_scopes);
+    rule   jsonb := public.rule_for(p_scopes);
+    assets text[];
+    models text[];
 BEGIN
     IF EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = change.id) THEN
         RETURN;  -- what was fixed stays
@@ -195,9 +225,17 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a canary has no rule: a value of CVN_FTF_VERDICT_* is not set',
             HINT = '`setpoint seed --apply` brings the numbers of the readiness document in';
     END IF;
+    assets := public.assets_for(p_scopes);
+    models := ARRAY(SELECT model FROM public.catalogues_in_force() AS named (hash) JOIN public.catalogue_declarations AS d USING (hash)
+                    CROSS JOIN LATERAL jsonb_array_elements_text(d.declares -> 'parts' -> 'model') WITH ORDINALITY AS m (model, place)
+                    GROUP BY model ORDER BY min(place), model);
+    IF assets IS NULL OR models = '{}' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'nothing says which assets and models a canary trains',
+            HINT = 'set CVN_FTF_UNIVERSE to a universe that a catalogue in force declares: `setpoint seed --apply`';
+    END IF;
     INSERT INTO public.rollouts (change_id, context, started_by, proof) VALUES (change.id, p_context, p_person, p_proof);
     INSERT INTO public.rollout_stages (change_id, stage, assets, models, expected_s, rule)
-    SELECT change.id, s.stage, p_assets, p_models, CASE WHEN s.stage <> 'full' THEN p_expected_s END,
+    SELECT change.id, s.stage, assets, models, CASE WHEN s.stage <> 'full' THEN p_expected_s END,
            CASE WHEN s.stage = 'shadow' THEN '{"pass": "equal"}' ELSE rule END
     FROM (VALUES ('shadow'), ('canary'), ('full')) AS s (stage);
 END
@@ -218,7 +256,7 @@ $$;
 COMMENT ON FUNCTION public.shadow_is_done IS 'Whether the shadow of a change was skipped, or its newest verdict is that nothing else differs.';
 
 CREATE FUNCTION public.start_stage(
-    p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text
+    p_id bigint, p_stage text, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text
 ) RETURNS public.rollout_steps
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -233,7 +271,7 @@ BEGIN
     IF change.state = 'draft' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is a draft', p_id), HINT = (public.next_step(change)).how;
     END IF;
-    PERFORM public.begin_rollout(change, p_context, p_scopes, p_assets, p_models, p_expected_s, writer.person, writer.proof);
+    PERFORM public.begin_rollout(change, p_context, p_scopes, p_expected_s, writer.person, writer.proof);
     IF p_stage NOT IN ('shadow', 'canary') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('the stage %s is not started by hand', p_stage),
             HINT = format('`setpoint rollout promote %s` begins it', p_id);
@@ -264,7 +302,7 @@ $$;
 COMMENT ON FUNCTION public.start_stage IS 'A person starts a stage, the canary once seeds were signed and the shadow is done; the first start fixes the rules.';
 
 CREATE FUNCTION public.skip_shadow(
-    p_id bigint, p_context jsonb, p_scopes text[], p_assets text[], p_models text[], p_expected_s integer, p_words text
+    p_id bigint, p_context jsonb, p_scopes text[], p_expected_s integer, p_words text
 ) RETURNS public.rollout_steps
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -278,7 +316,7 @@ BEGIN
     IF btrim(p_words) = '' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a stage is skipped only with a justification', HINT = 'give it with --reason';
     END IF;
-    PERFORM public.begin_rollout(change, p_context, p_scopes, p_assets, p_models, p_expected_s, writer.person, writer.proof);
+    PERFORM public.begin_rollout(change, p_context, p_scopes, p_expected_s, writer.person, writer.proof);
     IF public.shadow_is_done(change) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the shadow of change %s is done already', p_id),
             HINT = format('go on with `setpoint rollout start %s canary`', p_id);
@@ -291,26 +329,27 @@ END
 $$;
 COMMENT ON FUNCTION public.skip_shadow IS 'A person skips the shadow of a change, and says why.';
 
-CREATE FUNCTION public.own_parameters(change public.changes, p_spelled jsonb) RETURNS TABLE (model text, timeframe text, name text)
+CREATE FUNCTION public.own_parameters(change public.changes) RETURNS TABLE (parts text[], name text)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    -- A catalogue knows how a library spells a parameter; that it is one of the change is known here.
-    SELECT s.model, s.timeframe, spelled.name
-    FROM jsonb_to_recordset(p_spelled) AS s (model text, timeframe text, parameter text, library_name text)
-    CROSS JOIN LATERAL (VALUES (s.parameter), (s.library_name)) AS spelled (name)
-    WHERE upper(format('CVN_HPO_%s_%s_%s', s.model, s.timeframe, s.parameter)) IN (
-        SELECT regexp_replace(edited.key, '_RANGE_(MIN|MAX|SCALE)$', '') FROM unnest(public.keys_of(change)) AS edited (key))
+    -- A key of a range is its parameter's. How a library spells it is declared: nobody says so who would like it aside.
+    SELECT DISTINCT v.parts, spelled.name
+    FROM public.declared_values() AS v
+    CROSS JOIN LATERAL (VALUES (v.parameter), (v.library_name)) AS spelled (name)
+    WHERE ARRAY[v.key] || v.range && public.keys_of(change)
 $$;
-COMMENT ON FUNCTION public.own_parameters IS 'What a change may move in a model: its own parameters, as its catalogue and a library spell them.';
+COMMENT ON FUNCTION public.own_parameters IS 'What a change may move in a model: its own parameters, as a catalogue in force and a library spell them.';
 
-CREATE FUNCTION public.shadow_differences(change public.changes, p_run text, p_baseline text, p_spelled jsonb)
+CREATE FUNCTION public.shadow_differences(change public.changes, p_run text, p_baseline text)
     RETURNS TABLE (unit jsonb, parameter text, baseline jsonb, candidate jsonb)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     -- Readiness document, section 4. By text: 1 and 1.0 reach a library as other values.
-    WITH sides AS (
+    WITH own AS MATERIALIZED (
+        SELECT * FROM public.own_parameters(change)
+    ), sides AS (
         SELECT u.symbol, u.model, u.timeframe, u.variant, u.fold, o.effective_params AS old, n.effective_params AS new
         FROM (SELECT symbol, model, timeframe, variant, fold FROM public.finetune_units WHERE run_id = p_run
               UNION SELECT symbol, model, timeframe, variant, fold FROM public.finetune_units WHERE run_id = p_baseline) AS u
@@ -328,13 +367,13 @@ AS $$
         SELECT name, coalesce(s.old -> name, '"none"'), coalesce(s.new -> name, '"none"')
         FROM (SELECT jsonb_object_keys(s.old) UNION SELECT jsonb_object_keys(s.new)) AS held (name)
         WHERE s.old::text <> s.new::text AND (s.old -> name)::text IS DISTINCT FROM (s.new -> name)::text
-          AND (s.model, s.timeframe, name) NOT IN (SELECT o.model, o.timeframe, o.name FROM public.own_parameters(change, p_spelled) AS o)
+          AND NOT EXISTS (SELECT FROM own WHERE own.name = held.name AND own.parts <@ ARRAY[s.symbol, s.model, s.timeframe, s.variant])
     ) AS moved
     ORDER BY s.symbol COLLATE "C", s.model COLLATE "C", s.timeframe COLLATE "C", s.variant COLLATE "C", s.fold, moved.name COLLATE "C"
 $$;
 COMMENT ON FUNCTION public.shadow_differences IS 'What reached models otherwise than in a baseline, the change''s own parameters aside; of a missing pair the parameter is empty.';
 
-CREATE FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text, p_spelled jsonb) RETURNS public.rollout_steps
+CREATE FUNCTION public.note_shadow(p_id bigint, p_run text, p_baseline text) RETURNS public.rollout_steps
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -343,6 +382,7 @@ DECLARE
     writer record;
     found  record;
     units  bigint;
+    untrained text[];
     noted  public.rollout_steps;
 BEGIN
     -- Whoever may skip it may judge it: this opens nothing that one person could not open with a reason.
@@ -358,17 +398,26 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('run %s did not train the candidate of change %s', p_run, p_id),
             HINT = format('`setpoint sweep --change %s` trains it', p_id);
     END IF;
+    IF EXISTS (SELECT FROM public.change_runs AS r WHERE r.run_id = p_baseline AND r.arm = 'candidate') THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('run %s trained a candidate, and is no baseline', p_baseline),
+            HINT = 'a baseline trained values that were in force: the other run of the pair, or an older one';
+    END IF;
     SELECT count(*) AS differences, coalesce(bool_or(d.parameter = ''), false) AS lacks_pairs,
            coalesce(jsonb_agg(to_jsonb(d) - 'number' ORDER BY d.number) FILTER (WHERE d.number <= 50), '[]') AS first
     INTO found
-    FROM (SELECT s.*, row_number() OVER () AS number FROM public.shadow_differences(change, p_run, p_baseline, p_spelled) AS s) AS d;
+    FROM (SELECT s.*, row_number() OVER () AS number FROM public.shadow_differences(change, p_run, p_baseline) AS s) AS d;
     SELECT count(*) INTO units
     FROM (SELECT DISTINCT u.symbol, u.model, u.timeframe, u.variant, u.fold FROM public.finetune_units AS u WHERE u.run_id IN (p_run, p_baseline)) AS u;
+    -- What the stage was fixed to train and neither run did is not equal, either.
+    SELECT array_agg(format('%s %s', a.asset, m.named) ORDER BY a.asset COLLATE "C", m.named COLLATE "C") INTO untrained
+    FROM public.rollout_stages AS fixed, unnest(fixed.assets) AS a (asset), unnest(fixed.models) AS m (named)
+    WHERE fixed.change_id = p_id AND fixed.stage = 'shadow'
+      AND NOT EXISTS (SELECT FROM public.finetune_units AS u WHERE u.run_id = p_run AND (u.symbol, u.model) = (a.asset, m.named));
     INSERT INTO public.rollout_steps (change_id, stage, step, person, proof, proposal_hash, run, baseline, outcome, evidence)
     VALUES (p_id, 'shadow', 'verdict', writer.person, writer.proof, change.proposal_hash, p_run, p_baseline,
-            CASE WHEN units = 0 OR found.lacks_pairs THEN 'insufficient_data' WHEN found.differences > 0 THEN 'hold' ELSE 'pass' END,
+            CASE WHEN untrained IS NOT NULL OR found.lacks_pairs THEN 'insufficient_data' WHEN found.differences > 0 THEN 'hold' ELSE 'pass' END,
             jsonb_build_object('units', units, 'differences', found.differences, 'first', found.first,
-                               'aside', (SELECT coalesce(jsonb_agg(DISTINCT to_jsonb(o)), '[]') FROM public.own_parameters(change, p_spelled) AS o)))
+                               'untrained', to_jsonb(coalesce(untrained, '{}')), 'aside', (SELECT coalesce(jsonb_agg(DISTINCT to_jsonb(o)), '[]') FROM public.own_parameters(change) AS o)))
     RETURNING * INTO noted;
     RETURN noted;
 END
@@ -419,6 +468,30 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.is_overridden IS 'Whether two people, or one where policy declares it, said that a change is applied without a passing canary.';
 
+CREATE FUNCTION public.values_before(change public.changes, OUT keys text[], OUT target jsonb)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT array_agg(e ->> 'key' ORDER BY e ->> 'key' COLLATE "C"),
+           coalesce(jsonb_object_agg(e ->> 'key', h.base_env -> (e ->> 'key')) FILTER (WHERE h.base_env ? (e ->> 'key')), '{}')
+    FROM jsonb_array_elements(coalesce(change.edits, (SELECT made.diff FROM public.ftf_config_history AS made WHERE made.id = change.applied_revision))) AS e
+    LEFT JOIN public.ftf_config_history AS h ON h.id = change.base_revision
+$$;
+COMMENT ON FUNCTION public.values_before IS 'The keys of a change, and what they are before it; a key that has no value is left out.';
+
+CREATE FUNCTION public.brings_back(change public.changes, p_rolled_back bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- By what it would write, not by what it was filed as: its author may amend it.
+    SELECT NOT EXISTS (
+        SELECT FROM jsonb_array_elements(change.edits) AS e
+        WHERE e ->> 'key' <> ALL (before.keys) OR (e -> 'new')::text IS DISTINCT FROM (before.target -> (e ->> 'key'))::text)
+    FROM public.changes AS c, public.values_before(c) AS before
+    WHERE c.id = p_rolled_back
+$$;
+COMMENT ON FUNCTION public.brings_back IS 'Whether an open change writes nothing but the values of before, of keys of a change that was rolled back.';
+
 CREATE FUNCTION public.wanting_of(change public.changes) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -426,8 +499,8 @@ AS $$
 DECLARE
     newest text;
 BEGIN
-    -- A restore that a verdict asks for waits for no canary of its own.
-    IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = change.id) THEN
+    -- A restore that a verdict asks for waits for no canary of its own, as long as nobody made another change of it.
+    IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = change.id AND public.brings_back(change, b.change_id)) THEN
         RETURN NULL;
     END IF;
     IF NOT EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = change.id) THEN
@@ -521,17 +594,6 @@ END
 $$;
 COMMENT ON FUNCTION public.act_on_canary IS 'Keeps what the runs of a canary said; one that says to roll back ends the change, which was never in force.';
 
-CREATE FUNCTION public.values_before(change public.changes, OUT keys text[], OUT target jsonb)
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $$
-    SELECT array_agg(e ->> 'key' ORDER BY e ->> 'key' COLLATE "C"),
-           coalesce(jsonb_object_agg(e ->> 'key', h.base_env -> (e ->> 'key')) FILTER (WHERE h.base_env ? (e ->> 'key')), '{}')
-    FROM jsonb_array_elements(coalesce(change.edits, (SELECT made.diff FROM public.ftf_config_history AS made WHERE made.id = change.applied_revision))) AS e
-    LEFT JOIN public.ftf_config_history AS h ON h.id = change.base_revision
-$$;
-COMMENT ON FUNCTION public.values_before IS 'The keys of a change, and what they are before it; a key that has no value is left out.';
-
 CREATE FUNCTION public.preapprove_restore(p_id bigint, p_hash text, p_expires_at timestamptz) RETURNS public.preapprovals
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -581,7 +643,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.runs_in_full IS 'Runs after its promotion that a change in full answers for and that were not judged yet, oldest first.';
 
-CREATE FUNCTION public.file_rollback(p_id bigint, p_because text) RETURNS public.rollbacks
+CREATE FUNCTION public.file_rollback(p_id bigint) RETURNS public.rollbacks
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -592,12 +654,14 @@ DECLARE
     reason   text;
     before   record;
     written  record;
-    given    public.preapprovals;
+    given    public.preapprovals[];
+    carrying public.preapprovals[];
+    needed   integer;
     back     public.changes;
-    because  text := p_because;
+    because  text;
     noted    public.rollbacks;
 BEGIN
-    -- As act_on_canary: it follows from rows. Head first, as every writer.
+    -- As act_on_canary: it follows from rows, the reason why it waits too. Head first, as every writer.
     PERFORM FROM public.chain_head FOR UPDATE;
     SELECT * INTO change FROM public.changes WHERE id = p_id AND state = 'applied';
     IF NOT FOUND OR EXISTS (SELECT FROM public.rollbacks AS b WHERE b.change_id = p_id) THEN
@@ -620,9 +684,6 @@ BEGIN
     SELECT e.key, max(e.revision) AS revision INTO written FROM public.ftf_config_edits AS e
     WHERE e.scope = change.scope AND e.key = ANY (before.keys) AND e.revision > change.applied_revision
     GROUP BY e.key ORDER BY 2 DESC LIMIT 1;
-    SELECT * INTO given FROM public.preapprovals AS p
-    WHERE p.change_id = p_id AND p.proposal_hash = change.proposal_hash AND (p.scope, p.keys, p.target) = (change.scope, before.keys, before.target)
-    ORDER BY p.expires_at DESC LIMIT 1;
     back.scope := change.scope;
     back.kinds := '{}';
     back.edition := 1;
@@ -637,22 +698,31 @@ BEGIN
     back := public.write_proposal(back, '{}', CASE WHEN back.restores IS NULL THEN before.keys ELSE '{}' END, before.keys);
     IF back.edits <> '[]' THEN
         back := public.keep_change(back, false);
+        given := ARRAY(SELECT p FROM public.preapprovals AS p
+                       WHERE p.change_id = p_id AND p.proposal_hash = change.proposal_hash
+                         AND (p.scope, p.keys, p.target) = (change.scope, before.keys, before.target)
+                       ORDER BY p.expires_at DESC);
+        carrying := ARRAY(SELECT DISTINCT ON (p.person) p FROM unnest(given) AS p
+                          WHERE p.expires_at > clock_timestamp() AND p.person IN (SELECT m.person FROM public.may_approve(back) AS m));
+        SELECT need.approvals INTO needed FROM public.required_of(back) AS need;
         because := CASE
-            WHEN p_because <> '' THEN p_because
+            WHEN public.is_disabled(back.author) THEN format('its author %s was disabled', back.author)
             WHEN written.key IS NOT NULL THEN format('revision %s wrote %s since', written.revision, written.key)
-            WHEN (SELECT need.approvals FROM public.required_of(back) AS need) = 0 THEN NULL
-            WHEN given.decision_id IS NULL THEN 'nobody approved beforehand that its keys are brought back'
-            WHEN given.expires_at <= clock_timestamp() THEN format('the pre-approval of %s ended at %s', given.person, public.utc_text(given.expires_at))
-            WHEN given.person NOT IN (SELECT m.person FROM public.may_approve(back) AS m) THEN format('%s, who approved it beforehand, may not approve it any more', given.person)
+            WHEN EXISTS (SELECT FROM public.lacking_checks(back)) THEN
+                (SELECT format('policy asks for the check %s of it: %s', l.kind, l.why) FROM public.lacking_checks(back) AS l LIMIT 1)
+            WHEN cardinality(carrying) >= needed THEN NULL
+            WHEN cardinality(carrying) > 0 THEN format('%s of %s people approved it beforehand', cardinality(carrying), needed)
+            WHEN given = '{}' THEN 'nobody approved beforehand that its keys are brought back'
+            WHEN given[1].expires_at <= clock_timestamp() THEN format('the pre-approval of %s ended at %s', given[1].person, public.utc_text(given[1].expires_at))
+            ELSE format('%s, who approved it beforehand, may not approve it any more', given[1].person)
         END;
-        IF because IS NULL AND given.decision_id IS NOT NULL THEN
-            INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
-            VALUES (back.id, 'approve', back.proposal_hash, given.person, 'pre-approval',
-                    format('approved beforehand with change %s, decision %s', p_id, given.decision_id));
-        END IF;
+        INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
+        SELECT back.id, 'approve', back.proposal_hash, p.person, 'pre-approval',
+               format('approved beforehand with change %s, decision %s', p_id, p.decision_id)
+        FROM unnest(carrying) AS p WHERE because IS NULL;
     END IF;
     INSERT INTO public.rollbacks (change_id, run, mechanism, proof, words, preapproval, restored_by, filed_because, evidence)
-    VALUES (p_id, ran.id, 'restore', 'rollback-verdict', back.reason, CASE WHEN because IS NULL THEN given.decision_id END, back.id,
+    VALUES (p_id, ran.id, 'restore', 'rollback-verdict', back.reason, CASE WHEN because IS NULL THEN carrying[1].decision_id END, back.id,
             CASE WHEN back.id IS NOT NULL THEN because END, said.evidence) RETURNING * INTO noted;
     RETURN noted;
 END
@@ -663,9 +733,10 @@ CREATE FUNCTION public.is_carried(p_change bigint) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = p_change AND b.filed_because IS NULL)
+    SELECT EXISTS (SELECT FROM public.rollbacks AS b JOIN public.changes AS back ON back.id = b.restored_by
+                   WHERE b.restored_by = p_change AND b.filed_because IS NULL AND public.brings_back(back, b.change_id))
 $$;
-COMMENT ON FUNCTION public.is_carried IS 'Whether a change is the restore that a verdict asked for and a pre-approval, or the solo policy, carries.';
+COMMENT ON FUNCTION public.is_carried IS 'Whether a change is, as it stands, the restore that a verdict asked for and a pre-approval, or the solo policy, carries.';
 
 CREATE FUNCTION public.note_rollback(p_id bigint, p_mechanism text, p_words text) RETURNS public.rollbacks
     LANGUAGE plpgsql SECURITY DEFINER
@@ -741,18 +812,18 @@ END
 $$;
 COMMENT ON FUNCTION public.prove_rollback IS 'Keeps what proves that the way back which was taken in an incident worked.';
 
-REVOKE ALL ON FUNCTION public.note_seeding(float8), public.take_rollback(text, text, text), public.prove_rollback(text, text),
-    public.begin_rollout(public.changes, jsonb, text[], text[], text[], integer, text, text),
-    public.start_stage(bigint, text, jsonb, text[], text[], text[], integer, text),
-    public.skip_shadow(bigint, jsonb, text[], text[], text[], integer, text),
-    public.note_shadow(bigint, text, text, jsonb), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
-    public.preapprove_restore(bigint, text, timestamptz), public.file_rollback(bigint, text), public.note_rollback(bigint, text, text)
+REVOKE ALL ON FUNCTION public.note_seeding(text[]), public.take_rollback(text, text, text), public.prove_rollback(text, text),
+    public.begin_rollout(public.changes, jsonb, text[], integer, text, text),
+    public.start_stage(bigint, text, jsonb, text[], integer, text),
+    public.skip_shadow(bigint, jsonb, text[], integer, text),
+    public.note_shadow(bigint, text, text), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
+    public.preapprove_restore(bigint, text, timestamptz), public.file_rollback(bigint), public.note_rollback(bigint, text, text)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.take_rollback(text, text, text), public.prove_rollback(text, text) TO setpoint_app;
-GRANT EXECUTE ON FUNCTION public.note_seeding(float8), public.start_stage(bigint, text, jsonb, text[], text[], text[], integer, text),
-    public.skip_shadow(bigint, jsonb, text[], text[], text[], integer, text),
-    public.note_shadow(bigint, text, text, jsonb), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
-    public.preapprove_restore(bigint, text, timestamptz), public.file_rollback(bigint, text), public.note_rollback(bigint, text, text)
+GRANT EXECUTE ON FUNCTION public.note_seeding(text[]), public.start_stage(bigint, text, jsonb, text[], integer, text),
+    public.skip_shadow(bigint, jsonb, text[], integer, text),
+    public.note_shadow(bigint, text, text), public.override_canary(bigint, text, text), public.act_on_canary(bigint),
+    public.preapprove_restore(bigint, text, timestamptz), public.file_rollback(bigint), public.note_rollback(bigint, text, text)
     TO setpoint_app;
 GRANT SELECT ON public.seedings, public.rollouts, public.rollout_stages, public.rollout_steps, public.preapprovals, public.rollbacks, public.rollback_proofs
     TO setpoint_app;

@@ -93,6 +93,10 @@ INSERT INTO catalogues (hash, name, version, text)
 VALUES (%(hash)s, %(name)s, %(version)s, %(text)s)
 ON CONFLICT (hash) DO NOTHING;
 
+-- name: keep_declaration
+-- Remember what a registered catalogue declares; refused where something else is known of it.
+SELECT keep_declaration(%(hash)s, %(declares)s);
+
 -- name: list_scopes
 -- Scopes after one, with how many keys each sets, global first; an overlay without keys is retired.
 SELECT scope, revision, hash, updated_by, change_reason, updated_at,

@@ -1,26 +1,24 @@
 -- Rollouts: each statement that writes is a function of the migration of rollouts, where the rules are.
 
 -- name: note_seeding
--- Sign that seeds are applied, with what they cover.
-SELECT s.person, s.proof, s.revision, s.coverage_pct, s.seeded_at FROM note_seeding(%(coverage_pct)s) AS s;
+-- Sign that seeds are applied, with what they cover of these catalogues and of those in force.
+SELECT s.person, s.proof, s.revision, s.coverage_pct, s.seeded_at FROM note_seeding(ARRAY(SELECT jsonb_array_elements_text(%(catalogues)s))) AS s;
 
 -- name: start_stage
 -- Start a stage, as the person of this session; the first start fixes the rules of all.
 SELECT s.id
 FROM start_stage(%(change)s, %(stage)s, %(context)s, ARRAY(SELECT jsonb_array_elements_text(%(scopes)s)),
-                 ARRAY(SELECT jsonb_array_elements_text(%(assets)s)), ARRAY(SELECT jsonb_array_elements_text(%(models)s)),
                  %(expected_s)s, %(words)s) AS s;
 
 -- name: skip_shadow
 -- Skip the shadow of a change, with a justification; the first step fixes the rules of all stages.
 SELECT s.id
 FROM skip_shadow(%(change)s, %(context)s, ARRAY(SELECT jsonb_array_elements_text(%(scopes)s)),
-                 ARRAY(SELECT jsonb_array_elements_text(%(assets)s)), ARRAY(SELECT jsonb_array_elements_text(%(models)s)),
                  %(expected_s)s, %(words)s) AS s;
 
 -- name: note_shadow
 -- Compare a run of the candidate with a baseline, and keep what was found.
-SELECT s.outcome, s.evidence FROM note_shadow(%(change)s, %(run)s, %(baseline)s, %(spelled)s) AS s;
+SELECT s.outcome, s.evidence FROM note_shadow(%(change)s, %(run)s, %(baseline)s) AS s;
 
 -- name: override_canary
 -- Say that a change is applied without a passing canary; the second person confirms the first.
@@ -35,9 +33,9 @@ SELECT s.run, s.outcome FROM act_on_canary(%(change)s) AS s;
 SELECT p.expires_at FROM preapprove_restore(%(change)s, %(proposal_hash)s, %(expires_at)s) AS p;
 
 -- name: file_rollback
--- Open what brings the keys of a change in full back, where a later run says so; with why it would wait.
+-- Open what brings the keys of a change in full back, where a later run says so; with why it waits.
 SELECT b.change_id, b.run, b.restored_by, b.filed_because
-FROM file_rollback(%(change)s, %(because)s) AS b
+FROM file_rollback(%(change)s) AS b
 WHERE b.change_id IS NOT NULL;
 
 -- name: note_rollback
@@ -99,6 +97,13 @@ WHERE (c.state IN ('proposed', 'suspended') AND EXISTS (
    OR (c.state = 'applied' AND NOT EXISTS (SELECT FROM rollbacks AS b WHERE b.change_id = r.change_id)
        AND EXISTS (SELECT FROM runs_in_full(c)))
 ORDER BY r.change_id;
+
+-- name: list_carried
+-- Restores that pre-approvals carry and that are not in force yet.
+SELECT b.change_id AS change, b.run, b.restored_by
+FROM rollbacks AS b JOIN changes AS back ON back.id = b.restored_by
+WHERE b.filed_because IS NULL AND back.state = 'proposed' AND is_carried(back.id)
+ORDER BY b.id;
 
 -- name: take_rollback
 -- Keep that a way back is taken now, in an incident.
