@@ -22,6 +22,7 @@ MOST, FILLED = 300, 1000
 BOUNDED = {
     "schema_migrations": "a row for each migration",
     "catalogues": "a row for each version of a catalogue",
+    "catalogue_declarations": "as catalogues",
     "chain_head": "one row",
     "dropped_months": "a row for each month of a table that was dropped",
     "policies": "a row for each rule that people made",

@@ -2152,7 +2152,8 @@ BEGIN
     -- One freeze may begin before another ends.
     LOOP
         SELECT max(f.ends_at) INTO next_at FROM public.freezes_over(change, free_at) AS f;
-        EXIT WHEN next_at IS NULL;
+        -- A rollback of what made its scope names no revision that it restores, and is none the less one.
+        EXIT WHEN next_at IS NULL OR public.is_rollback(change);
         free_at := next_at;
     END LOOP;
     RETURN nullif(free_at, moment);
@@ -2369,7 +2370,7 @@ CREATE FUNCTION public.is_carried(p_change bigint) RETURNS boolean
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
     SELECT EXISTS (SELECT FROM public.rollbacks AS b JOIN public.changes AS back ON back.id = b.restored_by
-                   WHERE b.restored_by = p_change AND b.filed_because IS NULL AND public.brings_back(back, b.change_id))
+                   WHERE b.restored_by = p_change AND b.filed_because IS NULL AND public.is_rollback(back))
 $$;
 
 COMMENT ON FUNCTION public.is_carried(p_change bigint) IS 'Whether a change is, as it stands, the restore that a verdict asked for and a pre-approval, or the solo policy, carries.';
@@ -2439,6 +2440,15 @@ BEGIN
                    WHERE r.rolname = is_robot.name AND NOT r.rolsuper AND pg_has_role(r.oid, g.oid, 'MEMBER'));
 END
 $$;
+
+CREATE FUNCTION public.is_rollback(change public.changes) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = change.id AND public.brings_back(change, b.change_id))
+$$;
+
+COMMENT ON FUNCTION public.is_rollback(change public.changes) IS 'Whether an open change is, as it stands, the restore that a verdict asked for.';
 
 CREATE FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote text, OUT expires_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5932,7 +5942,7 @@ DECLARE
     newest text;
 BEGIN
     -- A restore that a verdict asks for waits for no canary of its own, as long as nobody made another change of it.
-    IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = change.id AND public.brings_back(change, b.change_id)) THEN
+    IF public.is_rollback(change) THEN
         RETURN NULL;
     END IF;
     IF NOT EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = change.id) THEN

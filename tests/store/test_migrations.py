@@ -50,6 +50,7 @@ LATER = {
         "wanting_of",
     },
     "events": {"take_events"},
+    "freezes": {"is_rollback"},
     "months": {"change_checks", "rollout_steps"},
     "plane": {"quotas"},
     "runs": {"change_runs"},

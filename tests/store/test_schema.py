@@ -171,6 +171,7 @@ DEFINERS = {
     "preapprove_restore",
     "file_rollback",
     "is_carried",
+    "is_rollback",
     "note_rollback",
     "declare_channel",
     "claim_posting",

@@ -46,8 +46,9 @@ class Desk:
         with self.as_(person).transaction() as transaction:
             return work(transaction, self.catalogues, *given, **named)
 
-    def propose(self, scope="global", **values):
-        wanted = Proposal(scope=scope, reason="a faster rate", set={RATE: 0.09} | values)
+    def propose(self, scope="global", *, new_scope=False, **values):
+        named = {"scope": scope, "new_scope": new_scope, "set": {RATE: 0.09} | values}
+        wanted = Proposal(reason="a faster rate", **named)
         return self.do("ada", open_and_apply, wanted).change.id
 
     def decide(self, person, change, **given):

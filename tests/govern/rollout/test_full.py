@@ -8,6 +8,7 @@ import pytest
 
 from setpoint.change.changes import read_change
 from setpoint.change.decisions import go_on
+from setpoint.change.freezes import declare_freeze
 from setpoint.change.proposals import Proposal, amend, open_and_apply
 from setpoint.errors import ConflictError
 from setpoint.govern.rollout.acting import note_rollback
@@ -166,3 +167,19 @@ def test_two_approvals_are_carried_by_two_pre_approvals(desk):
         desk.act()
         back = read_rollout(desk.as_("cy"), change).rollback
         assert back.filed_because == (None if both else "1 of 2 people approved it beforehand")
+
+
+def test_a_freeze_holds_no_rollback(desk):
+    """Nor that of a change which made its scope, where no revision is there to restore."""
+    overlay = "symbol=BTCUSDC"
+    change = desk.promote(until=datetime.now(UTC) + SOON, scope=overlay, new_scope=True)
+    ends = datetime.now(UTC) + SOON
+    named = {"scope": "*", "starts_at": None, "ends_at": ends, "breakers": (), "reason": "year's end"}
+    desk.do("ada", declare_freeze, **named)
+    held = desk.do("ada", open_and_apply, Proposal(scope="global", reason="depth", set={DEPTH: 6}))
+    assert not held.in_force
+    desk.run(0.2)
+    ((_, said),) = desk.act()
+    assert "restored by change" in said
+    assert read_rollout(desk.as_("cy"), change).stages[-1].standing == "rolled_back"
+    assert desk.as_("cy").fetch_one("read_scope", scope=overlay)["text"] == "{}"

@@ -75,7 +75,8 @@ BEGIN
     -- One freeze may begin before another ends.
     LOOP
         SELECT max(f.ends_at) INTO next_at FROM public.freezes_over(change, free_at) AS f;
-        EXIT WHEN next_at IS NULL;
+        -- A rollback of what made its scope names no revision that it restores, and is none the less one.
+        EXIT WHEN next_at IS NULL OR public.is_rollback(change);
         free_at := next_at;
     END LOOP;
     RETURN nullif(free_at, moment);

@@ -492,6 +492,14 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.brings_back IS 'Whether an open change writes nothing but the values of before, of keys of a change that was rolled back.';
 
+CREATE FUNCTION public.is_rollback(change public.changes) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = change.id AND public.brings_back(change, b.change_id))
+$$;
+COMMENT ON FUNCTION public.is_rollback IS 'Whether an open change is, as it stands, the restore that a verdict asked for.';
+
 CREATE FUNCTION public.wanting_of(change public.changes) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
@@ -500,7 +508,7 @@ DECLARE
     newest text;
 BEGIN
     -- A restore that a verdict asks for waits for no canary of its own, as long as nobody made another change of it.
-    IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.restored_by = change.id AND public.brings_back(change, b.change_id)) THEN
+    IF public.is_rollback(change) THEN
         RETURN NULL;
     END IF;
     IF NOT EXISTS (SELECT FROM public.rollouts AS r WHERE r.change_id = change.id) THEN
@@ -734,7 +742,7 @@ CREATE FUNCTION public.is_carried(p_change bigint) RETURNS boolean
     SET search_path = pg_catalog, public, pg_temp
 AS $$
     SELECT EXISTS (SELECT FROM public.rollbacks AS b JOIN public.changes AS back ON back.id = b.restored_by
-                   WHERE b.restored_by = p_change AND b.filed_because IS NULL AND public.brings_back(back, b.change_id))
+                   WHERE b.restored_by = p_change AND b.filed_because IS NULL AND public.is_rollback(back))
 $$;
 COMMENT ON FUNCTION public.is_carried IS 'Whether a change is, as it stands, the restore that a verdict asked for and a pre-approval, or the solo policy, carries.';
 
