@@ -1,10 +1,12 @@
 """A rollout played on its pages: skipped, started, overridden by two people, promoted by one."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
+from setpoint.change.freezes import declare_freeze, end_freeze
 from setpoint.change.identity import Author
 from setpoint.govern.rollout.acting import sign_seeding
 from support.browsers import change_in, proposal_in
@@ -79,6 +81,14 @@ def test_a_rollout_is_played_on_its_pages(person, seeded, change, owner_url, cat
     assert ada.send(f"{page}/override", proposal=proposal_in(shown), words="no data").status_code == 303
     assert ada.send(f"{page}/promote", proposal=proposal_in(shown)).status_code == 409
     assert bo.send(f"{page}/override", proposal=proposal_in(shown), words="").status_code == 303
+    window = {"scope": "*", "starts_at": None, "ends_at": datetime.now(UTC) + timedelta(hours=1)}
+    with seeded.transaction(author="ada") as transaction:
+        held = declare_freeze(transaction, catalogues, **window, breakers=(), reason="year's end")
+    frozen = ada.read(page)
+    assert f"Freeze {held.id}</a> holds every scope" in frozen
+    assert "Promote to all: a freeze holds it." in frozen
+    with seeded.transaction(author="ada") as transaction:
+        end_freeze(transaction, held.id, "over")
     assert ada.send(f"{page}/promote", proposal=proposal_in(shown)).status_code == 303
     after = cy.read(page)
 

@@ -6,14 +6,15 @@ names the proposal that the page showed. What a form could not do is said on the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from starlette.responses import Response
 
 from setpoint.change.candidates import newest_pair
-from setpoint.change.changes import OPEN, read_change
+from setpoint.change.changes import OPEN, full_change_of, read_change
 from setpoint.change.decisions import require_read
+from setpoint.change.freezes import holding
 from setpoint.change.proposals import apply
 from setpoint.govern.comparison import pair_runs
 from setpoint.govern.rollout.acting import (
@@ -29,6 +30,7 @@ from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
 from setpoint.serve.console.changes import ChangeId
 from setpoint.serve.console.forms import Sent, reason_in
 from setpoint.serve.console.pages import LISTED, Words, act, go, needs_role, page, refused, router_of
+from setpoint.serve.console.review import Move, moves
 from setpoint.serve.console.runs import interval_rows
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
@@ -37,6 +39,7 @@ from setpoint.serve.routes import PlaneOf
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from setpoint.change.changes import FullChange
     from setpoint.errors import SetpointError
     from setpoint.govern.rollout.rollouts import Rollout
     from setpoint.govern.rollout.stages import Name
@@ -47,14 +50,6 @@ if TYPE_CHECKING:
 
 router = router_of()
 DECIDERS = ("config_write", "admin", "approver")
-
-
-class Move(NamedTuple):
-    """Something that can be done to a rollout, and why this person cannot do it; empty for can."""
-
-    name: str
-    title: str
-    refusal: str
 
 
 @router.get("/rollouts", **access(*ANYONE))
@@ -168,6 +163,8 @@ def _shown(
         if problem and find_rollout(transaction, number) is None:
             return refused(request, problem)
         found, change = read_rollout(transaction, number), read_change(transaction, number)
+        full = full_change_of(transaction, change)
+        freezes = holding(transaction, found.scope) if found.state in OPEN else ()
         pair = newest_pair(transaction, number)
         paired = ((pair.run, pair_runs(transaction, *pair)),) if pair else ()
     return page(
@@ -179,29 +176,32 @@ def _shown(
         pair=pair,
         paired=paired,
         proposal=change.proposal_hash,
-        moves={move.name: move for move in _moves(found, caller)} if found.state in OPEN else {},
+        freezes=freezes,
+        moves={move.name: move for move in _moves(found, full, caller)} if found.state in OPEN else {},
         typed={name: form.get(name) if form else "" for name in ("words", "run", "baseline")},
     )
 
 
-def _moves(found: Rollout, caller: Principal) -> tuple[Move, ...]:
+def _moves(found: Rollout, change: FullChange, caller: Principal) -> tuple[Move, ...]:
     """Return what can be done next to a rollout whose change is open."""
     shadow, canary, _full = found.stages
     writer = needs_role(caller, *WRITERS)
     decider = needs_role(caller, *DECIDERS)
     shadow_done = shadow.standing in {"passed", "skipped"}
-    moves = []
+    made = []
     if not shadow_done:
         started = "it runs already" if shadow.standing != "waiting" else ""
-        moves += [
+        made += [
             Move("shadow", "Start the shadow", writer or started),
             Move("judge", "Judge the shadow", writer or ("" if started else "it was not started")),
             Move("skip", "Skip the shadow", writer),
         ]
     if canary.standing == "waiting":
         first = "" if shadow_done else "its shadow passes or is skipped first"
-        moves.append(Move("canary", "Start the canary", writer or first))
+        made.append(Move("canary", "Start the canary", writer or first))
     if found.wanting:
-        moves.append(Move("override", "Override the canary", decider))
-    moves.append(Move("promote", "Promote to all", decider or found.wanting or ""))
-    return tuple(moves)
+        made.append(Move("override", "Override the canary", decider))
+    # Whatever else applying waits for: approvals, a check, a freeze, the same as on the page of the change.
+    waits = next((one.refusal for one in moves(change, caller) if one.name == "apply"), "")
+    made.append(Move("promote", "Promote to all", decider or found.wanting or waits))
+    return tuple(made)
