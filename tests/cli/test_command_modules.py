@@ -87,7 +87,7 @@ sys.exit(code)
 #: What no command imports that neither serves nor trains.
 HEAVY = {
     "prompt_toolkit", "cel.cli", "numpy", "polars", "optuna", "sklearn", "fastapi", "starlette", "uvicorn",
-    "libcst", "authlib", "argon2", "http.client", "requests", "httpx",
+    "pydantic", "libcst", "authlib", "argon2", "http.client", "requests", "httpx",
 }  # fmt: skip
 #: What else is not for these: judging, the database, drawing.
 LIGHT = {

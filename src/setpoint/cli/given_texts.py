@@ -2,17 +2,18 @@
 
 A shell expands ``~`` in ``--out ~/x`` and not in ``--out=~/x``, and makes an empty text of a variable that is
 not set, which would be the folder that the command runs in.
+What needs no converting is not converted: the library would import pydantic for it, which takes longer than
+many commands do.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from setpoint.cli.reach import walk
 from setpoint.declare.number_text import read_float, read_int
 
 if TYPE_CHECKING:
@@ -21,12 +22,44 @@ if TYPE_CHECKING:
     Reader = Callable[[str], object]
 
 
-def read_plainly(group: Any) -> None:
-    """Let every number and path of every command of a group be read by its grammar; changed in place."""
-    for _, command in walk(group):
-        for parameter in command.params:
-            if reader := _READERS.get(parameter.type_descriptor.annotation):
-                parameter.process_value = partial(_processed, parameter, reader, parameter.process_value)
+def read_plainly(command: Any) -> None:
+    """Let numbers and paths of a command, of all in a group, be read by their grammars; changed in place."""
+    command.get_params = partial(_parameters, command.get_params)
+    for parameter in command.params:
+        if reader := _READERS.get(parameter.type_descriptor.annotation):
+            parameter.process_value = partial(_processed, parameter, reader, parameter.process_value)
+    for below in getattr(command, "commands", {}).values():
+        read_plainly(below)
+
+
+def _parameters(known: Callable[[Any], list[Any]], ctx: Any) -> list[Any]:
+    """Return a command's parameters, with the one for help, which is made when it is asked for."""
+    found = known(ctx)
+    for parameter in found:
+        vars(parameter).setdefault("get_runtime_param", partial(_AsGiven, parameter.get_runtime_param))
+    return found
+
+
+class _AsGiven(NamedTuple):
+    """Stands for what converts a parameter's value, and asks for that only where there is something to do."""
+
+    converter: Callable[[], Any]
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return what the command is called with: a text, texts, or a default of the very type, as it is."""
+        annotation, many = param.type_descriptor.annotation, param.multiple or param.nargs == -1
+        if value is None:
+            return () if many else None
+        if annotation == list[str] and many and isinstance(value, list | tuple) and all(map(_is_text, value)):
+            return list(value)
+        if type(value) is annotation and (_is_text(value) or value is param.default):
+            return value
+        return self.converter().coerce(value, param=param, ctx=ctx)
+
+
+def _is_text(value: object) -> bool:
+    """Say whether this is a text that can be encoded; bytes that are no UTF-8 reach us as surrogates."""
+    return isinstance(value, str) and (value.isascii() or value.isprintable())
 
 
 def _processed(
