@@ -612,28 +612,24 @@ COMMENT ON FUNCTION public.break_glass_set(incident text, approved_by text, circ
 CREATE FUNCTION public.break_glass_write(p_incident text, p_approved_by text, p_circumstance text, p_failed text, p_probe text, p_scope text, p_document jsonb, p_restores bigint, OUT new_revision bigint, OUT new_hash text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET "setpoint.proof" TO ''
-    SET "setpoint.reason" TO ''
-    SET "setpoint.source" TO ''
-    SET "setpoint.catalogues" TO ''
-    SET "setpoint.change" TO ''
-    SET "setpoint.review" TO ''
     AS $$
 DECLARE
     writer  record;
     channel public.incident_channels := public.channel_of(p_approved_by);
-    told    text := coalesce(current_setting('setpoint.author', true), '');
+    author  constant text := coalesce(current_setting('setpoint.author', true), '');
+    -- Not what the session had set, setpoint.change above all, which would make this an ordinary write.
+    told    constant jsonb := public.tell_history(jsonb_build_object('author', author));
 BEGIN
     SELECT * INTO writer FROM public.break_glass_person();
-    PERFORM set_config('setpoint.author', writer.person, true), set_config('setpoint.proof', writer.proof, true),
-            set_config('setpoint.reason', 'break-glass-' || p_incident, true),
-            set_config('setpoint.source', 'break-glass', true), set_config('setpoint.review', 'break-glass', true);
+    PERFORM public.tell_history(jsonb_build_object(
+        'author', writer.person, 'proof', writer.proof, 'reason', 'break-glass-' || p_incident,
+        'source', 'break-glass', 'review', 'break-glass'));
     UPDATE public.ftf_config SET base_env = p_document WHERE scope = p_scope RETURNING revision, hash INTO new_revision, new_hash;
     IF NOT FOUND THEN
         INSERT INTO public.ftf_config (scope, base_env) VALUES (p_scope, p_document)
         RETURNING revision, hash INTO new_revision, new_hash;
     END IF;
-    PERFORM set_config('setpoint.author', told, true);
+    PERFORM set_config('setpoint.author', author, true);
     IF NOT EXISTS (SELECT FROM public.ftf_config_history AS h WHERE h.id = new_revision AND h.review = 'break-glass'
                    AND h.hash = public.document_hash(p_document::text) AND h.change_reason = 'break-glass-' || p_incident) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP503', MESSAGE = 'no revision was left: history is not being written',
@@ -649,6 +645,7 @@ BEGIN
     FROM (VALUES ('ordinary-write', interval '1 hour'), ('validation', interval '1 hour'),
                  ('post-mortem', interval '24 hours')) AS owed (kind, within)
     ON CONFLICT (incident) WHERE kind = 'post-mortem' AND met_at IS NULL DO NOTHING;
+    PERFORM public.tell_history(told);
 END
 $$;
 
@@ -780,16 +777,11 @@ $$;
 CREATE FUNCTION public.carry_out(INOUT change public.changes) RETURNS public.changes
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    SET "setpoint.author" TO ''
-    SET "setpoint.proof" TO ''
-    SET "setpoint.reason" TO ''
-    SET "setpoint.source" TO ''
-    SET "setpoint.catalogues" TO ''
-    SET "setpoint.change" TO ''
-    SET "setpoint.review" TO ''
-    SET "setpoint.touched" TO ''
     AS $$
 DECLARE
+    -- What the trigger records is told within this function alone: the session's own facts come back, at the end
+    -- here or with what an error takes back.
+    told     constant jsonb := public.tell_history('{}');
     p_id     constant bigint := change.id;
     need     record;
     have     bigint;
@@ -858,13 +850,11 @@ BEGIN
                     MESSAGE = format('change %s lacks the check %s that policy asks for: %s', p_id, lacks.kind, lacks.why);
             END IF;
         END IF;
-        PERFORM set_config('setpoint.author', change.author, true), set_config('setpoint.proof', change.proof, true),
-                set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
-                set_config('setpoint.catalogues', change.catalogues::text, true),
-                set_config('setpoint.change', change.id::text, true),
-                set_config('setpoint.review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END, true),
-                set_config('setpoint.touched', array_to_string(CASE WHEN jsonb_array_length(change.edits) <= 8
-                    THEN public.keys_of(change) END, ','), true);
+        PERFORM public.tell_history(jsonb_build_object(
+            'author', change.author, 'proof', change.proof, 'reason', change.reason, 'source', change.source,
+            'catalogues', change.catalogues::text, 'change', change.id::text,
+            'review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END,
+            'touched', array_to_string(CASE WHEN jsonb_array_length(change.edits) <= 8 THEN public.keys_of(change) END, ',')));
         IF change.base_revision IS NULL THEN
             INSERT INTO public.ftf_config (scope, base_env) VALUES (change.scope, change.proposal)
             RETURNING ftf_config.revision INTO revision;
@@ -887,6 +877,7 @@ BEGIN
         proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
         catalogues = CASE WHEN revision IS NULL THEN catalogues END
     WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
+    PERFORM public.tell_history(told);
 END
 $$;
 
@@ -5740,6 +5731,23 @@ CREATE FUNCTION public.tell_deadlines() RETURNS void
 $$;
 
 COMMENT ON FUNCTION public.tell_deadlines() IS 'Notes whom a deadline or the end of a token is near for, once of each; judged by the database''s clock.';
+
+CREATE FUNCTION public.tell_history(p_facts jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    -- No SET clause of the functions that write does this: only a superuser may give a function one of these.
+    names constant text[] := '{author,proof,reason,source,catalogues,change,review,touched}';
+    told  jsonb;
+BEGIN
+    SELECT jsonb_object_agg(name, coalesce(current_setting('setpoint.' || name, true), '')) INTO told FROM unnest(names) AS name;
+    PERFORM set_config('setpoint.' || name, coalesce(p_facts ->> name, ''), true) FROM unnest(names) AS name;
+    RETURN told;
+END
+$$;
+
+COMMENT ON FUNCTION public.tell_history(p_facts jsonb) IS 'Let the trigger of history hear these facts and no others; returns those before, to be told at the end.';
 
 CREATE FUNCTION public.tell_of_approval() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER

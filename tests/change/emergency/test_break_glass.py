@@ -211,8 +211,10 @@ def test_session_cannot_pass_its_write_off_as_an_ordinary_one(broken, settings, 
             session.execute("SELECT set_config(%s, %s, false)", [f"setpoint.{name}", value])
         call = "SELECT break_glass_restore('INC-7', %s, 'console-down', 'global', 1)"
         session.execute(call, [APPROVAL])
+        ((own,),) = session.execute("SELECT current_setting('setpoint.change')").fetchall()
     row = revision_of(broken, 4)
 
+    assert own == "1", "what the session had set is its own again"
     assert (row["change"], row["updated_by"], row["proof"], row["review"]) == (
         None,
         login,

@@ -881,14 +881,30 @@ END
 $$;
 COMMENT ON FUNCTION public.next_step IS 'What an open change waits for, of whom, until when and how that is done; nulls for one that ended.';
 
+CREATE FUNCTION public.tell_history(p_facts jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    -- No SET clause of the functions that write does this: only a superuser may give a function one of these.
+    names constant text[] := '{author,proof,reason,source,catalogues,change,review,touched}';
+    told  jsonb;
+BEGIN
+    SELECT jsonb_object_agg(name, coalesce(current_setting('setpoint.' || name, true), '')) INTO told FROM unnest(names) AS name;
+    PERFORM set_config('setpoint.' || name, coalesce(p_facts ->> name, ''), true) FROM unnest(names) AS name;
+    RETURN told;
+END
+$$;
+COMMENT ON FUNCTION public.tell_history IS 'Let the trigger of history hear these facts and no others; returns those before, to be told at the end.';
+
 CREATE FUNCTION public.carry_out(INOUT change public.changes)
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
-    -- What the trigger records is told within this function alone: the session's own facts come back.
-    SET setpoint.author = '' SET setpoint.proof = '' SET setpoint.reason = '' SET setpoint.source = ''
-    SET setpoint.catalogues = '' SET setpoint.change = '' SET setpoint.review = '' SET setpoint.touched = ''
 AS $$
 DECLARE
+    -- What the trigger records is told within this function alone: the session's own facts come back, at the end
+    -- here or with what an error takes back.
+    told     constant jsonb := public.tell_history('{}');
     p_id     constant bigint := change.id;
     need     record;
     have     bigint;
@@ -957,13 +973,11 @@ BEGIN
                     MESSAGE = format('change %s lacks the check %s that policy asks for: %s', p_id, lacks.kind, lacks.why);
             END IF;
         END IF;
-        PERFORM set_config('setpoint.author', change.author, true), set_config('setpoint.proof', change.proof, true),
-                set_config('setpoint.reason', change.reason, true), set_config('setpoint.source', change.source, true),
-                set_config('setpoint.catalogues', change.catalogues::text, true),
-                set_config('setpoint.change', change.id::text, true),
-                set_config('setpoint.review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END, true),
-                set_config('setpoint.touched', array_to_string(CASE WHEN jsonb_array_length(change.edits) <= 8
-                    THEN public.keys_of(change) END, ','), true);
+        PERFORM public.tell_history(jsonb_build_object(
+            'author', change.author, 'proof', change.proof, 'reason', change.reason, 'source', change.source,
+            'catalogues', change.catalogues::text, 'change', change.id::text,
+            'review', CASE WHEN have > 0 THEN 'approved' ELSE 'unreviewed' END,
+            'touched', array_to_string(CASE WHEN jsonb_array_length(change.edits) <= 8 THEN public.keys_of(change) END, ',')));
         IF change.base_revision IS NULL THEN
             INSERT INTO public.ftf_config (scope, base_env) VALUES (change.scope, change.proposal)
             RETURNING ftf_config.revision INTO revision;
@@ -986,6 +1000,7 @@ BEGIN
         proposal = CASE WHEN revision IS NULL THEN proposal END, edits = CASE WHEN revision IS NULL THEN edits END,
         catalogues = CASE WHEN revision IS NULL THEN catalogues END
     WHERE id = p_id RETURNING state, applied_revision INTO change.state, change.applied_revision;
+    PERFORM public.tell_history(told);
 END
 $$;
 COMMENT ON FUNCTION public.carry_out IS 'The one decision: policy, approvals, base and what else moved, under the lock of the chain head.';

@@ -222,25 +222,24 @@ CREATE FUNCTION public.break_glass_write(
 )
     LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
-    -- Whatever the session had set, setpoint.change above all, which would make this an ordinary write.
-    SET setpoint.proof = '' SET setpoint.reason = '' SET setpoint.source = ''
-    SET setpoint.catalogues = '' SET setpoint.change = '' SET setpoint.review = ''
 AS $$
 DECLARE
     writer  record;
     channel public.incident_channels := public.channel_of(p_approved_by);
-    told    text := coalesce(current_setting('setpoint.author', true), '');
+    author  constant text := coalesce(current_setting('setpoint.author', true), '');
+    -- Not what the session had set, setpoint.change above all, which would make this an ordinary write.
+    told    constant jsonb := public.tell_history(jsonb_build_object('author', author));
 BEGIN
     SELECT * INTO writer FROM public.break_glass_person();
-    PERFORM set_config('setpoint.author', writer.person, true), set_config('setpoint.proof', writer.proof, true),
-            set_config('setpoint.reason', 'break-glass-' || p_incident, true),
-            set_config('setpoint.source', 'break-glass', true), set_config('setpoint.review', 'break-glass', true);
+    PERFORM public.tell_history(jsonb_build_object(
+        'author', writer.person, 'proof', writer.proof, 'reason', 'break-glass-' || p_incident,
+        'source', 'break-glass', 'review', 'break-glass'));
     UPDATE public.ftf_config SET base_env = p_document WHERE scope = p_scope RETURNING revision, hash INTO new_revision, new_hash;
     IF NOT FOUND THEN
         INSERT INTO public.ftf_config (scope, base_env) VALUES (p_scope, p_document)
         RETURNING revision, hash INTO new_revision, new_hash;
     END IF;
-    PERFORM set_config('setpoint.author', told, true);
+    PERFORM set_config('setpoint.author', author, true);
     IF NOT EXISTS (SELECT FROM public.ftf_config_history AS h WHERE h.id = new_revision AND h.review = 'break-glass'
                    AND h.hash = public.document_hash(p_document::text) AND h.change_reason = 'break-glass-' || p_incident) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP503', MESSAGE = 'no revision was left: history is not being written',
@@ -256,6 +255,7 @@ BEGIN
     FROM (VALUES ('ordinary-write', interval '1 hour'), ('validation', interval '1 hour'),
                  ('post-mortem', interval '24 hours')) AS owed (kind, within)
     ON CONFLICT (incident) WHERE kind = 'post-mortem' AND met_at IS NULL DO NOTHING;
+    PERFORM public.tell_history(told);
 END
 $$;
 
