@@ -36,6 +36,7 @@ OTHERS = {
     "plane.publicUrl": "",
     "plane.settings": {},
     "plane.files": None,
+    "plane.marketDataClaim": "",
     "plane.resources": RESOURCES,
     "plane.maxUnavailable": 2,
     "service.type": "NodePort",
@@ -262,6 +263,32 @@ def test_selectors_find_pods_and_ports_have_names(objects):
         assert all(covered) == (name != "networkPolicy.enabled"), name
 
 
+def test_metrics_stay_within_the_cluster(objects):
+    """However the plane's Service is opened, theirs is another one, and what scrapes is led to that alone."""
+    for name, found in objects.items():
+        services = {
+            one["metadata"]["name"].rpartition("-")[2]: one for one in found if one["kind"] == "Service"
+        }
+        ports = {
+            one: [port["name"] for port in service["spec"]["ports"]] for one, service in services.items()
+        }
+        monitors = [one for one in found if one["kind"] == "ServiceMonitor"]
+
+        assert ports["plane"] == ["http"], name
+        if "metrics" in services:
+            assert ports["metrics"] == ["metrics"], name
+            assert services["metrics"]["spec"]["type"] == "ClusterIP", name
+        for monitor in monitors:
+            wanted = monitor["spec"]["selector"]["matchLabels"].items()
+            chosen = [
+                one for one, service in services.items() if wanted <= service["metadata"]["labels"].items()
+            ]
+            assert chosen == ["metrics"], name
+
+    assert any(one["kind"] == "ServiceMonitor" for one in objects["everything"])
+    assert not any(one["kind"] == "ServiceMonitor" for one in objects["default"])
+
+
 def test_probes_ask_what_the_plane_answers(objects):
     """Each path that a probe asks for is a public operation of the API."""
     [plane] = [pod for component, pod in pods(objects["default"]) if component == "plane"]
@@ -320,6 +347,7 @@ WRONG = [
         },
         "say it once",
     ),
+    ({"plane.settings": {"SETPOINT_MARKET_DATA": "/m"}, "plane.marketDataClaim": "candles"}, "say it once"),
 ]
 
 

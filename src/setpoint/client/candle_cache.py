@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 FOLDER = "candles"
-MOST_KEPT_BYTES = 4 * 2**30
+MOST_KEPT_BYTES = 2**30
 _FORM = b"setpoint-candles-1\n"
 _COLUMNS, _VALUE_BYTES = 6, 8
 _NAME = re.compile("[0-9a-f]{64}")
