@@ -437,11 +437,13 @@ BEGIN
         RETURN;  -- what was fixed stays
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('change %s sets a policy, which nothing trains with', change.id);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('change %s sets a policy, which nothing trains with', change.id),
+            HINT = 'policies are approved, not rolled out';
     END IF;
     IF p_scopes[1] <> 'global' OR p_scopes[2:] <> ARRAY(
             SELECT s FROM unnest(p_scopes[2:]) AS s, jsonb_each_text(p_context) AS c WHERE s = c.key || '=' || c.value) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the scopes are not those of the context';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the scopes are not those of the context',
+            HINT = 'name the scopes that the context resolves in';
     END IF;
     IF (SELECT bool_or(value = 'null') FROM jsonb_each(rule)) IS NOT FALSE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a canary has no rule: a value of CVN_FTF_VERDICT_* is not set',
@@ -570,7 +572,8 @@ BEGIN
     PERFORM public.refuse_unless_emergency(break_glass_set.incident, break_glass_set.approved_by, break_glass_set.circumstance,
                                            break_glass_set.failed, break_glass_set.probe);
     IF jsonb_typeof(p_set) IS DISTINCT FROM 'object' OR p_remove IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the values to set are no JSON object, or the keys to remove no array';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the values to set are no JSON object, or the keys to remove no array',
+            HINT = 'give an object of keys and values, and an array of keys';
     END IF;
     PERFORM FROM public.chain_head FOR UPDATE;
     SELECT * INTO old FROM public.ftf_config AS f WHERE f.scope = p_scope;
@@ -599,7 +602,8 @@ BEGIN
     END IF;
     document := (old.base_env - p_remove) || p_set;
     IF document::text = old.base_env::text THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s holds these values already', p_scope);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s holds these values already', p_scope),
+            HINT = 'there is nothing to write: look for what is wrong elsewhere';
     END IF;
     SELECT w.new_revision, w.new_hash INTO new_revision, new_hash FROM public.break_glass_write(
         break_glass_set.incident, break_glass_set.approved_by, break_glass_set.circumstance,
@@ -1023,16 +1027,19 @@ BEGIN
     policy.checks := ARRAY(SELECT DISTINCT one FROM unnest(policy.checks) AS one ORDER BY one);
     IF NOT policy.checks <@ ARRAY['canary', 'smoke', 'ranges', 'rollout'] OR (policy.kind = 'policy' AND policy.checks <> '{}') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
-            MESSAGE = 'a policy''s checks are of canary, smoke, ranges and rollout, and none for the kind policy: it has no candidate';
+            MESSAGE = 'a policy''s checks are of canary, smoke, ranges and rollout, and none for the kind policy: it has no candidate',
+            HINT = 'name those, or none';
     END IF;
     IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
             OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.smoke_s < 1 OR policy.solo <> (policy.approvals = 0) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a policy needs kind (value, range, scope, restore,'
-            || ' policy or *), approvals, cooling_off_s (neither negative), solo (true for no approvals) and smoke_s (1 or more)';
+            || ' policy or *), approvals, cooling_off_s (neither negative), solo (true for no approvals) and smoke_s (1 or more)',
+            HINT = 'docs/change-control.md says what each of them means';
     END IF;
     IF policy.approvals > people THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
-            MESSAGE = format('a policy cannot require %s approvals: %s people can approve', policy.approvals, people);
+            MESSAGE = format('a policy cannot require %s approval(s): %s people can approve', policy.approvals, people),
+            HINT = 'appoint them with `setpoint accounts add NAME --role approver`, or ask for fewer';
     END IF;
     SELECT * INTO soft FROM public.unguarded(policy) LIMIT 1;
     IF FOUND THEN
@@ -1596,7 +1603,8 @@ DECLARE
     decider text := public.require_decider(p_calendar, p_checkpoint, p_option);
 BEGIN
     IF p_evidence IS NULL OR jsonb_typeof(p_evidence) <> 'array' OR p_evidence = '[]' THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a decision is logged as a comment, and none is named';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a decision is logged as a comment, and none is named',
+            HINT = 'give the address of the comment';
     END IF;
     INSERT INTO public.checkpoint_log (calendar, checkpoint, event, option, said, evidence, person)
     VALUES (p_calendar, p_checkpoint, 'decided', p_option, p_said, p_evidence, decider);
@@ -2533,7 +2541,8 @@ CREATE FUNCTION public.judge_checkpoint(p_calendar text, p_checkpoint text, p_du
 BEGIN
     PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
     IF p_due_at IS NULL OR clock_timestamp() < p_due_at THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is not due before %s', p_checkpoint, p_due_at);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is not due before %s', p_checkpoint, p_due_at),
+            HINT = 'check it again then';
     END IF;
     INSERT INTO public.checkpoint_log (calendar, checkpoint, event, said, evidence, person)
     SELECT p_calendar, p_checkpoint, CASE WHEN p_passed THEN 'passed' ELSE 'fired' END, '', p_evidence, person
@@ -2880,7 +2889,8 @@ CREATE FUNCTION public.log_checkpoint(p_calendar text, p_checkpoint text, p_even
 BEGIN
     PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
     IF p_event IS NULL OR p_event NOT IN ('issue', 'shipped') THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is not said this way', p_event);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is not said this way', p_event),
+            HINT = 'name issue or shipped';
     END IF;
     INSERT INTO public.checkpoint_log (calendar, checkpoint, event, said, evidence, person)
     SELECT p_calendar, p_checkpoint, p_event, p_said, p_evidence, person FROM public.who()
@@ -4904,7 +4914,8 @@ BEGIN
         mine := s.account;
     END IF;
     IF p_overlap_s IS NULL OR p_overlap_s NOT BETWEEN 0 AND 2592000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the old token ends 0 to 30 days after the new one is made';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the old token ends 0 to 30 days after the new one is made',
+            HINT = 'give an overlap within that';
     END IF;
     SELECT c.* INTO old FROM public.credentials AS c
     WHERE c.id = p_id AND c.kind = 'token' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()
@@ -5643,7 +5654,8 @@ DECLARE
 BEGIN
     PERFORM public.require_role('config_write', 'approver', 'admin');
     IF NOT public.is_name(p_incident) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is no name of an incident', p_incident);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is no name of an incident', p_incident),
+            HINT = 'give it a name of one line, such as INC-42';
     END IF;
     PERFORM FROM public.chain_head FOR UPDATE;  -- two at once: the second finds the first
     IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.incident = p_incident
@@ -6066,7 +6078,8 @@ DECLARE
 BEGIN
     -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
     IF btrim(change.reason) = '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason',
+            HINT = 'say why, for whoever reads it in a year';
     END IF;
     change.evidence := ARRAY(SELECT DISTINCT run FROM unnest(change.evidence) AS run ORDER BY run);
     unknown := (SELECT run FROM unnest(change.evidence) AS run
@@ -6080,7 +6093,8 @@ BEGIN
             HINT = 'leave the instant out to apply now';
     END IF;
     IF change.restores IS NOT NULL AND (p_set <> '{}' OR cardinality(p_remove) > 0) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a restore sets and removes nothing itself';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a restore sets and removes nothing itself',
+            HINT = 'open a change of its own for those values';
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
         policy := public.checked_policy(change.scope, p_set);

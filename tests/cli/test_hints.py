@@ -203,6 +203,7 @@ UNRUN = {
     "setpoint change approve {change}": "of a message to an approver, another login than the reader",
     "setpoint change show {change}": "of a message; refusals print the same, and there it is run",
     "setpoint tokens rotate {token}": "of a message; `setpoint doctor` prints the same, and there it is run",
+    "setpoint demo --resume {run}": "of a demo that is stopped; tests/story/test_demo.py types it",
     "setpoint gate {rule}": "the title of an annotation in a pull request",
 }
 

@@ -133,7 +133,7 @@ def test_more_approvals_than_people_is_refused(seeded):
     done = seeded("policy", "set", "--kind", "range", "--approvals", "99", "-r", "eyes", "--yes")
 
     assert done.code == 3
-    assert "cannot require 99 approvals" in done.err
+    assert "cannot require 99 approval(s)" in done.err
     assert len(seeded("policy", "show", "--json").json["policies"]) == 1
     assert seeded("change", "list", "--json").json == []
 

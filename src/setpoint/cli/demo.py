@@ -83,7 +83,7 @@ def demo(
             with plane_door(system, through) as door:
                 run = resume or start(door, system, CONTEXT, market, processes)
                 with _resumable():
-                    require_recorded(follow(door, run, AskedEngine(command="demo")))
+                    require_recorded(follow(door, run, AskedEngine(is_of_demo=True)))
         headline("judge", "rollback is judged first; always saying BUY is the floor to beat")
         view = read_report(opened, run)
         print_verdict(view)

@@ -169,6 +169,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = ""
         # A title of the table's own would be folded to the width of its columns.
         out.say(title, style="italic")
     out.draw(shown)
+    if not shown.row_count:
+        out.say("none", style="dim")
 
 
 def cell_text(cell: Any) -> str:

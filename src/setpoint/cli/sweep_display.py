@@ -27,7 +27,8 @@ class AskedEngine(NamedTuple):
 
     train: Engine | None = None
     options: str = ""
-    command: str = "sweep"
+    #: A demo trains by an account and a plane of its own, so it alone goes on with its run.
+    is_of_demo: bool = False
 
 
 def introduce(planned: PlannedSweep) -> None:
@@ -114,7 +115,9 @@ def shown(door: Door, run: str, engine: AskedEngine) -> Iterator[SweepDisplay]:
     except (UnknownRun, SweepRunning):
         raise
     except (KeyboardInterrupt, SetpointError):
-        err.say(f"stopped; resume with: setpoint {engine.command} --resume {run}{engine.options}")
+        options = engine.options
+        of_sweep, of_demo = f"setpoint sweep --resume {run}{options}", f"setpoint demo --resume {run}"
+        err.say(f"stopped; resume with: {of_demo if engine.is_of_demo else of_sweep}")
         raise
 
 

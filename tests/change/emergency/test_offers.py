@@ -57,6 +57,10 @@ def test_offers_follow_from_what_is_recorded(settings, database, owner_url, cata
         closed = offered(database, catalogues)
         owner.execute("GRANT EXECUTE ON FUNCTION apply_change TO setpoint_app")
     assert (closed["restore"].applies, closed["break_glass"].applies) == (False, True)
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("UPDATE ftf_config SET base_env = h.base_env FROM ftf_config_history AS h"
+                      " WHERE ftf_config.scope = 'global' AND h.id = %s", (sound,))  # fmt: skip
+    assert look_at(database, catalogues).target is None, "never what a restore took back"
     assert closed["restore"].because == closed["break_glass"].because
     assert f"break-glass restore {sound} --incident INC-42" in closed["break_glass"].commands[0]
     assert closed["break_glass"].commands[0].endswith("--because data-damaged")

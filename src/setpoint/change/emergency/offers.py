@@ -2,7 +2,8 @@
 
 Guarantees: nothing is assumed: the ordinary way is open when a restore could be judged and written now; the
 last good build is one with which a recorded run ended and no verdict said to roll back; the revision to go
-back to is the newest before the one that stands which today's catalogues accept. What cannot be filled in
+back to is the newest before the one that stands which today's catalogues accept, and never one that a restore
+took back. What cannot be filled in
 stays a shell variable, and its mechanism is said not to apply, with the reason. Changes nothing.
 """
 
@@ -135,10 +136,12 @@ def _judged(refusal: str, why: str) -> tuple[bool, str]:
 def _target(
     transaction: Transaction, catalogues: Catalogues, documents: dict[str, Document], scope: str
 ) -> int | None:
-    standing = documents.get(scope)
-    for one in list_revisions(transaction, scope=scope, limit=LOOKED_AT) if standing else ():
-        if standing is None or one.hash == standing.hash:
-            continue
+    if (standing := documents.get(scope)) is None:
+        return None
+    looked_at = list_revisions(transaction, scope=scope, limit=LOOKED_AT)
+    # What lies after the first time that this document stood was taken back by bringing it back.
+    first = max(place for place, one in enumerate(looked_at) if one.hash == standing.hash)
+    for one in looked_at[first + 1 :]:
         full = read_full_revision(transaction, catalogues, one.revision)
         if not problems_of(catalogues, documents, Document(scope, one.revision, one.hash, full.values)):
             return one.revision

@@ -1204,7 +1204,8 @@ BEGIN
         mine := s.account;
     END IF;
     IF p_overlap_s IS NULL OR p_overlap_s NOT BETWEEN 0 AND 2592000 THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the old token ends 0 to 30 days after the new one is made';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the old token ends 0 to 30 days after the new one is made',
+            HINT = 'give an overlap within that';
     END IF;
     SELECT c.* INTO old FROM public.credentials AS c
     WHERE c.id = p_id AND c.kind = 'token' AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()

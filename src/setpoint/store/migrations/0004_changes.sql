@@ -202,16 +202,19 @@ BEGIN
     policy.checks := ARRAY(SELECT DISTINCT one FROM unnest(policy.checks) AS one ORDER BY one);
     IF NOT policy.checks <@ ARRAY['canary', 'smoke', 'ranges', 'rollout'] OR (policy.kind = 'policy' AND policy.checks <> '{}') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
-            MESSAGE = 'a policy''s checks are of canary, smoke, ranges and rollout, and none for the kind policy: it has no candidate';
+            MESSAGE = 'a policy''s checks are of canary, smoke, ranges and rollout, and none for the kind policy: it has no candidate',
+            HINT = 'name those, or none';
     END IF;
     IF NOT (policy IS NOT NULL) OR policy.kind NOT IN ('*', 'value', 'range', 'scope', 'restore', 'policy')
             OR policy.approvals < 0 OR policy.cooling_off_s < 0 OR policy.smoke_s < 1 OR policy.solo <> (policy.approvals = 0) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a policy needs kind (value, range, scope, restore,'
-            || ' policy or *), approvals, cooling_off_s (neither negative), solo (true for no approvals) and smoke_s (1 or more)';
+            || ' policy or *), approvals, cooling_off_s (neither negative), solo (true for no approvals) and smoke_s (1 or more)',
+            HINT = 'docs/change-control.md says what each of them means';
     END IF;
     IF policy.approvals > people THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
-            MESSAGE = format('a policy cannot require %s approvals: %s people can approve', policy.approvals, people);
+            MESSAGE = format('a policy cannot require %s approval(s): %s people can approve', policy.approvals, people),
+            HINT = 'appoint them with `setpoint accounts add NAME --role approver`, or ask for fewer';
     END IF;
     SELECT * INTO soft FROM public.unguarded(policy) LIMIT 1;
     IF FOUND THEN
@@ -335,7 +338,8 @@ DECLARE
 BEGIN
     -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
     IF btrim(change.reason) = '' THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason',
+            HINT = 'say why, for whoever reads it in a year';
     END IF;
     change.evidence := ARRAY(SELECT DISTINCT run FROM unnest(change.evidence) AS run ORDER BY run);
     unknown := (SELECT run FROM unnest(change.evidence) AS run
@@ -349,7 +353,8 @@ BEGIN
             HINT = 'leave the instant out to apply now';
     END IF;
     IF change.restores IS NOT NULL AND (p_set <> '{}' OR cardinality(p_remove) > 0) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a restore sets and removes nothing itself';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a restore sets and removes nothing itself',
+            HINT = 'open a change of its own for those values';
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
         policy := public.checked_policy(change.scope, p_set);

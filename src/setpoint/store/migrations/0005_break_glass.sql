@@ -319,7 +319,8 @@ BEGIN
     PERFORM public.refuse_unless_emergency(break_glass_set.incident, break_glass_set.approved_by, break_glass_set.circumstance,
                                            break_glass_set.failed, break_glass_set.probe);
     IF jsonb_typeof(p_set) IS DISTINCT FROM 'object' OR p_remove IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the values to set are no JSON object, or the keys to remove no array';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the values to set are no JSON object, or the keys to remove no array',
+            HINT = 'give an object of keys and values, and an array of keys';
     END IF;
     PERFORM FROM public.chain_head FOR UPDATE;
     SELECT * INTO old FROM public.ftf_config AS f WHERE f.scope = p_scope;
@@ -348,7 +349,8 @@ BEGIN
     END IF;
     document := (old.base_env - p_remove) || p_set;
     IF document::text = old.base_env::text THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s holds these values already', p_scope);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s holds these values already', p_scope),
+            HINT = 'there is nothing to write: look for what is wrong elsewhere';
     END IF;
     SELECT w.new_revision, w.new_hash INTO new_revision, new_hash FROM public.break_glass_write(
         break_glass_set.incident, break_glass_set.approved_by, break_glass_set.circumstance,

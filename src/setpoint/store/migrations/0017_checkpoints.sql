@@ -70,7 +70,8 @@ AS $$
 BEGIN
     PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
     IF p_due_at IS NULL OR clock_timestamp() < p_due_at THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is not due before %s', p_checkpoint, p_due_at);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%s is not due before %s', p_checkpoint, p_due_at),
+            HINT = 'check it again then';
     END IF;
     INSERT INTO public.checkpoint_log (calendar, checkpoint, event, said, evidence, person)
     SELECT p_calendar, p_checkpoint, CASE WHEN p_passed THEN 'passed' ELSE 'fired' END, '', p_evidence, person
@@ -92,7 +93,8 @@ AS $$
 BEGIN
     PERFORM public.require_role('robot', 'config_write', 'approver', 'admin');
     IF p_event IS NULL OR p_event NOT IN ('issue', 'shipped') THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is not said this way', p_event);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is not said this way', p_event),
+            HINT = 'name issue or shipped';
     END IF;
     INSERT INTO public.checkpoint_log (calendar, checkpoint, event, said, evidence, person)
     SELECT p_calendar, p_checkpoint, p_event, p_said, p_evidence, person FROM public.who()
@@ -180,7 +182,8 @@ DECLARE
     decider text := public.require_decider(p_calendar, p_checkpoint, p_option);
 BEGIN
     IF p_evidence IS NULL OR jsonb_typeof(p_evidence) <> 'array' OR p_evidence = '[]' THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a decision is logged as a comment, and none is named';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a decision is logged as a comment, and none is named',
+            HINT = 'give the address of the comment';
     END IF;
     INSERT INTO public.checkpoint_log (calendar, checkpoint, event, option, said, evidence, person)
     VALUES (p_calendar, p_checkpoint, 'decided', p_option, p_said, p_evidence, decider);

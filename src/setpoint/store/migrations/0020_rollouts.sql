@@ -215,11 +215,13 @@ BEGIN
         RETURN;  -- what was fixed stays
     END IF;
     IF 'policy' = ANY (change.kinds) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('change %s sets a policy, which nothing trains with', change.id);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('change %s sets a policy, which nothing trains with', change.id),
+            HINT = 'policies are approved, not rolled out';
     END IF;
     IF p_scopes[1] <> 'global' OR p_scopes[2:] <> ARRAY(
             SELECT s FROM unnest(p_scopes[2:]) AS s, jsonb_each_text(p_context) AS c WHERE s = c.key || '=' || c.value) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the scopes are not those of the context';
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'the scopes are not those of the context',
+            HINT = 'name the scopes that the context resolves in';
     END IF;
     IF (SELECT bool_or(value = 'null') FROM jsonb_each(rule)) IS NOT FALSE THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a canary has no rule: a value of CVN_FTF_VERDICT_* is not set',
@@ -782,7 +784,8 @@ DECLARE
 BEGIN
     PERFORM public.require_role('config_write', 'approver', 'admin');
     IF NOT public.is_name(p_incident) THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is no name of an incident', p_incident);
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = format('%L is no name of an incident', p_incident),
+            HINT = 'give it a name of one line, such as INC-42';
     END IF;
     PERFORM FROM public.chain_head FOR UPDATE;  -- two at once: the second finds the first
     IF EXISTS (SELECT FROM public.rollbacks AS b WHERE b.incident = p_incident
