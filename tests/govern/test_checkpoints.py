@@ -2,12 +2,14 @@
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args
 
 import pytest
 
 from setpoint.declare.foreign_text import read_toml
 from setpoint.errors import InvalidDocument, UsageError
-from setpoint.govern.checkpoints.calendar import SHIPPED, load_calendar, parse_calendar
+from setpoint.govern.checkpoints.calendar import SHIPPED, Condition, load_calendar, parse_calendar
+from setpoint.govern.checkpoints.conditions import HOLDS_WHEN
 from setpoint.govern.checkpoints.judgement import Entry, judge
 from setpoint.govern.checkpoints.readings import Unread, readings_of
 from setpoint.govern.checkpoints.sources import children_path, epic_path, issues_path, open_sources
@@ -85,6 +87,7 @@ def test_golden_dates_and_addresses():
     assert children_path(shipped) == GOLDEN_CHILDREN
     assert epic_path(shipped) == "api/v3/work_packages/149"
     assert "label%3Agate-failure%20CVN-N001-EE-S17" in issues_path(shipped)
+    assert set(HOLDS_WHEN) == set(get_args(Condition))
     comments = {one.name: one.comments for one in shipped.checkpoint}
     assert comments == {"T+30": (153, 149), "T+60": (153,), "T+90": (153,), "T+120": (153,)}
 

@@ -139,6 +139,7 @@ def _sources() -> Sources:
 
 
 def _show(report: Report) -> None:
+    from setpoint.govern.checkpoints.conditions import HOLDS_WHEN
     from setpoint.govern.checkpoints.readings import utc_text
 
     out.say(
@@ -146,7 +147,7 @@ def _show(report: Report) -> None:
         f" judged at {utc_text(report.now)}"
     )
     table(
-        ("checkpoint", "due", "in", "state", "severity"),
+        ("checkpoint", "due", "in", "state", "severity", "holds when"),
         (
             (
                 one.checkpoint.name,
@@ -154,6 +155,7 @@ def _show(report: Report) -> None:
                 _left(one.at - report.now),
                 one.state if one.until is None else f"{one.state} until {utc_text(one.until)}",
                 one.checkpoint.severity,
+                HOLDS_WHEN[one.checkpoint.condition],
             )
             for one in report.standings
         ),

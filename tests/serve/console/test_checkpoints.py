@@ -46,6 +46,7 @@ def test_a_calendar_is_shown_with_what_was_seen_and_what_closes_it(
     assert setpoint_command("checkpoints").code == 1
     page = cy.read("/checkpoints")
     for text in ("T+30", "T+60", "T+90", "Owed now: 6", "cvntrade-s17 T+60", "overdue", "in 28 d",
+                 "Holds when no waiver was given,",
                  "children of Epic 149", "setpoint checkpoint decide T+60 --reason WHY"):  # fmt: skip
         assert text in page, text
     assert "revert the merge commit and deploy" in page

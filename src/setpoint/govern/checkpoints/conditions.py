@@ -14,7 +14,7 @@ from setpoint.govern.checkpoints.readings import LIVE, Unread, utc_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from setpoint.govern.checkpoints.calendar import Calendar
+    from setpoint.govern.checkpoints.calendar import Calendar, Condition
     from setpoint.govern.checkpoints.readings import Readings
 
 _NEW, _UNDER_WAY, _CLOSED = "New", "In progress", "Closed"
@@ -71,6 +71,14 @@ CONDITIONS: Mapping[str, Callable[[Calendar, Readings], Finding]] = {
     "child-in-progress": child_in_progress,
     "epic-shipped": epic_shipped,
     "waiver-ended": epic_shipped,
+}
+
+#: When each holds, in words.
+HOLDS_WHEN: Mapping[Condition, str] = {
+    "epic-opened": "the Epic is past New, and a child is opened",
+    "child-in-progress": "one child is past In progress",
+    "epic-shipped": "one child is Closed, and the restore probe says live",
+    "waiver-ended": "no waiver was given, or the Epic is shipped by then",
 }
 
 

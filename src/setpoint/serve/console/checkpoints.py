@@ -12,6 +12,7 @@ from setpoint.change.emergency.dues import list_dues
 from setpoint.change.emergency.mechanisms import title_of
 from setpoint.errors import InvalidValue, ProofNeeded, SetpointError, UnauthenticatedError
 from setpoint.govern.checkpoints.calendar import OPTIONS
+from setpoint.govern.checkpoints.conditions import HOLDS_WHEN
 from setpoint.govern.checkpoints.decisions import decide
 from setpoint.govern.checkpoints.drafts import Decided
 from setpoint.govern.checkpoints.records import read_report
@@ -96,6 +97,7 @@ def _shown(
         owed=owed,
         drafts=drafts,
         title_of=title_of,
+        holds_when=HOLDS_WHEN,
         refusal=needs_role(caller, *DECIDERS),
         typed={name: form.get(name) if form else "" for name in ("option", "review", "words")},
     )
