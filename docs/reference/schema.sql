@@ -1345,23 +1345,21 @@ CREATE FUNCTION public.count_events() RETURNS trigger
     AS $$
 DECLARE
     now_minute constant timestamptz := date_trunc('minute', clock_timestamp());
+    begins     constant boolean := NOT EXISTS (SELECT FROM public.event_minutes WHERE minute = now_minute);
 BEGIN
     INSERT INTO public.event_totals AS t (name, model, timeframe, label, total)
     SELECT told.name, l.model, l.timeframe, l.label, sum(told.total)
     FROM (
-        SELECT name, coalesce(fields ->> 'model', '') AS model, coalesce(fields ->> 'timeframe', '') AS timeframe,
-               '' AS label, count(*) AS total
-        FROM fresh WHERE name IN ('training_started', 'trial_complete', 'training_complete') GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT name, '', '', coalesce(fields ->> 'key', ''), count(*)
-        FROM fresh WHERE name = 'hpo_fallback_applied' GROUP BY 1, 4
-        UNION ALL
-        SELECT name, '', '', coalesce(fields ->> 'finding', ''), count(*)
-        FROM fresh WHERE name = 'effective_param_mismatch' GROUP BY 1, 4
-        UNION ALL
-        SELECT name, coalesce(fields ->> 'model', ''), coalesce(fields ->> 'timeframe', ''), '',
-               sum(least(greatest(public.told_number(fields ->> 'bars'), 0), 1e9))::bigint
-        FROM fresh WHERE name = 'buy_proba_scored' GROUP BY 1, 2, 3
+        SELECT name, CASE WHEN is_placed THEN coalesce(fields ->> 'model', '') ELSE '' END AS model,
+               CASE WHEN is_placed THEN coalesce(fields ->> 'timeframe', '') ELSE '' END AS timeframe,
+               CASE name WHEN 'hpo_fallback_applied' THEN coalesce(fields ->> 'key', '')
+                         WHEN 'effective_param_mismatch' THEN coalesce(fields ->> 'finding', '') ELSE '' END AS label,
+               sum(CASE WHEN name = 'buy_proba_scored' THEN least(greatest(public.told_number(fields ->> 'bars'), 0), 1e9)
+                        ELSE 1 END)::bigint AS total
+        FROM fresh, LATERAL (SELECT name NOT IN ('hpo_fallback_applied', 'effective_param_mismatch')) AS sort (is_placed)
+        WHERE name IN ('training_started', 'trial_complete', 'training_complete', 'buy_proba_scored',
+                       'hpo_fallback_applied', 'effective_param_mismatch')
+        GROUP BY 1, 2, 3, 4
     ) AS told, public.counted_labels(told.name, told.model, told.timeframe, told.label) AS l
     WHERE told.total > 0
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 4, 2, 3
@@ -1413,8 +1411,10 @@ BEGIN
         best_iteration = least(m.best_iteration, excluded.best_iteration),
         n_trees_used = least(m.n_trees_used, excluded.n_trees_used);
 
-    DELETE FROM public.event_minutes WHERE minute < now_minute - interval '2 days';
-    DELETE FROM public.event_units WHERE minute < now_minute - interval '2 days';
+    IF begins THEN  -- once a minute, not once a report
+        DELETE FROM public.event_minutes WHERE minute < now_minute - interval '2 days';
+        DELETE FROM public.event_units WHERE minute < now_minute - interval '2 days';
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -1508,19 +1508,8 @@ CREATE FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT k
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    SELECT c.id, c.kind, c.account,
-           -- No account has the role flags, and no rule of a write names it.
-           CASE WHEN c.dimensions IS NOT NULL THEN CASE WHEN a.roles = '{}' THEN '{}' ELSE '{flags}'::text[] END
-                ELSE ARRAY(SELECT role FROM unnest(a.roles) AS role WHERE c.roles IS NULL OR role = ANY (c.roles)) END,
-           c.expires_at,
-           -- Whoever printed a one-time login may have used it: its session never proves the person.
-           CASE WHEN c.kind = 'token' THEN 'api-token'
-                WHEN c.label IN ('once', 'once, password set') THEN 'one-time-login'
-                ELSE 'account-session' END,
-           c.dimensions, public.ends_soon(c)
-    FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
-    WHERE c.hash = secret_hash AND c.kind NOT IN ('once', 'begun') AND c.revoked_at IS NULL
-      AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
+    SELECT h.id, h.kind, h.account, h.roles, h.expires_at, h.proof, h.dimensions, public.ends_soon(h.credential)
+    FROM public.live_credentials AS h WHERE h.hash = secret_hash
 $$;
 
 COMMENT ON FUNCTION public.credential_holder(secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamp with time zone, OUT proof text, OUT dimensions text[], OUT is_ending boolean) IS 'Who holds a live credential, and what it allows; nulls for any other.';
@@ -3897,7 +3886,7 @@ BEGIN
         PERFORM public.require_role('robot', 'config_write', 'admin');
     END IF;
     IF writer.account IS NOT NULL THEN  -- a login of the database is bounded by whoever gave it
-        PERFORM public.take_events((SELECT count(*) FROM fresh), (SELECT coalesce(sum(octet_length(line)), 0) FROM fresh));
+        PERFORM public.take_events(count(*), coalesce(sum(octet_length(line)), 0)) FROM fresh;
     END IF;
     IF 'admin' = ANY (writer.roles) OR public.owner_of_tables() IS NOT NULL THEN
         RETURN NULL;
@@ -5373,11 +5362,13 @@ BEGIN
         RETURN;
     END IF;
     SELECT h.kind, h.account, h.roles, h.proof, h.dimensions INTO kind, account, roles, proof, dimensions
-    FROM public.credential_holder(sha256(convert_to(secret, 'UTF8'))) AS h;
+    FROM public.live_credentials AS h WHERE h.hash = sha256(convert_to(secret, 'UTF8'));
     IF account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
     END IF;
-    PERFORM public.refuse_flag_readers(dimensions);
+    IF dimensions IS NOT NULL THEN
+        PERFORM public.refuse_flag_readers(dimensions);
+    END IF;
 END
 $$;
 
@@ -6841,6 +6832,35 @@ CREATE TABLE public.kept_forms (
 );
 
 COMMENT ON TABLE public.kept_forms IS 'What people sent from pages when their session had ended, or had to be proven first: shown to them again, by a ticket whose SHA-256 this is, and never done by itself.';
+
+CREATE VIEW public.live_credentials AS
+ SELECT c.hash,
+    c.id,
+    c.kind,
+    c.account,
+        CASE
+            WHEN (c.dimensions IS NOT NULL) THEN
+            CASE
+                WHEN (a.roles = '{}'::text[]) THEN '{}'::text[]
+                ELSE '{flags}'::text[]
+            END
+            ELSE ARRAY( SELECT role.role
+               FROM unnest(a.roles) role(role)
+              WHERE ((c.roles IS NULL) OR (role.role = ANY (c.roles))))
+        END AS roles,
+    c.expires_at,
+        CASE
+            WHEN (c.kind = 'token'::text) THEN 'api-token'::text
+            WHEN (c.label = ANY (ARRAY['once'::text, 'once, password set'::text])) THEN 'one-time-login'::text
+            ELSE 'account-session'::text
+        END AS proof,
+    c.dimensions,
+    c.*::public.credentials AS credential
+   FROM (public.credentials c
+     JOIN public.accounts a ON ((a.name = c.account)))
+  WHERE ((c.kind <> ALL (ARRAY['once'::text, 'begun'::text])) AND (c.revoked_at IS NULL) AND (c.expires_at > clock_timestamp()) AND (a.disabled_at IS NULL));
+
+COMMENT ON VIEW public.live_credentials IS 'Who holds each credential that counts now, and what it allows.';
 
 ALTER TABLE public.notifications ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.notifications_id_seq

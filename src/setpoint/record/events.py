@@ -115,8 +115,6 @@ def record_events(transaction: Transaction, source: str, lines: Iterable[Line]) 
     if events:
         # First the queue: who waits in it holds nothing that the one who is served needs.
         transaction.fetch_all("queue_events", lock=_ORDER_LOCK)
-        transaction.fetch_all("make_this_month", of_table="event_log")
-        transaction.execute("claim_event_source", source=source)
         accepted = transaction.execute("insert_events", source=source, events=events)
     return Delivered(accepted, len(events) - accepted, tuple(refused))
 

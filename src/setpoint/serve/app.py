@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 import setpoint
 from setpoint.serve import console, problems
-from setpoint.serve.api import ROUTERS, holders, manifest
+from setpoint.serve.api import ROUTERS, holders, manifest, runs
 from setpoint.serve.backups import backing_up
 from setpoint.serve.clock import ticking
 from setpoint.serve.connections import Connections, room
@@ -88,6 +88,9 @@ def build_api(plane: Plane, plain: Starlette | None = None) -> FastAPI:
     api.router.routes.extend(_typed_routes())
     problems.install(api)
     describe(api, plain.routes if plain else _plain_routes(plane))
+    # A request tries one router after the other, and most requests are reports of workers.
+    routes = api.router.routes
+    routes.insert(0, routes.pop(ROUTERS.index(runs.router)))
     return api
 
 

@@ -71,7 +71,8 @@ def describe(api: FastAPI, plain: Iterable[BaseRoute] = ()) -> None:
             error.
     """
     api.router.routes.append(_own_route())
-    contexts = [context.route for context in iter_route_contexts(api.routes)]
+    described = list(api.routes)
+    contexts = [context.route for context in iter_route_contexts(described)]
     routes = [*contexts, *plain]
     for route in routes:
         path = getattr(route, "path", route)
@@ -82,7 +83,7 @@ def describe(api: FastAPI, plain: Iterable[BaseRoute] = ()) -> None:
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:
             made = get_openapi(
-                title=api.title, version=api.version, description=api.description, routes=api.routes
+                title=api.title, version=api.version, description=api.description, routes=described
             )
             for route in routes:
                 if isinstance(route, Route) and not isinstance(route, APIRoute):

@@ -31,19 +31,25 @@ def parse_body(body: bytes) -> Any:
         # Messages name positions, not content; of bytes that are no text they would name these.
         reason = type(problem).__name__ if isinstance(problem, UnicodeError) else str(problem)
         raise UsageError(f"the body is not JSON: {reason}.", hint="send one JSON document, UTF-8") from None
-    if isinstance(found, dict | list):
-        _check_depth(found, _DEEPEST)
+    _check_depth(found)
     if b"\\u" in body:  # JSON and UTF-8 refuse both as they are: only an escape can bring them in
         _check_texts(found)
     return found
 
 
-def _check_depth(value: Any, depth: int) -> None:
-    if depth < 0:
+def _check_depth(value: Any) -> None:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST + 1):
+        if not level:
+            return
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    if level:
         raise InvalidDocument(f"the body is nested deeper than {_DEEPEST}.")
-    for inner in value.values() if isinstance(value, dict) else value:
-        if isinstance(inner, dict | list):
-            _check_depth(inner, depth - 1)
 
 
 def _check_texts(value: Any) -> None:

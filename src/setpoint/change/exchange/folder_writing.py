@@ -72,8 +72,8 @@ def _names_in(place: Path) -> frozenset[str]:
 def _clear(folder: Path, names: Mapping[str, Iterable[str]]) -> None:
     """Remove what an export that was killed left half written, and nothing of anybody else."""
     for place, there in names.items():
-        for name in there:
-            if name.endswith(_LEFT) and name.startswith("."):
+        for name in [name for name in there if name[0] == "."]:
+            if name.endswith(_LEFT):
                 (folder / place / name).unlink()
 
 

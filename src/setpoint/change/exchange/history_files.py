@@ -62,7 +62,7 @@ def write_history(
     """
     exported = before.revision if before else 0
     there = _revisions_in(names, exported)
-    newest = max(there | {exported})
+    newest = max(exported, max(there, default=0))
     if newest > up_to:
         raise HashMismatch(f"{folder} knows revision {newest}, but this database ends at {up_to}.", hint=_CUT)
     is_ours = before is None or _is_here(database, before)
@@ -77,10 +77,13 @@ def write_history(
 
 
 def _revisions_in(names: AbstractSet[str], exported: int) -> set[int]:
-    """Return the revisions that have a file; the name of one that was exported is looked up, not read."""
-    known = {f"{revision}.json": revision for revision in range(1, exported + 1)}
-    found = {known[name] for name in names if name in known}
-    for name in names - known.keys():
+    """Return the revisions that have a file; as a rule all that were exported, and then no name is read."""
+    known = {f"{revision}.json" for revision in range(1, exported + 1)}
+    others = names - known
+    found = set(range(1, exported + 1))
+    if len(names) - len(others) < exported:
+        found = {revision for revision in found if f"{revision}.json" in names}
+    for name in others:
         stem, _, suffix = name.partition(".")
         with suppress(ValueError):
             found |= {read_int(stem)} if suffix == "json" else set()
@@ -94,7 +97,7 @@ def _is_here(database: Database, head: Head) -> bool:
 
 def _start(folder: Path, exported: int, there: set[int]) -> int:
     """Return after which revision to go on: the last one that was exported is compared once more."""
-    missing = next((one for one in range(1, exported + 1) if one not in there), None)
+    missing = min(set(range(1, exported + 1)) - there, default=None)
     if missing is not None:
         raise HashMismatch(
             f"{folder / HISTORY}/{missing}.json is missing: it was exported before.",

@@ -190,6 +190,23 @@ AS $$
     SELECT c.kind = 'token' AND c.expires_at < clock_timestamp() + least(interval '14 days', (c.expires_at - c.created_at) / 10)
 $$;
 
+-- A view, so that the many who ask who speaks are answered within their own statement.
+CREATE VIEW public.live_credentials AS
+SELECT c.hash, c.id, c.kind, c.account,
+       -- No account has the role flags, and no rule of a write names it.
+       CASE WHEN c.dimensions IS NOT NULL THEN CASE WHEN a.roles = '{}' THEN '{}' ELSE '{flags}'::text[] END
+            ELSE ARRAY(SELECT role FROM unnest(a.roles) AS role WHERE c.roles IS NULL OR role = ANY (c.roles)) END AS roles,
+       c.expires_at,
+       -- Whoever printed a one-time login may have used it: its session never proves the person.
+       CASE WHEN c.kind = 'token' THEN 'api-token'
+            WHEN c.label IN ('once', 'once, password set') THEN 'one-time-login'
+            ELSE 'account-session' END AS proof,
+       c.dimensions, c AS credential
+FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
+WHERE c.kind NOT IN ('once', 'begun') AND c.revoked_at IS NULL
+  AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL;
+COMMENT ON VIEW public.live_credentials IS 'Who holds each credential that counts now, and what it allows.';
+
 CREATE FUNCTION public.credential_holder(
     secret_hash bytea, OUT id bigint, OUT kind text, OUT account text, OUT roles text[], OUT expires_at timestamptz,
     OUT proof text, OUT dimensions text[], OUT is_ending boolean
@@ -197,19 +214,8 @@ CREATE FUNCTION public.credential_holder(
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT c.id, c.kind, c.account,
-           -- No account has the role flags, and no rule of a write names it.
-           CASE WHEN c.dimensions IS NOT NULL THEN CASE WHEN a.roles = '{}' THEN '{}' ELSE '{flags}'::text[] END
-                ELSE ARRAY(SELECT role FROM unnest(a.roles) AS role WHERE c.roles IS NULL OR role = ANY (c.roles)) END,
-           c.expires_at,
-           -- Whoever printed a one-time login may have used it: its session never proves the person.
-           CASE WHEN c.kind = 'token' THEN 'api-token'
-                WHEN c.label IN ('once', 'once, password set') THEN 'one-time-login'
-                ELSE 'account-session' END,
-           c.dimensions, public.ends_soon(c)
-    FROM public.credentials AS c JOIN public.accounts AS a ON a.name = c.account
-    WHERE c.hash = secret_hash AND c.kind NOT IN ('once', 'begun') AND c.revoked_at IS NULL
-      AND c.expires_at > clock_timestamp() AND a.disabled_at IS NULL
+    SELECT h.id, h.kind, h.account, h.roles, h.expires_at, h.proof, h.dimensions, public.ends_soon(h.credential)
+    FROM public.live_credentials AS h WHERE h.hash = secret_hash
 $$;
 COMMENT ON FUNCTION public.credential_holder IS 'Who holds a live credential, and what it allows; nulls for any other.';
 
@@ -267,11 +273,13 @@ BEGIN
         RETURN;
     END IF;
     SELECT h.kind, h.account, h.roles, h.proof, h.dimensions INTO kind, account, roles, proof, dimensions
-    FROM public.credential_holder(sha256(convert_to(secret, 'UTF8'))) AS h;
+    FROM public.live_credentials AS h WHERE h.hash = sha256(convert_to(secret, 'UTF8'));
     IF account IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'the credential is unknown, expired or revoked';
     END IF;
-    PERFORM public.refuse_flag_readers(dimensions);
+    IF dimensions IS NOT NULL THEN
+        PERFORM public.refuse_flag_readers(dimensions);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION public.speaker IS 'The account whose secret this transaction presented; nulls for a login that speaks for itself.';

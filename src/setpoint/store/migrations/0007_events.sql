@@ -54,7 +54,7 @@ BEGIN
         PERFORM public.require_role('robot', 'config_write', 'admin');
     END IF;
     IF writer.account IS NOT NULL THEN  -- a login of the database is bounded by whoever gave it
-        PERFORM public.take_events((SELECT count(*) FROM fresh), (SELECT coalesce(sum(octet_length(line)), 0) FROM fresh));
+        PERFORM public.take_events(count(*), coalesce(sum(octet_length(line)), 0)) FROM fresh;
     END IF;
     IF 'admin' = ANY (writer.roles) OR public.owner_of_tables() IS NOT NULL THEN
         RETURN NULL;

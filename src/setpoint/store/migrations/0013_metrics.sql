@@ -77,23 +77,21 @@ CREATE FUNCTION public.count_events() RETURNS trigger
 AS $$
 DECLARE
     now_minute constant timestamptz := date_trunc('minute', clock_timestamp());
+    begins     constant boolean := NOT EXISTS (SELECT FROM public.event_minutes WHERE minute = now_minute);
 BEGIN
     INSERT INTO public.event_totals AS t (name, model, timeframe, label, total)
     SELECT told.name, l.model, l.timeframe, l.label, sum(told.total)
     FROM (
-        SELECT name, coalesce(fields ->> 'model', '') AS model, coalesce(fields ->> 'timeframe', '') AS timeframe,
-               '' AS label, count(*) AS total
-        FROM fresh WHERE name IN ('training_started', 'trial_complete', 'training_complete') GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT name, '', '', coalesce(fields ->> 'key', ''), count(*)
-        FROM fresh WHERE name = 'hpo_fallback_applied' GROUP BY 1, 4
-        UNION ALL
-        SELECT name, '', '', coalesce(fields ->> 'finding', ''), count(*)
-        FROM fresh WHERE name = 'effective_param_mismatch' GROUP BY 1, 4
-        UNION ALL
-        SELECT name, coalesce(fields ->> 'model', ''), coalesce(fields ->> 'timeframe', ''), '',
-               sum(least(greatest(public.told_number(fields ->> 'bars'), 0), 1e9))::bigint
-        FROM fresh WHERE name = 'buy_proba_scored' GROUP BY 1, 2, 3
+        SELECT name, CASE WHEN is_placed THEN coalesce(fields ->> 'model', '') ELSE '' END AS model,
+               CASE WHEN is_placed THEN coalesce(fields ->> 'timeframe', '') ELSE '' END AS timeframe,
+               CASE name WHEN 'hpo_fallback_applied' THEN coalesce(fields ->> 'key', '')
+                         WHEN 'effective_param_mismatch' THEN coalesce(fields ->> 'finding', '') ELSE '' END AS label,
+               sum(CASE WHEN name = 'buy_proba_scored' THEN least(greatest(public.told_number(fields ->> 'bars'), 0), 1e9)
+                        ELSE 1 END)::bigint AS total
+        FROM fresh, LATERAL (SELECT name NOT IN ('hpo_fallback_applied', 'effective_param_mismatch')) AS sort (is_placed)
+        WHERE name IN ('training_started', 'trial_complete', 'training_complete', 'buy_proba_scored',
+                       'hpo_fallback_applied', 'effective_param_mismatch')
+        GROUP BY 1, 2, 3, 4
     ) AS told, public.counted_labels(told.name, told.model, told.timeframe, told.label) AS l
     WHERE told.total > 0
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 4, 2, 3
@@ -145,8 +143,10 @@ BEGIN
         best_iteration = least(m.best_iteration, excluded.best_iteration),
         n_trees_used = least(m.n_trees_used, excluded.n_trees_used);
 
-    DELETE FROM public.event_minutes WHERE minute < now_minute - interval '2 days';
-    DELETE FROM public.event_units WHERE minute < now_minute - interval '2 days';
+    IF begins THEN  -- once a minute, not once a report
+        DELETE FROM public.event_minutes WHERE minute < now_minute - interval '2 days';
+        DELETE FROM public.event_units WHERE minute < now_minute - interval '2 days';
+    END IF;
     RETURN NULL;
 END
 $$;

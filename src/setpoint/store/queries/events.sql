@@ -1,15 +1,16 @@
 -- Events that were delivered: each line of a spool once, read in the order in which they were committed.
 
--- name: claim_event_source
--- The source belongs to whoever delivers first; nothing happens when it is known.
-INSERT INTO event_sources (source) VALUES (%(source)s) ON CONFLICT (source) DO NOTHING;
-
 -- name: queue_events
 -- One delivery at a time, so that ids are committed in their order and a reader who goes on misses none.
-SELECT pg_advisory_xact_lock(%(lock)s);
+-- The month that they come in is made where it is missing.
+SELECT pg_advisory_xact_lock(%(lock)s),
+       (SELECT make_months(false)
+        WHERE to_regclass(format('public.%%I', name_of_month('event_log', clock_timestamp() AT TIME ZONE 'UTC'))) IS NULL) AS made;
 
 -- name: insert_events
--- A batch; lines that were delivered before, and ids that their run has told before, are left out.
+-- A batch; lines that were delivered before, and ids that their run has told before, are left out. Its source
+-- belongs to whoever delivers first.
+WITH claimed AS (INSERT INTO event_sources (source) VALUES (%(source)s) ON CONFLICT (source) DO NOTHING)
 INSERT INTO event_log (source, sequence, name, level, run, unit, event_id, at, fields, line)
 SELECT %(source)s::text, e.sequence, e.name, e.level, e.run, e.unit, e.event_id, e.at, e.fields, e.line
 FROM jsonb_to_recordset(%(events)s::jsonb)
