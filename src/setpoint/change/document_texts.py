@@ -95,16 +95,19 @@ def typed_text(
     found = KEPT.find(catalogues, text)
     if found is None:
         newest = KEPT.newest(catalogues) if edited else None
-        values = _edited(text, *newest, edited) if newest else None
-        found = MappingProxyType(typed(parse_text(text, where) if values is None else values, catalogues))
+        values = _edited(text, catalogues, *newest, edited) if newest else None
+        found = MappingProxyType(typed(parse_text(text, where), catalogues) if values is None else values)
         KEPT.keep(catalogues, text, found)
     return found
 
 
 def _edited(
-    text: str, before: str, values: Mapping[str, Any], keys: Collection[str]
+    text: str, catalogues: Catalogues, before: str, values: Mapping[str, Any], keys: Collection[str]
 ) -> dict[str, Any] | None:
-    """Return what a text says that is ``before`` but for the values of some keys; None for any other."""
+    """Return what a text says that is ``before`` but for the values of some keys; None for any other.
+
+    ``values`` are what ``before`` says, typed.
+    """
     members = []
     for key in keys:
         old, new = _member(before, key), _member(text, key)
@@ -114,7 +117,7 @@ def _edited(
         before = f"{before[: old.start]}{text[new]}{before[old.stop :]}"
     if before != text:
         return None
-    return {**values, **parse_text(f"{{{', '.join(members)}}}")}
+    return {**values, **typed(parse_text(f"{{{', '.join(members)}}}"), catalogues)}
 
 
 def _member(text: str, key: str) -> slice | None:
