@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from setpoint.change import document_texts
-from setpoint.change.document_texts import KEPT, typed, typed_text
+from setpoint.change.document_texts import KeptTexts, typed, typed_text
 from setpoint.declare.document import canonical_text, parse_text
 from setpoint.declare.loading import load_catalogues
 
@@ -29,10 +29,11 @@ def shape(values):
 def test_an_edited_text_says_what_it_says(before, after, edited):
     """Whichever keys are guessed to differ from the text that was read before."""
     for values in (after, {**before, **after}, {**before, **{k: after[k] for k in before if k in after}}):
-        KEPT.clear()
-        typed_text(canonical_text(before), SYSTEM)
         text = canonical_text(values)
-        assert shape(typed_text(text, SYSTEM, edited=edited)) == shape(typed(parse_text(text), SYSTEM))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(document_texts, "KEPT", KeptTexts())
+            typed_text(canonical_text(before), SYSTEM)
+            assert shape(typed_text(text, SYSTEM, edited=edited)) == shape(typed(parse_text(text), SYSTEM))
 
 
 def test_only_what_was_edited_is_parsed(monkeypatch):
@@ -41,7 +42,7 @@ def test_only_what_was_edited_is_parsed(monkeypatch):
     monkeypatch.setattr(
         document_texts, "parse_text", lambda text, *rest: parsed.append(text) or parse_text(text, *rest)
     )
-    KEPT.clear()
+    monkeypatch.setattr(document_texts, "KEPT", KeptTexts())
     values = {f"K{number}": number for number in range(500)} | {"NAME": "a"}
     typed_text(canonical_text(values), SYSTEM)
     parsed.clear()
@@ -55,10 +56,10 @@ def test_a_text_that_was_read_before_says_what_it_says(asked):
     """Whatever was asked before, of whichever catalogues; and what is kept stays within its room."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(document_texts, "MOST_KEPT_CHARS", 60)
-        KEPT.clear()
+        patch.setattr(document_texts, "KEPT", kept := KeptTexts())
         for values, system in asked:
             text = canonical_text(values)
             expected = shape(typed(parse_text(text), system))
             for _ in range(2):
                 assert shape(typed_text(text, system)) == expected
-            assert KEPT.chars == sum(len(kept) for _, kept in KEPT._kept) <= 60
+            assert kept.chars == sum(len(one) for _, one in kept._kept) <= 60

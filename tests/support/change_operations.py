@@ -63,7 +63,7 @@ APART = {
     "drill_stage", "drill_typo", "editable_text", "evidence", "explanation", "files", "first_use", "folder",
     "folder_writing", "git_commits", "history", "history_files", "identity", "impact",
     "incident_markdown", "invariants", "judgement", "mechanisms", "obligations",
-    "patch", "proving", "restore_probe",
+    "document_texts", "patch", "proving", "restore_probe",
     "restoring", "schedule", "throw_away", "verification", "waiting",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
@@ -76,7 +76,7 @@ READS = {
     "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
     "freezes.holding", "freezes.list_freezes", "freezes.read_freeze",
-    "policies.parse_duration", "restore.list_undoing", "restore.rehearse", "proposals.validate",
+    "policies.parse_duration", "restore.list_undoing", "restore.rehearse",
     "seeding.plan_seed",
     "seeding.register_catalogues",
     "break_glass.sql: file_post_mortem", "break_glass.sql: note_probe", "break_glass.sql: record_drill",

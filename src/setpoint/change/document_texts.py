@@ -60,12 +60,6 @@ class KeptTexts:
                 del self._kept[oldest]
                 self.chars -= len(oldest[1])
 
-    def clear(self) -> None:
-        """Keep nothing."""
-        with self._lock:
-            self._kept.clear()
-            self.chars = 0
-
 
 KEPT = KeptTexts()
 
