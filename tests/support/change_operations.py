@@ -58,8 +58,9 @@ OPERATIONS = {
 #: Modules that write no document, change or policy: they read, judge, or write files. What brings a whole
 #: database back stands beside the model: tests/store/test_backups.py.
 APART = {
-    "anchoring", "candidates", "changes", "checks", "conflicts", "contexts", "documents", "drill",
-    "drill_builds", "dues", "drill_image_pin", "drill_merge_revert", "offers", "rollbacks", "drill_scenarios",
+    "anchoring", "candidates", "changes", "checks", "conflicts", "contexts", "declarations",
+    "document_texts", "documents", "drill", "drill_builds", "dues", "drill_image_pin",
+    "drill_merge_revert", "offers", "rollbacks", "drill_scenarios",
     "drill_stage", "drill_typo", "editable_text", "evidence", "explanation", "files", "first_use", "folder",
     "folder_writing", "git_commits", "history", "history_files", "identity", "impact",
     "incident_markdown", "invariants", "judgement", "mechanisms", "obligations",
@@ -78,7 +79,6 @@ READS = {
     "freezes.holding", "freezes.list_freezes", "freezes.read_freeze",
     "policies.parse_duration", "restore.list_undoing", "restore.rehearse",
     "seeding.plan_seed",
-    "seeding.register_catalogues",
     "break_glass.sql: file_post_mortem", "break_glass.sql: note_probe", "break_glass.sql: record_drill",
     "break_glass.sql: record_validation", "changes.sql: search_decisions",
 }  # fmt: skip

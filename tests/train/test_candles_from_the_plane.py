@@ -3,12 +3,16 @@
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from setpoint.change.seeding import apply_seed
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
+from setpoint.orchestrate.chunks import begin, chunks_of, close, train_chunk
+from setpoint.orchestrate.doors import plane_door
+from setpoint.orchestrate.sweep import SweepRequest
 from setpoint.settings import Settings
 from setpoint.store.operations import url as address
 from support.candle_folder import write_candles
@@ -23,6 +27,7 @@ from support.training_machine import make_machine
 pytestmark = pytest.mark.real
 
 UNITS = 6
+CHUNKED = "20261130-101500-chunks"
 
 
 @pytest.fixture
@@ -99,3 +104,37 @@ def test_a_machine_of_workers_gets_candles_once_from_the_plane(home, plane, plan
     assert len(rows) == UNITS
     for done in (replace(second, out=out), second, third):
         assert compared(home.results(done.json["run"])) == rows
+
+
+def test_a_run_goes_on_where_its_folder_is_not(home, plane, planned, tmp_path, catalogues):
+    """Resumed on another machine, or in chunks that have no folder: fetched once, and the pool's rows."""
+    owner = address(home.settings, owner=True)
+    options = ["--context", TINY_SCOPE, "--context", "symbol=BTCUSDC", "--data", str(planned)]
+    pool = home.run("sweep", "--json", *options)
+    boss, other = (make_machine(tmp_path / name, plane.url, owner) for name in ("boss", "other"))
+    left = boss.start("sweep", *options)
+    run = wait_for(lambda: boss.runs, "the run's plan").pop()
+    left.kill()
+    left.communicate()
+    shutil.copytree(boss.folder(run), other.folder(run))
+    (other.folder(run) / "results.jsonl").unlink(missing_ok=True)
+    settings = replace(
+        boss.settings, home=tmp_path / "shared", url=plane.url, token_file=boss.token_file, database_url=""
+    )
+    request = SweepRequest({"profile": "tiny", "symbol": "BTCUSDC"}, str(planned), 1)
+    with plane_door(catalogues, settings) as door:
+        begin(door, catalogues, settings, request, CHUNKED, on_pinned=lambda _: None)
+    planned.rename(tmp_path / "gone")
+
+    resumed = other.run("sweep", "--json", "--resume", run)
+    for chunk in chunks_of(settings, [CHUNKED], 3):
+        train_chunk(partial(plane_door, catalogues), settings, chunk, lambda _: None)
+    with plane_door(catalogues, settings) as door:
+        close(door, settings, CHUNKED, lambda _: None)
+
+    assert (pool.code, resumed.code) == (0, 0), resumed.err
+    rows = compared(home.results(pool.json["run"]))
+    assert len(rows) == UNITS
+    assert compared(home.results(run)) == compared(home.results(CHUNKED)) == rows
+    answered = re.findall(r"path=/v1/runs/(\S+)/candles/\S+ status=200", plane.log.read_text())
+    assert sorted(answered) == sorted([run, CHUNKED])
