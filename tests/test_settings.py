@@ -153,6 +153,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(variable, tmp_path):
         with pytest.raises(SetpointError, match=re.escape(str(tmp_path / kind))) as refused:
             READ[variable](settings)
         assert refused.value.hint, kind
+        assert "Errno" not in refused.value.message
 
 
 def test_a_demo_never_invents_a_market_for_one_that_was_named(tmp_path, monkeypatch, capsys):

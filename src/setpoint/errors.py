@@ -81,6 +81,13 @@ class DoctorFinding:
         self.is_note: bool = is_note
 
 
+def reason_of(problem: Exception) -> str:
+    """Return what is wrong in words: without the number and the path that the operating system's have."""
+    if isinstance(problem, KeyError):
+        return f"{problem} is missing"
+    return (isinstance(problem, OSError) and problem.strerror) or str(problem)
+
+
 class SetpointError(Exception):
     """The root of the tree.
 

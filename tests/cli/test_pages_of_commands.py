@@ -192,3 +192,22 @@ def test_a_title_is_no_wider_than_a_screen(capsys):
 
     assert len(short) <= 88
     assert "x" * 150 in long
+
+
+def test_an_error_of_the_operating_system_is_told_in_words():
+    """No message shows its number, and the path again: each goes through `reason_of`."""
+    shown = [
+        f"{path.name}:{part.lineno}"
+        for path in Path(errors.__file__).parent.rglob("*.py")
+        for caught in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(caught, ast.ExceptHandler) and caught.type and "OSError" in ast.unparse(caught.type)
+        for part in ast.walk(caught)
+        if isinstance(part, ast.FormattedValue) and ast.unparse(part.value) == caught.name
+    ]
+
+    assert shown == []
+    assert (
+        errors.reason_of(FileNotFoundError(2, "No such file or directory", "/x"))
+        == "No such file or directory"
+    )
+    assert errors.reason_of(ValueError("no number")) == "no number"

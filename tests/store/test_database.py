@@ -196,6 +196,8 @@ def test_unreachable_server_is_unavailable_with_a_next_step(tmp_path, url, said)
     with pytest.raises(DatabaseUnavailable, match=said) as caught:
         Database.open(Settings(home=tmp_path, database_url=url))
     assert "setpoint db status" in caught.value.hint
+    assert "?" not in caught.value.message
+    assert "\t" not in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from setpoint.declare.document import parse_text
 from setpoint.declare.examples import example_of
 from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.number_text import held_float
-from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UnknownKey, UsageError
+from setpoint.errors import InvalidDocument, InvalidValue, SetpointError, UnknownKey, UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -142,7 +142,7 @@ def read_patch(path: Path, catalogues: Catalogues, held: Held = tuple) -> Patch:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as problem:
-        raise InvalidDocument(f"{path} cannot be read: {problem}.") from None
+        raise InvalidDocument(f"{path} cannot be read: {reason_of(problem)}.") from None
     return parse_patch(text, form, catalogues, str(path), held)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.client.snapshot import SHARED, write_own
 from setpoint.declare.foreign_text import read_json
-from setpoint.errors import CorruptSnapshot
+from setpoint.errors import CorruptSnapshot, reason_of
 from setpoint.store.checks import missing_guards
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def read_anchor(path: Path) -> Anchor:
         anchor = Anchor(**read_json(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as problem:
         raise CorruptSnapshot(
-            f"anchor {path} cannot be read: {problem}.", hint="write one with `setpoint anchor`"
+            f"anchor {path} cannot be read: {reason_of(problem)}.", hint="write one with `setpoint anchor`"
         ) from None
     if anchor.format != FORMAT:
         raise CorruptSnapshot(f"anchor {path} is not of format {FORMAT}.", hint="write one with this release")

@@ -17,7 +17,7 @@ from setpoint.cli.output import confirm, err, out, print_error
 from setpoint.cli.values import New, Reason, Scope, first_use, open_proposal
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.seeds import load_seeds
-from setpoint.errors import EXIT_OK, InvalidDocument, InvalidError, MissingError, UsageError
+from setpoint.errors import EXIT_OK, InvalidDocument, InvalidError, MissingError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from setpoint.change.editable_text import Sheet
@@ -134,7 +134,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as problem:
-        raise UsageError(f"the edited text cannot be read: {problem}.") from None
+        raise UsageError(f"the edited text cannot be read: {reason_of(problem)}.") from None
 
 
 def _open_editor(path: Path) -> None:
@@ -143,7 +143,8 @@ def _open_editor(path: Path) -> None:
         done = subprocess.run([*shlex.split(command), str(path)], check=False)
     except (OSError, ValueError) as problem:
         raise UsageError(
-            f"the editor {command!r} cannot be started: {problem}.", hint="set VISUAL or EDITOR to another"
+            f"the editor {command!r} cannot be started: {reason_of(problem)}.",
+            hint="set VISUAL or EDITOR to another",
         ) from None
     if done.returncode:
         raise UsageError(f"the editor {command!r} ended with {done.returncode}; nothing was proposed.")

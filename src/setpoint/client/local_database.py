@@ -18,7 +18,7 @@ from setpoint.client.plane.refusals import kind_of
 from setpoint.client.snapshot import read_snapshot
 from setpoint.client.snapshot_set import read_snapshot_set
 from setpoint.declare.foreign_text import read_json
-from setpoint.errors import UnavailableError
+from setpoint.errors import UnavailableError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,9 @@ def _pin(file: Path, environ: Mapping[str, str], arguments: Sequence[str]) -> No
             command, env=dict(environ), capture_output=True, text=True, timeout=_PATIENCE_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
-        raise UnavailableError(f"the local database was not read: {problem}.", hint=_LOOK) from None
+        raise UnavailableError(
+            f"the local database was not read: {reason_of(problem)}.", hint=_LOOK
+        ) from None
     if done.returncode:
         _refuse(done.stderr)
     sys.stderr.write(done.stderr)  # its notes are for whoever reads this process's

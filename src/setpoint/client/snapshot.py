@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.document import parse_text, text_hash
 from setpoint.declare.foreign_text import read_json
-from setpoint.errors import ConflictError, CorruptSnapshot, HashMismatch, StorageFull
+from setpoint.errors import ConflictError, CorruptSnapshot, HashMismatch, StorageFull, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -263,5 +263,6 @@ def read_file(path: Path | str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise CorruptSnapshot(
-            f"snapshot {path} cannot be read: {problem}.", hint="pin again with `setpoint pin --out FILE`"
+            f"snapshot {path} cannot be read: {reason_of(problem)}.",
+            hint="pin again with `setpoint pin --out FILE`",
         ) from None

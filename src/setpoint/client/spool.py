@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.client.snapshot import private, write_atomically
 from setpoint.declare.foreign_text import read_json
-from setpoint.errors import CorruptSnapshot, StorageFull
+from setpoint.errors import CorruptSnapshot, StorageFull, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -95,7 +95,7 @@ def _delivered(folder: Path) -> _Delivered:
         return _Delivered(**read_json(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as problem:
         raise CorruptSnapshot(
-            f"{path} cannot be read: {problem}.",
+            f"{path} cannot be read: {reason_of(problem)}.",
             hint="bring it back; without it the run's events would be delivered twice",
         ) from None
 

@@ -18,7 +18,7 @@ from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.loading import bundled_catalogues
 from setpoint.declare.scopes import check_scope
 from setpoint.declare.toml_text import toml_scalar
-from setpoint.errors import InvalidContext, InvalidDocument, InvalidValue
+from setpoint.errors import InvalidContext, InvalidDocument, InvalidValue, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,7 +140,7 @@ def _load(source: Path, catalogues: Catalogues) -> Iterator[tuple[str, dict[str,
         data = read_toml(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise InvalidDocument(
-            f"seed file {source.name} cannot be read: {problem}.",
+            f"seed file {source.name} cannot be read: {reason_of(problem)}.",
             hint="correct it; its format is in docs/reference/formats.md",
         ) from None
     name = data.get("catalogue")

@@ -25,6 +25,7 @@ from setpoint.errors import (
     SetpointError,
     StorageFull,
     UsageError,
+    reason_of,
 )
 from setpoint.gate.judgement import Judge
 from setpoint.gate.names.spellings import Names
@@ -218,7 +219,7 @@ def _changed(file: Path | None) -> frozenset[str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as problem:
-        raise MissingError(f"{file} cannot be read: {problem}.") from None
+        raise MissingError(f"{file} cannot be read: {reason_of(problem)}.") from None
     return frozenset(line.strip() for line in lines if line.strip())
 
 

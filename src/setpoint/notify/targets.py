@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from setpoint.client.secret_files import read_secret
 from setpoint.declare.foreign_text import read_toml
-from setpoint.errors import InvalidDocument, MissingError, UsageError
+from setpoint.errors import InvalidDocument, MissingError, UsageError, reason_of
 from setpoint.notify.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _text_of(path: str, setting: str) -> str:
         text = content.decode()
     except (OSError, ValueError) as problem:
         raise UsageError(
-            f"the file {path}, which {setting} names, cannot be read: {problem}.",
+            f"the file {path}, which {setting} names, cannot be read: {reason_of(problem)}.",
             hint="name a file that this process may read",
         ) from None
     if len(content) > LARGEST_BYTES:

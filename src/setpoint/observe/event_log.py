@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from setpoint.errors import reason_of
 from setpoint.observe import logfmt
 
 if TYPE_CHECKING:
@@ -89,4 +90,6 @@ class EventLog:
         except OSError as problem:
             if not self._complained:
                 self._complained = True
-                sys.stderr.write(f"setpoint: events cannot be written to {self._path}: {problem}\n")
+                sys.stderr.write(
+                    f"setpoint: events cannot be written to {self._path}: {reason_of(problem)}\n"
+                )

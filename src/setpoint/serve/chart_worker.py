@@ -18,7 +18,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from setpoint.errors import UnavailableError
+from setpoint.errors import UnavailableError, reason_of
 from setpoint.serve.turns import Turns
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ class ChartWorker:
             drawn = self._exchanged(self._started(), specification)
         except (OSError, EOFError) as problem:
             self._end()
-            raise UnavailableError(f"the chart was not drawn: {problem}.", hint="try again") from None
+            raise UnavailableError(
+                f"the chart was not drawn: {reason_of(problem)}.", hint="try again"
+            ) from None
         if not drawn:
             raise UnavailableError("the chart was not drawn: the library refuses it.", hint="see the table")
         return drawn

@@ -163,12 +163,18 @@ def _of_the_driver(error: psycopg.Error) -> tuple[type[SetpointError], str]:
     return SetpointError, ""
 
 
+def _said(error: psycopg.Error) -> str:
+    """Return the library's own words on one line, without its questions."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return "; ".join(line for line in lines if line and not line.endswith("?"))
+
+
 def _message(error: psycopg.Error) -> str:
     if (error.sqlstate or "").startswith("SP"):
         return f"{error.diag.message_primary}."
     if known := BY_CONSTRAINT.get(error.diag.constraint_name or ""):
         return known[0]
-    message = error.diag.message_primary or str(error).strip() or type(error).__name__
+    message = error.diag.message_primary or _said(error) or type(error).__name__
     where = f" (constraint {error.diag.constraint_name})" if error.diag.constraint_name else ""
     row_detail = error.diag.message_detail if error.sqlstate not in _WITH_ROW else None
     detail = f" {row_detail}" if row_detail else ""

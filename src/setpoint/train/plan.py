@@ -25,7 +25,7 @@ from setpoint.client.results import Unit
 from setpoint.client.run_plan import WEAKEST_FIRST, ChangeArm, Exercise, PlannedCandles, RunPlan, Trigger
 from setpoint.client.snapshot import write_atomically
 from setpoint.declare.foreign_text import read_json
-from setpoint.errors import CorruptSnapshot, MissingData, UnfitData, UsageError
+from setpoint.errors import CorruptSnapshot, MissingData, UnfitData, UsageError, reason_of
 from setpoint.settings import SYNTHETIC, Settings
 from setpoint.train.market.candles import Candles, candles_in, load_candles
 from setpoint.train.market.findings import require_fit
@@ -113,7 +113,7 @@ def read_plan(folder: Path) -> Plan:
         return Plan(**data | _parsed(data))
     except (OSError, ValueError, TypeError, KeyError) as problem:
         raise CorruptSnapshot(
-            f"the plan of the run in {folder} cannot be read: {problem}.", hint="start a new sweep"
+            f"the plan of the run in {folder} cannot be read: {reason_of(problem)}.", hint="start a new sweep"
         ) from None
 
 

@@ -32,7 +32,7 @@ from setpoint.change.exchange.history_files import write_history
 from setpoint.change.verification import tell_nobody
 from setpoint.declare.document import diff, parse_text, text_hash
 from setpoint.declare.export_layout import CATALOGUES, DOCUMENTS, GOVERNANCE, HEAD, HISTORY, is_text_of
-from setpoint.errors import ConflictError, HashMismatch, InvalidDocument, SetpointError
+from setpoint.errors import ConflictError, HashMismatch, InvalidDocument, SetpointError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +119,7 @@ def check_untouched(folder: Path) -> Head:
         try:
             text = parse_text(revision.read_text(encoding="utf-8"), str(revision))["text"]
         except (OSError, KeyError, ValueError) as problem:
-            raise HashMismatch(f"{revision} is not as it was exported: {problem!r}.") from None
+            raise HashMismatch(f"{revision} is not as it was exported: {reason_of(problem)}.") from None
         if text_hash(str(text)) != exported.hash:
             raise HashMismatch(f"{revision}: its text does not have the hash that {HEAD} names for {scope}.")
     return head

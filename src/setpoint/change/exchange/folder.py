@@ -18,7 +18,7 @@ from setpoint.declare.export_layout import DOCUMENTS, HEAD, HEAD_FORMAT, is_leav
 from setpoint.declare.foreign_text import read_json, read_toml
 from setpoint.declare.scopes import check_scope
 from setpoint.declare.toml_text import toml_key, toml_scalar
-from setpoint.errors import InvalidDocument
+from setpoint.errors import InvalidDocument, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,7 +127,9 @@ def read_head(folder: Path) -> Head | None:
             tuple(map(policy_of, data.get("policies", ()))),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise InvalidDocument(f"{path} cannot be read as the head of an export: {problem!r}.") from None
+        raise InvalidDocument(
+            f"{path} cannot be read as the head of an export: {reason_of(problem)}."
+        ) from None
 
 
 def head_text(head: Head) -> str:
@@ -145,7 +147,7 @@ def _document(
         text = plain_text(path)
         data = read_toml(text)
     except (OSError, ValueError) as problem:
-        raise InvalidDocument(f"{path} cannot be read: {problem}.") from None
+        raise InvalidDocument(f"{path} cannot be read: {reason_of(problem)}.") from None
     scope, values = data.get("scope"), data.get("values", {})
     if data.get("format") != DOCUMENT_FORMAT or not isinstance(values, dict) or data.keys() - _TOP:
         raise InvalidDocument(f"{path} is no document file: format, scope and [values] are all it holds.")

@@ -15,7 +15,7 @@ from setpoint.change.policies import policy_proposal
 from setpoint.declare.export_layout import GOVERNANCE, plain_text
 from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.toml_text import toml_scalar
-from setpoint.errors import InvalidDocument
+from setpoint.errors import InvalidDocument, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,7 +95,7 @@ def read_governance(folder: Path, catalogues: Catalogues) -> Governance | None:
     try:
         return _governance(read_toml(plain_text(path)), catalogues)
     except (OSError, ValueError, TypeError, KeyError) as problem:
-        raise InvalidDocument(f"{path} cannot be read as what governs: {problem}.") from None
+        raise InvalidDocument(f"{path} cannot be read as what governs: {reason_of(problem)}.") from None
 
 
 def left_to_owner(wanted: Governance, stands: Governance) -> Iterator[str]:

@@ -23,7 +23,7 @@ from setpoint.declare.export_layout import (
     plain_text,
 )
 from setpoint.declare.foreign_text import read_toml
-from setpoint.errors import ConflictError, HashMismatch, InvalidValue, SetpointError
+from setpoint.errors import ConflictError, HashMismatch, InvalidValue, SetpointError, reason_of
 from setpoint.store.owner_transaction import owner_transaction
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _bring(transaction: Transaction, path: Path, revision: int) -> None:
         content = plain_text(path)
         problem = (transaction.fetch_one("import_revision", content=content) or {})["problem"]
     except (OSError, ValueError, InvalidValue) as failure:
-        problem = f"it cannot be read: {failure}"
+        problem = f"it cannot be read: {reason_of(failure)}"
     if problem:
         raise HashMismatch(
             f"revision {revision} is not as it was exported: {problem} ({path}).",

@@ -33,7 +33,7 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, canonical_text, diff, parse_text, text_hash
 from setpoint.declare.foreign_text import read_json
 from setpoint.declare.plain_data import plain
-from setpoint.errors import InvalidDocument, StaleRevision
+from setpoint.errors import InvalidDocument, StaleRevision, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -194,7 +194,7 @@ def read_plan(path: Path) -> tuple[Step, ...]:
         return tuple(Step(**{name: row[name] for name in Step._fields}) for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise InvalidDocument(
-            f"{path} cannot be read as a plan: {problem!r}.",
+            f"{path} cannot be read as a plan: {reason_of(problem)}.",
             hint="make one with `setpoint plan DIR --out PLAN`",
         ) from None
 

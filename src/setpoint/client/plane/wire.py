@@ -17,7 +17,7 @@ from setpoint.client.plane.answers import Limit, Response
 from setpoint.client.plane.names import connect
 from setpoint.client.plane.proxies import ProxyFailure, proxy_for
 from setpoint.client.plane.refusals import unreachable
-from setpoint.errors import UsageError
+from setpoint.errors import UsageError, reason_of
 
 if TYPE_CHECKING:
     import ssl
@@ -66,7 +66,9 @@ class Connection:
         try:
             sock = connect((self._proxy.host, self._proxy.port), limit())
         except OSError as problem:
-            raise ProxyFailure(f"its proxy {self._proxy.shown} is not reached: {problem}") from None
+            raise ProxyFailure(
+                f"its proxy {self._proxy.shown} is not reached: {reason_of(problem)}"
+            ) from None
         if self._tls:
             try:
                 self._tunnel(sock, limit)

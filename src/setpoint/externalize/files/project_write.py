@@ -21,7 +21,7 @@ from setpoint.client.environment import pinned_environment
 from setpoint.client.seeded import layered_snapshot
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.loading import load_catalogues
-from setpoint.errors import ConflictError, InvalidError, StorageFull, UsageError
+from setpoint.errors import ConflictError, InvalidError, StorageFull, UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -157,7 +157,7 @@ def _run(test: str, project: Project, values: Mapping[str, Scalar], when: str) -
         ) from None
     except (OSError, ValueError, IndexError) as problem:
         raise UsageError(
-            f"{test!r} cannot be started: {problem}.",
+            f"{test!r} cannot be started: {reason_of(problem)}.",
             hint='give a command as it is, or bash -c "..." for a shell\'s',
         ) from None
     if done.returncode:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setpoint.errors import InvalidDocument
+from setpoint.errors import InvalidDocument, reason_of
 from setpoint.gate.names.common_words import PLUMBING
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Libraries:
             return cls(libraries)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
             raise InvalidDocument(
-                f"{path.name} cannot be read as a names file: {problem!r}.",
+                f"{path.name} cannot be read as a names file: {reason_of(problem)}.",
                 hint="write it again from the installed libraries",
             ) from None
 

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.declare.foreign_text import read_json
-from setpoint.errors import ForbiddenError, InvalidDocument
+from setpoint.errors import ForbiddenError, InvalidDocument, reason_of
 from setpoint.gate.finding import Finding
 from setpoint.gate.policy.config import under
 
@@ -53,7 +53,7 @@ def read_baseline(path: Path) -> list[dict[str, str]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as problem:
         raise InvalidDocument(
-            f"baseline {path.name} cannot be read: {problem}.",
+            f"baseline {path.name} cannot be read: {reason_of(problem)}.",
             hint="begin one with --create-baseline, or correct `baseline` in pyproject.toml",
         ) from None
     return [_entry(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from setpoint.declare.foreign_text import read_toml
-from setpoint.errors import InvalidDocument, MissingError, UsageError
+from setpoint.errors import InvalidDocument, MissingError, UsageError, reason_of
 from setpoint.gate.policy.window import parse_instant
 
 _KEYS = {"include", "exclude", "catalogues", "seeds", "readers", "suppression-budget", "fallback-until"} | {
@@ -115,7 +115,7 @@ def _table(folder: Path) -> Any:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as problem:
-        raise InvalidDocument(f"{file} cannot be read: {problem}.") from None
+        raise InvalidDocument(f"{file} cannot be read: {reason_of(problem)}.") from None
     ours = tool.get("setpoint", {}) if isinstance(tool, dict) else {}
     if not isinstance(ours, dict) or ours.keys() - {"gate"}:
         raise InvalidDocument(

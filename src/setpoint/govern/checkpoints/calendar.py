@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from setpoint.declare.foreign_text import read_toml
-from setpoint.errors import InvalidDocument, MissingError
+from setpoint.errors import InvalidDocument, MissingError, reason_of
 
 Condition = Literal["epic-opened", "child-in-progress", "epic-shipped", "waiver-ended"]
 Option = Literal["log", "waiver", "revert", "park"]
@@ -123,7 +123,8 @@ def load_calendar(path: str = "") -> Calendar:
         return parse_calendar(read_toml(text))
     except (OSError, ValueError) as problem:
         raise InvalidDocument(
-            f"the calendar {file} cannot be read: {problem}.", hint="docs/checkpoints.md shows its form"
+            f"the calendar {file} cannot be read: {reason_of(problem)}.",
+            hint="docs/checkpoints.md shows its form",
         ) from None
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from setpoint.client.snapshot import write_own
 from setpoint.declare.foreign_text import read_json
+from setpoint.errors import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +83,7 @@ def read_outcomes(repository: Path) -> dict[str, Outcome]:
     except FileNotFoundError:
         return {}
     except (OSError, KeyError, TypeError, AttributeError) as problem:
-        raise ValueError(f"{type(problem).__name__}: {problem}") from None
+        raise ValueError(f"{type(problem).__name__}: {reason_of(problem)}") from None
     for one in found.values():
         texts = (one.source, one.commit, one.command)
         if (

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from setpoint.declare.number_text import read_int
-from setpoint.errors import InvalidDocument
+from setpoint.errors import InvalidDocument, reason_of
 from setpoint.govern.readiness.form import (
     MUST,
     SIGN_OFF,
@@ -55,7 +55,7 @@ def read_file(path: Path) -> ReadinessFile:
         text = told.decode()
     except (OSError, UnicodeDecodeError) as problem:
         raise InvalidDocument(
-            f"{path} cannot be read: {problem}.", hint=f"setpoint readiness new {path}"
+            f"{path} cannot be read: {reason_of(problem)}.", hint=f"setpoint readiness new {path}"
         ) from None
     if len(told) > _MOST_BYTES:
         raise InvalidDocument(f"{path} has over {_MOST_BYTES} bytes.", hint="name a readiness file")

@@ -14,7 +14,7 @@ import zlib
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from setpoint.errors import ConflictError, IntegrityError, StorageFull
+from setpoint.errors import ConflictError, IntegrityError, StorageFull, reason_of
 from setpoint.store.backups.manifest import MOST_BYTES, Manifest, TableFacts, manifest_of
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class Backup:
             OSError,
             zlib.error,
         ) as error:
-            raise IntegrityError(f"{self._path} is damaged at {name}: {error}.") from None
+            raise IntegrityError(f"{self._path} is damaged at {name}: {reason_of(error)}.") from None
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from setpoint.errors import DatabaseUnavailable, SetpointError
+from setpoint.errors import DatabaseUnavailable, SetpointError, reason_of
 from setpoint.store.server import leftovers
 from setpoint.store.server.binaries import clean_environment, server_prefix
 from setpoint.store.server.layout import SOCKET_FOLDER_PREFIX, Layout, Listening, replace_file, try_lock
@@ -283,7 +283,10 @@ def _serve(arguments: argparse.Namespace, answer: int) -> None:
     except SetpointError as error:
         say(f"{error.message}\0{error.hint}")
     except OSError as error:
-        say(f"the server's folder {layout.folder} cannot be used: {error}\0free space or fix its rights")
+        say(
+            f"the server's folder {layout.folder} cannot be used: {reason_of(error)}"
+            "\0free space or fix its rights"
+        )
 
 
 def main() -> NoReturn:

@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from distributed.comm.core import FatalCommClosedError
 from distributed.security import Security
 
-from setpoint.errors import UnavailableError, UsageError
+from setpoint.errors import UnavailableError, UsageError, reason_of
 from setpoint.train.engines.pool import ctrl_c_held_back
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ def _require_certificate(scheduler: str) -> None:
     try:
         known = Security().get_connection_args("client")["ssl_context"]
     except OSError as problem:
-        raise UsageError(f"the certificates for {scheduler} cannot be read: {problem}.", hint=hint) from None
+        raise UsageError(
+            f"the certificates for {scheduler} cannot be read: {reason_of(problem)}.", hint=hint
+        ) from None
     if known is None:
         raise UsageError(f"no certificate is named for {scheduler}.", hint=hint)
 

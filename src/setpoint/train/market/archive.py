@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.client.plane.openings import ask
-from setpoint.errors import DownloadFailed, StorageFull, UsageError
+from setpoint.errors import DownloadFailed, StorageFull, UsageError, reason_of
 from setpoint.train.frames import pl
 from setpoint.train.market.candles import bar_ms, check_symbol
 from setpoint.train.market.files import read_archive_csv
@@ -235,7 +235,9 @@ def _merge(held: Path, target: Path) -> None:
     except (OSError, pl.exceptions.PolarsError) as problem:
         with suppress(OSError):
             part.unlink()
-        raise StorageFull(f"{target} could not be written: {problem}.", path=str(target)) from problem
+        raise StorageFull(
+            f"{target} could not be written: {reason_of(problem)}.", path=str(target)
+        ) from problem
 
 
 def _frames(archive: Path) -> Iterator[pl.DataFrame]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from setpoint.errors import UnfitData
+from setpoint.errors import UnfitData, reason_of
 from setpoint.train.frames import pl
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read_table(path: Path) -> dict[str, NDArray[np.generic]]:
         return _columns(_READERS[path.suffix](path))
     except (pl.exceptions.PolarsError, OSError) as problem:
         raise UnfitData(
-            f"{path} cannot be read as candles: {problem}",
+            f"{path} cannot be read as candles: {reason_of(problem)}",
             hint=f"expected the columns {', '.join(COLUMNS)}; times in UTC milliseconds",
             path=str(path),
         ) from problem
