@@ -64,7 +64,7 @@ APART = {
     "drill_stage", "drill_typo", "editable_text", "evidence", "explanation", "files", "first_use", "folder",
     "folder_writing", "git_commits", "history", "history_files", "identity", "impact",
     "incident_markdown", "invariants", "judgement", "mechanisms", "obligations",
-    "document_texts", "patch", "proving", "restore_probe",
+    "patch", "proving", "restore_probe",
     "restoring", "schedule", "throw_away", "verification", "waiting",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
