@@ -450,9 +450,7 @@ BEGIN
             HINT = '`setpoint seed --apply` brings the numbers of the readiness document in';
     END IF;
     assets := public.assets_for(p_scopes);
-    models := ARRAY(SELECT model FROM public.catalogues_in_force() AS named (hash) JOIN public.catalogue_declarations AS d USING (hash)
-                    CROSS JOIN LATERAL jsonb_array_elements_text(d.declares -> 'parts' -> 'model') WITH ORDINALITY AS m (model, place)
-                    GROUP BY model ORDER BY min(place), model);
+    models := public.models_in_force();
     IF assets IS NULL OR models = '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'nothing says which assets and models a canary trains',
             HINT = 'set CVN_FTF_UNIVERSE to a universe that a catalogue in force declares: `setpoint seed --apply`';
@@ -711,7 +709,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT v.* INTO judged FROM public.canary_outcome(p_run, rule,
-        ARRAY(SELECT DISTINCT u.symbol FROM public.finetune_units AS u WHERE u.run_id = p_run), '{}') AS v;
+        ARRAY(SELECT DISTINCT u.symbol FROM public.finetune_units AS u WHERE u.run_id = p_run), public.models_in_force()) AS v;
     result := CASE judged.outcome WHEN 'pass' THEN 'pass' WHEN 'rollback' THEN 'fail' ELSE 'hold' END;
     reasons := judged.outcome || judged.reasons;
 END
@@ -3059,6 +3057,17 @@ $$;
 
 COMMENT ON FUNCTION public.may_report(reported text) IS 'Says whether a run is there, and refuses whoever may not report on it.';
 
+CREATE FUNCTION public.models_in_force() RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    SELECT ARRAY(SELECT model FROM public.catalogues_in_force() AS named (hash) JOIN public.catalogue_declarations AS d USING (hash)
+                 CROSS JOIN LATERAL jsonb_array_elements_text(d.declares -> 'parts' -> 'model') WITH ORDINALITY AS m (model, place)
+                 GROUP BY model ORDER BY min(place), model)
+$$;
+
+COMMENT ON FUNCTION public.models_in_force() IS 'The models that the catalogues in force declare, in their order: what a check or a stage leaves out has no score.';
+
 CREATE FUNCTION public.month_tables(OUT name text, OUT instant text) RETURNS SETOF record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -5325,10 +5334,14 @@ CREATE FUNCTION public.smoke_of(p_run text, OUT result text, OUT reasons text[])
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-    SELECT CASE WHEN trained.count = r.n_units THEN 'pass' ELSE 'fail' END,
-           CASE WHEN trained.count = r.n_units THEN ARRAY[format('%s units were trained', trained.count)]
-                ELSE array_remove(ARRAY[format('%s of %s units were not trained', r.n_units - trained.count, r.n_units), first.said], NULL) END
+    SELECT CASE WHEN trained.count = r.n_units AND left_out.models IS NULL THEN 'pass' ELSE 'fail' END,
+           CASE WHEN trained.count < r.n_units THEN
+                    array_remove(ARRAY[format('%s of %s units were not trained', r.n_units - trained.count, r.n_units), first.said], NULL)
+                WHEN left_out.models IS NOT NULL THEN ARRAY[format('it has no unit of %s', array_to_string(left_out.models, ' and '))]
+                ELSE ARRAY[format('%s units were trained', trained.count)] END
     FROM public.finetune_runs AS r
+    CROSS JOIN LATERAL (SELECT array_agg(named.model) AS models FROM unnest(public.models_in_force()) AS named (model)
+                        WHERE NOT EXISTS (SELECT FROM public.finetune_units AS u WHERE u.run_id = r.id AND u.model = named.model)) AS left_out
     CROSS JOIN LATERAL (SELECT count(*) FROM public.finetune_results AS u WHERE u.run_id = r.id) AS trained
     LEFT JOIN LATERAL (SELECT format('%s %s %s %s fold %s: %s', f.symbol, f.model, f.timeframe, f.variant, f.fold, f.message) AS said
                        FROM public.finetune_failures AS f JOIN public.finetune_units AS u USING (run_id, symbol, model, timeframe, variant, fold)
@@ -5336,7 +5349,7 @@ CREATE FUNCTION public.smoke_of(p_run text, OUT result text, OUT reasons text[])
     WHERE r.id = p_run
 $$;
 
-COMMENT ON FUNCTION public.smoke_of(p_run text, OUT result text, OUT reasons text[]) IS 'Whether every unit of a run was trained.';
+COMMENT ON FUNCTION public.smoke_of(p_run text, OUT result text, OUT reasons text[]) IS 'Whether every unit of a run was trained, and no model in force is left out.';
 
 CREATE FUNCTION public.speaker(OUT kind text, OUT account text, OUT roles text[], OUT proof text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER

@@ -72,7 +72,7 @@ from setpoint.errors import (
     MissingError,
     UnknownScope,
 )
-from setpoint.govern.rollout.acting import override_canary
+from setpoint.govern.rollout.acting import Staged, override_canary, skip_shadow
 from setpoint.settings import Settings
 from setpoint.store.database import Database
 from support.candidate_runs import check
@@ -83,7 +83,7 @@ from support.documents import EVERY_CHANGE
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 L2 = "CVN_HPO_LGB_5M_REG_LAMBDA"
 DEPTH = "CVN_HPO_CB_5M_DEPTH"
-#: The numbers that a canary is judged by: a rollout begins with those in force.
+#: The numbers that a canary is judged by, and what it trains: a rollout begins with those in force.
 RULE = {
     "CVN_FTF_VERDICT_AGGREGATION": "mean",
     "CVN_FTF_VERDICT_PASS_F1": 0.4,
@@ -91,7 +91,10 @@ RULE = {
     "CVN_FTF_VERDICT_ROLLBACK_F1": 0.3,
     "CVN_FTF_VERDICT_MIN_ASSETS": 5,
     "CVN_FTF_VERDICT_MIN_SKILL": 0.0,
+    "CVN_FTF_UNIVERSE": "defi_top5",
 }
+#: A check leaves no model out that the catalogues declare.
+UNITS = [["BTCUSDC", model, "5m", "ATR", 0] for model in ("xgb", "lgb", "cb")]
 SEED = {GAMMA: 0.5, L2: 0.1, DEPTH: 6} | RULE
 OVERLAYS = SCOPES[1:]
 CATALOGUES = load_catalogues(Settings.catalogues)
@@ -493,7 +496,8 @@ class Story(RuleBasedStateMachine):
             else None
         )
         with refused(error) as goes:
-            check(self.as_(person), CATALOGUES, number, "pass" if passes else "fail", person=person)
+            shows = "pass" if passes else "fail"
+            check(self.as_(person), CATALOGUES, number, shows, person=person, units=UNITS)
         if goes and person == "robot" != planned.author:
             planned.checks.append((passes, self.model.candidate(planned)))
 
@@ -513,15 +517,8 @@ class Story(RuleBasedStateMachine):
             if planned.skipped
             else None
         )
-        fixed = {
-            "scopes": ["global"],
-            "context": {},
-            "assets": ["BTCUSDC"],
-            "models": ["lgb"],
-            "expected_s": 60,
-        }
         with refused(error) as goes, self.as_(person).transaction() as transaction:
-            transaction.fetch_one("skip_shadow", change=number, words="one value moves", **fixed)
+            skip_shadow(transaction, CATALOGUES, Staged(number), "one value moves")
         if goes:
             planned.is_rolled_out = planned.skipped = True
 

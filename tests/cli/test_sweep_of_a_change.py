@@ -109,3 +109,16 @@ def test_a_pair_is_trained_and_resumed(setpoint_command, change, engine):
         again = setpoint_command("sweep", "--resume", run, *engine, "--json")
         assert again.code == 0, again.err
         assert again.json == done.json
+
+
+@pytest.mark.real
+def test_a_smoke_run_on_a_cluster_stops_itself_too(setpoint_command, database, change, catalogues):
+    """Its workers are let go when its time is over, and what came of it says so."""
+    asked = {"scope": "*", "kind": "*", "approvals": 0, "cooling_off_s": 0, "checks": ["smoke"]}
+    briefly = policy_proposal(catalogues, **asked, smoke_s=1, reason="a second")
+    with database.transaction(author="ada") as transaction:
+        open_and_apply(transaction, catalogues, briefly)
+    done = setpoint_command("sweep", "--change", str(change), "--smoke", *DASK, *ONE_ASSET, "--json")
+    (check,) = done.json["checks"]
+    assert check["why_not_counted"].startswith("it took longer than the 1 s")
+    assert read_run(database, check["run"]).state == "interrupted"

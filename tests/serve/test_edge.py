@@ -124,7 +124,7 @@ def test_what_a_write_must_be_held_to_is_required_in_the_document(paths):
 
 def test_the_document_is_small_and_says_what_is_answered(plane):
     """At most 1,850 bytes an operation; one Problem, no shape of FastAPI's own, and no answer of anything."""
-    answer = httpx.get(f"{plane}/openapi.json")
+    answer = httpx.get(f"{plane}/openapi.json", timeout=60)
     document, resolved = answer.json(), document_of(plane)
     schemas = document["components"]["schemas"]
 

@@ -202,6 +202,9 @@ def test_a_rebase_to_the_same_candidate_keeps_what_was_said_of_it(
     assert apply(ada, elsewhere)["state"] == "applied"
 
 
+#: A unit of each model on each asset.
+UNITS = [[one["symbol"], model, "5m", "ATR", 0] for model in ("lgb", "xgb", "cb") for one in CONTEXTS]
+
 #: The rule of the canary, and a range, as documents say them.
 RULE_TEXT = (
     '"CVN_FTF_VERDICT_AGGREGATION": "mean", "CVN_FTF_VERDICT_PASS_F1": 0.4, "CVN_FTF_VERDICT_MIN_SKILL": 0.0,'
@@ -217,11 +220,12 @@ RULE_TEXT = (
         (0.35, 7, {}, ("pass", "hold", "pass"), None),
         (0.1, 9, {}, ("pass", "fail", "fail"), None),
         (None, 7, {}, ("fail", "hold", "pass"), None),
+        (0.5, 7, {"units": UNITS[:-1]}, ("pass", "hold", "pass"), None),
         (0.5, 7, {"git_commit": "d" * 40}, ("pass", "pass", "pass"), "no pair: other commit of the source"),
         (0.5, 7, {"versions": {}}, ("pass", "pass", "pass"), "no pair: other releases of packages"),
         (0.5, 7, {"data": {one["symbol"]: {"hash": "0" * 64, "source": "synthetic"} for one in CONTEXTS}},
          ("pass", "pass", "pass"), "no pair: other data"),
-        (0.5, None, {"units": [["BTCUSDC", "lgb", "5m", "ATR", 0]]}, ("pass", "hold", "hold"), None),
+        (0.5, None, {"units": UNITS[:1]}, ("pass", "hold", "hold"), None),
     ],
 )  # fmt: skip
 def test_what_a_check_shows_is_worked_out_from_rows(
@@ -232,7 +236,7 @@ def test_what_a_check_shows_is_worked_out_from_rows(
     apply(ada, policy(ada, []))
     apply(ada, under(ada, catalogues, set=write))
     softer = propose(ada, set='{"CVN_FTF_VERDICT_ROLLBACK_F1": 0.0, "CVN_FTF_VERDICT_PASS_F1": 0.0}')
-    run, current = begin_pair(robot, catalogues, softer["id"], "robot", beside)
+    run, current = begin_pair(robot, catalogues, softer["id"], "robot", beside, units=UNITS)
     end(robot, catalogues, run, "robot", f1=f1)
     end(robot, catalogues, current, "robot", params={"max_depth": depth} if depth else {})
     made = attach(robot, softer["id"], run)
@@ -310,6 +314,22 @@ def test_a_range_is_what_the_catalogues_in_force_declare(ada, robot, tmp_path, t
     assert made.result == result, made
     if result == "fail":
         assert made.reasons[0] == "leaves 60 of BTCUSDC lgb 5m ATR fold 0 lies outside 2 to 50"
+
+
+@pytest.mark.parametrize("missing", ["cb", "lgb"])
+def test_no_check_passes_that_leaves_a_model_out(ada, robot, catalogues, missing):
+    """Whoever plans a run says of which models it is; what the catalogues in force declare counts."""
+    apply(ada, policy(ada, []))
+    apply(ada, under(ada, catalogues, set='{"a": 1, "b": 1, %s}' % (RULE_TEXT % 8)))
+    change = propose(ada, set='{"b": 2}')
+    units = [unit for unit in UNITS if unit[1] != missing]
+    run, current = begin_pair(robot, catalogues, change["id"], "robot", units=units)
+    for one in (run, current):
+        end(robot, catalogues, one, "robot")
+    made = attach(robot, change["id"], run)
+    assert (made["smoke"].result, made["canary"].result) == ("fail", "hold")
+    assert made["smoke"].reasons == (f"it has no unit of {missing}",)
+    assert f"{missing} has 0 of 1 assets with every fold done" in made["canary"].reasons
 
 
 def test_nobody_says_otherwise_what_a_catalogue_declares(ada, robot, catalogues):

@@ -1,8 +1,8 @@
 """CHANGE: what a run of a change's candidate, and its pair, say of the change: its checks.
 
-- **smoke**: every unit of the candidate was trained;
-- **canary**: the verdict on the candidate over the units of its pair. The rule is that of the values which
-  stand: a change of the rule does not judge itself;
+- **smoke**: every unit of the candidate was trained, and every model that the catalogues in force declare;
+- **canary**: the verdict on the candidate over the units of its pair and the same models. The rule is that of
+  the values which stand: a change of the rule does not judge itself;
 - **ranges**: no good trial of the pair, which searched the ranges that stand, lies outside the candidate's;
   what a range is, the catalogues in force declare.
 

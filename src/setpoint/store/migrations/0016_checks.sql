@@ -57,6 +57,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION public.declared_values IS 'The parameters that the catalogues in force declare: a key each, of a model, a timeframe or whatever its parts are, with the keys of its range.';
 
+CREATE FUNCTION public.models_in_force() RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    SELECT ARRAY(SELECT model FROM public.catalogues_in_force() AS named (hash) JOIN public.catalogue_declarations AS d USING (hash)
+                 CROSS JOIN LATERAL jsonb_array_elements_text(d.declares -> 'parts' -> 'model') WITH ORDINALITY AS m (model, place)
+                 GROUP BY model ORDER BY min(place), model)
+$$;
+COMMENT ON FUNCTION public.models_in_force IS 'The models that the catalogues in force declare, in their order: what a check or a stage leaves out has no score.';
+
 CREATE TABLE public.change_runs (
     run_id        text PRIMARY KEY,
     change_id     bigint NOT NULL REFERENCES public.changes (id),
@@ -384,17 +394,21 @@ CREATE FUNCTION public.smoke_of(p_run text, OUT result text, OUT reasons text[])
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $$
-    SELECT CASE WHEN trained.count = r.n_units THEN 'pass' ELSE 'fail' END,
-           CASE WHEN trained.count = r.n_units THEN ARRAY[format('%s units were trained', trained.count)]
-                ELSE array_remove(ARRAY[format('%s of %s units were not trained', r.n_units - trained.count, r.n_units), first.said], NULL) END
+    SELECT CASE WHEN trained.count = r.n_units AND left_out.models IS NULL THEN 'pass' ELSE 'fail' END,
+           CASE WHEN trained.count < r.n_units THEN
+                    array_remove(ARRAY[format('%s of %s units were not trained', r.n_units - trained.count, r.n_units), first.said], NULL)
+                WHEN left_out.models IS NOT NULL THEN ARRAY[format('it has no unit of %s', array_to_string(left_out.models, ' and '))]
+                ELSE ARRAY[format('%s units were trained', trained.count)] END
     FROM public.finetune_runs AS r
+    CROSS JOIN LATERAL (SELECT array_agg(named.model) AS models FROM unnest(public.models_in_force()) AS named (model)
+                        WHERE NOT EXISTS (SELECT FROM public.finetune_units AS u WHERE u.run_id = r.id AND u.model = named.model)) AS left_out
     CROSS JOIN LATERAL (SELECT count(*) FROM public.finetune_results AS u WHERE u.run_id = r.id) AS trained
     LEFT JOIN LATERAL (SELECT format('%s %s %s %s fold %s: %s', f.symbol, f.model, f.timeframe, f.variant, f.fold, f.message) AS said
                        FROM public.finetune_failures AS f JOIN public.finetune_units AS u USING (run_id, symbol, model, timeframe, variant, fold)
                        WHERE f.run_id = r.id ORDER BY u.position LIMIT 1) AS first ON true
     WHERE r.id = p_run
 $$;
-COMMENT ON FUNCTION public.smoke_of IS 'Whether every unit of a run was trained.';
+COMMENT ON FUNCTION public.smoke_of IS 'Whether every unit of a run was trained, and no model in force is left out.';
 
 CREATE FUNCTION public.canary_of(p_run text, p_current text, OUT result text, OUT reasons text[])
     LANGUAGE plpgsql STABLE
@@ -419,7 +433,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT v.* INTO judged FROM public.canary_outcome(p_run, rule,
-        ARRAY(SELECT DISTINCT u.symbol FROM public.finetune_units AS u WHERE u.run_id = p_run), '{}') AS v;
+        ARRAY(SELECT DISTINCT u.symbol FROM public.finetune_units AS u WHERE u.run_id = p_run), public.models_in_force()) AS v;
     result := CASE judged.outcome WHEN 'pass' THEN 'pass' WHEN 'rollback' THEN 'fail' ELSE 'hold' END;
     reasons := judged.outcome || judged.reasons;
 END

@@ -228,9 +228,7 @@ BEGIN
             HINT = '`setpoint seed --apply` brings the numbers of the readiness document in';
     END IF;
     assets := public.assets_for(p_scopes);
-    models := ARRAY(SELECT model FROM public.catalogues_in_force() AS named (hash) JOIN public.catalogue_declarations AS d USING (hash)
-                    CROSS JOIN LATERAL jsonb_array_elements_text(d.declares -> 'parts' -> 'model') WITH ORDINALITY AS m (model, place)
-                    GROUP BY model ORDER BY min(place), model);
+    models := public.models_in_force();
     IF assets IS NULL OR models = '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'nothing says which assets and models a canary trains',
             HINT = 'set CVN_FTF_UNIVERSE to a universe that a catalogue in force declares: `setpoint seed --apply`';

@@ -7,7 +7,7 @@ worker, and workers with several threads, which would take more than their cores
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -65,16 +65,18 @@ def connected(scheduler: str, plan: Plan) -> Iterator[Client]:
 def _local_cluster(plan: Plan) -> Iterator[LocalCluster]:
     """Start a scheduler and as many workers as the plan says, on loopback, as long as the block runs."""
     # Its event loop's thread is made here, and starts the workers: all of them leave Ctrl-C to this process.
-    with ctrl_c_held_back():
-        cluster = LocalCluster(
-            n_workers=plan.processes,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        )
-    with cluster:
+    with ExitStack() as stack:
+        with ctrl_c_held_back():
+            cluster = LocalCluster(
+                n_workers=plan.processes,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+            # In here: what was held back is let go at the end of this block, and ends the cluster, too.
+            stack.enter_context(cluster)
         yield cluster
 
 

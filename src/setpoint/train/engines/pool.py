@@ -104,9 +104,12 @@ def cores_shared(threads: int) -> Iterator[None]:
 
 @contextmanager
 def ctrl_c_held_back() -> Iterator[None]:
-    """Start workers without Ctrl-C, which a terminal sends to all, and which is the parent's to act on."""
+    """Start workers without Ctrl-C, which a terminal sends to all, and which is the parent's to act on.
+
+    The alarm of ``orchestrate.deadline`` waits, too: what is half started cannot be ended.
+    """
     resource_tracker.ensure_running()  # started by the first worker's start, it would let Ctrl-C in again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGALRM})
     try:
         yield
     finally:
