@@ -37,6 +37,7 @@ from setpoint.record.result_rows import read_result_lines
 from setpoint.record.worker_recorder import open_database_recorder
 from setpoint.settings import Settings
 from setpoint.store.database import Database
+from setpoint.train.engines.pool import cores_shared
 from setpoint.train.plan import make_plan
 from setpoint.train.worker import start_worker, train_unit
 
@@ -140,7 +141,7 @@ class Sweeps:
     def bare(self, kind, units):
         """Return what the bare loop took, in a process that is started as a worker is."""
         run = self.planned(f"bare-{kind}", units, 1)
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        with cores_shared(1), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             folder = str(self.settings.home / "runs" / run)
             timed, self.hashes[kind] = process.submit(loop, folder, self.settings.catalogues, units).result()
         return timed
