@@ -111,14 +111,19 @@ def objects(renderings):
     ],
     ids=["settings", "files"],
 )  # fmt: skip
-def test_seeding_reads_the_catalogues_that_the_plane_serves(values):
-    """It is given them as the plane is, as a name or as a mounted file, and nothing else of the plane's."""
-    found = dict(pods(documents(template("default", values))))
-    plane, seeding = (_of_catalogues(found[component]["spec"]) for component in ("plane", "seeding"))
-    assert seeding == plane
+def test_seeding_and_workers_read_the_catalogues_that_the_plane_serves(values):
+    """They are given them as the plane is, by name or as a mounted file, and nothing else of the plane's."""
+    dask = {"dask.enabled": True, "dask.tlsSecret": "tls", "dask.token.secret": "robot"}
+    found = dict(pods(documents(template("default", values | dask))))
+    plane, seeding, workers = (
+        _of_catalogues(found[component]["spec"]) for component in ("plane", "seeding", "workers")
+    )
+    assert workers == seeding == plane
     assert seeding[0] == ["cvntrade" if "plane.settings" in values else f"{seeding[1][0]}/a.toml"]
     assert not {"SETPOINT_LINGER_S", "SETPOINT_CHECKPOINTS"} & {
-        one["name"] for one in found["seeding"]["spec"]["containers"][0]["env"]
+        one["name"]
+        for component in ("seeding", "workers")
+        for one in found[component]["spec"]["containers"][0]["env"]
     }
 
 
