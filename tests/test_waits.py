@@ -80,6 +80,7 @@ ENDED_OTHERWISE = {
     ("client/plane/courier.py", "flock"): "never waits: LOCK_NB",
     ("client/candle_cache.py", "flock"): "never waits: LOCK_NB; who asks again does so within its turn",
     ("change/exchange/folder_writing.py", "flock"): "never waits: LOCK_NB",
+    ("govern/readiness/outcomes.py", "flock"): "others hold it while they write a small file",
 }
 
 

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from setpoint.govern.readiness.evidence import prove
 from setpoint.govern.readiness.names import Name
-from setpoint.govern.readiness.outcomes import RECORD, outcomes_of, source_digest
+from setpoint.govern.readiness.outcomes import RECORD, Outcome, add_outcomes, outcomes_of, source_digest
 from setpoint.govern.readiness.system import System
 
 TESTS = """\
@@ -104,6 +105,27 @@ def test_a_test_is_proven_by_its_run_with_the_files_that_are_here(repository):
     assert proof(repository, "").state == "failing"
     run(repository, "test_it.py::test_some[1]")
     assert proof(repository).state == "failing"
+
+
+def test_a_run_that_calls_no_test_or_leaves_cases_of_it_out_does_not_prove_it(repository):
+    """Prepared alone it did not pass; and cases that a mark leaves out may be the ones that fail."""
+    of_two = 'pytest.param(2, marks=pytest.mark.filterwarnings("error"))'
+    (repository / "test_it.py").write_text(TESTS.format(below=2).replace("2]", f"{of_two}]"))
+    run(repository, "--setup-only")
+    assert proof(repository).state == "unknown"
+    run(repository)
+    assert proof(repository).state == "failing"
+    run(repository, "-m", "not filterwarnings")
+    assert proof(repository).state == "failing"
+    assert proof(repository, "test_inside").state == "proven"
+
+
+def test_runs_that_end_at_the_same_time_lose_no_outcome_of_each_other(repository):
+    """Each adds its own to what the others kept."""
+    one = Outcome("failed", 0, datetime.now(UTC), "", "", "")
+    with ThreadPoolExecutor(8) as runs:
+        list(runs.map(lambda number: add_outcomes(repository, {f"test_{number}": one}), range(40)))
+    assert len(outcomes_of(repository).tests) == 40
 
 
 def test_a_run_during_which_a_file_changed_is_not_kept(repository):

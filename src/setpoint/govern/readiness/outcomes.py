@@ -8,8 +8,10 @@ tests.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -95,10 +97,28 @@ def read_outcomes(repository: Path) -> dict[str, Outcome]:
     return found
 
 
-def write_outcomes(repository: Path, tests: Mapping[str, Outcome]) -> None:
-    """Keep outcomes; raises ``ConflictError`` and ``StorageFull`` as ``write_own`` does."""
-    told = {"format": _MARK, "tests": {name: _plain(one) for name, one in sorted(tests.items())}}
-    write_own(repository / RECORD, json.dumps(told, indent=0), _MARK)
+def add_outcomes(repository: Path, tests: Mapping[str, Outcome]) -> None:
+    """Keep outcomes beside those of other tests, which another run may be adding now.
+
+    Raises:
+        ValueError: the record is damaged.
+        ConflictError, StorageFull: as ``write_own``.
+    """
+    with _alone(repository):
+        kept = {**read_outcomes(repository), **tests}
+        told = {"format": _MARK, "tests": {name: _plain(one) for name, one in sorted(kept.items())}}
+        write_own(repository / RECORD, json.dumps(told, indent=0), _MARK)
+
+
+@contextmanager
+def _alone(repository: Path) -> Iterator[None]:
+    """Keep other runs waiting, for the milliseconds that a record takes; the folder itself is the lock."""
+    descriptor = os.open(repository, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _plain(one: Outcome) -> dict[str, object]:
