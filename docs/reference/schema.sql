@@ -2607,7 +2607,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP423',
             MESSAGE = format('%s recorded of catalogue %s what its text does not declare',
                 (SELECT d.kept_by FROM public.catalogue_declarations AS d WHERE d.hash = p_hash), left(p_hash, 12)),
-            HINT = 'the owner of the tables removes it from catalogue_declarations; no evidence is judged by it until then';
+            HINT = 'the owner of the tables deletes it from catalogue_declarations; who has the text registers nothing until then';
     END IF;
 END
 $$;
@@ -4247,8 +4247,9 @@ BEGIN
     -- same, an amendment only puts them over what stands, and is no edition of its own.
     change := after;
     change.state_reason := '';
-    IF (before.author, before.kinds, before.restores, before.reason, before.evidence, before.apply_at, before.edits::text)
-            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.evidence, after.apply_at, after.edits::text) THEN
+    -- Its catalogues are of it: what is in force once it is applied is judged by them.
+    IF (before.author, before.kinds, before.restores, before.reason, before.evidence, before.apply_at, before.edits::text, before.catalogues)
+            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.evidence, after.apply_at, after.edits::text, after.catalogues) THEN
         RETURN;
     END IF;
     moved := concat_ws(', ', CASE WHEN before.proposal::text <> after.proposal::text THEN
@@ -7564,10 +7565,6 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.break_g
 
 ALTER TABLE public.break_glass_uses ENABLE ALWAYS TRIGGER append_only;
 
-CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.catalogue_declarations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what a text declares never changes');
-
-ALTER TABLE public.catalogue_declarations ENABLE ALWAYS TRIGGER append_only;
-
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_checks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('checks are append-only');
 
 ALTER TABLE public.change_checks ENABLE ALWAYS TRIGGER append_only;
@@ -7671,6 +7668,10 @@ ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER hold_registered;
 CREATE TRIGGER judge_ordinary_write AFTER INSERT ON public.ftf_config_history FOR EACH ROW WHEN ((new.change_id IS NOT NULL)) EXECUTE FUNCTION public.judge_ordinary_write();
 
 ALTER TABLE public.ftf_config_history ENABLE ALWAYS TRIGGER judge_ordinary_write;
+
+CREATE TRIGGER never_edited BEFORE UPDATE OR TRUNCATE ON public.catalogue_declarations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what a text declares never changes');
+
+ALTER TABLE public.catalogue_declarations ENABLE ALWAYS TRIGGER never_edited;
 
 CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.changes FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a change is withdrawn, never removed');
 

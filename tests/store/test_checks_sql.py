@@ -190,7 +190,9 @@ def test_a_rebase_to_the_same_candidate_keeps_what_was_said_of_it(
     assert same["proposed_at"] == moved["proposed_at"]
     assert same["state_reason"] == ""
     assert (required(ada, same)["approved"], required(ada, same)["lacking"]) == (1, [])
-    assert rebase(ada, same, reason="other words")["proposal_hash"] != same["proposal_hash"]
+    other = rebase(ada, same, catalogues=[dict(one) for one in catalogues.identities])
+    assert (other["proposal_hash"] != same["proposal_hash"], required(ada, other)["approved"]) == (True, 0)
+    assert rebase(ada, other, reason="other words")["proposal_hash"] != other["proposal_hash"]
     again = rebase(ada, same)
     assert (required(ada, again)["approved"], required(ada, again)["lacking"]) == (0, [])
     write_by_hand(owner_url, "symbol=SOLUSDC", '{"b": 6}')
@@ -332,8 +334,8 @@ def test_no_check_passes_that_leaves_a_model_out(ada, robot, catalogues, missing
     assert f"{missing} has 0 of 1 assets with every fold done" in made["canary"].reasons
 
 
-def test_nobody_says_otherwise_what_a_catalogue_declares(ada, robot, catalogues):
-    """Whoever was first with something invented is named to who has the text, and no pair begins."""
+def test_nobody_says_otherwise_what_a_catalogue_declares(ada, robot, catalogues, owner_url, server, clone):
+    """Whoever was first with something invented is named to who has the text, until its owner removes it."""
     member = catalogues.members[0]
     facts = {"hash": member.hash, "name": member.name, "version": member.version, "text": member.text}
     ada.execute("register_catalogue", **facts)
@@ -341,6 +343,12 @@ def test_nobody_says_otherwise_what_a_catalogue_declares(ada, robot, catalogues)
     change = propose(ada, set='{"a": 3}')
     with pytest.raises(ConflictError, match=r"ada recorded of catalogue \w+ what its text does not"):
         begin_pair(robot, catalogues, change["id"], "robot")
+    remove = "DELETE FROM catalogue_declarations WHERE kept_by = 'ada'"
+    with psycopg.connect(server.url(clone, login="ada")) as psql, pytest.raises(InsufficientPrivilege):
+        psql.execute(remove)
+    with psycopg.connect(owner_url) as psql:
+        psql.execute(remove)
+    begin_pair(robot, catalogues, change["id"], "robot")
 
 
 def test_a_registered_run_pins_what_it_was_registered_for(ada, robot, catalogues, change):

@@ -529,8 +529,9 @@ BEGIN
     -- same, an amendment only puts them over what stands, and is no edition of its own.
     change := after;
     change.state_reason := '';
-    IF (before.author, before.kinds, before.restores, before.reason, before.evidence, before.apply_at, before.edits::text)
-            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.evidence, after.apply_at, after.edits::text) THEN
+    -- Its catalogues are of it: what is in force once it is applied is judged by them.
+    IF (before.author, before.kinds, before.restores, before.reason, before.evidence, before.apply_at, before.edits::text, before.catalogues)
+            IS DISTINCT FROM (after.author, after.kinds, after.restores, after.reason, after.evidence, after.apply_at, after.edits::text, after.catalogues) THEN
         RETURN;
     END IF;
     moved := concat_ws(', ', CASE WHEN before.proposal::text <> after.proposal::text THEN

@@ -11,9 +11,10 @@ CREATE TABLE public.catalogue_declarations (
     kept_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE public.catalogue_declarations IS 'What a catalogue''s text declares, as whoever registered it read it: values with their parts and ranges, values of parts, universes.';
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.catalogue_declarations
+-- Removed by the owner alone, who has to: nobody else can tell what was invented from what a text declares.
+CREATE TRIGGER never_edited BEFORE UPDATE OR TRUNCATE ON public.catalogue_declarations
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('what a text declares never changes');
-ALTER TABLE public.catalogue_declarations ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE public.catalogue_declarations ENABLE ALWAYS TRIGGER never_edited;
 
 CREATE FUNCTION public.keep_declaration(p_hash text, p_declares jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -29,7 +30,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP423',
             MESSAGE = format('%s recorded of catalogue %s what its text does not declare',
                 (SELECT d.kept_by FROM public.catalogue_declarations AS d WHERE d.hash = p_hash), left(p_hash, 12)),
-            HINT = 'the owner of the tables removes it from catalogue_declarations; no evidence is judged by it until then';
+            HINT = 'the owner of the tables deletes it from catalogue_declarations; who has the text registers nothing until then';
     END IF;
 END
 $$;
