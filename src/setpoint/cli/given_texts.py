@@ -50,16 +50,11 @@ class _AsGiven(NamedTuple):
         annotation, many = param.type_descriptor.annotation, param.multiple or param.nargs == -1
         if value is None:
             return () if many else None
-        if annotation == list[str] and many and isinstance(value, list | tuple) and all(map(_is_text, value)):
+        if annotation == list[str] and isinstance(value, list | tuple) and {*map(type, value)} <= {str}:
             return list(value)
-        if type(value) is annotation and (_is_text(value) or value is param.default):
+        if type(value) is annotation and (annotation is str or value is param.default):
             return value
         return self.converter().coerce(value, param=param, ctx=ctx)
-
-
-def _is_text(value: object) -> bool:
-    """Say whether this is a text that can be encoded; bytes that are no UTF-8 reach us as surrogates."""
-    return isinstance(value, str) and (value.isascii() or value.isprintable())
 
 
 def _processed(
