@@ -3985,6 +3985,17 @@ $$;
 
 COMMENT ON FUNCTION public.places_of(p_scope text, p_kind text, OUT scope text, OUT keys text[]) IS 'Scopes and keys in which a policy would decide, one of each sort that limits of roles tell apart.';
 
+CREATE FUNCTION public.policy_for(change_scope text, change_kind text) RETURNS public.policies
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- The scope is more specific than the kind.
+    SELECT p FROM public.policies AS p
+    WHERE p.scope IN (change_scope, '*') AND p.kind IN (change_kind, '*')
+    ORDER BY p.scope = '*', p.kind = '*'
+    LIMIT 1
+$$;
+
 CREATE TABLE public.preapprovals (
     decision_id bigint NOT NULL,
     change_id bigint NOT NULL,
@@ -4726,11 +4737,8 @@ CREATE FUNCTION public.required_of(change public.changes, OUT approvals integer,
     -- A change of several kinds needs the strictest of their policies, and the checks of all.
     SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s), CASE WHEN 'policy' = ANY (change.kinds) THEN '{}' ELSE
         coalesce(string_to_array(string_agg(nullif(array_to_string(p.checks, ','), ''), ','), ','), '{}') END, min(p.smoke_s)
-    FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS wanted,
-         LATERAL (SELECT * FROM public.policies AS r
-                  WHERE r.scope IN (change.scope, '*') AND r.kind IN (wanted, '*')
-                  -- The scope is more specific than the kind.
-                  ORDER BY r.scope = '*', r.kind = '*' LIMIT 1) AS p
+    FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS kind,
+         public.policy_for(change.scope, kind) AS p
 $$;
 
 CREATE FUNCTION public.resolved_hash(change public.changes, scopes text[]) RETURNS text
@@ -6105,8 +6113,7 @@ BEGIN
         END IF;
         -- Documents are put together here, from what is stored: a number keeps the text somebody gave it.
         IF change.restores IS NULL THEN
-            change.proposal := CASE WHEN cardinality(p_remove) = 0 THEN coalesce(old.base_env, '{}')
-                                    ELSE coalesce(old.base_env, '{}') - p_remove END || p_set;
+            change.proposal := (coalesce(old.base_env, '{}') - p_remove) || p_set;
         ELSE
             SELECT base_env INTO source FROM public.ftf_config_history
             WHERE id = change.restores AND scope = change.scope;

@@ -101,6 +101,17 @@ ALTER TABLE public.policies ENABLE ALWAYS TRIGGER never_removed;
 ALTER TABLE public.changes ENABLE ALWAYS TRIGGER never_removed;
 ALTER TABLE public.change_decisions ENABLE ALWAYS TRIGGER append_only;
 
+CREATE FUNCTION public.policy_for(change_scope text, change_kind text) RETURNS public.policies
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- The scope is more specific than the kind.
+    SELECT p FROM public.policies AS p
+    WHERE p.scope IN (change_scope, '*') AND p.kind IN (change_kind, '*')
+    ORDER BY p.scope = '*', p.kind = '*'
+    LIMIT 1
+$$;
+
 CREATE FUNCTION public.kinds_of(old jsonb, edits jsonb, restores bigint, is_policy boolean) RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, public, pg_temp
@@ -357,8 +368,7 @@ BEGIN
         END IF;
         -- Documents are put together here, from what is stored: a number keeps the text somebody gave it.
         IF change.restores IS NULL THEN
-            change.proposal := CASE WHEN cardinality(p_remove) = 0 THEN coalesce(old.base_env, '{}')
-                                    ELSE coalesce(old.base_env, '{}') - p_remove END || p_set;
+            change.proposal := (coalesce(old.base_env, '{}') - p_remove) || p_set;
         ELSE
             SELECT base_env INTO source FROM public.ftf_config_history
             WHERE id = change.restores AND scope = change.scope;
@@ -709,11 +719,8 @@ AS $$
     -- A change of several kinds needs the strictest of their policies, and the checks of all.
     SELECT max(p.approvals), bool_and(p.solo), max(p.cooling_off_s), CASE WHEN 'policy' = ANY (change.kinds) THEN '{}' ELSE
         coalesce(string_to_array(string_agg(nullif(array_to_string(p.checks, ','), ''), ','), ','), '{}') END, min(p.smoke_s)
-    FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS wanted,
-         LATERAL (SELECT * FROM public.policies AS r
-                  WHERE r.scope IN (change.scope, '*') AND r.kind IN (wanted, '*')
-                  -- The scope is more specific than the kind.
-                  ORDER BY r.scope = '*', r.kind = '*' LIMIT 1) AS p
+    FROM unnest(change.kinds || CASE WHEN cardinality(change.kinds) = 0 THEN ARRAY['value'] ELSE '{}' END) AS kind,
+         public.policy_for(change.scope, kind) AS p
 $$;
 
 CREATE FUNCTION public.may_approve(change public.changes) RETURNS TABLE (person text, door text)
