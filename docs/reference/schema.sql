@@ -388,6 +388,7 @@ DECLARE
     trained    public.finetune_runs;
     compared   public.finetune_runs;
     writer     record;
+    undeclared text;
 BEGIN
     SELECT * INTO writer FROM public.who();
     SELECT * INTO registered FROM public.change_runs AS r WHERE r.run_id = p_run AND r.arm = 'candidate';
@@ -406,6 +407,13 @@ BEGIN
     IF (trained.state = 'complete' OR (registered.within_s IS NOT NULL AND trained.state = 'interrupted')) IS NOT TRUE OR (registered.other IS NOT NULL AND compared.state IS DISTINCT FROM 'complete') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('run %s and its pair are not complete', p_run),
             HINT = 'resume it, then attach it';
+    END IF;
+    -- Fails closed: by what is not known no model would be missing, and nothing be a range.
+    SELECT f.hash INTO undeclared FROM public.catalogues_in_force() AS f (hash)
+    WHERE NOT EXISTS (SELECT FROM public.catalogue_declarations AS d WHERE d.hash = f.hash) LIMIT 1;
+    IF undeclared IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('catalogue %s is in force, and nobody said here what it declares', left(undeclared, 12)),
+            HINT = '`setpoint seed --apply` with this catalogue does';
     END IF;
     -- What it shows is worked out here, from rows: who reports a run says nothing of its result.
     INSERT INTO public.change_checks (change_id, kind, run_id, current_run_id, candidate_hash, build, data_hash, result, reasons, reported_by, proof)

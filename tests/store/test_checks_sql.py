@@ -12,6 +12,7 @@ from psycopg.errors import InsufficientPrivilege
 from setpoint.change.candidates import register_runs
 from setpoint.change.declarations import declares, register_catalogues
 from setpoint.change.documents import pin_snapshot_set
+from setpoint.declare.catalogue import Catalogues
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import (
     CheckMissing,
@@ -22,7 +23,7 @@ from setpoint.errors import (
     StaleRevision,
 )
 from setpoint.record.runs import record_start
-from support.candidate_runs import CONTEXTS, attach, begin_pair, check, end, plan_of
+from support.candidate_runs import CONTEXTS, attach, begin_pair, begin_smoke, check, end, plan_of
 from support.documents import apply, over, propose, write_document
 
 
@@ -341,6 +342,14 @@ def test_nobody_says_otherwise_what_a_catalogue_declares(ada, robot, catalogues,
     ada.execute("register_catalogue", **facts)
     ada.execute("keep_declaration", hash=member.hash, declares=declares(member) | {"parts": {}})
     change = propose(ada, set='{"a": 3}')
+    invented = [{"name": "mine", "version": "1.0.0", "hash": "e" * 64}]
+    apply(ada, policy(ada, []))
+    apply(ada, propose(ada, set='{"b": 4}', catalogues=invented))
+    again = propose(ada, set='{"b": 5}')
+    run = begin_smoke(robot, Catalogues(catalogues.members[1:]), again["id"], "robot")
+    end(robot, catalogues, run, "robot")
+    with pytest.raises(ConflictError, match="catalogue eeeeeeeeeeee is in force, and nobody said"):
+        attach(robot, again["id"], run)
     with pytest.raises(ConflictError, match=r"ada recorded of catalogue \w+ what its text does not"):
         begin_pair(robot, catalogues, change["id"], "robot")
     remove = "DELETE FROM catalogue_declarations WHERE kept_by = 'ada'"
