@@ -4216,12 +4216,16 @@ CREATE FUNCTION public.ranges_of(p_run text, p_current text, OUT result text, OU
     -- A range is what the catalogues in force declare as one: of a parameter whose parts all name something of the unit.
     WITH declared AS MATERIALIZED (
         SELECT parts, parameter, range FROM public.declared_values() WHERE range <> '{}'
+    ), pinned AS MATERIALIZED (
+        -- Each is parsed once, however many trials are held against it.
+        SELECT s.hash, s.text::jsonb AS document FROM public.snapshots AS s
+        WHERE s.hash IN (SELECT u.snapshot_hash FROM public.finetune_units AS u WHERE u.run_id = p_run)
     ), searched AS (
         SELECT u.position, good.*, d.parameter, (good.params ->> d.parameter)::float8 AS value,
-               (s.text::jsonb ->> d.range[1])::float8 AS low, (s.text::jsonb ->> d.range[2])::float8 AS high
+               (s.document ->> d.range[1])::float8 AS low, (s.document ->> d.range[2])::float8 AS high
         FROM public.finetune_units AS u
         JOIN public.good_trials(p_current) AS good USING (symbol, model, timeframe, variant, fold)
-        JOIN public.snapshots AS s ON s.hash = u.snapshot_hash
+        JOIN pinned AS s ON s.hash = u.snapshot_hash
         JOIN declared AS d ON d.parts <@ ARRAY[u.symbol, u.model, u.timeframe, u.variant] AND jsonb_typeof(good.params -> d.parameter) = 'number'
         WHERE u.run_id = p_run
     ), bounded AS (
