@@ -11,7 +11,9 @@ from setpoint.client.hyperparams import Hyperparams
 from setpoint.client.plane.connection import Plane
 from setpoint.client.snapshot import write_atomically
 from setpoint.client.snapshot_set import parse_snapshot_set
-from setpoint.errors import MissingData
+from setpoint.errors import MissingData, UnavailableError
+from setpoint.serve.candles import CandlesFile
+from setpoint.serve.turns import Line
 from setpoint.train import candle_fetch
 from setpoint.train.candle_fetch import require_candles
 from setpoint.train.plan import read_plan
@@ -108,6 +110,12 @@ def test_no_hash_leads_to_anything_else(robot, start, served, database):
         assert "share that folder" in answer.json()["hint"]
         assert str(served.market_data) not in answer.text
     assert (of_none.status_code, nobody.json()["code"]) == (404, "unknown_run")
+
+
+def test_candles_that_just_made_room_are_asked_for_again(tmp_path):
+    """Others may need their place between the look for them and the sending."""
+    with pytest.raises(UnavailableError, match="made room for others"):
+        CandlesFile(tmp_path / "gone", "0" * 64, Line("candles", 1))
 
 
 class Machine:

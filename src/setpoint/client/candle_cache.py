@@ -84,10 +84,17 @@ class CandleCache:
 
     def read(self, name: str) -> bytes | None:
         """Return the bytes with this hash; None where ``find`` returns none."""
-        path = self.find(name)
+        path = self._folder / name
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        # Of what was read: another process may put something else in its place.
+        if hashlib.sha256(data).hexdigest() != name:
+            return None
         with suppress(OSError):  # it may just have made room
-            return path.read_bytes() if path else None
-        return None
+            os.utime(path)
+        return data
 
     def fill(self, name: str, bring: Callable[[], Iterable[bytes]], n_bytes: int) -> None:
         """Keep the bytes with this hash, brought here unless they are.

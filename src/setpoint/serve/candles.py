@@ -111,10 +111,17 @@ def keep(settings: Settings, planned: PlannedBars) -> Path:
 
 
 class CandlesFile(Response):
-    """A file of the cache, sent as it is read, whole, in its turn; a ``Range`` is not asked for here."""
+    """A file of the cache, sent as it is read, whole, in its turn; a ``Range`` is not asked for here.
+
+    Raises:
+        UnavailableError: it just made room for others.
+    """
 
     def __init__(self, path: Path, name: str, turns: Line) -> None:
-        size = path.stat().st_size
+        try:
+            size = path.stat().st_size
+        except OSError:
+            raise _made_room() from None
         headers = {"ETag": etag(name), "Cache-Control": IMMUTABLE, "Content-Length": str(size)}
         super().__init__(None, 200, headers, KIND)
         self._path, self._size, self._turns = path, size, turns
@@ -125,7 +132,7 @@ class CandlesFile(Response):
             try:
                 stream = await anyio.open_file(self._path, "rb")
             except OSError:
-                raise UnavailableError("the candles made room for others.", hint="try again") from None
+                raise _made_room() from None
             async with stream:
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 left = self._size if scope["method"] != "HEAD" else 0
@@ -133,6 +140,10 @@ class CandlesFile(Response):
                     left -= len(data)
                     await send({"type": "http.response.body", "body": data, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
+
+
+def _made_room() -> UnavailableError:
+    return UnavailableError("the candles made room for others.", hint="try again")
 
 
 def _none(why: str) -> MissingError:
