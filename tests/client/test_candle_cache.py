@@ -86,8 +86,10 @@ def test_the_least_used_make_room(tmp_path):
 
 
 def test_a_home_within_a_home_shares_its_candles(tmp_path):
-    """A worker's home below the machine's finds what any other brought."""
-    own = [tmp_path / "workers" / number for number in "01"]
+    """A worker's home below the machine's finds what any other brought, also where a link leads elsewhere."""
+    (tmp_path / "disk/of/its/own").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "disk/of/its/own")
+    own = [tmp_path / "linked/0", tmp_path / "workers/1"]
     for home in own:
         share_candles(tmp_path, home)
         share_candles(tmp_path, home)

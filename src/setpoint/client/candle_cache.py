@@ -53,7 +53,7 @@ def share_candles(home: Path, own: Path) -> None:
         (home / FOLDER).mkdir(parents=True, exist_ok=True)
         own.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
-            (own / FOLDER).symlink_to(os.path.relpath(home / FOLDER, own))
+            (own / FOLDER).symlink_to(os.path.relpath((home / FOLDER).resolve(), own.resolve()))
     except OSError as problem:
         raise StorageFull.of(own / FOLDER, problem) from None
 
