@@ -63,7 +63,7 @@ def fetch_candles(plan: Plan, symbol: str, home: Path, recorder: Recorder, probl
     bring = recorder.candles(plan.run, planned.hash)
     if bring is None or planned.source == "synthetic":
         raise problem
-    until = time.monotonic() + PATIENCE_S
+    until = None
     while True:
         try:
             CandleCache(home).fill(planned.hash, bring, size_of(planned.bars))
@@ -72,7 +72,10 @@ def fetch_candles(plan: Plan, symbol: str, home: Path, recorder: Recorder, probl
         except StorageFull:
             raise
         except UnavailableError:
-            if time.monotonic() > until:
+            # Counted from here: what was fetched for minutes before it was cut was not away.
+            if until is None:
+                until = time.monotonic() + PATIENCE_S
+            elif time.monotonic() > until:
                 raise
             time.sleep(jittered_s(_PAUSE_S))
         else:
