@@ -358,6 +358,8 @@ def test_tls_is_verified(tmp_path, monkeypatch):
         url = f"https://localhost:{served.port}"
         with pytest.raises(IntegrityError, match=r"certificate of .* is not trusted"):
             Plane(url, TOKEN, patience=QUICK).request("GET", "/v1/x")
+        with pytest.raises(IntegrityError, match=r"certificate of .* is not trusted"):
+            list(Plane(url, TOKEN, patience=QUICK).download("/v1/x", within_s=5.0))
         assert not served.requests
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
         with Plane(url, TOKEN, patience=QUICK) as trusting:

@@ -212,7 +212,8 @@ class Plane:
                 raise other_kind(self.url, response.kind, kind)
         except OSError as failure:
             connection.close()
-            raise unreachable(self.url, failure, 1) from None
+            refused = untrusted(self.url, failure) if self._tls else None
+            raise refused or unreachable(self.url, failure, 1) from None
         except SetpointError:
             connection.close()
             raise
