@@ -1,6 +1,7 @@
 """The text Python writes for a document is, byte for byte, the text PostgreSQL prints for it."""
 
 import json
+import re
 
 import psycopg
 import pytest
@@ -73,7 +74,7 @@ def test_a_hint_what_differs_changes_no_diff(psql, before, after, hint):
     """Whoever names the keys that differ, rightly or not, is told the same edits."""
     texts = [canonical_text(before), canonical_text(after)]
     # Equal numbers of another text are an edit, too.
-    for old, new in (texts, [text.replace(": 1", ": 1.0") for text in texts[:1]] + texts[1:]):
+    for old, new in (texts, [re.sub(r": 1(?=[,}])", ": 1.0", texts[0]), texts[1]]):
         told = psql.execute(
             "SELECT document_diff_at(%s, %s, %s::text[])::text, document_diff(%s, %s)::text",
             [old, new, hint, old, new],

@@ -26,7 +26,7 @@ class Due:
     of: str
     what: str
     scope: str | None
-    #: None of a rehearsal that never was: it is due since ever.
+    #: None of a rehearsal that never was: it is due now.
     due_at: datetime | None
     overdue: bool
     #: Who left it; None: anybody who may.
@@ -45,7 +45,7 @@ def list_dues(reader: Database | Transaction) -> list[Due]:
 
 
 def _deadline(due: Due) -> tuple[bool, float]:
-    """Return by what dues are ordered; what is due since ever comes after what has an instant."""
+    """Return by what dues are ordered; what never was comes after what has an instant."""
     return not due.overdue, due.due_at.timestamp() if due.due_at else float("inf")
 
 

@@ -115,7 +115,7 @@ class MechanismStanding:
     rehearsals: tuple[Rehearsal, ...]
     #: Scenarios that were never rehearsed.
     missing: tuple[str, ...]
-    #: When the next rehearsal is due; None where one is due since ever.
+    #: When the next rehearsal is due; None where one is due now, because none ever was.
     due_at: datetime | None
     #: The command that rehearses it.
     rehearsal: str
