@@ -341,7 +341,6 @@ def test_nobody_says_otherwise_what_a_catalogue_declares(ada, robot, catalogues,
     facts = {"hash": member.hash, "name": member.name, "version": member.version, "text": member.text}
     ada.execute("register_catalogue", **facts)
     ada.execute("keep_declaration", hash=member.hash, declares=declares(member) | {"parts": {}})
-    change = propose(ada, set='{"a": 3}')
     invented = [{"name": "mine", "version": "1.0.0", "hash": "e" * 64}]
     apply(ada, policy(ada, []))
     apply(ada, propose(ada, set='{"b": 4}', catalogues=invented))
@@ -351,13 +350,13 @@ def test_nobody_says_otherwise_what_a_catalogue_declares(ada, robot, catalogues,
     with pytest.raises(ConflictError, match="catalogue eeeeeeeeeeee is in force, and nobody said"):
         attach(robot, again["id"], run)
     with pytest.raises(ConflictError, match=r"ada recorded of catalogue \w+ what its text does not"):
-        begin_pair(robot, catalogues, change["id"], "robot")
+        begin_pair(robot, catalogues, again["id"], "robot")
     remove = "DELETE FROM catalogue_declarations WHERE kept_by = 'ada'"
     with psycopg.connect(server.url(clone, login="ada")) as psql, pytest.raises(InsufficientPrivilege):
         psql.execute(remove)
     with psycopg.connect(owner_url) as psql:
         psql.execute(remove)
-    begin_pair(robot, catalogues, change["id"], "robot")
+    begin_pair(robot, catalogues, again["id"], "robot")
 
 
 def test_a_registered_run_pins_what_it_was_registered_for(ada, robot, catalogues, change):
