@@ -85,6 +85,15 @@ def test_the_least_used_make_room(tmp_path):
     assert kept == {names[0], names[2], newest}
 
 
+def test_what_is_needed_with_it_makes_no_room(tmp_path):
+    """A run that needs more than a home keeps has all of it: its first candles do not go for its last."""
+    cache = CandleCache(tmp_path, most_bytes=2 * len(DATA))
+    other, *needed = (filled(cache, head_of(2) + bytes([n]) * 96) for n in range(3))
+    cache.fill(NAME, lambda: [DATA], len(DATA), [*needed, NAME])
+
+    assert [cache.find(name) is not None for name in (other, *needed, NAME)] == [False, True, True, True]
+
+
 def test_a_home_within_a_home_shares_its_candles(tmp_path):
     """A worker's home below the machine's finds what any other brought, also where a link leads elsewhere."""
     (tmp_path / "disk/of/its/own").mkdir(parents=True)

@@ -2,7 +2,8 @@
 
 Guarantees: a file's name is the sha256 of its bytes, and it is given out while that is so; a damaged one
 counts as none. It appears whole or not at all. One process at a time fills a cache, and who waited finds what
-it brought. The least used go when there is no room. Standard library only: a plane keeps candles here too.
+it brought. The least used go when there is no room, but none of the same run. Standard library only: a plane
+keeps candles here too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from setpoint.client.snapshot import PRIVATE
 from setpoint.errors import HashMismatch, StorageFull, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 FOLDER = "candles"
 MOST_KEPT_BYTES = 2**30
@@ -96,13 +97,16 @@ class CandleCache:
             os.utime(path)
         return data
 
-    def fill(self, name: str, bring: Callable[[], Iterable[bytes]], n_bytes: int) -> None:
+    def fill(
+        self, name: str, bring: Callable[[], Iterable[bytes]], n_bytes: int, beside: Collection[str] = ()
+    ) -> None:
         """Keep the bytes with this hash, brought here unless they are.
 
         Args:
             name: its hash.
             bring: yields its bytes; called at most once, while no other process fills this cache.
             n_bytes: how many there are.
+            beside: those that are needed with it, which make no room for it, whatever their size.
 
         Raises:
             HashMismatch: what is brought are other bytes; nothing of them is kept.
@@ -116,7 +120,7 @@ class CandleCache:
                 return
             path, partial = self._folder / name, self._folder / f".{name}.partial"
             try:
-                self._make_room(n_bytes)
+                self._make_room(n_bytes, beside)
                 self._write(partial, bring(), n_bytes, name)
                 partial.replace(path)
             except OSError as problem:
@@ -142,7 +146,7 @@ class CandleCache:
                 hint="bring the planned candles back where they came from, then try again",
             )
 
-    def _make_room(self, n_bytes: int) -> None:
+    def _make_room(self, n_bytes: int, beside: Collection[str]) -> None:
         """Remove what an ended process left behind, and the least used until the rest has room."""
         for left_behind in self._folder.glob(".*.partial"):
             left_behind.unlink(missing_ok=True)
@@ -150,7 +154,7 @@ class CandleCache:
         room = self._most_bytes - n_bytes
         for path in sorted(kept, key=lambda path: path.stat().st_mtime, reverse=True):
             room -= path.stat().st_size
-            if room < 0:
+            if room < 0 and path.name not in beside:
                 path.unlink()
 
     @contextmanager

@@ -63,10 +63,10 @@ def fetch_candles(plan: Plan, symbol: str, home: Path, recorder: Recorder, probl
     bring = recorder.candles(plan.run, planned.hash)
     if bring is None or planned.source == "synthetic":
         raise problem
-    until = None
+    until, of_the_run = None, {one.hash for one in plan.data.values()}
     while True:
         try:
-            CandleCache(home).fill(planned.hash, bring, size_of(planned.bars))
+            CandleCache(home).fill(planned.hash, bring, size_of(planned.bars), of_the_run)
         except MissingError as refusal:
             raise type(problem)(f"{problem.message} {refusal.message}", hint=WAYS) from None
         except StorageFull:
