@@ -33,7 +33,7 @@ class KeptTexts:
     def __init__(self) -> None:
         self._kept: dict[tuple[Catalogues, str], Mapping[str, Any]] = {}
         self._lock = Lock()
-        self.chars = 0
+        self.chars: int = 0
 
     def find(self, catalogues: Catalogues, text: str) -> Mapping[str, Any] | None:
         """Return what was kept of a text; it is the newest from now on."""
@@ -61,7 +61,7 @@ class KeptTexts:
                 self.chars -= len(oldest[1])
 
 
-KEPT = KeptTexts()
+KEPT: KeptTexts = KeptTexts()
 
 
 def typed(values: Mapping[str, Any], catalogues: Catalogues) -> dict[str, Any]:

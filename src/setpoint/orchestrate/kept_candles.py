@@ -47,9 +47,14 @@ def keep(asked: Asked) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Keep what the command line names; returns the exit code."""
     try:
-        sys.exit(keep(Asked(*sys.argv[1:])))
+        return keep(Asked(*sys.argv[1:]))
     except SetpointError as problem:
         sys.stderr.write(f"{problem.code}: {problem.message}\n")
-        sys.exit(problem.exit_code)
+        return problem.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
