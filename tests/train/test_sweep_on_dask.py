@@ -4,9 +4,12 @@ import json
 import os
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from distributed import Client
 
+from setpoint.train.engines import dask_connection
 from support.candle_folder import write_candles
 from support.dask_cluster import DASK, DaskCluster
 from support.hints import printed_command
@@ -136,6 +139,18 @@ def test_workers_come_and_go(home, swept, cluster, turnstile):
     assert done.code == 0, done.err
     assert rows(home, run) == rows(home, swept)
     assert len(set().union(*workers_of(home, run).values()) - {first}) == 1
+
+
+def test_a_worker_that_is_there_is_never_missed(cluster):
+    """What a client asks for by its own clock, without workers, is no answer to who is there."""
+    cluster.start(1)
+    with Client(cluster.address) as client, ThreadPoolExecutor(1) as clock:
+        client.wait_for_workers(1)
+        ticks = clock.submit(lambda: [client.sync(client._update_scheduler_info) for _ in range(500)])
+        seen = [len(dask_connection.workers_of(client)) for _ in range(500)]
+        ticks.result()
+
+    assert set(seen) == {1}
 
 
 def test_a_worker_with_other_candles_refuses(home, tmp_path):

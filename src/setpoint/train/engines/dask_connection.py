@@ -112,8 +112,13 @@ def _require_certificate(scheduler: str) -> None:
 
 
 def workers_of(client: Client) -> dict[str, Any]:
-    """Return what the scheduler says of its workers, by address; an adaptive cluster's come and go."""
-    return dict(client.scheduler_info(n_workers=-1)["workers"])
+    """Return what the scheduler says of its workers, by address; an adaptive cluster's come and go.
+
+    Not ``client.scheduler_info``: it gives out what its client keeps, and between asking and giving out the
+    client's own clock may have put an answer without workers there.
+    """
+    identity = client.scheduler.identity  # type: ignore[union-attr]  # there while the client is connected
+    return dict(client.sync(identity, n_workers=-1)["workers"])
 
 
 def _require_workers(client: Client, scheduler: str) -> None:
