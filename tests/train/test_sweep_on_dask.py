@@ -155,7 +155,8 @@ def test_a_worker_that_is_there_is_never_missed(cluster):
 
 def test_a_worker_with_other_candles_refuses(home, tmp_path):
     """Where the planned folder is not, a worker takes its own, by hash: other bars end the run, resumable."""
-    planned = write_candles(tmp_path / "planned", ["BTCUSDC"])
+    # Of a seed of its own: what another test's plane keeps in this home would do.
+    planned = write_candles(tmp_path / "planned", ["BTCUSDC"], seed=3)
     folders = {"other": write_candles(tmp_path / "other", ["BTCUSDC"], seed=2), "copy": tmp_path / "copy"}
     shutil.copytree(planned, folders["copy"])
     elsewhere = tmp_path / "elsewhere.py"
