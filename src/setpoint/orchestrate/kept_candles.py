@@ -12,13 +12,10 @@ from typing import NamedTuple
 
 from setpoint.client.candle_cache import CandleCache, size_of
 from setpoint.declare.number_text import read_int
-from setpoint.errors import DataError, SetpointError, UsageError
+from setpoint.errors import DataError, MissingError, SetpointError, UsageError
 from setpoint.orchestrate.market_folder import market_folder
 from setpoint.settings import Settings
 from setpoint.train.market.candles import load_candles, parts_of
-
-#: The exit code that says that there are no such candles.
-NONE = 4
 
 
 class Asked(NamedTuple):
@@ -32,28 +29,32 @@ class Asked(NamedTuple):
     name: str
 
 
-def keep(asked: Asked) -> int:
-    """Keep the newest bars of a market when they are the ones with this hash; returns the exit code."""
+def keep(asked: Asked) -> None:
+    """Keep the newest bars of a market when they are the ones with this hash.
+
+    Raises:
+        MissingError: there are none.
+    """
     settings = Settings(home=Path(asked.home), market_data=asked.market_data)
     bars = read_int(asked.bars)
     try:
         folder = market_folder("", settings)
         found = load_candles(folder, asked.symbol, asked.timeframe, bars) if folder else None
-    except (DataError, UsageError):
-        return NONE
+    except (DataError, UsageError) as problem:
+        raise MissingError(problem.message) from None
     if found is None or found.data_hash != asked.name:
-        return NONE
+        raise MissingError("no candles of the folder have this hash.")
     CandleCache(settings.home).fill(asked.name, lambda: parts_of(found), size_of(bars))
-    return 0
 
 
 def main() -> int:
     """Keep what the command line names; returns the exit code."""
     try:
-        return keep(Asked(*sys.argv[1:]))
+        keep(Asked(*sys.argv[1:]))
     except SetpointError as problem:
         sys.stderr.write(f"{problem.code}: {problem.message}\n")
         return problem.exit_code
+    return 0
 
 
 if __name__ == "__main__":

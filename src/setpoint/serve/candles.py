@@ -40,8 +40,6 @@ SENT_WITHIN_S = 600.0
 KIND = "application/octet-stream"
 _CHUNK_BYTES = 2**18
 _KEEPER = (sys.executable, "-m", "setpoint.orchestrate.kept_candles")
-#: What that program says where it finds none.
-_NONE = 4
 #: All that it is told of this process: nothing of it is a secret.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")
 _LOG = logging.getLogger("setpoint.serve")
@@ -101,7 +99,7 @@ def keep(settings: Settings, planned: PlannedBars) -> Path:
         ).returncode
     except subprocess.TimeoutExpired:
         code = None
-    if code == _NONE:
+    if code == MissingError.exit_code:
         raise _none("the plane's folder holds none of that symbol with this hash")
     path = cache.find(planned.name)
     if code or path is None:

@@ -3,8 +3,8 @@
 Guarantees: nothing is assumed: the ordinary way is open when a restore could be judged and written now; the
 last good build is one with which a recorded run ended and no verdict said to roll back; the revision to go
 back to is the newest before the one that stands which today's catalogues accept, and never one that a restore
-took back. What cannot be filled in
-stays a shell variable, and its mechanism is said not to apply, with the reason. Changes nothing.
+took back. What cannot be filled in stays a shell variable, and its mechanism is said not to apply, with the
+reason. Changes nothing.
 """
 
 from __future__ import annotations
