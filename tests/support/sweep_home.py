@@ -184,10 +184,22 @@ def finish(process: subprocess.Popen[str]) -> Done:
     return Done(process.returncode, out, err)
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    """Wait until ``condition`` gives something true, and return it."""
+def wait_for(condition: Callable[[], Any], what: str, process: subprocess.Popen[str] | None = None) -> Any:
+    """Wait until ``condition`` gives something true, and return it; not when ``process`` ended without it."""
     deadline = time.monotonic() + PATIENCE_S
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited in vain for {what}"
+        if process is not None and process.poll() is not None and not condition():
+            raise AssertionError(f"it ended before {what}: {finish(process)}")
         time.sleep(0.05)
     return found
+
+
+def begun(home: Home, turnstile: Turnstile, units: int, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+    """Start a sweep; returns its process and its run once so many of its units are done, and no more."""
+    known = home.runs
+    turnstile.let(units)
+    sweep = home.start("sweep", "--json", *arguments, turnstile=turnstile)
+    (run,) = wait_for(lambda: home.runs - known, "the run's plan", sweep)
+    wait_for(lambda: len(home.units(run)) == units, f"{units} units", sweep)
+    return sweep, run

@@ -15,7 +15,7 @@ from support.dask_cluster import DASK, DaskCluster
 from support.hints import printed_command
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import open_accounts
-from support.sweep_home import ADA, TINY_SWEEP, compared, finish, wait_for
+from support.sweep_home import ADA, TINY_SWEEP, begun, compared, finish, wait_for
 from support.tapped_port import tapped
 from support.training_machine import make_machine, told_events
 
@@ -75,16 +75,10 @@ def spooled(machine, run):
 
 def test_a_plane_that_is_away_costs_nothing(home, swept, plane, machine, turnstile):
     """Away until every unit is trained: the workers go on, then all is delivered once; the pool's rows."""
-    turnstile.let(3)
-    sweep = machine.start("sweep", "--json", *DASK, *TINY_SWEEP, turnstile=turnstile)
-    run = wait_for(lambda: machine.runs, "the run's plan").pop()
-    wait_for(lambda: len(machine.units(run)) == 3, "three units")
+    sweep, run = begun(machine, turnstile, 3, *DASK, *TINY_SWEEP)
     plane.kill()
     turnstile.open()
-    wait_for(
-        lambda: len(trained(machine, run)) >= UNITS or sweep.poll() is not None, "all units without the plane"
-    )
-    assert sweep.poll() is None, finish(sweep).err
+    wait_for(lambda: len(trained(machine, run)) >= UNITS, "all units without the plane", sweep)
     assert len(home.results(run)) == 3
     assert not all(map(is_delivered, stations(machine, run)))
     plane.start()
@@ -158,10 +152,7 @@ def test_a_scheduler_with_certificates_takes_who_has_one(machine, cluster, tmp_p
 
 def test_a_plane_that_stays_away_ends_the_command_and_a_resume_delivers(home, plane, machine, turnstile):
     """After two minutes it says what waits on workers' disks; a resume delivers it and trains none twice."""
-    turnstile.let(1)
-    sweep = machine.start("sweep", "--json", *DASK, *ONE_ASSET, turnstile=turnstile)
-    run = wait_for(lambda: machine.runs, "the run's plan").pop()
-    wait_for(lambda: machine.units(run), "a unit")
+    sweep, run = begun(machine, turnstile, 1, *DASK, *ONE_ASSET)
     plane.kill()
     turnstile.open()
     away = finish(sweep)

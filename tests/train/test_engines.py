@@ -44,7 +44,7 @@ def two_more_units(home, story, sweep):
     """Let two units of a run more than now pass, and wait until they are done."""
     wanted = len(home.units(story.run)) + 2
     story.turnstile.let(2)
-    wait_for(lambda: len(home.units(story.run)) >= wanted or sweep.poll() is not None, "two more units")
+    wait_for(lambda: len(home.units(story.run)) >= wanted, "two more units", sweep)
     assert len(home.units(story.run)) == wanted, finish(sweep)
 
 

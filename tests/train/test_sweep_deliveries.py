@@ -90,7 +90,7 @@ def live_through(site, market, turnstile):
     kept.replace(candles)
     turnstile.let(1)
     sweep = site.home.start("sweep", "--json", "--resume", site.run, turnstile=turnstile)
-    wait_for(lambda: len(site.home.units(site.run)) > len(site.ended_on_changed_data), "one more unit")
+    wait_for(lambda: len(site.home.units(site.run)) > len(site.ended_on_changed_data), "one more unit", sweep)
     site.close_database()
     turnstile.open()
     site.legs["away"] = finish(sweep)

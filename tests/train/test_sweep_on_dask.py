@@ -14,7 +14,7 @@ from support.candle_folder import write_candles
 from support.dask_cluster import DASK, DaskCluster
 from support.hints import printed_command
 from support.process_tree import command_of, descendants, is_alive
-from support.sweep_home import TINY_SCOPE, TINY_SWEEP, compared, finish, wait_for
+from support.sweep_home import TINY_SCOPE, TINY_SWEEP, begun, compared, finish, wait_for
 
 #: Clusters of two workers, started and killed: minutes.
 pytestmark = pytest.mark.real
@@ -40,18 +40,6 @@ def workers_of(home, run):
     for row in home.results(run):
         having.setdefault(row["symbol"], set()).add(row["worker"])
     return having
-
-
-def begun(home, turnstile, *arguments):
-    """Start a sweep; returns its process and its run once three of its units are recorded, and no more."""
-    known = home.runs
-    turnstile.let(3)
-    sweep = home.start("sweep", "--json", *arguments, turnstile=turnstile)
-    run = wait_for(lambda: home.runs - known or sweep.poll() is not None, "the run's plan")
-    assert run is not True, finish(sweep).err
-    (run,) = run
-    wait_for(lambda: len(home.units(run)) == 3, "three units")
-    return sweep, run
 
 
 def trainers(sweep):
@@ -82,7 +70,7 @@ def test_a_cluster_gives_the_rows_of_the_pool(home, swept):
 
 def test_a_worker_that_is_killed_costs_nothing_but_its_unit(home, swept, turnstile):
     """Another process takes its place and its folder; the rows are those of an undisturbed run."""
-    sweep, run = begun(home, turnstile, *DASK, *TINY_SWEEP)
+    sweep, run = begun(home, turnstile, 3, *DASK, *TINY_SWEEP)
     os.kill(trainers(sweep)[0], signal.SIGKILL)
     turnstile.open()
     done = finish(sweep)
@@ -93,7 +81,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_its_unit(home, swept, turnsti
 
 def test_ctrl_c_ends_the_cluster_and_leaves_a_run_to_resume(home, swept, turnstile):
     """No process is left; the printed command goes on, on either engine."""
-    sweep, run = begun(home, turnstile, *DASK, *TINY_SWEEP)
+    sweep, run = begun(home, turnstile, 3, *DASK, *TINY_SWEEP)
     processes = descendants(sweep.pid)
     os.killpg(sweep.pid, signal.SIGINT)
     stopped = finish(sweep)
@@ -108,7 +96,7 @@ def test_ctrl_c_ends_the_cluster_and_leaves_a_run_to_resume(home, swept, turnsti
 def test_a_lost_scheduler_is_said_and_the_run_resumed(home, swept, cluster, turnstile):
     """The command ends with how to go on; with another cluster nothing recorded is trained again."""
     cluster.start(2)
-    sweep, run = begun(home, turnstile, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
+    sweep, run = begun(home, turnstile, 3, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
     cluster.kill_scheduler()
     lost = finish(sweep)
     recorded = {row["id"] for row in home.results(run)}
@@ -127,10 +115,10 @@ def test_a_lost_scheduler_is_said_and_the_run_resumed(home, swept, cluster, turn
 def test_workers_come_and_go(home, swept, cluster, turnstile):
     """One that joins in mid-run gets units, one that is retired leaves them to it: the rows are the same."""
     cluster.start(1)
-    sweep, run = begun(home, turnstile, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
+    sweep, run = begun(home, turnstile, 3, *DASK, "--scheduler", cluster.address, *TINY_SWEEP)
     (first,) = {row["worker"] for row in home.results(run)}
     cluster.add_worker()
-    wait_for(lambda: len(turnstile.standing) == 2, "a unit of the second worker")
+    wait_for(lambda: len(turnstile.standing) == 2, "a unit of the second worker", sweep)
     cluster.workers[0].terminate()
     turnstile.open()
     cluster.workers[0].wait()

@@ -15,7 +15,7 @@ from setpoint.store.operations import url as address
 from support.hints import printed_command
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
-from support.sweep_home import ADA, TINY, TINY_SWEEP, Home, compared, finish, wait_for
+from support.sweep_home import ADA, TINY, TINY_SWEEP, Home, begun, compared, finish, wait_for
 from support.training_machine import make_machine, told_events
 
 #: Sweeps train in as many processes as there are cores, beside a plane.
@@ -70,15 +70,6 @@ def site(home, swept, tmp_path_factory):
         plane.kill()
 
 
-def begun(machine, turnstile):
-    """Start a sweep; returns its process and its run once three of its units are done, and no more."""
-    turnstile.let(3)
-    sweep = machine.start("sweep", "--json", *HALF_SWEEP, turnstile=turnstile)
-    run = wait_for(lambda: machine.runs, "the run's plan").pop()
-    wait_for(lambda: len(machine.units(run)) == 3, "three units")
-    return sweep, run
-
-
 def test_a_sweep_needs_nothing_but_a_plane(site, swept):
     """Pinned and reported over HTTP it gives the results of a direct sweep, and its events arrive once."""
     machine = site.machine()
@@ -116,10 +107,10 @@ def test_values_are_pinned_over_http_by_every_command(site):
 def test_a_plane_that_is_killed_and_comes_back_disturbs_nothing(site, turnstile):
     """Killed and started again in the middle: the sweep goes on, results and events arrive exactly once."""
     machine = site.machine()
-    sweep, run = begun(machine, turnstile)
+    sweep, run = begun(machine, turnstile, 3, *HALF_SWEEP)
     site.plane.kill()
     turnstile.let(2)
-    wait_for(lambda: len(machine.units(run)) == 5, "two units without the plane")
+    wait_for(lambda: len(machine.units(run)) == 5, "two units without the plane", sweep)
     site.plane.start()
     site.plane.wait()
     turnstile.open()
@@ -133,7 +124,7 @@ def test_a_plane_that_is_killed_and_comes_back_disturbs_nothing(site, turnstile)
 def test_what_could_not_be_delivered_is_delivered_by_a_resume(site, turnstile):
     """Without the plane from some unit on to its end, the sweep trains all, says what waits, and how."""
     machine = site.machine()
-    sweep, run = begun(machine, turnstile)
+    sweep, run = begun(machine, turnstile, 3, *HALF_SWEEP)
     site.plane.kill()
     turnstile.open()
     away = finish(sweep)
@@ -152,8 +143,8 @@ def test_what_could_not_be_delivered_is_delivered_by_a_resume(site, turnstile):
 def test_a_token_that_expires_midway_costs_no_training(site, turnstile):
     """The sweep trains on, then says that the plane refuses, and how to go on with another token."""
     machine = site.machine(lives_s=3600)
-    sweep, run = begun(machine, turnstile)
-    wait_for(lambda: site.database.results(run), "a recorded unit")
+    sweep, run = begun(machine, turnstile, 3, *HALF_SWEEP)
+    wait_for(lambda: site.database.results(run), "a recorded unit", sweep)
     site.expire("robot")
     turnstile.open()
     refused = finish(sweep)
@@ -181,7 +172,7 @@ def test_a_token_that_never_was_stops_the_sweep_before_it_trains(site):
 def test_two_robots_keep_to_their_own_runs(site, turnstile):
     """A run that one robot started is refused to another before anything is trained."""
     one = site.machine()
-    sweep, run = begun(one, turnstile)
+    sweep, run = begun(one, turnstile, 3, *HALF_SWEEP)
     sweep.send_signal(signal.SIGINT)
     finish(sweep)
     units = one.units(run)

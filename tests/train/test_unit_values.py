@@ -22,7 +22,7 @@ from setpoint.errors import InvalidContext, PlanWideValue
 from setpoint.settings import Settings
 from setpoint.train.plan import make_plan
 from setpoint.train.unit_values import pin_units
-from support.sweep_home import ADA, Home, finish, wait_for
+from support.sweep_home import ADA, Home, begun, finish
 from support.turnstile import Turnstile
 
 CATALOGUES = load_catalogues(Settings.catalogues)
@@ -81,10 +81,7 @@ def story(server, tiny, tmp_path_factory):
     with home.open() as database:
         apply_seed(database, CATALOGUES, seeds, ADA, overwrite=False)
         turnstile = Turnstile(tmp_path_factory.mktemp("turnstile"))
-        turnstile.let(4)
-        sweep = home.start("sweep", "--data", "synthetic", turnstile=turnstile)
-        run = wait_for(lambda: home.runs, "the run's plan").pop()
-        wait_for(lambda: len(home.units(run)) == 4, "four units")
+        sweep, run = begun(home, turnstile, 4, "--data", "synthetic")
         os.kill(sweep.pid, signal.SIGKILL)
         finish(sweep)
         hashes = {
