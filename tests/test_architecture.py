@@ -12,9 +12,12 @@ import setpoint
 
 PACKAGE = Path(setpoint.__file__).parent
 
-#: What each room may import of Setpoint, besides itself, `errors` and `settings`.
+#: What every room may import, besides itself.
+OPEN = {"errors", "settings", "file_lock"}
+#: What each room may import of Setpoint, besides what is open to all.
 ALLOWED = {
     "errors": set(),
+    "file_lock": set(),
     "settings": {"declare"},
     "declare": set(),
     "observe": set(),
@@ -77,7 +80,7 @@ INSIDE = {
 #: Rooms that import each other for types only are still apart at run time.
 TYPES_ONLY = {("govern", "store")}
 #: The standard library is all that these rooms may need.
-BARE = ("declare", "observe", "client", "gate", "errors", "settings")
+BARE = ("declare", "observe", "client", "gate", "errors", "settings", "file_lock")
 THIRD_PARTY = {
     "airflow": {"airflow"},
     "psycopg": {"store"},
@@ -155,23 +158,32 @@ def test_imports_point_down(path):
         top, *rest = module.split(".")
         if top in THIRD_PARTY:
             assert room in THIRD_PARTY[top], f"{room} imports {module}"
-        if top != "setpoint" or room == "__init__" or not rest or rest[0] in {room, "errors", "settings"}:
+        if top != "setpoint" or room == "__init__" or not rest or rest[0] in {room, *OPEN}:
             continue
         if typing_only and (room, rest[0]) in TYPES_ONLY:
             continue
         assert rest[0] in ALLOWED[room], f"{room} imports {module}"
 
 
-def test_one_module_imports_polars():
-    """Importing it lets a wait go on over Ctrl-C; `train/frames.py` takes that back, and all import there."""
+@pytest.mark.parametrize(
+    ("foreign", "ours"),
+    [
+        # Importing it lets a wait go on over Ctrl-C; that module takes it back.
+        ("polars", "train/frames.py"),
+        # Six places took locks of files, each with ends and errors of its own.
+        ("fcntl", "file_lock.py"),
+    ],
+)
+def test_one_module_imports_what_needs_care(foreign, ours):
+    """One module does with care what nobody should do twice, and all others import that."""
     having = {
         str(path.relative_to(PACKAGE))
         for path in FILES
         for module, _ in imports(path)
-        if module.split(".")[0] == "polars"
+        if module.split(".")[0] == foreign
     }
 
-    assert having == {"train/frames.py"}
+    assert having == {ours}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -75,12 +75,7 @@ ENDED_OTHERWISE = {
     ("store/connections.py", "connect"): "connect_timeout is one of the parameters; see bounded",
     ("store/server/supervisor.py", "Popen"): "the postmaster: it lives as long as its supervisor",
     ("store/server/supervisor.py", "wait"): "its patience is its argument",
-    ("store/server/layout.py", "flock"): "never waits: LOCK_NB",
-    ("train/home_lock.py", "flock"): "never waits: LOCK_NB",
-    ("client/plane/courier.py", "flock"): "never waits: LOCK_NB",
-    ("client/candle_cache.py", "flock"): "never waits: LOCK_NB; who asks again does so within its turn",
-    ("change/exchange/folder_writing.py", "flock"): "never waits: LOCK_NB",
-    ("govern/readiness/outcomes.py", "flock"): "others hold it while they write a small file",
+    ("file_lock.py", "flock"): "never waits: LOCK_NB; who asks again does so within its timeout_s",
 }
 
 

@@ -2,8 +2,9 @@
 
     SetpointError                     500  1    anything below; catch this one
     ├── UsageError                    400  2    the command line or a call is malformed
-    │   ├── PreconditionRequired      428       a write without the revision it was made over
-    │   └── PayloadTooLarge           413
+    │   ├── NeverUsedScope        422           a scope without a document, named as if it had one
+    │   ├── PreconditionRequired  428           a write without the revision it was made over
+    │   └── PayloadTooLarge       413
     ├── InvalidError                  422  3    something a person wrote is wrong
     │   ├── InvalidCatalogue
     │   ├── InvalidValue                        wrong type, out of bounds, not finite
@@ -24,6 +25,7 @@
     │   │   └── PreconditionFailed    412       If-Match names another revision
     │   ├── NothingToChange                     what a change wants stands already
     │   ├── ChangesFrozen         423           a freeze holds the change
+    │   ├── FileHeld                            another process holds a file's lock
     │   └── SweepRunning
     ├── IntegrityError                409  6    what was read is not what was written
     │   ├── HashMismatch
@@ -44,6 +46,7 @@
     ├── TrainingError                 500  9    a unit could not be trained
     │   └── ParameterRefused
     └── ForbiddenError                403  10   the policy or the role says no
+        ├── CheckMissing                        a change lacks a check that policy asks for
         ├── ProofNeeded                         a session's last proof of who holds it is too old to decide by
         └── UnauthenticatedError      401       no credential, or none that is known
 
@@ -297,6 +300,13 @@ class ChangesFrozen(ConflictError):
     code = "changes_frozen"
     http_status = 423
     way_out = "`setpoint freeze list` says until when, and who may break it"
+
+
+class FileHeld(ConflictError):
+    """Another process holds the lock of a file or folder, and did not let go in time."""
+
+    code = "file_held"
+    way_out = "wait for it, or end it; then try again"
 
 
 class SweepRunning(ConflictError):

@@ -8,20 +8,19 @@ keeps candles here too.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
-import time
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from setpoint.client.snapshot import PRIVATE
-from setpoint.errors import HashMismatch, StorageFull, UnavailableError
+from setpoint.errors import HashMismatch, StorageFull
+from setpoint.file_lock import hold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
 
 FOLDER = "candles"
 MOST_KEPT_BYTES = 2**30
@@ -31,7 +30,6 @@ _NAME = re.compile("[0-9a-f]{64}")
 _LOCK_FILE = "filling.lock"
 #: How long who needs candles waits for others to bring theirs.
 _TURN_S = 900.0
-_LOOK_S = 0.1
 
 
 def head_of(bars: int) -> bytes:
@@ -110,12 +108,19 @@ class CandleCache:
 
         Raises:
             HashMismatch: what is brought are other bytes; nothing of them is kept.
-            UnavailableError: others fill it all the time.
+            FileHeld: others fill it all the time.
             StorageFull: it cannot be written.
             Whatever ``bring`` raises.
         """
         assert _NAME.fullmatch(name)  # noqa: S101 - callers have it from a plan, and checked
-        with self._alone():
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise StorageFull.of(self._folder, problem) from None
+        told = f"other processes fill {self._folder} for more than {_TURN_S / 60:g} minutes."
+        with hold(
+            self._folder / _LOCK_FILE, _TURN_S, told=told, hint="see which of them hang, then try again"
+        ):
             if self.find(name):
                 return
             path, partial = self._folder / name, self._folder / f".{name}.partial"
@@ -156,29 +161,3 @@ class CandleCache:
             room -= path.stat().st_size
             if room < 0 and path.name not in beside:
                 path.unlink()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        until = time.monotonic() + _TURN_S
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            stream = Path(self._folder / _LOCK_FILE).open("a", encoding="utf-8")  # noqa: SIM115 - closed below
-        except OSError as problem:
-            raise StorageFull.of(self._folder, problem) from None
-        with stream:
-            while not _is_locked(stream.fileno()):
-                if time.monotonic() > until:
-                    raise UnavailableError(
-                        f"other processes fill {self._folder} for more than {_TURN_S / 60:g} minutes.",
-                        hint="see which of them hang, then try again",
-                    )
-                time.sleep(_LOOK_S)
-            yield
-
-
-def _is_locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.client.candle_cache import CandleCache, size_of
 from setpoint.client.plane.pace import jittered_s
-from setpoint.errors import MissingData, MissingError, StorageFull, UnavailableError, UnfitData
+from setpoint.errors import FileHeld, MissingData, MissingError, StorageFull, UnavailableError, UnfitData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +55,7 @@ def fetch_candles(plan: Plan, symbol: str, home: Path, recorder: Recorder, probl
 
     Raises:
         UnavailableError: the plane stays away.
+        FileHeld: another process fills the cache all the time.
         StorageFull: there is no room for them.
         HashMismatch: it sends others than it says.
         SetpointError: it refuses, such as for want of a role.
@@ -71,7 +72,7 @@ def fetch_candles(plan: Plan, symbol: str, home: Path, recorder: Recorder, probl
             raise type(problem)(f"{problem.message} {refusal.message}", hint=WAYS) from None
         except StorageFull:
             raise
-        except UnavailableError:
+        except (UnavailableError, FileHeld):
             # Counted from here: what was fetched for minutes before it was cut was not away.
             if until is None:
                 until = time.monotonic() + PATIENCE_S

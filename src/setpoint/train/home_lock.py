@@ -5,12 +5,12 @@ Guarantees: the lock ends with the process that holds it, whatever killed that.
 
 from __future__ import annotations
 
-import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from setpoint.errors import StorageFull, SweepRunning
+from setpoint.errors import FileHeld, StorageFull, SweepRunning
+from setpoint.file_lock import hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,19 +40,16 @@ def hold_home(home: Path, run: str) -> Iterator[None]:
     path = home / _LOCK_FILE
     try:
         home.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a+", encoding="utf-8")
     except OSError as problem:
-        raise StorageFull.of(path, problem) from None
-    with stream:
+        raise StorageFull.of(home, problem) from None
+    with ExitStack() as held:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            stream.seek(0)
+            descriptor = held.enter_context(hold(path))
+        except FileHeld:
             raise SweepRunning(
-                f"another sweep runs here: {stream.read().strip() or 'unknown'}.",
+                f"another sweep runs here: {path.read_text(encoding='utf-8').strip() or 'unknown'}.",
                 hint="wait for it, or give this one a SETPOINT_HOME of its own on other cores",
             ) from None
-        stream.truncate(0)
-        stream.write(f"run {run}, process {os.getpid()}\n")
-        stream.flush()
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"run {run}, process {os.getpid()}\n".encode())
         yield

@@ -7,14 +7,14 @@ Refuses a folder that another export is writing, where the file system locks fol
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from setpoint.client.snapshot import SHARED
 from setpoint.declare.export_layout import CATALOGUES, DOCUMENTS, HISTORY
-from setpoint.errors import ConflictError, StorageFull
+from setpoint.errors import FileHeld, StorageFull
+from setpoint.file_lock import LOCKS_NOTHING, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,35 +31,35 @@ def alone_in(folder: Path) -> Iterator[frozenset[str]]:
     Gives the names of the files in its history.
 
     Raises:
-        ConflictError: another export is writing it.
-        StorageFull: it cannot be made.
+        FileHeld: another export is writing it.
+        StorageFull: it cannot be made or opened.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        held = _lock(folder)
     except OSError as problem:
         raise StorageFull.of(folder, problem) from None
     try:
-        is_alone = _is_locked(held, folder)
         names = {place: _names_in(folder / place) for place in (".", DOCUMENTS, HISTORY, CATALOGUES)}
-        if is_alone:
+        if held is not None:
             _clear(folder, names)
         yield names[HISTORY]
     finally:
-        os.close(held)
+        if held is not None:
+            os.close(held)
 
 
-def _is_locked(held: int, folder: Path) -> bool:
-    """Lock an open folder; False on a file system that locks none, where nobody is kept out."""
+def _lock(folder: Path) -> int | None:
+    """Lock a folder; None on a file system that locks none, where nobody is kept out."""
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConflictError(
-            f"another export is writing {folder}.", hint="wait for it, then export again"
-        ) from None
-    except OSError:
-        return False
-    return True
+        held = try_lock(folder)
+    except OSError as problem:
+        if problem.errno in LOCKS_NOTHING:
+            return None
+        raise
+    if held is None:
+        raise FileHeld(f"another export is writing {folder}.", hint="wait for it, then export again")
+    return held
 
 
 def _names_in(place: Path) -> frozenset[str]:

@@ -9,7 +9,6 @@ and raises nothing: events are never a reason to stop a training. Standard libra
 from __future__ import annotations
 
 import atexit
-import fcntl
 import math
 import os
 import time
@@ -23,6 +22,8 @@ from setpoint.client.fallbacks import this_program
 from setpoint.client.forks import tell_forks
 from setpoint.client.plane.connection import Patience, Plane
 from setpoint.client.spool import EVENTS_FILE, deliver_spool, is_delivered
+from setpoint.errors import FileHeld, StorageFull
+from setpoint.file_lock import hold, try_lock
 from setpoint.observe.event_log import EventLog, ProcessPinned
 from setpoint.settings import Settings
 
@@ -74,7 +75,7 @@ class Courier:
         self._settings, self._root = settings, settings.home / "spool"
         self._folder = self._root / os.urandom(8).hex()
         self._folder.mkdir(parents=True, mode=0o700)
-        self._held = _hold(self._folder)
+        self._held = try_lock(self._folder / _HELD_FILE)  # ends with this process
         self._log = EventLog(self._folder / EVENTS_FILE)
         self._lock, self._waiting = Lock(), Signal()
         self._thread: Thread | None = None
@@ -133,12 +134,9 @@ class Courier:
         for folder in left[-_MOST_KEPT:][:_LEFT]:
             if time.monotonic() > until:
                 return
-            with suppress(OSError):
-                descriptor = _hold(folder)
-                try:
-                    self._send(folder)
-                finally:
-                    os.close(descriptor)
+            # It is held while its process lives or another courier sends it, and gone when that was done.
+            with suppress(FileHeld, StorageFull), hold(folder / _HELD_FILE):
+                self._send(folder)
 
     def _send(self, folder: Path, *, ended: bool = True) -> bool:
         """Send one spool, and remove it when its process has ended; False when something was in the way."""
@@ -177,17 +175,6 @@ def _last_changed(folder: Path) -> float:
     with suppress(OSError):  # another process has just delivered and removed it
         return folder.stat().st_mtime
     return 0.0
-
-
-def _hold(folder: Path) -> int:
-    """Lock a spool for this process; raises OSError while another one lives."""
-    descriptor = os.open(folder / _HELD_FILE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def program_log(settings: Settings) -> EventLog:

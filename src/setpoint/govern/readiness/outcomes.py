@@ -8,10 +8,8 @@ tests.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from setpoint.client.snapshot import write_own
 from setpoint.declare.foreign_text import read_json
 from setpoint.errors import reason_of
+from setpoint.file_lock import hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +32,8 @@ _BUILT = frozenset({"__pycache__", "node_modules"})
 _BUILT_ABOVE = frozenset({"dist", "build"})
 #: What is larger is data: its name and size stand for it.
 _READ_WHOLE_BYTES = 4 * 2**20
+#: How long a run waits for others, each of which needs milliseconds to write a record.
+_TURN_S = 60.0
 
 Ended = Literal["passed", "failed", "skipped"]
 
@@ -102,23 +103,13 @@ def add_outcomes(repository: Path, tests: Mapping[str, Outcome]) -> None:
 
     Raises:
         ValueError: the record is damaged.
+        FileHeld: others write it all the time.
         ConflictError, StorageFull: as ``write_own``.
     """
-    with _alone(repository):
+    with hold(repository, _TURN_S):  # the folder itself is the lock: none is left in a repository
         kept = {**read_outcomes(repository), **tests}
         told = {"format": _MARK, "tests": {name: _plain(one) for name, one in sorted(kept.items())}}
         write_own(repository / RECORD, json.dumps(told, indent=0), _MARK)
-
-
-@contextmanager
-def _alone(repository: Path) -> Iterator[None]:
-    """Keep other runs waiting, for the milliseconds that a record takes; the folder itself is the lock."""
-    descriptor = os.open(repository, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _plain(one: Outcome) -> dict[str, object]:

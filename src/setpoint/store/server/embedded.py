@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import setpoint
-from setpoint.errors import ConflictError, DatabaseUnavailable, StorageFull
+from setpoint.errors import ConflictError, DatabaseUnavailable, FileHeld, StorageFull
+from setpoint.file_lock import is_held, try_lock, wait_lock
 from setpoint.store.server import leftovers
 from setpoint.store.server.binaries import bin_folder, clean_environment
-from setpoint.store.server.layout import POLL_S, Layout, Listening, held, try_lock, wait_lock
+from setpoint.store.server.layout import Layout, Listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 #: How long a caller waits for a start; the start itself goes on (a long log may be replayed).
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 90.0
+_LOOK_S = 0.05
 
 
 def layout_of(settings: Settings) -> Layout:
@@ -68,8 +70,8 @@ def attach(settings: Settings, options: Sequence[str] = ()) -> Attachment:
         StorageFull: the home cannot be written.
     """
     layout = _prepared(settings)
-    with held(layout.start_lock, START_TIMEOUT_S):
-        use = wait_lock(layout.use_lock, START_TIMEOUT_S, shared=True)
+    with _held(layout.start_lock):
+        use = _claim(layout.use_lock, START_TIMEOUT_S, shared=True)
         try:
             return Attachment(_running(layout, settings, options), use)
         except BaseException:
@@ -94,12 +96,12 @@ def stop(settings: Settings, *, force: bool = False) -> bool:
     layout = layout_of(settings)
     if not layout.folder.exists():
         return False
-    with held(layout.start_lock, START_TIMEOUT_S), _users_refused(layout, force=force):
+    with _held(layout.start_lock), _users_refused(layout, force=force):
         layout.keep.unlink(missing_ok=True)
         was_up = layout.supervised()
         if was_up:
             layout.stop.touch()
-        server = wait_lock(layout.server_lock, STOP_TIMEOUT_S)
+        server = _claim(layout.server_lock, STOP_TIMEOUT_S)
         try:
             was_up = was_up or bool(leftovers.serving(layout.data))
             leftovers.stop_all(layout.data)
@@ -112,12 +114,26 @@ def stop(settings: Settings, *, force: bool = False) -> bool:
 def in_use(settings: Settings) -> bool:
     """Say whether some process claims the server."""
     layout = layout_of(settings)
-    if not layout.folder.exists():
-        return False
-    descriptor = try_lock(layout.use_lock)
-    if descriptor is not None:
+    return layout.folder.exists() and is_held(layout.use_lock)
+
+
+def _claim(path: Path, timeout_s: float, *, shared: bool = False) -> int:
+    """Wait for one of the server's locks; who does not get it has no database."""
+    try:
+        return wait_lock(path, timeout_s, shared=shared)
+    except FileHeld as held:
+        raise DatabaseUnavailable(
+            held.message, hint=f"look into {path.with_name('server.log')}, then try again"
+        ) from None
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    descriptor = _claim(path, START_TIMEOUT_S)
+    try:
+        yield
+    finally:
         os.close(descriptor)
-    return descriptor is None
 
 
 @contextmanager
@@ -153,7 +169,7 @@ def _running(layout: Layout, settings: Settings, options: Sequence[str]) -> List
         if (listening := layout.listening()) is not None and _alive(listening, layout):
             return listening
         # A supervisor lives but has no server to show: it is starting one, or on its way out.
-        time.sleep(POLL_S)
+        time.sleep(_LOOK_S)
     raise _still_starting(layout)
 
 

@@ -1,8 +1,6 @@
 """STORE: which file of the embedded server is where, and the locks on them.
 
-Everything is below ``<home>/postgres/``. Guarantees: who holds a lock is a fact of the kernel
-(``flock``), never of a file's content, so a killed process leaves no lock behind. Refuses to delete a
-lock file: two processes with locks on two files of one name would both be alone.
+Everything is below ``<home>/postgres/``; the locks are those of ``setpoint.file_lock``.
 
     use.lock     shared by every process that uses the database, as long as it does
     start.lock   exclusive: whoever starts or stops the server
@@ -14,22 +12,14 @@ lock file: two processes with locks on two files of one name would both be alone
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import time
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from setpoint.errors import DatabaseUnavailable
+from setpoint.file_lock import is_held
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-POLL_S = 0.05
 SOCKET_FOLDER_PREFIX = "setpoint-"
 
 
@@ -118,11 +108,7 @@ class Layout:
 
     def supervised(self) -> bool:
         """Say whether a supervisor lives."""
-        descriptor = try_lock(self.server_lock)
-        if descriptor is None:
-            return True
-        os.close(descriptor)
-        return False
+        return is_held(self.server_lock)
 
     def log_tail(self, since: int = 0, lines: int = 12) -> str:
         """Return the last ``lines`` of the log that were written after byte ``since``."""
@@ -139,47 +125,3 @@ def replace_file(path: Path, text: str) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(text)
     partial.replace(path)
-
-
-def try_lock(path: Path, *, shared: bool = False) -> int | None:
-    """Take the lock now; return a descriptor to close, or None when somebody else holds it.
-
-    The descriptor is not inherited by programs this process starts.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-@contextmanager
-def held(path: Path, timeout_s: float) -> Iterator[None]:
-    """Hold the exclusive lock, waiting for it.
-
-    Raises:
-        DatabaseUnavailable: somebody else held it for ``timeout_s``.
-    """
-    descriptor = wait_lock(path, timeout_s)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def wait_lock(path: Path, timeout_s: float, *, shared: bool = False) -> int:
-    """Wait for the lock and return its descriptor; errors as ``held``."""
-    deadline = time.monotonic() + timeout_s
-    while (descriptor := try_lock(path, shared=shared)) is None:
-        if time.monotonic() > deadline:
-            raise DatabaseUnavailable(
-                f"{path} was held by another process for {timeout_s:g} s.",
-                hint=f"look into {path.with_name('server.log')}, then try again",
-            )
-        time.sleep(POLL_S)
-    return descriptor

@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from setpoint.errors import DatabaseUnavailable, SetpointError, reason_of
+from setpoint.file_lock import is_held, try_lock
 from setpoint.store.server import leftovers
 from setpoint.store.server.binaries import clean_environment, server_prefix
-from setpoint.store.server.layout import SOCKET_FOLDER_PREFIX, Layout, Listening, replace_file, try_lock
+from setpoint.store.server.layout import SOCKET_FOLDER_PREFIX, Layout, Listening, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -208,10 +209,7 @@ class Supervisor:
         return os.fstat(self._lock).st_nlink > 0
 
     def _in_use(self) -> bool:
-        descriptor = try_lock(self._layout.use_lock)
-        if descriptor is not None:
-            os.close(descriptor)
-        return descriptor is None
+        return is_held(self._layout.use_lock)
 
     def _close_the_door(self) -> bool:
         """Take the starters' and the users' lock, and keep both until this process ends."""
