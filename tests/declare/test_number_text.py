@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import setpoint
 from setpoint.change.patch import parse_pairs, parse_patch
-from setpoint.change.policies import parse_duration
 from setpoint.cli import __main__ as command_line
 from setpoint.cli.reach import walk
 from setpoint.client.environment import read_environment
 from setpoint.declare.document import parse_text
+from setpoint.declare.durations import parse_duration
 from setpoint.declare.foreign_text import read_json, read_toml
 from setpoint.declare.number_text import read_float, read_int
 from setpoint.errors import InvalidValue, SetpointError, UsageError

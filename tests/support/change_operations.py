@@ -77,7 +77,7 @@ READS = {
     "export.check_untouched", "plan.read_plan", "plan.save_plan",
     "history_import.holds_nothing",
     "freezes.holding", "freezes.list_freezes", "freezes.read_freeze",
-    "policies.parse_duration", "restore.list_undoing", "restore.rehearse",
+    "restore.list_undoing", "restore.rehearse",
     "seeding.plan_seed",
     "break_glass.sql: file_post_mortem", "break_glass.sql: note_probe", "break_glass.sql: record_drill",
     "break_glass.sql: record_validation", "changes.sql: search_decisions",

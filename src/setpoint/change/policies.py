@@ -7,13 +7,12 @@ can approve. Zero approvals declares a solo policy, which each revision made und
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, get_args
 
 from setpoint.change.changes import SMOKE_S, PolicyCheck, PolicyKind
 from setpoint.change.proposals import Proposal
 from setpoint.declare.scopes import check_scope
-from setpoint.errors import InvalidValue, UsageError
+from setpoint.errors import InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 ANY = "*"
 KINDS = get_args(PolicyKind)
 CHECKS = get_args(PolicyCheck)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([0-9]{1,18})([smhd])")
 
 
 def policy_proposal(
@@ -66,15 +63,3 @@ def policy_proposal(
         "smoke_s": smoke_s,
     }
     return Proposal(scope=scope, reason=reason, set=row, is_policy=True, new_scope=new_scope)
-
-
-def parse_duration(text: str) -> int:
-    """Return the seconds of ``90s``, ``30m``, ``1h`` or ``2d``.
-
-    Raises:
-        UsageError: it is none of them.
-    """
-    found = _DURATION.fullmatch(text)
-    if not found:
-        raise UsageError(f"{text!r} is no duration.", hint="for example 90s, 30m, 1h or 2d")
-    return int(found[1]) * _SECONDS[found[2]]

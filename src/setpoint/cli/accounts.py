@@ -328,7 +328,7 @@ def rotate(
 
     Example: `setpoint tokens rotate 7 --overlap 12h`
     """
-    from setpoint.change.policies import parse_duration
+    from setpoint.declare.durations import parse_duration
     from setpoint.serve.access.accounts import rotate_token
     from setpoint.serve.access.secret import TOKEN, digest, new_secret
 

@@ -61,9 +61,9 @@ def backup(
 
 
 def _plan(every: str, keep: int, folder: Path | None, *, as_json: bool) -> int:
-    from setpoint.change.policies import parse_duration
     from setpoint.change.recovery.files import folder_of
     from setpoint.change.recovery.schedule import declare_plan, end_plan
+    from setpoint.declare.durations import parse_duration
 
     here = settings()
     if every == "never":

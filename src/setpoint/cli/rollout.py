@@ -254,7 +254,7 @@ def show(change: ChangeId, as_json: Json = False) -> None:
 
 
 def _staged(change: int, context: list[str] | None, expected: str) -> Staged:
-    from setpoint.change.policies import parse_duration
+    from setpoint.declare.durations import parse_duration
     from setpoint.govern.rollout.acting import Staged
 
     return Staged(change, parse_context(context), parse_duration(expected))

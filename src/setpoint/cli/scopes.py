@@ -143,8 +143,9 @@ def set_policy(
     """
     from setpoint.change.changes import without_approval
     from setpoint.change.identity import author_of
-    from setpoint.change.policies import parse_duration, policy_proposal
+    from setpoint.change.policies import policy_proposal
     from setpoint.change.proposals import open_and_apply
+    from setpoint.declare.durations import parse_duration
 
     proposal = policy_proposal(
         catalogues(),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import Path, Request
 from starlette.responses import Response
 
-from setpoint.change.policies import parse_duration
+from setpoint.declare.durations import parse_duration
 from setpoint.errors import InvalidError, InvalidValue, ProofNeeded, SetpointError, UnauthenticatedError
 from setpoint.serve.access import accounts, passkeys, sessions
 from setpoint.serve.access.flag_limits import require_dimensions
