@@ -44,7 +44,8 @@ from setpoint.change.history import edits_of
 from setpoint.change.identity import Author
 from setpoint.change.overlays import creation, retirement
 from setpoint.change.patch import Patch
-from setpoint.change.policies import KINDS, policy_proposal
+from setpoint.change.policies import KINDS
+from setpoint.change.policy_proposals import policy_proposal
 from setpoint.change.proposals import (
     Proposal,
     Unchanged,

@@ -9,7 +9,7 @@ import pytest
 
 from setpoint.change.documents import read_documents
 from setpoint.change.evidence import change_door
-from setpoint.change.policies import policy_proposal
+from setpoint.change.policy_proposals import policy_proposal
 from setpoint.change.proposals import Proposal, open_and_apply, open_change
 from setpoint.client.results import UnitEntry, UnitFailure
 from setpoint.orchestrate.pair import follow_pair, plan_pair, start_pair

@@ -66,7 +66,7 @@ OWN_READERS = {
     "gate": "reads the numbers of source and data that others wrote, to find them; nothing is set from them",
     "externalize": "reads the numbers of Python source as Python does",
     "change/documents.py": "a column of the database",
-    "change/policies.py": "digits that its pattern has found: ASCII, nine at most",
+    "declare/durations.py": "digits that its pattern has found: ASCII, eighteen at most",
     "change/document_texts.py": "an int of a parsed document",
     "change/proposals.py": "a column of the database",
     "change/recovery/checks.py": "seconds that were counted",

@@ -16,7 +16,7 @@ from setpoint.record.runs import record_outcome, record_start
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from setpoint.change.changes import ChangeCheck
+    from setpoint.change.requirements import ChangeCheck
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database

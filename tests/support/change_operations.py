@@ -26,7 +26,7 @@ OPERATIONS = {
     "overlays.retirement": "retire_scope",
     "plan.apply_plan": "plan_and_apply",
     "plan.plan": "plan_and_apply",
-    "policies.policy_proposal": "set_policy",
+    "policy_proposals.policy_proposal": "set_policy",
     "policy_plan.apply_policies": "plan_and_apply",
     "proposals.amend": "amend_change",
     "proposals.apply": "apply_change",
@@ -64,7 +64,7 @@ APART = {
     "drill_stage", "drill_typo", "editable_text", "evidence", "explanation", "files", "first_use", "folder",
     "folder_writing", "git_commits", "history", "history_files", "identity", "impact",
     "incident_markdown", "invariants", "judgement", "mechanisms", "obligations",
-    "patch", "proving", "restore_probe",
+    "patch", "policies", "proving", "requirements", "restore_probe",
     "restoring", "schedule", "throw_away", "verification", "waiting",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.

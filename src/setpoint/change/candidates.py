@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from setpoint.change.changes import OPEN, next_step, read_change
+from setpoint.change.changes import OPEN, read_change
 from setpoint.change.declarations import register_catalogues
 from setpoint.change.documents import resolve_candidate
+from setpoint.change.requirements import next_step
 from setpoint.errors import ConflictError, ForbiddenError, StaleRevision
 
 if TYPE_CHECKING:

@@ -1,17 +1,26 @@
-"""CHANGE: changes as they stand: what is proposed, what it needs, and what people said.
+"""CHANGE: changes as they stand: what is proposed, what became of it, and what people said.
 
 Guarantees: every door reads changes through these functions and gets the same records. Changes nothing.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from setpoint.change.conflicts import Conflict, conflicts_of
 from setpoint.change.history import edits_of
+from setpoint.change.policies import Policy, policy_of, without_approval
+from setpoint.change.requirements import (
+    ChangeCheck,
+    NextStep,
+    Requirement,
+    list_checks,
+    next_step,
+    next_step_of,
+    requirement,
+)
 from setpoint.declare.document import Edit, diff, parse_text
 from setpoint.errors import UnknownChange, UsageError
 
@@ -24,41 +33,6 @@ State = Literal["draft", "proposed", "suspended", "applied", "rejected", "withdr
 #: States in which a change can still be decided.
 OPEN = ("draft", "proposed", "suspended")
 Kind = Literal["value", "range", "scope", "restore", "policy"]
-PolicyKind = Literal["*", "value", "range", "scope", "restore", "policy"]
-CheckKind = Literal["canary", "smoke", "ranges"]
-#: What a policy may ask for besides approvals: checks of the candidate, or that it is rolled out in stages.
-PolicyCheck = Literal["canary", "smoke", "ranges", "rollout"]
-#: How long a smoke run may take where policy says nothing else.
-SMOKE_S = 120
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How many people must approve; `*` is any scope or kind, the most specific policy decides."""
-
-    scope: str
-    kind: PolicyKind
-    approvals: int
-    solo: bool
-    cooling_off_s: int
-    #: The checks that a change must pass besides.
-    checks: tuple[PolicyCheck, ...] = ()
-    #: How long a smoke run may take; one that takes longer stops itself and does not count.
-    smoke_s: int = SMOKE_S
-
-
-@dataclass(frozen=True)
-class Policies:
-    """Every policy, the most general first, and the people whose approval counts.
-
-    ``leaves_without_approval``: whose changes too few people could approve under one that is asked about.
-    """
-
-    items: tuple[Policy, ...]
-    approvers: tuple[str, ...]
-    leaves_without_approval: tuple[str, ...] = ()
-    #: All are there: a page without another.
-    next: None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,57 +79,6 @@ class Change(ChangeFacts):
 
 
 @dataclass(frozen=True)
-class Requirement:
-    """What today's policy asks of a change, and what it has; `free_at` is when it has cooled off."""
-
-    approvals: int
-    approved: int
-    solo: bool
-    cooling_off_s: int
-    #: None for a draft, which has not begun to cool off.
-    free_at: datetime | None
-    #: The kinds of checks it must pass, and those that it has not.
-    checks: tuple[PolicyCheck, ...] = ()
-    lacking: tuple[CheckKind, ...] = ()
-    #: When the freezes end that hold it now; None when none does.
-    frozen_until: datetime | None = None
-
-    @property
-    def met(self) -> bool:
-        """True when it may be applied at once."""
-        is_held = self.cooling_off_s != 0 or self.frozen_until is not None
-        return self.approved >= self.approvals and not self.lacking and not is_held
-
-
-@dataclass(frozen=True)
-class NextStep:
-    """What an open change waits for: the first thing that stands between it and its revision.
-
-    A change with ``moved`` cannot be applied as it is; it says what moved since it was made.
-    """
-
-    waits_for: Literal[
-        "amendment",
-        "proposal",
-        "approval",
-        "check",
-        "rollout",
-        "cooling_off",
-        "schedule",
-        "freeze",
-        "application",
-    ]
-    #: Whose move it is; nobody's while only time has to pass.
-    who: tuple[str, ...]
-    #: How many approvals, when it waits for these.
-    missing: int | None
-    until: datetime | None
-    moved: str | None
-    #: Where and with which command.
-    how: str
-
-
-@dataclass(frozen=True)
 class Decision:
     """What somebody said of a change; `is_current` when it is about the proposal as it is now."""
 
@@ -165,27 +88,6 @@ class Decision:
     words: str
     decided_at: datetime
     is_current: bool
-
-
-@dataclass(frozen=True)
-class ChangeCheck:
-    """What a run of a change's candidate showed, and whether that counts as evidence for it now."""
-
-    id: int
-    kind: CheckKind
-    result: Literal["pass", "hold", "fail"]
-    reasons: tuple[str, ...]
-    #: The run that trained the candidate, and the one of today's values beside it.
-    run: str
-    current_run: str | None
-    #: Of the snapshot set that was trained.
-    candidate_hash: str
-    build: str
-    data_hash: str
-    reported_by: str
-    reported_at: datetime
-    #: None when it counts.
-    why_not_counted: str | None
 
 
 @dataclass(frozen=True)
@@ -331,18 +233,12 @@ def full_change_of(reader: Database | Transaction, found: Change) -> FullChange:
         **facts,
         policy=policy,
         leaves_without_approval=without_approval(reader, vars(policy)) if policy else (),
-        requirement=requirement(reader, found),
+        requirement=requirement(reader, found.id),
         next_step=step,
         decisions=list_decisions(reader, found.id),
         checks=list_checks(reader, found.id),
         conflicts=conflicts_of(reader, found.scope, found.edits) if is_crossed else (),
     )
-
-
-def list_checks(reader: Database | Transaction, change_id: int) -> tuple[ChangeCheck, ...]:
-    """Return the checks of a change, oldest first, each with why it does not count."""
-    rows = reader.fetch_all("list_checks", change=change_id)
-    return tuple(ChangeCheck(**{**row, "reasons": tuple(row["reasons"])}) for row in rows)
 
 
 def list_decisions(
@@ -387,51 +283,6 @@ def diff_changes(reader: Database | Transaction, old: int, new: int) -> tuple[Ed
     return tuple(diff(first, second))
 
 
-def without_approval(reader: Database | Transaction, policy: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return whose changes too few people could approve under a policy, given by its fields.
-
-    Honours how far roles reach: it is enough that a person may propose where too few others may approve.
-    """
-    asked = {name: policy[name] for name in ("scope", "kind", "approvals")}
-    rows = reader.fetch_all("list_left_without_approval", **asked)
-    return tuple(row["person"] for row in rows)
-
-
-def requirement(reader: Database | Transaction, change: ChangeFacts) -> Requirement:
-    """Return what today's policy asks of a change."""
-    return requirement_of(reader.fetch_one("read_requirement", id=change.id) or {})
-
-
-def requirement_of(row: Mapping[str, Any]) -> Requirement:
-    """Return what a row says that policy asks, as a record."""
-    facts = {one.name: row[one.name] for one in fields(Requirement)}
-    return Requirement(**{**facts, **{name: tuple(row[name]) for name in ("checks", "lacking")}})
-
-
-def policy_text(policy: Mapping[str, Any]) -> str:
-    """Return the fields of a policy as its proposal's JSON."""
-    return json.dumps({name: policy[name] for name in sorted(policy)})
-
-
-def policy_of(row: Mapping[str, Any]) -> Policy:
-    """Return a row of a policy as a record; one of an earlier build asks for no checks."""
-    return Policy(**{**row, "checks": tuple(row.get("checks", ()))})
-
-
-def next_step(reader: Database | Transaction, change_id: int) -> NextStep | None:
-    """Return what a change waits for; None when it ended."""
-    return _next_step_of(reader.fetch_one("read_next_step", id=change_id) or {"waits_for": None})
-
-
-def read_policies(reader: Database | Transaction, asked: Policy | None = None) -> Policies:
-    """Return every policy, the people who can approve, and whom a policy would leave that is asked about."""
-    return Policies(
-        items=tuple(map(policy_of, reader.fetch_all("list_policies"))),
-        approvers=tuple(row["person"] for row in reader.fetch_all("list_approvers")),
-        leaves_without_approval=without_approval(reader, vars(asked)) if asked else (),
-    )
-
-
 def change_of(row: Mapping[str, Any]) -> Change:
     """Return a row of a change as a record."""
     facts = {one.name: row[one.name] for one in fields(Change)}
@@ -439,14 +290,7 @@ def change_of(row: Mapping[str, Any]) -> Change:
     return Change(**{**facts, **lists, "edits": edits_of(row["edits"])})
 
 
-def _next_step_of(row: Mapping[str, Any]) -> NextStep | None:
-    if row["waits_for"] is None:
-        return None
-    facts = {one.name: row[one.name] for one in fields(NextStep)}
-    return NextStep(**{**facts, "who": tuple(row["who"])})
-
-
 def _summary_of(row: Mapping[str, Any]) -> ChangeSummary:
     facts = {one.name: row[one.name] for one in fields(ChangeSummary) if one.name in row}
     lists = {name: tuple(row[name]) for name in ("kinds", "asked")}
-    return ChangeSummary(**{**facts, **lists, "next_step": _next_step_of(row)})
+    return ChangeSummary(**{**facts, **lists, "next_step": next_step_of(row)})

@@ -11,10 +11,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from setpoint.change.changes import read_policies
 from setpoint.change.contexts import context_name, context_of
 from setpoint.change.documents import problem_of, read_documents
 from setpoint.change.judgement import broken_rules
+from setpoint.change.policies import read_policies
 from setpoint.change.seeding import plan_seed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.keys import SEPARATOR

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from setpoint.change.changes import Change, edits_before, next_step, read_change, requirement
+from setpoint.change.changes import Change, edits_before, read_change
 from setpoint.change.conflicts import conflicts_of
 from setpoint.change.patch import Patch
 from setpoint.change.proposals import OpenedChange, Proposal, amend, apply
+from setpoint.change.requirements import next_step, requirement
 from setpoint.declare.addresses import named
 from setpoint.errors import ConflictError, StaleRevision, UsageError
 
@@ -71,7 +72,7 @@ def decide(
         )
     revision = None
     unscheduled = change.apply_at is None
-    if decision == "approve" and unscheduled and requirement(transaction, change).met:
+    if decision == "approve" and unscheduled and requirement(transaction, change.id).met:
         step = next_step(transaction, change.id)
         if step is None or step.waits_for not in EVIDENCE:
             revision = apply(transaction, catalogues, change)
@@ -93,7 +94,7 @@ def require_read(change: Change, proposal_hash: str) -> None:
 def go_on(transaction: Transaction, catalogues: Catalogues, number: int) -> OpenedChange:
     """Apply an open change that lacks nothing; else return it with what it waits for. Raises as ``apply``."""
     waits = read_change(transaction, number)
-    needed, step = requirement(transaction, waits), next_step(transaction, number)
+    needed, step = requirement(transaction, number), next_step(transaction, number)
     if not needed.met or (step and step.waits_for in EVIDENCE):
         return OpenedChange(waits, None, needed, step)
     revision = apply(transaction, catalogues, waits)

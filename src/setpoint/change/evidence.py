@@ -22,8 +22,8 @@ from setpoint.change.candidates import (
     register_runs,
     require_registered,
 )
-from setpoint.change.changes import list_checks
 from setpoint.change.identity import author_of
+from setpoint.change.requirements import list_checks
 from setpoint.client.doors import ChangeDoor
 from setpoint.errors import MissingError
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from setpoint.change.changes import ChangeCheck
+    from setpoint.change.requirements import ChangeCheck
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction

@@ -1,65 +1,83 @@
-"""CHANGE: policies: how many people must approve what, changed under the policy that stands.
+"""CHANGE: policies as they stand: how many people must approve what, and which checks it must pass.
 
-Guarantees: a policy is changed by a change of kind ``policy``, which needs what today's policy asks of
-that kind. The database refuses, when proposing and again when applying, more approvals than people who
-can approve. Zero approvals declares a solo policy, which each revision made under it records.
+Changes nothing: a policy is changed by a change, see ``policy_proposals``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
-
-from setpoint.change.changes import SMOKE_S, PolicyCheck, PolicyKind
-from setpoint.change.proposals import Proposal
-from setpoint.declare.scopes import check_scope
-from setpoint.errors import InvalidValue
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from setpoint.declare.catalogue import Catalogues
+    from setpoint.store.database import Database, Transaction
 
 #: Any scope, or any kind of change; the most specific policy decides, the scope before the kind.
 ANY = "*"
+PolicyKind = Literal["*", "value", "range", "scope", "restore", "policy"]
+#: What a policy may ask for besides approvals: checks of the candidate, or that it is rolled out in stages.
+PolicyCheck = Literal["canary", "smoke", "ranges", "rollout"]
+#: How long a smoke run may take where policy says nothing else.
+SMOKE_S = 120
 KINDS = get_args(PolicyKind)
 CHECKS = get_args(PolicyCheck)
 
 
-def policy_proposal(
-    catalogues: Catalogues,
-    *,
-    scope: str,
-    kind: str,
-    approvals: int,
-    cooling_off_s: int,
-    reason: str,
-    checks: Sequence[str] = (),
-    smoke_s: int = SMOKE_S,
-    new_scope: bool = False,
-) -> Proposal:
-    """Return the proposal of one policy.
+@dataclass(frozen=True)
+class Policy:
+    """How many people must approve; `*` is any scope or kind, the most specific policy decides."""
 
-    Raises:
-        InvalidContext, InvalidValue: no such scope, kind or check, or a negative number.
+    scope: str
+    kind: PolicyKind
+    approvals: int
+    solo: bool
+    cooling_off_s: int
+    #: The checks that a change must pass besides.
+    checks: tuple[PolicyCheck, ...] = ()
+    #: How long a smoke run may take; one that takes longer stops itself and does not count.
+    smoke_s: int = SMOKE_S
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Every policy, the most general first, and the people whose approval counts.
+
+    ``leaves_without_approval``: whose changes too few people could approve under one that is asked about.
     """
-    if scope != ANY:
-        check_scope(catalogues, scope)
-    if kind not in KINDS:
-        raise InvalidValue(f"{kind!r} is no kind of change.", hint=f"one of {', '.join(KINDS)}")
-    if min(approvals, cooling_off_s) < 0:
-        raise InvalidValue("a policy's approvals and cooling-off time are not negative.")
-    if smoke_s < 1:
-        raise InvalidValue("a smoke run takes a second at least.", hint=f"it has {SMOKE_S} s by default")
-    for check in checks:
-        if check not in CHECKS:
-            raise InvalidValue(f"{check!r} is no kind of check.", hint=f"one of {', '.join(CHECKS)}")
-    row: dict[str, Any] = {
-        "scope": scope,
-        "kind": kind,
-        "approvals": approvals,
-        "solo": approvals == 0,
-        "cooling_off_s": cooling_off_s,
-        "checks": sorted(set(checks)),
-        "smoke_s": smoke_s,
-    }
-    return Proposal(scope=scope, reason=reason, set=row, is_policy=True, new_scope=new_scope)
+
+    items: tuple[Policy, ...]
+    approvers: tuple[str, ...]
+    leaves_without_approval: tuple[str, ...] = ()
+    #: All are there: a page without another.
+    next: None = None
+
+
+def without_approval(reader: Database | Transaction, policy: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return whose changes too few people could approve under a policy, given by its fields.
+
+    Honours how far roles reach: it is enough that a person may propose where too few others may approve.
+    """
+    asked = {name: policy[name] for name in ("scope", "kind", "approvals")}
+    rows = reader.fetch_all("list_left_without_approval", **asked)
+    return tuple(row["person"] for row in rows)
+
+
+def policy_text(policy: Mapping[str, Any]) -> str:
+    """Return the fields of a policy as its proposal's JSON."""
+    return json.dumps({name: policy[name] for name in sorted(policy)})
+
+
+def policy_of(row: Mapping[str, Any]) -> Policy:
+    """Return a row of a policy as a record; one of an earlier build asks for no checks."""
+    return Policy(**{**row, "checks": tuple(row.get("checks", ()))})
+
+
+def read_policies(reader: Database | Transaction, asked: Policy | None = None) -> Policies:
+    """Return every policy, the people who can approve, and whom a policy would leave that is asked about."""
+    return Policies(
+        items=tuple(map(policy_of, reader.fetch_all("list_policies"))),
+        approvers=tuple(row["person"] for row in reader.fetch_all("list_approvers")),
+        leaves_without_approval=without_approval(reader, vars(asked)) if asked else (),
+    )

@@ -14,21 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from setpoint.change.changes import (
-    Change,
-    NextStep,
-    Requirement,
-    State,
-    change_of,
-    next_step,
-    policy_text,
-    read_change,
-    requirement_of,
-)
+from setpoint.change.changes import Change, State, change_of, read_change
 from setpoint.change.document_texts import typed_text
 from setpoint.change.documents import check_values, find_document, read_judged
 from setpoint.change.first_use import known_scopes, require_meant
 from setpoint.change.judgement import validate
+from setpoint.change.policies import policy_text
+from setpoint.change.requirements import NextStep, Requirement, next_step, requirement_of
 from setpoint.declare.document import Edit, canonical_text
 from setpoint.errors import (
     ConflictError,

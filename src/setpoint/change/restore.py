@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Literal
 
-from setpoint.change.changes import NextStep, State  # noqa: TC001 - the API's models are made of these annotations
+from setpoint.change.changes import State  # noqa: TC001 - the API's models are made of these annotations
 from setpoint.change.document_texts import typed
 from setpoint.change.documents import problem_of, read_document, read_judged
 from setpoint.change.history import diff_revisions, list_revisions, read_revision, read_revision_of
 from setpoint.change.judgement import validate
 from setpoint.change.proposals import OpenedChange, Proposal, Unchanged, open_and_apply
+from setpoint.change.requirements import NextStep  # noqa: TC001 - the API's models are made of these annotations
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.document import Edit, parse_text
 from setpoint.errors import (

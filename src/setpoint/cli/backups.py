@@ -14,7 +14,7 @@ from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.errors import EXIT_FINDING, EXIT_OK
 
 if TYPE_CHECKING:
-    from setpoint.change.changes import Policy
+    from setpoint.change.policies import Policy
     from setpoint.change.recovery.files import ListedBackup
     from setpoint.change.recovery.restoring import Restored
 

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from setpoint.change.changes import Change, ChangeSummary, FullChange, NextStep, Requirement
+    from setpoint.change.changes import Change, ChangeSummary, FullChange
     from setpoint.change.conflicts import Overlap
+    from setpoint.change.requirements import NextStep, Requirement
     from setpoint.store.database import Transaction
 
 changes: typer.Typer = typer.Typer(
@@ -92,9 +93,10 @@ def _waiting_and_time(one: ChangeSummary) -> str:
 @changes.command()
 def show(change: ChangeId, as_json: Json = False) -> None:
     """Show one change: what it would do, what it needs, and what people said."""
-    from setpoint.change.changes import OPEN, full_change_of, policy_text, read_change
+    from setpoint.change.changes import OPEN, full_change_of, read_change
     from setpoint.change.conflicts import overlaps_of
     from setpoint.change.impact import impact_of, invariants_of
+    from setpoint.change.policies import policy_text
     from setpoint.cli.impact import print_impact
 
     with database() as opened:
@@ -252,10 +254,11 @@ def amend(
     Examples: `setpoint change amend 7 xgb/5m/gamma=0.25`, `setpoint change amend 7` (when its base moved),
     `setpoint change amend 7 --mine xgb/5m/gamma --theirs xgb/5m/max_depth` (when others wrote these keys)
     """
-    from setpoint.change.changes import next_step, read_change
+    from setpoint.change.changes import read_change
     from setpoint.change.decisions import Amendment, amend_over
     from setpoint.change.documents import held_keys
     from setpoint.change.identity import author_of
+    from setpoint.change.requirements import next_step
 
     system = catalogues()
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
@@ -354,9 +357,10 @@ def apply_due(words: Words = "", _yes: AsksNothing = False, as_json: Json = Fals
 
 
 def _decide(change: int, decision: str, words: str, *, as_json: bool, until: datetime | None = None) -> int:
-    from setpoint.change.changes import next_step, read_change
+    from setpoint.change.changes import read_change
     from setpoint.change.decisions import decide
     from setpoint.change.identity import author_of
+    from setpoint.change.requirements import next_step
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         found = read_change(transaction, change)
@@ -381,9 +385,9 @@ def _decide(change: int, decision: str, words: str, *, as_json: bool, until: dat
 
 
 def _move(change: int, move: Callable[[Transaction, int], Change], words: str) -> None:
-    from setpoint.change.changes import next_step
     from setpoint.change.identity import author_of
     from setpoint.change.proposals import remark
+    from setpoint.change.requirements import next_step
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         moved = move(transaction, change)

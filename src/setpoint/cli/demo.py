@@ -113,9 +113,9 @@ def _serve_console(port: int) -> None:
 
 def _ask_for_two(opened: Database) -> None:
     """Let policy ask for one approval of each change, where none asks for more already."""
-    from setpoint.change.changes import read_policies
     from setpoint.change.identity import author_of
-    from setpoint.change.policies import policy_proposal
+    from setpoint.change.policies import read_policies
+    from setpoint.change.policy_proposals import policy_proposal
     from setpoint.change.proposals import open_and_apply
 
     if any(one.approvals for one in read_policies(opened).items):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from setpoint.change.changes import ChangeFacts, NextStep
+    from setpoint.change.changes import ChangeFacts
+    from setpoint.change.requirements import NextStep
 
 _WORDS = {
     "amendment": "an amendment by {who}, because its base moved",

@@ -87,7 +87,7 @@ def retire(scope: ScopeName, reason: Reason, yes: Yes = False, as_json: Json = F
 @policies.command("show")
 def show_policies(as_json: Json = False) -> None:
     """Show every policy, the most specific of which decides, and the people whose approval counts."""
-    from setpoint.change.changes import read_policies
+    from setpoint.change.policies import read_policies
 
     with database() as opened:
         found = read_policies(opened)
@@ -141,9 +141,9 @@ def set_policy(
     Examples: `setpoint policy set --kind range --approvals 2 --cooling-off 1h --reason "four eyes"`,
     `setpoint policy set --kind range --approvals 2 --check ranges --reason "no good trial is cut off"`
     """
-    from setpoint.change.changes import without_approval
     from setpoint.change.identity import author_of
-    from setpoint.change.policies import policy_proposal
+    from setpoint.change.policies import without_approval
+    from setpoint.change.policy_proposals import policy_proposal
     from setpoint.change.proposals import open_and_apply
     from setpoint.declare.durations import parse_duration
 

@@ -11,8 +11,8 @@ import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from setpoint.change.changes import Policy, policy_of
 from setpoint.change.patch import read_values
+from setpoint.change.policies import Policy, policy_of
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.export_layout import DOCUMENTS, HEAD, HEAD_FORMAT, is_leaving, plain_text
 from setpoint.declare.foreign_text import read_json, read_toml

@@ -10,8 +10,8 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
-from setpoint.change.changes import SMOKE_S, Policy, PolicyKind, policy_of, read_policies
-from setpoint.change.policies import policy_proposal
+from setpoint.change.policies import SMOKE_S, Policy, PolicyKind, policy_of, read_policies
+from setpoint.change.policy_proposals import policy_proposal
 from setpoint.declare.export_layout import GOVERNANCE, plain_text
 from setpoint.declare.foreign_text import read_toml
 from setpoint.declare.toml_text import toml_scalar

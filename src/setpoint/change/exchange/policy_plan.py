@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from setpoint.change.changes import SMOKE_S, policy_text
 from setpoint.change.decisions import go_on
-from setpoint.change.policies import ANY, policy_proposal
+from setpoint.change.policies import ANY, SMOKE_S, policy_text
+from setpoint.change.policy_proposals import policy_proposal
 from setpoint.change.proposals import OpenedChange, open_and_apply
 from setpoint.change.waiting import Asked, same_changes
 from setpoint.declare.document import text_hash
@@ -20,7 +20,7 @@ from setpoint.declare.document import text_hash
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from setpoint.change.changes import Policy
+    from setpoint.change.policies import Policy
     from setpoint.change.proposals import Proposal, Unchanged
     from setpoint.declare.catalogue import Catalogues
     from setpoint.store.database import Database, Transaction

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.change.changes import Policy, read_policies
 from setpoint.change.identity import os_account
+from setpoint.change.policies import Policy, read_policies
 from setpoint.change.verification import Anchor, verify
 from setpoint.errors import IntegrityError, SetpointError
 from setpoint.store.backups import restore as stored

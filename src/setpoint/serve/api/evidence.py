@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from setpoint.change.candidates import read_candidate, register_runs, require_registered
-from setpoint.change.changes import ChangeCheck
 from setpoint.change.evidence import attach_evidence
+from setpoint.change.requirements import ChangeCheck
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
 from setpoint.serve.api.changes import ChangeId
 from setpoint.serve.api.run_bodies import SnapshotSetBody

@@ -8,8 +8,8 @@ from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.changes import SMOKE_S, Policies, Policy, PolicyCheck, PolicyKind, read_policies
-from setpoint.change.policies import policy_proposal
+from setpoint.change.policies import SMOKE_S, Policies, Policy, PolicyCheck, PolicyKind, read_policies
+from setpoint.change.policy_proposals import policy_proposal
 from setpoint.change.proposals import Outcome, open_and_apply
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.api.document_writes import WAITS, IsNewScope, from_http, opened_answer

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.responses import Response
 
-from setpoint.change.changes import SMOKE_S, read_policies
 from setpoint.change.emergency.obligations import list_obligations
-from setpoint.change.policies import CHECKS, policy_proposal
+from setpoint.change.policies import CHECKS, SMOKE_S, read_policies
+from setpoint.change.policy_proposals import policy_proposal
 from setpoint.change.proposals import open_and_apply
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import ANYONE, Caller, access
