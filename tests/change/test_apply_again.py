@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from setpoint.change.applying import apply, apply_due
 from setpoint.change.changes import read_change
 from setpoint.change.documents import read_documents
-from setpoint.change.proposals import Proposal, apply, apply_due, open_and_apply, open_change
+from setpoint.change.proposals import Proposal, open_and_apply, open_change
 from setpoint.declare.catalogue import Catalogues
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import InvalidValue, UnknownKey

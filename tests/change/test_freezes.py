@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from setpoint.change.applying import apply, apply_due
 from setpoint.change.changes import read_change
 from setpoint.change.decisions import decide
 from setpoint.change.freezes import (
@@ -14,7 +15,7 @@ from setpoint.change.freezes import (
     list_freezes,
 )
 from setpoint.change.policy_proposals import policy_proposal
-from setpoint.change.proposals import Proposal, amend, apply, apply_due, open_and_apply, open_change
+from setpoint.change.proposals import Proposal, amend, open_and_apply, open_change
 from setpoint.change.requirements import next_step
 from setpoint.change.restore import restore
 from setpoint.errors import ChangesFrozen, ConflictError, ForbiddenError, InvalidValue, MissingError

@@ -29,6 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from setpoint.change.applying import apply, apply_due, remark
 from setpoint.change.changes import edits_before, list_changes, read_change, who_may_approve
 from setpoint.change.decisions import Amendment, amend_over, decide, undo
 from setpoint.change.documents import read_documents
@@ -46,17 +47,7 @@ from setpoint.change.overlays import creation, retirement
 from setpoint.change.patch import Patch
 from setpoint.change.policies import KINDS
 from setpoint.change.policy_proposals import policy_proposal
-from setpoint.change.proposals import (
-    Proposal,
-    Unchanged,
-    amend,
-    apply,
-    apply_due,
-    ask_approvers,
-    open_and_apply,
-    open_change,
-    remark,
-)
+from setpoint.change.proposals import Proposal, Unchanged, amend, ask_approvers, open_and_apply, open_change
 from setpoint.change.restore import restore
 from setpoint.change.seeding import apply_seed
 from setpoint.change.verification import verify

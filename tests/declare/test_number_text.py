@@ -68,7 +68,7 @@ OWN_READERS = {
     "change/documents.py": "a column of the database",
     "declare/durations.py": "digits that its pattern has found: ASCII, eighteen at most",
     "change/document_texts.py": "an int of a parsed document",
-    "change/proposals.py": "a column of the database",
+    "change/applying.py": "a column of the database",
     "change/recovery/checks.py": "seconds that were counted",
     "change/verification.py": "a column of the database",
     "cli/market.py": "seeded values and columns of candles",

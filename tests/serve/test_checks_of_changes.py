@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from setpoint.change.proposals import apply_due
+from setpoint.change.applying import apply_due
 from setpoint.client.snapshot_set import parse_snapshot_set
 from support.browsers import Person
 from support.candidate_runs import CONTEXTS, plan_of

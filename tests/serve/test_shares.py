@@ -10,8 +10,9 @@ import httpx
 import psycopg
 import pytest
 
-from setpoint.change import proposals
-from setpoint.change.proposals import Proposal, apply_due, open_change
+from setpoint.change import applying
+from setpoint.change.applying import apply_due
+from setpoint.change.proposals import Proposal, open_change
 from setpoint.serve import holders, shares
 from setpoint.serve.limits import BURST_S
 from support.live_planes import live_plane
@@ -51,13 +52,13 @@ def open_scheduled(seeded, catalogues, value):
 
 def test_what_lacks_approval_keeps_no_due_change_waiting(seeded, catalogues, owner_url, monkeypatch):
     """Of many that are due those that may be applied are looked at, in batches; the others cost one query."""
-    monkeypatch.setattr(proposals, "DUE_AT_ONCE", 2)
+    monkeypatch.setattr(applying, "DUE_AT_ONCE", 2)
     lacking = [open_scheduled(seeded, catalogues, 0.07 + number / 1000) for number in range(5)]
     with psycopg.connect(owner_url) as owner:
         owner.execute("UPDATE changes SET apply_at = now() - interval '1 s' WHERE state = 'proposed'")
         owner.execute("UPDATE policies SET approvals = 1, solo = false")
     looked_at = []
-    monkeypatch.setattr(proposals, "read_change", lambda _, number: looked_at.append(number))
+    monkeypatch.setattr(applying, "read_change", lambda _, number: looked_at.append(number))
 
     assert apply_due(seeded, catalogues, "clock") == []
     assert looked_at == []
@@ -65,7 +66,7 @@ def test_what_lacks_approval_keeps_no_due_change_waiting(seeded, catalogues, own
     with psycopg.connect(owner_url) as owner:
         owner.execute("UPDATE policies SET approvals = 0, solo = true")
     monkeypatch.undo()
-    monkeypatch.setattr(proposals, "DUE_AT_ONCE", 2)
+    monkeypatch.setattr(applying, "DUE_AT_ONCE", 2)
     ended = apply_due(seeded, catalogues, "clock")
     assert [number for number, _ in ended] == lacking
     assert ended[0][1].startswith("revision")

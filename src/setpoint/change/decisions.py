@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from setpoint.change.applying import apply
 from setpoint.change.changes import Change, edits_before, read_change
 from setpoint.change.conflicts import conflicts_of
 from setpoint.change.patch import Patch
-from setpoint.change.proposals import OpenedChange, Proposal, amend, apply
+from setpoint.change.proposals import OpenedChange, Proposal, amend
 from setpoint.change.requirements import next_step, requirement
 from setpoint.declare.addresses import named
 from setpoint.errors import ConflictError, StaleRevision, UsageError

@@ -325,10 +325,10 @@ def apply_change(
 
     Example: `setpoint change apply 7 --break-freeze "the exchange moves its tick size tonight"`
     """
+    from setpoint.change.applying import apply, remark
     from setpoint.change.changes import read_change
     from setpoint.change.freezes import break_freeze as let_through
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import apply, remark
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         found = read_change(transaction, change)
@@ -345,8 +345,8 @@ def apply_change(
 @changes.command("due")
 def apply_due(words: Words = "", _yes: AsksNothing = False, as_json: Json = False) -> None:
     """Apply every scheduled change whose time has come; one whose base moved is suspended, not applied."""
+    from setpoint.change.applying import apply_due as run_due
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import apply_due as run_due
 
     with database() as opened:
         ended = run_due(opened, catalogues(), author_of(opened).name, words)
@@ -385,8 +385,8 @@ def _decide(change: int, decision: str, words: str, *, as_json: bool, until: dat
 
 
 def _move(change: int, move: Callable[[Transaction, int], Change], words: str) -> None:
+    from setpoint.change.applying import remark
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import remark
     from setpoint.change.requirements import next_step
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:

@@ -147,9 +147,9 @@ def promote(
 
     Example: `setpoint rollout promote 7`
     """
+    from setpoint.change.applying import remark
     from setpoint.change.decisions import go_on
     from setpoint.change.identity import author_of
-    from setpoint.change.proposals import remark
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         made = go_on(transaction, catalogues(), change)

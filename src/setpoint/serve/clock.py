@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from setpoint.change.anchoring import renew_anchor
-from setpoint.change.proposals import apply_due
+from setpoint.change.applying import apply_due
 from setpoint.errors import SetpointError
 from setpoint.govern.rollout.acting import act_on_verdicts
 from setpoint.serve.access.accounts import ending_tokens, forget_credentials

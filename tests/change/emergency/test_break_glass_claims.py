@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from setpoint.change.applying import apply_due
 from setpoint.change.emergency.break_glass import (
     Emergency,
     emergency_session,
@@ -22,7 +23,7 @@ from setpoint.change.emergency.obligations import (
     reminder,
 )
 from setpoint.change.emergency.restore_probe import LIVE, ask_probe
-from setpoint.change.proposals import Proposal, apply_due, open_and_apply
+from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.errors import ForbiddenError, InvalidValue, MissingError
 from support.planes import serving_plane
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from setpoint.change.applying import apply
 from setpoint.change.changes import read_change
 from setpoint.change.declarations import register_catalogues
-from setpoint.change.proposals import apply
 from setpoint.errors import (
     ConflictError,
     ForbiddenError,

@@ -13,10 +13,11 @@ from typing import Annotated
 from pydantic import Field
 from starlette.responses import Response
 
+from setpoint.change.applying import apply
 from setpoint.change.changes import Change, FullChange, read_change
 from setpoint.change.decisions import decide, require_read
 from setpoint.change.freezes import break_freeze
-from setpoint.change.proposals import apply, propose, withdraw
+from setpoint.change.proposals import propose, withdraw
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
 from setpoint.serve.api.changes import ChangeId, full_answer
 from setpoint.serve.api.instants import Instant

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
+from setpoint.change.applying import apply
 from setpoint.change.changes import (
     edits_before,
     full_change_of,
@@ -25,7 +26,6 @@ from setpoint.change.decisions import decide, require_read
 from setpoint.change.freezes import holding
 from setpoint.change.history import read_revision
 from setpoint.change.impact import impact_of, invariants_of
-from setpoint.change.proposals import apply
 from setpoint.declare.document import parse_text
 from setpoint.errors import SetpointError
 from setpoint.govern.effects import NAMED, effects_of

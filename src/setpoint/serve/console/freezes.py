@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Path, Request
 from starlette.responses import Response
 
+from setpoint.change.applying import apply
 from setpoint.change.changes import read_change
 from setpoint.change.decisions import require_read
 from setpoint.change.freezes import break_freeze, declare_freeze, end_freeze, list_freezes
-from setpoint.change.proposals import apply
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.console.changes import ChangeId, acted
 from setpoint.serve.console.forms import Sent, instant_in, reason_in

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.responses import Response
 
+from setpoint.change.applying import apply
 from setpoint.change.candidates import newest_pair
 from setpoint.change.changes import OPEN, full_change_of, read_change
 from setpoint.change.decisions import require_read
 from setpoint.change.freezes import holding
-from setpoint.change.proposals import apply
 from setpoint.govern.comparison import pair_runs
 from setpoint.govern.rollout.acting import (
     EXPECTED_S,
