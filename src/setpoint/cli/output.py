@@ -15,26 +15,26 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.rule import Rule
-from rich.table import Column, Table
 from rich.text import Text
 
+from setpoint.cli.columns import GAP, lay_out
 from setpoint.declare.plain_data import plain
 from setpoint.observe.printable import printable, printable_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from rich.console import RenderableType
-
+    from setpoint.cli.columns import Layout
     from setpoint.errors import SetpointError
 
-#: A pipe has no width of its own: a row stays one line, for grep.
+#: A pipe has no width of its own: what is as wide as the screen there, such as help, is as wide as this.
 PIPE_WIDTH = 240
 RULE_WIDTH = 88
+#: What stands below its row begins here.
+BELOW = " " * 4
 
 
 class Styled(NamedTuple):
@@ -77,9 +77,10 @@ class Screen:
         for line in whole.removesuffix("\n").split("\n"):
             self.console.print(Text(printable(line, keep="\t"), style), soft_wrap=True, overflow="ignore")
 
-    def draw(self, drawing: RenderableType) -> None:
-        """Print what was built of `text`: a table."""
-        self.console.print(drawing)
+    @property
+    def width(self) -> int | None:
+        """How wide a line may be; None for a pipe, where none is broken."""
+        return self.console.width if self.is_terminal or "COLUMNS" in os.environ else None
 
     def working(self, what: str) -> AbstractContextManager[object]:
         """Show on a terminal that something goes on, as long as the block runs."""
@@ -151,26 +152,41 @@ def print_error(problem: SetpointError, *, as_json: bool = False) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
     """Print a table; numbers are given as text, already rounded for people."""
-    shown = Table(
-        # The first column holds what is copied, a key or an id: it stays whole, the others fold.
-        *(
-            Column(text(name), overflow="fold", no_wrap=position == 0)
-            for position, name in enumerate(columns)
-        ),
-        header_style="bold",
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for row in rows:
-        shown.add_row(*(text(cell_text(cell)) for cell in row))
+    cells = [[text(cell_text(cell)) for cell in row] for row in rows]
     if title:
-        # A title of the table's own would be folded to the width of its columns.
         out.say(title, style="italic")
-    out.draw(shown)
-    if not shown.row_count:
+    for line in table_lines(columns, cells, out.width):
+        out.console.print(line, soft_wrap=True)
+    if not cells:
         out.say("none", style="dim")
+
+
+def table_lines(columns: Sequence[str], rows: Sequence[Sequence[Text]], width: int | None) -> Iterator[Text]:
+    """Yield a table line by line: its titles, a rule, and each row with what does not fit below it."""
+    widest = [max((row[place].cell_len for row in rows), default=0) for place in range(len(columns))]
+    layout = lay_out(columns, widest, width)
+    titles = [
+        text(columns[place], style="bold").wrap(out.console, room) for place, room in layout.beside.items()
+    ]
+    for height in range(max(map(len, titles)), 0, -1):  # a title of fewer lines stands at the bottom
+        yield _beside(layout, [title[-height] if len(title) >= height else Text() for title in titles])
+    yield Text("─" * (sum(layout.beside.values()) + GAP * (len(layout.beside) - 1)), "dim")
+    for row in rows:
+        yield _beside(layout, [row[place] for place in layout.beside])
+        below = Text("   ").join(
+            Text.assemble((f"{columns[place]}: ", "dim"), row[place]) for place in layout.below if row[place]
+        )
+        for line in below.wrap(out.console, (width or PIPE_WIDTH) - len(BELOW)) if below else ():
+            line.rstrip()
+            yield Text(BELOW) + line
+
+
+def _beside(layout: Layout, cells: Sequence[Text]) -> Text:
+    line = Text()
+    for cell, room in zip(cells, layout.beside.values(), strict=True):
+        line.append(cell).append(" " * (room - cell.cell_len + GAP))
+    line.rstrip()
+    return line
 
 
 def cell_text(cell: Any) -> str:
