@@ -245,6 +245,7 @@ def test_module_names_of_the_commands_are_all_assembled():
     """The command line has a module for each name it assembles, so no page misses a command."""
     folder = PACKAGE / "setpoint/cli"
     shared = {
+        "columns",
         "rollout_display",
         "effects",
         "__init__",

@@ -810,7 +810,7 @@ BEGIN
     END IF;
     IF public.is_disabled(change.author) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s waits: its author %s was disabled', p_id, change.author),
-            HINT = 'take it over with `setpoint change amend`, or withdraw it';
+            HINT = format('take it over with `setpoint change amend %s`, or withdraw it', p_id);
     END IF;
     IF change.apply_at > clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,
@@ -1255,7 +1255,7 @@ BEGIN
     SELECT array_agg(DISTINCT hand) INTO hands FROM confirmed;
     IF hands IS NULL AND held.waits_since IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s has nothing that %s can confirm', p_name, actor),
-            HINT = 'another admin confirms it, whom neither appointed, or the owner of the database: `setpoint accounts confirm`';
+            HINT = format('another admin confirms it, whom neither appointed, or the owner of the database: `setpoint accounts confirm %s`', p_name);
     END IF;
     PERFORM public.note_access('account_confirmed', p_name, p_remote, NULL, actor, jsonb_build_object('hands', coalesce(hands, '{}')));
 END
@@ -1488,7 +1488,7 @@ BEGIN
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the account %s exists already', p_name),
-            HINT = 'change its roles instead';
+            HINT = format('`setpoint accounts roles %s --role ROLE` changes its roles', p_name);
     END IF;
     IF p_roles && ARRAY['approver', 'admin'] THEN
         PERFORM public.note_hand(p_name, 'role', actor);
@@ -1572,7 +1572,7 @@ BEGIN
         IF p_decision = 'approve' AND NOT public.counts_for(writer.person, change.author) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
                 MESSAGE = format('what %s approves does not count on a change of %s, who appointed them or let them in', writer.person, change.author),
-                HINT = 'another admin, or the owner of the database, confirms the appointment: `setpoint accounts confirm`';
+                HINT = format('another admin, or the owner of the database, confirms the appointment: `setpoint accounts confirm %s`', writer.person);
         END IF;
         IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
                    AND d.person = writer.person AND d.decision = p_decision) THEN
@@ -1635,7 +1635,7 @@ BEGIN
     -- Whose word opens the glass is not for the people who may break it to say, nor for a plane.
     IF owner IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'only the owner of the database declares an incident channel',
-            HINT = 'as the owner: `setpoint break-glass channel declare`';
+            HINT = 'as the owner: `setpoint break-glass channel declare PREFIX --responsible NAME --reason WHY`';
     END IF;
     SELECT * INTO held FROM public.open_channels() WHERE prefix = p_prefix;
     IF NOT p_is_open AND held.id IS NULL THEN
@@ -2839,7 +2839,7 @@ BEGIN
     END IF;
     IF NOT EXISTS (SELECT FROM public.identity_providers WHERE issuer = p_issuer) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%L is no provider that is believed', p_issuer),
-            HINT = 'the owner of the database says so with `setpoint accounts provider`';
+            HINT = 'the owner of the database says so with `setpoint accounts provider ISSUER --role ROLE`';
     END IF;
     UPDATE public.accounts SET issuer = p_issuer, subject = p_subject WHERE name = p_name;
     -- A link says anew who the person is: whoever came in as this account before notices, being out.
@@ -3579,7 +3579,7 @@ BEGIN
     FROM public.identity_providers AS p WHERE p.issuer = p_issuer;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%L is no provider that is believed', p_issuer),
-            HINT = 'the owner of the database says so with `setpoint accounts provider`';
+            HINT = 'the owner of the database says so with `setpoint accounts provider ISSUER --role ROLE`';
     END IF;
     SELECT * INTO linked FROM public.accounts AS a WHERE a.issuer = p_issuer AND a.subject = p_subject;
     -- An account of that name which nobody linked is somebody else's.
@@ -4440,7 +4440,7 @@ BEGIN
     IF circumstance IS NULL OR circumstance NOT IN ('console-down', 'data-damaged') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
             MESSAGE = format('break-glass is for emergencies only: console-down or data-damaged, not %L', circumstance),
-            HINT = 'otherwise use `setpoint restore` or `setpoint set`';
+            HINT = 'otherwise use `setpoint restore REVISION --reason WHY` or `setpoint set KEY=VALUE --reason WHY`';
     END IF;
     IF failed NOT IN ('5xx', 'network', 'authentication') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
@@ -4458,7 +4458,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
             MESSAGE = format('break-glass needs the responsible person''s own message in a declared incident channel: %L is in none', approved_by),
             HINT = coalesce('ask for a written approval in ' || channels || ' and give the link of that message',
-                            'no channel is declared; the owner of the database does it: `setpoint break-glass channel declare`');
+                            'no channel is declared; the owner of the database does it: `setpoint break-glass channel declare PREFIX --responsible NAME --reason WHY`');
     END IF;
     IF EXISTS (SELECT FROM public.break_glass_uses AS u
                WHERE u.approved_by = refuse_unless_emergency.approved_by AND u.incident <> refuse_unless_emergency.incident) THEN
@@ -4657,7 +4657,7 @@ BEGIN
             WHERE role = ANY (wanted) AND public.reaches(limits, role, p_scope, p_keys)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
             MESSAGE = format('no role of %s reaches this change of %s', s.account, p_scope),
-            HINT = 'an admin says how far roles reach: `setpoint accounts limit`';
+            HINT = format('an admin says how far roles reach: `setpoint accounts limit %s --role ROLE`', s.account);
     END IF;
 END
 $$;
@@ -4703,7 +4703,7 @@ BEGIN
     IF s.account IS NOT NULL AND NOT s.roles && wanted THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
             MESSAGE = format('%s needs the role %s for this', s.account, array_to_string(wanted, ' or ')),
-            HINT = 'an admin grants roles with `setpoint accounts`';
+            HINT = format('an admin grants roles with `setpoint accounts roles %s --role ROLE`', s.account);
     END IF;
 END
 $$;

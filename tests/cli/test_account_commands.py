@@ -40,6 +40,7 @@ def test_the_first_admin_is_made_by_asking_for_its_login(setpoint_command):
         (("accounts", "roles", "nobody"), 4, "no account"),
         (("accounts", "once", "nobody"), 4, "no account"),
         (("accounts", "link", "nobody", "--issuer", "https://a", "--subject", "b"), 4, "no account"),
+        (("accounts", "provider", "", "--role", "viewer"), 3, "for example https://login.example.org"),
         (("tokens", "create", "nobody", "--label", "x"), 4, "no account"),
         (("tokens", "revoke", "7"), 4, "no live token 7"),
     ],

@@ -178,7 +178,10 @@ def test_channels_and_quotas_are_the_owners_to_bring(exported, folder, owner_url
     assert shown.code == 0, "applying would change nothing"
 
     channel = shlex.split(
-        printed_command("setpoint break-glass channel declare {named} --reason WHY", shown.out)
+        printed_command(
+            "setpoint break-glass channel declare {prefix} --responsible {responsible} --reason WHY",
+            shown.out,
+        )
     )
     quota = shlex.split(printed_command("setpoint db psql --owner -- -c {shlex.quote(statement)}", shown.out))
     assert exported(*channel[1:], "--yes").code == 0
@@ -198,8 +201,8 @@ def test_an_export_of_an_earlier_build_says_nothing_of_policies(exported, folder
     done = exported("import", str(folder), "--yes")
     assert done.code == 0, done.err
     assert "the export says nothing of policies" in done.out
-    _, *advised = printed_command("setpoint policy set", done.out).split()
-    assert exported(*advised, "--approvals", "0", "-r", "as before", "--yes").code == 0
+    how = printed_command("setpoint policy set --approvals COUNT --reason WHY", done.out)
+    assert exported(*how.replace("COUNT", "0").split()[1:], "--yes").code == 0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.main import get_command
 
+from setpoint.cli import __main__ as command_line
+from setpoint.cli.app import app
 from support.hint_states import GAMMA, Stage
 from support.hints import commands_in, parsed, printed_command
 from test_architecture import FILES, PACKAGE
@@ -28,6 +31,7 @@ WHY = "--incident INC-1 --approved-by https://chat.example/p1 --because data-dam
 BREAK_GLASS = f"break-glass restore 1 {WHY} --yes"
 TESTS = Path(__file__).parents[1]
 SET_IN_SCOPE = "setpoint set KEY=VALUE --scope {scope} --reason WHY"
+NAMED = "of a file of one's own: tests/cli/test_readiness_commands.py runs it"
 PROVES = "shows a proof of a readiness file: tests/cli/test_readiness_commands.py runs what it prints"
 #: What is typed, its exit code, and, where it prints a hint, the hint's template and how that ends; in this
 #: order, on one database. Nothing typed: what the row above printed. `LAST` is the newest change's number.
@@ -73,6 +77,8 @@ RUN = [
     (f"set {GAMMA}=0.3 -s profile=demo -r x --yes", 0, None, None),
     ("change show LAST-1", 0, "setpoint change withdraw %s", 0),
     # People and tokens.
+    ("accounts add ida --role viewer", 0, None, None),
+    ("accounts add ida --role viewer", 5, "setpoint accounts roles %s --role ROLE", 0),
     ("accounts disable nobody -r x --yes", 4, "setpoint accounts list", 0),
     ("tokens revoke 99 -r x --yes", 4, "setpoint tokens list", 0),
     ("sessions end 99 -r x --yes", 4, "setpoint sessions list", 0),
@@ -80,7 +86,7 @@ RUN = [
     ("break-glass channel close https://none.example/ -r x --yes", 4, "setpoint break-glass channel list", 0),
     # Emergencies.
     ("break-glass template post-mortem", 2, "setpoint break-glass status", 0),
-    (BREAK_GLASS, 10, "setpoint break-glass channel declare", 0),
+    (BREAK_GLASS, 10, "setpoint break-glass channel declare PREFIX --responsible NAME --reason WHY", 0),
     (f"break-glass set CVN_HPO_XGB_5M_GAMMA=1.0 -s profile=none {WHY} --yes", 4, "setpoint db psql", 0),
     (BREAK_GLASS, 0, 'setpoint set ... --reason "{emergency.reason}"', 11),
     ("", 0, "setpoint break-glass validate --incident {emergency.incident}", 0),
@@ -94,6 +100,7 @@ BLANKS = {
     "--url ...": "--url https://wiki.example/inc-1",
     "set ...": f"set {GAMMA}=0.4",
     "...": "because",
+    "--role ROLE": "--role config_write",
     "KEY=VALUE": f"{GAMMA}=0.4",
     "MIN..MAX": "0.02..0.3",
     "WHY": "because",
@@ -113,7 +120,7 @@ CALLED = [
     ("a_choice_out_of_range", "setpoint set {declared.address}_range=MIN..MAX --reason WHY", 0),
     ("a_plane_out_of_reach", "setpoint run --snapshot FILE -- ...", 0),
     ("a_catalogue_without_the_harness", "setpoint run -- COMMAND", 0),
-    ("an_exported_document", "setpoint plan", 0),
+    ("an_exported_document", "setpoint plan DIR", 0),
     ("an_edited_export", "setpoint apply {folder} --reason WHY", 0),
     ("an_export_of_another_database", "setpoint verify", 0),
     ("an_export_that_lost_a_file", "setpoint export {folder} --full", 0),
@@ -121,21 +128,21 @@ CALLED = [
     ("a_stub", "setpoint catalogue types", 0),
     ("an_anchor_that_history_left", "setpoint verify --anchor {path}", 1),
     ("a_file_that_is_no_backup", "setpoint db backup", 0),
-    ("a_sweep_without_candles", "setpoint market pull", 0),
+    ("a_sweep_without_candles", "setpoint market pull --from 2024-01 --to 2024-12", 0),
     ("a_folder_without_candles", "setpoint market pull --help", 0),
-    ("a_market_that_the_folder_lacks", "setpoint market pull {symbol}", 0),
+    ("a_market_that_the_folder_lacks", "setpoint market pull {symbol} --from MONTH --to MONTH", 0),
     ("pulled_candles", "setpoint market check", 0),
     ("the_end_of_a_demo", "setpoint coverage", 0),
     ("the_end_of_a_demo", "setpoint explain tuning_trials -c profile=demo", 0),
     ("the_end_of_a_demo", "setpoint run -- env | grep CVN_HPO_XGB_5M", 0),
     ("a_flag_that_nobody_set", "setpoint set {key}=... --reason WHY", 0),
-    ("a_caller_without_a_role", "setpoint accounts", 0),
-    ("a_caller_beyond_their_limit", "setpoint accounts limit", 0),
-    ("a_provider_that_nobody_believes", "setpoint accounts provider", 0),
-    ("a_token_that_is_none", "setpoint tokens create", 0),
-    ("a_change_whose_author_is_shut_out", "setpoint change amend", 0),
-    ("an_emergency_that_is_none", "setpoint set", 0),
-    ("an_emergency_that_is_none", "setpoint restore", 0),
+    ("a_caller_without_a_role", "setpoint accounts roles {caller.account} --role ROLE", 0),
+    ("a_caller_beyond_their_limit", "setpoint accounts limit %s --role ROLE", 0),
+    ("a_provider_that_nobody_believes", "setpoint accounts provider ISSUER --role ROLE", 0),
+    ("a_token_that_is_none", "setpoint tokens create ACCOUNT --label LABEL", 0),
+    ("a_change_whose_author_is_shut_out", "setpoint change amend %s", 0),
+    ("an_emergency_that_is_none", "setpoint set KEY=VALUE --reason WHY", 0),
+    ("an_emergency_that_is_none", "setpoint restore REVISION --reason WHY", 0),
     ("an_emergency_of_many_edits", "setpoint diff {use.base_revision} {use.revision}", 0),
     ("a_database_without_tables", "setpoint db migrate", 0),
     ("a_server_that_is_down", "setpoint db status", 1),
@@ -143,30 +150,32 @@ CALLED = [
 ]
 #: What a reader types of a command that a hint names without the arguments that only they know.
 COMPLETED = {
-    "setpoint accounts": "setpoint accounts roles stranger --role config_write",
-    "setpoint accounts limit": "setpoint accounts limit ada --role config_write",
-    "setpoint accounts provider": "setpoint accounts provider https://issuer.example --role viewer",
-    "setpoint break-glass channel declare": (
+    "setpoint accounts limit %s --role ROLE": "setpoint accounts limit ada --role config_write",
+    "setpoint accounts provider ISSUER --role ROLE": (
+        "setpoint accounts provider https://issuer.example --role viewer"
+    ),
+    "setpoint break-glass channel declare PREFIX --responsible NAME --reason WHY": (
         "setpoint break-glass channel declare https://chat.example/ --responsible bo -r x"
     ),
     "setpoint catalogue types": "setpoint catalogue types --out typings",
-    "setpoint change amend": "setpoint change amend {change} -r mine",
     "setpoint db backup": "setpoint db backup --out whole.backup",
     "setpoint db psql": "setpoint db psql -- -c 'SELECT scope FROM ftf_config'",
     "setpoint import FOLDER": "setpoint import config",
     "setpoint market check": "setpoint market check --timeframe 1h --all",
-    "setpoint market pull": "setpoint market pull ETHUSDT {archive}",
-    "setpoint market pull {symbol}": "setpoint market pull BTCUSDT {archive}",
-    "setpoint plan": "setpoint plan config",
-    "setpoint restore": "setpoint restore 1 -r x",
-    "setpoint set": f"setpoint set {GAMMA}=0.35 -r x",
-    "setpoint tokens create": "setpoint tokens create robot --label sweep",
+    "setpoint market pull --from 2024-01 --to 2024-12": "setpoint market pull ETHUSDT {archive}",
+    "setpoint market pull {symbol} --from MONTH --to MONTH": "setpoint market pull BTCUSDT {archive}",
+    "setpoint restore REVISION --reason WHY": "setpoint restore 1 -r x",
+    "setpoint tokens create ACCOUNT --label LABEL": "setpoint tokens create robot --label sweep",
 }
 #: Hints that no test runs, each with its reason.
 #: Of a rollout, which takes people and a robot.
 ROLLED_OUT = "tests/govern/rollout plays each step"
 REHEARSED = "tests/change/emergency plays every drill"
 UNRUN = {
+    "setpoint accounts confirm {row.name}": "of a backup: tests/cli/test_operator.py confirms",
+    "setpoint market pull": "the mark of the files that it writes",
+    "setpoint market pull SYMBOL --from MONTH --to MONTH": "of damaged candles",
+    "setpoint sweep --data synthetic": "it trains for minutes",
     "setpoint drill --help": "it says which options belong together",
     "setpoint alerts show {name}": PROVES,
     "setpoint alerts show {one.name}": PROVES,
@@ -176,9 +185,9 @@ UNRUN = {
     "setpoint notifications list --failed": "an alert's first step: tests/story/test_runbooks.py types it",
     "setpoint rollback": "of a way back that no release knows: docs/runbooks/rollback.md runs it",
     "setpoint drill all": REHEARSED,
-    "setpoint readiness new": "asks for names: tests/cli/test_readiness_commands.py gives it some",
-    "setpoint readiness new {path}": "asks for names: tests/cli/test_readiness_commands.py gives it some",
-    "setpoint readiness sunset": "of the file that was checked: tests/cli/test_readiness_commands.py runs it",
+    "setpoint readiness new FILE --story STORY --owner NAME": NAMED,
+    "setpoint readiness new {path} --story STORY --owner NAME": NAMED,
+    "setpoint readiness sunset FILE": NAMED,
     "setpoint db start": "`db status` says with it who keeps the server up: it was run already",
     "setpoint demo": "the label of the token that the demo makes for itself",
     "setpoint export FOLDER": "to be typed in the build that made the database; import is run on this one's",
@@ -264,6 +273,31 @@ def test_a_command_that_a_hint_names_is_one(command):
     parsed(command)
 
 
+#: Commands that a text names as what they are, and does not ask to be typed.
+MENTIONED = {"setpoint run", "setpoint drill", "setpoint market pull"}
+
+
+def test_a_hint_is_whole():
+    """What is advised is typed as it stands: no argument that its command needs is left out of it."""
+    command_line._commands()
+    whole, short = get_command(app), []
+    for hint in sorted(HINTS.keys() - MENTIONED):
+        words = shlex.split(re.sub(r"\{[^{}]*\}|%s|\b[A-Z]{3,}\b", "1", hint).partition(" | ")[0])[1:]
+        at = whole
+        while hasattr(at, "commands") and words and not words[0].startswith("-"):
+            at = at.commands[words.pop(0)]
+        try:
+            at.make_context("setpoint", ["1" if word == "..." else word for word in words])
+        except typer.TyperException as wrong:
+            short.append(f"{hint}: {wrong}")
+        except typer.Exit:  # it asks for help
+            continue
+        else:
+            short += [hint] if hasattr(at, "commands") else []
+
+    assert not short
+
+
 def asked_elsewhere():
     """Return the hints that tests of other files take from what is printed, to type them."""
     tests = (path.read_text(encoding="utf-8") for path in sorted(TESTS.rglob("test_*.py")))
@@ -324,7 +358,7 @@ def completed(hint, printed, names):
     if hint not in COMPLETED:
         return printed
     whole = COMPLETED[hint].format(**names)
-    assert whole.startswith(hint.partition("{")[0].partition(" FOLDER")[0])
+    assert whole.startswith(re.split(r" --|\{| [A-Z%]", hint)[0])
     return whole
 
 

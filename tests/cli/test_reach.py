@@ -44,6 +44,19 @@ def _some(kind, folder):
     return str(folder) if kind is Path else "1"
 
 
+def test_a_number_that_nothing_could_have_is_refused(tmp_path, setpoint_command):
+    """A whole number that no column of the database holds is refused where it is typed, by every command."""
+    for name, command in sorted(registered().items()):
+        for whole in (one for one in command.params if one.type_descriptor.annotation is int):
+            words = name.split()
+            for one in command.params:
+                if one.required or one is whole:
+                    value = str(2**63) if one is whole else _some(one.type_descriptor.annotation, tmp_path)
+                    words += [value] if one.param_type_name == "argument" else [one.opts[0], value]
+            done = setpoint_command(*words)
+            assert (done.code, f"beyond {2**63 - 1}" in done.err) == (2, True), (words, done.err)
+
+
 def guarded(name, body):
     """Run a command of this name, with our body, as the command line would."""
     made = typer.Typer()

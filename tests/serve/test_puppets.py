@@ -78,8 +78,8 @@ def test_whom_somebody_let_in_approves_nothing_of_theirs(admins, owner_url, setp
     change = proposed(dan)
     refused = approve(session(admins, owner_url, "pat"), change)
     assert refused.status_code == 403
-    _, *words = printed_command("setpoint accounts confirm", refused.json()["hint"]).split()
-    assert setpoint_command(*words, "pat").code == 0  # as the owner of the database
+    _, *words = printed_command("setpoint accounts confirm %s", refused.json()["hint"]).split()
+    assert setpoint_command(*words).code == 0  # as the owner of the database
     assert approve(session(admins, owner_url, "pat"), change).status_code == 200
 
 

@@ -400,7 +400,7 @@ def _reaching(row: Account) -> str:
 
 def _state(row: Account) -> str:
     if row.waits_since:
-        return "waits for `setpoint accounts confirm`: a backup was brought back"
+        return f"waits for `setpoint accounts confirm {row.name}`: a backup was brought back"
     if row.disabled_at:
         return "disabled"
     return f"not confirmed beside {', '.join(row.unconfirmed)}" if row.unconfirmed else ""

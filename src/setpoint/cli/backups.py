@@ -196,7 +196,10 @@ def _say_restored(done: Restored) -> None:
     out.say(f"ended: {len(ended.credentials)} tokens, sessions and one-time logins; every password")
     for said, names in (
         ("wait for `setpoint accounts confirm NAME`", ended.waiting),
-        ("bring viewers alone until `setpoint accounts provider` says otherwise", ended.providers),
+        (
+            "bring viewers alone until `setpoint accounts provider ISSUER --role ROLE` says otherwise",
+            ended.providers,
+        ),
         ("closed, incident channels", ended.channels),
         ("came back suspended, changes", ended.changes),
     ):

@@ -130,7 +130,8 @@ def _bring_history(
     else:
         out.say(f"{'would bring in' if dry_run else 'brought in'} {facts}")
         if not head.governance:
-            out.say("the export says nothing of policies: set them with `setpoint policy set`")
+            how = "`setpoint policy set --approvals COUNT --reason WHY`"
+            out.say(f"the export says nothing of policies: set them with {how}")
         out.say(NOT_EXPORTED)
     return EXIT_FINDING if dry_run else EXIT_OK
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Reader = Callable[[str], object]
 
+#: The largest whole number of PostgreSQL's bigint.
+MOST = 2**63 - 1
+
 
 def read_plainly(command: Any) -> None:
     """Let numbers and paths of a command, of all in a group, be read by their grammars; changed in place."""
@@ -80,8 +83,16 @@ def _read_path(text: str) -> str:
         raise ValueError(f"{text!r}: nobody's home folder is known by that name here") from None
 
 
+def _read_whole(text: str) -> int:
+    """Read a whole number that the database can hold: a larger one names nothing there."""
+    number = read_int(text)
+    if abs(number) > MOST:
+        raise ValueError(f"{text!r} is beyond {MOST}")
+    return number
+
+
 _READERS: dict[object, Reader] = {
-    int: read_int,
+    int: _read_whole,
     float: read_float,
     Path: _read_path,
     list[Path]: _read_path,

@@ -72,7 +72,8 @@ def load_seeds(folder: str, catalogues: Catalogues) -> tuple[Seed, ...]:
     if not scopes:
         raise InvalidDocument(
             f"no seed file is for {', '.join(member.name for member in catalogues.members)}.",
-            hint="set SETPOINT_SEEDS to the folder of its seed files, or do without: `setpoint set`",
+            hint="set SETPOINT_SEEDS to the folder of its seed files, or do without: "
+            "`setpoint set KEY=VALUE --reason WHY`",
         )
     ordered = sorted(scopes, key=lambda scope: (scope != GLOBAL_SCOPE, scope))
     return tuple(Seed(scope, scopes[scope]) for scope in ordered)

@@ -30,8 +30,9 @@ def market_folder(data: str, settings: Settings) -> str:
     if not folder or not Path(folder).is_dir():
         raise UsageError(
             f"there is no folder of candles {folder!r}." if folder else "no market data is named.",
-            hint="name a folder (of a sweep: --data), or `setpoint market pull`; "
-            "a sweep with --data synthetic invents a market",
+            hint="name a folder (SETPOINT_MARKET_DATA; of a sweep: --data), fetch one "
+            "(`setpoint market pull --from 2024-01 --to 2024-12`), or let a sweep invent a market "
+            "(`setpoint sweep --data synthetic`)",
         )
     return folder
 

@@ -37,6 +37,7 @@ BY_STATE: dict[str, tuple[type[SetpointError], str]] = {
     "23": (InvalidValue, ""),
     "23503": (MissingError, "record what this row refers to first"),
     "23505": (ConflictError, "read it again, then decide"),
+    "23514": (InvalidValue, "give another value; `--help` of a command says what it takes"),
     "25P02": (ConflictError, "start the transaction again"),
     "40": (ConflictError, "nothing was changed: try again"),
     "42501": (ForbiddenError, ""),
@@ -117,6 +118,10 @@ BY_CONSTRAINT: dict[str, tuple[str, str]] = {
     "robots_have_no_password": (
         "an account with a password cannot become a robot.",
         "make another account for the machine",
+    ),
+    "identity_providers_issuer_check": (
+        "an identity provider is named as it calls itself: by an address, http(s)://...",
+        "for example https://login.example.org",
     ),
 }
 #: The server's detail of these is the whole row.

@@ -63,7 +63,7 @@ def document_name(scope: str) -> str:
 def document_text(scope: str, values: Mapping[str, Any]) -> str:
     """Return a document as its file; what TOML cannot hold, such as a null, is left as a comment."""
     lines = [
-        f"# The document of {json.dumps(scope)}. Edit it here, then: setpoint plan, setpoint apply.",
+        f"# The document of {json.dumps(scope)}. Edit it, then: setpoint plan DIR, setpoint apply DIR -r WHY",
         f'format = "{DOCUMENT_FORMAT}"',
         f"scope = {toml_scalar(scope)}",
         "",

@@ -64,8 +64,9 @@ def standing_governance(reader: Database | Transaction) -> Governance:
 def governance_text(found: Governance) -> str:
     """Return it as its file."""
     lines = [
-        "# What governs. Edit policies here, then: setpoint plan, setpoint apply. Channels and quotas are",
-        "# for the owner of the database: `setpoint plan` says how. Accounts and roles are in no export.",
+        "# What governs. Edit policies here, then: setpoint plan DIR, setpoint apply DIR -r WHY",
+        "# Channels and quotas are for the owner of the database: `setpoint plan DIR` says how. Accounts and",
+        "# roles are in no export.",
         f'format = "{FORMAT}"',
     ]
     for one in found.policies:
@@ -102,8 +103,8 @@ def left_to_owner(wanted: Governance, stands: Governance) -> Iterator[str]:
     """Yield the commands that bring channels and quotas; what only stands is left alone."""
     for channel in wanted.channels:
         if channel not in stands.channels:
-            named = f"{shlex.quote(channel.prefix)} --responsible {shlex.quote(channel.responsible)}"
-            yield f"setpoint break-glass channel declare {named} --reason WHY"
+            prefix, responsible = shlex.quote(channel.prefix), shlex.quote(channel.responsible)
+            yield f"setpoint break-glass channel declare {prefix} --responsible {responsible} --reason WHY"
     known = {(one.kind, one.caller): one for one in stands.quotas}
     for quota in wanted.quotas:
         # Names that stand are the database's own: whatever else a file says never enters a statement.

@@ -45,7 +45,8 @@ _BY_STATUS: dict[int, type[SetpointError]] = {
     429: TooManyRequests,
 }
 _HINTS = {
-    401: "give a valid token in SETPOINT_TOKEN or SETPOINT_TOKEN_FILE; `setpoint tokens create` makes one",
+    401: "give a valid token in SETPOINT_TOKEN or SETPOINT_TOKEN_FILE; on the plane's machine "
+    "`setpoint tokens create ACCOUNT --label LABEL` makes one",
     403: "this token's roles do not allow it",
 }
 _LONGEST_TEXT = 4000

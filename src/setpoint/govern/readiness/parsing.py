@@ -55,7 +55,8 @@ def read_file(path: Path) -> ReadinessFile:
         text = told.decode()
     except (OSError, UnicodeDecodeError) as problem:
         raise InvalidDocument(
-            f"{path} cannot be read: {reason_of(problem)}.", hint=f"setpoint readiness new {path}"
+            f"{path} cannot be read: {reason_of(problem)}.",
+            hint=f"setpoint readiness new {path} --story STORY --owner NAME",
         ) from None
     if len(told) > _MOST_BYTES:
         raise InvalidDocument(f"{path} has over {_MOST_BYTES} bytes.", hint="name a readiness file")
@@ -76,7 +77,7 @@ def parse(text: str, name: str) -> ReadinessFile:
     if not blocks:
         raise InvalidDocument(
             f"{name}, line 1: expected a title, such as `# MLOps readiness: STORY`.",
-            hint="`setpoint readiness new` writes a file of the form",
+            hint="`setpoint readiness new FILE --story STORY --owner NAME` writes a file of the form",
         )
     title, *parts = blocks
     sections = tuple(_section(part) for part in parts)
@@ -84,7 +85,7 @@ def parse(text: str, name: str) -> ReadinessFile:
         raise InvalidDocument(
             f"{name}, line {title.number}: expected sections such as `## 1. Production monitoring (MUST)`"
             " after the title; there is none.",
-            hint="`setpoint readiness new` writes a file of the form",
+            hint="`setpoint readiness new FILE --story STORY --owner NAME` writes a file of the form",
         )
     lines = [*before.lines, *title.lines]
     everything = _everything(blocks)

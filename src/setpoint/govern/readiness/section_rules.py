@@ -146,7 +146,8 @@ def revert_is_tested(case: Case) -> Iterator[Problem]:
         yield Problem(
             item.number,
             "no day and no drill says that the revert was tested",
-            "try it, and write the day, or name `setpoint drill`",
+            "try it, and write the day, or name "
+            "`setpoint drill merge-revert --repository PATH --merge COMMIT`",
         )
 
 
@@ -190,7 +191,8 @@ def still_owned(case: Case) -> Iterator[Problem]:
         yield Problem(
             item.number if item else section.number,
             f"stale: the DRI answered for this change until {ended:%Y-%m-%dT%H:%M:%SZ}",
-            "name who answers for it from then on, in a new file, or end it: `setpoint readiness sunset`",
+            "name who answers for it from then on, in a new file, or end it: "
+            "`setpoint readiness sunset FILE`",
         )
 
 

@@ -346,7 +346,7 @@ def require(caller: Principal, *roles: str) -> None:
     if not caller.may(*roles):
         raise ForbiddenError(
             f"{caller.account} needs the role {' or '.join(roles)} for this.",
-            hint="an admin grants roles with `setpoint accounts`"
+            hint=f"an admin grants roles with `setpoint accounts roles {caller.account} --role ROLE`"
             if caller.dimensions is None
             else "this token reads flags and nothing else: use another",
         )

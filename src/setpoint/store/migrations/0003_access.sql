@@ -332,7 +332,7 @@ BEGIN
     IF s.account IS NOT NULL AND NOT s.roles && wanted THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
             MESSAGE = format('%s needs the role %s for this', s.account, array_to_string(wanted, ' or ')),
-            HINT = 'an admin grants roles with `setpoint accounts`';
+            HINT = format('an admin grants roles with `setpoint accounts roles %s --role ROLE`', s.account);
     END IF;
 END
 $$;
@@ -355,7 +355,7 @@ BEGIN
             WHERE role = ANY (wanted) AND public.reaches(limits, role, p_scope, p_keys)) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
             MESSAGE = format('no role of %s reaches this change of %s', s.account, p_scope),
-            HINT = 'an admin says how far roles reach: `setpoint accounts limit`';
+            HINT = format('an admin says how far roles reach: `setpoint accounts limit %s --role ROLE`', s.account);
     END IF;
 END
 $$;
@@ -579,7 +579,7 @@ BEGIN
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('the account %s exists already', p_name),
-            HINT = 'change its roles instead';
+            HINT = format('`setpoint accounts roles %s --role ROLE` changes its roles', p_name);
     END IF;
     IF p_roles && ARRAY['approver', 'admin'] THEN
         PERFORM public.note_hand(p_name, 'role', actor);
@@ -636,7 +636,7 @@ BEGIN
     END IF;
     IF NOT EXISTS (SELECT FROM public.identity_providers WHERE issuer = p_issuer) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('%L is no provider that is believed', p_issuer),
-            HINT = 'the owner of the database says so with `setpoint accounts provider`';
+            HINT = 'the owner of the database says so with `setpoint accounts provider ISSUER --role ROLE`';
     END IF;
     UPDATE public.accounts SET issuer = p_issuer, subject = p_subject WHERE name = p_name;
     -- A link says anew who the person is: whoever came in as this account before notices, being out.
@@ -674,7 +674,7 @@ BEGIN
     SELECT array_agg(DISTINCT hand) INTO hands FROM confirmed;
     IF hands IS NULL AND held.waits_since IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s has nothing that %s can confirm', p_name, actor),
-            HINT = 'another admin confirms it, whom neither appointed, or the owner of the database: `setpoint accounts confirm`';
+            HINT = format('another admin confirms it, whom neither appointed, or the owner of the database: `setpoint accounts confirm %s`', p_name);
     END IF;
     PERFORM public.note_access('account_confirmed', p_name, p_remote, NULL, actor, jsonb_build_object('hands', coalesce(hands, '{}')));
 END
@@ -847,7 +847,7 @@ BEGIN
     FROM public.identity_providers AS p WHERE p.issuer = p_issuer;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%L is no provider that is believed', p_issuer),
-            HINT = 'the owner of the database says so with `setpoint accounts provider`';
+            HINT = 'the owner of the database says so with `setpoint accounts provider ISSUER --role ROLE`';
     END IF;
     SELECT * INTO linked FROM public.accounts AS a WHERE a.issuer = p_issuer AND a.subject = p_subject;
     -- An account of that name which nobody linked is somebody else's.

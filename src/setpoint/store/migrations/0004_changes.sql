@@ -676,7 +676,7 @@ BEGIN
         IF p_decision = 'approve' AND NOT public.counts_for(writer.person, change.author) THEN
             RAISE EXCEPTION USING ERRCODE = 'SP403',
                 MESSAGE = format('what %s approves does not count on a change of %s, who appointed them or let them in', writer.person, change.author),
-                HINT = 'another admin, or the owner of the database, confirms the appointment: `setpoint accounts confirm`';
+                HINT = format('another admin, or the owner of the database, confirms the appointment: `setpoint accounts confirm %s`', writer.person);
         END IF;
         IF EXISTS (SELECT FROM public.change_decisions AS d WHERE d.change_id = p_id AND d.proposal_hash = p_hash
                    AND d.person = writer.person AND d.decision = p_decision) THEN
@@ -929,7 +929,7 @@ BEGIN
     END IF;
     IF public.is_disabled(change.author) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s waits: its author %s was disabled', p_id, change.author),
-            HINT = 'take it over with `setpoint change amend`, or withdraw it';
+            HINT = format('take it over with `setpoint change amend %s`, or withdraw it', p_id);
     END IF;
     IF change.apply_at > clock_timestamp() THEN
         RAISE EXCEPTION USING ERRCODE = 'SP423', MESSAGE = format('change %s is scheduled for %s', p_id,

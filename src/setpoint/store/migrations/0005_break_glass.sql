@@ -134,7 +134,7 @@ BEGIN
     -- Whose word opens the glass is not for the people who may break it to say, nor for a plane.
     IF owner IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = 'only the owner of the database declares an incident channel',
-            HINT = 'as the owner: `setpoint break-glass channel declare`';
+            HINT = 'as the owner: `setpoint break-glass channel declare PREFIX --responsible NAME --reason WHY`';
     END IF;
     SELECT * INTO held FROM public.open_channels() WHERE prefix = p_prefix;
     IF NOT p_is_open AND held.id IS NULL THEN
@@ -187,7 +187,7 @@ BEGIN
     IF circumstance IS NULL OR circumstance NOT IN ('console-down', 'data-damaged') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
             MESSAGE = format('break-glass is for emergencies only: console-down or data-damaged, not %L', circumstance),
-            HINT = 'otherwise use `setpoint restore` or `setpoint set`';
+            HINT = 'otherwise use `setpoint restore REVISION --reason WHY` or `setpoint set KEY=VALUE --reason WHY`';
     END IF;
     IF failed NOT IN ('5xx', 'network', 'authentication') THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422',
@@ -205,7 +205,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP403',
             MESSAGE = format('break-glass needs the responsible person''s own message in a declared incident channel: %L is in none', approved_by),
             HINT = coalesce('ask for a written approval in ' || channels || ' and give the link of that message',
-                            'no channel is declared; the owner of the database does it: `setpoint break-glass channel declare`');
+                            'no channel is declared; the owner of the database does it: `setpoint break-glass channel declare PREFIX --responsible NAME --reason WHY`');
     END IF;
     IF EXISTS (SELECT FROM public.break_glass_uses AS u
                WHERE u.approved_by = refuse_unless_emergency.approved_by AND u.incident <> refuse_unless_emergency.incident) THEN

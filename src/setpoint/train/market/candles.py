@@ -137,7 +137,8 @@ def load_candles(folder: str | Path, symbol: str, timeframe: str, last_bars: int
             return _candles(columns, symbol=symbol, symbol_used=used, timeframe=timeframe, source=source)
     raise MissingData(
         f"no candles of {symbol} {timeframe} in {folder}: looked for {', '.join(p.name for _, p in wanted)}.",
-        hint=f"setpoint market pull {symbol}, or point SETPOINT_MARKET_DATA at a folder that has them",
+        hint=f"setpoint market pull {symbol} --from MONTH --to MONTH, "
+        "or point SETPOINT_MARKET_DATA at a folder that has them",
         symbol=symbol,
         timeframe=timeframe,
     )

@@ -93,7 +93,7 @@ def _way_out(findings: list[MarketFinding]) -> str:
     errors = {finding.kind for finding in findings if finding.severity == "error"}
     if errors == {"standstill"}:
         return "train on other months, or leave the symbol out: a market that stands still teaches nothing"
-    return "mend or pull the file again: setpoint market pull"
+    return "mend or pull the file again: setpoint market pull SYMBOL --from MONTH --to MONTH"
 
 
 def _time_findings(candles: Candles, max_missing_share: float) -> Iterator[MarketFinding]:
